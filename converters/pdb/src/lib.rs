@@ -1,0 +1,1 @@
+//! PDB to profile.
