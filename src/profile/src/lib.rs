@@ -1,10 +1,44 @@
-#![doc = "The profile."]
+//! The profile of one operating system build: what its structs look like and where its symbols are.
+//!
+//! Start here: a front-end makes a [`Profile`], a [`Resolution`] settles its names, [`write_text`] prints it.
+//!
+//! - **Model.** [`Profile`] holds [`Names`] (every text once), [`Types`] (records, enumerations and the types
+//!   between them, as the source defines them) and the symbols.
+//! - **Decisions.** [`Resolution`] is the one place where unnamed types, duplicates and conflicts are settled;
+//!   [`choose_symbols`] and [`number_by_address`] do the same for symbols, [`StorageUnit`] for bit-fields.
+//! - **Text.** [`write_text`] prints the canonical form, sorted and streamed.
+//! - **Around it.** [`Report`] counts what could not be carried over, [`Progress`] is told how far work has
+//!   come, [`MappedFile`] and [`AtomicFile`] are how files are read and written, [`GuidAge`] names a build.
+//!
+//! This crate knows no debug format, no file layout of a repository and no network.
+
+mod arch;
+mod bits;
 mod file;
 mod guid_age;
+mod json;
+mod layout;
+mod name;
+mod profile;
 mod progress;
 mod report;
+mod resolution;
+mod symbols;
+mod types;
+mod writer;
 
+pub use arch::{Arch, ArchError};
+pub use bits::{BitRange, StorageUnit};
 pub use file::{AtomicFile, MappedFile};
 pub use guid_age::{GuidAge, GuidAgeError};
+pub use name::{Name, Names};
+pub use profile::{Profile, System};
 pub use progress::{Progress, Silent};
 pub use report::{Report, Tally};
+pub use resolution::{Conflict, Resolution};
+pub use symbols::{Binding, choose_symbols, number_by_address};
+pub use types::{
+    Arguments, EnumId, Enumeration, Label, Member, Native, NativeId, NativeKind, NewMember, Record, RecordId,
+    RecordKind, Type, TypeId, Types,
+};
+pub use writer::write_text;

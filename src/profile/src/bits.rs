@@ -1,0 +1,94 @@
+/// Which bits of a storage unit a bit-field takes: bit 0 is the unit's least significant bit, `end` is the
+/// first bit behind the field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BitRange {
+    /// The lowest bit of the field.
+    pub start: u16,
+    /// The bit behind its highest.
+    pub end: u16,
+}
+
+/// Where a bit-field is stored: the bytes to load, and its bits in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StorageUnit {
+    /// Offset of the unit's first byte in the struct.
+    pub offset: u64,
+    /// Size of the unit in bytes.
+    pub size: u64,
+    /// The field's bits in the unit.
+    pub bits: BitRange,
+}
+
+impl StorageUnit {
+    /// The unit of a little-endian bit-field that begins `first_bit` bits into its struct and is `width`
+    /// bits wide, declared with a type of `type_size` bytes.
+    ///
+    /// It is the declared type at the highest offset aligned to its size that holds all bits; where none
+    /// does (packed fields), the smallest power of two of bytes at the field's first byte that does
+    /// (docs/format.md, invariant 4). `None` for a field of no width, or one that 16 bytes cannot hold.
+    pub fn little_endian(first_bit: u64, width: u64, type_size: u64) -> Option<Self> {
+        if width == 0 || width > 128 {
+            return None;
+        }
+        let unit_bits = type_size.checked_mul(8).filter(|bits| *bits > 0)?;
+        let unit = |offset: u64, size: u64| {
+            let start = first_bit.checked_sub(offset.checked_mul(8)?)?;
+            let end = start + width;
+            (end <= size * 8).then_some(StorageUnit {
+                offset,
+                size,
+                bits: BitRange { start: start as u16, end: end as u16 },
+            })
+        };
+        if unit_bits <= 128
+            && let Some(unit) = unit(first_bit / unit_bits * type_size, type_size)
+        {
+            return Some(unit);
+        }
+        [1, 2, 4, 8, 16].into_iter().find_map(|size| unit(first_bit / 8, size))
+    }
+
+    /// The same for a big-endian system, where `first_bit` counts from the most significant bit of the
+    /// struct's first byte, as DWARF's `DW_AT_data_bit_offset` does there.
+    pub fn big_endian(first_bit: u64, width: u64, type_size: u64) -> Option<Self> {
+        let unit = Self::little_endian(first_bit, width, type_size)?;
+        let bits = u16::try_from(unit.size * 8).ok()?;
+        let BitRange { start, end } = unit.bits;
+        Some(StorageUnit { bits: BitRange { start: bits - end, end: bits - start }, ..unit })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(offset: u64, size: u64, start: u16, end: u16) -> Option<StorageUnit> {
+        Some(StorageUnit { offset, size, bits: BitRange { start, end } })
+    }
+
+    #[test]
+    fn the_declared_type_at_the_highest_aligned_offset() {
+        assert_eq!(StorageUnit::little_endian(0, 3, 4), unit(0, 4, 0, 3));
+        assert_eq!(StorageUnit::little_endian(37, 3, 4), unit(4, 4, 5, 8));
+        assert_eq!(StorageUnit::little_endian(40, 1, 1), unit(5, 1, 0, 1));
+    }
+
+    #[test]
+    fn packed_fields_take_the_smallest_native_at_their_first_byte() {
+        assert_eq!(StorageUnit::little_endian(30, 4, 4), unit(3, 2, 6, 10));
+        assert_eq!(StorageUnit::little_endian(60, 30, 4), unit(7, 8, 4, 34));
+    }
+
+    #[test]
+    fn big_endian_counts_from_the_other_end() {
+        assert_eq!(StorageUnit::big_endian(0, 3, 4), unit(0, 4, 29, 32));
+    }
+
+    #[test]
+    fn absurd_widths_are_refused() {
+        assert_eq!(StorageUnit::little_endian(0, 0, 4), None);
+        assert_eq!(StorageUnit::little_endian(0, 129, 16), None);
+        assert_eq!(StorageUnit::little_endian(u64::MAX, 128, 16), None);
+        assert_eq!(StorageUnit::little_endian(0, 1, u64::MAX), None);
+    }
+}

@@ -1,0 +1,195 @@
+use std::io::{self, Write};
+
+/// Prints JSON in the layout of Rekall's printer: an object's entries each on a line of their own, one
+/// space of indent per depth, a comma and a space before each line feed, lists on one line, text in ASCII
+/// with escapes, no final line feed (docs/format.md, determinism rule 2).
+///
+/// Keys must come in the order of their code points, each once; the printer refuses any other order, so
+/// sortedness and uniqueness hold for all it ever wrote.
+pub(crate) struct Printer<W: Write> {
+    sink: W,
+    buffer: Vec<u8>,
+    /// The last key of each object that is open; `None` before its first entry.
+    open: Vec<Level>,
+}
+
+#[derive(Default)]
+struct Level {
+    last: String,
+    used: bool,
+}
+
+/// Text is handed on in pieces of this size.
+const PIECE: usize = 64 << 10;
+
+impl<W: Write> Printer<W> {
+    pub(crate) fn new(sink: W) -> Self {
+        Self { sink, buffer: Vec::with_capacity(PIECE + 4096), open: Vec::new() }
+    }
+
+    /// Opens an object. An entry whose value is an empty object does not belong into a profile: the caller
+    /// looks before it writes the key.
+    pub(crate) fn open_object(&mut self) {
+        self.buffer.push(b'{');
+        self.open.push(Level::default());
+    }
+
+    /// Begins an entry of the open object.
+    pub(crate) fn key(&mut self, key: &str) -> io::Result<()> {
+        let depth = self.open.len();
+        let Some(level) = self.open.last_mut() else {
+            return Err(io::Error::other(format!("key '{key}' outside an object")));
+        };
+        if level.used {
+            if *key <= *level.last {
+                let message = format!("key '{key}' after '{}': keys must be sorted and unique", level.last);
+                return Err(io::Error::other(message));
+            }
+            self.buffer.extend_from_slice(b", ");
+        }
+        level.used = true;
+        level.last.clear();
+        level.last.push_str(key);
+        self.line(depth);
+        self.string(key);
+        self.buffer.extend_from_slice(b": ");
+        if self.buffer.len() >= PIECE {
+            self.sink.write_all(&self.buffer)?;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+
+    /// Closes the open object.
+    pub(crate) fn close_object(&mut self) {
+        let used = self.open.pop().is_some_and(|level| level.used);
+        if used {
+            self.line(self.open.len());
+        }
+        self.buffer.push(b'}');
+    }
+
+    pub(crate) fn raw(&mut self, text: &str) {
+        self.buffer.extend_from_slice(text.as_bytes());
+    }
+
+    pub(crate) fn number(&mut self, number: impl itoa::Integer) {
+        self.buffer.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    pub(crate) fn string(&mut self, text: &str) {
+        self.buffer.push(b'"');
+        if text.bytes().all(|byte| (b' '..0x7f).contains(&byte) && byte != b'"' && byte != b'\\') {
+            self.buffer.extend_from_slice(text.as_bytes());
+        } else {
+            self.escaped(text);
+        }
+        self.buffer.push(b'"');
+    }
+
+    /// Any JSON value, objects in sorted order, entries with an empty object left out.
+    pub(crate) fn value(&mut self, value: &serde_json::Value) -> io::Result<()> {
+        use serde_json::Value;
+        match value {
+            Value::String(text) => self.string(text),
+            Value::Array(items) => {
+                self.raw("[");
+                for (position, item) in items.iter().enumerate() {
+                    if position > 0 {
+                        self.raw(", ");
+                    }
+                    self.value(item)?;
+                }
+                self.raw("]");
+            }
+            Value::Object(entries) => {
+                let mut entries: Vec<_> = entries
+                    .iter()
+                    .filter(|(_, value)| !value.as_object().is_some_and(serde_json::Map::is_empty))
+                    .collect();
+                entries.sort_unstable_by_key(|(key, _)| *key);
+                self.open_object();
+                for (key, value) in entries {
+                    self.key(key)?;
+                    self.value(value)?;
+                }
+                self.close_object();
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => self.raw(&value.to_string()),
+        }
+        Ok(())
+    }
+
+    /// Hands on what is left and gives the sink back.
+    pub(crate) fn finish(mut self) -> io::Result<W> {
+        self.sink.write_all(&self.buffer)?;
+        self.sink.flush()?;
+        Ok(self.sink)
+    }
+
+    fn line(&mut self, depth: usize) {
+        self.buffer.push(b'\n');
+        self.buffer.resize(self.buffer.len() + depth, b' ');
+    }
+
+    /// As Python's `json.dumps` escapes with its default `ensure_ascii`.
+    fn escaped(&mut self, text: &str) {
+        for character in text.chars() {
+            match character {
+                '"' => self.raw("\\\""),
+                '\\' => self.raw("\\\\"),
+                '\n' => self.raw("\\n"),
+                '\r' => self.raw("\\r"),
+                '\t' => self.raw("\\t"),
+                '\u{8}' => self.raw("\\b"),
+                '\u{c}' => self.raw("\\f"),
+                ' '..='~' => self.buffer.push(character as u8),
+                _ => {
+                    for unit in character.encode_utf16(&mut [0; 2]) {
+                        self.raw(&format!("\\u{unit:04x}"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(write: impl FnOnce(&mut Printer<Vec<u8>>) -> io::Result<()>) -> io::Result<String> {
+        let mut printer = Printer::new(Vec::new());
+        write(&mut printer)?;
+        Ok(String::from_utf8(printer.finish()?).unwrap())
+    }
+
+    #[test]
+    fn lays_out_as_rekall_does() {
+        let value = serde_json::json!({"b": [8, {"m": [0, ["x", {}]]}], "a": {"k": 1}, "gone": {}});
+        let text = printed(|printer| printer.value(&value)).unwrap();
+        assert_eq!(text, "{\n \"a\": {\n  \"k\": 1\n }, \n \"b\": [8, {\n  \"m\": [0, [\"x\", {}]]\n }]\n}");
+    }
+
+    #[test]
+    fn escapes_to_ascii() {
+        let text = printed(|printer| {
+            printer.string("a\"\\\n\u{7f}\u{e9}\u{1f600}/");
+            Ok(())
+        });
+        assert_eq!(text.unwrap(), r#""a\"\\\n\u007f\u00e9\ud83d\ude00/""#);
+    }
+
+    #[test]
+    fn refuses_keys_out_of_order_or_twice() {
+        for second in ["a", "b"] {
+            let error = printed(|printer| {
+                printer.open_object();
+                printer.key("b")?;
+                printer.number(1);
+                printer.key(second)
+            });
+            assert!(error.unwrap_err().to_string().contains("sorted and unique"));
+        }
+    }
+}

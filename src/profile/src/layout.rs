@@ -1,0 +1,153 @@
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use crate::{EnumId, Names, RecordId, Type, TypeId, Types};
+
+/// Something that has a name of its own in a profile: a record or an enumeration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Definition {
+    Record(RecordId),
+    Enumeration(EnumId),
+}
+
+/// A layout hash: equal for definitions that put the same members at the same places, whatever the source
+/// (docs/format.md, invariant 6).
+pub(crate) type LayoutHash = [u8; 32];
+
+/// Computes layout hashes, each once.
+#[derive(Default)]
+pub(crate) struct Layouts {
+    known: HashMap<Definition, LayoutHash>,
+    /// Unnamed records whose hash is being computed: one that holds a pointer to itself.
+    open: Vec<RecordId>,
+}
+
+/// How deep types are followed within one hash; deeper nesting is no C anyone wrote.
+const MAX_DEPTH: usize = 64;
+
+impl Layouts {
+    pub(crate) fn hash(&mut self, names: &Names, types: &Types, definition: Definition) -> LayoutHash {
+        if let Some(hash) = self.known.get(&definition) {
+            return *hash;
+        }
+        let mut text = String::new();
+        match definition {
+            Definition::Record(id) => {
+                self.open.push(id);
+                self.record_text(names, types, id, &mut text);
+                self.open.pop();
+            }
+            Definition::Enumeration(id) => enumeration_text(names, types, id, &mut text),
+        }
+        let hash = Sha256::digest(text.as_bytes()).into();
+        self.known.insert(definition, hash);
+        hash
+    }
+
+    /// `size\n`, then per member in order of (offset, bit, name) `name\toffset\tbits\ttype\n`.
+    fn record_text(&mut self, names: &Names, types: &Types, id: RecordId, text: &mut String) {
+        let size = types.record(id).map_or(0, |record| record.size);
+        let _ = writeln!(text, "{size}");
+        let mut members: Vec<_> = types.members(id).iter().collect();
+        members.sort_by_key(|member| {
+            (member.offset, member.bits.map(|bits| bits.start), names.get(member.name))
+        });
+        for member in members {
+            let _ = write!(text, "{}\t{}\t", names.get(member.name), member.offset);
+            if let Some(bits) = member.bits {
+                let _ = write!(text, "{}-{}", bits.start, bits.end);
+            }
+            text.push('\t');
+            self.type_text(names, types, member.ty, 0, text);
+            text.push('\n');
+        }
+    }
+
+    /// A type in words: named ones by name, unnamed ones by their own hash.
+    fn type_text(&mut self, names: &Names, types: &Types, ty: TypeId, depth: usize, text: &mut String) {
+        if depth + self.open.len() > MAX_DEPTH {
+            text.push('?');
+            return;
+        }
+        let (alias, ty) = types.peel_named(ty);
+        match ty {
+            Type::Void => text.push_str("Void"),
+            Type::Native(id) => {
+                text.push_str(types.native_of(id).map_or("", |native| names.get(native.name)))
+            }
+            Type::Pointer { target, size } => {
+                let _ = write!(text, "Pointer{size} ");
+                self.type_text(names, types, target, depth + 1, text);
+            }
+            Type::Array { target, count } => {
+                let _ = write!(text, "Array{count} ");
+                self.type_text(names, types, target, depth + 1, text);
+            }
+            Type::Function(arguments) => {
+                text.push_str("Function(");
+                for argument in types.arguments(arguments) {
+                    self.type_text(names, types, *argument, depth + 1, text);
+                    text.push(',');
+                }
+                text.push(')');
+            }
+            Type::Record(id) => {
+                let name = types.record(id).and_then(|record| record.name).or(alias);
+                match name {
+                    Some(name) => text.push_str(names.get(name)),
+                    None => self.unnamed(names, types, Definition::Record(id), text),
+                }
+            }
+            Type::Enumeration(id) => {
+                let name = types.enumeration(id).and_then(|item| item.name).or(alias);
+                text.push_str("Enumeration ");
+                match name {
+                    Some(name) => text.push_str(names.get(name)),
+                    None => self.unnamed(names, types, Definition::Enumeration(id), text),
+                }
+            }
+            Type::Named(name) => text.push_str(names.get(name)),
+            Type::WideString { bytes } => {
+                let _ = write!(text, "UnicodeString{}", bytes.unwrap_or(0));
+            }
+            Type::Verbatim(number) => {
+                if let Some((target, arguments)) = types.verbatim(number) {
+                    let _ = write!(text, "{target} {arguments}");
+                }
+            }
+            // `peel_named` looks through aliases.
+            Type::Alias { .. } => {}
+        }
+    }
+
+    fn unnamed(&mut self, names: &Names, types: &Types, definition: Definition, text: &mut String) {
+        if let Definition::Record(id) = definition
+            && self.open.contains(&id)
+        {
+            text.push('^');
+            return;
+        }
+        let hash = self.hash(names, types, definition);
+        text.push_str(&hex(&hash, 64));
+    }
+}
+
+fn enumeration_text(names: &Names, types: &Types, id: EnumId, text: &mut String) {
+    let signed = types.enumeration(id).is_some_and(|item| item.signed);
+    let _ = writeln!(text, "{}", types.enumeration_size(id));
+    let mut labels: Vec<_> =
+        types.labels(id).iter().map(|label| (label.value(signed), names.get(label.name))).collect();
+    labels.sort_unstable();
+    for (value, label) in labels {
+        let _ = writeln!(text, "{label}\t{value}");
+    }
+}
+
+/// The first `digits` hexadecimal digits of a hash.
+pub(crate) fn hex(hash: &LayoutHash, digits: usize) -> String {
+    let mut text: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    text.truncate(digits);
+    text
+}

@@ -1,0 +1,92 @@
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::{Arch, Name, Names, Type, TypeId, Types};
+
+/// The operating system a profile describes; it decides how addresses and descriptors are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum System {
+    /// Windows: addresses are RVAs, code and data are kept apart, descriptors carry an empty argument object.
+    Windows,
+    /// Linux: addresses are those the kernel was linked for.
+    Linux,
+    /// macOS: likewise.
+    Mac,
+    /// Something else, or a profile that is no kernel's (an index, an inventory, a symlink).
+    Other,
+}
+
+/// Everything known of one build: types, symbols and what identifies it.
+///
+/// Front-ends fill it, [`crate::Resolution`] settles names and conflicts, and [`crate::write_text`] prints
+/// it. The sections are those of Rekall's profiles (docs/format.md).
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// The operating system.
+    pub system: System,
+    /// The processor architecture; written as `arch`.
+    pub arch: Arch,
+    /// `$METADATA`, but for `arch`: `Type`, `ProfileClass`, `Version` and what identifies the build.
+    pub metadata: BTreeMap<String, Value>,
+    /// Every name used below.
+    pub names: Names,
+    /// The types: `$STRUCTS`, `$ENUMS` and `$REVENUMS`.
+    pub types: Types,
+    /// `$CONSTANTS`: data symbols on Windows, every symbol elsewhere. Windows values are RVAs, others full
+    /// unsigned addresses.
+    pub constants: Vec<(Name, u64)>,
+    /// `$FUNCTIONS`: code symbols (Windows only), as RVAs.
+    pub functions: Vec<(Name, u64)>,
+    /// `$CONSTANT_TYPES`: the types of variables, where the source gives them.
+    pub constant_types: Vec<(Name, TypeId)>,
+    /// `$CONFIG`: the kernel's configuration (`CONFIG_X86_PAE` to `y`).
+    pub config: BTreeMap<String, String>,
+    /// `$MERGE`: names of profiles to be laid over this one.
+    pub merge: Vec<String>,
+    /// Sections of a profile that was read which have no place above (`$INDEX`, `$INVENTORY`,
+    /// `$DYNAMIC_CONSTANTS` and others), as they stood.
+    pub other: BTreeMap<String, Value>,
+}
+
+impl Profile {
+    /// An empty profile of `system` and `arch`, its metadata holding `Type` "Profile" alone.
+    pub fn new(system: System, arch: Arch) -> Self {
+        let mut profile = Self {
+            system,
+            arch,
+            metadata: BTreeMap::new(),
+            names: Names::default(),
+            types: Types::default(),
+            constants: Vec::new(),
+            functions: Vec::new(),
+            constant_types: Vec::new(),
+            config: BTreeMap::new(),
+            merge: Vec::new(),
+            other: BTreeMap::new(),
+        };
+        profile.set_metadata("Type", "Profile");
+        profile
+    }
+
+    /// Sets one field of `$METADATA`.
+    pub fn set_metadata(&mut self, key: &str, value: impl Into<Value>) {
+        self.metadata.insert(key.to_owned(), value.into());
+    }
+
+    /// One field of `$METADATA`, where it is a text.
+    pub fn metadata_text(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key).and_then(Value::as_str)
+    }
+
+    /// The name with this text ([`Names::intern`]).
+    pub fn intern(&mut self, text: &str) -> Name {
+        self.names.intern(text)
+    }
+
+    /// Adds a native type by its name in Rekall's spelling.
+    pub fn native(&mut self, name: &str, size: u32, kind: crate::NativeKind) -> Type {
+        let name = self.names.intern(name);
+        Type::Native(self.types.native(crate::Native { name, size, kind }))
+    }
+}

@@ -1,0 +1,732 @@
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::RandomState;
+
+use crate::layout::{Definition, LayoutHash, Layouts, hex};
+use crate::{EnumId, Name, Names, Profile, RecordId, Report, Type, TypeId, Types};
+
+/// The names under which a profile's records and enumerations are written, and what had to be settled for
+/// that: unnamed types, duplicates, conflicts, members no reader could follow.
+///
+/// This is the one place where those are decided, for every front-end (docs/format.md, invariants 4 to 6):
+///
+/// - a definition keeps its own name; an unnamed one is named by the typedef through which it is reached,
+///   else `__unnamed_<owner>_<member>`, else `__unnamed_` and its layout hash;
+/// - of several different definitions under one name the larger keeps it, then the one with more members,
+///   then the one with the smaller layout hash; the others are `<name>__` and their layout hash;
+/// - members that would lie outside their struct are left out, members whose layout is not known by value
+///   become bytes; both are counted.
+#[derive(Debug, Default)]
+pub struct Resolution {
+    structs: Vec<(Name, RecordId)>,
+    enums: Vec<(Name, EnumId)>,
+    record_keys: Keys,
+    enum_keys: Keys,
+    flaws: Map<(RecordId, u32), Flaw>,
+    conflicts: Vec<Conflict>,
+}
+
+/// Several different definitions under one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The name they share.
+    pub name: String,
+    /// The size in bytes of the definition that keeps it.
+    pub kept: u64,
+    /// The others: the name each got, and its size in bytes.
+    pub renamed: Vec<(String, u64)>,
+}
+
+/// Why a member is not written as the source has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// It is left out.
+    Dropped,
+    /// It is written as this many bytes.
+    Bytes(u64),
+    /// It is written as a pointer to nothing known.
+    Pointer,
+}
+
+type Map<K, V> = HashMap<K, V, RandomState>;
+
+/// Where a type stands: in the member with this index of the struct with this key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) owner: Name,
+    pub(crate) member: u32,
+}
+
+/// How deep unnamed types nest before their path stops naming them.
+const MAX_NESTING: usize = 16;
+/// How deep a descriptor may nest, and how many descriptors it may hold, before it is cut.
+const MAX_DEPTH: usize = 32;
+const MAX_DESCRIPTORS: usize = 1024;
+
+impl Resolution {
+    /// Settles all names of `profile`, adding those it makes to its table; what had to be changed or left
+    /// out is counted in `report`.
+    pub fn new(profile: &mut Profile, report: &mut Report) -> Self {
+        let mut resolver = Resolver {
+            names: &mut profile.names,
+            types: &profile.types,
+            layouts: Layouts::default(),
+            result: Resolution::default(),
+        };
+        resolver.name_records(&profile.constant_types);
+        resolver.name_enumerations(&profile.constant_types);
+        resolver.find_flaws(report);
+        resolver.finish(report)
+    }
+
+    /// The records to write with their keys, sorted by key.
+    pub fn structs(&self) -> &[(Name, RecordId)] {
+        &self.structs
+    }
+
+    /// The enumerations to write with their keys, sorted by key.
+    pub fn enumerations(&self) -> &[(Name, EnumId)] {
+        &self.enums
+    }
+
+    /// Names that had several different definitions, sorted.
+    pub fn conflicts(&self) -> &[Conflict] {
+        &self.conflicts
+    }
+
+    /// The record that bears `key`.
+    pub fn record(&self, key: Name) -> Option<RecordId> {
+        match self.record_keys.taken.get(&key) {
+            Some(Definition::Record(id)) => Some(*id),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn flaw(&self, record: RecordId, member: usize) -> Option<Flaw> {
+        self.flaws.get(&(record, u32::try_from(member).ok()?)).copied()
+    }
+
+    pub(crate) fn record_key(
+        &self,
+        types: &Types,
+        place: Option<Place>,
+        alias: Option<Name>,
+        id: RecordId,
+    ) -> Option<Name> {
+        let named = types.record(id).is_some_and(|record| record.name.is_some());
+        self.record_keys.key(named, place, alias, Definition::Record(id))
+    }
+
+    pub(crate) fn enum_key(
+        &self,
+        types: &Types,
+        place: Option<Place>,
+        alias: Option<Name>,
+        id: EnumId,
+    ) -> Option<Name> {
+        let named = types.enumeration(id).is_some_and(|item| item.name.is_some());
+        self.enum_keys.key(named, place, alias, Definition::Enumeration(id))
+    }
+}
+
+/// The keys of one name space, and by which way each is found.
+#[derive(Debug, Default)]
+struct Keys {
+    /// Who bears a key.
+    taken: Map<Name, Definition>,
+    /// Definitions that have a key, or whose equal has.
+    reached: HashSet<Definition, RandomState>,
+    own: Map<Definition, Name>,
+    by_alias: Map<(Name, Definition), Name>,
+    by_path: Map<(Name, u32), Name>,
+    by_hash: Map<Definition, Name>,
+}
+
+impl Keys {
+    fn key(&self, named: bool, place: Option<Place>, alias: Option<Name>, it: Definition) -> Option<Name> {
+        if named {
+            return self.own.get(&it).copied();
+        }
+        let by_alias = alias.and_then(|alias| self.by_alias.get(&(alias, it)));
+        let by_path = || {
+            alias.is_none().then(|| place.and_then(|place| self.by_path.get(&(place.owner, place.member))))
+        };
+        by_alias.or_else(|| by_path().flatten()).or_else(|| self.by_hash.get(&it)).copied()
+    }
+}
+
+/// An unnamed definition found on a path from a member.
+struct Found {
+    owner: Name,
+    member: u32,
+    definition: Definition,
+}
+
+/// A struct whose members have not been searched for unnamed types yet.
+struct Unsearched {
+    key: Name,
+    record: RecordId,
+    /// The unnamed records it stands in, itself included, with the keys they got on this path.
+    nested_in: Vec<(RecordId, Name)>,
+}
+
+struct Resolver<'a> {
+    names: &'a mut Names,
+    types: &'a Types,
+    layouts: Layouts,
+    result: Resolution,
+}
+
+/// Which of the two name spaces is meant.
+#[derive(Clone, Copy, PartialEq)]
+enum Space {
+    Structs,
+    Enums,
+}
+
+impl Resolver<'_> {
+    fn name_records(&mut self, variables: &[(Name, TypeId)]) {
+        let types = self.types;
+        let mut wanted: Vec<(Name, Definition)> =
+            types.records().filter_map(|(id, record)| Some((record.name?, Definition::Record(id)))).collect();
+        let own = wanted.len();
+        wanted.extend(self.typedefs().filter_map(|(name, ty)| match ty {
+            Type::Record(id) if types.record(id)?.name.is_none() => Some((name, Definition::Record(id))),
+            _ => None,
+        }));
+        let keys = self.claim(Space::Structs, &wanted);
+        for (position, ((name, definition), key)) in wanted.iter().zip(&keys).enumerate() {
+            if position < own {
+                self.result.record_keys.own.insert(*definition, *key);
+            } else {
+                self.result.record_keys.by_alias.insert((*name, *definition), *key);
+            }
+        }
+        let level =
+            self.structs().into_iter().map(|(key, record)| Unsearched { key, record, nested_in: Vec::new() });
+        self.search(level.collect());
+
+        let mut hashed = Vec::new();
+        for (_, ty) in variables {
+            self.find_unnamed(*ty, None, Space::Structs, &mut Vec::new(), &mut hashed);
+        }
+        let added = self.claim_by_hash(Space::Structs, hashed);
+        self.search(added);
+        // What is left holds no name and stands on no path. Each round may reach some of the rest.
+        for (id, _) in types.records() {
+            let definition = Definition::Record(id);
+            if !self.result.record_keys.reached.contains(&definition) {
+                let added = self.claim_by_hash(Space::Structs, vec![definition]);
+                self.search(added);
+            }
+        }
+    }
+
+    /// The records that have a key, sorted by key.
+    fn structs(&self) -> Vec<(Name, RecordId)> {
+        let taken = self.result.record_keys.taken.iter();
+        let mut structs: Vec<(Name, RecordId)> = taken
+            .filter_map(|(key, definition)| match definition {
+                Definition::Record(id) => Some((*key, *id)),
+                Definition::Enumeration(_) => None,
+            })
+            .collect();
+        structs.sort_unstable_by_key(|(key, _)| self.names.get(*key));
+        structs
+    }
+
+    fn name_enumerations(&mut self, variables: &[(Name, TypeId)]) {
+        let types = self.types;
+        let mut wanted: Vec<(Name, Definition)> = types
+            .enumerations()
+            .filter_map(|(id, item)| Some((item.name?, Definition::Enumeration(id))))
+            .collect();
+        let own = wanted.len();
+        wanted.extend(self.typedefs().filter_map(|(name, ty)| match ty {
+            Type::Enumeration(id) if types.enumeration(id)?.name.is_none() => {
+                Some((name, Definition::Enumeration(id)))
+            }
+            _ => None,
+        }));
+        let keys = self.claim(Space::Enums, &wanted);
+        for (position, ((name, definition), key)) in wanted.iter().zip(&keys).enumerate() {
+            if position < own {
+                self.result.enum_keys.own.insert(*definition, *key);
+            } else {
+                self.result.enum_keys.by_alias.insert((*name, *definition), *key);
+            }
+        }
+        let (mut found, mut hashed) = (Vec::new(), Vec::new());
+        for (owner, record) in self.structs() {
+            for (member, item) in types.members(record).iter().enumerate() {
+                let place = Place { owner, member: member as u32 };
+                self.find_unnamed(item.ty, Some(place), Space::Enums, &mut found, &mut hashed);
+            }
+        }
+        for (_, ty) in variables {
+            self.find_unnamed(*ty, None, Space::Enums, &mut found, &mut hashed);
+        }
+        self.claim_paths(Space::Enums, &found);
+        let reached = &self.result.enum_keys.reached;
+        let rest = types.enumerations().map(|(id, _)| Definition::Enumeration(id));
+        hashed.extend(rest.filter(|definition| !reached.contains(definition)));
+        self.claim_by_hash(Space::Enums, hashed);
+    }
+
+    /// Every typedef with what it stands for directly.
+    fn typedefs(&self) -> impl Iterator<Item = (Name, Type)> {
+        let types = self.types;
+        types.all().filter_map(move |ty| match ty {
+            Type::Alias { name: Some(name), target } => match types.peel_named(target) {
+                (None, target) => Some((name, target)),
+                // The typedef further in names it.
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// Gives each definition the name it wants, or the one the rule for conflicts leaves it.
+    fn claim(&mut self, space: Space, wanted: &[(Name, Definition)]) -> Vec<Name> {
+        let mut order: Vec<usize> = (0..wanted.len()).collect();
+        order.sort_unstable_by_key(|position| wanted[*position]);
+        let mut keys: Vec<Name> = wanted.iter().map(|(name, _)| *name).collect();
+        for group in order.chunk_by(|a, b| wanted[*a].0 == wanted[*b].0) {
+            let Some((name, first)) = group.first().map(|position| wanted[*position]) else { continue };
+            let holder = self.keys(space).taken.get(&name).copied();
+            if holder.is_none() && group.len() == 1 {
+                self.keys(space).taken.insert(name, first);
+                self.keys(space).reached.insert(first);
+                continue;
+            }
+            let members: Vec<Definition> = group.iter().map(|position| wanted[*position].1).collect();
+            for (position, key) in group.iter().zip(self.settle(space, name, holder, &members)) {
+                keys[*position] = key;
+            }
+        }
+        keys
+    }
+
+    /// The keys of definitions that all want `name`, which `holder` may have already.
+    fn settle(
+        &mut self,
+        space: Space,
+        name: Name,
+        holder: Option<Definition>,
+        definitions: &[Definition],
+    ) -> Vec<Name> {
+        // Who holds the name keeps it: others were named after it.
+        let held = holder.map(|holder| (self.layouts.hash(self.names, self.types, holder), holder));
+        let hashes: Vec<LayoutHash> = definitions
+            .iter()
+            .map(|definition| self.layouts.hash(self.names, self.types, *definition))
+            .collect();
+        let mut distinct: Map<LayoutHash, Definition> = Map::default();
+        for (hash, definition) in hashes.iter().zip(definitions) {
+            self.keys(space).reached.insert(*definition);
+            if held.is_none_or(|(held, _)| held != *hash) {
+                distinct.entry(*hash).or_insert(*definition);
+            }
+        }
+        let mut ranked: Vec<(LayoutHash, Definition)> = distinct.into_iter().collect();
+        ranked.sort_unstable_by_key(|(hash, definition)| {
+            let (size, members) = self.types.extent(*definition);
+            (Reverse(size), Reverse(members), *hash)
+        });
+        ranked.splice(0..0, held);
+        let mut by_hash: Map<LayoutHash, Name> = Map::default();
+        let mut renamed = Vec::new();
+        for (rank, (hash, definition)) in ranked.iter().enumerate() {
+            let mut key = name;
+            if rank > 0 {
+                key = self.suffixed(space, name, hash, *definition);
+                renamed.push((self.names.get(key).to_owned(), self.types.extent(*definition).0));
+            }
+            self.keys(space).taken.insert(key, *definition);
+            by_hash.insert(*hash, key);
+        }
+        if let (Some((_, kept)), false) = (ranked.first(), renamed.is_empty()) {
+            let kept = self.types.extent(*kept).0;
+            let name = self.names.get(name).to_owned();
+            self.result.conflicts.push(Conflict { name, kept, renamed });
+        }
+        hashes.iter().map(|hash| by_hash.get(hash).copied().unwrap_or(name)).collect()
+    }
+
+    /// `<name>__` and as many digits of the hash as make the key unique, eight at least.
+    fn suffixed(&mut self, space: Space, name: Name, hash: &LayoutHash, definition: Definition) -> Name {
+        let mut key = name;
+        for digits in 8..=64 {
+            let text = format!("{}__{}", self.names.get(name), hex(hash, digits));
+            key = self.names.intern(&text);
+            if self.keys(space).taken.get(&key).is_none_or(|holder| *holder == definition) {
+                break;
+            }
+        }
+        key
+    }
+
+    /// Names the unnamed records that members of `level` hold or point to, level by level.
+    fn search(&mut self, mut level: Vec<Unsearched>) {
+        let types = self.types;
+        // A hostile file can make the paths outgrow it without end (each level doubling): beyond twice
+        // what the source defines, unnamed types are named by their hash.
+        let limit = 2 * (types.records().len() + types.member_count()) + 1024;
+        while !level.is_empty() {
+            level.sort_by(|a, b| self.names.get(a.key).cmp(self.names.get(b.key)));
+            let (mut fresh, mut parents, mut hashed) = (Vec::new(), Vec::new(), Vec::new());
+            for parent in &level {
+                let mut found = Vec::new();
+                for (member, item) in types.members(parent.record).iter().enumerate() {
+                    let place = Place { owner: parent.key, member: member as u32 };
+                    self.find_unnamed(item.ty, Some(place), Space::Structs, &mut found, &mut hashed);
+                }
+                let room = limit.saturating_sub(self.result.record_keys.taken.len() + fresh.len());
+                for (position, found) in found.into_iter().enumerate() {
+                    // A record met again inside itself keeps the key it has on this path.
+                    let mut nested_in = parent.nested_in.iter();
+                    let again = nested_in.find(|(record, _)| Definition::Record(*record) == found.definition);
+                    if let Some((_, key)) = again {
+                        self.result.record_keys.by_path.insert((found.owner, found.member), *key);
+                    } else if position < room && parent.nested_in.len() < MAX_NESTING {
+                        fresh.push(found);
+                        parents.push(parent);
+                    } else {
+                        hashed.push(found.definition);
+                    }
+                }
+            }
+            let keys = self.claim_paths(Space::Structs, &fresh);
+            let mut next = Vec::new();
+            for ((found, key), parent) in fresh.iter().zip(keys).zip(parents) {
+                if let Definition::Record(record) = found.definition {
+                    let mut nested_in = parent.nested_in.clone();
+                    nested_in.push((record, key));
+                    next.push(Unsearched { key, record, nested_in });
+                }
+            }
+            next.extend(self.claim_by_hash(Space::Structs, hashed));
+            level = next;
+        }
+    }
+
+    /// Names unnamed definitions by owner and member.
+    fn claim_paths(&mut self, space: Space, found: &[Found]) -> Vec<Name> {
+        let mut wanted = Vec::with_capacity(found.len());
+        for found in found {
+            let member = match self.result.record_keys.taken.get(&found.owner) {
+                Some(Definition::Record(id)) => self.types.members(*id).get(found.member as usize),
+                _ => None,
+            };
+            let owner = self.names.get(found.owner);
+            let owner = owner.strip_prefix("__unnamed_").unwrap_or(owner);
+            let member = member.map_or("", |member| self.names.get(member.name));
+            let text = format!("__unnamed_{owner}_{member}");
+            wanted.push((self.names.intern(&text), found.definition));
+        }
+        let keys = self.claim(space, &wanted);
+        for (found, key) in found.iter().zip(&keys) {
+            self.keys(space).by_path.insert((found.owner, found.member), *key);
+        }
+        keys
+    }
+
+    /// Names unnamed definitions by their layout hash; those that are new, to be searched.
+    fn claim_by_hash(&mut self, space: Space, mut definitions: Vec<Definition>) -> Vec<Unsearched> {
+        definitions.sort_unstable();
+        definitions.dedup();
+        let mut added = Vec::new();
+        for definition in definitions {
+            if self.keys(space).by_hash.contains_key(&definition) {
+                continue;
+            }
+            let hash = self.layouts.hash(self.names, self.types, definition);
+            let (key, new) = self.hash_key(space, &hash, definition);
+            self.keys(space).reached.insert(definition);
+            self.keys(space).by_hash.insert(definition, key);
+            if new {
+                self.keys(space).taken.insert(key, definition);
+                if let Definition::Record(record) = definition {
+                    added.push(Unsearched { key, record, nested_in: vec![(record, key)] });
+                }
+            }
+        }
+        added
+    }
+
+    /// `__unnamed_` and as many digits of the hash as tell it from others, eight at least; and whether
+    /// nobody bears that key yet.
+    fn hash_key(&mut self, space: Space, hash: &LayoutHash, definition: Definition) -> (Name, bool) {
+        let mut digits = 8;
+        loop {
+            let name = self.names.intern(&format!("__unnamed_{}", hex(hash, digits)));
+            match self.keys(space).taken.get(&name).copied() {
+                None => return (name, true),
+                Some(holder)
+                    if holder == definition
+                        || digits == 64
+                        || self.layouts.hash(self.names, self.types, holder) == *hash =>
+                {
+                    return (name, false);
+                }
+                Some(_) => digits += 1,
+            }
+        }
+    }
+
+    /// The unnamed definitions a type leads to, through pointers, arrays and function arguments: those a
+    /// path from `place` can name, and those only their hash can.
+    fn find_unnamed(
+        &self,
+        ty: TypeId,
+        place: Option<Place>,
+        space: Space,
+        found: &mut Vec<Found>,
+        hashed: &mut Vec<Definition>,
+    ) {
+        let mut pending = vec![(ty, place, 0usize)];
+        let mut budget = MAX_DESCRIPTORS;
+        while let Some((ty, place, depth)) = pending.pop() {
+            budget = budget.saturating_sub(1);
+            if depth > MAX_DEPTH || budget == 0 {
+                continue;
+            }
+            let (alias, ty) = self.types.peel_named(ty);
+            let definition = match ty {
+                Type::Pointer { target, .. } | Type::Array { target, .. } => {
+                    pending.push((target, place, depth + 1));
+                    continue;
+                }
+                Type::Function(arguments) => {
+                    let arguments = self.types.arguments(arguments).iter().take(MAX_DESCRIPTORS);
+                    pending.extend(arguments.map(|argument| (*argument, None, depth + 1)));
+                    continue;
+                }
+                Type::Record(id) if space == Space::Structs => {
+                    (self.types.record(id).is_some_and(|record| record.name.is_none()))
+                        .then_some(Definition::Record(id))
+                }
+                Type::Enumeration(id) if space == Space::Enums => {
+                    (self.types.enumeration(id).is_some_and(|item| item.name.is_none()))
+                        .then_some(Definition::Enumeration(id))
+                }
+                _ => None,
+            };
+            if let (Some(definition), None) = (definition, alias) {
+                match place {
+                    Some(Place { owner, member }) => found.push(Found { owner, member, definition }),
+                    None => hashed.push(definition),
+                }
+            }
+        }
+    }
+
+    fn keys(&mut self, space: Space) -> &mut Keys {
+        match space {
+            Space::Structs => &mut self.result.record_keys,
+            Space::Enums => &mut self.result.enum_keys,
+        }
+    }
+
+    /// Finds the members that no reader could follow, and decides what is written in their place.
+    fn find_flaws(&mut self, report: &mut Report) {
+        let mut records: Vec<RecordId> = self.structs().into_iter().map(|(_, id)| id).collect();
+        records.sort_unstable();
+        records.dedup();
+        for id in &records {
+            self.check_members(*id, report);
+        }
+        self.cut_cycles(&records, report);
+    }
+
+    fn check_members(&mut self, id: RecordId, report: &mut Report) {
+        let types = self.types;
+        let Some(record) = types.record(id) else { return };
+        let members = types.members(id);
+        let mut sorted: Vec<Name> = members.iter().map(|member| member.name).collect();
+        sorted.sort_unstable();
+        let repeats = sorted.windows(2).any(|pair| pair[0] == pair[1]);
+        let mut seen = HashSet::new();
+        for (index, member) in members.iter().enumerate() {
+            let place = || {
+                let owner = record.name.map_or("(unnamed)", |name| self.names.get(name));
+                format!("{owner}.{}", self.names.get(member.name))
+            };
+            let flaw = if repeats && !seen.insert(member.name) {
+                report.lose("members that repeat a name in their struct", place);
+                Some(Flaw::Dropped)
+            } else if member.offset > record.size {
+                report.lose("members outside their struct", place);
+                Some(Flaw::Dropped)
+            } else if !self.describable(member.ty) {
+                report.lose("types nested too deeply to describe", place);
+                Some(self.opaque(id, member.offset, member.ty))
+            } else {
+                match self.size_of(member.ty, 0) {
+                    Some(size) if member.offset.checked_add(size).is_none_or(|end| end > record.size) => {
+                        report.lose("members outside their struct", place);
+                        Some(Flaw::Dropped)
+                    }
+                    None if self.incomplete(member.ty) => {
+                        report.lose("members of incomplete type held by value", place);
+                        Some(self.opaque(id, member.offset, member.ty))
+                    }
+                    _ => None,
+                }
+            };
+            if let Some(flaw) = flaw {
+                self.result.flaws.insert((id, index as u32), flaw);
+            }
+        }
+    }
+
+    /// A pointer to nothing known, or bytes up to the next member.
+    fn opaque(&self, record: RecordId, offset: u64, ty: TypeId) -> Flaw {
+        if let Type::Pointer { .. } = self.types.peel(ty) {
+            return Flaw::Pointer;
+        }
+        let end = self.types.record(record).map_or(offset, |record| record.size);
+        let next =
+            self.types.members(record).iter().map(|member| member.offset).filter(|next| *next > offset).min();
+        Flaw::Bytes(next.unwrap_or(end).min(end).saturating_sub(offset))
+    }
+
+    /// Whether a descriptor of this type stays within bounds.
+    fn describable(&self, ty: TypeId) -> bool {
+        let mut pending = vec![(ty, 0usize)];
+        let mut count = 0;
+        while let Some((ty, depth)) = pending.pop() {
+            count += 1;
+            if depth > MAX_DEPTH || count > MAX_DESCRIPTORS {
+                return false;
+            }
+            match self.types.peel(ty) {
+                Type::Pointer { target, .. } | Type::Array { target, .. } => {
+                    pending.push((target, depth + 1))
+                }
+                Type::Function(arguments) => {
+                    let arguments = self.types.arguments(arguments);
+                    if arguments.len() > MAX_DESCRIPTORS {
+                        return false;
+                    }
+                    pending.extend(arguments.iter().map(|argument| (*argument, depth + 1)));
+                }
+                _ => {}
+            }
+        }
+        true
+    }
+
+    /// Whether a type held by value has no layout here: void, a function, a struct that is only declared.
+    fn incomplete(&self, ty: TypeId) -> bool {
+        match self.types.peel(ty) {
+            Type::Void | Type::Function(_) => true,
+            Type::Named(name) => !self.result.record_keys.taken.contains_key(&name),
+            Type::Array { target, .. } => self.incomplete_element(target),
+            _ => false,
+        }
+    }
+
+    fn incomplete_element(&self, mut ty: TypeId) -> bool {
+        for _ in 0..MAX_DEPTH {
+            match self.types.peel(ty) {
+                Type::Array { target, .. } => ty = target,
+                Type::Void | Type::Function(_) => return true,
+                Type::Named(name) => return !self.result.record_keys.taken.contains_key(&name),
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// The size in bytes of a type held by value, where it is known.
+    fn size_of(&self, ty: TypeId, depth: usize) -> Option<u64> {
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        match self.types.peel(ty) {
+            Type::Named(name) => match self.result.record_keys.taken.get(&name) {
+                Some(Definition::Record(id)) => self.types.record(*id).map(|record| record.size),
+                _ => None,
+            },
+            Type::Array { target, count } => self.size_of(target, depth + 1)?.checked_mul(count),
+            _ => self.types.size_of(ty),
+        }
+    }
+
+    /// Cuts structs that hold themselves by value: a reader that walks into them would never return.
+    fn cut_cycles(&mut self, records: &[RecordId], report: &mut Report) {
+        #[derive(Clone, Copy, PartialEq)]
+        enum State {
+            New,
+            Open,
+            Done,
+        }
+        let mut states = vec![State::New; self.types.records().len()];
+        for start in records {
+            if states[start.index()] != State::New {
+                continue;
+            }
+            states[start.index()] = State::Open;
+            let mut stack = vec![(*start, 0usize)];
+            while let Some((record, next)) = stack.last_mut() {
+                let (record, index) = (*record, *next);
+                *next += 1;
+                let Some(member) = self.types.members(record).get(index) else {
+                    states[record.index()] = State::Done;
+                    stack.pop();
+                    continue;
+                };
+                if self.result.flaws.contains_key(&(record, index as u32)) {
+                    continue;
+                }
+                let Some(inner) = self.held(member.ty) else { continue };
+                match states.get(inner.index()) {
+                    Some(State::New) => {
+                        states[inner.index()] = State::Open;
+                        stack.push((inner, 0));
+                    }
+                    Some(State::Open) => {
+                        let flaw = self.opaque(record, member.offset, member.ty);
+                        self.result.flaws.insert((record, index as u32), flaw);
+                        report.lose("structs that hold themselves by value", || {
+                            self.names.get(member.name).to_owned()
+                        });
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// The record a type holds by value.
+    fn held(&self, mut ty: TypeId) -> Option<RecordId> {
+        for _ in 0..=MAX_DEPTH {
+            match self.types.peel(ty) {
+                Type::Array { target, .. } => ty = target,
+                Type::Record(id) => return Some(id),
+                Type::Named(name) => return self.result.record(name),
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    fn finish(mut self, report: &mut Report) -> Resolution {
+        let structs = self.structs();
+        let names = &*self.names;
+        let mut enums: Vec<(Name, EnumId)> = Vec::new();
+        for (key, definition) in &self.result.enum_keys.taken {
+            if let Definition::Enumeration(id) = definition {
+                enums.push((*key, *id));
+            }
+        }
+        enums.sort_unstable_by_key(|(key, _)| names.get(*key));
+        self.result.conflicts.sort_by(|a, b| a.name.cmp(&b.name));
+        for conflict in &self.result.conflicts {
+            report.lose("name conflicts", || conflict.name.clone());
+        }
+        Resolution { structs, enums, ..self.result }
+    }
+}

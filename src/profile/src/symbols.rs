@@ -1,0 +1,84 @@
+use std::collections::HashMap;
+
+use crate::{Name, Names};
+
+/// How widely a symbol is visible: of several that share a name, the wider one is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Binding {
+    /// Seen in its own object file only.
+    Local,
+    /// Seen everywhere, giving way to a global one.
+    Weak,
+    /// Seen everywhere.
+    Global,
+}
+
+/// Of symbols that share a name keeps one: global before weak before local, then the one with the higher
+/// address (docs/format.md, invariant 8). Sorted by name.
+pub fn choose_symbols(names: &Names, symbols: Vec<(Name, u64, Binding)>) -> Vec<(Name, u64)> {
+    let mut symbols = symbols;
+    symbols.sort_unstable_by(|a, b| (names.get(a.0), b.2, b.1).cmp(&(names.get(b.0), a.2, a.1)));
+    symbols.dedup_by_key(|(name, ..)| *name);
+    symbols.into_iter().map(|(name, address, _)| (name, address)).collect()
+}
+
+/// Numbers symbols that share a name by address: the lowest keeps the name, the others become `<name>_1`,
+/// `<name>_2`, ... (numbers that other symbols bear already are passed over), as Rekall does. Several at one
+/// address are one symbol. Sorted by name.
+pub fn number_by_address(names: &mut Names, symbols: Vec<(Name, u64)>) -> Vec<(Name, u64)> {
+    let mut symbols = symbols;
+    symbols.sort_unstable_by(|a, b| (names.get(a.0), a.1).cmp(&(names.get(b.0), b.1)));
+    symbols.dedup();
+    let mut held: HashMap<Name, ()> = symbols.iter().map(|(name, _)| (*name, ())).collect();
+    let mut previous = None;
+    let mut number = 0u32;
+    for (name, _) in &mut symbols {
+        if previous != Some(*name) {
+            previous = Some(*name);
+            number = 0;
+            continue;
+        }
+        *name = loop {
+            number += 1;
+            let text = format!("{}_{number}", names.get(*name));
+            let numbered = names.intern(&text);
+            if held.insert(numbered, ()).is_none() {
+                break numbered;
+            }
+        };
+    }
+    symbols.sort_unstable_by(|a, b| names.get(a.0).cmp(names.get(b.0)));
+    symbols
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts<'a>(names: &'a Names, symbols: &[(Name, u64)]) -> Vec<(&'a str, u64)> {
+        symbols.iter().map(|(name, value)| (names.get(*name), *value)).collect()
+    }
+
+    #[test]
+    fn global_before_weak_before_local_then_the_higher_address() {
+        let mut names = Names::default();
+        let (a, b) = (names.intern("a"), names.intern("b"));
+        let symbols = vec![
+            (b, 9, Binding::Local),
+            (b, 1, Binding::Weak),
+            (a, 3, Binding::Local),
+            (a, 7, Binding::Local),
+            (b, 2, Binding::Global),
+        ];
+        let chosen = choose_symbols(&names, symbols);
+        assert_eq!(texts(&names, &chosen), [("a", 7), ("b", 2)]);
+    }
+
+    #[test]
+    fn duplicates_are_numbered_by_address() {
+        let mut names = Names::default();
+        let (a, a1) = (names.intern("a"), names.intern("a_1"));
+        let numbered = number_by_address(&mut names, vec![(a, 30), (a, 10), (a1, 5), (a, 20), (a, 10)]);
+        assert_eq!(texts(&names, &numbered), [("a", 10), ("a_1", 5), ("a_2", 20), ("a_3", 30)]);
+    }
+}

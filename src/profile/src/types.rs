@@ -1,0 +1,473 @@
+use std::collections::HashSet;
+use std::ops::Range;
+
+use crate::layout::Definition;
+use crate::{BitRange, Name};
+
+/// A type in a profile's table of [`Types`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TypeId(u32);
+
+/// The definition of a struct, union or class in a profile's table of [`Types`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordId(u32);
+
+/// The definition of an enumeration in a profile's table of [`Types`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EnumId(u32);
+
+/// A native type (`unsigned long`) in a profile's table of [`Types`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NativeId(u32);
+
+/// A type as the source has it: what names it and what stands behind it are found through the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Type {
+    /// Nothing, only meaningful behind a pointer.
+    Void,
+    /// A base type.
+    Native(NativeId),
+    /// A pointer of `size` bytes.
+    Pointer {
+        /// What it points to.
+        target: TypeId,
+        /// Its size in bytes.
+        size: u8,
+    },
+    /// `count` elements; 0 where the array has no bound.
+    Array {
+        /// The element's type.
+        target: TypeId,
+        /// How many elements.
+        count: u64,
+    },
+    /// A function, with the list of its arguments' types.
+    Function(Arguments),
+    /// A struct, union or class defined here.
+    Record(RecordId),
+    /// An enumeration defined here.
+    Enumeration(EnumId),
+    /// Another type under this name (a typedef), or under none (const, volatile).
+    Alias {
+        /// The typedef's name.
+        name: Option<Name>,
+        /// The type meant.
+        target: TypeId,
+    },
+    /// A struct, union or class known by name only: whichever definition bears the name, if any does.
+    Named(Name),
+    /// An array of wide characters, `bytes` long where that is known.
+    WideString {
+        /// Its length in bytes.
+        bytes: Option<u64>,
+    },
+    /// A descriptor of a profile that was read, kept as it stood: its arguments are meant for one reader.
+    Verbatim(u32),
+}
+
+/// The list of a function's argument types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Arguments {
+    start: u32,
+    len: u32,
+}
+
+/// What a native type's bytes mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NativeKind {
+    /// An integer with a sign.
+    Signed,
+    /// An integer without.
+    Unsigned,
+    /// A character.
+    Char,
+    /// A truth value.
+    Bool,
+    /// A floating-point number.
+    Float,
+    /// Anything else (complex numbers, vectors, decimal floats).
+    Other,
+}
+
+/// A native type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Native {
+    /// Its name, in Rekall's spelling.
+    pub name: Name,
+    /// Its size in bytes; 0 where it is not known.
+    pub size: u32,
+    /// What its bytes mean.
+    pub kind: NativeKind,
+}
+
+/// What kind of aggregate a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RecordKind {
+    /// A struct.
+    Struct,
+    /// A union.
+    Union,
+    /// A C++ class or interface.
+    Class,
+}
+
+/// A struct, union or class.
+#[derive(Clone, Copy, Debug)]
+pub struct Record {
+    /// Its own name (a tag), where it has one.
+    pub name: Option<Name>,
+    /// Struct, union or class.
+    pub kind: RecordKind,
+    /// Its size in bytes.
+    pub size: u64,
+    members: Span,
+}
+
+/// A member of a record.
+#[derive(Clone, Copy, Debug)]
+pub struct Member {
+    /// Its name; `u1`, `u2`, ... for members without one.
+    pub name: Name,
+    /// Whether the source gives it no name.
+    pub anonymous: bool,
+    /// Its offset in bytes; a bit-field's is that of its storage unit.
+    pub offset: u64,
+    /// Its type; a bit-field's is that of its storage unit, or an enumeration.
+    pub ty: TypeId,
+    /// For a bit-field, its bits in the storage unit.
+    pub bits: Option<BitRange>,
+}
+
+/// A member as a front-end gives it.
+#[derive(Clone, Copy, Debug)]
+pub struct NewMember {
+    /// Its name, where it has one.
+    pub name: Option<Name>,
+    /// Its offset in bytes; a bit-field's is that of its storage unit (see [`crate::StorageUnit`]).
+    pub offset: u64,
+    /// Its type.
+    pub ty: TypeId,
+    /// For a bit-field, its bits in the storage unit.
+    pub bits: Option<BitRange>,
+}
+
+/// An enumeration.
+#[derive(Clone, Copy, Debug)]
+pub struct Enumeration {
+    /// Its own name (a tag), where it has one.
+    pub name: Option<Name>,
+    /// The native type its values are stored in.
+    pub underlying: TypeId,
+    /// Whether that type has a sign, and so the values have.
+    pub signed: bool,
+    labels: Span,
+}
+
+/// One label of an enumeration, in the order declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Label {
+    /// The label.
+    pub name: Name,
+    /// The value's 64 bits; see [`Enumeration::signed`] for their meaning.
+    pub bits: u64,
+}
+
+impl Label {
+    /// The value, with the sign the enumeration's type gives it.
+    pub fn value(&self, signed: bool) -> i128 {
+        if signed { i128::from(self.bits as i64) } else { i128::from(self.bits) }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl Span {
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.start as usize + self.len as usize
+    }
+}
+
+/// Every type of a profile, as the source defines them.
+///
+/// A front-end adds what it reads, in any order, and refers to what comes later by reserving a place for it
+/// ([`Types::reserve`], [`Types::set`]). Names, duplicates and conflicts are settled afterwards, in one
+/// place, by [`crate::Resolution`].
+#[derive(Clone, Debug, Default)]
+pub struct Types {
+    types: Vec<Type>,
+    natives: Vec<Native>,
+    records: Vec<Record>,
+    members: Vec<Member>,
+    enums: Vec<Enumeration>,
+    labels: Vec<Label>,
+    arguments: Vec<TypeId>,
+    verbatim: Vec<(String, serde_json::Value)>,
+}
+
+impl Types {
+    /// How many alias, pointer or array steps are followed before a chain counts as endless.
+    pub const MAX_CHAIN: usize = 256;
+
+    /// Adds a type.
+    pub fn add(&mut self, ty: Type) -> TypeId {
+        self.types.push(ty);
+        TypeId(index(self.types.len() - 1))
+    }
+
+    /// Adds `count` types that are [`Type::Void`] until they are set; the id of the first. The others
+    /// follow it ([`TypeId::offset`]).
+    pub fn reserve(&mut self, count: usize) -> TypeId {
+        let first = TypeId(index(self.types.len()));
+        self.types.resize(self.types.len() + count, Type::Void);
+        first
+    }
+
+    /// Gives a reserved type its meaning.
+    pub fn set(&mut self, id: TypeId, ty: Type) {
+        if let Some(slot) = self.types.get_mut(id.0 as usize) {
+            *slot = ty;
+        }
+    }
+
+    /// A type; [`Type::Void`] for an id of another table.
+    pub fn get(&self, id: TypeId) -> Type {
+        self.types.get(id.0 as usize).copied().unwrap_or(Type::Void)
+    }
+
+    /// How many types there are.
+    pub fn len(&self) -> usize {
+        self.types.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.types.is_empty()
+    }
+
+    /// The native type with this name, added where it is not there yet. One name has one size and kind:
+    /// those of its first appearance.
+    pub fn native(&mut self, native: Native) -> NativeId {
+        // A profile has a few dozen natives: a walk is quicker than a table.
+        match self.natives.iter().position(|known| known.name == native.name) {
+            Some(position) => NativeId(index(position)),
+            None => {
+                self.natives.push(native);
+                NativeId(index(self.natives.len() - 1))
+            }
+        }
+    }
+
+    /// A native type by its id.
+    pub fn native_of(&self, id: NativeId) -> Option<&Native> {
+        self.natives.get(id.0 as usize)
+    }
+
+    /// All native types, in the order added.
+    pub fn natives(&self) -> &[Native] {
+        &self.natives
+    }
+
+    /// Adds a record with its members in the order declared. Members without a name become `u1`, `u2`, ...;
+    /// numbers that a named member uses are passed over (docs/format.md, invariant 5).
+    pub fn add_record(
+        &mut self,
+        names: &mut crate::Names,
+        name: Option<Name>,
+        kind: RecordKind,
+        size: u64,
+        members: &[NewMember],
+    ) -> RecordId {
+        let start = self.members.len();
+        // The numbers that named members use already; only looked for where a member has no name.
+        let taken: HashSet<u32> = if members.iter().any(|member| member.name.is_none()) {
+            let named = members.iter().filter_map(|member| member.name);
+            named.filter_map(|name| names.get(name).strip_prefix('u')?.parse().ok()).collect()
+        } else {
+            HashSet::new()
+        };
+        let mut numbers = (1u32..).filter(|number| !taken.contains(number));
+        for member in members {
+            let name = match member.name {
+                Some(name) => name,
+                None => names.intern(&format!("u{}", numbers.next().unwrap_or_default())),
+            };
+            self.members.push(Member {
+                name,
+                anonymous: member.name.is_none(),
+                offset: member.offset,
+                ty: member.ty,
+                bits: member.bits,
+            });
+        }
+        let members = Span { start: index(start), len: index(members.len()) };
+        self.records.push(Record { name, kind, size, members });
+        RecordId(index(self.records.len() - 1))
+    }
+
+    /// All records, in the order added.
+    pub fn records(&self) -> impl ExactSizeIterator<Item = (RecordId, &Record)> {
+        self.records.iter().enumerate().map(|(position, record)| (RecordId(index(position)), record))
+    }
+
+    /// A record by its id.
+    pub fn record(&self, id: RecordId) -> Option<&Record> {
+        self.records.get(id.0 as usize)
+    }
+
+    /// A record's members, in the order declared.
+    pub fn members(&self, id: RecordId) -> &[Member] {
+        self.record(id).and_then(|record| self.members.get(record.members.range())).unwrap_or_default()
+    }
+
+    /// How many members all records have.
+    pub fn member_count(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Adds an enumeration with its labels in the order declared.
+    pub fn add_enumeration(
+        &mut self,
+        name: Option<Name>,
+        underlying: TypeId,
+        signed: bool,
+        labels: &[Label],
+    ) -> EnumId {
+        let span = Span { start: index(self.labels.len()), len: index(labels.len()) };
+        self.labels.extend_from_slice(labels);
+        self.enums.push(Enumeration { name, underlying, signed, labels: span });
+        EnumId(index(self.enums.len() - 1))
+    }
+
+    /// All enumerations, in the order added.
+    pub fn enumerations(&self) -> impl ExactSizeIterator<Item = (EnumId, &Enumeration)> {
+        self.enums.iter().enumerate().map(|(position, item)| (EnumId(index(position)), item))
+    }
+
+    /// An enumeration by its id.
+    pub fn enumeration(&self, id: EnumId) -> Option<&Enumeration> {
+        self.enums.get(id.0 as usize)
+    }
+
+    /// An enumeration's labels, in the order declared.
+    pub fn labels(&self, id: EnumId) -> &[Label] {
+        self.enumeration(id).and_then(|item| self.labels.get(item.labels.range())).unwrap_or_default()
+    }
+
+    /// Keeps a list of argument types.
+    pub fn add_arguments(&mut self, arguments: &[TypeId]) -> Arguments {
+        let start = index(self.arguments.len());
+        self.arguments.extend_from_slice(arguments);
+        Arguments { start, len: index(arguments.len()) }
+    }
+
+    /// The types in a list of arguments.
+    pub fn arguments(&self, arguments: Arguments) -> &[TypeId] {
+        let start = arguments.start as usize;
+        self.arguments.get(start..start + arguments.len as usize).unwrap_or_default()
+    }
+
+    /// Keeps a descriptor of a profile that was read: its target and its arguments object.
+    pub fn add_verbatim(&mut self, target: String, arguments: serde_json::Value) -> Type {
+        self.verbatim.push((target, arguments));
+        Type::Verbatim(index(self.verbatim.len() - 1))
+    }
+
+    /// A descriptor that was kept as it stood.
+    pub fn verbatim(&self, number: u32) -> Option<(&str, &serde_json::Value)> {
+        self.verbatim.get(number as usize).map(|(target, arguments)| (target.as_str(), arguments))
+    }
+
+    /// All types, in the order added.
+    pub fn all(&self) -> impl Iterator<Item = Type> {
+        self.types.iter().copied()
+    }
+
+    /// The size in bytes of a type held by value; `None` for what has none, or none known here
+    /// ([`Type::Named`] stands for whatever bears the name in the end).
+    pub fn size_of(&self, ty: TypeId) -> Option<u64> {
+        let mut ty = ty;
+        let mut factor = 1u64;
+        for _ in 0..Self::MAX_CHAIN {
+            let size = match self.peel(ty) {
+                Type::Array { target, count } => {
+                    factor = factor.checked_mul(count)?;
+                    ty = target;
+                    continue;
+                }
+                Type::Enumeration(id) => {
+                    ty = self.enumeration(id)?.underlying;
+                    continue;
+                }
+                Type::Native(id) => {
+                    self.native_of(id).map(|native| u64::from(native.size)).filter(|size| *size > 0)?
+                }
+                Type::Pointer { size, .. } => u64::from(size),
+                Type::Record(id) => self.record(id)?.size,
+                Type::WideString { bytes } => bytes?,
+                Type::Void | Type::Function(_) | Type::Named(_) | Type::Verbatim(_) | Type::Alias { .. } => {
+                    return None;
+                }
+            };
+            return size.checked_mul(factor);
+        }
+        None
+    }
+
+    /// The size in bytes of an enumeration's values; 0 where it is not known.
+    pub fn enumeration_size(&self, id: EnumId) -> u64 {
+        self.enumeration(id).and_then(|item| self.size_of(item.underlying)).unwrap_or(0)
+    }
+
+    /// A definition's size in bytes, and how many members or labels it has.
+    pub(crate) fn extent(&self, definition: Definition) -> (u64, usize) {
+        match definition {
+            Definition::Record(id) => {
+                (self.record(id).map_or(0, |record| record.size), self.members(id).len())
+            }
+            Definition::Enumeration(id) => (self.enumeration_size(id), self.labels(id).len()),
+        }
+    }
+
+    /// What a type means once aliases are looked through; [`Type::Void`] where they lead in a circle.
+    pub fn peel(&self, id: TypeId) -> Type {
+        self.peel_named(id).1
+    }
+
+    /// Like [`Types::peel`], with the name of the last typedef passed.
+    pub fn peel_named(&self, mut id: TypeId) -> (Option<Name>, Type) {
+        let mut last = None;
+        for _ in 0..Self::MAX_CHAIN {
+            match self.get(id) {
+                Type::Alias { name, target } => {
+                    last = name.or(last);
+                    id = target;
+                }
+                other => return (last, other),
+            }
+        }
+        (last, Type::Void)
+    }
+}
+
+impl TypeId {
+    /// The id `by` places further on, for blocks of reserved types.
+    pub fn offset(self, by: usize) -> Self {
+        TypeId(self.0.saturating_add(index(by)))
+    }
+}
+
+impl RecordId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Tables hold fewer entries than their input has bytes, and no front-end takes four billion of those; an
+/// index beyond that reads as an unknown type.
+fn index(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,420 @@
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+use crate::json::Printer;
+use crate::resolution::{Flaw, Place};
+use crate::{EnumId, Member, Name, Profile, RecordId, Resolution, System, Type, TypeId};
+
+/// Prints a profile in its canonical form: the sections of Rekall's profiles, keys sorted by code point at
+/// every level, descriptors in their modern forms (docs/format.md). The text is streamed; gzip is the
+/// sink's business. Gives the sink back once everything is handed on.
+///
+/// # Errors
+/// What the sink gives; and an error of kind `Other` where two symbols bear one name, which front-ends
+/// settle before ([`crate::number_by_address`], [`crate::choose_symbols`]).
+pub fn write_text<W: Write>(profile: &Profile, resolution: &Resolution, sink: W) -> io::Result<W> {
+    let mut writer = Writer { profile, resolution, printer: Printer::new(sink) };
+    writer.sections()?;
+    writer.printer.finish()
+}
+
+struct Writer<'a, W: Write> {
+    profile: &'a Profile,
+    resolution: &'a Resolution,
+    printer: Printer<W>,
+}
+
+impl<'a, W: Write> Writer<'a, W> {
+    fn sections(&mut self) -> io::Result<()> {
+        let profile = self.profile;
+        let mut sections: BTreeSet<&str> = profile.other.keys().map(String::as_str).collect();
+        sections.insert("$METADATA");
+        let mut known = |filled: bool, section| {
+            if filled {
+                sections.insert(section);
+            }
+        };
+        known(!profile.config.is_empty(), "$CONFIG");
+        known(!profile.constants.is_empty(), "$CONSTANTS");
+        known(!profile.constant_types.is_empty(), "$CONSTANT_TYPES");
+        known(!profile.functions.is_empty(), "$FUNCTIONS");
+        known(!profile.merge.is_empty(), "$MERGE");
+        known(!self.resolution.structs().is_empty(), "$STRUCTS");
+        let labelled = |(_, id): &(Name, EnumId)| !profile.types.labels(*id).is_empty();
+        let enums = self.resolution.enumerations().iter().any(labelled);
+        known(enums, "$ENUMS");
+        known(enums, "$REVENUMS");
+
+        self.printer.open_object();
+        for section in sections {
+            self.printer.key(section)?;
+            match section {
+                "$CONFIG" => self.config()?,
+                "$CONSTANTS" => self.symbols(&profile.constants)?,
+                "$CONSTANT_TYPES" => self.constant_types()?,
+                "$ENUMS" => self.enumerations(false)?,
+                "$FUNCTIONS" => self.symbols(&profile.functions)?,
+                "$MERGE" => self.merge(),
+                "$METADATA" => self.metadata()?,
+                "$REVENUMS" => self.enumerations(true)?,
+                "$STRUCTS" => self.structs()?,
+                other => {
+                    if let Some(value) = profile.other.get(other) {
+                        self.printer.value(value)?;
+                    }
+                }
+            }
+        }
+        self.printer.close_object();
+        Ok(())
+    }
+
+    fn config(&mut self) -> io::Result<()> {
+        self.printer.open_object();
+        for (key, value) in &self.profile.config {
+            self.printer.key(key)?;
+            self.printer.string(value);
+        }
+        self.printer.close_object();
+        Ok(())
+    }
+
+    fn symbols(&mut self, symbols: &[(Name, u64)]) -> io::Result<()> {
+        let names = &self.profile.names;
+        let mut sorted: Vec<(&str, u64)> =
+            symbols.iter().map(|(name, value)| (names.get(*name), *value)).collect();
+        sorted.sort_unstable();
+        self.printer.open_object();
+        for (name, value) in sorted {
+            self.printer.key(name)?;
+            self.printer.number(value);
+        }
+        self.printer.close_object();
+        Ok(())
+    }
+
+    fn constant_types(&mut self) -> io::Result<()> {
+        let names = &self.profile.names;
+        let mut sorted = self.profile.constant_types.clone();
+        sorted.sort_unstable_by_key(|(name, _)| names.get(*name));
+        self.printer.open_object();
+        for (name, ty) in sorted {
+            self.printer.key(names.get(name))?;
+            self.descriptor(ty, None)?;
+        }
+        self.printer.close_object();
+        Ok(())
+    }
+
+    fn merge(&mut self) {
+        self.printer.raw("[");
+        for (position, name) in self.profile.merge.iter().enumerate() {
+            if position > 0 {
+                self.printer.raw(", ");
+            }
+            self.printer.string(name);
+        }
+        self.printer.raw("]");
+    }
+
+    fn metadata(&mut self) -> io::Result<()> {
+        let arch = Value::from(self.profile.arch.name());
+        let mut metadata: Vec<(&str, &Value)> =
+            self.profile.metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
+        if self.profile.metadata_text("Type") == Some("Profile") && self.profile.system != System::Other {
+            metadata.push(("arch", &arch));
+        }
+        metadata.sort_unstable_by_key(|(key, _)| *key);
+        self.printer.open_object();
+        for (key, value) in metadata {
+            self.printer.key(key)?;
+            self.printer.value(value)?;
+        }
+        self.printer.close_object();
+        Ok(())
+    }
+
+    /// `$ENUMS` (value to label; the last label declared stands for its value) or `$REVENUMS` (label to
+    /// value, all of them).
+    fn enumerations(&mut self, reverse: bool) -> io::Result<()> {
+        let (names, types) = (&self.profile.names, &self.profile.types);
+        self.printer.open_object();
+        for (key, id) in self.resolution.enumerations() {
+            let (Some(item), labels) = (types.enumeration(*id), types.labels(*id)) else { continue };
+            if labels.is_empty() {
+                continue;
+            }
+            self.printer.key(names.get(*key))?;
+            self.printer.open_object();
+            if reverse {
+                let mut sorted: Vec<(&str, i128)> =
+                    labels.iter().map(|label| (names.get(label.name), label.value(item.signed))).collect();
+                // A label declared twice (which no compiler writes) keeps its last value.
+                sorted.reverse();
+                sorted.sort_by_key(|(label, _)| *label);
+                sorted.dedup_by_key(|(label, _)| *label);
+                for (label, value) in sorted {
+                    self.printer.key(label)?;
+                    self.printer.number(value);
+                }
+            } else {
+                let mut sorted: Vec<(String, &str)> = labels
+                    .iter()
+                    .map(|label| (label.value(item.signed).to_string(), names.get(label.name)))
+                    .collect();
+                sorted.reverse();
+                sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
+                sorted.dedup_by(|(a, _), (b, _)| a == b);
+                for (value, label) in sorted {
+                    self.printer.key(&value)?;
+                    self.printer.string(label);
+                }
+            }
+            self.printer.close_object();
+        }
+        self.printer.close_object();
+        Ok(())
+    }
+
+    fn structs(&mut self) -> io::Result<()> {
+        let (names, types) = (&self.profile.names, &self.profile.types);
+        let mut members: Vec<(usize, &Member)> = Vec::new();
+        self.printer.open_object();
+        for (key, id) in self.resolution.structs() {
+            let Some(record) = types.record(*id) else { continue };
+            self.printer.key(names.get(*key))?;
+            self.printer.raw("[");
+            self.printer.number(record.size);
+            self.printer.raw(", ");
+            self.printer.open_object();
+            members.clear();
+            members.extend(types.members(*id).iter().enumerate());
+            members.sort_unstable_by_key(|(_, member)| names.get(member.name));
+            for (index, member) in &members {
+                self.member(*key, *id, *index, member)?;
+            }
+            self.printer.close_object();
+            self.printer.raw("]");
+        }
+        self.printer.close_object();
+        Ok(())
+    }
+
+    fn member(&mut self, owner: Name, record: RecordId, index: usize, member: &Member) -> io::Result<()> {
+        let flaw = self.resolution.flaw(record, index);
+        if flaw == Some(Flaw::Dropped) {
+            return Ok(());
+        }
+        self.printer.key(self.profile.names.get(member.name))?;
+        self.printer.raw("[");
+        self.printer.number(member.offset);
+        self.printer.raw(", ");
+        let place = Some(Place { owner, member: index as u32 });
+        match (flaw, member.bits) {
+            (Some(Flaw::Bytes(count)), _) => self.bytes(count)?,
+            (Some(Flaw::Pointer), _) => {
+                self.open_descriptor("Pointer");
+                self.printer.key("target")?;
+                self.printer.string("Void");
+                self.close_descriptor();
+            }
+            (_, Some(_)) => self.bit_field(member, place)?,
+            (_, None) => self.descriptor(member.ty, place)?,
+        }
+        self.printer.raw("]");
+        Ok(())
+    }
+
+    fn bytes(&mut self, count: u64) -> io::Result<()> {
+        self.open_descriptor("Array");
+        self.printer.key("count")?;
+        self.printer.number(count);
+        self.printer.key("target")?;
+        self.printer.string("unsigned char");
+        self.close_descriptor();
+        Ok(())
+    }
+
+    /// `["BitField", {...}]`; an enumeration's bits are `["Enumeration", {... "target": "BitField" ...}]`,
+    /// which is the form whose labels Rekall shows.
+    fn bit_field(&mut self, member: &Member, place: Option<Place>) -> io::Result<()> {
+        let types = &self.profile.types;
+        let (alias, ty) = types.peel_named(member.ty);
+        let Type::Enumeration(id) = ty else {
+            self.open_descriptor("BitField");
+            let target = self.target_name(member.ty, place);
+            self.bit_range(member, target)?;
+            self.close_descriptor();
+            return Ok(());
+        };
+        let key = self.resolution.enum_key(types, place, alias, id);
+        let underlying = types.enumeration(id).map(|item| item.underlying);
+        self.open_descriptor("Enumeration");
+        self.printer.key("enum_name")?;
+        self.printer.string(key.map_or("", |key| self.profile.names.get(key)));
+        self.printer.key("target")?;
+        self.printer.string("BitField");
+        self.printer.key("target_args")?;
+        self.printer.open_object();
+        let target = underlying.map_or("unsigned int", |underlying| self.target_name(underlying, place));
+        self.bit_range(member, target)?;
+        self.printer.close_object();
+        self.close_descriptor();
+        Ok(())
+    }
+
+    fn bit_range(&mut self, member: &Member, target: &str) -> io::Result<()> {
+        if let Some(bits) = member.bits {
+            self.printer.key("end_bit")?;
+            self.printer.number(bits.end);
+            self.printer.key("start_bit")?;
+            self.printer.number(bits.start);
+        }
+        self.printer.key("target")?;
+        self.printer.string(target);
+        Ok(())
+    }
+
+    /// `["<target>"]`, or with arguments `["<target>", {...}]`.
+    fn descriptor(&mut self, ty: TypeId, place: Option<Place>) -> io::Result<()> {
+        self.printer.raw("[");
+        let target = self.target_name(ty, place);
+        self.printer.string(target);
+        if self.has_arguments(ty) {
+            self.printer.raw(", ");
+            self.printer.open_object();
+            self.arguments(ty, place)?;
+            self.printer.close_object();
+        } else if self.profile.system == System::Windows {
+            // Rekall's PDB front-end writes the empty object, and its readers take either.
+            self.printer.raw(", {}");
+        }
+        self.printer.raw("]");
+        Ok(())
+    }
+
+    fn open_descriptor(&mut self, target: &str) {
+        self.printer.raw("[");
+        self.printer.string(target);
+        self.printer.raw(", ");
+        self.printer.open_object();
+    }
+
+    fn close_descriptor(&mut self) {
+        self.printer.close_object();
+        self.printer.raw("]");
+    }
+
+    /// The name a reader looks up to know how to read the type.
+    fn target_name(&self, ty: TypeId, place: Option<Place>) -> &'a str {
+        let profile = self.profile;
+        let (names, types) = (&profile.names, &profile.types);
+        let address = self.profile.arch.address_size();
+        let (alias, ty) = types.peel_named(ty);
+        match ty {
+            Type::Void | Type::Alias { .. } => "Void",
+            Type::Native(id) => types.native_of(id).map_or("Void", |native| names.get(native.name)),
+            Type::Pointer { size, .. } if size == address => "Pointer",
+            Type::Pointer { size: 4, .. } => "Pointer32",
+            // Readers know no pointer wider than the system's: its number is right as an integer.
+            Type::Pointer { size: 8, .. } => "unsigned long long",
+            Type::Pointer { size: 2, .. } => "unsigned short",
+            Type::Pointer { .. } | Type::Array { .. } => "Array",
+            Type::Function(_) => "Function",
+            Type::Record(id) => {
+                let key = self.resolution.record_key(types, place, alias, id);
+                key.map_or("Void", |key| names.get(key))
+            }
+            Type::Enumeration(_) => "Enumeration",
+            Type::Named(name) => names.get(name),
+            Type::WideString { .. } => "UnicodeString",
+            Type::Verbatim(number) => types.verbatim(number).map_or("Void", |(target, _)| target),
+        }
+    }
+
+    fn has_arguments(&self, ty: TypeId) -> bool {
+        match self.profile.types.peel(ty) {
+            Type::Void | Type::Native(_) | Type::Record(_) | Type::Named(_) | Type::Alias { .. } => false,
+            Type::Pointer { size, .. } => !matches!(size, 2 | 8) || size == self.profile.arch.address_size(),
+            Type::WideString { bytes } => bytes.is_some(),
+            Type::Verbatim(number) => {
+                let kept = self.profile.types.verbatim(number);
+                kept.is_some_and(|(_, value)| value.as_object().is_some_and(|entries| !entries.is_empty()))
+            }
+            Type::Array { .. } | Type::Function(_) | Type::Enumeration(_) => true,
+        }
+    }
+
+    /// The entries of a descriptor's argument object.
+    fn arguments(&mut self, ty: TypeId, place: Option<Place>) -> io::Result<()> {
+        let types = &self.profile.types;
+        let (alias, ty) = types.peel_named(ty);
+        match ty {
+            Type::Pointer { size, .. }
+                if !matches!(size, 4 | 8) && size != self.profile.arch.address_size() =>
+            {
+                self.printer.key("count")?;
+                self.printer.number(size);
+                self.printer.key("target")?;
+                self.printer.string("unsigned char");
+            }
+            Type::Pointer { target, .. } => self.target(target, place)?,
+            Type::Array { target, count } => {
+                self.printer.key("count")?;
+                self.printer.number(count);
+                self.target(target, place)?;
+            }
+            Type::Function(arguments) => {
+                self.printer.key("args")?;
+                self.printer.raw("[");
+                for (position, argument) in types.arguments(arguments).iter().enumerate() {
+                    if position > 0 {
+                        self.printer.raw(", ");
+                    }
+                    // Argument types stand on no path from the member: only their hash names them.
+                    self.descriptor(*argument, None)?;
+                }
+                self.printer.raw("]");
+            }
+            Type::Enumeration(id) => {
+                let key = self.resolution.enum_key(types, place, alias, id);
+                self.printer.key("enum_name")?;
+                self.printer.string(key.map_or("", |key| self.profile.names.get(key)));
+                if let Some(item) = types.enumeration(id) {
+                    self.target(item.underlying, place)?;
+                }
+            }
+            Type::WideString { bytes: Some(bytes) } => {
+                self.printer.key("length")?;
+                self.printer.number(bytes);
+            }
+            Type::Verbatim(number) => {
+                if let Some((_, Value::Object(entries))) = types.verbatim(number) {
+                    let mut entries: Vec<_> = entries.iter().collect();
+                    entries.sort_unstable_by_key(|(key, _)| *key);
+                    for (key, value) in entries {
+                        self.printer.key(key)?;
+                        self.printer.value(value)?;
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn target(&mut self, ty: TypeId, place: Option<Place>) -> io::Result<()> {
+        self.printer.key("target")?;
+        let target = self.target_name(ty, place);
+        self.printer.string(target);
+        if self.has_arguments(ty) {
+            self.printer.key("target_args")?;
+            self.printer.open_object();
+            self.arguments(ty, place)?;
+            self.printer.close_object();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,276 @@
+//! The canonical text: names, conflicts and descriptors as docs/format.md has them.
+
+use profile::{
+    Arch, BitRange, Label, NativeKind, NewMember, Profile, RecordKind, Report, Resolution, System, Type,
+    TypeId, write_text,
+};
+
+fn linux() -> Profile {
+    let mut profile = Profile::new(System::Linux, Arch::Amd64);
+    profile.set_metadata("ProfileClass", "Linux");
+    profile
+}
+
+fn native(profile: &mut Profile, name: &str, size: u32) -> TypeId {
+    let ty = profile.native(name, size, NativeKind::Unsigned);
+    profile.types.add(ty)
+}
+
+fn member(profile: &mut Profile, name: &str, offset: u64, ty: TypeId) -> NewMember {
+    let name = (!name.is_empty()).then(|| profile.intern(name));
+    NewMember { name, offset, ty, bits: None }
+}
+
+fn record(profile: &mut Profile, name: &str, size: u64, members: &[NewMember]) -> TypeId {
+    let name = (!name.is_empty()).then(|| profile.intern(name));
+    let id = profile.types.add_record(&mut profile.names, name, RecordKind::Struct, size, members);
+    profile.types.add(Type::Record(id))
+}
+
+fn typedef(profile: &mut Profile, name: &str, target: TypeId) -> TypeId {
+    let name = Some(profile.intern(name));
+    profile.types.add(Type::Alias { name, target })
+}
+
+fn printed(profile: &mut Profile) -> (serde_json::Value, Report) {
+    let mut report = Report::default();
+    let resolution = Resolution::new(profile, &mut report);
+    let text = write_text(profile, &resolution, Vec::new()).unwrap();
+    assert!(text.is_ascii());
+    (serde_json::from_slice(&text).unwrap(), report)
+}
+
+fn structs(profile: &mut Profile) -> serde_json::Value {
+    printed(profile).0["$STRUCTS"].clone()
+}
+
+#[test]
+fn the_text_is_laid_out_as_rekall_prints() {
+    let mut profile = linux();
+    let long = native(&mut profile, "unsigned long", 8);
+    let pointer = profile.types.add(Type::Pointer { target: long, size: 8 });
+    let members = [member(&mut profile, "next", 0, pointer), member(&mut profile, "flags", 8, long)];
+    record(&mut profile, "s", 16, &members);
+    let name = profile.intern("init_task");
+    profile.constants.push((name, 0xffff_ffff_8100_0000));
+    let mut report = Report::default();
+    let resolution = Resolution::new(&mut profile, &mut report);
+    let text = String::from_utf8(write_text(&profile, &resolution, Vec::new()).unwrap()).unwrap();
+    assert_eq!(
+        text,
+        r#"{
+ "$CONSTANTS": {
+  "init_task": 18446744071578845184
+ }, 
+ "$METADATA": {
+  "ProfileClass": "Linux", 
+  "Type": "Profile", 
+  "arch": "AMD64"
+ }, 
+ "$STRUCTS": {
+  "s": [16, {
+   "flags": [8, ["unsigned long"]], 
+   "next": [0, ["Pointer", {
+    "target": "unsigned long"
+   }]]
+  }]
+ }
+}"#
+    );
+    assert_eq!(report.total(), 0);
+}
+
+#[test]
+fn windows_descriptors_carry_the_empty_object() {
+    let mut profile = Profile::new(System::Windows, Arch::I386);
+    let long = native(&mut profile, "unsigned long", 4);
+    let members = [member(&mut profile, "a", 0, long)];
+    record(&mut profile, "s", 4, &members);
+    assert_eq!(structs(&mut profile)["s"][1]["a"], serde_json::json!([0, ["unsigned long", {}]]));
+}
+
+#[test]
+fn an_unnamed_type_is_named_by_its_typedef_else_by_owner_and_member_else_by_its_hash() {
+    let mut profile = linux();
+    let int = native(&mut profile, "int", 4);
+    let val = [member(&mut profile, "val", 0, int)];
+    let shared = record(&mut profile, "", 4, &val);
+    let kuid = typedef(&mut profile, "kuid_t", shared);
+    let kgid = typedef(&mut profile, "kgid_t", shared);
+    let inner = record(&mut profile, "", 4, &val);
+    let nested = [member(&mut profile, "x", 0, inner)];
+    let outer = record(&mut profile, "", 4, &nested);
+    let members = [
+        member(&mut profile, "uid", 0, kuid),
+        member(&mut profile, "gid", 4, kgid),
+        member(&mut profile, "u1", 8, int),
+        member(&mut profile, "", 12, outer),
+    ];
+    record(&mut profile, "cred", 16, &members);
+    record(&mut profile, "", 7, &[]);
+    let structs = structs(&mut profile);
+    let keys: Vec<&String> = structs.as_object().unwrap().keys().collect();
+    let hashed = keys.iter().find(|key| structs[key.as_str()][0] == 7).unwrap();
+    assert!(hashed.starts_with("__unnamed_") && hashed.len() == "__unnamed_".len() + 8, "{hashed}");
+    let mut expected = vec!["__unnamed_cred_u2", "__unnamed_cred_u2_x", "cred", "kgid_t", "kuid_t", hashed];
+    expected.sort_unstable();
+    assert_eq!(keys, expected);
+    assert_eq!(structs["cred"][1]["uid"], serde_json::json!([0, ["kuid_t"]]));
+    assert_eq!(structs["cred"][1]["u2"], serde_json::json!([12, ["__unnamed_cred_u2"]]));
+    assert_eq!(structs["__unnamed_cred_u2"][1]["x"], serde_json::json!([0, ["__unnamed_cred_u2_x"]]));
+}
+
+#[test]
+fn of_two_definitions_the_larger_keeps_the_name_and_users_of_the_other_say_so() {
+    let mut profile = linux();
+    let int = native(&mut profile, "int", 4);
+    let one = [member(&mut profile, "a", 0, int)];
+    let small = record(&mut profile, "note", 4, &one);
+    let two = [member(&mut profile, "a", 0, int), member(&mut profile, "b", 4, int)];
+    let large = record(&mut profile, "note", 8, &two);
+    record(&mut profile, "note", 8, &two);
+    let users = [member(&mut profile, "s", 0, small), member(&mut profile, "l", 4, large)];
+    record(&mut profile, "user", 12, &users);
+    let (text, report) = printed(&mut profile);
+    let structs = &text["$STRUCTS"];
+    assert_eq!(structs["note"][0], 8);
+    let renamed = structs["user"][1]["s"][1][0].as_str().unwrap();
+    assert!(renamed.starts_with("note__") && renamed.len() == "note__".len() + 8, "{renamed}");
+    assert_eq!(structs[renamed][0], 4);
+    assert_eq!(structs["user"][1]["l"][1][0], "note");
+    assert_eq!(structs.as_object().unwrap().len(), 3);
+    assert_eq!(report.count("name conflicts"), 1);
+}
+
+#[test]
+fn the_layout_hash_is_the_documented_sha_256() {
+    let mut profile = linux();
+    let int = native(&mut profile, "int", 4);
+    let one = [member(&mut profile, "a", 0, int)];
+    record(&mut profile, "", 4, &one);
+    // printf '4\na\t0\t\tint\n' | sha256sum
+    assert!(structs(&mut profile)["__unnamed_e2b2d92a"].is_array(), "{}", structs(&mut profile));
+}
+
+#[test]
+fn bit_fields_and_enumerations() {
+    let mut profile = linux();
+    let int = native(&mut profile, "unsigned int", 4);
+    let labels =
+        [("A", 0), ("B", 1), ("C", 1)].map(|(label, bits)| Label { name: profile.intern(label), bits });
+    let name = Some(profile.intern("color"));
+    let id = profile.types.add_enumeration(name, int, false, &labels);
+    let color = profile.types.add(Type::Enumeration(id));
+    let bits = |start, end| Some(BitRange { start, end });
+    let members = [
+        NewMember { bits: bits(0, 3), ..member(&mut profile, "low", 0, int) },
+        NewMember { bits: bits(3, 5), ..member(&mut profile, "tint", 0, color) },
+        member(&mut profile, "plain", 4, color),
+    ];
+    record(&mut profile, "s", 8, &members);
+    let (text, _) = printed(&mut profile);
+    assert_eq!(
+        text["$STRUCTS"]["s"][1],
+        serde_json::json!({
+            "low": [0, ["BitField", {"start_bit": 0, "end_bit": 3, "target": "unsigned int"}]],
+            "tint": [0, ["Enumeration", {"enum_name": "color", "target": "BitField",
+                "target_args": {"start_bit": 3, "end_bit": 5, "target": "unsigned int"}}]],
+            "plain": [4, ["Enumeration", {"enum_name": "color", "target": "unsigned int"}]],
+        })
+    );
+    assert_eq!(text["$ENUMS"]["color"], serde_json::json!({"0": "A", "1": "C"}));
+    assert_eq!(text["$REVENUMS"]["color"], serde_json::json!({"A": 0, "B": 1, "C": 1}));
+}
+
+#[test]
+fn enumeration_values_have_the_sign_of_their_type() {
+    let mut profile = linux();
+    let int = native(&mut profile, "int", 4);
+    let label = Label { name: profile.intern("MINUS"), bits: u64::MAX };
+    let name = Some(profile.intern("signed"));
+    profile.types.add_enumeration(name, int, true, &[label]);
+    let name = Some(profile.intern("unsigned"));
+    profile.types.add_enumeration(name, int, false, &[label]);
+    let (text, _) = printed(&mut profile);
+    assert_eq!(text["$ENUMS"]["signed"], serde_json::json!({"-1": "MINUS"}));
+    assert_eq!(text["$ENUMS"]["unsigned"], serde_json::json!({"18446744073709551615": "MINUS"}));
+}
+
+#[test]
+fn what_no_reader_could_follow_is_cut_and_counted() {
+    let mut profile = linux();
+    let int = native(&mut profile, "int", 4);
+    let opaque = profile.intern("opaque");
+    let opaque = profile.types.add(Type::Named(opaque));
+    let own = profile.types.reserve(1);
+    let endless = profile.types.reserve(1);
+    profile.types.set(endless, Type::Pointer { target: endless, size: 8 });
+    let members = [
+        member(&mut profile, "inner", 0, own),
+        member(&mut profile, "opaque", 8, opaque),
+        member(&mut profile, "endless", 12, endless),
+        member(&mut profile, "far", 100, int),
+        member(&mut profile, "twice", 20, int),
+        member(&mut profile, "twice", 24, int),
+    ];
+    let name = Some(profile.intern("loop"));
+    let id = profile.types.add_record(&mut profile.names, name, RecordKind::Struct, 28, &members);
+    profile.types.set(own, Type::Record(id));
+    let (text, report) = printed(&mut profile);
+    assert_eq!(
+        text["$STRUCTS"]["loop"][1],
+        serde_json::json!({
+            "inner": [0, ["Array", {"count": 8, "target": "unsigned char"}]],
+            "opaque": [8, ["Array", {"count": 4, "target": "unsigned char"}]],
+            "endless": [12, ["Pointer", {"target": "Void"}]],
+            "twice": [20, ["int"]],
+        })
+    );
+    assert_eq!(report.count("structs that hold themselves by value"), 1);
+    assert_eq!(report.count("members of incomplete type held by value"), 1);
+    assert_eq!(report.count("types nested too deeply to describe"), 1);
+    assert_eq!(report.count("members outside their struct"), 1);
+    assert_eq!(report.count("members that repeat a name in their struct"), 1);
+}
+
+#[test]
+fn doubling_paths_of_unnamed_types_stay_bounded() {
+    let mut profile = linux();
+    let int = native(&mut profile, "int", 4);
+    let leaf = [member(&mut profile, "x", 0, int)];
+    let mut last = record(&mut profile, "", 4, &leaf);
+    for level in 0..60 {
+        let pointer = profile.types.add(Type::Pointer { target: last, size: 8 });
+        let two = [member(&mut profile, "a", 0, pointer), member(&mut profile, "b", 8, pointer)];
+        let name = if level == 59 { "top" } else { "" };
+        last = record(&mut profile, name, 16, &two);
+    }
+    let count = structs(&mut profile).as_object().unwrap().len();
+    assert!(count < 2 * (60 + 120) + 1024 + 61, "{count} structs");
+}
+
+#[test]
+fn a_pointer_of_four_bytes_in_a_wide_system_says_so() {
+    let mut profile = linux();
+    let void = profile.types.add(Type::Void);
+    let narrow = profile.types.add(Type::Pointer { target: void, size: 4 });
+    let arguments = profile.types.add_arguments(&[narrow, void]);
+    let function = profile.types.add(Type::Function(arguments));
+    let callback = profile.types.add(Type::Pointer { target: function, size: 8 });
+    let members = [member(&mut profile, "call", 0, callback)];
+    record(&mut profile, "s", 8, &members);
+    assert_eq!(
+        structs(&mut profile)["s"][1]["call"],
+        serde_json::json!([0, ["Pointer", {"target": "Function",
+            "target_args": {"args": [["Pointer32", {"target": "Void"}], ["Void"]]}}]])
+    );
+}
+
+#[test]
+fn two_symbols_of_one_name_are_refused() {
+    let mut profile = linux();
+    let name = profile.intern("twice");
+    profile.constants = vec![(name, 1), (name, 2)];
+    let resolution = Resolution::new(&mut profile, &mut Report::default());
+    assert!(write_text(&profile, &resolution, Vec::new()).is_err());
+}
