@@ -15,6 +15,7 @@
 mod arch;
 mod bits;
 mod file;
+mod guard;
 mod guid_age;
 mod json;
 mod layout;
@@ -30,6 +31,7 @@ mod writer;
 pub use arch::{Arch, ArchError};
 pub use bits::{BitRange, StorageUnit};
 pub use file::{AtomicFile, MappedFile};
+pub use guard::{guarded, is_guarded};
 pub use guid_age::{GuidAge, GuidAgeError};
 pub use name::{Name, Names};
 pub use profile::{Profile, System};
