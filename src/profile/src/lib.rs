@@ -6,7 +6,7 @@
 //!   between them, as the source defines them) and the symbols.
 //! - **Decisions.** [`Resolution`] is the one place where unnamed types, duplicates and conflicts are settled;
 //!   [`choose_symbols`] and [`number_by_address`] do the same for symbols, [`StorageUnit`] for bit-fields.
-//! - **Text.** [`write_text`] prints the canonical form, sorted and streamed.
+//! - **Text.** [`write_text`] prints the canonical form, sorted and streamed; [`GzipWriter`] packs it, [`inflate`] unpacks.
 //! - **Around it.** [`Report`] counts what could not be carried over, [`Progress`] is told how far work has
 //!   come, [`MappedFile`] and [`AtomicFile`] are how files are read and written, [`GuidAge`] names a build.
 //!
@@ -17,6 +17,7 @@ mod bits;
 mod file;
 mod guard;
 mod guid_age;
+mod gzip;
 mod json;
 mod layout;
 mod name;
@@ -33,6 +34,7 @@ pub use bits::{BitRange, StorageUnit};
 pub use file::{AtomicFile, MappedFile};
 pub use guard::{guarded, is_guarded};
 pub use guid_age::{GuidAge, GuidAgeError};
+pub use gzip::{Effort, GzipWriter, InflateError, inflate};
 pub use name::{Name, Names};
 pub use profile::{Profile, System};
 pub use progress::{Progress, Silent};

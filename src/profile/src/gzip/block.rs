@@ -1,0 +1,96 @@
+use std::fmt;
+use std::io;
+
+use libdeflater::Compressor;
+
+use super::Effort;
+use super::walk::{self, Ends};
+
+/// An empty stored block of a deflate stream from its length on (RFC 1951, section 3.2.4); it ends on a
+/// byte's border.
+const EMPTY_STORED: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
+
+/// A piece of the text, and what became of it. Blocks are used again, so that memory stays flat.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    /// The text.
+    pub(super) text: Vec<u8>,
+    /// Room for the packed form; its first `used` bytes are valid.
+    room: Vec<u8>,
+    used: usize,
+    crc: crc32fast::Hasher,
+}
+
+impl Block {
+    /// How many bytes [`Block::reopen`] needs at most.
+    const JOINT: usize = 1 + EMPTY_STORED.len();
+
+    /// The packed form: a piece of a deflate stream that ends on a byte's border.
+    pub(super) fn packed(&self) -> &[u8] {
+        self.room.get(..self.used).unwrap_or_default()
+    }
+
+    /// The text's checksum.
+    pub(super) fn crc(&self) -> &crc32fast::Hasher {
+        &self.crc
+    }
+
+    /// Takes back that the last block of the stream is the last, and brings the stream to a byte's border,
+    /// so that another one may follow.
+    fn reopen(&mut self, ends: Ends) -> io::Result<()> {
+        // The three bits of an empty stored block's header are 0, and so is what fills up the byte.
+        let border = (ends.end + 3).div_ceil(8);
+        let joint = self.room.get_mut(self.used..border + EMPTY_STORED.len());
+        let joint = joint.ok_or_else(|| io::Error::other("no room behind libdeflate's stream"))?;
+        let (padding, stored) = joint.split_at_mut(joint.len() - EMPTY_STORED.len());
+        padding.fill(0);
+        stored.copy_from_slice(&EMPTY_STORED);
+        self.used = border + EMPTY_STORED.len();
+        if let Some(byte) = self.room.get_mut(ends.last_block / 8) {
+            *byte &= !(1 << (ends.last_block % 8));
+        }
+        Ok(())
+    }
+}
+
+/// Packs blocks, one after the other; each thread has its own.
+pub(super) struct Packer {
+    effort: Effort,
+    /// Made with the first block: its tables are large.
+    compressor: Option<Compressor>,
+}
+
+impl Packer {
+    pub(super) fn new(effort: Effort) -> Self {
+        Self { effort, compressor: None }
+    }
+
+    /// Packs a block that another one follows.
+    pub(super) fn pack(&mut self, block: &mut Block) -> io::Result<()> {
+        self.pack_last(block)?;
+        let ends = walk::ends(block.packed())
+            .map_err(|error| io::Error::other(format!("libdeflate's own stream cannot be read: {error}")))?;
+        block.reopen(ends)
+    }
+
+    /// Packs the text's last block.
+    pub(super) fn pack_last(&mut self, block: &mut Block) -> io::Result<()> {
+        let compressor = self.compressor.get_or_insert_with(|| Compressor::new(self.effort.level()));
+        let bound = compressor.deflate_compress_bound(block.text.len()) + Block::JOINT;
+        if block.room.len() < bound {
+            block.room = vec![0; bound];
+        }
+        block.used = compressor
+            .deflate_compress(&block.text, &mut block.room)
+            .map_err(|error| io::Error::other(format!("libdeflate: {error}")))?;
+        block.crc = crc32fast::Hasher::new();
+        block.crc.update(&block.text);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Packer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Packer").field("effort", &self.effort).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,273 @@
+//! The gzip form: one member, the same bytes from any thread count, and what the inflater refuses.
+#![allow(clippy::unwrap_used)]
+
+mod texts;
+
+use std::io::{self, Read, Write};
+
+use rekall_profile_profile::{Effort, GzipWriter, InflateError, inflate};
+use sha2::{Digest, Sha256};
+
+const BLOCK: usize = 1 << 20;
+const BEST_BLOCK: usize = 4 << 20;
+
+fn gzip(text: &[u8], effort: Effort, threads: usize) -> Vec<u8> {
+    gzip_in_pieces(text, effort, threads, text.len().max(1))
+}
+
+fn gzip_in_pieces(text: &[u8], effort: Effort, threads: usize, piece: usize) -> Vec<u8> {
+    let mut writer = GzipWriter::new(Vec::new(), effort, threads);
+    for piece in text.chunks(piece) {
+        writer.write_all(piece).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+/// Reads the first member only, and says how many bytes are behind it.
+fn first_member(gz: &[u8]) -> (Vec<u8>, usize) {
+    let mut decoder = flate2::bufread::GzDecoder::new(gz);
+    let mut text = Vec::new();
+    decoder.read_to_end(&mut text).unwrap();
+    (text, decoder.into_inner().len())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn one_member_holds_texts_of_every_size_around_a_block() {
+    let longest = texts::profile(3 * BLOCK + 1);
+    for length in [0, 1, 2, 40, 100, 70_000, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 3 * BLOCK, 3 * BLOCK + 1]
+    {
+        let text = &longest[..length];
+        for threads in [1, 2] {
+            let gz = gzip(text, Effort::Default, threads);
+            assert!(first_member(&gz) == (text.to_vec(), 0), "{length} bytes, {threads} threads");
+            assert!(inflate(&gz, length).unwrap() == text, "{length} bytes, {threads} threads");
+            let mut room = vec![0; length];
+            let read = libdeflater::Decompressor::new().gzip_decompress(&gz, &mut room).unwrap();
+            assert!(room[..read] == *text, "{length} bytes, {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn one_member_holds_texts_around_a_block_of_best() {
+    let longest = texts::profile(BEST_BLOCK + 1);
+    for length in [0, BEST_BLOCK, BEST_BLOCK + 1] {
+        let text = &longest[..length];
+        let gz = gzip(text, Effort::Best, 2);
+        assert!(first_member(&gz) == (text.to_vec(), 0), "{length} bytes");
+    }
+}
+
+#[test]
+fn incompressible_text_survives() {
+    let mut text = Vec::new();
+    let mut state = [0; 32];
+    while text.len() < 2 * BLOCK + 5 {
+        state = Sha256::digest(state).into();
+        text.extend_from_slice(&state);
+    }
+    let gz = gzip(&text, Effort::Default, 3);
+    assert!(gz.len() < text.len() + text.len() / 1000);
+    assert!(first_member(&gz) == (text, 0));
+}
+
+#[test]
+fn the_header_names_nothing_of_this_machine() {
+    assert_eq!(gzip(b"{}", Effort::Default, 1)[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
+    assert_eq!(gzip(b"{}", Effort::Best, 1)[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255]);
+}
+
+#[test]
+fn bytes_depend_on_the_text_alone() {
+    let text = texts::profile(4 * BLOCK + 4321);
+    let expected = gzip(&text, Effort::Default, 1);
+    for threads in [0, 2, 3, 8] {
+        for piece in [1000, 65_536, BLOCK, BLOCK + 1, text.len()] {
+            let found = gzip_in_pieces(&text, Effort::Default, threads, piece);
+            assert!(found == expected, "{threads} threads, pieces of {piece}");
+        }
+    }
+    let short = &text[..5000];
+    assert_eq!(gzip_in_pieces(short, Effort::Default, 2, 1), gzip(short, Effort::Default, 1));
+}
+
+#[test]
+fn bytes_of_best_depend_on_the_text_alone() {
+    let text = texts::profile(2 * BEST_BLOCK + 4321);
+    let expected = gzip(&text, Effort::Best, 1);
+    assert!(gzip_in_pieces(&text, Effort::Best, 2, 65_536) == expected);
+}
+
+#[test]
+fn flushing_changes_no_bytes() {
+    let text = texts::profile(10_000);
+    let mut writer = GzipWriter::new(Vec::new(), Effort::Default, 1);
+    for piece in text.chunks(999) {
+        writer.write_all(piece).unwrap();
+        writer.flush().unwrap();
+    }
+    assert_eq!(writer.finish().unwrap(), gzip(&text, Effort::Default, 1));
+}
+
+/// A change here is a change of every file we write: it belongs in the changelog.
+#[test]
+fn the_bytes_stay_what_they_are() {
+    let text = texts::profile(BEST_BLOCK + 300_000);
+    assert_eq!(
+        hex(&text),
+        "d65219983985a8215035db73ee589380e35d3800db2ff15788afecd3ff66c0ad",
+        "the made-up text itself"
+    );
+    assert_eq!(
+        hex(&gzip(&text, Effort::Default, 2)),
+        "53cd39afc5a129810d82cb32efa26b0904fdbf1de34121c59b6d1613ff7b6db3"
+    );
+    assert_eq!(
+        hex(&gzip(&text, Effort::Best, 2)),
+        "0fe4b9e337f6a38fcee8e1a04c52d668872e3a44a70d4806ec88f9fb5b9c03fe"
+    );
+}
+
+/// Takes `room` bytes, then fails.
+struct Full {
+    room: usize,
+}
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.room == 0 {
+            return Err(io::Error::new(io::ErrorKind::StorageFull, "no room"));
+        }
+        let taken = bytes.len().min(self.room);
+        self.room -= taken;
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_error_of_the_sink_comes_out_and_ends_all() {
+    let text = texts::profile(6 * BLOCK);
+    let whole = gzip(&text, Effort::Default, 1).len();
+    for threads in [1, 2, 8] {
+        for room in [0, 5, whole / 2, whole - 1] {
+            let mut writer = GzipWriter::new(Full { room }, Effort::Default, threads);
+            let written = writer.write_all(&text);
+            if written.is_err() {
+                assert!(writer.write(b"more").is_err(), "a writer that failed takes no more");
+                assert!(writer.flush().is_err());
+            }
+            let failed = written.and_then(|()| writer.finish().map(drop)).unwrap_err();
+            assert_eq!(failed.kind(), io::ErrorKind::StorageFull, "{threads} threads, room for {room}");
+        }
+    }
+}
+
+#[test]
+fn a_writer_that_failed_cannot_finish() {
+    let mut writer = GzipWriter::new(Full { room: 3 }, Effort::Default, 1);
+    writer.write_all(&texts::profile(2 * BLOCK)).unwrap_err();
+    assert!(writer.finish().is_err());
+}
+
+#[test]
+fn a_writer_may_be_dropped_at_any_time() {
+    let text = texts::profile(5 * BLOCK);
+    for length in [0, 10, BLOCK + 1, text.len()] {
+        let mut writer = GzipWriter::new(Vec::new(), Effort::Default, 4);
+        writer.write_all(&text[..length]).unwrap();
+    }
+}
+
+#[test]
+fn inflates_every_header_field_and_several_members() {
+    let mut gz = flate2::GzBuilder::new()
+        .filename("a name")
+        .comment("a comment")
+        .extra(vec![1, 2, 3, 0, 5])
+        .mtime(7)
+        .write(Vec::new(), flate2::Compression::fast());
+    gz.write_all(b"one, ").unwrap();
+    let mut gz = gz.finish().unwrap();
+    gz.extend(gzip(b"", Effort::Default, 1));
+    gz.extend(gzip(b"two, ", Effort::Best, 1));
+    gz.extend(gzip(b"two, ", Effort::Best, 1));
+    assert_eq!(inflate(&gz, 15).unwrap(), b"one, two, two, ");
+    gz.extend([0; 512]);
+    assert_eq!(inflate(&gz, 15).unwrap(), b"one, two, two, ", "zeros are padding");
+    assert_eq!(inflate(&gz, 14), Err(InflateError::TooLong { limit: 14 }));
+}
+
+#[test]
+fn refuses_trailing_data_and_says_where() {
+    let mut gz = gzip(b"text", Effort::Default, 1);
+    let offset = gz.len();
+    gz.extend(b"\0tail");
+    assert_eq!(inflate(&gz, 100), Err(InflateError::TrailingData { offset, length: 5 }));
+    // A tail that repeats the trailer must not pass for the end of the member.
+    let trailer = gz[offset - 8..offset].to_vec();
+    gz.truncate(offset);
+    gz.extend(trailer);
+    assert_eq!(inflate(&gz, 100), Err(InflateError::TrailingData { offset, length: 8 }));
+}
+
+#[test]
+fn refuses_a_member_cut_anywhere() {
+    let gz = gzip(&texts::profile(3000), Effort::Default, 1);
+    for length in 3..gz.len() {
+        let expected = InflateError::Truncated { offset: 0, length };
+        assert_eq!(inflate(&gz[..length], 1 << 20), Err(expected), "cut at {length}");
+    }
+    for length in 0..3 {
+        assert!(matches!(inflate(&gz[..length], 1 << 20), Err(InflateError::NotGzip { offset: 0, .. })));
+    }
+}
+
+#[test]
+fn a_changed_bit_never_gives_another_text() {
+    let text = texts::profile(2000);
+    let gz = gzip(&text, Effort::Default, 1);
+    for bit in 80..gz.len() * 8 {
+        let mut damaged = gz.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        // Some bits mean nothing: what fills up the last byte, or a distance to another equal piece.
+        assert!(inflate(&damaged, 1 << 20).map_or(true, |found| found == text), "bit {bit}");
+    }
+}
+
+#[test]
+fn refuses_what_is_no_gzip() {
+    for bytes in
+        [&b""[..], b"{\n \"$METADATA\"", &[0x1f, 0x8b, 9, 0, 0, 0, 0, 0, 0, 0], &[0x1f, 0x8b, 8, 0x80]]
+    {
+        assert!(matches!(inflate(bytes, 100), Err(InflateError::NotGzip { offset: 0, .. })), "{bytes:02x?}");
+    }
+}
+
+#[test]
+fn the_limit_is_exact_and_a_bomb_stays_small() {
+    let bomb = gzip(&vec![b' '; 50 << 20], Effort::Default, 1);
+    assert!(bomb.len() < 100_000);
+    assert_eq!(inflate(&bomb, 1 << 20), Err(InflateError::TooLong { limit: 1 << 20 }));
+    assert_eq!(inflate(&bomb, (50 << 20) - 1), Err(InflateError::TooLong { limit: (50 << 20) - 1 }));
+    assert_eq!(inflate(&bomb, 50 << 20).unwrap().len(), 50 << 20);
+    assert_eq!(inflate(&bomb, usize::MAX).unwrap().len(), 50 << 20);
+}
+
+#[test]
+fn a_trailer_that_lies_about_the_length_is_found_out() {
+    let mut gz = gzip(&texts::profile(3000), Effort::Default, 1);
+    let length = gz.len();
+    gz[length - 4..].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert!(matches!(
+        inflate(&gz, usize::MAX),
+        Err(InflateError::Mismatch { expected_length: u32::MAX, found_length: 3000, .. })
+    ));
+}
