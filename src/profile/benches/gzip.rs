@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use rekall_profile_profile::{Effort, GzipWriter, inflate};
+use profile::{Effort, GzipWriter, inflate};
 
 /// The golden texts, from small to large.
 const GOLDEN: [&str; 3] = [

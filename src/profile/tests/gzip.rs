@@ -5,7 +5,7 @@ mod texts;
 
 use std::io::{self, Read, Write};
 
-use rekall_profile_profile::{Effort, GzipWriter, InflateError, inflate};
+use profile::{Effort, GzipWriter, InflateError, inflate};
 use sha2::{Digest, Sha256};
 
 const BLOCK: usize = 1 << 20;
