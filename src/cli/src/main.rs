@@ -1,5 +1,40 @@
-//! The program `rekall-profile`.
+//! The program `rekall-profile`: reads its command line, runs one command, answers with an exit code.
+//!
+//! - [`arguments`] holds the argument types, nothing else.
+//! - [`commands`] holds one file per command; each checks its arguments once, then runs.
+//! - [`console`] is the only place that prints; [`progress`] shows how far long work has come.
+//! - [`output`] writes profiles; [`verdict`] says how they turned out.
+
+mod arguments;
+mod commands;
+mod console;
+mod outcome;
+mod output;
+mod progress;
+mod verdict;
+
+use std::io::Write;
 use std::process::ExitCode;
+
+use clap::Parser;
+
 fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    console::hush_guarded_panics();
+    let cli = match arguments::Cli::try_parse_from(arguments::with_command_name(std::env::args_os())) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, not errors; neither may fail on a closed pipe.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let console = console::Console::new(&cli.global);
+    match commands::run(cli, &console) {
+        Ok(outcome) => outcome.into(),
+        Err(error) if outcome::is_closed_output(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "rekall-profile: {error:#}");
+            ExitCode::from(2)
+        }
+    }
 }

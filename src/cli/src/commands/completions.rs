@@ -1,0 +1,24 @@
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::arguments::Cli;
+use crate::console::Console;
+use crate::outcome::Outcome;
+
+/// Which shell.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The shell to complete in.
+    shell: Shell,
+}
+
+/// Prints the completions.
+///
+/// # Errors
+/// Where standard output cannot be written.
+pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Cli::command(), "rekall-profile", &mut script);
+    console.print(&String::from_utf8_lossy(&script))?;
+    Ok(Outcome::Success)
+}

@@ -1,0 +1,36 @@
+//! One file per command: its argument types, a plan checked once, and `run`.
+
+pub mod completions;
+pub mod man;
+
+use anyhow::bail;
+
+use crate::arguments::{Cli, Command};
+use crate::console::Console;
+use crate::outcome::Outcome;
+
+/// Runs the command the arguments name.
+///
+/// # Errors
+/// Wrong usage, unreadable input, or a failure to read or write: exit code 2.
+pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
+    let filename = cli.global.filename;
+    match cli.command {
+        Command::Completions(arguments) => {
+            no_image(filename.as_deref())?;
+            completions::run(&arguments, console)
+        }
+        Command::Man(arguments) => {
+            no_image(filename.as_deref())?;
+            man::run(&arguments, console)
+        }
+    }
+}
+
+/// Refuses `-f` where a command has no use for it.
+fn no_image(filename: Option<&std::path::Path>) -> anyhow::Result<()> {
+    match filename {
+        Some(path) => bail!("-f {}: this command takes no image; name its file without -f", path.display()),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,41 @@
+use std::io;
+use std::process::ExitCode;
+
+/// How a command ended that could do its work; what it could not do is an error (exit code 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Exit code 0.
+    Success,
+    /// Exit code 1: no match, a failed verdict, some items of a batch failed, differences found, or losses
+    /// where `--strict` forbids them.
+    Negative,
+}
+
+impl Outcome {
+    /// Success where `good` holds.
+    pub fn from_good(good: bool) -> Self {
+        if good { Outcome::Success } else { Outcome::Negative }
+    }
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Success => ExitCode::SUCCESS,
+            Outcome::Negative => ExitCode::from(1),
+        }
+    }
+}
+
+/// Marks a failure to write to standard output, so that a reader who stopped reading is told from a broken
+/// connection.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output: {0}")]
+pub struct StandardOutput(#[source] pub io::Error);
+
+/// Whether the reader of our standard output went away, which is no error.
+pub fn is_closed_output(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<StandardOutput>()
+        .is_some_and(|StandardOutput(error)| error.kind() == io::ErrorKind::BrokenPipe)
+}
