@@ -5,7 +5,8 @@
 //! - **Model.** [`Profile`] holds [`Names`] (every text once), [`Types`] (records, enumerations and the types
 //!   between them, as the source defines them) and the symbols.
 //! - **Decisions.** [`Resolution`] is the one place where unnamed types, duplicates and conflicts are settled;
-//!   [`choose_symbols`] and [`number_by_address`] do the same for symbols, [`StorageUnit`] for bit-fields.
+//!   [`choose_symbols`] and [`number_by_address`] do the same for symbols, [`StorageUnit`] for bit-fields,
+//!   [`Profile::c_native`] for the names of C's base types.
 //! - **Text.** [`write_text`] prints the canonical form, sorted and streamed; [`GzipWriter`] packs it, [`inflate`] unpacks.
 //! - **Around it.** [`Report`] counts what could not be carried over, [`Progress`] is told how far work has
 //!   come, [`MappedFile`] and [`AtomicFile`] are how files are read and written, [`GuidAge`] names a build.
@@ -21,6 +22,7 @@ mod gzip;
 mod json;
 mod layout;
 mod name;
+mod natives;
 mod profile;
 mod progress;
 mod report;
