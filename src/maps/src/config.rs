@@ -1,0 +1,82 @@
+use std::collections::BTreeMap;
+
+/// A kernel's configuration: the file `.config`, or `config-<release>` beside the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KernelConfig {
+    /// Every option that is set, with its value (`y`, `m`, a number, a text without its quotes).
+    pub options: BTreeMap<String, String>,
+    /// The release its first lines give (`# Linux/x86_64 3.10.0-229.el7.x86_64 Kernel Configuration`).
+    pub release: Option<String>,
+    /// How many lines are neither options nor comments.
+    pub skipped: u64,
+}
+
+impl KernelConfig {
+    /// Reads a configuration. A text that is none gives no options, and its lines as skipped.
+    pub fn parse(text: &[u8]) -> Self {
+        let mut config = Self::default();
+        for line in text.split(|byte| *byte == b'\n') {
+            let line = String::from_utf8_lossy(line.trim_ascii());
+            if let Some(comment) = line.strip_prefix('#') {
+                config.release = config.release.or_else(|| release_in_comment(comment));
+                continue;
+            }
+            match line.split_once('=') {
+                Some((option, value)) if is_option(option.trim()) => {
+                    let value = value.trim();
+                    let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+                    let value = quoted.unwrap_or(value).to_owned();
+                    config.options.insert(option.trim().to_owned(), value);
+                }
+                _ if line.is_empty() => {}
+                _ => config.skipped += 1,
+            }
+        }
+        config
+    }
+
+    /// Whether an option is built in.
+    pub fn is_set(&self, option: &str) -> bool {
+        self.options.get(option).is_some_and(|value| value == "y")
+    }
+}
+
+fn is_option(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// ` Linux/x86_64 3.10.0 Kernel Configuration`, ` Linux kernel version: 2.6.18`.
+fn release_in_comment(comment: &str) -> Option<String> {
+    let comment = comment.trim();
+    if let Some(release) = comment.strip_prefix("Linux kernel version: ") {
+        return Some(release.trim().to_owned());
+    }
+    let (_, rest) = comment.strip_prefix("Linux/")?.split_once(' ')?;
+    Some(rest.strip_suffix(" Kernel Configuration")?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_those_that_are_set() {
+        let config = KernelConfig::parse(
+            b"#\n# Linux/x86_64 3.10.0-229.el7 Kernel Configuration\n#\nCONFIG_X86_64=y\r\n\
+              # CONFIG_X86_PAE is not set\nCONFIG_HZ=250\nCONFIG_DEFAULT_HOSTNAME=\"(none)\"\n\
+              CONFIG_CMDLINE=\"root=/dev/sda a=b\"\nrubbish\n",
+        );
+        let expected = [
+            ("CONFIG_CMDLINE", "root=/dev/sda a=b"),
+            ("CONFIG_DEFAULT_HOSTNAME", "(none)"),
+            ("CONFIG_HZ", "250"),
+            ("CONFIG_X86_64", "y"),
+        ];
+        let found: Vec<_> =
+            config.options.iter().map(|(option, value)| (option.as_str(), value.as_str())).collect();
+        assert_eq!(found, expected);
+        assert_eq!(config.release.as_deref(), Some("3.10.0-229.el7"));
+        assert_eq!(config.skipped, 1);
+        assert!(config.is_set("CONFIG_X86_64") && !config.is_set("CONFIG_HZ"));
+    }
+}

@@ -1,0 +1,29 @@
+//! The small texts that stand beside a kernel's debug information: what its symbols, its configuration and
+//! its release are.
+//!
+//! Start here: [`SystemMap::parse`] and [`SymbolTable::parse_all`] read symbols, [`add_symbols`] puts them
+//! into a profile.
+//!
+//! - **Symbols.** [`SystemMap`] reads `System.map` and `/proc/kallsyms`, [`SymbolTable`] the tables that
+//!   macOS's `dsymutil -s` prints. Both borrow from the text and count the lines they do not understand.
+//! - **Identity.** [`Banner`] is the kernel's own first line, [`KernelConfig`] its configuration,
+//!   [`release_in_path`] the release in names like `System.map-6.1.0-13-amd64`, [`arch_of_release`],
+//!   [`arch_of_symbols`] and [`arch_of_flags`] the processor architecture each of them tells.
+//!
+//! Nothing here fails: a text that is no map gives no symbols, and the caller says what that means.
+
+mod arch;
+mod banner;
+mod config;
+mod dsymutil;
+mod release;
+mod symbols;
+mod system_map;
+
+pub use arch::{arch_of_flags, arch_of_release, arch_of_symbols, is_big_endian};
+pub use banner::Banner;
+pub use config::KernelConfig;
+pub use dsymutil::SymbolTable;
+pub use release::release_in_path;
+pub use symbols::{MapSymbol, add_symbols};
+pub use system_map::SystemMap;

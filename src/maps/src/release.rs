@@ -1,0 +1,41 @@
+/// The kernel release that a path tells: the part behind `System.map-`, `config-`, `linux-headers-`,
+/// `vmlinux-` and the like, or the folder under `/lib/modules/` or `/usr/src/kernels/`.
+///
+/// A word behind one of these that does not begin with a digit (`System.map-new`) is no release. The
+/// distribution's headers may add their own ending (`-common`, `-x86_64` in Red Hat's `2.6.18-194.el5-i686`);
+/// it stays.
+pub fn release_in_path(path: &str) -> Option<&str> {
+    const BEFORE_NAME: [&str; 8] = [
+        "System.map-",
+        "system.map-",
+        "config-",
+        "linux-headers-",
+        "linux-source-",
+        "vmlinux-",
+        "vmlinuz-",
+        "kernel-",
+    ];
+    const BEFORE_FOLDER: [&str; 3] = ["/lib/modules/", "/usr/src/kernels/", "/usr/src/linux-"];
+    let behind = |prefix: &str| {
+        let (_, rest) = path.rsplit_once(prefix)?;
+        let name = rest.split(['/', '\\']).next()?;
+        (name.starts_with(|first: char| first.is_ascii_digit()) && name.contains('.')).then_some(name)
+    };
+    BEFORE_NAME.iter().chain(&BEFORE_FOLDER).find_map(|prefix| behind(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_paths_of_real_packs() {
+        assert_eq!(release_in_path("boot/System.map-3.2.0-4-amd64"), Some("3.2.0-4-amd64"));
+        assert_eq!(release_in_path("/usr/src/linux-headers-3.11.0-12-generic/"), Some("3.11.0-12-generic"));
+        assert_eq!(release_in_path("/usr/src/kernels/2.6.18-194.el5-i686"), Some("2.6.18-194.el5-i686"));
+        assert_eq!(release_in_path("/lib/modules/4.4.0/build"), Some("4.4.0"));
+        assert_eq!(release_in_path("boot/System.map-new"), None);
+        assert_eq!(release_in_path("System.map-1"), None);
+        assert_eq!(release_in_path("/home/cl/goldfish"), None);
+    }
+}
