@@ -1,1 +1,36 @@
-//! PDB to profile.
+//! PDB to profile: from the bytes of a program database to what its build's structs look like and where
+//! its symbols are.
+//!
+//! Start here: [`convert`] takes a mapped PDB and gives a [`Converted`].
+//!
+//! - **Container.** The streams of an MSF 7.00 file, through the `pdb` library; [`FileKind`] names whatever
+//!   is no such file.
+//! - **Types.** Records of the type stream are decoded one by one and lowered into the model; names,
+//!   duplicates and conflicts are left to [`profile::Resolution`].
+//! - **Symbols.** Publics, and where a PDB has them data and procedures with their types; addresses are
+//!   RVAs, OMAP applied.
+//! - **Losses.** A record that is not understood costs itself and is counted by kind in the
+//!   [`profile::Report`]; an [`Error`] means that there is no profile at all.
+//!
+//! This crate prints nothing and writes no JSON.
+
+mod address;
+mod architecture;
+mod container;
+mod convert;
+mod cursor;
+mod dbi;
+mod error;
+mod identity;
+mod kind;
+mod leaf;
+mod name;
+mod primitive;
+mod symbols;
+mod text;
+mod type_stream;
+mod types;
+
+pub use convert::{Converted, GENERATOR, Options, convert};
+pub use error::Error;
+pub use kind::FileKind;

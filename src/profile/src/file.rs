@@ -2,13 +2,15 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A file's bytes, mapped, so that they are read when they are looked at and never copied whole.
 ///
 /// A regular file is expected not to shrink while it is mapped. Whatever cannot be mapped (a pipe) is read.
-#[derive(Debug)]
+/// Clones share the bytes.
+#[derive(Clone, Debug)]
 pub struct MappedFile {
-    bytes: Bytes,
+    bytes: Arc<Bytes>,
 }
 
 #[derive(Debug)]
@@ -39,7 +41,14 @@ impl MappedFile {
             io::Read::read_to_end(&mut file, &mut content)?;
             Bytes::Read(content)
         };
-        Ok(Self { bytes })
+        Ok(Self { bytes: Arc::new(bytes) })
+    }
+}
+
+impl From<Vec<u8>> for MappedFile {
+    /// A file that is in memory already: unpacked from an archive, or made by a test.
+    fn from(content: Vec<u8>) -> Self {
+        Self { bytes: Arc::new(Bytes::Read(content)) }
     }
 }
 
@@ -47,7 +56,7 @@ impl Deref for MappedFile {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        match &self.bytes {
+        match &*self.bytes {
             Bytes::Mapped(map) => map,
             Bytes::Read(content) => content,
         }

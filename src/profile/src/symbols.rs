@@ -22,13 +22,16 @@ pub fn choose_symbols(names: &Names, symbols: Vec<(Name, u64, Binding)>) -> Vec<
     symbols.into_iter().map(|(name, address, _)| (name, address)).collect()
 }
 
-/// Numbers symbols that share a name by address: the lowest keeps the name, the others become `<name>_1`,
-/// `<name>_2`, ... (numbers that other symbols bear already are passed over), as Rekall does. Several at one
-/// address are one symbol. Sorted by name.
-pub fn number_by_address(names: &mut Names, symbols: Vec<(Name, u64)>) -> Vec<(Name, u64)> {
+/// Numbers symbols that share a name: of the most widely visible ones the one with the lowest address keeps
+/// the name, the others become `<name>_1`, `<name>_2`, ... in the same order (numbers that other symbols bear
+/// already are passed over), as Rekall does. Several at one address are one symbol. Sorted by name.
+pub fn number_by_address(names: &mut Names, symbols: Vec<(Name, u64, Binding)>) -> Vec<(Name, u64)> {
     let mut symbols = symbols;
-    symbols.sort_unstable_by(|a, b| (names.get(a.0), a.1).cmp(&(names.get(b.0), b.1)));
-    symbols.dedup();
+    symbols.sort_unstable_by(|a, b| (names.get(a.0), a.1, b.2).cmp(&(names.get(b.0), b.1, a.2)));
+    symbols.dedup_by_key(|(name, address, _)| (*name, *address));
+    symbols.sort_by(|a, b| (names.get(a.0), b.2).cmp(&(names.get(b.0), a.2)));
+    let mut symbols: Vec<(Name, u64)> =
+        symbols.into_iter().map(|(name, address, _)| (name, address)).collect();
     let mut held: HashMap<Name, ()> = symbols.iter().map(|(name, _)| (*name, ())).collect();
     let mut previous = None;
     let mut number = 0u32;
@@ -78,7 +81,18 @@ mod tests {
     fn duplicates_are_numbered_by_address() {
         let mut names = Names::default();
         let (a, a1) = (names.intern("a"), names.intern("a_1"));
-        let numbered = number_by_address(&mut names, vec![(a, 30), (a, 10), (a1, 5), (a, 20), (a, 10)]);
+        let symbols = [(a, 30), (a, 10), (a1, 5), (a, 20), (a, 10)];
+        let symbols = symbols.map(|(name, address)| (name, address, Binding::Global)).to_vec();
+        let numbered = number_by_address(&mut names, symbols);
         assert_eq!(texts(&names, &numbered), [("a", 10), ("a_1", 5), ("a_2", 20), ("a_3", 30)]);
+    }
+
+    #[test]
+    fn a_local_symbol_takes_no_name_from_a_global_one() {
+        let mut names = Names::default();
+        let a = names.intern("a");
+        let symbols = vec![(a, 10, Binding::Local), (a, 20, Binding::Global), (a, 20, Binding::Local)];
+        let numbered = number_by_address(&mut names, symbols);
+        assert_eq!(texts(&names, &numbered), [("a", 20), ("a_1", 10)]);
     }
 }

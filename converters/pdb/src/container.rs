@@ -1,0 +1,157 @@
+//! The container (MSF 7.00): numbered streams, each scattered over the file's pages.
+
+use std::fmt;
+use std::io;
+use std::ops::{Deref, Range};
+
+use pdb::{Source, SourceSlice, SourceView, StreamIndex};
+use profile::{MappedFile, guarded};
+
+use crate::{Error, FileKind};
+
+/// The PDB's streams.
+pub(crate) struct Container {
+    pdb: pdb::PDB<'static, Bytes>,
+}
+
+impl Container {
+    /// Opens the container, having looked whether it is one, and whole.
+    pub(crate) fn open(file: &MappedFile) -> Result<Self, Error> {
+        if let Some(found) = FileKind::of(file) {
+            return Err(Error::WrongKind { found });
+        }
+        check_header(file)?;
+        let broken = |reason: String| Error::Stream { number: 0, name: "stream directory", reason };
+        match guarded(|| pdb::PDB::open(Bytes { file: file.clone() })) {
+            Some(Ok(pdb)) => Ok(Self { pdb }),
+            Some(Err(error)) => Err(broken(error.to_string())),
+            None => Err(broken("the container library gave up on it".to_owned())),
+        }
+    }
+
+    /// The bytes of the stream with this number: a part of the file where its pages follow each other, else
+    /// a copy. `None` where the file has no such stream, or an empty one.
+    pub(crate) fn stream(
+        &mut self,
+        number: u16,
+    ) -> Result<Option<impl Deref<Target = [u8]> + use<>>, String> {
+        match guarded(|| self.pdb.raw_stream(StreamIndex(number))) {
+            Some(Ok(stream)) => Ok(stream.filter(|stream| !stream.is_empty())),
+            Some(Err(pdb::Error::StreamNotFound(_))) => Ok(None),
+            Some(Err(error)) => Err(error.to_string()),
+            None => Err("the container library gave up on it".to_owned()),
+        }
+    }
+
+    /// The library's own view, for what it reads itself.
+    pub(crate) fn library(&mut self) -> &mut pdb::PDB<'static, Bytes> {
+        &mut self.pdb
+    }
+}
+
+/// The header behind the magic: page size, free page map, number of pages, directory size.
+fn check_header(bytes: &[u8]) -> Result<(), Error> {
+    let field = |offset: usize| {
+        let raw = bytes.get(offset..)?.first_chunk()?;
+        Some(u32::from_le_bytes(*raw))
+    };
+    let place = "MSF header";
+    let cut = |pages: u32, page_size: u32| Error::Cut {
+        pages,
+        page_size,
+        expected: u64::from(pages) * u64::from(page_size),
+        found: bytes.len() as u64,
+    };
+    let Some(page_size) = field(32) else { return Err(cut(1, 512)) };
+    if !page_size.is_power_of_two() || !(256..=65536).contains(&page_size) {
+        let found = page_size.to_string();
+        return Err(Error::Header { place, offset: 32, expected: "a page size of 512 to 65536", found });
+    }
+    let Some(pages) = field(40) else { return Err(cut(1, page_size)) };
+    if u64::from(pages) * u64::from(page_size) > bytes.len() as u64 {
+        return Err(cut(pages, page_size));
+    }
+    match field(44) {
+        None => Err(cut(1, page_size)),
+        Some(directory) if u64::from(directory) > bytes.len() as u64 => {
+            let found = directory.to_string();
+            Err(Error::Header { place, offset: 44, expected: "a directory no larger than the file", found })
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// The file's bytes, as the container library asks for them.
+pub(crate) struct Bytes {
+    file: MappedFile,
+}
+
+impl Source<'static> for Bytes {
+    fn view(
+        &mut self,
+        slices: &[SourceSlice],
+    ) -> Result<Box<dyn SourceView<'static> + Send + Sync>, io::Error> {
+        if let [SourceSlice { offset: 0, size }] = slices
+            && self.file.len() < *size
+        {
+            // The library reads its header as 4096 bytes; the smallest files have fewer.
+            let mut header = self.file.to_vec();
+            header.resize(*size, 0);
+            return Ok(Box::new(View::Gathered(header)));
+        }
+        // No page belongs to two streams, so no stream is larger than the file.
+        let total = slices.iter().fold(0usize, |total, slice| total.saturating_add(slice.size));
+        if total > self.file.len() {
+            let message = format!("it claims {total} bytes, the whole file has {}", self.file.len());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        if let [slice] = slices {
+            let range = self.range(slice)?;
+            return Ok(Box::new(View::Part { file: self.file.clone(), range }));
+        }
+        let mut gathered = Vec::with_capacity(total);
+        for slice in slices {
+            let range = self.range(slice)?;
+            gathered.extend_from_slice(self.file.get(range).unwrap_or_default());
+        }
+        Ok(Box::new(View::Gathered(gathered)))
+    }
+}
+
+impl Bytes {
+    /// Where a slice lies, if it does.
+    fn range(&self, slice: &SourceSlice) -> Result<Range<usize>, io::Error> {
+        let start = usize::try_from(slice.offset).ok();
+        let range = start.and_then(|start| Some(start..start.checked_add(slice.size)?));
+        range.filter(|range| range.end <= self.file.len()).ok_or_else(|| {
+            let message = format!("{} bytes at {:#x} lie outside the file", slice.size, slice.offset);
+            io::Error::new(io::ErrorKind::UnexpectedEof, message)
+        })
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bytes({})", self.file.len())
+    }
+}
+
+enum View {
+    Part { file: MappedFile, range: Range<usize> },
+    Gathered(Vec<u8>),
+}
+
+impl SourceView<'static> for View {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            View::Part { file, range } => file.get(range.clone()).unwrap_or_default(),
+            View::Gathered(bytes) => bytes,
+        }
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "View({})", self.as_slice().len())
+    }
+}

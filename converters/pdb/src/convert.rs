@@ -1,0 +1,222 @@
+use std::fmt::Write as _;
+
+use profile::{
+    Arch, Binding, MappedFile, Name, Profile, Progress, Report, System, Type, TypeId, number_by_address,
+};
+use sha2::{Digest, Sha256};
+
+use crate::Error;
+use crate::address::AddressMap;
+use crate::architecture;
+use crate::container::Container;
+use crate::dbi::{self, Dbi};
+use crate::identity::{self, Info};
+use crate::symbols::{Reader, Symbol, SymbolKind, Symbols};
+use crate::text::TextReader;
+use crate::type_stream::{self, Definitions, TypeStream};
+use crate::types::{self, TypeMap};
+
+/// This front-end and its revision, as `Generator` of `$METADATA` names it. The number changes when the
+/// same PDB can give another profile.
+pub const GENERATOR: &str = "rekall-profile pdb 1";
+
+/// How a PDB is converted.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The PDB's file name, as the image names it; a folder before it is passed over.
+    pub file_name: String,
+    /// The Windows version the build belongs to ("6.1"), for `major`, `minor` and `rev`.
+    pub windows_version: Option<String>,
+    /// The class for Rekall's loader, where it is not to be chosen by file name.
+    pub profile_class: Option<String>,
+    /// Types only: no symbols.
+    pub concise: bool,
+    /// Symbols keep the names the linker gave them.
+    pub raw_names: bool,
+    /// The architecture, where the PDB's own word is not to be taken.
+    pub arch: Option<Arch>,
+}
+
+/// A converted PDB.
+#[derive(Debug)]
+pub struct Converted {
+    /// The profile, its names and conflicts not settled yet ([`profile::Resolution`]).
+    pub profile: Profile,
+    /// What could not be carried over.
+    pub report: Report,
+}
+
+/// Converts a PDB.
+///
+/// # Errors
+/// Where `file` is no PDB, or one that is cut or so damaged that nothing can be read; and where nothing
+/// in it, nor [`Options::arch`], tells its architecture. Whatever costs single records only is counted in
+/// the report.
+pub fn convert(file: &MappedFile, options: &Options, progress: &dyn Progress) -> Result<Converted, Error> {
+    let mut report = Report::default();
+    let mut container = Container::open(file)?;
+    let info = info(&mut container)?;
+    let dbi = debug_header(&mut container, &mut report);
+    let type_bytes = container.stream(type_stream::STREAM).map_err(|reason| Error::Stream {
+        number: type_stream::STREAM,
+        name: "types",
+        reason,
+    })?;
+    let stream = match type_bytes.as_deref().map(|bytes| TypeStream::read(bytes, &mut report)) {
+        Some(Ok(stream)) => Some(stream),
+        Some(Err(_)) => {
+            let reason = "its header is malformed".to_owned();
+            return Err(Error::Stream { number: type_stream::STREAM, name: "types", reason });
+        }
+        None => None,
+    };
+
+    // The architecture is known for certain only once symbols are read.
+    let mut profile = Profile::new(System::Windows, Arch::Amd64);
+    let mut texts = TextReader::default();
+    let mut symbols = Symbols::default();
+    if let Some(dbi) = &dbi {
+        const STEP: &str = "Extracting OMAP Information";
+        progress.begin(STEP, None);
+        let map = AddressMap::read(&mut container, dbi, &mut report);
+        progress.end(STEP);
+        progress.tell(&format!("OMAP: {} parts of the image moved or removed", map.moved()));
+        let (names, texts, report) = (&mut profile.names, &mut texts, &mut report);
+        let reader = Reader { map: &map, raw_names: options.raw_names, names, texts, report };
+        symbols = reader.read(&mut container, dbi, progress);
+    }
+    let machine = dbi.map_or(0, |dbi| dbi.machine);
+    profile.arch = match options.arch.or_else(|| architecture::of_machine(machine)) {
+        Some(arch) => arch,
+        None => architecture::guess(machine, &symbols, stream.as_ref())?,
+    };
+
+    let mut lowered = None;
+    if let Some(stream) = &stream {
+        const STEP: &str = "Reading types";
+        progress.begin(STEP, Some(stream.len() as u64));
+        let mut advance = |done: usize| progress.advance(STEP, done as u64);
+        let address = profile.arch.address_size();
+        lowered = Some(types::lower(stream, address, &mut profile, &mut report, &mut texts, &mut advance));
+        progress.end(STEP);
+    }
+    if let (Some(stream), Some((types, definitions))) = (&stream, &mut lowered) {
+        name_by_typedef(&symbols, stream, types, definitions, &mut profile);
+    }
+    if !options.concise {
+        place_symbols(symbols.symbols, stream.as_ref(), lowered.as_mut(), &mut profile);
+    }
+    texts.finish(&mut report);
+    set_metadata(&mut profile, file, options, &info, dbi.as_ref());
+    Ok(Converted { profile, report })
+}
+
+fn info(container: &mut Container) -> Result<Info, Error> {
+    let broken = |reason: String| Error::Stream { number: identity::STREAM, name: "info", reason };
+    let stream = container.stream(identity::STREAM).map_err(broken)?;
+    let stream = stream.ok_or_else(|| broken("it is not there".to_owned()))?;
+    Info::parse(&stream).map_err(|_| broken(format!("it has {} bytes, expected 28 at least", stream.len())))
+}
+
+fn debug_header(container: &mut Container, report: &mut Report) -> Option<Dbi> {
+    match container.stream(dbi::STREAM) {
+        Ok(stream) => {
+            let stream = stream?;
+            let header = Dbi::parse(&stream);
+            if header.is_err() {
+                report.lose("streams that cannot be read", || format!("3 (DBI): {} bytes", stream.len()));
+            }
+            header.ok()
+        }
+        Err(error) => {
+            report.lose("streams that cannot be read", || format!("3 (DBI): {error}"));
+            None
+        }
+    }
+}
+
+/// Gives structs and enumerations that have no name of their own that of a typedef.
+fn name_by_typedef(
+    symbols: &Symbols,
+    stream: &TypeStream<'_>,
+    types: &mut TypeMap,
+    definitions: &Definitions,
+    profile: &mut Profile,
+) {
+    let mut wanted: Vec<(TypeId, Name)> = Vec::new();
+    for (name, index) in &symbols.typedefs {
+        let Some(id) = types.definition(*index, stream, definitions) else { continue };
+        let unnamed = match profile.types.get(id) {
+            Type::Record(record) => profile.types.record(record).is_some_and(|it| it.name.is_none()),
+            Type::Enumeration(item) => profile.types.enumeration(item).is_some_and(|it| it.name.is_none()),
+            _ => false,
+        };
+        if unnamed {
+            wanted.push((id, *name));
+        }
+    }
+    // Of several typedefs the first by name, whatever order the linker left them in.
+    wanted.sort_unstable_by(|a, b| (a.0, profile.names.get(a.1)).cmp(&(b.0, profile.names.get(b.1))));
+    wanted.dedup_by_key(|(id, _)| *id);
+    for (id, name) in wanted {
+        let target = profile.types.add(profile.types.get(id));
+        profile.types.set(id, Type::Alias { name: Some(name), target });
+    }
+}
+
+/// Sorts symbols into functions and constants, and gives the constants their types.
+fn place_symbols(
+    symbols: Vec<Symbol>,
+    stream: Option<&TypeStream<'_>>,
+    lowered: Option<&mut (TypeMap, Definitions)>,
+    profile: &mut Profile,
+) {
+    let mut symbols = symbols;
+    // One symbol may stand in several streams; publics say best what it is.
+    symbols.sort_unstable_by_key(|it| (it.name, it.rva, std::cmp::Reverse(it.binding), it.kind, it.ty));
+    let mut typed: Vec<(u32, u32, Name)> = Vec::new();
+    for it in symbols.iter().filter(|it| it.ty != 0) {
+        typed.push((it.rva, it.ty, it.name));
+    }
+    symbols.dedup_by_key(|it| (it.name, it.rva));
+    let of_kind = |kind: SymbolKind| -> Vec<(Name, u64, Binding)> {
+        let chosen = symbols.iter().filter(|it| it.kind == kind);
+        chosen.map(|it| (it.name, it.rva.into(), it.binding)).collect()
+    };
+    profile.functions = number_by_address(&mut profile.names, of_kind(SymbolKind::Function));
+    profile.constants = number_by_address(&mut profile.names, of_kind(SymbolKind::Data));
+
+    let (Some(stream), Some((types, _))) = (stream, lowered) else { return };
+    typed.sort_unstable();
+    for position in 0..profile.constants.len() {
+        let Some((name, rva)) = profile.constants.get(position).copied() else { continue };
+        let from = typed.partition_point(|(at, ..)| u64::from(*at) < rva);
+        let here = || typed.iter().skip(from).take_while(|(at, ..)| u64::from(*at) == rva);
+        // A public's name is decorated, so what stands at its place tells its type.
+        let of_name = here().find(|(.., typed)| *typed == name);
+        let Some((_, index, _)) = of_name.or_else(|| here().next()) else { continue };
+        if let Some(ty) = types.get(*index, stream, profile) {
+            profile.constant_types.push((name, ty));
+        }
+    }
+}
+
+fn set_metadata(profile: &mut Profile, bytes: &[u8], options: &Options, info: &Info, dbi: Option<&Dbi>) {
+    let file_name = identity::base_name(&options.file_name);
+    let class = options.profile_class.clone().unwrap_or_else(|| identity::profile_class(file_name));
+    profile.set_metadata("ProfileClass", class);
+    profile.set_metadata("PDBFile", file_name);
+    profile.set_metadata("Version", info.version);
+    profile.set_metadata("Timestamp", identity::timestamp(info.signature));
+    profile.set_metadata("GUID_AGE", info.guid_age(dbi.map(|dbi| dbi.age)).to_string());
+    profile.set_metadata("Generator", GENERATOR);
+    let digest = Sha256::digest(bytes);
+    let mut text = String::with_capacity(64);
+    for byte in digest {
+        let _ = write!(text, "{byte:02x}");
+    }
+    profile.set_metadata("SourceSHA256", text);
+    if let Some(version) = &options.windows_version {
+        identity::set_version(profile, version);
+    }
+}

@@ -1,0 +1,104 @@
+//! What identifies the build a PDB belongs to: the info stream, and the metadata made of it.
+
+use profile::{GuidAge, Profile};
+
+use crate::cursor::{Cursor, Malformed};
+
+/// The number of the info stream.
+pub(crate) const STREAM: u16 = 1;
+
+/// The header of the info stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Info {
+    pub(crate) version: u32,
+    /// When the PDB was made, in seconds since 1970; of a reproducible build, a hash.
+    pub(crate) signature: u32,
+    pub(crate) age: u32,
+    guid: [u8; 16],
+}
+
+impl Info {
+    pub(crate) fn parse(stream: &[u8]) -> Result<Self, Malformed> {
+        let mut cursor = Cursor::new(stream);
+        let (version, signature, age) = (cursor.u32()?, cursor.u32()?, cursor.u32()?);
+        let guid = cursor.take(16)?.first_chunk().copied().ok_or(Malformed::Short)?;
+        Ok(Self { version, signature, age, guid })
+    }
+
+    /// The name of the build. The image's RSDS record has the age of the DBI stream; the one here counts
+    /// how often the file was rewritten. Type servers have no DBI stream.
+    pub(crate) fn guid_age(&self, dbi_age: Option<u32>) -> GuidAge {
+        GuidAge::from_raw(self.guid, dbi_age.filter(|age| *age != 0).unwrap_or(self.age))
+    }
+}
+
+/// The last part of a path, of Windows or any other.
+pub(crate) fn base_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+/// The class that Rekall's loader gives to a PDB with this name: `Nt` for every flavour of the Windows
+/// kernel; else one named like the PDB, where Rekall has it; else the one for any executable.
+pub(crate) fn profile_class(file_name: &str) -> String {
+    let stem = file_name.split_once('.').map_or(file_name, |(stem, _)| stem).to_ascii_lowercase();
+    if KERNELS.contains(&stem.as_str()) {
+        return "Nt".to_owned();
+    }
+    let known = CLASSES.iter().find(|class| class.eq_ignore_ascii_case(&stem));
+    (*known.unwrap_or(&"BasicPEProfile")).to_owned()
+}
+
+const KERNELS: [&str; 5] = ["ntoskrnl", "ntkrnlmp", "ntkrnlpa", "ntkrpamp", "nt"];
+/// Classes of Rekall that are named like a PDB.
+const CLASSES: [&str; 4] = ["Win32k", "Tcpip", "Ntdll", "Mountmgr"];
+
+/// Splits a Windows version like `6.1.7601` into the fields `major`, `minor` and `rev`.
+pub(crate) fn set_version(profile: &mut Profile, version: &str) {
+    for (field, part) in ["major", "minor", "rev"].iter().zip(version.splitn(3, '.')) {
+        profile.set_metadata(field, part);
+    }
+}
+
+/// `YYYY-MM-DD HH:MM:SSZ` of a time in seconds since 1970.
+pub(crate) fn timestamp(seconds: u32) -> String {
+    let (days, time) = (seconds / 86400, seconds % 86400);
+    // The civil calendar in eras of 400 years that begin on a 1 March, so that leap days come last.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = era * 400 + year_of_era + u32::from(month <= 2);
+    let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps() {
+        assert_eq!(timestamp(0), "1970-01-01 00:00:00Z");
+        assert_eq!(timestamp(951_782_400), "2000-02-29 00:00:00Z");
+        assert_eq!(timestamp(1_290_246_092), "2010-11-20 09:41:32Z");
+        assert_eq!(timestamp(u32::MAX), "2106-02-07 06:28:15Z");
+    }
+
+    #[test]
+    fn classes_by_name() {
+        assert_eq!(profile_class("ntkrnlmp.pdb"), "Nt");
+        assert_eq!(profile_class("NTKRPAMP.PDB"), "Nt");
+        assert_eq!(profile_class("win32k.pdb"), "Win32k");
+        assert_eq!(profile_class("hal.pdb"), "BasicPEProfile");
+    }
+
+    #[test]
+    fn paths_of_both_kinds() {
+        assert_eq!(base_name(r"c:\symbols\nt.pdb"), "nt.pdb");
+        assert_eq!(base_name("/srv/nt.pdb"), "nt.pdb");
+        assert_eq!(base_name("nt.pdb"), "nt.pdb");
+    }
+}

@@ -1,0 +1,381 @@
+//! Type records, one by one.
+//!
+//! They are read here rather than by the container library, whose reader gives up a whole field list for
+//! one entry it does not know, has no 128-bit numbers and no arrays of 4 GiB, and panics on some of what
+//! hostile files hold. Layouts: `cvinfo.h` of Microsoft's published PDB sources; the wide `...2` kinds are
+//! known from files only.
+
+use crate::cursor::{Cursor, Malformed, Number};
+
+/// A type record, as far as it matters here. Types are meant by their index.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Leaf<'a> {
+    /// Another type, const or volatile.
+    Modifier(u32),
+    Pointer(Pointer),
+    /// An array of `bytes` bytes.
+    Array {
+        element: u32,
+        bytes: u64,
+    },
+    Class(Class<'a>),
+    Enumeration(Enumeration<'a>),
+    /// A function, with the index of its argument list.
+    Procedure(u32),
+    /// Argument types: indexes of four bytes each.
+    Arguments(&'a [u8]),
+    BitField(BitField),
+    /// A typedef.
+    Alias {
+        target: u32,
+        name: &'a [u8],
+    },
+    /// A kind that stands for no type of a member or variable: lists, tables, sources.
+    Auxiliary,
+    /// A kind not known here.
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pointer {
+    pub(crate) target: u32,
+    attributes: u32,
+    /// For a pointer to a member, how it is represented (`CV_pmtype_e`).
+    member: u16,
+}
+
+/// A pointer to a member: not an address, and of a size of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PointerKind {
+    Address,
+    Member,
+}
+
+impl Pointer {
+    pub(crate) fn kind(self) -> PointerKind {
+        match self.attributes >> 5 & 7 {
+            2 | 3 => PointerKind::Member,
+            _ => PointerKind::Address,
+        }
+    }
+
+    /// Its size in bytes, on a system whose addresses have `address` bytes.
+    pub(crate) fn size(self, address: u8) -> u8 {
+        let own = (self.attributes >> 13 & 0x3f) as u8;
+        if own != 0 {
+            return own;
+        }
+        // Compilers before 2003 left the size out.
+        let near = match self.attributes & 0x1f {
+            0x00 => 2,
+            0x01..=0x09 => 4,
+            0x0a => 4,
+            0x0b => 6,
+            0x0c => 8,
+            _ => address,
+        };
+        match (self.attributes >> 5 & 7, self.member) {
+            // Data members: an offset; with virtual bases also where to look them up.
+            (2, 1 | 2) => 4,
+            (2, 3) => 8,
+            (2, 4) => 12,
+            // Functions: an address, and adjustments.
+            (3, 6) => near + 4,
+            (3, 7) => near + 8,
+            (3, 8) => near + 12,
+            _ => near,
+        }
+    }
+
+    /// The number of its kind when it is an address: 0x0a is a flat 32-bit one, 0x0c a 64-bit one.
+    pub(crate) fn width(self) -> Option<u8> {
+        match self.attributes & 0x1f {
+            0x0a => Some(4),
+            0x0c => Some(8),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClassKind {
+    Class,
+    Struct,
+    Union,
+}
+
+/// A class, structure, interface or union.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Class<'a> {
+    pub(crate) kind: ClassKind,
+    /// Only declared: the definition stands elsewhere, if anywhere.
+    pub(crate) forward: bool,
+    /// The index of its field list; 0 where it has none.
+    pub(crate) fields: u32,
+    pub(crate) size: u64,
+    pub(crate) name: &'a [u8],
+    /// Its decorated name, which tells apart what shares a name.
+    pub(crate) unique_name: Option<&'a [u8]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Enumeration<'a> {
+    pub(crate) forward: bool,
+    pub(crate) underlying: u32,
+    pub(crate) fields: u32,
+    pub(crate) name: &'a [u8],
+    pub(crate) unique_name: Option<&'a [u8]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BitField {
+    pub(crate) base: u32,
+    pub(crate) length: u8,
+    /// Its first bit, counted from the offset of the member.
+    pub(crate) position: u8,
+}
+
+const FORWARD: u32 = 0x80;
+const HAS_UNIQUE_NAME: u32 = 0x200;
+
+/// Kinds below this one hold counted names, kinds above names that end with a zero byte.
+const LAST_COUNTED: u16 = 0x1500;
+
+/// Where a type record holds its name, if `kind` has one: the name, then the decorated name.
+fn names<'a>(
+    kind: u16,
+    properties: u32,
+    cursor: &mut Cursor<'a>,
+) -> Result<(&'a [u8], Option<&'a [u8]>), Malformed> {
+    let name = name(kind, cursor)?;
+    let unique_name = if properties & HAS_UNIQUE_NAME != 0 { Some(self::name(kind, cursor)?) } else { None };
+    Ok((name, unique_name))
+}
+
+fn name<'a>(kind: u16, cursor: &mut Cursor<'a>) -> Result<&'a [u8], Malformed> {
+    if kind < LAST_COUNTED { cursor.counted_text() } else { cursor.text() }
+}
+
+/// Reads the record of this kind from what stands behind the kind.
+pub(crate) fn parse(kind: u16, body: &[u8]) -> Result<Leaf<'_>, Malformed> {
+    let mut cursor = Cursor::new(body);
+    let cursor = &mut cursor;
+    Ok(match kind {
+        // LF_MODIFIER, LF_MODIFIER_EX
+        0x1001 | 0x1518 => Leaf::Modifier(cursor.u32()?),
+        // LF_POINTER
+        0x1002 => {
+            let (target, attributes) = (cursor.u32()?, cursor.u32()?);
+            let mut pointer = Pointer { target, attributes, member: 0 };
+            if pointer.kind() == PointerKind::Member {
+                cursor.u32()?;
+                pointer.member = cursor.u16()?;
+            }
+            Leaf::Pointer(pointer)
+        }
+        // LF_ARRAY_ST, LF_ARRAY, LF_STRIDED_ARRAY: element, index type, (stride,) size
+        0x1003 | 0x1503 | 0x1516 => {
+            let element = cursor.u32()?;
+            cursor.take(if kind == 0x1516 { 8 } else { 4 })?;
+            Leaf::Array { element, bytes: cursor.unsigned()? }
+        }
+        // LF_VECTOR: element, count, size
+        0x151b => {
+            let element = cursor.u32()?;
+            cursor.u32()?;
+            Leaf::Array { element, bytes: cursor.unsigned()? }
+        }
+        // LF_CLASS(_ST), LF_STRUCTURE(_ST), LF_INTERFACE
+        0x1004 | 0x1005 | 0x1504 | 0x1505 | 0x1519 => {
+            cursor.u16()?;
+            let properties = cursor.u16()?.into();
+            let fields = cursor.u32()?;
+            cursor.take(8)?;
+            let size = cursor.unsigned()?;
+            let (name, unique_name) = names(kind, properties, cursor)?;
+            let kind = if matches!(kind, 0x1005 | 0x1505) { ClassKind::Struct } else { ClassKind::Class };
+            let forward = properties & FORWARD != 0;
+            Leaf::Class(Class { kind, forward, fields, size, name, unique_name })
+        }
+        // LF_CLASS2, LF_STRUCTURE2, LF_INTERFACE2
+        0x1608 | 0x1609 | 0x160b => {
+            let properties = cursor.u32()?;
+            let fields = cursor.u32()?;
+            cursor.take(10)?;
+            let size = cursor.unsigned()?;
+            let (name, unique_name) = names(kind, properties, cursor)?;
+            let kind = if kind == 0x1609 { ClassKind::Struct } else { ClassKind::Class };
+            let forward = properties & FORWARD != 0;
+            Leaf::Class(Class { kind, forward, fields, size, name, unique_name })
+        }
+        // LF_UNION(_ST)
+        0x1006 | 0x1506 => {
+            cursor.u16()?;
+            let properties = cursor.u16()?.into();
+            let fields = cursor.u32()?;
+            let size = cursor.unsigned()?;
+            let (name, unique_name) = names(kind, properties, cursor)?;
+            let forward = properties & FORWARD != 0;
+            Leaf::Class(Class { kind: ClassKind::Union, forward, fields, size, name, unique_name })
+        }
+        // LF_UNION2
+        0x160a => {
+            let properties = cursor.u32()?;
+            let fields = cursor.u32()?;
+            cursor.u16()?;
+            let size = cursor.unsigned()?;
+            let (name, unique_name) = names(kind, properties, cursor)?;
+            let forward = properties & FORWARD != 0;
+            Leaf::Class(Class { kind: ClassKind::Union, forward, fields, size, name, unique_name })
+        }
+        // LF_ENUM(_ST)
+        0x1007 | 0x1507 => {
+            cursor.u16()?;
+            let properties = cursor.u16()?.into();
+            let (underlying, fields) = (cursor.u32()?, cursor.u32()?);
+            let (name, unique_name) = names(kind, properties, cursor)?;
+            let forward = properties & FORWARD != 0;
+            Leaf::Enumeration(Enumeration { forward, underlying, fields, name, unique_name })
+        }
+        // LF_PROCEDURE: result, call, count, arguments
+        0x1008 => {
+            cursor.take(8)?;
+            Leaf::Procedure(cursor.u32()?)
+        }
+        // LF_MFUNCTION: result, class, this, call, count, arguments
+        0x1009 => {
+            cursor.take(16)?;
+            Leaf::Procedure(cursor.u32()?)
+        }
+        // LF_ARGLIST
+        0x1201 => {
+            let count = cursor.u32()?;
+            let bytes = usize::try_from(count).ok().and_then(|count| count.checked_mul(4));
+            Leaf::Arguments(cursor.take(bytes.ok_or(Malformed::Short)?)?)
+        }
+        // LF_BITFIELD
+        0x1205 => {
+            let (base, length, position) = (cursor.u32()?, cursor.u8()?, cursor.u8()?);
+            Leaf::BitField(BitField { base, length, position })
+        }
+        // LF_ALIAS(_ST)
+        0x1010 | 0x150a => {
+            let target = cursor.u32()?;
+            Leaf::Alias { target, name: name(kind, cursor)? }
+        }
+        // LF_VTSHAPE, LF_LABEL, LF_NULL, LF_NOTTRAN, LF_ENDPRECOMP, LF_TYPESERVER_ST
+        0x000a | 0x000e | 0x000f | 0x0010 | 0x0014 | 0x0016
+        // LF_VFTPATH, LF_PRECOMP_ST, LF_SKIP, LF_FIELDLIST, LF_DERIVED, LF_METHODLIST
+        | 0x100d | 0x100e | 0x1200 | 0x1203 | 0x1204 | 0x1206
+        // LF_REFSYM, LF_TYPESERVER, LF_PRECOMP, LF_TYPESERVER2, LF_VFTABLE
+        | 0x020c | 0x1501 | 0x1509 | 0x1515 | 0x151d
+        // LF_FUNC_ID to LF_UDT_MOD_SRC_LINE, which older linkers keep among the types
+        | 0x1601..=0x1607 => Leaf::Auxiliary,
+        _ => Leaf::Unknown,
+    })
+}
+
+/// An entry of a field list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Field<'a> {
+    Member {
+        ty: u32,
+        offset: u64,
+        name: &'a [u8],
+    },
+    /// A base class or interface.
+    Base {
+        ty: u32,
+        offset: u64,
+    },
+    /// A virtual base class: where it lies is only known at run time, by a table the pointer at
+    /// `table_offset` leads to. `direct` where this class itself names it.
+    VirtualBase {
+        ty: u32,
+        direct: bool,
+        table: u32,
+        table_offset: u64,
+    },
+    /// A pointer to a virtual function table.
+    TablePointer {
+        ty: u32,
+        offset: u64,
+    },
+    Label {
+        value: Number,
+        name: &'a [u8],
+    },
+    /// The list goes on in another record.
+    Continued(u32),
+    /// Methods, static members, nested types and friends: nothing in memory.
+    Nothing,
+}
+
+/// Why a field list ends before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FieldError {
+    /// An entry of this kind is not known, and so is not where the next one begins.
+    Unknown(u16),
+    Malformed(Malformed),
+}
+
+impl From<Malformed> for FieldError {
+    fn from(error: Malformed) -> Self {
+        Self::Malformed(error)
+    }
+}
+
+/// Reads the next entry of a field list; `None` at its end.
+pub(crate) fn next_field<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Field<'a>>, FieldError> {
+    cursor.pass_padding();
+    if cursor.is_empty() {
+        return Ok(None);
+    }
+    let kind = cursor.u16()?;
+    // Attributes (access, method properties), padding, or a count.
+    let attributes = cursor.u16()?;
+    let field = match kind {
+        // LF_BCLASS, LF_BINTERFACE
+        0x1400 | 0x151a => Field::Base { ty: cursor.u32()?, offset: cursor.unsigned()? },
+        // LF_VBCLASS, LF_IVBCLASS
+        0x1401 | 0x1402 => {
+            let (ty, table, table_offset) = (cursor.u32()?, cursor.u32()?, cursor.unsigned()?);
+            cursor.number()?;
+            Field::VirtualBase { ty, direct: kind == 0x1401, table, table_offset }
+        }
+        // LF_INDEX
+        0x1404 => Field::Continued(cursor.u32()?),
+        // LF_VFUNCTAB
+        0x1409 => Field::TablePointer { ty: cursor.u32()?, offset: 0 },
+        // LF_VFUNCOFF
+        0x140c => Field::TablePointer { ty: cursor.u32()?, offset: cursor.u32()?.into() },
+        // LF_ENUMERATE(_ST)
+        0x0403 | 0x1502 => Field::Label { value: cursor.number()?, name: name(kind, cursor)? },
+        // LF_MEMBER(_ST)
+        0x1405 | 0x150d => {
+            Field::Member { ty: cursor.u32()?, offset: cursor.unsigned()?, name: name(kind, cursor)? }
+        }
+        // LF_FRIENDCLS
+        0x140a => {
+            cursor.u32()?;
+            Field::Nothing
+        }
+        // LF_ONEMETHOD(_ST): one that introduces a virtual function also has its place in the table.
+        0x140b | 0x1511 => {
+            cursor.u32()?;
+            if matches!(attributes >> 2 & 7, 4 | 6) {
+                cursor.u32()?;
+            }
+            name(kind, cursor)?;
+            Field::Nothing
+        }
+        // LF_FRIENDFCN(_ST), LF_STMEMBER(_ST), LF_METHOD(_ST), LF_NESTTYPE(EX)(_ST), LF_MEMBERMODIFY(_ST)
+        0x1403 | 0x1406..=0x1408 | 0x140d | 0x140e | 0x150c | 0x150e..=0x1510 | 0x1512 | 0x1513 => {
+            cursor.u32()?;
+            name(kind, cursor)?;
+            Field::Nothing
+        }
+        unknown => return Err(FieldError::Unknown(unknown)),
+    };
+    Ok(Some(field))
+}

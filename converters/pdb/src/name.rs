@@ -1,0 +1,176 @@
+//! Symbol names as Rekall writes them: not demangled, stripped to what its users look up.
+
+use std::borrow::Cow;
+
+/// The name under which a symbol is written. The first rule that fits applies:
+///
+/// 1. `_Name@12` and `@Name@12` (the calling conventions of 32-bit x86) are `Name`;
+/// 2. `?Name@...` (C++) is `Name`;
+/// 3. `_Name` and `.Name` lose their first character, on every architecture: that is how Rekall's index
+///    knows them;
+/// 4. `??_C@...` (a string literal) is `str:` and its text;
+/// 5. everything else stays as it is.
+pub(crate) fn normalise(raw: &str) -> Cow<'_, str> {
+    let bytes = raw.as_bytes();
+    match bytes {
+        [b'?', b'?', b'_', b'C', b'@', rest @ ..] => match literal(rest) {
+            Some(text) => Cow::Owned(text),
+            None => Cow::Borrowed(raw),
+        },
+        [b'?', rest @ ..] => Cow::Borrowed(match word(rest) {
+            0 => raw,
+            end if rest.get(end) == Some(&b'@') => raw.get(1..=end).unwrap_or(raw),
+            _ => raw,
+        }),
+        [b'_' | b'@', rest @ ..] => {
+            let stripped = if bytes.first() == Some(&b'_') { raw.get(1..) } else { None };
+            let end = word(rest);
+            let name = match rest.get(end..) {
+                Some([b'@', digits @ ..]) if end > 0 && is_size(digits) => raw.get(1..=end),
+                _ => stripped,
+            };
+            Cow::Borrowed(name.unwrap_or(raw))
+        }
+        [b'.', ..] => Cow::Borrowed(raw.get(1..).unwrap_or(raw)),
+        _ => Cow::Borrowed(raw),
+    }
+}
+
+/// Whether a name carries the decoration of 32-bit x86 for arguments of 4 or 12 bytes, which no function of
+/// a 64-bit system has.
+pub(crate) fn is_x86_call(raw: &str) -> bool {
+    let Some(rest) = raw.strip_prefix(['_', '@']) else { return false };
+    let end = word(rest.as_bytes());
+    end > 0 && matches!(rest.get(end..), Some("@4" | "@12"))
+}
+
+/// How many characters of a word `bytes` begin with.
+fn word(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count()
+}
+
+fn is_size(digits: &[u8]) -> bool {
+    (1..=3).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
+}
+
+/// The text of a string literal's symbol, from what stands behind `??_C@`: `_0` or `_1` for narrow or wide,
+/// the length in bytes, a checksum, the text (cut by the compiler after 32 bytes).
+///
+/// The length is one digit for 1 to 10, else letters A to P (the digits 0 to 15) up to an `@`; so the
+/// pieces between the `@` signs cannot be counted, as Rekall did.
+fn literal(rest: &[u8]) -> Option<String> {
+    let (wide, rest) = match rest {
+        [b'_', b'0', rest @ ..] => (false, rest),
+        [b'_', b'1', rest @ ..] => (true, rest),
+        _ => return None,
+    };
+    let rest = match rest {
+        [b'0'..=b'9', rest @ ..] => rest,
+        _ => {
+            let end = rest.iter().position(|byte| !(b'A'..=b'P').contains(byte))?;
+            rest.get(end..)?.strip_prefix(b"@")?
+        }
+    };
+    let checksum = memchr::memchr(b'@', rest)?;
+    let mut rest = rest.get(checksum + 1..)?;
+    let mut bytes = Vec::with_capacity(rest.len());
+    loop {
+        let (byte, behind) = match rest {
+            [] | [b'@', ..] => break,
+            [b'?', b'$', high @ b'A'..=b'P', low @ b'A'..=b'P', behind @ ..] => {
+                ((high - b'A') << 4 | (low - b'A'), behind)
+            }
+            [b'?', digit @ b'0'..=b'9', behind @ ..] => {
+                (*b",/\\:. \n\t'-".get(usize::from(digit - b'0'))?, behind)
+            }
+            [b'?', letter, behind @ ..] if letter.is_ascii_alphabetic() => (letter | 0x80, behind),
+            [b'?', ..] => return None,
+            [plain, behind @ ..] => (*plain, behind),
+        };
+        bytes.push(byte);
+        rest = behind;
+    }
+    let text = if wide {
+        // High byte first, whatever the processor's order; a cut text may end within a character.
+        let units = bytes.chunks_exact(2).filter_map(|pair| pair.first_chunk().copied());
+        char::decode_utf16(units.map(u16::from_be_bytes))
+            .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect()
+    } else {
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    // As Rekall shows them: names without spaces or line ends.
+    let shown = text.chars().filter(|character| !matches!(character, '\0' | '\r'));
+    let shown = shown.map(|character| match character {
+        ' ' | '\t' => '_',
+        '\n' => '.',
+        other => other,
+    });
+    Some("str:".chars().chain(shown).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_stripped() {
+        for (raw, name) in [
+            ("_NtClose@4", "NtClose"),
+            ("@ExfFoo@12", "ExfFoo"),
+            ("_Name@1234", "Name@1234"),
+            ("_a@b@4", "a@b@4"),
+            ("@Odd", "@Odd"),
+            ("?Init@Cls@@QAEXXZ", "Init"),
+            ("??0Cls@@QAE@XZ", "??0Cls@@QAE@XZ"),
+            ("?$Tpl@H@@", "?$Tpl@H@@"),
+            ("_wcschr", "wcschr"),
+            ("__imp__Foo", "_imp__Foo"),
+            (".text", "text"),
+            ("KiSystemStartup", "KiSystemStartup"),
+            ("$unwind$Foo", "$unwind$Foo"),
+            ("_", ""),
+            ("", ""),
+            ("?", "?"),
+        ] {
+            assert_eq!(normalise(raw), name, "{raw}");
+        }
+    }
+
+    #[test]
+    fn string_literals_of_every_length() {
+        for (raw, name) in [
+            // 1 to 10 bytes: one digit
+            ("??_C@_00CNPNBAHC@?$AA@", "str:"),
+            ("??_C@_01LFCBOECM@?4?$AA@", "str:."),
+            ("??_C@_07DLMDNLMI@forever?$AA@", "str:forever"),
+            ("??_C@_09OIKFHMGD@localhost?$AA@", "str:localhost"),
+            // more: letters
+            ("??_C@_0L@ABCDEFGH@KernelSpac?$AA@", "str:KernelSpac"),
+            ("??_C@_0M@DIHOEIBM@KernelSpace?$AA@", "str:KernelSpace"),
+            ("??_C@_0BC@AAAAAAAA@a?5?$CFd?3?6?$AN?7?8?9?$DM?$DO?$CC?$AA@", "str:a_%d:._'-<>\""),
+            // wide: two bytes a character, high byte first
+            ("??_C@_15GNBOOPFA@?$AA?4?$AA?4?$AA?$AA@", "str:.."),
+            ("??_C@_1BG@ABCDEFGH@?$AAK?$AAe?$AAr?$AAn?$AA?$AA@", "str:Kern"),
+            ("??_C@_13ABCDEFGH@?$CA?$KM?$AA?$AA@", "str:\u{20ac}"),
+            // bytes above 0x7f
+            ("??_C@_02ABCDEFGH@?C?$KJ?$AA@", "str:\u{e9}"),
+        ] {
+            assert_eq!(normalise(raw), name, "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_string_literal_stays() {
+        for raw in ["??_C@", "??_C@_2AB@", "??_C@_0", "??_C@_0B", "??_C@_0BQ@", "??_C@_07ABC", "??_C@_07A@?"]
+        {
+            assert_eq!(normalise(raw), raw);
+        }
+    }
+
+    #[test]
+    fn only_some_sizes_tell_x86() {
+        assert!(is_x86_call("_NtClose@4") && is_x86_call("@Exf@12"));
+        assert!(!is_x86_call("_NtClose@8") && !is_x86_call("NtClose@4") && !is_x86_call("_@4"));
+    }
+}

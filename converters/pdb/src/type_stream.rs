@@ -1,0 +1,210 @@
+//! The stream of type records (TPI): where each record lies, and which record defines a name.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use profile::Report;
+
+use crate::cursor::{Cursor, Malformed};
+use crate::leaf::{self, Leaf};
+use crate::primitive::{FIRST_RECORD, Mode, Primitive, primitive};
+
+/// The number of the stream.
+pub(crate) const STREAM: u16 = 2;
+
+/// How many steps through modifiers, enumerations and forward references are followed.
+const MAX_CHAIN: usize = 64;
+
+/// Every type record of a PDB.
+pub(crate) struct TypeStream<'a> {
+    bytes: &'a [u8],
+    /// Where each record's kind stands, in order of their indexes.
+    offsets: Vec<u32>,
+    first: u32,
+}
+
+/// A record's kind and what stands behind it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawRecord<'a> {
+    pub(crate) kind: u16,
+    pub(crate) body: &'a [u8],
+}
+
+impl<'a> RawRecord<'a> {
+    pub(crate) fn parse(self) -> Result<Leaf<'a>, Malformed> {
+        leaf::parse(self.kind, self.body)
+    }
+}
+
+impl<'a> TypeStream<'a> {
+    /// Finds the records. The header's own count is only compared: it may claim anything.
+    pub(crate) fn read(bytes: &'a [u8], report: &mut Report) -> Result<Self, Malformed> {
+        let mut header = Cursor::new(bytes);
+        let _version = header.u32()?;
+        let header_size = header.u32()?;
+        let (first, end) = (header.u32()?, header.u32()?);
+        let mut records = Cursor::new(bytes);
+        records.take(usize::try_from(header_size).map_err(|_| Malformed::Short)?)?;
+        if first < FIRST_RECORD {
+            return Err(Malformed::Numeric);
+        }
+        let claimed = end.saturating_sub(first);
+        // The smallest record has four bytes.
+        let most = (records.rest().len() / 4).min(claimed as usize);
+        let mut offsets = Vec::with_capacity(most);
+        while offsets.len() < claimed as usize && !records.is_empty() {
+            let offset = bytes.len() - records.rest().len();
+            let whole = records.u16().and_then(|length| records.take(length.into()));
+            match (whole, u32::try_from(offset)) {
+                (Ok(record), Ok(offset)) if record.len() >= 2 => offsets.push(offset),
+                _ => break,
+            }
+        }
+        let missing = u64::from(claimed) - offsets.len() as u64;
+        if missing > 0 {
+            report.lose_many("type records beyond the end of their stream", missing, || {
+                format!("{claimed} claimed, {} found", offsets.len())
+            });
+        }
+        Ok(Self { bytes, offsets, first })
+    }
+
+    /// How many records there are.
+    pub(crate) fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// How many bytes there are.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The index of the record at `position`.
+    pub(crate) fn index_of(&self, position: usize) -> u32 {
+        self.first.saturating_add(u32::try_from(position).unwrap_or(u32::MAX))
+    }
+
+    /// Where the record with this index stands, if there is one.
+    pub(crate) fn position(&self, index: u32) -> Option<usize> {
+        let position = usize::try_from(index.checked_sub(self.first)?).ok()?;
+        (position < self.offsets.len()).then_some(position)
+    }
+
+    /// The record at `position`.
+    pub(crate) fn at(&self, position: usize) -> Option<RawRecord<'a>> {
+        let offset = usize::try_from(*self.offsets.get(position)?).ok()?;
+        let mut cursor = Cursor::new(self.bytes.get(offset..)?);
+        let length = cursor.u16().ok()?;
+        let mut record = Cursor::new(cursor.take(length.into()).ok()?);
+        Some(RawRecord { kind: record.u16().ok()?, body: record.rest() })
+    }
+
+    /// The record with this index.
+    pub(crate) fn get(&self, index: u32) -> Option<RawRecord<'a>> {
+        self.at(self.position(index)?)
+    }
+
+    /// The size in bytes of a type held by value, on a system whose addresses have `address` bytes.
+    pub(crate) fn size_of(&self, index: u32, address: u8, definitions: &Definitions) -> Option<u64> {
+        let mut index = index;
+        for _ in 0..MAX_CHAIN {
+            if index < FIRST_RECORD {
+                let (kind, mode) = primitive(index)?;
+                return match (mode, kind) {
+                    (Mode::Pointer(size), _) => Some(size.into()),
+                    (Mode::NativePointer, _) => Some(address.into()),
+                    (Mode::Direct, Primitive::Native(_, size, _)) => Some(size.into()),
+                    (Mode::Direct, Primitive::WideChar) => Some(2),
+                    (Mode::Direct, Primitive::None | Primitive::Void) => None,
+                };
+            }
+            index = match self.get(index)?.parse().ok()? {
+                Leaf::Modifier(target) | Leaf::Alias { target, .. } => target,
+                Leaf::BitField(field) => field.base,
+                Leaf::Enumeration(item) => item.underlying,
+                Leaf::Pointer(pointer) => return Some(pointer.size(address).into()),
+                Leaf::Array { bytes, .. } => return Some(bytes),
+                Leaf::Class(class) if !class.forward => return Some(class.size),
+                Leaf::Class(class) => match definitions.find(self, key(class.name, class.unique_name)) {
+                    Some(Definition { position, .. }) => self.index_of(position),
+                    None => return None,
+                },
+                _ => return None,
+            };
+        }
+        None
+    }
+
+    /// Looks through modifiers; the index of what they modify.
+    pub(crate) fn unmodified(&self, index: u32) -> u32 {
+        let mut index = index;
+        for _ in 0..MAX_CHAIN {
+            match self.get(index).filter(|record| matches!(record.kind, 0x1001 | 0x1518)) {
+                Some(record) => match record.parse() {
+                    Ok(Leaf::Modifier(target)) => index = target,
+                    _ => break,
+                },
+                None => break,
+            }
+        }
+        index
+    }
+}
+
+/// What tells a class or enumeration from every other: its decorated name, else its name.
+pub(crate) fn key<'a>(name: &'a [u8], unique_name: Option<&'a [u8]>) -> &'a [u8] {
+    unique_name.unwrap_or(name)
+}
+
+/// The record that defines what a forward reference means.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Definition {
+    pub(crate) position: usize,
+    /// Other records define the same, perhaps differently.
+    pub(crate) repeated: bool,
+}
+
+/// Definitions of classes and enumerations by what tells them apart ([`key`]), the first of each.
+#[derive(Default)]
+pub(crate) struct Definitions {
+    /// Positions of records, with the top bit set where another one defines the same.
+    table: HashTable<u32>,
+    hasher: FixedState,
+}
+
+const REPEATED: u32 = 1 << 31;
+
+impl Definitions {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self { table: HashTable::with_capacity(capacity), hasher: FixedState::default() }
+    }
+
+    /// Notes that the record at `position` defines what `key` tells.
+    pub(crate) fn insert(&mut self, types: &TypeStream<'_>, position: usize, key: &[u8]) {
+        let Ok(number) = u32::try_from(position) else { return };
+        let hash = self.hasher.hash_one(key);
+        let equal = |held: &u32| key_at(types, *held) == Some(key);
+        match self.table.find_mut(hash, equal) {
+            Some(held) => *held |= REPEATED,
+            None => {
+                let hasher = |held: &u32| self.hasher.hash_one(key_at(types, *held).unwrap_or_default());
+                self.table.insert_unique(hash, number & !REPEATED, hasher);
+            }
+        }
+    }
+
+    pub(crate) fn find(&self, types: &TypeStream<'_>, key: &[u8]) -> Option<Definition> {
+        let hash = self.hasher.hash_one(key);
+        let held = self.table.find(hash, |held| key_at(types, *held) == Some(key))?;
+        Some(Definition { position: (held & !REPEATED) as usize, repeated: held & REPEATED != 0 })
+    }
+}
+
+fn key_at<'a>(types: &TypeStream<'a>, held: u32) -> Option<&'a [u8]> {
+    match types.at((held & !REPEATED) as usize)?.parse().ok()? {
+        Leaf::Class(class) => Some(key(class.name, class.unique_name)),
+        Leaf::Enumeration(item) => Some(key(item.name, item.unique_name)),
+        _ => None,
+    }
+}
