@@ -128,19 +128,23 @@ impl Codes {
 
     /// Passes over the symbols of a block, its end included.
     fn skip_symbols(&self, bits: &mut Bits<'_>) -> Option<()> {
+        // A copy of its own stays in registers.
+        let mut ahead = *bits;
         loop {
             // One round takes at most 15 + 5 bits for a length and 15 + 13 for its distance.
-            bits.refill();
-            match self.literals.next(bits)? {
+            ahead.refill();
+            match self.literals.next(&mut ahead)? {
                 LITERAL => {}
-                END_OF_BLOCK => return Some(()),
+                END_OF_BLOCK => break,
                 extra => {
-                    bits.skip(u32::from(extra))?;
-                    let extra = self.distances.next(bits)?;
-                    bits.skip(u32::from(extra))?;
+                    ahead.skip(u32::from(extra))?;
+                    let extra = self.distances.next(&mut ahead)?;
+                    ahead.skip(u32::from(extra))?;
                 }
             }
         }
+        *bits = ahead;
+        Some(())
     }
 }
 
@@ -197,7 +201,7 @@ impl Code {
     #[inline]
     fn next(&self, bits: &mut Bits<'_>) -> Option<u8> {
         let mask = self.table.len().wrapping_sub(1);
-        let entry = *self.table.get(bits.ahead as usize & mask)?;
+        let entry = *self.table.get(bits.bits as usize & mask)?;
         let length = u32::from(entry & 15);
         if length == 0 {
             return None;
@@ -208,19 +212,20 @@ impl Code {
 }
 
 /// A stream of bits.
+#[derive(Clone, Copy)]
 struct Bits<'a> {
     stream: &'a [u8],
-    /// How many bytes of the stream are in `ahead` or behind it.
+    /// How many bytes of the stream are in `bits` or behind it.
     read: usize,
     /// The next bits, the very next one lowest.
-    ahead: u64,
-    /// How many bits of `ahead` count.
+    bits: u64,
+    /// How many of `bits` count.
     count: u32,
 }
 
 impl<'a> Bits<'a> {
     fn new(stream: &'a [u8]) -> Self {
-        Self { stream, read: 0, ahead: 0, count: 0 }
+        Self { stream, read: 0, bits: 0, count: 0 }
     }
 
     /// How many bits were taken.
@@ -229,37 +234,44 @@ impl<'a> Bits<'a> {
     }
 
     /// Sees to it that 56 bits are ahead, or all there are.
-    #[inline]
+    #[inline(always)]
     fn refill(&mut self) {
         if let Some(word) = self.stream.get(self.read..).and_then(|rest| rest.first_chunk()) {
             // Bits above `count` are those that a later refill puts there again.
-            self.ahead |= u64::from_le_bytes(*word) << self.count;
-            let bytes = (63 - self.count) / 8;
-            self.read += bytes as usize;
-            self.count += bytes * 8;
-            return;
-        }
-        while self.count < 56
-            && let Some(&byte) = self.stream.get(self.read)
-        {
-            self.ahead |= u64::from(byte) << self.count;
-            self.read += 1;
-            self.count += 8;
+            self.bits |= u64::from_le_bytes(*word) << self.count;
+            self.read += ((63 - self.count) / 8) as usize;
+            self.count |= 56;
+        } else {
+            *self = self.refilled_at_end();
         }
     }
 
+    /// Refills from the last bytes of the stream.
+    #[cold]
+    #[inline(never)]
+    fn refilled_at_end(mut self) -> Self {
+        while self.count < 56
+            && let Some(&byte) = self.stream.get(self.read)
+        {
+            self.bits |= u64::from(byte) << self.count;
+            self.read += 1;
+            self.count += 8;
+        }
+        self
+    }
+
     /// Passes over up to 56 bits that a refill has brought.
-    #[inline]
+    #[inline(always)]
     fn skip(&mut self, count: u32) -> Option<()> {
         self.count = self.count.checked_sub(count)?;
-        self.ahead >>= count;
+        self.bits >>= count;
         Some(())
     }
 
     /// Takes up to 32 bits as a number.
     fn take(&mut self, count: u32) -> Option<usize> {
         self.refill();
-        let value = self.ahead & ((1 << count) - 1);
+        let value = self.bits & ((1 << count) - 1);
         self.skip(count)?;
         Some(value as usize)
     }
@@ -273,7 +285,7 @@ impl<'a> Bits<'a> {
             return None;
         }
         let start = self.position() / 8;
-        *self = Self { stream: self.stream, read: start.checked_add(length)?, ahead: 0, count: 0 };
+        *self = Self { stream: self.stream, read: start.checked_add(length)?, bits: 0, count: 0 };
         (self.read <= self.stream.len()).then_some(())
     }
 }
