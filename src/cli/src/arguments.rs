@@ -74,6 +74,9 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 #[command(rename_all = "snake_case")]
 pub enum Command {
+    /// Make a profile from a PDB.
+    #[command(alias = "parse-pdb")]
+    ParsePdb(commands::parse_pdb::Arguments),
     /// Print the completions of a shell.
     Completions(commands::completions::Arguments),
     /// Write the manual pages into a folder.
@@ -116,6 +119,16 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_articles_lines_parse() {
+        parsed("rekall-profile parse_pdb -f ntkrnlmp.pdb --output F8E2.json --win 6.1").unwrap();
+    }
+
+    #[test]
+    fn a_link_names_its_command() {
+        assert!(matches!(parsed("/usr/bin/parse_pdb a.pdb").unwrap().command, Command::ParsePdb(_)));
     }
 
     #[test]

@@ -49,14 +49,6 @@ impl Plan {
         Ok(Self { place, effort })
     }
 
-    /// The file to be written, if it is one.
-    pub fn path(&self) -> Option<&Path> {
-        match &self.place {
-            Place::StandardOutput => None,
-            Place::File { path, .. } => Some(path),
-        }
-    }
-
     /// Writes the profile: a file whole or not at all.
     ///
     /// # Errors
@@ -64,8 +56,8 @@ impl Plan {
     pub fn write(&self, profile: &Profile, resolution: &Resolution, threads: usize) -> anyhow::Result<()> {
         match &self.place {
             Place::StandardOutput => {
-                write_text(profile, resolution, io::stdout().lock()).map_err(StandardOutput)?;
-                Ok(())
+                let written = write_text(profile, resolution, io::stdout().lock());
+                written.map(drop).map_err(|error| StandardOutput(error).into())
             }
             Place::File { path, gzip } => self
                 .write_file(path, *gzip, profile, resolution, threads)

@@ -1,0 +1,77 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use profile::{Arch, MappedFile, Resolution};
+
+use crate::arguments;
+use crate::console::Console;
+use crate::outcome::Outcome;
+use crate::output::Plan;
+use crate::verdict::Summary;
+
+/// A PDB, and what to make of it.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The PDB, or a cabinet that holds it (.pd_); the same as -f.
+    #[arg(value_name = "FILE.pdb")]
+    pdb_filename: Option<PathBuf>,
+    #[command(flatten)]
+    output: arguments::Output,
+    /// The folder that --output is relative to.
+    #[arg(short = 'D', long = "dump_dir", value_name = "DIR")]
+    dump_dir: Option<PathBuf>,
+    /// The Windows version, for the profile's metadata: 6.1 or 6.1.7601.
+    #[arg(long = "win", alias = "windows_version", value_name = "MAJOR.MINOR[.REV]")]
+    windows_version: Option<String>,
+    /// The class Rekall loads the profile with; by default it follows from the PDB's name.
+    #[arg(long = "profile_class", value_name = "CLASS")]
+    profile_class: Option<String>,
+    /// Leave out symbols and label-to-value tables: structs and enumerations only.
+    #[arg(long)]
+    concise: bool,
+    /// Keep symbols' names as the linker wrote them.
+    #[arg(long = "raw-names")]
+    raw_names: bool,
+    /// The architecture, where the PDB does not tell: AMD64, I386, ARM or ARM64.
+    #[arg(long)]
+    arch: Option<Arch>,
+}
+
+/// Makes the profile.
+///
+/// # Errors
+/// Wrong usage, a file that is no readable PDB, or an output that cannot be written.
+pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -> anyhow::Result<Outcome> {
+    let path = match (arguments.pdb_filename, filename) {
+        (Some(path), None) | (None, Some(path)) => path,
+        (Some(_), Some(_)) => bail!("the PDB is named twice: once with -f, once without"),
+        (None, None) => bail!("which PDB? parse_pdb FILE.pdb, or parse_pdb -f FILE.pdb"),
+    };
+    let plan = Plan::new(&arguments.output, arguments.dump_dir.as_deref(), console)?;
+    let source = path.display().to_string();
+    let file = MappedFile::open(&path).with_context(|| format!("cannot open {source}"))?;
+    console.tell(format_args!("opened {source}"));
+    let options = pdb_converter::Options {
+        file_name: pdb_name(&path),
+        windows_version: arguments.windows_version,
+        profile_class: arguments.profile_class,
+        concise: arguments.concise,
+        raw_names: arguments.raw_names,
+        arch: arguments.arch,
+    };
+    let converted =
+        pdb_converter::convert(&file, &options, console.progress()).with_context(|| source.clone())?;
+    let (mut profile, mut report) = (converted.profile, converted.report);
+    let resolution = Resolution::new(&mut profile, &mut report);
+    plan.write(&profile, &resolution, console.threads())?;
+    Summary { source: &source, profile: &profile, resolution: &resolution, report: &report }.conclude(console)
+}
+
+/// The PDB's name as the image has it: the file's own, a cabinet's last letter put right.
+fn pdb_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match name.strip_suffix('_') {
+        Some(stem) if stem.to_ascii_lowercase().ends_with(".pd") => format!("{stem}b"),
+        _ => name.into_owned(),
+    }
+}

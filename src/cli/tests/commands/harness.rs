@@ -1,0 +1,134 @@
+//! Runs the program as a user would, in an empty folder and an empty environment, and compares exit code,
+//! standard output and standard error at once.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// An empty folder in which commands run; gone with the test.
+pub struct Folder(tempfile::TempDir);
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.join(name)).unwrap()
+    }
+
+    /// The names of all files in it, sorted: what a command left behind.
+    pub fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path()).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// A command line to run here.
+    pub fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Run<'_> {
+        let arguments = arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
+        Run {
+            folder: self,
+            program: env!("CARGO_BIN_EXE_rekall-profile").into(),
+            arguments,
+            status: 0,
+            stdout: None,
+            stderr: Vec::new(),
+        }
+    }
+}
+
+/// A command line with what is expected of it. Nothing happens before [`Run::check`].
+#[must_use = "nothing runs before check()"]
+pub struct Run<'a> {
+    folder: &'a Folder,
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    status: i32,
+    stdout: Option<String>,
+    stderr: Vec<String>,
+}
+
+impl Run<'_> {
+    /// Runs this program instead: a link to ours.
+    pub fn program(mut self, path: PathBuf) -> Self {
+        self.program = path;
+        self
+    }
+
+    /// The exit code expected; 0 unless said.
+    pub fn status(mut self, status: i32) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The whole of standard output expected.
+    pub fn stdout(mut self, text: impl Into<String>) -> Self {
+        self.stdout = Some(text.into());
+        self
+    }
+
+    /// A part of standard error expected.
+    pub fn stderr(mut self, part: impl Into<String>) -> Self {
+        self.stderr.push(part.into());
+        self
+    }
+
+    /// Runs it and compares; its standard output.
+    #[track_caller]
+    pub fn check(self) -> String {
+        let output = Command::new(&self.program)
+            .args(&self.arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .output()
+            .unwrap();
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let mut wrong = String::new();
+        if output.status.code() != Some(self.status) {
+            let _ = writeln!(wrong, "- exit code {:?}, expected {}", output.status.code(), self.status);
+        }
+        if let Some(expected) = &self.stdout
+            && *expected != stdout
+        {
+            let _ = writeln!(wrong, "- standard output differs from what was expected:\n{expected}");
+        }
+        for part in self.stderr.iter().filter(|part| !stderr.contains(part.as_str())) {
+            let _ = writeln!(wrong, "- standard error does not say '{part}'");
+        }
+        assert!(
+            wrong.is_empty(),
+            "{:?}\n{wrong}standard output:\n{}\nstandard error:\n{stderr}",
+            self.arguments,
+            stdout.chars().take(4000).collect::<String>()
+        );
+        stdout
+    }
+}
+
+/// A file of the corpus; tests that call it are marked as ignored, and run where `PROFILE_CORPUS` is set.
+pub fn corpus(path: &str) -> PathBuf {
+    let root = std::env::var_os("PROFILE_CORPUS").expect("PROFILE_CORPUS names the folder of real files");
+    let path = Path::new(&root).join(path);
+    assert!(path.exists(), "{} is missing", path.display());
+    path
+}
