@@ -3,6 +3,7 @@
 
 use crate::container::Container;
 use crate::dbi::Dbi;
+use crate::symbol::Place;
 use profile::Report;
 
 /// Where a symbol stands.
@@ -28,7 +29,7 @@ pub(crate) struct AddressMap {
 }
 
 impl AddressMap {
-    pub(crate) fn read(container: &mut Container, dbi: &Dbi, report: &mut Report) -> Self {
+    pub(crate) fn read(container: &mut Container, dbi: &Dbi<'_>, report: &mut Report) -> Self {
         let mut bytes = |number: Option<u16>, name: &str| {
             let stream = number.map(|number| container.stream(number).map_err(|error| (number, error)))?;
             match stream {
@@ -59,12 +60,12 @@ impl AddressMap {
     }
 
     /// The address of a byte of a section, which are counted from 1.
-    pub(crate) fn address(&self, section: u16, offset: u32) -> Address {
+    pub(crate) fn address(&self, place: Place) -> Address {
         if self.sections.is_empty() {
             return Address::Unknown;
         }
-        let first = usize::from(section).checked_sub(1).and_then(|index| self.sections.get(index));
-        let Some(rva) = first.map(|first| first.wrapping_add(offset)) else { return Address::Absolute };
+        let first = usize::from(place.section).checked_sub(1).and_then(|index| self.sections.get(index));
+        let Some(rva) = first.map(|first| first.wrapping_add(place.offset)) else { return Address::Absolute };
         if self.omap.is_empty() {
             return Address::Rva(rva);
         }
@@ -101,6 +102,10 @@ fn omap(stream: &[u8]) -> Vec<(u32, u32)> {
 mod tests {
     use super::*;
 
+    fn at(section: u16, offset: u32) -> Place {
+        Place { section, offset }
+    }
+
     fn map(omap: &[(u32, u32)]) -> AddressMap {
         AddressMap { sections: vec![0x1000, 0x3000], omap: omap.to_vec() }
     }
@@ -108,28 +113,28 @@ mod tests {
     #[test]
     fn sections_are_counted_from_one() {
         let map = map(&[]);
-        assert_eq!(map.address(1, 0x10), Address::Rva(0x1010));
-        assert_eq!(map.address(2, 0), Address::Rva(0x3000));
+        assert_eq!(map.address(at(1, 0x10)), Address::Rva(0x1010));
+        assert_eq!(map.address(at(2, 0)), Address::Rva(0x3000));
     }
 
     #[test]
     fn a_symbol_of_no_section_is_absolute() {
         let map = map(&[]);
-        assert_eq!(map.address(0, 0xffdf_0000), Address::Absolute);
-        assert_eq!(map.address(3, 0xffdf_0000), Address::Absolute);
+        assert_eq!(map.address(at(0, 0xffdf_0000)), Address::Absolute);
+        assert_eq!(map.address(at(3, 0xffdf_0000)), Address::Absolute);
     }
 
     #[test]
     fn without_section_headers_no_address_is_known() {
-        assert_eq!(AddressMap::default().address(1, 0), Address::Unknown);
+        assert_eq!(AddressMap::default().address(at(1, 0)), Address::Unknown);
     }
 
     #[test]
     fn omap_moves_and_removes() {
         let map = map(&[(0x1000, 0x2000), (0x1100, 0), (0x1200, 0x1300)]);
-        assert_eq!(map.address(1, 0x10), Address::Rva(0x2010));
-        assert_eq!(map.address(1, 0x180), Address::Removed);
-        assert_eq!(map.address(1, 0x210), Address::Rva(0x1310));
-        assert_eq!(map.address(2, 0), Address::Rva(0x3100));
+        assert_eq!(map.address(at(1, 0x10)), Address::Rva(0x2010));
+        assert_eq!(map.address(at(1, 0x180)), Address::Removed);
+        assert_eq!(map.address(at(1, 0x210)), Address::Rva(0x1310));
+        assert_eq!(map.address(at(2, 0)), Address::Rva(0x3100));
     }
 }

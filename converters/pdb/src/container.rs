@@ -42,11 +42,6 @@ impl Container {
             None => Err("the container library gave up on it".to_owned()),
         }
     }
-
-    /// The library's own view, for what it reads itself.
-    pub(crate) fn library(&mut self) -> &mut pdb::PDB<'static, Bytes> {
-        &mut self.pdb
-    }
 }
 
 /// The header behind the magic: page size, free page map, number of pages, directory size.

@@ -1,4 +1,5 @@
 use std::fmt::Write as _;
+use std::ops::Deref;
 
 use profile::{
     Arch, Binding, MappedFile, Name, Profile, Progress, Report, System, Type, TypeId, number_by_address,
@@ -13,7 +14,7 @@ use crate::dbi::{self, Dbi};
 use crate::identity::{self, Info};
 use crate::symbols::{Reader, Symbol, SymbolKind, Symbols};
 use crate::text::TextReader;
-use crate::type_stream::{self, Definitions, TypeStream};
+use crate::type_stream::{self, TypeStream};
 use crate::types::{self, TypeMap};
 
 /// This front-end and its revision, as `Generator` of `$METADATA` names it. The number changes when the
@@ -56,7 +57,8 @@ pub fn convert(file: &MappedFile, options: &Options, progress: &dyn Progress) ->
     let mut report = Report::default();
     let mut container = Container::open(file)?;
     let info = info(&mut container)?;
-    let dbi = debug_header(&mut container, &mut report);
+    let dbi_bytes = debug_stream(&mut container, &mut report);
+    let dbi = dbi_bytes.as_deref().and_then(|bytes| debug_header(bytes, &mut report));
     let type_bytes = container.stream(type_stream::STREAM).map_err(|reason| Error::Stream {
         number: type_stream::STREAM,
         name: "types",
@@ -82,7 +84,8 @@ pub fn convert(file: &MappedFile, options: &Options, progress: &dyn Progress) ->
         progress.end(STEP);
         progress.tell(&format!("OMAP: {} parts of the image moved or removed", map.moved()));
         let (names, texts, report) = (&mut profile.names, &mut texts, &mut report);
-        let reader = Reader { map: &map, raw_names: options.raw_names, names, texts, report };
+        let (types, raw_names, found) = (stream.as_ref(), options.raw_names, Symbols::default());
+        let reader = Reader { map: &map, types, raw_names, names, texts, report, found };
         symbols = reader.read(&mut container, dbi, progress);
     }
     let machine = dbi.map_or(0, |dbi| dbi.machine);
@@ -100,8 +103,8 @@ pub fn convert(file: &MappedFile, options: &Options, progress: &dyn Progress) ->
         lowered = Some(types::lower(stream, address, &mut profile, &mut report, &mut texts, &mut advance));
         progress.end(STEP);
     }
-    if let (Some(stream), Some((types, definitions))) = (&stream, &mut lowered) {
-        name_by_typedef(&symbols, stream, types, definitions, &mut profile);
+    if let Some(types) = &lowered {
+        name_by_typedef(&symbols, types, &mut profile);
     }
     if !options.concise {
         place_symbols(symbols.symbols, stream.as_ref(), lowered.as_mut(), &mut profile);
@@ -118,16 +121,9 @@ fn info(container: &mut Container) -> Result<Info, Error> {
     Info::parse(&stream).map_err(|_| broken(format!("it has {} bytes, expected 28 at least", stream.len())))
 }
 
-fn debug_header(container: &mut Container, report: &mut Report) -> Option<Dbi> {
+fn debug_stream(container: &mut Container, report: &mut Report) -> Option<impl Deref<Target = [u8]> + use<>> {
     match container.stream(dbi::STREAM) {
-        Ok(stream) => {
-            let stream = stream?;
-            let header = Dbi::parse(&stream);
-            if header.is_err() {
-                report.lose("streams that cannot be read", || format!("3 (DBI): {} bytes", stream.len()));
-            }
-            header.ok()
-        }
+        Ok(stream) => stream,
         Err(error) => {
             report.lose("streams that cannot be read", || format!("3 (DBI): {error}"));
             None
@@ -135,26 +131,19 @@ fn debug_header(container: &mut Container, report: &mut Report) -> Option<Dbi> {
     }
 }
 
-/// Gives structs and enumerations that have no name of their own that of a typedef.
-fn name_by_typedef(
-    symbols: &Symbols,
-    stream: &TypeStream<'_>,
-    types: &mut TypeMap,
-    definitions: &Definitions,
-    profile: &mut Profile,
-) {
-    let mut wanted: Vec<(TypeId, Name)> = Vec::new();
-    for (name, index) in &symbols.typedefs {
-        let Some(id) = types.definition(*index, stream, definitions) else { continue };
-        let unnamed = match profile.types.get(id) {
-            Type::Record(record) => profile.types.record(record).is_some_and(|it| it.name.is_none()),
-            Type::Enumeration(item) => profile.types.enumeration(item).is_some_and(|it| it.name.is_none()),
-            _ => false,
-        };
-        if unnamed {
-            wanted.push((id, *name));
-        }
+fn debug_header<'a>(bytes: &'a [u8], report: &mut Report) -> Option<Dbi<'a>> {
+    let header = Dbi::parse(bytes);
+    if header.is_err() {
+        let place = || format!("3 (DBI): {} bytes, expected 64 at least", bytes.len());
+        report.lose("streams that cannot be read", place);
     }
+    header.ok()
+}
+
+/// Gives structs and enumerations that have no name of their own that of a typedef.
+fn name_by_typedef(symbols: &Symbols, types: &TypeMap, profile: &mut Profile) {
+    let mut wanted: Vec<(TypeId, Name)> =
+        symbols.typedefs.iter().map(|(name, position)| (types.record(*position), *name)).collect();
     // Of several typedefs the first by name, whatever order the linker left them in.
     wanted.sort_unstable_by(|a, b| (a.0, profile.names.get(a.1)).cmp(&(b.0, profile.names.get(b.1))));
     wanted.dedup_by_key(|(id, _)| *id);
@@ -168,7 +157,7 @@ fn name_by_typedef(
 fn place_symbols(
     symbols: Vec<Symbol>,
     stream: Option<&TypeStream<'_>>,
-    lowered: Option<&mut (TypeMap, Definitions)>,
+    types: Option<&mut TypeMap>,
     profile: &mut Profile,
 ) {
     let mut symbols = symbols;
@@ -186,7 +175,7 @@ fn place_symbols(
     profile.functions = number_by_address(&mut profile.names, of_kind(SymbolKind::Function));
     profile.constants = number_by_address(&mut profile.names, of_kind(SymbolKind::Data));
 
-    let (Some(stream), Some((types, _))) = (stream, lowered) else { return };
+    let (Some(stream), Some(types)) = (stream, types) else { return };
     typed.sort_unstable();
     for position in 0..profile.constants.len() {
         let Some((name, rva)) = profile.constants.get(position).copied() else { continue };
@@ -201,7 +190,7 @@ fn place_symbols(
     }
 }
 
-fn set_metadata(profile: &mut Profile, bytes: &[u8], options: &Options, info: &Info, dbi: Option<&Dbi>) {
+fn set_metadata(profile: &mut Profile, bytes: &[u8], options: &Options, info: &Info, dbi: Option<&Dbi<'_>>) {
     let file_name = identity::base_name(&options.file_name);
     let class = options.profile_class.clone().unwrap_or_else(|| identity::profile_class(file_name));
     profile.set_metadata("ProfileClass", class);

@@ -1,4 +1,4 @@
-//! The header of the DBI stream, and the list of further streams at its end.
+//! The DBI stream: its header, the list of modules behind it, and the list of further streams at its end.
 
 use crate::cursor::{Cursor, Malformed};
 
@@ -7,7 +7,7 @@ pub(crate) const STREAM: u16 = 3;
 
 /// What the DBI stream says of the build, and where symbols and sections are to be found.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Dbi {
+pub(crate) struct Dbi<'a> {
     /// The age that the image's RSDS record carries as well.
     pub(crate) age: u32,
     /// A COFF machine number; 0 where the linker left it out.
@@ -16,11 +16,21 @@ pub(crate) struct Dbi {
     pub(crate) omap_from_source: Option<u16>,
     pub(crate) sections: Option<u16>,
     pub(crate) original_sections: Option<u16>,
+    modules: &'a [u8],
 }
 
-impl Dbi {
+/// A module (an object file) of the image.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Module<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) stream: Option<u16>,
+    /// How many bytes of its stream are symbols.
+    pub(crate) symbols: u32,
+}
+
+impl<'a> Dbi<'a> {
     /// Reads the header (`NewDBIHdr` of `dbi.h`).
-    pub(crate) fn parse(stream: &[u8]) -> Result<Self, Malformed> {
+    pub(crate) fn parse(stream: &'a [u8]) -> Result<Self, Malformed> {
         let mut cursor = Cursor::new(stream);
         let _signature = cursor.u32()?;
         let _version = cursor.u32()?;
@@ -44,6 +54,7 @@ impl Dbi {
         let _reserved = cursor.u32()?;
 
         // The list of further streams may be short or missing; so is what it does not name.
+        let behind = cursor.rest();
         let mut list = cursor;
         for part in [modules, contributions, section_map, files, type_servers, edit_and_continue] {
             let skipped = usize::try_from(part).map_err(|_| Malformed::Short).and_then(|it| list.take(it));
@@ -64,8 +75,52 @@ impl Dbi {
             omap_from_source: slot(4),
             sections: slot(5),
             original_sections: slot(10),
+            modules: behind.get(..modules as usize).unwrap_or(behind),
         })
     }
+
+    /// The modules; ends with an error where an entry does not fit.
+    pub(crate) fn modules(&self) -> Modules<'a> {
+        Modules { rest: Cursor::new(self.modules) }
+    }
+}
+
+/// The list of modules (`MODI` of `dbi.h`).
+#[derive(Clone, Debug)]
+pub(crate) struct Modules<'a> {
+    rest: Cursor<'a>,
+}
+
+impl<'a> Iterator for Modules<'a> {
+    type Item = Result<Module<'a>, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let module = module(&mut self.rest);
+        if module.is_err() {
+            self.rest = Cursor::new(&[]);
+        }
+        Some(module)
+    }
+}
+
+fn module<'a>(list: &mut Cursor<'a>) -> Result<Module<'a>, Malformed> {
+    let before = list.rest().len();
+    // When it was opened, its first contribution, flags.
+    list.take(34)?;
+    let stream = present(list.u16()?);
+    let symbols = list.u32()?;
+    // Sizes of line numbers, number of files, offsets of names.
+    list.take(24)?;
+    let name = list.text()?;
+    let _object_file = list.text()?;
+    // Entries begin at multiples of four bytes; the last one need not be filled up.
+    let used = before - list.rest().len();
+    let padding = used.next_multiple_of(4) - used;
+    list.take(padding.min(list.rest().len()))?;
+    Ok(Module { name, stream, symbols })
 }
 
 fn present(number: u16) -> Option<u16> {

@@ -26,6 +26,7 @@ mod kind;
 mod leaf;
 mod name;
 mod primitive;
+mod symbol;
 mod symbols;
 mod text;
 mod type_stream;

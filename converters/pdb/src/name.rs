@@ -38,10 +38,10 @@ pub(crate) fn normalise(raw: &str) -> Cow<'_, str> {
 
 /// Whether a name carries the decoration of 32-bit x86 for arguments of 4 or 12 bytes, which no function of
 /// a 64-bit system has.
-pub(crate) fn is_x86_call(raw: &str) -> bool {
-    let Some(rest) = raw.strip_prefix(['_', '@']) else { return false };
-    let end = word(rest.as_bytes());
-    end > 0 && matches!(rest.get(end..), Some("@4" | "@12"))
+pub(crate) fn is_x86_call(raw: &[u8]) -> bool {
+    let [b'_' | b'@', rest @ ..] = raw else { return false };
+    let Some(name) = rest.strip_suffix(b"@4").or_else(|| rest.strip_suffix(b"@12")) else { return false };
+    !name.is_empty() && word(name) == name.len()
 }
 
 /// How many characters of a word `bytes` begin with.
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn only_some_sizes_tell_x86() {
-        assert!(is_x86_call("_NtClose@4") && is_x86_call("@Exf@12"));
-        assert!(!is_x86_call("_NtClose@8") && !is_x86_call("NtClose@4") && !is_x86_call("_@4"));
+        assert!(is_x86_call(b"_NtClose@4") && is_x86_call(b"@Exf@12"));
+        assert!(!is_x86_call(b"_NtClose@8") && !is_x86_call(b"NtClose@4") && !is_x86_call(b"_@4"));
     }
 }

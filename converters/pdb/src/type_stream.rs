@@ -9,6 +9,7 @@ use profile::Report;
 use crate::cursor::{Cursor, Malformed};
 use crate::leaf::{self, Leaf};
 use crate::primitive::{FIRST_RECORD, Mode, Primitive, primitive};
+use crate::text::is_unnamed;
 
 /// The number of the stream.
 pub(crate) const STREAM: u16 = 2;
@@ -22,6 +23,7 @@ pub(crate) struct TypeStream<'a> {
     /// Where each record's kind stands, in order of their indexes.
     offsets: Vec<u32>,
     first: u32,
+    definitions: Definitions,
 }
 
 /// A record's kind and what stands behind it.
@@ -67,7 +69,35 @@ impl<'a> TypeStream<'a> {
                 format!("{claimed} claimed, {} found", offsets.len())
             });
         }
-        Ok(Self { bytes, offsets, first })
+        let mut types = Self { bytes, offsets, first, definitions: Definitions::default() };
+        types.definitions = types.define(report);
+        Ok(types)
+    }
+
+    /// Finds what forward references mean, and counts the records that cannot be read.
+    fn define(&self, report: &mut Report) -> Definitions {
+        let mut definitions = Definitions::default();
+        for position in 0..self.len() {
+            let Some(record) = self.at(position) else { continue };
+            let place = || format!("record {:#x}", self.index_of(position));
+            match record.parse() {
+                Ok(Leaf::Class(class)) if !class.forward => {
+                    definitions.insert(self, position, key(class.name, class.unique_name));
+                }
+                Ok(Leaf::Enumeration(item)) if !item.forward => {
+                    definitions.insert(self, position, key(item.name, item.unique_name));
+                }
+                Ok(Leaf::Unknown) => report.lose(&format!("unknown leaf {:#06x}", record.kind), place),
+                Ok(_) => {}
+                Err(Malformed::Short) => {
+                    report.lose(&format!("leaf {:#06x} that ends too early", record.kind), place);
+                }
+                Err(Malformed::Numeric) => {
+                    report.lose(&format!("leaf {:#06x} with a number that cannot be", record.kind), place);
+                }
+            }
+        }
+        definitions
     }
 
     /// How many records there are.
@@ -106,7 +136,7 @@ impl<'a> TypeStream<'a> {
     }
 
     /// The size in bytes of a type held by value, on a system whose addresses have `address` bytes.
-    pub(crate) fn size_of(&self, index: u32, address: u8, definitions: &Definitions) -> Option<u64> {
+    pub(crate) fn size_of(&self, index: u32, address: u8) -> Option<u64> {
         let mut index = index;
         for _ in 0..MAX_CHAIN {
             if index < FIRST_RECORD {
@@ -126,7 +156,7 @@ impl<'a> TypeStream<'a> {
                 Leaf::Pointer(pointer) => return Some(pointer.size(address).into()),
                 Leaf::Array { bytes, .. } => return Some(bytes),
                 Leaf::Class(class) if !class.forward => return Some(class.size),
-                Leaf::Class(class) => match definitions.find(self, key(class.name, class.unique_name)) {
+                Leaf::Class(class) => match self.definition(class.name, class.unique_name) {
                     Some(Definition { position, .. }) => self.index_of(position),
                     None => return None,
                 },
@@ -134,6 +164,25 @@ impl<'a> TypeStream<'a> {
             };
         }
         None
+    }
+
+    /// The record that defines what this declaration means.
+    pub(crate) fn definition(&self, name: &[u8], unique_name: Option<&[u8]>) -> Option<Definition> {
+        self.definitions.find(self, key(name, unique_name))
+    }
+
+    /// Where the definition of the class or enumeration with this index stands, if it has no name.
+    pub(crate) fn unnamed(&self, index: u32) -> Option<usize> {
+        let position = self.position(index)?;
+        let (forward, name, unique_name) = match self.at(position)?.parse().ok()? {
+            Leaf::Class(class) => (class.forward, class.name, class.unique_name),
+            Leaf::Enumeration(item) => (item.forward, item.name, item.unique_name),
+            _ => return None,
+        };
+        if !is_unnamed(name) {
+            return None;
+        }
+        if forward { Some(self.definition(name, unique_name)?.position) } else { Some(position) }
     }
 
     /// Looks through modifiers; the index of what they modify.
@@ -153,7 +202,7 @@ impl<'a> TypeStream<'a> {
 }
 
 /// What tells a class or enumeration from every other: its decorated name, else its name.
-pub(crate) fn key<'a>(name: &'a [u8], unique_name: Option<&'a [u8]>) -> &'a [u8] {
+fn key<'a>(name: &'a [u8], unique_name: Option<&'a [u8]>) -> &'a [u8] {
     unique_name.unwrap_or(name)
 }
 
@@ -167,7 +216,7 @@ pub(crate) struct Definition {
 
 /// Definitions of classes and enumerations by what tells them apart ([`key`]), the first of each.
 #[derive(Default)]
-pub(crate) struct Definitions {
+struct Definitions {
     /// Positions of records, with the top bit set where another one defines the same.
     table: HashTable<u32>,
     hasher: FixedState,
@@ -176,12 +225,8 @@ pub(crate) struct Definitions {
 const REPEATED: u32 = 1 << 31;
 
 impl Definitions {
-    pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self { table: HashTable::with_capacity(capacity), hasher: FixedState::default() }
-    }
-
     /// Notes that the record at `position` defines what `key` tells.
-    pub(crate) fn insert(&mut self, types: &TypeStream<'_>, position: usize, key: &[u8]) {
+    fn insert(&mut self, types: &TypeStream<'_>, position: usize, key: &[u8]) {
         let Ok(number) = u32::try_from(position) else { return };
         let hash = self.hasher.hash_one(key);
         let equal = |held: &u32| key_at(types, *held) == Some(key);
@@ -194,7 +239,7 @@ impl Definitions {
         }
     }
 
-    pub(crate) fn find(&self, types: &TypeStream<'_>, key: &[u8]) -> Option<Definition> {
+    fn find(&self, types: &TypeStream<'_>, key: &[u8]) -> Option<Definition> {
         let hash = self.hasher.hash_one(key);
         let held = self.table.find(hash, |held| key_at(types, *held) == Some(key))?;
         Some(Definition { position: (held & !REPEATED) as usize, repeated: held & REPEATED != 0 })

@@ -10,7 +10,7 @@ use crate::leaf::{
 };
 use crate::primitive::{FIRST_RECORD, Mode, Primitive, is_signed, primitive};
 use crate::text::{TextReader, is_unnamed};
-use crate::type_stream::{Definitions, TypeStream, key};
+use crate::type_stream::TypeStream;
 
 /// How many records one field list may be spread over.
 const MAX_CONTINUATIONS: usize = 4096;
@@ -33,15 +33,13 @@ pub(crate) fn lower(
     report: &mut Report,
     texts: &mut TextReader,
     progress: &mut dyn FnMut(usize),
-) -> (TypeMap, Definitions) {
+) -> TypeMap {
     let first = profile.types.reserve(stream.len());
     let void = profile.types.add(Type::Void);
     let wide_text = profile.types.add(Type::WideString { bytes: None });
     let map = TypeMap { first, primitives: vec![None; FIRST_RECORD as usize], void, wide_text };
-    let definitions = define(stream, report);
     let mut lowering = Lowering {
         stream,
-        definitions: &definitions,
         address,
         profile,
         report,
@@ -60,37 +58,15 @@ pub(crate) fn lower(
         }
     }
     lowering.connect_forwards();
-    let Lowering { map, .. } = lowering;
-    (map, definitions)
-}
-
-/// Finds what forward references mean, and counts the records that cannot be read.
-fn define(stream: &TypeStream<'_>, report: &mut Report) -> Definitions {
-    let mut definitions = Definitions::with_capacity(stream.len() / 8);
-    for position in 0..stream.len() {
-        let Some(record) = stream.at(position) else { continue };
-        let place = || format!("record {:#x}", stream.index_of(position));
-        match record.parse() {
-            Ok(Leaf::Class(class)) if !class.forward => {
-                definitions.insert(stream, position, key(class.name, class.unique_name));
-            }
-            Ok(Leaf::Enumeration(item)) if !item.forward => {
-                definitions.insert(stream, position, key(item.name, item.unique_name));
-            }
-            Ok(Leaf::Unknown) => report.lose(&format!("unknown leaf {:#06x}", record.kind), place),
-            Ok(_) => {}
-            Err(Malformed::Short) => {
-                report.lose(&format!("leaf {:#06x} that ends too early", record.kind), place);
-            }
-            Err(Malformed::Numeric) => {
-                report.lose(&format!("leaf {:#06x} with a number that cannot be", record.kind), place);
-            }
-        }
-    }
-    definitions
+    lowering.map
 }
 
 impl TypeMap {
+    /// The type of the record at `position`.
+    pub(crate) fn record(&self, position: usize) -> TypeId {
+        self.first.offset(position)
+    }
+
     /// The type with this index.
     pub(crate) fn get(
         &mut self,
@@ -133,29 +109,8 @@ impl TypeMap {
     }
 }
 
-impl TypeMap {
-    /// Like [`TypeMap::get`], for the class or enumeration an index stands for: forward references are
-    /// followed.
-    pub(crate) fn definition(
-        &self,
-        index: u32,
-        stream: &TypeStream<'_>,
-        definitions: &Definitions,
-    ) -> Option<TypeId> {
-        let position = stream.position(index)?;
-        let declared = match stream.at(position)?.parse().ok()? {
-            Leaf::Class(class) if class.forward => key(class.name, class.unique_name),
-            Leaf::Enumeration(item) if item.forward => key(item.name, item.unique_name),
-            Leaf::Class(_) | Leaf::Enumeration(_) => return Some(self.first.offset(position)),
-            _ => return None,
-        };
-        definitions.find(stream, declared).map(|definition| self.first.offset(definition.position))
-    }
-}
-
 struct Lowering<'a, 's> {
     stream: &'s TypeStream<'a>,
-    definitions: &'s Definitions,
     address: u8,
     profile: &'s mut Profile,
     report: &'s mut Report,
@@ -198,7 +153,7 @@ impl<'a> Lowering<'a, '_> {
             }
             Leaf::Class(class) => self.class(class),
             Leaf::Enumeration(item) if item.forward => {
-                match self.definitions.find(self.stream, key(item.name, item.unique_name)) {
+                match self.stream.definition(item.name, item.unique_name) {
                     Some(definition) => {
                         self.forwards.push((position, definition.position));
                         return;
@@ -271,7 +226,7 @@ impl<'a> Lowering<'a, '_> {
         }
         let target = self.type_of(element);
         let place = |stream: &TypeStream<'_>| format!("record {:#x}", stream.index_of(position));
-        match self.stream.size_of(element, self.address, self.definitions) {
+        match self.stream.size_of(element, self.address) {
             _ if bytes == 0 => Type::Array { target, count: 0 },
             Some(size) if size > 0 && bytes.is_multiple_of(size) => {
                 Type::Array { target, count: bytes / size }
@@ -302,7 +257,7 @@ impl<'a> Lowering<'a, '_> {
 
     /// What a declaration without a body means; nothing yet where its definition is to be copied.
     fn forward(&mut self, position: usize, name: &[u8], unique_name: Option<&[u8]>) -> Option<Type> {
-        match self.definitions.find(self.stream, key(name, unique_name)) {
+        match self.stream.definition(name, unique_name) {
             // Which of several is meant is not said; the name will stand for the one that keeps it.
             Some(definition) if definition.repeated && !is_unnamed(name) => {}
             Some(definition) => {
@@ -318,13 +273,15 @@ impl<'a> Lowering<'a, '_> {
     fn connect_forwards(&mut self) {
         for (position, definition) in std::mem::take(&mut self.forwards) {
             let definition = self.map.first.offset(definition);
-            let ty = match self.profile.types.get(definition) {
-                // A typedef may still name it.
-                Type::Record(id) if self.profile.types.record(id).is_some_and(|it| it.name.is_none()) => {
-                    Type::Alias { name: None, target: definition }
-                }
-                ty => ty,
+            let types = &self.profile.types;
+            let ty = types.get(definition);
+            let named = match ty {
+                Type::Record(id) => types.record(id).is_some_and(|it| it.name.is_some()),
+                Type::Enumeration(id) => types.enumeration(id).is_some_and(|it| it.name.is_some()),
+                _ => true,
             };
+            // A typedef may still name what has no name.
+            let ty = if named { ty } else { Type::Alias { name: None, target: definition } };
             self.profile.types.set(self.map.first.offset(position), ty);
         }
     }
@@ -351,7 +308,7 @@ impl<'a> Lowering<'a, '_> {
     fn enumeration(&mut self, item: Enumeration<'a>) -> Type {
         let name = self.own_name(item.name);
         let base = self.stream.unmodified(item.underlying);
-        let (size, signed) = (self.stream.size_of(base, self.address, self.definitions), is_signed(base));
+        let (size, signed) = (self.stream.size_of(base, self.address), is_signed(base));
         // Plain char has a sign, which the native that arrays of text are made of has not.
         let underlying = self.type_of(if base == 0x70 { 0x10 } else { item.underlying });
         let mut labels = std::mem::take(&mut self.labels);
@@ -466,7 +423,7 @@ impl<'a> Lowering<'a, '_> {
 
     fn bits(&mut self, name: Option<Name>, offset: u64, field: BitField) -> NewMember {
         let base = self.type_of(field.base);
-        let size = self.stream.size_of(field.base, self.address, self.definitions).unwrap_or(0);
+        let size = self.stream.size_of(field.base, self.address).unwrap_or(0);
         let first = offset.checked_mul(8).and_then(|bit| bit.checked_add(field.position.into()));
         let unit = first.and_then(|first| StorageUnit::little_endian(first, field.length.into(), size));
         let Some(unit) = unit else {

@@ -1,0 +1,179 @@
+//! Symbol records, one by one (`cvinfo.h`, `SYM_ENUM_e` and the structures behind it).
+
+use crate::cursor::{Cursor, Malformed};
+
+/// A symbol record, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SymbolRecord<'a> {
+    /// A name the linker exported to the PDB, decorated.
+    Public {
+        function: bool,
+        place: Place,
+        name: &'a [u8],
+    },
+    /// A variable with its type; `global` where it is seen outside its module.
+    Data {
+        global: bool,
+        ty: u32,
+        place: Place,
+        name: &'a [u8],
+    },
+    Procedure {
+        global: bool,
+        place: Place,
+        name: &'a [u8],
+    },
+    /// A variable each thread has its own of.
+    ThreadLocal {
+        name: &'a [u8],
+    },
+    /// A typedef.
+    Typedef {
+        ty: u32,
+        name: &'a [u8],
+    },
+    /// The processor a module was compiled for (`CV_CPU_TYPE_e`).
+    Compiler {
+        processor: u16,
+    },
+    /// A kind that says nothing a profile has a place for: scopes, locals, registers, constants,
+    /// references, managed code.
+    Other,
+    /// A kind not known here.
+    Unknown,
+}
+
+/// An offset in a section; sections are counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) section: u16,
+    pub(crate) offset: u32,
+}
+
+/// Kinds below this one hold counted names, kinds above names that end with a zero byte.
+const LAST_COUNTED: u16 = 0x1100;
+
+/// Reads the record of this kind from what stands behind the kind.
+pub(crate) fn parse(kind: u16, body: &[u8]) -> Result<SymbolRecord<'_>, Malformed> {
+    let mut cursor = Cursor::new(body);
+    let cursor = &mut cursor;
+    Ok(match kind {
+        // S_PUB32(_ST)
+        0x1009 | 0x110e => {
+            let function = cursor.u32()? & 2 != 0;
+            SymbolRecord::Public { function, place: place(cursor)?, name: name(kind, cursor)? }
+        }
+        // S_LDATA32(_ST), S_GDATA32(_ST)
+        0x1007 | 0x1008 | 0x110c | 0x110d => {
+            let (global, ty) = (matches!(kind, 0x1008 | 0x110d), cursor.u32()?);
+            SymbolRecord::Data { global, ty, place: place(cursor)?, name: name(kind, cursor)? }
+        }
+        // S_LPROC32(_ST, _ID, _DPC, _DPC_ID), S_GPROC32(_ST, _ID): parent, end, next, length, prologue and
+        // epilogue, type, place, flags
+        0x100a | 0x100b | 0x110f | 0x1110 | 0x1146 | 0x1147 | 0x1155 | 0x1156 => {
+            cursor.take(28)?;
+            let place = place(cursor)?;
+            cursor.u8()?;
+            let global = matches!(kind, 0x100b | 0x1110 | 0x1147);
+            SymbolRecord::Procedure { global, place, name: name(kind, cursor)? }
+        }
+        // S_LTHREAD32(_ST), S_GTHREAD32(_ST): laid out as data
+        0x100e | 0x100f | 0x1112 | 0x1113 => {
+            cursor.take(10)?;
+            SymbolRecord::ThreadLocal { name: name(kind, cursor)? }
+        }
+        // S_UDT(_ST), S_COBOLUDT(_ST)
+        0x1003 | 0x1004 | 0x1108 | 0x1109 => {
+            SymbolRecord::Typedef { ty: cursor.u32()?, name: name(kind, cursor)? }
+        }
+        // S_COMPILE
+        0x0001 => SymbolRecord::Compiler { processor: cursor.u8()?.into() },
+        // S_COMPILE2(_ST), S_COMPILE3: language and flags, processor
+        0x1013 | 0x1116 | 0x113c => {
+            cursor.u32()?;
+            SymbolRecord::Compiler { processor: cursor.u16()? }
+        }
+        // Procedures of a later form, whose layout nobody has published.
+        0x1172..=0x1175 => SymbolRecord::Unknown,
+        // Kinds with 16-bit type indexes, with counted names, and today's.
+        0x0002..=0x000e
+        | 0x0100..=0x010c
+        | 0x0200..=0x020f
+        | 0x0300
+        | 0x0301
+        | 0x0400..=0x0404
+        | 0x1001..=0x1029
+        | 0x1101..=0x1180 => SymbolRecord::Other,
+        _ => SymbolRecord::Unknown,
+    })
+}
+
+fn place(cursor: &mut Cursor<'_>) -> Result<Place, Malformed> {
+    let offset = cursor.u32()?;
+    Ok(Place { section: cursor.u16()?, offset })
+}
+
+fn name<'a>(kind: u16, cursor: &mut Cursor<'a>) -> Result<&'a [u8], Malformed> {
+    if kind < LAST_COUNTED { cursor.counted_text() } else { cursor.text() }
+}
+
+/// The records of a symbol stream; ends with an error where one does not fit.
+pub(crate) struct SymbolRecords<'a> {
+    rest: Cursor<'a>,
+}
+
+impl<'a> SymbolRecords<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: Cursor::new(bytes) }
+    }
+}
+
+impl<'a> Iterator for SymbolRecords<'a> {
+    /// A record's kind and what stands behind it.
+    type Item = Result<(u16, &'a [u8]), Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let mut record = || {
+            let length = self.rest.u16()?;
+            let mut record = Cursor::new(self.rest.take(length.into())?);
+            Ok((record.u16()?, record.rest()))
+        };
+        let record = record();
+        if record.is_err() {
+            self.rest = Cursor::new(&[]);
+        }
+        Some(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn publics_with_either_kind_of_name() {
+        let place = Place { section: 3, offset: 0x10 };
+        let fields = [2, 0, 0, 0, 0x10, 0, 0, 0, 3, 0];
+        let expected = Ok(SymbolRecord::Public { function: true, place, name: b"ab" });
+        assert_eq!(parse(0x110e, &[&fields[..], b"ab\0"].concat()), expected);
+        assert_eq!(parse(0x1009, &[&fields[..], b"\x02ab"].concat()), expected);
+        assert_eq!(parse(0x110e, &[&fields[..], b"ab"].concat()), Err(Malformed::Short));
+    }
+
+    #[test]
+    fn a_record_that_does_not_fit_ends_the_stream() {
+        let bytes = [4, 0, 6, 0, 0, 0, 9, 0, 6, 0];
+        let records: Vec<_> = SymbolRecords::new(&bytes).collect();
+        assert_eq!(records, [Ok((6, &[0, 0][..])), Err(Malformed::Short)]);
+    }
+
+    #[test]
+    fn kinds_are_known_or_not() {
+        assert_eq!(parse(0x113e, &[]), Ok(SymbolRecord::Other));
+        assert_eq!(parse(0x1172, &[]), Ok(SymbolRecord::Unknown));
+        assert_eq!(parse(0x1181, &[]), Ok(SymbolRecord::Unknown));
+    }
+}
