@@ -267,6 +267,18 @@ fn a_changed_bit_never_gives_another_text() {
 }
 
 #[test]
+fn says_where_a_stream_is_damaged() {
+    let mut gz = gzip(&texts::profile(3000), Effort::Default, 1);
+    let member = gz.len();
+    gz.extend(gz.clone());
+    // The reserved block type.
+    gz[member + 10] |= 0b110;
+    let Err(InflateError::Damaged { offset, place }) = inflate(&gz, 1 << 20) else { panic!("accepted") };
+    assert_eq!(offset, member);
+    assert!((member + 10..member + 12).contains(&place), "{place}");
+}
+
+#[test]
 fn refuses_what_is_no_gzip() {
     for bytes in
         [&b""[..], b"{\n \"$METADATA\"", &[0x1f, 0x8b, 9, 0, 0, 0, 0, 0, 0, 0], &[0x1f, 0x8b, 8, 0x80]]

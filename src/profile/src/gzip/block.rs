@@ -38,7 +38,7 @@ impl Block {
     /// Takes back that the last block of the stream is the last, and brings the stream to a byte's border,
     /// so that another one may follow.
     fn reopen(&mut self, ends: Ends) -> io::Result<()> {
-        // The three bits of an empty stored block's header are 0, and so is what fills up the byte.
+        // The three bits of an empty stored block's header are 0, and so is what fills up a byte.
         let border = (ends.end + 3).div_ceil(8);
         let joint = self.room.get_mut(self.used..border + EMPTY_STORED.len());
         let joint = joint.ok_or_else(|| io::Error::other("no room behind libdeflate's stream"))?;

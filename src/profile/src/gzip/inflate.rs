@@ -112,16 +112,15 @@ fn member(
         let rest = bytes.get(at..).unwrap_or_default();
         let room = text.room()?;
         let (was_in, was_out) = (inflater.total_in(), inflater.total_out());
-        let status = inflater
-            .decompress(rest, room, FlushDecompress::Finish)
-            .map_err(|_| InflateError::Damaged { offset, place: offset + at })?;
+        let status = inflater.decompress(rest, room, FlushDecompress::Finish);
         let full = inflater.total_out() - was_out == room.len() as u64;
         at += (inflater.total_in() - was_in) as usize;
         text.filled += (inflater.total_out() - was_out) as usize;
         match status {
-            Status::StreamEnd => break,
-            Status::Ok | Status::BufError if full => {}
-            Status::Ok | Status::BufError => return Err(truncated()),
+            Ok(Status::StreamEnd) => break,
+            Ok(_) if full => {}
+            Ok(_) => return Err(truncated()),
+            Err(_) => return Err(InflateError::Damaged { offset, place: offset + at }),
         }
     }
     let own = text.since(start)?;
@@ -141,7 +140,7 @@ fn member(
 
 /// Flag bits that a reader must refuse (RFC 1952, section 2.3.1.2).
 const RESERVED: u8 = 0b1110_0000;
-/// A two-byte checksum of the header follows it.
+/// A two-byte checksum of the header follows it; it is passed over, since the trailer's covers the text.
 const HEADER_CRC: u8 = 1 << 1;
 /// A field of its own length follows the fixed part.
 const EXTRA: u8 = 1 << 2;

@@ -39,7 +39,8 @@ impl Pool {
         }
     }
 
-    /// Hands a block that another one follows to the workers; one more is started where all are busy.
+    /// Hands a block that another one follows to the workers; one more is started while there are not more of
+    /// them than blocks under way.
     pub(super) fn submit(&mut self, block: Block) -> io::Result<()> {
         if self.workers.len() < self.threads && self.workers.len() <= self.pending.len() {
             self.start()?;

@@ -160,8 +160,9 @@ impl Code {
     /// The longest code in bits.
     const LONGEST: usize = 15;
 
-    /// Makes the table from the codes' lengths (RFC 1951, section 3.2.2). `name` says what to answer for a
-    /// symbol; one without a name may have a code but must not occur.
+    /// Makes the table from the codes' lengths (RFC 1951, section 3.2.2); none if more codes are asked for
+    /// than there are. `name` says what to answer for a symbol; one without a name may have a code but must
+    /// not occur.
     fn build(&mut self, lengths: &[u8], name: impl Fn(usize) -> Option<u8>) -> Option<()> {
         let mut counts = [0u32; Self::LONGEST + 1];
         for &length in lengths {
@@ -294,20 +295,20 @@ impl<'a> Bits<'a> {
 mod tests {
     use super::*;
 
-    /// Two blocks of each kind by hand: stored "ab", then fixed "a", end.
+    /// Two blocks made by hand. The bits 000 (stored, not the last), the length 2 and its complement, "ab". Then
+    /// the bits 1 (the last), 01 (fixed codes), 'a' as the code 0x91, most significant bit first, and seven
+    /// zeros for the end.
+    const TWO_BLOCKS: [u8; 10] = [0b000, 2, 0, 0xfd, 0xff, b'a', b'b', 0b0100_1011, 0b0000_0100, 0];
+
     #[test]
     fn finds_the_last_of_two_blocks() {
-        // 000: stored, not last; then to the byte's border, length 2, its complement, "ab".
-        // 1 01: fixed, last; 'a' (0x61) is the eight-bit code 0x91, most significant bit first; the end 0000000.
-        let stream = [0b000, 2, 0, 0xfd, 0xff, b'a', b'b', 0b0100_1011, 0b0000_0100, 0];
-        assert_eq!(ends(&stream), Ok(Ends { last_block: 56, end: 56 + 3 + 8 + 7 }));
+        assert_eq!(ends(&TWO_BLOCKS), Ok(Ends { last_block: 56, end: 56 + 3 + 8 + 7 }));
     }
 
     #[test]
     fn refuses_what_ends_early() {
-        let stream = [0b000, 2, 0, 0xfd, 0xff, b'a', b'b', 0b0100_1011, 0b0000_0100, 0];
-        for length in 0..stream.len() {
-            assert!(ends(&stream[..length]).is_err(), "cut at {length}");
+        for length in 0..TWO_BLOCKS.len() {
+            assert!(ends(&TWO_BLOCKS[..length]).is_err(), "cut at {length}");
         }
     }
 
