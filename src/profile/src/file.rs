@@ -1,8 +1,9 @@
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A file's bytes, mapped, so that they are read when they are looked at and never copied whole.
 ///
@@ -38,7 +39,7 @@ impl MappedFile {
             Bytes::Mapped(unsafe { memmap2::Mmap::map(&file)? })
         } else {
             let mut content = Vec::new();
-            io::Read::read_to_end(&mut file, &mut content)?;
+            file.read_to_end(&mut content)?;
             Bytes::Read(content)
         };
         Ok(Self { bytes: Arc::new(bytes) })
@@ -65,11 +66,13 @@ impl Deref for MappedFile {
 
 /// A file that appears whole or not at all: written beside its place under a temporary name, flushed to
 /// the disk, then renamed. Dropped before [`AtomicFile::commit`], it leaves nothing behind, and a file that
-/// stood in its place stays as it was.
+/// stood in its place stays as it was. A process that is told to stop calls [`abandon_temporaries`].
 #[derive(Debug)]
 pub struct AtomicFile {
     temporary: tempfile::NamedTempFile,
     path: PathBuf,
+    // Last, so that the temporary file is gone before it is forgotten.
+    _known: Known,
 }
 
 impl AtomicFile {
@@ -82,6 +85,15 @@ impl AtomicFile {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
+        Self::create_in(folder, path)
+    }
+
+    /// Like [`AtomicFile::create`], but the temporary file lies in `folder`, which has to be on the same file
+    /// system as `path`; the folder of `path` need not exist before the commit.
+    ///
+    /// # Errors
+    /// Whatever creating the temporary file gives.
+    pub fn create_in(folder: &Path, path: &Path) -> io::Result<Self> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(".").suffix(".partial");
         #[cfg(unix)]
@@ -90,7 +102,8 @@ impl AtomicFile {
             use std::os::unix::fs::PermissionsExt;
             builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
-        Ok(Self { temporary: builder.tempfile_in(folder)?, path: path.to_owned() })
+        let (temporary, known) = Known::create(|| builder.tempfile_in(folder))?;
+        Ok(Self { temporary, path: path.to_owned(), _known: known })
     }
 
     /// Flushes the content to the disk and gives it its name, replacing what stood there.
@@ -120,6 +133,11 @@ impl AtomicFile {
     pub fn as_file(&self) -> &File {
         self.temporary.as_file()
     }
+
+    /// Where the file will stand.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 impl Write for AtomicFile {
@@ -129,6 +147,68 @@ impl Write for AtomicFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.temporary.flush()
+    }
+}
+
+impl Read for AtomicFile {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.temporary.read(bytes)
+    }
+}
+
+impl Seek for AtomicFile {
+    fn seek(&mut self, place: SeekFrom) -> io::Result<u64> {
+        self.temporary.seek(place)
+    }
+}
+
+/// Removes the temporary file of every [`AtomicFile`] that is not committed yet, and lets no new one begin:
+/// for a process that is about to end because it was told to (Ctrl-C), when nothing is dropped any more.
+pub fn abandon_temporaries() {
+    let mut temporaries = temporaries();
+    temporaries.closed = true;
+    for path in std::mem::take(&mut temporaries.paths) {
+        // Whoever waits for the process to end can do nothing about a file that stays.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// The temporary files of this process.
+struct Temporaries {
+    paths: BTreeSet<PathBuf>,
+    closed: bool,
+}
+
+fn temporaries() -> MutexGuard<'static, Temporaries> {
+    static ALL: Mutex<Temporaries> = Mutex::new(Temporaries { paths: BTreeSet::new(), closed: false });
+    ALL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One entry among the temporary files, for as long as the file is not committed or dropped.
+#[derive(Debug)]
+struct Known {
+    path: PathBuf,
+}
+
+impl Known {
+    /// Creates and registers in one step, so that no file can slip between the two.
+    fn create(
+        create: impl FnOnce() -> io::Result<tempfile::NamedTempFile>,
+    ) -> io::Result<(tempfile::NamedTempFile, Self)> {
+        let mut all = temporaries();
+        if all.closed {
+            return Err(io::Error::new(io::ErrorKind::Interrupted, "the program is stopping"));
+        }
+        let temporary = create()?;
+        let path = temporary.path().to_owned();
+        all.paths.insert(path.clone());
+        Ok((temporary, Self { path }))
+    }
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        temporaries().paths.remove(&self.path);
     }
 }
 
@@ -169,6 +249,28 @@ mod tests {
         file.write_all(b"new").unwrap();
         assert!(!file.commit_new().unwrap());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+    }
+
+    #[test]
+    fn a_folder_may_come_later_than_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/p.json");
+        let mut file = AtomicFile::create_in(folder.path(), &path).unwrap();
+        file.write_all(b"new").unwrap();
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        file.commit().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+    }
+
+    #[test]
+    fn only_uncommitted_files_are_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let known = |file: &AtomicFile| temporaries().paths.contains(file.temporary.path());
+        let file = AtomicFile::create(&folder.path().join("p.json")).unwrap();
+        let temporary = file.temporary.path().to_owned();
+        assert!(known(&file));
+        file.commit().unwrap();
+        assert!(!temporaries().paths.contains(&temporary));
     }
 
     #[test]

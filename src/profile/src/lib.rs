@@ -33,7 +33,7 @@ mod writer;
 
 pub use arch::{Arch, ArchError};
 pub use bits::{BitRange, StorageUnit};
-pub use file::{AtomicFile, MappedFile};
+pub use file::{AtomicFile, MappedFile, abandon_temporaries};
 pub use guard::{guarded, is_guarded};
 pub use guid_age::{GuidAge, GuidAgeError};
 pub use gzip::{Effort, GzipWriter, InflateError, inflate};
