@@ -1,1 +1,48 @@
 //! Symbol stores and servers: where PDBs are looked for, and how they are brought.
+//!
+//! Start here: a [`Fetcher`] with [`Options`] brings what is [`Wanted`], along a [`SymbolPath`].
+//!
+//! - **What is asked for.** A [`Wanted`] is a [`PdbName`] with a GUID and age; a [`Manifest`] is a list of them. They
+//!   come from the [`Rsds`] records of a PE ([`pe`]) or of any file ([`Rsds::scan`]).
+//! - **Where.** [`SymbolPath`] reads the language of `_NT_SYMBOL_PATH`: folders laid out as stores, and servers. A
+//!   [`NegativeCache`] remembers what servers do not have; [`Credentials`] say who we are to private ones.
+//! - **In which form.** A [`Container`] is told by its first bytes; [`PdbCabinet`] and [`unpack_msfz`] take the PDB
+//!   out of its packed forms; [`Identity`] reads who a PDB is, before anything believes it.
+//!
+//! What to ask a server next is decided without a socket (`download`); the socket layer (`http`) only sends. No entry
+//! points: the layout of stores, the text of `file.ptr`. This crate knows nothing of what is in a PDB beyond its
+//! identity.
+
+mod cabinet;
+mod container;
+mod credentials;
+mod download;
+mod error;
+mod fetch;
+mod http;
+mod identity;
+mod layout;
+mod manifest;
+mod msfz;
+mod name;
+mod negative;
+pub mod pe;
+mod pointer;
+mod rsds;
+mod store;
+mod symbol_path;
+
+pub use cabinet::{CabinetError, Member, PdbCabinet};
+pub use container::Container;
+pub use credentials::{Credentials, CredentialsError};
+pub use download::{Patience, Tried};
+pub use error::Error;
+pub use fetch::{Fetcher, Found, Options};
+pub use identity::{Identity, IdentityError};
+pub use manifest::{Manifest, ManifestError, Wanted};
+pub use msfz::{MsfzError, unpack as unpack_msfz};
+pub use name::{NameError, PdbName};
+pub use negative::NegativeCache;
+pub use pointer::{Pointer, PointerError};
+pub use rsds::{Rsds, Sighting};
+pub use symbol_path::{SymbolPath, SymbolPathError};

@@ -1,0 +1,429 @@
+use super::*;
+
+const GUID_AGE: &str = "F8E2A8B5C9B74BF4A6E4A48F180099942";
+
+/// What the server of a test does with a request.
+enum Play {
+    /// Answers with a head; a body of so many bytes follows a 200 or 206.
+    Answer(Head, u64),
+    /// Answers, and breaks off when the file has so many bytes.
+    Break(Head, u64),
+    /// Gives no answer.
+    Silence,
+}
+
+/// What the one who looks at the file says.
+enum Verdict {
+    Right,
+    Wrong,
+    Cut,
+    Points(Pointer),
+}
+
+/// Everything that happened in a play.
+#[derive(Default)]
+struct Log {
+    asked: Vec<String>,
+    requests: Vec<Request>,
+    pauses: Vec<Duration>,
+    offsets: Vec<u64>,
+    visited: Vec<PathBuf>,
+}
+
+fn wanted(name: &str) -> Wanted {
+    Wanted::new(name.parse().unwrap(), GUID_AGE.parse().unwrap())
+}
+
+fn status(status: u16) -> Head {
+    Head { status, ..Head::default() }
+}
+
+fn play(
+    name: &str,
+    habits: Habits,
+    mut server: impl FnMut(&Request, usize) -> Play,
+    mut judge: impl FnMut(Form, usize) -> Verdict,
+) -> (Outcome, Log) {
+    let root = Url::parse("https://server/store").unwrap();
+    let mut log = Log::default();
+    let mut judged = 0;
+    let random = fastrand::Rng::with_seed(7);
+    let mut step = Download::begin(&root, &wanted(name), habits, Patience::default(), random);
+    loop {
+        assert!(log.requests.len() < 100, "it never ends: {:?}", log.asked);
+        step = match step {
+            Step::Ask(ask) => {
+                let number = log.requests.len();
+                log.asked.push(ask.request.url.to_string().replace(&format!("/{GUID_AGE}/"), "/ID/"));
+                log.requests.push(ask.request.clone());
+                match server(&ask.request, number) {
+                    Play::Silence => ask.failed("no answer".into()),
+                    Play::Answer(head, length) => match ask.answered(&head, SystemTime::UNIX_EPOCH) {
+                        Step::Receive(receive) => {
+                            log.offsets.push(receive.offset);
+                            receive.complete(length)
+                        }
+                        step => step,
+                    },
+                    Play::Break(head, length) => match ask.answered(&head, SystemTime::UNIX_EPOCH) {
+                        Step::Receive(receive) => {
+                            log.offsets.push(receive.offset);
+                            receive.broke(length, "it broke".into())
+                        }
+                        _ => panic!("expected a body to be taken"),
+                    },
+                }
+            }
+            Step::Pause(pause) => {
+                log.pauses.push(pause.length);
+                pause.over()
+            }
+            Step::Receive(_) => panic!("a body without an answer"),
+            Step::Judge(at) => {
+                judged += 1;
+                match judge(at.form(), judged) {
+                    Verdict::Right => at.accepted(),
+                    Verdict::Wrong => at.refused("another PDB".into()),
+                    Verdict::Cut => at.cut("truncated".into()),
+                    Verdict::Points(pointer) => at.points(pointer),
+                }
+            }
+            Step::Visit(visit) => {
+                log.visited.push(visit.path.clone());
+                visit.accepted()
+            }
+            Step::Over(outcome) => return (outcome, log),
+        }
+    }
+}
+
+fn right(_: Form, _: usize) -> Verdict {
+    Verdict::Right
+}
+
+fn known() -> Habits {
+    Habits { two_tiers: Some(false), refuses_msfz: false }
+}
+
+#[test]
+fn the_plain_file_is_asked_for_first_and_the_compact_form_is_welcome() {
+    let (outcome, log) = play("k.pdb", known(), |_, _| Play::Answer(status(200), 10), right);
+    assert_eq!(outcome.end, End::Found { from: format!("https://server/store/k.pdb/{GUID_AGE}/k.pdb") });
+    assert_eq!(log.asked, ["https://server/store/k.pdb/ID/k.pdb"]);
+    assert!(log.requests[0].accept_msfz && log.requests[0].credentials);
+}
+
+#[test]
+fn every_form_and_lower_case_and_then_two_tiers() {
+    let (outcome, log) = play("K.pdb", Habits::default(), |_, _| Play::Answer(status(404), 0), right);
+    assert_eq!(outcome.end, End::Missing);
+    assert_eq!(outcome.habits.two_tiers, Some(false));
+    let asked: Vec<_> = log.asked.iter().map(|url| url.trim_start_matches("https://server/store/")).collect();
+    assert_eq!(
+        asked,
+        [
+            "K.pdb/ID/K.pdb",
+            "K.pdb/ID/K.pd_",
+            "K.pdb/ID/file.ptr",
+            "K.pdb/ID/msfz0/K.pdb",
+            "k.pdb/ID/k.pdb",
+            "k.pdb/ID/k.pd_",
+            "k.pdb/ID/file.ptr",
+            "k.pdb/ID/msfz0/k.pdb",
+            "index2.txt",
+        ]
+    );
+    assert_eq!(outcome.tried.len(), 8);
+}
+
+#[test]
+fn a_store_with_two_tiers_is_found_out_and_remembered() {
+    let server = |request: &Request, _: usize| match request.url.path() {
+        "/store/index2.txt" => Play::Answer(status(200), 0),
+        path if path.starts_with("/store/k./k.pdb") && path.ends_with("k.pd_") => {
+            Play::Answer(status(200), 9)
+        }
+        _ => Play::Answer(status(404), 0),
+    };
+    let (outcome, log) = play("k.pdb", Habits::default(), server, right);
+    assert!(matches!(outcome.end, End::Found { .. }));
+    let (_, again) = play("k.pdb", outcome.habits, server, right);
+    assert!(again.requests.len() < log.requests.len());
+    assert_eq!(again.asked[0], "https://server/store/k./k.pdb/ID/k.pdb");
+}
+
+#[test]
+fn a_page_is_no_mark_of_two_tiers_and_neither_is_a_refusal() {
+    for answer in [Head { content_type: Some("text/html".into()), ..status(200) }, status(403), status(418)] {
+        let server = |request: &Request, _: usize| match request.url.path() {
+            "/store/index2.txt" => Play::Answer(answer.clone(), 0),
+            _ => Play::Answer(status(404), 0),
+        };
+        let (outcome, _) = play("k.pdb", Habits::default(), server, right);
+        assert_eq!((outcome.end, outcome.habits.two_tiers), (End::Missing, Some(false)));
+    }
+}
+
+#[test]
+fn redirects_lead_to_other_hosts_without_credentials_and_are_asked_for_anew() {
+    let server = |request: &Request, number: usize| match (request.url.host_str(), number) {
+        (Some("server"), _) => {
+            let location = Some(format!("https://blob/f?sig={number}"));
+            Play::Answer(Head { location, ..status(302) }, 0)
+        }
+        (_, 1) => Play::Break(Head { etag: Some("\"e\"".into()), ..status(200) }, 5),
+        _ => Play::Answer(Head { content_range: Some("bytes 5-9/10".into()), ..status(206) }, 10),
+    };
+    let (outcome, log) = play("k.pdb", known(), server, right);
+    assert!(matches!(outcome.end, End::Found { .. }));
+    assert_eq!(log.asked[1], "https://blob/f?sig=0");
+    assert_eq!(log.asked[3], "https://blob/f?sig=2");
+    let credentials: Vec<_> = log.requests.iter().map(|request| request.credentials).collect();
+    assert_eq!(credentials, [true, false, true, false]);
+    assert_eq!(log.requests[3].resume, Some(Resume { offset: 5, validator: "\"e\"".into() }));
+    assert_eq!(log.offsets, [0, 5]);
+}
+
+#[test]
+fn redirects_end_somewhere_and_never_leave_tls() {
+    let round = |_: &Request, _: usize| Play::Answer(Head { location: Some("/x".into()), ..status(301) }, 0);
+    let (outcome, _) = play("k.pdb", known(), round, right);
+    assert_eq!(outcome.end, End::Failed);
+    assert!(outcome.tried[0].answer.contains("redirects"), "{:?}", outcome.tried);
+    for location in ["http://server/x", "ftp://server/x", "file:///etc/passwd"] {
+        let down =
+            |_: &Request, _: usize| Play::Answer(Head { location: Some(location.into()), ..status(302) }, 0);
+        let (outcome, log) = play("k.pdb", known(), down, right);
+        assert_eq!((outcome.end, log.requests.len()), (End::Failed, 4), "{location}");
+    }
+}
+
+#[test]
+fn trouble_is_tried_again_with_growing_pauses() {
+    for code in [403, 408, 429, 500, 502, 503, 504] {
+        let server = |_: &Request, number: usize| match number {
+            0..3 => Play::Answer(status(code), 0),
+            _ => Play::Answer(status(200), 5),
+        };
+        let (outcome, log) = play("k.pdb", known(), server, right);
+        assert!(matches!(outcome.end, End::Found { .. }), "{code}");
+        assert_eq!(log.pauses.len(), 3);
+        for (index, pause) in log.pauses.iter().enumerate() {
+            let most = Duration::from_secs(1 << index);
+            assert!(*pause >= most / 2 && *pause <= most, "{code}: {pause:?}");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_stays_down_is_left_alone() {
+    let (outcome, log) = play("k.pdb", known(), |_, _| Play::Silence, right);
+    assert_eq!(outcome.end, End::Failed);
+    assert_eq!(log.requests.len(), 5);
+    assert_eq!(outcome.tried.len(), 1);
+    assert!(outcome.tried[0].answer.contains("5 attempts"), "{:?}", outcome.tried);
+}
+
+#[test]
+fn what_is_forbidden_may_be_there_in_another_form() {
+    let server = |request: &Request, _: usize| match request.url.path().ends_with("k.pd_") {
+        true => Play::Answer(status(200), 5),
+        false => Play::Answer(status(403), 0),
+    };
+    let (outcome, log) = play("k.pdb", known(), server, right);
+    assert!(matches!(outcome.end, End::Found { .. }));
+    assert_eq!(log.requests.len(), 6);
+    let (outcome, log) = play("k.pdb", known(), |_, _| Play::Answer(status(403), 0), right);
+    assert_eq!((outcome.end, log.requests.len()), (End::Failed, 8));
+}
+
+#[test]
+fn the_pause_a_server_asks_for_is_made() {
+    for (text, seconds) in [("7", 7), ("Thu, 01 Jan 1970 00:00:09 GMT", 9)] {
+        let server = |_: &Request, number: usize| match number {
+            0 => Play::Answer(Head { retry_after: Some(text.into()), ..status(429) }, 0),
+            _ => Play::Answer(status(200), 5),
+        };
+        let (_, log) = play("k.pdb", known(), server, right);
+        assert_eq!(log.pauses, [Duration::from_secs(seconds)]);
+    }
+    let server =
+        |_: &Request, _: usize| Play::Answer(Head { retry_after: Some("86400".into()), ..status(503) }, 0);
+    let (outcome, log) = play("k.pdb", known(), server, right);
+    assert_eq!((outcome.end, log.requests.len()), (End::Failed, 1));
+    assert!(outcome.tried[0].answer.contains("86400 s"), "{:?}", outcome.tried);
+}
+
+#[test]
+fn refused_credentials_are_not_tried_again() {
+    for code in [401, 407] {
+        let (outcome, log) = play("k.pdb", known(), |_, _| Play::Answer(status(code), 0), right);
+        assert_eq!((outcome.end, log.requests.len()), (End::Failed, 1));
+        assert!(outcome.tried[0].answer.contains("credentials"));
+    }
+}
+
+#[test]
+fn a_server_that_minds_the_compact_form_is_asked_without() {
+    let server = |request: &Request, _: usize| match request.accept_msfz {
+        true => Play::Answer(status(406), 0),
+        false => Play::Answer(status(200), 5),
+    };
+    let (outcome, log) = play("k.pdb", known(), server, right);
+    assert!(matches!(outcome.end, End::Found { .. }));
+    assert!(outcome.habits.refuses_msfz);
+    assert_eq!((log.requests.len(), log.pauses.len()), (2, 0));
+}
+
+#[test]
+fn a_body_without_a_validator_is_fetched_from_the_start() {
+    for etag in [None, Some("W/\"weak\"".to_owned())] {
+        let server = |_: &Request, number: usize| match number {
+            0 => Play::Break(Head { etag: etag.clone(), ..status(200) }, 5),
+            _ => Play::Answer(status(200), 10),
+        };
+        let (_, log) = play("k.pdb", known(), server, right);
+        assert_eq!(log.requests[1].resume, None);
+        assert_eq!(log.offsets, [0, 0]);
+    }
+}
+
+#[test]
+fn another_part_than_the_one_asked_for_is_not_appended() {
+    let tag = || Head { etag: Some("\"e\"".into()), content_length: Some(10), ..status(200) };
+    for range in ["bytes 0-9/10", "bytes 5-9/11", "bytes 9-5/10", "lines 5-9/10", ""] {
+        let server = |request: &Request, number: usize| match (number, &request.resume) {
+            (0, _) => Play::Break(tag(), 5),
+            (_, Some(_)) => Play::Answer(Head { content_range: Some(range.into()), ..status(206) }, 10),
+            _ => Play::Answer(tag(), 10),
+        };
+        let (outcome, log) = play("k.pdb", known(), server, right);
+        assert!(matches!(outcome.end, End::Found { .. }), "{range}");
+        assert_eq!(log.offsets, [0, 0], "{range}");
+    }
+    let server = |request: &Request, number: usize| match (number, &request.resume) {
+        (0, _) => Play::Break(tag(), 5),
+        (_, Some(_)) => Play::Answer(status(416), 0),
+        _ => Play::Answer(tag(), 10),
+    };
+    let (outcome, log) = play("k.pdb", known(), server, right);
+    assert!(matches!(outcome.end, End::Found { .. }));
+    assert_eq!(log.offsets, [0, 0]);
+}
+
+#[test]
+fn a_file_that_changed_is_taken_from_the_start() {
+    let server = |_: &Request, number: usize| match number {
+        0 => Play::Break(Head { last_modified: Some("yesterday".into()), ..status(200) }, 5),
+        _ => Play::Answer(Head { last_modified: Some("today".into()), ..status(200) }, 10),
+    };
+    let (_, log) = play("k.pdb", known(), server, right);
+    assert!(log.requests[1].resume.is_some());
+    assert_eq!(log.offsets, [0, 0]);
+}
+
+#[test]
+fn a_slow_connection_is_never_given_up_while_it_brings_something() {
+    let server = |_: &Request, number: usize| {
+        let (start, end) = (number as u64 * PROGRESS, (number as u64 + 1) * PROGRESS);
+        let content_range = Some(format!("bytes {start}-{}/{}", 40 * PROGRESS - 1, 40 * PROGRESS));
+        let code = if number == 0 { 200 } else { 206 };
+        let head = Head {
+            etag: Some("\"e\"".into()),
+            content_range,
+            content_length: Some(40 * PROGRESS - start),
+            ..status(code)
+        };
+        if number < 39 { Play::Break(head, end) } else { Play::Answer(head, end) }
+    };
+    let (outcome, log) = play("k.pdb", known(), server, right);
+    assert!(matches!(outcome.end, End::Found { .. }));
+    assert_eq!(log.requests.len(), 40);
+}
+
+#[test]
+fn a_connection_that_always_breaks_at_the_same_place_is_given_up() {
+    let server = |_: &Request, _: usize| Play::Break(status(200), 10 * PROGRESS);
+    let (outcome, log) = play("k.pdb", known(), server, right);
+    assert_eq!(outcome.end, End::Failed);
+    assert_eq!(log.requests.len(), 5);
+}
+
+#[test]
+fn a_body_shorter_than_announced_is_continued() {
+    let server = |_: &Request, number: usize| match number {
+        0 => Play::Answer(Head { etag: Some("\"e\"".into()), content_length: Some(10), ..status(200) }, 4),
+        _ => Play::Answer(Head { content_range: Some("bytes 4-9/10".into()), ..status(206) }, 10),
+    };
+    let (outcome, log) = play("k.pdb", known(), server, right);
+    assert!(matches!(outcome.end, End::Found { .. }));
+    assert_eq!(log.offsets, [0, 4]);
+}
+
+#[test]
+fn another_file_than_the_one_wanted_says_nothing_about_existence() {
+    let (outcome, log) = play("k.pdb", known(), |_, _| Play::Answer(status(200), 10), |_, _| Verdict::Wrong);
+    assert_eq!((outcome.end, log.requests.len()), (End::Failed, 4));
+    assert_eq!(outcome.tried[0].answer, "another PDB");
+}
+
+#[test]
+fn a_file_cut_without_a_word_is_fetched_again() {
+    let judge = |_: Form, number: usize| if number == 1 { Verdict::Cut } else { Verdict::Right };
+    let (outcome, log) = play("k.pdb", known(), |_, _| Play::Answer(status(200), 10), judge);
+    assert!(matches!(outcome.end, End::Found { .. }));
+    assert_eq!((log.requests.len(), log.pauses.len()), (2, 1));
+    assert_eq!(log.requests[0].url, log.requests[1].url);
+}
+
+#[test]
+fn pointers_lead_to_addresses_and_paths_or_say_why_not() {
+    let server = |request: &Request, _: usize| match request.url.path() {
+        path if path.ends_with("file.ptr") || path.starts_with("/there/") => Play::Answer(status(200), 10),
+        _ => Play::Answer(status(404), 0),
+    };
+    let to = |pointer: Pointer| {
+        move |form, _| match form {
+            Form::Pointer => Verdict::Points(pointer.clone()),
+            _ => Verdict::Right,
+        }
+    };
+    let url = Url::parse("https://other/there/k.pdb").unwrap();
+    let (outcome, log) = play("k.pdb", known(), server, to(Pointer::Url(url)));
+    assert!(matches!(outcome.end, End::Found { .. }));
+    assert_eq!(log.asked.last().unwrap(), "https://other/there/k.pdb");
+    assert!(!log.requests.last().unwrap().credentials);
+
+    let (outcome, log) = play("k.pdb", known(), server, to(Pointer::Path("/share/k.pdb".into())));
+    assert_eq!(outcome.end, End::Found { from: "/share/k.pdb".into() });
+    assert_eq!(log.visited, [PathBuf::from("/share/k.pdb")]);
+
+    let (outcome, _) = play("k.pdb", known(), server, to(Pointer::Message("private".into())));
+    assert_eq!(outcome.end, End::Failed);
+    assert!(outcome.tried.iter().any(|tried| tried.answer.contains("private")));
+}
+
+#[test]
+fn what_is_shown_holds_no_secrets() {
+    let server = |request: &Request, number: usize| match number {
+        0 => Play::Answer(Head { location: Some("https://blob/f?sig=secret".into()), ..status(302) }, 0),
+        _ => {
+            assert_eq!(request.url.query(), Some("sig=secret").filter(|_| number == 1));
+            Play::Answer(status(404), 0)
+        }
+    };
+    let (outcome, _) = play("k.pdb", known(), server, right);
+    assert_eq!(outcome.tried[0].place, "https://blob/f");
+}
+
+#[test]
+fn credentials_go_to_the_same_host_and_port_only() {
+    let party = |server: &str, url: &str| same_party(&Url::parse(server).unwrap(), &Url::parse(url).unwrap());
+    assert!(party("https://h/s", "https://h/s/k.pdb"));
+    assert!(party("https://h:443/s", "https://h/x"));
+    assert!(party("http://h/s", "https://h/s"));
+    assert!(!party("https://h/s", "http://h/s"));
+    assert!(!party("https://h/s", "https://h:8443/s"));
+    assert!(!party("http://h:8080/s", "https://h:8443/s"));
+    assert!(!party("https://h/s", "https://blob.h/s"));
+}

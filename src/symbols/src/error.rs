@@ -1,0 +1,56 @@
+use std::fmt::Write;
+use std::io;
+use std::path::PathBuf;
+
+use crate::download::Tried;
+use crate::manifest::Wanted;
+
+/// Why a PDB could not be brought.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Every place was looked at, and none has the file.
+    #[error("{wanted} is not there.{}", listed(tried))]
+    Missing {
+        /// What was wanted.
+        wanted: Wanted,
+        /// Where it was looked for, and what was found.
+        tried: Vec<Tried>,
+    },
+    /// Some place could not be looked at, or holds something else, so that the file may exist.
+    #[error("{wanted} could not be fetched.{}", listed(tried))]
+    Unavailable {
+        /// What was wanted.
+        wanted: Wanted,
+        /// Where it was looked for, and what was found.
+        tried: Vec<Tried>,
+    },
+    /// No folder takes the file.
+    #[error("{wanted} has no place to be put: {}: {source}", folder.display())]
+    Store {
+        /// What was wanted.
+        wanted: Wanted,
+        /// The last folder that was tried.
+        folder: PathBuf,
+        /// Why it does not take the file.
+        source: io::Error,
+    },
+    /// The socket layer cannot be set up.
+    #[error("no connection can be made: {reason}")]
+    Client {
+        /// Why.
+        reason: String,
+    },
+}
+
+fn listed(tried: &[Tried]) -> String {
+    let mut text = String::new();
+    if tried.is_empty() {
+        text.push_str(" The symbol path names no place to look at.");
+    }
+    for Tried { place, answer } in tried {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n  {place}: {answer}");
+    }
+    text
+}

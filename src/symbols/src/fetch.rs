@@ -1,0 +1,647 @@
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use profile::{AtomicFile, Progress};
+use url::Url;
+
+use crate::credentials::Credentials;
+use crate::download::{Ask, Download, End, Habits, Outcome, Patience, Receive, Step, Tried};
+use crate::error::Error;
+use crate::http::{self, Answer, Client, Limits};
+use crate::layout::Form;
+use crate::manifest::Wanted;
+use crate::negative::NegativeCache;
+use crate::pointer::Pointer;
+use crate::store::{self, Content, FolderStore, Refusal};
+use crate::symbol_path::{Search, Store, SymbolPath, shown};
+
+/// How PDBs are fetched.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where they are looked for.
+    pub symbol_path: SymbolPath,
+    /// The store that an empty name in the symbol path means.
+    pub default_store: PathBuf,
+    /// What servers lately did not have; none asks them every time.
+    pub negative_cache: Option<NegativeCache>,
+    /// Ask no server.
+    pub offline: bool,
+    /// How patient to be with servers.
+    pub patience: Patience,
+    /// How long connecting to a server may take.
+    pub connect_limit: Duration,
+    /// How long a server may send nothing. There is no limit to the whole.
+    pub idle_limit: Duration,
+    /// The largest file that is taken, in bytes.
+    pub size_limit: u64,
+    /// How many files are fetched at once.
+    pub workers: usize,
+    /// Who we are to private servers.
+    pub credentials: Credentials,
+}
+
+impl Options {
+    /// Options with the limits that serve most people.
+    pub fn new(symbol_path: SymbolPath, default_store: PathBuf) -> Self {
+        Self {
+            symbol_path,
+            default_store,
+            negative_cache: None,
+            offline: false,
+            patience: Patience::default(),
+            connect_limit: Duration::from_secs(20),
+            idle_limit: Duration::from_secs(60),
+            size_limit: 8 << 30,
+            workers: 4,
+            credentials: Credentials::default(),
+        }
+    }
+}
+
+/// A PDB that was found: a plain file, its GUID and age read and right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where the file is now.
+    pub path: PathBuf,
+    /// Where it was found: an address (without secrets) or a path.
+    pub from: String,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl Found {
+    /// Copies the file to `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// Whatever reading or writing gives.
+    pub fn copy_to(&self, path: &Path) -> io::Result<()> {
+        let mut source = File::open(&self.path)?;
+        let mut file = AtomicFile::create(path)?;
+        io::copy(&mut source, &mut file)?;
+        file.commit()
+    }
+}
+
+/// Brings PDBs from stores and servers, along a symbol path.
+pub struct Fetcher {
+    options: Options,
+    searches: Vec<Search>,
+    client: OnceLock<Result<Client, String>>,
+    servers: Mutex<HashMap<Url, Server>>,
+}
+
+/// What is known of a server, shared by all downloads.
+#[derive(Debug, Clone, Copy, Default)]
+struct Server {
+    habits: Habits,
+    /// It asked to be left alone until then.
+    not_before: Option<Instant>,
+    /// It did not answer in the end: it gets one attempt per file from now on.
+    down: bool,
+}
+
+/// How many bytes of a body go to the file at a time.
+const STEP: usize = 64 * 1024;
+
+/// One search for one file: what it knows and what it met.
+struct Task<'a> {
+    wanted: &'a Wanted,
+    progress: &'a dyn Progress,
+    tried: Vec<Tried>,
+    /// Whether something stood in the way of a clear answer.
+    unsure: bool,
+}
+
+impl Task<'_> {
+    fn note(&mut self, place: impl Into<String>, answer: impl Into<String>) {
+        self.tried.push(Tried { place: place.into(), answer: answer.into() });
+    }
+
+    /// Notes what a path is instead of what was wanted.
+    fn refuse(&mut self, path: &Path, refusal: Refusal) {
+        let reason = refusal.reason();
+        self.progress.tell(&format!("{}: {reason}", path.display()));
+        self.note(path.display().to_string(), reason);
+        self.unsure = true;
+    }
+}
+
+impl Fetcher {
+    /// A fetcher; nothing is asked or opened yet.
+    pub fn new(options: Options) -> Self {
+        let searches = options.symbol_path.searches(&options.default_store);
+        Self { options, searches, client: OnceLock::new(), servers: Mutex::default() }
+    }
+
+    /// Finds one PDB. What a server sends, and what lies in a packed form, is put into the stores to the left of
+    /// where it was found; nothing enters a store before its GUID and age were read and are right.
+    ///
+    /// # Errors
+    /// [`Error`], with every place that was tried.
+    pub fn fetch(&self, wanted: &Wanted, progress: &dyn Progress) -> Result<Found, Error> {
+        let mut task = Task { wanted, progress, tried: Vec::new(), unsure: false };
+        for search in &self.searches {
+            if let Some(found) = self.search(&mut task, &search.stores)? {
+                return Ok(found);
+            }
+        }
+        let Task { tried, unsure, .. } = task;
+        let wanted = wanted.clone();
+        Err(if unsure { Error::Unavailable { wanted, tried } } else { Error::Missing { wanted, tried } })
+    }
+
+    /// Finds many PDBs, several at once; the results stand in the order of `wanted`.
+    pub fn fetch_all(&self, wanted: &[Wanted], progress: &dyn Progress) -> Vec<Result<Found, Error>> {
+        const STEP: &str = "Fetching PDBs";
+        let next = AtomicUsize::new(0);
+        let done = AtomicUsize::new(0);
+        let results: Mutex<Vec<(usize, Result<Found, Error>)>> = Mutex::default();
+        progress.begin(STEP, Some(wanted.len() as u64));
+        std::thread::scope(|scope| {
+            for _ in 0..self.options.workers.clamp(1, wanted.len().max(1)) {
+                scope.spawn(|| {
+                    while let index = next.fetch_add(1, Ordering::Relaxed)
+                        && let Some(wanted) = wanted.get(index)
+                    {
+                        let result = self.fetch(wanted, progress);
+                        locked(&results).push((index, result));
+                        progress.advance(STEP, done.fetch_add(1, Ordering::Relaxed) as u64 + 1);
+                    }
+                });
+            }
+        });
+        progress.end(STEP);
+        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        results.sort_by_key(|(index, _)| *index);
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Looks through the stores of one element from left to right.
+    fn search(&self, task: &mut Task, stores: &[Store]) -> Result<Option<Found>, Error> {
+        for (index, store) in stores.iter().enumerate() {
+            let left: Vec<FolderStore> = stores
+                .get(..index)
+                .unwrap_or_default()
+                .iter()
+                .rev()
+                .filter_map(|store| match store {
+                    Store::Folder(root) => Some(FolderStore::new(root)),
+                    _ => None,
+                })
+                .collect();
+            let found = match store {
+                Store::Folder(root) => self.look_in(task, root, &left, false)?,
+                Store::Loose(root) => self.look_in(task, root, &left, true)?,
+                Store::Server(url) => self.ask(task, url, &left)?,
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Looks into a folder.
+    fn look_in(
+        &self,
+        task: &mut Task,
+        root: &Path,
+        left: &[FolderStore],
+        loose: bool,
+    ) -> Result<Option<Found>, Error> {
+        let mut places = FolderStore::new(root).places(task.wanted);
+        if loose {
+            let names = [Some(task.wanted.name.clone()), task.wanted.name.lower()];
+            for name in names.into_iter().flatten() {
+                places.push((Form::Plain, root.join(name.as_str())));
+                places.push((Form::Cabinet, root.join(name.compressed())));
+            }
+        }
+        for (form, path) in places {
+            if let Some(found) = self.look_at(task, form, &path, left)? {
+                return Ok(Some(found));
+            }
+        }
+        task.note(root.display().to_string(), "not here");
+        Ok(None)
+    }
+
+    /// Looks at one path, and takes what is there if it is the file wanted.
+    fn look_at(
+        &self,
+        task: &mut Task,
+        form: Form,
+        path: &Path,
+        left: &[FolderStore],
+    ) -> Result<Option<Found>, Error> {
+        let mut file = match open(path) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                task.refuse(path, Refusal::Other(error.to_string()));
+                return Ok(None);
+            }
+        };
+        let content = match form {
+            Form::Pointer => match store::read_pointer(&mut file) {
+                Ok(Pointer::Path(there)) => return self.look_at(task, Form::Plain, &there, left),
+                Ok(Pointer::Url(url)) => {
+                    let reason = format!("it points to {}; only servers may point to servers", shown(&url));
+                    Err(Refusal::Other(reason))
+                }
+                Ok(Pointer::Message(message)) => Err(Refusal::Other(format!("it says: {message}"))),
+                Err(refusal) => Err(refusal),
+            },
+            _ => store::examine(&mut file, task.wanted),
+        };
+        let here = path.display().to_string();
+        match content {
+            Ok(Content::Pdb) => {
+                let from = here;
+                task.progress.tell(&format!("Found {from}"));
+                let path = self.spread(task, path.to_owned(), left);
+                Ok(Some(found(path, from, task.wanted)?))
+            }
+            Ok(Content::Packed(container)) => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let (store, mut target) = self.begin(task, left)?;
+                let result = store::unpack(
+                    &file,
+                    container,
+                    &name,
+                    task.wanted,
+                    &mut target,
+                    self.options.size_limit,
+                    task.progress,
+                );
+                match result {
+                    Ok(()) => Ok(Some(self.put(task, left, &store, target, here)?)),
+                    Err(Refusal::Write(source)) => Err(cannot_write(task.wanted, &store, source)),
+                    Err(refusal) => {
+                        task.refuse(path, refusal);
+                        Ok(None)
+                    }
+                }
+            }
+            Err(refusal) => {
+                task.refuse(path, refusal);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Asks a server.
+    fn ask(&self, task: &mut Task, server: &Url, left: &[FolderStore]) -> Result<Option<Found>, Error> {
+        if self.options.offline {
+            task.note(shown(server), "not asked (offline)");
+            task.unsure = true;
+            return Ok(None);
+        }
+        let now = SystemTime::now();
+        if let Some(cache) = &self.options.negative_cache
+            && let Some(ago) = cache.lately_missing(server, task.wanted, now)
+        {
+            task.note(shown(server), format!("not there {} ago (remembered)", in_words(ago)));
+            return Ok(None);
+        }
+        let client = self.client()?;
+        let known = self.with_server(server, |server| *server);
+        let mut patience = self.options.patience;
+        if known.down {
+            patience.retries = 0;
+        }
+        let (store, target) = self.begin(task, left)?;
+        let mut delivery = Delivery { target, packed: None, failure: None };
+        let random = fastrand::Rng::new();
+        let mut step = Download::begin(server, task.wanted, known.habits, patience, random);
+        let outcome = loop {
+            step = match step {
+                Step::Ask(ask) => {
+                    let step = self.send(task, client, server, ask, &mut delivery);
+                    if let Some(source) = delivery.failure.take() {
+                        return Err(cannot_write(task.wanted, &store, source));
+                    }
+                    step
+                }
+                Step::Pause(pause) => {
+                    let seconds = pause.length.as_secs_f64();
+                    task.progress.tell(&format!(
+                        "{}: {}; trying again in {seconds:.1} s",
+                        pause.place(),
+                        pause.reason
+                    ));
+                    if pause.asked {
+                        let until = Instant::now() + pause.length;
+                        self.with_server(server, |server| server.not_before = Some(until));
+                    }
+                    std::thread::sleep(pause.length);
+                    pause.over()
+                }
+                // A body is taken where the answer is, in `send`.
+                Step::Receive(receive) => receive.broke(0, "the body was lost".into()),
+                Step::Judge(judge) => {
+                    let verdict = self.judge(task, judge.form(), &mut delivery, &store);
+                    match verdict {
+                        Ok(None) => judge.accepted(),
+                        Ok(Some(pointer)) => judge.points(pointer),
+                        Err(Refusal::Cut(reason)) => judge.cut(reason),
+                        Err(Refusal::Other(reason)) => judge.refused(reason),
+                        Err(Refusal::Write(source)) => {
+                            return Err(cannot_write(task.wanted, &store, source));
+                        }
+                    }
+                }
+                Step::Visit(visit) => match self.visit(task, &visit.path, &mut delivery, &store) {
+                    Ok(()) => visit.accepted(),
+                    Err(Refusal::Cut(reason) | Refusal::Other(reason)) => visit.refused(reason),
+                    Err(Refusal::Write(source)) => return Err(cannot_write(task.wanted, &store, source)),
+                },
+                Step::Over(outcome) => break outcome,
+            };
+        };
+        self.conclude(task, server, outcome, |fetcher, task, from| {
+            fetcher.put(task, left, &store, delivery.target, from)
+        })
+    }
+
+    /// Draws the conclusions from a download that has ended.
+    fn conclude(
+        &self,
+        task: &mut Task,
+        server: &Url,
+        outcome: Outcome,
+        put: impl FnOnce(&Self, &mut Task, String) -> Result<Found, Error>,
+    ) -> Result<Option<Found>, Error> {
+        self.with_server(server, |server| {
+            server.habits = outcome.habits;
+            server.down = outcome.down;
+        });
+        task.tried.extend(outcome.tried);
+        match outcome.end {
+            End::Found { from } => {
+                if let Some(cache) = &self.options.negative_cache {
+                    cache.forget(server, task.wanted);
+                }
+                put(self, task, from).map(Some)
+            }
+            End::Missing => {
+                if let Some(cache) = &self.options.negative_cache
+                    && let Err(error) = cache.remember(server, task.wanted, SystemTime::now())
+                {
+                    let place = cache.folder.display();
+                    task.progress.tell(&format!("{place}: cannot remember what is missing: {error}"));
+                }
+                Ok(None)
+            }
+            End::Failed => {
+                task.unsure = true;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Sends a request, and takes the body where the answer has one.
+    fn send(&self, task: &Task, client: &Client, server: &Url, ask: Ask, delivery: &mut Delivery) -> Step {
+        while let Some(until) = self.with_server(server, |server| server.not_before)
+            && let Some(rest) = until.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero())
+        {
+            std::thread::sleep(rest);
+        }
+        if ask.form().is_some() {
+            task.progress.tell(&format!("Trying to fetch {}", shown(&ask.request.url)));
+        }
+        let mut answer = match client.ask(&ask.request) {
+            Ok(answer) => answer,
+            Err(reason) => return ask.failed(reason),
+        };
+        match ask.answered(&answer.head, SystemTime::now()) {
+            Step::Receive(receive) => self.receive(task, receive, &mut answer, delivery),
+            step => step,
+        }
+    }
+
+    /// Writes the body of an answer to the file that is being delivered.
+    fn receive(&self, task: &Task, receive: Receive, answer: &mut Answer, delivery: &mut Delivery) -> Step {
+        let limit = self.options.size_limit;
+        let mut length = receive.offset;
+        if receive.total.is_some_and(|total| total > limit) {
+            return receive.too_long(limit);
+        }
+        if let Err(error) = delivery.cut_to(length) {
+            delivery.failure = Some(error);
+            return receive.broke(0, String::new());
+        }
+        let step = format!("Fetching {}", task.wanted);
+        task.progress.begin(&step, receive.total);
+        let mut buffer = vec![0; STEP];
+        let result = loop {
+            match answer.read(&mut buffer) {
+                Ok(0) => break receive.complete(length),
+                Ok(count) => {
+                    length += count as u64;
+                    if length > limit {
+                        break receive.too_long(limit);
+                    }
+                    let bytes = buffer.get(..count).unwrap_or_default();
+                    if let Err(error) = delivery.target.write_all(bytes) {
+                        delivery.failure = Some(error);
+                        break receive.broke(0, String::new());
+                    }
+                    task.progress.advance(&step, length);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break receive.broke(length, http::broken(error)),
+            }
+        };
+        task.progress.end(&step);
+        if let Step::Judge(_) = result {
+            task.progress.tell(&format!("Received {length} bytes"));
+        }
+        result
+    }
+
+    /// Looks at a file that came whole. A packed one is unpacked, so that afterwards the file that is being
+    /// delivered is the PDB; a pointer is read.
+    fn judge(
+        &self,
+        task: &Task,
+        form: Form,
+        delivery: &mut Delivery,
+        store: &FolderStore,
+    ) -> Result<Option<Pointer>, Refusal> {
+        delivery.target.flush().map_err(Refusal::Write)?;
+        if form == Form::Pointer {
+            return store::read_pointer(&mut delivery.target).map(Some);
+        }
+        if let Content::Packed(container) = store::examine(&mut delivery.target, task.wanted)? {
+            let fresh = store.begin(task.wanted).map_err(Refusal::Write)?;
+            let packed = std::mem::replace(&mut delivery.target, fresh);
+            let name = match form {
+                Form::Cabinet => task.wanted.name.compressed(),
+                _ => task.wanted.name.to_string(),
+            };
+            store::unpack(
+                packed.as_file(),
+                container,
+                &name,
+                task.wanted,
+                &mut delivery.target,
+                self.options.size_limit,
+                task.progress,
+            )?;
+            delivery.packed = Some(packed);
+        }
+        Ok(None)
+    }
+
+    /// Takes the file at a path that a server's pointer names.
+    fn visit(
+        &self,
+        task: &Task,
+        path: &Path,
+        delivery: &mut Delivery,
+        store: &FolderStore,
+    ) -> Result<(), Refusal> {
+        task.progress.tell(&format!("Following the pointer to {}", path.display()));
+        let other = |error: io::Error| Refusal::Other(error.to_string());
+        let Some(mut file) = open(path).map_err(other)? else {
+            return Err(Refusal::Other("the server points here, and there is nothing".into()));
+        };
+        delivery.target = store.begin(task.wanted).map_err(Refusal::Write)?;
+        match store::examine(&mut file, task.wanted)? {
+            Content::Pdb => {
+                file.seek(SeekFrom::Start(0)).map_err(other)?;
+                io::copy(&mut file, &mut delivery.target).map_err(Refusal::Write)?;
+                Ok(())
+            }
+            Content::Packed(container) => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                store::unpack(
+                    &file,
+                    container,
+                    &name,
+                    task.wanted,
+                    &mut delivery.target,
+                    self.options.size_limit,
+                    task.progress,
+                )
+            }
+        }
+    }
+
+    /// Begins a file in the nearest store to the left that takes it; where there is none, in the default store.
+    fn begin(&self, task: &mut Task, left: &[FolderStore]) -> Result<(FolderStore, AtomicFile), Error> {
+        let fallback = FolderStore::new(&self.options.default_store);
+        let mut last = None;
+        for store in left.iter().chain(Some(&fallback)) {
+            match store.begin(task.wanted) {
+                Ok(file) => return Ok((store.clone(), file)),
+                Err(error) => {
+                    task.progress.tell(&format!("{}: takes no file: {error}", store.root().display()));
+                    last.get_or_insert((store.clone(), error));
+                }
+            }
+        }
+        let (store, source) = last.unwrap_or_else(|| (fallback, io::Error::other("no store")));
+        Err(cannot_write(task.wanted, &store, source))
+    }
+
+    /// Puts a file, known to be right, into the store it was begun in and into those further left.
+    fn put(
+        &self,
+        task: &mut Task,
+        left: &[FolderStore],
+        store: &FolderStore,
+        file: AtomicFile,
+        from: String,
+    ) -> Result<Found, Error> {
+        let path = store.put(task.wanted, file).map_err(|source| cannot_write(task.wanted, store, source))?;
+        let further = left.iter().position(|other| other == store).map_or(left.len(), |index| index + 1);
+        let path = self.spread(task, path, left.get(further..).unwrap_or_default());
+        found(path, from, task.wanted)
+    }
+
+    /// Copies a file, known to be right, into the stores to its left, from right to left. A store that does not
+    /// take it is passed over.
+    fn spread(&self, task: &mut Task, mut path: PathBuf, left: &[FolderStore]) -> PathBuf {
+        for store in left {
+            match store.copy(task.wanted, &path) {
+                Ok(copy) => path = copy,
+                Err(error) => {
+                    task.progress.tell(&format!("{}: takes no file: {error}", store.root().display()));
+                }
+            }
+        }
+        path
+    }
+
+    fn client(&self) -> Result<&Client, Error> {
+        let limits = Limits { connect: self.options.connect_limit, idle: self.options.idle_limit };
+        self.client
+            .get_or_init(|| Client::new(self.options.credentials.clone(), limits))
+            .as_ref()
+            .map_err(|reason| Error::Client { reason: reason.clone() })
+    }
+
+    fn with_server<T>(&self, url: &Url, work: impl FnOnce(&mut Server) -> T) -> T {
+        work(locked(&self.servers).entry(url.clone()).or_default())
+    }
+}
+
+/// The file that is being delivered.
+struct Delivery {
+    target: AtomicFile,
+    /// What it came out of, kept until the end, so that its temporary file goes when everything is over.
+    packed: Option<AtomicFile>,
+    /// It could not be written: nobody's fault but ours, and the end of the whole.
+    failure: Option<io::Error>,
+}
+
+impl Delivery {
+    /// Drops what the file holds beyond `length`, and goes on there.
+    fn cut_to(&mut self, length: u64) -> io::Result<()> {
+        self.packed = None;
+        self.target.as_file().set_len(length)?;
+        self.target.seek(SeekFrom::Start(length)).map(drop)
+    }
+}
+
+/// Opens a file; nothing where there is none.
+fn open(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
+        Ok(_) => Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn found(path: PathBuf, from: String, wanted: &Wanted) -> Result<Found, Error> {
+    match path.metadata() {
+        Ok(metadata) => Ok(Found { size: metadata.len(), path, from }),
+        Err(source) => Err(Error::Store { wanted: wanted.clone(), folder: path, source }),
+    }
+}
+
+fn cannot_write(wanted: &Wanted, store: &FolderStore, source: io::Error) -> Error {
+    Error::Store { wanted: wanted.clone(), folder: store.root().to_owned(), source }
+}
+
+fn in_words(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,206 @@
+use std::io::{self, Read, Seek, SeekFrom};
+
+use profile::GuidAge;
+
+use crate::container::Container;
+
+/// Who a PDB says it is: read from a few bytes of the file, whatever its size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// The GUID of the info stream, and the age by which stores know the file: the one in the DBI stream
+    /// (which the RSDS record of the image repeats); where there is no DBI stream (type servers), the one
+    /// in the info stream.
+    pub guid_age: GuidAge,
+    /// The age in the info stream, which can be higher than the one above.
+    pub info_age: u32,
+    /// The size of the file by its own header, in bytes.
+    pub size: u64,
+}
+
+/// Why a file is not accepted as a PDB.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// Another kind of file.
+    #[error("expected a PDB (MSF 7.00), found {found}")]
+    Container {
+        /// What it is.
+        found: Container,
+    },
+    /// The file is shorter than its header says.
+    #[error("truncated: its header speaks of {expected} bytes, found {found}")]
+    Truncated {
+        /// The size by the header, in bytes.
+        expected: u64,
+        /// The size of the file, in bytes.
+        found: u64,
+    },
+    /// A field that no PDB has so.
+    #[error("{place} at offset {offset:#x}: expected {expected}, found {found}")]
+    Malformed {
+        /// Which field.
+        place: &'static str,
+        /// Where it lies in the file, in bytes.
+        offset: u64,
+        /// What it has to be.
+        expected: &'static str,
+        /// What it is.
+        found: u64,
+    },
+    /// The file could not be read.
+    #[error("cannot be read: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl Identity {
+    /// Reads the identity of the PDB in `file`, wherever `file` stands.
+    ///
+    /// Layout of the container: "The MSF File Format" and "The PDB Info Stream", "The PDB DBI Stream" of the
+    /// LLVM documentation.
+    ///
+    /// # Errors
+    /// [`IdentityError`], where the file is no PDB, is shorter than it says, or cannot be read.
+    pub fn read(file: &mut (impl Read + Seek)) -> Result<Self, IdentityError> {
+        let length = file.seek(SeekFrom::End(0))?;
+        file.seek(SeekFrom::Start(0))?;
+        let mut start = Vec::with_capacity(Container::LOOK);
+        file.by_ref().take(Container::LOOK as u64).read_to_end(&mut start)?;
+        match Container::of(&start) {
+            Container::Pdb => Msf::open(file, length)?.identity(),
+            found => Err(IdentityError::Container { found }),
+        }
+    }
+}
+
+/// As much of an MSF file as it takes to find the first bytes of its first streams.
+struct Msf<'a, F> {
+    file: &'a mut F,
+    page_size: u64,
+    page_count: u64,
+    directory_size: u64,
+    streams: u64,
+}
+
+const INFO_STREAM: u64 = 1;
+const DBI_STREAM: u64 = 3;
+/// Where the page numbers of the directory's page list stand in the first page.
+const MAP: u64 = 52;
+
+impl<'a, F: Read + Seek> Msf<'a, F> {
+    fn open(file: &'a mut F, length: u64) -> Result<Self, IdentityError> {
+        let mut msf = Msf { file, page_size: 0, page_count: 0, directory_size: 0, streams: 0 };
+        if length < MAP + 4 {
+            return Err(IdentityError::Truncated { expected: MAP + 4, found: length });
+        }
+        msf.page_size = msf.u32_at(32)?.into();
+        if !msf.page_size.is_power_of_two() || !(512..=65536).contains(&msf.page_size) {
+            return Err(malformed("page size", 32, "a power of two from 512 to 65536", msf.page_size));
+        }
+        msf.page_count = msf.u32_at(40)?.into();
+        let expected = msf.page_size * msf.page_count;
+        if length < expected {
+            return Err(IdentityError::Truncated { expected, found: length });
+        }
+        msf.directory_size = msf.u32_at(44)?.into();
+        if !(8..=expected).contains(&msf.directory_size) {
+            return Err(malformed("directory size", 44, "at least 8, within the file", msf.directory_size));
+        }
+        // The numbers of the directory's pages fill pages whose own numbers must fit into the first page.
+        let lists = (msf.directory_size.div_ceil(msf.page_size) * 4).div_ceil(msf.page_size);
+        if MAP + lists * 4 > msf.page_size {
+            return Err(malformed(
+                "directory size",
+                44,
+                "a directory that can be mapped",
+                msf.directory_size,
+            ));
+        }
+        msf.streams = msf.directory_u32(0)?.into();
+        if msf.streams < 2 || (1 + msf.streams) * 4 > msf.directory_size {
+            return Err(malformed(
+                "number of streams",
+                msf.page_size,
+                "2 or more, within the directory",
+                msf.streams,
+            ));
+        }
+        Ok(msf)
+    }
+
+    fn identity(mut self) -> Result<Identity, IdentityError> {
+        let Some(info) = self.stream_start::<28>(INFO_STREAM)? else {
+            return Err(malformed("info stream", 0, "a stream of 28 bytes or more", 0));
+        };
+        let [.., a0, a1, a2, a3] = *info.first_chunk::<12>().unwrap_or(&[0; 12]);
+        let info_age = u32::from_le_bytes([a0, a1, a2, a3]);
+        let raw = *info.last_chunk::<16>().unwrap_or(&[0; 16]);
+        let age = match self.stream_start::<12>(DBI_STREAM)? {
+            // Signature -1: the header that carries an age.
+            Some([0xff, 0xff, 0xff, 0xff, _, _, _, _, age @ ..]) => u32::from_le_bytes(age),
+            _ => info_age,
+        };
+        let guid_age = GuidAge::from_raw(raw, age);
+        Ok(Identity { guid_age, info_age, size: self.page_size * self.page_count })
+    }
+
+    /// The first `N` bytes of a stream; nothing where it does not exist or is shorter.
+    fn stream_start<const N: usize>(&mut self, stream: u64) -> Result<Option<[u8; N]>, IdentityError> {
+        if stream >= self.streams {
+            return Ok(None);
+        }
+        let mut pages_before = 0;
+        for earlier in 0..stream {
+            pages_before += self.stream_size(earlier)?.div_ceil(self.page_size);
+        }
+        if self.stream_size(stream)? < N as u64 {
+            return Ok(None);
+        }
+        let page = self.directory_u32((1 + self.streams + pages_before) * 4)?;
+        let mut bytes = [0; N];
+        let at = self.page_offset(page)?;
+        self.read_at(at, &mut bytes)?;
+        Ok(Some(bytes))
+    }
+
+    fn stream_size(&mut self, stream: u64) -> Result<u64, IdentityError> {
+        let size = self.directory_u32((1 + stream) * 4)?;
+        // All ones is a stream that is not there.
+        Ok(if size == u32::MAX { 0 } else { size.into() })
+    }
+
+    /// The number at `offset` of the directory, found through the two levels of page lists.
+    fn directory_u32(&mut self, offset: u64) -> Result<u32, IdentityError> {
+        if offset + 4 > self.directory_size {
+            return Err(malformed("directory", 44, "room for every stream's pages", self.directory_size));
+        }
+        let index = offset / self.page_size;
+        let list = self.u32_at(MAP + index * 4 / self.page_size * 4)?;
+        let entry = self.page_offset(list)? + index * 4 % self.page_size;
+        let page = self.u32_at(entry)?;
+        let at = self.page_offset(page)? + offset % self.page_size;
+        self.u32_at(at)
+    }
+
+    fn page_offset(&self, page: u32) -> Result<u64, IdentityError> {
+        let page = u64::from(page);
+        if page == 0 || page >= self.page_count {
+            return Err(malformed("page number", MAP, "a page of this file", page));
+        }
+        Ok(page * self.page_size)
+    }
+
+    fn u32_at(&mut self, offset: u64) -> Result<u32, IdentityError> {
+        let mut bytes = [0; 4];
+        self.read_at(offset, &mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn read_at(&mut self, offset: u64, bytes: &mut [u8]) -> Result<(), IdentityError> {
+        self.file.seek(SeekFrom::Start(offset))?;
+        Ok(self.file.read_exact(bytes)?)
+    }
+}
+
+fn malformed(place: &'static str, offset: u64, expected: &'static str, found: u64) -> IdentityError {
+    IdentityError::Malformed { place, offset, expected, found }
+}

@@ -1,0 +1,194 @@
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use profile::{AtomicFile, GuidAge};
+use serde::{Deserialize, Serialize};
+
+use crate::name::PdbName;
+
+/// A PDB that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its file name.
+    pub name: PdbName,
+    /// Its GUID and age.
+    pub guid_age: GuidAge,
+    /// Where it was seen (an image and an offset, a module), for the reader of a manifest.
+    pub seen: Vec<String>,
+}
+
+impl Wanted {
+    /// A PDB by name, GUID and age.
+    pub fn new(name: PdbName, guid_age: GuidAge) -> Self {
+        Self { name, guid_age, seen: Vec::new() }
+    }
+
+    /// Whether both mean the same file; stores know names without regard to case.
+    pub fn same_file(&self, other: &Self) -> bool {
+        self.guid_age == other.guid_age && self.name.as_str().eq_ignore_ascii_case(other.name.as_str())
+    }
+}
+
+impl std::fmt::Display for Wanted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.name, self.guid_age)
+    }
+}
+
+/// A list of PDBs that are wanted, to be carried to a machine that can fetch them.
+///
+/// As text: `{"schema": 1, "wanted": [{"name": ..., "guid_age": ..., "seen": [...]}]}`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Manifest {
+    /// What is wanted, each file once.
+    pub wanted: Vec<Wanted>,
+}
+
+/// Why a manifest cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// It is no JSON, or no JSON of this form.
+    #[error("line {line}, column {column}: {reason}")]
+    Form {
+        /// The line, counted from 1; 0 where the whole is meant.
+        line: usize,
+        /// The column, counted from 1.
+        column: usize,
+        /// What the parser says.
+        reason: String,
+    },
+    /// A later form than this program knows.
+    #[error("schema {found}, expected 1: it was written by a newer version")]
+    Schema {
+        /// The number it carries.
+        found: u64,
+    },
+    /// An entry that names no PDB.
+    #[error("entry {position}: {reason}")]
+    Entry {
+        /// Which entry, counted from 1.
+        position: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Text {
+    schema: u64,
+    wanted: Vec<Entry>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    name: String,
+    guid_age: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    seen: Vec<String>,
+}
+
+impl Manifest {
+    const SCHEMA: u64 = 1;
+
+    /// Adds a file, or the places where it was seen to the entry that it already has.
+    pub fn add(&mut self, wanted: Wanted) {
+        match self.wanted.iter_mut().find(|entry| entry.same_file(&wanted)) {
+            Some(entry) => entry.seen.extend(wanted.seen),
+            None => self.wanted.push(wanted),
+        }
+    }
+
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// [`ManifestError`], with the place in the text or the entry.
+    pub fn read(source: impl Read) -> Result<Self, ManifestError> {
+        let text: Text = serde_json::from_reader(io::BufReader::new(source)).map_err(|error| {
+            if error.is_io() {
+                return ManifestError::Io(error.into());
+            }
+            ManifestError::Form { line: error.line(), column: error.column(), reason: error.to_string() }
+        })?;
+        if text.schema != Self::SCHEMA {
+            return Err(ManifestError::Schema { found: text.schema });
+        }
+        let mut manifest = Self::default();
+        for (index, entry) in text.wanted.into_iter().enumerate() {
+            let refuse = |reason: String| ManifestError::Entry { position: index + 1, reason };
+            let name = PdbName::from_user(&entry.name).map_err(|error| refuse(error.to_string()))?;
+            let guid_age = entry.guid_age.parse().map_err(|error| refuse(format!("{error}")))?;
+            manifest.add(Wanted { name, guid_age, seen: entry.seen });
+        }
+        Ok(manifest)
+    }
+
+    /// Reads the manifest in a file.
+    ///
+    /// # Errors
+    /// [`ManifestError`].
+    pub fn read_file(path: &Path) -> Result<Self, ManifestError> {
+        Self::read(std::fs::File::open(path)?)
+    }
+
+    /// Writes the manifest as a file, whole or not at all.
+    ///
+    /// # Errors
+    /// Whatever writing gives.
+    pub fn write_file(&self, path: &Path) -> io::Result<()> {
+        let entry = |wanted: &Wanted| Entry {
+            name: wanted.name.to_string(),
+            guid_age: wanted.guid_age.to_string(),
+            seen: wanted.seen.clone(),
+        };
+        let text = Text { schema: Self::SCHEMA, wanted: self.wanted.iter().map(entry).collect() };
+        let mut file = AtomicFile::create(path)?;
+        let mut buffered = io::BufWriter::new(&mut file);
+        serde_json::to_writer_pretty(&mut buffered, &text)?;
+        buffered.write_all(b"\n")?;
+        buffered.flush()?;
+        drop(buffered);
+        file.commit()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GUID_AGE: &str = "F8E2A8B5C9B74BF4A6E4A48F180099942";
+
+    #[test]
+    fn reads_what_it_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wanted.json");
+        let mut manifest = Manifest::default();
+        let mut wanted = Wanted::new("ntkrnlmp.pdb".parse().unwrap(), GUID_AGE.parse().unwrap());
+        wanted.seen.push("win7.elf at 0x27bb5fc".into());
+        manifest.add(wanted.clone());
+        manifest.add(wanted);
+        assert_eq!(manifest.wanted.len(), 1);
+        manifest.write_file(&path).unwrap();
+        assert_eq!(Manifest::read_file(&path).unwrap(), manifest);
+    }
+
+    #[test]
+    fn says_which_entry_is_wrong() {
+        let text = format!(
+            r#"{{"schema": 1, "wanted": [{{"name": "a", "guid_age": "{GUID_AGE}"}}, {{"name": "b", "guid_age": "12"}}]}}"#
+        );
+        let error = Manifest::read(text.as_bytes()).unwrap_err();
+        assert!(matches!(error, ManifestError::Entry { position: 2, .. }), "{error}");
+    }
+
+    #[test]
+    fn refuses_later_forms_and_other_texts() {
+        let later = Manifest::read(&br#"{"schema": 2, "wanted": []}"#[..]).unwrap_err();
+        assert!(matches!(later, ManifestError::Schema { found: 2 }), "{later}");
+        let html = Manifest::read(&b"<html>"[..]).unwrap_err();
+        assert!(matches!(html, ManifestError::Form { line: 1, .. }), "{html}");
+    }
+}

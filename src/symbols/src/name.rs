@@ -1,0 +1,122 @@
+use std::fmt;
+use std::str::FromStr;
+
+/// The file name of a PDB as stores know it: one path component that ends in `.pdb`.
+///
+/// What an RSDS record, a manifest or a user gives may be a whole path, with either slash; only its last
+/// component counts. A name that could leave the folder it is put in is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PdbName(String);
+
+/// Why a text names no PDB.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("PDB name '{text}': {reason}")]
+#[non_exhaustive]
+pub struct NameError {
+    /// The text as given.
+    pub text: String,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+impl PdbName {
+    /// The longest name that is taken, in bytes: what common file systems can hold.
+    pub const LONGEST: usize = 255;
+
+    /// From a name as a person writes it: `.pdb` is added where it is missing, and `.pd_` (the name in its
+    /// compressed form) is understood.
+    ///
+    /// # Errors
+    /// [`NameError`] where the text is no file name.
+    pub fn from_user(text: &str) -> Result<Self, NameError> {
+        let lower = text.to_ascii_lowercase();
+        if lower.ends_with(".pd_") {
+            format!("{}b", &text[..text.len() - 1]).parse()
+        } else if lower.ends_with(".pdb") {
+            text.parse()
+        } else {
+            format!("{text}.pdb").parse()
+        }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name as a cabinet carries it in a store: the last character is an underscore.
+    pub fn compressed(&self) -> String {
+        let mut name = self.0.clone();
+        name.pop();
+        name.push('_');
+        name
+    }
+
+    /// The name in lower case, where that is another one.
+    pub fn lower(&self) -> Option<Self> {
+        let lower = self.0.to_lowercase();
+        (lower != self.0).then_some(Self(lower))
+    }
+}
+
+impl FromStr for PdbName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let refuse = |reason| Err(NameError { text: text.to_owned(), reason });
+        let name = text.trim().rsplit(['/', '\\']).next().unwrap_or_default();
+        if name.len() <= ".pdb".len() || !name.to_ascii_lowercase().ends_with(".pdb") {
+            return refuse("expected a file name that ends in .pdb");
+        }
+        if name.len() > Self::LONGEST {
+            return refuse("it is longer than 255 bytes");
+        }
+        if name.chars().any(char::is_control) {
+            return refuse("it holds a control character");
+        }
+        if name.contains([':', '*', '?', '"', '<', '>', '|']) {
+            return refuse("it holds a character that no file name has on Windows");
+        }
+        Ok(Self(name.to_owned()))
+    }
+}
+
+impl fmt::Display for PdbName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_the_last_component_of_either_kind_of_path() {
+        assert_eq!(r"d:\build\obj\ntkrnlmp.pdb".parse::<PdbName>().unwrap().as_str(), "ntkrnlmp.pdb");
+        assert_eq!("/home/u/k.PDB".parse::<PdbName>().unwrap().as_str(), "k.PDB");
+    }
+
+    #[test]
+    fn users_may_leave_the_ending_out_or_give_the_compressed_one() {
+        assert_eq!(PdbName::from_user("ntkrnlmp").unwrap().as_str(), "ntkrnlmp.pdb");
+        assert_eq!(PdbName::from_user("ntkrnlmp.pd_").unwrap().as_str(), "ntkrnlmp.pdb");
+        assert_eq!(PdbName::from_user("ntkrnlmp.PDB").unwrap().as_str(), "ntkrnlmp.PDB");
+        assert_eq!(PdbName::from_user("win32k.sys").unwrap().as_str(), "win32k.sys.pdb");
+    }
+
+    #[test]
+    fn refuses_what_could_leave_its_folder() {
+        for text in ["", "..", "a/..", ".pdb", "k.sys", "a:b.pdb", "a\nb.pdb", "x\0.pdb"] {
+            assert!(text.parse::<PdbName>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn compressed_and_lower_names() {
+        let name: PdbName = "NtKrnlMp.pdb".parse().unwrap();
+        assert_eq!(name.compressed(), "NtKrnlMp.pd_");
+        assert_eq!(name.lower().unwrap().as_str(), "ntkrnlmp.pdb");
+        assert_eq!(name.lower().unwrap().lower(), None);
+    }
+}

@@ -1,0 +1,321 @@
+//! PE files: their headers, the RSDS records that name their PDBs, what they import and export, their version.
+//!
+//! Start here: [`Pe::parse`]. Every part is read on its own, so that a damaged one costs only itself.
+
+mod tables;
+
+use goblin::pe::characteristic;
+use goblin::pe::data_directories::DataDirectory;
+use goblin::pe::header::{Header, machine_to_str};
+use goblin::pe::optional_header::OptionalHeader;
+use goblin::pe::options::ParseOptions;
+use goblin::pe::section_table::SectionTable;
+use goblin::pe::utils::find_offset;
+use profile::guarded;
+
+use crate::container::Container;
+use crate::rsds::Rsds;
+
+pub use tables::{Export, Import, Version};
+
+/// A PE file as it lies on disk.
+pub struct Pe<'a> {
+    bytes: &'a [u8],
+    header: Header<'a>,
+    optional: OptionalHeader,
+    sections: Vec<SectionTable>,
+}
+
+/// Why a file, or a part of it, cannot be read as a PE.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeError {
+    /// Another kind of file.
+    #[error("expected a PE file, found {found}")]
+    Container {
+        /// What it is.
+        found: Container,
+    },
+    /// A part contradicts the format.
+    #[error("{place}: {reason}")]
+    Damaged {
+        /// Which part.
+        place: &'static str,
+        /// What the reader found.
+        reason: String,
+    },
+    /// The file names no PDB by GUID and age.
+    #[error("expected a debug record that names a PDB (RSDS), found {found}")]
+    NoRsds {
+        /// What is there instead.
+        found: String,
+    },
+}
+
+/// The numbers of the headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Headers {
+    /// The machine, as the format numbers it.
+    pub machine: u16,
+    /// The machine's name.
+    pub machine_name: &'static str,
+    /// When it was linked, in seconds since 1970; in reproducible builds a hash.
+    pub timestamp: u32,
+    /// The characteristics, as bits.
+    pub characteristics: u16,
+    /// The names of the characteristics that are set.
+    pub characteristic_names: Vec<&'static str>,
+    /// Whether it is PE32+.
+    pub is_64: bool,
+    /// The size of the image in memory, in bytes; with the timestamp it names the file in a symbol store.
+    pub size_of_image: u32,
+    /// Where it wants to be loaded.
+    pub image_base: u64,
+    /// The entry point, as an RVA.
+    pub entry: u32,
+    /// The system it was linked for, major and minor.
+    pub os_version: (u16, u16),
+    /// Its own version, major and minor.
+    pub image_version: (u16, u16),
+    /// The subsystem's version, major and minor.
+    pub subsystem_version: (u16, u16),
+    /// The subsystem, as the format numbers it.
+    pub subsystem: u16,
+}
+
+/// A section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// Its name.
+    pub name: String,
+    /// `r`, `w`, `x` or a dash each.
+    pub permissions: String,
+    /// Where its bytes lie in the file.
+    pub raw_offset: u32,
+    /// How many bytes lie there.
+    pub raw_size: u32,
+    /// Where it lies in memory, as an RVA.
+    pub rva: u32,
+    /// How many bytes it has in memory.
+    pub size: u32,
+}
+
+/// A data directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it lies, as an RVA (of the certificates, as an offset in the file).
+    pub rva: u32,
+    /// How many bytes it has.
+    pub size: u32,
+}
+
+const DIRECTORY_NAMES: [&str; 16] = [
+    "Export",
+    "Import",
+    "Resource",
+    "Exception",
+    "Certificate",
+    "Base relocation",
+    "Debug",
+    "Architecture",
+    "Global pointer",
+    "TLS",
+    "Load configuration",
+    "Bound import",
+    "Import address",
+    "Delay import",
+    "CLR runtime",
+    "Reserved",
+];
+
+const CHARACTERISTICS: [(u16, &str); 10] = [
+    (characteristic::IMAGE_FILE_RELOCS_STRIPPED, "RELOCS_STRIPPED"),
+    (characteristic::IMAGE_FILE_EXECUTABLE_IMAGE, "EXECUTABLE_IMAGE"),
+    (characteristic::IMAGE_FILE_LINE_NUMS_STRIPPED, "LINE_NUMS_STRIPPED"),
+    (characteristic::IMAGE_FILE_LOCAL_SYMS_STRIPPED, "LOCAL_SYMS_STRIPPED"),
+    (characteristic::IMAGE_FILE_LARGE_ADDRESS_AWARE, "LARGE_ADDRESS_AWARE"),
+    (characteristic::IMAGE_FILE_32BIT_MACHINE, "32BIT_MACHINE"),
+    (characteristic::IMAGE_FILE_DEBUG_STRIPPED, "DEBUG_STRIPPED"),
+    (characteristic::IMAGE_FILE_SYSTEM, "SYSTEM"),
+    (characteristic::IMAGE_FILE_DLL, "DLL"),
+    (characteristic::IMAGE_FILE_UP_SYSTEM_ONLY, "UP_SYSTEM_ONLY"),
+];
+
+const DEBUG_CODEVIEW: u32 = 2;
+const DEBUG_ENTRY: usize = 28;
+
+impl<'a> Pe<'a> {
+    /// Reads the headers of a PE file.
+    ///
+    /// # Errors
+    /// [`PeError`], where it is none or its headers are damaged.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, PeError> {
+        let found = Container::of(bytes);
+        if found != Container::Pe {
+            return Err(PeError::Container { found });
+        }
+        guarded(|| Self::parse_headers(bytes))
+            .unwrap_or_else(|| Err(damaged("headers", "their reader gave up")))
+    }
+
+    fn parse_headers(bytes: &'a [u8]) -> Result<Self, PeError> {
+        let start = number::<4>(bytes, 0x3c).map(u32::from_le_bytes).unwrap_or_default() as usize;
+        let Some(rest @ [b'P', b'E', 0, 0, ..]) = bytes.get(start..) else {
+            return Err(damaged(
+                "DOS header",
+                format!("expected the letters PE at offset {start:#x}, found none"),
+            ));
+        };
+        // What lies between the DOS header and this one is of no use here.
+        let header = Header::parse_without_dos(rest).map_err(|error| damaged("PE header", error))?;
+        let Some(optional) = header.optional_header else {
+            return Err(damaged("optional header", "expected one, found an object file"));
+        };
+        let mut table = start + 24 + usize::from(header.coff_header.size_of_optional_header);
+        let sections = header
+            .coff_header
+            .sections(bytes, &mut table)
+            .map_err(|error| damaged("section table", error))?;
+        Ok(Self { bytes, header, optional, sections })
+    }
+
+    /// The numbers of the headers.
+    pub fn headers(&self) -> Headers {
+        let coff = &self.header.coff_header;
+        let windows = &self.optional.windows_fields;
+        let set = |(bit, _): &&(u16, &'static str)| coff.characteristics & bit != 0;
+        Headers {
+            machine: coff.machine,
+            machine_name: machine_to_str(coff.machine),
+            timestamp: coff.time_date_stamp,
+            characteristics: coff.characteristics,
+            characteristic_names: CHARACTERISTICS.iter().filter(set).map(|(_, name)| *name).collect(),
+            is_64: self.is_64(),
+            size_of_image: windows.size_of_image,
+            image_base: windows.image_base,
+            entry: self.optional.standard_fields.address_of_entry_point,
+            os_version: (windows.major_operating_system_version, windows.minor_operating_system_version),
+            image_version: (windows.major_image_version, windows.minor_image_version),
+            subsystem_version: (windows.major_subsystem_version, windows.minor_subsystem_version),
+            subsystem: windows.subsystem,
+        }
+    }
+
+    /// The sections, in the order of their table.
+    pub fn sections(&self) -> Vec<Section> {
+        let section = |section: &SectionTable| {
+            use goblin::pe::section_table as flags;
+            let letter = |bit, letter| if section.characteristics & bit != 0 { letter } else { '-' };
+            let name = section.name.split(|byte| *byte == 0).next().unwrap_or_default();
+            Section {
+                name: section.real_name.clone().unwrap_or_else(|| String::from_utf8_lossy(name).into_owned()),
+                permissions: [
+                    letter(flags::IMAGE_SCN_MEM_READ, 'r'),
+                    letter(flags::IMAGE_SCN_MEM_WRITE, 'w'),
+                    letter(flags::IMAGE_SCN_MEM_EXECUTE, 'x'),
+                ]
+                .iter()
+                .collect(),
+                raw_offset: section.pointer_to_raw_data,
+                raw_size: section.size_of_raw_data,
+                rva: section.virtual_address,
+                size: section.virtual_size,
+            }
+        };
+        self.sections.iter().map(section).collect()
+    }
+
+    /// The data directories that are there.
+    pub fn directories(&self) -> Vec<Directory> {
+        let directories = self.optional.data_directories.data_directories.iter().zip(DIRECTORY_NAMES);
+        directories
+            .filter_map(|(entry, name)| {
+                let (_, directory) = (*entry)?;
+                Some(Directory { name, rva: directory.virtual_address, size: directory.size })
+            })
+            .collect()
+    }
+
+    /// The RSDS records, each once, in the order of the debug directory. A record is reached by the offset that its
+    /// entry gives or, where none stands there, by the RVA.
+    ///
+    /// # Errors
+    /// [`PeError::NoRsds`] where there is none, with what is there instead.
+    pub fn rsds(&self) -> Result<Vec<Rsds>, PeError> {
+        let none = |found: &str| Err(PeError::NoRsds { found: found.to_owned() });
+        let Some(directory) = self.optional.data_directories.get_debug_table() else {
+            return none("no debug directory");
+        };
+        let Some(entries) = self.at_rva(directory.virtual_address) else {
+            return none("a debug directory outside the file");
+        };
+        let entries = entries.get(..directory.size as usize).unwrap_or(entries);
+        let mut records: Vec<Rsds> = Vec::new();
+        let mut kinds = Vec::new();
+        for entry in entries.chunks_exact(DEBUG_ENTRY) {
+            let field = |at| number::<4>(entry, at).map(u32::from_le_bytes).unwrap_or_default();
+            let kind = field(12);
+            if kind != DEBUG_CODEVIEW {
+                kinds.push(format!("type {kind}"));
+                continue;
+            }
+            let by_offset = self.bytes.get(field(24) as usize..);
+            let by_rva = self.at_rva(field(20));
+            match [by_offset, by_rva].into_iter().flatten().find_map(Rsds::parse) {
+                Some(record) if records.contains(&record) => {}
+                Some(record) => records.push(record),
+                None => kinds.push(match by_offset {
+                    Some([b'N', b'B', digits @ .., _]) if digits.starts_with(b"10") => {
+                        "an NB10 record, which has no GUID".to_owned()
+                    }
+                    _ => "an unreadable CodeView record".to_owned(),
+                }),
+            }
+        }
+        match (records.is_empty(), kinds.is_empty()) {
+            (false, _) => Ok(records),
+            (true, true) => none("an empty debug directory"),
+            (true, false) => {
+                kinds.dedup();
+                none(&format!("entries of other kinds ({})", kinds.join(", ")))
+            }
+        }
+    }
+
+    fn is_64(&self) -> bool {
+        self.optional.standard_fields.magic == goblin::pe::optional_header::MAGIC_64
+    }
+
+    fn file_alignment(&self) -> u32 {
+        self.optional.windows_fields.file_alignment
+    }
+
+    /// The bytes of the file from an RVA on.
+    fn at_rva(&self, rva: u32) -> Option<&'a [u8]> {
+        let headers = self.optional.windows_fields.size_of_headers;
+        let offset = guarded(|| {
+            find_offset(rva as usize, &self.sections, self.file_alignment(), &ParseOptions::default())
+        });
+        // The headers are mapped as they lie in the file.
+        let offset = offset.flatten().or_else(|| (rva < headers).then_some(rva as usize))?;
+        self.bytes.get(offset..)
+    }
+
+    fn directory(
+        &self,
+        get: impl Fn(&'_ OptionalHeader) -> Option<&'_ DataDirectory>,
+    ) -> Option<DataDirectory> {
+        get(&self.optional).copied()
+    }
+}
+
+/// The bytes of a number.
+fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk::<N>().copied()
+}
+
+fn damaged(place: &'static str, reason: impl ToString) -> PeError {
+    PeError::Damaged { place, reason: reason.to_string() }
+}

@@ -1,0 +1,189 @@
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use profile::{AtomicFile, Progress};
+
+use crate::cabinet::PdbCabinet;
+use crate::container::Container;
+use crate::identity::{Identity, IdentityError};
+use crate::layout::{self, Form};
+use crate::manifest::Wanted;
+use crate::msfz;
+use crate::pointer::Pointer;
+
+/// Why a file is not what was wanted.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// It was cut short on its way.
+    Cut(String),
+    /// It is something else.
+    Other(String),
+    /// What comes out of it cannot be written.
+    Write(io::Error),
+}
+
+impl Refusal {
+    /// What a person should know of it.
+    pub fn reason(self) -> String {
+        match self {
+            Self::Cut(reason) | Self::Other(reason) => reason,
+            Self::Write(error) => error.to_string(),
+        }
+    }
+}
+
+/// A folder that PDBs are put into: laid out as a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FolderStore {
+    root: PathBuf,
+}
+
+/// What a file turns out to be, by its first bytes.
+pub(crate) enum Content {
+    /// The PDB that was wanted, ready to be used.
+    Pdb,
+    /// A container of a PDB.
+    Packed(Container),
+}
+
+impl FolderStore {
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn two_tiers(&self) -> bool {
+        self.root.join(layout::TWO_TIERS).is_file()
+    }
+
+    /// Where the file may be, in the order to look.
+    pub fn places(&self, wanted: &Wanted) -> Vec<(Form, PathBuf)> {
+        layout::entries(wanted, self.two_tiers())
+            .into_iter()
+            .map(|entry| (entry.form, self.root.join(entry.path.iter().collect::<PathBuf>())))
+            .collect()
+    }
+
+    /// Where the plain file belongs.
+    fn place(&self, wanted: &Wanted) -> PathBuf {
+        let mut places = self.places(wanted);
+        if places.is_empty() { self.root.clone() } else { places.swap_remove(0).1 }
+    }
+
+    /// Begins a file that belongs into the store. Until it is put, nothing of it can be seen.
+    pub fn begin(&self, wanted: &Wanted) -> io::Result<AtomicFile> {
+        std::fs::create_dir_all(&self.root)?;
+        AtomicFile::create_in(&self.root, &self.place(wanted))
+    }
+
+    /// Puts a file, known to be the one wanted, into its place. A good file that came there meanwhile stays; a bad
+    /// one is replaced.
+    pub fn put(&self, wanted: &Wanted, file: AtomicFile) -> io::Result<PathBuf> {
+        let path = file.path().to_owned();
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let there =
+            File::open(&path).is_ok_and(|mut there| matches!(examine(&mut there, wanted), Ok(Content::Pdb)));
+        if !there {
+            file.commit()?;
+        }
+        Ok(path)
+    }
+
+    /// Copies a file, known to be the one wanted, into the store.
+    pub fn copy(&self, wanted: &Wanted, from: &Path) -> io::Result<PathBuf> {
+        let mut source = File::open(from)?;
+        let mut file = self.begin(wanted)?;
+        io::copy(&mut source, &mut file)?;
+        self.put(wanted, file)
+    }
+}
+
+/// Looks at a file: the PDB that is wanted, a container that may hold it, or neither.
+pub(crate) fn examine(file: &mut (impl Read + Seek), wanted: &Wanted) -> Result<Content, Refusal> {
+    match Identity::read(file) {
+        Ok(identity) if identity.guid_age == wanted.guid_age => Ok(Content::Pdb),
+        Ok(identity) => {
+            Err(Refusal::Other(format!("expected the PDB {}, found {}", wanted.guid_age, identity.guid_age)))
+        }
+        Err(IdentityError::Container { found: found @ (Container::Cabinet | Container::Msfz) }) => {
+            Ok(Content::Packed(found))
+        }
+        Err(error @ IdentityError::Truncated { .. }) => Err(Refusal::Cut(error.to_string())),
+        Err(error @ IdentityError::Container { found: Container::Empty }) => {
+            Err(Refusal::Cut(error.to_string()))
+        }
+        Err(error) => Err(Refusal::Other(error.to_string())),
+    }
+}
+
+/// Takes the PDB out of a container, in which it arrived under the name `shown`, into `target`.
+pub(crate) fn unpack(
+    source: &File,
+    container: Container,
+    shown: &str,
+    wanted: &Wanted,
+    target: &mut AtomicFile,
+    limit: u64,
+    progress: &dyn Progress,
+) -> Result<(), Refusal> {
+    let step = format!("Extracting {wanted}");
+    let came = |done| progress.advance(&step, done);
+    let refuse = |error: &dyn std::error::Error| Refusal::Other(error.to_string());
+    match container {
+        Container::Cabinet => {
+            let mut source = source.try_clone().map_err(|error| refuse(&error))?;
+            source.seek(SeekFrom::Start(0)).map_err(|error| refuse(&error))?;
+            progress.tell(&format!("Extracting cabinet: {shown}"));
+            let mut cabinet = PdbCabinet::open(BufReader::new(source), Some(wanted.name.as_str()), limit)
+                .map_err(|error| refuse(&error))?;
+            progress.tell(&format!("  extracting {}", cabinet.member().name));
+            progress.begin(&step, Some(cabinet.member().size));
+            let result = cabinet.extract(target, &came);
+            progress.end(&step);
+            result.map_err(|error| match error {
+                crate::CabinetError::Write(source) => Refusal::Write(source),
+                error @ crate::CabinetError::Cut { .. } => Refusal::Cut(error.to_string()),
+                error => refuse(&error),
+            })?;
+        }
+        _ => {
+            progress.tell(&format!("Unpacking the compact PDB {shown}"));
+            progress.begin(&step, None);
+            let result = msfz::unpack(source, target.as_file(), limit, &came);
+            progress.end(&step);
+            result.map_err(|error| match error {
+                crate::MsfzError::Write(source) => Refusal::Write(source),
+                error => refuse(&error),
+            })?;
+        }
+    }
+    target.flush().map_err(Refusal::Write)?;
+    match examine(target, wanted)? {
+        Content::Pdb => Ok(()),
+        Content::Packed(container) => {
+            Err(Refusal::Other(format!("expected a PDB inside, found {container}")))
+        }
+    }
+}
+
+/// Reads a `file.ptr`.
+pub(crate) fn read_pointer(file: &mut (impl Read + Seek)) -> Result<Pointer, Refusal> {
+    let mut text = Vec::new();
+    file.seek(SeekFrom::Start(0))
+        .and_then(|_| file.by_ref().take(Pointer::LONGEST + 1).read_to_end(&mut text))
+        .map_err(|error| Refusal::Other(error.to_string()))?;
+    if text.len() as u64 > Pointer::LONGEST {
+        let found = Container::of(&text);
+        return Err(Refusal::Other(format!(
+            "expected a file.ptr of at most {} bytes, found {found}",
+            Pointer::LONGEST
+        )));
+    }
+    Pointer::parse(&text).map_err(|error| Refusal::Other(error.to_string()))
+}

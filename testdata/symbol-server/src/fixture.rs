@@ -1,0 +1,130 @@
+//! PDBs that hold nothing but an identity and ballast, in every form a store keeps.
+
+use std::io::{self, Cursor, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ms_pdb_msf::{CreateOptions, Msf};
+use ms_pdb_msfz::MsfzWriter;
+use profile::GuidAge;
+use sync_file::{ReadAt, WriteAt};
+
+/// A PDB with this identity and `ballast` bytes that do not compress; its info stream carries a higher age than
+/// its DBI stream, as Microsoft's public files do.
+///
+/// # Errors
+/// Whatever the writer of the container gives.
+pub fn pdb(guid_age: GuidAge, ballast: usize) -> io::Result<Vec<u8>> {
+    let bytes = Shared::default();
+    let mut msf = Msf::create_with_file(bytes.clone(), CreateOptions::default()).map_err(io::Error::other)?;
+    let streams = [info(guid_age), Vec::new(), dbi(guid_age), noise(ballast)];
+    for (index, stream) in streams.iter().enumerate() {
+        msf.write_stream(index as u32 + 1).map_err(io::Error::other)?.set_contents(stream)?;
+    }
+    msf.commit().map_err(io::Error::other)?;
+    Ok(bytes.take())
+}
+
+/// The same PDB in the compact form.
+///
+/// # Errors
+/// Whatever the writer of the container gives.
+pub fn msfz(guid_age: GuidAge, ballast: usize) -> io::Result<Vec<u8>> {
+    let mut writer = MsfzWriter::new(Cursor::new(Vec::new())).map_err(io::Error::other)?;
+    writer.reserve_num_streams(5);
+    let streams = [info(guid_age), Vec::new(), dbi(guid_age), noise(ballast)];
+    for (index, stream) in streams.iter().enumerate() {
+        writer.stream_writer(index as u32 + 1)?.write_all(stream)?;
+    }
+    let (_, bytes) = writer.finish().map_err(io::Error::other)?;
+    Ok(bytes.into_inner())
+}
+
+/// A cabinet (MSZIP) that holds the given files.
+///
+/// # Errors
+/// Whatever the writer of the container gives.
+pub fn cabinet(files: &[(&str, &[u8])]) -> io::Result<Vec<u8>> {
+    let mut builder = cab::CabinetBuilder::new();
+    let folder = builder.add_folder(cab::CompressionType::MsZip);
+    for (name, _) in files {
+        folder.add_file(*name);
+    }
+    let mut writer = builder.build(Cursor::new(Vec::new()))?;
+    let mut files = files.iter();
+    while let Some(mut file) = writer.next_file()? {
+        if let Some((_, bytes)) = files.next() {
+            file.write_all(bytes)?;
+        }
+    }
+    Ok(writer.finish()?.into_inner())
+}
+
+/// Stream 1: version, signature, age, GUID.
+fn info(guid_age: GuidAge) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.extend(20_000_404u32.to_le_bytes());
+    bytes.extend(0u32.to_le_bytes());
+    bytes.extend((guid_age.age() + 2).to_le_bytes());
+    // As it lies in a file: the first three fields little-endian.
+    let [a, b, c, d, e, f, g, h, rest @ ..] = guid_age.guid();
+    bytes.extend([d, c, b, a, f, e, h, g]);
+    bytes.extend(rest);
+    bytes
+}
+
+/// Stream 3: signature, version, age, and a header of zeros.
+fn dbi(guid_age: GuidAge) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.extend(u32::MAX.to_le_bytes());
+    bytes.extend(19_990_903u32.to_le_bytes());
+    bytes.extend(guid_age.age().to_le_bytes());
+    bytes.resize(64, 0);
+    bytes
+}
+
+/// Bytes of a xorshift generator: the same in every run.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x2545_f491_4f6c_dd1du64;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend(state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+/// A file in memory that can be written at any place.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Shared {
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ReadAt for Shared {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_slice().read_at(buffer, offset)
+    }
+}
+
+impl WriteAt for Shared {
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = usize::try_from(offset).map_err(io::Error::other)?;
+        let end = start + bytes.len();
+        if file.len() < end {
+            file.resize(end, 0);
+        }
+        file[start..end].copy_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
