@@ -1,4 +1,4 @@
-use profile::{Profile, Report, Resolution};
+use profile::{Health, Profile, Report, Resolution, Scope, Verdict};
 use serde_json::{Value, json};
 
 use crate::console::Console;
@@ -14,6 +14,8 @@ pub struct Summary<'a> {
     pub resolution: &'a Resolution,
     /// What was lost on the way.
     pub report: &'a Report,
+    /// What of it is judged.
+    pub scope: Scope,
 }
 
 /// How many conflicts are listed without `-v`.
@@ -25,13 +27,15 @@ impl Summary<'_> {
     /// # Errors
     /// Where standard output cannot be written.
     pub fn conclude(&self, console: &Console) -> anyhow::Result<Outcome> {
+        let health = Health::of(self.profile, self.resolution, self.scope);
         if console.json() {
-            console.print_json(self.to_json())?;
+            console.print_json(self.to_json(&health))?;
         } else {
             self.say(console);
+            say_verdict(&health, console);
         }
         let lossless = self.report.total() == 0 || !console.strict();
-        Ok(Outcome::from_good(lossless))
+        Ok(Outcome::from_good(health.verdict != Verdict::Failed && lossless))
     }
 
     fn say(&self, console: &Console) {
@@ -50,7 +54,8 @@ impl Summary<'_> {
         }
         for (kind, tally) in self.report.losses() {
             let more = if tally.count > tally.examples.len() as u64 { ", ..." } else { "" };
-            console.say(format_args!("  {} {kind}: {}{more}", tally.count, tally.examples.join(", ")));
+            let examples: Vec<String> = tally.examples.iter().map(|example| shortened(example)).collect();
+            console.say(format_args!("  {} {kind}: {}{more}", tally.count, examples.join(", ")));
         }
         let conflicts = self.resolution.conflicts();
         let shown = if console.verbosity() > 0 { conflicts.len() } else { CONFLICTS_SHOWN };
@@ -69,7 +74,7 @@ impl Summary<'_> {
         }
     }
 
-    fn to_json(&self) -> Value {
+    fn to_json(&self, health: &Health) -> Value {
         let profile = self.profile;
         let losses: serde_json::Map<String, Value> = self
             .report
@@ -98,7 +103,50 @@ impl Summary<'_> {
             "losses": losses,
             "conflicts": conflicts,
             "warnings": self.report.warnings(),
+            "health": health.to_json(),
         })
+    }
+}
+
+/// The verdict in one line, what required things are missing and for whom, and with `-v` the optional ones.
+pub fn say_verdict(health: &Health, console: &Console) {
+    let reasons = match health.reasons.as_slice() {
+        [] => String::new(),
+        reasons => format!(": {}", reasons.join("; ")),
+    };
+    let judged = console.judged(health.verdict.name(), health.verdict == Verdict::Complete);
+    console.say(format_args!("verdict: {judged}{reasons}"));
+    if health.opaque > 0 {
+        let names = counted(health.opaque, "name");
+        console
+            .tell(format_args!("  {names} used as types and defined nowhere (pointers to them stay opaque)"));
+    }
+    let mut consumers: Vec<_> = health.missing.iter().map(|missing| missing.consumer).collect();
+    consumers.sort_unstable();
+    consumers.dedup();
+    for consumer in consumers {
+        let of = |required: bool| -> Vec<&str> {
+            let theirs = health.missing.iter().filter(|missing| missing.consumer == consumer);
+            theirs
+                .filter(|missing| missing.required == required)
+                .map(|missing| missing.what.as_str())
+                .collect()
+        };
+        let (required, optional) = (of(true), of(false));
+        if !required.is_empty() {
+            console.say(format_args!("  {} needs {}", consumer.name(), required.join(", ")));
+        }
+        if !optional.is_empty() {
+            console.tell(format_args!("  {} would use {}", consumer.name(), optional.join(", ")));
+        }
+    }
+}
+
+/// A text of at most 48 characters: decorated names can be thousands long.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(48) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or(text)),
+        None => text.to_owned(),
     }
 }
 

@@ -8,6 +8,7 @@
 //!   [`choose_symbols`] and [`number_by_address`] do the same for symbols, [`StorageUnit`] for bit-fields,
 //!   [`Profile::c_native`] for the names of C's base types.
 //! - **Text.** [`write_text`] prints the canonical form, sorted and streamed; [`GzipWriter`] packs it, [`inflate`] unpacks.
+//! - **Judgement.** [`Health`] says whether a profile holds what its readers look up.
 //! - **Around it.** [`Report`] counts what could not be carried over, [`Progress`] is told how far work has
 //!   come, [`MappedFile`] and [`AtomicFile`] are how files are read and written, [`GuidAge`] names a build.
 //!
@@ -19,10 +20,12 @@ mod file;
 mod guard;
 mod guid_age;
 mod gzip;
+mod health;
 mod json;
 mod layout;
 mod name;
 mod natives;
+mod needs;
 mod profile;
 mod progress;
 mod report;
@@ -37,7 +40,9 @@ pub use file::{AtomicFile, MappedFile, abandon_temporaries};
 pub use guard::{guarded, is_guarded};
 pub use guid_age::{GuidAge, GuidAgeError};
 pub use gzip::{Effort, GzipWriter, InflateError, inflate};
+pub use health::{Health, Missing, Scope, Verdict, member_offset};
 pub use name::{Name, Names};
+pub use needs::Consumer;
 pub use profile::{Profile, System};
 pub use progress::{Progress, Silent};
 pub use report::{Report, Tally};

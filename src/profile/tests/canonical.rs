@@ -1,5 +1,7 @@
 //! The canonical text: names, conflicts and descriptors as docs/format.md has them.
 
+#![allow(clippy::unwrap_used)]
+
 use profile::{
     Arch, BitRange, Label, NativeKind, NewMember, Profile, RecordKind, Report, Resolution, System, Type,
     TypeId, write_text,

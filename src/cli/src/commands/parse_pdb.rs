@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use profile::{Arch, MappedFile, Resolution};
+use profile::{Arch, MappedFile, Resolution, Scope};
 
 use crate::arguments;
 use crate::console::Console;
@@ -59,12 +59,17 @@ pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -
         raw_names: arguments.raw_names,
         arch: arguments.arch,
     };
-    let converted =
-        pdb_converter::convert(&file, &options, console.progress()).with_context(|| source.clone())?;
+    let converted = pdb_converter::convert(&file, &options, console.progress()).map_err(|error| {
+        let hint = matches!(error, pdb_converter::Error::Architecture { .. });
+        let error = anyhow::Error::new(error).context(source.clone());
+        if hint { error.context("add --arch, for example --arch I386") } else { error }
+    })?;
     let (mut profile, mut report) = (converted.profile, converted.report);
     let resolution = Resolution::new(&mut profile, &mut report);
     plan.write(&profile, &resolution, console.threads())?;
-    Summary { source: &source, profile: &profile, resolution: &resolution, report: &report }.conclude(console)
+    let scope = if arguments.concise { Scope::Types } else { Scope::Whole };
+    Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope }
+        .conclude(console)
 }
 
 /// The PDB's name as the image has it: the file's own, a cabinet's last letter put right.

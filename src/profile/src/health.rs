@@ -1,0 +1,246 @@
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::needs::{ALL, Consumer, Need, kernel_needs};
+use crate::{Profile, Resolution, System, Type, TypeId};
+
+/// How a profile turned out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It holds what its readers need.
+    Complete,
+    /// It holds symbols and no types: all that a public PDB of a module gives.
+    SymbolsOnly,
+    /// It is empty, or a kernel's without types or without what every reader needs.
+    Failed,
+}
+
+impl Verdict {
+    /// The verdict in words, as reports have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Complete => "complete",
+            Verdict::SymbolsOnly => "symbols only",
+            Verdict::Failed => "failed",
+        }
+    }
+}
+
+/// Something a consumer looks up and would not find.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Who looks it up.
+    pub consumer: Consumer,
+    /// What: a member (`_EPROCESS.Pcb`), a symbol or a struct; alternatives joined by "or".
+    pub what: String,
+    /// Whether the consumer cannot work without it.
+    pub required: bool,
+}
+
+/// What a profile is worth to its readers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// The judgement.
+    pub verdict: Verdict,
+    /// Why it is not better, one sentence each.
+    pub reasons: Vec<String>,
+    /// Whether it is a kernel's; only of a kernel's do readers need anything.
+    pub kernel: bool,
+    /// What each consumer would miss, the required first.
+    pub missing: Vec<Missing>,
+    /// How many names are used as types and defined nowhere: pointers to them can be followed, not read.
+    pub opaque: usize,
+    /// How many structs there are.
+    pub structs: usize,
+    /// How many enumerations.
+    pub enumerations: usize,
+    /// How many symbols, code and data together.
+    pub symbols: usize,
+}
+
+/// What of a profile is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of it.
+    Whole,
+    /// Its types: symbols were left out on purpose.
+    Types,
+}
+
+impl Health {
+    /// Judges a profile.
+    pub fn of(profile: &Profile, resolution: &Resolution, scope: Scope) -> Self {
+        let structs = resolution.structs().len();
+        let enumerations = resolution.enumerations().len();
+        let symbols = profile.constants.len() + profile.functions.len();
+        let kernel = is_kernel(profile);
+        let mut missing = if kernel { missing(profile, resolution) } else { Vec::new() };
+        missing.sort_by_key(|missing| (!missing.required, missing.consumer));
+        let mut reasons = Vec::new();
+        let mut verdict = Verdict::Complete;
+        let carries_data = !profile.other.is_empty() || profile.metadata_text("Type") == Some("Symlink");
+        if structs == 0 && symbols == 0 && !carries_data {
+            verdict = Verdict::Failed;
+            reasons.push("it is empty: no structs, no symbols".to_owned());
+        } else if structs == 0 && kernel {
+            verdict = Verdict::Failed;
+            reasons.push("it is a kernel's and has no structs".to_owned());
+        } else if structs == 0 && !carries_data {
+            verdict = Verdict::SymbolsOnly;
+            reasons.push("the source holds no types".to_owned());
+        }
+        let lacking = essentials(profile, resolution, scope);
+        if kernel && structs > 0 && !lacking.is_empty() {
+            verdict = Verdict::Failed;
+            reasons.push(format!("no reader works without {}", lacking.join(", ")));
+        }
+        Self {
+            verdict,
+            reasons,
+            kernel,
+            missing,
+            opaque: opaque(profile, resolution),
+            structs,
+            enumerations,
+            symbols,
+        }
+    }
+
+    /// The judgement as a report's JSON has it.
+    pub fn to_json(&self) -> Value {
+        let missing: Vec<Value> = self
+            .missing
+            .iter()
+            .map(|missing| {
+                json!({
+                    "consumer": missing.consumer.name(),
+                    "what": missing.what,
+                    "required": missing.required,
+                })
+            })
+            .collect();
+        json!({
+            "verdict": self.verdict.name(),
+            "reasons": self.reasons,
+            "kernel": self.kernel,
+            "missing": missing,
+            "opaque_types": self.opaque,
+        })
+    }
+}
+
+/// Where a member of the struct with this key lies, in bytes: among its own, or those of its members without
+/// a name, as C finds it.
+pub fn member_offset(profile: &Profile, resolution: &Resolution, key: &str, member: &str) -> Option<u64> {
+    let record = resolution.record(profile.names.find(key)?)?;
+    let member = profile.names.find(member)?;
+    let mut pending = vec![(record, 0u64)];
+    // Each struct is looked into once: members without a name may lead in circles in a damaged profile.
+    let mut seen = BTreeSet::new();
+    while let Some((record, base)) = pending.pop() {
+        if !seen.insert(record) {
+            continue;
+        }
+        for inner in profile.types.members(record) {
+            let offset = base.checked_add(inner.offset)?;
+            if inner.name == member {
+                return Some(offset);
+            }
+            if inner.anonymous || is_numbered(profile.names.get(inner.name)) {
+                match profile.types.peel(inner.ty) {
+                    Type::Record(id) => pending.push((id, offset)),
+                    Type::Named(name) => pending.extend(resolution.record(name).map(|id| (id, offset))),
+                    _ => {}
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Whether a member is called as those without a name are (`u1`): profiles that were read say no more.
+fn is_numbered(name: &str) -> bool {
+    name.strip_prefix('u')
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
+}
+
+/// The PDB names of Windows kernels, without their ending.
+const WINDOWS_KERNELS: [&str; 4] = ["ntkrnlmp", "ntkrnlpa", "ntkrpamp", "ntoskrnl"];
+
+fn is_kernel(profile: &Profile) -> bool {
+    match profile.system {
+        System::Windows => {
+            let pdb = profile.metadata_text("PDBFile").unwrap_or_default().to_ascii_lowercase();
+            let class = profile.metadata_text("ProfileClass").unwrap_or_default().to_ascii_lowercase();
+            let stem = pdb.strip_suffix(".pdb").unwrap_or(&pdb);
+            WINDOWS_KERNELS.contains(&stem) || class == "nt" || WINDOWS_KERNELS.contains(&class.as_str())
+        }
+        // A module has no addresses before it is loaded, so its profile has no symbols.
+        System::Linux | System::Mac => !profile.constants.is_empty(),
+        System::Other => false,
+    }
+}
+
+fn missing(profile: &Profile, resolution: &Resolution) -> Vec<Missing> {
+    let lacking = kernel_needs(profile.system).iter().filter(|need| !is_met(need, profile, resolution));
+    lacking
+        .flat_map(|need| {
+            let (what, required) = (words(need), need.required);
+            need.consumers.iter().map(move |consumer| Missing {
+                consumer: *consumer,
+                what: what.clone(),
+                required,
+            })
+        })
+        .collect()
+}
+
+/// What every reader requires of a kernel's profile, and this one lacks.
+fn essentials(profile: &Profile, resolution: &Resolution, scope: Scope) -> Vec<String> {
+    let everyone = kernel_needs(profile.system).iter().filter(|need| need.required && need.consumers == ALL);
+    let judged = everyone.filter(|need| scope == Scope::Whole || !need.is_symbol());
+    judged.filter(|need| !is_met(need, profile, resolution)).map(words).collect()
+}
+
+fn is_met(need: &Need, profile: &Profile, resolution: &Resolution) -> bool {
+    need.any_of.split('|').any(|what| match (what.split_once('.'), what.strip_prefix('&')) {
+        (Some((key, member)), _) => member_offset(profile, resolution, key, member).is_some(),
+        (None, Some(symbol)) => has_symbol(profile, symbol),
+        (None, None) => profile.names.find(what).and_then(|name| resolution.record(name)).is_some(),
+    })
+}
+
+fn has_symbol(profile: &Profile, symbol: &str) -> bool {
+    let Some(name) = profile.names.find(symbol) else { return false };
+    let mut symbols = profile.constants.iter().chain(&profile.functions);
+    symbols.any(|(known, _)| *known == name)
+}
+
+fn words(need: &Need) -> String {
+    need.any_of.replace('&', "").replace('|', " or ")
+}
+
+/// Counts the names that types refer to and nothing defines.
+fn opaque(profile: &Profile, resolution: &Resolution) -> usize {
+    let mut names = BTreeSet::new();
+    let mut look = |mut ty: TypeId| {
+        for _ in 0..crate::Types::MAX_CHAIN {
+            match profile.types.peel(ty) {
+                Type::Pointer { target, .. } | Type::Array { target, .. } => ty = target,
+                Type::Named(name) => {
+                    if resolution.record(name).is_none() {
+                        names.insert(name);
+                    }
+                    return;
+                }
+                _ => return,
+            }
+        }
+    };
+    for (_, record) in resolution.structs() {
+        profile.types.members(*record).iter().for_each(|member| look(member.ty));
+    }
+    profile.constant_types.iter().for_each(|(_, ty)| look(*ty));
+    names.len()
+}

@@ -1,0 +1,134 @@
+//! The verdict: what makes a profile complete, symbols only, or failed.
+
+#![allow(clippy::unwrap_used)]
+
+use profile::{
+    Arch, Consumer, Health, NativeKind, NewMember, Profile, RecordKind, Report, Resolution, Scope, System,
+    Type, Verdict, member_offset,
+};
+
+/// A struct whose members are all four bytes, one behind the other.
+fn record(profile: &mut Profile, name: &str, members: &[&str]) -> profile::RecordId {
+    let int = profile.native("unsigned int", 4, NativeKind::Unsigned);
+    let int = profile.types.add(int);
+    let members: Vec<NewMember> = members
+        .iter()
+        .enumerate()
+        .map(|(index, member)| NewMember {
+            name: Some(profile.intern(member)),
+            offset: 4 * index as u64,
+            ty: int,
+            bits: None,
+        })
+        .collect();
+    let name = (!name.is_empty()).then(|| profile.intern(name));
+    let size = 4 * members.len() as u64;
+    profile.types.add_record(&mut profile.names, name, RecordKind::Struct, size, &members)
+}
+
+fn symbol(profile: &mut Profile, name: &str) {
+    let name = profile.intern(name);
+    profile.constants.push((name, 0x1000));
+}
+
+fn judged(profile: &mut Profile) -> Health {
+    let resolution = Resolution::new(profile, &mut Report::default());
+    Health::of(profile, &resolution, Scope::Whole)
+}
+
+fn windows(pdb: &str) -> Profile {
+    let mut profile = Profile::new(System::Windows, Arch::Amd64);
+    profile.set_metadata("PDBFile", pdb);
+    profile
+}
+
+fn linux_kernel() -> Profile {
+    let mut profile = Profile::new(System::Linux, Arch::Amd64);
+    record(&mut profile, "task_struct", &["tasks", "pid", "comm", "mm"]);
+    record(&mut profile, "mm_struct", &["pgd"]);
+    symbol(&mut profile, "init_task");
+    profile
+}
+
+#[test]
+fn a_kernel_with_what_every_reader_needs_is_complete() {
+    let health = judged(&mut linux_kernel());
+    assert_eq!((health.verdict, health.reasons.len()), (Verdict::Complete, 0));
+    let required: Vec<_> = health.missing.iter().filter(|missing| missing.required).collect();
+    assert_eq!(required.len(), 1, "{required:?}");
+    assert_eq!(required[0].consumer, Consumer::Volatility3);
+    assert_eq!(required[0].what, "linux_banner or init_uts_ns");
+}
+
+#[test]
+fn a_kernel_that_lacks_one_of_them_failed() {
+    let mut profile = Profile::new(System::Linux, Arch::Amd64);
+    record(&mut profile, "task_struct", &["tasks", "pid", "comm"]);
+    record(&mut profile, "mm_struct", &["pgd"]);
+    symbol(&mut profile, "init_task");
+    let health = judged(&mut profile);
+    assert_eq!(health.verdict, Verdict::Failed);
+    assert_eq!(health.reasons, ["no reader works without task_struct.mm"]);
+}
+
+#[test]
+fn a_kernel_without_types_failed_and_a_module_without_types_has_symbols_only() {
+    let mut kernel = windows("ntkrnlmp.pdb");
+    symbol(&mut kernel, "PsActiveProcessHead");
+    assert_eq!(judged(&mut kernel).verdict, Verdict::Failed);
+    let mut module = windows("rpcrt4.pdb");
+    symbol(&mut module, "RpcServerListen");
+    assert_eq!(judged(&mut module).verdict, Verdict::SymbolsOnly);
+}
+
+#[test]
+fn nothing_at_all_failed() {
+    let health = judged(&mut windows("empty.pdb"));
+    assert_eq!(health.verdict, Verdict::Failed);
+    assert_eq!(health.reasons, ["it is empty: no structs, no symbols"]);
+}
+
+#[test]
+fn a_symlink_is_complete_as_it_is() {
+    let mut profile = Profile::new(System::Other, Arch::Amd64);
+    profile.set_metadata("Type", "Symlink");
+    profile.set_metadata("Target", "nt/GUID/F8E2A8B5C9B74BF4A6E4A48F180099942");
+    assert_eq!(judged(&mut profile).verdict, Verdict::Complete);
+}
+
+#[test]
+fn members_of_members_without_a_name_count_as_the_structs_own() {
+    // Kernels with randomised layouts keep their fields in an anonymous struct.
+    let mut profile = Profile::new(System::Linux, Arch::Amd64);
+    let inner = record(&mut profile, "", &["tasks", "pid"]);
+    let inner = profile.types.add(Type::Record(inner));
+    let name = Some(profile.intern("task_struct"));
+    let member = NewMember { name: None, offset: 16, ty: inner, bits: None };
+    profile.types.add_record(&mut profile.names, name, RecordKind::Struct, 24, &[member]);
+    let resolution = Resolution::new(&mut profile, &mut Report::default());
+    assert_eq!(member_offset(&profile, &resolution, "task_struct", "pid"), Some(20));
+    assert_eq!(member_offset(&profile, &resolution, "task_struct", "comm"), None);
+}
+
+#[test]
+fn types_that_are_defined_nowhere_are_counted_once() {
+    let mut profile = linux_kernel();
+    let opaque = profile.intern("bpf_local_storage");
+    let opaque = profile.types.add(Type::Named(opaque));
+    let pointer = profile.types.add(Type::Pointer { target: opaque, size: 8 });
+    for variable in ["one", "two"] {
+        let variable = profile.intern(variable);
+        profile.constant_types.push((variable, pointer));
+    }
+    assert_eq!(judged(&mut profile).opaque, 1);
+}
+
+#[test]
+fn symbols_that_were_left_out_on_purpose_are_not_missed() {
+    let mut profile = windows("ntoskrnl.pdb");
+    record(&mut profile, "_EPROCESS", &["ActiveProcessLinks", "UniqueProcessId", "ImageFileName"]);
+    record(&mut profile, "_KPROCESS", &["DirectoryTableBase"]);
+    assert_eq!(judged(&mut profile).verdict, Verdict::Failed);
+    let resolution = Resolution::new(&mut profile, &mut Report::default());
+    assert_eq!(Health::of(&profile, &resolution, Scope::Types).verdict, Verdict::Complete);
+}
