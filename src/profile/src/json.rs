@@ -103,10 +103,7 @@ impl<W: Write> Printer<W> {
                 self.raw("]");
             }
             Value::Object(entries) => {
-                let mut entries: Vec<_> = entries
-                    .iter()
-                    .filter(|(_, value)| !value.as_object().is_some_and(serde_json::Map::is_empty))
-                    .collect();
+                let mut entries: Vec<_> = entries.iter().filter(|(_, value)| !vanishes(value)).collect();
                 entries.sort_unstable_by_key(|(key, _)| *key);
                 self.open_object();
                 for (key, value) in entries {
@@ -154,6 +151,11 @@ impl<W: Write> Printer<W> {
     }
 }
 
+/// Whether an entry with this value is left out: an empty object, or one of which nothing would be left.
+pub(crate) fn vanishes(value: &serde_json::Value) -> bool {
+    value.as_object().is_some_and(|entries| entries.values().all(vanishes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,7 +168,7 @@ mod tests {
 
     #[test]
     fn lays_out_as_rekall_does() {
-        let value = serde_json::json!({"b": [8, {"m": [0, ["x", {}]]}], "a": {"k": 1}, "gone": {}});
+        let value = serde_json::json!({"b": [8, {"m": [0, ["x", {}]]}], "a": {"k": 1}, "gone": {"too": {}}});
         let text = printed(|printer| printer.value(&value)).unwrap();
         assert_eq!(text, "{\n \"a\": {\n  \"k\": 1\n }, \n \"b\": [8, {\n  \"m\": [0, [\"x\", {}]]\n }]\n}");
     }

@@ -22,10 +22,15 @@ pub(crate) struct Layouts {
     known: HashMap<Definition, LayoutHash>,
     /// Unnamed records whose hash is being computed: one that holds a pointer to itself.
     open: Vec<RecordId>,
+    /// How many types the hash that is being computed may still look at.
+    budget: usize,
 }
 
 /// How deep types are followed within one hash; deeper nesting is no C anyone wrote.
 const MAX_DEPTH: usize = 64;
+/// How many types one hash looks at: functions that take functions double with each level.
+const MAX_TYPES: usize = 1024;
+const MAX_TYPES_PER_MEMBER: usize = 16;
 
 impl Layouts {
     pub(crate) fn hash(&mut self, names: &Names, types: &Types, definition: Definition) -> LayoutHash {
@@ -35,9 +40,12 @@ impl Layouts {
         let mut text = String::new();
         match definition {
             Definition::Record(id) => {
+                let budget = MAX_TYPES + MAX_TYPES_PER_MEMBER * types.members(id).len();
+                let outer = std::mem::replace(&mut self.budget, budget);
                 self.open.push(id);
                 self.record_text(names, types, id, &mut text);
                 self.open.pop();
+                self.budget = outer;
             }
             Definition::Enumeration(id) => enumeration_text(names, types, id, &mut text),
         }
@@ -67,10 +75,11 @@ impl Layouts {
 
     /// A type in words: named ones by name, unnamed ones by their own hash.
     fn type_text(&mut self, names: &Names, types: &Types, ty: TypeId, depth: usize, text: &mut String) {
-        if depth + self.open.len() > MAX_DEPTH {
+        if depth + self.open.len() > MAX_DEPTH || self.budget == 0 {
             text.push('?');
             return;
         }
+        self.budget -= 1;
         let (alias, ty) = types.peel_named(ty);
         match ty {
             Type::Void => text.push_str("Void"),

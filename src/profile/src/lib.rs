@@ -32,6 +32,7 @@ mod report;
 mod resolution;
 mod symbols;
 mod types;
+mod vocabulary;
 mod writer;
 
 pub use arch::{Arch, ArchError};

@@ -1,7 +1,7 @@
 use crate::{NativeKind, Profile, Type};
 
 /// C spellings with the name Rekall has for the same type; every other name stays as the source has it.
-const SPELLINGS: [(&str, &str); 13] = [
+pub(crate) const SPELLINGS: [(&str, &str); 13] = [
     ("long int", "long"),
     ("long unsigned int", "unsigned long"),
     ("unsigned long int", "unsigned long"),

@@ -4,7 +4,10 @@ use std::collections::{HashMap, HashSet};
 use foldhash::fast::RandomState;
 
 use crate::layout::{Definition, LayoutHash, Layouts, hex};
-use crate::{EnumId, Name, Names, Profile, RecordId, Report, Type, TypeId, Types};
+use crate::vocabulary::reserved_words;
+use crate::{
+    Arch, BitRange, EnumId, Member, Name, Names, Profile, RecordId, Report, StorageUnit, Type, TypeId, Types,
+};
 
 /// The names under which a profile's records and enumerations are written, and what had to be settled for
 /// that: unnamed types, duplicates, conflicts, members no reader could follow.
@@ -15,8 +18,10 @@ use crate::{EnumId, Name, Names, Profile, RecordId, Report, Type, TypeId, Types}
 ///   else `__unnamed_<owner>_<member>`, else `__unnamed_` and its layout hash;
 /// - of several different definitions under one name the larger keeps it, then the one with more members,
 ///   then the one with the smaller layout hash; the others are `<name>__` and their layout hash;
-/// - members that would lie outside their struct are left out, members whose layout is not known by value
-///   become bytes; both are counted.
+/// - a struct may not bear a name that means something else to readers (`Pointer`, `unsigned long`): it is
+///   `<name>__` and its layout hash;
+/// - members that begin outside their struct are left out; members that reach beyond its end, or whose
+///   layout is not known by value, become bytes; both are counted.
 #[derive(Debug, Default)]
 pub struct Resolution {
     structs: Vec<(Name, RecordId)>,
@@ -24,6 +29,8 @@ pub struct Resolution {
     record_keys: Keys,
     enum_keys: Keys,
     flaws: Map<(RecordId, u32), Flaw>,
+    /// Variables whose type cannot be described.
+    untyped: HashSet<TypeId, RandomState>,
     conflicts: Vec<Conflict>,
 }
 
@@ -47,6 +54,8 @@ pub(crate) enum Flaw {
     Bytes(u64),
     /// It is written as a pointer to nothing known.
     Pointer,
+    /// The bit-field is written in this unit.
+    Unit(StorageUnit),
 }
 
 type Map<K, V> = HashMap<K, V, RandomState>;
@@ -64,19 +73,33 @@ const MAX_NESTING: usize = 16;
 const MAX_DEPTH: usize = 32;
 const MAX_DESCRIPTORS: usize = 1024;
 
+/// Counted for members that do not lie within their struct.
+const OUTSIDE: &str = "members outside their struct";
+/// Counted for members and variables whose descriptor would have no end.
+const TOO_DEEP: &str = "types nested too deeply to describe";
+
+/// Whether a bit-field's bits are counted from the byte at the lowest address.
+fn is_little_endian(arch: Arch) -> bool {
+    !matches!(arch, Arch::Mips | Arch::Mips64 | Arch::Ppc | Arch::S390x)
+}
+
 impl Resolution {
     /// Settles all names of `profile`, adding those it makes to its table; what had to be changed or left
     /// out is counted in `report`.
     pub fn new(profile: &mut Profile, report: &mut Report) -> Self {
         let mut resolver = Resolver {
+            reserved: reserved_words(&profile.names, profile.types.natives()),
             names: &mut profile.names,
             types: &profile.types,
+            little_endian: is_little_endian(profile.arch),
+            address: profile.arch.address_size(),
             layouts: Layouts::default(),
             result: Resolution::default(),
         };
         resolver.name_records(&profile.constant_types);
         resolver.name_enumerations(&profile.constant_types);
         resolver.find_flaws(report);
+        resolver.check_variables(&profile.constant_types, report);
         resolver.finish(report)
     }
 
@@ -95,12 +118,22 @@ impl Resolution {
         &self.conflicts
     }
 
-    /// The record that bears `key`.
-    pub fn record(&self, key: Name) -> Option<RecordId> {
-        match self.record_keys.taken.get(&key) {
+    /// The record that bears `name`, or was renamed because it did.
+    pub fn record(&self, name: Name) -> Option<RecordId> {
+        match self.record_keys.taken.get(&self.key_of(name)) {
             Some(Definition::Record(id)) => Some(*id),
             _ => None,
         }
+    }
+
+    /// The key of the struct that the source calls `name`, wherever it is defined.
+    pub(crate) fn key_of(&self, name: Name) -> Name {
+        self.record_keys.moved.get(&name).copied().unwrap_or(name)
+    }
+
+    /// Whether a variable's type can be described.
+    pub(crate) fn describes(&self, variable: TypeId) -> bool {
+        !self.untyped.contains(&variable)
     }
 
     pub(crate) fn flaw(&self, record: RecordId, member: usize) -> Option<Flaw> {
@@ -141,6 +174,8 @@ struct Keys {
     by_alias: Map<(Name, Definition), Name>,
     by_path: Map<(Name, u32), Name>,
     by_hash: Map<Definition, Name>,
+    /// The keys of structs whose names mean something else to readers.
+    moved: Map<Name, Name>,
 }
 
 impl Keys {
@@ -174,6 +209,11 @@ struct Unsearched {
 struct Resolver<'a> {
     names: &'a mut Names,
     types: &'a Types,
+    /// Names that no struct may bear.
+    reserved: HashSet<Name>,
+    little_endian: bool,
+    /// The size of an address in bytes.
+    address: u8,
     layouts: Layouts,
     result: Resolution,
 }
@@ -295,7 +335,8 @@ impl Resolver<'_> {
         for group in order.chunk_by(|a, b| wanted[*a].0 == wanted[*b].0) {
             let Some((name, first)) = group.first().map(|position| wanted[*position]) else { continue };
             let holder = self.keys(space).taken.get(&name).copied();
-            if holder.is_none() && group.len() == 1 {
+            let reserved = space == Space::Structs && self.reserved.contains(&name);
+            if holder.is_none() && group.len() == 1 && !reserved {
                 self.keys(space).taken.insert(name, first);
                 self.keys(space).reached.insert(first);
                 continue;
@@ -335,13 +376,18 @@ impl Resolver<'_> {
             (Reverse(size), Reverse(members), *hash)
         });
         ranked.splice(0..0, held);
+        let reserved = space == Space::Structs && self.reserved.contains(&name);
         let mut by_hash: Map<LayoutHash, Name> = Map::default();
         let mut renamed = Vec::new();
         for (rank, (hash, definition)) in ranked.iter().enumerate() {
             let mut key = name;
-            if rank > 0 {
+            if rank > 0 || reserved {
                 key = self.suffixed(space, name, hash, *definition);
+            }
+            if rank > 0 {
                 renamed.push((self.names.get(key).to_owned(), self.types.extent(*definition).0));
+            } else if reserved {
+                self.keys(space).moved.entry(name).or_insert(key);
             }
             self.keys(space).taken.insert(key, *definition);
             by_hash.insert(*hash, key);
@@ -553,20 +599,29 @@ impl Resolver<'_> {
                 let owner = record.name.map_or("(unnamed)", |name| self.names.get(name));
                 format!("{owner}.{}", self.names.get(member.name))
             };
+            let bit_field = member.bits.filter(|_| !self.has_unit(member.ty));
             let flaw = if repeats && !seen.insert(member.name) {
                 report.lose("members that repeat a name in their struct", place);
                 Some(Flaw::Dropped)
             } else if member.offset > record.size {
-                report.lose("members outside their struct", place);
+                report.lose(OUTSIDE, place);
                 Some(Flaw::Dropped)
+            } else if let Some(bits) = bit_field {
+                report.lose("bit-fields of no native type", place);
+                let unit = self.smaller_unit(member, bits, 0, record.size);
+                Some(unit.unwrap_or(Flaw::Bytes(record.size - member.offset)))
             } else if !self.describable(member.ty) {
-                report.lose("types nested too deeply to describe", place);
+                report.lose(TOO_DEEP, place);
                 Some(self.opaque(id, member.offset, member.ty))
             } else {
                 match self.size_of(member.ty, 0) {
                     Some(size) if member.offset.checked_add(size).is_none_or(|end| end > record.size) => {
-                        report.lose("members outside their struct", place);
-                        Some(Flaw::Dropped)
+                        let bits = member.bits;
+                        let flaw = bits.and_then(|bits| self.smaller_unit(member, bits, size, record.size));
+                        if flaw.is_none() {
+                            report.lose(OUTSIDE, place);
+                        }
+                        flaw.or(Some(Flaw::Bytes(record.size - member.offset)))
                     }
                     None if self.incomplete(member.ty) => {
                         report.lose("members of incomplete type held by value", place);
@@ -581,12 +636,44 @@ impl Resolver<'_> {
         }
     }
 
+    /// Whether a bit-field of this type says what to load: a native, or an enumeration.
+    fn has_unit(&self, ty: TypeId) -> bool {
+        self.types.is_native(ty) || matches!(self.types.peel(ty), Type::Enumeration(_))
+    }
+
+    /// The smallest unit that holds a bit-field of a packed struct, whose declared type of `size` bytes would
+    /// reach beyond the struct's end (docs/format.md, invariant 4).
+    fn smaller_unit(&self, member: &Member, bits: BitRange, size: u64, end: u64) -> Option<Flaw> {
+        let width = u64::from(bits.end.checked_sub(bits.start)?);
+        let first_bit = member.offset.checked_mul(8)?;
+        let unit = if self.little_endian {
+            StorageUnit::little_endian(first_bit.checked_add(bits.start.into())?, width, 1)?
+        } else {
+            let from_top = size.checked_mul(8)?.checked_sub(bits.end.into())?;
+            StorageUnit::big_endian(first_bit.checked_add(from_top)?, width, 1)?
+        };
+        (unit.offset.checked_add(unit.size)? <= end).then_some(Flaw::Unit(unit))
+    }
+
+    /// Leaves out the types of variables that no descriptor can hold.
+    fn check_variables(&mut self, variables: &[(Name, TypeId)], report: &mut Report) {
+        for (name, ty) in variables {
+            if !self.describable(*ty) {
+                report.lose(TOO_DEEP, || self.names.get(*name).to_owned());
+                self.result.untyped.insert(*ty);
+            }
+        }
+    }
+
     /// A pointer to nothing known, or bytes up to the next member.
     fn opaque(&self, record: RecordId, offset: u64, ty: TypeId) -> Flaw {
-        if let Type::Pointer { .. } = self.types.peel(ty) {
+        let end = self.types.record(record).map_or(offset, |record| record.size);
+        if let Type::Pointer { size, .. } = self.types.peel(ty)
+            && size == self.address
+            && offset.checked_add(size.into()).is_some_and(|behind| behind <= end)
+        {
             return Flaw::Pointer;
         }
-        let end = self.types.record(record).map_or(offset, |record| record.size);
         let next =
             self.types.members(record).iter().map(|member| member.offset).filter(|next| *next > offset).min();
         Flaw::Bytes(next.unwrap_or(end).min(end).saturating_sub(offset))
@@ -622,7 +709,7 @@ impl Resolver<'_> {
     fn incomplete(&self, ty: TypeId) -> bool {
         match self.types.peel(ty) {
             Type::Void | Type::Function(_) => true,
-            Type::Named(name) => !self.result.record_keys.taken.contains_key(&name),
+            Type::Named(name) => self.result.record(name).is_none(),
             Type::Array { target, .. } => self.incomplete_element(target),
             _ => false,
         }
@@ -633,7 +720,7 @@ impl Resolver<'_> {
             match self.types.peel(ty) {
                 Type::Array { target, .. } => ty = target,
                 Type::Void | Type::Function(_) => return true,
-                Type::Named(name) => return !self.result.record_keys.taken.contains_key(&name),
+                Type::Named(name) => return self.result.record(name).is_none(),
                 _ => return false,
             }
         }
@@ -646,11 +733,8 @@ impl Resolver<'_> {
             return None;
         }
         match self.types.peel(ty) {
-            Type::Named(name) => match self.result.record_keys.taken.get(&name) {
-                Some(Definition::Record(id)) => self.types.record(*id).map(|record| record.size),
-                _ => None,
-            },
-            Type::Array { target, count } => self.size_of(target, depth + 1)?.checked_mul(count),
+            Type::Named(name) => self.types.record(self.result.record(name)?).map(|record| record.size),
+            Type::Array { target, count } => Some(self.size_of(target, depth + 1)?.saturating_mul(count)),
             _ => self.types.size_of(ty),
         }
     }
@@ -714,6 +798,9 @@ impl Resolver<'_> {
     }
 
     fn finish(mut self, report: &mut Report) -> Resolution {
+        for name in self.result.record_keys.moved.keys() {
+            report.lose("structs named like a word of descriptors", || self.names.get(*name).to_owned());
+        }
         let structs = self.structs();
         let names = &*self.names;
         let mut enums: Vec<(Name, EnumId)> = Vec::new();

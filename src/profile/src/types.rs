@@ -386,22 +386,38 @@ impl Types {
         self.types.iter().copied()
     }
 
+    pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut Type> {
+        self.types.iter_mut()
+    }
+
+    /// Notes for every member whether the source gives it no name.
+    pub(crate) fn mark_anonymous(&mut self, anonymous: impl Fn(&Self, &Member) -> bool) {
+        let marks: Vec<bool> = self.members.iter().map(|member| anonymous(self, member)).collect();
+        for (member, mark) in self.members.iter_mut().zip(marks) {
+            member.anonymous = mark;
+        }
+    }
+
     /// The size in bytes of a type held by value; `None` for what has none, or none known here
-    /// ([`Type::Named`] stands for whatever bears the name in the end).
+    /// ([`Type::Named`] stands for whatever bears the name in the end). What 64 bits cannot count is as
+    /// large as they can.
     pub fn size_of(&self, ty: TypeId) -> Option<u64> {
         let mut ty = ty;
         let mut factor = 1u64;
         for _ in 0..Self::MAX_CHAIN {
             let size = match self.peel(ty) {
                 Type::Array { target, count } => {
-                    factor = factor.checked_mul(count)?;
+                    factor = factor.saturating_mul(count);
                     ty = target;
                     continue;
                 }
-                Type::Enumeration(id) => {
-                    ty = self.enumeration(id)?.underlying;
-                    continue;
-                }
+                Type::Enumeration(id) => match self.values_of(id) {
+                    Some(underlying) => {
+                        ty = underlying;
+                        continue;
+                    }
+                    None => u64::from(Self::ENUMERATION),
+                },
                 Type::Native(id) => {
                     self.native_of(id).map(|native| u64::from(native.size)).filter(|size| *size > 0)?
                 }
@@ -412,14 +428,33 @@ impl Types {
                     return None;
                 }
             };
-            return size.checked_mul(factor);
+            return Some(size.saturating_mul(factor));
         }
         None
     }
 
+    /// The size in bytes of an enumeration whose type of values is none.
+    pub(crate) const ENUMERATION: u32 = 4;
+
+    /// The native type of an enumeration's values; `None` where what it names is no native type.
+    pub(crate) fn values_of(&self, id: EnumId) -> Option<TypeId> {
+        self.enumeration(id).map(|item| item.underlying).filter(|ty| self.is_native(*ty))
+    }
+
+    /// Whether a type is native: one known here, or one kept by its mere name.
+    pub(crate) fn is_native(&self, ty: TypeId) -> bool {
+        match self.peel(ty) {
+            Type::Native(_) => true,
+            Type::Verbatim(number) => {
+                self.verbatim(number).is_some_and(|(_, arguments)| !arguments.is_object())
+            }
+            _ => false,
+        }
+    }
+
     /// The size in bytes of an enumeration's values; 0 where it is not known.
     pub fn enumeration_size(&self, id: EnumId) -> u64 {
-        self.enumeration(id).and_then(|item| self.size_of(item.underlying)).unwrap_or(0)
+        self.values_of(id).map_or(Some(u64::from(Self::ENUMERATION)), |ty| self.size_of(ty)).unwrap_or(0)
     }
 
     /// A definition's size in bytes, and how many members or labels it has.

@@ -1,11 +1,12 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{self, Write};
 
 use serde_json::Value;
 
-use crate::json::Printer;
+use crate::json::{Printer, vanishes};
 use crate::resolution::{Flaw, Place};
-use crate::{EnumId, Member, Name, Profile, RecordId, Resolution, System, Type, TypeId};
+use crate::vocabulary::is_reserved;
+use crate::{BitRange, EnumId, Member, Name, Profile, RecordId, Resolution, System, Type, TypeId, Types};
 
 /// Prints a profile in its canonical form: the sections of Rekall's profiles, keys sorted by code point at
 /// every level, descriptors in their modern forms (docs/format.md). The text is streamed; gzip is the
@@ -29,7 +30,8 @@ struct Writer<'a, W: Write> {
 impl<'a, W: Write> Writer<'a, W> {
     fn sections(&mut self) -> io::Result<()> {
         let profile = self.profile;
-        let mut sections: BTreeSet<&str> = profile.other.keys().map(String::as_str).collect();
+        let other = profile.other.iter().filter(|(_, value)| !vanishes(value));
+        let mut sections: BTreeSet<&str> = other.map(|(section, _)| section.as_str()).collect();
         sections.insert("$METADATA");
         let mut known = |filled: bool, section| {
             if filled {
@@ -38,7 +40,8 @@ impl<'a, W: Write> Writer<'a, W> {
         };
         known(!profile.config.is_empty(), "$CONFIG");
         known(!profile.constants.is_empty(), "$CONSTANTS");
-        known(!profile.constant_types.is_empty(), "$CONSTANT_TYPES");
+        let described = |(_, ty): &(Name, TypeId)| self.resolution.describes(*ty);
+        known(profile.constant_types.iter().any(described), "$CONSTANT_TYPES");
         known(!profile.functions.is_empty(), "$FUNCTIONS");
         known(!profile.merge.is_empty(), "$MERGE");
         known(!self.resolution.structs().is_empty(), "$STRUCTS");
@@ -98,6 +101,7 @@ impl<'a, W: Write> Writer<'a, W> {
     fn constant_types(&mut self) -> io::Result<()> {
         let names = &self.profile.names;
         let mut sorted = self.profile.constant_types.clone();
+        sorted.retain(|(_, ty)| self.resolution.describes(*ty));
         sorted.sort_unstable_by_key(|(name, _)| names.get(*name));
         self.printer.open_object();
         for (name, ty) in sorted {
@@ -123,7 +127,9 @@ impl<'a, W: Write> Writer<'a, W> {
         let arch = Value::from(self.profile.arch.name());
         let mut metadata: Vec<(&str, &Value)> =
             self.profile.metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
+        metadata.retain(|(_, value)| !vanishes(value));
         if self.profile.metadata_text("Type") == Some("Profile") && self.profile.system != System::Other {
+            metadata.retain(|(key, _)| *key != "arch");
             metadata.push(("arch", &arch));
         }
         metadata.sort_unstable_by_key(|(key, _)| *key);
@@ -140,6 +146,7 @@ impl<'a, W: Write> Writer<'a, W> {
     /// value, all of them).
     fn enumerations(&mut self, reverse: bool) -> io::Result<()> {
         let (names, types) = (&self.profile.names, &self.profile.types);
+        let mut seen = HashSet::new();
         self.printer.open_object();
         for (key, id) in self.resolution.enumerations() {
             let (Some(item), labels) = (types.enumeration(*id), types.labels(*id)) else { continue };
@@ -148,23 +155,23 @@ impl<'a, W: Write> Writer<'a, W> {
             }
             self.printer.key(names.get(*key))?;
             self.printer.open_object();
+            // The last declared first; a label declared twice, which no compiler writes, has its last value.
+            seen.clear();
+            let mut labels: Vec<(&str, i128)> = labels
+                .iter()
+                .rev()
+                .filter(|label| seen.insert(label.name))
+                .map(|label| (names.get(label.name), label.value(item.signed)))
+                .collect();
             if reverse {
-                let mut sorted: Vec<(&str, i128)> =
-                    labels.iter().map(|label| (names.get(label.name), label.value(item.signed))).collect();
-                // A label declared twice (which no compiler writes) keeps its last value.
-                sorted.reverse();
-                sorted.sort_by_key(|(label, _)| *label);
-                sorted.dedup_by_key(|(label, _)| *label);
-                for (label, value) in sorted {
+                labels.sort_unstable();
+                for (label, value) in labels {
                     self.printer.key(label)?;
                     self.printer.number(value);
                 }
             } else {
-                let mut sorted: Vec<(String, &str)> = labels
-                    .iter()
-                    .map(|label| (label.value(item.signed).to_string(), names.get(label.name)))
-                    .collect();
-                sorted.reverse();
+                let mut sorted: Vec<(String, &str)> =
+                    labels.into_iter().map(|(label, value)| (value.to_string(), label)).collect();
                 sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
                 sorted.dedup_by(|(a, _), (b, _)| a == b);
                 for (value, label) in sorted {
@@ -209,7 +216,10 @@ impl<'a, W: Write> Writer<'a, W> {
         }
         self.printer.key(self.profile.names.get(member.name))?;
         self.printer.raw("[");
-        self.printer.number(member.offset);
+        self.printer.number(match flaw {
+            Some(Flaw::Unit(unit)) => unit.offset,
+            _ => member.offset,
+        });
         self.printer.raw(", ");
         let place = Some(Place { owner, member: index as u32 });
         match (flaw, member.bits) {
@@ -220,7 +230,8 @@ impl<'a, W: Write> Writer<'a, W> {
                 self.printer.string("Void");
                 self.close_descriptor();
             }
-            (_, Some(_)) => self.bit_field(member, place)?,
+            (Some(Flaw::Unit(unit)), _) => self.bit_field(member.ty, unit.bits, Some(unit.size), place)?,
+            (_, Some(bits)) => self.bit_field(member.ty, bits, None, place)?,
             (_, None) => self.descriptor(member.ty, place)?,
         }
         self.printer.raw("]");
@@ -238,19 +249,28 @@ impl<'a, W: Write> Writer<'a, W> {
     }
 
     /// `["BitField", {...}]`; an enumeration's bits are `["Enumeration", {... "target": "BitField" ...}]`,
-    /// which is the form whose labels Rekall shows.
-    fn bit_field(&mut self, member: &Member, place: Option<Place>) -> io::Result<()> {
+    /// which is the form whose labels Rekall shows. `unit` is the size of another unit than the type's.
+    fn bit_field(
+        &mut self,
+        ty: TypeId,
+        bits: BitRange,
+        unit: Option<u64>,
+        place: Option<Place>,
+    ) -> io::Result<()> {
         let types = &self.profile.types;
-        let (alias, ty) = types.peel_named(member.ty);
+        let whole = ty;
+        let (alias, ty) = types.peel_named(whole);
         let Type::Enumeration(id) = ty else {
             self.open_descriptor("BitField");
-            let target = self.target_name(member.ty, place);
-            self.bit_range(member, target)?;
+            let target = match unit {
+                Some(size) => unsigned_native(size),
+                None => self.target_name(whole, place),
+            };
+            self.bit_range(bits, target)?;
             self.close_descriptor();
             return Ok(());
         };
         let key = self.resolution.enum_key(types, place, alias, id);
-        let underlying = types.enumeration(id).map(|item| item.underlying);
         self.open_descriptor("Enumeration");
         self.printer.key("enum_name")?;
         self.printer.string(key.map_or("", |key| self.profile.names.get(key)));
@@ -258,20 +278,21 @@ impl<'a, W: Write> Writer<'a, W> {
         self.printer.string("BitField");
         self.printer.key("target_args")?;
         self.printer.open_object();
-        let target = underlying.map_or("unsigned int", |underlying| self.target_name(underlying, place));
-        self.bit_range(member, target)?;
+        let target = match unit {
+            Some(size) => unsigned_native(size),
+            None => self.values_of(id),
+        };
+        self.bit_range(bits, target)?;
         self.printer.close_object();
         self.close_descriptor();
         Ok(())
     }
 
-    fn bit_range(&mut self, member: &Member, target: &str) -> io::Result<()> {
-        if let Some(bits) = member.bits {
-            self.printer.key("end_bit")?;
-            self.printer.number(bits.end);
-            self.printer.key("start_bit")?;
-            self.printer.number(bits.start);
-        }
+    fn bit_range(&mut self, bits: BitRange, target: &str) -> io::Result<()> {
+        self.printer.key("end_bit")?;
+        self.printer.number(bits.end);
+        self.printer.key("start_bit")?;
+        self.printer.number(bits.start);
         self.printer.key("target")?;
         self.printer.string(target);
         Ok(())
@@ -293,6 +314,16 @@ impl<'a, W: Write> Writer<'a, W> {
         }
         self.printer.raw("]");
         Ok(())
+    }
+
+    /// The native type of an enumeration's values.
+    fn values_of(&self, id: EnumId) -> &'a str {
+        let types = &self.profile.types;
+        match types.values_of(id) {
+            Some(ty) => self.target_name(ty, None),
+            None if types.enumeration(id).is_some_and(|item| item.signed) => "int",
+            None => unsigned_native(Types::ENUMERATION.into()),
+        }
     }
 
     fn open_descriptor(&mut self, target: &str) {
@@ -328,7 +359,12 @@ impl<'a, W: Write> Writer<'a, W> {
                 key.map_or("Void", |key| names.get(key))
             }
             Type::Enumeration(_) => "Enumeration",
-            Type::Named(name) => names.get(name),
+            Type::Named(name) => match self.resolution.record(name) {
+                Some(_) => names.get(self.resolution.key_of(name)),
+                // Opaque, and readers would take the name for something else.
+                None if is_reserved(names.get(name)) => "Void",
+                None => names.get(name),
+            },
             Type::WideString { .. } => "UnicodeString",
             Type::Verbatim(number) => types.verbatim(number).map_or("Void", |(target, _)| target),
         }
@@ -341,7 +377,7 @@ impl<'a, W: Write> Writer<'a, W> {
             Type::WideString { bytes } => bytes.is_some(),
             Type::Verbatim(number) => {
                 let kept = self.profile.types.verbatim(number);
-                kept.is_some_and(|(_, value)| value.as_object().is_some_and(|entries| !entries.is_empty()))
+                kept.is_some_and(|(_, value)| value.is_object() && !vanishes(value))
             }
             Type::Array { .. } | Type::Function(_) | Type::Enumeration(_) => true,
         }
@@ -382,9 +418,9 @@ impl<'a, W: Write> Writer<'a, W> {
                 let key = self.resolution.enum_key(types, place, alias, id);
                 self.printer.key("enum_name")?;
                 self.printer.string(key.map_or("", |key| self.profile.names.get(key)));
-                if let Some(item) = types.enumeration(id) {
-                    self.target(item.underlying, place)?;
-                }
+                self.printer.key("target")?;
+                let target = self.values_of(id);
+                self.printer.string(target);
             }
             Type::WideString { bytes: Some(bytes) } => {
                 self.printer.key("length")?;
@@ -392,7 +428,7 @@ impl<'a, W: Write> Writer<'a, W> {
             }
             Type::Verbatim(number) => {
                 if let Some((_, Value::Object(entries))) = types.verbatim(number) {
-                    let mut entries: Vec<_> = entries.iter().collect();
+                    let mut entries: Vec<_> = entries.iter().filter(|(_, value)| !vanishes(value)).collect();
                     entries.sort_unstable_by_key(|(key, _)| *key);
                     for (key, value) in entries {
                         self.printer.key(key)?;
@@ -416,5 +452,16 @@ impl<'a, W: Write> Writer<'a, W> {
             self.printer.close_object();
         }
         Ok(())
+    }
+}
+
+/// The unsigned native of so many bytes.
+fn unsigned_native(size: u64) -> &'static str {
+    match size {
+        1 => "unsigned char",
+        2 => "unsigned short",
+        4 => "unsigned int",
+        8 => "unsigned long long",
+        _ => "unsigned __int128",
     }
 }

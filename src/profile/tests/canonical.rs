@@ -1,4 +1,5 @@
 //! The canonical text: names, conflicts and descriptors as docs/format.md has them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #![allow(clippy::unwrap_used)]
 
@@ -275,4 +276,151 @@ fn two_symbols_of_one_name_are_refused() {
     profile.constants = vec![(name, 1), (name, 2)];
     let resolution = Resolution::new(&mut profile, &mut Report::default());
     assert!(write_text(&profile, &resolution, Vec::new()).is_err());
+}
+
+#[test]
+fn a_struct_named_like_a_word_of_descriptors_is_renamed() {
+    let mut profile = linux();
+    let int = native(&mut profile, "int", 4);
+    let odd = native(&mut profile, "odd_native", 2);
+    let one = [member(&mut profile, "a", 0, int)];
+    for name in ["Pointer", "long unsigned int", "odd_native"] {
+        record(&mut profile, name, 4, &one);
+    }
+    let named = profile.intern("Pointer");
+    let named = profile.types.add(Type::Named(named));
+    let opaque = profile.intern("String");
+    let opaque = profile.types.add(Type::Named(opaque));
+    let opaque = profile.types.add(Type::Pointer { target: opaque, size: 8 });
+    let members = [
+        member(&mut profile, "by_value", 0, named),
+        member(&mut profile, "opaque", 8, opaque),
+        member(&mut profile, "native", 16, odd),
+    ];
+    record(&mut profile, "user", 24, &members);
+    let (text, report) = printed(&mut profile);
+    let structs = &text["$STRUCTS"];
+    // printf '4\na\t0\t\tint\n' | sha256sum
+    assert_eq!(
+        structs.as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["Pointer__e2b2d92a", "long unsigned int__e2b2d92a", "odd_native__e2b2d92a", "user"]
+    );
+    assert_eq!(
+        structs["user"][1],
+        serde_json::json!({
+            "by_value": [0, ["Pointer__e2b2d92a"]],
+            "native": [16, ["odd_native"]],
+            "opaque": [8, ["Pointer", {"target": "Void"}]],
+        })
+    );
+    assert_eq!(report.count("structs named like a word of descriptors"), 3);
+    assert_eq!(report.total(), 3);
+}
+
+#[test]
+fn a_packed_bit_field_at_the_end_takes_a_unit_that_fits() {
+    // `struct { char pad[4]; unsigned a:4, b:4, c:3; } __attribute__((packed))`, as the kernel's orc_entry.
+    let mut profile = linux();
+    let int = native(&mut profile, "unsigned int", 4);
+    let name = Some(profile.intern("color"));
+    let id = profile.types.add_enumeration(name, int, false, &[]);
+    let color = profile.types.add(Type::Enumeration(id));
+    let bits = |start, end| Some(BitRange { start, end });
+    let members = [
+        NewMember { bits: bits(0, 4), ..member(&mut profile, "a", 4, int) },
+        NewMember { bits: bits(4, 8), ..member(&mut profile, "b", 4, color) },
+        NewMember { bits: bits(8, 11), ..member(&mut profile, "c", 4, int) },
+        NewMember { bits: bits(14, 17), ..member(&mut profile, "beyond", 4, int) },
+    ];
+    record(&mut profile, "orc_entry", 6, &members);
+    let (text, report) = printed(&mut profile);
+    assert_eq!(
+        text["$STRUCTS"]["orc_entry"][1],
+        serde_json::json!({
+            "a": [4, ["BitField", {"end_bit": 4, "start_bit": 0, "target": "unsigned char"}]],
+            "b": [4, ["Enumeration", {"enum_name": "color", "target": "BitField",
+                "target_args": {"end_bit": 8, "start_bit": 4, "target": "unsigned char"}}]],
+            "c": [5, ["BitField", {"end_bit": 3, "start_bit": 0, "target": "unsigned char"}]],
+            "beyond": [4, ["Array", {"count": 2, "target": "unsigned char"}]],
+        })
+    );
+    assert_eq!((report.count("members outside their struct"), report.total()), (1, 1));
+}
+
+#[test]
+fn a_member_that_reaches_beyond_its_struct_becomes_bytes() {
+    let mut profile = linux();
+    let long = native(&mut profile, "unsigned long", 8);
+    let huge = profile.types.add(Type::Array { target: long, count: u64::MAX });
+    let members = [
+        member(&mut profile, "tail", 4, long),
+        member(&mut profile, "huge", 2, huge),
+        member(&mut profile, "far", 9, long),
+    ];
+    record(&mut profile, "s", 8, &members);
+    let (text, report) = printed(&mut profile);
+    assert_eq!(
+        text["$STRUCTS"]["s"][1],
+        serde_json::json!({
+            "huge": [2, ["Array", {"count": 6, "target": "unsigned char"}]],
+            "tail": [4, ["Array", {"count": 4, "target": "unsigned char"}]],
+        })
+    );
+    assert_eq!(report.count("members outside their struct"), 3);
+}
+
+#[test]
+fn variables_and_enumerations_without_end_come_to_one() {
+    let mut profile = linux();
+    let endless = profile.types.reserve(1);
+    profile.types.set(endless, Type::Pointer { target: endless, size: 8 });
+    let own = profile.types.reserve(1);
+    let name = Some(profile.intern("itself"));
+    let id = profile.types.add_enumeration(name, own, false, &[]);
+    profile.types.set(own, Type::Enumeration(id));
+    let int = native(&mut profile, "int", 4);
+    for (name, ty) in [("endless", endless), ("itself", own), ("fine", int)] {
+        let name = profile.intern(name);
+        profile.constant_types.push((name, ty));
+    }
+    let members = [member(&mut profile, "e", 0, own)];
+    record(&mut profile, "s", 4, &members);
+    let (text, report) = printed(&mut profile);
+    let itself = serde_json::json!(["Enumeration", {"enum_name": "itself", "target": "unsigned int"}]);
+    assert_eq!(text["$CONSTANT_TYPES"], serde_json::json!({"fine": ["int"], "itself": itself}));
+    assert_eq!(text["$STRUCTS"]["s"][1]["e"][1], itself);
+    assert_eq!((report.count("types nested too deeply to describe"), report.total()), (1, 1));
+}
+
+#[test]
+fn entries_that_say_nothing_are_left_out_at_every_depth() {
+    let mut profile = linux();
+    profile.set_metadata("empty", serde_json::json!({"a": {"b": {}}}));
+    profile.set_metadata("arch", "not the profile's");
+    profile.other.insert("$INDEX".into(), serde_json::json!({}));
+    profile.other.insert("$OTHER".into(), serde_json::json!({"a": {"b": {}}, "list": [{}]}));
+    let (text, _) = printed(&mut profile);
+    assert_eq!(
+        text,
+        serde_json::json!({
+            "$METADATA": {"ProfileClass": "Linux", "Type": "Profile", "arch": "AMD64"},
+            "$OTHER": {"list": [{}]},
+        })
+    );
+}
+
+#[test]
+fn a_bit_field_of_no_native_type_gets_one() {
+    let mut profile = linux();
+    let void = profile.types.add(Type::Void);
+    let pointer = profile.types.add(Type::Pointer { target: void, size: 8 });
+    let bits = Some(BitRange { start: 9, end: 12 });
+    let members = [NewMember { bits, ..member(&mut profile, "odd", 0, pointer) }];
+    record(&mut profile, "s", 8, &members);
+    let (text, report) = printed(&mut profile);
+    assert_eq!(
+        text["$STRUCTS"]["s"][1]["odd"],
+        serde_json::json!([1, ["BitField", {"end_bit": 4, "start_bit": 1, "target": "unsigned char"}]])
+    );
+    assert_eq!(report.count("bit-fields of no native type"), 1);
 }

@@ -1,0 +1,172 @@
+use std::collections::HashSet;
+
+use crate::natives::SPELLINGS;
+use crate::{Arch, Name, Names, Native, NativeKind, System};
+
+/// What a native type's name means to a reader of profiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KnownNative {
+    /// The spelling profiles use.
+    pub(crate) name: &'static str,
+    size: Size,
+    pub(crate) kind: NativeKind,
+}
+
+/// The size of a native type, which may depend on the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Size {
+    Bytes(u32),
+    /// That of `long`: the address's, but 4 on Windows.
+    Long,
+    /// That of an address.
+    Address,
+    /// Only the compiler knows.
+    Unknown,
+}
+
+impl KnownNative {
+    /// Its size in bytes on this system; 0 where it is not known.
+    pub(crate) fn size(self, system: System, arch: Arch) -> u32 {
+        match self.size {
+            Size::Bytes(bytes) => bytes,
+            Size::Long if system == System::Windows => 4,
+            Size::Long | Size::Address => u32::from(arch.address_size()),
+            Size::Unknown => 0,
+        }
+    }
+}
+
+/// Each native type that is written under a name of its own.
+const NATIVES: &[KnownNative] = {
+    use NativeKind::{Bool, Char, Float, Other, Signed, Unsigned};
+    use Size::{Address, Bytes, Long, Unknown};
+    const fn native(name: &'static str, size: Size, kind: NativeKind) -> KnownNative {
+        KnownNative { name, size, kind }
+    }
+    &[
+        // Rekall's own (its `Profile.Initialize` of each data model).
+        native("char", Bytes(1), Char),
+        native("signed char", Bytes(1), Signed),
+        native("unsigned char", Bytes(1), Unsigned),
+        native("byte", Bytes(1), Unsigned),
+        native("signed byte", Bytes(1), Signed),
+        native("bool", Bytes(1), Bool),
+        native("short", Bytes(2), Signed),
+        native("unsigned short", Bytes(2), Unsigned),
+        native("int", Bytes(4), Signed),
+        native("unsigned int", Bytes(4), Unsigned),
+        native("long", Long, Signed),
+        native("unsigned long", Long, Unsigned),
+        native("long long", Bytes(8), Signed),
+        native("unsigned long long", Bytes(8), Unsigned),
+        native("uint8_t", Bytes(1), Unsigned),
+        native("uint16_t", Bytes(2), Unsigned),
+        native("uint32_t", Bytes(4), Unsigned),
+        native("uint64_t", Bytes(8), Unsigned),
+        native("address", Address, Unsigned),
+        native("unsigned be short", Bytes(2), Unsigned),
+        native("unsigned be int", Bytes(4), Unsigned),
+        // C and C++ beyond it, as compilers spell them.
+        native("_Bool", Bytes(1), Bool),
+        native("char8_t", Bytes(1), Char),
+        native("char16_t", Bytes(2), Char),
+        native("char32_t", Bytes(4), Char),
+        native("wchar_t", Unknown, Char),
+        native("__int128", Bytes(16), Signed),
+        native("unsigned __int128", Bytes(16), Unsigned),
+        native("__int128 unsigned", Bytes(16), Unsigned),
+        native("_Float16", Bytes(2), Float),
+        native("__fp16", Bytes(2), Float),
+        native("__bf16", Bytes(2), Float),
+        native("float", Bytes(4), Float),
+        native("_Float32", Bytes(4), Float),
+        native("double", Bytes(8), Float),
+        native("_Float64", Bytes(8), Float),
+        native("long double", Unknown, Float),
+        native("_Float128", Bytes(16), Float),
+        native("__float128", Bytes(16), Float),
+        native("complex float", Bytes(8), Other),
+        native("complex double", Bytes(16), Other),
+        native("complex long double", Unknown, Other),
+    ]
+};
+
+/// The native type a name in a profile means, whichever spelling it has.
+pub(crate) fn known(name: &str) -> Option<KnownNative> {
+    let name = SPELLINGS.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| name);
+    NATIVES.iter().find(|native| native.name == name).copied()
+}
+
+/// The words that mean a kind of descriptor to readers, whatever a struct of that name says.
+const WORDS: &[&str] = &[
+    "Array",
+    "BitField",
+    "Enumeration",
+    "Flags",
+    "Function",
+    "IndexedArray",
+    "Ipv4Address",
+    "Ipv6Address",
+    "LinkedListArray",
+    "ListArray",
+    "MacAddress",
+    "NativeType",
+    "Pointer",
+    "Pointer32",
+    "PointerArray",
+    "RVAPointer",
+    "Signature",
+    "String",
+    "Struct",
+    "ThreadCreateTimeStamp",
+    "UnicodeString",
+    "UnixTimeStamp",
+    "ValueEnumeration",
+    "Void",
+    "WinFileTime",
+    "array",
+    "pointer",
+    "pointer64",
+    "void",
+];
+
+/// Whether a name means something to readers that no struct may redefine: a descriptor's word, or a native
+/// type.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    WORDS.binary_search(&name).is_ok() || known(name).is_some()
+}
+
+/// The names of a profile that no struct may bear: such words, and the profile's own natives.
+pub(crate) fn reserved_words(names: &Names, natives: &[Native]) -> HashSet<Name> {
+    let words = WORDS.iter().copied();
+    let all = words
+        .chain(NATIVES.iter().map(|native| native.name))
+        .chain(SPELLINGS.iter().map(|(alias, _)| *alias));
+    all.filter_map(|word| names.find(word)).chain(natives.iter().map(|native| native.name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_sorted_for_the_search() {
+        assert!(WORDS.is_sorted());
+        assert!(is_reserved("Pointer") && is_reserved("long unsigned int") && !is_reserved("_EPROCESS"));
+    }
+
+    #[test]
+    fn aliases_lead_to_natives() {
+        for (alias, name) in &SPELLINGS {
+            assert_eq!(known(alias).map(|native| native.name), Some(*name));
+        }
+    }
+
+    #[test]
+    fn the_size_of_long_is_the_systems() {
+        let long = known("long").unwrap();
+        assert_eq!(long.size(System::Windows, Arch::Amd64), 4);
+        assert_eq!(long.size(System::Linux, Arch::Amd64), 8);
+        assert_eq!(long.size(System::Linux, Arch::I386), 4);
+    }
+}
