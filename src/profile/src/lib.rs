@@ -8,6 +8,7 @@
 //!   [`choose_symbols`] and [`number_by_address`] do the same for symbols, [`StorageUnit`] for bit-fields,
 //!   [`Profile::c_native`] for the names of C's base types.
 //! - **Text.** [`write_text`] prints the canonical form, sorted and streamed; [`GzipWriter`] packs it, [`inflate`] unpacks.
+//!   [`read_file`] reads a profile of any age and form back; [`Foreign`] names files that are none.
 //! - **Judgement.** [`Health`] says whether a profile holds what its readers look up.
 //! - **Around it.** [`Report`] counts what could not be carried over, [`Progress`] is told how far work has
 //!   come, [`MappedFile`] and [`AtomicFile`] are how files are read and written, [`GuidAge`] names a build.
@@ -17,6 +18,7 @@
 mod arch;
 mod bits;
 mod file;
+mod foreign;
 mod guard;
 mod guid_age;
 mod gzip;
@@ -28,6 +30,7 @@ mod natives;
 mod needs;
 mod profile;
 mod progress;
+mod reader;
 mod report;
 mod resolution;
 mod symbols;
@@ -38,6 +41,7 @@ mod writer;
 pub use arch::{Arch, ArchError};
 pub use bits::{BitRange, StorageUnit};
 pub use file::{AtomicFile, MappedFile, abandon_temporaries};
+pub use foreign::Foreign;
 pub use guard::{guarded, is_guarded};
 pub use guid_age::{GuidAge, GuidAgeError};
 pub use gzip::{Effort, GzipWriter, InflateError, inflate};
@@ -46,6 +50,7 @@ pub use name::{Name, Names};
 pub use needs::Consumer;
 pub use profile::{Profile, System};
 pub use progress::{Progress, Silent};
+pub use reader::{JsonPlace, MAX_TEXT, ReadError, read_file, read_profile, read_text, unpack};
 pub use report::{Report, Tally};
 pub use resolution::{Conflict, Resolution};
 pub use symbols::{Binding, choose_symbols, number_by_address};

@@ -1,0 +1,95 @@
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::{Foreign, InflateError};
+
+/// Why a file could not be read as a profile.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The file could not be opened or read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file has no content.
+    #[error("the file is empty, expected a profile")]
+    Empty,
+    /// The file is of another kind.
+    #[error("expected a profile, found {found}: {}", found.advice())]
+    Foreign {
+        /// What it is.
+        found: Foreign,
+    },
+    /// The gzip form is damaged.
+    #[error("gzip: {0}")]
+    Gzip(#[from] InflateError),
+    /// The xz or zstd form is damaged.
+    #[error("{form}: damaged after {text} bytes of text: {message}")]
+    Unpack {
+        /// `xz` or `zstd`.
+        form: &'static str,
+        /// How much text came out before.
+        text: usize,
+        /// What the decoder said.
+        message: String,
+    },
+    /// The text is longer than allowed.
+    #[error("the text is longer than the limit of {limit} bytes")]
+    TooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The text is no JSON, or not that of a profile.
+    #[error("line {}, column {} (byte {}{}): {message}", place.line, place.column, place.offset, within(place))]
+    Json {
+        /// Where.
+        place: JsonPlace,
+        /// What was expected and what was found there.
+        message: String,
+    },
+    /// The text is a JSON object, but none of its keys names a section of a profile.
+    #[error("expected the sections of a profile ($METADATA, $STRUCTS, ...), found {}", keys(found))]
+    NoSections {
+        /// The first of its keys.
+        found: Vec<String>,
+    },
+    /// A section is of another kind than its name says.
+    #[error("section {section}: expected {expected}, found {found}")]
+    Section {
+        /// The section.
+        section: String,
+        /// What it should be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+}
+
+/// A place in a JSON text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonPlace {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The byte in the line, counted from 1.
+    pub column: usize,
+    /// The byte in the text, counted from 0.
+    pub offset: usize,
+    /// What was being read there (`$STRUCTS`, `_EPROCESS`), outermost first.
+    pub within: Vec<String>,
+}
+
+fn within(place: &JsonPlace) -> impl fmt::Display {
+    let path = place.within.join(", ");
+    if path.is_empty() { path } else { format!(", in {path}") }
+}
+
+fn keys(found: &[String]) -> impl fmt::Display {
+    if found.is_empty() {
+        return "an empty object".to_owned();
+    }
+    format!("the keys {}", found.join(", "))
+}

@@ -1,0 +1,131 @@
+use serde_json::{Map, Value};
+
+use crate::{Arch, System};
+
+/// What a profile is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) system: System,
+    pub(super) arch: Arch,
+}
+
+/// What the sections of a profile say, where its metadata does not.
+pub(super) struct Evidence<'a> {
+    /// The size of the struct of this name, if it is there.
+    pub(super) structure: &'a dyn Fn(&str) -> Option<u64>,
+    /// The value of the constant of this name, if it is there.
+    pub(super) constant: &'a dyn Fn(&str) -> Option<u64>,
+    /// The highest constant.
+    pub(super) highest: u64,
+    /// A setting of the kernel's configuration.
+    pub(super) config: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether descriptors carry the empty object of the PDB front-end.
+    pub(super) empty_arguments: bool,
+}
+
+/// The names of the Windows kernel's own PDBs, capitalised, which Rekall takes as classes meaning `Nt`.
+const NT: [&str; 6] = ["Nt", "Ntoskrnl", "Ntkrnlmp", "Ntkrnlpa", "Ntkrpamp", "Ntkrla57"];
+
+/// Decides system and architecture, and takes `arch` and old spellings out of the metadata.
+///
+/// Rekall's order: what the metadata says; else Linux is guessed from the configuration and the symbols
+/// (its `GuessMachineArchitecture`), Windows counts as AMD64. Where structs tell more, they do.
+pub(super) fn settle(metadata: &mut Map<String, Value>, evidence: &Evidence<'_>) -> Identity {
+    let text = |metadata: &Map<String, Value>, key: &str| match metadata.get(key) {
+        Some(Value::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    if !metadata.contains_key("Type") {
+        metadata.insert("Type".to_owned(), "Profile".into());
+    }
+    let class = text(metadata, "ProfileClass");
+    let named = text(metadata, "arch").and_then(|arch| arch.parse::<Arch>().ok());
+    let system = match class.as_deref() {
+        _ if text(metadata, "Type").as_deref() != Some("Profile") => Some(System::Other),
+        Some(class) => system_of(class),
+        None => None,
+    }
+    .unwrap_or_else(|| guess_system(metadata, named, evidence));
+    if system == System::Other {
+        return Identity { system, arch: named.unwrap_or(Arch::Amd64) };
+    }
+    metadata.remove("arch");
+    let by_class = match class.as_deref() {
+        Some("Linux64" | "Darwin64") => Some(Arch::Amd64),
+        Some("Linux32" | "Darwin32") => Some(Arch::I386),
+        _ => None,
+    };
+    let arch = named.or(by_class).unwrap_or_else(|| guess_arch(system, evidence));
+    let modern = match (class.as_deref(), system) {
+        (Some("Linux32" | "Linux64"), _) => Some("Linux"),
+        (Some("Darwin"), _) => Some(if arch.address_size() == 8 { "Darwin64" } else { "Darwin32" }),
+        (Some(class), System::Windows) if is_nt(class) => Some("Nt"),
+        _ => None,
+    };
+    if let Some(modern) = modern {
+        metadata.insert("ProfileClass".to_owned(), modern.into());
+    }
+    Identity { system, arch }
+}
+
+fn is_nt(class: &str) -> bool {
+    let stem = class.strip_suffix(".pdb").unwrap_or(class);
+    NT.iter().any(|known| known.eq_ignore_ascii_case(stem))
+}
+
+/// The system a class is of; `None` where the class alone does not say.
+fn system_of(class: &str) -> Option<System> {
+    match class {
+        "Linux" | "Linux32" | "Linux64" => Some(System::Linux),
+        "Darwin" | "Darwin32" | "Darwin64" => Some(System::Mac),
+        "BasicPEProfile" => Some(System::Windows),
+        "Index" | "Inventory" | "LinuxSymbolOffsetIndex" | "EProcessIndex" => Some(System::Other),
+        class if is_nt(class) => Some(System::Windows),
+        _ => None,
+    }
+}
+
+fn guess_system(metadata: &Map<String, Value>, arch: Option<Arch>, evidence: &Evidence<'_>) -> System {
+    let structure = |name: &str| (evidence.structure)(name).is_some();
+    if metadata.contains_key("GUID_AGE") || metadata.contains_key("PDBFile") || evidence.empty_arguments {
+        System::Windows
+    } else if structure("task_struct") || structure("list_head") {
+        System::Linux
+    } else if structure("_mh_execute_header") || structure("proclist") {
+        System::Mac
+    } else if structure("_LIST_ENTRY") || structure("_UNICODE_STRING") {
+        System::Windows
+    } else if arch.is_some() {
+        // Something with an architecture, yet of no known class: written as Linux's are.
+        System::Linux
+    } else {
+        System::Other
+    }
+}
+
+fn guess_arch(system: System, evidence: &Evidence<'_>) -> Arch {
+    let by_size = |name: &str| match (evidence.structure)(name) {
+        Some(8) => Some(Arch::I386),
+        Some(16) => Some(Arch::Amd64),
+        _ => None,
+    };
+    if system == System::Windows {
+        return by_size("_LIST_ENTRY").unwrap_or(Arch::Amd64);
+    }
+    let set = |name: &str| (evidence.config)(name).is_some();
+    if system == System::Linux {
+        if set("CONFIG_CPU_MIPS32") {
+            return Arch::Mips;
+        } else if set("CONFIG_ARM64") {
+            return Arch::Arm64;
+        } else if set("CONFIG_ARM") || (evidence.constant)("arm_syscall").is_some() {
+            return Arch::Arm;
+        }
+    }
+    by_size("list_head").unwrap_or(match evidence.highest {
+        // Without symbols there is nothing to guess from; 64 bits are by far the more frequent.
+        0 => Arch::Amd64,
+        highest if highest > u64::from(u32::MAX) => Arch::Amd64,
+        _ => Arch::I386,
+    })
+}
