@@ -77,6 +77,9 @@ pub enum Command {
     /// Make a profile from a PDB.
     #[command(alias = "parse-pdb")]
     ParsePdb(commands::parse_pdb::Arguments),
+    /// Make a profile from the DWARF of an ELF or Mach-O file: a Linux or macOS kernel, a module.
+    #[command(aliases = ["parse-dwarf", "dwarfparser"])]
+    ParseDwarf(commands::parse_dwarf::Arguments),
     /// Print the completions of a shell.
     Completions(commands::completions::Arguments),
     /// Write the manual pages into a folder.

@@ -56,6 +56,22 @@ impl StorageUnit {
         let BitRange { start, end } = unit.bits;
         Some(StorageUnit { bits: BitRange { start: bits - end, end: bits - start }, ..unit })
     }
+
+    /// The unit of a bit-field in a record of `record_size` bytes, for either byte order; as above, except
+    /// that a unit which would reach beyond the record (packed records do that) gives way to the smallest
+    /// one at the field's first byte.
+    pub fn in_record(
+        first_bit: u64,
+        width: u64,
+        type_size: u64,
+        record_size: u64,
+        big_endian: bool,
+    ) -> Option<Self> {
+        let unit = if big_endian { Self::big_endian } else { Self::little_endian };
+        let declared = unit(first_bit, width, type_size)?;
+        let end = declared.offset.checked_add(declared.size)?;
+        if end <= record_size { Some(declared) } else { unit(first_bit, width, 1) }
+    }
 }
 
 #[cfg(test)]
@@ -82,6 +98,14 @@ mod tests {
     #[test]
     fn big_endian_counts_from_the_other_end() {
         assert_eq!(StorageUnit::big_endian(0, 3, 4), unit(0, 4, 29, 32));
+    }
+
+    #[test]
+    fn no_unit_reaches_beyond_its_record() {
+        // struct { short a, b; unsigned x:4, y:4, z:2, e:1; } __attribute__((packed)): six bytes.
+        assert_eq!(StorageUnit::in_record(36, 4, 4, 6, false), unit(4, 1, 4, 8));
+        assert_eq!(StorageUnit::in_record(36, 4, 4, 8, false), unit(4, 4, 4, 8));
+        assert_eq!(StorageUnit::in_record(36, 4, 4, 6, true), unit(4, 1, 0, 4));
     }
 
     #[test]

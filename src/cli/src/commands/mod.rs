@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod man;
+pub mod parse_dwarf;
 pub mod parse_pdb;
 
 use anyhow::bail;
@@ -18,6 +19,7 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
     let filename = cli.global.filename;
     match cli.command {
         Command::ParsePdb(arguments) => parse_pdb::run(arguments, filename, console),
+        Command::ParseDwarf(arguments) => parse_dwarf::run(arguments, filename, console),
         Command::Completions(arguments) => {
             no_image(filename.as_deref())?;
             completions::run(&arguments, console)

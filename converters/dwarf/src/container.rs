@@ -1,0 +1,195 @@
+//! ELF and Mach-O files: which slice, which sections, and what each section holds once it is unpacked.
+
+use std::borrow::Cow;
+
+use object::read::macho::{FatArch, MachOFatFile32, MachOFatFile64};
+use object::{Architecture, FileKind as Format, Object, ObjectKind, ObjectSection};
+use profile::{Arch, Report, System};
+
+use crate::units::Sections;
+use crate::{Error, FileKind, relocate};
+
+/// An opened ELF or Mach-O file.
+pub(crate) struct Container<'a> {
+    pub(crate) file: object::File<'a>,
+    pub(crate) system: System,
+    pub(crate) arch: Arch,
+    /// Whether it is not linked yet, so that nothing in it has an address.
+    pub(crate) relocatable: bool,
+}
+
+/// The debug sections of a file, unpacked.
+#[derive(Default)]
+pub(crate) struct Loaded<'a> {
+    info: Cow<'a, [u8]>,
+    types: Cow<'a, [u8]>,
+    abbreviations: Cow<'a, [u8]>,
+    str: Cow<'a, [u8]>,
+    line_str: Cow<'a, [u8]>,
+    str_offsets: Cow<'a, [u8]>,
+    addr: Cow<'a, [u8]>,
+    big_endian: bool,
+}
+
+/// How many times its size a compressed section may grow. Real ones grow three to tenfold.
+const MAX_GROWTH: u64 = 256;
+
+impl<'a> Container<'a> {
+    /// Opens a file; of a fat one the slice for `wanted`, or the only one there is.
+    pub(crate) fn open(bytes: &'a [u8], wanted: Option<Arch>) -> Result<Self, Error> {
+        let (format, bytes) = match Format::parse(bytes) {
+            Ok(Format::Elf32 | Format::Elf64) => ("ELF", bytes),
+            Ok(Format::MachO32 | Format::MachO64) => ("Mach-O", bytes),
+            Ok(Format::MachOFat32) => {
+                let fat = MachOFatFile32::parse(bytes).map_err(damaged("Mach-O"))?;
+                ("Mach-O", slice(bytes, fat.arches(), wanted)?)
+            }
+            Ok(Format::MachOFat64) => {
+                let fat = MachOFatFile64::parse(bytes).map_err(damaged("Mach-O"))?;
+                ("Mach-O", slice(bytes, fat.arches(), wanted)?)
+            }
+            _ => return Err(Error::WrongKind { found: FileKind::of(bytes) }),
+        };
+        let file = object::File::parse(bytes).map_err(damaged(format))?;
+        if file.kind() == ObjectKind::Core {
+            return Err(Error::Core);
+        }
+        let architecture = file.architecture();
+        let arch = arch(architecture).ok_or_else(|| Error::Architecture(format!("{architecture:?}")))?;
+        let system = if format == "ELF" { System::Linux } else { System::Mac };
+        // A Mach-O object's debug information refers to itself without relocations.
+        let relocatable = file.kind() == ObjectKind::Relocatable;
+        Ok(Self { file, system, arch, relocatable })
+    }
+
+    /// The debug sections, unpacked and, in a file that is not linked, relocated.
+    pub(crate) fn load(&self, report: &mut Report) -> Result<Loaded<'a>, Error> {
+        let mut section = |name: &str| self.section(name, report);
+        let loaded = Loaded {
+            info: section(".debug_info")?,
+            types: section(".debug_types")?,
+            abbreviations: section(".debug_abbrev")?,
+            str: section(".debug_str")?,
+            line_str: section(".debug_line_str")?,
+            str_offsets: section(".debug_str_offsets")?,
+            addr: section(".debug_addr")?,
+            big_endian: !self.file.is_little_endian(),
+        };
+        if loaded.info.is_empty() && loaded.types.is_empty() {
+            return Err(Error::NoDebugInfo { hint: self.hint() });
+        }
+        Ok(loaded)
+    }
+
+    /// A section's bytes, unpacked; none where there is no such section.
+    pub(crate) fn section(&self, name: &str, report: &mut Report) -> Result<Cow<'a, [u8]>, Error> {
+        let Some(section) = self.file.section_by_name(name) else { return Ok(Cow::default()) };
+        let mut bytes = self.content(name, &section, report)?;
+        if self.relocatable && self.system == System::Linux {
+            // Type units stand in sections of their own, one each, until they are linked.
+            let others = self.file.sections().filter(|other| other.index() != section.index());
+            for other in others.filter(|other| other.name() == Ok(name)) {
+                let more = self.content(name, &other, report)?;
+                bytes.to_mut().extend_from_slice(&more);
+            }
+        }
+        Ok(bytes)
+    }
+
+    fn content(
+        &self,
+        name: &str,
+        section: &object::Section<'a, '_>,
+        report: &mut Report,
+    ) -> Result<Cow<'a, [u8]>, Error> {
+        let failed =
+            |error: object::Error| Error::Section { name: name.to_owned(), reason: error.to_string() };
+        let packed = section.compressed_data().map_err(failed)?;
+        let (size, unpacked) = (packed.data.len() as u64, packed.uncompressed_size);
+        if packed.format != object::CompressionFormat::None
+            && unpacked > size.saturating_mul(MAX_GROWTH).saturating_add(1 << 16)
+        {
+            return Err(Error::Bomb { name: name.to_owned(), packed: size, unpacked });
+        }
+        let mut bytes = packed.decompress().map_err(failed)?;
+        if self.relocatable && self.system == System::Linux && section.relocations().next().is_some() {
+            relocate::apply(&self.file, section, bytes.to_mut(), report);
+        }
+        Ok(bytes)
+    }
+
+    /// What a file without types has instead.
+    fn hint(&self) -> &'static str {
+        let has = |name| self.file.section_by_name(name).is_some();
+        if has(".BTF") {
+            "; it has a .BTF section, from which parse_btf makes a profile"
+        } else if has(".gnu_debuglink") || has(".note.gnu.build-id") || has(".notes") {
+            "; its debug information is a file of its own: fetch_debug FILE brings it, or install the distribution's debug package"
+        } else if self.system == System::Mac {
+            "; its dSYM bundle has it (X.dSYM/Contents/Resources/DWARF/X)"
+        } else {
+            "; it is stripped, or was built without -g"
+        }
+    }
+}
+
+impl Loaded<'_> {
+    /// The sections as units read them.
+    pub(crate) fn sections(&self) -> Sections<'_> {
+        Sections {
+            info: &self.info,
+            types: &self.types,
+            abbreviations: &self.abbreviations,
+            str: &self.str,
+            line_str: &self.line_str,
+            str_offsets: &self.str_offsets,
+            addr: &self.addr,
+            supplement_str: &[],
+            big_endian: self.big_endian,
+        }
+    }
+}
+
+fn damaged(format: &'static str) -> impl Fn(object::Error) -> Error {
+    move |error| Error::Container { format, reason: error.to_string() }
+}
+
+fn slice<'a, F: FatArch>(bytes: &'a [u8], slices: &[F], wanted: Option<Arch>) -> Result<&'a [u8], Error> {
+    let names = || {
+        let names: Vec<String> = slices
+            .iter()
+            .map(|slice| {
+                let architecture = slice.architecture();
+                arch(architecture).map_or_else(|| format!("{architecture:?}"), |arch| arch.to_string())
+            })
+            .collect();
+        names.join(", ")
+    };
+    let mut matching =
+        slices.iter().filter(|slice| wanted.is_none_or(|wanted| arch(slice.architecture()) == Some(wanted)));
+    let Some(chosen) = matching.next() else {
+        let wanted = wanted.map_or_else(String::new, |wanted| wanted.to_string());
+        return Err(Error::NoSlice { wanted, found: names() });
+    };
+    if wanted.is_none() && matching.next().is_some() {
+        return Err(Error::Slices(names()));
+    }
+    chosen.data(bytes).map_err(damaged("Mach-O"))
+}
+
+fn arch(architecture: Architecture) -> Option<Arch> {
+    Some(match architecture {
+        Architecture::X86_64 | Architecture::X86_64_X32 => Arch::Amd64,
+        Architecture::I386 => Arch::I386,
+        Architecture::Arm => Arch::Arm,
+        Architecture::Aarch64 | Architecture::Aarch64_Ilp32 => Arch::Arm64,
+        Architecture::Mips => Arch::Mips,
+        Architecture::Mips64 | Architecture::Mips64_N32 => Arch::Mips64,
+        Architecture::PowerPc => Arch::Ppc,
+        Architecture::PowerPc64 => Arch::Ppc64,
+        Architecture::Riscv32 => Arch::Riscv32,
+        Architecture::Riscv64 => Arch::Riscv64,
+        Architecture::S390x => Arch::S390x,
+        _ => return None,
+    })
+}

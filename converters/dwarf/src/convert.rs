@@ -1,0 +1,120 @@
+use profile::{Arch, Profile, Progress, Report, System};
+
+use crate::container::Container;
+use crate::fold::{FoundVariable, Site, fold};
+use crate::language::Languages;
+use crate::lower::Lowering;
+use crate::scan::Broken;
+use crate::symbols::{self, TypedVariable};
+use crate::units::Units;
+use crate::{Error, identity};
+
+/// This front-end and its revision, as `Generator` of `$METADATA` names it. The number changes when the
+/// same file can give another profile.
+pub const GENERATOR: &str = "rekall-profile dwarf 1";
+
+/// How a file is converted.
+#[derive(Clone, Debug, Default)]
+pub struct Options<'a> {
+    /// The languages whose definitions are taken.
+    pub languages: Languages,
+    /// The text of a `System.map` or of `/proc/kallsyms`, to be taken in place of the file's own symbols.
+    pub symbol_map: Option<&'a [u8]>,
+    /// The slice of a fat file.
+    pub arch: Option<Arch>,
+    /// How many threads may be used; 0 is one.
+    pub threads: usize,
+}
+
+/// A converted file.
+#[derive(Debug)]
+pub struct Converted {
+    /// The profile, its names and conflicts not settled yet ([`profile::Resolution`]).
+    pub profile: Profile,
+    /// What could not be carried over.
+    pub report: Report,
+}
+
+/// Converts an ELF or Mach-O file.
+///
+/// # Errors
+/// Where `bytes` are no such file, or one without debug information, or so damaged that nothing in it can be
+/// read; and where the symbol map is none, or one of another build. Whatever costs single units or records
+/// only is counted in the report.
+pub fn convert(bytes: &[u8], options: &Options<'_>, progress: &dyn Progress) -> Result<Converted, Error> {
+    let mut report = Report::default();
+    let container = Container::open(bytes, options.arch)?;
+    let loaded = container.load(&mut report)?;
+    let mut profile = Profile::new(container.system, container.arch);
+
+    let mut units = Units::default();
+    let (_, broken) = units.add(&loaded.sections(), true);
+    if units.units.is_empty() {
+        let at = broken.map_or(0, |broken| broken.at);
+        return Err(Error::Unreadable { reason: format!("no unit begins at offset {at:#x}") });
+    }
+    if let Some(broken) = broken {
+        report.lose("unit headers that cannot be read", || format!(".debug_info offset {:#x}", broken.at));
+    }
+    progress.tell(&format!("{} units of debug information", units.units.len()));
+    let found = fold(&units, 0..units.units.len(), &options.languages, options.threads, progress);
+    for (unit, broken) in &found.broken {
+        report.lose("units that break off", || match broken {
+            Broken::Abbreviations => {
+                format!("abbreviations of the unit at {}", units.place(Site { unit: *unit, at: 0 }))
+            }
+            Broken::Entry(at) => units.place(Site { unit: *unit, at: *at }),
+        });
+    }
+    progress.tell(&format!(
+        "{} definitions, of which {} are different; {} units in other languages left out",
+        found.definitions,
+        found.records.len() + found.enumerations.len(),
+        found.foreign
+    ));
+
+    let mut variables = Vec::new();
+    let mut lowering = Lowering::new(&units, &found, &options.languages, &mut profile, &mut report);
+    lowering.definitions();
+    for FoundVariable { site, address, .. } in found.placed.iter().chain(&found.declared) {
+        if let Some((name, ty)) = lowering.variable(*site) {
+            variables.push(TypedVariable { name, ty, address: *address });
+        }
+    }
+
+    let own = symbols::of_file(&container);
+    let chosen = match options.symbol_map {
+        None => own,
+        Some(text) => {
+            let known = if own.is_empty() {
+                let placed = variables.iter().filter_map(|variable| {
+                    Some((profile.names.get(variable.name).as_bytes().to_vec(), variable.address?))
+                });
+                placed.collect()
+            } else {
+                own.iter().map(|symbol| (symbol.name.to_vec(), symbol.address)).collect::<Vec<_>>()
+            };
+            symbols::of_map(text, &container, &known, &mut report)?
+        }
+    };
+    maps::add_symbols(&mut profile, chosen, &mut report);
+    symbols::add_types(&mut profile, variables, container.relocatable, &mut report);
+
+    describe(&mut profile, &container);
+    Ok(Converted { profile, report })
+}
+
+fn describe(profile: &mut Profile, container: &Container<'_>) {
+    let class = match (container.system, container.arch.address_size()) {
+        (System::Mac, 8) => "Darwin64",
+        (System::Mac, _) => "Darwin32",
+        _ => "Linux",
+    };
+    profile.set_metadata("ProfileClass", class);
+    profile.set_metadata("Version", 1);
+    profile.set_metadata("Generator", GENERATOR);
+    let symbol = if container.system == System::Mac { "_version" } else { "linux_banner" };
+    let symbol = profile.names.find(symbol);
+    let banner_at = profile.constants.iter().find(|(name, _)| Some(*name) == symbol).map(|(_, at)| *at);
+    identity::describe(profile, container, banner_at);
+}

@@ -1,0 +1,86 @@
+use crate::FileKind;
+
+/// Why a file gives no profile at all. What costs single units or records only is counted in the report
+/// instead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Another kind of file.
+    #[error("expected an ELF or Mach-O file with DWARF, found {found}")]
+    WrongKind {
+        /// What it is.
+        found: FileKind,
+    },
+    /// A core file: memory, not debug information.
+    #[error(
+        "expected an ELF file with DWARF, found an ELF core file: a memory image; the debug file of its kernel is wanted here"
+    )]
+    Core,
+    /// The container's own tables are damaged.
+    #[error("the {format} file is damaged: {reason}")]
+    Container {
+        /// ELF or Mach-O.
+        format: &'static str,
+        /// What is wrong, as the reader of that format puts it.
+        reason: String,
+    },
+    /// A processor no profile was made for yet.
+    #[error("the file is for a processor that no profile names: {0}")]
+    Architecture(String),
+    /// A fat file with several slices.
+    #[error("the file holds several architectures ({0}): choose one with --arch")]
+    Slices(String),
+    /// A fat file without the slice wanted.
+    #[error("expected a slice for {wanted}, found {found}")]
+    NoSlice {
+        /// The architecture asked for.
+        wanted: String,
+        /// Those there are.
+        found: String,
+    },
+    /// There are symbols, or nothing, but no types.
+    #[error("no debug information: the file has no .debug_info section{hint}")]
+    NoDebugInfo {
+        /// What else there is, and what to do with it.
+        hint: &'static str,
+    },
+    /// A section cannot be read.
+    #[error("section {name} cannot be read: {reason}")]
+    Section {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// A compressed section that would fill the memory.
+    #[error("section {name} says that its {packed} bytes unpack to {unpacked}: that is no debug information")]
+    Bomb {
+        /// Its name.
+        name: String,
+        /// Its size in the file.
+        packed: u64,
+        /// The size it claims to have.
+        unpacked: u64,
+    },
+    /// Not one unit could be read.
+    #[error("nothing in .debug_info can be read: {reason}")]
+    Unreadable {
+        /// What is wrong with the first unit.
+        reason: String,
+    },
+    /// The symbols given are those of another build.
+    #[error(
+        "the symbol map belongs to another build: of {shared} symbols it shares with the file {agree} have the same address (first difference: {example})"
+    )]
+    ForeignMap {
+        /// Symbols both have.
+        shared: u64,
+        /// Those at one address.
+        agree: u64,
+        /// One that is not.
+        example: String,
+    },
+    /// A text that gives no symbols.
+    #[error("the symbol map gives no addresses: {0}")]
+    Map(&'static str),
+}

@@ -1,0 +1,237 @@
+//! The first pass: every unit is walked once, and of equal definitions the first is kept.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use profile::Progress;
+
+use crate::language::Languages;
+use crate::plan::Kind;
+use crate::print::{Prints, mix};
+use crate::scan::{Broken, Reference, Root};
+use crate::units::Units;
+use crate::value::Place;
+
+/// An entry: its unit's number, and its offset from that unit's header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Site {
+    pub(crate) unit: u32,
+    pub(crate) at: u32,
+}
+
+/// A variable with the fingerprint of its type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FoundVariable {
+    pub(crate) site: Site,
+    /// Where it lies; `None` where that is not said, or is 0, which stands for code that was removed.
+    pub(crate) address: Option<u64>,
+    pub(crate) print: u64,
+}
+
+/// By fingerprint, the first entry that has it.
+pub(crate) type Firsts = HashMap<u64, Site, BuildHasherDefault<Already>>;
+
+/// What the first pass found.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Structs, unions and classes, with a name and without.
+    pub(crate) records: Firsts,
+    /// Enumerations, likewise.
+    pub(crate) enumerations: Firsts,
+    /// Typedefs that name a record or enumeration without a name of its own.
+    pub(crate) typedefs: Firsts,
+    /// Variables that have an address, in the order of the file.
+    pub(crate) placed: Vec<FoundVariable>,
+    /// Variables without one, each name and type once.
+    pub(crate) declared: Vec<FoundVariable>,
+    declared_seen: Firsts,
+    /// What each unit's first entry says, by the unit's number.
+    pub(crate) roots: HashMap<u32, Root>,
+    /// Units that could not be walked to their end.
+    pub(crate) broken: Vec<(u32, Broken)>,
+    /// Units in languages that are not wanted.
+    pub(crate) foreign: u64,
+    /// How many definitions there were before folding.
+    pub(crate) definitions: u64,
+    /// Units of the supplementary file that are taken in.
+    pub(crate) imports: Vec<(u32, u32)>,
+}
+
+/// Fingerprints are hashes already.
+#[derive(Default)]
+pub(crate) struct Already(u64);
+
+impl Hasher for Already {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = mix(self.0, u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+/// The name of this step, for [`Progress`].
+pub(crate) const STEP: &str = "Comparing definitions";
+
+/// Walks the units with these numbers on `threads` threads. The result does not depend on their number.
+pub(crate) fn fold(
+    units: &Units<'_>,
+    numbers: Range<usize>,
+    languages: &Languages,
+    threads: usize,
+    progress: &dyn Progress,
+) -> Found {
+    let bytes = |range: Range<usize>| {
+        units.units.get(range).unwrap_or_default().iter().map(|unit| unit.bytes.len() as u64).sum::<u64>()
+    };
+    progress.begin(STEP, Some(bytes(numbers.clone())));
+    let next = AtomicUsize::new(numbers.start);
+    let done = AtomicU64::new(0);
+    let work = || {
+        let mut found = Found::default();
+        let mut prints = Prints::new(units, languages);
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= numbers.end {
+                return found;
+            }
+            found.take(units, &mut prints, number as u32);
+            let walked = bytes(number..number + 1);
+            progress.advance(STEP, done.fetch_add(walked, Ordering::Relaxed) + walked);
+        }
+    };
+    let threads = threads.clamp(1, numbers.len().max(1));
+    let mut found = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut found = work();
+        for other in others {
+            match other.join() {
+                Ok(other) => found.absorb(other),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        found
+    });
+    found.placed.sort_unstable();
+    found.placed.dedup();
+    found.declared.sort_unstable();
+    found.broken.sort_unstable_by_key(|(unit, _)| *unit);
+    found.imports.sort_unstable();
+    found.imports.dedup();
+    progress.end(STEP);
+    found
+}
+
+impl Found {
+    /// Walks one unit.
+    fn take(&mut self, units: &Units<'_>, prints: &mut Prints<'_, '_>, number: u32) {
+        let Some((root, outcome)) = prints.enter(number) else { return };
+        if let Err(broken) = outcome {
+            self.broken.push((number, broken));
+        }
+        if !prints.wants(&root) {
+            self.foreign += 1;
+            return;
+        }
+        let nodes = prints.types().map_or(0, |types| types.nodes.len());
+        for index in 0..nodes {
+            let Some(node) = prints.types().and_then(|types| types.nodes.get(index)) else { continue };
+            let site = Site { unit: number, at: node.at };
+            match node.kind {
+                Kind::Record | Kind::Enumeration if node.declared => {}
+                Kind::Record => {
+                    self.definitions += 1;
+                    let print = prints.definition(index);
+                    keep(&mut self.records, print, site);
+                }
+                Kind::Enumeration => {
+                    self.definitions += 1;
+                    let print = prints.definition(index);
+                    keep(&mut self.enumerations, print, site);
+                }
+                Kind::Typedef => {
+                    let (name, ty) = (node.name, node.ty);
+                    let target = prints.reference(ty);
+                    if target.unnamed {
+                        keep(&mut self.typedefs, mix(target.hash, name), site);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.take_variables(units, prints, number, &root);
+        let imports = prints.types().map(|types| types.imports.as_slice()).unwrap_or_default();
+        self.imports.extend(imports.iter().filter_map(|import| units.find(number, *import)));
+        self.roots.insert(number, root);
+    }
+
+    fn take_variables(&mut self, units: &Units<'_>, prints: &mut Prints<'_, '_>, number: u32, root: &Root) {
+        let count = prints.types().map_or(0, |types| types.variables.len());
+        for index in 0..count {
+            let Some(variable) = prints.types().and_then(|types| types.variables.get(index)).copied() else {
+                continue;
+            };
+            let address = match variable.place {
+                Some(Place::Address(address)) => Some(address),
+                Some(Place::AddressIndex(index)) => {
+                    units.units.get(number as usize).and_then(|unit| unit.address(root.addr_base, index))
+                }
+                Some(Place::Offset(_)) | None => None,
+            };
+            let address = address.filter(|address| *address != 0);
+            let print = prints.reference(variable.ty).hash;
+            let found = FoundVariable { site: Site { unit: number, at: variable.at }, address, print };
+            if address.is_some() {
+                self.placed.push(found);
+            } else if variable.name != 0 && variable.ty != Reference::Nothing {
+                match self.declared_seen.entry(mix(variable.name, print)) {
+                    Entry::Vacant(place) => {
+                        place.insert(found.site);
+                        self.declared.push(found);
+                    }
+                    Entry::Occupied(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Takes over what another thread found.
+    fn absorb(&mut self, other: Found) {
+        merge(&mut self.records, other.records);
+        merge(&mut self.enumerations, other.enumerations);
+        merge(&mut self.typedefs, other.typedefs);
+        self.placed.extend(other.placed);
+        // Both threads may have met the same declaration: the earlier one stays.
+        let theirs: HashMap<Site, FoundVariable> =
+            other.declared.into_iter().map(|variable| (variable.site, variable)).collect();
+        merge(&mut self.declared_seen, other.declared_seen);
+        let kept: std::collections::HashSet<Site> = self.declared_seen.values().copied().collect();
+        self.declared.extend(theirs.into_values());
+        self.declared.retain(|variable| kept.contains(&variable.site));
+        self.roots.extend(other.roots);
+        self.broken.extend(other.broken);
+        self.imports.extend(other.imports);
+        self.foreign += other.foreign;
+        self.definitions += other.definitions;
+    }
+}
+
+fn keep(firsts: &mut Firsts, print: u64, site: Site) {
+    firsts.entry(print).or_insert(site);
+}
+
+fn merge(ours: &mut Firsts, theirs: Firsts) {
+    for (print, site) in theirs {
+        ours.entry(print).and_modify(|first| *first = (*first).min(site)).or_insert(site);
+    }
+}

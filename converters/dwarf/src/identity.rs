@@ -1,0 +1,105 @@
+//! What identifies the build: build-id, UUID, banner, release.
+
+use maps::Banner;
+use object::{Object, ObjectSection};
+use profile::{Profile, System};
+
+use crate::container::Container;
+
+/// How much is looked at behind the address of a banner.
+const BANNER_LENGTH: u64 = 1024;
+
+/// Puts into the metadata what the file says of itself. `banner_at` is where the symbols say the kernel's
+/// banner lies.
+pub(crate) fn describe(profile: &mut Profile, container: &Container<'_>, banner_at: Option<u64>) {
+    if let Ok(Some(id)) = container.file.build_id() {
+        profile.set_metadata("BuildID", hex(id));
+    }
+    if let Ok(Some(id)) = container.file.mach_uuid() {
+        profile.set_metadata("UUID", uuid(&id));
+    }
+    match container.system {
+        System::Mac => {
+            if let Some(text) = banner_at.and_then(|at| text_at(container, at)).and_then(darwin_banner) {
+                profile.set_metadata("Banner", text);
+            }
+        }
+        _ => {
+            // Only what reads as a banner is one: the symbol may lie where the file holds nothing.
+            if let Some(banner) = banner_at
+                .and_then(|at| text_at(container, at))
+                .and_then(|text| Banner::find(text).filter(|banner| text.starts_with(banner.text.as_bytes())))
+            {
+                profile.set_metadata("Banner", banner.text);
+                profile.set_metadata("Release", banner.release);
+            } else if let Some(release) = module_release(container) {
+                profile.set_metadata("Release", release);
+            }
+        }
+    }
+}
+
+/// The bytes at an address, up to the end of its section.
+fn text_at<'a>(container: &Container<'a>, address: u64) -> Option<&'a [u8]> {
+    container.file.sections().find_map(|section| {
+        let (start, size) = (section.address(), section.size());
+        let end = start.checked_add(size)?;
+        if start == 0 || address < start || address >= end {
+            return None;
+        }
+        section.data_range(address, BANNER_LENGTH.min(end - address)).ok().flatten()
+    })
+}
+
+/// `Darwin Kernel Version ...` up to its end.
+fn darwin_banner(text: &[u8]) -> Option<&str> {
+    let end = text.iter().position(|byte| matches!(byte, 0 | b'\n'))?;
+    let text = str::from_utf8(text.get(..end)?).ok()?;
+    text.starts_with("Darwin Kernel Version ").then_some(text)
+}
+
+/// The release a module was built for: the first word of its `vermagic`.
+fn module_release<'a>(container: &Container<'a>) -> Option<&'a str> {
+    let section = container.file.section_by_name(".modinfo")?;
+    let fields = section.data().ok()?.split(|byte| *byte == 0);
+    let magic = fields.filter_map(|field| field.strip_prefix(b"vermagic=")).next()?;
+    str::from_utf8(magic).ok()?.split(' ').next().filter(|release| !release.is_empty())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// As Apple's tools print it.
+fn uuid(id: &[u8; 16]) -> String {
+    let digits = hex(id).to_uppercase();
+    let mut text = String::with_capacity(36);
+    for (index, digit) in digits.chars().enumerate() {
+        if matches!(index, 8 | 12 | 16 | 20) {
+            text.push('-');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_as_other_tools_print_them() {
+        let id: [u8; 16] = std::array::from_fn(|index| index as u8);
+        assert_eq!(uuid(&id), "00010203-0405-0607-0809-0A0B0C0D0E0F");
+        assert_eq!(hex(&[0x3b, 0x43]), "3b43");
+    }
+
+    #[test]
+    fn only_a_banner_is_a_banner() {
+        assert_eq!(
+            darwin_banner(b"Darwin Kernel Version 17.4.0: x\0"),
+            Some("Darwin Kernel Version 17.4.0: x")
+        );
+        assert_eq!(darwin_banner(b"\x00\x12"), None);
+    }
+}

@@ -1,0 +1,155 @@
+use std::str::FromStr;
+
+use gimli::constants as dw;
+
+/// The source languages whose definitions are taken: C, C++ and assembly, and those asked for besides.
+///
+/// A kernel holds Rust next to C, and Rust's bindings repeat C's names with layouts of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Languages {
+    asked_for: Vec<Language>,
+}
+
+/// A source language whose definitions are left out unless asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Language {
+    /// Rust.
+    Rust,
+    /// Go.
+    Go,
+    /// D.
+    D,
+    /// Swift.
+    Swift,
+    /// Zig.
+    Zig,
+    /// Ada.
+    Ada,
+    /// Fortran.
+    Fortran,
+    /// Pascal and Modula.
+    Pascal,
+    /// Every language there is.
+    All,
+}
+
+const NAMES: [(Language, &str); 9] = [
+    (Language::Rust, "rust"),
+    (Language::Go, "go"),
+    (Language::D, "d"),
+    (Language::Swift, "swift"),
+    (Language::Zig, "zig"),
+    (Language::Ada, "ada"),
+    (Language::Fortran, "fortran"),
+    (Language::Pascal, "pascal"),
+    (Language::All, "all"),
+];
+
+/// A text that names no language known here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "language '{0}' is not known, expected one of rust, go, d, swift, zig, ada, fortran, pascal, all (C, C++ and assembly are always taken)"
+)]
+pub struct LanguageError(pub String);
+
+impl FromStr for Language {
+    type Err = LanguageError;
+
+    /// Any case.
+    fn from_str(text: &str) -> Result<Self, LanguageError> {
+        let found = NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text));
+        found.map(|(language, _)| *language).ok_or_else(|| LanguageError(text.to_owned()))
+    }
+}
+
+/// `DW_LANG_Mips_Assembler`, which every assembler uses, and `DW_LANG_Assembly`, its successor.
+const ASSEMBLERS: [u16; 2] = [0x8001, 0x0031];
+
+impl Languages {
+    /// C, C++ and assembly, and `asked_for` besides.
+    pub fn with(asked_for: &[Language]) -> Self {
+        Self { asked_for: asked_for.to_vec() }
+    }
+
+    /// Whether a unit in the language with this DWARF code is taken; one that does not say its language is.
+    pub(crate) fn wants(&self, code: Option<u16>) -> bool {
+        let Some(code) = code else { return true };
+        if is_c(code) || is_cpp(code) || ASSEMBLERS.contains(&code) {
+            return true;
+        }
+        self.asked_for.iter().any(|asked| *asked == Language::All || Some(*asked) == language(code))
+    }
+
+    /// Whether a type's scope is part of its name in this language. C knows one name space of tags.
+    pub(crate) fn is_scoped(code: Option<u16>) -> bool {
+        code.is_some_and(|code| !is_c(code))
+    }
+}
+
+fn is_c(code: u16) -> bool {
+    matches!(
+        dw::DwLang(code),
+        dw::DW_LANG_C89
+            | dw::DW_LANG_C
+            | dw::DW_LANG_C99
+            | dw::DW_LANG_C11
+            | dw::DW_LANG_C17
+            | dw::DW_LANG_ObjC
+            | dw::DW_LANG_UPC
+    ) || code == 0x3e // DW_LANG_C23, newer than the constants' table.
+}
+
+fn is_cpp(code: u16) -> bool {
+    matches!(
+        dw::DwLang(code),
+        dw::DW_LANG_C_plus_plus
+            | dw::DW_LANG_C_plus_plus_03
+            | dw::DW_LANG_C_plus_plus_11
+            | dw::DW_LANG_C_plus_plus_14
+            | dw::DW_LANG_C_plus_plus_17
+            | dw::DW_LANG_C_plus_plus_20
+            | dw::DW_LANG_ObjC_plus_plus
+    ) || code == 0x3a // DW_LANG_C_plus_plus_23.
+}
+
+fn language(code: u16) -> Option<Language> {
+    Some(match dw::DwLang(code) {
+        dw::DW_LANG_Rust => Language::Rust,
+        dw::DW_LANG_Go => Language::Go,
+        dw::DW_LANG_D => Language::D,
+        dw::DW_LANG_Swift => Language::Swift,
+        dw::DW_LANG_Zig => Language::Zig,
+        dw::DW_LANG_Ada83 | dw::DW_LANG_Ada95 | dw::DW_LANG_Ada2005 | dw::DW_LANG_Ada2012 => Language::Ada,
+        dw::DW_LANG_Fortran77
+        | dw::DW_LANG_Fortran90
+        | dw::DW_LANG_Fortran95
+        | dw::DW_LANG_Fortran03
+        | dw::DW_LANG_Fortran08
+        | dw::DW_LANG_Fortran18 => Language::Fortran,
+        dw::DW_LANG_Pascal83 | dw::DW_LANG_Modula2 | dw::DW_LANG_Modula3 => Language::Pascal,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rust_stays_out_unless_asked_for() {
+        let rust = Some(dw::DW_LANG_Rust.0);
+        assert!(!Languages::default().wants(rust));
+        assert!(Languages::with(&[Language::Rust]).wants(rust));
+        assert!(!Languages::with(&[Language::Go]).wants(rust));
+        assert!(Languages::default().wants(Some(dw::DW_LANG_C11.0)));
+        assert!(Languages::default().wants(Some(ASSEMBLERS[0])));
+        assert!(Languages::default().wants(None));
+    }
+
+    #[test]
+    fn names_are_read_in_any_case() {
+        assert_eq!("RUST".parse(), Ok(Language::Rust));
+        assert!("c#".parse::<Language>().is_err());
+    }
+}

@@ -1,0 +1,41 @@
+//! ELF and Mach-O debug information (DWARF 2 to 5) to profile: from the bytes of a kernel's debug file, a
+//! module or a kext to what its structs look like and where its symbols are.
+//!
+//! Start here: [`convert`] takes a mapped file and gives a [`Converted`].
+//!
+//! - **Container.** `object` opens the file; sections are unpacked, and relocated where the file is not
+//!   linked yet. [`FileKind`] names whatever is no such file.
+//! - **First pass.** Every unit is walked once, on several threads. Abbreviations are compiled into plans
+//!   that pass over what nobody needs; definitions get fingerprints, and of equal ones the first is kept.
+//! - **Second pass.** Only those are read in full into the model; names, duplicates and conflicts are left
+//!   to [`profile::Resolution`].
+//! - **Symbols.** Those of the file's table, or of a map beside it, with the types of the variables they are.
+//! - **Losses.** A unit or record that is not understood costs itself and is counted by kind in the
+//!   [`profile::Report`]; an [`Error`] means that there is no profile at all.
+//!
+//! This crate prints nothing and writes no JSON.
+
+mod bytes;
+mod container;
+mod convert;
+mod entry;
+mod error;
+mod fold;
+mod identity;
+mod kind;
+mod language;
+mod lower;
+mod native;
+mod plan;
+mod print;
+mod relocate;
+mod scan;
+mod scope;
+mod symbols;
+mod units;
+mod value;
+
+pub use convert::{Converted, GENERATOR, Options, convert};
+pub use error::Error;
+pub use kind::FileKind;
+pub use language::{Language, LanguageError, Languages};

@@ -1,0 +1,673 @@
+//! The second pass: the definitions the first one chose, read in full into the profile's model.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use foldhash::fast::RandomState;
+use gimli::constants as dw;
+use profile::{
+    Label, Name, NativeKind, NewMember, Profile, RecordKind, Report, StorageUnit, Type, TypeId, Types,
+};
+
+use crate::entry::{self, Entry};
+use crate::fold::{Firsts, Found, Site};
+use crate::language::Languages;
+use crate::native;
+use crate::plan::{Encoding, Kind, Plans};
+use crate::print::Prints;
+use crate::scan::Reference;
+use crate::scope::Scopes;
+use crate::units::{Unit, Units};
+use crate::value::{Place, Value, place};
+
+type Map<K, V> = HashMap<K, V, RandomState>;
+
+/// How deep types are followed before they count as endless.
+const MAX_DEPTH: usize = 96;
+/// How many units' plans are kept.
+const MAX_PLANS: usize = 64;
+
+/// Reads definitions into `profile`.
+pub(crate) struct Lowering<'p, 'u, 'a> {
+    units: &'u Units<'a>,
+    found: &'u Found,
+    languages: &'u Languages,
+    profile: &'p mut Profile,
+    report: &'p mut Report,
+    plans: Map<u32, Rc<Plans>>,
+    scopes: Scopes,
+    /// What a type entry became.
+    known: Map<Site, TypeId>,
+    /// Equal types are one.
+    types: Map<Type, TypeId>,
+    unnamed_records: Map<(RecordKind, u64, Vec<Member>), TypeId>,
+    unnamed_enumerations: Map<(TypeId, Vec<Label>), TypeId>,
+    functions: Map<Vec<TypeId>, TypeId>,
+    /// The names of records that have a place but may not be read yet.
+    reserved: Map<TypeId, Name>,
+    records: Chosen,
+    enumerations: Chosen,
+    /// Entries being read, with the place kept for one that led back to itself.
+    open: Vec<(Site, Option<TypeId>)>,
+    /// Fingerprints of the definitions in units where a name alone does not tell which one is meant.
+    prints: Map<u32, Map<u32, u64>>,
+}
+
+/// The definitions of one kind that were chosen.
+#[derive(Default)]
+struct Chosen {
+    by_name: Map<Name, Vec<(Site, TypeId)>>,
+    by_print: Map<u64, TypeId>,
+}
+
+/// A member as a key.
+type Member = (Option<Name>, u64, TypeId, Option<profile::BitRange>);
+
+impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
+    pub(crate) fn new(
+        units: &'u Units<'a>,
+        found: &'u Found,
+        languages: &'u Languages,
+        profile: &'p mut Profile,
+        report: &'p mut Report,
+    ) -> Self {
+        Self {
+            units,
+            found,
+            languages,
+            profile,
+            report,
+            plans: Map::default(),
+            scopes: Scopes::default(),
+            known: Map::default(),
+            types: Map::default(),
+            unnamed_records: Map::default(),
+            unnamed_enumerations: Map::default(),
+            functions: Map::default(),
+            reserved: Map::default(),
+            records: Chosen::default(),
+            enumerations: Chosen::default(),
+            open: Vec::new(),
+            prints: Map::default(),
+        }
+    }
+
+    /// Reads every definition that was chosen.
+    pub(crate) fn definitions(&mut self) {
+        let records = sorted(&self.found.records);
+        let enumerations = sorted(&self.found.enumerations);
+        // Names first: a definition may use any other.
+        let named_records = self.reserve(&records, true);
+        let named_enumerations = self.reserve(&enumerations, false);
+        for (site, name, ty) in named_enumerations {
+            self.define_enumeration(site, name, ty);
+        }
+        for (site, name, ty) in named_records {
+            self.define_record(site, name, ty);
+        }
+        // What has no name of its own is read where it is met; this finds what nothing else leads to.
+        for (_, site) in records.iter().chain(&enumerations) {
+            self.ty(*site);
+        }
+        for (_, site) in sorted(&self.found.typedefs) {
+            self.ty(site);
+        }
+    }
+
+    /// Keeps places for the definitions that have names: their sites, names and types.
+    fn reserve(&mut self, chosen: &[(u64, Site)], records: bool) -> Vec<(Site, Name, TypeId)> {
+        let mut named = Vec::new();
+        for (print, site) in chosen {
+            let Some(entry) = self.entry(*site) else { continue };
+            let Some(name) = self.name(*site, &entry) else { continue };
+            let ty = self.profile.types.reserve(1);
+            let kind = if records { &mut self.records } else { &mut self.enumerations };
+            kind.by_name.entry(name).or_default().push((*site, ty));
+            kind.by_print.insert(*print, ty);
+            if records {
+                self.reserved.insert(ty, name);
+            }
+            self.known.insert(*site, ty);
+            named.push((*site, name, ty));
+        }
+        named
+    }
+
+    fn define_record(&mut self, site: Site, name: Name, ty: TypeId) {
+        let Some(entry) = self.entry(site) else { return };
+        let members = self.members(site, &entry);
+        let size = entry.size.unwrap_or(0);
+        let kind = record_kind(entry.tag);
+        let id = self.profile.types.add_record(&mut self.profile.names, Some(name), kind, size, &members);
+        self.profile.types.set(ty, Type::Record(id));
+    }
+
+    fn define_enumeration(&mut self, site: Site, name: Name, ty: TypeId) {
+        let Some(entry) = self.entry(site) else { return };
+        let (underlying, signed, labels) = self.labels(site, &entry);
+        let id = self.profile.types.add_enumeration(Some(name), underlying, signed, &labels);
+        self.profile.types.set(ty, Type::Enumeration(id));
+    }
+
+    /// The type a reference from an entry of `unit` leads to; void where it leads nowhere.
+    pub(crate) fn reference(&mut self, unit: u32, reference: Reference) -> TypeId {
+        if reference == Reference::Nothing {
+            return self.intern(Type::Void);
+        }
+        match self.units.find(unit, reference) {
+            Some((unit, at)) => self.ty(Site { unit, at }),
+            None => {
+                self.report.lose("references that lead nowhere", || self.units.place(Site { unit, at: 0 }));
+                self.intern(Type::Void)
+            }
+        }
+    }
+
+    /// The type an entry defines.
+    fn ty(&mut self, site: Site) -> TypeId {
+        if let Some(ty) = self.known.get(&site) {
+            return *ty;
+        }
+        if let Some((_, again)) = self.open.iter_mut().find(|(open, _)| *open == site) {
+            return *again.get_or_insert_with(|| self.profile.types.reserve(1));
+        }
+        if self.open.len() > MAX_DEPTH {
+            self.report.lose("types nested too deeply", || self.units.place(site));
+            return self.intern(Type::Void);
+        }
+        self.open.push((site, None));
+        let ty = self.read(site);
+        if let Some((_, Some(again))) = self.open.pop() {
+            // A name for itself would be no type at all.
+            let meaning = if again == ty { Type::Void } else { Type::Alias { name: None, target: ty } };
+            self.profile.types.set(again, meaning);
+        }
+        self.known.insert(site, ty);
+        ty
+    }
+
+    fn read(&mut self, site: Site) -> TypeId {
+        let Some(entry) = self.entry(site) else {
+            self.report.lose("entries that cannot be read", || self.units.place(site));
+            return self.intern(Type::Void);
+        };
+        match entry.kind {
+            Kind::Native => self.native(site, &entry),
+            Kind::Qualifier => self.reference(site.unit, entry.ty),
+            Kind::Typedef => self.typedef(site, &entry),
+            Kind::Pointer => self.pointer(site, &entry),
+            Kind::Array => self.array(site, &entry),
+            Kind::Signature => self.function(site, &entry),
+            Kind::Record => self.record(site, &entry),
+            Kind::Enumeration => self.enumeration(site, &entry),
+            _ => {
+                self.report.lose("types of a kind that has no place in a profile", || {
+                    format!("{} at {}", entry.tag, self.units.place(site))
+                });
+                self.intern(Type::Void)
+            }
+        }
+    }
+
+    fn function(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
+        let children = self.children(site, entry);
+        let arguments: Vec<TypeId> = children
+            .iter()
+            .filter(|child| child.kind == Kind::Argument)
+            .map(|argument| self.reference(site.unit, argument.ty))
+            .collect();
+        if let Some(ty) = self.functions.get(&arguments) {
+            return *ty;
+        }
+        let list = self.profile.types.add_arguments(&arguments);
+        let ty = self.profile.types.add(Type::Function(list));
+        self.functions.insert(arguments, ty);
+        ty
+    }
+
+    /// A record where it is used: the chosen definition of its name, or one without a name.
+    fn record(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
+        if entry.declared && entry.name.is_none() && entry.link != Reference::Nothing {
+            return self.reference(site.unit, entry.link);
+        }
+        if let Some(name) = self.name(site, entry) {
+            return match self.chosen(site, entry, name, true) {
+                Some(ty) => ty,
+                None => self.intern(Type::Named(name)),
+            };
+        }
+        let members = self.members(site, entry);
+        let (kind, size) = (record_kind(entry.tag), entry.size.unwrap_or(0));
+        let key = members.iter().map(|item| (item.name, item.offset, item.ty, item.bits)).collect();
+        let key = (kind, size, key);
+        if let Some(ty) = self.unnamed_records.get(&key) {
+            return *ty;
+        }
+        let id = self.profile.types.add_record(&mut self.profile.names, None, kind, size, &members);
+        let ty = self.profile.types.add(Type::Record(id));
+        self.unnamed_records.insert(key, ty);
+        ty
+    }
+
+    fn enumeration(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
+        if entry.declared && entry.name.is_none() && entry.link != Reference::Nothing {
+            return self.reference(site.unit, entry.link);
+        }
+        if let Some(name) = self.name(site, entry) {
+            return match self.chosen(site, entry, name, false) {
+                Some(ty) => ty,
+                // Declared only: the integer it is stored in.
+                None => self.underlying(site, entry, false).0,
+            };
+        }
+        let (underlying, signed, labels) = self.labels(site, entry);
+        let key = (underlying, labels);
+        if let Some(ty) = self.unnamed_enumerations.get(&key) {
+            return *ty;
+        }
+        let id = self.profile.types.add_enumeration(None, underlying, signed, &key.1);
+        let ty = self.profile.types.add(Type::Enumeration(id));
+        self.unnamed_enumerations.insert(key, ty);
+        ty
+    }
+
+    /// The chosen definition that an entry with this name is, or declares; `None` where there is none, or
+    /// several and nothing says which.
+    fn chosen(&mut self, site: Site, entry: &Entry<'a>, name: Name, records: bool) -> Option<TypeId> {
+        let kind = if records { &self.records } else { &self.enumerations };
+        let sites = kind.by_name.get(&name)?;
+        if let [(_, only)] = sites.as_slice() {
+            return Some(*only);
+        }
+        if entry.declared {
+            return None;
+        }
+        let print = self.print_of(site)?;
+        let kind = if records { &self.records } else { &self.enumerations };
+        kind.by_print.get(&print).copied()
+    }
+
+    /// A definition's fingerprint, computed again.
+    fn print_of(&mut self, site: Site) -> Option<u64> {
+        if !self.prints.contains_key(&site.unit) {
+            let mut prints = Prints::new(self.units, self.languages);
+            let _ = prints.enter(site.unit)?;
+            let count = prints.types().map_or(0, |types| types.nodes.len());
+            let mut by_entry = Map::default();
+            for index in 0..count {
+                let node = prints.types()?.nodes.get(index)?;
+                if matches!(node.kind, Kind::Record | Kind::Enumeration) && !node.declared {
+                    let at = node.at;
+                    by_entry.insert(at, prints.definition(index));
+                }
+            }
+            if self.prints.len() >= MAX_PLANS {
+                self.prints.clear();
+            }
+            self.prints.insert(site.unit, by_entry);
+        }
+        self.prints.get(&site.unit)?.get(&site.at).copied()
+    }
+
+    fn typedef(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
+        let target = self.reference(site.unit, entry.ty);
+        // A typedef is looked through, unless it is what gives a type its name.
+        let nameless = match self.profile.types.peel_named(target) {
+            (None, Type::Record(id)) => self.profile.types.record(id).is_some_and(|it| it.name.is_none()),
+            (None, Type::Enumeration(id)) => {
+                self.profile.types.enumeration(id).is_some_and(|it| it.name.is_none())
+            }
+            _ => false,
+        };
+        match self.name(site, entry) {
+            Some(name) if nameless => self.intern(Type::Alias { name: Some(name), target }),
+            _ => target,
+        }
+    }
+
+    fn pointer(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
+        let target = self.reference(site.unit, entry.ty);
+        let address_size = self.encoding(site).map_or(8, |encoding| encoding.address_size);
+        let size = entry.size.and_then(|size| u8::try_from(size).ok()).unwrap_or(address_size);
+        if entry.tag != dw::DW_TAG_ptr_to_member_type {
+            return self.intern(Type::Pointer { target, size });
+        }
+        // The offset of a member; or a function and what to add to `this` (Itanium C++ ABI, 2.3).
+        if let Type::Function(_) = self.profile.types.peel(target) {
+            let target = self.intern(Type::Pointer { target, size: address_size });
+            return self.intern(Type::Array { target, count: 2 });
+        }
+        self.integer(u64::from(size), true)
+    }
+
+    fn array(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
+        let mut target = self.reference(site.unit, entry.ty);
+        let bounds: Vec<u64> = self
+            .children(site, entry)
+            .iter()
+            .filter(|bound| matches!(bound.kind, Kind::Bound))
+            .map(elements)
+            .collect();
+        if bounds.is_empty() {
+            return self.intern(Type::Array { target, count: 0 });
+        }
+        for count in bounds.into_iter().rev() {
+            target = self.intern(Type::Array { target, count });
+        }
+        target
+    }
+
+    fn native(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
+        if entry.tag == dw::DW_TAG_unspecified_type {
+            // `decltype(nullptr)`, and what a linker made of assembly: neither has a layout.
+            return self.intern(Type::Void);
+        }
+        let size = entry.size.or(entry.bit_size.map(|bits| bits.div_ceil(8))).unwrap_or(0);
+        let text = self.units.units.get(site.unit as usize).zip(entry.name);
+        let text = text.and_then(|(unit, name)| self.strings(site.unit, unit).text(name));
+        let text = String::from_utf8_lossy(text.unwrap_or_default());
+        let size = u32::try_from(size).unwrap_or(0);
+        let native = self.profile.c_native(&text, size, native::kind(entry.encoding));
+        self.intern(native)
+    }
+
+    fn integer(&mut self, size: u64, signed: bool) -> TypeId {
+        let integer = u32::try_from(size).ok().and_then(|size| self.profile.c_integer(size, signed));
+        self.intern(integer.unwrap_or(Type::Void))
+    }
+
+    /// The members of a record, in the order declared.
+    fn members(&mut self, site: Site, record: &Entry<'a>) -> Vec<NewMember> {
+        let mut members = Vec::new();
+        for child in self.children(site, record) {
+            let member = match child.kind {
+                // A static member is a variable, not a part of the record.
+                Kind::Member if child.declared || child.external => None,
+                Kind::Member => self.member(site, &child, record.size.unwrap_or(u64::MAX)),
+                Kind::Base => self.base(site, &child),
+                _ => None,
+            };
+            members.extend(member);
+        }
+        members
+    }
+
+    fn member(&mut self, site: Site, member: &Entry<'a>, record_size: u64) -> Option<NewMember> {
+        let mut name = self.text(site, member);
+        if let Some(text) = name.map(|name| self.profile.names.get(name))
+            && (text.starts_with("_vptr.") || text.starts_with("_vptr$"))
+        {
+            name = Some(self.profile.names.intern("__vfptr"));
+        }
+        let ty = self.reference(site.unit, member.ty);
+        let Some(offset) = self.offset(site, member) else {
+            self.report.lose("members at places only known at run time", || self.units.place(site));
+            return None;
+        };
+        let Some(width) = member.bit_size else { return Some(NewMember { name, offset, ty, bits: None }) };
+        let unit = self.units.units.get(site.unit as usize)?;
+        let big_endian = unit.big_endian;
+        let type_size = self.profile.types.size_of(ty).or(member.size).unwrap_or(4);
+        let storage = first_bit(member, offset, width, type_size, big_endian).and_then(|first_bit| {
+            StorageUnit::in_record(first_bit, width, type_size, record_size, big_endian)
+        });
+        let Some(storage) = storage else {
+            self.report.lose("bit-fields no native can hold", || self.units.place(site));
+            return None;
+        };
+        let ty = if storage.size == type_size { ty } else { self.integer(storage.size, false) };
+        Some(NewMember { name, offset: storage.offset, ty, bits: Some(storage.bits) })
+    }
+
+    /// A base class as the member `__base_<class>`.
+    fn base(&mut self, site: Site, base: &Entry<'a>) -> Option<NewMember> {
+        let Some(offset) = self.offset(site, base) else {
+            self.report.lose("virtual base classes", || self.units.place(site));
+            return None;
+        };
+        let ty = self.reference(site.unit, base.ty);
+        let (alias, meant) = self.profile.types.peel_named(ty);
+        let class = match meant {
+            Type::Record(id) => self.profile.types.record(id).and_then(|record| record.name),
+            Type::Named(name) => Some(name),
+            // A place kept for a class that is not read yet.
+            _ => self.reserved.get(&ty).copied(),
+        };
+        let name = class.or(alias).map(|class| {
+            let text = format!("__base_{}", self.profile.names.get(class));
+            self.profile.names.intern(&text)
+        });
+        Some(NewMember { name, offset, ty, bits: None })
+    }
+
+    /// A member's offset in bytes; `None` where only a running program knows it.
+    fn offset(&self, site: Site, member: &Entry<'a>) -> Option<u64> {
+        match member.location {
+            None => Some(0),
+            Some(Value::Number(offset)) => Some(offset),
+            Some(Value::Block(expression)) => {
+                let unit = self.units.units.get(site.unit as usize)?;
+                let place = if unit.big_endian {
+                    place::<true>(expression, unit.encoding)
+                } else {
+                    place::<false>(expression, unit.encoding)
+                };
+                match place {
+                    Some(Place::Offset(offset)) => Some(offset),
+                    _ => None,
+                }
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// What an enumeration is stored in, whether that has a sign, and its labels.
+    fn labels(&mut self, site: Site, entry: &Entry<'a>) -> (TypeId, bool, Vec<Label>) {
+        let mut labels = Vec::new();
+        for child in self.children(site, entry) {
+            if child.kind != Kind::Enumerator {
+                continue;
+            }
+            match (self.text(site, &child), child.value) {
+                (Some(name), Some(bits)) => labels.push(Label { name, bits }),
+                _ => self.report.lose("labels without a name or a value", || self.units.place(site)),
+            }
+        }
+        let negative = labels.iter().any(|label| (label.bits as i64) < 0);
+        let (underlying, signed, size) = self.underlying(site, entry, negative);
+        // What is written as a negative number may belong to an unsigned type, and the other way round.
+        let unused = 64u32.saturating_sub(u32::try_from(size.saturating_mul(8)).unwrap_or(64));
+        for label in &mut labels {
+            if unused < 64 {
+                let raised = label.bits << unused;
+                label.bits = if signed { ((raised as i64) >> unused) as u64 } else { raised >> unused };
+            }
+        }
+        (underlying, signed, labels)
+    }
+
+    /// The native an enumeration is stored in, whether it has a sign, and its size in bytes.
+    fn underlying(&mut self, site: Site, entry: &Entry<'a>, negative: bool) -> (TypeId, bool, u64) {
+        let ty = self.reference(site.unit, entry.ty);
+        if let Type::Native(id) = self.profile.types.peel(ty)
+            && let Some(native) = self.profile.types.native_of(id)
+            && native.size > 0
+        {
+            let size = u64::from(native.size);
+            let signed = match native.kind {
+                NativeKind::Signed => true,
+                NativeKind::Char => self.profile.names.get(native.name) != "unsigned char",
+                _ => false,
+            };
+            if entry.size.is_none_or(|said| said == size) {
+                return (ty, signed, size);
+            }
+        }
+        let size = entry.size.unwrap_or(4);
+        (self.integer(size, negative), negative, size)
+    }
+
+    /// A definition's own name, with the names around it where its language has them.
+    fn name(&mut self, site: Site, entry: &Entry<'a>) -> Option<Name> {
+        let (mut site, mut entry) = (site, *entry);
+        for _ in 0..4 {
+            if let Some(text) = self.text(site, &entry) {
+                let scope = self.scope(site);
+                return match scope {
+                    Some(scope) => {
+                        let full = format!("{scope}::{}", self.profile.names.get(text));
+                        Some(self.profile.names.intern(&full))
+                    }
+                    None => Some(text),
+                };
+            }
+            // A definition outside the class that declares it has its name there.
+            let (unit, at) = self.units.find(site.unit, entry.link)?;
+            site = Site { unit, at };
+            entry = self.entry(site)?;
+        }
+        None
+    }
+
+    fn scope(&mut self, site: Site) -> Option<Rc<str>> {
+        let root = self.found.roots.get(&site.unit);
+        if !Languages::is_scoped(root.and_then(|root| root.language)) {
+            return None;
+        }
+        let plans = self.plans_of(site.unit)?;
+        let unit = self.units.units.get(site.unit as usize)?;
+        let strings = self.strings(site.unit, unit);
+        self.scopes.around(site, unit, &plans, &strings)
+    }
+
+    /// A variable's name, as far as its entry or what that links to says, and its type.
+    pub(crate) fn variable(&mut self, site: Site) -> Option<(Name, TypeId)> {
+        let (mut name, mut ty) = (None, None);
+        let mut site = site;
+        for _ in 0..4 {
+            let entry = self.entry(site)?;
+            name = name.or_else(|| self.text(site, &entry));
+            if ty.is_none() && entry.ty != Reference::Nothing {
+                ty = Some(self.reference(site.unit, entry.ty));
+            }
+            if name.is_some() && ty.is_some() {
+                break;
+            }
+            let (unit, at) = self.units.find(site.unit, entry.link)?;
+            site = Site { unit, at };
+        }
+        Some((name?, ty?))
+    }
+
+    /// An entry's name as it stands.
+    fn text(&mut self, site: Site, entry: &Entry<'a>) -> Option<Name> {
+        let unit = self.units.units.get(site.unit as usize)?;
+        let text = self.strings(site.unit, unit).text(entry.name?)?;
+        if text.is_empty() {
+            return None;
+        }
+        match std::str::from_utf8(text) {
+            Ok(text) => Some(self.profile.names.intern(text)),
+            Err(_) => {
+                let text = String::from_utf8_lossy(text);
+                self.report.lose("names that are not UTF-8", || text.clone().into_owned());
+                Some(self.profile.names.intern(&text))
+            }
+        }
+    }
+
+    fn strings(&self, number: u32, unit: &Unit<'a>) -> crate::units::Strings<'a> {
+        let base = self.found.roots.get(&number).and_then(|root| root.str_offsets_base);
+        let mut strings = unit.strings;
+        strings.base = base.or(strings.base);
+        strings
+    }
+
+    fn entry(&mut self, site: Site) -> Option<Entry<'a>> {
+        let plans = self.plans_of(site.unit)?;
+        entry::read(self.units.units.get(site.unit as usize)?, &plans, site.at)
+    }
+
+    fn children(&mut self, site: Site, parent: &Entry<'a>) -> Vec<Entry<'a>> {
+        let units = self.units;
+        let children = match (self.plans_of(site.unit), units.units.get(site.unit as usize)) {
+            (Some(plans), Some(unit)) => entry::children(unit, &plans, parent),
+            _ => None,
+        };
+        if children.is_none() {
+            self.report.lose("definitions that break off", || self.units.place(site));
+        }
+        children.unwrap_or_default()
+    }
+
+    fn plans_of(&mut self, number: u32) -> Option<Rc<Plans>> {
+        if let Some(plans) = self.plans.get(&number) {
+            return Some(Rc::clone(plans));
+        }
+        let unit = self.units.units.get(number as usize)?;
+        let mut plans = Plans::default();
+        plans.compile(unit.abbreviations, unit.abbreviations_at, unit.encoding)?;
+        if self.plans.len() >= MAX_PLANS {
+            self.plans.clear();
+        }
+        let plans = Rc::new(plans);
+        self.plans.insert(number, Rc::clone(&plans));
+        Some(plans)
+    }
+
+    fn encoding(&self, site: Site) -> Option<Encoding> {
+        self.units.units.get(site.unit as usize).map(|unit| unit.encoding)
+    }
+
+    /// Equal types are one.
+    fn intern(&mut self, ty: Type) -> TypeId {
+        let types: &mut Types = &mut self.profile.types;
+        *self.types.entry(ty).or_insert_with(|| types.add(ty))
+    }
+}
+
+/// Definitions in the order of the file.
+fn sorted(firsts: &Firsts) -> Vec<(u64, Site)> {
+    let mut sorted: Vec<(u64, Site)> = firsts.iter().map(|(print, site)| (*print, *site)).collect();
+    sorted.sort_unstable_by_key(|(print, site)| (*site, *print));
+    sorted
+}
+
+fn record_kind(tag: dw::DwTag) -> RecordKind {
+    match tag {
+        dw::DW_TAG_union_type => RecordKind::Union,
+        dw::DW_TAG_class_type | dw::DW_TAG_interface_type => RecordKind::Class,
+        _ => RecordKind::Struct,
+    }
+}
+
+/// How many elements a dimension has: 0 where it has no bound, or one that is not known.
+fn elements(bound: &Entry<'_>) -> u64 {
+    if let Some(count) = bound.count {
+        return count;
+    }
+    match bound.upper_bound {
+        // Some compilers give an array of no elements the upper bound -1, in 32 or 64 bits.
+        None | Some(0xffff_ffff) => 0,
+        Some(upper) => upper.wrapping_add(1).wrapping_sub(bound.lower_bound.unwrap_or(0)),
+    }
+}
+
+/// Where a bit-field begins, in bits from the start of its record: counted from the least significant bit
+/// where the system is little-endian, else from the most significant (DWARF 5, section 5.7.6).
+fn first_bit(member: &Entry<'_>, offset: u64, width: u64, type_size: u64, big_endian: bool) -> Option<u64> {
+    let base = offset.checked_mul(8)?;
+    if let Some(bit) = member.data_bit_offset {
+        return base.checked_add(bit);
+    }
+    // DWARF 2 counts from the most significant bit of a unit that lies at the member's offset; negative
+    // where the field begins before that.
+    let Some(from_top) = member.bit_offset.map(|bits| bits as i64) else { return Some(base) };
+    let unit_bits = i128::from(member.size.unwrap_or(type_size)) * 8;
+    let bit = if big_endian {
+        i128::from(base) + i128::from(from_top)
+    } else {
+        i128::from(base) + unit_bits - i128::from(from_top) - i128::from(width)
+    };
+    u64::try_from(bit).ok()
+}

@@ -1,0 +1,523 @@
+//! How the entries of one abbreviation are read: what is wanted of them, and what is skipped in one step.
+//!
+//! A kernel's debug information is millions of entries of a few hundred shapes. Each shape (an abbreviation)
+//! is compiled once per unit into a [`Plan`]: runs of attributes nobody needs become one number of bytes to
+//! pass over, and an entry of which nothing is needed costs one addition.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+use gimli::constants as dw;
+
+use crate::bytes::Cursor;
+
+/// What an entry is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Nothing of it is needed; its children may be.
+    Other,
+    /// A compile, type, partial or skeleton unit.
+    Unit,
+    /// A struct, union, class or interface.
+    Record,
+    /// An enumeration.
+    Enumeration,
+    /// A member of a record.
+    Member,
+    /// A base class.
+    Base,
+    /// A label of an enumeration.
+    Enumerator,
+    /// A pointer or reference.
+    Pointer,
+    /// const, volatile, restrict, atomic and the like.
+    Qualifier,
+    /// A typedef.
+    Typedef,
+    /// An array; its bounds are its children.
+    Array,
+    /// One dimension of an array.
+    Bound,
+    /// A function's type; its arguments are its children.
+    Signature,
+    /// An argument, of a function or of a function's type.
+    Argument,
+    /// A base type, or one with a name only.
+    Native,
+    /// A variable that has a place, or may have.
+    Variable,
+    /// A variable that is declared here.
+    Declaration,
+    /// A variable in a register or nowhere; another entry may complete it.
+    Local,
+    /// A namespace or module: its name is part of the names in it.
+    Namespace,
+    /// A part of a tagged union, whose members are its record's.
+    Variant,
+    /// A unit whose content is taken in.
+    Import,
+}
+
+/// What an attribute is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    Nothing,
+    Name,
+    Type,
+    /// The entry that says the rest: a declaration this one completes, an abstract instance, a type unit.
+    Link,
+    Size,
+    Location,
+    BitSize,
+    DataBitOffset,
+    BitOffset,
+    Declared,
+    External,
+    Value,
+    UpperBound,
+    LowerBound,
+    Count,
+    Encoding,
+    Language,
+    StrOffsetsBase,
+    AddrBase,
+    Import,
+}
+
+/// How an attribute's value stands in the file, sizes settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    U8,
+    U16,
+    U32,
+    U64,
+    Data16,
+    Uleb,
+    Sleb,
+    Implicit,
+    Present,
+    Text,
+    StrOffset4,
+    StrOffset8,
+    LineStr4,
+    LineStr8,
+    SupplementStr4,
+    SupplementStr8,
+    StrIndex1,
+    StrIndex2,
+    StrIndex3,
+    StrIndex4,
+    StrIndexUleb,
+    Ref1,
+    Ref2,
+    Ref4,
+    Ref8,
+    RefUleb,
+    RefSection4,
+    RefSection8,
+    RefSignature,
+    RefSupplement4,
+    RefSupplement8,
+    Block1,
+    Block2,
+    Block4,
+    BlockUleb,
+    U24,
+    Indirect,
+}
+
+/// One attribute to stop at: how many bytes lie before it, how it is read, what it is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub(crate) skip: u32,
+    pub(crate) slot: Slot,
+    pub(crate) form: Form,
+    /// For [`Form::Implicit`], the number of its value in [`Plans::implicit`].
+    pub(crate) implicit: u32,
+}
+
+/// How the entries of one abbreviation are read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) kind: Kind,
+    /// `DW_TAG_...`, where a kind has several.
+    pub(crate) tag: dw::DwTag,
+    pub(crate) children: bool,
+    /// For members of the usual shape, where things stand in them.
+    pub(crate) quick: Option<QuickMember>,
+    steps: (u32, u32),
+    /// The steps that only pass over the entry.
+    over: (u32, u32),
+    /// Bytes behind the last step of `steps`, and of `over`.
+    pub(crate) tail: u32,
+    pub(crate) over_tail: u32,
+}
+
+/// A member all of whose attributes have a fixed size: offsets into the entry, behind its code.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QuickMember {
+    pub(crate) name: u8,
+    pub(crate) ty: u8,
+    pub(crate) location: u8,
+    /// 0, 1, 2 or 4 bytes.
+    pub(crate) location_size: u8,
+    pub(crate) size: u8,
+}
+
+/// What decides the sizes of forms in a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Encoding {
+    pub(crate) version: u16,
+    pub(crate) address_size: u8,
+    /// Whether offsets have eight bytes (64-bit DWARF).
+    pub(crate) wide: bool,
+}
+
+/// The plans of one unit, by abbreviation code.
+#[derive(Debug, Default)]
+pub(crate) struct Plans {
+    /// Plans of codes 1, 2, 3, ... as compilers number them.
+    dense: Vec<Plan>,
+    /// Plans of codes that do not follow.
+    sparse: HashMap<u64, Plan, RandomState>,
+    steps: Vec<Step>,
+    pub(crate) implicit: Vec<i64>,
+}
+
+impl Plans {
+    /// Compiles the abbreviations that begin at `offset` of `section`, in place of what was here before;
+    /// `None` where the table breaks off.
+    pub(crate) fn compile(&mut self, section: &[u8], offset: usize, encoding: Encoding) -> Option<()> {
+        self.dense.clear();
+        self.sparse.clear();
+        self.steps.clear();
+        self.implicit.clear();
+        let mut cursor = Cursor::<false>::new(section, offset);
+        let mut attributes: Vec<(u64, u64, i64)> = Vec::new();
+        loop {
+            let code = cursor.uleb()?;
+            if code == 0 {
+                return Some(());
+            }
+            let tag = cursor.uleb()?;
+            let children = cursor.u8()? != 0;
+            attributes.clear();
+            loop {
+                let (name, form) = (cursor.uleb()?, cursor.uleb()?);
+                if name == 0 && form == 0 {
+                    break;
+                }
+                let is_implicit = form == u64::from(dw::DW_FORM_implicit_const.0);
+                attributes.push((name, form, if is_implicit { cursor.sleb()? } else { 0 }));
+            }
+            let plan = self.plan(tag, children, &attributes, encoding)?;
+            if code == self.dense.len() as u64 + 1 {
+                self.dense.push(plan);
+            } else {
+                self.sparse.insert(code, plan);
+            }
+        }
+    }
+
+    /// The plan of a code; codes count from 1.
+    #[inline(always)]
+    pub(crate) fn get(&self, code: u64) -> Option<&Plan> {
+        self.dense.get((code as usize).wrapping_sub(1)).or_else(|| self.sparse.get(&code))
+    }
+
+    /// The steps that take what is wanted of an entry.
+    #[inline(always)]
+    pub(crate) fn steps(&self, plan: &Plan) -> &[Step] {
+        self.steps.get(plan.steps.0 as usize..plan.steps.1 as usize).unwrap_or_default()
+    }
+
+    /// The steps that pass over an entry.
+    #[inline(always)]
+    pub(crate) fn over(&self, plan: &Plan) -> &[Step] {
+        self.steps.get(plan.over.0 as usize..plan.over.1 as usize).unwrap_or_default()
+    }
+
+    fn plan(
+        &mut self,
+        tag: u64,
+        children: bool,
+        attributes: &[(u64, u64, i64)],
+        encoding: Encoding,
+    ) -> Option<Plan> {
+        let kind = kind(tag, attributes);
+        let (over, over_tail) = self.program(Kind::Other, attributes, encoding)?;
+        let (steps, tail) = match kind {
+            Kind::Other | Kind::Variant => (over, over_tail),
+            _ => self.program(kind, attributes, encoding)?,
+        };
+        let tag = dw::DwTag(u16::try_from(tag).unwrap_or(0));
+        let mut plan = Plan { kind, tag, children, quick: None, steps, over, tail, over_tail };
+        if kind == Kind::Member && !children {
+            plan.quick = self.quick(&plan);
+        }
+        Some(plan)
+    }
+
+    /// The steps for what `kind` needs of these attributes, and the bytes behind the last.
+    fn program(
+        &mut self,
+        kind: Kind,
+        attributes: &[(u64, u64, i64)],
+        encoding: Encoding,
+    ) -> Option<((u32, u32), u32)> {
+        let start = self.steps.len();
+        let mut skip = 0u32;
+        for (name, form, value) in attributes {
+            let slot = slot(kind, *name);
+            // A second attribute of the same name is against the standard, and would cost time for nothing.
+            let known = self.steps.get(start..)?.iter().any(|step| step.slot == slot);
+            let slot = if known { Slot::Nothing } else { slot };
+            let (form, size) = layout(*form, encoding)?;
+            if slot == Slot::Nothing
+                && let Some(size) = size
+            {
+                skip = skip.checked_add(size)?;
+                continue;
+            }
+            let implicit = if form == Form::Implicit {
+                self.implicit.push(*value);
+                u32::try_from(self.implicit.len() - 1).ok()?
+            } else {
+                0
+            };
+            self.steps.push(Step { skip, slot, form, implicit });
+            skip = 0;
+        }
+        Some(((u32::try_from(start).ok()?, u32::try_from(self.steps.len()).ok()?), skip))
+    }
+
+    fn quick(&self, plan: &Plan) -> Option<QuickMember> {
+        let mut at = 0u8;
+        let (mut name, mut ty, mut location) = (None, None, None);
+        for step in self.steps(plan) {
+            at = at.checked_add(u8::try_from(step.skip).ok()?)?;
+            let size = match (step.slot, step.form) {
+                (Slot::Name, Form::StrOffset4) => {
+                    name = Some(at);
+                    4
+                }
+                (Slot::Type, Form::Ref4) => {
+                    ty = Some(at);
+                    4
+                }
+                (Slot::Location, Form::U8 | Form::U16 | Form::U32) => {
+                    let size = match step.form {
+                        Form::U8 => 1,
+                        Form::U16 => 2,
+                        _ => 4,
+                    };
+                    location = Some((at, size));
+                    size
+                }
+                _ => return None,
+            };
+            at = at.checked_add(size)?;
+        }
+        let size = at.checked_add(u8::try_from(plan.tail).ok()?)?;
+        let (location, location_size) = location.unwrap_or((0, 0));
+        Some(QuickMember { name: name?, ty: ty?, location, location_size, size })
+    }
+}
+
+fn kind(tag: u64, attributes: &[(u64, u64, i64)]) -> Kind {
+    let Ok(tag) = u16::try_from(tag) else { return Kind::Other };
+    match dw::DwTag(tag) {
+        dw::DW_TAG_compile_unit
+        | dw::DW_TAG_type_unit
+        | dw::DW_TAG_partial_unit
+        | dw::DW_TAG_skeleton_unit => Kind::Unit,
+        dw::DW_TAG_structure_type
+        | dw::DW_TAG_union_type
+        | dw::DW_TAG_class_type
+        | dw::DW_TAG_interface_type => Kind::Record,
+        dw::DW_TAG_enumeration_type => Kind::Enumeration,
+        dw::DW_TAG_member => Kind::Member,
+        dw::DW_TAG_inheritance => Kind::Base,
+        dw::DW_TAG_enumerator => Kind::Enumerator,
+        dw::DW_TAG_pointer_type
+        | dw::DW_TAG_reference_type
+        | dw::DW_TAG_rvalue_reference_type
+        | dw::DW_TAG_ptr_to_member_type => Kind::Pointer,
+        dw::DW_TAG_const_type
+        | dw::DW_TAG_volatile_type
+        | dw::DW_TAG_restrict_type
+        | dw::DW_TAG_atomic_type
+        | dw::DW_TAG_packed_type
+        | dw::DW_TAG_shared_type
+        | dw::DW_TAG_immutable_type
+        // DW_TAG_LLVM_ptrauth_type, newer than the constants' table.
+        | dw::DwTag(0x4300) => Kind::Qualifier,
+        dw::DW_TAG_typedef | dw::DW_TAG_template_alias => Kind::Typedef,
+        dw::DW_TAG_array_type => Kind::Array,
+        dw::DW_TAG_subrange_type => Kind::Bound,
+        dw::DW_TAG_subroutine_type => Kind::Signature,
+        dw::DW_TAG_formal_parameter => Kind::Argument,
+        dw::DW_TAG_base_type | dw::DW_TAG_unspecified_type => Kind::Native,
+        dw::DW_TAG_variable => {
+            let located = attributes.iter().any(|(name, form, _)| {
+                *name == u64::from(dw::DW_AT_location.0) && is_expression(*form)
+            });
+            let declared = attributes.iter().any(|(name, ..)| *name == u64::from(dw::DW_AT_declaration.0));
+            match (located, declared) {
+                (true, _) => Kind::Variable,
+                (_, true) => Kind::Declaration,
+                _ => Kind::Local,
+            }
+        }
+        dw::DW_TAG_namespace | dw::DW_TAG_module => Kind::Namespace,
+        dw::DW_TAG_variant_part | dw::DW_TAG_variant => Kind::Variant,
+        dw::DW_TAG_imported_unit => Kind::Import,
+        _ => Kind::Other,
+    }
+}
+
+fn is_expression(form: u64) -> bool {
+    let Ok(form) = u16::try_from(form) else { return false };
+    matches!(
+        dw::DwForm(form),
+        dw::DW_FORM_exprloc
+            | dw::DW_FORM_block
+            | dw::DW_FORM_block1
+            | dw::DW_FORM_block2
+            | dw::DW_FORM_block4
+            | dw::DW_FORM_indirect
+    )
+}
+
+/// What an attribute of an entry of `kind` is wanted for.
+fn slot(kind: Kind, name: u64) -> Slot {
+    let Ok(name) = u16::try_from(name) else { return Slot::Nothing };
+    let name = dw::DwAt(name);
+    let wanted = match kind {
+        Kind::Other | Kind::Variant | Kind::Signature => return Slot::Nothing,
+        Kind::Unit => {
+            return match name {
+                dw::DW_AT_language => Slot::Language,
+                dw::DW_AT_str_offsets_base => Slot::StrOffsetsBase,
+                dw::DW_AT_addr_base | dw::DW_AT_GNU_addr_base => Slot::AddrBase,
+                _ => Slot::Nothing,
+            };
+        }
+        Kind::Record => &[Slot::Name, Slot::Size, Slot::Declared, Slot::Link][..],
+        Kind::Enumeration => &[Slot::Name, Slot::Type, Slot::Size, Slot::Declared, Slot::Link],
+        Kind::Member => &[
+            Slot::Name,
+            Slot::Type,
+            Slot::Location,
+            Slot::BitSize,
+            Slot::DataBitOffset,
+            Slot::BitOffset,
+            Slot::Size,
+            Slot::Declared,
+            Slot::External,
+        ],
+        Kind::Base => &[Slot::Type, Slot::Location],
+        Kind::Enumerator => &[Slot::Name, Slot::Value],
+        Kind::Pointer => &[Slot::Type, Slot::Size],
+        Kind::Qualifier | Kind::Argument => &[Slot::Type],
+        Kind::Typedef => &[Slot::Name, Slot::Type],
+        Kind::Array => &[Slot::Type],
+        Kind::Bound => &[Slot::UpperBound, Slot::LowerBound, Slot::Count],
+        Kind::Native => &[Slot::Name, Slot::Size, Slot::BitSize, Slot::Encoding],
+        Kind::Variable => &[Slot::Name, Slot::Type, Slot::Location, Slot::Link],
+        Kind::Declaration | Kind::Local => &[Slot::Name, Slot::Type, Slot::Link],
+        Kind::Namespace => &[Slot::Name],
+        Kind::Import => return if name == dw::DW_AT_import { Slot::Import } else { Slot::Nothing },
+    };
+    let slot = match name {
+        dw::DW_AT_name => Slot::Name,
+        dw::DW_AT_type => Slot::Type,
+        dw::DW_AT_specification | dw::DW_AT_abstract_origin | dw::DW_AT_signature => Slot::Link,
+        dw::DW_AT_byte_size => Slot::Size,
+        dw::DW_AT_data_member_location | dw::DW_AT_location => Slot::Location,
+        dw::DW_AT_bit_size => Slot::BitSize,
+        dw::DW_AT_data_bit_offset => Slot::DataBitOffset,
+        dw::DW_AT_bit_offset => Slot::BitOffset,
+        dw::DW_AT_declaration => Slot::Declared,
+        dw::DW_AT_external => Slot::External,
+        dw::DW_AT_const_value => Slot::Value,
+        dw::DW_AT_upper_bound => Slot::UpperBound,
+        dw::DW_AT_lower_bound => Slot::LowerBound,
+        dw::DW_AT_count => Slot::Count,
+        dw::DW_AT_encoding => Slot::Encoding,
+        _ => Slot::Nothing,
+    };
+    if wanted.contains(&slot) { slot } else { Slot::Nothing }
+}
+
+/// How a form is read in this encoding, and its size where that is fixed (DWARF 5, section 7.5.6).
+fn layout(form: u64, encoding: Encoding) -> Option<(Form, Option<u32>)> {
+    let offset = |narrow: Form, wide: Form| {
+        if encoding.wide { (wide, Some(8)) } else { (narrow, Some(4)) }
+    };
+    Some(match dw::DwForm(u16::try_from(form).ok()?) {
+        dw::DW_FORM_addr => match encoding.address_size {
+            1 => (Form::U8, Some(1)),
+            2 => (Form::U16, Some(2)),
+            4 => (Form::U32, Some(4)),
+            8 => (Form::U64, Some(8)),
+            _ => return None,
+        },
+        dw::DW_FORM_data1 | dw::DW_FORM_flag => (Form::U8, Some(1)),
+        dw::DW_FORM_data2 => (Form::U16, Some(2)),
+        dw::DW_FORM_data4 => (Form::U32, Some(4)),
+        dw::DW_FORM_data8 => (Form::U64, Some(8)),
+        dw::DW_FORM_data16 => (Form::Data16, Some(16)),
+        dw::DW_FORM_udata | dw::DW_FORM_loclistx | dw::DW_FORM_rnglistx => (Form::Uleb, None),
+        dw::DW_FORM_sdata => (Form::Sleb, None),
+        dw::DW_FORM_implicit_const => (Form::Implicit, Some(0)),
+        dw::DW_FORM_flag_present => (Form::Present, Some(0)),
+        dw::DW_FORM_string => (Form::Text, None),
+        dw::DW_FORM_strp => offset(Form::StrOffset4, Form::StrOffset8),
+        dw::DW_FORM_line_strp => offset(Form::LineStr4, Form::LineStr8),
+        dw::DW_FORM_strp_sup | dw::DW_FORM_GNU_strp_alt => offset(Form::SupplementStr4, Form::SupplementStr8),
+        dw::DW_FORM_strx | dw::DW_FORM_GNU_str_index => (Form::StrIndexUleb, None),
+        dw::DW_FORM_strx1 => (Form::StrIndex1, Some(1)),
+        dw::DW_FORM_strx2 => (Form::StrIndex2, Some(2)),
+        dw::DW_FORM_strx3 => (Form::StrIndex3, Some(3)),
+        dw::DW_FORM_strx4 => (Form::StrIndex4, Some(4)),
+        dw::DW_FORM_ref1 => (Form::Ref1, Some(1)),
+        dw::DW_FORM_ref2 => (Form::Ref2, Some(2)),
+        dw::DW_FORM_ref4 => (Form::Ref4, Some(4)),
+        dw::DW_FORM_ref8 => (Form::Ref8, Some(8)),
+        dw::DW_FORM_ref_udata => (Form::RefUleb, None),
+        // In DWARF 2 such a reference has the size of an address.
+        dw::DW_FORM_ref_addr if encoding.version == 2 => match encoding.address_size {
+            4 => (Form::RefSection4, Some(4)),
+            8 => (Form::RefSection8, Some(8)),
+            _ => return None,
+        },
+        dw::DW_FORM_ref_addr => offset(Form::RefSection4, Form::RefSection8),
+        dw::DW_FORM_ref_sig8 => (Form::RefSignature, Some(8)),
+        dw::DW_FORM_ref_sup4 => (Form::RefSupplement4, Some(4)),
+        dw::DW_FORM_ref_sup8 => (Form::RefSupplement8, Some(8)),
+        dw::DW_FORM_GNU_ref_alt => offset(Form::RefSupplement4, Form::RefSupplement8),
+        dw::DW_FORM_sec_offset => offset(Form::U32, Form::U64),
+        dw::DW_FORM_block1 => (Form::Block1, None),
+        dw::DW_FORM_block2 => (Form::Block2, None),
+        dw::DW_FORM_block4 => (Form::Block4, None),
+        dw::DW_FORM_block | dw::DW_FORM_exprloc => (Form::BlockUleb, None),
+        // Where code begins: passed over.
+        dw::DW_FORM_addrx | dw::DW_FORM_GNU_addr_index => (Form::Uleb, None),
+        dw::DW_FORM_addrx1 => (Form::U8, Some(1)),
+        dw::DW_FORM_addrx2 => (Form::U16, Some(2)),
+        dw::DW_FORM_addrx3 => (Form::U24, Some(3)),
+        dw::DW_FORM_addrx4 => (Form::U32, Some(4)),
+        dw::DW_FORM_indirect => (Form::Indirect, None),
+        _ => return None,
+    })
+}
+
+/// The form an entry of [`Form::Indirect`] names in place.
+pub(crate) fn indirect(form: u64, encoding: Encoding) -> Option<Form> {
+    match layout(form, encoding)?.0 {
+        // The standard forbids both, and neither could be read here.
+        Form::Indirect | Form::Implicit => None,
+        form => Some(form),
+    }
+}

@@ -1,0 +1,202 @@
+//! Fingerprints: equal for definitions that put the same members at the same places.
+//!
+//! A kernel's headers are compiled thousands of times, and so is every struct in them. A definition's
+//! fingerprint is computed from what the walk took down, without looking at a single text; only one
+//! definition per fingerprint is then read in full. Types within a definition count by name, unnamed ones by
+//! their own content, as in the layout hash of the profile (docs/format.md, invariant 6). Where two
+//! fingerprints differ for one layout, the layout hash still finds them equal.
+
+use crate::language::Languages;
+use crate::plan::Kind;
+use crate::scan::{Reference, Scanner, UnitTypes};
+use crate::units::Units;
+
+/// Mixes two numbers into one.
+#[inline(always)]
+pub(crate) fn mix(a: u64, b: u64) -> u64 {
+    const A: u64 = 0x9e37_79b9_7f4a_7c15;
+    const B: u64 = 0xe703_7ed1_a0b4_28db;
+    let product = u128::from(a ^ A).wrapping_mul(u128::from(b.wrapping_add(B)));
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+/// A number for some bytes; never 0.
+#[inline]
+pub(crate) fn mix_text(text: &[u8]) -> u64 {
+    let mut state = text.len() as u64;
+    let mut chunks = text.chunks_exact(8);
+    for chunk in &mut chunks {
+        let word = chunk.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        state = mix(state, word);
+    }
+    let rest = chunks.remainder().iter().fold(0u64, |rest, byte| rest << 8 | u64::from(*byte));
+    mix(state, rest) | 1
+}
+
+/// A type's fingerprint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Print {
+    pub(crate) hash: u64,
+    /// Whether the type is a record or enumeration without a name, so that a typedef may name it.
+    pub(crate) unnamed: bool,
+}
+
+/// Stands for types that are not known: void, what is nested too deeply, references that lead nowhere.
+const UNKNOWN: Print = Print { hash: 0x566f_6964, unnamed: false };
+
+/// How deep types are followed.
+const MAX_DEPTH: u32 = 64;
+
+/// How many units beside the current one are kept walked.
+const MAX_LOADED: usize = 16;
+
+/// Computes fingerprints in the unit walked last, and, where its types refer to them, in others.
+pub(crate) struct Prints<'u, 'a> {
+    units: &'u Units<'a>,
+    languages: &'u Languages,
+    scanner: Scanner,
+    /// Walked units; the first is the current one.
+    loaded: Vec<(u32, UnitTypes)>,
+}
+
+impl<'u, 'a> Prints<'u, 'a> {
+    pub(crate) fn new(units: &'u Units<'a>, languages: &'u Languages) -> Self {
+        Self { units, languages, scanner: Scanner::default(), loaded: Vec::new() }
+    }
+
+    /// Walks a unit and makes it the current one.
+    pub(crate) fn enter(
+        &mut self,
+        number: u32,
+    ) -> Option<(crate::scan::Root, Result<(), crate::scan::Broken>)> {
+        let unit = self.units.units.get(number as usize)?;
+        let mut types = match self.loaded.is_empty() {
+            true => UnitTypes::default(),
+            false => {
+                let (_, first) = self.loaded.swap_remove(0);
+                if self.loaded.len() > MAX_LOADED {
+                    self.loaded.clear();
+                }
+                first
+            }
+        };
+        let outcome = self.scanner.scan(unit, self.languages, &mut types);
+        self.loaded.push((number, types));
+        let last = self.loaded.len() - 1;
+        self.loaded.swap(0, last);
+        Some(outcome)
+    }
+
+    /// Whether units like the one with this root are taken.
+    pub(crate) fn wants(&self, root: &crate::scan::Root) -> bool {
+        self.languages.wants(root.language)
+    }
+
+    /// The current unit's types.
+    pub(crate) fn types(&self) -> Option<&UnitTypes> {
+        self.loaded.first().map(|(_, types)| types)
+    }
+
+    /// The fingerprint of a definition in the current unit, by its node's number: its layout.
+    pub(crate) fn definition(&mut self, node: usize) -> u64 {
+        self.content(0, node, 0)
+    }
+
+    /// The fingerprint of a type in the current unit.
+    pub(crate) fn reference(&mut self, reference: Reference) -> Print {
+        self.resolve(0, reference, 0)
+    }
+
+    fn resolve(&mut self, from: usize, reference: Reference, depth: u32) -> Print {
+        if depth > MAX_DEPTH {
+            return UNKNOWN;
+        }
+        if let Reference::Here(at) = reference {
+            let node = self.loaded.get(from).and_then(|(_, types)| types.node_at(at));
+            return node.map_or(UNKNOWN, |node| self.node(from, node, depth));
+        }
+        let unit = match self.loaded.get(from) {
+            Some((unit, _)) => *unit,
+            None => return UNKNOWN,
+        };
+        let Some((unit, at)) = self.units.find(unit, reference) else { return UNKNOWN };
+        let index = match self.loaded.iter().position(|(loaded, _)| *loaded == unit) {
+            Some(index) => index,
+            None => {
+                let Some(foreign) = self.units.units.get(unit as usize) else { return UNKNOWN };
+                let mut types = UnitTypes::default();
+                // What cannot be read of it stays unknown; the unit's own turn counts that.
+                let _ = self.scanner.scan(foreign, self.languages, &mut types);
+                self.loaded.push((unit, types));
+                self.loaded.len() - 1
+            }
+        };
+        self.resolve(index, Reference::Here(at), depth + 1)
+    }
+
+    /// A type as it counts within others.
+    fn node(&mut self, from: usize, number: usize, depth: u32) -> Print {
+        let Some((_, types)) = self.loaded.get(from) else { return UNKNOWN };
+        let Some(node) = types.nodes.get(number) else { return UNKNOWN };
+        if let Some(print) = node.print {
+            return print;
+        }
+        let (kind, name, ty, content, link) = (node.kind, node.name, node.ty, node.content, node.link);
+        let tag = |hash| Print { hash: mix(hash, kind as u64), unnamed: false };
+        let print = match kind {
+            Kind::Record | Kind::Enumeration if name != 0 => tag(name),
+            Kind::Record | Kind::Enumeration if link != Reference::Nothing => {
+                return self.resolve(from, link, depth + 1);
+            }
+            Kind::Record | Kind::Enumeration => {
+                // One that leads back to itself finds this meanwhile.
+                self.settle(from, number, UNKNOWN);
+                Print { hash: self.content(from, number, depth), unnamed: true }
+            }
+            Kind::Qualifier => self.resolve(from, ty, depth + 1),
+            Kind::Typedef => {
+                let target = self.resolve(from, ty, depth + 1);
+                if target.unnamed { Print { hash: mix(target.hash, name), unnamed: false } } else { target }
+            }
+            Kind::Pointer | Kind::Array => {
+                let target = self.resolve(from, ty, depth + 1);
+                tag(mix(target.hash, content))
+            }
+            Kind::Signature => {
+                self.settle(from, number, UNKNOWN);
+                tag(self.content(from, number, depth))
+            }
+            _ => tag(mix(name, content)),
+        };
+        self.settle(from, number, print);
+        print
+    }
+
+    fn settle(&mut self, from: usize, number: usize, print: Print) {
+        if let Some(node) = self.loaded.get_mut(from).and_then(|(_, types)| types.nodes.get_mut(number)) {
+            node.print = Some(print);
+        }
+    }
+
+    /// A node's own attributes and those of its parts, in order.
+    fn content(&mut self, from: usize, number: usize, depth: u32) -> u64 {
+        let Some((_, types)) = self.loaded.get(from) else { return 0 };
+        let Some(node) = types.nodes.get(number) else { return 0 };
+        let mut hash = mix(node.name, node.content);
+        let (underlying, link, named) = (node.ty, node.link, node.name != 0);
+        let mut next = types.first_part(number);
+        if !named && link != Reference::Nothing {
+            // Its name stands at its declaration.
+            hash = mix(hash, self.resolve(from, link, depth + 1).hash);
+        }
+        if underlying != Reference::Nothing {
+            hash = mix(hash, self.resolve(from, underlying, depth + 1).hash);
+        }
+        while let Some((part, behind)) = self.loaded.get(from).and_then(|(_, types)| types.part(next)) {
+            let ty = self.resolve(from, part.ty, depth + 1).hash;
+            hash = mix(hash ^ part.content, ty);
+            next = behind;
+        }
+        hash
+    }
+}

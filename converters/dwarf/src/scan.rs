@@ -1,0 +1,504 @@
+//! One walk over a unit: its types and variables, taken down as far as telling them apart needs it.
+
+use crate::bytes::Cursor;
+use crate::language::Languages;
+use crate::plan::{Encoding, Form, Kind, Plan, Plans, Slot, Step};
+use crate::print::{mix, mix_text};
+use crate::units::{Strings, Unit};
+use crate::value::{self, Place, Value};
+
+/// Where an attribute points to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reference {
+    /// Nowhere.
+    Nothing,
+    /// An entry of the same unit, by its offset from the unit's header.
+    Here(u32),
+    /// An entry of the same file's `.debug_info`, by its offset there.
+    Section(u64),
+    /// A type unit, by its signature.
+    Signature(u64),
+    /// An entry of the supplementary file.
+    Supplement(u64),
+}
+
+/// What is known of a type after the walk.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    /// The entry's offset from the unit's header.
+    pub(crate) at: u32,
+    pub(crate) kind: Kind,
+    /// Whether it is declared here and defined elsewhere.
+    pub(crate) declared: bool,
+    /// A number that stands for its name, scopes included; 0 where it has none.
+    pub(crate) name: u64,
+    /// The type it is made from.
+    pub(crate) ty: Reference,
+    /// The entry that says the rest of it.
+    pub(crate) link: Reference,
+    /// Its attributes and labels or bounds, mixed.
+    pub(crate) content: u64,
+    first: u32,
+    last: u32,
+    /// Its fingerprint, once computed; see [`crate::print`].
+    pub(crate) print: Option<crate::print::Print>,
+}
+
+/// A member, a base class or an argument.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    next: u32,
+    pub(crate) ty: Reference,
+    /// Its name and place, mixed.
+    pub(crate) content: u64,
+}
+
+/// A variable that may be a symbol.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Variable {
+    pub(crate) at: u32,
+    pub(crate) name: u64,
+    pub(crate) ty: Reference,
+    pub(crate) place: Option<Place>,
+}
+
+/// What a unit's first entry says of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Root {
+    /// `DW_AT_language`; `None` where it has none.
+    pub(crate) language: Option<u16>,
+    pub(crate) str_offsets_base: Option<u64>,
+    pub(crate) addr_base: Option<u64>,
+}
+
+/// The types and variables of one unit.
+#[derive(Debug, Default)]
+pub(crate) struct UnitTypes {
+    pub(crate) nodes: Vec<Node>,
+    parts: Vec<Part>,
+    pub(crate) variables: Vec<Variable>,
+    /// Units that are taken in.
+    pub(crate) imports: Vec<Reference>,
+    /// One bit per byte of the unit, set where a node begins; and how many nodes lie before each word.
+    starts: Vec<u64>,
+    before: Vec<u32>,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl UnitTypes {
+    fn reset(&mut self, len: usize) {
+        self.nodes.clear();
+        self.parts.clear();
+        self.variables.clear();
+        self.imports.clear();
+        self.starts.clear();
+        self.starts.resize(len / 64 + 1, 0);
+    }
+
+    fn index(&mut self) {
+        self.before.clear();
+        let mut count = 0;
+        self.before.extend(self.starts.iter().map(|word| {
+            let before = count;
+            count += word.count_ones();
+            before
+        }));
+    }
+
+    /// The number of the node that begins at `at`.
+    #[inline(always)]
+    pub(crate) fn node_at(&self, at: u32) -> Option<usize> {
+        let (word, bit) = (at as usize / 64, at % 64);
+        let starts = *self.starts.get(word)?;
+        if starts >> bit & 1 == 0 {
+            return None;
+        }
+        let below = (starts & ((1u64 << bit) - 1)).count_ones();
+        Some((*self.before.get(word)? + below) as usize)
+    }
+
+    /// The first of a node's parts, as [`UnitTypes::part`] takes it.
+    pub(crate) fn first_part(&self, node: usize) -> u32 {
+        self.nodes.get(node).map_or(NONE, |node| node.first)
+    }
+
+    /// A part and the one behind it.
+    pub(crate) fn part(&self, number: u32) -> Option<(Part, u32)> {
+        let part = self.parts.get(number as usize)?;
+        Some((*part, part.next))
+    }
+
+    fn add_part(&mut self, owner: u32, ty: Reference, content: u64) {
+        let Some(node) = self.nodes.get_mut(owner as usize) else { return };
+        let number = self.parts.len() as u32;
+        self.parts.push(Part { next: NONE, ty, content });
+        if node.first == NONE {
+            node.first = number;
+        } else if let Some(last) = self.parts.get_mut(node.last as usize) {
+            last.next = number;
+        }
+        node.last = number;
+    }
+}
+
+/// Why a unit could not be walked to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// Its abbreviations break off, or hold a form not known here.
+    Abbreviations,
+    /// The entry at this offset from the unit's header.
+    Entry(u32),
+}
+
+/// An entry whose children are being read.
+#[derive(Clone, Copy)]
+struct Frame {
+    /// The node it is, or [`NONE`].
+    node: u32,
+    /// The names of the scopes around, mixed; 0 for none.
+    scope: u64,
+}
+
+/// Walks units one after the other, keeping what it needs for that.
+#[derive(Default)]
+pub(crate) struct Scanner {
+    plans: Plans,
+    /// What `plans` was compiled from.
+    compiled: Option<(usize, usize, Encoding)>,
+    frames: Vec<Frame>,
+}
+
+impl Scanner {
+    /// Walks `unit` into `types`. Of a unit in a language that is not wanted only the root is read.
+    ///
+    /// # Errors
+    /// [`Broken`] where it stopped; what came before is in `types`.
+    pub(crate) fn scan(
+        &mut self,
+        unit: &Unit<'_>,
+        languages: &Languages,
+        types: &mut UnitTypes,
+    ) -> (Root, Result<(), Broken>) {
+        if unit.big_endian {
+            self.scan_in::<true>(unit, languages, types)
+        } else {
+            self.scan_in::<false>(unit, languages, types)
+        }
+    }
+
+    fn scan_in<const BIG: bool>(
+        &mut self,
+        unit: &Unit<'_>,
+        languages: &Languages,
+        types: &mut UnitTypes,
+    ) -> (Root, Result<(), Broken>) {
+        types.reset(unit.bytes.len());
+        let mut root = Root::default();
+        let key = (unit.abbreviations.as_ptr() as usize, unit.abbreviations_at, unit.encoding);
+        if self.compiled != Some(key) {
+            self.compiled = None;
+            if self.plans.compile(unit.abbreviations, unit.abbreviations_at, unit.encoding).is_none() {
+                return (root, Err(Broken::Abbreviations));
+            }
+            self.compiled = Some(key);
+        }
+        let mut walk = Walk::<BIG> {
+            cursor: Cursor::new(unit.bytes, unit.entries_at),
+            unit,
+            plans: &self.plans,
+            frames: &mut self.frames,
+            types,
+            strings: unit.strings,
+        };
+        let at = walk.cursor.at;
+        let result = match walk.root(&mut root) {
+            Some(_) if !languages.wants(root.language) => Ok(()),
+            Some(true) => {
+                walk.strings.base = root.str_offsets_base.or(unit.strings.base);
+                let scoped = Languages::is_scoped(root.language);
+                walk.run(scoped).map_err(|at| Broken::Entry(at as u32))
+            }
+            Some(false) => Ok(()),
+            None => Err(Broken::Entry(at as u32)),
+        };
+        types.index();
+        (root, result)
+    }
+}
+
+struct Walk<'w, 'a, const BIG: bool> {
+    cursor: Cursor<'a, BIG>,
+    unit: &'w Unit<'a>,
+    plans: &'w Plans,
+    frames: &'w mut Vec<Frame>,
+    types: &'w mut UnitTypes,
+    strings: Strings<'a>,
+}
+
+/// What was taken of an entry.
+struct Taken {
+    name: u64,
+    ty: Reference,
+    link: Reference,
+    content: u64,
+    declared: bool,
+    place: Option<Place>,
+    import: Reference,
+}
+
+impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
+    /// Reads the unit's first entry; whether it has children.
+    fn root(&mut self, root: &mut Root) -> Option<bool> {
+        let code = self.cursor.uleb()?;
+        if code == 0 {
+            return Some(false);
+        }
+        let plans = self.plans;
+        let plan = plans.get(code)?;
+        for step in plans.steps(plan) {
+            let value = value::read(&mut self.cursor, step, plans, self.unit.encoding)?;
+            match (step.slot, value) {
+                (Slot::Language, Value::Number(language)) => root.language = u16::try_from(language).ok(),
+                (Slot::StrOffsetsBase, Value::Number(base)) => root.str_offsets_base = Some(base),
+                (Slot::AddrBase, Value::Number(base)) => root.addr_base = Some(base),
+                _ => {}
+            }
+        }
+        self.cursor.skip(plan.tail as usize);
+        Some(plan.children)
+    }
+
+    /// Walks the entries below the root; the offset of the entry that could not be read, if one.
+    fn run(&mut self, scoped: bool) -> Result<(), usize> {
+        self.frames.clear();
+        self.frames.push(Frame { node: NONE, scope: 0 });
+        while self.cursor.at < self.cursor.len() {
+            let at = self.cursor.at;
+            match self.entry(at, scoped) {
+                Some(true) => {}
+                Some(false) => return Ok(()),
+                None => return Err(at),
+            }
+        }
+        // Trailing end marks are often left out; anything else is not.
+        Ok(())
+    }
+
+    /// Reads one entry; false behind the last.
+    #[inline(always)]
+    fn entry(&mut self, at: usize, scoped: bool) -> Option<bool> {
+        let code = self.cursor.uleb()?;
+        if code == 0 {
+            self.frames.pop();
+            return Some(!self.frames.is_empty());
+        }
+        let plans = self.plans;
+        let plan = plans.get(code)?;
+        let frame = *self.frames.last()?;
+        let mut inner = Frame { node: NONE, ..frame };
+        match plan.kind {
+            Kind::Member => {
+                if let Some(quick) = plan.quick
+                    && self.unit.strings.by_offset
+                {
+                    self.quick_member(quick, frame.node)?;
+                    return Some(true);
+                }
+                let member = self.take(plan)?;
+                if !member.declared {
+                    let content = mix(member.content, member.name);
+                    self.types.add_part(frame.node, member.ty, content);
+                }
+            }
+            Kind::Other | Kind::Local | Kind::Unit => self.pass_over(plan)?,
+            Kind::Argument => {
+                // Of a function's own arguments nothing is needed.
+                if frame.node == NONE {
+                    self.pass_over(plan)?;
+                } else {
+                    let argument = self.take(plan)?;
+                    self.types.add_part(frame.node, argument.ty, 0);
+                }
+            }
+            Kind::Base => {
+                let base = self.take(plan)?;
+                self.types.add_part(frame.node, base.ty, mix(base.content, 1));
+            }
+            Kind::Enumerator => {
+                let label = self.take(plan)?;
+                if let Some(node) = self.types.nodes.get_mut(frame.node as usize) {
+                    node.content = mix(node.content, mix(label.content, label.name));
+                }
+            }
+            Kind::Bound => {
+                let bound = self.take(plan)?;
+                if let Some(node) = self.types.nodes.get_mut(frame.node as usize) {
+                    node.content = mix(node.content, mix(bound.content, 2));
+                }
+            }
+            Kind::Variant => {
+                self.pass_over(plan)?;
+                inner.node = frame.node;
+            }
+            Kind::Variable | Kind::Declaration => {
+                let variable = self.take(plan)?;
+                if plan.kind == Kind::Declaration || variable.place.is_some() {
+                    let Taken { name, ty, place, .. } = variable;
+                    self.types.variables.push(Variable { at: at as u32, name, ty, place });
+                }
+            }
+            Kind::Namespace => {
+                let namespace = self.take(plan)?;
+                inner.scope = mix(frame.scope, namespace.name);
+            }
+            Kind::Import => {
+                let import = self.take(plan)?;
+                self.types.imports.push(import.import);
+            }
+            Kind::Record
+            | Kind::Enumeration
+            | Kind::Pointer
+            | Kind::Qualifier
+            | Kind::Typedef
+            | Kind::Array
+            | Kind::Signature
+            | Kind::Native => {
+                let taken = self.take(plan)?;
+                let mut name = taken.name;
+                if name != 0 && frame.scope != 0 {
+                    name = mix(frame.scope, name);
+                }
+                if scoped && plan.kind == Kind::Record {
+                    inner.scope = mix(frame.scope, name);
+                }
+                inner.node = self.types.nodes.len() as u32;
+                if let Some(word) = self.types.starts.get_mut(at / 64) {
+                    *word |= 1 << (at % 64);
+                }
+                self.types.nodes.push(Node {
+                    at: at as u32,
+                    kind: plan.kind,
+                    declared: taken.declared,
+                    name,
+                    ty: taken.ty,
+                    link: taken.link,
+                    content: taken.content,
+                    first: NONE,
+                    last: NONE,
+                    print: None,
+                });
+            }
+        }
+        if plan.children {
+            self.frames.push(inner);
+        }
+        Some(true)
+    }
+
+    #[inline(always)]
+    fn quick_member(&mut self, quick: crate::plan::QuickMember, owner: u32) -> Option<()> {
+        let at = self.cursor.at;
+        let read = |offset: u8| self.cursor.at(at + usize::from(offset));
+        let name = self.strings.offset_key(u64::from(read(quick.name).u32()?));
+        let ty = Reference::Here(read(quick.ty).u32()?);
+        let location = match quick.location_size {
+            0 => None,
+            1 => Some(u64::from(read(quick.location).u8()?)),
+            2 => Some(u64::from(read(quick.location).u16()?)),
+            _ => Some(u64::from(read(quick.location).u32()?)),
+        };
+        let content = location.map_or(0, |location| mix_slot(Slot::Location, location));
+        self.cursor.skip(usize::from(quick.size));
+        self.types.add_part(owner, ty, mix(content, name));
+        Some(())
+    }
+
+    #[inline(always)]
+    fn pass_over(&mut self, plan: &Plan) -> Option<()> {
+        let plans = self.plans;
+        for step in plans.over(plan) {
+            self.pass(step)?;
+        }
+        self.cursor.skip(plan.over_tail as usize);
+        Some(())
+    }
+
+    #[inline(always)]
+    fn pass(&mut self, step: &Step) -> Option<()> {
+        match step.form {
+            Form::BlockUleb => {
+                self.cursor.skip(step.skip as usize);
+                let len = self.cursor.uleb()?;
+                self.cursor.skip(usize::try_from(len).ok()?);
+            }
+            _ => {
+                value::read(&mut self.cursor, step, self.plans, self.unit.encoding)?;
+            }
+        }
+        Some(())
+    }
+
+    #[inline(always)]
+    fn take(&mut self, plan: &Plan) -> Option<Taken> {
+        let mut taken = Taken {
+            name: 0,
+            ty: Reference::Nothing,
+            link: Reference::Nothing,
+            content: 0,
+            declared: false,
+            place: None,
+            import: Reference::Nothing,
+        };
+        let plans = self.plans;
+        for step in plans.steps(plan) {
+            if step.slot == Slot::Nothing {
+                self.pass(step)?;
+                continue;
+            }
+            let value = value::read(&mut self.cursor, step, plans, self.unit.encoding)?;
+            match step.slot {
+                Slot::Name => taken.name = self.strings.key(value),
+                Slot::Type => taken.ty = reference(value),
+                Slot::Link => taken.link = reference(value),
+                Slot::Import => taken.import = reference(value),
+                Slot::Declared | Slot::External => taken.declared |= matches!(value, Value::Number(1..)),
+                slot => {
+                    let number = match value {
+                        Value::Number(number) => number,
+                        Value::Block(bytes) => {
+                            if slot == Slot::Location {
+                                taken.place = value::place::<BIG>(bytes, self.unit.encoding);
+                            }
+                            match taken.place {
+                                Some(Place::Offset(offset)) => offset,
+                                _ => mix_text(bytes),
+                            }
+                        }
+                        // A bound or a value that another entry holds: it is not known.
+                        _ => 0,
+                    };
+                    taken.content = taken.content.wrapping_add(mix_slot(slot, number));
+                }
+            }
+        }
+        self.cursor.skip(plan.tail as usize);
+        Some(taken)
+    }
+}
+
+/// A number for an attribute's value; their sum does not depend on the attributes' order.
+#[inline(always)]
+fn mix_slot(slot: Slot, value: u64) -> u64 {
+    mix(slot as u64, value)
+}
+
+pub(crate) fn reference(value: Value<'_>) -> Reference {
+    match value {
+        Value::Entry(at) => u32::try_from(at).map_or(Reference::Nothing, Reference::Here),
+        Value::SectionEntry(at) => Reference::Section(at),
+        Value::Signature(signature) => Reference::Signature(signature),
+        Value::SupplementEntry(at) => Reference::Supplement(at),
+        _ => Reference::Nothing,
+    }
+}

@@ -1,0 +1,67 @@
+//! The scopes around the types of a unit, for languages where they are part of a type's name.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use foldhash::fast::RandomState;
+
+use crate::entry::walk;
+use crate::fold::Site;
+use crate::plan::{Kind, Plans};
+use crate::units::{Strings, Unit};
+
+/// The scopes around types, unit by unit as they are asked for.
+#[derive(Default)]
+pub(crate) struct Scopes {
+    units: HashMap<u32, HashMap<u32, Rc<str>, RandomState>, RandomState>,
+}
+
+/// How many units' scopes are kept.
+const MAX_UNITS: usize = 16;
+
+impl Scopes {
+    /// The names of the scopes around an entry, joined by `::`; `None` for one that stands outside of all.
+    pub(crate) fn around(
+        &mut self,
+        site: Site,
+        unit: &Unit<'_>,
+        plans: &Plans,
+        strings: &Strings<'_>,
+    ) -> Option<Rc<str>> {
+        if !self.units.contains_key(&site.unit) {
+            if self.units.len() >= MAX_UNITS {
+                self.units.clear();
+            }
+            self.units.insert(site.unit, scopes(unit, plans, strings));
+        }
+        self.units.get(&site.unit)?.get(&site.at).cloned()
+    }
+}
+
+fn scopes(unit: &Unit<'_>, plans: &Plans, strings: &Strings<'_>) -> HashMap<u32, Rc<str>, RandomState> {
+    let mut found = HashMap::default();
+    // The scope that each level of entries stands in.
+    let mut levels: Vec<Option<Rc<str>>> = Vec::new();
+    walk(unit, plans, |entry, depth| {
+        levels.truncate(depth);
+        let around = levels.last().cloned().flatten();
+        if let Some(around) = &around
+            && matches!(entry.kind, Kind::Record | Kind::Enumeration | Kind::Typedef)
+        {
+            found.insert(entry.at, Rc::clone(around));
+        }
+        let inner = match entry.kind {
+            Kind::Record | Kind::Namespace => {
+                let own = entry.name.and_then(|name| strings.text(name)).map(String::from_utf8_lossy);
+                match (own, &around) {
+                    (Some(own), Some(around)) => Some(Rc::from(format!("{around}::{own}"))),
+                    (Some(own), None) => Some(Rc::from(own)),
+                    (None, around) => around.clone(),
+                }
+            }
+            _ => around,
+        };
+        levels.push(inner);
+    });
+    found
+}

@@ -1,0 +1,214 @@
+//! Symbols: those of the file's table, or of a map beside it, and the types of those that are variables.
+
+use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::RandomState;
+use maps::{MapSymbol, SystemMap};
+use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
+use profile::{Binding, Name, Profile, Report, System, TypeId};
+
+use crate::Error;
+use crate::container::Container;
+
+/// The symbols of the file's own table; none of a file that is not linked, where nothing has an address.
+pub(crate) fn of_file<'a>(container: &Container<'a>) -> Vec<MapSymbol<'a>> {
+    if container.relocatable {
+        return Vec::new();
+    }
+    let linux = container.system == System::Linux;
+    let mut symbols = Vec::new();
+    for symbol in container.file.symbols() {
+        let Ok(name) = symbol.name_bytes() else { continue };
+        let listed = if linux {
+            !symbol.is_undefined() && !matches!(symbol.kind(), SymbolKind::Section | SymbolKind::File)
+        } else {
+            symbol.is_definition() || symbol.section() == object::SymbolSection::Absolute
+        };
+        let hidden = linux && (is_left_out(name) || (symbol.is_local() && is_absolute(&symbol)));
+        if !listed || name.is_empty() || hidden {
+            continue;
+        }
+        let binding = match (symbol.is_weak(), symbol.is_local()) {
+            (true, _) => Binding::Weak,
+            (_, true) => Binding::Local,
+            _ => Binding::Global,
+        };
+        symbols.push(MapSymbol { address: symbol.address(), name, binding });
+    }
+    symbols
+}
+
+/// What a kernel's build leaves out of its `System.map` (scripts/mksysmap): the checksums and names of
+/// exported symbols, and the marks that assemblers leave in code (`$x`, `$d.3`, `.L12`).
+fn is_left_out(name: &[u8]) -> bool {
+    [&b"__crc_"[..], b"__kstrtab_", b"__kstrtabns_", b".L"].iter().any(|prefix| name.starts_with(prefix))
+        || matches!(name, [b'$', b'a' | b'd' | b't' | b'x'] | [b'$', b'a' | b'd' | b't' | b'x', b'.', ..])
+}
+
+/// Whether a symbol is a number of the assembler's, not a place.
+fn is_absolute<'a>(symbol: &impl ObjectSymbol<'a>) -> bool {
+    symbol.section() == object::SymbolSection::Absolute
+}
+
+/// The symbols of a map, as the file was linked: where the map is of a running kernel, the shift it was
+/// loaded with is taken back.
+///
+/// # Errors
+/// [`Error::Map`] for a text without addresses, [`Error::ForeignMap`] for one of another build.
+pub(crate) fn of_map<'m>(
+    text: &'m [u8],
+    container: &Container<'_>,
+    known: &[(Vec<u8>, u64)],
+    report: &mut Report,
+) -> Result<Vec<MapSymbol<'m>>, Error> {
+    let mut map = SystemMap::parse(text);
+    if map.symbols.is_empty() {
+        return Err(Error::Map("no line of it is a symbol"));
+    }
+    if map.is_hidden() {
+        return Err(Error::Map(
+            "every address is zero; read /proc/kallsyms as root, with kernel.kptr_restrict at 0 or 1",
+        ));
+    }
+    if map.skipped > 0 {
+        report.lose_many("lines of the symbol map that are no symbols", map.skipped, || {
+            map.first_skipped.map_or_else(String::new, |(number, line)| {
+                format!("line {number}: {}", String::from_utf8_lossy(line))
+            })
+        });
+    }
+    let linked = known.iter().find(|(name, _)| name == b"_text").map(|(_, address)| *address);
+    let linked = linked.or_else(|| first_code(container));
+    if let (Some(loaded), Some(linked)) = (map.address("_text"), linked) {
+        let shift = loaded.wrapping_sub(linked);
+        if shift != 0 {
+            report.warn(format!("the symbol map is shifted by {shift:#x}; the shift is taken back"));
+            for symbol in &mut map.symbols {
+                // What counts from the start of a per-CPU area was never shifted.
+                if symbol.address >= loaded.min(linked) {
+                    symbol.address = symbol.address.wrapping_sub(shift);
+                }
+            }
+        }
+    }
+    compare(&map.symbols, known, report)?;
+    Ok(map.symbols)
+}
+
+/// Where the kernel's code begins in a file without symbols, which is where `_text` stands.
+fn first_code(container: &Container<'_>) -> Option<u64> {
+    [".head.text", ".text"].iter().find_map(|name| {
+        let section = container.file.section_by_name(name)?;
+        Some(section.address()).filter(|address| *address != 0)
+    })
+}
+
+/// Compares a map with the addresses the file knows; that most differ means another build.
+fn compare(symbols: &[MapSymbol<'_>], known: &[(Vec<u8>, u64)], report: &mut Report) -> Result<(), Error> {
+    let mut places: HashMap<&[u8], Vec<u64>, RandomState> = HashMap::default();
+    for symbol in symbols {
+        places.entry(symbol.name).or_default().push(symbol.address);
+    }
+    let (mut shared, mut agree, mut example) = (0u64, 0u64, None);
+    for (name, address) in known {
+        let Some(places) = places.get(name.as_slice()) else { continue };
+        shared += 1;
+        if places.contains(address) {
+            agree += 1;
+        } else if example.is_none() {
+            let name = String::from_utf8_lossy(name);
+            let theirs = places.first().copied().unwrap_or(0);
+            example = Some(format!("{name}: expected {address:#x}, found {theirs:#x}"));
+        }
+    }
+    match example {
+        Some(example) if agree * 2 < shared => Err(Error::ForeignMap { shared, agree, example }),
+        Some(example) => {
+            report.lose_many("symbols of the map that lie elsewhere in the file", shared - agree, || example);
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// A variable as the debug information has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TypedVariable {
+    pub(crate) name: Name,
+    pub(crate) ty: TypeId,
+    pub(crate) address: Option<u64>,
+}
+
+/// Gives the profile's constants the types of the variables they are: the variable at the symbol's address
+/// whose name the symbol bears, else the declaration of that name. Without any symbol the variables
+/// themselves are the constants, and in a file that is not linked they give types only.
+pub(crate) fn add_types(
+    profile: &mut Profile,
+    mut variables: Vec<TypedVariable>,
+    relocatable: bool,
+    report: &mut Report,
+) {
+    // Stable: of several equal ones the first in the file stays.
+    variables.sort_by_key(|variable| variable.address);
+    if profile.constants.is_empty() {
+        let mut seen: HashMap<Name, (), RandomState> = HashMap::default();
+        let (declared, placed): (Vec<&TypedVariable>, Vec<&TypedVariable>) =
+            variables.iter().partition(|variable| variable.address.is_none());
+        for variable in placed.into_iter().chain(declared) {
+            if seen.insert(variable.name, ()).is_none() {
+                profile.constant_types.push((variable.name, variable.ty));
+                if let (Some(address), false) = (variable.address, relocatable) {
+                    profile.constants.push((variable.name, address));
+                }
+            }
+        }
+        return;
+    }
+    let mut declared: HashMap<Name, TypeId, RandomState> = HashMap::default();
+    for variable in variables.iter().filter(|variable| variable.address.is_none()) {
+        declared.entry(variable.name).or_insert(variable.ty);
+    }
+    let mut elsewhere = 0u64;
+    let placed = variables.partition_point(|variable| variable.address.is_none());
+    let placed = variables.get(placed..).unwrap_or_default();
+    let defined: HashSet<Name, RandomState> = placed.iter().map(|variable| variable.name).collect();
+    let underscore = profile.system == System::Mac;
+    for (name, address) in &profile.constants {
+        let symbol = profile.names.get(*name);
+        let first = placed.partition_point(|variable| variable.address < Some(*address));
+        let here = placed.get(first..).unwrap_or_default();
+        let here = here.iter().take_while(|variable| variable.address == Some(*address));
+        let named = |variable: &&TypedVariable| {
+            variable.name == *name || bears(symbol, profile.names.get(variable.name), underscore)
+        };
+        let mut candidates = here.clone().filter(named);
+        let plain = || {
+            let plain = symbol.strip_prefix('_').filter(|_| underscore).unwrap_or(symbol);
+            profile.names.find(plain)
+        };
+        match candidates.next() {
+            Some(variable) => profile.constant_types.push((*name, variable.ty)),
+            None => match plain().and_then(|name| declared.get(&name)) {
+                Some(ty) => profile.constant_types.push((*name, *ty)),
+                None => elsewhere += u64::from(defined.contains(name)),
+            },
+        }
+    }
+    // A function may bear the name of another unit's static variable; when most differ, that is not why.
+    if elsewhere > profile.constant_types.len() as u64 {
+        report.warn(format!(
+            "the symbols and the debug information disagree: {elsewhere} variables lie elsewhere than the symbol of their name"
+        ));
+    }
+}
+
+/// Whether a symbol stands for the variable of this name: a function's static variable has a number behind
+/// it, macOS puts an underscore before every name of C, and C++ writes names within mangled ones.
+fn bears(symbol: &str, variable: &str, underscore: bool) -> bool {
+    let symbol = if underscore { symbol.strip_prefix('_').unwrap_or(symbol) } else { symbol };
+    match symbol.strip_prefix(variable) {
+        Some("") => true,
+        Some(rest) => rest.starts_with('.') || rest.starts_with("$"),
+        None => symbol.starts_with("_Z") && symbol.contains(variable),
+    }
+}

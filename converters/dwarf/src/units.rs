@@ -1,0 +1,290 @@
+//! The units of a file and of those that belong to it: where each begins, and which sections it reads.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+use gimli::{DebugInfo, DebugTypes, EndianSlice, RunTimeEndian, UnitType};
+
+use crate::bytes::{Cursor, text_at};
+use crate::fold::Site;
+use crate::plan::Encoding;
+use crate::print::{mix, mix_text};
+use crate::scan::Reference;
+use crate::value::Value;
+
+/// The debug sections of one file, or of one unit's share in a package of split units.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sections<'a> {
+    pub(crate) info: &'a [u8],
+    /// `.debug_types`, where DWARF 4 keeps its type units.
+    pub(crate) types: &'a [u8],
+    pub(crate) abbreviations: &'a [u8],
+    pub(crate) str: &'a [u8],
+    pub(crate) line_str: &'a [u8],
+    pub(crate) str_offsets: &'a [u8],
+    pub(crate) addr: &'a [u8],
+    /// The supplementary file's `.debug_str`.
+    pub(crate) supplement_str: &'a [u8],
+    pub(crate) big_endian: bool,
+}
+
+/// The tables a unit's texts stand in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Strings<'a> {
+    str: &'a [u8],
+    line_str: &'a [u8],
+    offsets: &'a [u8],
+    supplement: &'a [u8],
+    /// Where the unit's share of the table of string offsets begins.
+    pub(crate) base: Option<u64>,
+    wide: bool,
+    big_endian: bool,
+    /// Whether equal texts have equal offsets, so that offsets may stand for texts.
+    pub(crate) by_offset: bool,
+}
+
+impl<'a> Strings<'a> {
+    /// A number that stands for a text: equal for equal texts where the file keeps each once, and always
+    /// where `by_offset` is off. 0 stands for no text.
+    #[inline(always)]
+    pub(crate) fn key(&self, value: Value<'_>) -> u64 {
+        if self.by_offset {
+            match value {
+                Value::Str(offset) => return self.offset_key(offset),
+                Value::StrIndex(index) => {
+                    return self.indexed(index).map_or(0, |offset| self.offset_key(offset));
+                }
+                Value::SupplementStr(offset) => return mix(offset, 0x5055),
+                _ => {}
+            }
+        }
+        match value {
+            Value::Text(text) => mix_text(text),
+            Value::Str(_) | Value::LineStr(_) | Value::StrIndex(_) | Value::SupplementStr(_) => {
+                self.text(value).map_or(0, mix_text)
+            }
+            _ => 0,
+        }
+    }
+
+    /// The key of the text at `offset` of `.debug_str`, where offsets stand for texts.
+    #[inline(always)]
+    pub(crate) fn offset_key(&self, offset: u64) -> u64 {
+        mix(offset, 0x5354)
+    }
+
+    /// A text; `None` where the value is none, or points out of its table.
+    pub(crate) fn text<'t>(&self, value: Value<'t>) -> Option<&'t [u8]>
+    where
+        'a: 't,
+    {
+        let (table, offset) = match value {
+            Value::Text(text) => return Some(text),
+            Value::Str(offset) => (self.str, offset),
+            Value::LineStr(offset) => (self.line_str, offset),
+            Value::StrIndex(index) => (self.str, self.indexed(index)?),
+            Value::SupplementStr(offset) => (self.supplement, offset),
+            _ => return None,
+        };
+        text_at(table, usize::try_from(offset).ok()?)
+    }
+
+    fn indexed(&self, index: u64) -> Option<u64> {
+        let size = if self.wide { 8 } else { 4 };
+        let at = self.base?.checked_add(index.checked_mul(size)?)?;
+        number(self.offsets, usize::try_from(at).ok()?, size as u8, self.big_endian)
+    }
+}
+
+/// A number of `size` bytes in a table.
+pub(crate) fn number(table: &[u8], at: usize, size: u8, big_endian: bool) -> Option<u64> {
+    fn read<const BIG: bool>(table: &[u8], at: usize, size: u8) -> Option<u64> {
+        let mut cursor = Cursor::<BIG>::new(table, at);
+        match size {
+            4 => cursor.u32().map(u64::from),
+            8 => cursor.u64(),
+            _ => None,
+        }
+    }
+    if big_endian { read::<true>(table, at, size) } else { read::<false>(table, at, size) }
+}
+
+/// A unit, ready to be walked.
+#[derive(Clone, Debug)]
+pub(crate) struct Unit<'a> {
+    /// The file it stands in, by its number in [`Units`].
+    pub(crate) file: u32,
+    /// Whether it stands in `.debug_types`.
+    pub(crate) in_types: bool,
+    /// Its offset in its section.
+    pub(crate) start: usize,
+    /// Its bytes, header and all: offsets in it count from here.
+    pub(crate) bytes: &'a [u8],
+    /// Where its first entry begins.
+    pub(crate) entries_at: usize,
+    pub(crate) abbreviations: &'a [u8],
+    pub(crate) abbreviations_at: usize,
+    pub(crate) encoding: Encoding,
+    pub(crate) big_endian: bool,
+    pub(crate) strings: Strings<'a>,
+    pub(crate) addresses: &'a [u8],
+    /// A type unit's signature and the offset of its type.
+    pub(crate) signature: Option<(u64, u32)>,
+}
+
+impl Unit<'_> {
+    /// An address by its number in the unit's table.
+    pub(crate) fn address(&self, base: Option<u64>, index: u64) -> Option<u64> {
+        let size = self.encoding.address_size;
+        let default = if self.encoding.version >= 5 { if self.encoding.wide { 16 } else { 8 } } else { 0 };
+        let at = base.unwrap_or(default).checked_add(index.checked_mul(u64::from(size))?)?;
+        number(self.addresses, usize::try_from(at).ok()?, size, self.big_endian)
+    }
+}
+
+/// All units of a file, and of the split and supplementary files that belong to it.
+#[derive(Debug, Default)]
+pub(crate) struct Units<'a> {
+    pub(crate) units: Vec<Unit<'a>>,
+    /// For each file, the numbers of its units in `.debug_info`, in order.
+    files: Vec<std::ops::Range<usize>>,
+    /// Which file supplements another.
+    pub(crate) supplement: Option<u32>,
+    signatures: HashMap<u64, u32, RandomState>,
+}
+
+/// A unit whose header could not be read: nothing behind it in its section could be found either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BrokenHeader {
+    /// Its offset.
+    pub(crate) at: u64,
+}
+
+impl<'a> Units<'a> {
+    /// Adds the units of one file's sections; the file's number, and where its units' headers break off.
+    pub(crate) fn add(&mut self, sections: &Sections<'a>, by_offset: bool) -> (u32, Option<BrokenHeader>) {
+        let file = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
+        let first = self.units.len();
+        let endian = if sections.big_endian { RunTimeEndian::Big } else { RunTimeEndian::Little };
+        let mut broken = None;
+        let mut end = 0;
+        let mut infos = DebugInfo::from(EndianSlice::new(sections.info, endian)).units();
+        loop {
+            match infos.next() {
+                Ok(Some(header)) => {
+                    let Some(start) = header.debug_info_offset() else { break };
+                    end = start.0.saturating_add(header.length_including_self());
+                    self.add_unit(sections, file, false, start.0, &header, by_offset);
+                }
+                Ok(None) => break,
+                Err(_) => {
+                    broken = Some(BrokenHeader { at: end as u64 });
+                    break;
+                }
+            }
+        }
+        self.files.push(first..self.units.len());
+        let mut types = DebugTypes::from(EndianSlice::new(sections.types, endian)).units();
+        while let Ok(Some(header)) = types.next() {
+            let Some(start) = header.debug_types_offset() else { break };
+            self.add_unit(sections, file, true, start.0, &header, by_offset);
+        }
+        (file, broken)
+    }
+
+    fn add_unit(
+        &mut self,
+        sections: &Sections<'a>,
+        file: u32,
+        in_types: bool,
+        start: usize,
+        header: &gimli::UnitHeader<EndianSlice<'a, RunTimeEndian>>,
+        by_offset: bool,
+    ) {
+        let section = if in_types { sections.types } else { sections.info };
+        let end = start.saturating_add(header.length_including_self());
+        // Offsets in a unit are kept in 32 bits; no unit of four gigabytes was ever seen.
+        let Some(bytes) = section.get(start..end).filter(|bytes| u32::try_from(bytes.len()).is_ok()) else {
+            return;
+        };
+        let encoding = header.encoding();
+        let encoding = Encoding {
+            version: encoding.version,
+            address_size: encoding.address_size,
+            wide: encoding.format == gimli::Format::Dwarf64,
+        };
+        // A split unit names no base: its share of the table is the whole section behind its header.
+        let base = match (encoding.version, encoding.wide) {
+            (5.., false) => 8,
+            (5.., true) => 16,
+            _ => 0,
+        };
+        let signature = match header.type_() {
+            UnitType::Type { type_signature, type_offset }
+            | UnitType::SplitType { type_signature, type_offset } => {
+                u32::try_from(type_offset.0).ok().map(|offset| (type_signature.0, offset))
+            }
+            _ => None,
+        };
+        let number = u32::try_from(self.units.len()).unwrap_or(u32::MAX);
+        if let Some((signature, _)) = signature {
+            self.signatures.entry(signature).or_insert(number);
+        }
+        self.units.push(Unit {
+            file,
+            in_types,
+            start,
+            bytes,
+            entries_at: header.size_of_header(),
+            abbreviations: sections.abbreviations,
+            abbreviations_at: header.debug_abbrev_offset().0,
+            encoding,
+            big_endian: sections.big_endian,
+            strings: Strings {
+                str: sections.str,
+                line_str: sections.line_str,
+                offsets: sections.str_offsets,
+                supplement: sections.supplement_str,
+                base: Some(base),
+                wide: encoding.wide,
+                big_endian: sections.big_endian,
+                by_offset,
+            },
+            addresses: sections.addr,
+            signature,
+        });
+    }
+
+    /// The unit and the offset in it that a reference from a unit of `file` leads to.
+    pub(crate) fn find(&self, from: u32, reference: Reference) -> Option<(u32, u32)> {
+        match reference {
+            Reference::Nothing => None,
+            Reference::Here(at) => Some((from, at)),
+            Reference::Section(at) => self.at(self.units.get(from as usize)?.file, at),
+            Reference::Supplement(at) => self.at(self.supplement?, at),
+            Reference::Signature(signature) => {
+                let unit = *self.signatures.get(&signature)?;
+                Some((unit, self.units.get(unit as usize)?.signature?.1))
+            }
+        }
+    }
+
+    /// Where an entry stands, for messages.
+    pub(crate) fn place(&self, site: Site) -> String {
+        let unit = self.units.get(site.unit as usize);
+        let section = if unit.is_some_and(|unit| unit.in_types) { ".debug_types" } else { ".debug_info" };
+        let start = unit.map_or(0, |unit| unit.start as u64);
+        format!("{section} offset {:#x}", start + u64::from(site.at))
+    }
+
+    fn at(&self, file: u32, offset: u64) -> Option<(u32, u32)> {
+        let range = self.files.get(file as usize)?.clone();
+        let units = self.units.get(range.clone())?;
+        let offset = usize::try_from(offset).ok()?;
+        let behind = units.partition_point(|unit| unit.start <= offset);
+        let index = behind.checked_sub(1)?;
+        let unit = units.get(index)?;
+        let at = offset - unit.start;
+        (at < unit.bytes.len()).then_some(((range.start + index) as u32, at as u32))
+    }
+}
