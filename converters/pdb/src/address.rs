@@ -23,10 +23,13 @@ pub(crate) enum Address {
 pub(crate) struct AddressMap {
     /// RVAs of the sections' first bytes.
     sections: Vec<u32>,
-    /// `(from, to)` sorted by `from`: what stands at `from` or behind it was moved to `to`. `to` is 0 for
-    /// what was removed.
+    /// `(from, to)` sorted by `from`: what stands at `from` or behind it was moved to `to`. `to` is 0, or
+    /// has its highest bit set (as Syzygy writes it), for what was removed.
     omap: Vec<(u32, u32)>,
 }
+
+/// An RVA beyond any image.
+const NOWHERE: u32 = 1 << 31;
 
 impl AddressMap {
     pub(crate) fn read(container: &mut Container, dbi: &Dbi<'_>, report: &mut Report) -> Self {
@@ -71,7 +74,7 @@ impl AddressMap {
         }
         let behind = self.omap.partition_point(|(from, _)| *from <= rva);
         match behind.checked_sub(1).and_then(|index| self.omap.get(index)) {
-            Some((_, 0)) => Address::Removed,
+            Some((_, 0 | NOWHERE..)) => Address::Removed,
             Some((from, to)) => Address::Rva((rva - from).wrapping_add(*to)),
             // What lies before the first part has not moved.
             None => Address::Rva(rva),
@@ -131,10 +134,12 @@ mod tests {
 
     #[test]
     fn omap_moves_and_removes() {
-        let map = map(&[(0x1000, 0x2000), (0x1100, 0), (0x1200, 0x1300)]);
+        let map =
+            map(&[(0x1000, 0x2000), (0x1100, 0), (0x1200, 0x1300), (0x1300, NOWHERE), (0x1400, 0x1400)]);
         assert_eq!(map.address(at(1, 0x10)), Address::Rva(0x2010));
         assert_eq!(map.address(at(1, 0x180)), Address::Removed);
         assert_eq!(map.address(at(1, 0x210)), Address::Rva(0x1310));
-        assert_eq!(map.address(at(2, 0)), Address::Rva(0x3100));
+        assert_eq!(map.address(at(1, 0x300)), Address::Removed);
+        assert_eq!(map.address(at(2, 0)), Address::Rva(0x3000));
     }
 }

@@ -29,20 +29,31 @@ impl Container {
         }
     }
 
-    /// The bytes of the stream with this number: a part of the file where its pages follow each other, else
-    /// a copy. `None` where the file has no such stream, or an empty one.
-    pub(crate) fn stream(
-        &mut self,
-        number: u16,
-    ) -> Result<Option<impl Deref<Target = [u8]> + use<>>, String> {
+    /// The bytes of a stream that another one names: a part of the file where its pages follow each other,
+    /// else a copy. `None` where it is empty; an error says why it cannot be had.
+    pub(crate) fn stream(&mut self, number: u16) -> Result<Option<impl Stream + use<>>, String> {
+        self.find(number).unwrap_or_else(|| Err("the file has no such stream".to_owned()))
+    }
+
+    /// Like [`Container::stream`], for a stream with a number of its own that a PDB need not have.
+    pub(crate) fn optional_stream(&mut self, number: u16) -> Result<Option<impl Stream + use<>>, String> {
+        self.find(number).unwrap_or(Ok(None))
+    }
+
+    fn find(&mut self, number: u16) -> Option<Result<Option<impl Stream + use<>>, String>> {
         match guarded(|| self.pdb.raw_stream(StreamIndex(number))) {
-            Some(Ok(stream)) => Ok(stream.filter(|stream| !stream.is_empty())),
-            Some(Err(pdb::Error::StreamNotFound(_))) => Ok(None),
-            Some(Err(error)) => Err(error.to_string()),
-            None => Err("the container library gave up on it".to_owned()),
+            Some(Ok(stream)) => Some(Ok(stream.filter(|stream| !stream.is_empty()))),
+            Some(Err(pdb::Error::StreamNotFound(_))) => None,
+            Some(Err(error)) => Some(Err(error.to_string())),
+            None => Some(Err("the container library gave up on it".to_owned())),
         }
     }
 }
+
+/// A stream's bytes.
+pub(crate) trait Stream: Deref<Target = [u8]> {}
+
+impl<T: Deref<Target = [u8]>> Stream for T {}
 
 /// The header behind the magic: page size, free page map, number of pages, directory size.
 fn check_header(bytes: &[u8]) -> Result<(), Error> {

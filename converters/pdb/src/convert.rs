@@ -1,5 +1,4 @@
 use std::fmt::Write as _;
-use std::ops::Deref;
 
 use profile::{
     Arch, Binding, MappedFile, Name, Profile, Progress, Report, System, Type, TypeId, number_by_address,
@@ -9,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::Error;
 use crate::address::AddressMap;
 use crate::architecture;
-use crate::container::Container;
+use crate::container::{Container, Stream};
 use crate::dbi::{self, Dbi};
 use crate::identity::{self, Info};
 use crate::symbols::{Reader, Symbol, SymbolKind, Symbols};
@@ -59,7 +58,7 @@ pub fn convert(file: &MappedFile, options: &Options, progress: &dyn Progress) ->
     let info = info(&mut container)?;
     let dbi_bytes = debug_stream(&mut container, &mut report);
     let dbi = dbi_bytes.as_deref().and_then(|bytes| debug_header(bytes, &mut report));
-    let type_bytes = container.stream(type_stream::STREAM).map_err(|reason| Error::Stream {
+    let type_bytes = container.optional_stream(type_stream::STREAM).map_err(|reason| Error::Stream {
         number: type_stream::STREAM,
         name: "types",
         reason,
@@ -121,8 +120,8 @@ fn info(container: &mut Container) -> Result<Info, Error> {
     Info::parse(&stream).map_err(|_| broken(format!("it has {} bytes, expected 28 at least", stream.len())))
 }
 
-fn debug_stream(container: &mut Container, report: &mut Report) -> Option<impl Deref<Target = [u8]> + use<>> {
-    match container.stream(dbi::STREAM) {
+fn debug_stream(container: &mut Container, report: &mut Report) -> Option<impl Stream + use<>> {
+    match container.optional_stream(dbi::STREAM) {
         Ok(stream) => stream,
         Err(error) => {
             report.lose("streams that cannot be read", || format!("3 (DBI): {error}"));

@@ -168,7 +168,9 @@ impl Reader<'_, '_> {
             // The linker keeps the records of functions and data that nothing referred to.
             Address::Absolute if !public => "private symbols that were not linked in",
             Address::Absolute => "absolute symbols (values, not addresses)",
+            Address::Removed if !public => "private symbols whose code was removed",
             Address::Removed => "symbols whose code was removed",
+            Address::Unknown if !public => "private symbols without section headers to place them",
             Address::Unknown => "symbols without section headers to place them",
         };
         self.report.lose(lost, || String::from_utf8_lossy(raw).into_owned());

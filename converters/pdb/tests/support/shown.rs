@@ -1,0 +1,112 @@
+//! Structs as tests compare them: which bits each member takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+/// Where a member lies: first bit and number of bits in its struct. The size of a member that is no
+/// bit-field is `None` where a reader cannot tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub bit: u64,
+    pub width: Option<u64>,
+}
+
+/// A struct's size in bytes, and its members by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Layout {
+    pub size: u64,
+    pub members: BTreeMap<String, Place>,
+}
+
+/// Structs by name; several where definitions differ. The empty name stands for all that have none.
+pub type Layouts = BTreeMap<String, BTreeSet<Layout>>;
+
+/// The structs of a profile. Definitions that lost their name to a larger one count under that name again.
+pub fn layouts(profile: &Value) -> Layouts {
+    let mut layouts = Layouts::new();
+    let Some(structs) = profile["$STRUCTS"].as_object() else { return layouts };
+    for (key, entry) in structs {
+        let size = entry[0].as_u64().unwrap();
+        let members = entry[1].as_object().unwrap();
+        let members = members.iter().map(|(name, member)| (name.clone(), place(profile, member))).collect();
+        let name = if key.starts_with("__unnamed_") { "" } else { own_name(structs, key) };
+        layouts.entry(name.to_owned()).or_default().insert(Layout { size, members });
+    }
+    layouts
+}
+
+/// `name` of `name__0123abcd`, where that is how a conflict was settled.
+fn own_name<'a>(structs: &serde_json::Map<String, Value>, key: &'a str) -> &'a str {
+    match key.rsplit_once("__") {
+        Some((name, hash))
+            if hash.len() == 8
+                && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+                && structs.contains_key(name) =>
+        {
+            name
+        }
+        _ => key,
+    }
+}
+
+fn place(profile: &Value, member: &Value) -> Place {
+    let offset = member[0].as_u64().unwrap() * 8;
+    let (target, args) = (member[1][0].as_str().unwrap(), &member[1][1]);
+    let bits = match target {
+        "BitField" => args,
+        "Enumeration" if args["target"] == "BitField" => &args["target_args"],
+        _ => return Place { bit: offset, width: size(profile, target, args).map(|size| size * 8) },
+    };
+    let (start, end) = (bits["start_bit"].as_u64().unwrap(), bits["end_bit"].as_u64().unwrap());
+    Place { bit: offset + start, width: Some(end - start) }
+}
+
+/// The size in bytes of a type by its descriptor; `None` where the profile gives none.
+pub fn size(profile: &Value, target: &str, args: &Value) -> Option<u64> {
+    Some(match target {
+        "char" | "unsigned char" => 1,
+        "short" | "unsigned short" => 2,
+        "long" | "unsigned long" | "float" | "Pointer32" => 4,
+        "long long" | "unsigned long long" | "double" => 8,
+        "long double" => 10,
+        "__int128" | "unsigned __int128" => 16,
+        "Pointer" => match profile["$METADATA"]["arch"].as_str().unwrap() {
+            "I386" | "ARM" => 4,
+            _ => 8,
+        },
+        "UnicodeString" => args["length"].as_u64()?,
+        "Array" | "Enumeration" => {
+            let one = size(profile, args["target"].as_str()?, &args["target_args"])?;
+            args["count"].as_u64().unwrap_or(1) * one
+        }
+        "Void" | "Function" => return None,
+        name => profile["$STRUCTS"].get(name)?[0].as_u64()?,
+    })
+}
+
+impl Layout {
+    /// Equal but for the sizes of members that the other reader cannot tell.
+    pub fn equals(&self, other: &Layout) -> bool {
+        self.size == other.size
+            && self.members.len() == other.members.len()
+            && self.members.iter().zip(&other.members).all(|((name, place), (their_name, their_place))| {
+                name == their_name && place.equals(their_place)
+            })
+    }
+
+    /// The one member that `other` has and this lacks, where all else is equal.
+    pub fn lacks_only(&self, other: &Layout) -> Option<String> {
+        let mut missing = other.members.keys().filter(|name| !self.members.contains_key(*name));
+        let name = missing.next()?;
+        let mut rest = other.clone();
+        rest.members.remove(name);
+        self.equals(&rest).then(|| name.clone())
+    }
+}
+
+impl Place {
+    fn equals(&self, other: &Place) -> bool {
+        self.bit == other.bit && (other.width.is_none() || self.width == other.width)
+    }
+}
