@@ -230,6 +230,19 @@ fn inflates_every_header_field_and_several_members() {
 }
 
 #[test]
+fn checks_the_checksum_of_a_header() {
+    // RFC 1952, section 2.3: CRC16 is the lower half of the header's CRC-32.
+    let mut header = vec![0x1f, 0x8b, 8, 0b1010, 0, 0, 0, 0, 0, 255, b'a', 0];
+    let crc = crc32fast::hash(&header) as u16;
+    header.extend(crc.to_le_bytes());
+    let plain = gzip(b"text", Effort::Default, 1);
+    let mut gz = [&header[..], &plain[10..]].concat();
+    assert_eq!(inflate(&gz, 100).unwrap(), b"text");
+    gz[10] = b'b';
+    assert_eq!(inflate(&gz, 100), Err(InflateError::Damaged { offset: 0, place: 12 }));
+}
+
+#[test]
 fn refuses_trailing_data_and_says_where() {
     let mut gz = gzip(b"text", Effort::Default, 1);
     let offset = gz.len();

@@ -21,7 +21,7 @@ pub enum InflateError {
         /// How many of its bytes there are.
         length: usize,
     },
-    /// A member's deflate stream is none.
+    /// A member's header is not what its checksum says, or its deflate stream is none.
     #[error("the gzip member that begins at byte {offset} is damaged near byte {place}")]
     Damaged {
         /// Where the member begins.
@@ -101,11 +101,7 @@ fn member(
     text: &mut Text,
 ) -> Result<usize, InflateError> {
     let truncated = || InflateError::Truncated { offset, length: bytes.len() };
-    if !bytes.starts_with(&MAGIC) || bytes.get(3).is_some_and(|flags| flags & RESERVED != 0) {
-        let found = bytes.iter().copied().take(4).collect();
-        return Err(InflateError::NotGzip { offset, found });
-    }
-    let mut at = header_length(bytes).ok_or_else(truncated)?;
+    let mut at = header(bytes, offset)?;
     let start = text.filled;
     inflater.reset(false);
     loop {
@@ -140,7 +136,7 @@ fn member(
 
 /// Flag bits that a reader must refuse (RFC 1952, section 2.3.1.2).
 const RESERVED: u8 = 0b1110_0000;
-/// A two-byte checksum of the header follows it; it is passed over, since the trailer's covers the text.
+/// The header's last two bytes are a checksum of those before.
 const HEADER_CRC: u8 = 1 << 1;
 /// A field of its own length follows the fixed part.
 const EXTRA: u8 = 1 << 2;
@@ -149,8 +145,28 @@ const NAME: u8 = 1 << 3;
 /// A comment follows, ended by a zero.
 const COMMENT: u8 = 1 << 4;
 
-/// The length of a member's header (RFC 1952, section 2.3); none if it does not end.
-fn header_length(bytes: &[u8]) -> Option<usize> {
+/// The length of the header that `bytes`, which stand at `offset`, begin with.
+fn header(bytes: &[u8], offset: usize) -> Result<usize, InflateError> {
+    let flags = bytes.get(3).copied().unwrap_or_default();
+    if !bytes.starts_with(&MAGIC) || flags & RESERVED != 0 {
+        let found = bytes.iter().copied().take(4).collect();
+        return Err(InflateError::NotGzip { offset, found });
+    }
+    let truncated = || InflateError::Truncated { offset, length: bytes.len() };
+    let length = fields_length(bytes).ok_or_else(truncated)?;
+    if flags & HEADER_CRC == 0 {
+        return Ok(length);
+    }
+    let (fields, rest) = bytes.split_at_checked(length).ok_or_else(truncated)?;
+    let crc = rest.first_chunk().ok_or_else(truncated)?;
+    if u16::from_le_bytes(*crc) != crc32fast::hash(fields) as u16 {
+        return Err(InflateError::Damaged { offset, place: offset + length });
+    }
+    Ok(length + crc.len())
+}
+
+/// The length of a header's fields (RFC 1952, section 2.3), without their checksum; none if they do not end.
+fn fields_length(bytes: &[u8]) -> Option<usize> {
     let flags = *bytes.get(3)?;
     let mut length = 10;
     if flags & EXTRA != 0 {
@@ -161,9 +177,6 @@ fn header_length(bytes: &[u8]) -> Option<usize> {
         if flags & field != 0 {
             length += memchr::memchr(0, bytes.get(length..)?)? + 1;
         }
-    }
-    if flags & HEADER_CRC != 0 {
-        length += 2;
     }
     (length <= bytes.len()).then_some(length)
 }
