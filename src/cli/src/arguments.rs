@@ -1,9 +1,13 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use symbols::{NegativeCache, SymbolPath};
 
 use crate::commands;
+use crate::console::Console;
 
 /// Profiles for memory forensics: made from debug information, proved, kept and exported.
 #[derive(Debug, Parser)]
@@ -74,12 +78,20 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 #[command(rename_all = "snake_case")]
 pub enum Command {
+    /// Bring PDBs from symbol stores and servers.
+    #[command(alias = "fetch-pdb")]
+    FetchPdb(commands::fetch_pdb::Arguments),
     /// Make a profile from a PDB.
     #[command(alias = "parse-pdb")]
     ParsePdb(commands::parse_pdb::Arguments),
     /// Make a profile from the DWARF of an ELF or Mach-O file: a Linux or macOS kernel, a module.
     #[command(aliases = ["parse-dwarf", "dwarfparser"])]
     ParseDwarf(commands::parse_dwarf::Arguments),
+    /// Say what a PE file is: its headers, its PDB, its sections.
+    Peinfo(commands::peinfo::Arguments),
+    /// Find the records in any file that name a PDB by GUID and age.
+    #[command(alias = "version-scan")]
+    VersionScan(commands::version_scan::Arguments),
     /// Print the completions of a shell.
     Completions(commands::completions::Arguments),
     /// Write the manual pages into a folder.
@@ -95,6 +107,56 @@ pub struct Output {
     /// Take the time to make the smallest file.
     #[arg(long)]
     pub best: bool,
+}
+
+/// Where PDBs are looked for, for every command that fetches them.
+#[derive(Debug, Args)]
+pub struct Symbols {
+    /// Where PDBs are looked for, in the language of _NT_SYMBOL_PATH; by default that variable, else Microsoft's server.
+    #[arg(long = "symbol-path", alias = "symbol_path", value_name = "PATH")]
+    // A text: the parser's own message leaves passwords out, which clap's would repeat.
+    symbol_path: Option<String>,
+    /// Ask no server; look into local stores only.
+    #[arg(long)]
+    offline: bool,
+    /// Ask servers also for what they did not have within the last day.
+    #[arg(long, conflicts_with = "offline")]
+    refresh: bool,
+}
+
+impl Symbols {
+    /// How PDBs are fetched; where `store` is given, everything found is also put there.
+    ///
+    /// # Errors
+    /// A symbol path or credentials that cannot be understood.
+    pub fn options(&self, store: Option<&Path>, console: &Console) -> anyhow::Result<symbols::Options> {
+        let (text, origin) = match &self.symbol_path {
+            Some(text) => (Some(text.clone()), "--symbol-path"),
+            None => (std::env::var("_NT_SYMBOL_PATH").ok(), "_NT_SYMBOL_PATH"),
+        };
+        let mut path = match text.filter(|text| !text.trim().is_empty()) {
+            Some(text) => text.parse().context(origin)?,
+            None => SymbolPath::standard(),
+        };
+        if let Some(store) = store {
+            path = path.behind(store);
+        }
+        let cache = match directories::ProjectDirs::from("", "", "rekall-profile") {
+            Some(folders) => folders.cache_dir().to_owned(),
+            // A system without a home folder for us.
+            None => std::env::temp_dir().join("rekall-profile"),
+        };
+        let mut options = symbols::Options::new(path, cache.join("symbols"));
+        options.negative_cache = Some(NegativeCache {
+            folder: cache.join("missing"),
+            expiry: if self.refresh { Duration::ZERO } else { NegativeCache::EXPIRY },
+        });
+        options.offline = self.offline;
+        // Fetching is waiting, for the most part.
+        options.workers = console.threads() * 2;
+        options.credentials = symbols::Credentials::from_environment()?;
+        Ok(options)
+    }
 }
 
 /// The command line with the command's name put in where the program is called by a command's name
@@ -135,6 +197,19 @@ mod tests {
     }
 
     #[test]
+    fn both_generations_of_fetch_pdb_are_understood() {
+        for line in [
+            "rekall-profile fetch_pdb ntkrnlmp.pdb F8E2A8B5C9B74BF4A6E4A48F180099942",
+            "rekall-profile fetch_pdb -D. --guid F8E2A8B5C9B74BF4A6E4A48F180099942 --filename ntkrnlmp.pdb",
+            "fetch_pdb -D DIR --guid G --filename F",
+            "fetch_pdb ntoskrnl.exe --dump_dir DIR --symbol_path srv*",
+            "fetch_pdb --manifest wanted.json --offline --write-manifest missing.json",
+        ] {
+            assert!(matches!(parsed(line).unwrap().command, Command::FetchPdb(_)), "{line}");
+        }
+    }
+
+    #[test]
     fn wrong_lines_are_refused() {
         for line in [
             "rekall-profile",
@@ -142,6 +217,10 @@ mod tests {
             "rekall-profile parse_pdb a.pdb --threads 0",
             "rekall-profile parse_pdb a.pdb -q -v",
             "rekall-profile parse_pdb a.pdb b.pdb",
+            "rekall-profile fetch_pdb a.pdb F8E2 --guid F8E2",
+            "rekall-profile fetch_pdb a.pdb --manifest wanted.json",
+            "rekall-profile fetch_pdb a.exe --offline --refresh",
+            "rekall-profile version_scan a.bin --name_regex (",
         ] {
             assert!(parsed(line).is_err(), "{line}");
         }

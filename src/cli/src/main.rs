@@ -8,6 +8,7 @@
 mod arguments;
 mod commands;
 mod console;
+mod interrupt;
 mod outcome;
 mod output;
 mod progress;
@@ -20,6 +21,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     console::hush_guarded_panics();
+    interrupt::clean_up_when_told_to_stop();
     let cli = match arguments::Cli::try_parse_from(arguments::with_command_name(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {

@@ -71,6 +71,12 @@ impl SymbolPath {
         Self { elements: vec![Element::Chain(vec![Place::Default, default_server()])] }
     }
 
+    /// This path behind a store of its own: what is found anywhere along it is also put there.
+    pub fn behind(mut self, store: &Path) -> Self {
+        self.elements.insert(0, Element::Cache(Place::Folder(store.to_owned())));
+        self
+    }
+
     /// The steps of a search: `default_store` is what an empty name means.
     pub(crate) fn searches(&self, default_store: &Path) -> Vec<Search> {
         let store = |place: &Place| match place {
@@ -290,6 +296,12 @@ mod tests {
             [vec!["loose /x"], vec!["/c", "loose /y"], vec!["/c", "/a", "https://h/"]]
         );
         assert_eq!(searches("cache*/c"), [["/c"]]);
+    }
+
+    #[test]
+    fn a_path_can_be_put_behind_a_store() {
+        let path = "srv*/a*https://h/".parse::<SymbolPath>().unwrap().behind(Path::new("/mine"));
+        assert_eq!(path.to_string(), "cache*/mine;srv*/a*https://h/");
     }
 
     #[test]

@@ -128,3 +128,80 @@ impl WriteAt for Shared {
         Ok(())
     }
 }
+
+/// How an entry of a debug directory reaches its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// By an offset in the file alone.
+    Offset,
+    /// By an RVA alone.
+    Rva,
+}
+
+/// A PE32+ file of x64 with one section, whose debug directory has an entry of another kind first and then one per
+/// record: what it says, and how it is reached.
+pub fn pe(records: &[(&[u8], Reach)]) -> Vec<u8> {
+    const RVA: u32 = 0x1000;
+    const RAW: u32 = 0x400;
+    const ENTRY: usize = 28;
+    let mut section = vec![0; ENTRY * (records.len() + 1)];
+    section[12] = 13;
+    for (index, (record, reach)) in records.iter().enumerate() {
+        let at = section.len() as u32;
+        let (rva, raw) = match reach {
+            Reach::Offset => (0, RAW + at),
+            Reach::Rva => (RVA + at, 0),
+        };
+        let entry = &mut section[ENTRY * (index + 1)..][..ENTRY];
+        entry[12..16].copy_from_slice(&2u32.to_le_bytes());
+        entry[16..20].copy_from_slice(&(record.len() as u32).to_le_bytes());
+        entry[20..24].copy_from_slice(&rva.to_le_bytes());
+        entry[24..28].copy_from_slice(&raw.to_le_bytes());
+        section.extend_from_slice(record);
+    }
+    let directory_size = (ENTRY * (records.len() + 1)) as u32;
+    let size = section.len() as u32;
+    section.resize(section.len().next_multiple_of(0x200), 0);
+
+    let mut file = vec![0; 0x40];
+    file[..2].copy_from_slice(b"MZ");
+    file[0x3c] = 0x40;
+    file.extend(b"PE\0\0");
+    for half in [0x8664u16, 1] {
+        file.extend(half.to_le_bytes());
+    }
+    file.extend([0; 12]);
+    for half in [240u16, 0x22] {
+        file.extend(half.to_le_bytes());
+    }
+    let optional = file.len();
+    file.resize(optional + 240, 0);
+    let mut field = |at: usize, value: u32| {
+        file[optional + at..optional + at + 4].copy_from_slice(&value.to_le_bytes());
+    };
+    field(0, 0x20b);
+    field(32, 0x1000);
+    field(36, 0x200);
+    field(56, 0x2000);
+    field(60, RAW);
+    field(108, 16);
+    field(112 + 6 * 8, RVA);
+    field(112 + 6 * 8 + 4, directory_size);
+    file.extend(b".rdata\0\0");
+    for number in [size, RVA, section.len() as u32, RAW, 0, 0, 0, 0x4000_0040] {
+        file.extend(number.to_le_bytes());
+    }
+    file.resize(RAW as usize, 0);
+    file.extend(section);
+    file
+}
+
+/// An RSDS record.
+pub fn rsds(guid_age: GuidAge, path: &str) -> Vec<u8> {
+    let mut bytes = b"RSDS".to_vec();
+    bytes.extend(&info(guid_age)[12..]);
+    bytes.extend(guid_age.age().to_le_bytes());
+    bytes.extend(path.as_bytes());
+    bytes.push(0);
+    bytes
+}

@@ -1,9 +1,12 @@
 //! One file per command: its argument types, a plan checked once, and `run`.
 
 pub mod completions;
+pub mod fetch_pdb;
 pub mod man;
 pub mod parse_dwarf;
 pub mod parse_pdb;
+pub mod peinfo;
+pub mod version_scan;
 
 use anyhow::bail;
 
@@ -18,8 +21,17 @@ use crate::outcome::Outcome;
 pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
     let filename = cli.global.filename;
     match cli.command {
+        Command::FetchPdb(arguments) => fetch_pdb::run(arguments, filename, console),
         Command::ParsePdb(arguments) => parse_pdb::run(arguments, filename, console),
         Command::ParseDwarf(arguments) => parse_dwarf::run(arguments, filename, console),
+        Command::Peinfo(arguments) => {
+            no_image(filename.as_deref())?;
+            peinfo::run(&arguments, console)
+        }
+        Command::VersionScan(arguments) => {
+            no_image(filename.as_deref())?;
+            version_scan::run(&arguments, console)
+        }
         Command::Completions(arguments) => {
             no_image(filename.as_deref())?;
             completions::run(&arguments, console)

@@ -48,6 +48,7 @@ impl Folder {
             folder: self,
             program: env!("CARGO_BIN_EXE_rekall-profile").into(),
             arguments,
+            environment: Vec::new(),
             status: 0,
             stdout: None,
             stderr: Vec::new(),
@@ -61,6 +62,7 @@ pub struct Run<'a> {
     folder: &'a Folder,
     program: PathBuf,
     arguments: Vec<OsString>,
+    environment: Vec<(String, OsString)>,
     status: i32,
     stdout: Option<String>,
     stderr: Vec<String>,
@@ -70,6 +72,12 @@ impl Run<'_> {
     /// Runs this program instead: a link to ours.
     pub fn program(mut self, path: PathBuf) -> Self {
         self.program = path;
+        self
+    }
+
+    /// With a variable in the environment.
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.environment.push((name.to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -91,16 +99,22 @@ impl Run<'_> {
         self
     }
 
-    /// Runs it and compares; its standard output.
-    #[track_caller]
-    pub fn check(self) -> String {
-        let output = Command::new(&self.program)
+    /// The process to be started, for tests that meddle with it themselves.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command
             .args(&self.arguments)
             .current_dir(self.folder.path())
             .env_clear()
             .env("HOME", self.folder.path())
-            .output()
-            .unwrap();
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs it and compares; its standard output.
+    #[track_caller]
+    pub fn check(self) -> String {
+        let output = self.command().output().unwrap();
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         let stderr = String::from_utf8_lossy(&output.stderr);
         let mut wrong = String::new();

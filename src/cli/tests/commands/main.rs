@@ -2,5 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod fetch_pdb;
 mod harness;
 mod parse_pdb;
+mod peinfo;
+mod version_scan;

@@ -1,0 +1,247 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use profile::{GuidAge, MappedFile, Progress};
+use serde_json::{Value, json};
+use symbols::pe::Pe;
+use symbols::{Error, Fetcher, Found, Manifest, PdbName, Tried, Wanted};
+
+use crate::arguments;
+use crate::console::Console;
+use crate::outcome::Outcome;
+
+/// Which PDBs, and where they go.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The PDB's name, with its GUID and age; or a PE file (.exe, .dll, .sys), which says itself. -f names it as well.
+    #[arg(value_name = "NAME | FILE.exe")]
+    pdb_filename: Option<PathBuf>,
+    /// The GUID and age: 32 digits, then the age.
+    #[arg(value_name = "GUIDAGE")]
+    guid_age: Option<String>,
+    /// The GUID and age, as an option.
+    #[arg(long, value_name = "GUIDAGE", conflicts_with = "guid_age")]
+    guid: Option<String>,
+    /// The folder to put the PDB into. With --manifest it becomes a symbol store.
+    #[arg(short = 'D', long = "dump_dir", value_name = "DIR", default_value = ".")]
+    dump_dir: PathBuf,
+    /// Fetch every PDB of this list.
+    #[arg(long, value_name = "WANTED.json", conflicts_with_all = ["pdb_filename", "guid_age", "guid"])]
+    manifest: Option<PathBuf>,
+    /// Write a list of those that were not found, to be fetched on another machine.
+    #[arg(long = "write-manifest", value_name = "FILE")]
+    write_manifest: Option<PathBuf>,
+    #[command(flatten)]
+    symbols: arguments::Symbols,
+}
+
+/// Brings the PDBs.
+///
+/// # Errors
+/// Wrong usage, a file that is no PE or no manifest, or a folder that takes no file.
+pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -> anyhow::Result<Outcome> {
+    let plan = Plan::new(arguments, filename)?;
+    let options = plan.symbols.options(plan.store.as_deref(), console)?;
+    let fetcher = Fetcher::new(options);
+    let teller = Teller { console, aloud: plan.wanted.len() == 1 };
+    let results = fetcher.fetch_all(&plan.wanted, &teller);
+    let mut report = Report::default();
+    for (wanted, result) in plan.wanted.into_iter().zip(results) {
+        let delivered = result.and_then(|found| match plan.store {
+            Some(_) => Ok(found),
+            None => deliver(found, &wanted, &plan.dump_dir),
+        });
+        report.items.push((wanted, delivered));
+    }
+    if let Some(path) = &plan.write_manifest {
+        let missing = Manifest { wanted: report.missing() };
+        missing.write_file(path).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    report.conclude(console)
+}
+
+/// What the arguments ask for, checked.
+struct Plan {
+    wanted: Vec<Wanted>,
+    dump_dir: PathBuf,
+    /// The folder as a store, where a list is fetched: many PDBs have the same name.
+    store: Option<PathBuf>,
+    write_manifest: Option<PathBuf>,
+    symbols: arguments::Symbols,
+}
+
+impl Plan {
+    fn new(arguments: Arguments, filename: Option<PathBuf>) -> anyhow::Result<Self> {
+        let Arguments { pdb_filename, guid_age, guid, dump_dir, manifest, write_manifest, symbols } =
+            arguments;
+        if !dump_dir.is_dir() {
+            bail!("--dump_dir {}: the folder does not exist", dump_dir.display());
+        }
+        if let Some(path) = manifest {
+            if filename.is_some() {
+                bail!("--manifest names the PDBs; -f is one too many");
+            }
+            let manifest = Manifest::read_file(&path).with_context(|| path.display().to_string())?;
+            let store = Some(dump_dir.clone());
+            return Ok(Self { wanted: manifest.wanted, dump_dir, store, write_manifest, symbols });
+        }
+        let name = match (pdb_filename, filename) {
+            (Some(name), None) | (None, Some(name)) => name,
+            (Some(_), Some(_)) => bail!("the PDB is named twice: once with -f, once without"),
+            (None, None) if guid.is_some() => {
+                bail!("a GUID needs the name of its PDB: fetch_pdb NAME GUIDAGE, or --filename NAME")
+            }
+            (None, None) => {
+                bail!("which PDB? fetch_pdb NAME GUIDAGE, fetch_pdb FILE.exe, or --manifest FILE")
+            }
+        };
+        let wanted = match guid_age.or(guid) {
+            Some(guid_age) => {
+                let guid_age: GuidAge = guid_age.parse()?;
+                vec![Wanted::new(PdbName::from_user(&name.to_string_lossy())?, guid_age)]
+            }
+            None => named_by(&name)?,
+        };
+        Ok(Self { wanted, dump_dir, store: None, write_manifest, symbols })
+    }
+}
+
+/// The PDBs that a PE file names.
+fn named_by(path: &Path) -> anyhow::Result<Vec<Wanted>> {
+    let source = path.display();
+    let file = MappedFile::open(path).with_context(|| {
+        format!("cannot open {source}; a PDB that is not at hand is named with its GUID and age: fetch_pdb NAME GUIDAGE")
+    })?;
+    let records = Pe::parse(&file).and_then(|pe| pe.rsds()).with_context(|| source.to_string())?;
+    let mut wanted: Vec<Wanted> = Vec::new();
+    for record in records {
+        let name: PdbName = record.file_name().parse().with_context(|| source.to_string())?;
+        if let Some(other) = wanted.iter().find(|other| other.name == name) {
+            bail!(
+                "{source} names two builds of {name}, {} and {}: choose with fetch_pdb NAME GUIDAGE",
+                other.guid_age,
+                record.guid_age
+            );
+        }
+        let seen = vec![source.to_string()];
+        wanted.push(Wanted { name, guid_age: record.guid_age, seen });
+    }
+    Ok(wanted)
+}
+
+/// Puts a PDB that was found under its name into the folder.
+fn deliver(found: Found, wanted: &Wanted, folder: &Path) -> Result<Found, Error> {
+    let path = folder.join(wanted.name.as_str());
+    let same =
+        path.canonicalize().ok().filter(|path| found.path.canonicalize().is_ok_and(|from| from == *path));
+    if same.is_none() {
+        found.copy_to(&path).map_err(|source| Error::Store {
+            wanted: wanted.clone(),
+            folder: folder.to_owned(),
+            source,
+        })?;
+    }
+    Ok(Found { path, ..found })
+}
+
+/// Tells the story of one file to everyone, as it is what the user waits for; that of many with `-v`.
+struct Teller<'a> {
+    console: &'a Console,
+    aloud: bool,
+}
+
+impl Progress for Teller<'_> {
+    fn begin(&self, step: &str, total: Option<u64>) {
+        self.console.progress().begin(step, total);
+    }
+
+    fn advance(&self, step: &str, done: u64) {
+        self.console.progress().advance(step, done);
+    }
+
+    fn end(&self, step: &str) {
+        self.console.progress().end(step);
+    }
+
+    fn tell(&self, line: &str) {
+        if self.aloud {
+            self.console.say(line);
+        } else {
+            self.console.tell(line);
+        }
+    }
+}
+
+/// What came of every PDB.
+#[derive(Default)]
+struct Report {
+    items: Vec<(Wanted, Result<Found, Error>)>,
+}
+
+impl Report {
+    /// Those that were not found.
+    fn missing(&self) -> Vec<Wanted> {
+        let missing = self.items.iter().filter(|(_, result)| result.is_err());
+        missing.map(|(wanted, _)| wanted.clone()).collect()
+    }
+
+    fn conclude(self, console: &Console) -> anyhow::Result<Outcome> {
+        if console.json() {
+            console.print_json(self.to_json())?;
+        }
+        let count = self.items.len();
+        let mut failed = 0;
+        let mut broken = None;
+        for (_, result) in self.items {
+            match result {
+                Ok(found) => console.say(format_args!("{} ({} bytes)", found.path.display(), found.size)),
+                Err(error) => {
+                    failed += 1;
+                    match error {
+                        Error::Missing { .. } | Error::Unavailable { .. } => console.warn(&error),
+                        // Nothing about the PDB: this machine cannot do it.
+                        error if broken.is_none() => broken = Some(error),
+                        error => console.warn(&error),
+                    }
+                }
+            }
+        }
+        if let Some(error) = broken {
+            return Err(error.into());
+        }
+        match failed {
+            0 => console.say("All done, no errors."),
+            _ => console.say(format_args!("{failed} of {count} not found.")),
+        }
+        Ok(Outcome::from_good(failed == 0))
+    }
+
+    fn to_json(&self) -> Value {
+        let tried = |tried: &[Tried]| -> Value {
+            tried.iter().map(|tried| json!({"place": tried.place, "answer": tried.answer})).collect()
+        };
+        let item = |(wanted, result): &(Wanted, Result<Found, Error>)| {
+            let outcome = match result {
+                Ok(found) => json!({
+                    "status": "found",
+                    "path": found.path.to_string_lossy(),
+                    "from": found.from,
+                    "bytes": found.size,
+                }),
+                Err(Error::Missing { tried: places, .. }) => {
+                    json!({"status": "missing", "tried": tried(places)})
+                }
+                Err(Error::Unavailable { tried: places, .. }) => {
+                    json!({"status": "unavailable", "tried": tried(places)})
+                }
+                Err(error) => json!({"status": "failed", "reason": error.to_string()}),
+            };
+            let mut item = json!({"name": wanted.name.as_str(), "guid_age": wanted.guid_age.to_string()});
+            if let (Some(item), Value::Object(outcome)) = (item.as_object_mut(), outcome) {
+                item.extend(outcome);
+            }
+            item
+        };
+        json!({"results": self.items.iter().map(item).collect::<Value>()})
+    }
+}

@@ -1,0 +1,241 @@
+use std::fmt::{Display, Write};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use profile::MappedFile;
+use serde_json::{Value, json};
+use symbols::Rsds;
+use symbols::pe::{Export, Import, Pe, PeError, Version};
+
+use crate::console::Console;
+use crate::outcome::Outcome;
+
+/// Which file.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The PE file (.exe, .dll, .sys).
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// Says what a PE file is: its headers, its PDB, its sections and directories; with `-v` (and in JSON always) also
+/// what it imports and exports, and its version.
+///
+/// # Errors
+/// A file that cannot be read or is no PE.
+pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let source = arguments.file.display().to_string();
+    let file = MappedFile::open(&arguments.file).with_context(|| format!("cannot open {source}"))?;
+    let pe = Pe::parse(&file).with_context(|| source.clone())?;
+    let info = Info::of(&pe, console.json() || console.verbosity() > 0);
+    if console.json() {
+        console.print_json(info.to_json(&pe, &source))?;
+    } else {
+        console.print(&info.to_text(&pe))?;
+    }
+    for problem in &info.problems {
+        console.warn(format_args!("{source}: {problem}"));
+    }
+    Ok(Outcome::from_good(info.problems.is_empty() || !console.strict()))
+}
+
+/// The parts of a PE file that may be damaged on their own.
+#[derive(Default)]
+struct Info {
+    records: Vec<Rsds>,
+    tables: Option<Tables>,
+    problems: Vec<PeError>,
+}
+
+#[derive(Default)]
+struct Tables {
+    imports: Vec<Import>,
+    exports: Vec<Export>,
+    version: Option<Version>,
+}
+
+impl Info {
+    fn of(pe: &Pe<'_>, tables: bool) -> Self {
+        let mut info = Self::default();
+        match pe.rsds() {
+            Ok(records) => info.records = records,
+            // A file without a PDB is nothing out of the ordinary.
+            Err(PeError::NoRsds { .. }) => {}
+            Err(error) => info.problems.push(error),
+        }
+        if tables {
+            info.tables = Some(Tables {
+                imports: kept(pe.imports(), &mut info.problems),
+                exports: kept(pe.exports(), &mut info.problems),
+                version: kept(pe.version(), &mut info.problems),
+            });
+        }
+        info
+    }
+
+    fn to_text(&self, pe: &Pe<'_>) -> String {
+        let headers = pe.headers();
+        let mut text = String::new();
+        let mut row = |name: &str, value: &dyn Display| {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{name:28} {value}");
+        };
+        row("Machine", &format_args!("{} ({:#06x})", headers.machine_name, headers.machine));
+        row("TimeDateStamp", &format_args!("{:08X} ({})", headers.timestamp, date(headers.timestamp)));
+        row(
+            "Characteristics",
+            &format_args!("{:#06x} {}", headers.characteristics, headers.characteristic_names.join(", ")),
+        );
+        for record in &self.records {
+            row("GUID/Age", &record.guid_age);
+            row("PDB", &record.path);
+        }
+        if self.records.is_empty() {
+            row("GUID/Age", &"-");
+            row("PDB", &"-");
+        }
+        row("MajorOperatingSystemVersion", &headers.os_version.0);
+        row("MinorOperatingSystemVersion", &headers.os_version.1);
+        row("MajorImageVersion", &headers.image_version.0);
+        row("MinorImageVersion", &headers.image_version.1);
+        row("MajorSubsystemVersion", &headers.subsystem_version.0);
+        row("MinorSubsystemVersion", &headers.subsystem_version.1);
+        row("ImageBase", &format_args!("{:#x}", headers.image_base));
+        row("SizeOfImage", &format_args!("{:#x}", headers.size_of_image));
+        let _ = writeln!(text, "\nSections\nPerm Name       Raw offset VMA        Size");
+        for section in pe.sections() {
+            let _ = writeln!(
+                text,
+                "{:4} {:10} {:#010x} {:#010x} {:#010x}",
+                section.permissions, section.name, section.raw_offset, section.rva, section.size
+            );
+        }
+        let _ = writeln!(text, "\nData directories\nName                 VMA        Size");
+        for directory in pe.directories() {
+            let _ = writeln!(text, "{:20} {:#010x} {:#010x}", directory.name, directory.rva, directory.size);
+        }
+        if let Some(tables) = &self.tables {
+            tables.write(&mut text);
+        }
+        text
+    }
+
+    fn to_json(&self, pe: &Pe<'_>, source: &str) -> Value {
+        let headers = pe.headers();
+        let version = |(major, minor): (u16, u16)| json!({"major": major, "minor": minor});
+        let mut document = json!({
+            "source": source,
+            "machine": headers.machine_name,
+            "machine_number": headers.machine,
+            "timestamp": headers.timestamp,
+            "characteristics": headers.characteristics,
+            "characteristic_names": headers.characteristic_names,
+            "size_of_image": headers.size_of_image,
+            "image_base": headers.image_base,
+            "entry": headers.entry,
+            "is_64": headers.is_64,
+            "subsystem": headers.subsystem,
+            "os_version": version(headers.os_version),
+            "image_version": version(headers.image_version),
+            "subsystem_version": version(headers.subsystem_version),
+            "pdbs": self.records.iter().map(|record| json!({
+                "guid_age": record.guid_age.to_string(),
+                "name": record.file_name(),
+                "path": record.path,
+            })).collect::<Value>(),
+            "sections": pe.sections().iter().map(|section| json!({
+                "name": section.name,
+                "permissions": section.permissions,
+                "raw_offset": section.raw_offset,
+                "raw_size": section.raw_size,
+                "rva": section.rva,
+                "size": section.size,
+            })).collect::<Value>(),
+            "directories": pe.directories().iter().map(|directory| json!({
+                "name": directory.name,
+                "rva": directory.rva,
+                "size": directory.size,
+            })).collect::<Value>(),
+            "problems": self.problems.iter().map(ToString::to_string).collect::<Value>(),
+        });
+        if let (Some(document), Some(tables)) = (document.as_object_mut(), &self.tables) {
+            document.extend(tables.to_json());
+        }
+        document
+    }
+}
+
+impl Tables {
+    fn write(&self, text: &mut String) {
+        let _ = writeln!(text, "\nImports");
+        for import in &self.imports {
+            for function in &import.functions {
+                let _ = writeln!(text, "{}!{function}", import.library);
+            }
+        }
+        let _ = writeln!(text, "\nExports\nOrdinal VMA        Name");
+        for export in &self.exports {
+            let _ = write!(text, "{:7} {:#010x} ", export.ordinal, export.rva);
+            let _ = match (&export.name, &export.forwarded) {
+                (name, Some(to)) => writeln!(text, "{} -> {to}", name.as_deref().unwrap_or("-")),
+                (name, None) => writeln!(text, "{}", name.as_deref().unwrap_or("-")),
+            };
+        }
+        let _ = writeln!(text, "\nVersion");
+        if let Some(version) = &self.version {
+            for (name, words) in [("file", version.file), ("product", version.product)] {
+                if let Some(words) = words {
+                    let _ = writeln!(text, "{name:20} {}", dotted(words));
+                }
+            }
+            for (key, value) in &version.strings {
+                let _ = writeln!(text, "{key:20} {value}");
+            }
+        }
+    }
+
+    fn to_json(&self) -> serde_json::Map<String, Value> {
+        let imports = self
+            .imports
+            .iter()
+            .map(|import| json!({"library": import.library, "functions": import.functions}));
+        let exports = self.exports.iter().map(|export| {
+            json!({
+                "ordinal": export.ordinal,
+                "name": export.name,
+                "rva": export.rva,
+                "forwarded": export.forwarded,
+            })
+        });
+        let version = self.version.as_ref().map(|version| {
+            let strings: serde_json::Map<String, Value> =
+                version.strings.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+            json!({"file": version.file.map(dotted), "product": version.product.map(dotted), "strings": strings})
+        });
+        [
+            ("imports", imports.collect::<Value>()),
+            ("exports", exports.collect::<Value>()),
+            ("version", json!(version)),
+        ]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
+    }
+}
+
+/// The part, or an empty one and its problem noted.
+fn kept<T: Default>(part: Result<T, PeError>, problems: &mut Vec<PeError>) -> T {
+    part.unwrap_or_else(|error| {
+        problems.push(error);
+        T::default()
+    })
+}
+
+fn dotted(words: [u16; 4]) -> String {
+    words.map(|word| word.to_string()).join(".")
+}
+
+fn date(timestamp: u32) -> String {
+    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(timestamp.into()))
+}

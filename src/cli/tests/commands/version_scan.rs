@@ -1,0 +1,60 @@
+//! `version_scan` on a file, as a user runs it.
+
+use symbol_server::fixture;
+
+use crate::harness::Folder;
+
+const GUID_AGE: &str = "F8E2A8B5C9B74BF4A6E4A48F180099942";
+const OTHER: &str = "3844DBB920174967BE7AA4A2C20430FA2";
+
+fn image() -> Vec<u8> {
+    let mut image = vec![0; 0x1b5fc];
+    image.extend(fixture::rsds(GUID_AGE.parse().unwrap(), "ntkrnlmp.pdb"));
+    image.extend(b"RSDS is only a word here. ");
+    image.extend(fixture::rsds(OTHER.parse().unwrap(), r"d:\x\Win32k.PDB"));
+    image.extend(fixture::rsds(GUID_AGE.parse().unwrap(), "ntkrnlmp.pdb"));
+    image
+}
+
+#[test]
+fn the_columns_of_the_article() {
+    let folder = Folder::new();
+    folder.write("image.raw", image());
+    folder
+        .run(["version_scan", "image.raw", "--name_regex", "krnl"])
+        .stdout(
+            "  Offset (P)   GUID/Version                     PDB\n\
+             -------------- -------------------------------- ------------------------------\n\
+             0x00000001b5fc F8E2A8B5C9B74BF4A6E4A48F180099942 ntkrnlmp.pdb\n",
+        )
+        .check();
+}
+
+#[test]
+fn json_has_every_record_once() {
+    let folder = Folder::new();
+    folder.write("image.raw", image());
+    let report = folder.run(["version_scan", "image.raw", "--json"]).check();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let records = report["records"].as_array().unwrap();
+    assert_eq!(records.len(), 2);
+    assert_eq!(records[0]["offset"], 0x1b5fc);
+    assert_eq!(records[1]["name"], "Win32k.PDB");
+    assert_eq!(records[1]["guid_age"], OTHER);
+}
+
+#[test]
+fn nothing_found_is_a_negative_answer_and_a_bad_file_an_error() {
+    let folder = Folder::new();
+    folder.write("image.raw", image());
+    folder.write("empty", "");
+    folder.run(["version_scan", "empty"]).status(1).stderr("no RSDS record").check();
+    folder
+        .run(["version_scan", "image.raw", "--name_regex", "^tcpip"])
+        .status(1)
+        .stderr("2 RSDS records, none with a path that --name_regex finds")
+        .check();
+    folder.run(["version_scan", "none.raw"]).status(2).stderr("cannot open none.raw").check();
+    folder.run(["version_scan", "."]).status(2).stderr("it is a folder").check();
+    folder.run(["version_scan", "image.raw", "--name_regex", "("]).status(2).stderr("regex").check();
+}
