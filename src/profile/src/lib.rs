@@ -8,7 +8,8 @@
 //!   [`choose_symbols`] and [`number_by_address`] do the same for symbols, [`StorageUnit`] for bit-fields,
 //!   [`Profile::c_native`] for the names of C's base types.
 //! - **Text.** [`write_text`] prints the canonical form, sorted and streamed; [`GzipWriter`] packs it, [`inflate`] unpacks.
-//!   [`read_file`] reads a profile of any age and form back; [`Foreign`] names files that are none.
+//!   [`read_file`] reads a profile of any age and form back; [`Foreign`] names files that are none;
+//!   [`Text`] looks single entries up without reading the rest.
 //! - **Judgement.** [`Health`] says whether a profile holds what its readers look up.
 //! - **Around it.** [`Report`] counts what could not be carried over, [`Progress`] is told how far work has
 //!   come, [`MappedFile`] and [`AtomicFile`] are how files are read and written, [`GuidAge`] names a build.
@@ -25,6 +26,7 @@ mod gzip;
 mod health;
 mod json;
 mod layout;
+mod lookup;
 mod name;
 mod natives;
 mod needs;
@@ -46,6 +48,7 @@ pub use guard::{guarded, is_guarded};
 pub use guid_age::{GuidAge, GuidAgeError};
 pub use gzip::{Effort, GzipWriter, InflateError, inflate};
 pub use health::{Health, Missing, Scope, Verdict, member_offset};
+pub use lookup::{Structure, Symbol, Text};
 pub use name::{Name, Names};
 pub use needs::Consumer;
 pub use profile::{Profile, System};

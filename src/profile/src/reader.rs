@@ -15,14 +15,14 @@
 mod builder;
 mod descriptor;
 mod error;
-mod identity;
+pub(crate) mod identity;
 pub(crate) mod stream;
 mod unpack;
 
 use std::borrow::Cow;
 use std::path::Path;
 
-pub(crate) use builder::Builder;
+pub(crate) use builder::{Builder, address};
 pub use error::{JsonPlace, ReadError};
 pub use unpack::unpack;
 

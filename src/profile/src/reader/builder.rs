@@ -284,27 +284,27 @@ impl<'de, 'r> Builder<'de, 'r> {
                 Struct::Alias(_) => None,
             },
             constant: &|name| self.constants.get(names.find(name)?).copied(),
-            highest: all.map(|(_, value)| *value).max().unwrap_or(0),
+            highest: &|| all.clone().map(|(_, value)| *value).max().unwrap_or(0),
             config: &|name| self.profile.config.get(name).cloned(),
-            empty_arguments: self.descriptors.empty_arguments,
+            empty_arguments: &|| self.descriptors.empty_arguments,
         };
         let identity = settle(&mut metadata, &evidence);
-        self.finish_as(identity, metadata, &|_| None)
+        self.finish_as(identity, metadata, None)
     }
 
-    /// The profile of all that was collected, its identity known. `elsewhere` gives the sizes of structs
-    /// that were not collected.
-    fn finish_as(
+    /// The profile of all that was collected, its identity known. Where that is not all there is,
+    /// `elsewhere` gives the sizes of other structs.
+    pub(crate) fn finish_as(
         mut self,
         identity: Identity,
         metadata: Map<String, Value>,
-        elsewhere: &dyn Fn(&str) -> Option<u64>,
+        elsewhere: Option<Sizes<'_>>,
     ) -> Profile {
         let Identity { system, arch } = identity;
         (self.profile.system, self.profile.arch) = (system, arch);
         self.profile.metadata = metadata.into_iter().collect();
         let records = self.records();
-        self.settle_names(&records, elsewhere);
+        self.settle_names(&records, elsewhere.is_none());
         self.settle_pointers();
         self.settle_enumerations();
         self.settle_arrays(elsewhere);
@@ -349,12 +349,8 @@ impl<'de, 'r> Builder<'de, 'r> {
     }
 
     /// Says of each name that a descriptor used what it stands for.
-    fn settle_names(
-        &mut self,
-        records: &HashMap<Name, RecordId, RandomState>,
-        elsewhere: &dyn Fn(&str) -> Option<u64>,
-    ) {
-        let held = self.held_by_value();
+    fn settle_names(&mut self, records: &HashMap<Name, RecordId, RandomState>, complete: bool) {
+        let held = if complete { self.held_by_value() } else { HashSet::default() };
         let mut named: Vec<(Name, TypeId)> = self.descriptors.named.iter().map(|(n, ty)| (*n, *ty)).collect();
         named.sort_unstable();
         for (name, ty) in named {
@@ -365,7 +361,7 @@ impl<'de, 'r> Builder<'de, 'r> {
                 self.native(native.name)
             } else if text == "UnicodeString" {
                 Type::WideString { bytes: None }
-            } else if vocabulary::is_reserved(text) || (held.contains(&ty) && elsewhere(text).is_none()) {
+            } else if vocabulary::is_reserved(text) || held.contains(&ty) {
                 // A word without its arguments; or a native type that only one compiler knows.
                 let text = text.to_owned();
                 self.profile.types.add_verbatim(text, Value::Null)
@@ -487,11 +483,11 @@ impl<'de, 'r> Builder<'de, 'r> {
     }
 
     /// Counts the elements of arrays that are given by their size.
-    fn settle_arrays(&mut self, elsewhere: &dyn Fn(&str) -> Option<u64>) {
+    fn settle_arrays(&mut self, elsewhere: Option<Sizes<'_>>) {
         for array in std::mem::take(&mut self.descriptors.sized) {
             let Profile { types, names, .. } = &self.profile;
             let size = types.size_of(array.element).or_else(|| match types.get(array.element) {
-                Type::Named(name) => elsewhere(names.get(name)),
+                Type::Named(name) => elsewhere.and_then(|size| size(names.get(name))),
                 _ => None,
             });
             let array_type = match size.and_then(|size| array.bytes.checked_div(size)) {
@@ -521,6 +517,9 @@ impl<'de, 'r> Builder<'de, 'r> {
         });
     }
 }
+
+/// The size in bytes of the struct of a name.
+type Sizes<'a> = &'a dyn Fn(&str) -> Option<u64>;
 
 /// Counted for keys of an object that appear more than once.
 const REPEATED: &str = "keys that appear twice";

@@ -4,23 +4,23 @@ use crate::{Arch, System};
 
 /// What a profile is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
-    pub(super) system: System,
-    pub(super) arch: Arch,
+pub(crate) struct Identity {
+    pub(crate) system: System,
+    pub(crate) arch: Arch,
 }
 
 /// What the sections of a profile say, where its metadata does not.
-pub(super) struct Evidence<'a> {
+pub(crate) struct Evidence<'a> {
     /// The size of the struct of this name, if it is there.
-    pub(super) structure: &'a dyn Fn(&str) -> Option<u64>,
+    pub(crate) structure: &'a dyn Fn(&str) -> Option<u64>,
     /// The value of the constant of this name, if it is there.
-    pub(super) constant: &'a dyn Fn(&str) -> Option<u64>,
+    pub(crate) constant: &'a dyn Fn(&str) -> Option<u64>,
     /// The highest constant.
-    pub(super) highest: u64,
+    pub(crate) highest: &'a dyn Fn() -> u64,
     /// A setting of the kernel's configuration.
-    pub(super) config: &'a dyn Fn(&str) -> Option<String>,
+    pub(crate) config: &'a dyn Fn(&str) -> Option<String>,
     /// Whether descriptors carry the empty object of the PDB front-end.
-    pub(super) empty_arguments: bool,
+    pub(crate) empty_arguments: &'a dyn Fn() -> bool,
 }
 
 /// The names of the Windows kernel's own PDBs, capitalised, which Rekall takes as classes meaning `Nt`.
@@ -30,7 +30,7 @@ const NT: [&str; 6] = ["Nt", "Ntoskrnl", "Ntkrnlmp", "Ntkrnlpa", "Ntkrpamp", "Nt
 ///
 /// Rekall's order: what the metadata says; else Linux is guessed from the configuration and the symbols
 /// (its `GuessMachineArchitecture`), Windows counts as AMD64. Where structs tell more, they do.
-pub(super) fn settle(metadata: &mut Map<String, Value>, evidence: &Evidence<'_>) -> Identity {
+pub(crate) fn settle(metadata: &mut Map<String, Value>, evidence: &Evidence<'_>) -> Identity {
     let text = |metadata: &Map<String, Value>, key: &str| match metadata.get(key) {
         Some(Value::String(text)) => Some(text.clone()),
         _ => None,
@@ -87,7 +87,7 @@ fn system_of(class: &str) -> Option<System> {
 
 fn guess_system(metadata: &Map<String, Value>, arch: Option<Arch>, evidence: &Evidence<'_>) -> System {
     let structure = |name: &str| (evidence.structure)(name).is_some();
-    if metadata.contains_key("GUID_AGE") || metadata.contains_key("PDBFile") || evidence.empty_arguments {
+    if metadata.contains_key("GUID_AGE") || metadata.contains_key("PDBFile") || (evidence.empty_arguments)() {
         System::Windows
     } else if structure("task_struct") || structure("list_head") {
         System::Linux
@@ -122,7 +122,7 @@ fn guess_arch(system: System, evidence: &Evidence<'_>) -> Arch {
             return Arch::Arm;
         }
     }
-    by_size("list_head").unwrap_or(match evidence.highest {
+    by_size("list_head").unwrap_or(match (evidence.highest)() {
         // Without symbols there is nothing to guess from; 64 bits are by far the more frequent.
         0 => Arch::Amd64,
         highest if highest > u64::from(u32::MAX) => Arch::Amd64,

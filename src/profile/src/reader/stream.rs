@@ -18,6 +18,11 @@ pub(crate) fn document<'de>(text: &'de str, builder: &mut Builder<'de, '_>) -> R
         return Err(refusal);
     }
     walked.map_err(|error| place(text, &error, within))?;
+    judge_keys(roots)
+}
+
+/// Whether an object with these keys is a profile.
+pub(crate) fn judge_keys(roots: Vec<String>) -> Result<(), ReadError> {
     if roots.iter().any(|key| key.starts_with('$')) {
         return Ok(());
     }
@@ -50,6 +55,25 @@ pub(crate) fn items(text: &str) -> Option<Vec<&str>> {
 pub(crate) fn pair(text: &str) -> Option<(&str, &str)> {
     let (first, second): (&RawValue, &RawValue) = serde_json::from_str(text).ok()?;
     Some((first.get(), second.get()))
+}
+
+/// The text of the value that stands at the beginning of `text`, whatever follows it.
+pub(crate) fn value(text: &str) -> serde_json::Result<&str> {
+    let value: &RawValue = de::Deserialize::deserialize(&mut Deserializer::from_str(text))?;
+    Ok(value.get())
+}
+
+/// Calls `each` with every key of the document and its value's text.
+pub(crate) fn sections<'de>(
+    text: &'de str,
+    mut each: impl FnMut(Cow<'de, str>, &'de str),
+) -> Result<(), ReadError> {
+    let mut reader = Deserializer::from_str(text);
+    let (mut failed, mut damaged) = (None, 0);
+    let expected = "a profile (an object of sections)";
+    let sections = Entries { expected, each: &mut each, failed: &mut failed, damaged: &mut damaged };
+    let walked = sections.deserialize(&mut reader).and_then(|()| reader.end());
+    walked.map_err(|error| place(text, &error, failed.into_iter().collect()))
 }
 
 /// The integer that is the value `text`.
@@ -231,8 +255,10 @@ impl<'de> Visitor<'de> for KeySeed {
     }
 
     fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Key<'de>, E> {
-        let text = String::from_utf8_lossy(bytes);
-        Ok(Key { damaged: matches!(text, Cow::Owned(_)), text })
+        Ok(match std::str::from_utf8(bytes) {
+            Ok(text) => Key { text: Cow::Borrowed(text), damaged: false },
+            Err(_) => Key { text: String::from_utf8_lossy(bytes), damaged: true },
+        })
     }
 
     fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Key<'de>, E> {

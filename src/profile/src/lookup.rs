@@ -1,0 +1,342 @@
+//! One struct, symbol or enumeration out of a profile, without reading the rest of it.
+//!
+//! Unpacking is nearly all that a lookup costs. In the unpacked text a name is searched for as bytes: in
+//! valid JSON `"NAME"`, its first quote not escaped, followed by a colon, is a key; and what kind of entry
+//! it is shows in the first bytes of its value. Only the entry that was found is parsed. Where bytes do
+//! not tell (names with escapes, names that look like punctuation), and before a name is said not to be
+//! there, its section is walked as JSON.
+
+mod sections;
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use memchr::memmem;
+use sections::Sections;
+use serde_json::{Map, Value};
+
+use crate::reader::identity::{Evidence, Identity, settle};
+use crate::reader::{Builder, address, stream};
+use crate::{
+    Arch, Foreign, MAX_TEXT, MappedFile, Profile, ReadError, RecordId, Report, System, read_text, unpack,
+};
+
+/// The text of a profile, unpacked, in which single entries are looked up.
+#[derive(Debug)]
+pub struct Text {
+    text: String,
+    sections: Sections,
+    identity: OnceCell<(Identity, Map<String, Value>)>,
+}
+
+/// A struct that was looked up: a profile of that struct alone, with the metadata of the whole.
+///
+/// Other structs that it holds or points to are known by name only ([`crate::Type::Named`]);
+/// [`Text::structure`] finds each in turn.
+#[derive(Debug)]
+pub struct Structure {
+    /// The profile.
+    pub profile: Profile,
+    /// The struct in it.
+    pub record: RecordId,
+}
+
+/// A symbol that was looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    /// Its name.
+    pub name: String,
+    /// Its RVA (Windows) or address.
+    pub address: u64,
+    /// Whether it stands among the functions, which only Windows profiles keep apart.
+    pub function: bool,
+}
+
+impl Text {
+    /// Unpacks the profile in the file at `path`: text, gzip, xz or zstd, told by content.
+    ///
+    /// # Errors
+    /// [`ReadError`] where the file cannot be read, or is no profile as far as its keys tell. What follows
+    /// is not checked until it is looked at; [`crate::read_file`] checks everything.
+    pub fn open(path: &Path) -> Result<Self, ReadError> {
+        let bytes =
+            MappedFile::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+        Self::new(unpack(&bytes, MAX_TEXT)?.into_owned())
+    }
+
+    /// From the unpacked text.
+    ///
+    /// # Errors
+    /// As for [`Text::open`].
+    pub fn new(text: Vec<u8>) -> Result<Self, ReadError> {
+        if let Some(found) = Foreign::of(&text) {
+            return Err(ReadError::Foreign { found });
+        }
+        let text = match String::from_utf8(text) {
+            Ok(text) => text,
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        };
+        if text.trim_ascii().is_empty() {
+            return Err(ReadError::Empty);
+        }
+        let sections = Sections::find(&text)?;
+        Ok(Self { text, sections, identity: OnceCell::new() })
+    }
+
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The whole profile, as [`crate::read_text`] gives it.
+    ///
+    /// # Errors
+    /// As for [`crate::read_text`].
+    pub fn profile(&self, report: &mut Report) -> Result<Profile, ReadError> {
+        read_text(self.text.as_bytes(), report)
+    }
+
+    /// `$METADATA`, in today's spelling, but for `arch`.
+    pub fn metadata(&self) -> BTreeMap<String, Value> {
+        self.identity().1.clone().into_iter().collect()
+    }
+
+    /// What the profile is of.
+    pub fn system(&self) -> System {
+        self.identity().0.system
+    }
+
+    /// The architecture it is for.
+    pub fn arch(&self) -> Arch {
+        self.identity().0.arch
+    }
+
+    /// How many entries each section has, by section. Walks the whole text.
+    ///
+    /// # Errors
+    /// [`ReadError`] where the text is no JSON.
+    pub fn counts(&self) -> Result<BTreeMap<String, usize>, ReadError> {
+        let mut counts = BTreeMap::new();
+        stream::sections(&self.text, |section, value| {
+            let mut count = 0;
+            if stream::entries(value, |_, _| count += 1).is_err() {
+                count = stream::items(value).map_or(1, |items| items.len());
+            }
+            counts.insert(section.into_owned(), count);
+        })?;
+        Ok(counts)
+    }
+
+    /// The struct of this name; `None` where there is none.
+    pub fn structure(&self, name: &str) -> Option<Structure> {
+        let mut entry = self.find("$STRUCTS", name, is_struct)?;
+        // An entry that is a mere name stands for the struct of that name.
+        for _ in 0..MAX_ALIASES {
+            let Some((target, _)) = stream::string(entry) else { break };
+            entry = self.find("$STRUCTS", &target, is_struct)?;
+        }
+        let mut report = Report::default();
+        let mut builder = Builder::new(&mut report);
+        builder.structure(name, entry);
+        let (identity, metadata) = self.identity();
+        let profile = builder.finish_as(*identity, metadata.clone(), Some(&|name| self.size(name)));
+        let record = profile.types.records().next()?.0;
+        Some(Structure { profile, record })
+    }
+
+    /// The size in bytes of the struct of this name; `None` where there is none.
+    pub fn size(&self, name: &str) -> Option<u64> {
+        let (size, _) = stream::pair(self.find("$STRUCTS", name, is_struct)?)?;
+        u64::try_from(stream::integer(size)?).ok()
+    }
+
+    /// The labels of an enumeration with their values, by value; `None` where there is none of this name.
+    pub fn enumeration(&self, name: &str) -> Option<Vec<(String, i128)>> {
+        let mut labels = Vec::new();
+        let by_label = self.find("$REVENUMS", name, is_object);
+        if let Some(entry) = by_label {
+            let _ = stream::entries(entry, |label, value| {
+                labels.extend(stream::integer(value).map(|value| (label.into_owned(), value)));
+            });
+        }
+        // Older profiles have this section alone, or lack the zeros in the other.
+        let by_value = self.find("$ENUMS", name, is_object);
+        if let Some(entry) = by_value {
+            let _ = stream::entries(entry, |value, label| {
+                let label = stream::string(label).map(|(label, _)| label.into_owned());
+                labels.extend(label.zip(stream::integer(&value)));
+            });
+        }
+        by_label.or(by_value)?;
+        labels.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
+        labels.dedup();
+        Some(labels)
+    }
+
+    /// The symbol of this name; `None` where there is none. Data comes before code, as for LibVMI.
+    pub fn symbol(&self, name: &str) -> Option<Symbol> {
+        let sections = [("$CONSTANTS", false), ("$FUNCTIONS", true)];
+        sections.into_iter().find_map(|(section, function)| {
+            let address = address(self.find(section, name, is_integer)?)?;
+            Some(Symbol { name: name.to_owned(), address, function })
+        })
+    }
+
+    /// The symbols at the highest address that is not above `address`, sorted by name; none where every
+    /// symbol is above it.
+    pub fn symbols_at(&self, address: u64) -> Vec<Symbol> {
+        let mut nearest: Vec<Symbol> = Vec::new();
+        let mut best = 0;
+        self.each_symbol(|name, value, function| {
+            if value > address || (value < best && !nearest.is_empty()) {
+                return;
+            }
+            if value > best {
+                nearest.clear();
+            }
+            best = value;
+            nearest.push(Symbol { name: name.to_owned(), address: value, function });
+        });
+        nearest.sort_by(|a, b| a.name.cmp(&b.name));
+        nearest
+    }
+
+    /// Up to `limit` names of structs, enumerations and symbols that differ from `name` by case and leading
+    /// underscores only, or else contain it: what may have been meant. Walks the sections.
+    pub fn similar(&self, name: &str, limit: usize) -> Vec<String> {
+        let plain = |text: &str| text.trim_start_matches('_').to_ascii_lowercase();
+        let wanted = plain(name);
+        let mut found = Vec::new();
+        for section in ["$STRUCTS", "$ENUMS", "$CONSTANTS", "$FUNCTIONS"] {
+            if let Some(text) = self.sections.of(&self.text, section) {
+                let _ = stream::entries(text, |key, _| {
+                    let key_plain = plain(&key);
+                    if key_plain == wanted {
+                        found.push((0, key.into_owned()));
+                    } else if wanted.len() > 2 && key_plain.contains(&wanted) {
+                        found.push((key_plain.len(), key.into_owned()));
+                    }
+                });
+            }
+        }
+        found.sort();
+        found.dedup();
+        found.truncate(limit);
+        found.into_iter().map(|(_, name)| name).collect()
+    }
+
+    fn each_symbol(&self, mut each: impl FnMut(&str, u64, bool)) {
+        for (section, function) in [("$CONSTANTS", false), ("$FUNCTIONS", true)] {
+            if let Some(text) = self.sections.of(&self.text, section) {
+                // A damaged text ends the walk where it is damaged.
+                let _ = stream::entries(text, |name, value| {
+                    if let Some(value) = address(value) {
+                        each(&name, value, function);
+                    }
+                });
+            }
+        }
+    }
+
+    /// The text of the entry of `section` with this name.
+    fn find(&self, section: &str, name: &str, shape: fn(&[u8]) -> bool) -> Option<&str> {
+        let text = self.sections.of(&self.text, section)?;
+        find_key(text, name, shape).or_else(|| walk_to_key(text, name))
+    }
+
+    fn identity(&self) -> &(Identity, Map<String, Value>) {
+        self.identity.get_or_init(|| {
+            let metadata = self.sections.of(&self.text, "$METADATA").map(serde_json::from_str);
+            let mut metadata = match metadata {
+                Some(Ok(Value::Object(metadata))) => metadata,
+                _ => Map::new(),
+            };
+            let config = |name: &str| {
+                let entry = walk_to_key(self.sections.of(&self.text, "$CONFIG")?, name)?;
+                Some(stream::string(entry)?.0.into_owned())
+            };
+            let highest = || {
+                let mut highest = 0;
+                self.each_symbol(|_, value, _| highest = highest.max(value));
+                highest
+            };
+            let evidence = Evidence {
+                structure: &|name| self.size(name),
+                constant: &|name| self.symbol(name).map(|symbol| symbol.address),
+                highest: &highest,
+                config: &config,
+                empty_arguments: &|| {
+                    let structs = self.sections.of(&self.text, "$STRUCTS").unwrap_or_default();
+                    memmem::find(structs.as_bytes(), b"{}]]").is_some()
+                },
+            };
+            (settle(&mut metadata, &evidence), metadata)
+        })
+    }
+}
+
+/// How many aliases of structs are followed.
+const MAX_ALIASES: usize = 16;
+
+/// The text of the last value in `section` whose key is `name` and which looks like an entry; `None` where
+/// there is none, or bytes cannot tell.
+fn find_key<'a>(section: &'a str, name: &str, shape: fn(&[u8]) -> bool) -> Option<&'a str> {
+    if !is_plain(name) {
+        return None;
+    }
+    let bytes = section.as_bytes();
+    let needle = format!("\"{name}\"");
+    let mut found = None;
+    for start in memmem::find_iter(bytes, needle.as_bytes()) {
+        // The end of a longer key, `"x\"NAME"`.
+        if start.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'\\') {
+            continue;
+        }
+        let behind = bytes.get(start + needle.len()..).unwrap_or_default().trim_ascii_start();
+        let Some((b':', value)) = behind.split_first() else { continue };
+        let value = value.trim_ascii_start();
+        if shape(value) {
+            found = Some(bytes.len() - value.len());
+        }
+    }
+    stream::value(section.get(found?..)?).ok()
+}
+
+/// Whether a name is written as it is, and cannot be mistaken for what stands between two strings: such a
+/// name begins, but for white space, with a comma, a colon or a closing bracket.
+fn is_plain(name: &str) -> bool {
+    let written = name.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\');
+    let first = name.bytes().find(|byte| *byte != b' ');
+    written && first.is_some_and(|first| !matches!(first, b',' | b':' | b']' | b'}'))
+}
+
+/// The text of the last value whose key is `name`, every key of the section being read.
+fn walk_to_key<'a>(section: &'a str, name: &str) -> Option<&'a str> {
+    let mut found = None;
+    // What was found before a damaged place counts.
+    let _ = stream::entries(section, |key, value| {
+        if key == name {
+            found = Some(value);
+        }
+    });
+    found
+}
+
+/// `[16, {`: a struct's entry; a member's is `[16, [`.
+fn is_struct(value: &[u8]) -> bool {
+    let Some(rest) = value.strip_prefix(b"[") else { return false };
+    let rest = rest.trim_ascii_start();
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let rest = rest.get(digits..).unwrap_or_default().trim_ascii_start();
+    let Some(rest) = rest.strip_prefix(b",") else { return false };
+    digits > 0 && rest.trim_ascii_start().starts_with(b"{")
+}
+
+fn is_object(value: &[u8]) -> bool {
+    value.starts_with(b"{")
+}
+
+fn is_integer(value: &[u8]) -> bool {
+    value.first().is_some_and(|byte| *byte == b'-' || byte.is_ascii_digit())
+}
