@@ -1,6 +1,5 @@
 //! The canonical text: names, conflicts and descriptors as docs/format.md has them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![allow(clippy::unwrap_used)]
 
 use profile::{
     Arch, BitRange, Label, NativeKind, NewMember, Profile, RecordKind, Report, Resolution, System, Type,
