@@ -9,12 +9,16 @@ use std::io::{self, Write};
 pub(crate) struct Printer<W: Write> {
     sink: W,
     buffer: Vec<u8>,
-    /// The last key of each object that is open; `None` before its first entry.
-    open: Vec<Level>,
+    /// One entry for each object that is open, and behind them those of objects that were: their room for
+    /// a key is used again.
+    levels: Vec<Level>,
+    /// How many objects are open.
+    depth: usize,
 }
 
 #[derive(Default)]
 struct Level {
+    /// The last key, where there is one.
     last: String,
     used: bool,
 }
@@ -24,20 +28,24 @@ const PIECE: usize = 64 << 10;
 
 impl<W: Write> Printer<W> {
     pub(crate) fn new(sink: W) -> Self {
-        Self { sink, buffer: Vec::with_capacity(PIECE + 4096), open: Vec::new() }
+        Self { sink, buffer: Vec::with_capacity(PIECE + 4096), levels: Vec::new(), depth: 0 }
     }
 
     /// Opens an object. An entry whose value is an empty object does not belong into a profile: the caller
     /// looks before it writes the key.
     pub(crate) fn open_object(&mut self) {
         self.buffer.push(b'{');
-        self.open.push(Level::default());
+        match self.levels.get_mut(self.depth) {
+            Some(level) => level.used = false,
+            None => self.levels.push(Level::default()),
+        }
+        self.depth += 1;
     }
 
     /// Begins an entry of the open object.
     pub(crate) fn key(&mut self, key: &str) -> io::Result<()> {
-        let depth = self.open.len();
-        let Some(level) = self.open.last_mut() else {
+        let depth = self.depth;
+        let Some(level) = depth.checked_sub(1).and_then(|innermost| self.levels.get_mut(innermost)) else {
             return Err(io::Error::other(format!("key '{key}' outside an object")));
         };
         if level.used {
@@ -62,9 +70,9 @@ impl<W: Write> Printer<W> {
 
     /// Closes the open object.
     pub(crate) fn close_object(&mut self) {
-        let used = self.open.pop().is_some_and(|level| level.used);
-        if used {
-            self.line(self.open.len());
+        self.depth = self.depth.saturating_sub(1);
+        if self.levels.get(self.depth).is_some_and(|level| level.used) {
+            self.line(self.depth);
         }
         self.buffer.push(b'}');
     }

@@ -30,6 +30,7 @@ mod lookup;
 mod name;
 mod natives;
 mod needs;
+mod plain;
 mod profile;
 mod progress;
 mod reader;

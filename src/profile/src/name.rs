@@ -27,17 +27,32 @@ impl fmt::Debug for Name {
 pub struct Names {
     text: String,
     ends: Vec<usize>,
-    table: HashTable<Name>,
+    table: HashTable<Slot>,
     hasher: foldhash::fast::RandomState,
+}
+
+/// A name in the hash table, with the half of its hash that the table needs to grow without looking at texts.
+#[derive(Clone, Copy)]
+struct Slot {
+    name: Name,
+    hash: u32,
+}
+
+impl Slot {
+    /// The hash the table is asked with: both ends of it are used.
+    fn spread(hash: u32) -> u64 {
+        u64::from(hash) << 32 | u64::from(hash)
+    }
 }
 
 impl Names {
     /// The name with this text, which is kept from now on.
     pub fn intern(&mut self, text: &str) -> Name {
-        let hash = self.hasher.hash_one(text);
+        let hash = self.hasher.hash_one(text) as u32;
         let (arena, ends) = (&self.text, &self.ends);
-        if let Some(name) = self.table.find(hash, |name| slice(arena, ends, *name) == text) {
-            return *name;
+        let equal = |slot: &Slot| slot.hash == hash && slice(arena, ends, slot.name) == text;
+        if let Some(slot) = self.table.find(Slot::spread(hash), equal) {
+            return slot.name;
         }
         self.text.push_str(text);
         self.ends.push(self.text.len());
@@ -45,20 +60,60 @@ impl Names {
         // for all beyond.
         let number = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
         let name = Name(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN));
-        let (arena, ends, hasher) = (&self.text, &self.ends, &self.hasher);
-        self.table.insert_unique(hash, name, |name| hasher.hash_one(slice(arena, ends, *name)));
+        self.table.insert_unique(Slot::spread(hash), Slot { name, hash }, |slot| Slot::spread(slot.hash));
         name
     }
 
     /// The name with this text, where it is known.
     pub fn find(&self, text: &str) -> Option<Name> {
-        let hash = self.hasher.hash_one(text);
-        self.table.find(hash, |name| self.get(*name) == text).copied()
+        let hash = self.hasher.hash_one(text) as u32;
+        let equal = |slot: &Slot| slot.hash == hash && self.get(slot.name) == text;
+        self.table.find(Slot::spread(hash), equal).map(|slot| slot.name)
     }
 
     /// A name's text. Names of another table give some text of this one, or none.
     pub fn get(&self, name: Name) -> &str {
         slice(&self.text, &self.ends, name)
+    }
+
+    /// Sorts `items` by the text of the name each has.
+    pub(crate) fn sort_by_text<T: Copy>(&self, items: &mut [T], name: impl Fn(&T) -> Name) {
+        // Most texts differ in their first eight bytes: those are compared without looking the text up.
+        let mut keyed: Vec<(u64, T)> = items.iter().map(|item| (self.prefix(name(item)), *item)).collect();
+        keyed.sort_unstable_by(|(prefix, item), (other_prefix, other)| {
+            prefix.cmp(other_prefix).then_with(|| self.get(name(item)).cmp(self.get(name(other))))
+        });
+        for (slot, (_, item)) in items.iter_mut().zip(keyed) {
+            *slot = item;
+        }
+    }
+
+    /// The first eight bytes of a name's text, in an order that is the text's.
+    fn prefix(&self, name: Name) -> u64 {
+        let text = self.get(name).as_bytes();
+        match text.first_chunk() {
+            Some(bytes) => u64::from_be_bytes(*bytes),
+            None => text.iter().rev().fold(0, |prefix, byte| prefix >> 8 | u64::from(*byte) << 56),
+        }
+    }
+
+    /// The place of every name in the order of texts, for those that `used` gives; 0 for others.
+    pub(crate) fn ranks(&self, used: impl Iterator<Item = Name>) -> Ranks {
+        let mut ranks = vec![0; self.len()];
+        let mut names = Vec::new();
+        for name in used {
+            if let Some(rank) = ranks.get_mut(name.index()).filter(|rank| **rank == 0) {
+                *rank = 1;
+                names.push(name);
+            }
+        }
+        self.sort_by_text(&mut names, |name| *name);
+        for (place, name) in names.iter().enumerate() {
+            if let Some(rank) = ranks.get_mut(name.index()) {
+                *rank = u32::try_from(place).unwrap_or(u32::MAX);
+            }
+        }
+        Ranks { ranks }
     }
 
     /// How many names there are.
@@ -69,6 +124,18 @@ impl Names {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
+    }
+}
+
+/// Names by number in the order of their texts, so that many short lists can be sorted without looking at
+/// texts again.
+pub(crate) struct Ranks {
+    ranks: Vec<u32>,
+}
+
+impl Ranks {
+    pub(crate) fn of(&self, name: Name) -> u32 {
+        self.ranks.get(name.index()).copied().unwrap_or_default()
     }
 }
 
@@ -101,5 +168,28 @@ mod tests {
         assert_eq!((names.get(a), names.get(b), names.get(empty)), ("a", "b", ""));
         assert_eq!(names.find("b"), Some(b));
         assert_eq!(names.find("c"), None);
+    }
+
+    #[test]
+    fn texts_sort_by_code_point() {
+        let mut names = Names::default();
+        let texts = ["", "a", "a\0", "ab", "abcdefgh", "abcdefgh\0", "abcdefghi", "abcdefgi", "b", "\u{e9}"];
+        let sorted: Vec<Name> = texts.iter().map(|text| names.intern(text)).collect();
+        let mut shuffled = sorted.clone();
+        shuffled.reverse();
+        shuffled.swap(1, 6);
+        names.sort_by_text(&mut shuffled, |name| *name);
+        assert_eq!(shuffled, sorted);
+        let ranks = names.ranks(sorted.iter().rev().chain(&sorted).copied());
+        assert!(sorted.is_sorted_by_key(|name| ranks.of(*name)));
+    }
+
+    #[test]
+    fn many_names_are_told_apart() {
+        let mut names = Names::default();
+        let all: Vec<Name> = (0..10_000).map(|number| names.intern(&number.to_string())).collect();
+        assert!(all.iter().enumerate().all(|(number, name)| names.get(*name) == number.to_string()));
+        assert!((0..10_000).all(|number| names.find(&number.to_string()) == Some(all[number])));
+        assert_eq!(names.len(), 10_000);
     }
 }

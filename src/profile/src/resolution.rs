@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use foldhash::fast::RandomState;
 
 use crate::layout::{Definition, LayoutHash, Layouts, hex};
+use crate::plain::PlainTypes;
 use crate::vocabulary::reserved_words;
 use crate::{
     Arch, BitRange, EnumId, Member, Name, Names, Profile, RecordId, Report, StorageUnit, Type, TypeId, Types,
@@ -91,6 +92,8 @@ impl Resolution {
             reserved: reserved_words(&profile.names, profile.types.natives()),
             names: &mut profile.names,
             types: &profile.types,
+            plain: PlainTypes::new(&profile.types),
+            structs: Vec::new(),
             little_endian: is_little_endian(profile.arch),
             address: profile.arch.address_size(),
             layouts: Layouts::default(),
@@ -147,8 +150,8 @@ impl Resolution {
         alias: Option<Name>,
         id: RecordId,
     ) -> Option<Name> {
-        let named = types.record(id).is_some_and(|record| record.name.is_some());
-        self.record_keys.key(named, place, alias, Definition::Record(id))
+        let own = types.record(id).and_then(|record| record.name);
+        self.record_keys.key(own, place, alias, Definition::Record(id))
     }
 
     pub(crate) fn enum_key(
@@ -158,8 +161,8 @@ impl Resolution {
         alias: Option<Name>,
         id: EnumId,
     ) -> Option<Name> {
-        let named = types.enumeration(id).is_some_and(|item| item.name.is_some());
-        self.enum_keys.key(named, place, alias, Definition::Enumeration(id))
+        let own = types.enumeration(id).and_then(|item| item.name);
+        self.enum_keys.key(own, place, alias, Definition::Enumeration(id))
     }
 }
 
@@ -170,7 +173,8 @@ struct Keys {
     taken: Map<Name, Definition>,
     /// Definitions that have a key, or whose equal has.
     reached: HashSet<Definition, RandomState>,
-    own: Map<Definition, Name>,
+    /// The keys of definitions that did not get their own name.
+    renamed: Map<Definition, Name>,
     by_alias: Map<(Name, Definition), Name>,
     by_path: Map<(Name, u32), Name>,
     by_hash: Map<Definition, Name>,
@@ -179,9 +183,15 @@ struct Keys {
 }
 
 impl Keys {
-    fn key(&self, named: bool, place: Option<Place>, alias: Option<Name>, it: Definition) -> Option<Name> {
-        if named {
-            return self.own.get(&it).copied();
+    fn key(
+        &self,
+        own: Option<Name>,
+        place: Option<Place>,
+        alias: Option<Name>,
+        it: Definition,
+    ) -> Option<Name> {
+        if own.is_some() {
+            return self.renamed.get(&it).copied().or(own);
         }
         let by_alias = alias.and_then(|alias| self.by_alias.get(&(alias, it)));
         let by_path = || {
@@ -209,6 +219,10 @@ struct Unsearched {
 struct Resolver<'a> {
     names: &'a mut Names,
     types: &'a Types,
+    /// Types that hold nothing without a name: most.
+    plain: PlainTypes,
+    /// Every record that has a key, sorted by key, once all have theirs.
+    structs: Vec<(Name, RecordId)>,
     /// Names that no struct may bear.
     reserved: HashSet<Name>,
     little_endian: bool,
@@ -237,14 +251,14 @@ impl Resolver<'_> {
         }));
         let keys = self.claim(Space::Structs, &wanted);
         for (position, ((name, definition), key)) in wanted.iter().zip(&keys).enumerate() {
-            if position < own {
-                self.result.record_keys.own.insert(*definition, *key);
-            } else {
+            if position >= own {
                 self.result.record_keys.by_alias.insert((*name, *definition), *key);
+            } else if key != name {
+                self.result.record_keys.renamed.insert(*definition, *key);
             }
         }
         let level =
-            self.structs().into_iter().map(|(key, record)| Unsearched { key, record, nested_in: Vec::new() });
+            self.sorted().into_iter().map(|(key, record)| Unsearched { key, record, nested_in: Vec::new() });
         self.search(level.collect());
 
         let mut hashed = Vec::new();
@@ -261,10 +275,11 @@ impl Resolver<'_> {
                 self.search(added);
             }
         }
+        self.structs = self.sorted();
     }
 
-    /// The records that have a key, sorted by key.
-    fn structs(&self) -> Vec<(Name, RecordId)> {
+    /// The records that have a key by now, sorted by key.
+    fn sorted(&self) -> Vec<(Name, RecordId)> {
         let taken = self.result.record_keys.taken.iter();
         let mut structs: Vec<(Name, RecordId)> = taken
             .filter_map(|(key, definition)| match definition {
@@ -272,7 +287,7 @@ impl Resolver<'_> {
                 Definition::Enumeration(_) => None,
             })
             .collect();
-        structs.sort_unstable_by_key(|(key, _)| self.names.get(*key));
+        self.names.sort_by_text(&mut structs, |(key, _)| *key);
         structs
     }
 
@@ -291,16 +306,16 @@ impl Resolver<'_> {
         }));
         let keys = self.claim(Space::Enums, &wanted);
         for (position, ((name, definition), key)) in wanted.iter().zip(&keys).enumerate() {
-            if position < own {
-                self.result.enum_keys.own.insert(*definition, *key);
-            } else {
+            if position >= own {
                 self.result.enum_keys.by_alias.insert((*name, *definition), *key);
+            } else if key != name {
+                self.result.enum_keys.renamed.insert(*definition, *key);
             }
         }
         let (mut found, mut hashed) = (Vec::new(), Vec::new());
-        for (owner, record) in self.structs() {
-            for (member, item) in types.members(record).iter().enumerate() {
-                let place = Place { owner, member: member as u32 };
+        for (owner, record) in &self.structs {
+            for (member, item) in types.members(*record).iter().enumerate() {
+                let place = Place { owner: *owner, member: member as u32 };
                 self.find_unnamed(item.ty, Some(place), Space::Enums, &mut found, &mut hashed);
             }
         }
@@ -531,6 +546,9 @@ impl Resolver<'_> {
         found: &mut Vec<Found>,
         hashed: &mut Vec<Definition>,
     ) {
+        if self.plain.contains(ty) {
+            return;
+        }
         let mut pending = vec![(ty, place, 0usize)];
         let mut budget = MAX_DESCRIPTORS;
         while let Some((ty, place, depth)) = pending.pop() {
@@ -577,20 +595,22 @@ impl Resolver<'_> {
 
     /// Finds the members that no reader could follow, and decides what is written in their place.
     fn find_flaws(&mut self, report: &mut Report) {
-        let mut records: Vec<RecordId> = self.structs().into_iter().map(|(_, id)| id).collect();
+        let mut records: Vec<RecordId> = self.structs.iter().map(|(_, id)| *id).collect();
         records.sort_unstable();
         records.dedup();
+        let mut sorted = Vec::new();
         for id in &records {
-            self.check_members(*id, report);
+            self.check_members(*id, &mut sorted, report);
         }
         self.cut_cycles(&records, report);
     }
 
-    fn check_members(&mut self, id: RecordId, report: &mut Report) {
+    fn check_members(&mut self, id: RecordId, sorted: &mut Vec<Name>, report: &mut Report) {
         let types = self.types;
         let Some(record) = types.record(id) else { return };
         let members = types.members(id);
-        let mut sorted: Vec<Name> = members.iter().map(|member| member.name).collect();
+        sorted.clear();
+        sorted.extend(members.iter().map(|member| member.name));
         sorted.sort_unstable();
         let repeats = sorted.windows(2).any(|pair| pair[0] == pair[1]);
         let mut seen = HashSet::new();
@@ -681,6 +701,9 @@ impl Resolver<'_> {
 
     /// Whether a descriptor of this type stays within bounds.
     fn describable(&self, ty: TypeId) -> bool {
+        if self.plain.contains(ty) {
+            return true;
+        }
         let mut pending = vec![(ty, 0usize)];
         let mut count = 0;
         while let Some((ty, depth)) = pending.pop() {
@@ -801,7 +824,6 @@ impl Resolver<'_> {
         for name in self.result.record_keys.moved.keys() {
             report.lose("structs named like a word of descriptors", || self.names.get(*name).to_owned());
         }
-        let structs = self.structs();
         let names = &*self.names;
         let mut enums: Vec<(Name, EnumId)> = Vec::new();
         for (key, definition) in &self.result.enum_keys.taken {
@@ -809,11 +831,11 @@ impl Resolver<'_> {
                 enums.push((*key, *id));
             }
         }
-        enums.sort_unstable_by_key(|(key, _)| names.get(*key));
+        names.sort_by_text(&mut enums, |(key, _)| *key);
         self.result.conflicts.sort_by(|a, b| a.name.cmp(&b.name));
         for conflict in &self.result.conflicts {
             report.lose("name conflicts", || conflict.name.clone());
         }
-        Resolution { structs, enums, ..self.result }
+        Resolution { structs: self.structs, enums, ..self.result }
     }
 }

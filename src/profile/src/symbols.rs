@@ -1,4 +1,7 @@
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
+use foldhash::fast::RandomState;
 
 use crate::{Name, Names};
 
@@ -27,12 +30,12 @@ pub fn choose_symbols(names: &Names, symbols: Vec<(Name, u64, Binding)>) -> Vec<
 /// already are passed over), as Rekall does. Several at one address are one symbol. Sorted by name.
 pub fn number_by_address(names: &mut Names, symbols: Vec<(Name, u64, Binding)>) -> Vec<(Name, u64)> {
     let mut symbols = symbols;
-    symbols.sort_unstable_by(|a, b| (names.get(a.0), a.1, b.2).cmp(&(names.get(b.0), b.1, a.2)));
+    symbols.sort_unstable_by_key(|(name, address, binding)| (*name, *address, Reverse(*binding)));
     symbols.dedup_by_key(|(name, address, _)| (*name, *address));
-    symbols.sort_by(|a, b| (names.get(a.0), b.2).cmp(&(names.get(b.0), a.2)));
+    symbols.sort_unstable_by_key(|(name, address, binding)| (*name, Reverse(*binding), *address));
     let mut symbols: Vec<(Name, u64)> =
         symbols.into_iter().map(|(name, address, _)| (name, address)).collect();
-    let mut held: HashMap<Name, ()> = symbols.iter().map(|(name, _)| (*name, ())).collect();
+    let mut held: HashSet<Name, RandomState> = symbols.iter().map(|(name, _)| *name).collect();
     let mut previous = None;
     let mut number = 0u32;
     for (name, _) in &mut symbols {
@@ -45,12 +48,12 @@ pub fn number_by_address(names: &mut Names, symbols: Vec<(Name, u64, Binding)>) 
             number += 1;
             let text = format!("{}_{number}", names.get(*name));
             let numbered = names.intern(&text);
-            if held.insert(numbered, ()).is_none() {
+            if held.insert(numbered) {
                 break numbered;
             }
         };
     }
-    symbols.sort_unstable_by(|a, b| names.get(a.0).cmp(names.get(b.0)));
+    names.sort_by_text(&mut symbols, |(name, _)| *name);
     symbols
 }
 

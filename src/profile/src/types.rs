@@ -493,6 +493,10 @@ impl TypeId {
     pub fn offset(self, by: usize) -> Self {
         TypeId(self.0.saturating_add(index(by)))
     }
+
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
 }
 
 impl RecordId {

@@ -6,7 +6,9 @@ use serde_json::Value;
 use crate::json::{Printer, vanishes};
 use crate::resolution::{Flaw, Place};
 use crate::vocabulary::is_reserved;
-use crate::{BitRange, EnumId, Member, Name, Profile, RecordId, Resolution, System, Type, TypeId, Types};
+use crate::{
+    BitRange, EnumId, Label, Member, Name, Profile, RecordId, Resolution, System, Type, TypeId, Types,
+};
 
 /// Prints a profile in its canonical form: the sections of Rekall's profiles, keys sorted by code point at
 /// every level, descriptors in their modern forms (docs/format.md). The text is streamed; gzip is the
@@ -146,7 +148,6 @@ impl<'a, W: Write> Writer<'a, W> {
     /// value, all of them).
     fn enumerations(&mut self, reverse: bool) -> io::Result<()> {
         let (names, types) = (&self.profile.names, &self.profile.types);
-        let mut seen = HashSet::new();
         self.printer.open_object();
         for (key, id) in self.resolution.enumerations() {
             let (Some(item), labels) = (types.enumeration(*id), types.labels(*id)) else { continue };
@@ -155,27 +156,28 @@ impl<'a, W: Write> Writer<'a, W> {
             }
             self.printer.key(names.get(*key))?;
             self.printer.open_object();
-            // The last declared first; a label declared twice, which no compiler writes, has its last value.
-            seen.clear();
-            let mut labels: Vec<(&str, i128)> = labels
-                .iter()
-                .rev()
-                .filter(|label| seen.insert(label.name))
-                .map(|label| (names.get(label.name), label.value(item.signed)))
-                .collect();
+            let labels = last_values(labels);
             if reverse {
-                labels.sort_unstable();
-                for (label, value) in labels {
+                let mut sorted: Vec<(&str, u64)> =
+                    labels.iter().map(|label| (names.get(label.name), label.bits)).collect();
+                sorted.sort_unstable();
+                for (label, bits) in sorted {
                     self.printer.key(label)?;
-                    self.printer.number(value);
+                    match item.signed {
+                        true => self.printer.number(bits.cast_signed()),
+                        false => self.printer.number(bits),
+                    }
                 }
             } else {
-                let mut sorted: Vec<(String, &str)> =
-                    labels.into_iter().map(|(label, value)| (value.to_string(), label)).collect();
-                sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
-                sorted.dedup_by(|(a, _), (b, _)| a == b);
+                let mut sorted: Vec<(Decimal, &str)> = labels
+                    .iter()
+                    .map(|label| (Decimal::new(label, item.signed), names.get(label.name)))
+                    .collect();
+                // The last declared of those that share a value comes first, and stays there.
+                sorted.sort_by_key(|(value, _)| *value);
+                sorted.dedup_by_key(|(value, _)| *value);
                 for (value, label) in sorted {
-                    self.printer.key(&value)?;
+                    self.printer.key(value.text())?;
                     self.printer.string(label);
                 }
             }
@@ -187,7 +189,9 @@ impl<'a, W: Write> Writer<'a, W> {
 
     fn structs(&mut self) -> io::Result<()> {
         let (names, types) = (&self.profile.names, &self.profile.types);
-        let mut members: Vec<(usize, &Member)> = Vec::new();
+        let all = self.resolution.structs().iter().flat_map(|(_, id)| types.members(*id));
+        let ranks = names.ranks(all.map(|member| member.name));
+        let mut members: Vec<(u32, usize, &Member)> = Vec::new();
         self.printer.open_object();
         for (key, id) in self.resolution.structs() {
             let Some(record) = types.record(*id) else { continue };
@@ -197,9 +201,10 @@ impl<'a, W: Write> Writer<'a, W> {
             self.printer.raw(", ");
             self.printer.open_object();
             members.clear();
-            members.extend(types.members(*id).iter().enumerate());
-            members.sort_unstable_by_key(|(_, member)| names.get(member.name));
-            for (index, member) in &members {
+            let unsorted = types.members(*id).iter().enumerate();
+            members.extend(unsorted.map(|(index, member)| (ranks.of(member.name), index, member)));
+            members.sort_unstable_by_key(|(rank, ..)| *rank);
+            for (_, index, member) in &members {
                 self.member(*key, *id, *index, member)?;
             }
             self.printer.close_object();
@@ -463,5 +468,42 @@ fn unsigned_native(size: u64) -> &'static str {
         4 => "unsigned int",
         8 => "unsigned long long",
         _ => "unsigned __int128",
+    }
+}
+
+/// An enumeration's labels, the last declared first. One declared twice, which no compiler writes, has its
+/// last value.
+fn last_values(labels: &[Label]) -> Vec<Label> {
+    let mut last: Vec<Label> = labels.iter().rev().copied().collect();
+    let mut names: Vec<Name> = labels.iter().map(|label| label.name).collect();
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair[0] == pair[1]) {
+        let mut seen = HashSet::new();
+        last.retain(|label| seen.insert(label.name));
+    }
+    last
+}
+
+/// A label's value in decimal digits, filled up with zero bytes, so that values compare as their texts do.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Decimal([u8; 24]);
+
+impl Decimal {
+    fn new(label: &Label, signed: bool) -> Self {
+        let mut digits = [0; 24];
+        let mut buffer = itoa::Buffer::new();
+        let text = match signed {
+            true => buffer.format(label.bits.cast_signed()),
+            false => buffer.format(label.bits),
+        };
+        for (digit, byte) in digits.iter_mut().zip(text.bytes()) {
+            *digit = byte;
+        }
+        Self(digits)
+    }
+
+    fn text(&self) -> &str {
+        let digits = self.0.split(|byte| *byte == 0).next().unwrap_or_default();
+        std::str::from_utf8(digits).unwrap_or_default()
     }
 }
