@@ -6,6 +6,7 @@ use object::read::macho::{FatArch, MachOFatFile32, MachOFatFile64};
 use object::{Architecture, FileKind as Format, Object, ObjectKind, ObjectSection};
 use profile::{Arch, Report, System};
 
+use crate::bytes::Cursor;
 use crate::units::Sections;
 use crate::{Error, FileKind, relocate};
 
@@ -79,6 +80,37 @@ impl<'a> Container<'a> {
             return Err(Error::NoDebugInfo { hint: self.hint() });
         }
         Ok(loaded)
+    }
+
+    /// The debug sections of a split file (`.dwo`); those it shares with the main file are not in it.
+    pub(crate) fn load_split(&self, report: &mut Report) -> Result<Loaded<'a>, Error> {
+        let mut section = |name: &str| self.section(name, report);
+        Ok(Loaded {
+            info: section(".debug_info.dwo")?,
+            types: section(".debug_types.dwo")?,
+            abbreviations: section(".debug_abbrev.dwo")?,
+            str: section(".debug_str.dwo")?,
+            line_str: Cow::default(),
+            str_offsets: section(".debug_str_offsets.dwo")?,
+            addr: Cow::default(),
+            big_endian: !self.file.is_little_endian(),
+        })
+    }
+
+    /// The path and build-id of the supplementary file that `dwz` made.
+    pub(crate) fn supplement(&self, report: &mut Report) -> Option<(String, Vec<u8>)> {
+        if let Ok(Some((path, id))) = self.file.gnu_debugaltlink() {
+            return Some((str::from_utf8(path).ok()?.to_owned(), id.to_vec()));
+        }
+        // DWARF 5, section 7.3.6: version, whether this is the supplement, path, checksum.
+        let section = self.section(".debug_sup", report).ok()?;
+        let mut cursor = Cursor::<false>::new(&section, 2);
+        if cursor.u8()? != 0 {
+            return None;
+        }
+        let path = str::from_utf8(cursor.text()?).ok()?.to_owned();
+        let len = usize::try_from(cursor.uleb()?).ok()?;
+        Some((path, cursor.slice(len)?.to_vec()))
     }
 
     /// A section's bytes, unpacked; none where there is no such section.

@@ -1,12 +1,14 @@
-use profile::{Arch, Profile, Progress, Report, System};
+use profile::{Arch, MappedFile, Profile, Progress, Report, System};
 
+use crate::companions::{Companion, Companions};
 use crate::container::Container;
-use crate::fold::{FoundVariable, Site, fold};
+use crate::fold::{Found, FoundVariable, Site, fold};
 use crate::language::Languages;
 use crate::lower::Lowering;
-use crate::scan::Broken;
+use crate::scan::{Broken, Root};
+use crate::split::SplitFiles;
 use crate::symbols::{self, TypedVariable};
-use crate::units::Units;
+use crate::units::{Skeleton, Units, keeps_each_text_once};
 use crate::{Error, identity};
 
 /// This front-end and its revision, as `Generator` of `$METADATA` names it. The number changes when the
@@ -35,20 +37,37 @@ pub struct Converted {
     pub report: Report,
 }
 
-/// Converts an ELF or Mach-O file.
+/// Converts an ELF or Mach-O file; what belongs to it is found through `companions`.
 ///
 /// # Errors
 /// Where `bytes` are no such file, or one without debug information, or so damaged that nothing in it can be
 /// read; and where the symbol map is none, or one of another build. Whatever costs single units or records
 /// only is counted in the report.
-pub fn convert(bytes: &[u8], options: &Options<'_>, progress: &dyn Progress) -> Result<Converted, Error> {
+pub fn convert(
+    bytes: &[u8],
+    options: &Options<'_>,
+    companions: &dyn Companions,
+    progress: &dyn Progress,
+) -> Result<Converted, Error> {
     let mut report = Report::default();
     let container = Container::open(bytes, options.arch)?;
     let loaded = container.load(&mut report)?;
     let mut profile = Profile::new(container.system, container.arch);
 
+    let supplement_file = supplement_file(&container, companions, &mut report);
+    let supplement = match &supplement_file {
+        Some(file) => Some(Container::open(file, None)?.load(&mut report)?),
+        None => None,
+    };
+    let (split_files, splits);
     let mut units = Units::default();
-    let (_, broken) = units.add(&loaded.sections(), true);
+    let mut sections = loaded.sections();
+    if let Some(supplement) = &supplement {
+        sections.supplement_str = supplement.sections().str;
+    }
+    // Offsets stand for texts only where all units share one table that keeps each once.
+    let by_offset = supplement.is_none() && keeps_each_text_once(sections.str);
+    let (_, broken) = units.add(&sections, by_offset);
     if units.units.is_empty() {
         let at = broken.map_or(0, |broken| broken.at);
         return Err(Error::Unreadable { reason: format!("no unit begins at offset {at:#x}") });
@@ -56,8 +75,42 @@ pub fn convert(bytes: &[u8], options: &Options<'_>, progress: &dyn Progress) -> 
     if let Some(broken) = broken {
         report.lose("unit headers that cannot be read", || format!(".debug_info offset {:#x}", broken.at));
     }
+    let own: Vec<u32> = (0..units.units.len() as u32).collect();
+    if let Some(supplement) = &supplement {
+        units.supplement = Some(units.add(&supplement.sections(), false).0);
+    }
     progress.tell(&format!("{} units of debug information", units.units.len()));
-    let found = fold(&units, 0..units.units.len(), &options.languages, options.threads, progress);
+    let walk = |units: &Units<'_>, numbers: &[u32]| {
+        fold(units, numbers, &options.languages, options.threads, progress)
+    };
+    let mut found = walk(&units, &own);
+    add_imports(&units, &mut found, walk);
+
+    let mut skeletons: Vec<(u32, &Root)> = found
+        .roots
+        .iter()
+        .filter(|(_, root)| root.split_name.is_some())
+        .map(|(unit, root)| (*unit, root))
+        .collect();
+    skeletons.sort_unstable_by_key(|(unit, _)| *unit);
+    if !skeletons.is_empty() {
+        let roots: Vec<&Root> = skeletons.iter().map(|(_, root)| *root).collect();
+        split_files = SplitFiles::find(&roots, companions, &mut report);
+        splits = split_files.load(&mut report)?;
+        let skeleton = |root: &&Root| Skeleton {
+            id: root.split_id,
+            addresses: sections.addr,
+            addr_base: root.addr_base,
+        };
+        let skeletons: Vec<Skeleton<'_>> = roots.iter().map(skeleton).collect();
+        let first = units.units.len() as u32;
+        for split in &splits {
+            split.add_to(&mut units, &skeletons, &mut report);
+        }
+        let numbers: Vec<u32> = (first..units.units.len() as u32).collect();
+        progress.tell(&format!("{} units of {} skeletons", numbers.len(), skeletons.len()));
+        found.add(walk(&units, &numbers));
+    }
     for (unit, broken) in &found.broken {
         report.lose("units that break off", || match broken {
             Broken::Abbreviations => {
@@ -102,6 +155,34 @@ pub fn convert(bytes: &[u8], options: &Options<'_>, progress: &dyn Progress) -> 
 
     describe(&mut profile, &container);
     Ok(Converted { profile, report })
+}
+
+/// The file that `dwz` moved shared parts to, where there is one.
+fn supplement_file(
+    container: &Container<'_>,
+    companions: &dyn Companions,
+    report: &mut Report,
+) -> Option<MappedFile> {
+    let (path, build_id) = container.supplement(report)?;
+    let file = companions.find(Companion::Supplement { path: &path, build_id: &build_id });
+    if file.is_none() {
+        report.lose("supplementary files that were not found", || path);
+    }
+    file
+}
+
+/// Walks the units of the supplementary file that the others take in, and those that these take in.
+fn add_imports(units: &Units<'_>, found: &mut Found, walk: impl Fn(&Units<'_>, &[u32]) -> Found) {
+    loop {
+        let mut wanted: Vec<u32> = found.imports.iter().map(|(unit, _)| *unit).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        wanted.retain(|unit| !found.walked(*unit));
+        if wanted.is_empty() {
+            return;
+        }
+        found.add(walk(units, &wanted));
+    }
 }
 
 fn describe(profile: &mut Profile, container: &Container<'_>) {

@@ -1,11 +1,11 @@
 //! The first pass: every unit is walked once, and of equal definitions the first is kept.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use foldhash::fast::RandomState;
 use profile::Progress;
 
 use crate::language::Languages;
@@ -50,6 +50,7 @@ pub(crate) struct Found {
     declared_seen: Firsts,
     /// What each unit's first entry says, by the unit's number.
     pub(crate) roots: HashMap<u32, Root>,
+    walked: HashSet<u32, RandomState>,
     /// Units that could not be walked to their end.
     pub(crate) broken: Vec<(u32, Broken)>,
     /// Units in languages that are not wanted.
@@ -86,29 +87,24 @@ pub(crate) const STEP: &str = "Comparing definitions";
 /// Walks the units with these numbers on `threads` threads. The result does not depend on their number.
 pub(crate) fn fold(
     units: &Units<'_>,
-    numbers: Range<usize>,
+    numbers: &[u32],
     languages: &Languages,
     threads: usize,
     progress: &dyn Progress,
 ) -> Found {
-    let bytes = |range: Range<usize>| {
-        units.units.get(range).unwrap_or_default().iter().map(|unit| unit.bytes.len() as u64).sum::<u64>()
-    };
-    progress.begin(STEP, Some(bytes(numbers.clone())));
-    let next = AtomicUsize::new(numbers.start);
+    let bytes = |number: &u32| units.units.get(*number as usize).map_or(0, |unit| unit.bytes.len() as u64);
+    progress.begin(STEP, Some(numbers.iter().map(bytes).sum()));
+    let next = AtomicUsize::new(0);
     let done = AtomicU64::new(0);
     let work = || {
         let mut found = Found::default();
         let mut prints = Prints::new(units, languages);
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= numbers.end {
-                return found;
-            }
-            found.take(units, &mut prints, number as u32);
-            let walked = bytes(number..number + 1);
+        while let Some(number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
+            found.take(units, &mut prints, *number);
+            let walked = bytes(number);
             progress.advance(STEP, done.fetch_add(walked, Ordering::Relaxed) + walked);
         }
+        found
     };
     let threads = threads.clamp(1, numbers.len().max(1));
     let mut found = std::thread::scope(|scope| {
@@ -122,12 +118,7 @@ pub(crate) fn fold(
         }
         found
     });
-    found.placed.sort_unstable();
-    found.placed.dedup();
-    found.declared.sort_unstable();
-    found.broken.sort_unstable_by_key(|(unit, _)| *unit);
-    found.imports.sort_unstable();
-    found.imports.dedup();
+    found.settle();
     progress.end(STEP);
     found
 }
@@ -135,6 +126,7 @@ pub(crate) fn fold(
 impl Found {
     /// Walks one unit.
     fn take(&mut self, units: &Units<'_>, prints: &mut Prints<'_, '_>, number: u32) {
+        self.walked.insert(number);
         let Some((root, outcome)) = prints.enter(number) else { return };
         if let Err(broken) = outcome {
             self.broken.push((number, broken));
@@ -184,7 +176,8 @@ impl Found {
             let address = match variable.place {
                 Some(Place::Address(address)) => Some(address),
                 Some(Place::AddressIndex(index)) => {
-                    units.units.get(number as usize).and_then(|unit| unit.address(root.addr_base, index))
+                    let unit = units.units.get(number as usize);
+                    unit.and_then(|unit| unit.address(root.addr_base.or(unit.addr_base), index))
                 }
                 Some(Place::Offset(_)) | None => None,
             };
@@ -205,6 +198,27 @@ impl Found {
         }
     }
 
+    /// Puts what several threads found into the order of the file.
+    fn settle(&mut self) {
+        self.placed.sort_unstable();
+        self.placed.dedup();
+        self.declared.sort_unstable();
+        self.broken.sort_unstable_by_key(|(unit, _)| *unit);
+        self.imports.sort_unstable();
+        self.imports.dedup();
+    }
+
+    /// Whether a unit was walked.
+    pub(crate) fn walked(&self, unit: u32) -> bool {
+        self.walked.contains(&unit)
+    }
+
+    /// Adds what was found in further units.
+    pub(crate) fn add(&mut self, other: Found) {
+        self.absorb(other);
+        self.settle();
+    }
+
     /// Takes over what another thread found.
     fn absorb(&mut self, other: Found) {
         merge(&mut self.records, other.records);
@@ -215,10 +229,11 @@ impl Found {
         let theirs: HashMap<Site, FoundVariable> =
             other.declared.into_iter().map(|variable| (variable.site, variable)).collect();
         merge(&mut self.declared_seen, other.declared_seen);
-        let kept: std::collections::HashSet<Site> = self.declared_seen.values().copied().collect();
+        let kept: HashSet<Site> = self.declared_seen.values().copied().collect();
         self.declared.extend(theirs.into_values());
         self.declared.retain(|variable| kept.contains(&variable.site));
         self.roots.extend(other.roots);
+        self.walked.extend(other.walked);
         self.broken.extend(other.broken);
         self.imports.extend(other.imports);
         self.foreign += other.foreign;

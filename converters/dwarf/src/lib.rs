@@ -5,6 +5,8 @@
 //!
 //! - **Container.** `object` opens the file; sections are unpacked, and relocated where the file is not
 //!   linked yet. [`FileKind`] names whatever is no such file.
+//! - **Companions.** Split units (`.dwo`, `.dwp`) and what `dwz` moved elsewhere are asked for through
+//!   [`Companions`]; [`Beside`] looks where they usually are.
 //! - **First pass.** Every unit is walked once, on several threads. Abbreviations are compiled into plans
 //!   that pass over what nobody needs; definitions get fingerprints, and of equal ones the first is kept.
 //! - **Second pass.** Only those are read in full into the model; names, duplicates and conflicts are left
@@ -16,6 +18,7 @@
 //! This crate prints nothing and writes no JSON.
 
 mod bytes;
+mod companions;
 mod container;
 mod convert;
 mod entry;
@@ -31,10 +34,12 @@ mod print;
 mod relocate;
 mod scan;
 mod scope;
+mod split;
 mod symbols;
 mod units;
 mod value;
 
+pub use companions::{Alone, Beside, Companion, Companions};
 pub use convert::{Converted, GENERATOR, Options, convert};
 pub use error::Error;
 pub use kind::FileKind;

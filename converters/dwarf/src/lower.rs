@@ -227,7 +227,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
 
     /// A record where it is used: the chosen definition of its name, or one without a name.
     fn record(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
-        if entry.declared && entry.name.is_none() && entry.link != Reference::Nothing {
+        if let Reference::Signature(_) = entry.link {
             return self.reference(site.unit, entry.link);
         }
         if let Some(name) = self.name(site, entry) {
@@ -250,7 +250,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
     }
 
     fn enumeration(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
-        if entry.declared && entry.name.is_none() && entry.link != Reference::Nothing {
+        if let Reference::Signature(_) = entry.link {
             return self.reference(site.unit, entry.link);
         }
         if let Some(name) = self.name(site, entry) {

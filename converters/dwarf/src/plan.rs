@@ -81,6 +81,9 @@ pub(crate) enum Slot {
     Language,
     StrOffsetsBase,
     AddrBase,
+    Folder,
+    SplitName,
+    SplitId,
     Import,
 }
 
@@ -400,6 +403,9 @@ fn slot(kind: Kind, name: u64) -> Slot {
                 dw::DW_AT_language => Slot::Language,
                 dw::DW_AT_str_offsets_base => Slot::StrOffsetsBase,
                 dw::DW_AT_addr_base | dw::DW_AT_GNU_addr_base => Slot::AddrBase,
+                dw::DW_AT_comp_dir => Slot::Folder,
+                dw::DW_AT_dwo_name | dw::DW_AT_GNU_dwo_name => Slot::SplitName,
+                dw::DW_AT_GNU_dwo_id => Slot::SplitId,
                 _ => Slot::Nothing,
             };
         }

@@ -69,6 +69,10 @@ pub(crate) struct Root {
     pub(crate) language: Option<u16>,
     pub(crate) str_offsets_base: Option<u64>,
     pub(crate) addr_base: Option<u64>,
+    /// A skeleton's: the file with its types, and the folder the compiler ran in.
+    pub(crate) split_name: Option<Vec<u8>>,
+    pub(crate) folder: Option<Vec<u8>>,
+    pub(crate) split_id: Option<u64>,
 }
 
 /// The types and variables of one unit.
@@ -256,16 +260,29 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
         }
         let plans = self.plans;
         let plan = plans.get(code)?;
+        let (mut split_name, mut folder) = (None, None);
         for step in plans.steps(plan) {
             let value = value::read(&mut self.cursor, step, plans, self.unit.encoding)?;
             match (step.slot, value) {
                 (Slot::Language, Value::Number(language)) => root.language = u16::try_from(language).ok(),
                 (Slot::StrOffsetsBase, Value::Number(base)) => root.str_offsets_base = Some(base),
                 (Slot::AddrBase, Value::Number(base)) => root.addr_base = Some(base),
+                (Slot::SplitId, Value::Number(id)) => root.split_id = Some(id),
+                (Slot::SplitName, value) => split_name = Some(value),
+                (Slot::Folder, value) => folder = Some(value),
                 _ => {}
             }
         }
         self.cursor.skip(plan.tail as usize);
+        if split_name.is_some() {
+            // Texts by number need the base, which may stand behind them.
+            let mut strings = self.strings;
+            strings.base = root.str_offsets_base.or(strings.base);
+            let text = |value: Value<'_>| strings.text(value).map(<[u8]>::to_vec);
+            root.split_name = split_name.and_then(text);
+            root.folder = folder.and_then(text);
+            root.split_id = root.split_id.or(self.unit.split_id);
+        }
         Some(plan.children)
     }
 
@@ -379,7 +396,8 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
                 self.types.nodes.push(Node {
                     at: at as u32,
                     kind: plan.kind,
-                    declared: taken.declared,
+                    // Of what stands in a type unit this is only the name.
+                    declared: taken.declared || matches!(taken.link, Reference::Signature(_)),
                     name,
                     ty: taken.ty,
                     link: taken.link,

@@ -96,6 +96,33 @@ impl<'a> Strings<'a> {
     }
 }
 
+/// Whether a string table keeps each text once, as linkers leave it; a file put together from objects
+/// (`ld -r`) repeats the texts of each. The first few tell: every object begins with the same ones.
+pub(crate) fn keeps_each_text_once(table: &[u8]) -> bool {
+    const ENOUGH: usize = 4;
+    let mut at = 0;
+    let mut looked_at = 0;
+    while let Some(text) = text_at(table, at) {
+        let next = at + text.len() + 1;
+        // Short ones may be the end of another, or not be in the table at all.
+        if text.len() >= 8 {
+            let mut needle = text.to_vec();
+            needle.insert(0, 0);
+            needle.push(0);
+            let rest = table.get(next - 1..).unwrap_or_default();
+            if memchr::memmem::find(rest, &needle).is_some() {
+                return false;
+            }
+            looked_at += 1;
+        }
+        if looked_at == ENOUGH {
+            break;
+        }
+        at = next;
+    }
+    true
+}
+
 /// A number of `size` bytes in a table.
 pub(crate) fn number(table: &[u8], at: usize, size: u8, big_endian: bool) -> Option<u64> {
     fn read<const BIG: bool>(table: &[u8], at: usize, size: u8) -> Option<u64> {
@@ -128,8 +155,22 @@ pub(crate) struct Unit<'a> {
     pub(crate) big_endian: bool,
     pub(crate) strings: Strings<'a>,
     pub(crate) addresses: &'a [u8],
+    /// Where its share of that table begins, where its own root does not say so: a split unit's skeleton does.
+    pub(crate) addr_base: Option<u64>,
     /// A type unit's signature and the offset of its type.
     pub(crate) signature: Option<(u64, u32)>,
+    /// A skeleton's identity, where the header holds it.
+    pub(crate) split_id: Option<u64>,
+}
+
+/// What a skeleton knows of its split unit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Skeleton<'a> {
+    /// The identity both have.
+    pub(crate) id: Option<u64>,
+    /// The main file's table of addresses, which the split unit uses.
+    pub(crate) addresses: &'a [u8],
+    pub(crate) addr_base: Option<u64>,
 }
 
 impl Unit<'_> {
@@ -192,6 +233,19 @@ impl<'a> Units<'a> {
         (file, broken)
     }
 
+    /// Adds the units of a split file, or of one unit's share of a package.
+    pub(crate) fn add_split(&mut self, sections: &Sections<'a>, skeleton: Option<&Skeleton<'a>>) {
+        let first = self.units.len();
+        // Each file has texts of its own at the same offsets.
+        self.add(sections, false);
+        if let Some(skeleton) = skeleton {
+            for unit in self.units.iter_mut().skip(first) {
+                unit.addresses = skeleton.addresses;
+                unit.addr_base = skeleton.addr_base;
+            }
+        }
+    }
+
     fn add_unit(
         &mut self,
         sections: &Sections<'a>,
@@ -219,13 +273,15 @@ impl<'a> Units<'a> {
             (5.., true) => 16,
             _ => 0,
         };
-        let signature = match header.type_() {
+        let (mut signature, mut split_id) = (None, None);
+        match header.type_() {
             UnitType::Type { type_signature, type_offset }
             | UnitType::SplitType { type_signature, type_offset } => {
-                u32::try_from(type_offset.0).ok().map(|offset| (type_signature.0, offset))
+                signature = u32::try_from(type_offset.0).ok().map(|offset| (type_signature.0, offset));
             }
-            _ => None,
-        };
+            UnitType::Skeleton(id) | UnitType::SplitCompilation(id) => split_id = Some(id.0),
+            _ => {}
+        }
         let number = u32::try_from(self.units.len()).unwrap_or(u32::MAX);
         if let Some((signature, _)) = signature {
             self.signatures.entry(signature).or_insert(number);
@@ -251,7 +307,9 @@ impl<'a> Units<'a> {
                 by_offset,
             },
             addresses: sections.addr,
+            addr_base: None,
             signature,
+            split_id,
         });
     }
 
@@ -286,5 +344,17 @@ impl<'a> Units<'a> {
         let unit = units.get(index)?;
         let at = offset - unit.start;
         (at < unit.bytes.len()).then_some(((range.start + index) as u32, at as u32))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_put_together_from_objects_is_told() {
+        assert!(keeps_each_text_once(b"GNU C11 12\0task_struct\0int\0"));
+        assert!(!keeps_each_text_once(b"GNU C11 12\0task_struct\0GNU C11 12\0"));
+        assert!(keeps_each_text_once(b""));
     }
 }

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use dwarf_converter::{Language, Languages, Options};
+use dwarf_converter::{Beside, Language, Languages, Options};
 use profile::{Arch, MappedFile, Resolution, Scope};
 
 use crate::arguments;
@@ -56,8 +56,8 @@ pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -
         arch: arguments.arch,
         threads: console.threads(),
     };
-    let converted =
-        dwarf_converter::convert(&file, &options, console.progress()).with_context(|| source.clone())?;
+    let converted = dwarf_converter::convert(&file, &options, &Beside::new(&path), console.progress())
+        .with_context(|| source.clone())?;
     let (mut profile, mut report) = (converted.profile, converted.report);
     let resolution = Resolution::new(&mut profile, &mut report);
     plan.write(&profile, &resolution, console.threads())?;

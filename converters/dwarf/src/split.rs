@@ -1,0 +1,138 @@
+//! Split units: the types of a unit in a file of its own (`.dwo`), or of many in one (`.dwp`).
+
+use std::borrow::Cow;
+
+use gimli::{DebugCuIndex, DebugTuIndex, EndianSlice, IndexSectionId, RunTimeEndian, UnitIndex};
+use profile::{MappedFile, Report};
+
+use crate::Error;
+use crate::companions::{Companion, Companions};
+use crate::container::{Container, Loaded};
+use crate::scan::Root;
+use crate::units::{Sections, Skeleton, Units};
+
+/// The files that split units were found in.
+pub(crate) struct SplitFiles {
+    package: Option<MappedFile>,
+    /// One for each skeleton, in their order; none where a package has them all.
+    files: Vec<Option<MappedFile>>,
+}
+
+fn split_file(root: &Root, companions: &dyn Companions) -> Option<MappedFile> {
+    let name = str::from_utf8(root.split_name.as_deref()?).ok()?;
+    let folder = root.folder.as_deref().and_then(|folder| str::from_utf8(folder).ok());
+    companions.find(Companion::Split { name, folder })
+}
+
+impl SplitFiles {
+    /// Looks for the files of these skeletons.
+    pub(crate) fn find(skeletons: &[&Root], companions: &dyn Companions, report: &mut Report) -> Self {
+        let package = companions.find(Companion::Package);
+        let mut files = Vec::new();
+        if package.is_none() {
+            for root in skeletons {
+                let file = split_file(root, companions);
+                if file.is_none() {
+                    report.lose("split units whose file was not found", || {
+                        String::from_utf8_lossy(root.split_name.as_deref().unwrap_or_default()).into_owned()
+                    });
+                }
+                files.push(file);
+            }
+        }
+        Self { package, files }
+    }
+
+    /// Opens the files; those that cannot be read are counted.
+    pub(crate) fn load(&self, report: &mut Report) -> Result<Vec<Split<'_>>, Error> {
+        let mut loaded = Vec::new();
+        if let Some(package) = &self.package {
+            let container = Container::open(package, None)?;
+            let cu_index = container.section(".debug_cu_index", report)?;
+            let tu_index = container.section(".debug_tu_index", report)?;
+            let part = Part::All { cu_index, tu_index };
+            loaded.push(Split { loaded: container.load_split(report)?, part });
+        }
+        for (number, file) in self.files.iter().enumerate() {
+            let Some(file) = file else { continue };
+            match Container::open(file, None).and_then(|container| container.load_split(report)) {
+                Ok(split) => loaded.push(Split { loaded: split, part: Part::Of(number) }),
+                Err(error) => report.lose("split units that cannot be read", || error.to_string()),
+            }
+        }
+        Ok(loaded)
+    }
+}
+
+/// The sections of a split file.
+pub(crate) struct Split<'a> {
+    loaded: Loaded<'a>,
+    part: Part<'a>,
+}
+
+/// Which split units a file holds.
+enum Part<'a> {
+    /// That of the skeleton with this number.
+    Of(usize),
+    /// All of them, found through these tables.
+    All { cu_index: Cow<'a, [u8]>, tu_index: Cow<'a, [u8]> },
+}
+
+impl Split<'_> {
+    /// Adds the split units of `skeletons` that are in here.
+    pub(crate) fn add_to<'s>(
+        &'s self,
+        units: &mut Units<'s>,
+        skeletons: &[Skeleton<'s>],
+        report: &mut Report,
+    ) {
+        let sections = self.loaded.sections();
+        let (cu_index, tu_index) = match &self.part {
+            Part::Of(number) => return units.add_split(&sections, skeletons.get(*number)),
+            Part::All { cu_index, tu_index } => (cu_index, tu_index),
+        };
+        let endian = if sections.big_endian { RunTimeEndian::Big } else { RunTimeEndian::Little };
+        let index = DebugCuIndex::from(EndianSlice::new(cu_index, endian)).index();
+        let types = DebugTuIndex::from(EndianSlice::new(tu_index, endian)).index();
+        let Ok(index) = index else {
+            report.lose("split units that cannot be read", || "the package's .debug_cu_index".to_owned());
+            return;
+        };
+        for skeleton in skeletons {
+            match skeleton.id.and_then(|id| index.find(id)).and_then(|row| share(&sections, &index, row)) {
+                Some(share) => units.add_split(&share, Some(skeleton)),
+                None => report.lose("split units that the package lacks", || {
+                    skeleton.id.map_or_else(String::new, |id| format!("{id:#018x}"))
+                }),
+            }
+        }
+        if let Ok(types) = types {
+            for row in 1..=types.unit_count() {
+                if let Some(share) = share(&sections, &types, row) {
+                    units.add_split(&share, None);
+                }
+            }
+        }
+    }
+}
+
+/// One unit's share of a package's sections.
+fn share<'s>(
+    whole: &Sections<'s>,
+    index: &UnitIndex<EndianSlice<'_, RunTimeEndian>>,
+    row: u32,
+) -> Option<Sections<'s>> {
+    let mut share = Sections { str: whole.str, big_endian: whole.big_endian, ..Sections::default() };
+    for part in index.sections(row).ok()? {
+        let (from, to) = match part.section {
+            IndexSectionId::DebugInfo => (whole.info, &mut share.info),
+            IndexSectionId::DebugTypes => (whole.types, &mut share.types),
+            IndexSectionId::DebugAbbrev => (whole.abbreviations, &mut share.abbreviations),
+            IndexSectionId::DebugStrOffsets => (whole.str_offsets, &mut share.str_offsets),
+            _ => continue,
+        };
+        let start = part.offset as usize;
+        *to = from.get(start..start.checked_add(part.size as usize)?)?;
+    }
+    Some(share)
+}
