@@ -641,7 +641,10 @@ impl Resolver<'_> {
                         if flaw.is_none() {
                             report.lose(OUTSIDE, place);
                         }
-                        flaw.or(Some(Flaw::Bytes(record.size - member.offset)))
+                        flaw.or(Some(match record.size - member.offset {
+                            0 => Flaw::Dropped,
+                            left => Flaw::Bytes(left),
+                        }))
                     }
                     None if self.incomplete(member.ty) => {
                         report.lose("members of incomplete type held by value", place);

@@ -117,7 +117,6 @@ const WORDS: &[&str] = &[
     "RVAPointer",
     "Signature",
     "String",
-    "Struct",
     "ThreadCreateTimeStamp",
     "UnicodeString",
     "UnixTimeStamp",
