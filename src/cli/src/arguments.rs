@@ -92,6 +92,8 @@ pub enum Command {
     /// Find the records in any file that name a PDB by GUID and age.
     #[command(alias = "version-scan")]
     VersionScan(commands::version_scan::Arguments),
+    /// Judge a profile: is it complete, what would its readers miss, does it agree with another.
+    Check(commands::check::Arguments),
     /// Print the completions of a shell.
     Completions(commands::completions::Arguments),
     /// Write the manual pages into a folder.

@@ -82,11 +82,6 @@ impl Console {
         self.bar.line(&line.to_string());
     }
 
-    /// A word in bold, where colours are wanted.
-    pub fn bold(&self, word: &str) -> String {
-        if self.color { format!("\u{1b}[1m{word}\u{1b}[0m") } else { word.to_owned() }
-    }
-
     /// A word in the colour of good or bad news, where colours are wanted.
     pub fn judged(&self, word: &str, good: bool) -> String {
         let code = if good { 32 } else { 31 };

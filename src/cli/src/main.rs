@@ -8,6 +8,7 @@
 mod arguments;
 mod commands;
 mod console;
+mod input;
 mod interrupt;
 mod outcome;
 mod output;

@@ -136,8 +136,12 @@ pub fn say_verdict(health: &Health, console: &Console) {
         if !required.is_empty() {
             console.say(format_args!("  {} needs {}", consumer.name(), required.join(", ")));
         }
-        if !optional.is_empty() {
-            console.tell(format_args!("  {} would use {}", consumer.name(), optional.join(", ")));
+        match (console.verbosity(), optional.len()) {
+            (_, 0) | (0, _) => {}
+            (1, count) => {
+                console.say(format_args!("  {} would use {count} more (-vv lists them)", consumer.name()));
+            }
+            _ => console.say(format_args!("  {} would use {}", consumer.name(), optional.join(", "))),
         }
     }
 }

@@ -26,7 +26,14 @@ impl MappedFile {
     /// # Errors
     /// Whatever opening, mapping or (for what is no regular file) reading it gives.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
+        Self::from_file(File::open(path)?)
+    }
+
+    /// Maps an open file, which need not have a name.
+    ///
+    /// # Errors
+    /// Whatever mapping or (for what is no regular file) reading it gives.
+    pub fn from_file(mut file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         if metadata.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, expected a file"));

@@ -160,7 +160,7 @@ pub fn member_offset(profile: &Profile, resolution: &Resolution, key: &str, memb
 }
 
 /// Whether a member is called as those without a name are (`u1`): profiles that were read say no more.
-fn is_numbered(name: &str) -> bool {
+pub(crate) fn is_numbered(name: &str) -> bool {
     name.strip_prefix('u')
         .is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
 }

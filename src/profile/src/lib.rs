@@ -10,7 +10,8 @@
 //! - **Text.** [`write_text`] prints the canonical form, sorted and streamed; [`GzipWriter`] packs it, [`inflate`] unpacks.
 //!   [`read_file`] reads a profile of any age and form back; [`Foreign`] names files that are none;
 //!   [`Text`] looks single entries up without reading the rest.
-//! - **Judgement.** [`Health`] says whether a profile holds what its readers look up.
+//! - **Judgement.** [`Health`] says whether a profile holds what its readers look up, [`compare`] whether
+//!   two of one build agree.
 //! - **Around it.** [`Report`] counts what could not be carried over, [`Progress`] is told how far work has
 //!   come, [`MappedFile`] and [`AtomicFile`] are how files are read and written, [`GuidAge`] names a build.
 //!
@@ -18,6 +19,7 @@
 
 mod arch;
 mod bits;
+mod compare;
 mod file;
 mod foreign;
 mod guard;
@@ -43,6 +45,7 @@ mod writer;
 
 pub use arch::{Arch, ArchError};
 pub use bits::{BitRange, StorageUnit};
+pub use compare::{Comparison, Difference, Settled, compare};
 pub use file::{AtomicFile, MappedFile, abandon_temporaries};
 pub use foreign::Foreign;
 pub use guard::{guarded, is_guarded};

@@ -1,5 +1,6 @@
 //! One file per command: its argument types, a plan checked once, and `run`.
 
+pub mod check;
 pub mod completions;
 pub mod fetch_pdb;
 pub mod man;
@@ -31,6 +32,10 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
         Command::VersionScan(arguments) => {
             no_image(filename.as_deref())?;
             version_scan::run(&arguments, console)
+        }
+        Command::Check(arguments) => {
+            no_image(filename.as_deref())?;
+            check::run(&arguments, console)
         }
         Command::Completions(arguments) => {
             no_image(filename.as_deref())?;

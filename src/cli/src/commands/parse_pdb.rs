@@ -1,10 +1,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use profile::{Arch, MappedFile, Resolution, Scope};
+use profile::{Arch, Resolution, Scope};
 
 use crate::arguments;
 use crate::console::Console;
+use crate::input::open_pdb;
 use crate::outcome::Outcome;
 use crate::output::Plan;
 use crate::verdict::Summary;
@@ -49,7 +50,7 @@ pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -
     };
     let plan = Plan::new(&arguments.output, arguments.dump_dir.as_deref(), console)?;
     let source = path.display().to_string();
-    let file = MappedFile::open(&path).with_context(|| format!("cannot open {source}"))?;
+    let file = open_pdb(&path, console).with_context(|| format!("cannot open {source}"))?;
     console.tell(format_args!("opened {source}"));
     let options = pdb_converter::Options {
         file_name: pdb_name(&path),

@@ -81,3 +81,19 @@ fn a_link_behaves_as_its_command() {
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rekall-profile"), &link).unwrap();
     folder.run(["none.pdb"]).program(link).status(2).stderr("cannot open none.pdb").check();
 }
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn a_cabinet_and_the_compact_form_give_the_same_profile() {
+    let folder = Folder::new();
+    let parse = |file: &str| folder.run(["parse_pdb", corpus(file).to_str().unwrap()]).check();
+    let sections = |text: &str| -> serde_json::Value {
+        let mut profile: serde_json::Value = serde_json::from_str(text).unwrap();
+        profile.as_object_mut().unwrap().remove("$METADATA");
+        profile
+    };
+    let plain = parse("pdb/dump_syms__test_data-windows-basic32.pdb");
+    assert_eq!(sections(&parse("pdb/dump_syms__test_data-windows-basic32.pd_")), sections(&plain));
+    let plain = parse("pdb/mspub-bochs__ntkrnlpa.pdb");
+    assert_eq!(sections(&parse("pdb/made__ntkrnlpa-msfz.pdz")), sections(&plain));
+}

@@ -1,0 +1,103 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use profile::{Comparison, Health, Profile, Report, Resolution, Scope, Settled, Verdict, compare, read_file};
+use serde_json::{Value, json};
+
+use crate::console::Console;
+use crate::outcome::Outcome;
+use crate::verdict::{Summary, counted};
+
+/// A profile, and perhaps another of the same build.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The profile: text, gzip, xz or zstd.
+    profile: PathBuf,
+    /// A profile of the same build from another source; what contradicts is listed (exit code 1).
+    #[arg(long, value_name = "OTHER")]
+    against: Option<PathBuf>,
+}
+
+/// How many contradictions are listed without `-v`.
+const DIFFERENCES_SHOWN: usize = 20;
+
+/// Judges the profile.
+///
+/// # Errors
+/// Where a file is no readable profile.
+pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let (profile, resolution, report) = open(&arguments.profile)?;
+    let source = arguments.profile.display().to_string();
+    let Some(against) = &arguments.against else {
+        let summary = Summary {
+            source: &source,
+            profile: &profile,
+            resolution: &resolution,
+            report: &report,
+            scope: Scope::Whole,
+        };
+        return summary.conclude(console);
+    };
+    let (other, other_resolution, _) = open(against)?;
+    let comparison = compare(
+        Settled { profile: &profile, resolution: &resolution },
+        Settled { profile: &other, resolution: &other_resolution },
+    );
+    let health = Health::of(&profile, &resolution, Scope::Whole);
+    if console.json() {
+        console.print_json(to_json(&comparison, &health))?;
+    } else {
+        say(&comparison, console);
+    }
+    Ok(Outcome::from_good(comparison.differences.is_empty() && health.verdict != Verdict::Failed))
+}
+
+fn open(path: &Path) -> anyhow::Result<(Profile, Resolution, Report)> {
+    let mut report = Report::default();
+    let mut profile = read_file(path, &mut report).with_context(|| path.display().to_string())?;
+    let resolution = Resolution::new(&mut profile, &mut report);
+    Ok((profile, resolution, report))
+}
+
+fn say(comparison: &Comparison, console: &Console) {
+    console.say(format_args!(
+        "compared {}, {} and {}; {} and {} stand in one of the two alone",
+        counted(comparison.structs, "struct"),
+        counted(comparison.members, "member"),
+        counted(comparison.symbols, "symbol"),
+        comparison.only_first.len(),
+        comparison.only_second.len(),
+    ));
+    let shown = if console.verbosity() > 0 { usize::MAX } else { DIFFERENCES_SHOWN };
+    for difference in comparison.differences.iter().take(shown) {
+        console.say(format_args!("  {}: {}, not {}", difference.name, difference.first, difference.second));
+    }
+    let rest = comparison.differences.len().saturating_sub(shown);
+    if rest > 0 {
+        console.say(format_args!("  and {rest} more (-v lists them)"));
+    }
+    let agree = comparison.differences.is_empty();
+    let verdict = if agree { "they agree" } else { "they contradict each other" };
+    console.say(format_args!("verdict: {}", console.judged(verdict, agree)));
+}
+
+fn to_json(comparison: &Comparison, health: &Health) -> Value {
+    let differences: Vec<Value> = comparison
+        .differences
+        .iter()
+        .map(|difference| {
+            json!({"name": difference.name, "first": difference.first, "second": difference.second})
+        })
+        .collect();
+    json!({
+        "health": health.to_json(),
+        "compared": {
+            "structs": comparison.structs,
+            "members": comparison.members,
+            "symbols": comparison.symbols,
+        },
+        "differences": differences,
+        "only_first": comparison.only_first,
+        "only_second": comparison.only_second,
+    })
+}

@@ -1,0 +1,51 @@
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::Context;
+use profile::{MappedFile, Progress};
+use symbols::{Container, PdbCabinet, unpack_msfz};
+
+use crate::console::Console;
+
+/// How large an unpacked PDB may be, in bytes: 4 GiB is what its format can address with common page sizes.
+const LARGEST_PDB: u64 = 4 << 30;
+
+/// The PDB in a file: the file itself, or what a cabinet (`.pd_`) or the compact form (MSFZ) holds, unpacked into
+/// a file that has no name and is gone with the program.
+///
+/// # Errors
+/// Where the file cannot be read, or a cabinet or compact form holds no readable PDB.
+pub fn open_pdb(path: &Path, console: &Console) -> anyhow::Result<MappedFile> {
+    let mut file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        // What comes through a pipe cannot be looked at twice.
+        return Ok(MappedFile::from_file(file)?);
+    }
+    let mut start = Vec::new();
+    (&mut file).take(Container::LOOK as u64).read_to_end(&mut start)?;
+    let progress = console.progress();
+    match Container::of(&start) {
+        Container::Cabinet => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let wanted = name.strip_suffix('_').map(|stem| format!("{stem}b"));
+            let mut cabinet = PdbCabinet::open(file, wanted.as_deref(), LARGEST_PDB)?;
+            let member = cabinet.member().clone();
+            console.tell(format_args!("Extracting cabinet: {name}"));
+            console.tell(format_args!("  extracting {}", member.name));
+            let mut plain = tempfile::tempfile().context("cannot create a temporary file")?;
+            progress.begin(&member.name, Some(member.size));
+            let extracted = cabinet.extract(&mut plain, &|done| progress.advance(&member.name, done));
+            progress.end(&member.name);
+            extracted?;
+            Ok(MappedFile::from_file(plain)?)
+        }
+        Container::Msfz => {
+            console.tell("Unpacking the compact form");
+            let plain = tempfile::tempfile().context("cannot create a temporary file")?;
+            unpack_msfz(&file, &plain, LARGEST_PDB, &|_| ())?;
+            Ok(MappedFile::from_file(plain)?)
+        }
+        _ => Ok(MappedFile::from_file(file)?),
+    }
+}
