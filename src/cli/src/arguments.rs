@@ -92,6 +92,9 @@ pub enum Command {
     /// Find the records in any file that name a PDB by GUID and age.
     #[command(alias = "version-scan")]
     VersionScan(commands::version_scan::Arguments),
+    /// Show what a profile holds: a summary; structs, members, enumerations and symbols by name.
+    #[command(alias = "vtypes")]
+    Inspect(commands::inspect::Arguments),
     /// Judge a profile: is it complete, what would its readers miss, does it agree with another.
     Check(commands::check::Arguments),
     /// Print the completions of a shell.

@@ -1,69 +1,57 @@
-use serde_json::Value;
+use profile::{BitRange, Profile, Type, TypeId};
 
-/// A member as C would declare it, from its descriptor in a profile: modern forms and Rekall's legacy ones.
-///
-/// Profiles do not tell structs from unions, so both stand by their name alone.
-pub fn declaration(descriptor: &Value, name: &str) -> String {
-    let Some(items) = descriptor.as_array() else { return format!("? {name}") };
-    let target = items.first().and_then(Value::as_str).unwrap_or("?");
-    match (target, items.get(1), items.get(2)) {
-        ("pointer" | "pointer64", Some(pointee), _) => declaration(pointee, &format!("*{name}")),
-        ("array", Some(count), Some(element)) => {
-            declaration(element, &format!("{}[{count}]", operand(name)))
-        }
-        (_, arguments, _) => declare(target, arguments.unwrap_or(&Value::Null), name, 0),
+/// A member as C would declare it. Profiles do not tell structs from unions, nor what a function returns, so
+/// structs stand by their name alone and a question mark for what is not known.
+pub fn declaration(profile: &Profile, ty: TypeId, bits: Option<BitRange>, name: &str) -> String {
+    let declared = declare(profile, ty, name.to_owned(), 0);
+    match bits {
+        Some(bits) => format!("{declared} : {}", bits.end.saturating_sub(bits.start)),
+        None => declared,
     }
 }
 
 /// Deeper nesting than any compiler writes is cut.
 const MAX_DEPTH: usize = 64;
 
-fn declare(target: &str, arguments: &Value, name: &str, depth: usize) -> String {
+fn declare(profile: &Profile, ty: TypeId, name: String, depth: usize) -> String {
+    let (names, types) = (&profile.names, &profile.types);
     if depth > MAX_DEPTH {
-        return format!("... {name}");
+        return spaced("...", &name);
     }
-    let inner = |name: &str| {
-        let target = arguments["target"].as_str().unwrap_or("void");
-        declare(target, &arguments["target_args"], name, depth + 1)
-    };
-    match target {
-        "Pointer" => inner(&format!("*{name}")),
-        "Pointer32" => inner(&format!("* __ptr32 {name}")),
-        "Array" => {
-            let length = match (&arguments["count"], &arguments["size"]) {
-                (Value::Null, Value::Null) => String::new(),
-                (Value::Null, size) => format!("{size} bytes"),
-                (count, _) => count.to_string(),
-            };
-            inner(&format!("{}[{length}]", operand(name)))
+    let text = |name| names.get(name);
+    match types.peel(ty) {
+        Type::Void | Type::Alias { .. } => spaced("void", &name),
+        Type::Native(id) => spaced(types.native_of(id).map_or("?", |native| text(native.name)), &name),
+        Type::Pointer { target, size } => {
+            let narrow = size < profile.arch.address_size();
+            let star = if narrow { format!("*__ptr32 {name}") } else { format!("*{name}") };
+            declare(profile, target, star, depth + 1)
         }
-        "Function" => {
-            let parameters: Vec<String> =
-                arguments["args"].as_array().into_iter().flatten().map(|ty| declaration(ty, "")).collect();
+        Type::Array { target, count } => {
+            let length = if count == 0 { String::new() } else { count.to_string() };
+            declare(profile, target, format!("{}[{length}]", operand(&name)), depth + 1)
+        }
+        Type::Function(arguments) => {
+            let parameters: Vec<String> = types
+                .arguments(arguments)
+                .iter()
+                .map(|argument| declare(profile, *argument, String::new(), depth + 1))
+                .collect();
             let parameters = if parameters.is_empty() { "void".to_owned() } else { parameters.join(", ") };
-            format!("? {}({parameters})", operand(name))
+            format!("? {}({parameters})", operand(&name))
         }
-        "BitField" => {
-            let start = arguments["start_bit"].as_u64().unwrap_or(0);
-            let width = arguments["end_bit"].as_u64().unwrap_or(0).saturating_sub(start);
-            let storage = arguments["target"].as_str().unwrap_or("int");
-            format!("{storage} {name} : {width}")
+        Type::Record(id) => {
+            let tag = types.record(id).and_then(|record| record.name).map_or("struct", text);
+            spaced(tag, &name)
         }
-        "Enumeration" => {
-            let tag = arguments["enum_name"].as_str().map_or(String::new(), |tag| format!("{tag} "));
-            if arguments["target"] == "BitField" {
-                let field = declare("BitField", &arguments["target_args"], name, depth + 1);
-                let width = field.rsplit(" : ").next().unwrap_or_default();
-                return format!("enum {tag}{name} : {width}");
-            }
-            format!("enum {tag}{name}")
-        }
-        "UnicodeString" => match &arguments["length"] {
-            Value::Null => spaced("wchar_t", name),
-            length => format!("wchar_t {name}[{length} bytes]"),
+        Type::Enumeration(id) => match types.enumeration(id).and_then(|item| item.name) {
+            Some(tag) => spaced(&format!("enum {}", text(tag)), &name),
+            None => spaced("enum", &name),
         },
-        "Void" | "void" => spaced("void", name),
-        target => spaced(target, name),
+        Type::Named(tag) => spaced(text(tag), &name),
+        Type::WideString { bytes: Some(bytes) } => format!("wchar_t {name}[{}]", bytes / 2),
+        Type::WideString { bytes: None } => spaced("wchar_t", &name),
+        Type::Verbatim(number) => spaced(types.verbatim(number).map_or("?", |(target, _)| target), &name),
     }
 }
 
@@ -78,35 +66,49 @@ fn spaced(ty: &str, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use profile::{Report, Text};
 
     use super::*;
 
-    #[test]
-    fn modern_forms() {
-        let function = json!(["Pointer", {"target": "Function", "target_args": {"args": [
-            ["Pointer", {"target": "_IRP"}], ["unsigned long", {}]]}}]);
-        for (descriptor, expected) in [
-            (json!(["unsigned long", {}]), "unsigned long m"),
-            (json!(["Pointer", {"target": "Void"}]), "void *m"),
-            (json!(["Pointer", {"target": "Pointer", "target_args": {"target": "_X"}}]), "_X **m"),
-            (json!(["Array", {"count": 2, "target": "Array", "target_args": {"count": 3, "target": "int"}}]), "int m[2][3]"),
-            (json!(["Pointer", {"target": "Array", "target_args": {"count": 3, "target": "int"}}]), "int (*m)[3]"),
-            (json!(["BitField", {"start_bit": 3, "end_bit": 5, "target": "unsigned int"}]), "unsigned int m : 2"),
-            (json!(["Enumeration", {"enum_name": "E", "target": "int"}]), "enum E m"),
-            (json!(["Enumeration", {"enum_name": "E", "target": "BitField", "target_args":
-                {"start_bit": 0, "end_bit": 4, "target": "int"}}]), "enum E m : 4"),
-            (function, "? (*m)(_IRP *, unsigned long)"),
-            (json!(["UnicodeString", {"length": 16}]), "wchar_t m[16 bytes]"),
-        ] {
-            assert_eq!(declaration(&descriptor, "m"), expected);
-        }
+    fn declared(descriptor: &str) -> String {
+        let text = format!(
+            r#"{{"$METADATA": {{"ProfileClass": "Linux", "Type": "Profile", "arch": "AMD64"}},
+                "$STRUCTS": {{"s": [64, {{"m": [0, {descriptor}]}}]}}}}"#
+        );
+        let text = Text::new(text.into_bytes()).unwrap();
+        let profile = text.profile(&mut Report::default()).unwrap();
+        let (id, _) = profile.types.records().next().unwrap();
+        let member = profile.types.members(id)[0];
+        declaration(&profile, member.ty, member.bits, "m")
     }
 
     #[test]
-    fn legacy_forms() {
-        let descriptor = json!(["array", 4, ["pointer", ["void"]]]);
-        assert_eq!(declaration(&descriptor, "m"), "void *m[4]");
-        assert_eq!(declaration(&json!(["pointer", ["array", 2, ["int"]]]), "m"), "int (*m)[2]");
+    fn every_form() {
+        for (descriptor, expected) in [
+            (r#"["unsigned long", {}]"#, "unsigned long m"),
+            (r#"["Pointer", {"target": "Void"}]"#, "void *m"),
+            (r#"["Pointer", {"target": "Pointer", "target_args": {"target": "_X"}}]"#, "_X **m"),
+            (r#"["Pointer32", {"target": "_X"}]"#, "_X *__ptr32 m"),
+            (
+                r#"["Array", {"count": 2, "target": "Array", "target_args": {"count": 3, "target": "int"}}]"#,
+                "int m[2][3]",
+            ),
+            (
+                r#"["Pointer", {"target": "Array", "target_args": {"count": 3, "target": "int"}}]"#,
+                "int (*m)[3]",
+            ),
+            (
+                r#"["BitField", {"start_bit": 3, "end_bit": 5, "target": "unsigned int"}]"#,
+                "unsigned int m : 2",
+            ),
+            (r#"["Enumeration", {"enum_name": "E", "target": "int"}]"#, "enum E m"),
+            (
+                r#"["Pointer", {"target": "Function", "target_args": {"args": [["Pointer", {"target": "_IRP"}], ["int"]]}}]"#,
+                "? (*m)(_IRP *, int)",
+            ),
+            (r#"["UnicodeString", {"length": 16}]"#, "wchar_t m[8]"),
+        ] {
+            assert_eq!(declared(descriptor), expected);
+        }
     }
 }

@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::Path;
 
 use anyhow::Context;
@@ -24,6 +24,7 @@ pub fn open_pdb(path: &Path, console: &Console) -> anyhow::Result<MappedFile> {
     }
     let mut start = Vec::new();
     (&mut file).take(Container::LOOK as u64).read_to_end(&mut start)?;
+    file.rewind()?;
     let progress = console.progress();
     match Container::of(&start) {
         Container::Cabinet => {

@@ -8,6 +8,7 @@
 mod arguments;
 mod commands;
 mod console;
+mod declaration;
 mod input;
 mod interrupt;
 mod outcome;

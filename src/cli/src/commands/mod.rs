@@ -3,6 +3,7 @@
 pub mod check;
 pub mod completions;
 pub mod fetch_pdb;
+pub mod inspect;
 pub mod man;
 pub mod parse_dwarf;
 pub mod parse_pdb;
@@ -32,6 +33,10 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
         Command::VersionScan(arguments) => {
             no_image(filename.as_deref())?;
             version_scan::run(&arguments, console)
+        }
+        Command::Inspect(arguments) => {
+            no_image(filename.as_deref())?;
+            inspect::run(&arguments, console)
         }
         Command::Check(arguments) => {
             no_image(filename.as_deref())?;

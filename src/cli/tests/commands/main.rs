@@ -4,6 +4,7 @@
 
 mod fetch_pdb;
 mod harness;
+mod inspect;
 mod parse_pdb;
 mod peinfo;
 mod version_scan;

@@ -1,0 +1,235 @@
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use profile::{Member, Structure, Symbol, System, Text};
+use serde_json::{Value, json};
+
+use crate::console::Console;
+use crate::declaration::declaration;
+use crate::outcome::Outcome;
+
+/// A profile, and what to show of it.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The profile: text, gzip, xz or zstd.
+    profile: PathBuf,
+    /// Structs, members (STRUCT.MEMBER), enumerations and symbols to show; without one, a summary.
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Show which symbol an address (or, of a Windows profile, an RVA) belongs to.
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    at: Vec<u64>,
+}
+
+/// Decimal, or hexadecimal with 0x.
+fn address(text: &str) -> Result<u64, String> {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    match digits {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    }
+    .map_err(|_| "expected a number, decimal or hexadecimal with 0x".to_owned())
+}
+
+/// How many names are suggested for one that is not there.
+const SUGGESTIONS: usize = 5;
+
+/// Something a name stands for.
+enum Item {
+    Structure(String, Structure),
+    Member {
+        owner: String,
+        structure: Structure,
+        member: Member,
+    },
+    Enumeration(String, Vec<(String, i128)>),
+    Symbol(Symbol),
+    /// An address with the symbols below it.
+    Near(u64, Vec<Symbol>),
+}
+
+/// Shows it on standard output.
+///
+/// # Errors
+/// Where the file is no readable profile.
+pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let text = Text::open(&arguments.profile).with_context(|| arguments.profile.display().to_string())?;
+    if arguments.names.is_empty() && arguments.at.is_empty() {
+        return summary(&text, arguments, console);
+    }
+    let mut items = Vec::new();
+    let mut missing = Vec::new();
+    for name in &arguments.names {
+        let found = find(&text, name);
+        if found.is_empty() {
+            missing.push(name.as_str());
+        }
+        items.extend(found);
+    }
+    items.extend(arguments.at.iter().map(|address| Item::Near(*address, text.symbols_at(*address))));
+    if console.json() {
+        let items: Vec<Value> = items.iter().map(to_json).collect();
+        console.print_json(json!({"items": items, "missing": missing}))?;
+    } else {
+        let blocks: Vec<String> = items.iter().map(|item| show(item, text.system())).collect();
+        console.print(&blocks.join("\n"))?;
+    }
+    for name in &missing {
+        let similar = text.similar(name, SUGGESTIONS);
+        let hint =
+            if similar.is_empty() { String::new() } else { format!("; there is {}", similar.join(", ")) };
+        console.warn(format_args!("{name}: no struct, member, enumeration or symbol of this name{hint}"));
+    }
+    Ok(Outcome::from_good(missing.is_empty()))
+}
+
+/// Everything a name stands for: structs, enumerations and symbols have name spaces of their own.
+fn find(text: &Text, name: &str) -> Vec<Item> {
+    let mut found = Vec::new();
+    if let Some(structure) = text.structure(name) {
+        found.push(Item::Structure(name.to_owned(), structure));
+    }
+    if let Some(labels) = text.enumeration(name) {
+        found.push(Item::Enumeration(name.to_owned(), labels));
+    }
+    found.extend(text.symbol(name).map(Item::Symbol));
+    if found.is_empty()
+        && let Some((owner, member)) = name.rsplit_once('.')
+        && let Some(structure) = text.structure(owner)
+    {
+        let profile = &structure.profile;
+        let members = profile.types.members(structure.record);
+        let member = members.iter().find(|candidate| profile.names.get(candidate.name) == member).copied();
+        if let Some(member) = member {
+            found.push(Item::Member { owner: owner.to_owned(), structure, member });
+        }
+    }
+    found
+}
+
+fn show(item: &Item, system: System) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = match item {
+        Item::Structure(name, structure) => show_structure(&mut text, name, structure),
+        Item::Member { owner, structure, member } => {
+            let shown = show_member(structure, member, 3);
+            writeln!(text, "{owner}: {shown}")
+        }
+        Item::Enumeration(name, labels) => {
+            let mut result = writeln!(text, "enum {name} {{");
+            for (label, value) in labels {
+                result = result.and_then(|()| writeln!(text, "  {label} = {value},"));
+            }
+            result.and_then(|()| writeln!(text, "}};"))
+        }
+        Item::Symbol(symbol) => writeln!(text, "{}", show_symbol(symbol, system)),
+        Item::Near(address, symbols) if symbols.is_empty() => {
+            writeln!(text, "{address:#x} lies below every symbol")
+        }
+        Item::Near(address, symbols) => symbols.iter().try_for_each(|symbol| {
+            writeln!(text, "{address:#x} is {} + {:#x}", symbol.name, address - symbol.address)
+        }),
+    };
+    text
+}
+
+fn show_structure(text: &mut String, name: &str, structure: &Structure) -> std::fmt::Result {
+    let types = &structure.profile.types;
+    let size = types.record(structure.record).map_or(0, |record| record.size);
+    // As many digits as the last offset needs.
+    let digits = format!("{size:x}").len().max(3);
+    let mut members: Vec<&Member> = types.members(structure.record).iter().collect();
+    members.sort_by_key(|member| (member.offset, member.bits.map(|bits| bits.start)));
+    writeln!(text, "struct {name} {{  // {size} bytes ({size:#x})")?;
+    for member in members {
+        writeln!(text, "  {}", show_member(structure, member, digits))?;
+    }
+    writeln!(text, "}};")
+}
+
+fn show_member(structure: &Structure, member: &Member, digits: usize) -> String {
+    let profile = &structure.profile;
+    let declared = declaration(profile, member.ty, member.bits, profile.names.get(member.name));
+    let bits = member.bits.map_or(String::new(), |bits| format!("  // bits {} to {}", bits.start, bits.end));
+    format!("/* 0x{:0digits$x} */ {declared};{bits}", member.offset)
+}
+
+fn show_symbol(symbol: &Symbol, system: System) -> String {
+    let kind = match (system, symbol.function) {
+        (System::Windows, true) => " (function, RVA)",
+        (System::Windows, false) => " (data, RVA)",
+        _ => "",
+    };
+    format!("{} = {:#x}{kind}", symbol.name, symbol.address)
+}
+
+fn to_json(item: &Item) -> Value {
+    match item {
+        Item::Structure(name, structure) => {
+            let types = &structure.profile.types;
+            let members: Vec<Value> =
+                types.members(structure.record).iter().map(|member| member_json(structure, member)).collect();
+            let size = types.record(structure.record).map_or(0, |record| record.size);
+            json!({"kind": "struct", "name": name, "size": size, "members": members})
+        }
+        Item::Member { owner, structure, member } => {
+            json!({"kind": "member", "struct": owner, "member": member_json(structure, member)})
+        }
+        Item::Enumeration(name, labels) => {
+            // Values beyond 64 bits do not occur; a number keeps all of them exact.
+            let labels: Vec<Value> = labels
+                .iter()
+                .map(|(label, value)| json!({"label": label, "value": value.to_string()}))
+                .collect();
+            json!({"kind": "enumeration", "name": name, "labels": labels})
+        }
+        Item::Symbol(symbol) => symbol_json("symbol", symbol),
+        Item::Near(address, symbols) => {
+            let symbols: Vec<Value> = symbols.iter().map(|symbol| symbol_json("symbol", symbol)).collect();
+            json!({"kind": "address", "address": address, "symbols": symbols})
+        }
+    }
+}
+
+fn member_json(structure: &Structure, member: &Member) -> Value {
+    let profile = &structure.profile;
+    let name = profile.names.get(member.name);
+    let mut value = json!({
+        "name": name,
+        "offset": member.offset,
+        "declaration": declaration(profile, member.ty, member.bits, name),
+    });
+    if let (Some(bits), Some(entries)) = (member.bits, value.as_object_mut()) {
+        entries.insert("bits".to_owned(), json!([bits.start, bits.end]));
+    }
+    value
+}
+
+fn symbol_json(kind: &str, symbol: &Symbol) -> Value {
+    json!({"kind": kind, "name": symbol.name, "value": symbol.address, "function": symbol.function})
+}
+
+fn summary(text: &Text, arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let counts = text.counts().with_context(|| arguments.profile.display().to_string())?;
+    let mut metadata = text.metadata();
+    if text.system() != System::Other {
+        metadata.insert("arch".to_owned(), Value::from(text.arch().name()));
+    }
+    if console.json() {
+        console.print_json(json!({"metadata": metadata, "counts": counts}))?;
+        return Ok(Outcome::Success);
+    }
+    let mut lines = String::new();
+    let width = metadata.keys().map(String::len).chain(counts.keys().map(String::len)).max().unwrap_or(0);
+    for (key, value) in &metadata {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let _ = writeln!(lines, "{key:width$}  {value}");
+    }
+    for (section, count) in &counts {
+        let _ = writeln!(lines, "{section:width$}  {count}");
+    }
+    console.print(&lines)?;
+    Ok(Outcome::Success)
+}
