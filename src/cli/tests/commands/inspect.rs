@@ -40,10 +40,7 @@ fn a_struct_is_shown_as_c_would() {
 #[test]
 fn members_enumerations_symbols_and_addresses() {
     let folder = folder();
-    folder
-        .run(["vtypes", "p.json", "task_struct.pid"])
-        .stdout("task_struct: /* 0x010 */ int pid;\n")
-        .check();
+    folder.run(["vtypes", "p.json", "task_struct.pid"]).stdout("task_struct: /* 0x010 */ int pid;\n").check();
     folder
         .run(["inspect", "p.json", "state"])
         .stdout("enum state {\n  RUNNING = 0,\n  SLEEPING = 1,\n};\n")
