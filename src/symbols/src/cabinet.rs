@@ -62,7 +62,7 @@ pub enum CabinetError {
         found: u64,
     },
     /// The extracted bytes could not be written.
-    #[error("cannot write what was extracted: {0}")]
+    #[error("cannot write what was extracted")]
     Write(#[source] io::Error),
 }
 

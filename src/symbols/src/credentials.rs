@@ -32,7 +32,7 @@ pub enum CredentialsError {
         found: &'static str,
     },
     /// The netrc file cannot be read.
-    #[error("netrc file {}: {source}", path.display())]
+    #[error("netrc file {}", path.display())]
     Netrc {
         /// Where it is.
         path: PathBuf,

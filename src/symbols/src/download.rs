@@ -398,6 +398,14 @@ impl Ask {
     pub fn failed(self, reason: String) -> Step {
         self.download.again(reason, None, false)
     }
+
+    /// No answer will come, however often it is asked.
+    pub fn hopeless(self, reason: String) -> Step {
+        let mut download = self.download;
+        download.note(reason);
+        download.down = true;
+        download.over(End::Failed)
+    }
 }
 
 impl Download {

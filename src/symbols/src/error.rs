@@ -26,7 +26,7 @@ pub enum Error {
         tried: Vec<Tried>,
     },
     /// No folder takes the file.
-    #[error("{wanted} has no place to be put: {}: {source}", folder.display())]
+    #[error("{wanted} has no place to be put: {}", folder.display())]
     Store {
         /// What was wanted.
         wanted: Wanted,
@@ -41,6 +41,25 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+}
+
+impl Error {
+    /// The error with its causes, for a report that has no chain of them.
+    pub fn with_causes(&self) -> String {
+        in_words(self)
+    }
+}
+
+/// An error with its causes, on one line.
+pub(crate) fn in_words(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a string cannot fail.
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
 }
 
 fn listed(tried: &[Tried]) -> String {

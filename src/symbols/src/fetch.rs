@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::credentials::Credentials;
 use crate::download::{Ask, Download, End, Habits, Outcome, Patience, Receive, Step, Tried};
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::http::{self, Answer, Client, Limits};
 use crate::layout::Form;
 use crate::manifest::Wanted;
@@ -243,7 +243,7 @@ impl Fetcher {
             Ok(Some(file)) => file,
             Ok(None) => return Ok(None),
             Err(error) => {
-                task.refuse(path, Refusal::Other(error.to_string()));
+                task.refuse(path, Refusal::Other(error::in_words(&error)));
                 return Ok(None);
             }
         };
@@ -417,7 +417,8 @@ impl Fetcher {
         }
         let mut answer = match client.ask(&ask.request) {
             Ok(answer) => answer,
-            Err(reason) => return ask.failed(reason),
+            Err(failure) if failure.lasting => return ask.hopeless(failure.reason),
+            Err(failure) => return ask.failed(failure.reason),
         };
         match ask.answered(&answer.head, SystemTime::now()) {
             Step::Receive(receive) => self.receive(task, receive, &mut answer, delivery),
@@ -508,7 +509,7 @@ impl Fetcher {
         store: &FolderStore,
     ) -> Result<(), Refusal> {
         task.progress.tell(&format!("Following the pointer to {}", path.display()));
-        let other = |error: io::Error| Refusal::Other(error.to_string());
+        let other = |error: io::Error| Refusal::Other(error::in_words(&error));
         let Some(mut file) = open(path).map_err(other)? else {
             return Err(Refusal::Other("the server points here, and there is nothing".into()));
         };

@@ -47,7 +47,7 @@ impl Client {
     }
 
     /// Sends the request and waits for the head of the answer.
-    pub fn ask(&self, request: &Request) -> Result<Answer, String> {
+    pub fn ask(&self, request: &Request) -> Result<Answer, Failure> {
         let accept = if request.accept_msfz { MSFZ } else { "*/*" };
         let mut url = request.url.clone();
         if !request.credentials {
@@ -65,9 +65,19 @@ impl Client {
             builder = builder.header(header::RANGE, format!("bytes={}-", resume.offset));
             builder = builder.header(header::IF_RANGE, resume.validator.as_str());
         }
-        let response = builder.send().map_err(|error| reason(&error.without_url()))?;
+        let response = builder.send().map_err(|error| Failure {
+            lasting: matches!(first_cause(&error), Some(cause) if cause.is::<rustls::Error>()),
+            reason: reason(&error),
+        })?;
         Ok(Answer { head: head(&response), response })
     }
+}
+
+/// Why no answer came, in words that hold no address.
+pub(crate) struct Failure {
+    pub reason: String,
+    /// Whether it will be the same the next time: the two do not agree on TLS, or on who the server is.
+    pub lasting: bool,
 }
 
 /// An answer: its head, and its body to be read.
@@ -85,7 +95,7 @@ impl Read for Answer {
 /// Why a body broke off, in words that hold no address.
 pub(crate) fn broken(error: io::Error) -> String {
     match error.downcast::<reqwest::Error>() {
-        Ok(error) => reason(&error.without_url()),
+        Ok(error) => reason(&error),
         Err(error) => error.to_string(),
     }
 }
@@ -106,7 +116,7 @@ fn head(response: &Response) -> Head {
     }
 }
 
-/// An error with its causes, on one line.
+/// What went wrong and its first cause, on one line.
 fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return if error.is_connect() {
@@ -115,15 +125,26 @@ fn reason(error: &reqwest::Error) -> String {
             "nothing came in time".into()
         };
     }
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
+    let what = match error {
+        _ if error.is_connect() => "no connection".to_owned(),
+        _ if error.is_body() || error.is_decode() => "the connection broke".to_owned(),
+        _ => "the request failed".to_owned(),
+    };
+    match first_cause(error) {
+        Some(cause) => format!("{what}: {cause}"),
+        None => what,
     }
-    text
+}
+
+/// The error at the bottom of the causes.
+fn first_cause(error: &reqwest::Error) -> Option<&(dyn std::error::Error + 'static)> {
+    let mut cause = error.source()?;
+    loop {
+        // Errors of input and output keep what they wrap to themselves.
+        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        match inner.map(|inner| inner as &(dyn std::error::Error + 'static)).or_else(|| cause.source()) {
+            Some(next) => cause = next,
+            None => return Some(cause),
+        }
+    }
 }

@@ -48,7 +48,7 @@ pub enum IdentityError {
         found: u64,
     },
     /// The file could not be read.
-    #[error("cannot be read: {0}")]
+    #[error("cannot be read")]
     Io(#[from] io::Error),
 }
 

@@ -134,24 +134,29 @@ impl Manifest {
         Self::read(std::fs::File::open(path)?)
     }
 
-    /// Writes the manifest as a file, whole or not at all.
+    /// Writes the manifest as text.
     ///
     /// # Errors
     /// Whatever writing gives.
-    pub fn write_file(&self, path: &Path) -> io::Result<()> {
+    pub fn write(&self, sink: &mut impl Write) -> io::Result<()> {
         let entry = |wanted: &Wanted| Entry {
             name: wanted.name.to_string(),
             guid_age: wanted.guid_age.to_string(),
             seen: wanted.seen.clone(),
         };
         let text = Text { schema: Self::SCHEMA, wanted: self.wanted.iter().map(entry).collect() };
-        let mut file = AtomicFile::create(path)?;
-        let mut buffered = io::BufWriter::new(&mut file);
-        serde_json::to_writer_pretty(&mut buffered, &text)?;
-        buffered.write_all(b"\n")?;
-        buffered.flush()?;
-        drop(buffered);
-        file.commit()
+        serde_json::to_writer_pretty(&mut *sink, &text)?;
+        sink.write_all(b"\n")
+    }
+
+    /// Writes the manifest as a file, whole or not at all.
+    ///
+    /// # Errors
+    /// Whatever writing gives.
+    pub fn write_file(&self, path: &Path) -> io::Result<()> {
+        let mut file = io::BufWriter::new(AtomicFile::create(path)?);
+        self.write(&mut file)?;
+        file.into_inner().map_err(io::IntoInnerError::into_error)?.commit()
     }
 }
 

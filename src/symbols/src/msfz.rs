@@ -36,10 +36,10 @@ pub enum MsfzError {
         reason: String,
     },
     /// The file could not be read.
-    #[error("the compact PDB cannot be read: {0}")]
+    #[error("the compact PDB cannot be read")]
     Read(#[source] io::Error),
     /// The plain file could not be written.
-    #[error("cannot write the plain PDB: {0}")]
+    #[error("cannot write the plain PDB")]
     Write(#[source] io::Error),
 }
 

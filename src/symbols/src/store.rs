@@ -6,6 +6,7 @@ use profile::{AtomicFile, Progress};
 
 use crate::cabinet::PdbCabinet;
 use crate::container::Container;
+use crate::error::in_words;
 use crate::identity::{Identity, IdentityError};
 use crate::layout::{self, Form};
 use crate::manifest::Wanted;
@@ -114,11 +115,11 @@ pub(crate) fn examine(file: &mut (impl Read + Seek), wanted: &Wanted) -> Result<
         Err(IdentityError::Container { found: found @ (Container::Cabinet | Container::Msfz) }) => {
             Ok(Content::Packed(found))
         }
-        Err(error @ IdentityError::Truncated { .. }) => Err(Refusal::Cut(error.to_string())),
+        Err(error @ IdentityError::Truncated { .. }) => Err(Refusal::Cut(in_words(&error))),
         Err(error @ IdentityError::Container { found: Container::Empty }) => {
-            Err(Refusal::Cut(error.to_string()))
+            Err(Refusal::Cut(in_words(&error)))
         }
-        Err(error) => Err(Refusal::Other(error.to_string())),
+        Err(error) => Err(Refusal::Other(in_words(&error))),
     }
 }
 
@@ -134,7 +135,7 @@ pub(crate) fn unpack(
 ) -> Result<(), Refusal> {
     let step = format!("Extracting {wanted}");
     let came = |done| progress.advance(&step, done);
-    let refuse = |error: &dyn std::error::Error| Refusal::Other(error.to_string());
+    let refuse = |error: &dyn std::error::Error| Refusal::Other(in_words(error));
     match container {
         Container::Cabinet => {
             let mut source = source.try_clone().map_err(|error| refuse(&error))?;
@@ -148,7 +149,7 @@ pub(crate) fn unpack(
             progress.end(&step);
             result.map_err(|error| match error {
                 crate::CabinetError::Write(source) => Refusal::Write(source),
-                error @ crate::CabinetError::Cut { .. } => Refusal::Cut(error.to_string()),
+                error @ crate::CabinetError::Cut { .. } => Refusal::Cut(in_words(&error)),
                 error => refuse(&error),
             })?;
         }
@@ -177,7 +178,7 @@ pub(crate) fn read_pointer(file: &mut (impl Read + Seek)) -> Result<Pointer, Ref
     let mut text = Vec::new();
     file.seek(SeekFrom::Start(0))
         .and_then(|_| file.by_ref().take(Pointer::LONGEST + 1).read_to_end(&mut text))
-        .map_err(|error| Refusal::Other(error.to_string()))?;
+        .map_err(|error| Refusal::Other(in_words(&error)))?;
     if text.len() as u64 > Pointer::LONGEST {
         let found = Container::of(&text);
         return Err(Refusal::Other(format!(
@@ -185,5 +186,5 @@ pub(crate) fn read_pointer(file: &mut (impl Read + Seek)) -> Result<Pointer, Ref
             Pointer::LONGEST
         )));
     }
-    Pointer::parse(&text).map_err(|error| Refusal::Other(error.to_string()))
+    Pointer::parse(&text).map_err(|error| Refusal::Other(in_words(&error)))
 }

@@ -140,6 +140,7 @@ impl Response {
 /// A server that runs until it is dropped.
 pub struct Server {
     address: SocketAddr,
+    secure: bool,
     requests: Arc<Mutex<Vec<Request>>>,
     stopped: Arc<AtomicBool>,
     listener: Option<thread::JoinHandle<()>>,
@@ -151,6 +152,35 @@ impl Server {
     /// # Errors
     /// Whatever opening the port gives.
     pub fn start(handler: impl Fn(&Request) -> Response + Send + Sync + 'static) -> std::io::Result<Self> {
+        Self::listen(handler, None)
+    }
+
+    /// Starts a server that speaks TLS under the name localhost, and gives the certificate that a client has to
+    /// trust, as PEM.
+    ///
+    /// # Errors
+    /// Whatever opening the port or making the certificate gives.
+    pub fn start_tls(
+        handler: impl Fn(&Request) -> Response + Send + Sync + 'static,
+    ) -> std::io::Result<(Self, String)> {
+        let key =
+            rcgen::generate_simple_self_signed(["localhost".to_owned()]).map_err(std::io::Error::other)?;
+        let secret = rustls::pki_types::PrivateKeyDer::try_from(key.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(std::io::Error::other)?
+            .with_no_client_auth()
+            .with_single_cert(vec![key.cert.der().clone()], secret.map_err(std::io::Error::other)?)
+            .map_err(std::io::Error::other)?;
+        Ok((Self::listen(handler, Some(Arc::new(tls)))?, key.cert.pem()))
+    }
+
+    fn listen(
+        handler: impl Fn(&Request) -> Response + Send + Sync + 'static,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> std::io::Result<Self> {
+        let secure = tls.is_some();
         let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let requests: Arc<Mutex<Vec<Request>>> = Arc::default();
@@ -164,14 +194,20 @@ impl Server {
                 }
                 let Ok(stream) = stream else { continue };
                 let (log, stop, handler) = (Arc::clone(&log), Arc::clone(&stop), Arc::clone(&handler));
+                let tls = tls.clone();
                 thread::spawn(move || {
                     // The other side may go away at any time; a test sees that on its own side.
-                    let _ = serve(&stream, &log, &stop, &*handler);
+                    let _ = match tls.and_then(|tls| rustls::ServerConnection::new(tls).ok()) {
+                        Some(tls) => {
+                            serve(rustls::StreamOwned::new(tls, &stream), &stream, &log, &stop, &*handler)
+                        }
+                        None => serve(&stream, &stream, &log, &stop, &*handler),
+                    };
                     let _ = stream.shutdown(Shutdown::Both);
                 });
             }
         });
-        Ok(Self { address, requests, stopped, listener: Some(listener) })
+        Ok(Self { address, secure, requests, stopped, listener: Some(listener) })
     }
 
     /// Starts a server for a folder.
@@ -189,7 +225,8 @@ impl Server {
 
     /// The address with another name of this machine, which makes it another host to a client.
     pub fn url_as(&self, host: &str) -> String {
-        format!("http://{host}:{}", self.address.port())
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://{host}:{}", self.address.port())
     }
 
     /// Every request so far, in the order they came.
@@ -247,12 +284,13 @@ fn decoded(path: &str) -> Option<String> {
 }
 
 fn serve(
-    stream: &TcpStream,
+    mut stream: impl Read + Write,
+    socket: &TcpStream,
     log: &Mutex<Vec<Request>>,
     stop: &AtomicBool,
     handler: &dyn Fn(&Request) -> Response,
 ) -> std::io::Result<()> {
-    let request = read_request(&mut BufReader::new(stream))?;
+    let request = read_request(&mut BufReader::new(&mut stream))?;
     log.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
     let response = handler(&request);
     let mut out = stream;
@@ -276,7 +314,7 @@ fn serve(
         Fault::StallAfter(most) => {
             out.write_all(part(most))?;
             out.flush()?;
-            stream.set_read_timeout(Some(Duration::from_millis(20)))?;
+            socket.set_read_timeout(Some(Duration::from_millis(20)))?;
             // Until the other side closes the connection.
             while !stop.load(Ordering::SeqCst) {
                 match out.read(&mut [0]) {

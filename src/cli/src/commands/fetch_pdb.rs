@@ -201,7 +201,7 @@ impl Report {
                         Error::Missing { .. } | Error::Unavailable { .. } => console.warn(&error),
                         // Nothing about the PDB: this machine cannot do it.
                         error if broken.is_none() => broken = Some(error),
-                        error => console.warn(&error),
+                        error => console.warn(error.with_causes()),
                     }
                 }
             }
@@ -234,7 +234,7 @@ impl Report {
                 Err(Error::Unavailable { tried: places, .. }) => {
                     json!({"status": "unavailable", "tried": tried(places)})
                 }
-                Err(error) => json!({"status": "failed", "reason": error.to_string()}),
+                Err(error) => json!({"status": "failed", "reason": error.with_causes()}),
             };
             let mut item = json!({"name": wanted.name.as_str(), "guid_age": wanted.guid_age.to_string()});
             if let (Some(item), Value::Object(outcome)) = (item.as_object_mut(), outcome) {

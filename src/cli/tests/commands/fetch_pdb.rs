@@ -266,6 +266,29 @@ fn credentials_of_the_users_netrc_and_environment_are_sent_and_never_shown() {
     folder.run(line).env("REKALL_PROFILE_SERVER_HEADER", "127.0.0.1 Authorization: Bearer secret").check();
 }
 
+// Elsewhere the trusted certificates come from the system alone.
+#[cfg(target_os = "linux")]
+#[test]
+fn servers_are_trusted_by_their_certificates() {
+    let served = pdb();
+    let (server, certificate) = Server::start_tls(move |_| Response::bytes(served.clone())).unwrap();
+    let folder = Folder::new();
+    folder.write("trusted.pem", certificate);
+    let localhost = server.url_as("localhost");
+    let line = ["fetch_pdb", "k", GUID_AGE, "--symbol-path", &localhost];
+    folder.run(line).status(1).stderr("no connection: invalid peer certificate").check();
+    assert_eq!(server.requests().len(), 0);
+    let address = ["fetch_pdb", "k", GUID_AGE, "--symbol-path", &server.url()];
+    folder
+        .run(address)
+        .env("SSL_CERT_FILE", folder.join("trusted.pem"))
+        .status(1)
+        .stderr("certificate not valid for name")
+        .check();
+    folder.run(line).env("SSL_CERT_FILE", folder.join("trusted.pem")).check();
+    assert_eq!(folder.read("k.pdb"), pdb());
+}
+
 #[test]
 fn two_processes_may_fetch_the_same_file_at_once() {
     let served = pdb();

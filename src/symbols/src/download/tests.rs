@@ -427,3 +427,86 @@ fn credentials_go_to_the_same_host_and_port_only() {
     assert!(!party("http://h:8080/s", "https://h:8443/s"));
     assert!(!party("https://h/s", "https://blob.h/s"));
 }
+
+/// A server of whims: whatever it does, a download ends, and credentials stay with the server.
+#[test]
+fn no_server_can_keep_a_download_for_ever_or_take_credentials_along() {
+    let server = Url::parse("https://server/store").unwrap();
+    for seed in 0..20_000 {
+        let mut whim = fastrand::Rng::with_seed(seed);
+        let habits = Habits { two_tiers: *whim.choice(&[None, Some(true), Some(false)]).unwrap(), ..known() };
+        let random = fastrand::Rng::with_seed(seed);
+        let mut step = Download::begin(&server, &wanted("K.pdb"), habits, Patience::default(), random);
+        let mut requests = 0;
+        let mut length = 0;
+        let outcome = loop {
+            step = match step {
+                Step::Ask(ask) => {
+                    requests += 1;
+                    assert!(requests < 1000, "seed {seed} never ends");
+                    let url = &ask.request.url;
+                    assert!(matches!(url.scheme(), "http" | "https"));
+                    assert!(
+                        !ask.request.credentials || url.origin() == server.origin(),
+                        "seed {seed}: {url}"
+                    );
+                    if let Some(resume) = &ask.request.resume {
+                        assert_eq!(resume.offset, length, "seed {seed}");
+                    }
+                    if whim.u8(..) < 20 {
+                        ask.failed("no answer".into())
+                    } else {
+                        ask.answered(&whimsical_head(&mut whim, length), SystemTime::UNIX_EPOCH)
+                    }
+                }
+                Step::Pause(pause) => {
+                    assert!(pause.length <= Patience::default().longest_pause);
+                    pause.over()
+                }
+                Step::Receive(receive) => {
+                    // The driver drops what the file holds beyond this.
+                    assert!(receive.offset <= length, "seed {seed}");
+                    length = receive.offset + whim.u64(..200_000);
+                    match whim.u8(..4) {
+                        0 => receive.complete(length),
+                        1 => receive.too_long(length),
+                        _ => receive.broke(length, "it broke".into()),
+                    }
+                }
+                Step::Judge(judge) => match whim.u8(..5) {
+                    0 => judge.accepted(),
+                    1 => judge.cut("cut".into()),
+                    2 => judge.points(Pointer::Url(Url::parse("https://other/x").unwrap())),
+                    3 => judge.points(Pointer::Path("/x".into())),
+                    _ => judge.refused("wrong".into()),
+                },
+                Step::Visit(visit) => visit.refused("not there".into()),
+                Step::Over(outcome) => break outcome,
+            };
+        };
+        if outcome.end == End::Missing {
+            assert!(outcome.tried.iter().all(|tried| tried.answer.ends_with("not here")), "seed {seed}");
+        }
+    }
+}
+
+fn whimsical_head(whim: &mut fastrand::Rng, length: u64) -> Head {
+    let statuses =
+        [200, 200, 200, 206, 206, 301, 302, 307, 400, 401, 403, 404, 404, 404, 406, 410, 416, 429, 503];
+    let places =
+        ["/x", "https://server/y", "https://blob/z?sig=1", "http://server/down", "ftp://server/", "::"];
+    let text = |whim: &mut fastrand::Rng, choices: &[&str]| {
+        (whim.bool()).then(|| (*whim.choice(choices).unwrap()).to_owned())
+    };
+    let range = format!("bytes {length}-{}/{}", length + 99, length + 100);
+    Head {
+        status: *whim.choice(&statuses).unwrap(),
+        location: text(whim, &places),
+        retry_after: text(whim, &["0", "1", "100000", "soon", "Thu, 01 Jan 1970 00:01:00 GMT"]),
+        content_length: whim.bool().then(|| whim.u64(..300_000)),
+        content_range: text(whim, &[&range, "bytes 0-1/2", "nonsense"]),
+        content_type: text(whim, &["text/html", "application/octet-stream"]),
+        etag: text(whim, &["\"a\"", "W/\"b\""]),
+        last_modified: text(whim, &["today"]),
+    }
+}
