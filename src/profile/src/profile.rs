@@ -69,6 +69,19 @@ impl Profile {
         profile
     }
 
+    /// A profile that stands for another one: its readers load `target` in its place.
+    pub fn symlink(target: &str) -> Self {
+        let mut profile = Self::new(System::Other, Arch::Amd64);
+        profile.set_metadata("Type", "Symlink");
+        profile.set_metadata("Target", target);
+        profile
+    }
+
+    /// The profile that this one stands for, if it stands for one.
+    pub fn symlink_target(&self) -> Option<&str> {
+        self.metadata_text("Target").filter(|_| self.metadata_text("Type") == Some("Symlink"))
+    }
+
     /// Sets one field of `$METADATA`.
     pub fn set_metadata(&mut self, key: &str, value: impl Into<Value>) {
         self.metadata.insert(key.to_owned(), value.into());

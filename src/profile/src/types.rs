@@ -308,6 +308,21 @@ impl Types {
         RecordId(index(self.records.len() - 1))
     }
 
+    /// Adds a record whose members have their names already.
+    pub(crate) fn add_named_record(
+        &mut self,
+        name: Option<Name>,
+        kind: RecordKind,
+        size: u64,
+        members: impl IntoIterator<Item = Member>,
+    ) -> RecordId {
+        let start = self.members.len();
+        self.members.extend(members);
+        let members = Span { start: index(start), len: index(self.members.len() - start) };
+        self.records.push(Record { name, kind, size, members });
+        RecordId(index(self.records.len() - 1))
+    }
+
     /// All records, in the order added.
     pub fn records(&self) -> impl ExactSizeIterator<Item = (RecordId, &Record)> {
         self.records.iter().enumerate().map(|(position, record)| (RecordId(index(position)), record))
@@ -500,6 +515,12 @@ impl TypeId {
 }
 
 impl RecordId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl EnumId {
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
