@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use foldhash::fast::RandomState;
 use sha2::{Digest, Sha256};
 
 use crate::{EnumId, Names, RecordId, Type, TypeId, Types};
@@ -19,7 +20,7 @@ pub(crate) type LayoutHash = [u8; 32];
 /// Computes layout hashes, each once.
 #[derive(Default)]
 pub(crate) struct Layouts {
-    known: HashMap<Definition, LayoutHash>,
+    known: HashMap<Definition, LayoutHash, RandomState>,
     /// Unnamed records whose hash is being computed: one that holds a pointer to itself.
     open: Vec<RecordId>,
     /// How many types the hash that is being computed may still look at.
@@ -156,7 +157,9 @@ fn enumeration_text(names: &Names, types: &Types, id: EnumId, text: &mut String)
 
 /// The first `digits` hexadecimal digits of a hash.
 pub(crate) fn hex(hash: &LayoutHash, digits: usize) -> String {
-    let mut text: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    text.truncate(digits);
+    let nibbles = hash.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
+    let mut text = String::with_capacity(digits);
+    text.extend(nibbles.take(digits).map(digit));
     text
 }
