@@ -1,4 +1,5 @@
 use std::fmt::Write as _;
+use std::thread;
 
 use profile::{
     Arch, Binding, MappedFile, Name, Profile, Progress, Report, System, Type, TypeId, number_by_address,
@@ -53,8 +54,30 @@ pub struct Converted {
 /// in it, nor [`Options::arch`], tells its architecture. Whatever costs single records only is counted in
 /// the report.
 pub fn convert(file: &MappedFile, options: &Options, progress: &dyn Progress) -> Result<Converted, Error> {
+    let container = Container::open(file)?;
+    // Naming the source takes as long as reading it, and needs nothing of what is read.
+    thread::scope(|scope| {
+        let digest = (file.len() >= WORTH_A_THREAD).then(|| scope.spawn(|| sha256(file)));
+        let mut converted = read(container, options, progress)?;
+        let digest = digest.and_then(|digest| digest.join().ok()).unwrap_or_else(|| sha256(file));
+        converted.profile.set_metadata("SourceSHA256", digest);
+        Ok(converted)
+    })
+}
+
+/// Files of this many bytes are hashed on a thread of their own.
+const WORTH_A_THREAD: usize = 1 << 20;
+
+fn sha256(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+fn read(mut container: Container, options: &Options, progress: &dyn Progress) -> Result<Converted, Error> {
     let mut report = Report::default();
-    let mut container = Container::open(file)?;
     let info = info(&mut container)?;
     let dbi_bytes = debug_stream(&mut container, &mut report);
     let dbi = dbi_bytes.as_deref().and_then(|bytes| debug_header(bytes, &mut report));
@@ -109,7 +132,7 @@ pub fn convert(file: &MappedFile, options: &Options, progress: &dyn Progress) ->
         place_symbols(symbols.symbols, stream.as_ref(), lowered.as_mut(), &mut profile);
     }
     texts.finish(&mut report);
-    set_metadata(&mut profile, file, options, &info, dbi.as_ref());
+    set_metadata(&mut profile, options, &info, dbi.as_ref());
     Ok(Converted { profile, report })
 }
 
@@ -189,7 +212,7 @@ fn place_symbols(
     }
 }
 
-fn set_metadata(profile: &mut Profile, bytes: &[u8], options: &Options, info: &Info, dbi: Option<&Dbi<'_>>) {
+fn set_metadata(profile: &mut Profile, options: &Options, info: &Info, dbi: Option<&Dbi<'_>>) {
     let file_name = identity::base_name(&options.file_name);
     let class = options.profile_class.clone().unwrap_or_else(|| identity::profile_class(file_name));
     profile.set_metadata("ProfileClass", class);
@@ -198,12 +221,6 @@ fn set_metadata(profile: &mut Profile, bytes: &[u8], options: &Options, info: &I
     profile.set_metadata("Timestamp", identity::timestamp(info.signature));
     profile.set_metadata("GUID_AGE", info.guid_age(dbi.map(|dbi| dbi.age)).to_string());
     profile.set_metadata("Generator", GENERATOR);
-    let digest = Sha256::digest(bytes);
-    let mut text = String::with_capacity(64);
-    for byte in digest {
-        let _ = write!(text, "{byte:02x}");
-    }
-    profile.set_metadata("SourceSHA256", text);
     if let Some(version) = &options.windows_version {
         identity::set_version(profile, version);
     }

@@ -156,6 +156,11 @@ fn name<'a>(kind: u16, cursor: &mut Cursor<'a>) -> Result<&'a [u8], Malformed> {
     if kind < LAST_COUNTED { cursor.counted_text() } else { cursor.text() }
 }
 
+/// Whether records of this kind define or declare a class, a union or an enumeration.
+pub(crate) fn is_named(kind: u16) -> bool {
+    matches!(kind, 0x1004..=0x1007 | 0x1504..=0x1507 | 0x1519 | 0x1608..=0x160b)
+}
+
 /// Reads the record of this kind from what stands behind the kind.
 pub(crate) fn parse(kind: u16, body: &[u8]) -> Result<Leaf<'_>, Malformed> {
     let mut cursor = Cursor::new(body);

@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 use profile::Report;
 
 use crate::cursor::{Cursor, Malformed};
-use crate::leaf::{self, Leaf};
+use crate::leaf::{self, BitField, Leaf};
 use crate::primitive::{FIRST_RECORD, Mode, Primitive, primitive};
 use crate::text::is_unnamed;
 
@@ -22,8 +22,29 @@ pub(crate) struct TypeStream<'a> {
     bytes: &'a [u8],
     /// Where each record's kind stands, in order of their indexes.
     offsets: Vec<u32>,
+    /// What each record is, as far as members ask about their types.
+    roles: Vec<Role>,
     first: u32,
     definitions: Definitions,
+}
+
+/// What a record is to a member that has its type. Nearly all are neither of the first two, which is known
+/// from here without a look at the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    BitField,
+    Modifier,
+    Other,
+}
+
+impl Role {
+    fn of(kind: u16) -> Self {
+        match kind {
+            0x1205 => Self::BitField,
+            0x1001 | 0x1518 => Self::Modifier,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// A record's kind and what stands behind it.
@@ -54,12 +75,15 @@ impl<'a> TypeStream<'a> {
         let claimed = end.saturating_sub(first);
         // The smallest record has four bytes.
         let most = (records.rest().len() / 4).min(claimed as usize);
-        let mut offsets = Vec::with_capacity(most);
+        let (mut offsets, mut roles) = (Vec::with_capacity(most), Vec::with_capacity(most));
         while offsets.len() < claimed as usize && !records.is_empty() {
             let offset = bytes.len() - records.rest().len();
             let whole = records.u16().and_then(|length| records.take(length.into()));
             match (whole, u32::try_from(offset)) {
-                (Ok(record), Ok(offset)) if record.len() >= 2 => offsets.push(offset),
+                (Ok([low, high, ..]), Ok(offset)) => {
+                    offsets.push(offset);
+                    roles.push(Role::of(u16::from_le_bytes([*low, *high])));
+                }
                 _ => break,
             }
         }
@@ -69,32 +93,23 @@ impl<'a> TypeStream<'a> {
                 format!("{claimed} claimed, {} found", offsets.len())
             });
         }
-        let mut types = Self { bytes, offsets, first, definitions: Definitions::default() };
-        types.definitions = types.define(report);
+        let mut types = Self { bytes, offsets, roles, first, definitions: Definitions::default() };
+        types.definitions = types.define();
         Ok(types)
     }
 
-    /// Finds what forward references mean, and counts the records that cannot be read.
-    fn define(&self, report: &mut Report) -> Definitions {
+    /// Finds what forward references mean.
+    fn define(&self) -> Definitions {
         let mut definitions = Definitions::default();
         for position in 0..self.len() {
-            let Some(record) = self.at(position) else { continue };
-            let place = || format!("record {:#x}", self.index_of(position));
-            match record.parse() {
-                Ok(Leaf::Class(class)) if !class.forward => {
+            match self.at(position).filter(|record| leaf::is_named(record.kind)).map(RawRecord::parse) {
+                Some(Ok(Leaf::Class(class))) if !class.forward => {
                     definitions.insert(self, position, key(class.name, class.unique_name));
                 }
-                Ok(Leaf::Enumeration(item)) if !item.forward => {
+                Some(Ok(Leaf::Enumeration(item))) if !item.forward => {
                     definitions.insert(self, position, key(item.name, item.unique_name));
                 }
-                Ok(Leaf::Unknown) => report.lose(&format!("unknown leaf {:#06x}", record.kind), place),
-                Ok(_) => {}
-                Err(Malformed::Short) => {
-                    report.lose(&format!("leaf {:#06x} that ends too early", record.kind), place);
-                }
-                Err(Malformed::Numeric) => {
-                    report.lose(&format!("leaf {:#06x} with a number that cannot be", record.kind), place);
-                }
+                _ => {}
             }
         }
         definitions
@@ -189,15 +204,32 @@ impl<'a> TypeStream<'a> {
     pub(crate) fn unmodified(&self, index: u32) -> u32 {
         let mut index = index;
         for _ in 0..MAX_CHAIN {
-            match self.get(index).filter(|record| matches!(record.kind, 0x1001 | 0x1518)) {
-                Some(record) => match record.parse() {
-                    Ok(Leaf::Modifier(target)) => index = target,
-                    _ => break,
-                },
-                None => break,
+            if self.role(index) != Role::Modifier {
+                break;
+            }
+            match self.get(index).map(RawRecord::parse) {
+                Some(Ok(Leaf::Modifier(target))) => index = target,
+                _ => break,
             }
         }
         index
+    }
+
+    /// The bit-field with this index, const or not, if it is one.
+    pub(crate) fn bit_field(&self, index: u32) -> Option<BitField> {
+        let index = self.unmodified(index);
+        if self.role(index) != Role::BitField {
+            return None;
+        }
+        match self.get(index)?.parse() {
+            Ok(Leaf::BitField(field)) => Some(field),
+            _ => None,
+        }
+    }
+
+    fn role(&self, index: u32) -> Role {
+        let position = index.checked_sub(self.first).and_then(|position| usize::try_from(position).ok());
+        position.and_then(|position| self.roles.get(position)).copied().unwrap_or(Role::Other)
     }
 }
 
@@ -217,37 +249,58 @@ pub(crate) struct Definition {
 /// Definitions of classes and enumerations by what tells them apart ([`key`]), the first of each.
 #[derive(Default)]
 struct Definitions {
-    /// Positions of records, with the top bit set where another one defines the same.
-    table: HashTable<u32>,
+    table: HashTable<Slot>,
     hasher: FixedState,
+}
+
+/// The position of a record, with the top bit set where another one defines the same; and the half of its
+/// key's hash that the table needs to grow without reading records again.
+#[derive(Clone, Copy)]
+struct Slot {
+    position: u32,
+    hash: u32,
 }
 
 const REPEATED: u32 = 1 << 31;
 
+impl Slot {
+    /// The hash the table is asked with: both ends of it are used.
+    fn spread(hash: u32) -> u64 {
+        u64::from(hash) << 32 | u64::from(hash)
+    }
+
+    fn position(self) -> usize {
+        (self.position & !REPEATED) as usize
+    }
+}
+
 impl Definitions {
     /// Notes that the record at `position` defines what `key` tells.
     fn insert(&mut self, types: &TypeStream<'_>, position: usize, key: &[u8]) {
-        let Ok(number) = u32::try_from(position) else { return };
-        let hash = self.hasher.hash_one(key);
-        let equal = |held: &u32| key_at(types, *held) == Some(key);
-        match self.table.find_mut(hash, equal) {
-            Some(held) => *held |= REPEATED,
+        let Some(position) = u32::try_from(position).ok().filter(|position| position & REPEATED == 0) else {
+            return;
+        };
+        let hash = self.hasher.hash_one(key) as u32;
+        let equal = |slot: &Slot| slot.hash == hash && key_at(types, slot.position()) == Some(key);
+        match self.table.find_mut(Slot::spread(hash), equal) {
+            Some(slot) => slot.position |= REPEATED,
             None => {
-                let hasher = |held: &u32| self.hasher.hash_one(key_at(types, *held).unwrap_or_default());
-                self.table.insert_unique(hash, number & !REPEATED, hasher);
+                let slot = Slot { position, hash };
+                self.table.insert_unique(Slot::spread(hash), slot, |slot| Slot::spread(slot.hash));
             }
         }
     }
 
     fn find(&self, types: &TypeStream<'_>, key: &[u8]) -> Option<Definition> {
-        let hash = self.hasher.hash_one(key);
-        let held = self.table.find(hash, |held| key_at(types, *held) == Some(key))?;
-        Some(Definition { position: (held & !REPEATED) as usize, repeated: held & REPEATED != 0 })
+        let hash = self.hasher.hash_one(key) as u32;
+        let equal = |slot: &Slot| slot.hash == hash && key_at(types, slot.position()) == Some(key);
+        let slot = self.table.find(Slot::spread(hash), equal)?;
+        Some(Definition { position: slot.position(), repeated: slot.position & REPEATED != 0 })
     }
 }
 
-fn key_at<'a>(types: &TypeStream<'a>, held: u32) -> Option<&'a [u8]> {
-    match types.at((held & !REPEATED) as usize)?.parse().ok()? {
+fn key_at<'a>(types: &TypeStream<'a>, position: usize) -> Option<&'a [u8]> {
+    match types.at(position)?.parse().ok()? {
         Leaf::Class(class) => Some(key(class.name, class.unique_name)),
         Leaf::Enumeration(item) => Some(key(item.name, item.unique_name)),
         _ => None,

@@ -129,8 +129,19 @@ struct Lowering<'a, 's> {
 
 impl<'a> Lowering<'a, '_> {
     fn record(&mut self, position: usize) {
-        // What cannot be read is counted already, and stays void.
-        let Some(Ok(leaf)) = self.stream.at(position).map(|record| record.parse()) else { return };
+        let Some(record) = self.stream.at(position) else { return };
+        let place = || format!("record {:#x}", self.stream.index_of(position));
+        let leaf = match record.parse() {
+            Ok(leaf) => leaf,
+            // What cannot be read stays void.
+            Err(error) => {
+                let kind = match error {
+                    Malformed::Short => format!("leaf {:#06x} that ends too early", record.kind),
+                    Malformed::Numeric => format!("leaf {:#06x} with a number that cannot be", record.kind),
+                };
+                return self.report.lose(&kind, place);
+            }
+        };
         let ty = match leaf {
             Leaf::Modifier(target) => Type::Alias { name: None, target: self.type_of(target) },
             Leaf::Alias { target, name } => {
@@ -163,7 +174,8 @@ impl<'a> Lowering<'a, '_> {
                 }
             }
             Leaf::Enumeration(item) => self.enumeration(item),
-            Leaf::Auxiliary | Leaf::Unknown => return,
+            Leaf::Auxiliary => return,
+            Leaf::Unknown => return self.report.lose(&format!("unknown leaf {:#06x}", record.kind), place),
         };
         self.profile.types.set(self.map.first.offset(position), ty);
     }
@@ -379,7 +391,7 @@ impl<'a> Lowering<'a, '_> {
         match field {
             Field::Member { ty, offset, name } => {
                 let name = (!name.is_empty()).then(|| self.name(name));
-                members.push(match self.bit_field(ty) {
+                members.push(match self.stream.bit_field(ty) {
                     Some(bits) => self.bits(name, offset, bits),
                     None => NewMember { name, offset, ty: self.type_of(ty), bits: None },
                 });
@@ -410,14 +422,6 @@ impl<'a> Lowering<'a, '_> {
                 }
             }
             Field::Label { .. } | Field::Continued(_) | Field::Nothing => {}
-        }
-    }
-
-    fn bit_field(&self, index: u32) -> Option<BitField> {
-        let index = self.stream.unmodified(index);
-        match self.stream.get(index).filter(|record| record.kind == 0x1205)?.parse() {
-            Ok(Leaf::BitField(field)) => Some(field),
-            _ => None,
         }
     }
 

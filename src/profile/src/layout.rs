@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
 use foldhash::fast::RandomState;
 use sha2::{Digest, Sha256};
@@ -58,15 +57,21 @@ impl Layouts {
     /// `size\n`, then per member in order of (offset, bit, name) `name\toffset\tbits\ttype\n`.
     fn record_text(&mut self, names: &Names, types: &Types, id: RecordId, text: &mut String) {
         let size = types.record(id).map_or(0, |record| record.size);
-        let _ = writeln!(text, "{size}");
+        push_number(text, size);
+        text.push('\n');
         let mut members: Vec<_> = types.members(id).iter().collect();
         members.sort_by_key(|member| {
             (member.offset, member.bits.map(|bits| bits.start), names.get(member.name))
         });
         for member in members {
-            let _ = write!(text, "{}\t{}\t", names.get(member.name), member.offset);
+            text.push_str(names.get(member.name));
+            text.push('\t');
+            push_number(text, member.offset);
+            text.push('\t');
             if let Some(bits) = member.bits {
-                let _ = write!(text, "{}-{}", bits.start, bits.end);
+                push_number(text, bits.start);
+                text.push('-');
+                push_number(text, bits.end);
             }
             text.push('\t');
             self.type_text(names, types, member.ty, 0, text);
@@ -88,11 +93,15 @@ impl Layouts {
                 text.push_str(types.native_of(id).map_or("", |native| names.get(native.name)))
             }
             Type::Pointer { target, size } => {
-                let _ = write!(text, "Pointer{size} ");
+                text.push_str("Pointer");
+                push_number(text, size);
+                text.push(' ');
                 self.type_text(names, types, target, depth + 1, text);
             }
             Type::Array { target, count } => {
-                let _ = write!(text, "Array{count} ");
+                text.push_str("Array");
+                push_number(text, count);
+                text.push(' ');
                 self.type_text(names, types, target, depth + 1, text);
             }
             Type::Function(arguments) => {
@@ -120,11 +129,14 @@ impl Layouts {
             }
             Type::Named(name) => text.push_str(names.get(name)),
             Type::WideString { bytes } => {
-                let _ = write!(text, "UnicodeString{}", bytes.unwrap_or(0));
+                text.push_str("UnicodeString");
+                push_number(text, bytes.unwrap_or(0));
             }
             Type::Verbatim(number) => {
                 if let Some((target, arguments)) = types.verbatim(number) {
-                    let _ = write!(text, "{target} {arguments}");
+                    text.push_str(target);
+                    text.push(' ');
+                    text.push_str(&arguments.to_string());
                 }
             }
             // `peel_named` looks through aliases.
@@ -146,13 +158,22 @@ impl Layouts {
 
 fn enumeration_text(names: &Names, types: &Types, id: EnumId, text: &mut String) {
     let signed = types.enumeration(id).is_some_and(|item| item.signed);
-    let _ = writeln!(text, "{}", types.enumeration_size(id));
+    push_number(text, types.enumeration_size(id));
+    text.push('\n');
     let mut labels: Vec<_> =
         types.labels(id).iter().map(|label| (label.value(signed), names.get(label.name))).collect();
     labels.sort_unstable();
     for (value, label) in labels {
-        let _ = writeln!(text, "{label}\t{value}");
+        text.push_str(label);
+        text.push('\t');
+        push_number(text, value);
+        text.push('\n');
     }
+}
+
+/// Thousands of layouts have an unnamed record in them: formatting would cost more than hashing.
+fn push_number(text: &mut String, number: impl itoa::Integer) {
+    text.push_str(itoa::Buffer::new().format(number));
 }
 
 /// The first `digits` hexadecimal digits of a hash.

@@ -78,8 +78,8 @@ impl Names {
 
     /// Sorts `items` by the text of the name each has.
     pub(crate) fn sort_by_text<T: Copy>(&self, items: &mut [T], name: impl Fn(&T) -> Name) {
-        // Most texts differ in their first eight bytes: those are compared without looking the text up.
-        let mut keyed: Vec<(u64, T)> = items.iter().map(|item| (self.prefix(name(item)), *item)).collect();
+        // Most texts differ in their first bytes: those are compared without looking the text up.
+        let mut keyed: Vec<(u128, T)> = items.iter().map(|item| (self.prefix(name(item)), *item)).collect();
         keyed.sort_unstable_by(|(prefix, item), (other_prefix, other)| {
             prefix.cmp(other_prefix).then_with(|| self.get(name(item)).cmp(self.get(name(other))))
         });
@@ -88,12 +88,12 @@ impl Names {
         }
     }
 
-    /// The first eight bytes of a name's text, in an order that is the text's.
-    fn prefix(&self, name: Name) -> u64 {
+    /// The first 16 bytes of a name's text, in an order that is the text's.
+    fn prefix(&self, name: Name) -> u128 {
         let text = self.get(name).as_bytes();
         match text.first_chunk() {
-            Some(bytes) => u64::from_be_bytes(*bytes),
-            None => text.iter().rev().fold(0, |prefix, byte| prefix >> 8 | u64::from(*byte) << 56),
+            Some(bytes) => u128::from_be_bytes(*bytes),
+            None => text.iter().rev().fold(0, |prefix, byte| prefix >> 8 | u128::from(*byte) << 120),
         }
     }
 
@@ -173,7 +173,18 @@ mod tests {
     #[test]
     fn texts_sort_by_code_point() {
         let mut names = Names::default();
-        let texts = ["", "a", "a\0", "ab", "abcdefgh", "abcdefgh\0", "abcdefghi", "abcdefgi", "b", "\u{e9}"];
+        let texts = [
+            "",
+            "a",
+            "a\0",
+            "ab",
+            "abcdefghijklmnop",
+            "abcdefghijklmnop\0",
+            "abcdefghijklmnopq",
+            "abcdefghijklmnoq",
+            "b",
+            "\u{e9}",
+        ];
         let sorted: Vec<Name> = texts.iter().map(|text| names.intern(text)).collect();
         let mut shuffled = sorted.clone();
         shuffled.reverse();

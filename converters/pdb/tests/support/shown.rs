@@ -30,19 +30,17 @@ pub fn layouts(profile: &Value) -> Layouts {
         let size = entry[0].as_u64().unwrap();
         let members = entry[1].as_object().unwrap();
         let members = members.iter().map(|(name, member)| (name.clone(), place(profile, member))).collect();
-        let name = if key.starts_with("__unnamed_") { "" } else { own_name(structs, key) };
+        let name = if key.starts_with("__unnamed_") { "" } else { own_name(key) };
         layouts.entry(name.to_owned()).or_default().insert(Layout { size, members });
     }
     layouts
 }
 
-/// `name` of `name__0123abcd`, where that is how a conflict was settled.
-fn own_name<'a>(structs: &serde_json::Map<String, Value>, key: &'a str) -> &'a str {
+/// `name` of `name__0123abcd`, which is how a conflict is settled.
+fn own_name(key: &str) -> &str {
     match key.rsplit_once("__") {
         Some((name, hash))
-            if hash.len() == 8
-                && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-                && structs.contains_key(name) =>
+            if hash.len() == 8 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) =>
         {
             name
         }
@@ -95,13 +93,14 @@ impl Layout {
             })
     }
 
-    /// The one member that `other` has and this lacks, where all else is equal.
-    pub fn lacks_only(&self, other: &Layout) -> Option<String> {
-        let mut missing = other.members.keys().filter(|name| !self.members.contains_key(*name));
-        let name = missing.next()?;
-        let mut rest = other.clone();
-        rest.members.remove(name);
-        self.equals(&rest).then(|| name.clone())
+    /// The one member that `other` has elsewhere, or of another size, where all else is equal.
+    pub fn differs_only_in(&self, other: &Layout) -> Option<String> {
+        let equal = |name: &str, place: &Place| self.members.get(name).is_some_and(|mine| mine.equals(place));
+        let mut different = other.members.iter().filter(|(name, place)| !equal(name, place));
+        let (name, place) = different.next()?;
+        let mut changed = self.clone();
+        changed.members.insert(name.clone(), *place);
+        changed.equals(other).then(|| name.clone())
     }
 }
 
