@@ -1,0 +1,33 @@
+//! docs/format.md names tests; a name that no test bears would promise what nothing holds.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+#[test]
+fn every_test_the_format_page_names_exists() {
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(crate_folder.join("../../docs/format.md")).unwrap();
+    let mut sources = String::new();
+    for folder in ["tests", "src"] {
+        for entry in std::fs::read_dir(crate_folder.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                sources += &std::fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    // Names of tests are sentences: three words or more in backticks.
+    let quoted = page.split('`').skip(1).step_by(2);
+    let names: Vec<&str> = quoted
+        .filter(|text| {
+            text.matches('_').count() >= 3
+                && text.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        })
+        .filter(|text| !text.starts_with('_'))
+        .collect();
+    assert!(names.len() > 25, "{names:?}");
+    for name in names {
+        assert!(sources.contains(&format!("fn {name}(")), "no test is called {name}");
+    }
+}
