@@ -39,20 +39,34 @@ pub(crate) struct Habits {
     pub refuses_msfz: bool,
 }
 
+impl Habits {
+    /// Adds what another download found out.
+    pub fn learn(&mut self, other: Self) {
+        self.two_tiers = other.two_tiers.or(self.two_tiers);
+        self.refuses_msfz |= other.refuses_msfz;
+    }
+}
+
 /// What the driver is to do.
 pub(crate) enum Step {
     /// Send a request.
     Ask(Ask),
     /// Let time pass.
     Pause(Pause),
-    /// Take the body of the answer.
-    Receive(Receive),
     /// Look whether the file that came is the one wanted.
     Judge(Judge),
     /// Look at a file that the server points to.
     Visit(Visit),
     /// Nothing more.
     Over(Outcome),
+}
+
+/// What follows from the head of an answer.
+pub(crate) enum Reply {
+    /// Its body is to be taken.
+    Body(Receive),
+    /// The body does not matter.
+    Next(Step),
 }
 
 /// How a download ended.
@@ -339,15 +353,15 @@ impl Ask {
     }
 
     /// The head of the answer came.
-    pub fn answered(self, head: &Head, now: SystemTime) -> Step {
+    pub fn answered(self, head: &Head, now: SystemTime) -> Reply {
         let Self { request, mut download } = self;
         let status = head.status;
-        match status {
+        Reply::Next(match status {
             200 | 206 if download.current.form.is_none() => download.found_mark(head),
             200 => {
                 download.partial =
                     Partial { received: 0, total: head.content_length, validator: validator(head) };
-                Step::Receive(Receive { offset: 0, total: head.content_length, download })
+                return Reply::Body(Receive { offset: 0, total: head.content_length, download });
             }
             206 => match (&request.resume, head.content_range.as_deref().and_then(parse_range)) {
                 (Some(resume), Some((start, total)))
@@ -355,7 +369,7 @@ impl Ask {
                         && (download.partial.total.is_none() || download.partial.total == total) =>
                 {
                     let total = total.or(download.partial.total);
-                    Step::Receive(Receive { offset: start, total, download })
+                    return Reply::Body(Receive { offset: start, total, download });
                 }
                 _ => {
                     download.partial = Partial::default();
@@ -391,7 +405,7 @@ impl Ask {
                 download.again(format!("it answered {status}"), asked, status == 403)
             }
             _ => download.unsure(format!("it answered {status}, expected 200")),
-        }
+        })
     }
 
     /// No answer came.

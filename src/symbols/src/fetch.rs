@@ -10,7 +10,7 @@ use profile::{AtomicFile, Progress};
 use url::Url;
 
 use crate::credentials::Credentials;
-use crate::download::{Ask, Download, End, Habits, Outcome, Patience, Receive, Step, Tried};
+use crate::download::{Ask, Download, End, Habits, Outcome, Patience, Receive, Reply, Step, Tried};
 use crate::error::{self, Error};
 use crate::http::{self, Answer, Client, Limits};
 use crate::layout::Form;
@@ -81,8 +81,8 @@ impl Found {
     /// Whatever reading or writing gives.
     pub fn copy_to(&self, path: &Path) -> io::Result<()> {
         let mut source = File::open(&self.path)?;
-        let mut file = AtomicFile::create(path)?;
-        io::copy(&mut source, &mut file)?;
+        let file = AtomicFile::create(path)?;
+        io::copy(&mut source, &mut file.as_file())?;
         file.commit()
     }
 }
@@ -145,10 +145,19 @@ impl Fetcher {
     /// [`Error`], with every place that was tried.
     pub fn fetch(&self, wanted: &Wanted, progress: &dyn Progress) -> Result<Found, Error> {
         let mut task = Task { wanted, progress, tried: Vec::new(), unsure: false };
+        let mut trouble = None;
         for search in &self.searches {
-            if let Some(found) = self.search(&mut task, &search.stores)? {
-                return Ok(found);
+            match self.search(&mut task, &search.stores) {
+                Ok(Some(found)) => return Ok(found),
+                Ok(None) => {}
+                // A later element may have the file all the same.
+                Err(error) => {
+                    trouble.get_or_insert(error);
+                }
             }
+        }
+        if let Some(error) = trouble {
+            return Err(error);
         }
         let Task { tried, unsure, .. } = task;
         let wanted = wanted.clone();
@@ -222,12 +231,15 @@ impl Fetcher {
                 places.push((Form::Cabinet, root.join(name.compressed())));
             }
         }
+        let noted = task.tried.len();
         for (form, path) in places {
             if let Some(found) = self.look_at(task, form, &path, left)? {
                 return Ok(Some(found));
             }
         }
-        task.note(root.display().to_string(), "not here");
+        if task.tried.len() == noted {
+            task.note(root.display().to_string(), "not here");
+        }
         Ok(None)
     }
 
@@ -316,7 +328,7 @@ impl Fetcher {
             patience.retries = 0;
         }
         let (store, target) = self.begin(task, left)?;
-        let mut delivery = Delivery { target, packed: None, failure: None };
+        let mut delivery = Delivery { target, failure: None };
         let random = fastrand::Rng::new();
         let mut step = Download::begin(server, task.wanted, known.habits, patience, random);
         let outcome = loop {
@@ -342,8 +354,6 @@ impl Fetcher {
                     std::thread::sleep(pause.length);
                     pause.over()
                 }
-                // A body is taken where the answer is, in `send`.
-                Step::Receive(receive) => receive.broke(0, "the body was lost".into()),
                 Step::Judge(judge) => {
                     let verdict = self.judge(task, judge.form(), &mut delivery, &store);
                     match verdict {
@@ -378,7 +388,7 @@ impl Fetcher {
         put: impl FnOnce(&Self, &mut Task, String) -> Result<Found, Error>,
     ) -> Result<Option<Found>, Error> {
         self.with_server(server, |server| {
-            server.habits = outcome.habits;
+            server.habits.learn(outcome.habits);
             server.down = outcome.down;
         });
         task.tried.extend(outcome.tried);
@@ -421,8 +431,8 @@ impl Fetcher {
             Err(failure) => return ask.failed(failure.reason),
         };
         match ask.answered(&answer.head, SystemTime::now()) {
-            Step::Receive(receive) => self.receive(task, receive, &mut answer, delivery),
-            step => step,
+            Reply::Body(receive) => self.receive(task, receive, &mut answer, delivery),
+            Reply::Next(step) => step,
         }
     }
 
@@ -495,7 +505,6 @@ impl Fetcher {
                 self.options.size_limit,
                 task.progress,
             )?;
-            delivery.packed = Some(packed);
         }
         Ok(None)
     }
@@ -517,7 +526,7 @@ impl Fetcher {
         match store::examine(&mut file, task.wanted)? {
             Content::Pdb => {
                 file.seek(SeekFrom::Start(0)).map_err(other)?;
-                io::copy(&mut file, &mut delivery.target).map_err(Refusal::Write)?;
+                io::copy(&mut file, &mut delivery.target.as_file()).map_err(Refusal::Write)?;
                 Ok(())
             }
             Content::Packed(container) => {
@@ -597,8 +606,6 @@ impl Fetcher {
 /// The file that is being delivered.
 struct Delivery {
     target: AtomicFile,
-    /// What it came out of, kept until the end, so that its temporary file goes when everything is over.
-    packed: Option<AtomicFile>,
     /// It could not be written: nobody's fault but ours, and the end of the whole.
     failure: Option<io::Error>,
 }
@@ -606,7 +613,6 @@ struct Delivery {
 impl Delivery {
     /// Drops what the file holds beyond `length`, and goes on there.
     fn cut_to(&mut self, length: u64) -> io::Result<()> {
-        self.packed = None;
         self.target.as_file().set_len(length)?;
         self.target.seek(SeekFrom::Start(length)).map(drop)
     }

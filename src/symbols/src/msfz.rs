@@ -46,9 +46,10 @@ pub enum MsfzError {
 const HEADER: usize = 80;
 const MOST_STREAMS: u64 = 0xfffe;
 const LARGEST_DIRECTORY: u64 = 64 << 20;
-const LARGEST_CHUNK: u64 = 64 << 20;
+/// Known writers make chunks of a few MiB.
+const LARGEST_CHUNK: u64 = 256 << 20;
 /// Inflated chunks are kept by the reader; beyond this many bytes of them it is opened anew.
-const KEPT: u64 = 64 << 20;
+const KEPT: u64 = 16 << 20;
 const STEP: usize = 64 * 1024;
 
 /// Writes the streams of the compact PDB `source` into the empty file `plain`, as a PDB that every tool reads.

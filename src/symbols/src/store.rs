@@ -99,8 +99,8 @@ impl FolderStore {
     /// Copies a file, known to be the one wanted, into the store.
     pub fn copy(&self, wanted: &Wanted, from: &Path) -> io::Result<PathBuf> {
         let mut source = File::open(from)?;
-        let mut file = self.begin(wanted)?;
-        io::copy(&mut source, &mut file)?;
+        let file = self.begin(wanted)?;
+        io::copy(&mut source, &mut file.as_file())?;
         self.put(wanted, file)
     }
 }

@@ -229,3 +229,17 @@ fn a_store_that_takes_no_file_is_passed_over() {
     assert_eq!(found.path, world.path("b/k.pdb"));
     assert!(world.story.text().contains("takes no file"));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_store_that_cannot_be_filled_does_not_hide_what_lies_further_on() {
+    let world = World::new();
+    // Files where the folders of the stores should be.
+    world.file("default", b"");
+    world.file("packed/k.pd_", &fixture::cabinet(&[("k.pdb", &pdb())]).unwrap());
+    let packed = world.path("packed").display().to_string();
+    assert!(matches!(world.fetch(&packed), Err(Error::Store { .. })));
+    world.file("flat/k.pdb", &pdb());
+    let found = world.fetch(&format!("{packed};{}", world.path("flat").display())).unwrap();
+    assert_eq!(found.path, world.path("flat/k.pdb"));
+}

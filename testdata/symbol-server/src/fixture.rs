@@ -33,7 +33,11 @@ pub fn msfz(guid_age: GuidAge, ballast: usize) -> io::Result<Vec<u8>> {
     writer.reserve_num_streams(5);
     let streams = [info(guid_age), Vec::new(), dbi(guid_age), noise(ballast)];
     for (index, stream) in streams.iter().enumerate() {
-        writer.stream_writer(index as u32 + 1)?.write_all(stream)?;
+        let mut sink = writer.stream_writer(index as u32 + 1)?;
+        // In pieces, so that a large stream is spread over chunks.
+        for piece in stream.chunks(1 << 16) {
+            sink.write_all(piece)?;
+        }
     }
     let (_, bytes) = writer.finish().map_err(io::Error::other)?;
     Ok(bytes.into_inner())

@@ -59,18 +59,18 @@ fn play(
                 match server(&ask.request, number) {
                     Play::Silence => ask.failed("no answer".into()),
                     Play::Answer(head, length) => match ask.answered(&head, SystemTime::UNIX_EPOCH) {
-                        Step::Receive(receive) => {
+                        Reply::Body(receive) => {
                             log.offsets.push(receive.offset);
                             receive.complete(length)
                         }
-                        step => step,
+                        Reply::Next(step) => step,
                     },
                     Play::Break(head, length) => match ask.answered(&head, SystemTime::UNIX_EPOCH) {
-                        Step::Receive(receive) => {
+                        Reply::Body(receive) => {
                             log.offsets.push(receive.offset);
                             receive.broke(length, "it broke".into())
                         }
-                        _ => panic!("expected a body to be taken"),
+                        Reply::Next(_) => panic!("expected a body to be taken"),
                     },
                 }
             }
@@ -78,7 +78,6 @@ fn play(
                 log.pauses.push(pause.length);
                 pause.over()
             }
-            Step::Receive(_) => panic!("a body without an answer"),
             Step::Judge(at) => {
                 judged += 1;
                 match judge(at.form(), judged) {
@@ -456,22 +455,25 @@ fn no_server_can_keep_a_download_for_ever_or_take_credentials_along() {
                     if whim.u8(..) < 20 {
                         ask.failed("no answer".into())
                     } else {
-                        ask.answered(&whimsical_head(&mut whim, length), SystemTime::UNIX_EPOCH)
+                        let head = whimsical_head(&mut whim, length);
+                        match ask.answered(&head, SystemTime::UNIX_EPOCH) {
+                            Reply::Next(step) => step,
+                            Reply::Body(receive) => {
+                                // The driver drops what the file holds beyond this.
+                                assert!(receive.offset <= length, "seed {seed}");
+                                length = receive.offset + whim.u64(..200_000);
+                                match whim.u8(..4) {
+                                    0 => receive.complete(length),
+                                    1 => receive.too_long(length),
+                                    _ => receive.broke(length, "it broke".into()),
+                                }
+                            }
+                        }
                     }
                 }
                 Step::Pause(pause) => {
                     assert!(pause.length <= Patience::default().longest_pause);
                     pause.over()
-                }
-                Step::Receive(receive) => {
-                    // The driver drops what the file holds beyond this.
-                    assert!(receive.offset <= length, "seed {seed}");
-                    length = receive.offset + whim.u64(..200_000);
-                    match whim.u8(..4) {
-                        0 => receive.complete(length),
-                        1 => receive.too_long(length),
-                        _ => receive.broke(length, "it broke".into()),
-                    }
                 }
                 Step::Judge(judge) => match whim.u8(..5) {
                     0 => judge.accepted(),
