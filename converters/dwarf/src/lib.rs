@@ -5,6 +5,7 @@
 //!
 //! - **Container.** `object` opens the file; sections are unpacked, and relocated where the file is not
 //!   linked yet. [`FileKind`] names whatever is no such file.
+//! - **Packages.** [`Package`] streams the debug file out of a `.deb`, `.ddeb` or `.rpm`.
 //! - **Companions.** Split units (`.dwo`, `.dwp`) and what `dwz` moved elsewhere are asked for through
 //!   [`Companions`]; [`Beside`] looks where they usually are.
 //! - **First pass.** Every unit is walked once, on several threads. Abbreviations are compiled into plans
@@ -29,6 +30,7 @@ mod kind;
 mod language;
 mod lower;
 mod native;
+mod package;
 mod plan;
 mod print;
 mod relocate;
@@ -44,3 +46,4 @@ pub use convert::{Converted, GENERATOR, Options, convert};
 pub use error::Error;
 pub use kind::FileKind;
 pub use language::{Language, LanguageError, Languages};
+pub use package::{Package, PackageError, Unpacked};

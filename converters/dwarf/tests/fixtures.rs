@@ -1,10 +1,14 @@
 //! Files of our own making (testdata/dwarf): every processor, DWARF version and container against what
 //! LLVM's reader says of them, and against each other.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use dwarf_converter::{Alone, Beside, Companions, Error, FileKind, Language, Languages, Options, convert};
+use dwarf_converter::{
+    Alone, Beside, Companions, Error, FileKind, Language, Languages, Options, Package, PackageError, convert,
+};
 use profile::{Arch, MappedFile, Report, Resolution, Silent, write_text};
 use serde_json::{Value, json};
 
@@ -47,9 +51,12 @@ fn made(name: &str) -> Made {
 /// Structs and enumerations as LLVM's reader has them: by name, each definition's members.
 #[derive(Default)]
 struct Facts {
-    structs: Vec<(String, u64, Vec<(String, String)>)>,
+    structs: Vec<(String, u64, Vec<Place>)>,
     enums: Vec<(String, Vec<(String, i64)>)>,
 }
+
+/// A member's name, and its place in words: `OFFSET` or `FIRST-BIT:WIDTH`.
+type Place = (String, String);
 
 fn facts(name: &str) -> Facts {
     let text = std::fs::read_to_string(fixture(&format!("facts/{name}.txt"))).unwrap();
@@ -487,6 +494,37 @@ fn wrong_files_are_named() {
     assert_eq!(kind(b""), FileKind::Empty);
     assert_eq!(kind(b"!<arch>\ndebian-binary   "), FileKind::Deb);
     assert_eq!(kind(b"Microsoft C/C++ MSF 7.00"), FileKind::Pdb);
+}
+
+#[test]
+fn packages_give_the_kernel_in_them() {
+    let kernel = std::fs::read(fixture("elf/gcc-x64-zstd")).unwrap();
+    for (name, path) in [
+        ("kernel-xz.deb", "./usr/lib/debug/boot/vmlinux-6.1.0-test"),
+        ("kernel-zstd.deb", "./usr/lib/debug/boot/vmlinux-6.1.0-test"),
+        ("kernel-gzip.deb", "./usr/lib/debug/boot/vmlinux-6.1.0-test"),
+        ("kernel-xz.rpm", "./usr/lib/debug/lib/modules/6.1.0-test/vmlinux"),
+        ("kernel-zstd.rpm", "./usr/lib/debug/lib/modules/6.1.0-test/vmlinux"),
+        ("kernel-gzip.rpm", "./usr/lib/debug/lib/modules/6.1.0-test/vmlinux"),
+    ] {
+        let bytes = std::fs::read(fixture(&format!("packages/{name}"))).unwrap();
+        let package = Package::recognise(&bytes).unwrap();
+        let mut content = Vec::new();
+        let unpacked = package.unpack(None, &mut content).unwrap();
+        assert_eq!((unpacked.path.as_str(), unpacked.size), (path, kernel.len() as u64), "{name}");
+        assert!(content == kernel, "{name}");
+        let missing = package.unpack(Some("other.ko"), &mut Vec::new());
+        assert!(
+            matches!(missing, Err(PackageError::NotFound { found, .. }) if found.len() == 1),
+            "{name} lists the module in it"
+        );
+        for cut in (0..bytes.len()).step_by(97) {
+            if let Some(package) = Package::recognise(&bytes[..cut]) {
+                assert!(package.unpack(Some("nothing"), &mut Vec::new()).is_err(), "{name} cut at {cut}");
+            }
+        }
+    }
+    assert!(Package::recognise(&kernel).is_none());
 }
 
 #[test]

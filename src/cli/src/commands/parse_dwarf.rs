@@ -1,8 +1,10 @@
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use dwarf_converter::{Beside, Language, Languages, Options};
-use profile::{Arch, MappedFile, Resolution, Scope};
+use dwarf_converter::{Beside, Language, Languages, Options, Package};
+use profile::{Arch, MappedFile, Progress, Resolution, Scope};
 
 use crate::arguments;
 use crate::console::Console;
@@ -13,7 +15,8 @@ use crate::verdict::Summary;
 /// A kernel's debug file, and what to make of it.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// A vmlinux or separate debug file, a module (.ko), a Mach-O kernel of a dSYM bundle, or the bundle.
+    /// A vmlinux or separate debug file, a module (.ko), a Mach-O kernel of a dSYM bundle or the bundle; or a package
+    /// that holds one (.deb, .ddeb, .rpm).
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// The kernel's System.map, or its /proc/kallsyms: symbols are taken from there, not from the file.
@@ -22,6 +25,9 @@ pub struct Arguments {
     /// Take this language's definitions too, next to those of C, C++ and assembly (rust, go, ..., all).
     #[arg(long = "lang", value_name = "LANGUAGE", value_delimiter = ',')]
     languages: Vec<Language>,
+    /// Which file of a package to read, by the end of its path; by default its vmlinux.
+    #[arg(long, value_name = "PATH")]
+    member: Option<String>,
     /// Which slice of a file for several architectures: AMD64, ARM64, ...
     #[arg(long)]
     arch: Option<Arch>,
@@ -41,9 +47,15 @@ pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -
         (None, None) => bail!("which file? parse_dwarf vmlinux, or parse_dwarf module.ko"),
     };
     let plan = Plan::new(&arguments.output, None, console)?;
+    let path = if path.is_dir() { in_bundle(&path)? } else { path };
     let source = path.display().to_string();
-    let file = MappedFile::open(&path).with_context(|| format!("cannot open {source}"))?;
+    let mut file = MappedFile::open(&path).with_context(|| format!("cannot open {source}"))?;
     console.tell(format_args!("opened {source}"));
+    if let Some(package) = Package::recognise(&file) {
+        file = unpacked(&package, arguments.member.as_deref(), console).with_context(|| source.clone())?;
+    } else if let Some(member) = arguments.member {
+        bail!("--member {member}: {source} is no package");
+    }
     let map = match &arguments.system_map {
         Some(path) => {
             Some(MappedFile::open(path).with_context(|| format!("cannot open {}", path.display()))?)
@@ -64,4 +76,51 @@ pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -
     let scope = Scope::Whole;
     Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope }
         .conclude(console)
+}
+
+/// A package's debug file, written to the disk under no name, so that nothing of it stays.
+fn unpacked(package: &Package<'_>, member: Option<&str>, console: &Console) -> anyhow::Result<MappedFile> {
+    const STEP: &str = "Unpacking";
+    console.progress().begin(STEP, None);
+    let mut sink = Counted { file: tempfile::tempfile()?, written: 0, console, step: STEP };
+    let unpacked = package.unpack(member, &mut sink)?;
+    console.progress().end(STEP);
+    console.tell(format_args!("unpacked {} ({} bytes)", unpacked.path, unpacked.size));
+    Ok(MappedFile::from_file(sink.file)?)
+}
+
+/// A file that tells how much was written to it.
+struct Counted<'a> {
+    file: File,
+    written: u64,
+    console: &'a Console,
+    step: &'static str,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.written += count as u64;
+        self.console.progress().advance(self.step, self.written);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// The debug file in a dSYM bundle.
+fn in_bundle(bundle: &Path) -> anyhow::Result<PathBuf> {
+    let folder = bundle.join("Contents/Resources/DWARF");
+    let files = std::fs::read_dir(&folder).with_context(|| {
+        format!("{} is a folder and no dSYM bundle: no Contents/Resources/DWARF", bundle.display())
+    })?;
+    let mut files: Vec<PathBuf> =
+        files.map(|file| file.map(|file| file.path())).collect::<io::Result<_>>()?;
+    files.sort();
+    match files.as_slice() {
+        [only] => Ok(only.clone()),
+        _ => bail!("{} holds {} files: name one of them", folder.display(), files.len()),
+    }
 }

@@ -1,0 +1,240 @@
+//! Packages that hold a debug file: `.deb`, `.ddeb` and `.rpm`, and a single compressed file.
+//!
+//! The debug file is streamed out; nothing of the package but its bytes is kept in memory.
+
+mod archive;
+mod rpm;
+
+use std::io::{self, Read, Write};
+
+use archive::{Archive, Layout};
+
+/// A package, recognised by its first bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Package<'a> {
+    bytes: &'a [u8],
+    form: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Deb,
+    Rpm,
+    /// A compressed file that is no archive, as modules are installed.
+    Single,
+}
+
+/// What was taken out of a package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unpacked {
+    /// Its path in the package.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// Why nothing could be taken out of a package.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PackageError {
+    /// The package's own tables are damaged.
+    #[error("the package is damaged: {0}")]
+    Damaged(&'static str),
+    /// A compression that is not read here.
+    #[error(
+        "the package's content is packed with {0}, which is not read here; unpack it with the system's own tools"
+    )]
+    Compression(&'static str),
+    /// Nothing in it is wanted.
+    #[error("the package holds no {wanted}{}", list(.found))]
+    NotFound {
+        /// What was looked for.
+        wanted: String,
+        /// The first debug files and modules that are in it.
+        found: Vec<String>,
+    },
+    /// A file that would fill the disk.
+    #[error("{path} in the package is larger than {limit} bytes")]
+    TooLarge {
+        /// Its path.
+        path: String,
+        /// The most that is written.
+        limit: u64,
+    },
+    /// Reading or writing failed.
+    #[error("the package cannot be unpacked: {0}")]
+    Io(#[from] io::Error),
+}
+
+fn list(found: &[String]) -> String {
+    if found.is_empty() {
+        return String::new();
+    }
+    format!("; it holds {}, ...: name one with --member", found.join(", "))
+}
+
+/// The most that is written of one file; debug files of kernels have about a gigabyte.
+const LIMIT: u64 = 16 << 30;
+/// The largest window a decoder may ask for.
+const WINDOW: u32 = 128 << 20;
+/// How many names are kept for the message.
+const LISTED: usize = 5;
+
+impl<'a> Package<'a> {
+    /// Recognises a package; `None` for any other file.
+    pub fn recognise(bytes: &'a [u8]) -> Option<Self> {
+        let form = if bytes.starts_with(b"!<arch>\ndebian-binary") {
+            Form::Deb
+        } else if bytes.starts_with(rpm::MAGIC) {
+            Form::Rpm
+        } else if [&b"\x1f\x8b"[..], b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"]
+            .iter()
+            .any(|magic| bytes.starts_with(magic))
+        {
+            Form::Single
+        } else {
+            return None;
+        };
+        Some(Self { bytes, form })
+    }
+
+    /// Writes a kernel's debug file (`vmlinux...`), or the file whose path ends in `member`, to `sink`.
+    ///
+    /// # Errors
+    /// [`PackageError`] where the package is damaged or does not hold it, or where writing fails.
+    pub fn unpack(&self, member: Option<&str>, sink: &mut dyn Write) -> Result<Unpacked, PackageError> {
+        let (packed, layout) = match self.form {
+            Form::Deb => (deb_data(self.bytes)?, Layout::Tar),
+            Form::Rpm => (rpm::payload(self.bytes)?, Layout::Cpio),
+            Form::Single => {
+                let size = copy(&mut decompress(self.bytes)?, sink, "the content")?;
+                return Ok(Unpacked { path: String::new(), size });
+            }
+        };
+        let mut archive = Archive::new(decompress(packed)?, layout);
+        let mut found = Vec::new();
+        while let Some(entry) = archive.next()? {
+            if entry.regular && is_wanted(&entry.path, member) {
+                let size = copy(&mut archive.content(), sink, &entry.path)?;
+                if size != entry.size {
+                    return Err(PackageError::Damaged("its content breaks off"));
+                }
+                return Ok(Unpacked { path: entry.path, size });
+            }
+            if entry.regular && found.len() < LISTED && is_debug_file(&entry.path) {
+                found.push(entry.path);
+            }
+        }
+        let wanted = member.map_or_else(|| "vmlinux".to_owned(), str::to_owned);
+        Err(PackageError::NotFound { wanted, found })
+    }
+}
+
+fn is_wanted(path: &str, member: Option<&str>) -> bool {
+    match member {
+        Some(member) => {
+            path.strip_suffix(member).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+        }
+        None => {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            name.strip_prefix("vmlinux").is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
+                && !name.ends_with(".h")
+        }
+    }
+}
+
+fn is_debug_file(path: &str) -> bool {
+    path.ends_with(".ko") || path.contains(".ko.") || path.ends_with(".debug")
+}
+
+/// `data.tar` of a Debian package, an archive in `ar`'s form.
+fn deb_data(bytes: &[u8]) -> Result<&[u8], PackageError> {
+    const HEADER: usize = 60;
+    let broken = PackageError::Damaged("its archive breaks off");
+    let mut at = 8usize;
+    while let Some(header) = bytes.get(at..at + HEADER) {
+        let (name, size) = (header.get(..16).unwrap_or_default(), header.get(48..58).unwrap_or_default());
+        let size = str::from_utf8(size).ok().and_then(|size| size.trim().parse::<usize>().ok());
+        let Some(size) = size else { return Err(broken) };
+        let start = at + HEADER;
+        let Some(content) = start.checked_add(size).and_then(|end| bytes.get(start..end)) else {
+            return Err(broken);
+        };
+        if name.starts_with(b"data.tar") {
+            return Ok(content);
+        }
+        // Members begin at even offsets.
+        at = start + size + size % 2;
+    }
+    Err(PackageError::Damaged("it has no data.tar"))
+}
+
+/// What compressed bytes unpack to, told by their first ones.
+fn decompress<'a>(bytes: &'a [u8]) -> Result<Box<dyn Read + 'a>, PackageError> {
+    Ok(match bytes {
+        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(bytes)),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
+            Box::new(lzma_rust2::XzReader::new_mem_limit(bytes, true, WINDOW >> 10))
+        }
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(Frames { rest: bytes, decoder: None }),
+        [b'B', b'Z', b'h', ..] => return Err(PackageError::Compression("bzip2")),
+        [0x5d, 0, 0, ..] => return Err(PackageError::Compression("lzma")),
+        _ => Box::new(bytes),
+    })
+}
+
+/// The frames of a zstd file, one behind the other.
+struct Frames<'a> {
+    rest: &'a [u8],
+    decoder: Option<ruzstd::decoding::StreamingDecoder<&'a [u8], ruzstd::decoding::FrameDecoder>>,
+}
+
+impl Read for Frames<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        use ruzstd::decoding::StreamingDecoder;
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            if let Some(decoder) = &mut self.decoder {
+                let count = decoder.read(buffer)?;
+                if count > 0 {
+                    return Ok(count);
+                }
+                self.rest = self.decoder.take().map_or(&[], |decoder| decoder.into_inner());
+            }
+            if self.rest.is_empty() {
+                return Ok(0);
+            }
+            let decoder = StreamingDecoder::new_with_max_window_size(self.rest, WINDOW.into());
+            self.decoder = Some(decoder.map_err(io::Error::other)?);
+        }
+    }
+}
+
+fn copy(from: &mut dyn Read, to: &mut dyn Write, path: &str) -> Result<u64, PackageError> {
+    let size = io::copy(&mut from.take(LIMIT + 1), to)?;
+    if size > LIMIT {
+        return Err(PackageError::TooLarge { path: path.to_owned(), limit: LIMIT });
+    }
+    Ok(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_is_told_by_its_name() {
+        for path in
+            ["./usr/lib/debug/boot/vmlinux-6.1.0-13-amd64", "usr/lib/debug/lib/modules/5.14.0/vmlinux"]
+        {
+            assert!(is_wanted(path, None), "{path}");
+        }
+        for path in ["boot/vmlinuz-6.1.0", "usr/include/vmlinux.h", "lib/vmlinuxes"] {
+            assert!(!is_wanted(path, None), "{path}");
+        }
+        assert!(is_wanted("./lib/fuse.ko", Some("fuse.ko")));
+        assert!(!is_wanted("./lib/xfuse.ko", Some("fuse.ko")));
+    }
+}
