@@ -1,0 +1,195 @@
+"""Loads profiles with Rekall and compares what Rekall makes of them with what they say.
+
+Started by scripts/check-with-rekall, which gives the folder of Rekall's source and the profiles.
+"""
+
+import ast
+import gzip
+import json
+import logging
+import os
+import sys
+import types
+
+
+def import_rekall(source):
+    """Rekall's object model and the classes of its profiles, without its plugins' own imports.
+
+    The packages of its plugins import everything they hold, disassemblers and forensic libraries included;
+    here they are bare folders, of which single modules are imported.
+    """
+    sys.path.insert(0, source)
+    import rekall
+
+    root = os.path.dirname(rekall.__file__)
+    for folder, _, files in os.walk(os.path.join(root, "plugins")):
+        if "__init__.py" in files:
+            name = "rekall." + os.path.relpath(folder, root).replace(os.sep, ".")
+            package = types.ModuleType(name)
+            package.__path__ = [folder]
+            sys.modules[name] = package
+            parent, _, leaf = name.rpartition(".")
+            setattr(sys.modules[parent], leaf, package)
+    from rekall import obj, session
+    import rekall.plugins.overlays.darwin.darwin  # noqa: F401
+    import rekall.plugins.overlays.linux.linux  # noqa: F401
+    import rekall.plugins.overlays.windows.windows  # noqa: F401
+
+    return obj, session
+
+
+def read(path):
+    with open(path, "rb") as file:
+        content = file.read()
+    if content[:2] == b"\x1f\x8b":
+        content = gzip.decompress(content)
+    return json.loads(content)
+
+
+class Check:
+    """One profile, as JSON says and as Rekall says."""
+
+    def __init__(self, obj, session, path):
+        self.obj = obj
+        self.text = read(path)
+        # Rekall keeps and changes what it is given.
+        self.profile = obj.Profile.LoadProfileFromData(read(path), session=session, name="checked")
+        self.profile.EnsureInitialized()
+        # Rekall adds its own members and types to some structs; those are not the profile's.
+        self.profile.overlays = []
+        # Classes of Rekall's that are built on a struct may expect more than it: the bare struct is meant.
+        for name in self.text.get("$STRUCTS", {}):
+            self.profile.object_classes.pop(name, None)
+        self.profile.flush_cache()
+        self.wrong = []
+        self.counts = {"structs": 0, "members": 0, "symbols": 0, "labels": 0}
+        self.unknown = {}
+        self.collisions = []
+        # Rekall has classes of natives for AMD64, I386, ARM and MIPS; elsewhere offsets are all it can give.
+        self.natives = self.profile.has_class("unsigned long")
+        self.renamed = 0
+
+    def fail(self, *words):
+        self.wrong.append(" ".join(str(word) for word in words))
+
+    def structs(self):
+        vm = self.obj.DummyAS(self.profile.session)
+        for name, (size, members) in self.text.get("$STRUCTS", {}).items():
+            if size == 0 and not members:
+                # Rekall takes an empty struct for one that is not there.
+                continue
+            self.counts["structs"] += 1
+            try:
+                instance = self.profile.Object(type_name=name, vm=vm, offset=0x1000)
+            except RecursionError:
+                self.collision(name, size, members)
+                continue
+            if instance.obj_size != size:
+                self.fail(name, "size", size, "Rekall says", instance.obj_size)
+            for member, (offset, descriptor) in members.items():
+                self.counts["members"] += 1
+                self.member(instance, name, member, offset, descriptor)
+
+    def collision(self, name, size, members):
+        """A member has the name of an attribute of Rekall's own objects, such as `members`: none can be made."""
+        self.collisions.append(name)
+        compiled = self.profile.types[name]._kwargs
+        places = {member: place[0] for member, place in compiled["members"].items()}
+        self.counts["members"] += len(members)
+        if (compiled["struct_size"], places) != (size, {member: place[0] for member, place in members.items()}):
+            self.fail(name, "is", compiled["struct_size"], places, "in Rekall")
+
+    def member(self, instance, struct, name, offset, descriptor):
+        place = "%s.%s" % (struct, name)
+        known = instance.members.get(name)
+        if known is None or known[0] != offset:
+            self.fail(place, "offset", offset, "Rekall says", known and known[0])
+            return
+        if not self.natives:
+            return
+        target, arguments = descriptor[0], descriptor[1] if len(descriptor) > 1 else {}
+        value = instance.m(name, allow_callable_attributes=False)
+        if isinstance(value, self.obj.NoneObject):
+            if target in self.text["$STRUCTS"]:
+                if self.text["$STRUCTS"][target] != [0, {}]:
+                    self.fail(place, "of", target, "is nothing to Rekall")
+            else:
+                # A native type of which Rekall has no word, such as float: nothing to compare.
+                self.unknown[target] = self.unknown.get(target, 0) + 1
+            return
+        if value.obj_offset != 0x1000 + offset:
+            self.fail(place, "lies at", value.obj_offset - 0x1000, "not", offset)
+        if target == "BitField":
+            bits = (value.start_bit, value.end_bit)
+            if bits != (arguments["start_bit"], arguments["end_bit"]):
+                self.fail(place, "bits", bits, "not", arguments)
+        elif target == "Array":
+            if value.count != arguments["count"]:
+                self.fail(place, "has", value.count, "elements, not", arguments["count"])
+        elif target == "Enumeration":
+            expected = self.text.get("$ENUMS", {}).get(arguments["enum_name"], {})
+            choices = {str(key): label for key, label in value.choices.items()}
+            if choices != expected:
+                self.fail(place, "labels", choices, "not", expected)
+        elif target in ("Pointer", "Pointer32"):
+            size = 4 if target == "Pointer32" or self.profile.metadata("arch") in ("I386", "ARM", "MIPS") else 8
+            if value.obj_size != size:
+                self.fail(place, "pointer of", value.obj_size, "bytes, not", size)
+
+    def symbols(self):
+        values = set(self.profile.constants.values())
+        for section in ("$CONSTANTS", "$FUNCTIONS"):
+            for name, value in self.text.get(section, {}).items():
+                self.counts["symbols"] += 1
+                found = self.profile.constants.get(name)
+                if found is None:
+                    # Rekall takes decorations off once more where a profile is a PE's; several may come to one.
+                    self.renamed += 1
+                    if value not in values and name[0] not in "?_.@":
+                        self.fail(section, name, "is not there")
+                elif found != value and name not in self.text.get("$FUNCTIONS", {}):
+                    self.fail(section, name, found, "not", value)
+
+    def enumerations(self):
+        for name, labels in self.text.get("$ENUMS", {}).items():
+            known = self.profile.get_enum(name)
+            for value, label in labels.items():
+                self.counts["labels"] += 1
+                if known.get(value, known.get(int(value))) != label:
+                    self.fail(name, value, label, "Rekall says", known)
+        for name, values in self.text.get("$REVENUMS", {}).items():
+            known = self.profile.get_reverse_enum(name)
+            # This release keeps the text of the map (it interns it as if it were a name).
+            known = ast.literal_eval(known) if isinstance(known, str) else known
+            if known != values:
+                self.fail(name, "has other values in Rekall")
+
+
+def main():
+    logging.disable(logging.WARNING)
+    source, paths = sys.argv[1], sys.argv[2:]
+    obj, session = import_rekall(source)
+    good = True
+    for path in paths:
+        check = Check(obj, session.Session(), path)
+        check.structs()
+        check.symbols()
+        check.enumerations()
+        counts = ", ".join("%d %s" % (count, what) for what, count in check.counts.items())
+        print("%s: %s: %s compared, %d wrong" % (path, type(check.profile).__name__, counts, len(check.wrong)))
+        for what, count in sorted(check.unknown.items()):
+            print("  %d members of %s, a native type Rekall has no word for" % (count, what))
+        if not check.natives:
+            print("  Rekall knows no %s: places are compared, types are not" % check.text["$METADATA"].get("arch"))
+        if check.collisions:
+            print("  Rekall cannot make objects of %s: members named like its own attributes" % ", ".join(check.collisions))
+        if check.renamed:
+            print("  %d decorated symbols have another name in Rekall" % check.renamed)
+        for line in check.wrong[:20]:
+            print("  " + line[:300])
+        good = good and not check.wrong and sum(check.counts.values()) > 0
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()
