@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
+pub mod build;
 pub mod second;
 pub mod shown;
 pub mod third;
@@ -44,4 +45,19 @@ pub fn corpus(path: &str) -> PathBuf {
 /// A fixture of the project.
 pub fn fixture(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/pdb").join(path)
+}
+
+/// A PDB made by a test, converted and printed.
+pub fn built(pdb: &build::Pdb) -> Printed {
+    built_with(pdb, &Options { file_name: "made.pdb".to_owned(), ..Options::default() })
+}
+
+/// Likewise, with options.
+pub fn built_with(pdb: &build::Pdb, options: &Options) -> Printed {
+    print(&MappedFile::from(pdb.bytes()), options).expect("the PDB converts")
+}
+
+/// Every kind of loss with its count.
+pub fn losses(printed: &Printed) -> Vec<(&str, u64)> {
+    printed.report.losses().map(|(kind, tally)| (kind, tally.count)).collect()
 }

@@ -1,0 +1,265 @@
+//! Symbols: which are written, under which name, where; and what a build is called.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
+
+mod support;
+
+use pdb_converter::{Error, Options};
+use profile::{Arch, MappedFile};
+use serde_json::{Value, json};
+use support::build::{
+    Bytes, GUID, Module, Pdb, data, fields, member, pointer, procedure, public, record, structure,
+};
+use support::{built, built_with, losses, print};
+
+#[test]
+fn publics_are_functions_or_constants_at_their_rva() {
+    let printed = built(&Pdb::of_symbols(vec![
+        public("_NtClose@4", true, 1, 0x10),
+        public("?Flag@@3HA", false, 2, 0x20),
+        public("??_C@_04HIBGFPH@code?$AA@", false, 2, 0x30),
+    ]));
+    assert_eq!(printed.json["$FUNCTIONS"], json!({"NtClose": 0x1010}));
+    assert_eq!(printed.json["$CONSTANTS"], json!({"Flag": 0x3020, "str:code": 0x3030}));
+    assert_eq!(losses(&printed), []);
+}
+
+#[test]
+fn names_stay_raw_when_asked() {
+    let pdb = Pdb::of_symbols(vec![public("_NtClose@4", true, 1, 0)]);
+    let options = Options { raw_names: true, ..Options::default() };
+    assert_eq!(built_with(&pdb, &options).json["$FUNCTIONS"], json!({"_NtClose@4": 0x1000}));
+}
+
+#[test]
+fn symbols_of_one_name_are_numbered_by_address_functions_and_constants_apart() {
+    let printed = built(&Pdb::of_symbols(vec![
+        public("_f@8", true, 1, 0x30),
+        public("?f@A@@QAEXXZ", true, 1, 0x10),
+        public("?f@B@@QAEXXZ", true, 1, 0x20),
+        public("_f", false, 2, 0),
+        // Another name for the same place.
+        public("?f@C@@QAEXXZ", true, 1, 0x10),
+    ]));
+    assert_eq!(printed.json["$FUNCTIONS"], json!({"f": 0x1010, "f_1": 0x1020, "f_2": 0x1030}));
+    assert_eq!(printed.json["$CONSTANTS"], json!({"f": 0x3000}));
+}
+
+#[test]
+fn a_public_keeps_its_name_before_private_symbols() {
+    let pdb = Pdb {
+        symbols: vec![public("_count", false, 2, 0x40)],
+        modules: vec![Module {
+            name: "a.obj",
+            symbols: vec![
+                data("count", false, 0x22, 2, 0x10),
+                data("count", true, 0x22, 2, 0x40),
+                procedure("Init", false, 1, 0x10),
+                procedure("Start", true, 1, 0x20),
+                record(0x0006),
+            ],
+        }],
+        ..Pdb::default()
+    };
+    let printed = built(&pdb);
+    assert_eq!(printed.json["$CONSTANTS"], json!({"count": 0x3040, "count_1": 0x3010}));
+    assert_eq!(printed.json["$FUNCTIONS"], json!({"Init": 0x1010, "Start": 0x1020}));
+    assert_eq!(
+        printed.json["$CONSTANT_TYPES"],
+        json!({"count": ["unsigned long", {}], "count_1": ["unsigned long", {}]})
+    );
+}
+
+#[test]
+fn a_public_has_the_type_of_the_variable_at_its_place() {
+    let printed = built(&Pdb {
+        types: vec![fields(&[member("a", 0, 0x22)]), structure("s", 4, 0x1000)],
+        symbols: vec![
+            public("?g@ns@@3US@@A", false, 2, 8),
+            data("ns::g", true, 0x1001, 2, 8),
+            public("untyped", false, 2, 16),
+        ],
+        ..Pdb::default()
+    });
+    assert_eq!(printed.json["$CONSTANT_TYPES"], json!({"g": ["s", {}], "ns::g": ["s", {}]}));
+}
+
+#[test]
+fn concise_profiles_have_types_only() {
+    let pdb = Pdb {
+        types: vec![structure("s", 4, 0)],
+        symbols: vec![public("f", true, 1, 0), data("d", true, 0x22, 2, 0)],
+        ..Pdb::default()
+    };
+    let json = built_with(&pdb, &Options { concise: true, ..Options::default() }).json;
+    assert_eq!(json["$STRUCTS"], json!({"s": [4, {}]}));
+    for section in ["$CONSTANTS", "$FUNCTIONS", "$CONSTANT_TYPES"] {
+        assert_eq!(json[section], Value::Null, "{section}");
+    }
+}
+
+#[test]
+fn omap_moves_symbols_and_takes_away_those_whose_code_was_removed() {
+    let pdb = Pdb {
+        symbols: vec![
+            public("moved", true, 1, 0x10),
+            public("removed", true, 1, 0x110),
+            public("kept", false, 2, 0x4),
+            public("absolute", false, 9, 0x1234),
+        ],
+        modules: vec![Module { name: "a.obj", symbols: vec![procedure("gone", false, 1, 0x120)] }],
+        // As linked, and after the parts were moved.
+        original_sections: vec![0x1000, 0x2000],
+        sections: vec![0x1000, 0x8000],
+        omap: vec![(0x1000, 0x1500), (0x1100, 0), (0x2000, 0x8000)],
+        ..Pdb::default()
+    };
+    let printed = built(&pdb);
+    assert_eq!(printed.json["$FUNCTIONS"], json!({"moved": 0x1510}));
+    assert_eq!(printed.json["$CONSTANTS"], json!({"kept": 0x8004}));
+    assert_eq!(
+        losses(&printed),
+        [
+            ("absolute symbols (values, not addresses)", 1),
+            ("private symbols whose code was removed", 1),
+            ("symbols whose code was removed", 1),
+        ]
+    );
+    // Without the original headers the present ones have to do.
+    let printed = built(&Pdb { original_sections: Vec::new(), sections: vec![0x1000, 0x2000], ..pdb });
+    assert_eq!(printed.json["$CONSTANTS"], json!({"kept": 0x8004}));
+}
+
+#[test]
+fn what_has_no_place_is_counted_not_written() {
+    let pdb = Pdb {
+        symbols: vec![public("_IDTLEN", false, 0, 0x7ff), public("", false, 1, 0)],
+        modules: vec![Module {
+            name: "a.obj",
+            symbols: vec![
+                procedure("dropped", true, 0, 0),
+                record(0x1113).u32(0x22).u32(4).u16(2).text("per_thread"),
+                record(0x1172),
+                record(0x113e).u32(0x22).u16(0).text("local"),
+                record(0x110c).u32(0x22),
+            ],
+        }],
+        ..Pdb::default()
+    };
+    let printed = built(&pdb);
+    assert_eq!(printed.json["$CONSTANTS"], Value::Null);
+    assert_eq!(
+        losses(&printed),
+        [
+            ("absolute symbols (values, not addresses)", 1),
+            ("private symbols that were not linked in", 1),
+            ("symbol record 0x110c that ends too early", 1),
+            ("thread-local variables (no address of their own)", 1),
+            ("unknown symbol record 0x1172", 1),
+        ]
+    );
+    let printed =
+        built(&Pdb { sections: Vec::new(), symbols: vec![public("f", true, 1, 0)], ..Pdb::default() });
+    assert_eq!(losses(&printed), [("symbols without section headers to place them", 1)]);
+}
+
+#[test]
+fn symbols_with_counted_names() {
+    let printed = built(&Pdb::of_symbols(vec![
+        record(0x1009).u32(2).u32(0x10).u16(1).counted("_f"),
+        record(0x1008).u32(0x22).u32(0x20).u16(2).counted("d"),
+    ]));
+    assert_eq!(printed.json["$FUNCTIONS"], json!({"f": 0x1010}));
+    assert_eq!(printed.json["$CONSTANTS"], json!({"d": 0x3020}));
+}
+
+/// A PDB whose machine field says nothing.
+fn unknown(types: Vec<Bytes>, symbols: Vec<Bytes>, modules: Vec<Module>) -> Pdb {
+    Pdb { dbi: Some((0, 2)), types, symbols, modules, ..Pdb::default() }
+}
+
+fn arch(pdb: &Pdb) -> Value {
+    built(pdb).json["$METADATA"]["arch"].clone()
+}
+
+#[test]
+fn the_machine_field_tells_the_architecture() {
+    for (machine, expected) in [
+        (0x014c, "I386"),
+        (0x8664, "AMD64"),
+        (0x01c0, "ARM"),
+        (0x01c4, "ARM"),
+        (0xaa64, "ARM64"),
+        (0xa641, "ARM64"),
+    ] {
+        assert_eq!(arch(&Pdb { dbi: Some((machine, 1)), ..Pdb::default() }), expected, "{machine:#x}");
+    }
+}
+
+#[test]
+fn else_compile_records_pointers_and_decorations_do() {
+    let compiled = |kind: u16, processor: u16| {
+        let record = record(kind).u32(0).u16(processor).raw(&[0; 16]).text("compiler");
+        unknown(Vec::new(), Vec::new(), vec![Module { name: "a.obj", symbols: vec![record] }])
+    };
+    for (processor, expected) in [(0x03, "I386"), (0xd0, "AMD64"), (0xf4, "ARM"), (0xf6, "ARM64")] {
+        assert_eq!(arch(&compiled(0x113c, processor)), expected, "{processor:#x}");
+        assert_eq!(arch(&compiled(0x1116, processor)), expected, "{processor:#x}");
+    }
+    let narrow = record(0x1002).u32s(&[0x22, 0x800a]);
+    assert_eq!(arch(&unknown(vec![narrow.clone()], Vec::new(), Vec::new())), "I386");
+    assert_eq!(arch(&unknown(vec![pointer(0x22), pointer(0x23), narrow], Vec::new(), Vec::new())), "AMD64");
+    assert_eq!(arch(&unknown(Vec::new(), vec![public("_f@12", true, 1, 0)], Vec::new())), "I386");
+}
+
+#[test]
+fn else_the_user_has_to_say_it() {
+    let pdb = unknown(vec![structure("s", 4, 0)], vec![public("f", true, 1, 0)], Vec::new());
+    let file = MappedFile::from(pdb.bytes());
+    let error = print(&file, &Options::default()).err().unwrap();
+    assert!(matches!(error, Error::Architecture { machine: 0 }), "{error}");
+    let options = Options { arch: Some(Arch::Arm), ..Options::default() };
+    assert_eq!(print(&file, &options).unwrap().json["$METADATA"]["arch"], "ARM");
+}
+
+#[test]
+fn pointers_without_a_size_have_that_of_the_architecture() {
+    let types = vec![fields(&[member("m", 0, 0x103)]), structure("s", 8, 0x1000)];
+    for (machine, target) in [(0x014c, "Pointer"), (0x8664, "Pointer")] {
+        let printed = built(&Pdb { dbi: Some((machine, 1)), types: types.clone(), ..Pdb::default() });
+        assert_eq!(printed.json["$STRUCTS"]["s"][1]["m"], json!([0, [target, {"target": "Void"}]]));
+    }
+}
+
+#[test]
+fn the_build_is_named_by_the_age_its_image_has() {
+    let metadata = |pdb: &Pdb, options: &Options| built_with(pdb, options).json["$METADATA"].clone();
+    let options = Options { file_name: r"c:\symbols\ntkrnlmp.pdb".to_owned(), ..Options::default() };
+    let found = metadata(&Pdb::default(), &options);
+    let mut expected = json!({
+        "GUID_AGE": format!("{GUID}2"),
+        "Generator": pdb_converter::GENERATOR,
+        "PDBFile": "ntkrnlmp.pdb",
+        "ProfileClass": "Nt",
+        "Timestamp": "2000-02-29 00:00:00Z",
+        "Type": "Profile",
+        "Version": 20_000_404,
+        "arch": "AMD64",
+    });
+    expected["SourceSHA256"] = found["SourceSHA256"].clone();
+    assert_eq!(found, expected);
+    assert_eq!(found["SourceSHA256"].as_str().unwrap().len(), 64);
+    // A type server has no DBI stream, and so only the info stream's age.
+    let server = Pdb { dbi: None, types: vec![pointer(0x22)], ..Pdb::default() };
+    assert_eq!(metadata(&server, &options)["GUID_AGE"], format!("{GUID}7"));
+    let options = Options {
+        windows_version: Some("6.1.7601".to_owned()),
+        profile_class: Some("Own".to_owned()),
+        ..options
+    };
+    let found = metadata(&Pdb::default(), &options);
+    assert_eq!(
+        ["major", "minor", "rev", "ProfileClass"].map(|field| &found[field]),
+        [&json!("6"), &json!("1"), &json!("7601"), &json!("Own")]
+    );
+}
