@@ -7,11 +7,11 @@
 //! - **Where.** [`SymbolPath`] reads the language of `_NT_SYMBOL_PATH`: folders laid out as stores, and servers. A
 //!   [`NegativeCache`] remembers what servers do not have; [`Credentials`] say who we are to private ones.
 //! - **In which form.** A [`Container`] is told by its first bytes; [`PdbCabinet`] and [`unpack_msfz`] take the PDB
-//!   out of its packed forms; [`Identity`] reads who a PDB is, before anything believes it.
+//!   out of its packed forms, [`Pointer`] says where else it is; [`Identity`] reads who a PDB is, before anything
+//!   believes it.
 //!
-//! What to ask a server next is decided without a socket (`download`); the socket layer (`http`) only sends. No entry
-//! points: the layout of stores, the text of `file.ptr`. This crate knows nothing of what is in a PDB beyond its
-//! identity.
+//! What to ask a server next is decided without a socket (`download`); the socket layer (`http`) only sends. The layout
+//! of stores is no entry point. This crate knows nothing of what is in a PDB beyond its identity.
 
 mod cabinet;
 mod container;
