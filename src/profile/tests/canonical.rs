@@ -423,3 +423,116 @@ fn a_bit_field_of_no_native_type_gets_one() {
     );
     assert_eq!(report.count("bit-fields of no native type"), 1);
 }
+
+#[test]
+fn a_pointer_wider_or_narrower_than_the_systems_is_an_integer() {
+    let mut profile = Profile::new(System::Windows, Arch::I386);
+    let void = profile.types.add(Type::Void);
+    let mut of = |size| profile.types.add(Type::Pointer { target: void, size });
+    let (wide, near) = (of(8), of(2));
+    let members = [member(&mut profile, "wide", 0, wide), member(&mut profile, "near", 8, near)];
+    record(&mut profile, "s", 12, &members);
+    assert_eq!(
+        structs(&mut profile)["s"][1],
+        serde_json::json!({"near": [8, ["unsigned short", {}]], "wide": [0, ["unsigned long long", {}]]})
+    );
+}
+
+#[test]
+fn wide_strings_carry_their_length_in_bytes() {
+    let mut profile = linux();
+    let known = profile.types.add(Type::WideString { bytes: Some(32) });
+    let unknown = profile.types.add(Type::WideString { bytes: None });
+    let pointer = profile.types.add(Type::Pointer { target: unknown, size: 8 });
+    let members = [member(&mut profile, "name", 0, known), member(&mut profile, "path", 32, pointer)];
+    record(&mut profile, "s", 40, &members);
+    assert_eq!(
+        structs(&mut profile)["s"][1],
+        serde_json::json!({
+            "name": [0, ["UnicodeString", {"length": 32}]],
+            "path": [32, ["Pointer", {"target": "UnicodeString"}]],
+        })
+    );
+}
+
+#[test]
+fn variables_carry_the_types_the_source_gives() {
+    let mut profile = linux();
+    let int = native(&mut profile, "int", 4);
+    let task = record(&mut profile, "task_struct", 0, &[]);
+    let pointer = profile.types.add(Type::Pointer { target: task, size: 8 });
+    for (name, ty) in [("init_task", task), ("current_task", pointer), ("nr_threads", int)] {
+        let name = profile.intern(name);
+        profile.constant_types.push((name, ty));
+    }
+    assert_eq!(
+        printed(&mut profile).0["$CONSTANT_TYPES"],
+        serde_json::json!({
+            "current_task": ["Pointer", {"target": "task_struct"}],
+            "init_task": ["task_struct"],
+            "nr_threads": ["int"],
+        })
+    );
+}
+
+#[test]
+fn one_unnamed_type_reached_on_two_ways_has_two_names_and_an_argument_only_its_hash() {
+    let mut profile = linux();
+    let int = native(&mut profile, "int", 4);
+    let one = [member(&mut profile, "a", 0, int)];
+    let shared = record(&mut profile, "", 4, &one);
+    let pointer = profile.types.add(Type::Pointer { target: shared, size: 8 });
+    let arguments = profile.types.add_arguments(&[pointer]);
+    let function = profile.types.add(Type::Function(arguments));
+    let call = profile.types.add(Type::Pointer { target: function, size: 8 });
+    let members = [
+        member(&mut profile, "x", 0, shared),
+        member(&mut profile, "y", 8, pointer),
+        member(&mut profile, "call", 16, call),
+    ];
+    record(&mut profile, "s", 24, &members);
+    let structs = structs(&mut profile);
+    assert_eq!(
+        structs["s"][1],
+        serde_json::json!({
+            "call": [16, ["Pointer", {"target": "Function", "target_args": {
+                "args": [["Pointer", {"target": "__unnamed_e2b2d92a"}]]}}]],
+            "x": [0, ["__unnamed_s_x"]],
+            "y": [8, ["Pointer", {"target": "__unnamed_s_y"}]],
+        })
+    );
+    assert_eq!(structs["__unnamed_s_x"], structs["__unnamed_e2b2d92a"]);
+    assert_eq!(structs["__unnamed_s_y"], structs["__unnamed_e2b2d92a"]);
+}
+
+#[test]
+fn every_section_that_holds_something_stands_in_its_place() {
+    let mut profile = Profile::new(System::Windows, Arch::Amd64);
+    let long = native(&mut profile, "unsigned long", 4);
+    record(&mut profile, "s", 0, &[]);
+    let name = profile.intern("n");
+    profile.types.add_enumeration(Some(name), long, false, &[Label { name, bits: 1 }]);
+    profile.constants.push((name, 1));
+    profile.functions.push((name, 2));
+    profile.constant_types.push((name, long));
+    profile.config.insert("CONFIG_X".into(), "y".into());
+    profile.merge.push("nt/undocumented".into());
+    profile.other.insert("$ZEBRA".into(), serde_json::json!({"a": 1}));
+    let (text, _) = printed(&mut profile);
+    assert_eq!(
+        text.as_object().unwrap().keys().collect::<Vec<_>>(),
+        [
+            "$CONFIG",
+            "$CONSTANTS",
+            "$CONSTANT_TYPES",
+            "$ENUMS",
+            "$FUNCTIONS",
+            "$MERGE",
+            "$METADATA",
+            "$REVENUMS",
+            "$STRUCTS",
+            "$ZEBRA"
+        ]
+    );
+    assert_eq!(printed(&mut linux()).0.as_object().unwrap().keys().collect::<Vec<_>>(), ["$METADATA"]);
+}

@@ -476,5 +476,8 @@ fn a_genuine_linux_profile_of_the_dwarf_front_end() {
     let (source, written, profile, report) = round_trip("rekall-linux-module-ko-dw4.json.xz");
     assert_eq!((profile.system, profile.arch), (System::Linux, Arch::Amd64));
     assert_eq!(source["$CONFIG"], written["$CONFIG"]);
+    let vlan_mode =
+        |text: &Value| text["$STRUCTS"]["__unnamed_102083"][1]["vlan_mode"][1][1]["target"].clone();
+    assert_eq!((vlan_mode(&source), vlan_mode(&written)), (json!("long"), json!("int")));
     assert_eq!(compare(&source["$STRUCTS"], &written["$STRUCTS"]), (7780, vec![]), "{report:?}");
 }
