@@ -7,7 +7,7 @@ use crate::container::Container;
 use crate::dbi::Dbi;
 use crate::name::{is_x86_call, normalise};
 use crate::symbol::{Place, SymbolRecord, SymbolRecords, parse};
-use crate::text::TextReader;
+use crate::text::{TextReader, is_unnamed};
 use crate::type_stream::TypeStream;
 
 /// Which section of the profile a symbol belongs to.
@@ -133,6 +133,8 @@ impl Reader<'_, '_> {
                     String::from_utf8_lossy(name).into_owned()
                 });
             }
+            // C++ compilers give unnamed types a typedef with the name they made up.
+            SymbolRecord::Typedef { name, .. } if is_unnamed(name) => {}
             SymbolRecord::Typedef { ty, name } => {
                 if let Some(position) = self.types.and_then(|types| types.unnamed(ty)) {
                     let name = self.texts.intern(name, self.names);

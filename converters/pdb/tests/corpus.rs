@@ -313,6 +313,21 @@ fn other_files_are_named() {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
+fn a_real_pdb_cut_anywhere_is_refused() {
+    for (file, _) in READABLE {
+        let bytes = open(file);
+        for step in 0..64 {
+            let length = bytes.len() * step / 64 + step % 3;
+            match print_as(&MappedFile::from(bytes[..length.min(bytes.len() - 1)].to_vec()), file) {
+                Err(Error::Cut { .. } | Error::WrongKind { .. }) => {}
+                other => panic!("{file}: {length} bytes: {:?}", other.err()),
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
 fn facts_of_independent_origin_hold() {
     let facts: Value = serde_json::from_slice(&open("facts.json")).unwrap();
     let (mut structs, mut members, mut symbols) = (0, 0, 0);
