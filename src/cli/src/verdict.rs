@@ -121,6 +121,11 @@ pub fn say_verdict(health: &Health, console: &Console) {
         console
             .tell(format_args!("  {names} used as types and defined nowhere (pointers to them stay opaque)"));
     }
+    if !health.unresolved.is_empty() {
+        let names = health.unresolved.join(", ");
+        console
+            .say(format_args!("  held by value, and neither a struct here nor a known native type: {names}"));
+    }
     let mut consumers: Vec<_> = health.missing.iter().map(|missing| missing.consumer).collect();
     consumers.sort_unstable();
     consumers.dedup();

@@ -51,6 +51,9 @@ pub struct Health {
     pub missing: Vec<Missing>,
     /// How many names are used as types and defined nowhere: pointers to them can be followed, not read.
     pub opaque: usize,
+    /// The types held by value of which a profile that was read says no more than a name: a native type of
+    /// one compiler, or a struct its writer lost. Sorted.
+    pub unresolved: Vec<String>,
     /// How many structs there are.
     pub structs: usize,
     /// How many enumerations.
@@ -101,6 +104,7 @@ impl Health {
             kernel,
             missing,
             opaque: opaque(profile, resolution),
+            unresolved: unresolved(profile, resolution),
             structs,
             enumerations,
             symbols,
@@ -126,6 +130,7 @@ impl Health {
             "kernel": self.kernel,
             "missing": missing,
             "opaque_types": self.opaque,
+            "unresolved_types": self.unresolved,
         })
     }
 }
@@ -243,4 +248,27 @@ fn opaque(profile: &Profile, resolution: &Resolution) -> usize {
     }
     profile.constant_types.iter().for_each(|(_, ty)| look(*ty));
     names.len()
+}
+
+/// The names of types that members hold by value, and of which nothing else is known.
+fn unresolved(profile: &Profile, resolution: &Resolution) -> Vec<String> {
+    let types = &profile.types;
+    let mut names = BTreeSet::new();
+    for (_, record) in resolution.structs() {
+        for member in types.members(*record) {
+            let mut ty = member.ty;
+            for _ in 0..crate::Types::MAX_CHAIN {
+                match types.peel(ty) {
+                    Type::Array { target, .. } => ty = target,
+                    Type::Verbatim(number) => {
+                        let kept = types.verbatim(number).filter(|(_, arguments)| !arguments.is_object());
+                        names.extend(kept.map(|(name, _)| name));
+                        break;
+                    }
+                    _ => break,
+                }
+            }
+        }
+    }
+    names.into_iter().map(str::to_owned).collect()
 }

@@ -190,6 +190,18 @@ const LINUX: &[Need] = &[
     may(DRAKVUF, "dentry.d_name"),
     may(DRAKVUF, "qstr.name"),
     may(DRAKVUF, "cred.uid"),
+    // It reads ELF files inside the guest.
+    may(DRAKVUF, "elf64_hdr.e_phoff"),
+    may(DRAKVUF, "elf64_hdr.e_phnum"),
+    may(DRAKVUF, "elf64_hdr.e_phentsize"),
+    may(DRAKVUF, "elf64_phdr.p_type"),
+    may(DRAKVUF, "elf64_phdr.p_offset"),
+    may(DRAKVUF, "elf64_phdr.p_vaddr"),
+    may(DRAKVUF, "elf64_sym.st_name"),
+    may(DRAKVUF, "elf64_sym.st_value"),
+    may(DRAKVUF, "elf64_rela.r_offset"),
+    may(DRAKVUF, "elf64_rela.r_info"),
+    may(DRAKVUF, "elf64_rela.r_addend"),
 ];
 
 const MAC: &[Need] = &[

@@ -132,3 +132,18 @@ fn symbols_that_were_left_out_on_purpose_are_not_missed() {
     let resolution = Resolution::new(&mut profile, &mut Report::default());
     assert_eq!(Health::of(&profile, &resolution, Scope::Types).verdict, Verdict::Complete);
 }
+
+#[test]
+fn what_a_member_holds_and_nothing_defines_is_named() {
+    let text = serde_json::json!({
+        "$METADATA": {"ProfileClass": "Linux", "arch": "AMD64"},
+        "$STRUCTS": {"s": [24, {
+            "known": [0, ["_Bool"]],
+            "lost": [4, ["Array", {"count": 2, "target": "lost_struct"}]],
+            "opaque": [16, ["Pointer", {"target": "opaque_struct"}]],
+        }]},
+    });
+    let mut profile = profile::read_text(text.to_string().as_bytes(), &mut Report::default()).unwrap();
+    let health = judged(&mut profile);
+    assert_eq!((health.unresolved, health.opaque), (vec!["lost_struct".to_owned()], 1));
+}
