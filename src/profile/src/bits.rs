@@ -68,9 +68,39 @@ impl StorageUnit {
         big_endian: bool,
     ) -> Option<Self> {
         let unit = if big_endian { Self::big_endian } else { Self::little_endian };
-        let declared = unit(first_bit, width, type_size)?;
-        let end = declared.offset.checked_add(declared.size)?;
-        if end <= record_size { Some(declared) } else { unit(first_bit, width, 1) }
+        unit(first_bit, width, type_size)?.within(record_size, big_endian)
+    }
+
+    /// The same field in a unit that ends within its record of `struct_size` bytes: the smallest power of two
+    /// of bytes that holds the field, at the field's first byte or as far before it as it takes. `None` where
+    /// no unit fits.
+    fn within(self, struct_size: u64, big_endian: bool) -> Option<Self> {
+        let fits = |offset: u64, size: u64| offset.checked_add(size).is_some_and(|end| end <= struct_size);
+        if fits(self.offset, self.size) {
+            return Some(self);
+        }
+        let flipped = |bits: BitRange, size: u64| {
+            let unit = u16::try_from(size * 8).ok()?;
+            match big_endian {
+                true => {
+                    Some(BitRange { start: unit.checked_sub(bits.end)?, end: unit.checked_sub(bits.start)? })
+                }
+                false => Some(bits),
+            }
+        };
+        // From here on bits count from the struct's first, in the machine's order.
+        let bits = flipped(self.bits, self.size)?;
+        let first = self.offset.checked_mul(8)?.checked_add(u64::from(bits.start))?;
+        let end = first.checked_add(u64::from(bits.end - bits.start))?;
+        [1u64, 2, 4, 8, 16].into_iter().find_map(|size| {
+            let offset = (first / 8).min(struct_size.checked_sub(size)?);
+            let start = first.checked_sub(offset * 8)?;
+            if !fits(offset, size) || end > (offset + size) * 8 {
+                return None;
+            }
+            let bits = BitRange { start: start as u16, end: (end - offset * 8) as u16 };
+            Some(StorageUnit { offset, size, bits: flipped(bits, size)? })
+        })
     }
 }
 
@@ -93,6 +123,20 @@ mod tests {
     fn packed_fields_take_the_smallest_native_at_their_first_byte() {
         assert_eq!(StorageUnit::little_endian(30, 4, 4), unit(3, 2, 6, 10));
         assert_eq!(StorageUnit::little_endian(60, 30, 4), unit(7, 8, 4, 34));
+    }
+
+    #[test]
+    fn a_unit_ends_within_its_struct() {
+        let within = |unit: Option<StorageUnit>, size| unit.unwrap().within(size, false);
+        // struct { char a; int b; long c; unsigned p: 3, q: 9; } packed, 15 bytes
+        assert_eq!(within(StorageUnit::little_endian(104, 3, 4), 15), unit(13, 1, 0, 3));
+        assert_eq!(within(StorageUnit::little_endian(107, 9, 4), 15), unit(13, 2, 3, 12));
+        // unsigned a: 16, b: 12; unsigned long c: 36
+        assert_eq!(within(unit(3, 8, 4, 40), 8), unit(0, 8, 28, 64));
+        assert_eq!(within(unit(4, 4, 0, 3), 8), unit(4, 4, 0, 3));
+        assert_eq!(within(unit(4, 4, 0, 20), 6), None);
+        let big = StorageUnit::big_endian(104, 3, 4).unwrap().within(15, true);
+        assert_eq!(big, unit(13, 1, 5, 8));
     }
 
     #[test]
