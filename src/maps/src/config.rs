@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use profile::Arch;
+
 /// A kernel's configuration: the file `.config`, or `config-<release>` beside the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KernelConfig {
@@ -33,6 +35,26 @@ impl KernelConfig {
             }
         }
         config
+    }
+
+    /// The architecture it configures.
+    pub fn arch(&self) -> Option<Arch> {
+        const OPTIONS: [(&str, Arch, Arch); 7] = [
+            ("CONFIG_X86_64", Arch::Amd64, Arch::Amd64),
+            ("CONFIG_X86", Arch::I386, Arch::Amd64),
+            ("CONFIG_ARM64", Arch::Arm64, Arch::Arm64),
+            ("CONFIG_ARM", Arch::Arm, Arch::Arm),
+            ("CONFIG_MIPS", Arch::Mips, Arch::Mips64),
+            ("CONFIG_PPC", Arch::Ppc, Arch::Ppc64),
+            ("CONFIG_S390", Arch::S390x, Arch::S390x),
+        ];
+        let wide = self.is_set("CONFIG_64BIT") || self.is_set("CONFIG_CPU_MIPS64");
+        // Rekall's own sign of MIPS, where the configuration is shortened.
+        if self.is_set("CONFIG_CPU_MIPS32") {
+            return Some(Arch::Mips);
+        }
+        let found = OPTIONS.iter().find(|(option, ..)| self.is_set(option));
+        found.map(|(_, narrow_arch, wide_arch)| if wide { *wide_arch } else { *narrow_arch })
     }
 
     /// Whether an option is built in.
@@ -78,5 +100,8 @@ mod tests {
         assert_eq!(config.release.as_deref(), Some("3.10.0-229.el7"));
         assert_eq!(config.skipped, 1);
         assert!(config.is_set("CONFIG_X86_64") && !config.is_set("CONFIG_HZ"));
+        assert_eq!(config.arch(), Some(Arch::Amd64));
+        assert_eq!(KernelConfig::parse(b"CONFIG_X86=y\nCONFIG_X86_32=y\n").arch(), Some(Arch::I386));
+        assert_eq!(KernelConfig::parse(b"CONFIG_HZ=250\n").arch(), None);
     }
 }

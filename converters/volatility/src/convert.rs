@@ -1,0 +1,387 @@
+use maps::{Banner, KernelConfig, SymbolTable, SystemMap, add_symbols};
+use profile::{Arch, Profile, Progress, Report, System, Type};
+
+use crate::detect::{self, Evidence};
+use crate::dump::{self, Dialect, lines};
+use crate::lower::{Lowering, NamesDestroyed, Target};
+use crate::pack::{Chosen, TypeSource};
+use crate::vtypes::{literal::Problem, lower as vtypes};
+use crate::{Error, Pack};
+
+/// This front-end and its revision, as `Generator` of `$METADATA` names it. The number changes when the same
+/// pack can give another profile.
+pub const GENERATOR: &str = "rekall-profile volatility 1";
+
+/// How a pack is converted.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The class Rekall loads the profile with, in place of the one that follows from the pack.
+    pub profile_class: Option<String>,
+    /// How many threads may be used for a pack's kernel module; 0 is one. Texts are read on one.
+    pub threads: usize,
+}
+
+/// A converted pack.
+#[derive(Debug)]
+pub struct Converted {
+    /// The profile, its names and conflicts not settled yet ([`profile::Resolution`]).
+    pub profile: Profile,
+    /// What could not be carried over, and what a user should know.
+    pub report: Report,
+}
+
+/// Makes a profile of a pack.
+///
+/// # Errors
+/// Where the pack holds no types, or types that cannot be understood; never an empty profile.
+pub fn convert(pack: &Pack, options: &Options, progress: &dyn Progress) -> Result<Converted, Error> {
+    let chosen = pack.choose();
+    let Some(first) = chosen.types.first() else {
+        return Err(Error::NoTypeSource { found: listed(pack) });
+    };
+    let mut converting = Converting::new(pack, &chosen, options, progress);
+    converting.read_small_texts()?;
+    let types = converting.read_types(*first);
+    // A dump that nobody can read may lie beside a module that can.
+    let types = match (types, chosen.types.iter().find(|source| matches!(source, TypeSource::Module(_)))) {
+        (Err(error), Some(module)) if module != first => {
+            converting
+                .report
+                .warn(format!("{error}; the types come from '{}'", pack.name_of(module.member())));
+            converting.read_types(*module)
+        }
+        (types, _) => types,
+    };
+    types?;
+    converting.warn_of_other_sources(*first);
+    converting.describe()?;
+    Ok(Converted { profile: converting.profile, report: converting.report })
+}
+
+/// The members of a pack, for a message.
+fn listed(pack: &Pack) -> String {
+    const SHOWN: usize = 8;
+    let names: Vec<&str> = pack.member_names().filter(|name| !name.ends_with('/')).collect();
+    match names.len() {
+        0 => "nothing".to_owned(),
+        count if count > SHOWN => format!("{} and {} more", names[..SHOWN].join(", "), count - SHOWN),
+        _ => names.join(", "),
+    }
+}
+
+struct Converting<'a> {
+    pack: &'a Pack,
+    chosen: &'a Chosen,
+    options: &'a Options,
+    progress: &'a dyn Progress,
+    profile: Profile,
+    report: Report,
+    evidence: Evidence,
+}
+
+impl<'a> Converting<'a> {
+    fn new(pack: &'a Pack, chosen: &'a Chosen, options: &'a Options, progress: &'a dyn Progress) -> Self {
+        let system = if chosen.mac_symbols.is_empty() { System::Linux } else { System::Mac };
+        Self {
+            pack,
+            chosen,
+            options,
+            progress,
+            // The architecture is only known once everything has been read.
+            profile: Profile::new(system, Arch::Amd64),
+            report: Report::default(),
+            evidence: Evidence { pack_name: pack.name(), ..Evidence::default() },
+        }
+    }
+
+    /// Reads what stands beside the types: configuration, banner, symbols.
+    fn read_small_texts(&mut self) -> Result<(), Error> {
+        if let Some(member) = self.chosen.config {
+            let config = KernelConfig::parse(&self.pack.read(member)?);
+            if config.skipped > 0 {
+                self.report.lose_many("lines of the configuration that are none", config.skipped, || {
+                    self.pack.name_of(member).to_owned()
+                });
+            }
+            self.evidence.config = Some(config);
+        }
+        if let Some(member) = self.chosen.banner {
+            self.evidence.banner = Banner::find(&self.pack.read(member)?);
+        }
+        if self.profile.system == System::Mac { self.read_mac_symbols() } else { self.read_map() }
+    }
+
+    fn read_map(&mut self) -> Result<(), Error> {
+        // Of several maps, as Volatility does, the last; whoever made the pack decides by its name otherwise.
+        let Some(member) = self.chosen.maps.last().copied() else {
+            self.report.warn("the pack has no System.map: the profile has no symbols");
+            return Ok(());
+        };
+        let name = self.pack.name_of(member).to_owned();
+        if self.chosen.maps.len() > 1 {
+            let others: Vec<&str> = self.chosen.maps.iter().map(|map| self.pack.name_of(*map)).collect();
+            self.report.warn(format!("of several maps ({}) the last is taken: {name}", others.join(", ")));
+        }
+        let text = self.pack.read(member)?;
+        let map = SystemMap::parse(&text);
+        if map.symbols.is_empty() {
+            let line = map.first_skipped.map_or(String::new(), |(_, line)| shown(line));
+            return Err(Error::Member {
+                member: name,
+                reason: format!(
+                    "it is no map: expected lines of an address, a letter and a name, found '{line}'"
+                ),
+            });
+        }
+        if map.is_hidden() {
+            self.report.warn(format!(
+                "every address in {name} is 0: it was read from a running kernel that hides them (kptr_restrict)"
+            ));
+        }
+        if map.of_modules > 0 {
+            self.report.lose_many("symbols of modules", map.of_modules, || name.clone());
+        }
+        if let Some((line, text)) = map.first_skipped {
+            self.report.lose_many("lines of the map that are no symbols", map.skipped, || {
+                format!("line {line} '{}'", shown(text))
+            });
+        }
+        self.evidence.map_arch = detect::arch_of_map(&map.symbols);
+        self.evidence.map_name = Some(name);
+        self.progress.tell(&format!("{} symbols", map.symbols.len()));
+        add_symbols(&mut self.profile, map.symbols, &mut self.report);
+        Ok(())
+    }
+
+    fn read_mac_symbols(&mut self) -> Result<(), Error> {
+        let Some(member) = self.chosen.mac_symbols.last().copied() else { return Ok(()) };
+        let name = self.pack.name_of(member).to_owned();
+        let text = self.pack.read(member)?;
+        let mut tables = SymbolTable::parse_all(&text);
+        if tables.len() > 1 {
+            self.report.warn(format!("{name} holds {} symbol tables; the widest is taken", tables.len()));
+        }
+        // Kernels of both widths were shipped in one file; the wide one ran where it could.
+        tables.sort_by_key(|table| detect::arch_of_table(table).map(Arch::address_size));
+        let Some(table) = tables.pop().filter(|table| !table.symbols.is_empty()) else {
+            return Err(Error::Member {
+                member: name,
+                reason: "it is no symbol table: expected the text of dsymutil -s".to_owned(),
+            });
+        };
+        if let Some(row) = table.first_skipped {
+            self.report
+                .lose_many("rows of the symbol table that cannot be read", table.skipped, || shown(row));
+        }
+        self.evidence.table_arch = detect::arch_of_table(&table);
+        self.evidence.folders.push(String::from_utf8_lossy(table.path).into_owned());
+        self.progress.tell(&format!("{} symbols", table.symbols.len()));
+        add_symbols(&mut self.profile, table.symbols, &mut self.report);
+        Ok(())
+    }
+
+    fn read_types(&mut self, source: TypeSource) -> Result<(), Error> {
+        let member = source.member();
+        self.progress.tell(&format!("types from {}", self.pack.name_of(member)));
+        match source {
+            TypeSource::Dump(_) => self.read_dump(member),
+            TypeSource::Vtypes(_) => self.read_vtypes(member),
+            TypeSource::Module(_) => self.read_module(member),
+        }
+    }
+
+    /// Types from DWARF itself; the symbols stay those of the map.
+    fn read_module(&mut self, member: usize) -> Result<(), Error> {
+        let map = self.chosen.maps.last().map(|map| self.pack.read(*map)).transpose()?;
+        let options = dwarf_converter::Options {
+            symbol_map: map.as_deref(),
+            threads: self.options.threads,
+            ..dwarf_converter::Options::default()
+        };
+        let converted = dwarf_converter::convert(
+            &self.pack.read(member)?,
+            &options,
+            &dwarf_converter::Alone,
+            self.progress,
+        )
+        .map_err(|source| Error::Module { member: self.pack.name_of(member).to_owned(), source })?;
+        if converted.profile.types.records().len() == 0 {
+            let (member, dialect) = (self.pack.name_of(member).to_owned(), "DWARF".to_owned());
+            return Err(Error::NoTypes { member, dialect, entries: 0 });
+        }
+        if let Some(release) = converted.profile.metadata_text("Release") {
+            self.evidence.folders.push(format!("/lib/modules/{release}"));
+        }
+        let metadata = std::mem::take(&mut self.profile.metadata);
+        self.profile = converted.profile;
+        self.profile.metadata.extend(metadata);
+        self.report.absorb(converted.report);
+        Ok(())
+    }
+
+    fn read_dump(&mut self, member: usize) -> Result<(), Error> {
+        let name = || self.pack.name_of(member).to_owned();
+        let text = self.pack.read(member)?;
+        let Some(dialect) = Dialect::of(&text) else {
+            let mut lines = lines::Lines::new(&text).map(|(_, line)| line.trim_ascii());
+            let first_line = shown(lines.find(|line| !line.is_empty()).unwrap_or_default());
+            return Err(Error::UnknownDialect { member: name(), first_line });
+        };
+        self.progress.tell(&format!("a dump of {dialect}"));
+        if dialect == Dialect::Darwin {
+            self.profile.system = System::Mac;
+        }
+        let mut lowering = Lowering::new(&mut self.profile, &mut self.report);
+        let mut entries = 0u64;
+        let end = dump::read(dialect, &text, |entry| {
+            entries += 1;
+            lowering.entry(entry)
+        });
+        let end = end.map_err(|NamesDestroyed { name: destroyed, position }| Error::NamesDestroyed {
+            member: name(),
+            line: lines::line_number(&text, position),
+            name: destroyed,
+        })?;
+        lowering.end();
+        if lowering.records() == 0 {
+            return Err(Error::NoTypes { member: name(), dialect: dialect.to_string(), entries });
+        }
+        let hints = lowering.hints().clone();
+        self.evidence.producers = hints.producers;
+        self.evidence.folders.extend(hints.folders);
+        self.evidence.pointer_size = hints.pointer_size.or(end.address_size);
+        let mut told = Report::default();
+        let arch = self.evidence.arch(&mut told);
+        let big_endian = self.evidence.is_big_endian(arch);
+        let address_size = self.evidence.pointer_size.unwrap_or(arch.address_size());
+        lowering.finish(Target { big_endian, address_size });
+        self.profile.arch = arch;
+        self.report.absorb(told);
+        if let Some(position) = end.cut {
+            let line = lines::line_number(&text, position);
+            self.report.warn(format!(
+                "{} breaks off in line {line}: what came behind is missing, members of the last struct too",
+                self.pack.name_of(member)
+            ));
+        }
+        self.progress.tell(&format!("{entries} entries"));
+        Ok(())
+    }
+
+    fn read_vtypes(&mut self, member: usize) -> Result<(), Error> {
+        let text = self.pack.read(member)?;
+        let name = self.pack.name_of(member).to_owned();
+        let refused = |problem: Problem| problem.in_member(&name, &text);
+        if self.evidence.table_arch.is_none() {
+            self.evidence.pointer_size = vtypes::pointer_size(&text);
+            if self.chosen.maps.is_empty() {
+                self.profile.system = vtypes::system(&text).unwrap_or(System::Other);
+            }
+        }
+        let arch = self.evidence.arch(&mut self.report);
+        let widths = vtypes::Widths {
+            pointer: arch.address_size(),
+            // Windows keeps `long` at four bytes on every machine.
+            long: if self.profile.system == System::Windows { 4 } else { arch.address_size() },
+        };
+        vtypes::lower(&text, widths, &mut self.profile, &mut self.report).map_err(refused)?;
+        self.profile.arch = arch;
+        if self.profile.types.records().len() == 0 {
+            let dialect = "vtypes".to_owned();
+            return Err(Error::NoTypes { member: name, dialect, entries: 0 });
+        }
+        Ok(())
+    }
+
+    fn warn_of_other_sources(&mut self, taken: TypeSource) {
+        let same_kind =
+            |source: &&TypeSource| std::mem::discriminant(*source) == std::mem::discriminant(&taken);
+        let others: Vec<&str> = self
+            .chosen
+            .types
+            .iter()
+            .filter(same_kind)
+            .skip(1)
+            .map(|source| self.pack.name_of(source.member()))
+            .collect();
+        if !others.is_empty() {
+            let taken = self.pack.name_of(taken.member());
+            self.report.warn(format!("types are taken from {taken}, not from {}", others.join(", ")));
+        }
+    }
+
+    fn describe(&mut self) -> Result<(), Error> {
+        self.keep_known_variables();
+        self.find_pae();
+        let profile = &mut self.profile;
+        let class = match (profile.system, profile.arch.address_size()) {
+            (System::Linux, _) => Some("Linux"),
+            (System::Mac, 8) => Some("Darwin64"),
+            (System::Mac, _) => Some("Darwin32"),
+            (System::Windows, _) => Some("Nt"),
+            (System::Other, _) => None,
+        };
+        match self.options.profile_class.as_deref().or(class) {
+            Some(class) => profile.set_metadata("ProfileClass", class),
+            None => self.report.warn(
+                "nothing tells which system the types are of, so no reader knows how to use the profile: \
+                 name its class with --profile_class",
+            ),
+        }
+        profile.set_metadata("Version", 1);
+        profile.set_metadata("Generator", GENERATOR);
+        profile.set_metadata("SourceSHA256", self.pack.sha256()?);
+        if profile.system == System::Linux
+            && let Some(release) = self.evidence.release()
+        {
+            profile.set_metadata("Release", release);
+        }
+        if let Some(banner) = &self.evidence.banner {
+            profile.set_metadata("Banner", banner.text.clone());
+        }
+        self.evidence.compare_releases(&mut self.report);
+        if let Some(config) = self.evidence.config.take() {
+            profile.config.extend(config.options);
+        }
+        Ok(())
+    }
+
+    /// A dump's variables are those its one module sees; only the kernel's own have an address in the map.
+    fn keep_known_variables(&mut self) {
+        let profile = &mut self.profile;
+        if profile.constants.is_empty() {
+            return;
+        }
+        let known: std::collections::HashSet<profile::Name> =
+            profile.constants.iter().map(|(name, _)| *name).collect();
+        profile.constant_types.retain(|(name, _)| known.contains(name));
+    }
+
+    /// A 32-bit x86 kernel with wide page table entries uses PAE, which readers learn from the
+    /// configuration; packs seldom have one.
+    fn find_pae(&mut self) {
+        const OPTION: &str = "CONFIG_X86_PAE";
+        let profile = &mut self.profile;
+        let has_config = self.evidence.config.as_ref().is_some_and(|config| !config.options.is_empty());
+        if profile.arch != Arch::I386 || profile.system != System::Linux || has_config {
+            return;
+        }
+        let Some(entry) = profile.names.find("pte_t") else { return };
+        let wide = profile.types.all().any(|ty| match ty {
+            Type::Alias { name: Some(name), target } => {
+                name == entry && profile.types.size_of(target) == Some(8)
+            }
+            _ => false,
+        });
+        if wide {
+            profile.config.insert(OPTION.to_owned(), "y".to_owned());
+        }
+    }
+}
+
+/// The beginning of a line, fit for a message.
+fn shown(line: &[u8]) -> String {
+    const LONGEST: usize = 80;
+    let text = String::from_utf8_lossy(line.get(..LONGEST).unwrap_or(line));
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}

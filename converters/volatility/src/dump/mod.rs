@@ -1,0 +1,76 @@
+//! Dumps of DWARF as text, in every dialect met: which one it is, and its entries in order.
+
+pub(crate) mod entry;
+mod libdwarf;
+pub(crate) mod lines;
+mod llvm;
+mod readelf;
+pub(crate) mod value;
+
+use std::fmt;
+
+use entry::Entry;
+use lines::Lines;
+
+/// Who printed a dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// libdwarf's `dwarfdump`, in either form.
+    Libdwarf,
+    /// `llvm-dwarfdump`.
+    Llvm,
+    /// Darwin's own `dwarfdump`, before it became LLVM's.
+    Darwin,
+    /// `readelf --debug-dump=info`.
+    Readelf,
+}
+
+impl Dialect {
+    /// The dialect of a text, by its first line that is an entry; `None` for a text without any.
+    pub fn of(text: &[u8]) -> Option<Self> {
+        Lines::new(text).find_map(|(_, line)| {
+            if line.starts_with(b"<") && libdwarf::is_entry(line) {
+                Some(Dialect::Libdwarf)
+            } else if line.trim_ascii_start().starts_with(b"<") && readelf::is_entry(line) {
+                Some(Dialect::Readelf)
+            } else if line.starts_with(b"0x") {
+                llvm::dialect_of(line)
+            } else {
+                None
+            }
+        })
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Dialect::Libdwarf => "libdwarf's dwarfdump",
+            Dialect::Llvm => "llvm-dwarfdump",
+            Dialect::Darwin => "Darwin's dwarfdump",
+            Dialect::Readelf => "readelf --debug-dump",
+        })
+    }
+}
+
+/// What a dump tells besides its entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct End {
+    /// The place of the line in which the text breaks off, if it does.
+    pub(crate) cut: Option<usize>,
+    /// The size of an address, where the dump prints it.
+    pub(crate) address_size: Option<u8>,
+}
+
+/// Hands every entry of a dump to `each`, in order.
+pub(crate) fn read<'a, E>(
+    dialect: Dialect,
+    text: &'a [u8],
+    each: impl FnMut(&Entry<'a>) -> Result<(), E>,
+) -> Result<End, E> {
+    match dialect {
+        Dialect::Libdwarf => libdwarf::read(text, each),
+        Dialect::Llvm | Dialect::Darwin => llvm::read(text, each),
+        Dialect::Readelf => readelf::read(text, each),
+    }
+}

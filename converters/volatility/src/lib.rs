@@ -1,0 +1,31 @@
+//! Volatility 2 packs to profiles: a dump of DWARF as text or vtypes, beside the map of the kernel's symbols.
+//!
+//! Start here: [`Pack::open`] looks into a zip archive, its unpacked folder or a single file, [`convert`] makes
+//! the profile.
+//!
+//! - **Packs.** [`Pack`] chooses the members that matter, by name, and reads them within bounds; nothing of a
+//!   pack is ever executed, and no name in it becomes a path. [`find_packs`] lists those below a folder.
+//! - **Dumps.** [`Dialect`] tells whose text it is; one entry after the other is taken where it stands in the
+//!   text, and lowered into the profile's model.
+//! - **Vtypes.** A parser of its own reads the literals of Python that `.vtypes` files consist of, and refuses
+//!   all else with line and column.
+//! - **Legacy.** [`write_legacy`] reproduces Rekall's own text of a pack byte for byte, on a path of its own.
+//!
+//! What the text does not tell, and what it tells wrongly, is worked out where that is certain and counted in
+//! the report where it is not (docs/volatility-packs.md).
+
+mod convert;
+mod detect;
+mod dump;
+mod error;
+mod legacy;
+mod lower;
+mod pack;
+mod vtypes;
+
+pub use convert::{Converted, GENERATOR, Options, convert};
+pub use dump::Dialect;
+pub use error::Error;
+pub use legacy::write_legacy;
+pub use pack::{Pack, find_packs};
+pub use vtypes::Found;

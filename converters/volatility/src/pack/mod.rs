@@ -1,0 +1,194 @@
+//! What users have: a zip archive, the folder it was unpacked into, or one of its files.
+
+mod discover;
+mod folder;
+mod role;
+mod zip;
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use profile::MappedFile;
+use sha2::{Digest, Sha256};
+
+pub use discover::find_packs;
+pub(crate) use role::{Chosen, TypeSource};
+
+use crate::Error;
+
+/// A pack: its members, and how to read them.
+#[derive(Debug)]
+pub struct Pack {
+    path: PathBuf,
+    members: Vec<Member>,
+    origin: Origin,
+}
+
+/// A file of a pack.
+#[derive(Debug)]
+struct Member {
+    /// Its name in the pack, with slashes between folders; never used as a path.
+    name: String,
+    size: u64,
+}
+
+#[derive(Debug)]
+enum Origin {
+    Zip(zip::Archive),
+    /// The paths of the members, in their order.
+    Files(Vec<PathBuf>),
+    /// Their bytes.
+    Memory(Vec<Arc<[u8]>>),
+}
+
+/// The bytes of a member.
+pub(crate) enum Content {
+    Mapped(MappedFile),
+    Unpacked(Vec<u8>),
+    Shared(Arc<[u8]>),
+}
+
+impl Deref for Content {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Content::Mapped(file) => file,
+            Content::Unpacked(bytes) => bytes,
+            Content::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl Pack {
+    /// Looks into a zip archive, an unpacked folder, or takes a single file (a dump, vtypes, a kernel module)
+    /// for a pack of one member.
+    ///
+    /// # Errors
+    /// [`Error::Open`] and [`Error::NoArchive`].
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let shown = || path.display().to_string();
+        let open_error = |source| Error::Open { path: shown(), source };
+        let metadata = std::fs::metadata(path).map_err(open_error)?;
+        if metadata.is_dir() {
+            let found = folder::files(path).map_err(open_error)?;
+            let (members, files) = found.into_iter().map(|file| (file.member, file.path)).unzip();
+            return Ok(Self { path: path.to_owned(), members, origin: Origin::Files(files) });
+        }
+        let file = MappedFile::open(path).map_err(open_error)?;
+        if zip::is_archive(&file) {
+            let archive = zip::Archive::open(file).map_err(|reason| Error::NoArchive {
+                path: shown(),
+                reason: format!("the archive is damaged ({reason})"),
+            })?;
+            let members = archive.members();
+            return Ok(Self { path: path.to_owned(), members, origin: Origin::Zip(archive) });
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if role::of(&name).is_none() {
+            return Err(Error::NoArchive { path: shown(), reason: what_it_is(&file).to_owned() });
+        }
+        let members = vec![Member { name, size: file.len() as u64 }];
+        Ok(Self { path: path.to_owned(), members, origin: Origin::Files(vec![path.to_owned()]) })
+    }
+
+    /// A pack of members that are in memory already, each with its name in the pack.
+    pub fn in_memory(members: Vec<(String, Vec<u8>)>) -> Self {
+        let (members, bytes) = members
+            .into_iter()
+            .map(|(name, bytes)| (Member { name, size: bytes.len() as u64 }, Arc::from(bytes)))
+            .unzip();
+        Self { path: PathBuf::new(), members, origin: Origin::Memory(bytes) }
+    }
+
+    /// The names of its members, in the order of the archive.
+    pub fn member_names(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(|member| member.name.as_str())
+    }
+
+    /// The size of all members, unpacked, as the archive states it.
+    pub fn size(&self) -> u64 {
+        self.members.iter().map(|member| member.size).sum()
+    }
+
+    /// The file name of the pack, without its ending.
+    pub fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let stem = [".zip", ".vtypes", ".dwarf", ".py"].iter().find_map(|ending| name.strip_suffix(ending));
+        stem.unwrap_or(&name).to_owned()
+    }
+
+    pub(crate) fn name_of(&self, member: usize) -> &str {
+        self.members.get(member).map_or("", |member| &member.name)
+    }
+
+    /// Chooses the members that matter.
+    pub(crate) fn choose(&self) -> Chosen {
+        Chosen::among(&self.members.iter().map(|member| member.name.as_str()).collect::<Vec<_>>())
+    }
+
+    /// Reads a member.
+    pub(crate) fn read(&self, member: usize) -> Result<Content, Error> {
+        let damaged = |reason: String| Error::Member { member: self.name_of(member).to_owned(), reason };
+        match &self.origin {
+            Origin::Zip(archive) => archive.read(member).map(Content::Unpacked).map_err(damaged),
+            Origin::Files(paths) => {
+                let path = paths.get(member).ok_or_else(|| damaged("it is gone".to_owned()))?;
+                MappedFile::open(path).map(Content::Mapped).map_err(|error| damaged(error.to_string()))
+            }
+            Origin::Memory(all) => {
+                let bytes = all.get(member).ok_or_else(|| damaged("it is gone".to_owned()))?;
+                Ok(Content::Shared(Arc::clone(bytes)))
+            }
+        }
+    }
+
+    /// The SHA-256 of the archive or file; of a folder, that of the hashes and names of its files, each on a
+    /// line as `sha256sum` prints them, sorted.
+    pub(crate) fn sha256(&self) -> Result<String, Error> {
+        if let Origin::Zip(archive) = &self.origin {
+            return Ok(hex(archive.bytes()));
+        }
+        if let [_] = &self.members[..] {
+            return Ok(hex(&self.read(0)?));
+        }
+        let mut lines = Vec::with_capacity(self.members.len());
+        for (index, member) in self.members.iter().enumerate() {
+            lines.push(format!("{}  {}\n", hex(&self.read(index)?), member.name));
+        }
+        lines.sort_unstable();
+        Ok(hex(lines.concat().as_bytes()))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// What a file that is no pack is, for the message.
+fn what_it_is(bytes: &[u8]) -> &'static str {
+    let is = |start: &[u8]| bytes.starts_with(start);
+    if is(b"\x7fELF") {
+        "it is an ELF file; parse_dwarf reads those with debug information"
+    } else if is(b"\x1f\x8b") {
+        "it is a gzip file"
+    } else if is(b"Microsoft C/C++ MSF 7.00") {
+        "it is a PDB; parse_pdb reads those"
+    } else if is(b"EMiL") {
+        "it is a memory image (LiME)"
+    } else if is(b"Rar!") || is(b"7z\xbc\xaf\x27\x1c") || is(b"\xfd7zXZ") {
+        "it is an archive of another kind than zip"
+    } else if is(b"{") {
+        "it is JSON: a profile already, or a symbol file of Volatility 3"
+    } else if bytes.is_empty() {
+        "it is empty"
+    } else {
+        "nothing in it tells what it is"
+    }
+}

@@ -1,0 +1,11 @@
+//! Volatility's vtypes: Python literals that describe structs (`{'name': [size, {'member': [offset, type]}]}`).
+//!
+//! [`literal`] reads exactly that subset of Python which is data; nothing is ever executed. [`lower`] makes
+//! types of it, [`bounds`] gives arrays back the bounds that the packs of macOS have lost.
+
+pub(crate) mod bounds;
+pub(crate) mod literal;
+pub(crate) mod lower;
+pub(crate) mod tree;
+
+pub use literal::Found;
