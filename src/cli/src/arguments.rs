@@ -87,6 +87,9 @@ pub enum Command {
     /// Make a profile from the DWARF of an ELF or Mach-O file: a Linux or macOS kernel, a module.
     #[command(aliases = ["parse-dwarf", "dwarfparser"])]
     ParseDwarf(commands::parse_dwarf::Arguments),
+    /// Make a profile of a Volatility 2 pack or of vtypes, or profiles of a folder of packs.
+    #[command(alias = "convert-profile")]
+    ConvertProfile(commands::convert_profile::Arguments),
     /// Say what a PE file is: its headers, its PDB, its sections.
     Peinfo(commands::peinfo::Arguments),
     /// Find the records in any file that name a PDB by GUID and age.
@@ -226,6 +229,9 @@ mod tests {
             "rekall-profile fetch_pdb a.pdb --manifest wanted.json",
             "rekall-profile fetch_pdb a.exe --offline --refresh",
             "rekall-profile version_scan a.bin --name_regex (",
+            "rekall-profile convert_profile",
+            "rekall-profile convert_profile a.zip a.json b.json",
+            "rekall-profile convert_profile a.zip a.json --compat volatility",
         ] {
             assert!(parsed(line).is_err(), "{line}");
         }

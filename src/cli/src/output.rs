@@ -54,13 +54,26 @@ impl Plan {
     /// # Errors
     /// Whatever creating, writing or renaming gives.
     pub fn write(&self, profile: &Profile, resolution: &Resolution, threads: usize) -> anyhow::Result<()> {
+        self.write_with(threads, |sink| write_text(profile, resolution, sink).map(drop))
+    }
+
+    /// Writes what `body` writes: a file whole or not at all.
+    ///
+    /// # Errors
+    /// Whatever creating, writing or renaming gives.
+    pub fn write_with(
+        &self,
+        threads: usize,
+        body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
         match &self.place {
             Place::StandardOutput => {
-                let written = write_text(profile, resolution, io::stdout().lock());
-                written.map(drop).map_err(|error| StandardOutput(error).into())
+                let mut sink = io::stdout().lock();
+                let written = body(&mut sink).and_then(|()| sink.flush());
+                written.map_err(|error| StandardOutput(error).into())
             }
             Place::File { path, gzip } => self
-                .write_file(path, *gzip, profile, resolution, threads)
+                .write_file(path, *gzip, threads, body)
                 .with_context(|| format!("cannot write {}", path.display())),
         }
     }
@@ -69,16 +82,17 @@ impl Plan {
         &self,
         path: &Path,
         gzip: bool,
-        profile: &Profile,
-        resolution: &Resolution,
         threads: usize,
+        body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> io::Result<()> {
         let file = AtomicFile::create(path)?;
         let file = if gzip {
-            write_text(profile, resolution, GzipWriter::new(file, self.effort, threads))?.finish()?
+            let mut sink = GzipWriter::new(file, self.effort, threads);
+            body(&mut sink)?;
+            sink.finish()?
         } else {
-            let mut sink = write_text(profile, resolution, BufWriter::new(file))?;
-            sink.flush()?;
+            let mut sink = BufWriter::new(file);
+            body(&mut sink)?;
             sink.into_inner().map_err(io::IntoInnerError::into_error)?
         };
         file.commit()

@@ -1,0 +1,369 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, bail};
+use profile::{Health, Progress, Resolution, Scope, Silent, Verdict};
+use serde_json::{Value, json};
+use volatility_converter::{Options, Pack, convert, find_packs, write_legacy};
+
+use crate::arguments;
+use crate::console::Console;
+use crate::outcome::Outcome;
+use crate::output::Plan;
+use crate::verdict::Summary;
+
+/// A pack, or a folder of packs, and what to make of it.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// A zip archive, the folder it was unpacked into, a .dwarf, .vtypes or .py file, or a folder of packs.
+    #[arg(value_name = "SOURCE")]
+    source: PathBuf,
+    /// The profile to write, gzip where the name ends in .gz; for a folder of packs, the folder of profiles.
+    #[arg(value_name = "OUT", conflicts_with = "output")]
+    out_file: Option<PathBuf>,
+    #[command(flatten)]
+    output: arguments::Output,
+    /// The class Rekall loads the profile with; by default it follows from the pack.
+    #[arg(long = "profile_class", value_name = "CLASS")]
+    profile_class: Option<String>,
+    /// Write the text Rekall itself wrote, byte for byte: its legacy forms, its choices and mistakes.
+    #[arg(long, value_enum)]
+    compat: Option<Compat>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Compat {
+    /// Rekall's last state, run with Python 2.7.
+    Rekall,
+}
+
+/// What there is to do, once the names on the command line have been looked up.
+enum Work {
+    One {
+        pack: PathBuf,
+        output: arguments::Output,
+    },
+    /// Packs, each with the profile it becomes.
+    Many(Vec<(PathBuf, PathBuf)>),
+}
+
+/// Converts.
+///
+/// # Errors
+/// Wrong usage, a pack without readable types, or an output that cannot be written. In a folder of packs what
+/// fails for one is told in the table, and is no error.
+pub fn run(arguments: Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let options = Options { profile_class: arguments.profile_class.clone(), threads: console.threads() };
+    if arguments.compat.is_some() && options.profile_class.is_some() {
+        bail!("--profile_class: Rekall's own text has the class Rekall gave it; leave out one of the two");
+    }
+    match plan(&arguments)? {
+        Work::One { pack, output } => {
+            let plan = Plan::new(&output, None, console)?;
+            match arguments.compat {
+                Some(Compat::Rekall) => write_compatible(&pack, &plan, console),
+                None => convert_one(&pack, &plan, &options, console),
+            }
+        }
+        Work::Many(jobs) => convert_many(&jobs, &arguments, console),
+    }
+}
+
+fn plan(arguments: &Arguments) -> anyhow::Result<Work> {
+    let source = &arguments.source;
+    let out = arguments.out_file.as_ref().or(arguments.output.output.as_ref());
+    let best = arguments.output.best;
+    let to = |path: &Path| arguments::Output { output: Some(path.to_owned()), best };
+    let one = |pack: &Path, output| Ok(Work::One { pack: pack.to_owned(), output });
+    if !source.is_dir() {
+        return match out {
+            Some(out) if out.is_dir() => one(source, to(&out.join(profile_name(source)))),
+            Some(out) => one(source, to(out)),
+            None => one(source, arguments::Output { output: None, best }),
+        };
+    }
+    let packs = find_packs(source).with_context(|| format!("cannot read the folder {}", source.display()))?;
+    let listed = |packs: &[PathBuf]| -> String {
+        packs.iter().map(|pack| format!("\n  {}", pack.display())).collect()
+    };
+    match (packs.as_slice(), out) {
+        ([], _) => bail!(
+            "{} holds no pack: expected zip archives, or an unpacked one with a *.dwarf, *.vtypes or *.ko",
+            source.display()
+        ),
+        ([pack], None) => one(pack, arguments::Output { output: None, best }),
+        ([pack], Some(out)) if is_profile(out) => one(pack, to(out)),
+        (packs, None) => bail!(
+            "{} holds {} packs: name the folder for their profiles, or one of them:{}",
+            source.display(),
+            packs.len(),
+            listed(packs)
+        ),
+        (packs, Some(out)) if is_profile(out) => bail!(
+            "{} holds {} packs, and {} is one file: name a folder for their profiles, or one of them:{}",
+            source.display(),
+            packs.len(),
+            out.display(),
+            listed(packs)
+        ),
+        (packs, Some(out)) => {
+            let jobs = packs.iter().map(|pack| {
+                // The folders between are kept; a pack that is the source itself keeps its own name.
+                let below = pack.strip_prefix(source).ok().filter(|below| !below.as_os_str().is_empty());
+                let below = below
+                    .map(Path::to_owned)
+                    .unwrap_or_else(|| PathBuf::from(pack.file_name().unwrap_or_else(|| "profile".as_ref())));
+                (pack.clone(), out.join(below.with_file_name(profile_name(&below))))
+            });
+            Ok(Work::Many(jobs.collect()))
+        }
+    }
+}
+
+/// Whether a path names one profile rather than a folder for several.
+fn is_profile(path: &Path) -> bool {
+    let ends = |ending: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
+    !path.is_dir() && (path.as_os_str() == "-" || ends("json") || ends("gz") || path.is_file())
+}
+
+/// The name of the profile of a pack with this name.
+fn profile_name(pack: &Path) -> PathBuf {
+    let name = pack.file_name().unwrap_or_else(|| "profile".as_ref()).to_string_lossy();
+    let stem =
+        name.get(..name.len().saturating_sub(4)).filter(|_| name.to_ascii_lowercase().ends_with(".zip"));
+    PathBuf::from(format!("{}.json.gz", stem.unwrap_or(&name)))
+}
+
+fn convert_one(path: &Path, plan: &Plan, options: &Options, console: &Console) -> anyhow::Result<Outcome> {
+    let source = path.display().to_string();
+    let pack = Pack::open(path)?;
+    for name in pack.member_names() {
+        console.tell(format_args!("opened {source}: {name}"));
+    }
+    let converted = convert(&pack, options, console.progress()).with_context(|| source.clone())?;
+    let (mut profile, mut report) = (converted.profile, converted.report);
+    let resolution = Resolution::new(&mut profile, &mut report);
+    plan.write(&profile, &resolution, console.threads())?;
+    let scope = Scope::Whole;
+    Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope }
+        .conclude(console)
+}
+
+fn write_compatible(path: &Path, plan: &Plan, console: &Console) -> anyhow::Result<Outcome> {
+    let source = path.display().to_string();
+    let text = legacy_text(path)?;
+    plan.write_with(console.threads(), |sink| sink.write_all(&text))?;
+    if console.json() {
+        console.print_json(json!({"source": source, "compat": "rekall", "text_bytes": text.len()}))?;
+    } else {
+        console.say(format_args!("{source}: Rekall's own text, {} bytes", text.len()));
+    }
+    Ok(Outcome::Success)
+}
+
+fn legacy_text(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let pack = Pack::open(path)?;
+    write_legacy(&pack, Vec::new()).with_context(|| path.display().to_string())
+}
+
+/// How one pack of many fared.
+enum Fate {
+    Written(Written),
+    Failed(String),
+}
+
+/// What a written profile holds.
+struct Written {
+    arch: &'static str,
+    structs: usize,
+    symbols: usize,
+    losses: u64,
+    warnings: Vec<String>,
+    verdict: String,
+    good: bool,
+    pack_bytes: u64,
+    profile_bytes: u64,
+}
+
+fn convert_many(
+    jobs: &[(PathBuf, PathBuf)],
+    arguments: &Arguments,
+    console: &Console,
+) -> anyhow::Result<Outcome> {
+    let step = "Converting packs";
+    console.progress().begin(step, Some(jobs.len() as u64));
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let fates: Mutex<Vec<Option<Fate>>> = Mutex::new(jobs.iter().map(|_| None).collect());
+    // The large ones first, so that no core is left with one at the end.
+    let mut order: Vec<usize> = (0..jobs.len()).collect();
+    let size = |job: &usize| jobs.get(*job).map_or(0, |(pack, _)| size_of(pack));
+    order.sort_by_key(|job| std::cmp::Reverse(size(job)));
+    std::thread::scope(|scope| {
+        for _ in 0..console.threads().min(jobs.len()) {
+            scope.spawn(|| {
+                while let Some(job) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let Some((pack, out)) = jobs.get(*job) else { continue };
+                    let fate = convert_in_batch(pack, out, arguments, console)
+                        .unwrap_or_else(|error| Fate::Failed(format!("{error:#}")));
+                    let mut fates = fates.lock().unwrap_or_else(PoisonError::into_inner);
+                    if let Some(slot) = fates.get_mut(*job) {
+                        *slot = Some(fate);
+                    }
+                    drop(fates);
+                    console.progress().advance(step, 1 + done.fetch_add(1, Ordering::Relaxed) as u64);
+                }
+            });
+        }
+    });
+    console.progress().end(step);
+    let fates = fates.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let fates: Vec<(&(PathBuf, PathBuf), Fate)> = jobs
+        .iter()
+        .zip(fates)
+        .map(|(job, fate)| (job, fate.unwrap_or_else(|| Fate::Failed("it was not reached".to_owned()))))
+        .collect();
+    if console.json() {
+        console.print_json(
+            json!({"packs": fates.iter().map(|(job, fate)| row_json(job, fate)).collect::<Vec<_>>()}),
+        )?;
+    } else {
+        say_table(&fates, console);
+    }
+    let lossless = |fate: &Fate| match fate {
+        Fate::Written(written) => written.good && (written.losses == 0 || !console.strict()),
+        Fate::Failed(_) => false,
+    };
+    Ok(Outcome::from_good(fates.iter().all(|(_, fate)| lossless(fate))))
+}
+
+fn convert_in_batch(
+    path: &Path,
+    out: &Path,
+    arguments: &Arguments,
+    console: &Console,
+) -> anyhow::Result<Fate> {
+    if let Some(folder) = out.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    let output = arguments::Output { output: Some(out.to_owned()), best: arguments.output.best };
+    let plan = Plan::new(&output, None, console)?;
+    let pack_bytes = size_of(path);
+    if arguments.compat.is_some() {
+        let text = legacy_text(path)?;
+        plan.write_with(1, |sink| sink.write_all(&text))?;
+        return Ok(Fate::Written(Written {
+            arch: "",
+            structs: 0,
+            symbols: 0,
+            losses: 0,
+            warnings: Vec::new(),
+            verdict: "Rekall's text".to_owned(),
+            good: true,
+            pack_bytes,
+            profile_bytes: size_of(out),
+        }));
+    }
+    let pack = Pack::open(path)?;
+    let options = Options { profile_class: arguments.profile_class.clone(), threads: 1 };
+    let converted = convert(&pack, &options, &Silent)?;
+    let (mut profile, mut report) = (converted.profile, converted.report);
+    let resolution = Resolution::new(&mut profile, &mut report);
+    plan.write(&profile, &resolution, 1)?;
+    let health = Health::of(&profile, &resolution, Scope::Whole);
+    let reasons =
+        if health.reasons.is_empty() { String::new() } else { format!(": {}", health.reasons.join("; ")) };
+    Ok(Fate::Written(Written {
+        arch: profile.arch.name(),
+        structs: resolution.structs().len(),
+        symbols: profile.constants.len() + profile.functions.len(),
+        losses: report.total(),
+        warnings: report.warnings().to_vec(),
+        verdict: format!("{}{reasons}", health.verdict.name()),
+        good: health.verdict != Verdict::Failed,
+        pack_bytes,
+        profile_bytes: size_of(out),
+    }))
+}
+
+/// The size of a file, or of everything in a folder.
+fn size_of(path: &Path) -> u64 {
+    let Ok(metadata) = fs::metadata(path) else { return 0 };
+    if !metadata.is_dir() {
+        return metadata.len();
+    }
+    Pack::open(path).map_or(0, |pack| pack.size())
+}
+
+fn ratio(written: &Written) -> f64 {
+    if written.pack_bytes == 0 { 0.0 } else { written.profile_bytes as f64 / written.pack_bytes as f64 }
+}
+
+fn row_json((pack, out): &(PathBuf, PathBuf), fate: &Fate) -> Value {
+    let pack = pack.display().to_string();
+    match fate {
+        Fate::Failed(reason) => json!({"pack": pack, "error": reason}),
+        Fate::Written(written) => json!({
+            "pack": pack,
+            "profile": out.display().to_string(),
+            "arch": written.arch,
+            "structs": written.structs,
+            "symbols": written.symbols,
+            "losses": written.losses,
+            "warnings": written.warnings,
+            "verdict": written.verdict,
+            "pack_bytes": written.pack_bytes,
+            "profile_bytes": written.profile_bytes,
+        }),
+    }
+}
+
+fn say_table(fates: &[(&(PathBuf, PathBuf), Fate)], console: &Console) {
+    let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let width = fates.iter().map(|((pack, _), _)| name(pack).chars().count()).max().unwrap_or(0).clamp(4, 60);
+    console.say(format_args!(
+        "{:width$}  {:6} {:>7} {:>8} {:>7} {:>10} {:>5}  verdict",
+        "pack", "arch", "structs", "symbols", "losses", "bytes", "ratio"
+    ));
+    let mut failed = 0;
+    for ((pack, _), fate) in fates {
+        let pack = name(pack);
+        match fate {
+            Fate::Written(written) => {
+                failed += usize::from(!written.good);
+                console.say(format_args!(
+                    "{pack:width$}  {:6} {:>7} {:>8} {:>7} {:>10} {:>5.2}  {}",
+                    written.arch,
+                    written.structs,
+                    written.symbols,
+                    written.losses,
+                    written.profile_bytes,
+                    ratio(written),
+                    console.judged(&written.verdict, written.good),
+                ));
+                for warning in &written.warnings {
+                    console.tell(format_args!("{:width$}  {warning}", ""));
+                }
+            }
+            Fate::Failed(reason) => {
+                failed += 1;
+                console.warn(format_args!("{pack:width$}  {}: {reason}", console.judged("failed", false)));
+            }
+        }
+    }
+    console.say(format_args!("{} of {} packs converted", fates.len() - failed, fates.len()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_is_named_after_its_pack() {
+        assert_eq!(profile_name(Path::new("a/Ubuntu1310.zip")), Path::new("Ubuntu1310.json.gz"));
+        assert_eq!(profile_name(Path::new("a/X.ZIP")), Path::new("X.json.gz"));
+        assert_eq!(profile_name(Path::new("3.2.0-57")), Path::new("3.2.0-57.json.gz"));
+    }
+}
