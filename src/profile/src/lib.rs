@@ -10,7 +10,7 @@
 //! - **Text.** [`write_text`] prints the canonical form, sorted and streamed; [`GzipWriter`] packs it, [`inflate`] unpacks.
 //!   [`read_file`] reads a profile of any age and form back; [`Foreign`] names files that are none;
 //!   [`Text`] looks single entries up without reading the rest.
-//! - **References.** [`merge`] lays the profiles of `$MERGE` over one, [`follow`] follows symlinks.
+//! - **References.** [`merge`] lays the profiles of `$MERGE` over one, [`follow_symlinks`] follows symlinks.
 //! - **Judgement.** [`Health`] says whether a profile holds what its readers look up, [`compare`] whether
 //!   two of one build agree.
 //! - **Around it.** [`Report`] counts what could not be carried over, [`Progress`] is told how far work has
@@ -55,7 +55,7 @@ pub use guid_age::{GuidAge, GuidAgeError};
 pub use gzip::{Effort, GzipWriter, InflateError, inflate};
 pub use health::{Health, Missing, Scope, Verdict, member_offset};
 pub use lookup::{Structure, Symbol, Text};
-pub use merge::{MergeError, follow, merge};
+pub use merge::{MergeError, follow_symlinks, merge};
 pub use name::{Name, Names};
 pub use needs::Consumer;
 pub use profile::{Profile, System};

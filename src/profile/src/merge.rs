@@ -45,7 +45,7 @@ const MAX_MERGED: usize = 256;
 ///
 /// # Errors
 /// [`MergeError`] where a profile cannot be loaded, or symlinks lead in a circle or too far.
-pub fn follow<E>(
+pub fn follow_symlinks<E>(
     profile: Profile,
     load: &mut dyn FnMut(&str) -> Result<Profile, E>,
 ) -> Result<Profile, MergeError<E>> {

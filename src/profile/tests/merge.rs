@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use profile::{MergeError, Profile, Report, Resolution, follow, merge, read_text, write_text};
+use profile::{MergeError, Profile, Report, Resolution, follow_symlinks, merge, read_text, write_text};
 use serde_json::{Value, json};
 
 /// A repository in a map.
@@ -121,7 +121,7 @@ fn profiles_are_laid_over_in_order_with_their_own_and_through_symlinks() {
     let merged = shelf.merge("base").unwrap();
     assert_eq!(merged["$CONSTANTS"], json!({"a": 2, "b": 3, "base": 1, "c": 4, "last": 3}));
     assert!(merged.get("$MERGE").is_none());
-    let followed = follow(shelf.load("link").unwrap(), &mut |name| shelf.load(name)).unwrap();
+    let followed = follow_symlinks(shelf.load("link").unwrap(), &mut |name| shelf.load(name)).unwrap();
     assert_eq!(followed.merge, ["b"]);
     assert_eq!(shelf.load("link").unwrap().symlink_target(), Some("other link"));
     assert_eq!(followed.symlink_target(), None);
@@ -147,7 +147,7 @@ fn circles_and_endless_ways_are_named() {
     let error = shelf.merge("gone").unwrap_err();
     assert_eq!(error.to_string(), "profile nowhere: no nowhere");
     let mut calls = 0;
-    let endless = follow(Profile::symlink("0"), &mut |_| {
+    let endless = follow_symlinks(Profile::symlink("0"), &mut |_| {
         calls += 1;
         Ok::<_, String>(Profile::symlink(&calls.to_string()))
     });

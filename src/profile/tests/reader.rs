@@ -162,6 +162,26 @@ fn an_enumeration_used_with_two_types_keeps_both() {
 }
 
 #[test]
+fn enumerations_of_the_old_dwarf_front_end_have_four_bytes() {
+    let text = |arguments: Value| {
+        let text = json!({
+            "$METADATA": {"ProfileClass": "Linux", "arch": "AMD64"},
+            "$STRUCTS": {"s": [16, {
+                "e": [8, ["Enumeration", {"enum_name": "E", "target": "long"}]],
+                "l": [0, ["long int"]],
+                "p": [8, ["Pointer", arguments]],
+            }]},
+        });
+        canonical(&text.to_string())["$STRUCTS"]["s"][1].clone()
+    };
+    // Only that front-end writes `null` where there are no arguments.
+    let old = text(json!({"target": "void", "target_args": null}));
+    assert_eq!(old["e"][1][1]["target"], "int");
+    assert_eq!(old["l"], json!([0, ["long"]]));
+    assert_eq!(text(json!({"target": "void"}))["e"][1][1]["target"], "long");
+}
+
+#[test]
 fn metadata_of_every_age() {
     for (metadata, system, arch, class) in [
         (json!({"ProfileClass": "Linux64", "Type": "Profile"}), System::Linux, Arch::Amd64, Some("Linux")),

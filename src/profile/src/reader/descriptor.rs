@@ -67,11 +67,11 @@ impl<'de> Descriptors<'de> {
         if let Some(lowered) = self.seen.get(text) {
             return *lowered;
         }
-        self.null_arguments |= text.contains("\"target_args\": null");
         self.empty_arguments |= text.ends_with("{}]");
-        let lowered = serde_json::from_str(text)
-            .ok()
-            .and_then(|value: Value| Lowering { descriptors: self, profile, report }.member(&pruned(value)));
+        let lowered = serde_json::from_str(text).ok().and_then(|value: Value| {
+            let value = pruned(value, &mut self.null_arguments);
+            Lowering { descriptors: self, profile, report }.member(&value)
+        });
         self.seen.insert(text, lowered);
         lowered
     }
@@ -82,15 +82,21 @@ impl<'de> Descriptors<'de> {
     }
 }
 
-/// The value without entries that say nothing: empty objects, and arguments that are `null`.
-fn pruned(value: Value) -> Value {
+/// The value without entries that say nothing: empty objects, and arguments that are `null`, which `nulls`
+/// then tells.
+fn pruned(value: Value, nulls: &mut bool) -> Value {
     match value {
-        Value::Array(items) => Value::Array(items.into_iter().map(pruned).collect()),
+        Value::Array(items) => Value::Array(items.into_iter().map(|item| pruned(item, nulls)).collect()),
         Value::Object(entries) => {
-            let kept = entries
-                .into_iter()
-                .filter(|(key, value)| !(vanishes(value) || key == "target_args" && value.is_null()));
-            Value::Object(kept.map(|(key, value)| (key, pruned(value))).collect())
+            let mut kept = Map::new();
+            for (key, value) in entries {
+                if key == "target_args" && value.is_null() {
+                    *nulls = true;
+                } else if !vanishes(&value) {
+                    kept.insert(key, pruned(value, nulls));
+                }
+            }
+            Value::Object(kept)
         }
         other => other,
     }

@@ -122,7 +122,7 @@ fn guess_arch(system: System, evidence: &Evidence<'_>) -> Arch {
             return Arch::Arm;
         }
     }
-    by_size("list_head").unwrap_or(match (evidence.highest)() {
+    by_size("list_head").unwrap_or_else(|| match (evidence.highest)() {
         // Without symbols there is nothing to guess from; 64 bits are by far the more frequent.
         0 => Arch::Amd64,
         highest if highest > u64::from(u32::MAX) => Arch::Amd64,

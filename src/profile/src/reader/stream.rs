@@ -91,7 +91,7 @@ pub(crate) fn string(text: &str) -> Option<(Cow<'_, str>, bool)> {
     if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
         return Some((Cow::Borrowed(inner), false));
     }
-    let Key { text, damaged } = Key::seed().deserialize(&mut Deserializer::from_str(text)).ok()?;
+    let Key { text, damaged } = KeySeed.deserialize(&mut Deserializer::from_str(text)).ok()?;
     Some((text, damaged))
 }
 
@@ -131,7 +131,7 @@ impl<'de> Visitor<'de> for &mut Document<'_, 'de, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(Key { text: section, damaged }) = map.next_key_seed(Key::seed())? {
+        while let Some(Key { text: section, damaged }) = map.next_key_seed(KeySeed)? {
             if self.roots.len() < MAX_ROOTS || section.starts_with('$') {
                 self.roots.push(section.clone().into_owned());
             }
@@ -209,7 +209,7 @@ impl<'de> Visitor<'de> for Entries<'_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(Key { text, damaged }) = map.next_key_seed(Key::seed())? {
+        while let Some(Key { text, damaged }) = map.next_key_seed(KeySeed)? {
             *self.damaged += u64::from(damaged);
             let value: &'de RawValue = match map.next_value() {
                 Ok(value) => value,
@@ -230,13 +230,8 @@ struct Key<'de> {
     damaged: bool,
 }
 
+/// Reads a [`Key`].
 struct KeySeed;
-
-impl Key<'_> {
-    fn seed() -> KeySeed {
-        KeySeed
-    }
-}
 
 impl<'de> DeserializeSeed<'de> for KeySeed {
     type Value = Key<'de>;
