@@ -57,7 +57,7 @@ fn one_member_holds_texts_of_every_size_around_a_block() {
 #[test]
 fn one_member_holds_texts_around_a_block_of_best() {
     let longest = texts::profile(BEST_BLOCK + 1);
-    for length in [0, BEST_BLOCK, BEST_BLOCK + 1] {
+    for length in [0, 1, 300, 60_000, BEST_BLOCK, BEST_BLOCK + 1] {
         let text = &longest[..length];
         let gz = gzip(text, Effort::Best, 2);
         assert!(first_member(&gz) == (text.to_vec(), 0), "{length} bytes");
@@ -102,6 +102,8 @@ fn bytes_of_best_depend_on_the_text_alone() {
     let text = texts::profile(2 * BEST_BLOCK + 4321);
     let expected = gzip(&text, Effort::Best, 1);
     assert!(gzip_in_pieces(&text, Effort::Best, 2, 65_536) == expected);
+    let short = &text[..30_000];
+    assert!(gzip_in_pieces(short, Effort::Best, 2, 7) == gzip(short, Effort::Best, 1));
 }
 
 #[test]
@@ -149,6 +151,10 @@ fn the_bytes_stay_what_they_are() {
     assert_eq!(
         hex(&gzip(&text, Effort::Default, 2)),
         "d30205380b587dc1e7a2d08dfbfe98212757de03cfcabb4765e1a4d380def0a6"
+    );
+    assert_eq!(
+        hex(&gzip(&text[..100_000], Effort::Best, 2)),
+        "877444676bf6667288dc08382285206c09a1aff2f82507000682c5a4ce45659f"
     );
     assert_eq!(
         hex(&gzip(&text, Effort::Best, 2)),

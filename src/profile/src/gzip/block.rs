@@ -2,6 +2,7 @@ use std::fmt;
 use std::io;
 
 use libdeflater::Compressor;
+use zopfli::{BlockType, DeflateEncoder, Options, Write};
 
 use super::Effort;
 use super::walk::{self, Ends};
@@ -33,6 +34,11 @@ impl Block {
     /// The text's checksum.
     pub(super) fn crc(&self) -> &crc32fast::Hasher {
         &self.crc
+    }
+
+    fn sum(&mut self) {
+        self.crc = crc32fast::Hasher::new();
+        self.crc.update(&self.text);
     }
 
     /// Takes back that the last block of the stream is the last, and brings the stream to a byte's border,
@@ -73,7 +79,7 @@ impl Packer {
         block.reopen(ends)
     }
 
-    /// Packs the text's last block.
+    /// Packs the last of several blocks.
     pub(super) fn pack_last(&mut self, block: &mut Block) -> io::Result<()> {
         let compressor = self.compressor.get_or_insert_with(|| Compressor::new(self.effort.level()));
         let bound = compressor.deflate_compress_bound(block.text.len()) + Block::JOINT;
@@ -83,10 +89,26 @@ impl Packer {
         block.used = compressor
             .deflate_compress(&block.text, &mut block.room)
             .map_err(|error| io::Error::other(format!("libdeflate: {error}")))?;
-        block.crc = crc32fast::Hasher::new();
-        block.crc.update(&block.text);
+        block.sum();
         Ok(())
     }
+
+    /// Packs a block that is the whole text.
+    pub(super) fn pack_whole(&mut self, block: &mut Block) -> io::Result<()> {
+        if block.text.len() > self.effort.zopfli_up_to() {
+            return self.pack_last(block);
+        }
+        let mut encoder = DeflateEncoder::new(Options::default(), BlockType::Dynamic, Vec::new());
+        encoder.write_all(&block.text).map_err(zopfli_error)?;
+        block.room = encoder.finish().map_err(zopfli_error)?;
+        block.used = block.room.len();
+        block.sum();
+        Ok(())
+    }
+}
+
+fn zopfli_error(error: zopfli::Error) -> io::Error {
+    io::Error::other(format!("zopfli: {error}"))
 }
 
 impl fmt::Debug for Packer {
