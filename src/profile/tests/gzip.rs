@@ -99,7 +99,7 @@ fn bytes_depend_on_the_text_alone() {
 
 #[test]
 fn bytes_of_best_depend_on_the_text_alone() {
-    let text = texts::profile(2 * BEST_BLOCK + 4321);
+    let text = texts::profile(BEST_BLOCK + 4321);
     let expected = gzip(&text, Effort::Best, 1);
     assert!(gzip_in_pieces(&text, Effort::Best, 2, 65_536) == expected);
     let short = &text[..30_000];
