@@ -4,6 +4,7 @@ use maps::Banner;
 use object::{Object, ObjectSection};
 use profile::{Profile, System};
 
+use crate::bytes::Cursor;
 use crate::container::Container;
 
 /// How much is looked at behind the address of a banner.
@@ -36,6 +37,48 @@ pub(crate) fn describe(profile: &mut Profile, container: &Container<'_>, banner_
                 profile.set_metadata("Release", release);
             }
         }
+    }
+}
+
+/// The build-id that a file gives: an ELF file, or notes alone, as `/sys/kernel/notes` has them.
+pub fn build_id(bytes: &[u8]) -> Option<Vec<u8>> {
+    if bytes.starts_with(b"\x7fELF") {
+        let file = object::File::parse(bytes).ok()?;
+        return file.build_id().ok().flatten().map(<[u8]>::to_vec);
+    }
+    id_in_notes::<false>(bytes).or_else(|| id_in_notes::<true>(bytes))
+}
+
+/// The note `NT_GNU_BUILD_ID` among others (System V ABI, "Note Section").
+fn id_in_notes<const BIG: bool>(bytes: &[u8]) -> Option<Vec<u8>> {
+    const GNU_BUILD_ID: u32 = 3;
+    let mut cursor = Cursor::<BIG>::new(bytes, 0);
+    loop {
+        let (name_size, size, kind) = (cursor.u32()?, cursor.u32()?, cursor.u32()?);
+        let name = cursor.slice(usize::try_from(name_size).ok()?)?;
+        cursor.skip(cursor.at.wrapping_neg() % 4);
+        let content = cursor.slice(usize::try_from(size).ok()?)?;
+        cursor.skip(cursor.at.wrapping_neg() % 4);
+        if kind == GNU_BUILD_ID && name == b"GNU\0" {
+            return Some(content.to_vec());
+        }
+    }
+}
+
+/// Whether a file is the debug file of the build with this id.
+///
+/// # Errors
+/// What it is instead, in words.
+pub fn check_debug_file(bytes: &[u8], build_id: &[u8]) -> Result<(), String> {
+    let container = Container::open(bytes, None).map_err(|error| error.to_string())?;
+    match container.file.build_id() {
+        Ok(Some(id)) if id == build_id => {}
+        Ok(Some(id)) => return Err(format!("its build-id is {}, expected {}", hex(id), hex(build_id))),
+        _ => return Err(format!("it has no build-id, expected {}", hex(build_id))),
+    }
+    match container.file.section_by_name(".debug_info") {
+        Some(_) => Ok(()),
+        None => Err("it has the build-id and no debug information".to_owned()),
     }
 }
 
@@ -92,6 +135,20 @@ mod tests {
         let id: [u8; 16] = std::array::from_fn(|index| index as u8);
         assert_eq!(uuid(&id), "00010203-0405-0607-0809-0A0B0C0D0E0F");
         assert_eq!(hex(&[0x3b, 0x43]), "3b43");
+    }
+
+    #[test]
+    fn a_build_id_among_notes() {
+        let mut notes = Vec::new();
+        for (kind, name, content) in [(6u32, &b"Xen\0"[..], &b"abc"[..]), (3, b"GNU\0", b"01234567")] {
+            notes.extend([name.len() as u32, content.len() as u32, kind].map(u32::to_le_bytes).concat());
+            notes.extend(name);
+            notes.extend(content);
+            notes.resize(notes.len().next_multiple_of(4), 0);
+        }
+        assert_eq!(build_id(&notes), Some(b"01234567".to_vec()));
+        assert_eq!(build_id(&notes[..30]), None);
+        assert_eq!(build_id(b"no notes at all, just a text"), None);
     }
 
     #[test]

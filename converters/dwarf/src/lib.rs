@@ -44,6 +44,7 @@ mod value;
 pub use companions::{Alone, Beside, Companion, Companions};
 pub use convert::{Converted, GENERATOR, Options, convert};
 pub use error::Error;
+pub use identity::{build_id, check_debug_file};
 pub use kind::FileKind;
 pub use language::{Language, LanguageError, Languages};
 pub use package::{Package, PackageError, Unpacked};

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dwarf_converter::{
-    Alone, Beside, Companions, Error, FileKind, Language, Languages, Options, Package, PackageError, convert,
+    Alone, Beside, Companions, Error, FileKind, Language, Languages, Options, Package, PackageError,
+    build_id, check_debug_file, convert,
 };
 use profile::{Arch, MappedFile, Report, Resolution, Silent, write_text};
 use serde_json::{Value, json};
@@ -494,6 +495,16 @@ fn wrong_files_are_named() {
     assert_eq!(kind(b""), FileKind::Empty);
     assert_eq!(kind(b"!<arch>\ndebian-binary   "), FileKind::Deb);
     assert_eq!(kind(b"Microsoft C/C++ MSF 7.00"), FileKind::Pdb);
+}
+
+#[test]
+fn a_debug_file_is_known_by_its_build_id() {
+    let bytes = std::fs::read(fixture("elf/gcc-x64")).unwrap();
+    let id = build_id(&bytes).unwrap();
+    assert_eq!(check_debug_file(&bytes, &id), Ok(()));
+    let other = check_debug_file(&bytes, b"12345678").unwrap_err();
+    assert!(other.contains("expected 3132333435363738"), "{other}");
+    assert!(check_debug_file(b"<html>", &id).unwrap_err().contains("unknown kind"));
 }
 
 #[test]

@@ -84,6 +84,9 @@ pub enum Command {
     /// Make a profile from a PDB.
     #[command(alias = "parse-pdb")]
     ParsePdb(commands::parse_pdb::Arguments),
+    /// Bring the debug file of a Linux kernel or module from debuginfod servers, by its build-id.
+    #[command(alias = "fetch-debug")]
+    FetchDebug(commands::fetch_debug::Arguments),
     /// Make a profile from the DWARF of an ELF or Mach-O file: a Linux or macOS kernel, a module.
     #[command(aliases = ["parse-dwarf", "dwarfparser"])]
     ParseDwarf(commands::parse_dwarf::Arguments),

@@ -1,4 +1,4 @@
-//! How one PDB is got from one server, decided without a socket: what to ask next, given the last answer.
+//! How one file is got from one server, decided without a socket: what to ask next, given the last answer.
 //!
 //! [`Download::begin`] gives the first [`Step`]; each step is done by the driver and then consumed by telling
 //! what came of it, which gives the next one, until [`Step::Over`].
@@ -196,7 +196,25 @@ impl Download {
         };
         let first = candidates(habits.two_tiers.unwrap_or(false));
         let two_tiers = if habits.two_tiers.is_none() { candidates(true) } else { Vec::new() };
-        let mut candidates = first.into_iter();
+        Self::first(server, first, two_tiers, habits, patience, random)
+    }
+
+    /// Begins the download of the one file at this path below `server`.
+    pub fn at(server: &Url, path: &[&str], patience: Patience, random: fastrand::Rng) -> Step {
+        let candidate = below(server, path).map(|url| Candidate { form: Some(Form::Plain), url });
+        let habits = Habits { two_tiers: Some(false), refuses_msfz: true };
+        Self::first(server, candidate.into_iter().collect(), Vec::new(), habits, patience, random)
+    }
+
+    fn first(
+        server: &Url,
+        candidates: Vec<Candidate>,
+        two_tiers: Vec<Candidate>,
+        habits: Habits,
+        patience: Patience,
+        random: fastrand::Rng,
+    ) -> Step {
+        let mut candidates = candidates.into_iter();
         let Some(current) = candidates.next() else {
             return Step::Over(Outcome {
                 end: End::Failed,

@@ -2,10 +2,11 @@ use std::fmt::Write;
 use std::io;
 use std::path::PathBuf;
 
+use crate::debuginfod::BuildId;
 use crate::download::Tried;
 use crate::manifest::Wanted;
 
-/// Why a PDB could not be brought.
+/// Why a file could not be brought.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -33,6 +34,30 @@ pub enum Error {
         /// The last folder that was tried.
         folder: PathBuf,
         /// Why it does not take the file.
+        source: io::Error,
+    },
+    /// No server has the debug file.
+    #[error("no debug file with the build-id {build_id} is there.{}", asked(tried))]
+    NoDebugFile {
+        /// What was wanted.
+        build_id: BuildId,
+        /// Who was asked, and what the answer was.
+        tried: Vec<Tried>,
+    },
+    /// Some server could not be asked, or sent something else, so that the debug file may exist.
+    #[error("the debug file with the build-id {build_id} could not be fetched.{}", asked(tried))]
+    DebugFileUnavailable {
+        /// What was wanted.
+        build_id: BuildId,
+        /// Who was asked, and what the answer was.
+        tried: Vec<Tried>,
+    },
+    /// The debug file cannot be written.
+    #[error("the debug file has no place to be put: {}", path.display())]
+    DebugFile {
+        /// Where it was to stand.
+        path: PathBuf,
+        /// Why it cannot.
         source: io::Error,
     },
     /// The socket layer cannot be set up.
@@ -63,9 +88,17 @@ pub(crate) fn in_words(error: &dyn std::error::Error) -> String {
 }
 
 fn listed(tried: &[Tried]) -> String {
+    places(tried, " The symbol path names no place to look at.")
+}
+
+fn asked(tried: &[Tried]) -> String {
+    places(tried, " No server was named.")
+}
+
+fn places(tried: &[Tried], none: &str) -> String {
     let mut text = String::new();
     if tried.is_empty() {
-        text.push_str(" The symbol path names no place to look at.");
+        text.push_str(none);
     }
     for Tried { place, answer } in tried {
         // Writing to a string cannot fail.

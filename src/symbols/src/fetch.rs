@@ -593,7 +593,7 @@ impl Fetcher {
     fn client(&self) -> Result<&Client, Error> {
         let limits = Limits { connect: self.options.connect_limit, idle: self.options.idle_limit };
         self.client
-            .get_or_init(|| Client::new(self.options.credentials.clone(), limits))
+            .get_or_init(|| Client::new(http::MICROSOFT_AGENT, self.options.credentials.clone(), limits))
             .as_ref()
             .map_err(|reason| Error::Client { reason: reason.clone() })
     }

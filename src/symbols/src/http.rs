@@ -17,7 +17,7 @@ pub(crate) struct Client {
 }
 
 /// What Microsoft's server expects to be asked by; some mirrors refuse others.
-const USER_AGENT: &str = "Microsoft-Symbol-Server/10.0.0.0";
+pub(crate) const MICROSOFT_AGENT: &str = "Microsoft-Symbol-Server/10.0.0.0";
 const MSFZ: &str = "application/msfz0";
 
 /// How long connecting may take, and how long nothing may come. There is no limit to the whole: servers are slow
@@ -29,12 +29,12 @@ pub(crate) struct Limits {
 }
 
 impl Client {
-    /// A client with the proxies that the environment names.
-    pub fn new(credentials: Credentials, limits: Limits) -> Result<Self, String> {
+    /// A client that calls itself `agent`, with the proxies that the environment names.
+    pub fn new(agent: &str, credentials: Credentials, limits: Limits) -> Result<Self, String> {
         // Fails where the program has chosen a provider already, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let inner = Inner::builder()
-            .user_agent(USER_AGENT)
+            .user_agent(agent)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .http1_only()

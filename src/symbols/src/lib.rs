@@ -9,6 +9,7 @@
 //! - **In which form.** A [`Container`] is told by its first bytes; [`PdbCabinet`] and [`unpack_msfz`] take the PDB
 //!   out of its packed forms, [`Pointer`] says where else it is; [`Identity`] reads who a PDB is, before anything
 //!   believes it.
+//! - **Debug files.** [`fetch_debug`] brings an ELF file's debug information by its [`BuildId`] from debuginfod servers.
 //!
 //! What to ask a server next is decided without a socket (`download`); the socket layer (`http`) only sends. The layout
 //! of stores is no entry point. This crate knows nothing of what is in a PDB beyond its identity.
@@ -16,6 +17,7 @@
 mod cabinet;
 mod container;
 mod credentials;
+mod debuginfod;
 mod download;
 mod error;
 mod fetch;
@@ -35,6 +37,7 @@ mod symbol_path;
 pub use cabinet::{CabinetError, Member, PdbCabinet};
 pub use container::Container;
 pub use credentials::{Credentials, CredentialsError};
+pub use debuginfod::{BuildId, BuildIdError, DebugFile, DebugOptions, fetch_debug};
 pub use download::{Patience, Tried};
 pub use error::Error;
 pub use fetch::{Fetcher, Found, Options};

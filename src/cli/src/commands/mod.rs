@@ -3,6 +3,7 @@
 pub mod check;
 pub mod completions;
 pub mod convert_profile;
+pub mod fetch_debug;
 pub mod fetch_pdb;
 pub mod inspect;
 pub mod man;
@@ -26,6 +27,7 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
     match cli.command {
         Command::FetchPdb(arguments) => fetch_pdb::run(arguments, filename, console),
         Command::ParsePdb(arguments) => parse_pdb::run(arguments, filename, console),
+        Command::FetchDebug(arguments) => fetch_debug::run(arguments, filename, console),
         Command::ParseDwarf(arguments) => parse_dwarf::run(arguments, filename, console),
         Command::ConvertProfile(arguments) => {
             no_image(filename.as_deref())?;

@@ -1,0 +1,298 @@
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
+
+use profile::{AtomicFile, Progress};
+use url::Url;
+
+use crate::credentials::Credentials;
+use crate::download::{Download, End, Habits, Outcome, Patience, Receive, Reply, Step};
+use crate::error::Error;
+use crate::http::{self, Answer, Client, Limits};
+use crate::symbol_path::shown;
+
+/// What identifies an ELF file's build: the content of its note `NT_GNU_BUILD_ID`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BuildId(Vec<u8>);
+
+/// A text that is no build-id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BuildIdError {
+    /// A character that is no hexadecimal digit.
+    #[error("'{character}' at position {position} is no hexadecimal digit")]
+    Digit {
+        /// Which.
+        character: char,
+        /// Where, from 0.
+        position: usize,
+    },
+    /// An odd or impossible number of digits.
+    #[error("expected 16 to 128 hexadecimal digits in pairs (40 for most), found {0}")]
+    Length(usize),
+}
+
+impl BuildId {
+    /// A build-id from its bytes: 8 to 64 of them.
+    ///
+    /// # Errors
+    /// [`BuildIdError::Length`] for any other number.
+    pub fn new(bytes: &[u8]) -> Result<Self, BuildIdError> {
+        if (8..=64).contains(&bytes.len()) {
+            Ok(Self(bytes.to_vec()))
+        } else {
+            Err(BuildIdError::Length(bytes.len() * 2))
+        }
+    }
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl FromStr for BuildId {
+    type Err = BuildIdError;
+
+    /// Any case.
+    fn from_str(text: &str) -> Result<Self, BuildIdError> {
+        let mut digits = Vec::with_capacity(text.len());
+        for (position, character) in text.chars().enumerate() {
+            let digit = character.to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+            digits.push(digit.ok_or(BuildIdError::Digit { character, position })?);
+        }
+        let (pairs, []) = digits.as_chunks::<2>() else { return Err(BuildIdError::Length(digits.len())) };
+        let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
+        Self::new(&bytes)
+    }
+}
+
+impl fmt::Display for BuildId {
+    /// Lower-case digits, as everyone prints it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// How debug files are fetched.
+#[derive(Clone, Debug)]
+pub struct DebugOptions {
+    /// The debuginfod servers, in the order to ask.
+    pub servers: Vec<Url>,
+    /// How patient to be with them.
+    pub patience: Patience,
+    /// How long connecting may take.
+    pub connect_limit: Duration,
+    /// How long a server may send nothing: it may unpack a package first. There is no limit to the whole.
+    pub idle_limit: Duration,
+    /// The largest file that is taken, in bytes.
+    pub size_limit: u64,
+    /// Who we are to private servers.
+    pub credentials: Credentials,
+}
+
+impl DebugOptions {
+    /// Options with the limits that serve most people.
+    pub fn new(servers: Vec<Url>) -> Self {
+        Self {
+            servers,
+            patience: Patience::default(),
+            connect_limit: Duration::from_secs(20),
+            idle_limit: Duration::from_secs(120),
+            size_limit: 8 << 30,
+            credentials: Credentials::default(),
+        }
+    }
+}
+
+/// A debug file that was brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DebugFile {
+    /// Where it is now.
+    pub path: PathBuf,
+    /// The address it came from, without secrets.
+    pub from: String,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// What we call ourselves: debuginfod servers count by it.
+const AGENT: &str = concat!("rekall-profile/", env!("CARGO_PKG_VERSION"));
+/// How many bytes of a body go to the file at a time.
+const STEP: usize = 64 * 1024;
+
+/// Fetches the debug file with this build-id (`/buildid/ID/debuginfo`) and puts it at `path`, whole or not at
+/// all. A connection that breaks is resumed; `judge` looks at what came before it gets its name, and says
+/// what is wrong with it, if anything.
+///
+/// # Errors
+/// [`Error`], with every server that was asked.
+pub fn fetch_debug(
+    build_id: &BuildId,
+    path: &Path,
+    options: &DebugOptions,
+    judge: &dyn Fn(&File) -> Result<(), String>,
+    progress: &dyn Progress,
+) -> Result<DebugFile, Error> {
+    let limits = Limits { connect: options.connect_limit, idle: options.idle_limit };
+    let client =
+        Client::new(AGENT, options.credentials.clone(), limits).map_err(|reason| Error::Client { reason })?;
+    let cannot_write = |source| Error::DebugFile { path: path.to_owned(), source };
+    let mut delivery = Delivery {
+        file: AtomicFile::create(path).map_err(cannot_write)?,
+        failure: None,
+        step: format!("Fetching {build_id}"),
+        size_limit: options.size_limit,
+        progress,
+    };
+    let (mut tried, mut unsure) = (Vec::new(), false);
+    for server in &options.servers {
+        let place = ["buildid", &build_id.to_string(), "debuginfo"];
+        let step = Download::at(server, &place, options.patience, fastrand::Rng::new());
+        let outcome = delivery.drive(step, &client, judge);
+        if let Some(source) = delivery.failure.take() {
+            return Err(cannot_write(source));
+        }
+        tried.extend(outcome.tried);
+        match outcome.end {
+            End::Found { from } => {
+                let size = delivery.file.as_file().metadata().map_err(cannot_write)?.len();
+                delivery.file.commit().map_err(cannot_write)?;
+                return Ok(DebugFile { path: path.to_owned(), from, size });
+            }
+            End::Missing => {}
+            End::Failed => unsure = true,
+        }
+    }
+    let build_id = build_id.clone();
+    Err(if unsure {
+        Error::DebugFileUnavailable { build_id, tried }
+    } else {
+        Error::NoDebugFile { build_id, tried }
+    })
+}
+
+/// The file that is being delivered.
+struct Delivery<'a> {
+    file: AtomicFile,
+    /// It could not be written: nobody's fault but ours, and the end of the whole.
+    failure: Option<io::Error>,
+    step: String,
+    size_limit: u64,
+    progress: &'a dyn Progress,
+}
+
+impl Delivery<'_> {
+    /// Does what the download asks for, until it is over.
+    fn drive(
+        &mut self,
+        first: Step,
+        client: &Client,
+        judge: &dyn Fn(&File) -> Result<(), String>,
+    ) -> Outcome {
+        let mut step = first;
+        loop {
+            step = match step {
+                Step::Ask(ask) => {
+                    self.progress.tell(&format!("Trying to fetch {}", shown(&ask.request.url)));
+                    match client.ask(&ask.request) {
+                        Ok(mut answer) => match ask.answered(&answer.head, SystemTime::now()) {
+                            Reply::Body(receive) => self.receive(receive, &mut answer),
+                            Reply::Next(step) => step,
+                        },
+                        Err(failure) if failure.lasting => ask.hopeless(failure.reason),
+                        Err(failure) => ask.failed(failure.reason),
+                    }
+                }
+                Step::Pause(pause) => {
+                    let seconds = pause.length.as_secs_f64();
+                    self.progress.tell(&format!(
+                        "{}: {}; trying again in {seconds:.1} s",
+                        pause.place(),
+                        pause.reason
+                    ));
+                    std::thread::sleep(pause.length);
+                    pause.over()
+                }
+                Step::Judge(download) => match judge(self.file.as_file()) {
+                    Ok(()) => download.accepted(),
+                    Err(reason) => download.refused(reason),
+                },
+                Step::Visit(visit) => visit.refused("a debuginfod server has no pointers".into()),
+                Step::Over(outcome) => return outcome,
+            };
+            if self.failure.is_some() {
+                // The caller reports the failure; what the server did is of no interest any more.
+                return Outcome {
+                    end: End::Failed,
+                    habits: Habits::default(),
+                    down: false,
+                    tried: Vec::new(),
+                };
+            }
+        }
+    }
+
+    /// Writes the body of an answer to the file.
+    fn receive(&mut self, receive: Receive, answer: &mut Answer) -> Step {
+        let mut length = receive.offset;
+        if receive.total.is_some_and(|total| total > self.size_limit) {
+            return receive.too_long(self.size_limit);
+        }
+        let cut = self.file.as_file().set_len(length).and_then(|()| self.file.seek(SeekFrom::Start(length)));
+        if let Err(error) = cut {
+            self.failure = Some(error);
+            return receive.broke(0, String::new());
+        }
+        self.progress.begin(&self.step, receive.total);
+        let mut buffer = vec![0; STEP];
+        let result = loop {
+            match answer.read(&mut buffer) {
+                Ok(0) => break receive.complete(length),
+                Ok(count) => {
+                    length += count as u64;
+                    if length > self.size_limit {
+                        break receive.too_long(self.size_limit);
+                    }
+                    if let Err(error) = self.file.write_all(buffer.get(..count).unwrap_or_default()) {
+                        self.failure = Some(error);
+                        break receive.broke(0, String::new());
+                    }
+                    self.progress.advance(&self.step, length);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break receive.broke(length, http::broken(error)),
+            }
+        };
+        self.progress.end(&self.step);
+        if let Step::Judge(_) = result {
+            self.progress.tell(&format!("Received {length} bytes"));
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "3b43fad5034874490492495d552c0af6a5fab235";
+
+    #[test]
+    fn a_build_id_in_any_case_prints_in_lower() {
+        assert_eq!(ID.parse::<BuildId>().unwrap().to_string(), ID);
+        assert_eq!(ID.to_uppercase().parse::<BuildId>().unwrap().to_string(), ID);
+    }
+
+    #[test]
+    fn what_is_no_build_id_is_refused_with_the_reason() {
+        assert_eq!("3b43fad".parse::<BuildId>(), Err(BuildIdError::Length(7)));
+        assert_eq!("3b43".parse::<BuildId>(), Err(BuildIdError::Length(4)));
+        assert_eq!(
+            "3b43fad50348744-".parse::<BuildId>(),
+            Err(BuildIdError::Digit { character: '-', position: 15 })
+        );
+    }
+}
