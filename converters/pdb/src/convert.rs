@@ -1,9 +1,7 @@
 use std::fmt::Write as _;
 use std::thread;
 
-use profile::{
-    Arch, Binding, MappedFile, Name, Profile, Progress, Report, System, Type, TypeId, number_by_address,
-};
+use profile::{Arch, MappedFile, Profile, Progress, Report, System};
 use sha2::{Digest, Sha256};
 
 use crate::Error;
@@ -12,10 +10,11 @@ use crate::architecture;
 use crate::container::{Container, Stream};
 use crate::dbi::{self, Dbi};
 use crate::identity::{self, Info};
-use crate::symbols::{Reader, Symbol, SymbolKind, Symbols};
+use crate::placement::{name_by_typedef, place_symbols};
+use crate::symbols::{Reader, Symbols};
 use crate::text::TextReader;
 use crate::type_stream::{self, TypeStream};
-use crate::types::{self, TypeMap};
+use crate::types;
 
 /// This front-end and its revision, as `Generator` of `$METADATA` names it. The number changes when the
 /// same PDB can give another profile.
@@ -160,56 +159,6 @@ fn debug_header<'a>(bytes: &'a [u8], report: &mut Report) -> Option<Dbi<'a>> {
         report.lose("streams that cannot be read", place);
     }
     header.ok()
-}
-
-/// Gives structs and enumerations that have no name of their own that of a typedef.
-fn name_by_typedef(symbols: &Symbols, types: &TypeMap, profile: &mut Profile) {
-    let mut wanted: Vec<(TypeId, Name)> =
-        symbols.typedefs.iter().map(|(name, position)| (types.record(*position), *name)).collect();
-    // Of several typedefs the first by name, whatever order the linker left them in.
-    wanted.sort_unstable_by(|a, b| (a.0, profile.names.get(a.1)).cmp(&(b.0, profile.names.get(b.1))));
-    wanted.dedup_by_key(|(id, _)| *id);
-    for (id, name) in wanted {
-        let target = profile.types.add(profile.types.get(id));
-        profile.types.set(id, Type::Alias { name: Some(name), target });
-    }
-}
-
-/// Sorts symbols into functions and constants, and gives the constants their types.
-fn place_symbols(
-    symbols: Vec<Symbol>,
-    stream: Option<&TypeStream<'_>>,
-    types: Option<&mut TypeMap>,
-    profile: &mut Profile,
-) {
-    let mut symbols = symbols;
-    // One symbol may stand in several streams; publics say best what it is.
-    symbols.sort_unstable_by_key(|it| (it.name, it.rva, std::cmp::Reverse(it.binding), it.kind, it.ty));
-    let mut typed: Vec<(u32, u32, Name)> = Vec::new();
-    for it in symbols.iter().filter(|it| it.ty != 0) {
-        typed.push((it.rva, it.ty, it.name));
-    }
-    symbols.dedup_by_key(|it| (it.name, it.rva));
-    let of_kind = |kind: SymbolKind| -> Vec<(Name, u64, Binding)> {
-        let chosen = symbols.iter().filter(|it| it.kind == kind);
-        chosen.map(|it| (it.name, it.rva.into(), it.binding)).collect()
-    };
-    profile.functions = number_by_address(&mut profile.names, of_kind(SymbolKind::Function));
-    profile.constants = number_by_address(&mut profile.names, of_kind(SymbolKind::Data));
-
-    let (Some(stream), Some(types)) = (stream, types) else { return };
-    typed.sort_unstable();
-    for position in 0..profile.constants.len() {
-        let Some((name, rva)) = profile.constants.get(position).copied() else { continue };
-        let from = typed.partition_point(|(at, ..)| u64::from(*at) < rva);
-        let here = || typed.iter().skip(from).take_while(|(at, ..)| u64::from(*at) == rva);
-        // A public's name is decorated, so what stands at its place tells its type.
-        let of_name = here().find(|(.., typed)| *typed == name);
-        let Some((_, index, _)) = of_name.or_else(|| here().next()) else { continue };
-        if let Some(ty) = types.get(*index, stream, profile) {
-            profile.constant_types.push((name, ty));
-        }
-    }
 }
 
 fn set_metadata(profile: &mut Profile, options: &Options, info: &Info, dbi: Option<&Dbi<'_>>) {

@@ -50,7 +50,7 @@ pub(crate) fn profile_class(file_name: &str) -> String {
 
 const KERNELS: [&str; 5] = ["ntoskrnl", "ntkrnlmp", "ntkrnlpa", "ntkrpamp", "nt"];
 /// Classes of Rekall that are named like a PDB.
-const CLASSES: [&str; 4] = ["Win32k", "Tcpip", "Ntdll", "Mountmgr"];
+const CLASSES: [&str; 5] = ["Lsasrv", "Ntdll", "Tcpip", "Wdigest", "Win32k"];
 
 /// Splits a Windows version like `6.1.7601` into the fields `major`, `minor` and `rev`.
 pub(crate) fn set_version(profile: &mut Profile, version: &str) {

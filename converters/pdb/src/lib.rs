@@ -21,14 +21,17 @@ mod convert;
 mod cursor;
 mod dbi;
 mod error;
+mod fields;
 mod identity;
 mod kind;
 mod leaf;
 mod name;
+mod placement;
 mod primitive;
 mod symbol;
 mod symbols;
 mod text;
+mod type_map;
 mod type_stream;
 mod types;
 

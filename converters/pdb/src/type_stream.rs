@@ -22,18 +22,19 @@ pub(crate) struct TypeStream<'a> {
     bytes: &'a [u8],
     /// Where each record's kind stands, in order of their indexes.
     offsets: Vec<u32>,
-    /// What each record is, as far as members ask about their types.
+    /// What each record is, as far as others ask about it.
     roles: Vec<Role>,
     first: u32,
     definitions: Definitions,
 }
 
-/// What a record is to a member that has its type. Nearly all are neither of the first two, which is known
-/// from here without a look at the record.
+/// What a record is to one that names it. Nearly all are other records, which is known from here without a
+/// look at them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     BitField,
     Modifier,
+    ArgumentList,
     Other,
 }
 
@@ -42,6 +43,7 @@ impl Role {
         match kind {
             0x1205 => Self::BitField,
             0x1001 | 0x1518 => Self::Modifier,
+            0x1201 => Self::ArgumentList,
             _ => Self::Other,
         }
     }
@@ -225,6 +227,11 @@ impl<'a> TypeStream<'a> {
             Ok(Leaf::BitField(field)) => Some(field),
             _ => None,
         }
+    }
+
+    /// Whether the record with this index lists the arguments of functions.
+    pub(crate) fn is_argument_list(&self, index: u32) -> bool {
+        self.role(index) == Role::ArgumentList
     }
 
     fn role(&self, index: u32) -> Role {

@@ -1,29 +1,13 @@
 //! From type records to the model's types.
 
-use profile::{
-    Label, Name, Native, NativeKind, NewMember, Profile, RecordKind, Report, StorageUnit, Type, TypeId,
-};
+use profile::{Label, Name, NewMember, Profile, RecordKind, Report, Type, TypeId};
 
-use crate::cursor::{Cursor, Malformed};
-use crate::leaf::{
-    BitField, Class, ClassKind, Enumeration, Field, FieldError, Leaf, Pointer, PointerKind, next_field,
-};
-use crate::primitive::{FIRST_RECORD, Mode, Primitive, is_signed, primitive};
+use crate::cursor::Malformed;
+use crate::leaf::{Class, ClassKind, Enumeration, Field, Leaf, Pointer, PointerKind};
+use crate::primitive::is_signed;
 use crate::text::{TextReader, is_unnamed};
+use crate::type_map::TypeMap;
 use crate::type_stream::TypeStream;
-
-/// How many records one field list may be spread over.
-const MAX_CONTINUATIONS: usize = 4096;
-
-/// The model's types for a PDB's type indexes.
-pub(crate) struct TypeMap {
-    /// The type of the first record; the others follow it.
-    first: TypeId,
-    primitives: Vec<Option<TypeId>>,
-    void: TypeId,
-    /// A text of any length, for pointers to wide characters.
-    wide_text: TypeId,
-}
 
 /// Lowers every record of `stream` into `profile`.
 pub(crate) fn lower(
@@ -34,10 +18,7 @@ pub(crate) fn lower(
     texts: &mut TextReader,
     progress: &mut dyn FnMut(usize),
 ) -> TypeMap {
-    let first = profile.types.reserve(stream.len());
-    let void = profile.types.add(Type::Void);
-    let wide_text = profile.types.add(Type::WideString { bytes: None });
-    let map = TypeMap { first, primitives: vec![None; FIRST_RECORD as usize], void, wide_text };
+    let map = TypeMap::new(stream, profile);
     let mut lowering = Lowering {
         stream,
         address,
@@ -61,68 +42,21 @@ pub(crate) fn lower(
     lowering.map
 }
 
-impl TypeMap {
-    /// The type of the record at `position`.
-    pub(crate) fn record(&self, position: usize) -> TypeId {
-        self.first.offset(position)
-    }
-
-    /// The type with this index.
-    pub(crate) fn get(
-        &mut self,
-        index: u32,
-        stream: &TypeStream<'_>,
-        profile: &mut Profile,
-    ) -> Option<TypeId> {
-        if index >= FIRST_RECORD {
-            return stream.position(index).map(|position| self.first.offset(position));
-        }
-        let slot = self.primitives.get(index as usize).copied()?;
-        if slot.is_some() {
-            return slot;
-        }
-        let (kind, mode) = primitive(index)?;
-        let base = match kind {
-            Primitive::None | Primitive::Void => self.void,
-            // One by value, or a text behind a pointer.
-            Primitive::WideChar if mode == Mode::Direct => {
-                profile.types.add(Type::WideString { bytes: Some(2) })
-            }
-            Primitive::WideChar => self.wide_text,
-            Primitive::Native(name, size, kind) => {
-                let native = profile.native(name, size, kind);
-                profile.types.add(native)
-            }
-        };
-        let id = match mode {
-            Mode::Direct => base,
-            Mode::Pointer(size) => profile.types.add(Type::Pointer { target: base, size }),
-            Mode::NativePointer => {
-                let size = profile.arch.address_size();
-                profile.types.add(Type::Pointer { target: base, size })
-            }
-        };
-        if let Some(slot) = self.primitives.get_mut(index as usize) {
-            *slot = Some(id);
-        }
-        Some(id)
-    }
-}
-
-struct Lowering<'a, 's> {
-    stream: &'s TypeStream<'a>,
-    address: u8,
-    profile: &'s mut Profile,
-    report: &'s mut Report,
+/// A type stream on its way into a profile.
+pub(crate) struct Lowering<'a, 's> {
+    pub(crate) stream: &'s TypeStream<'a>,
+    pub(crate) address: u8,
+    pub(crate) profile: &'s mut Profile,
+    pub(crate) report: &'s mut Report,
     texts: &'s mut TextReader,
     map: TypeMap,
     members: Vec<NewMember>,
     labels: Vec<Label>,
     /// The records of the field list at hand.
-    chain: Vec<u32>,
+    pub(crate) chain: Vec<u32>,
     /// How many bytes of field lists may still be read. A list can serve many records, so a hostile file
     /// could make it be read without end.
-    field_bytes: u64,
+    pub(crate) field_bytes: u64,
     /// Forward references, with the position of their definition.
     forwards: Vec<(usize, usize)>,
 }
@@ -153,11 +87,7 @@ impl<'a> Lowering<'a, '_> {
             Leaf::Pointer(pointer) => self.pointer(pointer),
             Leaf::Array { element, bytes } => self.array(position, element, bytes),
             Leaf::Arguments(indexes) => self.arguments(indexes),
-            Leaf::Procedure(arguments) => match self.stream.position(arguments) {
-                Some(listed) if listed < position => self.profile.types.get(self.map.first.offset(listed)),
-                Some(listed) => Type::Alias { name: None, target: self.map.first.offset(listed) },
-                None => Type::Function(self.profile.types.add_arguments(&[])),
-            },
+            Leaf::Procedure(arguments) => self.procedure(position, arguments),
             Leaf::Class(class) if class.forward => {
                 let Some(ty) = self.forward(position, class.name, class.unique_name) else { return };
                 ty
@@ -177,33 +107,26 @@ impl<'a> Lowering<'a, '_> {
             Leaf::Auxiliary => return,
             Leaf::Unknown => return self.report.lose(&format!("unknown leaf {:#06x}", record.kind), place),
         };
-        self.profile.types.set(self.map.first.offset(position), ty);
+        self.profile.types.set(self.map.record(position), ty);
     }
 
     /// The type with this index; void, and counted, where there is none.
-    fn type_of(&mut self, index: u32) -> TypeId {
+    pub(crate) fn type_of(&mut self, index: u32) -> TypeId {
         match self.map.get(index, self.stream, self.profile) {
             Some(id) => id,
             None => {
                 self.report.lose("references to types that are not there", || format!("type {index:#x}"));
-                self.map.void
+                self.map.void()
             }
         }
     }
 
-    fn name(&mut self, bytes: &[u8]) -> Name {
+    pub(crate) fn name(&mut self, bytes: &[u8]) -> Name {
         self.texts.intern(bytes, &mut self.profile.names)
     }
 
     fn own_name(&mut self, bytes: &[u8]) -> Option<Name> {
         (!is_unnamed(bytes)).then(|| self.name(bytes))
-    }
-
-    fn native(&mut self, name: &str, size: u32) -> TypeId {
-        let name = self.profile.names.intern(name);
-        let native = Native { name, size, kind: NativeKind::Unsigned };
-        let native = Type::Native(self.profile.types.native(native));
-        self.profile.types.add(native)
     }
 
     /// An unsigned native of `size` bytes, or as many bytes.
@@ -225,7 +148,7 @@ impl<'a> Lowering<'a, '_> {
             return self.opaque(size.into());
         }
         let target = match self.stream.unmodified(pointer.target) {
-            0x71 | 0x7a => self.map.wide_text,
+            0x71 | 0x7a => self.map.wide_text(),
             _ => self.type_of(pointer.target),
         };
         Type::Pointer { target, size }
@@ -251,6 +174,18 @@ impl<'a> Lowering<'a, '_> {
             _ => {
                 self.report.lose("arrays of elements whose size is not known", || place(self.stream));
                 Type::Array { target: self.type_of(0x20), count: bytes }
+            }
+        }
+    }
+
+    /// A function is what its argument list is.
+    fn procedure(&mut self, position: usize, arguments: u32) -> Type {
+        match self.stream.position(arguments).filter(|_| self.stream.is_argument_list(arguments)) {
+            Some(listed) if listed < position => self.profile.types.get(self.map.record(listed)),
+            Some(listed) => Type::Alias { name: None, target: self.map.record(listed) },
+            None => {
+                self.report.lose("argument lists that are not there", || format!("type {arguments:#x}"));
+                Type::Function(self.profile.types.add_arguments(&[]))
             }
         }
     }
@@ -284,7 +219,7 @@ impl<'a> Lowering<'a, '_> {
     /// Gives forward references the meaning of their definitions, which may stand behind them.
     fn connect_forwards(&mut self) {
         for (position, definition) in std::mem::take(&mut self.forwards) {
-            let definition = self.map.first.offset(definition);
+            let definition = self.map.record(definition);
             let types = &self.profile.types;
             let ty = types.get(definition);
             let named = match ty {
@@ -294,7 +229,7 @@ impl<'a> Lowering<'a, '_> {
             };
             // A typedef may still name what has no name.
             let ty = if named { ty } else { Type::Alias { name: None, target: definition } };
-            self.profile.types.set(self.map.first.offset(position), ty);
+            self.profile.types.set(self.map.record(position), ty);
         }
     }
 
@@ -339,128 +274,6 @@ impl<'a> Lowering<'a, '_> {
         let id = self.profile.types.add_enumeration(name, underlying, signed, &labels);
         self.labels = labels;
         Type::Enumeration(id)
-    }
-
-    /// Hands on every entry of a field list, wherever it continues.
-    fn fields(&mut self, list: u32, owner: &[u8], mut each: impl FnMut(&mut Self, Field<'a>)) {
-        let owner = || String::from_utf8_lossy(owner).into_owned();
-        self.chain.clear();
-        let mut next = (list != 0).then_some(list);
-        while let Some(index) = next.take() {
-            let Some(record) = self.stream.get(index).filter(|record| record.kind == 0x1203) else {
-                self.report.lose("field lists that are not there", owner);
-                return;
-            };
-            if self.chain.contains(&index) || self.chain.len() >= MAX_CONTINUATIONS {
-                self.report.lose("field lists that continue in a circle", owner);
-                return;
-            }
-            self.chain.push(index);
-            let Some(left) = self.field_bytes.checked_sub(record.body.len() as u64) else {
-                self.report.lose("field lists that serve too many types", owner);
-                return;
-            };
-            self.field_bytes = left;
-            let mut cursor = Cursor::new(record.body);
-            loop {
-                match next_field(&mut cursor) {
-                    Ok(Some(Field::Continued(index))) => next = Some(index),
-                    Ok(Some(field)) => each(self, field),
-                    Ok(None) => break,
-                    Err(error) => {
-                        let kind = match error {
-                            FieldError::Unknown(kind) => {
-                                format!("unknown field leaf {kind:#06x} (the rest of its list is lost)")
-                            }
-                            FieldError::Malformed(Malformed::Short) => {
-                                "field lists that end within an entry".to_owned()
-                            }
-                            FieldError::Malformed(Malformed::Numeric) => {
-                                "field lists with a number that cannot be (the rest is lost)".to_owned()
-                            }
-                        };
-                        self.report.lose(&kind, owner);
-                        break;
-                    }
-                }
-            }
-        }
-    }
-
-    fn member(&mut self, field: Field<'_>, owner: &[u8], tables: &mut u32, members: &mut Vec<NewMember>) {
-        match field {
-            Field::Member { ty, offset, name } => {
-                let name = (!name.is_empty()).then(|| self.name(name));
-                members.push(match self.stream.bit_field(ty) {
-                    Some(bits) => self.bits(name, offset, bits),
-                    None => NewMember { name, offset, ty: self.type_of(ty), bits: None },
-                });
-            }
-            Field::Base { ty, offset } => {
-                let name = Some(self.base_name(ty));
-                members.push(NewMember { name, offset, ty: self.type_of(ty), bits: None });
-            }
-            Field::TablePointer { ty, offset } => {
-                let name = Some(self.profile.names.intern("__vfptr"));
-                members.push(NewMember { name, offset, ty: self.type_of(ty), bits: None });
-            }
-            Field::VirtualBase { ty, direct, table, table_offset } => {
-                let base = self.class_name(ty).unwrap_or_default();
-                self.report.lose("virtual base classes (placed at run time)", || {
-                    format!("{} in {}", String::from_utf8_lossy(base), String::from_utf8_lossy(owner))
-                });
-                // All virtual bases a class names itself are found by one table.
-                *tables += u32::from(direct);
-                if direct && *tables == 1 {
-                    let name = Some(self.profile.names.intern("__vbptr"));
-                    members.push(NewMember {
-                        name,
-                        offset: table_offset,
-                        ty: self.type_of(table),
-                        bits: None,
-                    });
-                }
-            }
-            Field::Label { .. } | Field::Continued(_) | Field::Nothing => {}
-        }
-    }
-
-    fn bits(&mut self, name: Option<Name>, offset: u64, field: BitField) -> NewMember {
-        let base = self.type_of(field.base);
-        let size = self.stream.size_of(field.base, self.address).unwrap_or(0);
-        let first = offset.checked_mul(8).and_then(|bit| bit.checked_add(field.position.into()));
-        let unit = first.and_then(|first| StorageUnit::little_endian(first, field.length.into(), size));
-        let Some(unit) = unit else {
-            // A width of 0, or an absurd place: all of its type stands for it.
-            self.report.lose("bit-fields that no storage unit holds", || {
-                name.map_or_else(String::new, |name| self.profile.names.get(name).to_owned())
-            });
-            return NewMember { name, offset, ty: base, bits: None };
-        };
-        let ty = match unit.size == size {
-            true => base,
-            false => match unit.size {
-                1 => self.type_of(0x20),
-                2 => self.type_of(0x21),
-                4 => self.type_of(0x22),
-                8 => self.type_of(0x23),
-                _ => self.native("unsigned __int128", 16),
-            },
-        };
-        NewMember { name, offset: unit.offset, ty, bits: Some(unit.bits) }
-    }
-
-    fn base_name(&mut self, index: u32) -> Name {
-        let base = self.class_name(index).unwrap_or(b"unknown");
-        let text = format!("__base_{}", String::from_utf8_lossy(base));
-        self.profile.names.intern(&text)
-    }
-
-    fn class_name(&self, index: u32) -> Option<&'a [u8]> {
-        match self.stream.get(self.stream.unmodified(index))?.parse() {
-            Ok(Leaf::Class(class)) => Some(class.name),
-            _ => None,
-        }
     }
 }
 

@@ -223,7 +223,11 @@ fn functions_have_their_arguments() {
     // `...` is no argument; an argument list may be missing.
     let types = vec![pointer(0x1001), function(0x1002), arguments(&[0x74, 0])];
     assert_eq!(described(8, types), expected(json!([["long", {}]])));
-    assert_eq!(described(8, vec![pointer(0x1001), function(0x1fff)]), expected(json!([])));
+    for list in [0x1fff, 0x1000] {
+        let printed = built(&holding(8, vec![pointer(0x1001), function(list)]));
+        assert_eq!(structs(&printed)["s"][1]["m"][1], expected(json!([])));
+        assert_eq!(losses(&printed), [("argument lists that are not there", 1)]);
+    }
 }
 
 #[test]
@@ -287,11 +291,12 @@ fn classes_have_bases_and_tables_and_skip_what_is_not_in_memory() {
         base,
         structure("base", 4, 0x1000),
         pointer(0x1006),
-        record(0x1009).u32s(&[3, 3, 3]).u32(0).u32s(&[0x1004, 0]),
+        record(0x1009).u32s(&[3, 3, 3]).u32(0).u32s(&[0x1008, 0]),
         record(0x1206).u16(3).u16(0).u32(0x1003),
         list,
         record(0x000a).u16(3).u8(0x55).u8(5),
         class,
+        record(0x1201).u32(0),
     ]));
     let table = json!(["Pointer", {"target": "Void"}]);
     assert_eq!(
