@@ -173,10 +173,20 @@ fn parse_place(text: &str) -> Result<Place, String> {
     if let Some((scheme, _)) = text.split_once("://") {
         let url = Url::parse(text).map_err(|error| format!("expected an address, found none: {error}"))?;
         return match url.scheme() {
-            "http" | "https" if url.host_str().is_some() => Ok(Place::Server(url)),
-            "file" => url.to_file_path().map(Place::Folder).map_err(|()| {
-                "expected a file address with a whole path on this machine (file:///...)".to_owned()
-            }),
+            "http" | "https" if url.host_str().is_some() => {
+                // Some names of hosts mean something else once they are written in ASCII.
+                let again = Url::parse(url.as_str());
+                match again == Ok(url.clone()) && !url.as_str().contains(['*', ';']) {
+                    true => Ok(Place::Server(url)),
+                    false => Err("expected an address, found one that does not stay the same".to_owned()),
+                }
+            }
+            // Empty components go: printed, two slashes after a colon would be an address of another kind.
+            "file" => {
+                url.to_file_path().map(|path| Place::Folder(path.components().collect())).map_err(|()| {
+                    "expected a file address with a whole path on this machine (file:///...)".to_owned()
+                })
+            }
             _ => Err(format!("expected http, https or file, found '{scheme}'")),
         };
     }
@@ -220,6 +230,17 @@ fn without_secrets(element: &str) -> String {
     element.split('*').map(shown_part).collect::<Vec<_>>().join("*")
 }
 
+/// A folder in the language of symbol paths. A name that holds what separates elements can only have come as a
+/// file address, and goes as one.
+fn folder_text(folder: &Path) -> String {
+    let text = folder.display().to_string();
+    let plain = parse_element(&text) == Ok(Element::Folder(folder.to_owned())) && !text.contains(';');
+    match Url::from_file_path(folder) {
+        Ok(url) if !plain || text.trim() != text => url.as_str().replace(';', "%3B").replace('*', "%2A"),
+        _ => text,
+    }
+}
+
 impl fmt::Display for SymbolPath {
     /// The path in its own language; parsed again it is the same, but for secrets in addresses.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -233,7 +254,7 @@ impl fmt::Display for SymbolPath {
                     places.iter().try_for_each(|place| write!(f, "*{place}"))?;
                 }
                 Element::Cache(place) => write!(f, "cache*{place}")?,
-                Element::Folder(folder) => write!(f, "{}", folder.display())?,
+                Element::Folder(folder) => f.write_str(&folder_text(folder))?,
             }
         }
         Ok(())
@@ -244,7 +265,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => Ok(()),
-            Self::Folder(folder) => write!(f, "{}", folder.display()),
+            Self::Folder(folder) => f.write_str(&folder_text(folder)),
             Self::Server(url) => f.write_str(&shown(url)),
         }
     }
@@ -313,6 +334,15 @@ mod tests {
     #[test]
     fn file_addresses_are_folders() {
         assert_eq!(searches("srv*file:///a/b*https://h/"), [["/a/b", "https://h/"]]);
+    }
+
+    #[test]
+    fn folders_of_odd_names_print_as_they_parse() {
+        for text in ["file:://h/x", "file:///a;b", "srv*file:///a%3Bb%2Ac*file:///%20x", "file:///C:/x"] {
+            let Ok(path) = text.parse::<SymbolPath>() else { continue };
+            let again: SymbolPath = path.to_string().parse().unwrap();
+            assert_eq!(again, path, "{text} printed as {path}");
+        }
     }
 
     #[test]
