@@ -15,6 +15,11 @@ use crate::{Error, identity};
 /// same file can give another profile.
 pub const GENERATOR: &str = "rekall-profile dwarf 1";
 
+/// The steps beside that of the first pass, for [`Progress`].
+const OPENING: &str = "Opening sections";
+const READING: &str = "Reading definitions";
+const SYMBOLS: &str = "Reading symbols";
+
 /// How a file is converted.
 #[derive(Clone, Debug, Default)]
 pub struct Options<'a> {
@@ -49,6 +54,7 @@ pub fn convert(
     companions: &dyn Companions,
     progress: &dyn Progress,
 ) -> Result<Converted, Error> {
+    progress.begin(OPENING, None);
     let mut report = Report::default();
     let container = Container::open(bytes, options.arch)?;
     let loaded = container.load(&mut report)?;
@@ -79,6 +85,7 @@ pub fn convert(
     if let Some(supplement) = &supplement {
         units.supplement = Some(units.add(&supplement.sections(), false).0);
     }
+    progress.end(OPENING);
     progress.tell(&format!("{} units of debug information", units.units.len()));
     let walk = |units: &Units<'_>, numbers: &[u32]| {
         fold(units, numbers, &options.languages, options.threads, progress)
@@ -126,6 +133,7 @@ pub fn convert(
         found.foreign
     ));
 
+    progress.begin(READING, None);
     let mut variables = Vec::new();
     let mut lowering = Lowering::new(&units, &found, &options.languages, &mut profile, &mut report);
     lowering.definitions();
@@ -135,6 +143,9 @@ pub fn convert(
         }
     }
 
+    progress.end(READING);
+
+    progress.begin(SYMBOLS, None);
     let own = symbols::of_file(&container);
     let chosen = match options.symbol_map {
         None => own,
@@ -153,6 +164,7 @@ pub fn convert(
     maps::add_symbols(&mut profile, chosen, &mut report);
     symbols::add_types(&mut profile, variables, container.relocatable, &mut report);
 
+    progress.end(SYMBOLS);
     describe(&mut profile, &container);
     Ok(Converted { profile, report })
 }

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod fetch_debug;
 mod fetch_pdb;
 mod harness;
 mod inspect;
+mod parse_dwarf;
 mod parse_pdb;
 mod peinfo;
 mod version_scan;
