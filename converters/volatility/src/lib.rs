@@ -24,7 +24,7 @@ mod pack;
 mod vtypes;
 
 pub use convert::{Converted, GENERATOR, Options, convert};
-pub use dump::Dialect;
+pub use dump::{Dialect, entries};
 pub use error::Error;
 pub use legacy::write_legacy;
 pub use pack::{Pack, find_packs};

@@ -53,6 +53,16 @@ impl fmt::Display for Dialect {
     }
 }
 
+/// How many entries a dump has, its text scanned where it stands; `None` for a text of no known dialect.
+pub fn entries(text: &[u8]) -> Option<u64> {
+    let mut count = 0;
+    let scanned = read(Dialect::of(text)?, text, |_| {
+        count += 1;
+        Ok::<(), std::convert::Infallible>(())
+    });
+    scanned.ok().map(|_| count)
+}
+
 /// What a dump tells besides its entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct End {

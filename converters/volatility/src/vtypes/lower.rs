@@ -80,6 +80,7 @@ pub(crate) fn read(
         widths,
         reversed: false,
         unnamed: HashMap::default(),
+        named: HashMap::default(),
         pending: Pending::default(),
     };
     Literals::new(text).read(|item, tree| {
@@ -107,6 +108,8 @@ struct Reader<'p> {
     reversed: bool,
     /// Types that the source leaves without a name, by the number it made one of; whether they are defined.
     unnamed: HashMap<Name, (TypeId, bool), RandomState>,
+    /// What names have been found to mean.
+    named: HashMap<Name, Type, RandomState>,
     pending: Pending,
 }
 
@@ -377,6 +380,16 @@ impl Reader<'_> {
 
     /// A type by its name: Volatility's natives, `void`, and structs.
     fn named(&mut self, name: &[u8]) -> Type {
+        let interned = self.intern(name);
+        if let Some(known) = self.named.get(&interned) {
+            return *known;
+        }
+        let ty = self.meant(name, interned);
+        self.named.insert(interned, ty);
+        ty
+    }
+
+    fn meant(&mut self, name: &[u8], interned: Name) -> Type {
         if let Some((size, kind)) = native(name, self.widths) {
             let name = String::from_utf8_lossy(name);
             return self.profile.c_native(&name, size, kind);
@@ -389,7 +402,6 @@ impl Reader<'_> {
             }
             _ => {}
         }
-        let interned = self.intern(name);
         if is_unnamed(name) {
             let (target, _) = self.unnamed_type(interned);
             return Type::Alias { name: None, target };
