@@ -1,0 +1,61 @@
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A sequence of bytes that is read in places: a file, or what is unpacked from one.
+pub(crate) trait Bytes: fmt::Debug + Send + Sync {
+    /// How many bytes there are.
+    fn len(&self) -> u64;
+
+    /// Fills `into` with what stands from `offset` on.
+    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), BytesError>;
+
+    /// The first stretch within `range` that may hold anything but zeros.
+    fn next_data(&self, range: Range<u64>) -> Option<Range<u64>> {
+        if range.is_empty() { None } else { Some(range) }
+    }
+
+    /// The `length` bytes at `offset`, or as many as there are.
+    fn up_to(&self, offset: u64, length: usize) -> Result<Vec<u8>, BytesError> {
+        let there = self.len().saturating_sub(offset).min(length as u64) as usize;
+        let mut bytes = vec![0; there];
+        self.read(offset, &mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+/// Why bytes could not be read.
+#[derive(Clone, Debug)]
+pub(crate) struct BytesError {
+    /// Where in the file: what was asked for, or what is wrong.
+    pub(crate) offset: u64,
+    pub(crate) problem: Problem,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Problem {
+    /// The bytes end before.
+    End,
+    /// The system could not read it.
+    Io(Arc<std::io::Error>),
+}
+
+impl BytesError {
+    pub(crate) fn end(offset: u64) -> Self {
+        Self { offset, problem: Problem::End }
+    }
+}
+
+/// Bytes that are in memory already.
+impl Bytes for Vec<u8> {
+    fn len(&self) -> u64 {
+        self.as_slice().len() as u64
+    }
+
+    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), BytesError> {
+        let start = usize::try_from(offset).map_err(|_| BytesError::end(offset))?;
+        let part = start.checked_add(into.len()).and_then(|end| self.get(start..end));
+        into.copy_from_slice(part.ok_or_else(|| BytesError::end(offset))?);
+        Ok(())
+    }
+}

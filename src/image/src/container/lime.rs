@@ -1,0 +1,59 @@
+//! The format of the Linux Memory Extractor, version 1 (its `doc/README.md`): headers of 32 bytes, each followed by
+//! the memory it describes.
+
+use std::sync::Arc;
+
+use crate::Error;
+use crate::bytes::Bytes;
+use crate::container::{Container, Parts};
+use crate::fields::Fields;
+use crate::segments::Segment;
+
+/// `0x4C694D45`, little-endian.
+pub(crate) const MAGIC: &[u8] = b"EMiL";
+
+const HEADER: u64 = 32;
+
+pub(crate) fn open(bytes: Arc<dyn Bytes>) -> Result<Parts, Error> {
+    let mut parts = Parts::new(Container::Lime, bytes);
+    let mut offset = 0;
+    while offset < parts.bytes.len() {
+        let header = parts.bytes.up_to(offset, HEADER as usize).map_err(Error::reading(Container::Lime))?;
+        match range(&header, offset) {
+            Ok((start, length)) => {
+                parts.segments.push(Segment { start, length, offset: offset + HEADER });
+                let Some(next) = (offset + HEADER).checked_add(length) else { break };
+                offset = next;
+            }
+            Err(error) if offset == 0 => return Err(error),
+            // The memory before it is good.
+            Err(error) => {
+                parts.report.lose("damaged LiME header", || error.to_string());
+                break;
+            }
+        }
+    }
+    Ok(parts)
+}
+
+/// The range that a header describes: its start and its length.
+fn range(header: &[u8], offset: u64) -> Result<(u64, u64), Error> {
+    let malformed =
+        |expected, found: String| Error::Malformed { container: Container::Lime, offset, expected, found };
+    let fields = Fields::little(header);
+    let (Some(magic), Some(version), Some(start), Some(last), Some(_reserved)) =
+        (fields.bytes(0, 4), fields.u32(4), fields.u64(8), fields.u64(16), fields.u64(24))
+    else {
+        return Err(malformed("a header of 32 bytes", format!("the end of the file after {}", header.len())));
+    };
+    if magic != MAGIC {
+        return Err(malformed("the letters EMiL", format!("{magic:02x?}")));
+    }
+    if version != 1 {
+        return Err(malformed("version 1", format!("version {version}")));
+    }
+    match last.checked_sub(start).and_then(|length| length.checked_add(1)) {
+        Some(length) => Ok((start, length)),
+        None => Err(malformed("a range of addresses", format!("{start:#x} to {last:#x}"))),
+    }
+}

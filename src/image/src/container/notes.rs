@@ -1,0 +1,82 @@
+//! The notes of ELF cores (System V ABI, "Note section") that tell of a machine.
+
+use crate::fields::Fields;
+use crate::hints::{Cpu, Hints};
+use crate::{PhysicalAddress, VirtualAddress};
+
+/// Reads all notes of one segment; what is damaged ends it.
+pub(crate) fn read(content: &[u8], big_endian: bool, hints: &mut Hints) {
+    let mut at = 0;
+    while let Some((name, kind, body, next)) = note(content, at, big_endian) {
+        match (name, kind) {
+            (b"QEMU", _) => cpu(hints, qemu(body)),
+            (b"VBCORE", VIRTUALBOX_CPU) => cpu(hints, virtualbox(body)),
+            (b"VMCOREINFO", _) => vmcoreinfo(hints, body),
+            _ => {}
+        }
+        at = next;
+    }
+}
+
+/// Keeps the text a Linux kernel left, to its first zero byte.
+pub(crate) fn vmcoreinfo(hints: &mut Hints, body: &[u8]) {
+    let end = memchr::memchr(0, body).unwrap_or(body.len());
+    let text = String::from_utf8_lossy(body.get(..end).unwrap_or_default());
+    if text.starts_with("OSRELEASE=") && hints.vmcoreinfo.is_none() {
+        hints.vmcoreinfo = Some(text.into_owned());
+    }
+}
+
+/// The note at `at`: its name without the zero byte, its type, its content, and where the next one begins. Sizes are
+/// rounded up to four bytes, in files of 64 bits as well, as every writer of cores does.
+fn note(content: &[u8], at: usize, big_endian: bool) -> Option<(&[u8], u32, &[u8], usize)> {
+    let fields = Fields::of_endian(content.get(at..)?, big_endian);
+    let name_size = fields.u32(0)? as usize;
+    let body_size = fields.u32(4)? as usize;
+    let kind = fields.u32(8)?;
+    let name = fields.bytes(12, name_size)?;
+    let body_at = 12usize.checked_add(name_size.checked_next_multiple_of(4)?)?;
+    let body = fields.bytes(body_at, body_size)?;
+    let next = at.checked_add(body_at)?.checked_add(body_size.checked_next_multiple_of(4)?)?;
+    Some((name.strip_suffix(b"\0").unwrap_or(name), kind, body, next))
+}
+
+fn cpu(hints: &mut Hints, cpu: Option<Cpu>) {
+    let Some(cpu) = cpu else { return };
+    if hints.dtb.is_none() && cpu.cr3 != 0 {
+        hints.dtb = Some(PhysicalAddress(cpu.cr3 & 0x000f_ffff_ffff_f000));
+    }
+    hints.cpus.push(cpu);
+}
+
+/// `QEMUCPUState` (QEMU, `target/i386/arch_dump.c`), version 1: 18 registers of eight bytes, ten segments of 24, the
+/// control registers.
+fn qemu(body: &[u8]) -> Option<Cpu> {
+    let fields = Fields::little(body);
+    let control = 8 + 18 * 8 + 10 * 24;
+    if fields.u32(0)? != 1 {
+        return None;
+    }
+    Some(Cpu {
+        instruction: VirtualAddress(fields.u64(8 + 16 * 8)?),
+        cr0: fields.u64(control)?,
+        cr3: fields.u64(control + 3 * 8)?,
+        cr4: fields.u64(control + 4 * 8)?,
+    })
+}
+
+/// `NT_VBOXCPU`.
+const VIRTUALBOX_CPU: u32 = 0xb01;
+
+/// `DBGFCORECPU` (VirtualBox, `include/VBox/vmm/dbgfcorefmt.h`): 18 registers, six segments of 24 bytes, CR0, CR2,
+/// CR3, CR4.
+fn virtualbox(body: &[u8]) -> Option<Cpu> {
+    let fields = Fields::little(body);
+    let control = 18 * 8 + 6 * 24;
+    Some(Cpu {
+        instruction: VirtualAddress(fields.u64(14 * 8)?),
+        cr0: fields.u64(control)?,
+        cr3: fields.u64(control + 2 * 8)?,
+        cr4: fields.u64(control + 3 * 8)?,
+    })
+}

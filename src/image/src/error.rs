@@ -1,0 +1,65 @@
+use std::path::PathBuf;
+
+use crate::Container;
+use crate::bytes::{BytesError, Problem};
+
+/// Why a file could not be opened as a memory image.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be opened or read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file has no content.
+    #[error("the file is empty, expected a memory image")]
+    Empty,
+    /// The file is of another kind.
+    #[error("expected a memory image, found {found}: {advice}")]
+    Foreign {
+        /// What it is.
+        found: String,
+        /// What to do with it.
+        advice: &'static str,
+    },
+    /// The container is not as its format says.
+    #[error("{container}, byte {offset:#x}: expected {expected}, found {found}")]
+    Malformed {
+        /// The container.
+        container: Container,
+        /// Where in the file.
+        offset: u64,
+        /// What should stand there.
+        expected: &'static str,
+        /// What does.
+        found: String,
+    },
+    /// A part of the container cannot be read.
+    #[error("{container}, byte {offset:#x}: {reason}")]
+    Unreadable {
+        /// The container.
+        container: Container,
+        /// Where in the file.
+        offset: u64,
+        /// What happened there.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// What [`Bytes`](crate::bytes::Bytes) say, as the opening of `container` met it.
+    pub(crate) fn reading(container: Container) -> impl Fn(BytesError) -> Self {
+        move |error| Self::Unreadable {
+            container,
+            offset: error.offset,
+            reason: match error.problem {
+                Problem::End => "the file ends before".to_owned(),
+                Problem::Io(error) => error.to_string(),
+            },
+        }
+    }
+}

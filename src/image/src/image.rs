@@ -1,0 +1,112 @@
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use profile::Report;
+
+use crate::bytes::{Bytes, BytesError, Problem};
+use crate::container::{self, Container};
+use crate::file::FileBytes;
+use crate::hints::Hints;
+use crate::memory::{Memory, ReadError, Run};
+use crate::segments::Segments;
+use crate::{Error, PhysicalAddress};
+
+/// A memory image: the physical memory of a machine as a file holds it.
+///
+/// The file is read where it is looked at, never as a whole; what has to be unpacked is kept in a cache of bounded
+/// size. Reads from several threads do not wait for each other. A file that shrinks meanwhile gives errors.
+#[derive(Debug)]
+pub struct Image {
+    pub(crate) container: Container,
+    pub(crate) bytes: Arc<dyn Bytes>,
+    pub(crate) segments: Segments,
+    pub(crate) hints: Hints,
+    pub(crate) report: Report,
+}
+
+impl Image {
+    /// Opens the image at `path`; its container is recognised by its content. Files that belong to it (the segments
+    /// of an E01, the state file of a VMware image) are looked for beside it.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is something else than a memory image, or is damaged where nothing can be
+    /// read without it. Smaller damage is in the [report](Image::report).
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let bytes = FileBytes::open(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+        container::open(Arc::new(bytes), Some(path))
+    }
+
+    /// Opens an image that is in memory already, and has no files beside it.
+    ///
+    /// # Errors
+    /// As [`Image::open`].
+    pub fn from_content(content: Vec<u8>) -> Result<Self, Error> {
+        container::open(Arc::new(content), None)
+    }
+
+    /// What kind of file it is.
+    pub fn container(&self) -> Container {
+        self.container
+    }
+
+    /// What the container says of the machine.
+    pub fn hints(&self) -> &Hints {
+        &self.hints
+    }
+
+    /// What could not be carried over: parts the file promises and does not have, damaged records.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// How many bytes of physical memory there are.
+    pub fn size(&self) -> u64 {
+        self.runs().iter().map(|run| run.length).sum()
+    }
+}
+
+impl Memory for Image {
+    fn runs(&self) -> &[Run] {
+        self.segments.runs()
+    }
+
+    fn read(&self, at: PhysicalAddress, into: &mut [u8]) -> Result<(), ReadError> {
+        let mut address = at.0;
+        let mut rest = into;
+        while !rest.is_empty() {
+            let at = PhysicalAddress(address);
+            let segment = self.segments.at(address).ok_or(ReadError::Missing { at })?;
+            let within = address - segment.start;
+            let room = usize::try_from(segment.length - within).unwrap_or(usize::MAX);
+            let (part, after) = rest.split_at_mut(rest.len().min(room));
+            self.bytes.read(segment.offset + within, part).map_err(|error| failed(at, error))?;
+            address += part.len() as u64;
+            rest = after;
+        }
+        Ok(())
+    }
+
+    fn next_data(&self, range: Range<u64>) -> Option<Range<u64>> {
+        let mut start = range.start;
+        while start < range.end {
+            let Some(segment) = self.segments.at(start) else { return Some(start..range.end) };
+            let from = segment.offset + (start - segment.start);
+            let to = segment.offset + (range.end.min(segment.end()) - segment.start);
+            if let Some(data) = self.bytes.next_data(from..to) {
+                let first = segment.start + (data.start - segment.offset);
+                return Some(first..first + (data.end - data.start));
+            }
+            start = segment.end();
+        }
+        None
+    }
+}
+
+fn failed(at: PhysicalAddress, error: BytesError) -> ReadError {
+    let offset = error.offset;
+    match error.problem {
+        Problem::End => ReadError::Truncated { at, offset },
+        Problem::Io(source) => ReadError::Io { at, offset, source },
+    }
+}

@@ -1,0 +1,37 @@
+//! Memory images: what physical memory a file holds, and what virtual addresses mean in it.
+//!
+//! Start here: [`Image::open`] recognises a file by its content; [`AddressSpace`] translates and reads.
+//!
+//! - **Containers.** An [`Image`] lays the physical addresses a [`Container`] holds over the file's bytes, whatever
+//!   their packing, and keeps what the container knows of the machine ([`Hints`]).
+//! - **Physical memory.** [`Memory`] is what an image offers: [`Run`]s, and reads that say where they failed
+//!   ([`ReadError`]). [`Pages`] is memory laid out by hand.
+//! - **Address spaces.** An [`AddressSpace`] walks the page tables of one [`Paging`] from one root; a [`Fault`] says at
+//!   which table a walk ended. It also lists what is mapped.
+//! - **Searching.** [`scan`] shows all of physical memory to a closure, window by window, on many threads; [`find`]
+//!   looks for needles.
+//!
+//! This crate knows no profile: it interprets containers and page tables, nothing of the system in the memory.
+
+mod address;
+mod bytes;
+mod cache;
+mod container;
+mod error;
+mod fields;
+mod file;
+mod hints;
+mod image;
+mod memory;
+mod paging;
+mod scan;
+mod segments;
+
+pub use address::{AddressError, PhysicalAddress, VirtualAddress};
+pub use container::Container;
+pub use error::Error;
+pub use hints::{Cpu, CrashDump, Hints};
+pub use image::Image;
+pub use memory::{Memory, Pages, ReadError, Run};
+pub use paging::{AddressSpace, Fault, Granule, Mapped, Mapping, Paging, Table};
+pub use scan::{Hit, Plan, Scanned, Window, find, scan};

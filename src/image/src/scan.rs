@@ -1,0 +1,269 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use memchr::memmem::Finder;
+use profile::{Progress, Report, Silent};
+
+use crate::PhysicalAddress;
+use crate::memory::{Memory, Run};
+
+/// How a search of physical memory is done.
+#[derive(Clone, Copy)]
+pub struct Plan<'a> {
+    /// How many threads share the work; at least one is used.
+    pub threads: usize,
+    /// How many bytes beyond its own part every window shows, where there is memory: as many as what is looked for is
+    /// long, less one.
+    pub overlap: usize,
+    /// Who is told how far the search has come, in bytes.
+    pub progress: &'a dyn Progress,
+    /// The step's name for them.
+    pub step: &'a str,
+}
+
+impl Default for Plan<'_> {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { threads, overlap: 0, progress: &Silent, step: "Searching memory" }
+    }
+}
+
+/// A part of physical memory that lies in one piece.
+#[derive(Clone, Copy, Debug)]
+pub struct Window<'a> {
+    /// The address of its first byte.
+    pub start: PhysicalAddress,
+    /// What stands there, the overlap included.
+    pub bytes: &'a [u8],
+    /// How many of `bytes` are this window's own: what begins behind them is shown by the next one too.
+    pub own: usize,
+}
+
+/// What a search found.
+#[derive(Clone, Debug)]
+pub struct Scanned<T> {
+    /// In the order of addresses.
+    pub found: Vec<T>,
+    /// What could not be read.
+    pub report: Report,
+}
+
+/// A place where a needle was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hit {
+    /// Where it begins.
+    pub at: PhysicalAddress,
+    /// Which of the needles.
+    pub needle: usize,
+}
+
+/// How much a thread takes at once: what stays in its cache while it is looked at.
+const WINDOW: u64 = 512 << 10;
+/// What cannot be read as a whole is read in pieces of this size.
+const PIECE: u64 = 4096;
+
+/// Shows all of `memory` to `look`, window by window, except for what is known to be zero. Every window lies within
+/// one run; `look` adds what it finds, in any order of calls, and gets everything back in the order of addresses.
+/// Parts that cannot be read are left out and counted; what reaches over one is not seen.
+pub fn scan<T: Send>(
+    memory: &dyn Memory,
+    plan: &Plan<'_>,
+    look: impl Fn(Window<'_>, &mut Vec<T>) + Sync,
+) -> Scanned<T> {
+    let runs = memory.runs();
+    // The window in which each run begins.
+    let mut firsts = Vec::with_capacity(runs.len());
+    let mut windows = 0u64;
+    for run in runs {
+        firsts.push(windows);
+        windows = windows.saturating_add(run.length.div_ceil(WINDOW));
+    }
+    let total = runs.iter().map(|run| run.length).sum();
+    let (next, done, results) = (AtomicU64::new(0), AtomicU64::new(0), Mutex::new(Vec::new()));
+    let report = Mutex::new(Report::default());
+    let work = || {
+        let mut reader =
+            Reader { memory, overlap: plan.overlap as u64, buffer: Vec::new(), report: Report::default() };
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= windows {
+                break;
+            }
+            let which = firsts.partition_point(|first| *first <= index).saturating_sub(1);
+            let (Some(run), Some(first)) = (runs.get(which), firsts.get(which)) else { break };
+            let mut found = Vec::new();
+            let start = run.start.0 + (index - first) * WINDOW;
+            let end = start.saturating_add(WINDOW).min(run.end());
+            reader.show(*run, start, end, &mut |window| look(window, &mut found));
+            if !found.is_empty() {
+                results.lock().unwrap_or_else(PoisonError::into_inner).push((index, found));
+            }
+            let so_far = done.fetch_add(end - start, Ordering::Relaxed) + (end - start);
+            plan.progress.advance(plan.step, so_far);
+        }
+        report.lock().unwrap_or_else(PoisonError::into_inner).absorb(reader.report);
+    };
+    plan.progress.begin(plan.step, Some(total));
+    let threads = plan.threads.clamp(1, usize::try_from(windows.max(1)).unwrap_or(usize::MAX));
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    plan.progress.end(plan.step);
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(index, _)| *index);
+    Scanned {
+        found: results.into_iter().flat_map(|(_, found)| found).collect(),
+        report: report.into_inner().unwrap_or_else(PoisonError::into_inner),
+    }
+}
+
+/// Finds where `needles` begin in `memory`, those that overlap each other excepted; an empty needle is nowhere.
+/// `plan.overlap` is seen to.
+pub fn find(memory: &dyn Memory, needles: &[&[u8]], plan: &Plan<'_>) -> Scanned<Hit> {
+    let longest = needles.iter().map(|needle| needle.len()).max().unwrap_or(0);
+    let finders: Vec<(usize, Finder)> = needles
+        .iter()
+        .enumerate()
+        .filter(|(_, needle)| !needle.is_empty())
+        .map(|(index, needle)| (index, Finder::new(*needle)))
+        .collect();
+    let plan = Plan { overlap: longest.saturating_sub(1), ..*plan };
+    scan(memory, &plan, |window, found| {
+        let before = found.len();
+        for (needle, finder) in &finders {
+            let hits = finder.find_iter(window.bytes).take_while(|at| *at < window.own);
+            found.extend(
+                hits.map(|at| Hit { at: PhysicalAddress(window.start.0 + at as u64), needle: *needle }),
+            );
+        }
+        if let Some(ours) = found.get_mut(before..) {
+            ours.sort_unstable();
+        }
+    })
+}
+
+/// Reads windows for one thread.
+struct Reader<'m> {
+    memory: &'m dyn Memory,
+    overlap: u64,
+    buffer: Vec<u8>,
+    report: Report,
+}
+
+impl Reader<'_> {
+    /// Shows what lies between `start` and `end` in `run`.
+    fn show(&mut self, run: Run, start: u64, end: u64, look: &mut dyn FnMut(Window<'_>)) {
+        let mut at = start;
+        while let Some(data) = self.memory.next_data(at..end) {
+            let seen = data.end.saturating_add(self.overlap).min(run.end());
+            if self.read(data.start, seen) {
+                look(self.window(data.start, data.end - data.start));
+            } else {
+                self.show_pieces(data.start, data.end, seen, look);
+            }
+            at = data.end;
+        }
+    }
+
+    /// The same where a part cannot be read: every stretch of pieces that can is a window.
+    fn show_pieces(&mut self, start: u64, end: u64, seen: u64, look: &mut dyn FnMut(Window<'_>)) {
+        let mut stretch = start;
+        let mut at = start;
+        loop {
+            let piece = at..(at / PIECE * PIECE).saturating_add(PIECE).min(seen);
+            let good = at < seen && self.read(piece.start, piece.end);
+            if good {
+                at = piece.end;
+                continue;
+            }
+            let own = at.min(end).saturating_sub(stretch);
+            if own > 0 && self.read(stretch, at) {
+                look(self.window(stretch, own));
+            }
+            if at >= end {
+                break;
+            }
+            self.report.lose("unreadable memory", || format!("{:#x}..{:#x}", piece.start, piece.end));
+            at = piece.end;
+            stretch = at;
+        }
+    }
+
+    fn read(&mut self, start: u64, end: u64) -> bool {
+        let length = (end - start) as usize;
+        self.buffer.resize(length, 0);
+        self.memory.read(PhysicalAddress(start), &mut self.buffer).is_ok()
+    }
+
+    fn window(&self, start: u64, own: u64) -> Window<'_> {
+        Window { start: PhysicalAddress(start), bytes: &self.buffer, own: own as usize }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{Pages, ReadError};
+
+    fn plan(threads: usize) -> Plan<'static> {
+        Plan { threads, ..Plan::default() }
+    }
+
+    #[test]
+    fn finds_across_windows_but_not_across_gaps() {
+        let mut pages = Pages::default();
+        // Two windows and a bit.
+        pages.write(PhysicalAddress(0x10_0000), &vec![0; 2 * WINDOW as usize + 10]);
+        let places =
+            [0x10_0000, 0x10_0000 + WINDOW - 2, 0x10_0000 + 2 * WINDOW - 4, 0x10_0000 + 2 * WINDOW + 20];
+        for at in places {
+            pages.write(PhysicalAddress(at), b"NEEDLE");
+        }
+        // One that would need the page after the gap.
+        pages.write(PhysicalAddress(0x80_0ffc), b"NEED");
+        pages.write(PhysicalAddress(0x80_2000), b"LE");
+        for threads in [1, 3] {
+            let scanned = find(&pages, &[b"absent", b"", b"NEEDLE"], &plan(threads));
+            assert!(scanned.found.iter().all(|hit| hit.needle == 2));
+            assert_eq!(scanned.found.iter().map(|hit| hit.at.0).collect::<Vec<_>>(), places);
+            assert_eq!(scanned.report.total(), 0);
+        }
+    }
+
+    /// Memory of which some pages cannot be read.
+    struct Torn(Pages, Vec<u64>);
+
+    impl Memory for Torn {
+        fn runs(&self) -> &[Run] {
+            self.0.runs()
+        }
+
+        fn read(&self, at: PhysicalAddress, into: &mut [u8]) -> Result<(), ReadError> {
+            let (first, last) = (at.0 / PIECE, (at.0 + into.len() as u64).div_ceil(PIECE));
+            match self.1.iter().find(|page| (first..last).contains(page)) {
+                Some(page) => Err(ReadError::Missing { at: PhysicalAddress(page * PIECE) }),
+                None => self.0.read(at, into),
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_counted_and_the_rest_is_searched() {
+        let mut pages = Pages::default();
+        pages.write(PhysicalAddress(0), &vec![0; WINDOW as usize + 3 * PIECE as usize]);
+        for page in 0..WINDOW / PIECE + 3 {
+            pages.write(PhysicalAddress(page * PIECE + PIECE - 3), b"NEEDLE");
+        }
+        let bad = vec![0, 5, 6, WINDOW / PIECE, WINDOW / PIECE + 2];
+        let scanned = find(&Torn(pages, bad.clone()), &[b"NEEDLE"], &plan(2));
+        let expected: Vec<u64> = (0..WINDOW / PIECE + 2)
+            .filter(|page| !bad.contains(page) && !bad.contains(&(page + 1)))
+            .map(|page| page * PIECE + PIECE - 3)
+            .collect();
+        assert_eq!(scanned.found.iter().map(|hit| hit.at.0).collect::<Vec<_>>(), expected);
+        assert_eq!(scanned.report.count("unreadable memory"), bad.len() as u64);
+    }
+}
