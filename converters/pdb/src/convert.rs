@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 use std::thread;
 
-use profile::{Arch, MappedFile, Profile, Progress, Report, System};
+use profile::{Arch, MappedFile, Profile, Progress, Report, System, pdb_class};
 use sha2::{Digest, Sha256};
 
 use crate::Error;
@@ -163,7 +163,7 @@ fn debug_header<'a>(bytes: &'a [u8], report: &mut Report) -> Option<Dbi<'a>> {
 
 fn set_metadata(profile: &mut Profile, options: &Options, info: &Info, dbi: Option<&Dbi<'_>>) {
     let file_name = identity::base_name(&options.file_name);
-    let class = options.profile_class.clone().unwrap_or_else(|| identity::profile_class(file_name));
+    let class = options.profile_class.clone().unwrap_or_else(|| pdb_class(file_name).to_owned());
     profile.set_metadata("ProfileClass", class);
     profile.set_metadata("PDBFile", file_name);
     profile.set_metadata("Version", info.version);

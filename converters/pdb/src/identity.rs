@@ -37,21 +37,6 @@ pub(crate) fn base_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
-/// The class that Rekall's loader gives to a PDB with this name: `Nt` for every flavour of the Windows
-/// kernel; else one named like the PDB, where Rekall has it; else the one for any executable.
-pub(crate) fn profile_class(file_name: &str) -> String {
-    let stem = file_name.split_once('.').map_or(file_name, |(stem, _)| stem).to_ascii_lowercase();
-    if KERNELS.contains(&stem.as_str()) {
-        return "Nt".to_owned();
-    }
-    let known = CLASSES.iter().find(|class| class.eq_ignore_ascii_case(&stem));
-    (*known.unwrap_or(&"BasicPEProfile")).to_owned()
-}
-
-const KERNELS: [&str; 5] = ["ntoskrnl", "ntkrnlmp", "ntkrnlpa", "ntkrpamp", "nt"];
-/// Classes of Rekall that are named like a PDB.
-const CLASSES: [&str; 5] = ["Lsasrv", "Ntdll", "Tcpip", "Wdigest", "Win32k"];
-
 /// Splits a Windows version like `6.1.7601` into the fields `major`, `minor` and `rev`.
 pub(crate) fn set_version(profile: &mut Profile, version: &str) {
     for (field, part) in ["major", "minor", "rev"].iter().zip(version.splitn(3, '.')) {
@@ -85,14 +70,6 @@ mod tests {
         assert_eq!(timestamp(951_782_400), "2000-02-29 00:00:00Z");
         assert_eq!(timestamp(1_290_246_092), "2010-11-20 09:41:32Z");
         assert_eq!(timestamp(u32::MAX), "2106-02-07 06:28:15Z");
-    }
-
-    #[test]
-    fn classes_by_name() {
-        assert_eq!(profile_class("ntkrnlmp.pdb"), "Nt");
-        assert_eq!(profile_class("NTKRPAMP.PDB"), "Nt");
-        assert_eq!(profile_class("win32k.pdb"), "Win32k");
-        assert_eq!(profile_class("hal.pdb"), "BasicPEProfile");
     }
 
     #[test]

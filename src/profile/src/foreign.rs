@@ -4,8 +4,6 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Foreign {
-    /// A Volatility 3 symbol table (ISF).
-    Isf,
     /// A page or other markup, as a captive portal or an error of a server gives.
     Markup,
     /// A PDB in the container of today (MSF 7.00).
@@ -87,7 +85,6 @@ impl Foreign {
     /// What to do with it instead.
     pub fn advice(self) -> &'static str {
         match self {
-            Self::Isf => "it serves Volatility 3; a profile is made from the PDB or the debug file itself",
             Self::Markup => "the download gave a page instead of the file; fetch it again",
             Self::Pdb => "run parse_pdb on it",
             Self::OldPdb | Self::CompactPdb | Self::PortablePdb => {
@@ -118,7 +115,6 @@ fn symbol_line(line: &str) -> bool {
 impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Isf => "a Volatility 3 symbol table (ISF)",
             Self::Markup => "an HTML or XML page",
             Self::Pdb => "a PDB",
             Self::OldPdb => "a PDB of the time before MSF 7.00 (JG)",

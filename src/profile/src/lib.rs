@@ -8,7 +8,7 @@
 //!   [`choose_symbols`] and [`number_by_address`] do the same for symbols, [`StorageUnit`] for bit-fields,
 //!   [`Profile::c_native`] for the names of C's base types.
 //! - **Text.** [`write_text`] prints the canonical form, sorted and streamed; [`GzipWriter`] packs it, [`inflate`] unpacks.
-//!   [`read_file`] reads a profile of any age and form back; [`Foreign`] names files that are none;
+//!   [`read_file`] reads a profile of any age and form back, and Volatility 3's tables (ISF); [`Foreign`] names files that are none;
 //!   [`Text`] looks single entries up without reading the rest.
 //! - **References.** [`merge`] lays the profiles of `$MERGE` over one, [`follow_symlinks`] follows symlinks.
 //! - **Judgement.** [`Health`] says whether a profile holds what its readers look up, [`compare`] whether
@@ -27,6 +27,7 @@ mod guard;
 mod guid_age;
 mod gzip;
 mod health;
+mod isf;
 mod json;
 mod layout;
 mod lookup;
@@ -60,6 +61,7 @@ pub use name::{Name, Names};
 pub use needs::Consumer;
 pub use profile::{Profile, System};
 pub use progress::{Progress, Silent};
+pub use reader::identity::pdb_class;
 pub use reader::{JsonPlace, MAX_TEXT, ReadError, read_file, read_profile, read_text, unpack};
 pub use report::{Report, Tally};
 pub use resolution::{Conflict, Resolution};

@@ -19,10 +19,12 @@ use serde_json::{Map, Value};
 use crate::reader::identity::{Evidence, Identity, settle};
 use crate::reader::{Builder, address, stream};
 use crate::{
-    Arch, Foreign, MAX_TEXT, MappedFile, Profile, ReadError, RecordId, Report, System, read_text, unpack,
+    Arch, Foreign, MAX_TEXT, MappedFile, Profile, ReadError, RecordId, Report, Resolution, System, isf,
+    read_text, unpack, write_text,
 };
 
-/// The text of a profile, unpacked, in which single entries are looked up.
+/// The text of a profile, unpacked, in which single entries are looked up. Of an ISF table it is the canonical
+/// text of the profile that the table holds.
 #[derive(Debug)]
 pub struct Text {
     text: String,
@@ -80,6 +82,7 @@ impl Text {
         if text.trim_ascii().is_empty() {
             return Err(ReadError::Empty);
         }
+        let text = if isf::is_isf(&text) { canonical(&text)? } else { text };
         let sections = Sections::find(&text)?;
         Ok(Self { text, sections, identity: OnceCell::new() })
     }
@@ -274,6 +277,21 @@ impl Text {
             (settle(&mut metadata, &evidence), metadata)
         })
     }
+}
+
+/// The canonical text of the profile that an ISF text holds.
+fn canonical(isf_text: &str) -> Result<String, ReadError> {
+    let mut report = Report::default();
+    let mut profile = isf::read(isf_text, &mut report)?;
+    let resolution = Resolution::new(&mut profile, &mut report);
+    let text = write_text(&profile, &resolution, Vec::new());
+    // Two symbols of one name, which the reader leaves none of, are all that the writer refuses.
+    let text = text.ok().and_then(|text| String::from_utf8(text).ok());
+    text.ok_or_else(|| ReadError::Section {
+        section: "symbols".to_owned(),
+        expected: "each symbol once",
+        found: "a symbol twice".to_owned(),
+    })
 }
 
 /// How many aliases of structs are followed.

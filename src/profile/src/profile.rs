@@ -40,6 +40,10 @@ pub struct Profile {
     pub functions: Vec<(Name, u64)>,
     /// `$CONSTANT_TYPES`: the types of variables, where the source gives them.
     pub constant_types: Vec<(Name, TypeId)>,
+    /// What lies at symbols, where the source tells it; `constant_data` in ISF, in no profile of Rekall's form.
+    pub contents: BTreeMap<Name, Vec<u8>>,
+    /// The names that linkers have for symbols, where those differ; `linkage_name` in ISF alone.
+    pub linkage_names: BTreeMap<Name, Name>,
     /// `$CONFIG`: the kernel's configuration (`CONFIG_X86_PAE` to `y`).
     pub config: BTreeMap<String, String>,
     /// `$MERGE`: names of profiles to be laid over this one.
@@ -61,6 +65,8 @@ impl Profile {
             constants: Vec::new(),
             functions: Vec::new(),
             constant_types: Vec::new(),
+            contents: BTreeMap::new(),
+            linkage_names: BTreeMap::new(),
             config: BTreeMap::new(),
             merge: Vec::new(),
             other: BTreeMap::new(),

@@ -16,6 +16,7 @@ mod builder;
 mod descriptor;
 mod error;
 pub(crate) mod identity;
+pub(crate) mod keyed;
 pub(crate) mod stream;
 mod unpack;
 
@@ -23,10 +24,11 @@ use std::borrow::Cow;
 use std::path::Path;
 
 pub(crate) use builder::{Builder, address};
+pub(crate) use descriptor::value_bits;
 pub use error::{JsonPlace, ReadError};
 pub use unpack::unpack;
 
-use crate::{Foreign, MappedFile, Profile, Report};
+use crate::{Foreign, MappedFile, Profile, Report, isf};
 
 /// How long a profile's text may be, in bytes. That of a whole C++ program's PDB of 100 MB has 300 MB; a
 /// kernel's has 10 to 40.
@@ -45,7 +47,8 @@ pub fn read_file(path: &Path, report: &mut Report) -> Result<Profile, ReadError>
 ///
 /// Profiles of every age are read: modern and legacy descriptors, every spelling of the class, files
 /// without an architecture. What is written from the result ([`crate::write_text`]) is the canonical form;
-/// a canonical text is read and written without a change. Losses are counted in `report`.
+/// a canonical text is read and written without a change. Symbol tables of Volatility 3 (ISF) are told by their
+/// keys and read too. Losses are counted in `report`.
 ///
 /// # Errors
 /// [`ReadError`] says what was expected, what was found and where.
@@ -64,6 +67,9 @@ pub fn read_text(text: &[u8], report: &mut Report) -> Result<Profile, ReadError>
     let text = utf8(text, report);
     if text.trim_ascii().is_empty() {
         return Err(ReadError::Empty);
+    }
+    if isf::is_isf(&text) {
+        return isf::read(&text, report);
     }
     let mut builder = Builder::new(report);
     stream::document(&text, &mut builder)?;

@@ -341,11 +341,7 @@ fn sections_of_the_wrong_kind_are_refused() {
 #[test]
 fn other_files_are_recognised() {
     for (bytes, kind) in [
-        (
-            &br#"{"base_types": {}, "enums": {}, "metadata": {}, "symbols": {}, "user_types": {}}"#[..],
-            Foreign::Isf,
-        ),
-        (b"<html><body>Sign in</body></html>", Foreign::Markup),
+        (&b"<html><body>Sign in</body></html>"[..], Foreign::Markup),
         (b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0", Foreign::Pdb),
         (b"\x7fELF\x02\x01\x01", Foreign::Elf),
     ] {

@@ -11,7 +11,7 @@ use crate::verdict::{Summary, counted};
 /// A profile, and perhaps another of the same build.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The profile: text, gzip, xz or zstd.
+    /// The profile, or a table of Volatility 3 (ISF): text, gzip, xz or zstd.
     profile: PathBuf,
     /// A profile of the same build from another source; what contradicts is listed (exit code 1).
     #[arg(long, value_name = "OTHER")]

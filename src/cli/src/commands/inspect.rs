@@ -12,7 +12,7 @@ use crate::outcome::Outcome;
 /// A profile, and what to show of it.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The profile: text, gzip, xz or zstd.
+    /// The profile, or a table of Volatility 3 (ISF): text, gzip, xz or zstd.
     profile: PathBuf,
     /// Structs, members (STRUCT.MEMBER), enumerations and symbols to show; without one, a summary.
     #[arg(value_name = "NAME")]

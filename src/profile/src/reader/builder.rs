@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::descriptor::{ADDRESS, Descriptors, Lowered, NOT_UNDERSTOOD, value_bits};
 use super::identity::{Evidence, Identity, settle};
+use super::keyed::Keyed;
 use super::{INVALID_TEXT, ReadError, stream};
 use crate::{
     Arch, Label, Name, Native, NativeKind, NewMember, Profile, RecordId, RecordKind, Report, System, Type,
@@ -572,37 +573,4 @@ fn kind(text: &str) -> String {
         _ => "a number",
     }
     .to_owned()
-}
-
-/// Entries by name in the order they came, of several under one name the last.
-struct Keyed<T> {
-    entries: Vec<(Name, T)>,
-    places: HashMap<Name, usize, RandomState>,
-}
-
-impl<T> Default for Keyed<T> {
-    fn default() -> Self {
-        Self { entries: Vec::new(), places: HashMap::default() }
-    }
-}
-
-impl<T> Keyed<T> {
-    /// Whether an earlier entry was replaced.
-    fn insert(&mut self, name: Name, value: T) -> bool {
-        match self.places.get(&name).and_then(|place| self.entries.get_mut(*place)) {
-            Some(entry) => {
-                entry.1 = value;
-                true
-            }
-            None => {
-                self.places.insert(name, self.entries.len());
-                self.entries.push((name, value));
-                false
-            }
-        }
-    }
-
-    fn get(&self, name: Name) -> Option<&T> {
-        self.entries.get(*self.places.get(&name)?).map(|(_, value)| value)
-    }
 }

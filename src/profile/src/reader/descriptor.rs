@@ -402,6 +402,6 @@ fn bits_of(arguments: &Map<String, Value>) -> Option<BitRange> {
 }
 
 /// The 64 bits of a label's value; `None` where they cannot hold it.
-pub(super) fn value_bits(value: i128, signed: bool) -> Option<u64> {
+pub(crate) fn value_bits(value: i128, signed: bool) -> Option<u64> {
     if signed { i64::try_from(value).ok().map(|value| value as u64) } else { u64::try_from(value).ok() }
 }

@@ -57,6 +57,16 @@ pub enum ReadError {
         /// The first of its keys.
         found: Vec<String>,
     },
+    /// The text has sections of two formats, so that no reader would see the whole.
+    #[error(
+        "the text has the key {rekall} of a Rekall profile and the key {isf} of an ISF table, expected one of the two formats"
+    )]
+    Mixed {
+        /// A key of the one.
+        rekall: String,
+        /// A key of the other.
+        isf: String,
+    },
     /// A section is of another kind than its name says.
     #[error("section {section}: expected {expected}, found {found}")]
     Section {

@@ -73,6 +73,18 @@ fn is_nt(class: &str) -> bool {
     NT.iter().any(|known| known.eq_ignore_ascii_case(stem))
 }
 
+/// The class that Rekall's loader gives to a PDB with this name: `Nt` for every flavour of the Windows
+/// kernel; else one named like the PDB, where Rekall has it; else the one for any executable.
+pub fn pdb_class(file_name: &str) -> &'static str {
+    let stem = file_name.split_once('.').map_or(file_name, |(stem, _)| stem);
+    if is_nt(stem) {
+        return "Nt";
+    }
+    // Classes of Rekall that are named like a PDB.
+    const CLASSES: [&str; 5] = ["Lsasrv", "Ntdll", "Tcpip", "Wdigest", "Win32k"];
+    CLASSES.into_iter().find(|class| class.eq_ignore_ascii_case(stem)).unwrap_or("BasicPEProfile")
+}
+
 /// The system a class is of; `None` where the class alone does not say.
 fn system_of(class: &str) -> Option<System> {
     match class {
@@ -128,4 +140,17 @@ fn guess_arch(system: System, evidence: &Evidence<'_>) -> Arch {
         highest if highest > u64::from(u32::MAX) => Arch::Amd64,
         _ => Arch::I386,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_by_name() {
+        assert_eq!(pdb_class("ntkrnlmp.pdb"), "Nt");
+        assert_eq!(pdb_class("NTKRPAMP.PDB"), "Nt");
+        assert_eq!(pdb_class("win32k.pdb"), "Win32k");
+        assert_eq!(pdb_class("hal.pdb"), "BasicPEProfile");
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::Deserializer;
 use serde_json::value::RawValue;
 
 use super::{Builder, JsonPlace, ReadError};
-use crate::Foreign;
+use crate::isf;
 
 /// Walks the whole text of a profile and hands each entry of each section to `builder`.
 pub(crate) fn document<'de>(text: &'de str, builder: &mut Builder<'de, '_>) -> Result<(), ReadError> {
@@ -23,14 +23,13 @@ pub(crate) fn document<'de>(text: &'de str, builder: &mut Builder<'de, '_>) -> R
 
 /// Whether an object with these keys is a profile.
 pub(crate) fn judge_keys(roots: Vec<String>) -> Result<(), ReadError> {
-    if roots.iter().any(|key| key.starts_with('$')) {
-        return Ok(());
+    let rekall = roots.iter().find(|key| key.starts_with('$'));
+    let isf = roots.iter().find(|key| isf::is_section(key));
+    match (rekall, isf) {
+        (Some(rekall), Some(isf)) => Err(ReadError::Mixed { rekall: rekall.clone(), isf: isf.clone() }),
+        (Some(_), None) => Ok(()),
+        (None, _) => Err(ReadError::NoSections { found: roots }),
     }
-    let isf = |key: &String| matches!(key.as_str(), "base_types" | "user_types" | "symbols");
-    if roots.iter().any(isf) {
-        return Err(ReadError::Foreign { found: Foreign::Isf });
-    }
-    Err(ReadError::NoSections { found: roots })
 }
 
 /// Calls `each` with every key of the object `text`, and its value's text; gives how many keys were damaged.
@@ -61,6 +60,14 @@ pub(crate) fn pair(text: &str) -> Option<(&str, &str)> {
 pub(crate) fn value(text: &str) -> serde_json::Result<&str> {
     let value: &RawValue = de::Deserialize::deserialize(&mut Deserializer::from_str(text))?;
     Ok(value.get())
+}
+
+/// The first key of the object `text` that `wanted` takes.
+pub(crate) fn first_key(text: &str, wanted: impl Fn(&str) -> bool) -> Option<String> {
+    let mut found = None;
+    // The walk ends with an error on purpose where it is found, and for any other reason where it is not.
+    let _ = Deserializer::from_str(text).deserialize_map(FirstKey { wanted, found: &mut found });
+    found
 }
 
 /// Calls `each` with every key of the document and its value's text.
@@ -174,6 +181,31 @@ impl<'de> Visitor<'de> for &mut Document<'_, 'de, '_> {
             walked?;
             self.builder.count_damaged(damaged);
             self.within.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Stops at the first key that is wanted.
+struct FirstKey<'a, F> {
+    wanted: F,
+    found: &'a mut Option<String>,
+}
+
+impl<'de, F: Fn(&str) -> bool> Visitor<'de> for FirstKey<'_, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(Key { text, .. }) = map.next_key_seed(KeySeed)? {
+            if (self.wanted)(&text) {
+                *self.found = Some(text.into_owned());
+                return Err(de::Error::custom("found"));
+            }
+            map.next_value::<de::IgnoredAny>()?;
         }
         Ok(())
     }

@@ -1,0 +1,34 @@
+//! ISF, the symbol tables of Volatility 3 (Intermediate Symbol Format; its JSON schemas, 4.x and 6.x).
+//!
+//! - [`read`] makes a profile of one: `descriptor` lowers its types, `machine` tells the architecture, which
+//!   ISF does not name.
+//!
+//! ISF keeps base types, structs and enumerations apart and says of each use which of them is meant; it knows
+//! structs from unions, and the types of symbols. It knows no typedefs, no argument types, no difference
+//! between code and data, and names what the source leaves unnamed by numbers of its producer's.
+
+mod base64;
+mod descriptor;
+mod machine;
+mod reader;
+
+pub(crate) use reader::{is_isf, read};
+
+use crate::System;
+
+/// The sections of a table.
+pub(crate) const SECTIONS: [&str; 5] = ["metadata", "base_types", "user_types", "enums", "symbols"];
+
+/// Whether a key at the top of a text is one of ISF's, which no profile has.
+pub(crate) fn is_section(key: &str) -> bool {
+    SECTIONS.contains(&key)
+}
+
+/// The symbol at which a kernel's banner lies; Volatility 3 finds a kernel's table by its content.
+pub(crate) fn banner_symbol(system: System) -> Option<&'static str> {
+    match system {
+        System::Linux => Some("linux_banner"),
+        System::Mac => Some("version"),
+        System::Windows | System::Other => None,
+    }
+}

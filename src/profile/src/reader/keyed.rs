@@ -1,0 +1,38 @@
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use crate::Name;
+
+/// Entries by name in the order they came, of several under one name the last.
+pub(crate) struct Keyed<T> {
+    pub(crate) entries: Vec<(Name, T)>,
+    places: HashMap<Name, usize, RandomState>,
+}
+
+impl<T> Default for Keyed<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), places: HashMap::default() }
+    }
+}
+
+impl<T> Keyed<T> {
+    /// Whether an earlier entry was replaced.
+    pub(crate) fn insert(&mut self, name: Name, value: T) -> bool {
+        match self.places.get(&name).and_then(|place| self.entries.get_mut(*place)) {
+            Some(entry) => {
+                entry.1 = value;
+                true
+            }
+            None => {
+                self.places.insert(name, self.entries.len());
+                self.entries.push((name, value));
+                false
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, name: Name) -> Option<&T> {
+        self.entries.get(*self.places.get(&name)?).map(|(_, value)| value)
+    }
+}

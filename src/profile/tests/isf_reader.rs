@@ -1,0 +1,231 @@
+//! Volatility 3's tables (ISF) as profiles.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+
+use profile::{
+    Arch, BitRange, Profile, ReadError, RecordKind, Report, Resolution, System, Text, Type, read_file,
+    read_text, write_text,
+};
+
+fn read(text: &str) -> (Profile, Report) {
+    let mut report = Report::default();
+    let profile = read_text(text.as_bytes(), &mut report).unwrap_or_else(|error| panic!("{error}"));
+    (profile, report)
+}
+
+fn canonical(profile: &mut Profile, report: &mut Report) -> String {
+    let resolution = Resolution::new(profile, report);
+    String::from_utf8(write_text(profile, &resolution, Vec::new()).unwrap()).unwrap()
+}
+
+const LINUX: &str = r#"{
+  "metadata": {
+    "format": "6.2.0", "producer": {"name": "dwarf2json", "version": "0.9.0"},
+    "linux": {"symbols": [{"kind": "symtab", "name": "vmlinux"}], "types": []}
+  },
+  "base_types": {
+    "pointer": {"size": 8, "signed": false, "kind": "int", "endian": "little"},
+    "long unsigned int": {"size": 8, "signed": false, "kind": "int", "endian": "little"},
+    "int": {"size": 4, "signed": true, "kind": "int", "endian": "little"},
+    "char": {"size": 1, "signed": true, "kind": "char", "endian": "little"},
+    "void": {"size": 0, "signed": false, "kind": "void", "endian": "little"}
+  },
+  "user_types": {
+    "cpuinfo_x86": {"kind": "struct", "size": 4, "fields": {}},
+    "task_struct": {"kind": "struct", "size": 64, "fields": {
+      "unnamed_field_0": {"offset": 8, "anonymous": true, "type": {"kind": "union", "name": "unnamed_0000ed9e5ff76413"}},
+      "comm": {"offset": 16, "type": {"kind": "array", "count": 16, "subtype": {"kind": "base", "name": "char"}}},
+      "parent": {"offset": 32, "type": {"kind": "pointer", "subtype": {"kind": "struct", "name": "task_struct"}}},
+      "hidden": {"offset": 40, "type": {"kind": "pointer", "subtype": {"kind": "struct", "name": "nobody"}}},
+      "run": {"offset": 48, "type": {"kind": "pointer", "subtype": {"kind": "function"}}},
+      "state": {"offset": 56, "type": {"kind": "enum", "name": "state"}},
+      "flag": {"offset": 60, "type": {"kind": "bitfield", "bit_position": 3, "bit_length": 2, "type": {"kind": "base", "name": "int"}}}
+    }},
+    "unnamed_0000ed9e5ff76413": {"kind": "union", "size": 8, "fields": {
+      "a": {"offset": 0, "type": {"kind": "base", "name": "long unsigned int"}},
+      "b": {"offset": 0, "type": {"kind": "base", "name": "int"}}
+    }}
+  },
+  "enums": {"state": {"size": 4, "base": "int", "constants": {"DEAD": -1, "RUNNING": 0}}},
+  "symbols": {
+    "init_task": {"address": 18446744071606217280, "type": {"kind": "struct", "name": "task_struct"}},
+    "linux_banner": {"address": 18446744071596802016, "constant_data": "TGludXggdmVyc2lvbiA2LjEuMC01NiAobWUpCgA=",
+      "type": {"kind": "array", "count": 0, "subtype": {"kind": "base", "name": "char"}}},
+    "schedule": {"address": 18446744071596802020, "type": {"kind": "base", "name": "void"}}
+  }
+}"#;
+
+#[test]
+fn every_kind_of_entry() {
+    let (mut profile, mut report) = read(LINUX);
+    assert_eq!((profile.system, profile.arch, report.total()), (System::Linux, Arch::Amd64, 0));
+    for (key, value) in [
+        ("ProfileClass", "Linux"),
+        ("Generator", "dwarf2json 0.9.0"),
+        ("Banner", "Linux version 6.1.0-56 (me)"),
+        ("Release", "6.1.0-56"),
+    ] {
+        assert_eq!(profile.metadata_text(key), Some(value));
+    }
+    let union = profile.types.records().find(|(_, record)| record.kind == RecordKind::Union).unwrap().1;
+    assert_eq!((union.name, union.size), (None, 8));
+    let banner = profile.names.find("linux_banner").unwrap();
+    assert!(profile.contents[&banner].ends_with(b"(me)\n\0"));
+    let text = canonical(&mut profile, &mut report);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let task = &json["$STRUCTS"]["task_struct"];
+    assert_eq!(task[0], 64);
+    for (member, entry) in [
+        ("u1", r#"[8, ["__unnamed_task_struct_u1"]]"#),
+        ("comm", r#"[16, ["Array", {"count": 16, "target": "char"}]]"#),
+        ("parent", r#"[32, ["Pointer", {"target": "task_struct"}]]"#),
+        ("hidden", r#"[40, ["Pointer", {"target": "nobody"}]]"#),
+        ("run", r#"[48, ["Pointer", {"target": "Function", "target_args": {"args": []}}]]"#),
+        ("state", r#"[56, ["Enumeration", {"enum_name": "state", "target": "int"}]]"#),
+        ("flag", r#"[60, ["BitField", {"end_bit": 5, "start_bit": 3, "target": "int"}]]"#),
+    ] {
+        assert_eq!(task[1][member], serde_json::from_str::<serde_json::Value>(entry).unwrap(), "{member}");
+    }
+    assert_eq!(json["$STRUCTS"]["__unnamed_task_struct_u1"][1]["a"][1][0], "unsigned long");
+    assert_eq!(json["$ENUMS"]["state"]["-1"], "DEAD");
+    assert_eq!(json["$CONSTANTS"]["schedule"], 18446744071596802020u64);
+    assert_eq!(json["$CONSTANT_TYPES"]["init_task"][0], "task_struct");
+    assert!(json["$CONSTANT_TYPES"].get("schedule").is_none());
+}
+
+#[test]
+fn windows_tables() {
+    let text = r#"{
+      "user_types": {
+        "_S": {"kind": "struct", "size": 24, "fields": {
+          "Text": {"offset": 0, "type": {"kind": "array", "count": 4, "subtype": {"kind": "base", "name": "wchar"}}},
+          "Wide": {"offset": 8, "type": {"kind": "pointer", "base": "pointer64", "subtype": {"kind": "base", "name": "void"}}},
+          "u": {"offset": 16, "type": {"kind": "struct", "name": "__unnamed_10af"}}
+        }},
+        "__unnamed_10af": {"kind": "struct", "size": 4, "fields": {}}
+      },
+      "base_types": {
+        "pointer": {"size": 4, "signed": false, "kind": "int", "endian": "little"},
+        "pointer64": {"size": 8, "signed": false, "kind": "int", "endian": "little"},
+        "wchar": {"size": 2, "signed": true, "kind": "int", "endian": "little"}
+      },
+      "enums": {},
+      "symbols": {"NtClose": {"address": 4096, "type": {"kind": "function"}, "linkage_name": "_NtClose@4"}, "x": {"address": 8}},
+      "metadata": {"format": "6.1.0", "windows": {
+        "pdb": {"GUID": "f8e2a8b5c9b74bf4a6e4a48f18009994", "age": 2, "database": "ntkrnlpa.pdb", "machine_type": 332},
+        "pe": {"major": 6, "minor": 1, "revision": 7601, "build": 1}}}
+    }"#;
+    let (profile, report) = read(text);
+    assert_eq!((profile.system, profile.arch, report.total()), (System::Windows, Arch::I386, 0));
+    assert_eq!(profile.metadata_text("GUID_AGE"), Some("F8E2A8B5C9B74BF4A6E4A48F180099942"));
+    assert_eq!(
+        (profile.metadata_text("ProfileClass"), profile.metadata_text("rev")),
+        (Some("Nt"), Some("7601"))
+    );
+    let (id, _) = profile.types.records().find(|(_, record)| record.name.is_some()).unwrap();
+    let types: Vec<Type> =
+        profile.types.members(id).iter().map(|member| profile.types.get(member.ty)).collect();
+    assert_eq!(types[0], Type::WideString { bytes: Some(8) });
+    assert!(matches!(types[1], Type::Pointer { size: 8, .. }));
+    assert!(matches!(types[2], Type::Record(_)));
+    assert_eq!((profile.functions.len(), profile.constants.len()), (1, 1));
+    let close = profile.names.find("NtClose").unwrap();
+    assert_eq!(profile.names.get(profile.linkage_names[&close]), "_NtClose@4");
+}
+
+#[test]
+fn what_is_wrong_costs_itself_alone() {
+    let text = r#"{
+      "metadata": {"format": "6.2.0", "linux": {}},
+      "base_types": {"int": {"size": 4, "signed": true, "kind": "int", "endian": "little"}, "odd": 7},
+      "user_types": {
+        "a": {"kind": "struct", "size": 8, "fields": {
+          "x": {"offset": 0, "type": {"kind": "base", "name": "nothing"}},
+          "y": {"offset": 4, "type": {"kind": "magic"}},
+          "z": {"offset": -4, "type": {"kind": "base", "name": "int"}},
+          "e": {"offset": 4, "type": {"kind": "enum", "name": "nothing"}}
+        }},
+        "b": {"kind": "thing", "size": 8, "fields": {}},
+        "c": {"kind": "struct", "size": 8, "fields": {"d": {"offset": 0, "type": {"kind": "struct", "name": "c"}}}}
+      },
+      "enums": {"e": {"size": 2, "base": "int", "constants": {"A": 1, "B": "2", "C": 99999999999999999999}}},
+      "symbols": {"s": {"address": "x"}, "t": {"address": 1, "constant_data": "!"}}
+    }"#;
+    let (mut profile, mut report) = read(text);
+    for (kind, count) in [
+        ("base types that are not as the schema has them", 1),
+        ("names of base types or enumerations that nothing defines", 2),
+        ("type descriptors that are not as the schema has them", 2),
+        ("structs that are not as the schema has them", 1),
+        ("labels whose value is no integer", 1),
+        ("labels whose value 64 bits cannot hold", 1),
+        ("enumerations of another size than their type's", 1),
+        ("symbols that are not as the schema has them", 1),
+        ("contents that are no base 64", 1),
+    ] {
+        assert_eq!(report.count(kind), count, "{kind}: {report:?}");
+    }
+    // A struct that holds itself by value is cut where it begins again.
+    let text = canonical(&mut profile, &mut report);
+    assert!(text.contains("\"c\"") && !text.contains("[0, [\"c\"]]"), "{text}");
+}
+
+#[test]
+fn wrong_formats_are_refused() {
+    let error = |text: &str| read_text(text.as_bytes(), &mut Report::default()).unwrap_err();
+    let of = |format: &str| {
+        format!(r#"{{"metadata": {{"format": {format}}}, "base_types": {{}}, "symbols": {{}}}}"#)
+    };
+    for (text, found) in [
+        (of(r#""7.0.0""#), "format 7.0.0"),
+        (of(r#""2.1.0""#), "format 2.1.0"),
+        (of(r#""six""#), "format six"),
+        (r#"{"base_types": {}}"#.to_owned(), "none named"),
+        (r#"{"metadata": {"format": "6.2.0"}, "symbols": [1]}"#.to_owned(), "section symbols"),
+        (r#"{"metadata": {"format": "6.2.0"}, "symbols": {"#.to_owned(), "EOF"),
+    ] {
+        let error = error(&text).to_string();
+        assert!(error.contains(found), "{text}: {error}");
+    }
+    let newer = of(r#""6.9.1""#);
+    let (_, report) = read(&newer);
+    assert!(report.warnings()[0].contains("6.9.1"));
+    for mixed in [
+        r#"{"$METADATA": {}, "$STRUCTS": {}, "symbols": {}}"#,
+        r#"{"symbols": {}, "metadata": {"format": "6.2.0"}, "$STRUCTS": {}}"#,
+    ] {
+        assert!(matches!(error(mixed), ReadError::Mixed { .. }), "{mixed}");
+        let lookup = Text::new(mixed.as_bytes().to_vec()).unwrap_err();
+        assert!(matches!(lookup, ReadError::Mixed { .. }), "{mixed}");
+    }
+}
+
+#[test]
+fn single_entries_are_looked_up() {
+    let text = Text::new(LINUX.as_bytes().to_vec()).unwrap();
+    assert_eq!((text.system(), text.size("task_struct")), (System::Linux, Some(64)));
+    let structure = text.structure("task_struct").unwrap();
+    let members = structure.profile.types.members(structure.record);
+    let flag = members.iter().find(|member| structure.profile.names.get(member.name) == "flag").unwrap();
+    assert_eq!(flag.bits, Some(BitRange { start: 3, end: 5 }));
+    assert_eq!(text.symbol("init_task").unwrap().address, 18446744071606217280);
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn a_whole_kernels_table() {
+    let corpus = std::env::var_os("PROFILE_CORPUS").expect("PROFILE_CORPUS is set");
+    let path = Path::new(&corpus).join("images/linux-6.1-cloud/dwarf2json.isf.json.xz");
+    let mut report = Report::default();
+    let mut profile = read_file(&path, &mut report).unwrap();
+    assert_eq!((profile.system, profile.arch, report.total()), (System::Linux, Arch::Amd64, 0));
+    assert_eq!(profile.metadata_text("Release"), Some("6.1.0-56-cloud-amd64"));
+    assert_eq!((profile.types.records().len(), profile.types.enumerations().len()), (9853, 1764));
+    assert_eq!(profile.types.member_count(), 53270);
+    assert_eq!(profile.constants.len(), 149_021);
+    let resolution = Resolution::new(&mut profile, &mut report);
+    let at = |key, member| profile::member_offset(&profile, &resolution, key, member);
+    assert_eq!((at("page", "_refcount"), at("page", "lru")), (Some(52), Some(8)));
+    assert!(at("task_struct", "comm").is_some());
+}
