@@ -3,6 +3,7 @@ use std::io::{Read, Seek};
 use std::path::Path;
 
 use anyhow::Context;
+use image::Image;
 use profile::{MappedFile, Progress};
 use symbols::{Container, PdbCabinet, unpack_msfz};
 
@@ -10,6 +11,21 @@ use crate::console::Console;
 
 /// How large an unpacked PDB may be, in bytes: 4 GiB is what its format can address with common page sizes.
 const LARGEST_PDB: u64 = 4 << 30;
+
+/// The memory image at `path`, its story told.
+///
+/// # Errors
+/// Where the file cannot be read, or is no memory image.
+pub fn open_image(path: &Path, console: &Console) -> anyhow::Result<Image> {
+    let image = match Image::open(path) {
+        Ok(image) => image,
+        // It names the file itself.
+        Err(error @ image::Error::Io { .. }) => return Err(error).context("cannot open the image"),
+        Err(error) => return Err(error).with_context(|| path.display().to_string()),
+    };
+    console.tell(format_args!("{}: {}, {} bytes of memory", path.display(), image.container(), image.size()));
+    Ok(image)
+}
 
 /// The PDB in a file: the file itself, or what a cabinet (`.pd_`) or the compact form (MSFZ) holds, unpacked into
 /// a file that has no name and is gone with the program.

@@ -49,14 +49,7 @@ impl Summary<'_> {
             counted(profile.constant_types.len(), "typed variable"),
             profile.arch,
         ));
-        for warning in self.report.warnings() {
-            console.say(format_args!("  {warning}"));
-        }
-        for (kind, tally) in self.report.losses() {
-            let more = if tally.count > tally.examples.len() as u64 { ", ..." } else { "" };
-            let examples: Vec<String> = tally.examples.iter().map(|example| shortened(example)).collect();
-            console.say(format_args!("  {} {kind}: {}{more}", tally.count, examples.join(", ")));
-        }
+        say_losses(self.report, console);
         let conflicts = self.resolution.conflicts();
         let shown = if console.verbosity() > 0 { conflicts.len() } else { CONFLICTS_SHOWN };
         for conflict in conflicts.iter().take(shown) {
@@ -76,11 +69,6 @@ impl Summary<'_> {
 
     fn to_json(&self, health: &Health) -> Value {
         let profile = self.profile;
-        let losses: serde_json::Map<String, Value> = self
-            .report
-            .losses()
-            .map(|(kind, tally)| (kind.to_owned(), json!({"count": tally.count, "examples": tally.examples})))
-            .collect();
         let conflicts: Vec<Value> = self
             .resolution
             .conflicts()
@@ -100,12 +88,32 @@ impl Summary<'_> {
                 "functions": profile.functions.len(),
                 "constant_types": profile.constant_types.len(),
             },
-            "losses": losses,
+            "losses": losses(self.report),
             "conflicts": conflicts,
             "warnings": self.report.warnings(),
             "health": health.to_json(),
         })
     }
+}
+
+/// What was lost, kind by kind, and what else is good to know.
+pub fn say_losses(report: &Report, console: &Console) {
+    for warning in report.warnings() {
+        console.say(format_args!("  {warning}"));
+    }
+    for (kind, tally) in report.losses() {
+        let more = if tally.count > tally.examples.len() as u64 { ", ..." } else { "" };
+        let examples: Vec<String> = tally.examples.iter().map(|example| shortened(example)).collect();
+        console.say(format_args!("  {} {kind}: {}{more}", tally.count, examples.join(", ")));
+    }
+}
+
+/// The same for a report in JSON.
+pub fn losses(report: &Report) -> Value {
+    let losses = report
+        .losses()
+        .map(|(kind, tally)| (kind.to_owned(), json!({"count": tally.count, "examples": tally.examples})));
+    Value::Object(losses.collect())
 }
 
 /// The verdict in one line, what required things are missing and for whom, and with `-v` the optional ones.

@@ -30,6 +30,9 @@ impl Rsds {
     /// The longest path that is believed, in bytes.
     pub const LONGEST_PATH: usize = 1024;
 
+    /// The most bytes a record takes, the zero byte included.
+    pub const LONGEST: usize = Self::PATH + Self::LONGEST_PATH + 1;
+
     const PATH: usize = 24;
 
     /// Reads the record that `bytes` begins with. Nothing where there is none: the letters are missing, or the
@@ -62,27 +65,36 @@ impl Rsds {
                 shares.map(|range| scope.spawn(|| Self::scan_range(bytes, range))).collect();
             workers.into_iter().filter_map(|worker| worker.join().ok()).flatten().collect()
         });
+        Self::keep_first(&mut found);
+        found
+    }
+
+    /// Keeps of each GUID and age the first.
+    pub fn keep_first(found: &mut Vec<Sighting>) {
         let mut seen = HashSet::new();
         found.retain(|sighting| seen.insert(sighting.rsds.guid_age));
-        found
+    }
+
+    /// The records in `bytes` whose path ends in `.pdb` (in any case), and where each begins.
+    pub fn find(bytes: &[u8]) -> impl Iterator<Item = (usize, Self)> {
+        memmem::find_iter(bytes, Self::MAGIC).filter_map(|at| {
+            let rsds = Self::parse(bytes.get(at..)?)?;
+            let path = rsds.path.as_bytes();
+            let ending = path.get(path.len().checked_sub(4)?..)?;
+            ending.eq_ignore_ascii_case(b".pdb").then_some((at, rsds))
+        })
     }
 
     /// The records that begin in `range`; they may reach beyond it.
     fn scan_range(bytes: &[u8], range: Range<usize>) -> Vec<Sighting> {
-        let end = (range.end + Self::PATH + Self::LONGEST_PATH + 1).min(bytes.len());
+        let end = (range.end + Self::LONGEST).min(bytes.len());
         let Some(searched) = bytes.get(range.start..end) else { return Vec::new() };
         let mut seen = HashSet::new();
-        let mut found = Vec::new();
-        for at in memmem::find_iter(searched, Self::MAGIC) {
-            if at >= range.len() {
-                break;
-            }
-            let Some(rsds) = searched.get(at..).and_then(Self::parse) else { continue };
-            if rsds.path.to_ascii_lowercase().ends_with(".pdb") && seen.insert(rsds.guid_age) {
-                found.push(Sighting { offset: (range.start + at) as u64, rsds });
-            }
-        }
-        found
+        Self::find(searched)
+            .take_while(|(at, _)| *at < range.len())
+            .filter(|(_, rsds)| seen.insert(rsds.guid_age))
+            .map(|(at, rsds)| Sighting { offset: (range.start + at) as u64, rsds })
+            .collect()
     }
 }
 

@@ -37,10 +37,7 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
             no_image(filename.as_deref())?;
             peinfo::run(&arguments, console)
         }
-        Command::VersionScan(arguments) => {
-            no_image(filename.as_deref())?;
-            version_scan::run(&arguments, console)
-        }
+        Command::VersionScan(arguments) => version_scan::run(&arguments, filename.as_deref(), console),
         Command::Inspect(arguments) => {
             no_image(filename.as_deref())?;
             inspect::run(&arguments, console)

@@ -1,21 +1,24 @@
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-use profile::MappedFile;
+use anyhow::{Context, bail};
+use image::{Image, Plan};
+use profile::{MappedFile, Report};
 use regex::Regex;
 use serde_json::{Value, json};
 use symbols::{Manifest, Rsds, Sighting, Wanted};
 
 use crate::console::Console;
+use crate::input;
 use crate::outcome::Outcome;
+use crate::verdict::{losses, say_losses};
 
 /// Which file, and which of its records.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The file to search, of any kind; its bytes are searched as they are.
+    /// The file to search, of any kind; its bytes are searched as they are. A memory image is given with -f.
     #[arg(value_name = "FILE")]
-    file: PathBuf,
+    file: Option<PathBuf>,
     /// Show only records whose path this regular expression finds.
     #[arg(long = "name_regex", value_name = "REGEX", default_value = ".")]
     name_regex: Regex,
@@ -24,20 +27,46 @@ pub struct Arguments {
     write_manifest: Option<PathBuf>,
 }
 
-/// Finds the RSDS records of a file: each GUID and age once, where it stands first.
+/// What is searched.
+enum Target {
+    /// Physical memory.
+    Image(Box<Image>),
+    /// The bytes of a file.
+    File(MappedFile),
+}
+
+/// Finds the RSDS records of a memory image or of a file: each GUID and age once, where it stands first.
 ///
 /// # Errors
 /// A file that cannot be read, or an output that cannot be written.
-pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
-    let source = arguments.file.display().to_string();
-    let file = MappedFile::open(&arguments.file).with_context(|| format!("cannot open {source}"))?;
-    console.tell(format_args!("searching {} bytes of {source}", file.len()));
-    let mut found = Rsds::scan(&file, console.threads());
+pub fn run(arguments: &Arguments, image: Option<&Path>, console: &Console) -> anyhow::Result<Outcome> {
+    let (path, target) = match (&arguments.file, image) {
+        (None, Some(path)) => (path, Target::Image(Box::new(input::open_image(path, console)?))),
+        (Some(path), None) => {
+            let file = MappedFile::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+            (path.as_path(), Target::File(file))
+        }
+        (None, None) => bail!("expected a memory image with -f, or a FILE to search"),
+        (Some(_), Some(_)) => bail!("expected one thing to search, found both -f and a FILE"),
+    };
+    let source = path.display().to_string();
+    let mut report = Report::default();
+    let mut found = match &target {
+        Target::Image(image) => search(image, console, &mut report),
+        Target::File(file) => {
+            console.tell(format_args!("searching {} bytes of {source}", file.len()));
+            Rsds::scan(file, console.threads())
+        }
+    };
     let all = found.len();
     found.retain(|sighting| arguments.name_regex.is_match(&sighting.rsds.path));
     if console.json() {
-        console
-            .print_json(json!({"source": source, "records": found.iter().map(to_json).collect::<Value>()}))?;
+        let mut document = json!({"source": source, "records": found.iter().map(to_json).collect::<Value>()});
+        if let (Some(document), Target::Image(image)) = (document.as_object_mut(), &target) {
+            document.insert("container".to_owned(), image.container().to_string().into());
+            document.insert("losses".to_owned(), losses(&report));
+        }
+        console.print_json(document)?;
     } else {
         console.print(&table(&found))?;
     }
@@ -45,13 +74,40 @@ pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> 
         let manifest = manifest(&found, &source);
         manifest.write_file(path).with_context(|| format!("cannot write {}", path.display()))?;
     }
+    say_losses(&report, console);
     if found.is_empty() {
-        console.say(match all {
-            0 => format!("{source}: no RSDS record that names a PDB"),
-            _ => format!("{source}: {all} RSDS records, none with a path that --name_regex finds"),
+        console.say(match (&target, all) {
+            (Target::Image(image), _) if image.size() == 0 => {
+                format!("{source}: a {} has no memory to search", image.container())
+            }
+            (_, 0) => format!("{source}: no RSDS record that names a PDB"),
+            (_, _) => format!("{source}: {all} RSDS records, none with a path that --name_regex finds"),
         });
     }
-    Ok(Outcome::from_good(!found.is_empty()))
+    let lossless = report.total() == 0 || !console.strict();
+    Ok(Outcome::from_good(!found.is_empty() && lossless))
+}
+
+/// The records in physical memory.
+fn search(image: &Image, console: &Console, report: &mut Report) -> Vec<Sighting> {
+    let plan = Plan {
+        threads: console.threads(),
+        overlap: Rsds::LONGEST - 1,
+        progress: console.progress(),
+        step: "Searching for RSDS records",
+    };
+    let scanned = image::scan(image, &plan, |window, found| {
+        found.extend(
+            Rsds::find(window.bytes)
+                .take_while(|(at, _)| *at < window.own)
+                .map(|(at, rsds)| Sighting { offset: window.start.0 + at as u64, rsds }),
+        );
+    });
+    report.absorb(image.report().clone());
+    report.absorb(scanned.report);
+    let mut found = scanned.found;
+    Rsds::keep_first(&mut found);
+    found
 }
 
 /// The columns as Rekall prints them.

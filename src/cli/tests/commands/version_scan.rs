@@ -1,4 +1,4 @@
-//! `version_scan` on a file, as a user runs it.
+//! `version_scan` on a file and on a memory image, as a user runs it.
 
 use symbol_server::fixture;
 
@@ -57,4 +57,55 @@ fn nothing_found_is_a_negative_answer_and_a_bad_file_an_error() {
     folder.run(["version_scan", "none.raw"]).status(2).stderr("cannot open none.raw").check();
     folder.run(["version_scan", "."]).status(2).stderr("it is a folder").check();
     folder.run(["version_scan", "image.raw", "--name_regex", "("]).status(2).stderr("regex").check();
+}
+
+/// The image as a LiME file, whose offsets are not those of the memory in it.
+fn lime(memory: &[u8]) -> Vec<u8> {
+    let mut lime = b"EMiL\x01\0\0\0".to_vec();
+    for field in [0x10_0000, 0x10_0000 + memory.len() as u64 - 1, 0] {
+        lime.extend(field.to_le_bytes());
+    }
+    lime.extend(memory);
+    lime
+}
+
+#[test]
+fn an_image_is_searched_by_physical_address() {
+    let folder = Folder::new();
+    folder.write("win7.raw", image());
+    folder.write("win7.lime", lime(&image()));
+    let of = |name: &str| folder.run(["-f", name, "version_scan", "--name_regex", "krnl"]).check();
+    let expected = folder.run(["version_scan", "win7.raw", "--name_regex", "krnl"]).check();
+    assert_eq!(of("win7.raw"), expected);
+    assert_eq!(of("win7.lime"), expected.replace("0x00000001b5fc", "0x00000011b5fc"));
+
+    let report = folder.run(["version_scan", "-f", "win7.lime", "--json", "--threads", "3"]).check();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["container"], "LiME image");
+    let records: Vec<_> =
+        report["records"].as_array().unwrap().iter().map(|record| record["name"].as_str().unwrap()).collect();
+    assert_eq!(records, ["ntkrnlmp.pdb", "Win32k.PDB"]);
+}
+
+#[test]
+fn a_truncated_image_is_searched_and_told() {
+    let folder = Folder::new();
+    let mut cut = lime(&image());
+    cut.truncate(cut.len() - 10);
+    folder.write("cut.lime", cut);
+    folder.run(["-f", "cut.lime", "version_scan"]).stderr("the file ends 10 bytes before").check();
+    folder.run(["-f", "cut.lime", "version_scan", "--strict"]).status(1).check();
+}
+
+#[test]
+fn one_thing_is_searched_at_a_time() {
+    let folder = Folder::new();
+    folder.write("image.raw", image());
+    folder.run(["version_scan"]).status(2).stderr("expected a memory image with -f, or a FILE").check();
+    folder
+        .run(["version_scan", "image.raw", "-f", "image.raw"])
+        .status(2)
+        .stderr("found both -f and a FILE")
+        .check();
+    folder.run(["version_scan", "-f", "none"]).status(2).stderr("cannot open the image: none").check();
 }
