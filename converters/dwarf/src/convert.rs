@@ -1,3 +1,5 @@
+use std::thread;
+
 use profile::{Arch, MappedFile, Profile, Progress, Report, System};
 
 use crate::companions::{Companion, Companions};
@@ -135,18 +137,21 @@ pub fn convert(
 
     progress.begin(READING, None);
     let mut variables = Vec::new();
-    let mut lowering = Lowering::new(&units, &found, &options.languages, &mut profile, &mut report);
-    lowering.definitions();
-    for FoundVariable { site, address, .. } in found.placed.iter().chain(&found.declared) {
-        if let Some((name, ty)) = lowering.variable(*site) {
-            variables.push(TypedVariable { name, ty, address: *address });
+    // The symbol table is read meanwhile: it needs nothing of the definitions.
+    let own = thread::scope(|scope| {
+        let own = (options.threads > 1).then(|| scope.spawn(|| symbols::of_file(&container)));
+        let mut lowering = Lowering::new(&units, &found, &options.languages, &mut profile, &mut report);
+        lowering.definitions(options.threads);
+        for FoundVariable { site, address, .. } in found.placed.iter().chain(&found.declared) {
+            if let Some((name, ty)) = lowering.variable(*site) {
+                variables.push(TypedVariable { name, ty, address: *address });
+            }
         }
-    }
-
+        own.and_then(|own| own.join().ok()).unwrap_or_else(|| symbols::of_file(&container))
+    });
     progress.end(READING);
 
     progress.begin(SYMBOLS, None);
-    let own = symbols::of_file(&container);
     let chosen = match options.symbol_map {
         None => own,
         Some(text) => {

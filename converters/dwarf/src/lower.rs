@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use foldhash::fast::RandomState;
 use gimli::constants as dw;
@@ -24,8 +26,11 @@ type Map<K, V> = HashMap<K, V, RandomState>;
 
 /// How deep types are followed before they count as endless.
 const MAX_DEPTH: usize = 96;
-/// How many units' plans are kept.
-const MAX_PLANS: usize = 64;
+/// How many bytes of plans are kept: definitions are met in several orders, and a kernel's thousands of units
+/// each have abbreviations of their own.
+const MAX_PLANS: usize = 48 << 20;
+/// How many units' fingerprints are kept.
+const MAX_PRINTS: usize = 64;
 
 /// Reads definitions into `profile`.
 pub(crate) struct Lowering<'p, 'u, 'a> {
@@ -34,7 +39,9 @@ pub(crate) struct Lowering<'p, 'u, 'a> {
     languages: &'u Languages,
     profile: &'p mut Profile,
     report: &'p mut Report,
-    plans: Map<u32, Rc<Plans>>,
+    plans: Map<u32, Arc<Plans>>,
+    /// How many bytes these are.
+    plan_bytes: usize,
     scopes: Scopes,
     /// What a type entry became.
     known: Map<Site, TypeId>,
@@ -60,6 +67,15 @@ struct Chosen {
     by_print: Map<u64, TypeId>,
 }
 
+/// The plans of a unit, to be kept.
+fn compile(units: &Units<'_>, number: u32) -> Option<Arc<Plans>> {
+    let unit = units.units.get(number as usize)?;
+    let mut plans = Plans::default();
+    plans.compile(unit.abbreviations, unit.abbreviations_at, unit.encoding)?;
+    plans.shrink();
+    Some(Arc::new(plans))
+}
+
 /// A member as a key.
 type Member = (Option<Name>, u64, TypeId, Option<profile::BitRange>);
 
@@ -78,6 +94,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
             profile,
             report,
             plans: Map::default(),
+            plan_bytes: 0,
             scopes: Scopes::default(),
             known: Map::default(),
             types: Map::default(),
@@ -93,9 +110,10 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
     }
 
     /// Reads every definition that was chosen.
-    pub(crate) fn definitions(&mut self) {
+    pub(crate) fn definitions(&mut self, threads: usize) {
         let records = sorted(&self.found.records);
         let enumerations = sorted(&self.found.enumerations);
+        self.prepare(records.iter().chain(&enumerations).map(|(_, site)| site.unit).collect(), threads);
         // Names first: a definition may use any other.
         let named_records = self.reserve(&records, true);
         let named_enumerations = self.reserve(&enumerations, false);
@@ -112,6 +130,35 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         for (_, site) in sorted(&self.found.typedefs) {
             self.ty(site);
         }
+    }
+
+    /// Compiles the abbreviations of these units on `threads` threads, as far as there is room to keep them.
+    fn prepare(&mut self, mut numbers: Vec<u32>, threads: usize) {
+        numbers.sort_unstable();
+        numbers.dedup();
+        let (units, next, bytes) = (self.units, AtomicUsize::new(0), AtomicUsize::new(0));
+        let work = || {
+            let mut compiled = Vec::new();
+            while bytes.load(Ordering::Relaxed) < MAX_PLANS
+                && let Some(number) = numbers.get(next.fetch_add(1, Ordering::Relaxed))
+            {
+                let Some(plans) = compile(units, *number) else { continue };
+                bytes.fetch_add(plans.size(), Ordering::Relaxed);
+                compiled.push((*number, plans));
+            }
+            compiled
+        };
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            self.plans.extend(work());
+            for other in others {
+                match other.join() {
+                    Ok(compiled) => self.plans.extend(compiled),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+        });
+        self.plan_bytes = bytes.into_inner();
     }
 
     /// Keeps places for the definitions that have names: their sites, names and types.
@@ -301,7 +348,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
                     by_entry.insert(at, prints.definition(index));
                 }
             }
-            if self.prints.len() >= MAX_PLANS {
+            if self.prints.len() >= MAX_PRINTS {
                 self.prints.clear();
             }
             self.prints.insert(site.unit, by_entry);
@@ -600,18 +647,17 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         children.unwrap_or_default()
     }
 
-    fn plans_of(&mut self, number: u32) -> Option<Rc<Plans>> {
+    fn plans_of(&mut self, number: u32) -> Option<Arc<Plans>> {
         if let Some(plans) = self.plans.get(&number) {
-            return Some(Rc::clone(plans));
+            return Some(Arc::clone(plans));
         }
-        let unit = self.units.units.get(number as usize)?;
-        let mut plans = Plans::default();
-        plans.compile(unit.abbreviations, unit.abbreviations_at, unit.encoding)?;
-        if self.plans.len() >= MAX_PLANS {
+        let plans = compile(self.units, number)?;
+        self.plan_bytes += plans.size();
+        if self.plan_bytes > MAX_PLANS {
             self.plans.clear();
+            self.plan_bytes = plans.size();
         }
-        let plans = Rc::new(plans);
-        self.plans.insert(number, Rc::clone(&plans));
+        self.plans.insert(number, Arc::clone(&plans));
         Some(plans)
     }
 

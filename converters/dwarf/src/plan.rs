@@ -222,6 +222,21 @@ impl Plans {
         }
     }
 
+    /// Gives back the room there is for more.
+    pub(crate) fn shrink(&mut self) {
+        self.dense.shrink_to_fit();
+        self.steps.shrink_to_fit();
+        self.implicit.shrink_to_fit();
+    }
+
+    /// How many bytes they hold.
+    pub(crate) fn size(&self) -> usize {
+        self.dense.capacity() * size_of::<Plan>()
+            + self.sparse.capacity() * size_of::<(u64, Plan)>()
+            + self.steps.capacity() * size_of::<Step>()
+            + self.implicit.capacity() * size_of::<i64>()
+    }
+
     /// The plan of a code; codes count from 1.
     #[inline(always)]
     pub(crate) fn get(&self, code: u64) -> Option<&Plan> {
