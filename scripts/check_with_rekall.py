@@ -8,6 +8,7 @@ import gzip
 import json
 import logging
 import os
+import re
 import sys
 import types
 
@@ -165,10 +166,44 @@ class Check:
                 self.fail(name, "has other values in Rekall")
 
 
+def convert(session, pack, output):
+    """What Rekall's `convert_profile` does with a Volatility pack; the profile is packed as its repository has it."""
+    # It reads packs with a module in them by a library that has changed since, and the others without.
+    name = "rekall.plugins.overlays.linux.dwarfparser"
+    sys.modules[name] = types.ModuleType(name)
+    from rekall import io_manager
+    from rekall.plugins.tools import profile_tool
+    from rekall_lib import utils
+
+    # Under Python 3 it gets bytes where it expects text, and executes texts that only Python 2 can read.
+    select = profile_tool.ProfileConverter.SelectFile
+
+    def decoded(self, pattern):
+        text = (select(self, pattern) or b"").decode("latin-1")
+        return re.sub(r"\b(\d+)L\b", r"\1", text) if "vtypes" in pattern else text
+
+    profile_tool.ProfileConverter.SelectFile = decoded
+
+    profile = None
+    with io_manager.Factory(pack, session=session, mode="r") as source:
+        for converter in (profile_tool.LinuxConverter, profile_tool.OSXConverter):
+            try:
+                profile = converter(source, session=session).Convert()
+                break
+            except RuntimeError:
+                pass
+    if profile is None:
+        sys.exit("Rekall recognises no profile in %s" % pack)
+    with gzip.open(output, "wb") as file:
+        file.write(utils.PPrint(profile).encode())
+
+
 def main():
     logging.disable(logging.WARNING)
     source, paths = sys.argv[1], sys.argv[2:]
     obj, session = import_rekall(source)
+    if paths[0] == "--convert":
+        return convert(session.Session(), *paths[1:])
     good = True
     for path in paths:
         check = Check(obj, session.Session(), path)
