@@ -23,7 +23,13 @@ pub fn open_image(path: &Path, console: &Console) -> anyhow::Result<Image> {
         Err(error @ image::Error::Io { .. }) => return Err(error).context("cannot open the image"),
         Err(error) => return Err(error).with_context(|| path.display().to_string()),
     };
-    console.tell(format_args!("{}: {}, {} bytes of memory", path.display(), image.container(), image.size()));
+    let packing = image.packing().map(|packing| format!(" ({packing})")).unwrap_or_default();
+    console.tell(format_args!(
+        "{}: {}{packing}, {} bytes of memory",
+        path.display(),
+        image.container(),
+        image.size()
+    ));
     Ok(image)
 }
 

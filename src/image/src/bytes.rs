@@ -36,6 +36,8 @@ pub(crate) struct BytesError {
 pub(crate) enum Problem {
     /// The bytes end before.
     End,
+    /// What stands there cannot be unpacked.
+    Damaged(Arc<str>),
     /// The system could not read it.
     Io(Arc<std::io::Error>),
 }
@@ -43,6 +45,10 @@ pub(crate) enum Problem {
 impl BytesError {
     pub(crate) fn end(offset: u64) -> Self {
         Self { offset, problem: Problem::End }
+    }
+
+    pub(crate) fn damaged(offset: u64, reason: impl Into<Arc<str>>) -> Self {
+        Self { offset, problem: Problem::Damaged(reason.into()) }
     }
 }
 

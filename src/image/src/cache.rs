@@ -1,5 +1,7 @@
 use std::sync::{Mutex, PoisonError};
 
+use crate::bytes::BytesError;
+
 /// Blocks of a file, read or unpacked, kept for the next read nearby. Each block has one place it can be in, so that
 /// the memory used is bounded and threads rarely wait for each other.
 #[derive(Debug)]
@@ -49,6 +51,44 @@ impl BlockCache {
         match part {
             Some(part) => into.copy_from_slice(part),
             None => return Err(short()),
+        }
+        Ok(())
+    }
+}
+
+impl BlockCache {
+    /// Fills `into` with what stands at `offset` in `length` bytes that come in blocks of `size`; `fill` makes the
+    /// block of a number.
+    ///
+    /// # Errors
+    /// What `fill` gives, or that the bytes end.
+    pub(crate) fn read_blocks(
+        &self,
+        size: u64,
+        length: u64,
+        offset: u64,
+        into: &mut [u8],
+        mut fill: impl FnMut(u64, &mut Vec<u8>) -> Result<(), BytesError>,
+    ) -> Result<(), BytesError> {
+        let end = offset.checked_add(into.len() as u64).ok_or_else(|| BytesError::end(offset))?;
+        if end > length {
+            return Err(BytesError::end(offset));
+        }
+        let mut rest = into;
+        let mut offset = offset;
+        while !rest.is_empty() {
+            let (number, within) = (offset / size, offset % size);
+            let room = usize::try_from(size - within).unwrap_or(usize::MAX);
+            let (part, after) = rest.split_at_mut(rest.len().min(room));
+            self.read(
+                number,
+                within as usize,
+                part,
+                |block| fill(number, block),
+                || BytesError::end(offset),
+            )?;
+            offset += part.len() as u64;
+            rest = after;
         }
         Ok(())
     }

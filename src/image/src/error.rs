@@ -58,6 +58,7 @@ impl Error {
             offset: error.offset,
             reason: match error.problem {
                 Problem::End => "the file ends before".to_owned(),
+                Problem::Damaged(reason) => reason.as_ref().to_owned(),
                 Problem::Io(error) => error.to_string(),
             },
         }

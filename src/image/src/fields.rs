@@ -38,6 +38,13 @@ impl<'a> Fields<'a> {
         if wide { self.u64(at) } else { self.u32(at).map(u64::from) }
     }
 
+    /// The text that begins at `at` and ends with a zero byte or after `length` bytes.
+    pub(crate) fn text(self, at: usize, length: usize) -> Option<String> {
+        let bytes = self.bytes(at, length)?;
+        let end = memchr::memchr(0, bytes).unwrap_or(length);
+        Some(String::from_utf8_lossy(bytes.get(..end)?).into_owned())
+    }
+
     fn array<const N: usize>(self, at: usize) -> Option<[u8; N]> {
         self.bytes.get(at..)?.first_chunk().copied()
     }

@@ -77,29 +77,15 @@ impl Bytes for FileBytes {
     }
 
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), BytesError> {
-        let block = Self::BLOCK as u64;
-        let end = offset.checked_add(into.len() as u64).ok_or_else(|| BytesError::end(offset))?;
         if into.len() >= Self::BLOCK || into.is_empty() {
             return self.read_file(offset, into);
         }
-        if end > self.length {
-            return Err(BytesError::end(offset));
-        }
-        let mut rest = into;
-        let mut offset = offset;
-        while !rest.is_empty() {
-            let within = (offset % block) as usize;
-            let (part, after) = rest.split_at_mut(rest.len().min(Self::BLOCK - within));
-            let start = offset - within as u64;
-            let fill = |content: &mut Vec<u8>| {
-                content.resize((self.length - start).min(block) as usize, 0);
-                self.read_file(start, content)
-            };
-            self.cache.read(start / block, within, part, fill, || BytesError::end(offset))?;
-            offset += part.len() as u64;
-            rest = after;
-        }
-        Ok(())
+        let size = Self::BLOCK as u64;
+        self.cache.read_blocks(size, self.length, offset, into, |number, block| {
+            let start = number * size;
+            block.resize((self.length - start).min(size) as usize, 0);
+            self.read_file(start, block)
+        })
     }
 
     #[cfg(unix)]

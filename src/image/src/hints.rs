@@ -20,6 +20,8 @@ pub struct Hints {
     pub phys_base: Option<i64>,
     /// What the header of a Windows crash dump says.
     pub crash_dump: Option<CrashDump>,
+    /// What a triage dump holds instead of memory.
+    pub triage: Option<Triage>,
 }
 
 /// The control registers of one processor, as far as its container tells.
@@ -64,4 +66,30 @@ pub struct CrashDump {
     pub bug_check_parameters: [u64; 4],
     /// When, in 100 ns since 1601; zero where not recorded.
     pub system_time: u64,
+}
+
+/// What a small crash dump (`TRIAGE_DUMP32`, `TRIAGE_DUMP64`) keeps of the system.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Triage {
+    /// The loaded modules, in the order of loading: the kernel first.
+    pub modules: Vec<TriageModule>,
+    /// The name of the process that ran, if it stands at one of its known places.
+    pub process: Option<String>,
+    /// That process's object (`_EPROCESS`), for who has its profile.
+    pub process_object: Vec<u8>,
+}
+
+/// A module as a triage dump lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TriageModule {
+    /// The path it was loaded from.
+    pub name: String,
+    /// Where it was.
+    pub base: VirtualAddress,
+    /// How large its image is, in bytes.
+    pub size: u32,
+    /// When it was linked, as its PE header says: with the size, this names a PE in a symbol store.
+    pub timestamp: u32,
 }

@@ -19,6 +19,7 @@ use crate::{Error, PhysicalAddress};
 #[derive(Debug)]
 pub struct Image {
     pub(crate) container: Container,
+    pub(crate) packing: Option<Container>,
     pub(crate) bytes: Arc<dyn Bytes>,
     pub(crate) segments: Segments,
     pub(crate) hints: Hints,
@@ -48,6 +49,11 @@ impl Image {
     /// What kind of file it is.
     pub fn container(&self) -> Container {
         self.container
+    }
+
+    /// What that file is packed in, if it is: [`Container::Ewf`] or [`Container::Flattened`].
+    pub fn packing(&self) -> Option<Container> {
+        self.packing
     }
 
     /// What the container says of the machine.
@@ -107,6 +113,7 @@ fn failed(at: PhysicalAddress, error: BytesError) -> ReadError {
     let offset = error.offset;
     match error.problem {
         Problem::End => ReadError::Truncated { at, offset },
+        Problem::Damaged(reason) => ReadError::Damaged { at, offset, reason },
         Problem::Io(source) => ReadError::Io { at, offset, source },
     }
 }

@@ -14,6 +14,7 @@
 //! This crate knows no profile: it interprets containers and page tables, nothing of the system in the memory.
 
 mod address;
+mod bitmap;
 mod bytes;
 mod cache;
 mod container;
@@ -26,11 +27,12 @@ mod memory;
 mod paging;
 mod scan;
 mod segments;
+mod unpack;
 
 pub use address::{AddressError, PhysicalAddress, VirtualAddress};
 pub use container::Container;
 pub use error::Error;
-pub use hints::{Cpu, CrashDump, Hints};
+pub use hints::{Cpu, CrashDump, Hints, Triage, TriageModule};
 pub use image::Image;
 pub use memory::{Memory, Pages, ReadError, Run};
 pub use paging::{AddressSpace, Fault, Granule, Mapped, Mapping, Paging, Table};

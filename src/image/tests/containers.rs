@@ -5,7 +5,7 @@
 mod layout;
 
 use image::{Container, Error, Image, Memory, PhysicalAddress, ReadError};
-use layout::{Elf, lime};
+use layout::{Elf, PACKS, avml, bits, crash_dump, ewf, flattened, kdump, lime, macho, page, vmware_state};
 
 /// The ranges of an image as text.
 fn runs(image: &Image) -> String {
@@ -162,4 +162,263 @@ fn damaged_lime_headers_are_told() {
     content[9] = 0xff;
     let error = Image::from_content(content).unwrap_err().to_string();
     assert!(error.contains("expected a range of addresses, found 0xffff to 0xfff"), "{error}");
+}
+
+/// The pages of an image that are alike with what the tests put in, each under its number.
+fn holds_pages(image: &Image, pages: &[u64]) {
+    let held: Vec<u64> = image
+        .runs()
+        .iter()
+        .flat_map(|run| (run.start.0..run.end()).step_by(4096).map(|at| at / 4096))
+        .collect();
+    assert_eq!(held, pages);
+    for number in pages {
+        assert_eq!(read(image, number * 4096, 4096).unwrap(), page(*number), "page {number}");
+    }
+}
+
+fn content(pages: impl IntoIterator<Item = u64>) -> Vec<u8> {
+    pages.into_iter().flat_map(page).collect()
+}
+
+const PAGES: [u64; 6] = [0, 2, 3, 4, 17, 40];
+
+#[test]
+fn kdumps_of_every_compression() {
+    for pack in PACKS {
+        for wide in [true, false] {
+            let content = kdump(&PAGES, 64, pack, wide);
+            let image = Image::from_content(content.clone()).unwrap();
+            assert_eq!((image.container(), image.report().total()), (Container::Kdump, 0));
+            holds_pages(&image, &PAGES);
+            assert_eq!(read(&image, 4096, 1).unwrap_err().at(), PhysicalAddress(4096));
+            let hints = image.hints();
+            assert_eq!(hints.vmcoreinfo.as_deref(), Some("OSRELEASE=6.1.0\n"));
+            assert_eq!(hints.phys_base, Some(-0x100_0000));
+            assert_eq!(hints.uname.as_ref().map(|uname| uname[2].as_str()), Some("6.1.0"));
+            assert_eq!(hints.arch, Some(if wide { profile::Arch::Amd64 } else { profile::Arch::I386 }));
+            every_cut(&content, 61);
+        }
+    }
+}
+
+#[test]
+fn a_damaged_page_of_a_kdump_costs_itself_alone() {
+    let whole = kdump(&PAGES, 64, PACKS[0], true);
+    let mut damaged = whole.clone();
+    let descriptor = 4 * 4096 + 24;
+    let at = u64::from_le_bytes(whole[descriptor..descriptor + 8].try_into().unwrap()) as usize;
+    damaged[at + 2..at + 10].fill(0xff);
+    let image = Image::from_content(damaged).unwrap();
+    let error = read(&image, 0x2010, 16).unwrap_err();
+    assert!(error.to_string().starts_with("physical address 0x2010: damaged at byte 0x"), "{error}");
+    assert_eq!(read(&image, 0, 4096).unwrap(), page(0));
+    assert_eq!(read(&image, 0x3000, 4096).unwrap(), page(3));
+
+    let mut large = whole;
+    large[descriptor + 8..descriptor + 12].fill(0xff);
+    let error = read(&Image::from_content(large).unwrap(), 0x2000, 1).unwrap_err();
+    assert!(error.to_string().contains("4294967295 bytes, expected at most 4096"), "{error}");
+}
+
+#[test]
+fn flattened_files_are_put_together() {
+    let whole = kdump(&PAGES, 64, PACKS[0], true);
+    let flat = flattened(&whole);
+    let image = Image::from_content(flat.clone()).unwrap();
+    assert_eq!((image.container(), image.packing()), (Container::Kdump, Some(Container::Flattened)));
+    holds_pages(&image, &PAGES);
+    let cut = flat.len() - 16;
+    assert_eq!(Image::from_content(flat[..cut].to_vec()).unwrap().report().count("truncated"), 1);
+    every_cut(&flat, 61);
+    let elf = Elf { ranges: vec![(0, content(0..2))], ..Elf::default() }.build();
+    holds_pages(&Image::from_content(flattened(&elf)).unwrap(), &[0, 1]);
+}
+
+#[test]
+fn avml_images() {
+    let whole = avml(&[(0, content(0..40)), (0x10_0000, content(256..258))]);
+    let image = Image::from_content(whole.clone()).unwrap();
+    assert_eq!((image.container(), image.report().total()), (Container::Avml, 0));
+    holds_pages(&image, &(0..40).chain(256..258).collect::<Vec<_>>());
+    // Across chunks, which hold 64 KiB.
+    assert_eq!(read(&image, 0xf_ff0 + 0x10 - 8, 16).unwrap(), content(15..17)[4096 - 8..4096 + 8]);
+    every_cut(&whole, 97);
+
+    let mut damaged = whole.clone();
+    damaged[32 + 10 + 4 + 4 + 100] ^= 0x55;
+    let error = read(&Image::from_content(damaged).unwrap(), 0x10, 1).unwrap_err();
+    assert!(matches!(error, ReadError::Damaged { .. }), "{error}");
+    let mut cut = whole.clone();
+    cut.truncate(whole.len() - 3);
+    let cut = Image::from_content(cut).unwrap();
+    assert_eq!(cut.report().count("damaged AVML block"), 1);
+    assert_eq!(cut.size(), image.size());
+    let mut version = whole;
+    version[4] = 3;
+    let error = Image::from_content(version).unwrap_err().to_string();
+    assert!(error.contains("version 3"), "{error}");
+}
+
+#[test]
+fn complete_crash_dumps() {
+    for wide in [false, true] {
+        let mut dump = crash_dump(wide, 1, &[(1, 2), (16, 1)]);
+        dump.raw(&content([1, 2, 16]));
+        let image = Image::from_content(dump.bytes.clone()).unwrap();
+        assert_eq!((image.container(), image.report().total()), (Container::CrashDump, 0));
+        holds_pages(&image, &[1, 2, 16]);
+        let dump_header = image.hints().crash_dump.as_ref().unwrap();
+        if wide {
+            assert_eq!(image.hints().dtb, Some(PhysicalAddress(0x18_7000)));
+            assert_eq!(dump_header.ps_active_process_head.to_string(), "0xfffff80002a28b90");
+            assert_eq!(dump_header.bug_check_parameters, [1, 2, 3, 4]);
+            assert_eq!((dump_header.minor_version, dump_header.system_time), (7601, 0x01d0_0000_0000_0000));
+        } else {
+            assert_eq!(image.hints().arch, Some(profile::Arch::I386));
+            assert_eq!(dump_header.kd_debugger_data_block.to_string(), "0x80544ce0");
+            assert!(dump_header.pae);
+        }
+        every_cut(&dump.bytes, 511);
+        for count in [0, 0x5041_4745u32, 90] {
+            let mut wrong = dump.bytes.clone();
+            let at = if wide { 0x88 } else { 0x64 };
+            wrong[at..at + 4].copy_from_slice(&count.to_le_bytes());
+            let error = Image::from_content(wrong).unwrap_err().to_string();
+            assert!(error.contains("a list of runs of memory that fits the header"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn crash_dumps_with_a_bitmap() {
+    // Since Windows 8: what stands where follows the two marks.
+    for (mark, kind) in [(b"SDMPDUMP", 6), (b"FDMPDUMP", 5)] {
+        let mut dump = crash_dump(true, kind, &[]);
+        let first = 0x3000u64;
+        dump.raw(mark).pad_to(0x2020).u64(first).u64(PAGES.len() as u64).u64(64).raw(&bits(&PAGES, 64));
+        dump.pad_to(first as usize).raw(&content(PAGES));
+        let image = Image::from_content(dump.bytes.clone()).unwrap();
+        holds_pages(&image, &PAGES);
+        every_cut(&dump.bytes, 509);
+        dump.bytes[0x2030..0x2038].fill(0xff);
+        assert!(
+            Image::from_content(dump.bytes).unwrap_err().to_string().contains("a bitmap that ends before")
+        );
+    }
+    // Before: sizes of 32 bits, and the bitmap's own head before it.
+    for wide in [false, true] {
+        let mut dump = crash_dump(wide, 2, &[]);
+        let at = dump.bytes.len();
+        let first = at as u32 + 0x1000;
+        dump.raw(b"SDMPDUMP").u32(0).u32(first).u32(64).u32(PAGES.len() as u32);
+        dump.pad_to(at + if wide { 40 } else { 32 }).raw(&bits(&PAGES, 64));
+        dump.pad_to(first as usize).raw(&content(PAGES));
+        holds_pages(&Image::from_content(dump.bytes).unwrap(), &PAGES);
+    }
+}
+
+#[test]
+fn live_crash_dumps() {
+    for kind in [8, 9, 10] {
+        let mut dump = crash_dump(true, kind, &[]);
+        let first = 0x3000;
+        dump.u32(0x40).raw(b"RDMPDUMP").u32(0).u64(first - 0x2040 + 0x20).u64(first);
+        dump.u32(2).u32(0).u64(3).u64(5).u64(2).u64(40).u64(1);
+        dump.pad_to(first as usize).raw(&content([5, 6, 40]));
+        holds_pages(&Image::from_content(dump.bytes.clone()).unwrap(), &[5, 6, 40]);
+        every_cut(&dump.bytes, 509);
+    }
+}
+
+#[test]
+fn a_type_of_dump_that_is_not_known_is_told() {
+    let error = Image::from_content(crash_dump(true, 77, &[(0, 1)]).bytes).unwrap_err().to_string();
+    assert_eq!(error, "Windows crash dump, byte 0xf98: expected a type of dump from 1 to 10, found 77");
+}
+
+#[test]
+fn mach_o_cores() {
+    for wide in [false, true] {
+        let whole = macho(wide, &[(0x1000, content(1..3)), (0x10_0000, content([256]))]);
+        let image = Image::from_content(whole.clone()).unwrap();
+        assert_eq!((image.container(), image.report().total()), (Container::MachCore, 0));
+        holds_pages(&image, &[1, 2, 256]);
+        every_cut(&whole, 509);
+    }
+    let error = Image::from_content(macho(true, &[(0xffff_ff80_0000_0000, content([1]))])).unwrap_err();
+    assert!(error.to_string().contains("a core of virtual memory"), "{error}");
+}
+
+#[test]
+fn vmware_memory_with_its_state_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (memory, state) = (folder.path().join("guest.vmem"), folder.path().join("guest.vmss"));
+    // The part behind the hole below 4 GiB.
+    let regions = [(0, 0, 3), (0x10_0000, 3, 2)];
+    std::fs::write(&memory, content([0, 1, 2, 0x10_0000, 0x10_0001])).unwrap();
+    let alone = Image::open(&memory).unwrap();
+    assert_eq!((alone.container(), alone.size()), (Container::Raw, 5 * 4096));
+    std::fs::write(&state, vmware_state(&regions, None)).unwrap();
+    for path in [&memory, &state] {
+        let image = Image::open(path).unwrap();
+        assert_eq!(image.container(), Container::Vmware);
+        holds_pages(&image, &[0, 1, 2, 0x10_0000, 0x10_0001]);
+        assert_eq!(image.hints().dtb, Some(PhysicalAddress(0x18_7000)));
+        assert_eq!(image.hints().arch, Some(profile::Arch::Amd64));
+        assert_eq!(image.hints().cpus[0].instruction.0, 0xffff_f800_0000_1000);
+    }
+    let error = Image::from_content(vmware_state(&regions, None)).unwrap_err().to_string();
+    assert!(error.contains("a .vmem file beside it"), "{error}");
+}
+
+#[test]
+fn vmware_memory_inside_its_state() {
+    for (regions, pages) in [(&[][..], [0, 1, 2]), (&[(0, 0, 2), (0x10_0000, 2, 1)][..], [0, 1, 0x10_0000])] {
+        let whole = vmware_state(regions, Some(&content(pages)));
+        let image = Image::from_content(whole.clone()).unwrap();
+        holds_pages(&image, &pages);
+        every_cut(&whole, 211);
+    }
+}
+
+#[test]
+fn e01_images_of_several_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |number: usize| folder.path().join(format!("memory.E{number:02}"));
+    let files = ewf(&content(0..10), 4);
+    for (index, file) in files.iter().enumerate() {
+        std::fs::write(path(index + 1), file).unwrap();
+    }
+    let image = Image::open(&path(1)).unwrap();
+    assert_eq!((image.container(), image.packing()), (Container::Raw, Some(Container::Ewf)));
+    assert_eq!(image.report().total(), 0, "{:?}", image.report());
+    holds_pages(&image, &(0..10).collect::<Vec<_>>());
+
+    let error = Image::open(&path(2)).unwrap_err().to_string();
+    assert!(error.contains("file 2 of an E01 image: name its first file"), "{error}");
+    std::fs::remove_file(path(2)).unwrap();
+    let part = Image::open(&path(1)).unwrap();
+    assert_eq!(part.report().count("missing file"), 1);
+    assert_eq!(read(&part, 0x3000, 4096).unwrap(), page(3));
+    assert!(matches!(read(&part, 0x4000, 1), Err(ReadError::Truncated { .. })));
+}
+
+#[test]
+fn damaged_e01_images() {
+    let [whole] = &ewf(&content(0..6), 100)[..] else { panic!("one file") };
+    every_cut(whole, 37);
+    holds_pages(&Image::from_content(whole.clone()).unwrap(), &(0..6).collect::<Vec<_>>());
+    // The stored chunk (page 3), whose checksum is checked here; the others bring their own.
+    let stored = page(3);
+    let at = whole.windows(64).position(|bytes| bytes == &stored[..64]).unwrap();
+    let mut damaged = whole.clone();
+    damaged[at] ^= 1;
+    let error = read(&Image::from_content(damaged).unwrap(), 0x3000, 1).unwrap_err();
+    assert!(error.to_string().contains("the checksum of a chunk does not agree"), "{error}");
+    // A section that points back to itself.
+    let mut looping = whole.clone();
+    looping[13 + 16..13 + 24].copy_from_slice(&13u64.to_le_bytes());
+    let error = Image::from_content(looping).unwrap_err().to_string();
+    assert!(error.contains("expected a later section"), "{error}");
 }

@@ -69,3 +69,23 @@ fn the_page_tables_of_a_real_kernel() {
         assert_eq!(space.translate(page.start).unwrap(), page.physical);
     }
 }
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn a_real_triage_dump_holds_modules_and_no_memory() {
+    let image = Image::open(&corpus("images/windows-triage-x64.dmp")).unwrap();
+    assert_eq!((image.container(), image.size()), (Container::TriageDump, 0));
+    assert_eq!(image.report().total(), 0, "{:?}", image.report());
+    let hints = image.hints();
+    assert_eq!(hints.dtb, Some(PhysicalAddress(0x1a_d000)));
+    let header = hints.crash_dump.as_ref().unwrap();
+    assert_eq!((header.minor_version, header.processors, header.bug_check), (19041, 16, 0x1000_007e));
+    assert_eq!(header.ps_loaded_module_list.to_string(), "0xfffff8047c62a390");
+    let triage = hints.triage.as_ref().unwrap();
+    assert_eq!(triage.modules.len(), 0x97);
+    let kernel = &triage.modules[0];
+    assert_eq!(kernel.name, r"\SystemRoot\system32\ntoskrnl.exe");
+    assert_eq!((kernel.base.to_string().as_str(), kernel.size), ("0xfffff8047ba00000", 0x0104_6000));
+    assert!(triage.modules.iter().all(|module| module.base.0 >> 40 == 0xff_fff8 && !module.name.is_empty()));
+    assert_eq!(triage.process.as_deref(), Some("System"));
+}

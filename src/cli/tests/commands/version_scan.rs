@@ -2,7 +2,7 @@
 
 use symbol_server::fixture;
 
-use crate::harness::Folder;
+use crate::harness::{Folder, corpus};
 
 const GUID_AGE: &str = "F8E2A8B5C9B74BF4A6E4A48F180099942";
 const OTHER: &str = "3844DBB920174967BE7AA4A2C20430FA2";
@@ -108,4 +108,30 @@ fn one_thing_is_searched_at_a_time() {
         .stderr("found both -f and a FILE")
         .check();
     folder.run(["version_scan", "-f", "none"]).status(2).stderr("cannot open the image: none").check();
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn a_triage_dump_has_no_memory_to_search() {
+    let folder = Folder::new();
+    let path = corpus("images/windows-triage-x64.dmp");
+    folder
+        .run(["version_scan".as_ref(), "-f".as_ref(), path.as_os_str()])
+        .status(1)
+        .stderr(
+            "a Windows triage dump has no memory to search; it says build 19041, stop code 0x1000007e, System \
+             running, 151 modules",
+        )
+        .check();
+}
+
+#[test]
+fn what_is_no_image_is_named() {
+    let folder = Folder::new();
+    folder.write("image.raw.gz", b"\x1f\x8b\x08\0\0\0\0\0");
+    folder
+        .run(["version_scan", "-f", "image.raw.gz"])
+        .status(2)
+        .stderr("image.raw.gz: expected a memory image, found a gzip file: unpack it first")
+        .check();
 }

@@ -1,6 +1,17 @@
+//! What holds physical memory: one file per format, each from bytes to ranges of memory and hints.
+
+mod avml;
+mod crash_dump;
 mod elf;
+mod ewf;
+mod flattened;
+mod foreign;
+mod kdump;
 mod lime;
+mod macho;
 mod notes;
+mod triage;
+mod vmware;
 
 use std::fmt;
 use std::path::Path;
@@ -23,21 +34,39 @@ pub enum Container {
     ElfCore,
     /// The format of the Linux Memory Extractor; AVML writes it too where it does not compress.
     Lime,
-}
-
-impl Container {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Raw => "raw memory",
-            Self::ElfCore => "ELF core",
-            Self::Lime => "LiME image",
-        }
-    }
+    /// AVML's compressed format.
+    Avml,
+    /// The compressed format of kdump, as makedumpfile and QEMU write it.
+    Kdump,
+    /// A Windows crash dump with memory: complete, with a bitmap, or live.
+    CrashDump,
+    /// A small Windows crash dump, which holds no physical memory.
+    TriageDump,
+    /// A Mach-O core of physical memory.
+    MachCore,
+    /// VMware's memory with its state file.
+    Vmware,
+    /// A packing of any of the others, most often of raw memory: Expert Witness files (E01).
+    Ewf,
+    /// A packing of an ELF core or of kdump's format: the flattened form.
+    Flattened,
 }
 
 impl fmt::Display for Container {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(match self {
+            Self::Raw => "raw memory",
+            Self::ElfCore => "ELF core",
+            Self::Lime => "LiME image",
+            Self::Avml => "AVML image",
+            Self::Kdump => "kdump-compressed dump",
+            Self::CrashDump => "Windows crash dump",
+            Self::TriageDump => "Windows triage dump",
+            Self::MachCore => "Mach-O core",
+            Self::Vmware => "VMware memory",
+            Self::Ewf => "E01 image",
+            Self::Flattened => "flattened file",
+        })
     }
 }
 
@@ -59,7 +88,7 @@ impl Parts {
         Self { container, bytes, segments: Vec::new(), hints: Hints::default(), report: Report::default() }
     }
 
-    fn into_image(self) -> Image {
+    fn into_image(self, packing: Option<Container>) -> Image {
         let Self { container, bytes, segments, hints, mut report } = self;
         let segments = Segments::new(segments, bytes.len());
         if segments.missing > 0 {
@@ -67,29 +96,90 @@ impl Parts {
                 format!("the file ends {} bytes before the memory it says it holds", segments.missing)
             });
         }
-        Image { container, bytes, segments, hints, report }
+        Image { container, packing, bytes, segments, hints, report }
     }
 }
 
 /// Recognises and opens an image. `path` is where it is from, to look for what belongs to it.
 pub(crate) fn open(bytes: Arc<dyn Bytes>, path: Option<&Path>) -> Result<Image, Error> {
-    let _ = path;
     if bytes.len() == 0 {
         return Err(Error::Empty);
     }
-    let start = bytes.up_to(0, LOOK).map_err(Error::reading(Container::Raw))?;
-    let parts = if start.starts_with(elf::MAGIC) {
-        elf::open(bytes, &start)?
-    } else if start.starts_with(lime::MAGIC) {
-        lime::open(bytes)?
-    } else {
-        raw(bytes)
-    };
-    Ok(parts.into_image())
+    let start = look(&bytes)?;
+    if start.starts_with(ewf::MAGIC) {
+        let (inner, missing) = ewf::open(bytes, path)?;
+        let inner: Arc<dyn Bytes> = Arc::new(inner);
+        let mut parts = plain(Arc::clone(&inner), &look(&inner)?, None)?;
+        if let Some(missing) = missing {
+            parts.report.lose("missing file", || missing);
+        }
+        return Ok(parts.into_image(Some(Container::Ewf)));
+    }
+    if start.starts_with(flattened::MAGIC) {
+        let (inner, ended) = flattened::open(bytes)?;
+        let inner: Arc<dyn Bytes> = Arc::new(inner);
+        let mut parts = plain(Arc::clone(&inner), &look(&inner)?, None)?;
+        if !ended {
+            parts.report.lose("truncated", || "the flattened dump has no end".to_owned());
+        }
+        return Ok(parts.into_image(Some(Container::Flattened)));
+    }
+    Ok(plain(bytes, &start, path)?.into_image(None))
 }
 
-fn raw(bytes: Arc<dyn Bytes>) -> Parts {
+fn look(bytes: &Arc<dyn Bytes>) -> Result<Vec<u8>, Error> {
+    bytes.up_to(0, LOOK).map_err(Error::reading(Container::Raw))
+}
+
+/// Opens what is in no packing.
+fn plain(bytes: Arc<dyn Bytes>, start: &[u8], path: Option<&Path>) -> Result<Parts, Error> {
+    if start.starts_with(elf::MAGIC) {
+        return elf::open(bytes, start);
+    }
+    if start.starts_with(lime::MAGIC) {
+        return lime::open(bytes);
+    }
+    if start.starts_with(avml::MAGIC) {
+        return avml::open(bytes);
+    }
+    if start.starts_with(kdump::MAGIC) {
+        return kdump::open(bytes, start);
+    }
+    if start.starts_with(crash_dump::MAGIC_32) || start.starts_with(crash_dump::MAGIC_64) {
+        return crash_dump::open(bytes);
+    }
+    if let Some((wide, big_endian)) = macho::recognise(start) {
+        return macho::open(bytes, start, wide, big_endian);
+    }
+    if vmware::recognise(start) {
+        let memory = path.and_then(|path| vmware::beside(path, &["vmem"]));
+        return vmware::open(bytes, memory.map(|memory| Arc::new(memory) as Arc<dyn Bytes>));
+    }
+    if let Some(error) = foreign::recognise(start) {
+        return Err(error);
+    }
+    raw(bytes, path)
+}
+
+/// Nothing tells raw memory; only VMware's has a file beside it that says where it belongs.
+fn raw(bytes: Arc<dyn Bytes>, path: Option<&Path>) -> Result<Parts, Error> {
+    let vmem =
+        path.filter(|path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("vmem")));
+    if let Some(path) = vmem {
+        let state = vmware::beside(path, &["vmss", "vmsn"]).map(|state| Arc::new(state) as Arc<dyn Bytes>);
+        if let Some(state) = state
+            && vmware::recognise(&look(&state)?)
+        {
+            return vmware::open(state, Some(bytes));
+        }
+    }
     let mut parts = Parts::new(Container::Raw, bytes);
-    parts.segments.push(Segment { start: 0, length: parts.bytes.len(), offset: 0 });
-    parts
+    let length = parts.bytes.len();
+    if vmem.is_some() && length > vmware::UNSPLIT {
+        parts.report.warn(
+            "no .vmss or .vmsn file beside it says where its parts belong: what lies above 3 GiB may be misplaced",
+        );
+    }
+    parts.segments.push(Segment { start: 0, length, offset: 0 });
+    Ok(parts)
 }

@@ -121,3 +121,264 @@ pub fn lime(ranges: &[(u64, Vec<u8>)]) -> Vec<u8> {
     }
     lime.bytes
 }
+
+/// What a test puts into memory: pages that differ, each packing to something else, and one that does not pack.
+pub fn page(number: u64) -> Vec<u8> {
+    if number == 3 {
+        // Without a pattern that a compressor could use.
+        let mut state = 1u32;
+        let next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        return std::iter::repeat_with(next).take(4096).collect();
+    }
+    (0..4096u64).map(|at| (number * 31 + at / 16 * (at % 3)) as u8).collect()
+}
+
+/// How a page is packed.
+pub type Pack = fn(&[u8]) -> Vec<u8>;
+
+/// The four compressions of a kdump, with their flags.
+pub const PACKS: [(u32, Pack); 4] = [
+    (1, |page| {
+        use std::io::Write;
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(page).unwrap();
+        encoder.finish().unwrap()
+    }),
+    (2, |page| lzokay::compress::compress(page).unwrap()),
+    (4, |page| snap::raw::Encoder::new().compress_vec(page).unwrap()),
+    (32, |page| ruzstd::encoding::compress_to_vec(page, ruzstd::encoding::CompressionLevel::Fastest)),
+];
+
+/// A kdump of `pages` (by number, ascending) among `count`, packed with one compression.
+pub fn kdump(pages: &[u64], count: u64, (flag, pack): (u32, Pack), wide: bool) -> Vec<u8> {
+    let mut kdump = Header::little();
+    kdump.raw(b"KDUMP   ").u32(6);
+    for text in ["Linux", "host", "6.1.0", "#1 SMP", if wide { "x86_64" } else { "i686" }, ""] {
+        let end = kdump.bytes.len() + 65;
+        kdump.raw(text.as_bytes()).pad_to(end);
+    }
+    let bitmap_blocks = 2;
+    kdump.pad_to(if wide { 424 } else { 412 }).u32(0).u32(4096).u32(1).u32(bitmap_blocks).u32(count as u32);
+    kdump.pad_to(4096);
+    let info = b"OSRELEASE=6.1.0\n";
+    let info_at = 4096 + 512;
+    if wide {
+        kdump
+            .u64(0x100_0000u64.wrapping_neg())
+            .u32(31)
+            .u32(0)
+            .u64(0)
+            .u64(0)
+            .u64(info_at)
+            .u64(info.len() as u64);
+        kdump.pad_to(4096 + 96).u64(count);
+    } else {
+        kdump
+            .u32(0x100_0000u32.wrapping_neg())
+            .u32(31)
+            .u32(0)
+            .u32(0)
+            .u32(0)
+            .u64(info_at)
+            .u32(info.len() as u32);
+        kdump.pad_to(4096 + 72).u64(count);
+    }
+    kdump.pad_to(info_at as usize).raw(info).pad_to(2 * 4096);
+    let mut bits = vec![0u8; 4096];
+    for page in pages {
+        bits[*page as usize / 8] |= 1 << (page % 8);
+    }
+    kdump.raw(&bits).raw(&bits);
+    let descriptors = kdump.bytes.len();
+    let mut content = Header::little();
+    let first = (descriptors + 24 * pages.len()) as u64;
+    for number in pages {
+        let plain = page(*number);
+        let packed = pack(&plain);
+        let (flag, packed) = if packed.len() < plain.len() { (flag, packed) } else { (0, plain) };
+        kdump.u64(first + content.bytes.len() as u64).u32(packed.len() as u32).u32(flag).u64(0);
+        content.raw(&packed);
+    }
+    kdump.raw(&content.bytes);
+    kdump.bytes
+}
+
+/// A file in the flattened form: in pieces, the first of them written a second time.
+pub fn flattened(file: &[u8]) -> Vec<u8> {
+    let mut flat = Header { bytes: Vec::new(), big_endian: true };
+    flat.raw(b"makedumpfile\0\0\0\0").u64(1).u64(1).pad_to(4096);
+    flat.u64(0).u64(100).raw(&[0xee; 100]);
+    for (index, piece) in file.chunks(3000).enumerate().rev() {
+        flat.u64(index as u64 * 3000).u64(piece.len() as u64).raw(piece);
+    }
+    flat.u64(u64::MAX).u64(u64::MAX);
+    flat.bytes
+}
+
+/// An AVML image, version 2.
+pub fn avml(ranges: &[(u64, Vec<u8>)]) -> Vec<u8> {
+    use std::io::Write;
+    let mut avml = Header::little();
+    for (start, content) in ranges {
+        avml.raw(b"AVML").u32(2).u64(*start).u64(start + content.len() as u64 - 1).u64(0);
+        let mut encoder = snap::write::FrameEncoder::new(Vec::new());
+        encoder.write_all(content).unwrap();
+        let stream = encoder.into_inner().unwrap();
+        avml.raw(&stream).u64(stream.len() as u64);
+    }
+    avml.bytes
+}
+
+/// The header of a Windows crash dump, up to where its pages begin.
+pub fn crash_dump(wide: bool, kind: u32, runs: &[(u64, u64)]) -> Header {
+    let mut dump = Header::little();
+    let pages = runs.iter().map(|run| run.1).sum::<u64>();
+    if wide {
+        dump.raw(b"PAGEDU64").u32(15).u32(7601).u64(0x18_7000).u64(0xffff_fa80_0000_0000);
+        dump.u64(0xffff_f800_02a4_5e90).u64(0xffff_f800_02a2_8b90).u32(0x8664).u32(2).u32(0x7e).u32(0);
+        dump.u64(1).u64(2).u64(3).u64(4).pad_to(0x80).u64(0xffff_f800_0280_00a0);
+        dump.u32(runs.len() as u32).u32(0).u64(pages);
+        for (page, count) in runs {
+            dump.u64(*page).u64(*count);
+        }
+        dump.pad_to(0xf98).u32(kind).pad_to(0xfa8).u64(0x01d0_0000_0000_0000).pad_to(0x2000);
+    } else {
+        dump.raw(b"PAGEDUMP").u32(15).u32(2600).u32(0x39000).u32(0x8100_0000);
+        dump.u32(0x8055_a620).u32(0x8055_a158).u32(0x14c).u32(1).u32(0xe2).u32(1).u32(2).u32(3).u32(4);
+        dump.pad_to(0x5c).raw(&[1]).pad_to(0x60).u32(0x8054_4ce0).u32(runs.len() as u32).u32(pages as u32);
+        for (page, count) in runs {
+            dump.u32(*page as u32).u32(*count as u32);
+        }
+        dump.pad_to(0xf88).u32(kind).pad_to(0x1000);
+    }
+    dump
+}
+
+/// A bitmap's bytes for pages among `count`.
+pub fn bits(pages: &[u64], count: u64) -> Vec<u8> {
+    let mut bits = vec![0u8; count.div_ceil(8) as usize];
+    for page in pages {
+        bits[*page as usize / 8] |= 1 << (page % 8);
+    }
+    bits
+}
+
+/// A Mach-O core of physical memory.
+pub fn macho(wide: bool, ranges: &[(u64, Vec<u8>)]) -> Vec<u8> {
+    let mut core = Header::little();
+    let (first, size) = if wide { (32, 72) } else { (28, 56) };
+    core.u32(if wide { 0xfeed_facf } else { 0xfeed_face })
+        .u32(if wide { 0x0100_0007 } else { 7 })
+        .u32(3)
+        .u32(4);
+    core.u32(ranges.len() as u32 + 1).u32(16 + ranges.len() as u32 * size).u32(0).pad_to(first);
+    // A thread's state, which is passed over.
+    core.u32(4).u32(16).u64(0);
+    let mut at = first as u64 + 16 + ranges.len() as u64 * u64::from(size);
+    for (address, content) in ranges {
+        let end = core.bytes.len() + size as usize;
+        core.u32(if wide { 0x19 } else { 1 }).u32(size).raw(b"__DATA\0\0\0\0\0\0\0\0\0\0");
+        for value in [*address, content.len() as u64, at, content.len() as u64] {
+            if wide {
+                core.u64(value)
+            } else {
+                core.u32(value as u32)
+            };
+        }
+        core.pad_to(end);
+        at += content.len() as u64;
+    }
+    for (_, content) in ranges {
+        core.raw(content);
+    }
+    core.bytes
+}
+
+/// A VMware state file: its regions (page in memory, page in the file, pages), and memory where it is inside.
+pub fn vmware_state(regions: &[(u32, u32, u32)], memory: Option<&[u8]>) -> Vec<u8> {
+    let mut state = Header::little();
+    let tag = |state: &mut Header, name: &str, indices: &[u32], value: &[u8]| {
+        state.raw(&[(indices.len() as u8) << 6 | value.len() as u8, name.len() as u8]).raw(name.as_bytes());
+        indices.iter().for_each(|index| {
+            state.u32(*index);
+        });
+        state.raw(value);
+    };
+    state.raw(&[0xd2, 0xbe, 0xd2, 0xbe]).u32(8).u32(2);
+    for (name, at) in [("memory", 0x400u64), ("cpu", 0x200)] {
+        let end = state.bytes.len() + 64;
+        state.raw(name.as_bytes()).pad_to(end).u64(at).u64(0);
+    }
+    state.pad_to(0x200);
+    for (register, value) in [(0, 0x8005_0031u32), (3, 0x18_7000), (4, 0x6f8)] {
+        tag(&mut state, "CR", &[0, register], &value.to_le_bytes());
+    }
+    tag(&mut state, "rip", &[0], &0xffff_f800_0000_1000u64.to_le_bytes());
+    tag(&mut state, "EFER", &[0], &0xd01u64.to_le_bytes());
+    state.raw(&[0, 0]).pad_to(0x400);
+    tag(&mut state, "regionsCount", &[], &(regions.len() as u32).to_le_bytes());
+    for (index, (page, at, pages)) in regions.iter().enumerate() {
+        let index = [index as u32];
+        tag(&mut state, "regionPPN", &index, &page.to_le_bytes());
+        tag(&mut state, "regionPageNum", &index, &at.to_le_bytes());
+        tag(&mut state, "regionSize", &index, &pages.to_le_bytes());
+    }
+    if let Some(memory) = memory {
+        state.raw(&[2 << 6 | 62, 6]).raw(b"Memory").u32(0).u32(0);
+        state.u64(memory.len() as u64).u64(memory.len() as u64).u16(5).raw(&[0; 5]).raw(memory);
+    }
+    state.raw(&[0, 0]);
+    state.bytes
+}
+
+/// An E01 image in files of one table each: chunks of one page, packed where that makes them smaller.
+pub fn ewf(content: &[u8], chunks_per_file: usize) -> Vec<Vec<u8>> {
+    let chunks: Vec<&[u8]> = content.chunks(4096).collect();
+    let parts: Vec<&[&[u8]]> = chunks.chunks(chunks_per_file).collect();
+    let section = |file: &mut Header, kind: &str, body: u64, last: bool| {
+        let at = file.bytes.len() as u64;
+        let end = file.bytes.len() + 76;
+        let next = if last { at } else { at + 76 + body };
+        file.raw(kind.as_bytes()).pad_to(at as usize + 16).u64(next).u64(76 + body).pad_to(end);
+    };
+    let build = |(index, part): (usize, &&[&[u8]])| {
+        let mut file = Header::little();
+        file.raw(b"EVF\x09\x0d\x0a\xff\0\x01").u16(index as u16 + 1).u16(0);
+        if index == 0 {
+            section(&mut file, "volume", 94, false);
+            let end = file.bytes.len() + 94;
+            file.u32(1).u32(chunks.len() as u32).u32(8).u32(512).u64(content.len() as u64 / 512).pad_to(end);
+        }
+        let mut data = Vec::new();
+        let mut entries = Vec::new();
+        let base = file.bytes.len() + 76;
+        for chunk in *part {
+            let packed = PACKS[0].1(chunk);
+            let offset = data.len() as u32;
+            if packed.len() < chunk.len() {
+                entries.push(offset | 1 << 31);
+                data.extend(packed);
+            } else {
+                entries.push(offset);
+                data.extend(*chunk);
+                data.extend(simd_adler32::adler32(chunk).to_le_bytes());
+            }
+        }
+        section(&mut file, "sectors", data.len() as u64, false);
+        file.raw(&data);
+        for kind in ["table", "table2"] {
+            section(&mut file, kind, 24 + 4 * entries.len() as u64, false);
+            file.u32(entries.len() as u32).u32(0).u64(base as u64).u64(0);
+            entries.iter().for_each(|entry| {
+                file.u32(*entry);
+            });
+        }
+        let last = index + 1 == parts.len();
+        section(&mut file, if last { "done" } else { "next" }, 0, true);
+        file.bytes
+    };
+    parts.iter().enumerate().map(build).collect()
+}

@@ -1,0 +1,115 @@
+use std::sync::Arc;
+
+use crate::bytes::{Bytes, BytesError};
+use crate::segments::Segment;
+
+/// More ranges of memory than any real dump has, and than are kept: a damaged bitmap must not fill our own memory.
+const MOST_SEGMENTS: usize = 4 << 20;
+/// How much of a bitmap is looked at at once.
+const PART: usize = 1 << 20;
+
+/// Which pages a dump holds: one bit for each, the lowest bit of a byte first. The pages stand in the order of their
+/// bits.
+pub(crate) struct Bitmap {
+    /// Where the bits begin in the file.
+    pub(crate) offset: u64,
+    /// The pages in question: the first, and the one after the last.
+    pub(crate) pages: std::ops::Range<u64>,
+    pub(crate) page_size: u64,
+}
+
+impl Bitmap {
+    /// The ranges of memory whose bits are set, `first` being where the first page stands; and how many pages they are.
+    pub(crate) fn segments(
+        &self,
+        bytes: &Arc<dyn Bytes>,
+        first: u64,
+    ) -> Result<(Vec<Segment>, u64), BytesError> {
+        let mut segments: Vec<Segment> = Vec::new();
+        let mut found = 0u64;
+        // The run of set bits that is open: its first page.
+        let mut open: Option<u64> = None;
+        let (mut at, end) = (self.pages.start / 8, self.pages.end.div_ceil(8));
+        while at < end {
+            let length = (end - at).min(PART as u64);
+            let mut part = vec![0; length as usize];
+            bytes.read(self.offset.saturating_add(at), &mut part)?;
+            for (index, byte) in part.iter().enumerate() {
+                let page = (at + index as u64) * 8;
+                // Most bytes repeat what the run before them is.
+                if (*byte == 0 && open.is_none())
+                    || (*byte == 0xff && open.is_some() && page + 8 <= self.pages.end)
+                {
+                    continue;
+                }
+                for bit in 0..8 {
+                    let page = page + bit;
+                    let set = byte >> bit & 1 == 1 && self.pages.contains(&page);
+                    match (set, open) {
+                        (true, None) => open = Some(page),
+                        (false, Some(start)) => {
+                            found += self.close(&mut segments, start, page, first, found)?;
+                            open = None;
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            at += length;
+        }
+        if let Some(start) = open {
+            found += self.close(&mut segments, start, self.pages.end.max(start), first, found)?;
+        }
+        Ok((segments, found))
+    }
+
+    /// Adds the pages from `start` to `end`, of which `found` stand before in the file; how many they are.
+    fn close(
+        &self,
+        segments: &mut Vec<Segment>,
+        start: u64,
+        end: u64,
+        first: u64,
+        found: u64,
+    ) -> Result<u64, BytesError> {
+        if segments.len() >= MOST_SEGMENTS {
+            let reason = format!("the bitmap has more than {MOST_SEGMENTS} ranges");
+            return Err(BytesError::damaged(self.offset.saturating_add(start / 8), reason));
+        }
+        let pages = end - start;
+        let size = self.page_size;
+        segments.push(Segment {
+            start: start.saturating_mul(size),
+            length: pages.saturating_mul(size),
+            offset: first.saturating_add(found.saturating_mul(size)),
+        });
+        Ok(pages)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segments(bits: &[u8], pages: std::ops::Range<u64>) -> Vec<(u64, u64, u64)> {
+        let bytes: Arc<dyn Bytes> = Arc::new(bits.to_vec());
+        let (segments, found) = Bitmap { offset: 0, pages, page_size: 16 }.segments(&bytes, 1000).unwrap();
+        assert_eq!(found, segments.iter().map(|segment| segment.length / 16).sum::<u64>());
+        segments.iter().map(|segment| (segment.start / 16, segment.length / 16, segment.offset)).collect()
+    }
+
+    #[test]
+    fn runs_of_bits_are_ranges() {
+        assert_eq!(segments(&[0b1110_0101], 0..8), [(0, 1, 1000), (2, 1, 1016), (5, 3, 1032)]);
+        assert_eq!(segments(&[0x80, 0xff, 0x01, 0], 0..32), [(7, 10, 1000)]);
+        assert_eq!(segments(&[0xff, 0xff], 0..12), [(0, 12, 1000)]);
+        assert_eq!(segments(&[0xff, 0xff], 3..12), [(3, 9, 1000)]);
+        assert_eq!(segments(&[0, 0], 0..16), []);
+    }
+
+    #[test]
+    fn a_bitmap_beyond_the_file_is_an_error() {
+        let bytes: Arc<dyn Bytes> = Arc::new(vec![0xff; 4]);
+        assert!(Bitmap { offset: 1, pages: 0..32, page_size: 16 }.segments(&bytes, 0).is_err());
+    }
+}

@@ -1,0 +1,300 @@
+//! The Expert Witness Compression Format, E01 (its description by the libewf project): files of at most a few GiB, each a
+//! chain of sections, with content in chunks that are packed one by one.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::Error;
+use crate::bytes::{Bytes, BytesError};
+use crate::cache::BlockCache;
+use crate::container::Container;
+use crate::fields::Fields;
+use crate::file::FileBytes;
+use crate::unpack;
+
+pub(crate) const MAGIC: &[u8] = b"EVF\x09\x0d\x0a\xff\0";
+
+const HEADER: u64 = 13;
+const SECTION: u64 = 76;
+/// What precedes the entries of a table, and what a table's entry takes.
+const TABLE: u64 = 24;
+const ENTRY: u64 = 4;
+/// The bit of an entry that says whether its chunk is packed.
+const PACKED: u32 = 1 << 31;
+/// Chunks are 32 KiB; larger ones than this are not believed.
+const LARGEST_CHUNK: u64 = 16 << 20;
+/// Sections of one file: a table stands for hundreds of MiB at most.
+const MOST_SECTIONS: usize = 1 << 16;
+/// As many as names can be made: `.E01` to `.ZZZ`.
+const MOST_FILES: usize = 14_971;
+
+/// The content of all files of an image.
+#[derive(Debug)]
+pub(crate) struct Ewf {
+    files: Vec<Arc<dyn Bytes>>,
+    tables: Vec<Table>,
+    chunk_size: u64,
+    length: u64,
+    cache: BlockCache,
+}
+
+/// Chunks that stand behind each other in one file.
+#[derive(Debug)]
+struct Table {
+    /// The number of its first chunk.
+    first: u64,
+    file: usize,
+    /// What the entries are offsets from.
+    base: u64,
+    entries: Vec<u32>,
+    /// Where the last chunk ends.
+    end: u64,
+}
+
+/// What reading one file after the other has found.
+struct Reader {
+    ewf: Ewf,
+    chunks: u64,
+    /// The number of chunks that the image says it has.
+    promised: Option<u64>,
+    /// Whether the last file was read.
+    done: bool,
+}
+
+fn malformed(offset: u64, expected: &'static str, found: String) -> Error {
+    Error::Malformed { container: Container::Ewf, offset, expected, found }
+}
+
+/// Opens an image by its first file; the others are looked for beside it. What is missing is told in words.
+pub(crate) fn open(first: Arc<dyn Bytes>, path: Option<&Path>) -> Result<(Ewf, Option<String>), Error> {
+    let ewf = Ewf {
+        files: Vec::new(),
+        tables: Vec::new(),
+        chunk_size: 0,
+        length: 0,
+        // Made again when the size of a chunk is known.
+        cache: BlockCache::new(LARGEST_CHUNK as usize),
+    };
+    let mut reader = Reader { ewf, chunks: 0, promised: None, done: false };
+    let number = first.up_to(0, HEADER as usize).ok().and_then(|header| Fields::little(&header).u16(9));
+    if number != Some(1) {
+        return Err(Error::Foreign {
+            found: format!("file {} of an E01 image", number.unwrap_or(0)),
+            advice: "name its first file (.E01)",
+        });
+    }
+    reader.read_file(first)?;
+    let mut missing = None;
+    for number in 2..=MOST_FILES {
+        if reader.done {
+            break;
+        }
+        let next = path.and_then(|path| segment_path(path, number));
+        match next.as_deref().map(|path| (path, FileBytes::open(path))) {
+            Some((_, Ok(file))) => reader.read_file(Arc::new(file))?,
+            Some((path, Err(error))) => {
+                missing = Some(format!("{}: {error}", path.display()));
+                break;
+            }
+            None => {
+                missing = Some(format!("file {number} of the image"));
+                break;
+            }
+        }
+    }
+    reader.finish().map(|ewf| (ewf, missing))
+}
+
+/// The name of the file with this number: `.E02` to `.E99`, `.EAA` to `.EZZ`, `.FAA` to `.ZZZ`, in the case of the first.
+fn segment_path(first: &Path, number: usize) -> Option<PathBuf> {
+    let extension = first.extension()?.to_str()?;
+    let letter = extension.chars().next().filter(char::is_ascii_alphabetic)?;
+    let text = if number < 100 {
+        format!("{letter}{number:02}")
+    } else {
+        let index = number - 100;
+        let last = |index: usize| char::from(b'A' + (index % 26) as u8);
+        let first = letter.to_ascii_uppercase() as usize + index / (26 * 26);
+        let first = u8::try_from(first).ok().map(char::from).filter(char::is_ascii_uppercase)?;
+        let text: String = [first, last(index / 26), last(index)].into_iter().collect();
+        if letter.is_ascii_lowercase() { text.to_ascii_lowercase() } else { text }
+    };
+    Some(first.with_extension(text))
+}
+
+impl Reader {
+    /// Goes through the sections of one file.
+    fn read_file(&mut self, file: Arc<dyn Bytes>) -> Result<(), Error> {
+        let reading = Error::reading(Container::Ewf);
+        let number = self.ewf.files.len();
+        let start = file.up_to(0, MAGIC.len()).map_err(&reading)?;
+        if start != MAGIC {
+            return Err(malformed(0, "the mark of an E01 file", format!("{}", start.escape_ascii())));
+        }
+        self.ewf.files.push(Arc::clone(&file));
+        let mut at = HEADER;
+        // Where the chunks end that the next table lists.
+        let mut data_end = None;
+        for _ in 0..MOST_SECTIONS {
+            let section = file.up_to(at, SECTION as usize).map_err(&reading)?;
+            let fields = Fields::little(&section);
+            let (Some(kind), Some(next), Some(size)) = (fields.text(0, 16), fields.u64(16), fields.u64(24))
+            else {
+                // A file that was cut; its tables so far are good.
+                return Ok(());
+            };
+            let body = at + SECTION;
+            match kind.as_str() {
+                "volume" | "disk" | "data" => self.volume(&file, body)?,
+                "sectors" => data_end = at.checked_add(size),
+                "table" => {
+                    self.table(&file, number, body, data_end.unwrap_or(at))?;
+                    data_end = None;
+                }
+                "done" => {
+                    self.done = true;
+                    return Ok(());
+                }
+                "next" => return Ok(()),
+                _ => {}
+            }
+            // Sections follow each other; a chain that goes back would never end.
+            if next < body {
+                return Err(malformed(at + 16, "a later section", format!("one at {next:#x}")));
+            }
+            at = next;
+        }
+        Err(malformed(at, "the last section", format!("more than {MOST_SECTIONS}")))
+    }
+
+    /// The geometry: it stands in every file, and in some again.
+    fn volume(&mut self, file: &Arc<dyn Bytes>, at: u64) -> Result<(), Error> {
+        if self.promised.is_some() {
+            return Ok(());
+        }
+        let body = file.up_to(at, 24).map_err(Error::reading(Container::Ewf))?;
+        let fields = Fields::little(&body);
+        let (Some(chunks), Some(sectors), Some(sector)) = (fields.u32(4), fields.u32(8), fields.u32(12))
+        else {
+            return Err(malformed(at, "the geometry of the image", format!("{} bytes", body.len())));
+        };
+        let chunk = u64::from(sectors) * u64::from(sector);
+        if !(1..=LARGEST_CHUNK).contains(&chunk) {
+            let found = format!("{sectors} sectors of {sector} bytes");
+            return Err(malformed(at + 8, "chunks of up to 16 MiB", found));
+        }
+        let sector_count = fields.u64(16).unwrap_or(0);
+        self.promised = Some(chunks.into());
+        self.ewf.chunk_size = chunk;
+        self.ewf.cache = BlockCache::new(chunk as usize);
+        self.ewf.length =
+            sector_count.saturating_mul(sector.into()).min(u64::from(chunks).saturating_mul(chunk));
+        Ok(())
+    }
+
+    fn table(&mut self, file: &Arc<dyn Bytes>, number: usize, at: u64, end: u64) -> Result<(), Error> {
+        let reading = Error::reading(Container::Ewf);
+        let head = file.up_to(at, TABLE as usize).map_err(&reading)?;
+        let fields = Fields::little(&head);
+        let (Some(count), Some(base)) = (fields.u32(0), fields.u64(8)) else { return Ok(()) };
+        let room = file.len().saturating_sub(at + TABLE) / ENTRY;
+        let count = u64::from(count).min(room);
+        let entries = file.up_to(at + TABLE, (count * ENTRY) as usize).map_err(&reading)?;
+        let entries: Vec<u32> = entries
+            .chunks_exact(ENTRY as usize)
+            .filter_map(|entry| Some(u32::from_le_bytes(*entry.first_chunk()?)))
+            .collect();
+        self.ewf.tables.push(Table { first: self.chunks, file: number, base, entries, end });
+        self.chunks += count;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Ewf, Error> {
+        if self.promised.is_none() {
+            return Err(malformed(HEADER, "a volume section", "none".to_owned()));
+        }
+        // A length of zero is of an image that was not finished.
+        let there = self.chunks.saturating_mul(self.ewf.chunk_size);
+        if self.ewf.length == 0 {
+            self.ewf.length = there;
+        }
+        Ok(self.ewf)
+    }
+}
+
+impl Ewf {
+    fn unpack(&self, number: u64, into: &mut Vec<u8>) -> Result<(), BytesError> {
+        let after = self.tables.partition_point(|table| table.first <= number);
+        let table = after.checked_sub(1).and_then(|index| self.tables.get(index));
+        let end_of_all = || BytesError::end(number.saturating_mul(self.chunk_size));
+        let table = table.ok_or_else(end_of_all)?;
+        let index = usize::try_from(number - table.first).map_err(|_| end_of_all())?;
+        let entry = *table.entries.get(index).ok_or_else(end_of_all)?;
+        let file = self.files.get(table.file).ok_or_else(end_of_all)?;
+        let place = |entry: u32| table.base.saturating_add(u64::from(entry & !PACKED));
+        let start = place(entry);
+        let end = table.entries.get(index + 1).map_or(table.end, |next| place(*next));
+        // The last chunk of the image may be shorter.
+        let whole = self.chunk_size.min(self.length.saturating_sub(number * self.chunk_size));
+        let size = end.checked_sub(start).filter(|size| *size <= self.chunk_size * 2 + 1024);
+        let size =
+            size.ok_or_else(|| BytesError::damaged(start, format!("a chunk that ends at {end:#x}")))?;
+        let mut packed = vec![0; size as usize];
+        file.read(start, &mut packed)?;
+        if entry & PACKED != 0 {
+            into.resize(whole as usize, 0);
+            return unpack::zlib(&packed, into).or_else(|reason| {
+                // Some writers fill the last chunk up.
+                into.resize(self.chunk_size as usize, 0);
+                unpack::zlib(&packed, into).map_err(|_| BytesError::damaged(start, reason))
+            });
+        }
+        let Some((content, sum)) = packed.split_last_chunk::<4>() else {
+            return Err(BytesError::damaged(start, "a chunk without its checksum"));
+        };
+        if simd_adler32::adler32(&content) != u32::from_le_bytes(*sum) {
+            return Err(BytesError::damaged(start, "the checksum of a chunk does not agree"));
+        }
+        into.extend_from_slice(content);
+        Ok(())
+    }
+}
+
+impl Bytes for Ewf {
+    fn len(&self) -> u64 {
+        self.length
+    }
+
+    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), BytesError> {
+        self.cache.read_blocks(self.chunk_size, self.length, offset, into, |number, block| {
+            self.unpack(number, block)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_named_as_their_number_says() {
+        let name = |first: &str, number| {
+            segment_path(Path::new(first), number).map(|path| path.to_str().unwrap().to_owned())
+        };
+        for (number, expected) in [
+            (2, "a.E02"),
+            (99, "a.E99"),
+            (100, "a.EAA"),
+            (101, "a.EAB"),
+            (126, "a.EBA"),
+            (775, "a.EZZ"),
+            (776, "a.FAA"),
+        ] {
+            assert_eq!(name("a.E01", number).as_deref(), Some(expected));
+        }
+        assert_eq!(name("a.e01", 776).as_deref(), Some("a.faa"));
+        assert_eq!(name("a.E01", MOST_FILES).as_deref(), Some("a.ZZZ"));
+        assert_eq!(name("a.E01", MOST_FILES + 1), None);
+        assert_eq!(name("a", 2), None);
+    }
+}

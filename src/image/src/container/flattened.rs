@@ -1,0 +1,147 @@
+//! The flattened form of `makedumpfile -F` and of QEMU's dumps through a pipe (makedumpfile, `makedumpfile.h`): the
+//! pieces of a file in the order they were written, each with its place, in big-endian fields.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::Error;
+use crate::bytes::{Bytes, BytesError};
+use crate::container::Container;
+use crate::fields::Fields;
+
+pub(crate) const MAGIC: &[u8] = b"makedumpfile\0\0\0\0";
+
+/// The header takes this many bytes, whatever it says.
+const HEADER: u64 = 4096;
+/// What precedes each piece: its place and its length.
+const PLACE: u64 = 16;
+/// A real dump has a piece for each buffer that was written; more are not kept.
+const MOST_PIECES: usize = 4 << 20;
+
+/// The file put together again.
+#[derive(Debug)]
+pub(crate) struct Flattened {
+    file: Arc<dyn Bytes>,
+    /// By the first byte: how many bytes, and where they are.
+    pieces: BTreeMap<u64, Piece>,
+    length: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    length: u64,
+    at: u64,
+}
+
+/// Puts the pieces in their places, a later one over an earlier one. False where the mark at the end is missing.
+pub(crate) fn open(file: Arc<dyn Bytes>) -> Result<(Flattened, bool), Error> {
+    let reading = Error::reading(Container::Flattened);
+    let mut flattened = Flattened { file, pieces: BTreeMap::new(), length: 0 };
+    let mut at = HEADER;
+    loop {
+        let place = flattened.file.up_to(at, PLACE as usize).map_err(&reading)?;
+        let fields = Fields::of_endian(&place, true);
+        let (Some(offset), Some(length)) = (fields.u64(0), fields.u64(8)) else {
+            return Ok((flattened, false));
+        };
+        if offset.cast_signed() < 0 && length.cast_signed() < 0 {
+            return Ok((flattened, true));
+        }
+        let there = flattened.file.len().saturating_sub(at + PLACE);
+        let whole = length <= there;
+        let (Some(end), true) = (offset.checked_add(length.min(there)), flattened.pieces.len() < MOST_PIECES)
+        else {
+            return Err(Error::Malformed {
+                container: Container::Flattened,
+                offset: at,
+                expected: "a piece of a flattened file",
+                found: format!("{length} bytes for {offset:#x} after {} pieces", flattened.pieces.len()),
+            });
+        };
+        flattened.insert(offset, end, at + PLACE);
+        if !whole {
+            return Ok((flattened, false));
+        }
+        at += PLACE + length;
+    }
+}
+
+impl Flattened {
+    fn insert(&mut self, start: u64, end: u64, at: u64) {
+        if start == end {
+            return;
+        }
+        // What begins before and reaches in is cut; its rest behind stays.
+        if let Some((&first, &piece)) = self.pieces.range(..start).next_back()
+            && first + piece.length > start
+        {
+            self.pieces.insert(first, Piece { length: start - first, ..piece });
+            self.keep_rest(first, piece, end);
+        }
+        while let Some((&first, &piece)) = self.pieces.range(start..end).next() {
+            self.pieces.remove(&first);
+            self.keep_rest(first, piece, end);
+        }
+        self.pieces.insert(start, Piece { length: end - start, at });
+        self.length = self.length.max(end);
+    }
+
+    /// Keeps what of `piece`, which begins at `first`, lies behind `end`.
+    fn keep_rest(&mut self, first: u64, piece: Piece, end: u64) {
+        if let Some(rest) = (first + piece.length).checked_sub(end).filter(|rest| *rest > 0) {
+            self.pieces.insert(end, Piece { length: rest, at: piece.at + (piece.length - rest) });
+        }
+    }
+}
+
+impl Bytes for Flattened {
+    fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// What no piece covers is zero, as the holes of a file are.
+    fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), BytesError> {
+        let end = offset.checked_add(into.len() as u64).filter(|end| *end <= self.length);
+        let end = end.ok_or_else(|| BytesError::end(offset))?;
+        into.fill(0);
+        let first = self.pieces.range(..=offset).next_back().map_or(offset, |(first, _)| *first);
+        for (&start, piece) in self.pieces.range(first..end) {
+            let (from, to) = (start.max(offset), (start + piece.length).min(end));
+            if from < to
+                && let Some(part) = into.get_mut((from - offset) as usize..(to - offset) as usize)
+            {
+                self.file.read(piece.at + (from - start), part)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_pieces_lie_over_earlier_ones() {
+        let file: Arc<dyn Bytes> = Arc::new((0..100).collect::<Vec<u8>>());
+        let mut flattened = Flattened { file, pieces: BTreeMap::new(), length: 0 };
+        let mut expected = [0; 60];
+        for (start, end, at) in
+            [(10, 20, 0), (20, 30, 10), (15, 25, 40), (16, 18, 60), (5, 12, 70), (50, 60, 90), (19, 55, 20)]
+        {
+            flattened.insert(start, end, at);
+            for place in start..end {
+                expected[place as usize] = (at + place - start) as u8;
+            }
+        }
+        assert_eq!(flattened.len(), 60);
+        for start in 0..60 {
+            for end in start..60 {
+                let mut read = vec![9; end - start];
+                flattened.read(start as u64, &mut read).unwrap();
+                assert_eq!(read, expected[start..end]);
+            }
+        }
+        assert!(flattened.read(59, &mut [0; 2]).is_err());
+    }
+}

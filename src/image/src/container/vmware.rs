@@ -1,0 +1,214 @@
+//! VMware's memory: a `.vmem` file with the pages, and a `.vmss` or `.vmsn` file that says which they are, or holds them
+//! itself. The state file is a list of groups, each a list of tags (as described by `vmss2core` and by Volatility's
+//! address space).
+
+use std::path::Path;
+use std::sync::Arc;
+
+use profile::Arch;
+
+use crate::bytes::Bytes;
+use crate::container::{Container, Parts};
+use crate::fields::Fields;
+use crate::file::FileBytes;
+use crate::hints::{Cpu, Hints};
+use crate::segments::Segment;
+use crate::{Error, PhysicalAddress, VirtualAddress};
+
+const PAGE: u64 = 4096;
+const HEADER: u64 = 12;
+const GROUP: u64 = 80;
+/// A state file has some dozens of groups.
+const MOST_GROUPS: u32 = 4096;
+/// And a group some thousands of tags.
+const MOST_TAGS: usize = 1 << 20;
+/// VMware splits memory around the hole below 4 GiB: three regions at most were seen.
+const MOST_REGIONS: u64 = 4096;
+/// These lengths of a tag say that the real one stands before the value.
+const LONG: [u8; 2] = [62, 63];
+/// Memory of up to 3 GiB is never split.
+pub(super) const UNSPLIT: u64 = 3 << 30;
+
+/// Whether `start` begins a state file.
+pub(crate) fn recognise(start: &[u8]) -> bool {
+    // The lowest four bits are the version.
+    matches!(
+        start.get(..4),
+        Some(
+            [0xd0, 0xbe, 0xd2, 0xbe]
+                | [0xd1, 0xba, 0xd1, 0xba]
+                | [0xd2, 0xbe, 0xd2, 0xbe]
+                | [0xd3, 0xbe, 0xd3, 0xbe]
+        )
+    )
+}
+
+/// The memory file beside a state file, or the state file beside a memory file: `.vmem` with `.vmss` or `.vmsn`.
+pub(crate) fn beside(path: &Path, extensions: &[&str]) -> Option<FileBytes> {
+    extensions.iter().find_map(|extension| FileBytes::open(&path.with_extension(extension)).ok())
+}
+
+/// Opens what a state file describes; `memory` is the file beside it, if there is one.
+pub(crate) fn open(state: Arc<dyn Bytes>, memory: Option<Arc<dyn Bytes>>) -> Result<Parts, Error> {
+    let container = Container::Vmware;
+    let malformed = |offset, expected, found| Error::Malformed { container, offset, expected, found };
+    let tags = Tags::read(&state)?;
+    let mut hints = Hints::default();
+    tags.processors(&mut hints);
+    let (bytes, first, length) = match (memory, tags.memory()) {
+        (Some(memory), _) => {
+            let length = memory.len();
+            (memory, 0, length)
+        }
+        (None, Some((offset, length))) => (state, offset, length),
+        (None, None) => {
+            return Err(malformed(
+                0,
+                "memory in the state file, or a .vmem file beside it",
+                "neither".to_owned(),
+            ));
+        }
+    };
+    let mut parts = Parts::new(container, bytes);
+    parts.hints = hints;
+    let regions = tags.number("regionsCount", &[]).unwrap_or(0);
+    if regions > MOST_REGIONS {
+        return Err(malformed(0, "some regions of memory", regions.to_string()));
+    }
+    for region in 0..regions as u32 {
+        let page = |name| tags.number(name, &[region]).and_then(|pages| pages.checked_mul(PAGE));
+        let place = (page("regionPPN"), page("regionPageNum"), page("regionSize"));
+        let (Some(start), Some(offset), Some(length)) = place else {
+            parts.report.lose("incomplete region", || format!("region {region}"));
+            continue;
+        };
+        parts.segments.push(Segment { start, length, offset: first.saturating_add(offset) });
+    }
+    if regions == 0 {
+        parts.segments.push(Segment { start: 0, length, offset: first });
+    }
+    Ok(parts)
+}
+
+/// One value of a state file.
+struct Tag {
+    name: String,
+    indices: Vec<u32>,
+    /// Where it stands, and how many bytes it has.
+    offset: u64,
+    length: u64,
+    /// Its first eight bytes as a number, if it has no more.
+    number: Option<u64>,
+}
+
+/// The tags of the groups that tell of memory and processors.
+struct Tags(Vec<Tag>);
+
+impl Tags {
+    fn read(state: &Arc<dyn Bytes>) -> Result<Self, Error> {
+        let reading = Error::reading(Container::Vmware);
+        let header = state.up_to(0, HEADER as usize).map_err(&reading)?;
+        let fields = Fields::little(&header);
+        let version = header.first().map_or(0, |byte| byte & 0xf);
+        let count = fields.u32(8).unwrap_or(0);
+        if count > MOST_GROUPS {
+            return Err(Error::Malformed {
+                container: Container::Vmware,
+                offset: 8,
+                expected: "some groups",
+                found: count.to_string(),
+            });
+        }
+        let groups = state.up_to(HEADER, (u64::from(count) * GROUP) as usize).map_err(&reading)?;
+        let mut tags = Self(Vec::new());
+        for group in groups.chunks_exact(GROUP as usize) {
+            let group = Fields::little(group);
+            let (Some(name), Some(offset)) = (group.text(0, 64), group.u64(64)) else { continue };
+            if matches!(name.as_str(), "memory" | "cpu") {
+                tags.read_group(state, offset, version).map_err(&reading)?;
+            }
+        }
+        Ok(tags)
+    }
+
+    /// Reads the tags from `at` on: flags, a name with its length before it, indices, and the value, whose length is in
+    /// the flags, or before it where it is long.
+    fn read_group(
+        &mut self,
+        state: &Arc<dyn Bytes>,
+        at: u64,
+        version: u8,
+    ) -> Result<(), crate::bytes::BytesError> {
+        let mut at = at;
+        while self.0.len() < MOST_TAGS {
+            // The longest name with its indices, and the lengths of a long value.
+            let head = state.up_to(at, 2 + 255 + 12 + 18)?;
+            let Some(&[flags, name_length]) = head.first_chunk() else { break };
+            if flags == 0 && name_length == 0 {
+                break;
+            }
+            let fields = Fields::little(&head);
+            let mut place = 2 + usize::from(name_length);
+            let Some(name) = fields.text(2, name_length.into()) else { break };
+            let mut indices = Vec::new();
+            for _ in 0..flags >> 6 {
+                let Some(index) = fields.u32(place) else { return Ok(()) };
+                indices.push(index);
+                place += 4;
+            }
+            let mut length = u64::from(flags & 0x3f);
+            if LONG.contains(&(flags & 0x3f)) {
+                let wide = version > 0;
+                let width = if wide { 8 } else { 4 };
+                let (Some(stored), Some(padding)) = (fields.word(place, wide), fields.u16(place + 2 * width))
+                else {
+                    break;
+                };
+                length = stored;
+                place += 2 * width + 2 + usize::from(padding);
+            }
+            let Some(offset) = at.checked_add(place as u64) else { break };
+            let number = match length {
+                1..=8 => {
+                    let mut bytes = [0; 8];
+                    let content = state.up_to(offset, length as usize)?;
+                    bytes.iter_mut().zip(content).for_each(|(to, from)| *to = from);
+                    Some(u64::from_le_bytes(bytes))
+                }
+                _ => None,
+            };
+            self.0.push(Tag { name, indices, offset, length, number });
+            let Some(next) = offset.checked_add(length) else { break };
+            at = next;
+        }
+        Ok(())
+    }
+
+    fn number(&self, name: &str, indices: &[u32]) -> Option<u64> {
+        self.0.iter().find(|tag| tag.name == name && tag.indices == indices)?.number
+    }
+
+    /// Where memory stands in the state file itself, and how long it is.
+    fn memory(&self) -> Option<(u64, u64)> {
+        let first = |tag: &&Tag| tag.name == "Memory" && tag.indices.iter().all(|index| *index == 0);
+        self.0.iter().find(first).filter(|tag| tag.number.is_none()).map(|tag| (tag.offset, tag.length))
+    }
+
+    /// The control registers: `CR64` of machines that have been in long mode, `CR` of others.
+    fn processors(&self, hints: &mut Hints) {
+        for processor in 0.. {
+            let register = |index: u32| {
+                let wide = self.number("CR64", &[processor, index]);
+                wide.or_else(|| self.number("CR", &[processor, index]))
+            };
+            let (Some(cr0), Some(cr3), Some(cr4)) = (register(0), register(3), register(4)) else { break };
+            let instruction = self.number("rip", &[processor]).or_else(|| self.number("eip", &[processor]));
+            if processor == 0 && cr3 != 0 {
+                hints.dtb = Some(PhysicalAddress(cr3 & 0x000f_ffff_ffff_f000));
+                let long = self.number("EFER", &[0]).is_some_and(|efer| efer & 0x400 != 0);
+                hints.arch = Some(if long { Arch::Amd64 } else { Arch::I386 });
+            }
+            hints.cpus.push(Cpu { instruction: VirtualAddress(instruction.unwrap_or(0)), cr0, cr3, cr4 });
+        }
+    }
+}
