@@ -56,13 +56,6 @@ fn benches(criterion: &mut Criterion) {
                 bencher.iter(|| convert(black_box(&pack), &Options::default(), &Silent).unwrap());
             });
         }
-        if let Some(vtypes) = text(".vtypes") {
-            group.throughput(Throughput::Bytes(vtypes.len() as u64));
-            let pack = Pack::in_memory(vec![("kernel.vtypes".to_owned(), vtypes.to_vec())]);
-            group.bench_function("types", |bencher| {
-                bencher.iter(|| convert(black_box(&pack), &Options::default(), &Silent).unwrap());
-            });
-        }
         if let Some(map) = text("system.map") {
             group.throughput(Throughput::Bytes(map.len() as u64));
             group.bench_function("map", |bencher| bencher.iter(|| SystemMap::parse(black_box(map))));
