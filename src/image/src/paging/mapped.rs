@@ -15,7 +15,7 @@ pub struct Mapping {
 
 /// What is mapped in a range, page by page, in the order of addresses.
 ///
-/// Tables that are not in the image are left out and counted. The walk is bounded: page tables that point back to
+/// Tables that are not in the image, or not as a whole, are left out and counted. The walk is bounded: page tables that point back to
 /// themselves could otherwise map more than anyone can wait for. Where the bound is met, [`Mapped::cut`] says so.
 pub struct Mapped<'m> {
     space: AddressSpace<'m>,
@@ -30,6 +30,9 @@ pub struct Mapped<'m> {
     unreadable: u64,
     cut: bool,
 }
+
+/// Images leave out pages of this size.
+const PART: usize = 4096;
 
 /// A table on the way down.
 struct Open {
@@ -70,7 +73,7 @@ impl<'m> Mapped<'m> {
         mapped
     }
 
-    /// How many tables could not be read so far.
+    /// How many tables could not be read as a whole so far.
     pub fn unreadable(&self) -> u64 {
         self.unreadable
     }
@@ -92,7 +95,14 @@ impl<'m> Mapped<'m> {
         let mut entries = vec![0; paging.entries(level) * size];
         if self.space.memory.read(PhysicalAddress(table), &mut entries).is_err() {
             self.unreadable += 1;
-            return;
+            // A table can be larger than what images leave out.
+            let mut at = table;
+            for part in entries.chunks_mut(PART) {
+                if self.space.memory.read(PhysicalAddress(at), part).is_err() {
+                    part.fill(0);
+                }
+                at = at.saturating_add(PART as u64);
+            }
         }
         let shift = paging.shift(level);
         let next = (self.first.saturating_sub(base) >> shift) as usize;
