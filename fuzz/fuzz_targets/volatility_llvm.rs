@@ -1,4 +1,4 @@
-//! Text of llvm-dwarfdump and of Darwin's dwarfdump.
+//! Text of llvm-dwarfdump.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
