@@ -103,21 +103,81 @@ pub enum Command {
     Inspect(commands::inspect::Arguments),
     /// Judge a profile: is it complete, what would its readers miss, does it agree with another.
     Check(commands::check::Arguments),
+    /// Write a profile in the form another program reads: Volatility 3, LibVMI, DRAKVUF.
+    Export(commands::export::Arguments),
     /// Print the completions of a shell.
     Completions(commands::completions::Arguments),
     /// Write the manual pages into a folder.
     Man(commands::man::Arguments),
 }
 
-/// Where a profile goes, for every command that makes one.
-#[derive(Debug, Args)]
+/// Where a profile goes and in which form, for every command that makes one.
+#[derive(Clone, Debug, Args)]
 pub struct Output {
-    /// The file to write: gzip where its name ends in .gz, plain text otherwise; - is standard output.
+    /// The file to write: gzip where its name ends in .gz, xz in .xz, plain text otherwise; - is standard output.
     #[arg(short, long, value_name = "FILE", alias = "output_filename")]
     pub output: Option<PathBuf>,
     /// Take the time to make the smallest file.
     #[arg(long)]
     pub best: bool,
+    /// The program it is for: rekall, isf (Volatility 3) or libvmi (LibVMI and DRAKVUF).
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Write these structs, enumerations and symbols alone, with all that they hold.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// For libvmi: the lower 48 bits of addresses (for both programs), or all with their sign (for LibVMI alone).
+    #[arg(long, value_enum)]
+    pub addresses: Option<Addresses>,
+    /// For isf: put the table where Volatility 3 looks for it below this folder (its own option is -s).
+    #[arg(long = "symbols-dir", alias = "symbols_dir", value_name = "DIR", conflicts_with = "output")]
+    pub symbols_dir: Option<PathBuf>,
+}
+
+impl Output {
+    /// The form that is asked for, Rekall's if none is.
+    pub fn format(&self) -> profile::Format {
+        self.format.map_or_else(profile::Format::default, Into::into)
+    }
+}
+
+/// A program's form.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Format {
+    /// The canonical profile, as Rekall reads it.
+    Rekall,
+    /// The symbol table of Volatility 3.
+    Isf,
+    /// Rekall's form as LibVMI and DRAKVUF read it.
+    Libvmi,
+}
+
+impl From<Format> for profile::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Rekall => Self::Rekall,
+            Format::Isf => Self::Isf,
+            Format::Libvmi => Self::LibVmi,
+        }
+    }
+}
+
+/// How addresses are written for LibVMI.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Addresses {
+    /// The lower 48 bits.
+    Masked,
+    /// All 64 bits, with their sign.
+    Signed,
+}
+
+impl From<Addresses> for profile::Addresses {
+    fn from(addresses: Addresses) -> Self {
+        match addresses {
+            Addresses::Masked => Self::Masked,
+            Addresses::Signed => Self::Signed,
+        }
+    }
 }
 
 /// Where PDBs are looked for, for every command that fetches them.
@@ -235,6 +295,8 @@ mod tests {
             "rekall-profile convert_profile",
             "rekall-profile convert_profile a.zip a.json b.json",
             "rekall-profile convert_profile a.zip a.json --compat volatility",
+            "rekall-profile export a.json --format volatility",
+            "rekall-profile export a.json --format isf --symbols-dir s --output b.json",
         ] {
             assert!(parsed(line).is_err(), "{line}");
         }

@@ -2,35 +2,73 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use profile::{AtomicFile, Effort, GzipWriter, Profile, Resolution, write_text};
+use profile::{
+    AtomicFile, Effort, Form, Format, GzipWriter, Profile, Report, Resolution, Selection, XzWriter,
+    add_well_known_types, table_path, write_form,
+};
 
 use crate::arguments;
 use crate::console::Console;
 use crate::outcome::StandardOutput;
 
-/// Where a profile is to go, checked before any work begins.
+/// Where a profile is to go and in which form, checked before any work begins.
 #[derive(Debug)]
 pub struct Plan {
     place: Place,
     effort: Effort,
+    format: Format,
+    addresses: profile::Addresses,
+    only: Vec<String>,
 }
 
 #[derive(Debug)]
 enum Place {
     StandardOutput,
-    File { path: PathBuf, gzip: bool },
+    File {
+        path: PathBuf,
+        packing: Packing,
+    },
+    /// The folder in which Volatility 3 looks for tables.
+    Symbols(PathBuf),
+}
+
+/// How the text of a file is packed.
+#[derive(Clone, Copy, Debug)]
+enum Packing {
+    Plain,
+    Gzip,
+    Xz,
+}
+
+impl Packing {
+    /// As the name of the file says.
+    fn of(path: &Path) -> Self {
+        match path.extension() {
+            Some(extension) if extension.eq_ignore_ascii_case("gz") => Self::Gzip,
+            Some(extension) if extension.eq_ignore_ascii_case("xz") => Self::Xz,
+            _ => Self::Plain,
+        }
+    }
 }
 
 impl Plan {
     /// What the options ask for; without `--output` the text goes to standard output.
     ///
     /// # Errors
-    /// Where both the report (`--json`) and the profile would go to standard output, or where the output's
-    /// folder does not exist.
+    /// Where both the report (`--json`) and the profile would go to standard output, where the output's folder
+    /// does not exist, and for options that contradict each other.
     pub fn new(output: &arguments::Output, folder: Option<&Path>, console: &Console) -> anyhow::Result<Self> {
         let effort = if output.best { Effort::Best } else { Effort::Default };
-        let place = match &output.output {
-            Some(path) if path.as_os_str() != "-" => {
+        let format = output.format();
+        if output.addresses.is_some() && format != Format::LibVmi {
+            bail!("--addresses: only --format libvmi has a choice of them");
+        }
+        if output.symbols_dir.is_some() && format != Format::Isf {
+            bail!("--symbols-dir: only Volatility 3 looks for its tables there; add --format isf");
+        }
+        let place = match (&output.symbols_dir, &output.output) {
+            (Some(folder), _) => Place::Symbols(folder.clone()),
+            (None, Some(path)) if path.as_os_str() != "-" => {
                 let path = folder.map_or_else(|| path.clone(), |folder| folder.join(path));
                 let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
                 if let Some(parent) = parent
@@ -38,23 +76,63 @@ impl Plan {
                 {
                     bail!("--output {}: the folder {} does not exist", path.display(), parent.display());
                 }
-                let gzip = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
-                Place::File { path, gzip }
+                let packing = Packing::of(&path);
+                if format == Format::LibVmi && !matches!(packing, Packing::Plain) {
+                    bail!("--output {}: LibVMI and DRAKVUF read plain JSON alone", path.display());
+                }
+                Place::File { path, packing }
             }
             _ if console.json() => bail!(
                 "--json prints the report on standard output, so the profile needs another place: add --output FILE"
             ),
             _ => Place::StandardOutput,
         };
-        Ok(Self { place, effort })
+        let addresses = output.addresses.map_or_else(Default::default, Into::into);
+        Ok(Self { place, effort, format, addresses, only: output.only.clone() })
     }
 
-    /// Writes the profile: a file whole or not at all.
+    /// Settles a profile's names, once it has what its form needs.
+    pub fn settle(&self, profile: &mut Profile, report: &mut Report) -> Resolution {
+        if self.format == Format::Isf {
+            add_well_known_types(profile);
+        }
+        Resolution::new(profile, report)
+    }
+
+    /// Writes the profile, a file whole or not at all; where it went, if the name was not the user's own.
     ///
     /// # Errors
-    /// Whatever creating, writing or renaming gives.
-    pub fn write(&self, profile: &Profile, resolution: &Resolution, threads: usize) -> anyhow::Result<()> {
-        self.write_with(threads, |sink| write_text(profile, resolution, sink).map(drop))
+    /// Whatever creating, writing or renaming gives; where nothing of `--only` is there; and where Volatility 3
+    /// would not find the table by anything.
+    pub fn write(
+        &self,
+        profile: &Profile,
+        resolution: &Resolution,
+        report: &mut Report,
+        threads: usize,
+    ) -> anyhow::Result<Option<PathBuf>> {
+        let selection = match self.only.as_slice() {
+            [] => None,
+            wanted => Some(select(profile, resolution, wanted, report)?),
+        };
+        let form = Form { format: self.format, addresses: self.addresses, only: selection.as_ref() };
+        let body = |sink: &mut dyn Write| write_form(profile, resolution, form, report, sink).map(drop);
+        let Place::Symbols(folder) = &self.place else {
+            self.write_with(threads, body)?;
+            return Ok(None);
+        };
+        let below = table_path(profile).with_context(|| {
+            let sought =
+                "Volatility 3 finds a Windows table by GUID, age and PDB name, others by the kernel's banner";
+            format!("--symbols-dir: the profile does not say which build it is of ({sought}); use --output")
+        })?;
+        let path = folder.join(below);
+        let parent = path.parent().unwrap_or(folder);
+        std::fs::create_dir_all(parent)
+            .with_context(|| format!("cannot make the folder {}", parent.display()))?;
+        self.write_file(&path, Packing::Xz, threads, body)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Some(path))
     }
 
     /// Writes what `body` writes: a file whole or not at all.
@@ -72,29 +150,55 @@ impl Plan {
                 let written = body(&mut sink).and_then(|()| sink.flush());
                 written.map_err(|error| StandardOutput(error).into())
             }
-            Place::File { path, gzip } => self
-                .write_file(path, *gzip, threads, body)
+            Place::File { path, packing } => self
+                .write_file(path, *packing, threads, body)
                 .with_context(|| format!("cannot write {}", path.display())),
+            Place::Symbols(folder) => bail!("--symbols-dir {}: this is no table", folder.display()),
         }
     }
 
     fn write_file(
         &self,
         path: &Path,
-        gzip: bool,
+        packing: Packing,
         threads: usize,
         body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> io::Result<()> {
         let file = AtomicFile::create(path)?;
-        let file = if gzip {
-            let mut sink = GzipWriter::new(file, self.effort, threads);
-            body(&mut sink)?;
-            sink.finish()?
-        } else {
-            let mut sink = BufWriter::new(file);
-            body(&mut sink)?;
-            sink.into_inner().map_err(io::IntoInnerError::into_error)?
+        let file = match packing {
+            Packing::Gzip => {
+                let mut sink = GzipWriter::new(file, self.effort, threads);
+                body(&mut sink)?;
+                sink.finish()?
+            }
+            Packing::Xz => {
+                let mut sink = XzWriter::new(file, self.effort, threads)?;
+                body(&mut sink)?;
+                sink.finish()?
+            }
+            Packing::Plain => {
+                let mut sink = BufWriter::new(file);
+                body(&mut sink)?;
+                sink.into_inner().map_err(io::IntoInnerError::into_error)?
+            }
         };
         file.commit()
     }
+}
+
+/// The part of the profile that `--only` names; names that stand for nothing are counted.
+fn select(
+    profile: &Profile,
+    resolution: &Resolution,
+    wanted: &[String],
+    report: &mut Report,
+) -> anyhow::Result<Selection> {
+    let (selection, missing) = Selection::new(profile, resolution, wanted);
+    if missing.len() == wanted.len() {
+        bail!("--only {}: no struct, enumeration or symbol of these names", wanted.join(","));
+    }
+    for name in missing {
+        report.lose("names of --only that stand for nothing", || name.to_owned());
+    }
+    Ok(selection)
 }

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 /// sortedness and uniqueness hold for all it ever wrote.
 pub(crate) struct Printer<W: Write> {
     sink: W,
+    layout: Layout,
     buffer: Vec<u8>,
     /// One entry for each object that is open, and behind them those of objects that were: their room for
     /// a key is used again.
@@ -23,12 +24,30 @@ struct Level {
     used: bool,
 }
 
+/// How entries are set apart.
+#[derive(Clone, Copy, PartialEq)]
+enum Layout {
+    /// As Rekall's printer does.
+    Rekall,
+    /// Without any white space.
+    Compact,
+}
+
 /// Text is handed on in pieces of this size.
 const PIECE: usize = 64 << 10;
 
 impl<W: Write> Printer<W> {
     pub(crate) fn new(sink: W) -> Self {
-        Self { sink, buffer: Vec::with_capacity(PIECE + 4096), levels: Vec::new(), depth: 0 }
+        Self::with_layout(sink, Layout::Rekall)
+    }
+
+    /// A printer that leaves out all white space: for forms that other programs read and nobody looks at.
+    pub(crate) fn compact(sink: W) -> Self {
+        Self::with_layout(sink, Layout::Compact)
+    }
+
+    fn with_layout(sink: W, layout: Layout) -> Self {
+        Self { sink, layout, buffer: Vec::with_capacity(PIECE + 4096), levels: Vec::new(), depth: 0 }
     }
 
     /// Opens an object. An entry whose value is an empty object does not belong into a profile: the caller
@@ -53,14 +72,17 @@ impl<W: Write> Printer<W> {
                 let message = format!("key '{key}' after '{}': keys must be sorted and unique", level.last);
                 return Err(io::Error::other(message));
             }
-            self.buffer.extend_from_slice(b", ");
+            self.buffer.push(b',');
+            if self.layout == Layout::Rekall {
+                self.buffer.push(b' ');
+            }
         }
         level.used = true;
         level.last.clear();
         level.last.push_str(key);
         self.line(depth);
         self.string(key);
-        self.buffer.extend_from_slice(b": ");
+        self.buffer.extend_from_slice(if self.layout == Layout::Rekall { b": " } else { b":" });
         if self.buffer.len() >= PIECE {
             self.sink.write_all(&self.buffer)?;
             self.buffer.clear();
@@ -104,7 +126,7 @@ impl<W: Write> Printer<W> {
                 self.raw("[");
                 for (position, item) in items.iter().enumerate() {
                     if position > 0 {
-                        self.raw(", ");
+                        self.raw(if self.layout == Layout::Rekall { ", " } else { "," });
                     }
                     self.value(item)?;
                 }
@@ -133,6 +155,9 @@ impl<W: Write> Printer<W> {
     }
 
     fn line(&mut self, depth: usize) {
+        if self.layout == Layout::Compact {
+            return;
+        }
         self.buffer.push(b'\n');
         self.buffer.resize(self.buffer.len() + depth, b' ');
     }
@@ -186,6 +211,14 @@ mod tests {
         let value = serde_json::json!({"b": [8, {"m": [0, ["x", {}]]}], "a": {"k": 1}, "gone": {"too": {}}});
         let text = printed(|printer| printer.value(&value)).unwrap();
         assert_eq!(text, "{\n \"a\": {\n  \"k\": 1\n }, \n \"b\": [8, {\n  \"m\": [0, [\"x\", {}]]\n }]\n}");
+    }
+
+    #[test]
+    fn compact_has_no_white_space() {
+        let value = serde_json::json!({"b": [8, {"m": [0, "x y"]}], "a": {"k": true}});
+        let mut printer = Printer::compact(Vec::new());
+        printer.value(&value).unwrap();
+        assert_eq!(printer.finish().unwrap(), br#"{"a":{"k":true},"b":[8,{"m":[0,"x y"]}]}"#);
     }
 
     #[test]

@@ -10,6 +10,8 @@
 //! - **Text.** [`write_text`] prints the canonical form, sorted and streamed; [`GzipWriter`] packs it, [`inflate`] unpacks.
 //!   [`read_file`] reads a profile of any age and form back, and Volatility 3's tables (ISF); [`Foreign`] names files that are none;
 //!   [`Text`] looks single entries up without reading the rest.
+//! - **Other programs.** [`write_form`] prints the forms of Volatility 3, LibVMI and DRAKVUF, whole or a
+//!   [`Selection`]; [`XzWriter`] packs where Volatility looks for xz.
 //! - **References.** [`merge`] lays the profiles of `$MERGE` over one, [`follow_symlinks`] follows symlinks.
 //! - **Judgement.** [`Health`] says whether a profile holds what its readers look up, [`compare`] whether
 //!   two of one build agree.
@@ -21,6 +23,7 @@
 mod arch;
 mod bits;
 mod compare;
+mod export;
 mod file;
 mod foreign;
 mod guard;
@@ -45,16 +48,19 @@ mod symbols;
 mod types;
 mod vocabulary;
 mod writer;
+mod xz;
 
 pub use arch::{Arch, ArchError};
 pub use bits::{BitRange, StorageUnit};
 pub use compare::{Comparison, Difference, Settled, compare};
+pub use export::{Addresses, Form, Format, Selection, add_well_known_types, write_form};
 pub use file::{AtomicFile, MappedFile, abandon_temporaries};
 pub use foreign::Foreign;
 pub use guard::{guarded, is_guarded};
 pub use guid_age::{GuidAge, GuidAgeError};
 pub use gzip::{Effort, GzipWriter, InflateError, inflate};
 pub use health::{Health, Missing, Scope, Verdict, member_offset};
+pub use isf::table_path;
 pub use lookup::{Structure, Symbol, Text};
 pub use merge::{MergeError, follow_symlinks, merge};
 pub use name::{Name, Names};
@@ -71,3 +77,4 @@ pub use types::{
     RecordKind, Type, TypeId, Types,
 };
 pub use writer::write_text;
+pub use xz::XzWriter;

@@ -80,7 +80,7 @@ const OUTSIDE: &str = "members outside their struct";
 const TOO_DEEP: &str = "types nested too deeply to describe";
 
 /// Whether a bit-field's bits are counted from the byte at the lowest address.
-fn is_little_endian(arch: Arch) -> bool {
+pub(crate) fn is_little_endian(arch: Arch) -> bool {
     !matches!(arch, Arch::Mips | Arch::Mips64 | Arch::Ppc | Arch::S390x)
 }
 

@@ -520,6 +520,12 @@ impl RecordId {
     }
 }
 
+impl NativeId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 impl EnumId {
     pub(crate) fn index(self) -> usize {
         self.0 as usize

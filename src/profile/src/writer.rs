@@ -3,11 +3,14 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
+use crate::export::{libvmi_symbols, masked};
 use crate::json::{Printer, vanishes};
+use crate::name::Ranks;
 use crate::resolution::{Flaw, Place};
 use crate::vocabulary::is_reserved;
 use crate::{
-    BitRange, EnumId, Label, Member, Name, Profile, RecordId, Resolution, System, Type, TypeId, Types,
+    BitRange, EnumId, Form, Format, Label, Member, Name, Profile, RecordId, Resolution, System, Type, TypeId,
+    Types,
 };
 
 /// Prints a profile in its canonical form: the sections of Rekall's profiles, keys sorted by code point at
@@ -18,7 +21,17 @@ use crate::{
 /// What the sink gives; and an error of kind `Other` where two symbols bear one name, which front-ends
 /// settle before ([`crate::number_by_address`], [`crate::choose_symbols`]).
 pub fn write_text<W: Write>(profile: &Profile, resolution: &Resolution, sink: W) -> io::Result<W> {
-    let mut writer = Writer { profile, resolution, printer: Printer::new(sink) };
+    write(profile, resolution, Form::default(), sink)
+}
+
+/// Prints a profile in Rekall's form, or in LibVMI's variety of it.
+pub(crate) fn write<W: Write>(
+    profile: &Profile,
+    resolution: &Resolution,
+    form: Form<'_>,
+    sink: W,
+) -> io::Result<W> {
+    let mut writer = Writer { profile, resolution, form, printer: Printer::new(sink) };
     writer.sections()?;
     writer.printer.finish()
 }
@@ -26,13 +39,15 @@ pub fn write_text<W: Write>(profile: &Profile, resolution: &Resolution, sink: W)
 struct Writer<'a, W: Write> {
     profile: &'a Profile,
     resolution: &'a Resolution,
+    form: Form<'a>,
     printer: Printer<W>,
 }
 
 impl<'a, W: Write> Writer<'a, W> {
     fn sections(&mut self) -> io::Result<()> {
         let profile = self.profile;
-        let other = profile.other.iter().filter(|(_, value)| !vanishes(value));
+        let whole = self.form.only.is_none();
+        let other = profile.other.iter().filter(|(_, value)| whole && !vanishes(value));
         let mut sections: BTreeSet<&str> = other.map(|(section, _)| section.as_str()).collect();
         sections.insert("$METADATA");
         let mut known = |filled: bool, section| {
@@ -40,14 +55,20 @@ impl<'a, W: Write> Writer<'a, W> {
                 sections.insert(section);
             }
         };
-        known(!profile.config.is_empty(), "$CONFIG");
-        known(!profile.constants.is_empty(), "$CONSTANTS");
-        let described = |(_, ty): &(Name, TypeId)| self.resolution.describes(*ty);
+        let libvmi = self.form.format == Format::LibVmi;
+        let (data, code) = (&profile.constants, &profile.functions);
+        let (data, code) =
+            (data.iter().any(|(name, _)| self.takes(*name)), code.iter().any(|(name, _)| self.takes(*name)));
+        known(whole && !profile.config.is_empty(), "$CONFIG");
+        known(data || (libvmi && code), "$CONSTANTS");
+        let described = |(name, ty): &(Name, TypeId)| self.takes(*name) && self.resolution.describes(*ty);
         known(profile.constant_types.iter().any(described), "$CONSTANT_TYPES");
-        known(!profile.functions.is_empty(), "$FUNCTIONS");
-        known(!profile.merge.is_empty(), "$MERGE");
-        known(!self.resolution.structs().is_empty(), "$STRUCTS");
-        let labelled = |(_, id): &(Name, EnumId)| !profile.types.labels(*id).is_empty();
+        known(code && !libvmi, "$FUNCTIONS");
+        known(whole && !profile.merge.is_empty(), "$MERGE");
+        known(self.resolution.structs().iter().any(|(key, _)| self.takes_struct(*key)), "$STRUCTS");
+        let labelled = |(key, id): &(Name, EnumId)| {
+            self.takes_enumeration(*key) && !profile.types.labels(*id).is_empty()
+        };
         let enums = self.resolution.enumerations().iter().any(labelled);
         known(enums, "$ENUMS");
         known(enums, "$REVENUMS");
@@ -57,6 +78,7 @@ impl<'a, W: Write> Writer<'a, W> {
             self.printer.key(section)?;
             match section {
                 "$CONFIG" => self.config()?,
+                "$CONSTANTS" if libvmi => self.libvmi_symbols()?,
                 "$CONSTANTS" => self.symbols(&profile.constants)?,
                 "$CONSTANT_TYPES" => self.constant_types()?,
                 "$ENUMS" => self.enumerations(false)?,
@@ -76,6 +98,19 @@ impl<'a, W: Write> Writer<'a, W> {
         Ok(())
     }
 
+    /// Whether a symbol belongs to what is printed.
+    fn takes(&self, symbol: Name) -> bool {
+        self.form.only.is_none_or(|only| only.has_symbol(symbol))
+    }
+
+    fn takes_struct(&self, key: Name) -> bool {
+        self.form.only.is_none_or(|only| only.has_struct(key))
+    }
+
+    fn takes_enumeration(&self, key: Name) -> bool {
+        self.form.only.is_none_or(|only| only.has_enumeration(key))
+    }
+
     fn config(&mut self) -> io::Result<()> {
         self.printer.open_object();
         for (key, value) in &self.profile.config {
@@ -88,8 +123,8 @@ impl<'a, W: Write> Writer<'a, W> {
 
     fn symbols(&mut self, symbols: &[(Name, u64)]) -> io::Result<()> {
         let names = &self.profile.names;
-        let mut sorted: Vec<(&str, u64)> =
-            symbols.iter().map(|(name, value)| (names.get(*name), *value)).collect();
+        let taken = symbols.iter().filter(|(name, _)| self.takes(*name));
+        let mut sorted: Vec<(&str, u64)> = taken.map(|(name, value)| (names.get(*name), *value)).collect();
         sorted.sort_unstable();
         self.printer.open_object();
         for (name, value) in sorted {
@@ -100,10 +135,27 @@ impl<'a, W: Write> Writer<'a, W> {
         Ok(())
     }
 
+    /// Every symbol in one section, as numbers with a sign.
+    fn libvmi_symbols(&mut self) -> io::Result<()> {
+        let profile = self.profile;
+        let mut sorted = libvmi_symbols(profile);
+        // What was made of other symbols is needed wherever those are.
+        let taken = |text: &str| profile.names.find(text).is_none_or(|name| self.takes(name));
+        sorted.retain(|(text, _)| taken(text));
+        sorted.sort_unstable();
+        self.printer.open_object();
+        for (name, value) in sorted {
+            self.printer.key(name)?;
+            self.printer.number(masked(profile, value, self.form.addresses));
+        }
+        self.printer.close_object();
+        Ok(())
+    }
+
     fn constant_types(&mut self) -> io::Result<()> {
         let names = &self.profile.names;
         let mut sorted = self.profile.constant_types.clone();
-        sorted.retain(|(_, ty)| self.resolution.describes(*ty));
+        sorted.retain(|(name, ty)| self.takes(*name) && self.resolution.describes(*ty));
         sorted.sort_unstable_by_key(|(name, _)| names.get(*name));
         self.printer.open_object();
         for (name, ty) in sorted {
@@ -151,7 +203,7 @@ impl<'a, W: Write> Writer<'a, W> {
         self.printer.open_object();
         for (key, id) in self.resolution.enumerations() {
             let (Some(item), labels) = (types.enumeration(*id), types.labels(*id)) else { continue };
-            if labels.is_empty() {
+            if labels.is_empty() || !self.takes_enumeration(*key) {
                 continue;
             }
             self.printer.key(names.get(*key))?;
@@ -191,21 +243,22 @@ impl<'a, W: Write> Writer<'a, W> {
         let (names, types) = (&self.profile.names, &self.profile.types);
         let all = self.resolution.structs().iter().flat_map(|(_, id)| types.members(*id));
         let ranks = names.ranks(all.map(|member| member.name));
-        let mut members: Vec<(u32, usize, &Member)> = Vec::new();
+        let mut members: Vec<(u32, Printed)> = Vec::new();
         self.printer.open_object();
         for (key, id) in self.resolution.structs() {
             let Some(record) = types.record(*id) else { continue };
+            if !self.takes_struct(*key) {
+                continue;
+            }
             self.printer.key(names.get(*key))?;
             self.printer.raw("[");
             self.printer.number(record.size);
             self.printer.raw(", ");
             self.printer.open_object();
             members.clear();
-            let unsorted = types.members(*id).iter().enumerate();
-            members.extend(unsorted.map(|(index, member)| (ranks.of(member.name), index, member)));
-            members.sort_unstable_by_key(|(rank, ..)| *rank);
-            for (_, index, member) in &members {
-                self.member(*key, *id, *index, member)?;
+            self.members(*key, *id, &ranks, &mut members);
+            for (_, member) in &members {
+                self.member(member)?;
             }
             self.printer.close_object();
             self.printer.raw("]");
@@ -214,19 +267,50 @@ impl<'a, W: Write> Writer<'a, W> {
         Ok(())
     }
 
-    fn member(&mut self, owner: Name, record: RecordId, index: usize, member: &Member) -> io::Result<()> {
-        let flaw = self.resolution.flaw(record, index);
-        if flaw == Some(Flaw::Dropped) {
-            return Ok(());
+    /// A struct's members by the rank of their names; in LibVMI's form with those of members without a name, as C
+    /// finds them.
+    fn members(&self, owner: Name, record: RecordId, ranks: &Ranks, members: &mut Vec<(u32, Printed<'a>)>) {
+        let types = &self.profile.types;
+        let flatten = self.form.format == Format::LibVmi;
+        let mut pending = vec![(owner, record, 0u64)];
+        let (mut nested, mut opened) = (false, 0);
+        while let Some((owner, record, base)) = pending.pop() {
+            for (index, member) in types.members(record).iter().enumerate() {
+                let flaw = self.resolution.flaw(record, index);
+                let anonymous = flatten && member.anonymous && flaw.is_none() && member.bits.is_none();
+                let place = Place { owner, member: index as u32 };
+                if anonymous
+                    && let (alias, Type::Record(inner)) = types.peel_named(member.ty)
+                    && let Some(key) = self.resolution.record_key(types, Some(place), alias, inner)
+                    && let Some(offset) = base.checked_add(member.offset)
+                    && opened < MAX_ANONYMOUS
+                {
+                    opened += 1;
+                    pending.push((key, inner, offset));
+                }
+                // A member without a name is named by a number within its own struct alone.
+                if flaw != Some(Flaw::Dropped) && !(nested && anonymous) {
+                    members.push((ranks.of(member.name), Printed { place, base, member, flaw }));
+                }
+            }
+            nested = true;
         }
+        // Its own come first, and stay.
+        members.sort_by_key(|(rank, _)| *rank);
+        members.dedup_by_key(|(rank, _)| *rank);
+    }
+
+    fn member(&mut self, printed: &Printed<'_>) -> io::Result<()> {
+        let Printed { place, base, member, flaw } = *printed;
         self.printer.key(self.profile.names.get(member.name))?;
         self.printer.raw("[");
-        self.printer.number(match flaw {
+        let offset = match flaw {
             Some(Flaw::Unit(unit)) => unit.offset,
             _ => member.offset,
-        });
+        };
+        self.printer.number(base.saturating_add(offset));
         self.printer.raw(", ");
-        let place = Some(Place { owner, member: index as u32 });
+        let place = Some(place);
         match (flaw, member.bits) {
             (Some(Flaw::Bytes(count)), _) => self.bytes(count)?,
             (Some(Flaw::Pointer), _) => {
@@ -460,6 +544,21 @@ impl<'a, W: Write> Writer<'a, W> {
     }
 }
 
+/// A member as a struct shows it.
+#[derive(Clone, Copy)]
+struct Printed<'a> {
+    /// Where it is declared.
+    place: Place,
+    /// Where that struct lies in the one that shows it.
+    base: u64,
+    member: &'a Member,
+    flaw: Option<Flaw>,
+}
+
+/// How many members without a name are opened within one struct: a kernel has some dozens; a hostile file can
+/// make them double with each level.
+const MAX_ANONYMOUS: usize = 1024;
+
 /// The unsigned native of so many bytes.
 fn unsigned_native(size: u64) -> &'static str {
     match size {
@@ -473,7 +572,7 @@ fn unsigned_native(size: u64) -> &'static str {
 
 /// An enumeration's labels, the last declared first. One declared twice, which no compiler writes, has its
 /// last value.
-fn last_values(labels: &[Label]) -> Vec<Label> {
+pub(crate) fn last_values(labels: &[Label]) -> Vec<Label> {
     let mut last: Vec<Label> = labels.iter().rev().copied().collect();
     let mut names: Vec<Name> = labels.iter().map(|label| label.name).collect();
     names.sort_unstable();

@@ -1,12 +1,15 @@
 //! Volatility 3's tables (ISF) as profiles.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod tables;
+
 use std::path::Path;
 
 use profile::{
     Arch, BitRange, Profile, ReadError, RecordKind, Report, Resolution, System, Text, Type, read_file,
     read_text, write_text,
 };
+use tables::{LINUX, WINDOWS};
 
 fn read(text: &str) -> (Profile, Report) {
     let mut report = Report::default();
@@ -18,43 +21,6 @@ fn canonical(profile: &mut Profile, report: &mut Report) -> String {
     let resolution = Resolution::new(profile, report);
     String::from_utf8(write_text(profile, &resolution, Vec::new()).unwrap()).unwrap()
 }
-
-const LINUX: &str = r#"{
-  "metadata": {
-    "format": "6.2.0", "producer": {"name": "dwarf2json", "version": "0.9.0"},
-    "linux": {"symbols": [{"kind": "symtab", "name": "vmlinux"}], "types": []}
-  },
-  "base_types": {
-    "pointer": {"size": 8, "signed": false, "kind": "int", "endian": "little"},
-    "long unsigned int": {"size": 8, "signed": false, "kind": "int", "endian": "little"},
-    "int": {"size": 4, "signed": true, "kind": "int", "endian": "little"},
-    "char": {"size": 1, "signed": true, "kind": "char", "endian": "little"},
-    "void": {"size": 0, "signed": false, "kind": "void", "endian": "little"}
-  },
-  "user_types": {
-    "cpuinfo_x86": {"kind": "struct", "size": 4, "fields": {}},
-    "task_struct": {"kind": "struct", "size": 64, "fields": {
-      "unnamed_field_0": {"offset": 8, "anonymous": true, "type": {"kind": "union", "name": "unnamed_0000ed9e5ff76413"}},
-      "comm": {"offset": 16, "type": {"kind": "array", "count": 16, "subtype": {"kind": "base", "name": "char"}}},
-      "parent": {"offset": 32, "type": {"kind": "pointer", "subtype": {"kind": "struct", "name": "task_struct"}}},
-      "hidden": {"offset": 40, "type": {"kind": "pointer", "subtype": {"kind": "struct", "name": "nobody"}}},
-      "run": {"offset": 48, "type": {"kind": "pointer", "subtype": {"kind": "function"}}},
-      "state": {"offset": 56, "type": {"kind": "enum", "name": "state"}},
-      "flag": {"offset": 60, "type": {"kind": "bitfield", "bit_position": 3, "bit_length": 2, "type": {"kind": "base", "name": "int"}}}
-    }},
-    "unnamed_0000ed9e5ff76413": {"kind": "union", "size": 8, "fields": {
-      "a": {"offset": 0, "type": {"kind": "base", "name": "long unsigned int"}},
-      "b": {"offset": 0, "type": {"kind": "base", "name": "int"}}
-    }}
-  },
-  "enums": {"state": {"size": 4, "base": "int", "constants": {"DEAD": -1, "RUNNING": 0}}},
-  "symbols": {
-    "init_task": {"address": 18446744071606217280, "type": {"kind": "struct", "name": "task_struct"}},
-    "linux_banner": {"address": 18446744071596802016, "constant_data": "TGludXggdmVyc2lvbiA2LjEuMC01NiAobWUpCgA=",
-      "type": {"kind": "array", "count": 0, "subtype": {"kind": "base", "name": "char"}}},
-    "schedule": {"address": 18446744071596802020, "type": {"kind": "base", "name": "void"}}
-  }
-}"#;
 
 #[test]
 fn every_kind_of_entry() {
@@ -96,27 +62,7 @@ fn every_kind_of_entry() {
 
 #[test]
 fn windows_tables() {
-    let text = r#"{
-      "user_types": {
-        "_S": {"kind": "struct", "size": 24, "fields": {
-          "Text": {"offset": 0, "type": {"kind": "array", "count": 4, "subtype": {"kind": "base", "name": "wchar"}}},
-          "Wide": {"offset": 8, "type": {"kind": "pointer", "base": "pointer64", "subtype": {"kind": "base", "name": "void"}}},
-          "u": {"offset": 16, "type": {"kind": "struct", "name": "__unnamed_10af"}}
-        }},
-        "__unnamed_10af": {"kind": "struct", "size": 4, "fields": {}}
-      },
-      "base_types": {
-        "pointer": {"size": 4, "signed": false, "kind": "int", "endian": "little"},
-        "pointer64": {"size": 8, "signed": false, "kind": "int", "endian": "little"},
-        "wchar": {"size": 2, "signed": true, "kind": "int", "endian": "little"}
-      },
-      "enums": {},
-      "symbols": {"NtClose": {"address": 4096, "type": {"kind": "function"}, "linkage_name": "_NtClose@4"}, "x": {"address": 8}},
-      "metadata": {"format": "6.1.0", "windows": {
-        "pdb": {"GUID": "f8e2a8b5c9b74bf4a6e4a48f18009994", "age": 2, "database": "ntkrnlpa.pdb", "machine_type": 332},
-        "pe": {"major": 6, "minor": 1, "revision": 7601, "build": 1}}}
-    }"#;
-    let (profile, report) = read(text);
+    let (profile, report) = read(WINDOWS);
     assert_eq!((profile.system, profile.arch, report.total()), (System::Windows, Arch::I386, 0));
     assert_eq!(profile.metadata_text("GUID_AGE"), Some("F8E2A8B5C9B74BF4A6E4A48F180099942"));
     assert_eq!(

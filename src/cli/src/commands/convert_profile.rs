@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, bail};
-use profile::{Health, Progress, Resolution, Scope, Silent, Verdict};
+use profile::{Health, Progress, Scope, Silent, Verdict};
 use serde_json::{Value, json};
 use volatility_converter::{Options, Pack, convert, find_packs, write_legacy};
 
@@ -75,14 +75,13 @@ pub fn run(arguments: Arguments, console: &Console) -> anyhow::Result<Outcome> {
 fn plan(arguments: &Arguments) -> anyhow::Result<Work> {
     let source = &arguments.source;
     let out = arguments.out_file.as_ref().or(arguments.output.output.as_ref());
-    let best = arguments.output.best;
-    let to = |path: &Path| arguments::Output { output: Some(path.to_owned()), best };
+    let to = |path: &Path| arguments::Output { output: Some(path.to_owned()), ..arguments.output.clone() };
     let one = |pack: &Path, output| Ok(Work::One { pack: pack.to_owned(), output });
     if !source.is_dir() {
         return match out {
             Some(out) if out.is_dir() => one(source, to(&out.join(profile_name(source)))),
             Some(out) => one(source, to(out)),
-            None => one(source, arguments::Output { output: None, best }),
+            None => one(source, arguments.output.clone()),
         };
     }
     let packs = find_packs(source).with_context(|| format!("cannot read the folder {}", source.display()))?;
@@ -94,7 +93,7 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Work> {
             "{} holds no pack: expected zip archives, or an unpacked one with a *.dwarf, *.vtypes or *.ko",
             source.display()
         ),
-        ([pack], None) => one(pack, arguments::Output { output: None, best }),
+        ([pack], None) => one(pack, arguments.output.clone()),
         ([pack], Some(out)) if is_profile(out) => one(pack, to(out)),
         (packs, None) => bail!(
             "{} holds {} packs: name the folder for their profiles, or one of them:{}",
@@ -145,8 +144,10 @@ fn convert_one(path: &Path, plan: &Plan, options: &Options, console: &Console) -
     }
     let converted = convert(&pack, options, console.progress()).with_context(|| source.clone())?;
     let (mut profile, mut report) = (converted.profile, converted.report);
-    let resolution = Resolution::new(&mut profile, &mut report);
-    plan.write(&profile, &resolution, console.threads())?;
+    let resolution = plan.settle(&mut profile, &mut report);
+    if let Some(path) = plan.write(&profile, &resolution, &mut report, console.threads())? {
+        console.say(format_args!("wrote {}", path.display()));
+    }
     let scope = Scope::Whole;
     Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope }
         .conclude(console)
@@ -248,7 +249,7 @@ fn convert_in_batch(
     if let Some(folder) = out.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
-    let output = arguments::Output { output: Some(out.to_owned()), best: arguments.output.best };
+    let output = arguments::Output { output: Some(out.to_owned()), ..arguments.output.clone() };
     let plan = Plan::new(&output, None, console)?;
     let pack_bytes = size_of(path);
     if arguments.compat.is_some() {
@@ -270,8 +271,8 @@ fn convert_in_batch(
     let options = Options { profile_class: arguments.profile_class.clone(), threads: 1 };
     let converted = convert(&pack, &options, &Silent)?;
     let (mut profile, mut report) = (converted.profile, converted.report);
-    let resolution = Resolution::new(&mut profile, &mut report);
-    plan.write(&profile, &resolution, 1)?;
+    let resolution = plan.settle(&mut profile, &mut report);
+    plan.write(&profile, &resolution, &mut report, 1)?;
     let health = Health::of(&profile, &resolution, Scope::Whole);
     let reasons =
         if health.reasons.is_empty() { String::new() } else { format!(": {}", health.reasons.join("; ")) };

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod completions;
 pub mod convert_profile;
+pub mod export;
 pub mod fetch_debug;
 pub mod fetch_pdb;
 pub mod inspect;
@@ -45,6 +46,10 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
         Command::Check(arguments) => {
             no_image(filename.as_deref())?;
             check::run(&arguments, console)
+        }
+        Command::Export(arguments) => {
+            no_image(filename.as_deref())?;
+            export::run(&arguments, console)
         }
         Command::Completions(arguments) => {
             no_image(filename.as_deref())?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use dwarf_converter::{Beside, Language, Languages, Options, Package};
-use profile::{Arch, MappedFile, Progress, Resolution, Scope};
+use profile::{Arch, MappedFile, Progress, Scope};
 
 use crate::arguments;
 use crate::console::Console;
@@ -71,8 +71,10 @@ pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -
     let converted = dwarf_converter::convert(&file, &options, &Beside::new(&path), console.progress())
         .with_context(|| source.clone())?;
     let (mut profile, mut report) = (converted.profile, converted.report);
-    let resolution = Resolution::new(&mut profile, &mut report);
-    plan.write(&profile, &resolution, console.threads())?;
+    let resolution = plan.settle(&mut profile, &mut report);
+    if let Some(path) = plan.write(&profile, &resolution, &mut report, console.threads())? {
+        console.say(format_args!("wrote {}", path.display()));
+    }
     let scope = Scope::Whole;
     Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope }
         .conclude(console)

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use profile::{Arch, Resolution, Scope};
+use profile::{Arch, Scope};
 
 use crate::arguments;
 use crate::console::Console;
@@ -66,8 +66,10 @@ pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -
         if hint { error.context("add --arch, for example --arch I386") } else { error }
     })?;
     let (mut profile, mut report) = (converted.profile, converted.report);
-    let resolution = Resolution::new(&mut profile, &mut report);
-    plan.write(&profile, &resolution, console.threads())?;
+    let resolution = plan.settle(&mut profile, &mut report);
+    if let Some(path) = plan.write(&profile, &resolution, &mut report, console.threads())? {
+        console.say(format_args!("wrote {}", path.display()));
+    }
     let scope = if arguments.concise { Scope::Types } else { Scope::Whole };
     Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope }
         .conclude(console)

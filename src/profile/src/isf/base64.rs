@@ -23,6 +23,20 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// The text that stands for some bytes, padded.
+pub(super) fn encode(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let byte = |place: usize| u32::from(group.get(place).copied().unwrap_or_default());
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for place in 0..4 {
+            let digit = ALPHABET.get((bits >> (18 - 6 * place) & 63) as usize).copied();
+            text.push(if place > group.len() { '=' } else { digit.map_or('=', char::from) });
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,6 +47,7 @@ mod tests {
             [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmFy", "foobar")]
         {
             assert_eq!(decode(text).unwrap(), bytes.as_bytes());
+            assert_eq!(encode(bytes.as_bytes()), text);
         }
         assert_eq!(decode("Zm8"), Some(b"fo".to_vec()));
         assert_eq!((decode("Z"), decode("Zm9v Zg=="), decode("Zm9*")), (None, None, None));

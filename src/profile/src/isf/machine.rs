@@ -1,4 +1,4 @@
-use crate::{Arch, System};
+use crate::Arch;
 
 /// The PE machine types that `metadata.windows.pdb.machine_type` has.
 const MACHINES: [(u64, Arch); 5] = [
@@ -12,6 +12,11 @@ const MACHINES: [(u64, Arch); 5] = [
 /// The architecture with this PE machine type.
 pub(super) fn of_pe(machine: u64) -> Option<Arch> {
     MACHINES.iter().find(|(number, _)| *number == machine).map(|(_, arch)| *arch)
+}
+
+/// The PE machine type of an architecture; 0, which means any, where Windows never ran on it.
+pub(super) fn pe_number(arch: Arch) -> u64 {
+    MACHINES.iter().rev().find(|(_, known)| *known == arch).map_or(0, |(number, _)| *number)
 }
 
 /// Structs that only one family of architectures has, with its 32-bit and 64-bit member.
@@ -31,18 +36,11 @@ const STRUCTS: [(&str, Arch, Arch); 11] = [
     ("x86_saved_state64", Arch::I386, Arch::Amd64),
 ];
 
-/// The architecture that a table without a machine type is for, by the structs it has and the size of its
-/// pointers.
-pub(super) fn of_structs(system: Option<System>, pointer: u8, has: impl Fn(&str) -> bool) -> Arch {
-    let wide = pointer == 8;
-    let known = STRUCTS.iter().find(|(name, ..)| has(name));
-    match known {
-        Some((_, narrow, _)) if !wide && narrow.address_size() == pointer => *narrow,
-        Some((.., arch)) if wide && arch.address_size() == pointer => *arch,
-        _ if wide => Arch::Amd64,
-        _ if system == Some(System::Windows) || pointer == 4 => Arch::I386,
-        _ => Arch::Amd64,
-    }
+/// The architecture that a table without a machine type is for, as far as the structs it has and the size of its
+/// pointers tell.
+pub(super) fn of_structs(pointer: u8, has: impl Fn(&str) -> bool) -> Option<Arch> {
+    let (_, narrow, wide) = STRUCTS.iter().find(|(name, ..)| has(name))?;
+    [*narrow, *wide].into_iter().find(|arch| arch.address_size() == pointer)
 }
 
 #[cfg(test)]
@@ -51,12 +49,13 @@ mod tests {
 
     #[test]
     fn structs_tell_the_family_and_pointers_the_width() {
-        let of = |pointer, known: &'static str| of_structs(None, pointer, |name| name == known);
-        assert_eq!(of(8, "cpuinfo_x86"), Arch::Amd64);
-        assert_eq!(of(4, "cpuinfo_x86"), Arch::I386);
-        assert_eq!(of(8, "cpuinfo_arm64"), Arch::Arm64);
-        assert_eq!(of(4, "cpu_spec"), Arch::Ppc);
-        assert_eq!((of(8, "task_struct"), of(4, "task_struct")), (Arch::Amd64, Arch::I386));
+        let of = |pointer, known: &'static str| of_structs(pointer, |name| name == known);
+        assert_eq!(of(8, "cpuinfo_x86"), Some(Arch::Amd64));
+        assert_eq!(of(4, "cpuinfo_x86"), Some(Arch::I386));
+        assert_eq!(of(8, "cpuinfo_arm64"), Some(Arch::Arm64));
+        assert_eq!(of(4, "cpu_spec"), Some(Arch::Ppc));
+        assert_eq!((of(4, "cpuinfo_arm64"), of(8, "task_struct")), (None, None));
         assert_eq!(of_pe(0x8664), Some(Arch::Amd64));
+        assert_eq!((pe_number(Arch::Arm), pe_number(Arch::S390x)), (0x1c4, 0));
     }
 }

@@ -2,17 +2,24 @@
 //!
 //! - [`read`] makes a profile of one: `descriptor` lowers its types, `machine` tells the architecture, which
 //!   ISF does not name.
+//! - [`write`] prints a profile as one: `base_types` says what its natives are called there, [`table_path`] where
+//!   Volatility looks for it.
 //!
 //! ISF keeps base types, structs and enumerations apart and says of each use which of them is meant; it knows
 //! structs from unions, and the types of symbols. It knows no typedefs, no argument types, no difference
-//! between code and data, and names what the source leaves unnamed by numbers of its producer's.
+//! between code and data, no underscore before macOS's symbols, and names what the source leaves unnamed by numbers of its producer's.
 
 mod base64;
+mod base_types;
 mod descriptor;
 mod machine;
+mod place;
 mod reader;
+mod writer;
 
+pub use place::table_path;
 pub(crate) use reader::{is_isf, read};
+pub(crate) use writer::write;
 
 use crate::System;
 
@@ -28,7 +35,7 @@ pub(crate) fn is_section(key: &str) -> bool {
 pub(crate) fn banner_symbol(system: System) -> Option<&'static str> {
     match system {
         System::Linux => Some("linux_banner"),
-        System::Mac => Some("version"),
+        System::Mac => Some("_version"),
         System::Windows | System::Other => None,
     }
 }

@@ -5,14 +5,16 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::base_types::WIDE_CHARACTER;
 use super::descriptor::{Descriptors, Lowered};
 use super::{SECTIONS, base64, is_section, machine};
 use crate::reader::identity::{Evidence, pdb_class, settle};
 use crate::reader::keyed::Keyed;
 use crate::reader::{address, stream, value_bits};
+use crate::resolution::is_little_endian;
 use crate::{
-    Arch, GuidAge, Label, Name, NativeKind, NewMember, Profile, ReadError, RecordKind, Report, System, Type,
-    TypeId,
+    Arch, GuidAge, Label, Name, NativeKind, NewMember, Profile, ReadError, RecordKind, Report, StorageUnit,
+    System, Type, TypeId,
 };
 
 /// Reads the profile that an ISF text holds.
@@ -25,7 +27,7 @@ pub(crate) fn read(text: &str, report: &mut Report) -> Result<Profile, ReadError
     check_format(&metadata, report)?;
     let bases = sections.bases(report)?;
     let pointer = bases.get("pointer").and_then(|base| u8::try_from(base.size).ok());
-    let identity = Identity::new(&metadata, pointer);
+    let identity = Identity::new(&metadata, &bases);
     let mut profile = Profile::new(identity.system.unwrap_or(System::Other), identity.arch);
     let address_size = pointer.filter(|size| *size > 0).unwrap_or(identity.arch.address_size());
     let wide = bases.get(WIDE_CHARACTER).filter(|base| base.size == 2 && identity.windows());
@@ -39,9 +41,6 @@ pub(crate) fn read(text: &str, report: &mut Report) -> Result<Profile, ReadError
     finish(&mut profile, &identity, address_size);
     Ok(profile)
 }
-
-/// The base type of Windows' wide characters, as Volatility's own converter calls it.
-const WIDE_CHARACTER: &str = "wchar";
 
 /// Counted for keys of an object that appear more than once.
 const REPEATED: &str = "keys that appear twice";
@@ -185,7 +184,7 @@ struct Identity {
 }
 
 impl Identity {
-    fn new(metadata: &Metadata, pointer: Option<u8>) -> Self {
+    fn new(metadata: &Metadata, bases: &HashMap<String, BaseType>) -> Self {
         let mut fields = Map::new();
         let mut set = |key: &str, value: Value| drop(fields.insert(key.to_owned(), value));
         set("Type", "Profile".into());
@@ -220,7 +219,13 @@ impl Identity {
                 set("Sources", Value::Object(sources.clone()));
             }
         }
-        let guess = if pointer == Some(4) { Arch::I386 } else { Arch::Amd64 };
+        let big = bases.values().any(|base| base.endian == "big");
+        let guess = match (bases.get("pointer").map(|base| base.size), big) {
+            (Some(4), true) => Arch::Ppc,
+            (_, true) => Arch::Ppc64,
+            (Some(4), false) => Arch::I386,
+            (_, false) => Arch::Amd64,
+        };
         Self { system, arch: told.unwrap_or(guess), told: told.is_some(), metadata: fields }
     }
 
@@ -240,6 +245,8 @@ struct BaseType {
     #[serde(default)]
     signed: bool,
     kind: String,
+    #[serde(default)]
+    endian: String,
 }
 
 impl BaseType {
@@ -317,6 +324,11 @@ impl<'de> Reader<'de, '_> {
         for (name, base) in bases {
             let ty = match base.kind.as_str() {
                 "void" if base.size == 0 => Type::Void,
+                // The storage of pointers; as a type of its own one to anything.
+                _ if matches!(name.as_str(), "pointer" | "pointer16" | "pointer32" | "pointer64") => {
+                    let target = self.profile.types.add(Type::Void);
+                    Type::Pointer { target, size: u8::try_from(base.size).unwrap_or_default() }
+                }
                 _ => self.profile.c_native(&name, base.size, base.kind()),
             };
             if let Type::Native(native) = ty
@@ -400,9 +412,9 @@ impl<'de> Reader<'de, '_> {
             let own = own_name(profile, key);
             let Profile { types, names, .. } = &mut *profile;
             let id = types.add_record(names, own, kind, size, &members);
-            if let Some(ty) = descriptors.records.get(&key) {
-                types.set(*ty, Type::Record(id));
-            }
+            // Symbols, which come later, may be the first to use it.
+            let ty = *descriptors.records.entry(key).or_insert_with(|| types.add(Type::Void));
+            types.set(ty, Type::Record(id));
         }
         Ok(())
     }
@@ -418,7 +430,10 @@ impl<'de> Reader<'de, '_> {
             else {
                 return report.lose("symbols that are not as the schema has them", || name.into_owned());
             };
-            let key = profile.intern(&name);
+            let key = match profile.system {
+                System::Mac => profile.intern(&format!("_{name}")),
+                _ => profile.intern(&name),
+            };
             let ty = symbol.ty.and_then(|ty| match descriptors.lower(ty.get(), profile, report) {
                 Some(Lowered { ty, bits: None }) => Some(ty),
                 _ => {
@@ -497,10 +512,32 @@ fn structure<'de>(
         let number = name.trim_start_matches(|letter: char| !letter.is_ascii_digit()).parse::<u32>().ok();
         (member.offset, member.bits.map(|bits| bits.start), number, name)
     });
-    let members = members
-        .into_iter()
-        .map(|(name, anonymous, member)| NewMember { name: (!anonymous).then_some(name), ..member });
+    let members = members.into_iter().map(|(name, anonymous, member)| NewMember {
+        name: (!anonymous).then_some(name),
+        ..in_its_unit(member, size, profile)
+    });
     Some(Struct { kind, size, members: members.collect() })
+}
+
+/// A bit-field in its storage unit. dwarf2json places fields at their first byte, so that the type's bytes there
+/// may reach beyond the struct; where the type's size at an aligned offset holds the same bits, that is its unit
+/// (docs/format.md, invariant 4).
+fn in_its_unit(member: NewMember, record_size: u64, profile: &Profile) -> NewMember {
+    let unit = || {
+        let bits = member.bits?;
+        let size = profile.types.size_of(member.ty).filter(|size| *size > 0)?;
+        if member.offset.is_multiple_of(size) && member.offset.checked_add(size)? <= record_size {
+            return None;
+        }
+        let first = member.offset.checked_mul(8)?.checked_add(bits.start.into())?;
+        let width = u64::from(bits.end - bits.start);
+        let unit = StorageUnit::in_record(first, width, size, record_size, false)?;
+        (unit.size == size).then_some(unit)
+    };
+    match unit().filter(|_| is_little_endian(profile.arch)) {
+        Some(unit) => NewMember { offset: unit.offset, bits: Some(unit.bits), ..member },
+        None => member,
+    }
 }
 
 /// The name that the source gives to a definition with this key; `None` where the key is made of a number of
@@ -522,7 +559,7 @@ fn finish(profile: &mut Profile, identity: &Identity, address_size: u8) {
     let has = |name: &str| profile.names.find(name).is_some_and(|name| record_size(profile, name).is_some());
     let arch = match identity.told {
         true => identity.arch,
-        false => machine::of_structs(identity.system, address_size, has),
+        false => machine::of_structs(address_size, has).unwrap_or(identity.arch),
     };
     if identity.system.is_some() {
         metadata.insert("arch".to_owned(), arch.name().into());

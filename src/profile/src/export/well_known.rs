@@ -1,0 +1,190 @@
+use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::RandomState;
+
+use crate::{Name, NewMember, Profile, RecordId, RecordKind, System, Type, TypeId, vocabulary};
+
+/// A kernel's variable and its type: a struct or a native by name, behind `*` a pointer to it, behind `[n]` an
+/// array of it.
+type Variable = (&'static str, &'static str);
+
+/// The variables of a Linux kernel that Volatility 3's plug-ins start from (the kernel's own declarations).
+const LINUX: &[Variable] = &[
+    ("_etext", "[0]char"),
+    ("_text", "[0]char"),
+    ("__start___tracepoints_ptrs", "[0]int"),
+    ("boot_cpu_data", "cpuinfo_x86"),
+    ("bpf_kallsyms", "list_head"),
+    ("cap_last_cap", "int"),
+    ("ftrace_list_end", "ftrace_ops"),
+    ("ftrace_mod_maps", "list_head"),
+    ("ftrace_ops_list", "*ftrace_ops"),
+    ("ftrace_ops_trampoline_list", "list_head"),
+    ("idt_table", "[256]gate_desc|[256]gate_struct|[256]desc_struct"),
+    ("init_files", "files_struct"),
+    ("init_fs", "fs_struct"),
+    ("init_mm", "mm_struct"),
+    ("init_net", "net"),
+    ("init_pid_ns", "pid_namespace"),
+    ("init_task", "task_struct"),
+    ("init_user_ns", "user_namespace"),
+    ("init_uts_ns", "uts_namespace"),
+    ("iomem_resource", "resource"),
+    ("jiffies", "unsigned long"),
+    ("kallsyms_markers", "[0]unsigned int"),
+    ("kallsyms_names", "[0]unsigned char"),
+    ("kallsyms_num_syms", "unsigned int"),
+    ("kallsyms_offsets", "[0]int"),
+    ("kallsyms_relative_base", "unsigned long"),
+    ("kallsyms_token_index", "[0]unsigned short"),
+    ("kallsyms_token_table", "[0]char"),
+    ("keyboard_notifier_list", "atomic_notifier_head"),
+    ("linux_banner", "[0]char"),
+    ("log_buf", "*char"),
+    ("log_buf_len", "unsigned int"),
+    ("log_first_idx", "unsigned int"),
+    ("log_next_idx", "unsigned int"),
+    ("mem_map", "*page"),
+    ("mod_tree", "mod_tree_root"),
+    ("module_addr_max", "unsigned long"),
+    ("module_addr_min", "unsigned long"),
+    ("module_kset", "*kset"),
+    ("modules", "list_head"),
+    ("net_namespace_list", "list_head"),
+    ("num_registered_fb", "int"),
+    ("page_offset_base", "unsigned long"),
+    ("phys_base", "unsigned long"),
+    ("pid_hash", "*hlist_head"),
+    ("pidhash_shift", "unsigned int"),
+    ("prb", "*printk_ringbuffer"),
+    ("prog_idr", "idr"),
+    ("registered_fb", "[32]*fb_info"),
+    ("saved_command_line", "*char"),
+    ("sockfs_dentry_operations", "dentry_operations"),
+    ("socket_file_ops", "file_operations"),
+    ("super_blocks", "list_head"),
+    ("timekeeper", "timekeeper"),
+    ("tk_core", "tk_data"),
+    ("tty_drivers", "list_head"),
+    ("vmemmap_base", "unsigned long"),
+    ("wall_to_monotonic", "timespec64|timespec"),
+];
+
+/// The same of a macOS kernel (the declarations of xnu).
+const MAC: &[Variable] = &[
+    ("_allproc", "proclist"),
+    ("_ifnet_head", "ifnethead"),
+    ("_kmod", "*kmod_info"),
+    ("_mac_policy_list", "mac_policy_list"),
+    ("_mountlist", "mntlist"),
+    ("_msgbufp", "*msgbuf"),
+    ("_pgrphash", "unsigned long"),
+    ("_pgrphashtbl", "*pgrphashhead"),
+    ("_pidhash", "unsigned long"),
+    ("_pidhashtbl", "*pidhashhead"),
+    ("_real_ncpus", "unsigned int"),
+    ("_sesshash", "unsigned long"),
+    ("_sesshashtbl", "*sesshashhead"),
+    ("_sysctl__children", "sysctl_oid_list"),
+    ("_tasks", "queue_entry"),
+    ("_version", "[0]char"),
+];
+
+/// Gives well-known variables of a Linux or macOS kernel the types they have in its sources, where the profile has
+/// the symbol, has the types they are made of, and says nothing of its own: profiles made from symbol maps, BTF or
+/// Volatility's packs. Volatility 3 reads no variable without a type. Gives how many were added.
+///
+/// To be called before names are settled ([`crate::Resolution`]).
+pub fn add_well_known_types(profile: &mut Profile) -> usize {
+    let table = match profile.system {
+        System::Linux => LINUX,
+        System::Mac => MAC,
+        System::Windows | System::Other => return 0,
+    };
+    let typed: HashSet<Name, RandomState> = profile.constant_types.iter().map(|(name, _)| *name).collect();
+    let known: HashSet<Name, RandomState> = profile.constants.iter().map(|(name, _)| *name).collect();
+    let Some(mut types) = Made::new(profile) else { return 0 };
+    let mut added = 0;
+    for (variable, descriptions) in table {
+        let Some(name) =
+            profile.names.find(variable).filter(|name| known.contains(name) && !typed.contains(name))
+        else {
+            continue;
+        };
+        let mut described = descriptions.split('|').find_map(|text| types.describe(profile, text));
+        if *variable == "tk_core" && described.is_none() {
+            described = types.timekeepers(profile);
+        }
+        if let Some(ty) = described {
+            profile.constant_types.push((name, ty));
+            added += 1;
+        }
+    }
+    added
+}
+
+/// The structs that types are made of.
+struct Made {
+    records: HashMap<Name, RecordId, RandomState>,
+}
+
+impl Made {
+    /// `None` where the profile has no structs: a variable's type alone is of no use then.
+    fn new(profile: &Profile) -> Option<Self> {
+        let named = profile.types.records().filter_map(|(id, record)| Some((record.name?, id)));
+        let records: HashMap<Name, RecordId, RandomState> = named.collect();
+        (!records.is_empty()).then_some(Self { records })
+    }
+
+    /// The type described by `text`; `None` where its struct is not there.
+    fn describe(&self, profile: &mut Profile, text: &str) -> Option<TypeId> {
+        if let Some(target) = text.strip_prefix('*') {
+            let target = self.describe(profile, target)?;
+            let size = profile.arch.address_size();
+            return Some(profile.types.add(Type::Pointer { target, size }));
+        }
+        if let Some((count, element)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            let (count, target) = (count.parse().ok()?, self.describe(profile, element)?);
+            return Some(profile.types.add(Type::Array { target, count }));
+        }
+        let ty = match vocabulary::known(text) {
+            Some(native) => {
+                let size = native.size(profile.system, profile.arch);
+                profile.native(native.name, size, native.kind)
+            }
+            None => self.structure(profile, text)?,
+        };
+        Some(profile.types.add(ty))
+    }
+
+    /// The struct of a name, or what a typedef of that name stands for.
+    fn structure(&self, profile: &Profile, text: &str) -> Option<Type> {
+        let name = profile.names.find(text)?;
+        if let Some(record) = self.records.get(&name) {
+            return Some(Type::Record(*record));
+        }
+        profile.types.all().find(|ty| matches!(ty, Type::Alias { name: Some(alias), .. } if *alias == name))
+    }
+
+    /// The unnamed struct of `tk_core` (kernel/time/timekeeping.c, 3.17 to 6.12): a lock, then the timekeeper.
+    fn timekeepers(&mut self, profile: &mut Profile) -> Option<TypeId> {
+        let lock = ["seqcount_raw_spinlock_t", "seqcount_raw_spinlock", "seqcount_t", "seqcount"];
+        let lock = lock.into_iter().find_map(|name| self.structure(profile, name))?;
+        let keeper = self.structure(profile, "timekeeper")?;
+        let (lock, keeper) = (profile.types.add(lock), profile.types.add(keeper));
+        let (lock_size, keeper_size) = (profile.types.size_of(lock)?, profile.types.size_of(keeper)?);
+        // The timekeeper begins with a pointer and 64-bit counts.
+        let offset = lock_size.checked_next_multiple_of(8)?;
+        let members = [("seq", 0, lock), ("timekeeper", offset, keeper)];
+        let members = members.map(|(name, offset, ty)| NewMember {
+            name: Some(profile.names.intern(name)),
+            offset,
+            ty,
+            bits: None,
+        });
+        let Profile { types, names, .. } = profile;
+        let size = offset.checked_add(keeper_size)?;
+        let record = types.add_record(names, None, RecordKind::Struct, size, &members);
+        Some(types.add(Type::Record(record)))
+    }
+}

@@ -1,0 +1,202 @@
+use std::collections::BTreeMap;
+
+use crate::resolution::is_little_endian;
+use crate::{Arch, Native, NativeId, NativeKind, Profile, Report, System, Type, vocabulary};
+
+/// The base types of a table: what each native type of a profile is called, and how its bytes are read.
+pub(super) struct BaseTypes {
+    all: BTreeMap<String, BaseType>,
+    /// By number of the native.
+    names: Vec<String>,
+    system: System,
+    big_endian: bool,
+}
+
+/// `element_base_type` in ISF's schema.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct BaseType {
+    pub(super) size: u32,
+    pub(super) signed: bool,
+    pub(super) kind: &'static str,
+}
+
+/// Rekall's names with those that GCC's DWARF has, and so every table made of it: Volatility's plug-ins for
+/// Linux and macOS ask for those.
+const GCC: [(&str, &str); 6] = [
+    ("long", "long int"),
+    ("unsigned long", "long unsigned int"),
+    ("short", "short int"),
+    ("unsigned short", "short unsigned int"),
+    ("long long", "long long int"),
+    ("unsigned long long", "long long unsigned int"),
+];
+
+/// The natives that plug-ins ask for by name, whether a kernel's structs use them or not.
+const ASKED_FOR: [&str; 12] = [
+    "char",
+    "int",
+    "long",
+    "long long",
+    "short",
+    "unsigned char",
+    "unsigned int",
+    "unsigned long",
+    "unsigned long long",
+    "unsigned short",
+    "pointer",
+    "void",
+];
+
+/// Names that mean a kind of type to Volatility, whatever a table says.
+const RESERVED: [&str; 8] = ["array", "bitfield", "bytes", "enum", "function", "pointer", "string", "void"];
+
+/// The base type of Windows' wide characters, as Volatility's own converter calls it.
+pub(super) const WIDE_CHARACTER: &str = "wchar";
+
+/// Counted for natives whose bytes ISF has no word for.
+const NO_KIND: &str = "native types that ISF has no kind for";
+
+impl BaseTypes {
+    pub(super) fn new(profile: &Profile, report: &mut Report) -> Self {
+        let (system, arch) = (profile.system, profile.arch);
+        let mut bases =
+            Self { all: BTreeMap::new(), names: Vec::new(), system, big_endian: !is_little_endian(arch) };
+        for name in ASKED_FOR {
+            let base = match vocabulary::known(name) {
+                Some(known) => base_type(name, known.size(system, arch), known.kind),
+                None if name == "pointer" => pointer(arch.address_size().into()),
+                None => BaseType { size: 0, signed: false, kind: "void" },
+            };
+            let spelled = bases.spelled(name);
+            bases.all.insert(spelled.to_owned(), base);
+        }
+        for native in profile.types.natives() {
+            let name = bases.add(profile, native, report);
+            bases.names.push(name);
+        }
+        for ty in profile.types.all() {
+            match ty {
+                Type::Pointer { size, .. } if size != arch.address_size() => {
+                    if let Some(name) = pointer_name(size) {
+                        bases.all.insert(name.to_owned(), pointer(size.into()));
+                    }
+                }
+                Type::WideString { .. } => {
+                    let wide = BaseType { size: 2, signed: true, kind: "int" };
+                    bases.all.insert(WIDE_CHARACTER.to_owned(), wide);
+                }
+                _ => {}
+            }
+        }
+        bases
+    }
+
+    /// All of them, by name.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &BaseType)> {
+        self.all.iter().map(|(name, base)| (name.as_str(), base))
+    }
+
+    pub(super) fn endian(&self) -> &'static str {
+        if self.big_endian { "big" } else { "little" }
+    }
+
+    /// What a native of the profile is called.
+    pub(super) fn name(&self, native: NativeId) -> &str {
+        self.names.get(native.index()).map_or("void", String::as_str)
+    }
+
+    /// What the native with this name in Rekall's spelling is called.
+    pub(super) fn spelled<'a>(&self, name: &'a str) -> &'a str {
+        if !matches!(self.system, System::Linux | System::Mac) {
+            return name;
+        }
+        GCC.iter().find(|(rekall, _)| *rekall == name).map_or(name, |(_, gcc)| gcc)
+    }
+
+    /// The unsigned integer of so many bytes.
+    pub(super) fn unsigned(&self, size: u64) -> &'static str {
+        self.spelled(match size {
+            1 => "unsigned char",
+            2 => "unsigned short",
+            4 => "unsigned int",
+            8 => "unsigned long long",
+            _ => "unsigned __int128",
+        })
+    }
+
+    fn add(&mut self, profile: &Profile, native: &Native, report: &mut Report) -> String {
+        let name = profile.names.get(native.name);
+        let known = vocabulary::known(name);
+        let size = match native.size {
+            0 => known.map_or(0, |known| known.size(profile.system, profile.arch)),
+            size => size,
+        };
+        let size = if size == 0 { compilers_size(name, profile.system, profile.arch) } else { size };
+        // What a name means to every reader comes before what a source says of its first appearance.
+        let kind = known.map_or(native.kind, |known| known.kind);
+        if kind == NativeKind::Other || size == 0 {
+            report.lose(NO_KIND, || name.to_owned());
+        }
+        let spelled = self.spelled(name);
+        let base = base_type(name, size, kind);
+        let taken = self.all.get(spelled).is_some_and(|taken| taken.size != size);
+        if RESERVED.contains(&spelled) || taken {
+            if size > 0 {
+                report.lose("native types whose name is another's in ISF", || name.to_owned());
+            }
+            return match size {
+                0 => "void".to_owned(),
+                size => self.unsigned(size.into()).to_owned(),
+            };
+        }
+        self.all.entry(spelled.to_owned()).or_insert(base);
+        spelled.to_owned()
+    }
+}
+
+fn base_type(name: &str, size: u32, kind: NativeKind) -> BaseType {
+    let (signed, kind) = match kind {
+        _ if size == 0 => (false, "void"),
+        NativeKind::Signed | NativeKind::Unsigned | NativeKind::Char
+            if size == 1 && name.ends_with("char") =>
+        {
+            (!name.starts_with("unsigned"), "char")
+        }
+        NativeKind::Char => (!name.starts_with("unsigned"), "char"),
+        NativeKind::Signed => (true, "int"),
+        NativeKind::Unsigned | NativeKind::Other => (false, "int"),
+        NativeKind::Bool => (false, "bool"),
+        NativeKind::Float => (true, "float"),
+    };
+    BaseType { size, signed, kind }
+}
+
+fn pointer(size: u32) -> BaseType {
+    BaseType { size, signed: false, kind: "int" }
+}
+
+/// The base type of pointers that are not as wide as the system's; `None` for widths nobody has a name for.
+pub(super) fn pointer_name(size: u8) -> Option<&'static str> {
+    match size {
+        2 => Some("pointer16"),
+        4 => Some("pointer32"),
+        8 => Some("pointer64"),
+        _ => None,
+    }
+}
+
+/// The size of a native that depends on the compiler, as those of the system have it; 0 where it is not known.
+fn compilers_size(name: &str, system: System, arch: Arch) -> u32 {
+    let long_double = match (system, arch) {
+        (System::Windows, _) | (_, Arch::Arm | Arch::Mips) => 8,
+        (_, Arch::I386) => 12,
+        _ => 16,
+    };
+    match name {
+        "long double" => long_double,
+        "complex long double" => 2 * long_double,
+        "wchar_t" if system == System::Windows => 2,
+        "wchar_t" => 4,
+        _ => 0,
+    }
+}
