@@ -20,6 +20,7 @@ pub fn check(name: &str, text: &[u8]) {
 }
 
 /// The legacy text of a file beside symbols is JSON, if there is one.
+#[allow(dead_code, reason = "not every dialect has one")]
 pub fn check_legacy(name: &str, text: &[u8], symbols: (&str, &[u8])) {
     let members = [(name, text), symbols].map(|(name, bytes)| (name.to_owned(), bytes.to_vec()));
     if let Ok(text) = write_legacy(&Pack::in_memory(members.into()), Vec::new()) {
