@@ -1,7 +1,7 @@
 //! Synthetic memory images: physical memory as a Windows or macOS kernel would leave it, laid out from kernels in name
 //! only (`windows/`, `macos/`), with the truth about what is in it.
 //!
-//! Start here: [`windows::image`] lay out an [`Image`]; [`Image::write`] puts it in a container.
+//! Start here: [`windows::image`] and [`macos::image`] lay out an [`Image`]; [`Image::write`] puts it in a container.
 //!
 //! - [`memory`]: physical memory, page by page, and its frames in no order.
 //! - [`paging`]: page tables of every kind, written into that memory.
@@ -21,6 +21,7 @@
 pub mod container;
 pub mod executable;
 pub mod layout;
+pub mod macos;
 
 pub mod memory;
 pub mod paging;

@@ -4,8 +4,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use memory_images::windows::Case;
-use memory_images::{Container, Image};
+use memory_images::{Container, Image, macos, windows::Case};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -39,6 +38,17 @@ fn write_all(folder: &Path) -> std::io::Result<()> {
             containers.push(("raw", Container::Raw));
         }
         write(folder, case.name(), &image, &containers)?;
+    }
+    for case in macos::Case::ALL {
+        let (build, debug_file) = case.debug_file();
+        std::fs::create_dir_all(folder.join(build))?;
+        std::fs::write(folder.join(build).join("kernel.dwarf"), debug_file)?;
+        write(
+            folder,
+            case.name(),
+            &macos::image(case),
+            &[("raw", Container::Raw), ("core", Container::MachO)],
+        )?;
     }
     Ok(())
 }
