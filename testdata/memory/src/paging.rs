@@ -143,10 +143,8 @@ impl Tables {
             (Entry::Transition(page), _) => page | 0x880,
             (Entry::PagedOut(slot), Mode::X86) => (slot << 12) | 0x80,
             (Entry::PagedOut(slot), _) => (slot << 32) | 0x80,
-            // 1 to 7 and 11 to 31 hold the address within the pool, shifted down by two.
-            (Entry::Prototype(at), Mode::X86) => {
-                let offset = (at - 0xe100_0000) >> 2;
-                ((offset & 0x7f) << 1) | ((offset >> 7) << 11) | 0x400
+            (Entry::Prototype(_), Mode::X86) => {
+                panic!("an entry of 32 bits holds only a part of the address")
             }
             (Entry::Prototype(at), Mode::Pae) => (at << 32) | 0x400,
             (Entry::Prototype(at), Mode::X64) => (at << 16) | 0x400,

@@ -635,11 +635,13 @@ impl Builder {
             Some(kernel),
         ));
         let mut next = self.plan.drivers;
+        // The first page of one is shared memory. Entries without PAE count from where this system's paged pool begins,
+        // which no document tells.
+        let shared = if self.plan.mode == Mode::X86 { Entry::Present(0) } else { Entry::Prototype(0) };
         for (name, file, at, header) in [
             ("hal.dll", files.hal, Some(self.plan.hal), Entry::Present(0)),
             ("tcpip.sys", files.tcpip, None, Entry::Present(0)),
-            // Its first page is shared memory.
-            ("win32k.sys", files.tcpip, None, Entry::Prototype(0)),
+            ("win32k.sys", files.tcpip, None, shared),
             ("gone.sys", files.tcpip, None, Entry::PagedOut(0x99)),
             ("nameless.sys", files.tcpip, None, Entry::Transition(0)),
         ] {
@@ -716,8 +718,7 @@ impl Builder {
                     Entry::Prototype(_) => {
                         // The entry that it leads to stands in the paged pool, and is valid.
                         let prototype = self.allocate_paged(8);
-                        let width = if self.plan.mode == Mode::X86 { 4 } else { 8 };
-                        self.poke(prototype, &(frame | 0x121).to_le_bytes()[..width]);
+                        self.poke(prototype, &(frame | 0x121).to_le_bytes());
                         Entry::Prototype(prototype)
                     }
                     Entry::PagedOut(slot) => {
@@ -859,11 +860,12 @@ impl Builder {
         self.plan.kernel + self.layout.symbol(name)
     }
 
-    /// Contiguous frames above the kernel's own tables, which are the first that the loader makes.
+    /// Contiguous frames above the kernel's own tables, which are the first that the loader makes, and below 4 GiB, as
+    /// the register that leads to them has 32 bits with PAE.
     fn tables_above(&mut self, pages: u64) -> u64 {
         loop {
             let start = self.page_run(pages);
-            if start > self.plan.top {
+            if start > self.plan.top && start < 1 << 32 {
                 return start;
             }
         }
