@@ -159,6 +159,40 @@ fn single_entries_are_looked_up() {
 }
 
 #[test]
+fn a_damaged_table_is_an_error_or_a_table() {
+    let mut damaged: Vec<Vec<u8>> = Vec::new();
+    for text in [LINUX, WINDOWS] {
+        damaged.extend((0..text.len()).step_by(7).map(|end| text.as_bytes()[..end].to_vec()));
+        for (place, byte) in (0..text.len()).step_by(3).zip(br#""{}[]:,0-9x\"#.iter().cycle()) {
+            let mut changed = text.as_bytes().to_vec();
+            changed[place] = *byte;
+            damaged.push(changed);
+        }
+    }
+    let mut read = 0;
+    for text in damaged {
+        let mut report = Report::default();
+        let Ok(mut profile) = read_text(&text, &mut report) else { continue };
+        read += 1;
+        canonical(&mut profile, &mut report);
+        let _ = Text::new(text);
+    }
+    assert!(read > 400, "{read}");
+}
+
+#[test]
+fn nesting_without_end_is_bounded() {
+    let deep = format!("{}1{}", r#"{"kind": "pointer", "subtype": "#.repeat(100_000), "}".repeat(100_000));
+    let text = format!(
+        r#"{{"metadata": {{"format": "6.2.0"}}, "user_types": {{"s": {{"kind": "struct", "size": 8, "fields": {{
+            "deep": {{"offset": 0, "type": {deep}}}}}}}}}}}"#
+    );
+    let (profile, report) = read(&text);
+    assert_eq!(report.count("type descriptors that are not as the schema has them"), 1);
+    assert_eq!(profile.types.member_count(), 0);
+}
+
+#[test]
 #[ignore = "needs PROFILE_CORPUS"]
 fn a_whole_kernels_table() {
     let corpus = std::env::var_os("PROFILE_CORPUS").expect("PROFILE_CORPUS is set");
