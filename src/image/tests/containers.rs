@@ -422,3 +422,60 @@ fn damaged_e01_images() {
     let error = Image::from_content(looping).unwrap_err().to_string();
     assert!(error.contains("expected a later section"), "{error}");
 }
+
+/// The seeds of the fuzz targets are small images that open whole; `UPDATE=1` makes them again.
+#[test]
+fn the_seeds_of_the_fuzz_targets_open() {
+    let small = |byte| vec![byte; 200];
+    let ranges = [(0x1000, small(1)), (0x8000, small(2))];
+    let mut complete = crash_dump(true, 1, &[(1, 1), (3, 1)]);
+    complete.raw(&[1; 8192]);
+    let mut bitmap = crash_dump(true, 5, &[]);
+    bitmap
+        .raw(b"FDMPDUMP")
+        .pad_to(0x2020)
+        .u64(0x2040)
+        .u64(2)
+        .u64(16)
+        .raw(&[0x21, 0])
+        .pad_to(0x2040)
+        .raw(&[3; 8192]);
+    let mut live = crash_dump(true, 10, &[]);
+    live.u32(0x40).raw(b"RDMPDUMP").u32(0).u64(0x30).u64(0x2050);
+    live.u32(2).u32(0).u64(2).u64(5).u64(1).u64(9).u64(1).raw(&[4; 8192]);
+    let mut short = crash_dump(false, 1, &[(1, 1)]);
+    short.raw(&[5; 4096]);
+    let elf = Elf {
+        ranges: ranges.to_vec(),
+        notes: vec![("VMCOREINFO", 0, b"OSRELEASE=6.1.0\n".to_vec())],
+        ..Elf::default()
+    };
+    let seeds = [
+        ("image_avml", "made", avml(&ranges), Container::Avml),
+        ("image_crash_dump", "complete", complete.bytes, Container::CrashDump),
+        ("image_crash_dump", "bitmap", bitmap.bytes, Container::CrashDump),
+        ("image_crash_dump", "live", live.bytes, Container::CrashDump),
+        ("image_crash_dump_32", "complete", short.bytes, Container::CrashDump),
+        ("image_elf", "made", elf.build(), Container::ElfCore),
+        ("image_ewf", "made", ewf(&content([0, 3]), 9).remove(0), Container::Raw),
+        ("image_flattened", "made", flattened(&elf.build()), Container::ElfCore),
+        ("image_kdump", "zlib", kdump(&[0, 2], 8, PACKS[0], true), Container::Kdump),
+        ("image_kdump", "lzo", kdump(&[0, 2], 8, PACKS[1], true), Container::Kdump),
+        ("image_kdump", "snappy", kdump(&[0, 2], 8, PACKS[2], false), Container::Kdump),
+        ("image_kdump", "zstd", kdump(&[0, 2], 8, PACKS[3], true), Container::Kdump),
+        ("image_lime", "made", lime(&ranges), Container::Lime),
+        ("image_macho", "made", macho(true, &ranges), Container::MachCore),
+        ("image_vmware", "made", vmware_state(&[(0, 0, 1)], Some(&[7; 4096])), Container::Vmware),
+    ];
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds");
+    for (target, name, made, container) in seeds {
+        let path = folder.join(target).join(name);
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::create_dir_all(folder.join(target)).unwrap();
+            std::fs::write(&path, made).unwrap();
+        }
+        let image = Image::open(&path).unwrap();
+        assert_eq!((image.container(), image.report().total()), (container, 0), "{}", path.display());
+        assert!(image.size() > 0);
+    }
+}

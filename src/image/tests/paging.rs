@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use image::{
-    AddressSpace, Fault, Granule, Mapping, Memory, Pages, Paging, PhysicalAddress, ReadError, VirtualAddress,
+    AddressSpace, Fault, Granule, Mapping, Pages, Paging, PhysicalAddress, ReadError, VirtualAddress,
 };
 
 /// Physical memory in which tables are laid out.

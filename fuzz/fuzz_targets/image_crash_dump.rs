@@ -1,0 +1,9 @@
+//! A Windows crash dump of 64 bits.
+#![no_main]
+
+#[path = "support/image.rs"]
+mod support;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| support::check(b"PAGEDU64", bytes));
