@@ -15,8 +15,9 @@ use crate::console::Console;
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
+    /// Without one, and with -f IMAGE: prove the profile on the image, and sum up what is in it.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 const EXAMPLES: &str = "\
@@ -24,6 +25,8 @@ Examples:
   rekall-profile fetch_pdb ntkrnlmp.pdb F8E2A8B5C9B74BF4A6E4A48F180099942
   rekall-profile parse_pdb ntkrnlmp.pdb --output nt.json.gz --win 6.1
   rekall-profile inspect nt.json.gz _EPROCESS
+  rekall-profile -f memory.raw --profile nt.json.gz validate
+  rekall-profile -f memory.raw --profile nt.json.gz pslist
 
 Exit codes: 0 success; 1 a negative answer (failed verdict, not found, differences); 2 wrong usage,
 unreadable input, or a failure to read or write.";
@@ -34,6 +37,10 @@ pub struct Global {
     /// The file to work on: the memory image, or the PDB of fetch_pdb and parse_pdb.
     #[arg(short, long, global = true, value_name = "FILE")]
     pub filename: Option<PathBuf>,
+    /// The profile of the kernel in the memory image.
+    // Some commands have an argument of this name of their own.
+    #[arg(id = "profile_of_image", long = "profile", global = true, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
     /// Print the report as one JSON document on standard output.
     #[arg(long, global = true)]
     pub json: bool,
@@ -105,6 +112,12 @@ pub enum Command {
     Check(commands::check::Arguments),
     /// Write a profile in the form another program reads: Volatility 3, LibVMI, DRAKVUF.
     Export(commands::export::Arguments),
+    /// Prove a profile on a memory image (-f), check by check: match, mismatch or inconclusive.
+    Validate,
+    /// List the processes in a memory image (-f).
+    Pslist,
+    /// List the modules of the kernel in a memory image (-f).
+    Modules,
     /// Print the completions of a shell.
     Completions(commands::completions::Arguments),
     /// Write the manual pages into a folder.
@@ -260,11 +273,13 @@ mod tests {
     #[test]
     fn the_articles_lines_parse() {
         parsed("rekall-profile parse_pdb -f ntkrnlmp.pdb --output F8E2.json --win 6.1").unwrap();
+        parsed("rekall-profile -f OSX_image.dd --profile ./OSX_10.6.6_AMD.json").unwrap();
+        parsed("rekall-profile -f memory_vm_10_7.dd.E01 --profile OSX/10.7.4_AMD -v pslist").unwrap();
     }
 
     #[test]
     fn a_link_names_its_command() {
-        assert!(matches!(parsed("/usr/bin/parse_pdb a.pdb").unwrap().command, Command::ParsePdb(_)));
+        assert!(matches!(parsed("/usr/bin/parse_pdb a.pdb").unwrap().command, Some(Command::ParsePdb(_))));
     }
 
     #[test]
@@ -276,14 +291,13 @@ mod tests {
             "fetch_pdb ntoskrnl.exe --dump_dir DIR --symbol_path srv*",
             "fetch_pdb --manifest wanted.json --offline --write-manifest missing.json",
         ] {
-            assert!(matches!(parsed(line).unwrap().command, Command::FetchPdb(_)), "{line}");
+            assert!(matches!(parsed(line).unwrap().command, Some(Command::FetchPdb(_))), "{line}");
         }
     }
 
     #[test]
     fn wrong_lines_are_refused() {
         for line in [
-            "rekall-profile",
             "rekall-profile parse_pdbb a.pdb",
             "rekall-profile parse_pdb a.pdb --threads 0",
             "rekall-profile parse_pdb a.pdb -q -v",

@@ -4,6 +4,7 @@
 //! - [`commands`] holds one file per command; each checks its arguments once, then runs.
 //! - [`console`] is the only place that prints; [`progress`] shows how far long work has come.
 //! - [`output`] writes profiles; [`verdict`] says how they turned out.
+//! - [`subject`] opens an image with the profile of its kernel; [`table`] lays out what is listed of it.
 
 mod arguments;
 mod commands;
@@ -14,6 +15,8 @@ mod interrupt;
 mod outcome;
 mod output;
 mod progress;
+mod subject;
+mod table;
 mod verdict;
 
 use std::io::Write;

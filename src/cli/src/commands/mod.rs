@@ -8,14 +8,18 @@ pub mod fetch_debug;
 pub mod fetch_pdb;
 pub mod inspect;
 pub mod man;
+pub mod modules;
 pub mod parse_dwarf;
 pub mod parse_pdb;
 pub mod peinfo;
+pub mod pslist;
+pub mod summary;
+pub mod validate;
 pub mod version_scan;
 
 use anyhow::bail;
 
-use crate::arguments::{Cli, Command};
+use crate::arguments::{Cli, Command, Global};
 use crate::console::Console;
 use crate::outcome::Outcome;
 
@@ -24,8 +28,19 @@ use crate::outcome::Outcome;
 /// # Errors
 /// Wrong usage, unreadable input, or a failure to read or write: exit code 2.
 pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
-    let filename = cli.global.filename;
-    match cli.command {
+    let Global { filename, profile, .. } = cli.global;
+    let Some(command) = cli.command else {
+        return summary::run(filename.as_deref(), profile.as_deref(), console);
+    };
+    if let Some(profile) = &profile
+        && !matches!(command, Command::Validate | Command::Pslist | Command::Modules)
+    {
+        bail!("--profile {}: this command takes no profile of an image's kernel", profile.display());
+    }
+    match command {
+        Command::Validate => validate::run(filename.as_deref(), profile.as_deref(), console),
+        Command::Pslist => pslist::run(filename.as_deref(), profile.as_deref(), console),
+        Command::Modules => modules::run(filename.as_deref(), profile.as_deref(), console),
         Command::FetchPdb(arguments) => fetch_pdb::run(arguments, filename, console),
         Command::ParsePdb(arguments) => parse_pdb::run(arguments, filename, console),
         Command::FetchDebug(arguments) => fetch_debug::run(arguments, filename, console),

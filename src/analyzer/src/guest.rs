@@ -1,0 +1,92 @@
+use image::Image;
+use profile::System;
+
+use crate::linux::VmCoreInfo;
+use crate::{Error, Layout, Module, Process, Scope, Validation, linux};
+
+/// What was listed, and how the list ended: what could be read of a broken list is in it.
+#[derive(Debug)]
+pub struct Listing<T> {
+    /// The entries, in the kernel's order.
+    pub rows: Vec<T>,
+    /// Whether the list came back to its head; else what is wrong with it.
+    pub end: Result<(), Error>,
+}
+
+/// The system in an image, found with its profile.
+pub enum Guest<'a> {
+    /// Linux.
+    Linux(linux::Kernel<'a>),
+}
+
+impl<'a> Guest<'a> {
+    /// Finds the kernel that the profile describes.
+    ///
+    /// # Errors
+    /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for a profile that is no kernel's.
+    pub fn find(image: &'a Image, layout: &'a Layout) -> Result<Self, Error> {
+        match layout.system() {
+            System::Linux => {
+                let (info, roots) = of_linux(image);
+                linux::Kernel::find(image, layout, info.as_ref(), &roots).map(Guest::Linux)
+            }
+            other => Err(no_kernel(other)),
+        }
+    }
+
+    /// The processes, in the order of the kernel's list.
+    ///
+    /// # Errors
+    /// [`Error::Lacking`] where the profile does not describe them.
+    pub fn processes(&self) -> Result<Listing<Process>, Error> {
+        match self {
+            Guest::Linux(kernel) => kernel.processes(),
+        }
+    }
+
+    /// The kernel's modules, in the order of its list.
+    ///
+    /// # Errors
+    /// [`Error::Lacking`] where the profile does not describe them.
+    pub fn modules(&self) -> Result<Listing<Module>, Error> {
+        match self {
+            Guest::Linux(kernel) => kernel.modules(),
+        }
+    }
+
+    /// What was found, each with its name.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Guest::Linux(kernel) => kernel.facts(),
+        }
+    }
+}
+
+/// Proves a profile on an image: every check with what was expected and what was found, and the verdict.
+///
+/// # Errors
+/// [`Error::Unsupported`] for a profile that is no kernel's, or of a processor unknown here.
+pub fn validate(image: &Image, layout: &Layout, scope: Scope) -> Result<Validation, Error> {
+    match layout.system() {
+        System::Linux => {
+            let (info, roots) = of_linux(image);
+            linux::checks::validate(image, layout, info.as_ref(), &roots, scope)
+        }
+        other => Err(no_kernel(other)),
+    }
+}
+
+fn no_kernel(system: System) -> Error {
+    Error::Unsupported {
+        what: format!("a profile of {system:?}"),
+        expected: "one of a Linux, Windows or macOS kernel",
+    }
+}
+
+/// What a container knows of a Linux kernel: VMCOREINFO, and page tables in use.
+fn of_linux(image: &Image) -> (Option<VmCoreInfo>, Vec<u64>) {
+    let hints = image.hints();
+    let info = hints.vmcoreinfo.as_deref().and_then(|text| VmCoreInfo::parse(text.as_bytes()));
+    let processors = hints.cpus.iter().map(|cpu| cpu.cr3).filter(|root| *root != 0);
+    (info, hints.dtb.map(|dtb| dtb.0).into_iter().chain(processors).collect())
+}

@@ -1,0 +1,340 @@
+//! The profile's side: where symbols are and what structs look like, one entry at a time.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::rc::Rc;
+
+use foldhash::fast::RandomState;
+use profile::{
+    Arch, BitRange, Name, Profile, ReadError, RecordId, Report, Resolution, System, Text, Type, TypeId,
+};
+use serde_json::Value;
+
+use crate::Error;
+
+/// A profile that is asked for single structs and symbols.
+///
+/// It remembers what it was asked for, so that a check can say which members and symbols it rests on.
+#[derive(Debug)]
+pub struct Layout {
+    source: Source,
+    shapes: RefCell<HashMap<String, Option<Rc<Shape>>, RandomState>>,
+    paths: RefCell<HashMap<String, Option<Rc<Steps>>, RandomState>>,
+    symbols: RefCell<HashMap<String, Option<u64>, RandomState>>,
+    asked: RefCell<BTreeSet<Rc<str>>>,
+    depth: Cell<usize>,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// Rekall's form: entries are looked up in the text.
+    Text(Box<Text>),
+    /// Any other form, read whole.
+    Whole { profile: Box<Profile>, keys: HashMap<RecordId, Name>, symbols: HashMap<String, u64, RandomState> },
+}
+
+/// A struct as the profile describes it. The members of members without a name stand among its own, as C has it.
+#[derive(Debug)]
+pub struct Shape {
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its members by name.
+    pub members: HashMap<String, Field, RandomState>,
+    /// Its own members alone, those without a name as `u1`, `u2`, ....
+    pub own: Vec<(String, Field)>,
+}
+
+/// A member, or what a path of members leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Where it lies, in bytes from the struct's beginning; of a bit-field, where its storage unit does.
+    pub offset: u64,
+    /// What is there.
+    pub kind: Kind,
+    /// For a bit-field, its bits.
+    pub bits: Option<BitRange>,
+}
+
+/// What a member's bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An integer, a character or an enumeration's value.
+    Number {
+        /// Bytes.
+        size: u64,
+        /// Whether it has a sign.
+        signed: bool,
+    },
+    /// A pointer of so many bytes.
+    Pointer {
+        /// Bytes, 4 or 8.
+        size: u64,
+    },
+    /// A struct, by name.
+    Record(String),
+    /// An array.
+    Array {
+        /// The element.
+        element: Box<Kind>,
+        /// How many; 0 where the array has no bound.
+        count: u64,
+    },
+    /// Bytes without a meaning known here.
+    Other,
+}
+
+/// A path that was resolved, and the members it passes through.
+#[derive(Debug)]
+struct Steps {
+    field: Field,
+    items: Vec<Rc<str>>,
+}
+
+/// Deeper nesting of structs than any compiler sees is cut.
+const MAX_DEPTH: usize = 32;
+
+impl Layout {
+    /// Opens the profile in the file at `path`: any form that [`profile::read_file`] knows.
+    ///
+    /// # Errors
+    /// [`ReadError`] where it is none.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        match Text::open(path) {
+            Ok(text) => Ok(Self::from_text(text)),
+            Err(ReadError::Foreign { .. }) => {
+                Ok(Self::from_profile(profile::read_file(path, &mut Report::default())?))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Over the text of a profile.
+    pub fn from_text(text: Text) -> Self {
+        Self::new(Source::Text(Box::new(text)))
+    }
+
+    /// Over a profile that was read or made.
+    pub fn from_profile(mut profile: Profile) -> Self {
+        let resolution = Resolution::new(&mut profile, &mut Report::default());
+        let keys = resolution.structs().iter().map(|(name, id)| (*id, *name)).collect();
+        let all = profile.functions.iter().chain(&profile.constants);
+        let symbols = all.map(|(name, value)| (profile.names.get(*name).to_owned(), *value)).collect();
+        Self::new(Source::Whole { profile: Box::new(profile), keys, symbols })
+    }
+
+    fn new(source: Source) -> Self {
+        Self {
+            source,
+            shapes: RefCell::default(),
+            paths: RefCell::default(),
+            symbols: RefCell::default(),
+            asked: RefCell::default(),
+            depth: Cell::new(0),
+        }
+    }
+
+    /// What the profile is of.
+    pub fn system(&self) -> System {
+        match &self.source {
+            Source::Text(text) => text.system(),
+            Source::Whole { profile, .. } => profile.system,
+        }
+    }
+
+    /// The architecture it is for.
+    pub fn arch(&self) -> Arch {
+        match &self.source {
+            Source::Text(text) => text.arch(),
+            Source::Whole { profile, .. } => profile.arch,
+        }
+    }
+
+    /// The size of an address in bytes.
+    pub fn address_size(&self) -> u64 {
+        u64::from(self.arch().address_size())
+    }
+
+    /// A field of `$METADATA`, where it is a text.
+    pub fn metadata(&self, key: &str) -> Option<String> {
+        match &self.source {
+            Source::Text(text) => text.metadata().get(key).and_then(Value::as_str).map(str::to_owned),
+            Source::Whole { profile, .. } => profile.metadata_text(key).map(str::to_owned),
+        }
+    }
+
+    /// A symbol's address as the profile gives it (an RVA on Windows, else as linked).
+    pub fn symbol(&self, name: &str) -> Option<u64> {
+        let known = self.symbols.borrow().get(name).copied();
+        let address = known.unwrap_or_else(|| {
+            let address = match &self.source {
+                Source::Text(text) => text.symbol(name).map(|symbol| symbol.address),
+                Source::Whole { symbols, .. } => symbols.get(name).copied(),
+            };
+            self.symbols.borrow_mut().insert(name.to_owned(), address);
+            address
+        });
+        if address.is_some() {
+            self.asked.borrow_mut().insert(format!("&{name}").into());
+        }
+        address
+    }
+
+    /// Every symbol with its address, for who compares all.
+    ///
+    /// # Errors
+    /// [`ReadError`] where the profile turns out damaged.
+    pub fn whole(&self) -> Result<Cow<'_, Profile>, Error> {
+        match &self.source {
+            Source::Text(text) => Ok(Cow::Owned(text.profile(&mut Report::default())?)),
+            Source::Whole { profile, .. } => Ok(Cow::Borrowed(profile)),
+        }
+    }
+
+    /// The struct of this name. Asking for it is not remembered: its members are what is read.
+    pub fn shape(&self, name: &str) -> Option<Rc<Shape>> {
+        if let Some(known) = self.shapes.borrow().get(name) {
+            return known.clone();
+        }
+        if self.depth.get() >= MAX_DEPTH {
+            return None;
+        }
+        // In a damaged profile a struct may hold itself: while it is read, it is not there.
+        self.shapes.borrow_mut().insert(name.to_owned(), None);
+        self.depth.set(self.depth.get() + 1);
+        let shape = match &self.source {
+            Source::Text(text) => text.structure(name).map(|found| self.read(&found.profile, found.record)),
+            Source::Whole { profile, keys, .. } => {
+                let wanted = profile.names.find(name);
+                let id = wanted.and_then(|name| keys.iter().find(|(_, key)| **key == name));
+                id.map(|(id, _)| self.read(profile, *id))
+            }
+        };
+        self.depth.set(self.depth.get() - 1);
+        let shape = shape.map(Rc::new);
+        self.shapes.borrow_mut().insert(name.to_owned(), shape.clone());
+        shape
+    }
+
+    fn read(&self, profile: &Profile, id: RecordId) -> Shape {
+        let members = profile.types.members(id);
+        let mut own = Vec::with_capacity(members.len());
+        let mut all = HashMap::with_capacity_and_hasher(members.len(), RandomState::default());
+        for member in members {
+            let field =
+                Field { offset: member.offset, kind: self.kind(profile, member.ty, 0), bits: member.bits };
+            let name = profile.names.get(member.name).to_owned();
+            if (member.anonymous || is_numbered(&name))
+                && let Kind::Record(inner) = &field.kind
+                && let Some(inner) = self.shape(inner)
+            {
+                for (name, inner) in &inner.members {
+                    let offset = field.offset.saturating_add(inner.offset);
+                    all.entry(name.clone()).or_insert_with(|| Field { offset, ..inner.clone() });
+                }
+            }
+            all.insert(name.clone(), field.clone());
+            own.push((name, field));
+        }
+        let size = profile.types.record(id).map_or(0, |record| record.size);
+        Shape { size, members: all, own }
+    }
+
+    fn kind(&self, profile: &Profile, ty: TypeId, depth: usize) -> Kind {
+        let text = |name: Name| profile.names.get(name).to_owned();
+        match profile.types.peel(ty) {
+            Type::Native(id) => match profile.types.native_of(id) {
+                Some(native) => Kind::Number {
+                    size: u64::from(native.size),
+                    signed: native.kind == profile::NativeKind::Signed,
+                },
+                None => Kind::Other,
+            },
+            Type::Pointer { size, .. } => Kind::Pointer { size: u64::from(size) },
+            Type::Enumeration(id) => {
+                let signed = profile.types.enumeration(id).is_some_and(|item| item.signed);
+                Kind::Number { size: profile.types.enumeration_size(id), signed }
+            }
+            Type::Array { target, count } if depth < MAX_DEPTH => {
+                Kind::Array { element: Box::new(self.kind(profile, target, depth + 1)), count }
+            }
+            Type::Record(id) => {
+                let key = match &self.source {
+                    Source::Whole { keys, .. } => keys.get(&id).copied(),
+                    Source::Text(_) => None,
+                };
+                let name = key.or_else(|| profile.types.record(id).and_then(|record| record.name));
+                name.map_or(Kind::Other, |name| Kind::Record(text(name)))
+            }
+            Type::Named(name) => Kind::Record(text(name)),
+            Type::WideString { bytes: Some(bytes) } => {
+                Kind::Array { element: Box::new(Kind::Number { size: 2, signed: false }), count: bytes / 2 }
+            }
+            _ => Kind::Other,
+        }
+    }
+
+    /// The size in bytes of what a member holds; `None` where the profile does not tell.
+    pub fn size_of(&self, kind: &Kind) -> Option<u64> {
+        match kind {
+            Kind::Number { size, .. } | Kind::Pointer { size } => Some(*size),
+            Kind::Record(name) => Some(self.shape(name)?.size),
+            Kind::Array { element, count } => self.size_of(element)?.checked_mul(*count),
+            Kind::Other => None,
+        }
+    }
+
+    /// Where a member lies: `STRUCT.MEMBER`, or `STRUCT.MEMBER.MEMBER` through structs held by value. Of
+    /// several paths joined by `|` the first that the profile has.
+    ///
+    /// # Errors
+    /// [`Error::Lacking`] where the profile has none of them.
+    pub fn field(&self, paths: &str) -> Result<Field, Error> {
+        let known = self.paths.borrow().get(paths).cloned();
+        let steps = known.unwrap_or_else(|| {
+            let steps = paths.split('|').find_map(|path| self.resolve(path)).map(Rc::new);
+            self.paths.borrow_mut().insert(paths.to_owned(), steps.clone());
+            steps
+        });
+        let steps = steps.ok_or_else(|| Error::Lacking { what: paths.replace('|', " or ") })?;
+        self.asked.borrow_mut().extend(steps.items.iter().cloned());
+        Ok(steps.field.clone())
+    }
+
+    /// Whether the profile has one of these members.
+    pub fn has(&self, paths: &str) -> bool {
+        self.field(paths).is_ok()
+    }
+
+    fn resolve(&self, path: &str) -> Option<Steps> {
+        let mut parts = path.split('.');
+        let mut owner = parts.next()?.to_owned();
+        let mut items = Vec::new();
+        let mut reached: Option<Field> = None;
+        for part in parts {
+            let inner = self.shape(&owner)?.members.get(part)?.clone();
+            items.push(format!("{owner}.{part}").into());
+            if let Kind::Record(name) = &inner.kind {
+                owner.clone_from(name);
+            } else {
+                // What follows needs a struct.
+                owner.clear();
+            }
+            let before = reached.map_or(0, |field| field.offset);
+            reached = Some(Field { offset: before.checked_add(inner.offset)?, ..inner });
+        }
+        Some(Steps { field: reached?, items })
+    }
+
+    /// Forgets what was asked for so far, and gives it.
+    pub(crate) fn take_asked(&self) -> BTreeSet<Rc<str>> {
+        self.asked.take()
+    }
+}
+
+/// Whether a member is called as those without a name are (`u1`).
+pub(crate) fn is_numbered(name: &str) -> bool {
+    name.strip_prefix('u')
+        .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit()))
+}

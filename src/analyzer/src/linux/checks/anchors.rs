@@ -1,0 +1,386 @@
+use super::{Kernel, printable};
+use crate::linux::START_KERNEL_MAP;
+use crate::validate::{Exam, Finding, Group, Weight};
+use crate::{Error, Space};
+
+/// Pointers of the kernel's own first objects: symbol, member, and the symbol (with the member) it leads to.
+const POINTERS: &[(&str, &str, &str, Option<&str>)] = &[
+    ("init_task", "task_struct.real_parent", "init_task", None),
+    ("init_task", "task_struct.parent", "init_task", None),
+    ("init_task", "task_struct.group_leader", "init_task", None),
+    ("init_task", "task_struct.stack", "init_stack|init_thread_union", None),
+    ("init_task", "task_struct.signal", "init_signals", None),
+    ("init_task", "task_struct.sighand", "init_sighand", None),
+    ("init_task", "task_struct.files", "init_files", None),
+    ("init_task", "task_struct.fs", "init_fs", None),
+    ("init_task", "task_struct.nsproxy", "init_nsproxy", None),
+    ("init_task", "task_struct.cred", "init_cred", None),
+    ("init_task", "task_struct.real_cred", "init_cred", None),
+    ("init_task", "task_struct.thread_pid", "init_struct_pid", None),
+    ("init_task", "task_struct.cpus_ptr", "init_task", Some("task_struct.cpus_mask")),
+    ("init_cred", "cred.user", "root_user", None),
+    ("init_cred", "cred.user_ns", "init_user_ns", None),
+    ("init_cred", "cred.group_info", "init_groups", None),
+    ("init_cred", "cred.ucounts", "init_ucounts", None),
+    ("init_nsproxy", "nsproxy.uts_ns", "init_uts_ns", None),
+    ("init_nsproxy", "nsproxy.ipc_ns", "init_ipc_ns", None),
+    ("init_nsproxy", "nsproxy.pid_ns_for_children|nsproxy.pid_ns", "init_pid_ns", None),
+    ("init_nsproxy", "nsproxy.net_ns", "init_net", None),
+    ("init_nsproxy", "nsproxy.time_ns", "init_time_ns", None),
+    ("init_nsproxy", "nsproxy.cgroup_ns", "init_cgroup_ns", None),
+    ("init_uts_ns", "uts_namespace.user_ns", "init_user_ns", None),
+    ("init_pid_ns", "pid_namespace.user_ns", "init_user_ns", None),
+    ("init_net", "net.user_ns", "init_user_ns", None),
+    ("init_files", "files_struct.fdt", "init_files", Some("files_struct.fdtab")),
+    ("init_files", "files_struct.fdtab.fd", "init_files", Some("files_struct.fd_array")),
+    ("init_files", "files_struct.fdtab.open_fds", "init_files", Some("files_struct.open_fds_init")),
+    ("init_files", "files_struct.fdtab.close_on_exec", "init_files", Some("files_struct.close_on_exec_init")),
+    ("init_mm", "mm_struct.pgd", "init_top_pgt|init_level4_pgt|swapper_pg_dir", None),
+];
+
+/// Texts: symbol, member, what it begins with.
+const TEXTS: &[(&str, Option<&str>, &str)] = &[
+    ("linux_banner", None, "Linux version "),
+    ("linux_proc_banner", None, "%s version %s"),
+    ("init_task", Some("task_struct.comm"), "swapper"),
+    ("init_uts_ns", Some("uts_namespace.name.sysname"), "Linux"),
+];
+
+/// Known things at the addresses of symbols.
+pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+    texts(kernel, exam);
+    pointers(kernel, exam);
+    names_of_the_system(kernel, exam);
+    mapping(kernel, exam);
+    system_calls(kernel, exam);
+    numbers(kernel, exam);
+    crash_notes(kernel, exam);
+    type_table(kernel, exam);
+}
+
+fn texts(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    for (symbol, member, expected) in TEXTS {
+        let name = member.map_or((*symbol).to_owned(), |member| format!("{symbol}: {member}"));
+        exam.check(Group::Anchors, Weight::Strong, name, format!("begins with '{expected}'"), || {
+            let at = kernel.symbol(symbol);
+            let text = match member {
+                Some(member) => at.and_then(|at| view.text_in(at, member)),
+                None => at.and_then(|at| view.text(at, 64)),
+            };
+            match text {
+                Ok(text) => Finding::judge(text.starts_with(expected), text),
+                Err(error) => Finding::of(&error),
+            }
+        });
+    }
+}
+
+fn pointers(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    for (symbol, member, target, inner) in POINTERS {
+        let expected = match inner {
+            Some(inner) => format!("{inner} of {target}"),
+            None => format!("address of {}", target.replace('|', " or ")),
+        };
+        exam.check(Group::Anchors, Weight::Strong, format!("{symbol}: {member}"), expected, || {
+            let target =
+                kernel.symbol(target).and_then(|at| inner.map_or(Ok(at), |inner| view.at(at, inner)));
+            match (kernel.symbol(symbol).and_then(|base| view.get(base, member)), target) {
+                (found, Ok(target)) => match Finding::equal(found, target) {
+                    Finding::Failed(found) => Finding::Failed(format!("{found}, not {target:#x}")),
+                    finding => finding,
+                },
+                (_, Err(error)) => Finding::of(&error),
+            }
+        });
+    }
+}
+
+/// The release and the version stand in the banner and in the name of the first namespace.
+fn names_of_the_system(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    for (member, what) in [
+        ("uts_namespace.name.release", "the banner's release"),
+        ("uts_namespace.name.version", "a part of the banner"),
+    ] {
+        exam.check(Group::Anchors, Weight::Strong, format!("init_uts_ns: {member}"), what, || {
+            let banner = kernel.symbol("linux_banner").and_then(|at| view.text(at, 512));
+            let found = kernel.symbol("init_uts_ns").and_then(|at| view.text_in(at, member));
+            match (banner, found) {
+                (Ok(banner), Ok(found)) => {
+                    let whole = if member.ends_with("release") {
+                        banner.split(' ').nth(2) == Some(found.as_str())
+                    } else {
+                        found.starts_with('#') && banner.contains(&found)
+                    };
+                    Finding::judge(whole, found)
+                }
+                (Err(error), _) | (_, Err(error)) => Finding::of(&error),
+            }
+        });
+    }
+    exam.check(Group::Anchors, Weight::Strong, "init_uts_ns: machine", "the profile's processor", || {
+        let machine =
+            kernel.symbol("init_uts_ns").and_then(|at| view.text_in(at, "uts_namespace.name.machine"));
+        let expected: &[&str] = match kernel.layout.arch() {
+            profile::Arch::Amd64 => &["x86_64"],
+            profile::Arch::I386 => &["i386", "i486", "i586", "i686"],
+            _ => &["aarch64", "arm64"],
+        };
+        match machine {
+            Ok(machine) => Finding::judge(expected.contains(&machine.as_str()), machine),
+            Err(error) => Finding::of(&error),
+        }
+    });
+    exam.check(Group::Anchors, Weight::Strong, "init_uts_ns: node and domain", "names", || {
+        let found = kernel.symbol("init_uts_ns").and_then(|at| {
+            let node = view.text_in(at, "uts_namespace.name.nodename")?;
+            Ok((node, view.text_in(at, "uts_namespace.name.domainname")?))
+        });
+        match found {
+            // A domain is either set or `(none)`; both are there from the first moment.
+            Ok((node, domain)) => {
+                Finding::judge(printable(&node) && printable(&domain), format!("{node}, {domain}"))
+            }
+            Err(error) => Finding::of(&error),
+        }
+    });
+    exam.check(Group::Anchors, Weight::Strong, "saved_command_line", "a pointer to a text", || {
+        let text = kernel.symbol("saved_command_line").and_then(|at| view.text(view.pointer(at)?, 2048));
+        match text {
+            Ok(text) => Finding::judge(printable(text.trim_end_matches('\n')), text),
+            Err(error) => Finding::of(&error),
+        }
+    });
+}
+
+/// Where the kernel keeps what its address map is built on.
+fn mapping(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    if kernel.layout.arch() == profile::Arch::Amd64 {
+        exam.check(
+            Group::Anchors,
+            Weight::Strong,
+            "_text",
+            "at a multiple of two megabytes",
+            || match kernel.layout.symbol("_text") {
+                Some(linked) => {
+                    let physical = linked.wrapping_add(kernel.delta);
+                    Finding::judge(physical % (2 << 20) == 0, format!("{physical:#x}"))
+                }
+                None => Finding::Skipped("the profile has no symbol for it".to_owned()),
+            },
+        );
+    }
+    let banner = kernel.layout.symbol("linux_banner").map(|linked| linked.wrapping_add(kernel.delta));
+    exam.check(
+        Group::Anchors,
+        Weight::Strong,
+        "phys_base",
+        format!("{:#x}", kernel.delta.wrapping_sub(kernel.shift).wrapping_add(START_KERNEL_MAP)),
+        || {
+            let expected = kernel.delta.wrapping_sub(kernel.shift).wrapping_add(START_KERNEL_MAP);
+            match kernel.symbol("phys_base") {
+                Ok(at) => Finding::equal(view.number(at, 8), expected),
+                Err(error) => Finding::of(&error),
+            }
+        },
+    );
+    exam.check(Group::Anchors, Weight::Strong, "page_offset_base", "where all of memory is mapped", || {
+        let base = kernel.symbol("page_offset_base").and_then(|at| view.number(at, 8));
+        match (base, banner) {
+            (Ok(base), Some(physical)) => {
+                let there = kernel.space.physical(base.wrapping_add(physical));
+                Finding::judge(there == Some(physical), format!("{base:#x}"))
+            }
+            (Err(error), _) => Finding::of(&error),
+            (_, None) => Finding::Skipped("the profile has no linux_banner".to_owned()),
+        }
+    });
+    exam.check(Group::Anchors, Weight::Strong, "vmalloc_base, vmemmap_base", "in the map's order", || {
+        let base = |name: &str| kernel.symbol(name).and_then(|at| view.number(at, 8));
+        match (base("page_offset_base"), base("vmalloc_base"), base("vmemmap_base")) {
+            (Ok(all), Ok(dynamic), Ok(pages)) => {
+                // Each begins at a multiple of a gigabyte (`kaslr_regions`).
+                let aligned = [all, dynamic, pages].iter().all(|base| base % (1 << 30) == 0);
+                let good = aligned && super::UPPER_HALF < all && all < dynamic && dynamic < pages;
+                Finding::judge(good, format!("{all:#x}, {dynamic:#x}, {pages:#x}"))
+            }
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Finding::of(&error),
+        }
+    });
+    exam.check(Group::Anchors, Weight::Strong, "vmemmap_base: frame of the banner", "mapped", || {
+        let base = kernel.symbol("vmemmap_base").and_then(|at| view.number(at, 8));
+        let size = kernel.layout.shape("page").map(|page| page.size);
+        match (base, banner, size) {
+            (Ok(base), Some(physical), Some(size)) => {
+                let at = base.wrapping_add((physical >> 12).wrapping_mul(size));
+                Finding::judge(kernel.space.physical(at).is_some(), format!("{at:#x}"))
+            }
+            (Err(error), ..) => Finding::of(&error),
+            _ => Finding::Skipped("the profile has no struct page, or no linux_banner".to_owned()),
+        }
+    });
+}
+
+/// System calls by their number on x86-64, with the symbols of their code.
+const SYSTEM_CALLS: &[(u64, &str)] = &[
+    (0, "__x64_sys_read|sys_read|SyS_read"),
+    (39, "__x64_sys_getpid|sys_getpid"),
+    (60, "__x64_sys_exit|sys_exit|SyS_exit"),
+];
+
+/// The table of system calls leads to their code.
+fn system_calls(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+    if kernel.layout.arch() != profile::Arch::Amd64 {
+        return;
+    }
+    let view = kernel.view();
+    for (number, symbol) in SYSTEM_CALLS {
+        let name = format!("sys_call_table: entry {number}");
+        let expected = format!("address of {}", symbol.replace('|', " or "));
+        exam.check(Group::Anchors, Weight::Strong, name, expected, || {
+            let entry = kernel
+                .symbol("sys_call_table")
+                .and_then(|table| view.pointer(table.wrapping_add(8 * number)));
+            match kernel.symbol(symbol) {
+                Ok(code) => Finding::equal(entry, code),
+                Err(error) => Finding::of(&error),
+            }
+        });
+    }
+}
+
+/// The kernel's table of its types lies between its symbols, as long as its header says.
+fn type_table(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+    exam.check(
+        Group::Anchors,
+        Weight::Strong,
+        "__start_BTF, __stop_BTF",
+        "the table of types, to the byte",
+        || {
+            let bounds = (kernel.symbol("__start_BTF"), kernel.symbol("__stop_BTF"));
+            let (Ok(start), Ok(stop)) = bounds else {
+                return Finding::Skipped("the profile has no symbols for it".to_owned());
+            };
+            let view = kernel.view();
+            let look = || -> Result<Finding, Error> {
+                let header = view.number(start.wrapping_add(4), 4)?;
+                let length = header
+                    + view.number(start.wrapping_add(16), 4)?
+                    + view.number(start.wrapping_add(20), 4)?;
+                let good = view.number(start, 2)? == 0xeb9f && stop.wrapping_sub(start) == length;
+                Ok(Finding::judge(
+                    good,
+                    format!("{:#x} bytes, {length:#x} by its header", stop.wrapping_sub(start)),
+                ))
+            };
+            look().unwrap_or_else(|error| Finding::of(&error))
+        },
+    );
+}
+
+fn numbers(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    for (symbol, member, expected) in [
+        ("init_task", "task_struct.pid", 0),
+        ("init_task", "task_struct.tgid", 0),
+        ("init_task", "task_struct.mm", 0),
+        ("init_pid_ns", "pid_namespace.level", 0),
+        ("init_struct_pid", "pid.level", 0),
+    ] {
+        exam.check(
+            Group::Anchors,
+            Weight::Strong,
+            format!("{symbol}: {member}"),
+            expected.to_string(),
+            || match kernel.symbol(symbol) {
+                Ok(base) => Finding::equal(view.get(base, member), expected),
+                Err(error) => Finding::of(&error),
+            },
+        );
+    }
+    exam.check(
+        Group::Anchors,
+        Weight::Strong,
+        "init_task: active_mm",
+        "a memory of its own or borrowed",
+        || {
+            let found = kernel.symbol("init_task").and_then(|task| view.get(task, "task_struct.active_mm"));
+            match found {
+                Ok(found) => Finding::judge(found >= super::UPPER_HALF, format!("{found:#x}")),
+                Err(error) => Finding::of(&error),
+            }
+        },
+    );
+    exam.check(Group::Anchors, Weight::Strong, "init_pid_ns: child_reaper", "process 1", || {
+        let reaper =
+            kernel.symbol("init_pid_ns").and_then(|space| view.get(space, "pid_namespace.child_reaper"));
+        match reaper.and_then(|task| view.get(task, "task_struct.tgid")) {
+            Ok(pid) => Finding::judge(pid == 1, format!("process {pid}")),
+            Err(error) => Finding::of(&error),
+        }
+    });
+}
+
+/// VMCOREINFO, through the pointer the kernel keeps of it.
+fn crash_notes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let info = kernel.vmcoreinfo();
+    exam.check(Group::Anchors, Weight::Strong, "vmcoreinfo_data", "VMCOREINFO", || {
+        match kernel.symbol("vmcoreinfo_data").and_then(|at| view.text(view.pointer(at)?, 16)) {
+            Ok(text) => Finding::judge(text.starts_with("OSRELEASE="), text),
+            Err(error) => Finding::of(&error),
+        }
+    });
+    exam.check(Group::Anchors, Weight::Strong, "vmcoreinfo_size", "the length of VMCOREINFO", || {
+        let length = kernel
+            .symbol("vmcoreinfo_data")
+            .and_then(|at| Ok(view.text(view.pointer(at)?, super::VmCoreInfo::LONGEST)?.len() as u64));
+        match (length, kernel.symbol("vmcoreinfo_size")) {
+            (Ok(length), Ok(at)) => Finding::equal(view.pointer(at), length),
+            (Err(error), _) | (_, Err(error)) => Finding::of(&error),
+        }
+    });
+    let Some(info) = info else { return };
+    for symbol in ["_stext", "init_uts_ns", "swapper_pg_dir", "init_top_pgt", "node_online_map"] {
+        let Some(expected) = info.symbol(symbol) else { continue };
+        // On x86-64 `swapper_pg_dir` is a macro for one of the others.
+        if kernel.layout.symbol(symbol).is_none() {
+            continue;
+        }
+        let name = format!("VMCOREINFO: {symbol}");
+        exam.check(Group::Anchors, Weight::Strong, name, format!("{expected:#x}"), || {
+            Finding::equal(kernel.symbol(symbol), expected)
+        });
+    }
+    exam.check(
+        Group::Anchors,
+        Weight::Strong,
+        "VMCOREINFO: KERNELOFFSET",
+        format!("{:#x}", kernel.shift),
+        || match info.kernel_offset() {
+            Some(offset) => Finding::equal(Ok(offset), kernel.shift),
+            None => Finding::Skipped("it does not tell".to_owned()),
+        },
+    );
+    for (struct_name, member) in [
+        ("list_head", "next"),
+        ("list_head", "prev"),
+        ("page", "flags"),
+        ("page", "lru"),
+        ("pglist_data", "node_zones"),
+    ] {
+        let text = info.text(&format!("OFFSET({struct_name}.{member})")).and_then(|text| text.parse().ok());
+        let Some(expected): Option<u64> = text else { continue };
+        let path = format!("{struct_name}.{member}");
+        exam.check(
+            Group::Anchors,
+            Weight::Strong,
+            format!("VMCOREINFO: {path}"),
+            expected.to_string(),
+            || Finding::equal(kernel.layout.field(&path).map(|field| field.offset), expected),
+        );
+    }
+}

@@ -1,0 +1,449 @@
+use std::collections::BTreeSet;
+
+use super::memory::Maps;
+use super::tasks::People;
+use super::{Kernel, MOST, UPPER_HALF, printable, same, through};
+use crate::Error;
+use crate::linux::LIST_HEAD;
+use crate::validate::{Exam, Finding, Group, Weight};
+use crate::view::View;
+
+/// No process has so many files open that are looked at.
+const MOST_FILES: u64 = 1024;
+
+/// Open files, what they are of, and where that is mounted.
+pub(super) fn examine(kernel: &Kernel<'_>, people: &People, maps: &Maps, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let mut files = BTreeSet::new();
+    for task in &people.users {
+        let _ = open_files(&view, *task, &mut files);
+    }
+    for memory in &maps.memories {
+        files.extend(view.get(*memory, "mm_struct.exe_file").ok().filter(|file| *file >= UPPER_HALF));
+    }
+    let files: Vec<u64> = files.into_iter().take(MOST).collect();
+    exam.each(
+        "files_struct.fdt, fdtable.max_fds, fd",
+        "a table of 64 or more files, with its bits",
+        &people.users,
+        |task| {
+            let table = through(&view, task, "task_struct.files", "files_struct.fdt")?;
+            let most = view.get(table, "fdtable.max_fds")?;
+            let bits = view.number(view.get(table, "fdtable.open_fds")?, 8)?;
+            let at_exec = view.number(view.get(table, "fdtable.close_on_exec")?, 8)?;
+            let first = view.get(table, "fdtable.fd")?;
+            let mut open = 0;
+            for number in 0..64 {
+                if view.pointer(first.wrapping_add(8 * number))? >= UPPER_HALF {
+                    open |= 1u64 << number;
+                }
+            }
+            Ok(most % 64 == 0 && (64..1 << 24).contains(&most) && bits == open && at_exec & !bits == 0)
+        },
+        |task| view.text_in(task, "task_struct.comm"),
+    );
+    exam.each(
+        "files_struct.next_fd, count",
+        "a number that can be next, and users",
+        &people.users,
+        |task| {
+            let files = view.get(task, "task_struct.files")?;
+            let next = view.get(files, "files_struct.next_fd")?;
+            let table = view.get(files, "files_struct.fdt")?;
+            // All numbers below it are taken.
+            let bits = view.number(view.get(table, "fdtable.open_fds")?, 8)?;
+            let below = if next >= 64 { u64::MAX } else { (1 << next) - 1 };
+            let users = view.get(files, "files_struct.count")?;
+            Ok(next <= 1 << 20 && bits & below == below && (1..1 << 20).contains(&users))
+        },
+        |task| view.text_in(task, "task_struct.comm"),
+    );
+    exam.check(
+        Group::Structure,
+        Weight::Strong,
+        "files_struct.next_fd",
+        "behind the first for some process",
+        || {
+            let next = |task: &u64| through(&view, *task, "task_struct.files", "files_struct.next_fd");
+            let numbers: Vec<u64> = people.users.iter().filter_map(|task| next(task).ok()).collect();
+            match numbers.iter().max() {
+                None => Finding::Skipped("there is none to look at".to_owned()),
+                Some(most) => {
+                    Finding::judge(*most > 0, format!("up to {most} of {} processes", numbers.len()))
+                }
+            }
+        },
+    );
+    of_files(kernel, &files, exam);
+    of_entries(kernel, &files, exam);
+    places(kernel, people, exam);
+    systems(kernel, &files, exam);
+}
+
+fn open_files(view: &View<'_>, task: u64, files: &mut BTreeSet<u64>) -> Result<(), Error> {
+    let table = through(view, task, "task_struct.files", "files_struct.fdt")?;
+    let first = view.get(table, "fdtable.fd")?;
+    for number in 0..view.get(table, "fdtable.max_fds")?.min(MOST_FILES) {
+        let file = view.pointer(first.wrapping_add(8 * number))?;
+        if file >= UPPER_HALF {
+            files.insert(file);
+        }
+    }
+    Ok(())
+}
+
+fn name(view: View<'_>) -> impl Fn(u64) -> Result<String, Error> {
+    move |file| {
+        let entry = view.get(file, "file.f_path.dentry")?;
+        view.text_behind(entry, "dentry.d_name.name", 256)
+    }
+}
+
+fn of_files(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    exam.each(
+        "file.f_path, f_inode",
+        "the inode of its entry",
+        files,
+        |file| {
+            same(through(&view, file, "file.f_path.dentry", "dentry.d_inode"), view.get(file, "file.f_inode"))
+        },
+        name(view),
+    );
+    exam.each(
+        "file.f_path.mnt",
+        "a mount of the entry's file system",
+        files,
+        |file| {
+            let mount = view.get(file, "file.f_path.mnt")?;
+            let system = through(&view, file, "file.f_path.dentry", "dentry.d_sb")?;
+            Ok(view.get(mount, "vfsmount.mnt_sb")? == system
+                && through(&view, mount, "vfsmount.mnt_root", "dentry.d_sb")? == system)
+        },
+        name(view),
+    );
+    exam.each(
+        "file.f_mapping",
+        "the inode's pages",
+        files,
+        |file| {
+            same(view.get(file, "file.f_mapping"), through(&view, file, "file.f_inode", "inode.i_mapping"))
+        },
+        name(view),
+    );
+    exam.each(
+        "file.f_op, inode.i_fop, i_op",
+        "tables of the kernel",
+        files,
+        |file| {
+            // Code and constants of the kernel and its modules are in the upper two gigabytes, on 64 bits.
+            let upper = |pointer: u64| pointer >= super::super::START_KERNEL_MAP;
+            let inode = view.get(file, "file.f_inode")?;
+            Ok(upper(view.get(file, "file.f_op")?)
+                && upper(view.get(inode, "inode.i_fop")?)
+                && upper(view.get(inode, "inode.i_op")?))
+        },
+        name(view),
+    );
+    exam.each(
+        "file.f_count, f_mode",
+        "users, and to be read or written",
+        files,
+        |file| {
+            let users = view.get(file, "file.f_count")?;
+            let mode = view.get(file, "file.f_mode")?;
+            // FMODE_OPENED and one of FMODE_READ and FMODE_WRITE, or FMODE_PATH.
+            Ok((1..1 << 24).contains(&users) && (mode & 3 != 0 || mode & 0x4000 != 0) && mode & 0x80000 != 0)
+        },
+        name(view),
+    );
+    exam.each(
+        "file.f_cred",
+        "credentials that count their users",
+        files,
+        |file| Ok((1..1 << 24).contains(&through(&view, file, "file.f_cred", "cred.usage")?)),
+        name(view),
+    );
+}
+
+fn of_entries(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let mut entries: Vec<u64> =
+        files.iter().filter_map(|file| view.get(*file, "file.f_path.dentry").ok()).collect();
+    entries.sort_unstable();
+    entries.dedup();
+    let name = |entry| view.text_behind(entry, "dentry.d_name.name", 256);
+    exam.each(
+        "dentry.d_name",
+        "a name as long as it says",
+        &entries,
+        |entry| {
+            let text = view.text_behind(entry, "dentry.d_name.name", 256)?;
+            Ok((printable(&text) || text.is_empty())
+                && view.get(entry, "dentry.d_name.len")? == text.len() as u64)
+        },
+        name,
+    );
+    exam.each(
+        "dentry.d_iname",
+        "holds short names",
+        &entries,
+        |entry| {
+            let own = view.at(entry, "dentry.d_iname|dentry.d_shortname")?;
+            let short = view.get(entry, "dentry.d_name.len")? < 24;
+            let pointer = view.get(entry, "dentry.d_name.name")?;
+            // Names that never change, as those of pipes, stand elsewhere.
+            Ok(!short || pointer == own || pointer >= super::super::START_KERNEL_MAP)
+        },
+        name,
+    );
+    exam.each(
+        "dentry.d_parent, d_sb",
+        "a parent in the same file system",
+        &entries,
+        |entry| same(through(&view, entry, "dentry.d_parent", "dentry.d_sb"), view.get(entry, "dentry.d_sb")),
+        name,
+    );
+    exam.each(
+        "dentry.d_parent",
+        "a way to a root",
+        &entries,
+        |entry| {
+            let mut at = entry;
+            for _ in 0..256 {
+                let parent = view.get(at, "dentry.d_parent")?;
+                if parent == at {
+                    return Ok(true);
+                }
+                at = parent;
+            }
+            Ok(false)
+        },
+        name,
+    );
+    let mut inodes: Vec<u64> = entries
+        .iter()
+        .filter_map(|entry| view.get(*entry, "dentry.d_inode").ok())
+        .filter(|inode| *inode != 0)
+        .collect();
+    inodes.sort_unstable();
+    inodes.dedup();
+    let number = |inode| Ok(format!("inode {}", view.get(inode, "inode.i_ino")?));
+    exam.each(
+        "inode.i_sb",
+        "the file system of its entry",
+        &entries,
+        |entry| same(through(&view, entry, "dentry.d_inode", "inode.i_sb"), view.get(entry, "dentry.d_sb")),
+        name,
+    );
+    exam.each(
+        "inode.i_mode",
+        "one of the seven kinds",
+        &inodes,
+        |inode| {
+            let mode = view.get(inode, "inode.i_mode")? & 0xffff;
+            // Files of pseudo file systems (`anon_inode`) may have no kind.
+            Ok(matches!(mode >> 12, 0 | 1 | 2 | 4 | 6 | 8 | 10 | 12) && mode & 0xfff != 0)
+        },
+        number,
+    );
+    exam.each(
+        "inode.i_mode: directories",
+        "the roots of file systems",
+        &entries
+            .iter()
+            .filter_map(|entry| through(&view, *entry, "dentry.d_sb", "super_block.s_root").ok())
+            .filter_map(|root| view.get(root, "dentry.d_inode").ok())
+            .collect::<Vec<u64>>(),
+        |inode| {
+            let mode = view.get(inode, "inode.i_mode")? & 0xffff;
+            Ok(mode >> 12 == 4 && mode & 0o700 != 0)
+        },
+        number,
+    );
+    exam.each(
+        "inode.i_mapping, i_data",
+        "its own pages, or a device's",
+        &inodes,
+        |inode| {
+            let mapping = view.get(inode, "inode.i_mapping")?;
+            let own = view.at(inode, "inode.i_data")?;
+            Ok(mapping == own && view.get(own, "address_space.host")? == inode)
+        },
+        number,
+    );
+    exam.each(
+        "inode.i_nlink, i_count",
+        "few links, few users",
+        &inodes,
+        |inode| {
+            Ok(view.get(inode, "inode.i_nlink")? < 1 << 20
+                && (1..1 << 24).contains(&view.get(inode, "inode.i_count")?))
+        },
+        number,
+    );
+    exam.each(
+        "inode.i_uid, i_gid",
+        "numbers that a user and a group can have",
+        &inodes,
+        |inode| {
+            let small = |number: u64| number & 0xffff_ffff < 1 << 31;
+            Ok(small(view.get(inode, "inode.i_uid")?) && small(view.get(inode, "inode.i_gid")?))
+        },
+        number,
+    );
+    exam.each(
+        "inode.i_ino, i_blkbits",
+        "a number, and blocks of 512 bytes or more",
+        &inodes,
+        |inode| {
+            let bits = view.get(inode, "inode.i_blkbits")?;
+            Ok((9..=20).contains(&bits) && view.get(inode, "inode.i_ino")? < UPPER_HALF)
+        },
+        number,
+    );
+}
+
+/// Every task's root and working folder.
+fn places(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    for (entry, mount) in
+        [("fs_struct.root.dentry", "fs_struct.root.mnt"), ("fs_struct.pwd.dentry", "fs_struct.pwd.mnt")]
+    {
+        exam.each(
+            entry,
+            "a folder, in a mount of its file system",
+            &people.leaders,
+            |task| {
+                let places = view.get(task, "task_struct.fs")?;
+                if places == 0 {
+                    // A zombie has none any more.
+                    return Ok(true);
+                }
+                let folder = view.get(places, entry)?;
+                let mode = through(&view, folder, "dentry.d_inode", "inode.i_mode")? & 0xffff;
+                let system = through(&view, places, mount, "vfsmount.mnt_sb")?;
+                Ok(mode >> 12 == 4 && system == view.get(folder, "dentry.d_sb")?)
+            },
+            |task| view.text_in(task, "task_struct.comm"),
+        );
+    }
+    exam.each(
+        "fs_struct.umask, users",
+        "nine bits, and users",
+        &people.leaders,
+        |task| {
+            let places = view.get(task, "task_struct.fs")?;
+            Ok(places == 0
+                || (view.get(places, "fs_struct.umask")? <= 0o777
+                    && (1..1 << 20).contains(&view.get(places, "fs_struct.users")?)))
+        },
+        |task| view.text_in(task, "task_struct.comm"),
+    );
+}
+
+/// File systems: those that are mounted, and those that could be.
+fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let mut systems = Vec::new();
+    exam.check(Group::Structure, Weight::Strong, "super_blocks", "a list that closes", || {
+        match kernel.symbol("super_blocks").and_then(|head| view.list(head, "super_block.s_list", LIST_HEAD))
+        {
+            Ok(list) => {
+                systems = list.entries;
+                match list.end {
+                    Ok(()) => Finding::judge(
+                        !systems.is_empty() && list.disagreeing == 0,
+                        format!("{} file systems", systems.len()),
+                    ),
+                    Err(error) => Finding::of(&error),
+                }
+            }
+            Err(error) => Finding::of(&error),
+        }
+    });
+    if exam.has_just_failed() {
+        systems.clear();
+    }
+    let mut types = Vec::new();
+    exam.check(Group::Structure, Weight::Strong, "file_systems", "a chain of kinds with names", || {
+        let mut at = match kernel.symbol("file_systems").and_then(|head| view.pointer(head)) {
+            Ok(first) => first,
+            Err(error) => return Finding::of(&error),
+        };
+        let mut good = true;
+        while at != 0 && types.len() < 256 && good {
+            match (view.text_behind(at, "file_system_type.name", 64), view.get(at, "file_system_type.next")) {
+                (Ok(name), Ok(next)) => {
+                    good = printable(&name);
+                    types.push(at);
+                    at = next;
+                }
+                (Err(error), _) | (_, Err(error)) => return Finding::of(&error),
+            }
+        }
+        Finding::judge(good && at == 0 && types.len() > 2, format!("{} kinds", types.len()))
+    });
+    let name = |system| view.text_in(system, "super_block.s_id");
+    exam.each(
+        "super_block.s_type",
+        "a kind with a name, of those known",
+        &systems,
+        |system| {
+            let kind = view.get(system, "super_block.s_type")?;
+            let name = view.text_behind(kind, "file_system_type.name", 64)?;
+            // Kinds of the kernel's own use are not registered.
+            Ok(printable(&name) && (types.contains(&kind) || kind >= super::super::START_KERNEL_MAP))
+        },
+        name,
+    );
+    exam.each(
+        "super_block.s_root",
+        "an entry of this file system, its own parent",
+        &systems,
+        |system| {
+            let root = view.get(system, "super_block.s_root")?;
+            Ok(root == 0
+                || (view.get(root, "dentry.d_sb")? == system && view.get(root, "dentry.d_parent")? == root))
+        },
+        name,
+    );
+    exam.each(
+        "super_block.s_blocksize, s_blocksize_bits",
+        "a power of two, and which",
+        &systems,
+        |system| {
+            let bits = view.get(system, "super_block.s_blocksize_bits")? & 0xff;
+            Ok(bits < 32 && view.get(system, "super_block.s_blocksize")? == 1 << bits)
+        },
+        name,
+    );
+    exam.each(
+        "super_block.s_magic, s_id",
+        "a mark of 32 bits, and a name",
+        &systems,
+        |system| {
+            let mark = view.get(system, "super_block.s_magic")?;
+            Ok(mark != 0 && mark >> 32 == 0 && printable(&view.text_in(system, "super_block.s_id")?))
+        },
+        name,
+    );
+    exam.each(
+        "super_block.s_op",
+        "a table of the kernel",
+        &systems,
+        |system| Ok(view.get(system, "super_block.s_op")? >= super::super::START_KERNEL_MAP),
+        name,
+    );
+    let mut of_files: Vec<u64> =
+        files.iter().filter_map(|file| through(&view, *file, "file.f_inode", "inode.i_sb").ok()).collect();
+    of_files.sort_unstable();
+    of_files.dedup();
+    exam.each(
+        "file systems of open files",
+        "they are in the list",
+        if systems.is_empty() { &[] } else { &of_files },
+        |system| Ok(systems.contains(&system)),
+        name,
+    );
+}

@@ -1,0 +1,129 @@
+use image::Memory;
+
+use super::{Kernel, Sighting, VmCoreInfo, search};
+use crate::Layout;
+use crate::validate::{Exam, Finding, Group, Weight};
+use crate::view::View;
+
+/// What names the build: the banner and the build-id, in memory and in the profile.
+pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let layout = kernel.layout;
+    let banner = kernel.symbol("linux_banner").and_then(|at| view.text(at, 512));
+    let expected = layout.metadata("Banner").map(|text| text.trim_end().to_owned());
+    let words = expected.clone().unwrap_or_else(|| "the profile names none".to_owned());
+    exam.check(Group::Identity, Weight::Decisive, "banner", words, || match (&banner, &expected) {
+        (_, None) => Finding::Skipped("the profile names none".to_owned()),
+        (Err(error), _) => Finding::of(error),
+        // The text at a symbol that leads elsewhere names no build: the anchors tell that.
+        (Ok(found), _) if !found.starts_with("Linux version ") => {
+            Finding::Skipped("there is no banner at linux_banner".to_owned())
+        }
+        (Ok(found), Some(expected)) => Finding::judge(found.trim_end() == expected, found.trim_end()),
+    });
+    let expected = layout.metadata("BuildID").map(|id| id.to_ascii_lowercase());
+    let words = expected.clone().unwrap_or_else(|| "the profile names none".to_owned());
+    let info = kernel.vmcoreinfo();
+    let noted = build_id(kernel, &view);
+    exam.check(Group::Identity, Weight::Decisive, "build-id", words, || {
+        let Some(expected) = &expected else {
+            return Finding::Skipped("the profile names none".to_owned());
+        };
+        let found = info.as_ref().and_then(VmCoreInfo::build_id).map(str::to_owned).or(noted.clone());
+        match found {
+            Some(found) => Finding::judge(found.eq_ignore_ascii_case(expected), found),
+            None => Finding::Skipped("the image holds none".to_owned()),
+        }
+    });
+    exam.check(Group::Anchors, Weight::Strong, "notes between their symbols", "a build-id", || {
+        let bounds = (kernel.symbol("__start_notes"), kernel.symbol("__stop_notes"));
+        let (Ok(start), Ok(stop)) = bounds else {
+            return Finding::Skipped("the profile has no symbols for them".to_owned());
+        };
+        let length = stop.wrapping_sub(start);
+        if !(16..0x10000).contains(&length) {
+            return Finding::Failed(format!("{length:#x} bytes between the symbols"));
+        }
+        match build_id(kernel, &view) {
+            Some(id) => Finding::Passed(id),
+            None if view.number(start, 4).is_err() => Finding::Skipped("not in the image".to_owned()),
+            None => Finding::Failed("no notes that end where the symbol says".to_owned()),
+        }
+    });
+}
+
+/// The build-id in the kernel's notes, which fill the space between their symbols to the last byte.
+fn build_id(kernel: &Kernel<'_>, view: &View<'_>) -> Option<String> {
+    const BUILD_ID: u64 = 3;
+    let (mut at, stop) = (kernel.symbol("__start_notes").ok()?, kernel.symbol("__stop_notes").ok()?);
+    let mut found = None;
+    for _ in 0..64 {
+        if at >= stop {
+            break;
+        }
+        let (name, length) = (view.number(at, 4).ok()?, view.number(at.wrapping_add(4), 4).ok()?);
+        if name > 256 || length > 4096 {
+            return None;
+        }
+        let kind = view.number(at.wrapping_add(8), 4).ok()?;
+        let owner = view.text(at.wrapping_add(12), 8).ok()?;
+        let content = at.wrapping_add(12 + name.next_multiple_of(4));
+        if kind == BUILD_ID && owner == "GNU" && length == 20 {
+            let bytes: [u8; 20] = view.bytes(content).ok()?;
+            found = Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect());
+        }
+        at = content.wrapping_add(length.next_multiple_of(4));
+    }
+    (at == stop).then_some(found).flatten()
+}
+
+/// Where no kernel fits: what the image says of the kernels in it, beside what the profile says of its own.
+pub(super) fn of_strangers(
+    memory: &dyn Memory,
+    layout: &Layout,
+    info: Option<&VmCoreInfo>,
+    exam: &mut Exam<'_>,
+    tried: &[String],
+) {
+    let found = search(memory);
+    let mut infos: Vec<&VmCoreInfo> = info.into_iter().collect();
+    let mut banners: Vec<&str> = Vec::new();
+    for (_, sighting) in &found {
+        match sighting {
+            Sighting::Info(info) => infos.push(info),
+            Sighting::Banner(banner) => banners.push(banner),
+        }
+    }
+    banners.sort_unstable();
+    banners.dedup();
+    let expected = layout.metadata("Banner").map(|text| text.trim_end().to_owned());
+    let words = expected.clone().unwrap_or_else(|| "the profile names none".to_owned());
+    exam.check(Group::Identity, Weight::Decisive, "banner", words, || match &expected {
+        None => Finding::Skipped("the profile names none".to_owned()),
+        Some(_) if banners.is_empty() => Finding::Skipped("the image holds none".to_owned()),
+        Some(expected) => {
+            let shown = banners.iter().take(3).copied().collect::<Vec<_>>().join(" | ");
+            Finding::judge(banners.contains(&expected.as_str()), shown)
+        }
+    });
+    let expected = layout.metadata("BuildID").map(|id| id.to_ascii_lowercase());
+    let words = expected.clone().unwrap_or_else(|| "the profile names none".to_owned());
+    exam.check(Group::Identity, Weight::Decisive, "build-id", words, || match &expected {
+        None => Finding::Skipped("the profile names none".to_owned()),
+        Some(expected) => {
+            let ids: Vec<&str> = infos.iter().filter_map(|info| info.build_id()).collect();
+            match ids.first() {
+                None => Finding::Skipped("the image holds none".to_owned()),
+                Some(id) => Finding::judge(ids.iter().any(|id| id.eq_ignore_ascii_case(expected)), *id),
+            }
+        }
+    });
+    exam.check(Group::Anchors, Weight::Strong, "kernel", "one at the profile's addresses", || {
+        for name in ["linux_banner", "init_task", "init_top_pgt", "swapper_pg_dir", "_stext"] {
+            layout.symbol(name);
+        }
+        let reason = tried.join("; ");
+        // Where the image says that there is a kernel, it is another one.
+        if infos.is_empty() { Finding::Skipped(reason) } else { Finding::Failed(reason) }
+    });
+}

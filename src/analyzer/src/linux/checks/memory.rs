@@ -1,0 +1,335 @@
+use std::collections::BTreeMap;
+
+use image::{AddressSpace, PhysicalAddress};
+
+use super::tasks::People;
+use super::{Kernel, MOST, UPPER_HALF, through};
+use crate::validate::Exam;
+use crate::view::View;
+use crate::{Error, Space};
+
+/// What is known of the tasks' memory.
+#[derive(Default)]
+pub(super) struct Maps {
+    /// The `mm_struct` of each task that has one, once.
+    pub(super) memories: Vec<u64>,
+    /// The areas of each, in the order of addresses, where they could be listed.
+    pub(super) areas: BTreeMap<u64, Vec<u64>>,
+}
+
+/// The auxiliary vector's entries that are looked for (`elf.h`).
+const AT_ENTRY: u64 = 9;
+const AT_EXECFN: u64 = 31;
+
+const PAGE: u64 = 4096;
+
+/// Bits of `vm_area_struct.vm_flags`.
+const VM_EXEC: u64 = 4;
+const VM_GROWSDOWN: u64 = 0x100;
+
+/// No process has more areas (`vm.max_map_count` is 65530 by default).
+const MOST_AREAS: usize = 1 << 16;
+
+/// Structs of virtual memory that have to agree with each other and with the processes' own pages.
+pub(super) fn examine(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) -> Maps {
+    let view = kernel.view();
+    let mut maps = Maps::default();
+    for task in &people.users {
+        if let Ok(memory) = view.get(*task, "task_struct.mm")
+            && !maps.memories.contains(&memory)
+        {
+            maps.memories.push(memory);
+        }
+    }
+    maps.memories.truncate(MOST);
+    for memory in &maps.memories {
+        if let Ok(areas) = areas(&view, *memory) {
+            maps.areas.insert(*memory, areas);
+        }
+    }
+    of_memories(kernel, &maps, exam);
+    of_processes(kernel, &maps, exam);
+    of_areas(kernel, &maps, exam);
+    maps
+}
+
+fn word(view: View<'_>) -> impl Fn(u64) -> Result<String, Error> {
+    move |memory| {
+        let owner = view.get(memory, "mm_struct.owner")?;
+        view.text_in(owner, "task_struct.comm")
+    }
+}
+
+fn of_memories(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let all = &maps.memories;
+    exam.each(
+        "mm_struct.pgd",
+        "page tables that lead to the kernel",
+        all,
+        |memory| {
+            let root = kernel.space.physical(view.get(memory, "mm_struct.pgd")?);
+            let Some(root) = root else { return Ok(false) };
+            let space = AddressSpace::new(kernel.memory, kernel.space.paging(), PhysicalAddress(root));
+            let banner = kernel.symbol("linux_banner")?;
+            Ok(space.physical(banner) == kernel.space.physical(banner))
+        },
+        word(view),
+    );
+    exam.each(
+        "mm_struct.owner",
+        "a task with this memory",
+        all,
+        |memory| Ok(through(&view, memory, "mm_struct.owner", "task_struct.mm")? == memory),
+        word(view),
+    );
+    exam.each(
+        "mm_struct.mm_users, mm_count",
+        "at least one, and few",
+        all,
+        |memory| {
+            let few = 1..1 << 20;
+            Ok(few.contains(&view.get(memory, "mm_struct.mm_users")?)
+                && few.contains(&view.get(memory, "mm_struct.mm_count")?))
+        },
+        word(view),
+    );
+    exam.each(
+        "mm_struct.task_size",
+        "the end of the user's half",
+        all,
+        |memory| {
+            let size = view.get(memory, "mm_struct.task_size")?;
+            // One page below a power of two, on 64 bits; what 32-bit programs see is less.
+            Ok((size + PAGE).is_power_of_two() || size % (1 << 28) == 0 || size == 0xffff_e000)
+        },
+        word(view),
+    );
+    exam.each(
+        "mm_struct: code, data, heap, arguments",
+        "in order",
+        all,
+        |memory| {
+            let at = |member: &str| view.get(memory, member);
+            Ok(at("mm_struct.start_code")? < at("mm_struct.end_code")?
+                && at("mm_struct.start_data")? <= at("mm_struct.end_data")?
+                && at("mm_struct.start_brk")? <= at("mm_struct.brk")?
+                && at("mm_struct.start_stack")? < at("mm_struct.arg_start")?
+                && at("mm_struct.arg_start")? < at("mm_struct.arg_end")?
+                && at("mm_struct.arg_end")? == at("mm_struct.env_start")?
+                && at("mm_struct.env_start")? <= at("mm_struct.env_end")?
+                && at("mm_struct.env_end")? < at("mm_struct.task_size")?)
+        },
+        word(view),
+    );
+    exam.each(
+        "mm_struct.saved_auxv",
+        "the program's entry in its code, its name behind its environment",
+        all,
+        |memory| {
+            let (mut entry, mut name) = (None, None);
+            let vector = view.at(memory, "mm_struct.saved_auxv")?;
+            for pair in 0..32 {
+                let kind = view.number(vector.wrapping_add(16 * pair), 8)?;
+                let value = view.number(vector.wrapping_add(16 * pair + 8), 8)?;
+                match kind {
+                    0 => break,
+                    AT_ENTRY => entry = Some(value),
+                    AT_EXECFN => name = Some(value),
+                    _ => {}
+                }
+            }
+            let code = view.get(memory, "mm_struct.start_code")?..view.get(memory, "mm_struct.end_code")?;
+            Ok(entry.is_some_and(|entry| code.contains(&entry))
+                && name == Some(view.get(memory, "mm_struct.env_end")?))
+        },
+        word(view),
+    );
+}
+
+/// What stands in the processes' own pages.
+fn of_processes(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    exam.each(
+        "mm_struct.start_stack",
+        "the count of arguments, and the first one's address",
+        &maps.memories,
+        |memory| {
+            let root = kernel.space.physical(view.get(memory, "mm_struct.pgd")?);
+            let Some(root) = root else { return Ok(false) };
+            let space = AddressSpace::new(kernel.memory, kernel.space.paging(), PhysicalAddress(root));
+            let own = View { layout: kernel.layout, space: &space };
+            let stack = view.get(memory, "mm_struct.start_stack")?;
+            // A process's page that is not mapped was paged out, or never touched.
+            let missing = |error: Error| match error {
+                Error::Unreadable { address, length, .. } => {
+                    Error::Unreadable { address, length, mapped: true }
+                }
+                error => error,
+            };
+            let count = own.number(stack, 8).map_err(missing)?;
+            let first = own.number(stack.wrapping_add(8), 8).map_err(missing)?;
+            Ok((1..1 << 20).contains(&count) && first == view.get(memory, "mm_struct.arg_start")?)
+        },
+        word(view),
+    );
+}
+
+fn of_areas(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let with_areas: Vec<u64> = maps.areas.keys().copied().collect();
+    let of = |memory: u64| maps.areas.get(&memory).map(Vec::as_slice).unwrap_or_default();
+    exam.each(
+        "areas of memory",
+        "they can be listed, one behind the other",
+        &maps.memories,
+        |memory| {
+            let areas = areas(&view, memory)?;
+            let mut end = 0;
+            let mut good = !areas.is_empty();
+            for area in &areas {
+                let (from, to) =
+                    (view.get(*area, "vm_area_struct.vm_start")?, view.get(*area, "vm_area_struct.vm_end")?);
+                good &= end <= from && from < to && from % PAGE == 0 && to % PAGE == 0;
+                end = to;
+            }
+            Ok(good)
+        },
+        word(view),
+    );
+    exam.each(
+        "mm_struct.map_count, total_vm",
+        "as many areas and pages as are listed",
+        &with_areas,
+        |memory| {
+            let mut pages = 0;
+            for area in of(memory) {
+                pages += view
+                    .get(*area, "vm_area_struct.vm_end")?
+                    .wrapping_sub(view.get(*area, "vm_area_struct.vm_start")?)
+                    / PAGE;
+            }
+            Ok(view.get(memory, "mm_struct.map_count")? == of(memory).len() as u64
+                && view.get(memory, "mm_struct.total_vm")? == pages)
+        },
+        word(view),
+    );
+    exam.each(
+        "vm_area_struct.vm_mm",
+        "the memory it is of",
+        &with_areas,
+        |memory| {
+            let mut good = true;
+            for area in of(memory) {
+                good &= view.get(*area, "vm_area_struct.vm_mm")? == memory;
+            }
+            Ok(good)
+        },
+        word(view),
+    );
+    // The area an address is in, with its flags.
+    let area_at = |memory: u64, address: u64| -> Result<Option<u64>, Error> {
+        for area in of(memory) {
+            let from = view.get(*area, "vm_area_struct.vm_start")?;
+            if (from..view.get(*area, "vm_area_struct.vm_end")?).contains(&address) {
+                return Ok(Some(*area));
+            }
+        }
+        Ok(None)
+    };
+    exam.each(
+        "vm_area_struct.vm_flags",
+        "code can be executed, the stack grows",
+        &with_areas,
+        |memory| {
+            let code = area_at(memory, view.get(memory, "mm_struct.start_code")?)?;
+            let stack = area_at(memory, view.get(memory, "mm_struct.start_stack")?)?;
+            let (Some(code), Some(stack)) = (code, stack) else { return Ok(false) };
+            Ok(view.get(code, "vm_area_struct.vm_flags")? & VM_EXEC != 0
+                && view.get(stack, "vm_area_struct.vm_flags")? & (VM_GROWSDOWN | VM_EXEC) == VM_GROWSDOWN)
+        },
+        word(view),
+    );
+    exam.each(
+        "mm_struct.exe_file, vm_area_struct.vm_file",
+        "the code's file, at its place in it",
+        &with_areas,
+        |memory| {
+            let start = view.get(memory, "mm_struct.start_code")?;
+            let Some(code) = area_at(memory, start)? else { return Ok(false) };
+            let file = view.get(code, "vm_area_struct.vm_file")?;
+            let inode = view.get(file, "file.f_inode")?;
+            let running = through(&view, memory, "mm_struct.exe_file", "file.f_inode")?;
+            let pages = view.get(inode, "inode.i_size")?.div_ceil(PAGE);
+            Ok(inode == running && view.get(code, "vm_area_struct.vm_pgoff")? < pages)
+        },
+        word(view),
+    );
+    exam.each(
+        "mm_struct.brk",
+        "the end of the heap's area",
+        &with_areas,
+        |memory| {
+            let (start, end) = (view.get(memory, "mm_struct.start_brk")?, view.get(memory, "mm_struct.brk")?);
+            if start == end {
+                return Ok(true);
+            }
+            let Some(heap) = area_at(memory, end - 1)? else { return Ok(false) };
+            Ok(view.get(heap, "vm_area_struct.vm_end")? == end.next_multiple_of(PAGE))
+        },
+        word(view),
+    );
+}
+
+/// What marks a maple tree's root as a node.
+const ROOT: u64 = 2;
+
+/// The areas of a memory: of its maple tree (since 6.1), else of its list.
+fn areas(view: &View<'_>, memory: u64) -> Result<Vec<u64>, Error> {
+    let mut found = Vec::new();
+    if view.layout.has("mm_struct.mm_mt") {
+        let root = view.get(memory, "mm_struct.mm_mt.ma_root")?;
+        if root & 3 == ROOT && root > PAGE {
+            maple(view, root, u64::MAX, 0, &mut found)?;
+        } else {
+            // A tree with one entry is that entry.
+            found.extend((root >= UPPER_HALF).then_some(root));
+        }
+        return Ok(found);
+    }
+    let mut area = view.get(memory, "mm_struct.mmap")?;
+    while area != 0 && found.len() < MOST_AREAS {
+        found.push(area);
+        area = view.get(area, "vm_area_struct.vm_next")?;
+    }
+    Ok(found)
+}
+
+/// The entries of a maple tree, in the order of their indices. A pointer to a node carries the node's kind in its
+/// lower bits (lib/maple_tree.c of the kernel's sources). `last` is the last index the node is for.
+fn maple(view: &View<'_>, entry: u64, last: u64, depth: usize, found: &mut Vec<u64>) -> Result<(), Error> {
+    const DEEPEST: usize = 16;
+
+    let node = entry & !0xff;
+    let (slots, pivots, count, leaf) = match entry >> 3 & 0xf {
+        kind @ (1 | 2) => ("maple_range_64.slot", "maple_range_64.pivot", 16, kind == 1),
+        3 => ("maple_arange_64.slot", "maple_arange_64.pivot", 10, false),
+        _ => return Ok(()),
+    };
+    let (slots, pivots) = (view.at(node, slots)?, view.at(node, pivots)?);
+    for slot in 0..count {
+        let inner = view.pointer(slots.wrapping_add(8 * slot))?;
+        // Each slot reaches to its pivot; the last one that is used to the node's own end. Behind it are remains.
+        let pivot = if slot + 1 < count { view.number(pivots.wrapping_add(8 * slot), 8)? } else { last };
+        let pivot = if pivot == 0 && slot > 0 { last } else { pivot };
+        if leaf {
+            found.extend((inner >= UPPER_HALF).then_some(inner));
+        } else if inner != 0 && depth < DEEPEST && found.len() < MOST_AREAS {
+            maple(view, inner, pivot, depth + 1, found)?;
+        }
+        if pivot >= last {
+            break;
+        }
+    }
+    Ok(())
+}

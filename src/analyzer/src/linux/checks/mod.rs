@@ -1,0 +1,112 @@
+//! What proves a Linux profile: docs/validation.md says what each check shows.
+
+mod anchors;
+mod files;
+mod identity;
+mod memory;
+mod modules;
+mod network;
+mod tables;
+mod tasks;
+mod time;
+
+use std::collections::BTreeSet;
+
+use image::Memory;
+
+use super::locate::{Sighting, search};
+use super::{Kernel, VmCoreInfo};
+use crate::validate::{Exam, Finding, Group, Scope, Validation, Weight, misplaced};
+use crate::view::View;
+use crate::{Error, Layout};
+
+/// No more entries of a kind are looked at: the first ones prove as much.
+const MOST: usize = 2000;
+
+/// Where the kernel's half of the address space begins on every 64-bit processor.
+const UPPER_HALF: u64 = 0xffff_0000_0000_0000;
+
+/// Proves a Linux profile on an image.
+///
+/// # Errors
+/// [`Error::Unsupported`] and the like: where there is nothing to be proved.
+pub(crate) fn validate(
+    memory: &dyn Memory,
+    layout: &Layout,
+    info: Option<&VmCoreInfo>,
+    roots: &[u64],
+    scope: Scope,
+) -> Result<Validation, Error> {
+    let mut exam = Exam::new(layout);
+    match Kernel::find(memory, layout, info, roots) {
+        Ok(kernel) => {
+            let found = examine(&kernel, scope, &mut exam);
+            let mut facts = kernel.facts();
+            facts.extend(found);
+            Ok(exam.conclude(facts))
+        }
+        Err(Error::NoKernel { tried }) => {
+            identity::of_strangers(memory, layout, info, &mut exam, &tried);
+            Ok(exam.conclude(Vec::new()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn examine(kernel: &Kernel<'_>, scope: Scope, exam: &mut Exam<'_>) -> Vec<(&'static str, String)> {
+    identity::examine(kernel, exam);
+    anchors::examine(kernel, exam);
+    let people = tasks::examine(kernel, exam);
+    let maps = memory::examine(kernel, &people, exam);
+    files::examine(kernel, &people, &maps, exam);
+    modules::examine(kernel, exam);
+    network::examine(kernel, exam);
+    time::examine(kernel, &people, exam);
+    overlaps(kernel.layout, exam);
+    match scope {
+        Scope::Whole => tables::examine(kernel, exam),
+        Scope::Quick => Vec::new(),
+    }
+}
+
+/// Members that are not where a compiler puts them: in the structs that are read.
+fn overlaps(layout: &Layout, exam: &mut Exam<'_>) {
+    let structs: BTreeSet<&str> =
+        super::READS.iter().filter_map(|item| item.split_once('.').map(|(name, _)| name)).collect();
+    exam.check(
+        Group::Profile,
+        Weight::Strong,
+        "layout of the structs that are read",
+        "members where a compiler puts them",
+        || {
+            let mut culprits = Vec::new();
+            let mut looked = 0;
+            for name in structs {
+                if let Some(found) = misplaced(layout, name) {
+                    looked += 1;
+                    culprits.extend(found);
+                }
+            }
+            match culprits.first() {
+                None if looked == 0 => Finding::Skipped("the profile has none of them".to_owned()),
+                None => Finding::Passed(format!("{looked} structs")),
+                Some(_) => Finding::Culprits(format!("misplaced: {}", culprits.join(", ")), culprits),
+            }
+        },
+    );
+}
+
+/// Whether two values that can fail are the same.
+fn same(one: Result<u64, Error>, other: Result<u64, Error>) -> Result<bool, Error> {
+    Ok(one? == other?)
+}
+
+/// Whether a text could be a name: not empty, and every character of it printable.
+fn printable(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|character| character == ' ' || character.is_ascii_graphic())
+}
+
+/// Looks a pointer up and follows it: the member `then` of what the member `first` points to.
+fn through(view: &View<'_>, base: u64, first: &str, then: &str) -> Result<u64, Error> {
+    view.get(view.get(base, first)?, then)
+}

@@ -1,0 +1,178 @@
+use super::{Kernel, MOST, printable, through};
+use crate::linux::LIST_HEAD;
+use crate::validate::{Exam, Finding, Group, Weight};
+
+/// Loaded modules.
+pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let mut modules = Vec::new();
+    exam.check(Group::Structure, Weight::Strong, "modules", "a list that closes", || {
+        match kernel.module_list() {
+            Ok(list) => {
+                let disagreeing = list.disagreeing;
+                modules = list.entries;
+                match list.end {
+                    Ok(()) => Finding::judge(
+                        disagreeing * 10 <= modules.len(),
+                        format!("{} modules", modules.len()),
+                    ),
+                    Err(error) => Finding::of(&error),
+                }
+            }
+            Err(error) => Finding::of(&error),
+        }
+    });
+    if exam.has_just_failed() {
+        modules.clear();
+    }
+    modules.truncate(MOST);
+    let name = |module| {
+        // Where the entries begin follows from it.
+        kernel.layout.field("module.list")?;
+        view.text_in(module, "module.name")
+    };
+    exam.each(
+        "module.name",
+        "a name",
+        &modules,
+        |module| {
+            let name = view.text_in(module, "module.name")?;
+            let word = name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
+            Ok(word && !name.is_empty() && name.len() < 60)
+        },
+        name,
+    );
+    exam.each("module.state", "0 to 3", &modules, |module| Ok(view.get(module, "module.state")? <= 3), name);
+    exam.each(
+        "module: where it is loaded",
+        "the module's own struct is in it",
+        &modules,
+        |module| {
+            let (base, size) = kernel.extent(module)?;
+            // Since 6.4 the struct is in another part than the code.
+            let here = (base..base.wrapping_add(size)).contains(&module);
+            let near = kernel.layout.has("module.mem") && module.abs_diff(base) < 1 << 30;
+            Ok(base % 4096 == 0 && size % 4096 == 0 && size > 0 && (here || near))
+        },
+        name,
+    );
+    exam.each(
+        "module_layout.text_size, ro_size",
+        "parts of the whole, in order",
+        &modules,
+        |module| {
+            let size = view.get(module, "module.core_layout.size")?;
+            let code = view.get(module, "module.core_layout.text_size")?;
+            let constant = view.get(module, "module.core_layout.ro_size")?;
+            let after = view.get(module, "module.core_layout.ro_after_init_size")?;
+            let pages = [size, code, constant, after].iter().all(|part| part % 4096 == 0);
+            Ok(pages && 0 < code && code < constant && constant <= after && after < size)
+        },
+        name,
+    );
+    exam.each(
+        "module.mkobj",
+        "an object with the module's name, that leads back",
+        &modules,
+        |module| {
+            let object = view.text_behind(module, "module.mkobj.kobj.name", 64)?;
+            Ok(object == view.text_in(module, "module.name")?
+                && view.get(module, "module.mkobj.mod")? == module)
+        },
+        name,
+    );
+    exam.each(
+        "module.exit",
+        "code of the module",
+        &modules,
+        |module| {
+            let exit = view.get(module, "module.exit")?;
+            let (base, size) = kernel.extent(module)?;
+            Ok(exit == 0 || (base..base.wrapping_add(size)).contains(&exit))
+        },
+        name,
+    );
+    exam.each(
+        "module.refcnt",
+        "a count that fits the modules which use it",
+        &modules,
+        |module| {
+            let users =
+                view.list(view.at(module, "module.source_list")?, "module_use.source_list", LIST_HEAD)?;
+            users.end?;
+            let count = view.get(module, "module.refcnt")?;
+            let mut good = true;
+            for link in &users.entries {
+                good &= view.get(*link, "module_use.target")? == module
+                    && modules.contains(&view.get(*link, "module_use.source")?);
+            }
+            // Itself, its users, and who has it open.
+            Ok(good && count > users.entries.len() as u64 && count < 1 << 20)
+        },
+        name,
+    );
+    exam.each(
+        "module.target_list",
+        "modules that are used",
+        &modules,
+        |module| {
+            let used =
+                view.list(view.at(module, "module.target_list")?, "module_use.target_list", LIST_HEAD)?;
+            used.end?;
+            let mut good = true;
+            for link in &used.entries {
+                good &= view.get(*link, "module_use.source")? == module;
+            }
+            Ok(good)
+        },
+        name,
+    );
+    exam.each(
+        "module.kallsyms",
+        "the module's symbols",
+        &modules,
+        |module| {
+            let table = view.get(module, "module.kallsyms")?;
+            let count = view.get(table, "mod_kallsyms.num_symtab")?;
+            let (symbols, names) =
+                (view.get(table, "mod_kallsyms.symtab")?, view.get(table, "mod_kallsyms.strtab")?);
+            let (base, size) = kernel.extent(module)?;
+            let here = |pointer: u64| (base..base.wrapping_add(size)).contains(&pointer);
+            // The first symbol of every table is empty, and so is the first name.
+            let first = view.get(symbols, "elf64_sym.st_value")? == 0 && view.number(names, 1)? == 0;
+            Ok((1..1 << 20).contains(&count) && here(symbols) && here(names) && first)
+        },
+        name,
+    );
+    exam.each(
+        "module.srcversion",
+        "a hash, where there is one",
+        &modules,
+        |module| {
+            let text = view.text_behind(module, "module.srcversion", 64)?;
+            Ok(text.chars().all(|digit| digit.is_ascii_hexdigit()) && matches!(text.len(), 0 | 23 | 24))
+        },
+        name,
+    );
+    exam.each(
+        "module.args",
+        "a text",
+        &modules,
+        |module| {
+            let text = view.text_behind(module, "module.args", 256)?;
+            Ok(view.get(module, "module.args")? != 0 && (text.is_empty() || printable(&text)))
+        },
+        name,
+    );
+    exam.each(
+        "module.holders_dir",
+        "a folder called holders",
+        &modules,
+        |module| {
+            let folder = view.get(module, "module.holders_dir")?;
+            Ok(folder != 0
+                && view.text(through(&view, module, "module.holders_dir", "kobject.name")?, 16)? == "holders")
+        },
+        name,
+    );
+}

@@ -1,0 +1,132 @@
+use super::Kernel;
+use crate::layout::Layout;
+use crate::linux::btf::{self, Place, Structs};
+use crate::linux::kallsyms::{self, Symbols};
+use crate::validate::{Exam, Finding, Group, Weight};
+
+/// No more names are shown of what differs.
+const SHOWN: usize = 8;
+
+/// What the kernel carries of itself: every symbol and every struct of the profile is compared with it.
+pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    let info = kernel.vmcoreinfo();
+    let symbols = kallsyms::read(kernel, info.as_ref());
+    if let Ok(symbols) = &symbols {
+        facts.push(("kallsyms", format!("{} names", symbols.len())));
+    }
+    exam.check(
+        Group::Tables,
+        Weight::Decisive,
+        "kallsyms",
+        "every symbol where the kernel's table says",
+        || {
+            match &symbols {
+                Ok(symbols) => compare_symbols(kernel, symbols),
+                // Whoever strips a kernel strips this.
+                Err(error) => Finding::Skipped(error.to_string()),
+            }
+        },
+    );
+    let structs = own_types(kernel, symbols.as_ref().ok());
+    if let Ok(structs) = &structs {
+        facts.push(("BTF", format!("{} structs", structs.len())));
+    }
+    exam.check(Group::Tables, Weight::Decisive, "BTF", "every member where the kernel's table says", || {
+        match &structs {
+            Ok(structs) => compare_structs(kernel.layout, structs),
+            Err(reason) => Finding::Skipped(reason.clone()),
+        }
+    });
+    facts
+}
+
+fn compare_symbols(kernel: &Kernel<'_>, symbols: &Symbols) -> Finding {
+    let profile = match kernel.layout.whole() {
+        Ok(profile) => profile,
+        Err(error) => return Finding::Skipped(error.to_string()),
+    };
+    let (mut compared, mut culprits) = (0u64, Vec::new());
+    let text = kernel.layout.symbol("_text").or_else(|| kernel.layout.symbol("_stext")).unwrap_or(u64::MAX);
+    for (name, address) in &profile.constants {
+        let name = profile.names.get(*name);
+        let Some(there) = symbols.get(name) else { continue };
+        compared += 1;
+        // Per-processor and absolute symbols are no addresses: they do not move.
+        let moved = if *address >= text.min(1 << 47) { address.wrapping_add(kernel.shift) } else { *address };
+        if !there.contains(&moved) && !there.contains(address) {
+            culprits.push(format!("&{name}"));
+        }
+    }
+    conclude(compared, culprits, "symbols")
+}
+
+fn compare_structs(layout: &Layout, structs: &Structs) -> Finding {
+    let whole = match layout.whole() {
+        Ok(profile) => Layout::from_profile(profile.into_owned()),
+        Err(error) => return Finding::Skipped(error.to_string()),
+    };
+    let (mut compared, mut culprits) = (0u64, Vec::new());
+    for (name, variants) in structs {
+        let Some(shape) = whole.shape(name) else { continue };
+        // A kernel may have several structs of one name: the profile has to agree with one of them.
+        let wrong = variants.iter().map(|variant| {
+            let mut wrong = Vec::new();
+            let mut looked = 0;
+            for (member, field) in &shape.members {
+                let Some(place) = variant.get(member) else { continue };
+                // A bit-field that a profile has no form for is kept as bytes: those say less.
+                if place.width.is_some() && field.bits.is_none() {
+                    continue;
+                }
+                looked += 1;
+                let found = match field.bits {
+                    Some(bits) => Place {
+                        bit: field.offset.saturating_mul(8).saturating_add(u64::from(bits.start)),
+                        width: Some(u64::from(bits.end.saturating_sub(bits.start))),
+                    },
+                    None => Place { bit: field.offset.saturating_mul(8), width: None },
+                };
+                let same_place = found.bit == place.bit;
+                let same_width = found.width.is_none() || place.width.is_none() || found.width == place.width;
+                if !(same_place && same_width) {
+                    wrong.push(format!("{name}.{member}"));
+                }
+            }
+            (wrong, looked)
+        });
+        if let Some((wrong, looked)) = wrong.min_by_key(|(wrong, _)| wrong.len()) {
+            compared += looked;
+            culprits.extend(wrong);
+        }
+    }
+    conclude(compared, culprits, "members")
+}
+
+fn conclude(compared: u64, mut culprits: Vec<String>, what: &str) -> Finding {
+    if compared == 0 {
+        return Finding::Skipped(format!("the profile shares no {what} with it"));
+    }
+    if culprits.is_empty() {
+        return Finding::Passed(format!("{compared} {what} compared"));
+    }
+    culprits.sort();
+    let shown = culprits.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    Finding::Culprits(format!("{} of {compared} {what} differ: {shown}", culprits.len()), culprits)
+}
+
+/// The kernel's table of types, at the place its own table of symbols gives, else the profile.
+fn own_types(kernel: &Kernel<'_>, symbols: Option<&Symbols>) -> Result<Structs, String> {
+    let place = |name: &str| match symbols.and_then(|symbols| symbols.get(name)?.first().copied()) {
+        Some(address) => Ok(address),
+        None => kernel.symbol(name).map_err(|error| error.to_string()),
+    };
+    let (start, stop) = (place("__start_BTF")?, place("__stop_BTF")?);
+    let length = stop.wrapping_sub(start);
+    if length > btf::LONGEST {
+        return Err(format!("{length:#x} bytes between its symbols"));
+    }
+    let mut bytes = vec![0; length as usize];
+    crate::Space::read(&kernel.space, start, &mut bytes).map_err(|error| error.to_string())?;
+    btf::read(&bytes).ok_or_else(|| "there is none at its symbols".to_owned())
+}

@@ -1,0 +1,640 @@
+use std::collections::BTreeSet;
+
+use super::{Kernel, MOST, UPPER_HALF, printable, same, through};
+use crate::Error;
+use crate::linux::LIST_HEAD;
+use crate::validate::{Exam, Finding, Group, Tally, Weight};
+
+/// Bits of `task_struct.flags`.
+const PF_EXITING: u64 = 4;
+const PF_KTHREAD: u64 = 0x0020_0000;
+
+/// What every stack of the kernel ends with, to be found overwritten when it ran over (`STACK_END_MAGIC`).
+const STACK_END_MAGIC: u64 = 0x57ac_6e9d;
+
+/// The tasks of the image, as far as its lists lead.
+#[derive(Default)]
+pub(super) struct People {
+    /// The leaders of the groups of threads, the idle task not among them.
+    pub(super) leaders: Vec<u64>,
+    /// Those of them that have memory.
+    pub(super) users: Vec<u64>,
+}
+
+/// Structs of tasks that have to agree with each other.
+pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> People {
+    let view = kernel.view();
+    let mut leaders = Vec::new();
+    exam.check(Group::Structure, Weight::Strong, "list of tasks", "it closes, back pointers agree", || {
+        match kernel.tasks() {
+            Ok(list) => {
+                let count = list.entries.len();
+                let disagreeing = list.disagreeing;
+                leaders = list.entries;
+                match list.end {
+                    Ok(()) => Finding::judge(
+                        count >= 2 && disagreeing * 10 <= count,
+                        format!("{count} tasks, {disagreeing} back pointers disagree"),
+                    ),
+                    Err(error) => Finding::of(&error),
+                }
+            }
+            Err(error) => Finding::of(&error),
+        }
+    });
+    leaders.truncate(MOST);
+    if exam.has_just_failed() {
+        // What a broken list leads to is nothing to look at.
+        leaders.clear();
+    }
+    let users = leaders.iter().copied().filter(|task| {
+        let kernel_thread = view.get(*task, "task_struct.flags").is_ok_and(|flags| flags & PF_KTHREAD != 0);
+        !kernel_thread && view.get(*task, "task_struct.mm").is_ok_and(|memory| memory >= UPPER_HALF)
+    });
+    let people = People { users: users.collect(), leaders };
+    of_each(kernel, &people, exam);
+    numbers(kernel, &people, exam);
+    families(kernel, &people, exam);
+    threads(kernel, &people, exam);
+    scheduling(kernel, &people, exam);
+    credentials(kernel, &people, exam);
+    people
+}
+
+impl Exam<'_> {
+    /// A check over all of some tasks.
+    pub(super) fn each(
+        &mut self,
+        name: &str,
+        expected: &str,
+        all: &[u64],
+        mut sample: impl FnMut(u64) -> Result<bool, Error>,
+        word: impl Fn(u64) -> Result<String, Error>,
+    ) {
+        self.check(Group::Structure, Weight::Strong, name, expected, || {
+            let mut tally = Tally::default();
+            for one in all.iter().take(MOST) {
+                tally.see(sample(*one), || match word(*one) {
+                    Ok(word) => format!("{word} at {one:#x}"),
+                    Err(_) => format!("{one:#x}"),
+                });
+            }
+            tally.finding()
+        });
+    }
+}
+
+fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let all = &people.leaders;
+    let number = |path: &'static str| move |task| Ok(format!("{:#x}", view.get(task, path)?));
+    exam.each(
+        "task_struct.comm",
+        "a name",
+        all,
+        |task| Ok(printable(&view.text_in(task, "task_struct.comm")?)),
+        |task| view.text_in(task, "task_struct.comm"),
+    );
+    exam.each(
+        "task_struct.flags and mm",
+        "threads of the kernel have no memory, others do unless they end",
+        all,
+        |task| {
+            let flags = view.get(task, "task_struct.flags")?;
+            let memory = view.get(task, "task_struct.mm")?;
+            Ok(if flags & PF_KTHREAD != 0 {
+                memory == 0
+            } else {
+                memory >= UPPER_HALF || (memory == 0 && flags & PF_EXITING != 0)
+            })
+        },
+        number("task_struct.flags"),
+    );
+    exam.each(
+        "task_struct.active_mm",
+        "its own memory, where it has one",
+        &people.users,
+        |task| same(view.get(task, "task_struct.active_mm"), view.get(task, "task_struct.mm")),
+        number("task_struct.active_mm"),
+    );
+    exam.each(
+        "task_struct.stack",
+        "a stack that ends with its mark",
+        all,
+        |task| {
+            let stack = view.get(task, "task_struct.stack")?;
+            // A zombie's stack is given back.
+            Ok(stack == 0 || view.number(stack, 8)? == STACK_END_MAGIC)
+        },
+        number("task_struct.stack"),
+    );
+    exam.each(
+        "task_struct.exit_state",
+        "running, zombie or dead",
+        all,
+        |task| Ok(matches!(view.get(task, "task_struct.exit_state")?, 0 | 0x10 | 0x20)),
+        number("task_struct.exit_state"),
+    );
+    let ended: Vec<u64> = all
+        .iter()
+        .copied()
+        .filter(|task| view.get(*task, "task_struct.exit_state").is_ok_and(|state| state == 0x20))
+        .collect();
+    exam.each(
+        "zombies",
+        "they are ending, and have no memory",
+        &ended,
+        |task| {
+            let flags = view.get(task, "task_struct.flags")?;
+            Ok(flags & PF_EXITING != 0 && view.get(task, "task_struct.mm")? == 0)
+        },
+        number("task_struct.flags"),
+    );
+    exam.each(
+        "ending tasks",
+        "zombies",
+        &all.iter()
+            .copied()
+            .filter(|task| view.get(*task, "task_struct.flags").is_ok_and(|flags| flags & PF_EXITING != 0))
+            .collect::<Vec<u64>>(),
+        |task| {
+            Ok(view.get(task, "task_struct.exit_state")? != 0
+                || view.get(task, "task_struct.mm")? >= UPPER_HALF)
+        },
+        number("task_struct.exit_state"),
+    );
+    exam.each(
+        "task_struct.__state",
+        "a state the kernel knows",
+        all,
+        |task| {
+            let state = view.get(task, "task_struct.__state|task_struct.state")? & 0xffff_ffff;
+            // One main state, with marks.
+            Ok(state & !0xffff == 0 && (state & 0xff).count_ones() <= 2)
+        },
+        number("task_struct.__state|task_struct.state"),
+    );
+    exam.check(
+        Group::Structure,
+        Weight::Strong,
+        "task_struct.__state: threads of the kernel",
+        "nearly all of them wait",
+        || {
+            let (mut waiting, mut all_of_them) = (0, 0);
+            for task in all {
+                if view.get(*task, "task_struct.flags").is_ok_and(|flags| flags & PF_KTHREAD != 0) {
+                    match view.get(*task, "task_struct.__state|task_struct.state") {
+                        Ok(state) => {
+                            all_of_them += 1;
+                            waiting += u64::from(state & 3 != 0);
+                        }
+                        Err(error @ Error::Lacking { .. }) => return Finding::of(&error),
+                        Err(_) => {}
+                    }
+                }
+            }
+            if all_of_them == 0 {
+                return Finding::Skipped("there is none to look at".to_owned());
+            }
+            Finding::judge(waiting * 10 >= all_of_them * 7, format!("{waiting} of {all_of_them}"))
+        },
+    );
+    for member in ["task_struct.signal", "task_struct.sighand", "task_struct.cred", "task_struct.real_cred"] {
+        exam.each(
+            member,
+            "a pointer into the kernel's half",
+            all,
+            |task| {
+                let pointer = view.get(task, member)?;
+                let gone = member.ends_with("sighand") && pointer == 0;
+                Ok(gone || (pointer >= UPPER_HALF && pointer % 8 == 0))
+            },
+            number(member),
+        );
+    }
+    for (member, symbol) in [("task_struct.files", "init_files"), ("task_struct.fs", "init_fs")] {
+        exam.each(
+            member,
+            "users have their own, threads of the kernel share one",
+            all,
+            |task| {
+                let pointer = view.get(task, member)?;
+                let user = view.get(task, "task_struct.mm")? != 0;
+                let first = kernel.symbol(symbol)?;
+                Ok(if user {
+                    pointer >= UPPER_HALF && pointer != first
+                } else {
+                    pointer == 0 || pointer >= UPPER_HALF
+                })
+            },
+            number(member),
+        );
+    }
+    exam.each(
+        "task_struct.nsproxy",
+        "namespaces that count their users",
+        &people.users,
+        |task| {
+            let spaces = view.get(task, "task_struct.nsproxy")?;
+            Ok((1..1 << 20).contains(&view.get(spaces, "nsproxy.count")?))
+        },
+        number("task_struct.nsproxy"),
+    );
+    exam.each(
+        "task_struct.cgroups",
+        "threads of the kernel are in the first set",
+        &all.iter()
+            .copied()
+            .filter(|task| view.get(*task, "task_struct.mm").is_ok_and(|memory| memory == 0))
+            .collect::<Vec<u64>>(),
+        |task| same(view.get(task, "task_struct.cgroups"), kernel.symbol("init_css_set")),
+        number("task_struct.cgroups"),
+    );
+}
+
+/// A task's number stands in itself, in its `pid` and in its group's leader.
+fn numbers(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let all = &people.leaders;
+    let pid = |task| Ok(format!("pid {}", view.get(task, "task_struct.pid")?));
+    exam.check(
+        Group::Structure,
+        Weight::Strong,
+        "task_struct.pid",
+        "all different, 1 and 2 among them",
+        || {
+            let mut seen = BTreeSet::new();
+            let mut read = 0u64;
+            for task in all {
+                match view.get(*task, "task_struct.pid") {
+                    Ok(pid) => {
+                        seen.insert(pid);
+                        read += 1;
+                    }
+                    Err(error @ Error::Lacking { .. }) => return Finding::of(&error),
+                    Err(_) => {}
+                }
+            }
+            if read == 0 {
+                return Finding::Skipped("there is none to look at".to_owned());
+            }
+            let different = seen.len() as u64 * 10 >= read * 9;
+            let range = seen.iter().all(|pid| (1..1 << 22).contains(pid));
+            let known = seen.contains(&1) && seen.contains(&2);
+            Finding::judge(different && range && known, format!("{} different of {read}", seen.len()))
+        },
+    );
+    exam.each(
+        "task_struct.tgid",
+        "a leader's own number",
+        all,
+        |task| same(view.get(task, "task_struct.tgid"), view.get(task, "task_struct.pid")),
+        pid,
+    );
+    exam.each(
+        "task_struct.group_leader",
+        "a leader itself",
+        all,
+        |task| Ok(view.get(task, "task_struct.group_leader")? == task),
+        pid,
+    );
+    exam.each(
+        "pid.numbers",
+        "the task's number in the first namespace",
+        all,
+        |task| {
+            let struct_pid = view.get(task, "task_struct.thread_pid")?;
+            let first = view.at(struct_pid, "pid.numbers")?;
+            Ok(view.get(first, "upid.nr")? == view.get(task, "task_struct.pid")?)
+        },
+        pid,
+    );
+    exam.each(
+        "upid.ns",
+        "the first namespace",
+        all,
+        |task| {
+            let first = view.at(view.get(task, "task_struct.thread_pid")?, "pid.numbers")?;
+            same(view.get(first, "upid.ns"), kernel.symbol("init_pid_ns"))
+        },
+        pid,
+    );
+    exam.each(
+        "pid.tasks",
+        "the task's own link, and back",
+        all,
+        |task| {
+            let links = view.at(task, "task_struct.pid_links")?;
+            let head = view.at(view.get(task, "task_struct.thread_pid")?, "pid.tasks")?;
+            Ok(view.get(head, "hlist_head.first")? == links && view.get(links, "hlist_node.pprev")? == head)
+        },
+        pid,
+    );
+    exam.each(
+        "pid.level",
+        "a namespace's depth",
+        all,
+        |task| {
+            let level = through(&view, task, "task_struct.thread_pid", "pid.level")?;
+            Ok(level <= 32)
+        },
+        pid,
+    );
+}
+
+/// Parents know their children.
+fn families(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let all = &people.leaders;
+    let known: BTreeSet<u64> = all.iter().copied().chain(kernel.symbol("init_task").ok()).collect();
+    let name = |task| view.text_in(task, "task_struct.comm");
+    for member in ["task_struct.real_parent", "task_struct.parent"] {
+        exam.each(
+            member,
+            "a task, and not itself",
+            all,
+            |task| {
+                let parent = view.get(task, member)?;
+                let leader = view.get(parent, "task_struct.group_leader")?;
+                Ok(parent != task && known.contains(&leader))
+            },
+            name,
+        );
+    }
+    exam.each(
+        "task_struct.children, sibling",
+        "every task is in its parent's list",
+        all,
+        |task| {
+            let parent = view.get(task, "task_struct.real_parent")?;
+            let head = view.at(parent, "task_struct.children")?;
+            let list = view.list(head, "task_struct.sibling", LIST_HEAD)?;
+            list.end?;
+            Ok(list.entries.contains(&task))
+        },
+        name,
+    );
+}
+
+/// Groups of threads.
+fn threads(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let all = &people.leaders;
+    let name = |task| view.text_in(task, "task_struct.comm");
+    let mut others = Vec::new();
+    exam.each(
+        "signal_struct.thread_head, nr_threads",
+        "as many threads as are counted, the leader first",
+        all,
+        |task| {
+            let signal = view.get(task, "task_struct.signal")?;
+            let head = view.at(signal, "signal_struct.thread_head")?;
+            let list = view.list(head, "task_struct.thread_node", LIST_HEAD)?;
+            list.end?;
+            let count = view.get(signal, "signal_struct.nr_threads")?;
+            others.extend(list.entries.iter().copied().filter(|thread| *thread != task));
+            Ok(list.entries.contains(&task) && list.entries.len() as u64 == count)
+        },
+        name,
+    );
+    exam.each(
+        "task_struct.thread_group",
+        "as many threads as are counted",
+        all,
+        |task| {
+            let signal = view.get(task, "task_struct.signal")?;
+            let head = view.at(task, "task_struct.thread_group")?;
+            let list = view.list(head, "task_struct.thread_group", LIST_HEAD)?;
+            list.end?;
+            Ok(list.entries.len() as u64 + 1 == view.get(signal, "signal_struct.nr_threads")?)
+        },
+        name,
+    );
+    others.truncate(MOST);
+    exam.each(
+        "threads: task_struct.group_leader, tgid, signal, mm",
+        "those of their leader",
+        &others,
+        |thread| {
+            let leader = view.get(thread, "task_struct.group_leader")?;
+            let mut good = leader != thread && all.contains(&leader);
+            for member in ["task_struct.tgid", "task_struct.signal", "task_struct.mm", "task_struct.sighand"]
+            {
+                good &= view.get(thread, member)? == view.get(leader, member)?;
+            }
+            Ok(good)
+        },
+        name,
+    );
+    exam.each(
+        "threads: task_struct.pid",
+        "not their leader's",
+        &others,
+        |thread| Ok(view.get(thread, "task_struct.pid")? != view.get(thread, "task_struct.tgid")?),
+        name,
+    );
+}
+
+/// The scheduler's view of a task: its class, its policy and its priorities belong together.
+fn scheduling(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let all = &people.leaders;
+    let name = |task| view.text_in(task, "task_struct.comm");
+    let urgent: Vec<u64> = all
+        .iter()
+        .copied()
+        .filter(|task| view.get(*task, "task_struct.policy").is_ok_and(|policy| matches!(policy, 1 | 2)))
+        .collect();
+    let ordinary: Vec<u64> = all.iter().copied().filter(|task| !urgent.contains(task)).collect();
+    exam.each(
+        "task_struct.static_prio",
+        "100 to 139",
+        all,
+        |task| Ok((100..140).contains(&view.get(task, "task_struct.static_prio")?)),
+        name,
+    );
+    exam.each(
+        "ordinary tasks: task_struct.policy, prio, normal_prio, rt_priority",
+        "priorities follow from the nice level",
+        &ordinary,
+        |task| {
+            let priority = view.get(task, "task_struct.static_prio")?;
+            Ok(matches!(view.get(task, "task_struct.policy")?, 0 | 3 | 5)
+                && view.get(task, "task_struct.normal_prio")? == priority
+                && view.get(task, "task_struct.prio")? == priority
+                && view.get(task, "task_struct.rt_priority")? == 0)
+        },
+        name,
+    );
+    exam.each(
+        "realtime tasks: task_struct.prio, normal_prio, rt_priority",
+        "99 less the realtime priority",
+        &urgent,
+        |task| {
+            let priority = 99u64.wrapping_sub(view.get(task, "task_struct.rt_priority")?) & 0xffff_ffff;
+            Ok(view.get(task, "task_struct.normal_prio")? & 0xffff_ffff == priority
+                && view.get(task, "task_struct.prio")? & 0xffff_ffff == priority)
+        },
+        name,
+    );
+    exam.each(
+        "ordinary tasks: task_struct.sched_class",
+        "fair_sched_class",
+        &ordinary,
+        |task| same(view.get(task, "task_struct.sched_class"), kernel.symbol("fair_sched_class")),
+        name,
+    );
+    exam.each(
+        "realtime tasks: task_struct.sched_class",
+        "rt_sched_class or stop_sched_class",
+        &urgent,
+        |task| {
+            let class = view.get(task, "task_struct.sched_class")?;
+            Ok(class == kernel.symbol("rt_sched_class")? || class == kernel.symbol("stop_sched_class")?)
+        },
+        name,
+    );
+    exam.check(
+        Group::Anchors,
+        Weight::Strong,
+        "rt_sched_class",
+        "between dl_sched_class and fair_sched_class",
+        || {
+            // Since 5.10 they lie one behind the other in the order of their rank; before, they are linked.
+            if kernel.layout.has("sched_class.next") {
+                return Finding::Skipped("in this kernel they are linked".to_owned());
+            }
+            let place = |name: &str| kernel.symbol(name);
+            match (place("dl_sched_class"), place("rt_sched_class"), place("fair_sched_class")) {
+                (Ok(above), Ok(rt), Ok(below)) => {
+                    let (up, down) = (rt.abs_diff(above), below.abs_diff(rt));
+                    Finding::judge(up == down && up != 0, format!("{up:#x} and {down:#x} bytes apart"))
+                }
+                (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Finding::of(&error),
+            }
+        },
+    );
+    exam.each(
+        "task_struct.cpus_ptr",
+        "its own cpus_mask",
+        all,
+        |task| same(view.get(task, "task_struct.cpus_ptr"), view.at(task, "task_struct.cpus_mask")),
+        name,
+    );
+    exam.each(
+        "task_struct.nr_cpus_allowed",
+        "at least one, at most as many as the mask has bits",
+        all,
+        |task| {
+            let mask = view.at(task, "task_struct.cpus_mask")?;
+            let size = kernel.layout.field("task_struct.cpus_mask")?;
+            let size = kernel.layout.size_of(&size.kind).unwrap_or(8).min(1024);
+            let mut bits = 0;
+            for word in 0..size / 8 {
+                bits += u64::from(view.number(mask.wrapping_add(8 * word), 8)?.count_ones());
+            }
+            Ok((1..=bits).contains(&view.get(task, "task_struct.nr_cpus_allowed")?))
+        },
+        name,
+    );
+}
+
+/// Who a task is.
+fn credentials(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let mut all: Vec<u64> = people
+        .leaders
+        .iter()
+        .filter_map(|task| view.get(*task, "task_struct.cred|task_struct.real_cred").ok())
+        .filter(|pointer| *pointer >= UPPER_HALF)
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    let user = |cred| Ok(format!("user {}", view.get(cred, "cred.uid")?));
+    exam.each(
+        "task_struct.real_cred",
+        "the same as cred",
+        &people.leaders,
+        |task| same(view.get(task, "task_struct.real_cred"), view.get(task, "task_struct.cred")),
+        |task| view.text_in(task, "task_struct.comm"),
+    );
+    exam.each(
+        "cred.uid",
+        "the number of cred.user",
+        &all,
+        |cred| same(through(&view, cred, "cred.user", "user_struct.uid"), view.get(cred, "cred.uid")),
+        user,
+    );
+    let numbers = [
+        "cred.uid",
+        "cred.gid",
+        "cred.suid",
+        "cred.sgid",
+        "cred.euid",
+        "cred.egid",
+        "cred.fsuid",
+        "cred.fsgid",
+    ];
+    for number in numbers {
+        exam.each(
+            number,
+            "a number that a user or group can have",
+            &all,
+            |cred| Ok(view.get(cred, number)? & 0xffff_ffff < 1 << 31),
+            user,
+        );
+    }
+    exam.each(
+        "cred.euid, egid",
+        "those files are opened with",
+        &all,
+        |cred| {
+            Ok(view.get(cred, "cred.euid")? == view.get(cred, "cred.fsuid")?
+                && view.get(cred, "cred.egid")? == view.get(cred, "cred.fsgid")?)
+        },
+        user,
+    );
+    exam.each(
+        "cred.cap_effective, cap_permitted, cap_bset",
+        "what is in effect is permitted",
+        &all,
+        |cred| {
+            let set = |member: &str| view.get(cred, member);
+            let (effective, permitted) = (set("cred.cap_effective")?, set("cred.cap_permitted")?);
+            let ambient = set("cred.cap_ambient")?;
+            let root = view.get(cred, "cred.euid")? == 0;
+            let bounding = set("cred.cap_bset")?;
+            Ok(effective & !permitted == 0
+                && ambient & !permitted == 0
+                && bounding.count_ones() > 8
+                && bounding >> 48 == 0
+                && (root || permitted.count_ones() < bounding.count_ones()))
+        },
+        user,
+    );
+    exam.each(
+        "cred.group_info",
+        "a list of at most 65536 groups that counts its users",
+        &all,
+        |cred| {
+            let groups = view.get(cred, "cred.group_info")?;
+            let users = view.get(groups, "group_info.usage")?;
+            Ok(view.get(groups, "group_info.ngroups")? <= 65536 && (1..1 << 20).contains(&users))
+        },
+        user,
+    );
+    exam.each(
+        "cred.usage",
+        "users that are counted",
+        &all,
+        |cred| Ok((1..1 << 24).contains(&view.get(cred, "cred.usage")?)),
+        user,
+    );
+    exam.each(
+        "cred.user_ns",
+        "the first namespace, or one of its kind",
+        &all,
+        |cred| Ok(view.get(view.get(cred, "cred.user_ns")?, "user_namespace.level")? <= 32),
+        user,
+    );
+}

@@ -1,0 +1,124 @@
+//! The kernel's own table of its symbols, in memory.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use super::{Kernel, VmCoreInfo};
+use crate::Error;
+use crate::view::View;
+
+/// Every symbol's addresses, KASLR included, by name.
+pub(crate) type Symbols = HashMap<String, Vec<u64>, RandomState>;
+
+/// More symbols than any kernel has.
+const MOST: u64 = 1 << 20;
+
+/// Where the table's parts are.
+struct Parts {
+    names: u64,
+    count: u64,
+    tokens: u64,
+    index: u64,
+    offsets: u64,
+    base: u64,
+}
+
+/// Reads the table: of the places VMCOREINFO names (since 6.0), else of those the profile does.
+///
+/// Names are packed by a table of 256 tokens; a length of 128 and more takes two bytes (since 6.1). Addresses are
+/// 32-bit offsets: absolute where not negative, else counted back from a base (scripts/kallsyms.c of the kernel's
+/// sources, `CONFIG_KALLSYMS_ABSOLUTE_PERCPU`); without per-processor symbols they are all added to the base.
+///
+/// # Errors
+/// [`Error`] where the image or the profile lacks a part, or what is there is no such table.
+pub(crate) fn read(kernel: &Kernel<'_>, info: Option<&VmCoreInfo>) -> Result<Symbols, Error> {
+    let view = kernel.view();
+    let place = |name: &str| match info.and_then(|info| info.symbol(name)) {
+        Some(address) => Ok(address),
+        None => kernel.symbol(name),
+    };
+    let parts = Parts {
+        names: place("kallsyms_names")?,
+        count: view.number(place("kallsyms_num_syms")?, 4)?,
+        tokens: place("kallsyms_token_table")?,
+        index: place("kallsyms_token_index")?,
+        offsets: place("kallsyms_offsets")?,
+        base: view.pointer(place("kallsyms_relative_base")?)?,
+    };
+    let no_table = |problem: &str| Error::List {
+        list: "kallsyms".to_owned(),
+        problem: problem.to_owned(),
+        address: parts.names,
+        entries: 0,
+    };
+    if parts.count == 0 || parts.count > MOST {
+        return Err(no_table("an impossible count of symbols"));
+    }
+    let tokens = tokens(&view, &parts)?;
+    let mut offsets = vec![0; parts.count as usize * 4];
+    view.space.read(parts.offsets, &mut offsets)?;
+    let mut names = Names { view, at: parts.names, page: Vec::new(), start: 0 };
+    let mut symbols = Symbols::with_capacity_and_hasher(parts.count as usize, RandomState::default());
+    let (offsets, _) = offsets.as_chunks::<4>();
+    let signed = offsets.iter().any(|offset| i32::from_le_bytes(*offset) < 0);
+    let mut name = Vec::new();
+    for offset in offsets {
+        name.clear();
+        let mut length = usize::from(names.byte()?);
+        if length >= 128 {
+            length = length & 127 | usize::from(names.byte()?) << 7;
+        }
+        if length == 0 || length > 512 {
+            return Err(no_table("an impossible name"));
+        }
+        for _ in 0..length {
+            let token = tokens.get(usize::from(names.byte()?)).map(Vec::as_slice).unwrap_or_default();
+            name.extend_from_slice(token);
+        }
+        let offset = i32::from_le_bytes(*offset);
+        let address = match offset {
+            offset if signed && offset < 0 => {
+                parts.base.wrapping_sub(1).wrapping_sub(i64::from(offset) as u64)
+            }
+            offset if signed => offset as u64,
+            offset => parts.base.wrapping_add(u64::from(offset as u32)),
+        };
+        // The first letter is the symbol's kind.
+        let text = String::from_utf8_lossy(name.get(1..).unwrap_or_default()).into_owned();
+        symbols.entry(text).or_default().push(address);
+    }
+    Ok(symbols)
+}
+
+fn tokens(view: &View<'_>, parts: &Parts) -> Result<Vec<Vec<u8>>, Error> {
+    let mut tokens = Vec::with_capacity(256);
+    for token in 0..256 {
+        let offset = view.number(parts.index.wrapping_add(2 * token), 2)?;
+        tokens.push(view.text(parts.tokens.wrapping_add(offset), 128)?.into_bytes());
+    }
+    Ok(tokens)
+}
+
+/// The packed names, read page by page.
+struct Names<'a> {
+    view: View<'a>,
+    at: u64,
+    page: Vec<u8>,
+    start: u64,
+}
+
+impl Names<'_> {
+    fn byte(&mut self) -> Result<u8, Error> {
+        const PAGE: u64 = 4096;
+        let within = self.at.wrapping_sub(self.start);
+        if self.page.is_empty() || within >= PAGE {
+            self.start = self.at & !(PAGE - 1);
+            self.page.resize(PAGE as usize, 0);
+            self.view.space.read(self.start, &mut self.page)?;
+        }
+        let byte = self.page.get((self.at - self.start) as usize).copied().unwrap_or_default();
+        self.at = self.at.wrapping_add(1);
+        Ok(byte)
+    }
+}

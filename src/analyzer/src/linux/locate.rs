@@ -1,0 +1,293 @@
+//! Where the kernel is. The physical and the virtual shift are found apart from each other: kernels since 4.8 choose
+//! both at random.
+
+use image::{AddressSpace, Granule, Memory, Paging, PhysicalAddress, Plan, Window};
+use memchr::memmem;
+use profile::Arch;
+
+use super::{Kernel, START_KERNEL_MAP, VmCoreInfo};
+use crate::view::View;
+use crate::{Error, Layout, Physical, Space};
+
+/// Kernels lie at multiples of this in physical memory, and are moved by multiples of it (`CONFIG_PHYSICAL_ALIGN` is
+/// at least that on x86-64; so is the alignment of arm64's image).
+const STEP: u64 = 2 << 20;
+
+/// How far x86 kernels are moved in virtual memory at most: the size of their map.
+const X86_RANGE: u64 = 1 << 30;
+
+/// What every banner begins with.
+pub(crate) const BANNER: &[u8] = b"Linux version ";
+
+/// Where a kernel may lie.
+struct Place {
+    /// Added to an address as linked, it gives the physical one.
+    delta: u64,
+    /// How far it is moved in virtual memory, where that is known.
+    shift: Option<u64>,
+    /// The physical address of its page tables, where that is known.
+    root: Option<u64>,
+    /// How it was found.
+    by: String,
+}
+
+impl<'a> Kernel<'a> {
+    /// Finds the kernel that `layout` describes. `vmcoreinfo` is what the container keeps of it, `roots` are page
+    /// tables the container names.
+    ///
+    /// The quick way touches one page every two megabytes: the profile tells how far behind a multiple of that the
+    /// banner stands. Where it fails, the image is searched.
+    ///
+    /// # Errors
+    /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for processors unknown here.
+    pub fn find(
+        memory: &'a dyn Memory,
+        layout: &'a Layout,
+        vmcoreinfo: Option<&VmCoreInfo>,
+        roots: &[u64],
+    ) -> Result<Self, Error> {
+        let mut tried = Vec::new();
+        let mut attempt = |places: Vec<Place>| {
+            for place in places {
+                match settle(memory, layout, &place, roots) {
+                    Ok(kernel) => return Some(kernel),
+                    Err(reason) => tried.push(format!("{}: {reason}", place.by)),
+                }
+            }
+            None
+        };
+        if let Some(kernel) = vmcoreinfo
+            .and_then(|info| of_vmcoreinfo(layout, info, "the container's VMCOREINFO"))
+            .and_then(|place| attempt(vec![place]))
+        {
+            return Ok(kernel);
+        }
+        if let Some(kernel) = attempt(by_banner(memory, layout)) {
+            return Ok(kernel);
+        }
+        if let Some(kernel) = attempt(by_init_task(memory, layout)) {
+            return Ok(kernel);
+        }
+        if let Some(kernel) = attempt(by_search(memory, layout)) {
+            return Ok(kernel);
+        }
+        if tried.is_empty() {
+            tried.push("neither a banner nor VMCOREINFO nor a first task".to_owned());
+        }
+        tried.truncate(8);
+        Err(Error::NoKernel { tried })
+    }
+}
+
+/// Every place where the banner stands as the profile says, but for a multiple of [`STEP`].
+fn by_banner(memory: &dyn Memory, layout: &Layout) -> Vec<Place> {
+    let Some(linked) = layout.symbol("linux_banner") else { return Vec::new() };
+    let found = probe(memory, linked, |bytes: [u8; 15]| {
+        bytes.starts_with(BANNER) && bytes.last().is_some_and(u8::is_ascii_digit)
+    });
+    places(found, linked, "banner at linux_banner")
+}
+
+/// Every place where the first task has its name, likewise.
+fn by_init_task(memory: &dyn Memory, layout: &Layout) -> Vec<Place> {
+    let Some(task) = layout.symbol("init_task") else { return Vec::new() };
+    let Ok(comm) = layout.field("task_struct.comm") else { return Vec::new() };
+    let linked = task.wrapping_add(comm.offset);
+    let found = probe(memory, linked, |bytes: [u8; 8]| bytes.starts_with(b"swapper"));
+    places(found, linked, "name of init_task")
+}
+
+fn places(found: Vec<u64>, linked: u64, what: &str) -> Vec<Place> {
+    let place = |at: u64| Place {
+        delta: at.wrapping_sub(linked),
+        shift: None,
+        root: None,
+        by: format!("{what}, physical {at:#x}"),
+    };
+    found.into_iter().map(place).collect()
+}
+
+/// The physical addresses that are `linked` but for a multiple of [`STEP`], and whose bytes are as wanted.
+fn probe<const N: usize>(memory: &dyn Memory, linked: u64, wanted: impl Fn([u8; N]) -> bool) -> Vec<u64> {
+    let mut found = Vec::new();
+    for run in memory.runs() {
+        let mut from = run.start.0;
+        while let Some(data) = memory.next_data(from..run.end()) {
+            let mut at = data.start.checked_add(linked.wrapping_sub(data.start) % STEP);
+            while let Some(address) = at.filter(|at| *at < data.end) {
+                let mut bytes = [0; N];
+                if memory.read(PhysicalAddress(address), &mut bytes).is_ok() && wanted(bytes) {
+                    found.push(address);
+                }
+                at = address.checked_add(STEP);
+            }
+            from = data.end;
+        }
+    }
+    found
+}
+
+/// What the image says of itself: VMCOREINFO, and banners anywhere.
+fn by_search(memory: &dyn Memory, layout: &Layout) -> Vec<Place> {
+    let banner = layout.symbol("linux_banner");
+    let mut found = Vec::new();
+    for (at, text) in search(memory) {
+        match text {
+            Sighting::Info(info) => {
+                let by = format!("VMCOREINFO at physical {at:#x}");
+                found.extend(of_vmcoreinfo(layout, &info, &by));
+            }
+            Sighting::Banner(_) => found.extend(banner.map(|linked| Place {
+                delta: at.wrapping_sub(linked),
+                shift: None,
+                root: None,
+                by: format!("banner at physical {at:#x}"),
+            })),
+        }
+    }
+    // VMCOREINFO tells most.
+    found.sort_by_key(|place| place.shift.is_none());
+    found
+}
+
+/// What a search finds.
+pub(crate) enum Sighting {
+    Info(Box<VmCoreInfo>),
+    Banner(String),
+}
+
+/// Every VMCOREINFO and every banner in physical memory, by physical address. Bounded: of an image that is full of
+/// them, the first in every window of the search are enough.
+pub(crate) fn search(memory: &dyn Memory) -> Vec<(u64, Sighting)> {
+    const MOST: usize = 16;
+    let plan = Plan { overlap: 8192, step: "Searching for kernels", ..Plan::default() };
+    let (banners, infos) = (memmem::Finder::new(BANNER), memmem::Finder::new(VmCoreInfo::MAGIC));
+    let look = |window: Window<'_>, found: &mut Vec<(u64, Sighting)>| {
+        let here = |at: usize| (window.start.0 + at as u64, window.bytes.get(at..).unwrap_or_default());
+        let own = |at: &usize| *at < window.own;
+        for at in banners.find_iter(window.bytes).take_while(own) {
+            let (address, bytes) = here(at);
+            // The banner that begins here, not a later one.
+            let bytes = bytes.get(..512).unwrap_or(bytes);
+            let banner = maps::Banner::find(bytes).filter(|banner| bytes.starts_with(banner.text.as_bytes()));
+            if let Some(banner) = banner
+                && found.len() < MOST
+            {
+                found.push((address, Sighting::Banner(banner.text)));
+            }
+        }
+        let before = found.len();
+        for at in infos.find_iter(window.bytes).take_while(own) {
+            let (address, bytes) = here(at);
+            if let Some(info) = VmCoreInfo::parse(bytes)
+                && found.len() < before + MOST
+            {
+                found.push((address, Sighting::Info(Box::new(info))));
+            }
+        }
+    };
+    image::scan(memory, &plan, look).found
+}
+
+fn of_vmcoreinfo(layout: &Layout, info: &VmCoreInfo, by: &str) -> Option<Place> {
+    let symbols = ["init_top_pgt", "init_level4_pgt", "swapper_pg_dir"];
+    let shift = info.kernel_offset().or_else(|| {
+        // Before the kernel wrote it down: as far as any symbol moved that both know.
+        ["_stext", "swapper_pg_dir", "init_uts_ns"]
+            .iter()
+            .find_map(|name| Some(info.symbol(name)?.wrapping_sub(layout.symbol(name)?)))
+    })?;
+    let back = match layout.arch() {
+        Arch::Amd64 => info.number("phys_base").unwrap_or(0).wrapping_sub(START_KERNEL_MAP),
+        Arch::Arm64 => info.number("kimage_voffset")?.wrapping_neg(),
+        Arch::I386 => 0x4000_0000_u64.wrapping_sub(1 << 32),
+        _ => return None,
+    };
+    let root = symbols.iter().find_map(|name| info.symbol(name)).map(|address| address.wrapping_add(back));
+    Some(Place { delta: shift.wrapping_add(back), shift: Some(shift), root, by: by.to_owned() })
+}
+
+/// Proves a place by the kernel's own page tables, which have to lead to it.
+fn settle<'a>(
+    memory: &'a dyn Memory,
+    layout: &'a Layout,
+    place: &Place,
+    roots: &[u64],
+) -> Result<Kernel<'a>, String> {
+    let arch = layout.arch();
+    let modes = modes(arch).ok_or_else(|| format!("processor {arch} is not supported"))?;
+    let anchor = ["linux_banner", "init_task", "_stext", "_text"].iter().find_map(|name| layout.symbol(name));
+    let anchor = anchor.ok_or("the profile has no symbols to begin with")?;
+    let physical = anchor.wrapping_add(place.delta);
+    let mut candidates: Vec<(u64, &str)> = Vec::new();
+    for name in ["init_top_pgt", "init_level4_pgt", "swapper_pg_dir"] {
+        candidates.extend(layout.symbol(name).map(|linked| (linked.wrapping_add(place.delta), name)));
+    }
+    candidates.extend(place.root.map(|root| (root, "VMCOREINFO")));
+    candidates.extend(roots.iter().map(|root| (*root, "the container")));
+    let shifts = shifts(layout, memory, place);
+    for (root, named_by) in candidates {
+        let root = root & 0x000f_ffff_ffff_f000;
+        for paging in &modes {
+            let space = AddressSpace::new(memory, *paging, PhysicalAddress(root));
+            for shift in shifts.iter().copied() {
+                let address = anchor.wrapping_add(shift) & mask(arch);
+                if space.physical(address) == Some(physical) {
+                    let found_by = format!("{}; page tables named by {named_by}", place.by);
+                    let delta = place.delta;
+                    return Ok(Kernel { layout, memory, space, shift, delta, found_by });
+                }
+            }
+        }
+    }
+    Err("no page tables lead to it".to_owned())
+}
+
+fn mask(arch: Arch) -> u64 {
+    if arch.address_size() == 4 { u64::from(u32::MAX) } else { u64::MAX }
+}
+
+/// How far the kernel may have been moved in virtual memory, likely ones first.
+fn shifts(layout: &Layout, memory: &dyn Memory, place: &Place) -> Vec<u64> {
+    let mut shifts: Vec<u64> = place.shift.into_iter().collect();
+    // The first task is its own parent: the pointer tells where it thinks it is.
+    if let Some(task) = layout.symbol("init_task")
+        && let physical = Physical(memory)
+        && let view = (View { layout, space: &physical })
+        && let Ok(own) =
+            view.get(task.wrapping_add(place.delta), "task_struct.real_parent|task_struct.parent")
+    {
+        let shift = own.wrapping_sub(task);
+        if shift % 4096 == 0 {
+            shifts.push(shift);
+        }
+    }
+    match layout.arch() {
+        Arch::Amd64 | Arch::I386 => shifts.extend((0..X86_RANGE / STEP).map(|step| step * STEP)),
+        _ => shifts.push(0),
+    }
+    shifts
+}
+
+/// How kernels of a processor may translate addresses, likely ones first.
+fn modes(arch: Arch) -> Option<Vec<Paging>> {
+    Some(match arch {
+        Arch::Amd64 => vec![Paging::X64, Paging::X64Level5],
+        Arch::I386 => vec![Paging::X86Pae, Paging::X86],
+        Arch::Arm64 => {
+            let modes = [
+                (Granule::K4, 48),
+                (Granule::K4, 39),
+                (Granule::K64, 48),
+                (Granule::K64, 42),
+                (Granule::K16, 48),
+                (Granule::K16, 47),
+                (Granule::K16, 36),
+                (Granule::K64, 52),
+                (Granule::K4, 52),
+            ];
+            modes.map(|(granule, bits)| Paging::Arm64 { granule, bits }).to_vec()
+        }
+        _ => return None,
+    })
+}

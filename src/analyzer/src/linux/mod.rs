@@ -1,0 +1,93 @@
+//! Linux: where the kernel lies in physical and in virtual memory, its processes and its modules.
+
+mod btf;
+pub(crate) mod checks;
+mod kallsyms;
+mod locate;
+mod modules;
+mod processes;
+mod reads;
+mod vmcoreinfo;
+
+use image::{AddressSpace, Memory};
+
+use crate::view::{Links, View};
+use crate::{Error, Layout, Physical};
+
+pub use reads::READS;
+pub use vmcoreinfo::VmCoreInfo;
+
+/// A Linux kernel found in an image.
+pub struct Kernel<'a> {
+    /// Its profile.
+    pub layout: &'a Layout,
+    /// The image.
+    pub memory: &'a dyn Memory,
+    /// Its virtual memory.
+    pub space: AddressSpace<'a>,
+    /// How far it was moved in virtual memory from where it was linked (KASLR).
+    pub shift: u64,
+    /// What has to be added to an address as linked to get the physical one, modulo 2^64.
+    pub delta: u64,
+    /// How it was found, in words.
+    pub found_by: String,
+}
+
+/// How the kernel's lists are linked.
+pub(crate) const LIST_HEAD: Links = Links { next: "list_head.next", back: "list_head.prev" };
+
+/// Where x86-64 kernels are mapped: `__START_KERNEL_map`.
+pub(crate) const START_KERNEL_MAP: u64 = 0xffff_ffff_8000_0000;
+
+impl<'a> Kernel<'a> {
+    /// The profile over the kernel's virtual memory.
+    pub fn view(&self) -> View<'_> {
+        View { layout: self.layout, space: &self.space }
+    }
+
+    /// The profile over physical memory.
+    pub fn physical(&self) -> Physical<'a> {
+        Physical(self.memory)
+    }
+
+    /// Where a symbol is in virtual memory.
+    ///
+    /// # Errors
+    /// [`Error::Lacking`] where the profile does not have it; of several names joined by `|`, any of them.
+    pub fn symbol(&self, names: &str) -> Result<u64, Error> {
+        let found = names.split('|').find_map(|name| self.layout.symbol(name));
+        let linked =
+            found.ok_or_else(|| Error::Lacking { what: format!("symbol {}", names.replace('|', " or ")) })?;
+        Ok(linked.wrapping_add(self.shift))
+    }
+
+    /// How far it was moved in physical memory from where it was linked to be loaded: x86 kernels are linked for the
+    /// physical address that remains when the start of their map is taken away.
+    pub fn physical_shift(&self) -> u64 {
+        match self.layout.arch() {
+            profile::Arch::Amd64 => self.delta.wrapping_add(START_KERNEL_MAP),
+            profile::Arch::I386 => self.delta.wrapping_add(0xc000_0000),
+            _ => self.delta,
+        }
+    }
+
+    /// What was found, each with its name.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let mut facts = vec![
+            ("found by", self.found_by.clone()),
+            ("virtual shift", format!("{:#x}", self.shift)),
+            ("physical shift", format!("{:#x}", self.physical_shift())),
+            ("page tables", format!("{} ({})", self.space.dtb(), self.space.paging())),
+        ];
+        let banner = self.symbol("linux_banner").and_then(|at| self.view().text(at, 512));
+        facts.extend(banner.ok().map(|banner| ("kernel", banner.trim_end().to_owned())));
+        facts
+    }
+
+    /// VMCOREINFO, where the kernel's own pointer to it leads; else as the container keeps it.
+    pub fn vmcoreinfo(&self) -> Option<VmCoreInfo> {
+        let view = self.view();
+        let data = view.pointer(self.symbol("vmcoreinfo_data").ok()?).ok()?;
+        VmCoreInfo::parse(view.text(data, VmCoreInfo::LONGEST).ok()?.as_bytes())
+    }
+}

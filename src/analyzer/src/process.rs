@@ -1,0 +1,112 @@
+//! What is listed of an image: processes and modules, in the same words for every system.
+
+use profile::GuidAge;
+
+/// A process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Process {
+    /// Where its struct is, in the kernel's virtual memory.
+    pub address: u64,
+    /// Its name, as the kernel keeps it (cut to 15 or 16 bytes).
+    pub name: String,
+    /// Its number.
+    pub pid: u64,
+    /// Its parent's number.
+    pub parent: Option<u64>,
+    /// How many threads it has.
+    pub threads: Option<u64>,
+    /// How many handles it has open (Windows).
+    pub handles: Option<u64>,
+    /// Its user (Linux, macOS).
+    pub user: Option<u32>,
+    /// Its group (Linux, macOS).
+    pub group: Option<u32>,
+    /// What it does, in one word.
+    pub state: Option<&'static str>,
+    /// The physical address of its page tables; none for threads of the kernel.
+    pub dtb: Option<u64>,
+    /// When it began, in nanoseconds after the system's start.
+    pub after_boot: Option<u64>,
+    /// When it began.
+    pub started: Option<Time>,
+    /// When it ended, where it has.
+    pub ended: Option<Time>,
+}
+
+/// A module of the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Module {
+    /// Where its struct is, in the kernel's virtual memory.
+    pub address: u64,
+    /// Its name.
+    pub name: String,
+    /// Where it is loaded.
+    pub base: u64,
+    /// How many bytes it takes.
+    pub size: u64,
+    /// What it does, in one word (Linux).
+    pub state: Option<&'static str>,
+    /// How often it is used (Linux).
+    pub uses: Option<u64>,
+    /// The file it was loaded from (Windows).
+    pub path: Option<String>,
+    /// What its PDB is, where its headers are in memory (Windows).
+    pub pdb: Option<(GuidAge, String)>,
+}
+
+/// A time, in nanoseconds since 1970, UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(pub i128);
+
+impl Time {
+    /// From Windows' count of 100 ns since 1601; `None` for zero, which stands for no time.
+    pub fn from_windows(ticks: u64) -> Option<Self> {
+        // 369 years, 89 of them leap years.
+        const SECONDS_TO_1970: i128 = 11_644_473_600;
+        (ticks != 0).then(|| Self(i128::from(ticks) * 100 - SECONDS_TO_1970 * 1_000_000_000))
+    }
+}
+
+impl std::fmt::Display for Time {
+    /// `2026-11-21 19:26:57` UTC.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let seconds = self.0.div_euclid(1_000_000_000);
+        let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+        let (year, month, day) = date(days);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+    }
+}
+
+/// The date so many days after 1970-01-01, by the Gregorian calendar, whose years are taken to begin in March.
+fn date(days: i128) -> (i128, i128, i128) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = year_of_era + era * 400 + i128::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_print_as_dates() {
+        for (seconds, text) in [
+            (0, "1970-01-01 00:00:00"),
+            (951_782_400, "2000-02-29 00:00:00"),
+            (1_795_289_223, "2026-11-21 19:27:03"),
+            (-1, "1969-12-31 23:59:59"),
+        ] {
+            assert_eq!(Time(seconds * 1_000_000_000).to_string(), text);
+        }
+        assert_eq!(Time::from_windows(0), None);
+        assert_eq!(Time::from_windows(116_444_736_000_000_000), Some(Time(0)));
+    }
+}

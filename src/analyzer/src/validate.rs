@@ -1,0 +1,472 @@
+//! Proof: checks that can fail, what they rest on, and the verdict that follows.
+
+use std::collections::BTreeMap;
+
+use crate::Error;
+use crate::layout::{Kind, Layout};
+
+/// What became of laying a profile over an image.
+#[derive(Clone, Debug)]
+pub struct Validation {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// What gave a mismatch away: the fewest members (`STRUCT.MEMBER`) and symbols (`&SYMBOL`) that all failed checks
+    /// rest on; those that stand in the fewest checks that passed come first.
+    pub suspects: Vec<String>,
+    /// Every check, in the order made.
+    pub checks: Vec<Check>,
+    /// What was found in the image, each with its name.
+    pub facts: Vec<(&'static str, String)>,
+}
+
+/// Whether the profile is that of the kernel in the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is.
+    Match,
+    /// It is not.
+    Mismatch,
+    /// The image does not hold enough to say.
+    Inconclusive,
+}
+
+impl Verdict {
+    /// In one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Match => "match",
+            Self::Mismatch => "mismatch",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// How much is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything but the tables the kernel carries of itself: enough to choose among profiles.
+    Quick,
+    /// Everything.
+    Whole,
+}
+
+/// One check.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// What kind of proof it is.
+    pub group: Group,
+    /// What is checked.
+    pub name: String,
+    /// How much it counts.
+    pub weight: Weight,
+    /// What a kernel of this profile shows.
+    pub expected: String,
+    /// What the image shows; of a skipped check, why.
+    pub actual: String,
+    /// How it came out.
+    pub passage: Passage,
+    /// The members and symbols it rests on.
+    pub items: Vec<String>,
+}
+
+/// What kind of proof a check is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// What names the build: GUID and age, build-id, banner.
+    Identity,
+    /// Known things at symbols' addresses.
+    Anchors,
+    /// Structs that have to agree with each other.
+    Structure,
+    /// The tables the kernel carries of itself.
+    Tables,
+    /// The profile alone: members that lie over one another.
+    Profile,
+    /// What looks like a kernel and is none, or is another.
+    Decoys,
+}
+
+impl Group {
+    /// In one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Anchors => "anchors",
+            Self::Structure => "structure",
+            Self::Tables => "tables",
+            Self::Profile => "profile",
+            Self::Decoys => "decoys",
+        }
+    }
+}
+
+/// How much a check counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// Told, and no more.
+    Note,
+    /// A failure is a mismatch; it takes many that pass to prove a match.
+    Strong,
+    /// A failure is a mismatch, and one that passes is half a proof.
+    Decisive,
+}
+
+impl Weight {
+    /// In one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Strong => "strong",
+            Self::Decisive => "decisive",
+        }
+    }
+}
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// As expected.
+    Passed,
+    /// Not as expected.
+    Failed,
+    /// It could not be made: the profile or the image lacks what it needs.
+    Skipped,
+}
+
+impl Passage {
+    /// In one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "FAILED",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// What a check found.
+pub(crate) enum Finding {
+    /// It passed, with what was found.
+    Passed(String),
+    /// It failed, with what was found instead.
+    Failed(String),
+    /// It failed, and these members and symbols are known to be wrong.
+    Culprits(String, Vec<String>),
+    /// It could not be made.
+    Skipped(String),
+}
+
+impl Finding {
+    /// What an error means for a check. Something that is not mapped is a failure: pointers of a kernel lead
+    /// somewhere. Something that the image does not hold, or the profile does not describe, decides nothing.
+    pub(crate) fn of(error: &Error) -> Self {
+        match error {
+            Error::Unreadable { mapped: false, .. } | Error::List { .. } => Self::Failed(error.to_string()),
+            _ => Self::Skipped(error.to_string()),
+        }
+    }
+
+    /// Passed where both are equal addresses or numbers.
+    pub(crate) fn equal(actual: Result<u64, Error>, expected: u64) -> Self {
+        match actual {
+            Ok(actual) if actual == expected => Self::Passed(format!("{actual:#x}")),
+            Ok(actual) => Self::Failed(format!("{actual:#x}")),
+            Err(error) => Self::of(&error),
+        }
+    }
+
+    /// Passed where `good`.
+    pub(crate) fn judge(good: bool, actual: impl Into<String>) -> Self {
+        if good { Self::Passed(actual.into()) } else { Self::Failed(actual.into()) }
+    }
+}
+
+/// Many samples of one check.
+#[derive(Default)]
+pub(crate) struct Tally {
+    good: u64,
+    bad: u64,
+    absent: u64,
+    lacking: Option<String>,
+    first_bad: Option<String>,
+}
+
+impl Tally {
+    /// Adds a sample; `words` says what was found where it is bad.
+    pub(crate) fn see(&mut self, sample: Result<bool, Error>, words: impl FnOnce() -> String) {
+        let bad = match sample {
+            Ok(true) => {
+                self.good += 1;
+                return;
+            }
+            Ok(false) => words(),
+            Err(error) => match Finding::of(&error) {
+                Finding::Failed(reason) => format!("{}: {reason}", words()),
+                _ => {
+                    if matches!(error, Error::Lacking { .. } | Error::Kind { .. }) {
+                        self.lacking.get_or_insert(error.to_string());
+                    }
+                    self.absent += 1;
+                    return;
+                }
+            },
+        };
+        self.bad += 1;
+        self.first_bad.get_or_insert(bad);
+    }
+
+    /// Failed where more than one sample in ten is bad: memory changes while it is copied, so a few may be.
+    pub(crate) fn finding(self) -> Finding {
+        let Self { good, bad, absent, lacking, first_bad } = self;
+        let all = good + bad;
+        if all == 0 {
+            return Finding::Skipped(match lacking {
+                Some(lacking) => lacking,
+                None if absent > 0 => format!("none of {absent} is in the image"),
+                None => "there is none to look at".to_owned(),
+            });
+        }
+        let but = first_bad.map(|first| format!("; first: {first}")).unwrap_or_default();
+        Finding::judge(bad * 10 <= all, format!("{good} of {all}{but}"))
+    }
+}
+
+/// Checks while they are made.
+pub(crate) struct Exam<'a> {
+    layout: &'a Layout,
+    checks: Vec<Check>,
+}
+
+impl<'a> Exam<'a> {
+    pub(crate) fn new(layout: &'a Layout) -> Self {
+        Self { layout, checks: Vec::new() }
+    }
+
+    /// Makes a check: what it asks the profile for is what it rests on.
+    pub(crate) fn check(
+        &mut self,
+        group: Group,
+        weight: Weight,
+        name: impl Into<String>,
+        expected: impl Into<String>,
+        look: impl FnOnce() -> Finding,
+    ) {
+        self.layout.take_asked();
+        let finding = look();
+        let asked = self.layout.take_asked();
+        let mut items: Vec<String> = asked.iter().map(|item| item.as_ref().to_owned()).collect();
+        let (passage, actual) = match finding {
+            Finding::Passed(actual) => (Passage::Passed, actual),
+            Finding::Failed(actual) => (Passage::Failed, actual),
+            Finding::Culprits(actual, culprits) => {
+                items = culprits;
+                (Passage::Failed, actual)
+            }
+            Finding::Skipped(actual) => (Passage::Skipped, actual),
+        };
+        let (name, expected) = (name.into(), expected.into());
+        self.checks.push(Check { group, name, weight, expected, actual, passage, items });
+    }
+
+    /// Whether the last check failed.
+    pub(crate) fn has_just_failed(&self) -> bool {
+        self.checks.last().is_some_and(|check| check.passage == Passage::Failed)
+    }
+
+    /// The verdict.
+    pub(crate) fn conclude(self, facts: Vec<(&'static str, String)>) -> Validation {
+        let Self { checks, .. } = self;
+        let counting = |passage: Passage, weight: Weight| {
+            checks.iter().filter(|check| check.passage == passage && check.weight == weight).count()
+        };
+        let (decisive, strong) =
+            (counting(Passage::Passed, Weight::Decisive), counting(Passage::Passed, Weight::Strong));
+        let failed = checks
+            .iter()
+            .filter(|check| check.passage == Passage::Failed && check.weight > Weight::Note)
+            .count();
+        let skipped = checks.iter().filter(|check| check.passage == Passage::Skipped).count();
+        let (verdict, reason) = if failed > 0 {
+            (Verdict::Mismatch, format!("{failed} of {} checks failed", checks.len() - skipped))
+        } else if decisive * MATCH / 2 + strong >= MATCH {
+            (Verdict::Match, format!("{} checks passed, {skipped} could not be made", decisive + strong))
+        } else {
+            let passed = decisive + strong;
+            (
+                Verdict::Inconclusive,
+                format!("{passed} checks passed, none failed: too little to prove a match"),
+            )
+        };
+        let suspects = suspects(&checks);
+        Validation { verdict, reason, suspects, checks, facts }
+    }
+}
+
+/// How many strong checks have to pass to prove a match; a decisive one counts as half of them.
+const MATCH: usize = 20;
+
+/// The fewest members and symbols that all failed checks rest on: those in most of them, then those in most of what
+/// is left. Among equals, those that stand in the fewest checks that passed come first.
+fn suspects(checks: &[Check]) -> Vec<String> {
+    let counting = |passage: Passage| {
+        checks.iter().filter(move |check| check.passage == passage && check.weight > Weight::Note)
+    };
+    let passes = |item: &str| {
+        counting(Passage::Passed).filter(|check| check.items.iter().any(|other| other == item)).count()
+    };
+    let mut left: Vec<&Check> = counting(Passage::Failed).filter(|check| !check.items.is_empty()).collect();
+    let mut suspects: Vec<String> = Vec::new();
+    while !left.is_empty() {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for item in left.iter().flat_map(|check| &check.items) {
+            *counts.entry(item).or_default() += 1;
+        }
+        let most = counts.values().copied().max().unwrap_or(0);
+        let mut chosen: Vec<&str> =
+            counts.into_iter().filter(|(_, count)| *count == most).map(|(item, _)| item).collect();
+        chosen.sort_by_cached_key(|item| passes(item));
+        left.retain(|check| !check.items.iter().any(|item| chosen.contains(&item.as_str())));
+        suspects.extend(chosen.into_iter().map(str::to_owned));
+    }
+    suspects
+}
+
+/// The members of a struct that are not where a C compiler puts them: over another one, not at a multiple of what they
+/// are made of, behind the struct's end, or further behind the member before than that needs. Members of members
+/// without a name are looked at as well. `None` where the profile does not have the struct.
+pub(crate) fn misplaced(layout: &Layout, name: &str) -> Option<Vec<String>> {
+    let mut found = Vec::new();
+    look_at(layout, name, name, 0, &mut found)?;
+    found.sort();
+    found.dedup();
+    Some(found)
+}
+
+/// At multiples of what a compiler puts a member.
+fn alignment(layout: &Layout, kind: &Kind, depth: usize) -> u64 {
+    const DEEPEST: usize = 8;
+
+    let natural = match kind {
+        Kind::Number { size, .. } | Kind::Pointer { size } => *size,
+        Kind::Array { element, .. } if depth < DEEPEST => alignment(layout, element, depth + 1),
+        Kind::Record(name) if depth < DEEPEST => {
+            let shape = layout.shape(name);
+            let members = shape.iter().flat_map(|shape| &shape.own);
+            members.map(|(_, field)| alignment(layout, &field.kind, depth + 1)).max().unwrap_or(1)
+        }
+        _ => 1,
+    };
+    natural.clamp(1, layout.address_size())
+}
+
+/// One member as it lies in its struct, in bytes.
+struct Laid<'a> {
+    start: u64,
+    end: u64,
+    align: u64,
+    name: &'a str,
+    bits: bool,
+}
+
+fn look_at(layout: &Layout, name: &str, owner: &str, depth: usize, found: &mut Vec<String>) -> Option<()> {
+    const DEEPEST: usize = 8;
+
+    let shape = layout.shape(name)?;
+    let mut members = Vec::new();
+    for (member, field) in &shape.own {
+        let Some(size) = layout.size_of(&field.kind) else { continue };
+        if let Kind::Record(inner) = &field.kind
+            && depth < DEEPEST
+            && crate::layout::is_numbered(member)
+        {
+            look_at(layout, inner, owner, depth + 1, found);
+        }
+        let align = alignment(layout, &field.kind, depth);
+        let end = field.offset.saturating_add(size);
+        if field.bits.is_none() && size > 0 && (end > shape.size || !field.offset.is_multiple_of(align)) {
+            found.push(format!("{owner}.{member}"));
+        }
+        members.push(Laid { start: field.offset, end, align, name: member, bits: field.bits.is_some() });
+    }
+    members.sort_by_key(|member| (member.start, member.end));
+    let union = members.len() > 1 && members.iter().all(|member| member.start == 0);
+    if union {
+        return Some(());
+    }
+    // The one that reaches furthest so far.
+    let mut reach: Option<&Laid<'_>> = None;
+    for member in &members {
+        let before = reach.map_or(0, |reach| reach.end);
+        if let Some(reach) = reach
+            && member.start < before
+            && member.end > member.start
+            && !(member.bits || reach.bits)
+        {
+            found.extend([format!("{owner}.{}", reach.name), format!("{owner}.{}", member.name)]);
+        }
+        // Members that are to begin a line of the cache stand at a multiple of 32. On 32 bits, some are aligned to
+        // more than an address.
+        let gap = member.start.saturating_sub(before);
+        if gap >= member.align && !member.start.is_multiple_of(32) && layout.address_size() == 8 {
+            // What belongs into the gap may stand behind it.
+            let near = members.iter().filter(|other| {
+                (member.start..member.start + 16).contains(&other.start) && other.end - other.start <= gap
+            });
+            found.extend(near.chain([member]).map(|member| format!("{owner}.{}", member.name)));
+        }
+        if reach.is_none_or(|reach| member.end > reach.end) {
+            reach = Some(member);
+        }
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(passage: Passage, items: &[&str]) -> Check {
+        Check {
+            group: Group::Structure,
+            name: String::new(),
+            weight: Weight::Strong,
+            expected: String::new(),
+            actual: String::new(),
+            passage,
+            items: items.iter().map(|item| (*item).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn what_all_failures_rest_on_is_suspected() {
+        let checks = [
+            check(Passage::Failed, &["a.b", "c.d", "e.f"]),
+            check(Passage::Failed, &["a.b", "c.d"]),
+            check(Passage::Passed, &["a.b"]),
+            check(Passage::Skipped, &["g.h"]),
+            check(Passage::Failed, &["i.j"]),
+        ];
+        assert_eq!(suspects(&checks), ["c.d", "a.b", "i.j"]);
+        assert_eq!(suspects(&checks[2..4]), [""; 0]);
+    }
+
+    #[test]
+    fn a_few_bad_samples_are_torn_pages_many_are_a_failure() {
+        let mut tally = Tally::default();
+        for sample in 0..20 {
+            tally.see(Ok(sample > 1), || format!("sample {sample}"));
+        }
+        assert!(matches!(tally.finding(), Finding::Passed(text) if text == "18 of 20; first: sample 0"));
+        let mut tally = Tally::default();
+        for sample in 0..20 {
+            tally.see(Ok(sample > 2), || format!("sample {sample}"));
+        }
+        assert!(matches!(tally.finding(), Finding::Failed(_)));
+        let absent = || Err(Error::Unreadable { address: 1, length: 1, mapped: true });
+        let mut tally = Tally::default();
+        tally.see(absent(), String::new);
+        assert!(matches!(tally.finding(), Finding::Skipped(_)));
+    }
+}

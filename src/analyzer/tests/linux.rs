@@ -1,0 +1,112 @@
+//! Real Linux memory, against what the guest said of itself.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod support;
+
+use analyzer::{Guest, Process};
+use serde_json::Value;
+use support::Guests;
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn processes_are_those_the_guest_printed() {
+    for name in ["full.raw.xz", "sparse.lime.zst"] {
+        let guests = Guests::open(name);
+        let guest = Guest::find(&guests.image, &guests.layout).unwrap();
+        let listing = guest.processes().unwrap();
+        listing.end.unwrap();
+        let mut truth: Vec<Value> = guests.truth["processes"].as_array().unwrap().clone();
+        truth.sort_by_key(|process| process["pid"].as_u64());
+        // The shell that printed the list is gone, and a `sleep` came.
+        let printed = truth.pop().unwrap();
+        let mut rows = listing.rows;
+        rows.sort_by_key(|process| process.pid);
+        let later: Vec<&Process> =
+            rows.iter().filter(|row| row.pid > printed["pid"].as_u64().unwrap()).collect();
+        assert!(later.iter().all(|row| row.name == "sleep" || row.name.starts_with("kworker")), "{later:?}");
+        let count = rows.len() - later.len();
+        rows.truncate(count);
+        assert_eq!(rows.len(), truth.len(), "{name}");
+        for (row, truth) in rows.iter().zip(&truth) {
+            same(row, truth);
+        }
+    }
+}
+
+/// One process, member by member.
+fn same(row: &Process, truth: &Value) {
+    let number = |key: &str| truth[key].as_u64();
+    assert_eq!(Some(row.pid), number("pid"), "{truth}");
+    assert_eq!(row.parent, number("ppid"), "{truth}");
+    assert_eq!(row.threads, number("threads"), "{truth}");
+    assert_eq!(row.user.map(u64::from), truth["uid"][0].as_u64(), "{truth}");
+    assert_eq!(row.group.map(u64::from), truth["gid"][0].as_u64(), "{truth}");
+    // `/proc` counts hundredths of a second.
+    assert_eq!(row.after_boot.map(|time| time / 10_000_000), number("starttime_ticks"), "{truth}");
+    let name = truth["comm"].as_str().unwrap();
+    if row.pid == 1 {
+        // It became a shell after the truth was printed.
+        assert_eq!((row.name.as_str(), name), ("sh", "init"));
+    } else if !(name.starts_with("kworker") && name.starts_with(&row.name)) {
+        // Longer names are those of work queues, which the kernel's list does not keep.
+        assert_eq!(row.name, name.get(..15).unwrap_or(name), "{truth}");
+    }
+    let state = truth["state"].as_str().unwrap();
+    let zombie = row.state == Some("zombie");
+    assert_eq!(zombie, state == "Z", "{truth}");
+    // Threads of the kernel and zombies have no memory.
+    assert_eq!(row.dtb.is_some(), truth["vsize"].as_u64() != Some(0), "{truth}");
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn modules_are_those_the_guest_printed() {
+    for name in ["full.raw.xz", "sparse.lime.zst"] {
+        let guests = Guests::open(name);
+        let guest = Guest::find(&guests.image, &guests.layout).unwrap();
+        let listing = guest.modules().unwrap();
+        listing.end.unwrap();
+        let truth = guests.truth["modules"].as_array().unwrap();
+        let shown: Vec<(String, String, String)> = listing
+            .rows
+            .iter()
+            .map(|row| (row.name.clone(), format!("{:#x}", row.base), row.size.to_string()))
+            .collect();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let truth: Vec<_> = truth
+            .iter()
+            .map(|module| (text(&module["name"]), text(&module["address"]), text(&module["size"])))
+            .collect();
+        assert_eq!(shown, truth, "{name}");
+        for (row, module) in listing.rows.iter().zip(guests.truth["modules"].as_array().unwrap()) {
+            // The sparse image lacks some of the pages these counts stand in.
+            let missing = row.uses.is_none() && name.starts_with("sparse");
+            assert!(
+                missing || row.uses.map(|uses| uses.to_string()) == Some(text(&module["refs"])),
+                "{row:?}"
+            );
+        }
+        assert!(listing.rows.iter().all(|row| row.state == Some("live")));
+    }
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn both_shifts_are_found_apart() {
+    for name in ["full.raw.xz", "sparse.lime.zst"] {
+        let guests = Guests::open(name);
+        let Guest::Linux(kernel) = Guest::find(&guests.image, &guests.layout).unwrap();
+        let truth = |key: &str| {
+            u64::from_str_radix(guests.truth[key].as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
+        };
+        assert_eq!(kernel.shift, truth("kaslr_shift"), "{name}");
+        let text = guests.layout.symbol("_text").unwrap();
+        assert_eq!(text.wrapping_add(kernel.delta), truth("kernel_phys_base"), "{name}");
+        for (symbol, address) in guests.truth["kallsyms"].as_object().unwrap() {
+            let address = address.as_str().unwrap().trim_start_matches("0x");
+            assert_eq!(kernel.symbol(symbol).unwrap(), u64::from_str_radix(address, 16).unwrap(), "{symbol}");
+        }
+        let info = kernel.vmcoreinfo().unwrap();
+        assert_eq!(info.kernel_offset(), Some(kernel.shift), "{name}");
+    }
+}

@@ -1,0 +1,137 @@
+//! Every member and symbol that the checks read, moved: the proof has to fail, and to name it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use analyzer::{Layout, Passage, Scope, Verdict, validate};
+use profile::{Report, Resolution, Text, read_file, write_text};
+use serde_json::Value;
+use support::{Guests, corpus};
+
+/// Only what is read of the kernel's profile, without what names the build: small enough to be changed often.
+fn slim() -> Value {
+    let mut report = Report::default();
+    let path = corpus("images/linux-6.1-cloud/dwarf2json.isf.json.xz");
+    let mut profile = read_file(&path, &mut report).unwrap();
+    let resolution = Resolution::new(&mut profile, &mut report);
+    let text = write_text(&profile, &resolution, Vec::new()).unwrap();
+    let mut whole: Value = serde_json::from_slice(&text).unwrap();
+    let mut kept = BTreeSet::new();
+    let structs = analyzer::linux::READS.iter().filter_map(|item| item.split_once('.'));
+    for (name, _) in structs {
+        keep(&whole["$STRUCTS"], name, &mut kept);
+    }
+    whole["$STRUCTS"].as_object_mut().unwrap().retain(|name, _| kept.contains(name));
+    let symbols: BTreeSet<&str> =
+        analyzer::linux::READS.iter().filter_map(|item| item.strip_prefix('&')).collect();
+    whole["$CONSTANTS"].as_object_mut().unwrap().retain(|name, _| symbols.contains(name.as_str()));
+    for section in ["$ENUMS", "$REVENUMS", "$CONSTANT_TYPES"] {
+        whole.as_object_mut().unwrap().remove(section);
+    }
+    let metadata = whole["$METADATA"].as_object_mut().unwrap();
+    metadata.retain(|key, _| matches!(key.as_str(), "Type" | "ProfileClass" | "arch" | "Version"));
+    whole
+}
+
+/// A struct with every struct it holds.
+fn keep(structs: &Value, name: &str, kept: &mut BTreeSet<String>) {
+    let Some(entry) = structs.get(name) else { return };
+    if kept.insert(name.to_owned()) {
+        for member in entry[1].as_object().unwrap().values() {
+            held(structs, &member[1], kept);
+        }
+    }
+}
+
+fn held(structs: &Value, descriptor: &Value, kept: &mut BTreeSet<String>) {
+    match descriptor[0].as_str() {
+        Some("Array") => {
+            let inner = serde_json::json!([descriptor[1]["target"], descriptor[1]["target_args"]]);
+            held(structs, &inner, kept);
+        }
+        Some(name) => keep(structs, name, kept),
+        None => {}
+    }
+}
+
+fn layout(profile: &Value) -> Layout {
+    Layout::from_text(Text::new(serde_json::to_vec(profile).unwrap()).unwrap())
+}
+
+/// The member's offset, in the struct or in one of its members without a name.
+fn offset<'a>(profile: &'a mut Value, name: &str, member: &str) -> Option<&'a mut Value> {
+    let members = profile["$STRUCTS"].get(name)?.get(1)?.as_object()?;
+    let owner = if members.contains_key(member) {
+        name.to_owned()
+    } else {
+        let unnamed = members.iter().filter(|(key, _)| {
+            key.strip_prefix('u').is_some_and(|rest| rest.bytes().all(|digit| digit.is_ascii_digit()))
+        });
+        let inner: Vec<String> =
+            unnamed.filter_map(|(_, value)| value[1][0].as_str().map(str::to_owned)).collect();
+        let found = inner.into_iter().find(|inner| offset(profile, inner, member).is_some())?;
+        return offset(profile, &found, member);
+    };
+    profile["$STRUCTS"].get_mut(&owner)?.get_mut(1)?.get_mut(member)?.get_mut(0)
+}
+
+/// The item moved by so many bytes; `None` where that leads before its struct.
+fn moved(profile: &Value, item: &str, by: i64) -> Option<Value> {
+    let mut profile = profile.clone();
+    if let Some(symbol) = item.strip_prefix('&') {
+        let address = &mut profile["$CONSTANTS"][symbol];
+        *address = Value::from(address.as_u64().unwrap_or_else(|| panic!("{item}")).wrapping_add_signed(by));
+        return Some(profile);
+    }
+    let (name, member) = item.split_once('.').unwrap();
+    let offset = offset(&mut profile, name, member).unwrap_or_else(|| panic!("{item}"));
+    *offset = Value::from(offset.as_u64().unwrap().checked_add_signed(by)?);
+    Some(profile)
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn whatever_is_moved_is_named() {
+    let guests = Guests::open("full.raw.xz");
+    let (slim, image) = (&slim(), &guests.image);
+    let good = validate(image, &layout(slim), Scope::Quick).unwrap();
+    assert_eq!(good.verdict, Verdict::Match, "{:?}", good.suspects);
+    let look = &|by: i64| {
+        let mut unseen = Vec::new();
+        for item in analyzer::linux::READS {
+            let Some(profile) = moved(slim, item, by) else { continue };
+            let found = validate(image, &layout(&profile), Scope::Quick).unwrap();
+            let named = found.suspects.iter().any(|suspect| suspect == item);
+            if found.verdict != Verdict::Mismatch || !named {
+                unseen
+                    .push(format!("{item} by {by}: {:?}, given away by {:?}", found.verdict, found.suspects));
+            }
+        }
+        unseen
+    };
+    let unseen: Vec<String> = std::thread::scope(|scope| {
+        let workers: Vec<_> = [8, -8, 4].into_iter().map(|by| scope.spawn(move || look(by))).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    assert!(unseen.is_empty(), "{} unseen:\n{}", unseen.len(), unseen.join("\n"));
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn what_is_read_is_what_is_published() {
+    let guests = Guests::open("full.raw.xz");
+    let found = validate(&guests.image, &guests.layout, Scope::Whole).unwrap();
+    let failed: Vec<_> = found.checks.iter().filter(|check| check.passage == Passage::Failed).collect();
+    assert_eq!(found.verdict, Verdict::Match, "{failed:#?}");
+    let read: BTreeSet<&str> =
+        found.checks.iter().flat_map(|check| &check.items).map(String::as_str).collect();
+    let published: BTreeSet<&str> = analyzer::linux::READS.iter().copied().collect();
+    let unpublished: Vec<_> = read.difference(&published).collect();
+    let unread: Vec<_> = published.difference(&read).collect();
+    assert!(
+        unpublished.is_empty() && unread.is_empty(),
+        "not published: {unpublished:?}; not read: {unread:?}"
+    );
+}

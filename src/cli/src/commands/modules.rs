@@ -1,0 +1,68 @@
+use std::path::Path;
+
+use analyzer::{Listing, Module};
+use serde_json::{Value, json};
+
+use crate::console::Console;
+use crate::outcome::Outcome;
+use crate::subject::Subject;
+use crate::table::Table;
+
+/// Lists the modules of the kernel in an image, in the order of its list.
+///
+/// # Errors
+/// Where image or profile cannot be read, or no kernel that fits is found.
+pub fn run(filename: Option<&Path>, profile: Option<&Path>, console: &Console) -> anyhow::Result<Outcome> {
+    let subject = Subject::open(filename, profile, console)?;
+    let guest = subject.guest(console)?;
+    let Listing { rows, end } = guest.modules()?;
+    if console.json() {
+        let modules: Vec<Value> = rows.iter().map(to_json).collect();
+        let problem = end.as_ref().err().map(ToString::to_string);
+        console.print_json(json!({"image": subject.source, "modules": modules, "problem": problem}))?;
+    } else {
+        console.print(&table(&rows))?;
+    }
+    if let Err(problem) = &end {
+        console.warn(format_args!("{}: the list is not complete: {problem}", subject.source));
+    }
+    // A kernel may well have no module.
+    Ok(Outcome::from_good(end.is_ok()))
+}
+
+fn table(rows: &[Module]) -> String {
+    let mut table =
+        Table::new(&["Offset (V)", "Name", "Base", ">Size", ">Uses", "State", "GUID/Age", "PDB", "File"]);
+    for row in rows {
+        let (guid_age, pdb) = match &row.pdb {
+            Some((guid_age, pdb)) => (guid_age.to_string(), pdb.clone()),
+            None => (String::new(), String::new()),
+        };
+        table.row([
+            format!("{:#x}", row.address),
+            row.name.clone(),
+            format!("{:#x}", row.base),
+            row.size.to_string(),
+            row.uses.map(|uses| uses.to_string()).unwrap_or_default(),
+            row.state.unwrap_or_default().to_owned(),
+            guid_age,
+            pdb,
+            row.path.clone().unwrap_or_default(),
+        ]);
+    }
+    table.print()
+}
+
+fn to_json(row: &Module) -> Value {
+    json!({
+        "offset": row.address,
+        "name": row.name,
+        "base": row.base,
+        "size": row.size,
+        "uses": row.uses,
+        "state": row.state,
+        "guid_age": row.pdb.as_ref().map(|(guid_age, _)| guid_age.to_string()),
+        "pdb": row.pdb.as_ref().map(|(_, pdb)| pdb),
+        "file": row.path,
+    })
+}

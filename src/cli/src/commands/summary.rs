@@ -1,0 +1,46 @@
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::commands::validate;
+use crate::console::Console;
+use crate::outcome::Outcome;
+use crate::subject::Subject;
+
+/// Proves the profile on the image, and sums up what is in it.
+///
+/// # Errors
+/// Where image or profile cannot be read.
+pub fn run(filename: Option<&Path>, profile: Option<&Path>, console: &Console) -> anyhow::Result<Outcome> {
+    let subject = Subject::open(filename, profile, console)?;
+    let validation = analyzer::validate(&subject.image, &subject.layout, analyzer::Scope::Whole)?;
+    let guest = subject.guest(console).ok();
+    let processes = guest.as_ref().and_then(|guest| guest.processes().ok()).map(|listing| listing.rows.len());
+    let modules = guest.as_ref().and_then(|guest| guest.modules().ok()).map(|listing| listing.rows.len());
+    if console.json() {
+        let mut report = validate::to_json(&validation, &subject.source);
+        if let Some(entries) = report.as_object_mut() {
+            entries.insert("container".to_owned(), json!(subject.image.container().to_string()));
+            entries.insert("bytes".to_owned(), json!(subject.image.size()));
+            entries.insert("processes".to_owned(), json!(processes));
+            entries.insert("modules".to_owned(), json!(modules));
+        }
+        console.print_json(report)?;
+    } else {
+        let mut lines = format!(
+            "image        {}: {}, {} bytes\n",
+            subject.source,
+            subject.image.container(),
+            subject.image.size()
+        );
+        for (name, fact) in validation.facts.iter() {
+            lines.push_str(&format!("{name:12} {}\n", crate::table::printable(fact)));
+        }
+        for (name, count) in [("processes", processes), ("modules", modules)] {
+            lines.push_str(&count.map(|count| format!("{name:12} {count}\n")).unwrap_or_default());
+        }
+        console.print(&lines)?;
+        validate::say(&validation, console);
+    }
+    Ok(Outcome::from_good(validation.verdict == analyzer::Verdict::Match))
+}

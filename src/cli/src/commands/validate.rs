@@ -1,0 +1,82 @@
+use std::path::Path;
+
+use analyzer::{Check, Passage, Validation, Verdict};
+use serde_json::{Value, json};
+
+use crate::console::Console;
+use crate::outcome::Outcome;
+use crate::subject::Subject;
+use crate::table::{Table, printable};
+
+/// Proves the profile on the image, check by check.
+///
+/// # Errors
+/// Where image or profile cannot be read, or the profile is no kernel's.
+pub fn run(filename: Option<&Path>, profile: Option<&Path>, console: &Console) -> anyhow::Result<Outcome> {
+    let subject = Subject::open(filename, profile, console)?;
+    let validation = analyzer::validate(&subject.image, &subject.layout, analyzer::Scope::Whole)?;
+    if console.json() {
+        console.print_json(to_json(&validation, &subject.source))?;
+    } else {
+        console.print(&table(&validation))?;
+        say(&validation, console);
+    }
+    Ok(Outcome::from_good(validation.verdict == Verdict::Match))
+}
+
+/// The verdict, with what gave a mismatch away.
+pub fn say(validation: &Validation, console: &Console) {
+    if !validation.suspects.is_empty() {
+        console.say(format_args!("given away by: {}", printable(&validation.suspects.join(", "))));
+    }
+    let good = validation.verdict == Verdict::Match;
+    let verdict = console.judged(validation.verdict.name(), good);
+    console.say(format_args!("verdict: {verdict} ({})", printable(&validation.reason)));
+}
+
+fn table(validation: &Validation) -> String {
+    let mut table = Table::new(&["Check", "Result", "Weight", "Expected", "Actual"]);
+    for Check { group, name, weight, expected, actual, passage, .. } in &validation.checks {
+        table.row([
+            format!("{}: {name}", group.name()),
+            passage.name().to_owned(),
+            weight.name().to_owned(),
+            expected.clone(),
+            actual.clone(),
+        ]);
+    }
+    table.print()
+}
+
+/// The report.
+pub fn to_json(validation: &Validation, source: &str) -> Value {
+    let checks: Vec<Value> = validation
+        .checks
+        .iter()
+        .map(|check| {
+            json!({
+                "group": check.group.name(),
+                "name": check.name,
+                "weight": check.weight.name(),
+                "expected": check.expected,
+                "actual": check.actual,
+                "result": check.passage.name(),
+                "reads": check.items,
+            })
+        })
+        .collect();
+    let count = |passage: Passage| validation.checks.iter().filter(|check| check.passage == passage).count();
+    let facts: serde_json::Map<String, Value> =
+        validation.facts.iter().map(|(name, fact)| ((*name).to_owned(), json!(fact))).collect();
+    json!({
+        "image": source,
+        "verdict": validation.verdict.name(),
+        "reason": validation.reason,
+        "suspects": validation.suspects,
+        "passed": count(Passage::Passed),
+        "failed": count(Passage::Failed),
+        "skipped": count(Passage::Skipped),
+        "facts": facts,
+        "checks": checks,
+    })
+}
