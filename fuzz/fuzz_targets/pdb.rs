@@ -35,7 +35,7 @@ fuzz_target!(|bytes: &[u8]| {
         raw_names: how & 8 != 0,
         ..Options::default()
     };
-    let Ok(mut converted) = convert(&MappedFile::from(file), &options, &Silent) else { return };
+    let Ok(mut converted) = convert(MappedFile::from(file), &options, &Silent) else { return };
     let resolution = Resolution::new(&mut converted.profile, &mut converted.report);
     let text = write_text(&converted.profile, &resolution, Vec::new()).expect("a profile prints");
     // What a few bytes define can be printed wherever it is used; but not without end.

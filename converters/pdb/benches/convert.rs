@@ -13,7 +13,10 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use pdb::FallibleIterator;
 use pdb_converter::{Options, convert};
-use profile::{MappedFile, Resolution, Silent, write_text};
+use profile::{Form, MappedFile, Resolution, Silent, write_form};
+
+/// As the program on a machine of two processors, the fewest it is measured on.
+const THREADS: usize = 2;
 
 /// From small to large.
 const CORPUS: [&str; 4] = [
@@ -62,9 +65,10 @@ fn walk(bytes: &[u8]) -> usize {
 /// The whole front-end and the writer, into nothing.
 fn make(file: &MappedFile) -> usize {
     let options = Options { file_name: "bench.pdb".to_owned(), ..Options::default() };
-    let mut converted = convert(file, &options, &Silent).unwrap();
+    let mut converted = convert(file.clone(), &options, &Silent).unwrap();
     let resolution = Resolution::new(&mut converted.profile, &mut converted.report);
-    write_text(&converted.profile, &resolution, io::sink()).unwrap();
+    let form = Form { threads: THREADS, ..Form::default() };
+    write_form(&converted.profile, &resolution, form, &mut converted.report, io::sink()).unwrap();
     resolution.structs().len()
 }
 

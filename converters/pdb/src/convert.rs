@@ -46,26 +46,23 @@ pub struct Converted {
     pub report: Report,
 }
 
-/// Converts a PDB.
+/// Converts a PDB, which is unmapped, unless others hold it as well, as soon as its records are read.
 ///
 /// # Errors
 /// Where `file` is no PDB, or one that is cut or so damaged that nothing can be read; and where nothing
 /// in it, nor [`Options::arch`], tells its architecture. Whatever costs single records only is counted in
 /// the report.
-pub fn convert(file: &MappedFile, options: &Options, progress: &dyn Progress) -> Result<Converted, Error> {
-    let container = Container::open(file)?;
-    // Naming the source takes as long as reading it, and needs nothing of what is read.
+pub fn convert(file: MappedFile, options: &Options, progress: &dyn Progress) -> Result<Converted, Error> {
+    let container = Container::open(&file)?;
+    // Naming the source needs nothing of what is read, and is done meanwhile.
     thread::scope(|scope| {
-        let digest = (file.len() >= WORTH_A_THREAD).then(|| scope.spawn(|| sha256(file)));
+        let digest = scope.spawn(move || sha256(&file));
         let mut converted = read(container, options, progress)?;
-        let digest = digest.and_then(|digest| digest.join().ok()).unwrap_or_else(|| sha256(file));
+        let digest = digest.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         converted.profile.set_metadata("SourceSHA256", digest);
         Ok(converted)
     })
 }
-
-/// Files of this many bytes are hashed on a thread of their own.
-const WORTH_A_THREAD: usize = 1 << 20;
 
 fn sha256(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(64);
@@ -109,11 +106,14 @@ fn read(mut container: Container, options: &Options, progress: &dyn Progress) ->
         let reader = Reader { map: &map, types, raw_names, names, texts, report, found };
         symbols = reader.read(&mut container, dbi, progress);
     }
-    let machine = dbi.map_or(0, |dbi| dbi.machine);
+    let (machine, age) = dbi.map_or((0, None), |dbi| (dbi.machine, Some(dbi.age)));
     profile.arch = match options.arch.or_else(|| architecture::of_machine(machine)) {
         Some(arch) => arch,
         None => architecture::guess(machine, &symbols, stream.as_ref())?,
     };
+
+    // The file's pages are needed no more, unless a stream still refers to them.
+    drop((dbi_bytes, container));
 
     let mut lowered = None;
     if let Some(stream) = &stream {
@@ -131,7 +131,7 @@ fn read(mut container: Container, options: &Options, progress: &dyn Progress) ->
         place_symbols(symbols.symbols, stream.as_ref(), lowered.as_mut(), &mut profile);
     }
     texts.finish(&mut report);
-    set_metadata(&mut profile, options, &info, dbi.as_ref());
+    set_metadata(&mut profile, options, &info, age);
     Ok(Converted { profile, report })
 }
 
@@ -161,14 +161,14 @@ fn debug_header<'a>(bytes: &'a [u8], report: &mut Report) -> Option<Dbi<'a>> {
     header.ok()
 }
 
-fn set_metadata(profile: &mut Profile, options: &Options, info: &Info, dbi: Option<&Dbi<'_>>) {
+fn set_metadata(profile: &mut Profile, options: &Options, info: &Info, dbi_age: Option<u32>) {
     let file_name = identity::base_name(&options.file_name);
     let class = options.profile_class.clone().unwrap_or_else(|| pdb_class(file_name).to_owned());
     profile.set_metadata("ProfileClass", class);
     profile.set_metadata("PDBFile", file_name);
     profile.set_metadata("Version", info.version);
     profile.set_metadata("Timestamp", identity::timestamp(info.signature));
-    profile.set_metadata("GUID_AGE", info.guid_age(dbi.map(|dbi| dbi.age)).to_string());
+    profile.set_metadata("GUID_AGE", info.guid_age(dbi_age).to_string());
     profile.set_metadata("Generator", GENERATOR);
     if let Some(version) = &options.windows_version {
         identity::set_version(profile, version);

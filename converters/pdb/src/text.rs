@@ -11,8 +11,8 @@ pub(crate) struct TextReader {
 
 impl TextReader {
     pub(crate) fn intern(&mut self, bytes: &[u8], names: &mut Names) -> Name {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => names.intern(text),
+        match names.intern_utf8(bytes) {
+            Ok(name) => name,
             Err(_) => {
                 let text = String::from_utf8_lossy(bytes);
                 self.broken += 1;
@@ -33,6 +33,10 @@ impl TextReader {
 /// Whether a compiler's name for a type says that the source gives it none: `__unnamed` and
 /// `<unnamed-tag>` of C, `_FOO::<unnamed-type-u>`, `_FOO::<anonymous-tag>` and `<unnamed-enum-A>` of C++.
 pub(crate) fn is_unnamed(name: &[u8]) -> bool {
+    // Nearly all names are told by their last letter.
+    if !matches!(name.last(), None | Some(b'd' | b'>')) {
+        return false;
+    }
     let last = memchr::memmem::rfind(name, b"::").map_or(name, |at| name.get(at + 2..).unwrap_or_default());
     match last {
         b"" => name.is_empty(),

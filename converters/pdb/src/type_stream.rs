@@ -35,6 +35,8 @@ enum Role {
     BitField,
     Modifier,
     ArgumentList,
+    /// A class or enumeration without a name, or a declaration of one.
+    Unnamed,
     Other,
 }
 
@@ -77,44 +79,40 @@ impl<'a> TypeStream<'a> {
         let claimed = end.saturating_sub(first);
         // The smallest record has four bytes.
         let most = (records.rest().len() / 4).min(claimed as usize);
-        let (mut offsets, mut roles) = (Vec::with_capacity(most), Vec::with_capacity(most));
-        while offsets.len() < claimed as usize && !records.is_empty() {
+        let (offsets, roles) = (Vec::with_capacity(most), Vec::with_capacity(most));
+        let mut types = Self { bytes, offsets, roles, first, definitions: Definitions::default() };
+        let mut definitions = Definitions::default();
+        while types.len() < claimed as usize && !records.is_empty() {
             let offset = bytes.len() - records.rest().len();
             let whole = records.u16().and_then(|length| records.take(length.into()));
-            match (whole, u32::try_from(offset)) {
-                (Ok([low, high, ..]), Ok(offset)) => {
-                    offsets.push(offset);
-                    roles.push(Role::of(u16::from_le_bytes([*low, *high])));
-                }
-                _ => break,
-            }
+            let (Ok([low, high, body @ ..]), Ok(offset)) = (whole, u32::try_from(offset)) else { break };
+            let record = RawRecord { kind: u16::from_le_bytes([*low, *high]), body };
+            let role = types.define(record, &mut definitions);
+            types.offsets.push(offset);
+            types.roles.push(role);
         }
-        let missing = u64::from(claimed) - offsets.len() as u64;
+        let missing = u64::from(claimed) - types.len() as u64;
         if missing > 0 {
             report.lose_many("type records beyond the end of their stream", missing, || {
-                format!("{claimed} claimed, {} found", offsets.len())
+                format!("{claimed} claimed, {} found", types.len())
             });
         }
-        let mut types = Self { bytes, offsets, roles, first, definitions: Definitions::default() };
-        types.definitions = types.define();
+        types.definitions = definitions;
         Ok(types)
     }
 
-    /// Finds what forward references mean.
-    fn define(&self) -> Definitions {
-        let mut definitions = Definitions::default();
-        for position in 0..self.len() {
-            match self.at(position).filter(|record| leaf::is_named(record.kind)).map(RawRecord::parse) {
-                Some(Ok(Leaf::Class(class))) if !class.forward => {
-                    definitions.insert(self, position, key(class.name, class.unique_name));
-                }
-                Some(Ok(Leaf::Enumeration(item))) if !item.forward => {
-                    definitions.insert(self, position, key(item.name, item.unique_name));
-                }
-                _ => {}
-            }
+    /// The role of the record that comes next; what it defines for forward references is noted.
+    fn define(&self, record: RawRecord<'a>, definitions: &mut Definitions) -> Role {
+        let leaf = leaf::is_named(record.kind).then(|| record.parse());
+        let (forward, name, unique_name) = match leaf {
+            Some(Ok(Leaf::Class(class))) => (class.forward, class.name, class.unique_name),
+            Some(Ok(Leaf::Enumeration(item))) => (item.forward, item.name, item.unique_name),
+            _ => return Role::of(record.kind),
+        };
+        if !forward {
+            definitions.insert(self, self.len(), key(name, unique_name));
         }
-        definitions
+        if is_unnamed(name) { Role::Unnamed } else { Role::Other }
     }
 
     /// How many records there are.
@@ -190,15 +188,15 @@ impl<'a> TypeStream<'a> {
 
     /// Where the definition of the class or enumeration with this index stands, if it has no name.
     pub(crate) fn unnamed(&self, index: u32) -> Option<usize> {
+        if self.role(index) != Role::Unnamed {
+            return None;
+        }
         let position = self.position(index)?;
         let (forward, name, unique_name) = match self.at(position)?.parse().ok()? {
             Leaf::Class(class) => (class.forward, class.name, class.unique_name),
             Leaf::Enumeration(item) => (item.forward, item.name, item.unique_name),
             _ => return None,
         };
-        if !is_unnamed(name) {
-            return None;
-        }
         if forward { Some(self.definition(name, unique_name)?.position) } else { Some(position) }
     }
 

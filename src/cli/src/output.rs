@@ -115,7 +115,8 @@ impl Plan {
             [] => None,
             wanted => Some(select(profile, resolution, wanted, report)?),
         };
-        let form = Form { format: self.format, addresses: self.addresses, only: selection.as_ref() };
+        let (format, addresses) = (self.format, self.addresses);
+        let form = Form { format, addresses, only: selection.as_ref(), threads };
         let body = |sink: &mut dyn Write| write_form(profile, resolution, form, report, sink).map(drop);
         let Place::Symbols(folder) = &self.place else {
             self.write_with(threads, body)?;

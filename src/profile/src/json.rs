@@ -10,6 +10,8 @@ pub(crate) struct Printer<W: Write> {
     sink: W,
     layout: Layout,
     buffer: Vec<u8>,
+    /// How many bytes were handed on.
+    handed: u64,
     /// One entry for each object that is open, and behind them those of objects that were: their room for
     /// a key is used again.
     levels: Vec<Level>,
@@ -47,7 +49,48 @@ impl<W: Write> Printer<W> {
     }
 
     fn with_layout(sink: W, layout: Layout) -> Self {
-        Self { sink, layout, buffer: Vec::with_capacity(PIECE + 4096), levels: Vec::new(), depth: 0 }
+        Self {
+            sink,
+            layout,
+            buffer: Vec::with_capacity(PIECE + 4096),
+            handed: 0,
+            levels: Vec::new(),
+            depth: 0,
+        }
+    }
+
+    /// A printer that prints entries of an object within `depth` objects, the one meant included, for another
+    /// printer to take over.
+    pub(crate) fn within(depth: usize, sink: W) -> Self {
+        let levels = std::iter::repeat_with(Level::default).take(depth).collect();
+        Self { levels, depth, ..Self::new(sink) }
+    }
+
+    /// How many objects are open.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Goes on behind the entry `key` of the open object, which another printer prints.
+    pub(crate) fn go_on_behind(&mut self, key: &str) {
+        if let Some(level) = self.depth.checked_sub(1).and_then(|innermost| self.levels.get_mut(innermost)) {
+            level.used = true;
+            level.last.clear();
+            level.last.push_str(key);
+        }
+    }
+
+    /// Takes over text that another printer printed ([`Printer::within`]).
+    pub(crate) fn take_over(&mut self, text: &[u8]) -> io::Result<()> {
+        self.hand_on()?;
+        self.handed += text.len() as u64;
+        self.sink.write_all(text)
+    }
+
+    /// Hands on all that was printed so far.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.hand_on()?;
+        self.sink.flush()
     }
 
     /// Opens an object. An entry whose value is an empty object does not belong into a profile: the caller
@@ -84,10 +127,19 @@ impl<W: Write> Printer<W> {
         self.string(key);
         self.buffer.extend_from_slice(if self.layout == Layout::Rekall { b": " } else { b":" });
         if self.buffer.len() >= PIECE {
-            self.sink.write_all(&self.buffer)?;
-            self.buffer.clear();
+            self.hand_on()?;
         }
         Ok(())
+    }
+
+    /// How many bytes were printed so far.
+    pub(crate) fn position(&self) -> u64 {
+        self.handed + self.buffer.len() as u64
+    }
+
+    /// What was printed since `position`, unless a part of it was handed on already.
+    pub(crate) fn since(&self, position: u64) -> Option<&[u8]> {
+        self.buffer.get(usize::try_from(position.checked_sub(self.handed)?).ok()?..)
     }
 
     /// Closes the open object.
@@ -100,7 +152,12 @@ impl<W: Write> Printer<W> {
     }
 
     pub(crate) fn raw(&mut self, text: &str) {
-        self.buffer.extend_from_slice(text.as_bytes());
+        self.bytes(text.as_bytes());
+    }
+
+    /// What was printed before ([`Printer::since`]), in an object of the same depth.
+    pub(crate) fn bytes(&mut self, printed: &[u8]) {
+        self.buffer.extend_from_slice(printed);
     }
 
     pub(crate) fn number(&mut self, number: impl itoa::Integer) {
@@ -149,9 +206,15 @@ impl<W: Write> Printer<W> {
 
     /// Hands on what is left and gives the sink back.
     pub(crate) fn finish(mut self) -> io::Result<W> {
-        self.sink.write_all(&self.buffer)?;
-        self.sink.flush()?;
+        self.flush()?;
         Ok(self.sink)
+    }
+
+    fn hand_on(&mut self) -> io::Result<()> {
+        self.sink.write_all(&self.buffer)?;
+        self.handed += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
     }
 
     fn line(&mut self, depth: usize) {

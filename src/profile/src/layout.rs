@@ -1,15 +1,22 @@
-use std::collections::HashMap;
-
-use foldhash::fast::RandomState;
 use sha2::{Digest, Sha256};
 
-use crate::{EnumId, Names, RecordId, Type, TypeId, Types};
+use crate::{EnumId, Member, Names, RecordId, Type, TypeId, Types};
 
 /// Something that has a name of its own in a profile: a record or an enumeration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Definition {
     Record(RecordId),
     Enumeration(EnumId),
+}
+
+impl Definition {
+    /// Its place among the records, or among the enumerations.
+    pub(crate) fn index(self) -> usize {
+        match self {
+            Self::Record(id) => id.index(),
+            Self::Enumeration(id) => id.index(),
+        }
+    }
 }
 
 /// A layout hash: equal for definitions that put the same members at the same places, whatever the source
@@ -19,11 +26,48 @@ pub(crate) type LayoutHash = [u8; 32];
 /// Computes layout hashes, each once.
 #[derive(Default)]
 pub(crate) struct Layouts {
-    known: HashMap<Definition, LayoutHash, RandomState>,
+    known: Known,
     /// Unnamed records whose hash is being computed: one that holds a pointer to itself.
     open: Vec<RecordId>,
     /// How many types the hash that is being computed may still look at.
     budget: usize,
+    /// Room for texts to hash, used again.
+    spare: Vec<String>,
+}
+
+/// Hashes by the index of their definition: profiles can have some for nearly all they define.
+#[derive(Default)]
+struct Known {
+    /// One more than the places in `hashes`; 0 where there is none yet.
+    records: Vec<u32>,
+    enums: Vec<u32>,
+    hashes: Vec<LayoutHash>,
+}
+
+impl Known {
+    fn get(&self, definition: Definition) -> Option<LayoutHash> {
+        let places = match definition {
+            Definition::Record(_) => &self.records,
+            Definition::Enumeration(_) => &self.enums,
+        };
+        let place = *places.get(definition.index())? as usize;
+        self.hashes.get(place.checked_sub(1)?).copied()
+    }
+
+    fn insert(&mut self, definition: Definition, hash: LayoutHash) {
+        let places = match definition {
+            Definition::Record(_) => &mut self.records,
+            Definition::Enumeration(_) => &mut self.enums,
+        };
+        self.hashes.push(hash);
+        let (index, place) = (definition.index(), u32::try_from(self.hashes.len()).unwrap_or(0));
+        if places.len() <= index {
+            places.resize(index + 1, 0);
+        }
+        if let Some(slot) = places.get_mut(index) {
+            *slot = place;
+        }
+    }
 }
 
 /// How deep types are followed within one hash; deeper nesting is no C anyone wrote.
@@ -34,10 +78,11 @@ const MAX_TYPES_PER_MEMBER: usize = 16;
 
 impl Layouts {
     pub(crate) fn hash(&mut self, names: &Names, types: &Types, definition: Definition) -> LayoutHash {
-        if let Some(hash) = self.known.get(&definition) {
-            return *hash;
+        if let Some(hash) = self.known.get(definition) {
+            return hash;
         }
-        let mut text = String::new();
+        let mut text = self.spare.pop().unwrap_or_default();
+        text.clear();
         match definition {
             Definition::Record(id) => {
                 let budget = MAX_TYPES + MAX_TYPES_PER_MEMBER * types.members(id).len();
@@ -50,6 +95,7 @@ impl Layouts {
             Definition::Enumeration(id) => enumeration_text(names, types, id, &mut text),
         }
         let hash = Sha256::digest(text.as_bytes()).into();
+        self.spare.push(text);
         self.known.insert(definition, hash);
         hash
     }
@@ -59,24 +105,31 @@ impl Layouts {
         let size = types.record(id).map_or(0, |record| record.size);
         push_number(text, size);
         text.push('\n');
-        let mut members: Vec<_> = types.members(id).iter().collect();
-        members.sort_by_key(|member| {
-            (member.offset, member.bits.map(|bits| bits.start), names.get(member.name))
-        });
-        for member in members {
-            text.push_str(names.get(member.name));
-            text.push('\t');
-            push_number(text, member.offset);
-            text.push('\t');
-            if let Some(bits) = member.bits {
-                push_number(text, bits.start);
-                text.push('-');
-                push_number(text, bits.end);
-            }
-            text.push('\t');
-            self.type_text(names, types, member.ty, 0, text);
-            text.push('\n');
+        let members = types.members(id);
+        let place = |member: &Member| (member.offset, member.bits.map(|bits| bits.start));
+        // Most compilers list members in this order, so that no name has to be looked at for it.
+        if members.is_sorted_by(|a, b| place(a) < place(b)) {
+            members.iter().for_each(|member| self.member_text(names, types, member, text));
+        } else {
+            let mut members: Vec<&Member> = members.iter().collect();
+            members.sort_by_key(|member| (place(member), names.get(member.name)));
+            members.iter().for_each(|member| self.member_text(names, types, member, text));
         }
+    }
+
+    fn member_text(&mut self, names: &Names, types: &Types, member: &Member, text: &mut String) {
+        text.push_str(names.get(member.name));
+        text.push('\t');
+        push_number(text, member.offset);
+        text.push('\t');
+        if let Some(bits) = member.bits {
+            push_number(text, bits.start);
+            text.push('-');
+            push_number(text, bits.end);
+        }
+        text.push('\t');
+        self.type_text(names, types, member.ty, 0, text);
+        text.push('\n');
     }
 
     /// A type in words: named ones by name, unnamed ones by their own hash.
@@ -152,7 +205,7 @@ impl Layouts {
             return;
         }
         let hash = self.hash(names, types, definition);
-        text.push_str(&hex(&hash, 64));
+        push_hex(text, &hash, 64);
     }
 }
 
@@ -176,11 +229,9 @@ fn push_number(text: &mut String, number: impl itoa::Integer) {
     text.push_str(itoa::Buffer::new().format(number));
 }
 
-/// The first `digits` hexadecimal digits of a hash.
-pub(crate) fn hex(hash: &LayoutHash, digits: usize) -> String {
+/// Adds the first `digits` hexadecimal digits of a hash to `text`.
+pub(crate) fn push_hex(text: &mut String, hash: &LayoutHash, digits: usize) {
     let nibbles = hash.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
-    let mut text = String::with_capacity(digits);
     text.extend(nibbles.take(digits).map(digit));
-    text
 }

@@ -1,6 +1,8 @@
 use std::fmt;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::num::NonZeroU32;
+use std::ops::Range;
+use std::str::Utf8Error;
 
 use hashbrown::HashTable;
 
@@ -9,7 +11,7 @@ use hashbrown::HashTable;
 pub struct Name(NonZeroU32);
 
 impl Name {
-    fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         self.0.get() as usize - 1
     }
 }
@@ -48,12 +50,35 @@ impl Slot {
 impl Names {
     /// The name with this text, which is kept from now on.
     pub fn intern(&mut self, text: &str) -> Name {
-        let hash = self.hasher.hash_one(text) as u32;
-        let (arena, ends) = (&self.text, &self.ends);
-        let equal = |slot: &Slot| slot.hash == hash && slice(arena, ends, slot.name) == text;
-        if let Some(slot) = self.table.find(Slot::spread(hash), equal) {
-            return slot.name;
+        let hash = self.hash(text.as_bytes());
+        self.find_hashed(text.as_bytes(), hash).unwrap_or_else(|| self.add(text, hash))
+    }
+
+    /// The name with these bytes as its text. Most texts are met more than once, and looked at for errors
+    /// the first time only.
+    ///
+    /// # Errors
+    /// Where the bytes are not UTF-8.
+    pub fn intern_utf8(&mut self, bytes: &[u8]) -> Result<Name, Utf8Error> {
+        let hash = self.hash(bytes);
+        match self.find_hashed(bytes, hash) {
+            Some(name) => Ok(name),
+            None => Ok(self.add(str::from_utf8(bytes)?, hash)),
         }
+    }
+
+    fn hash(&self, text: &[u8]) -> u32 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(text);
+        hasher.finish() as u32
+    }
+
+    fn find_hashed(&self, text: &[u8], hash: u32) -> Option<Name> {
+        let equal = |slot: &Slot| slot.hash == hash && self.bytes(slot.name) == text;
+        self.table.find(Slot::spread(hash), equal).map(|slot| slot.name)
+    }
+
+    fn add(&mut self, text: &str, hash: u32) -> Name {
         self.text.push_str(text);
         self.ends.push(self.text.len());
         // Four billion distinct names need more input than any front-end accepts; the last name stands
@@ -66,31 +91,39 @@ impl Names {
 
     /// The name with this text, where it is known.
     pub fn find(&self, text: &str) -> Option<Name> {
-        let hash = self.hasher.hash_one(text) as u32;
-        let equal = |slot: &Slot| slot.hash == hash && self.get(slot.name) == text;
-        self.table.find(Slot::spread(hash), equal).map(|slot| slot.name)
+        self.find_hashed(text.as_bytes(), self.hash(text.as_bytes()))
     }
 
     /// A name's text. Names of another table give some text of this one, or none.
     pub fn get(&self, name: Name) -> &str {
-        slice(&self.text, &self.ends, name)
+        self.text.get(self.range(name)).unwrap_or_default()
     }
 
-    /// Sorts `items` by the text of the name each has.
-    pub(crate) fn sort_by_text<T: Copy>(&self, items: &mut [T], name: impl Fn(&T) -> Name) {
+    fn bytes(&self, name: Name) -> &[u8] {
+        self.text.as_bytes().get(self.range(name)).unwrap_or_default()
+    }
+
+    fn range(&self, name: Name) -> Range<usize> {
+        let index = name.index();
+        let start = index.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        start..self.ends.get(index).copied().unwrap_or(start)
+    }
+
+    /// Sorts `items` by the text of the name each has; quickest where they come in the order of their names.
+    pub(crate) fn sort_by_text<T>(&self, items: &mut Vec<T>, name: impl Fn(&T) -> Name) {
         // Most texts differ in their first bytes: those are compared without looking the text up.
-        let mut keyed: Vec<(u128, T)> = items.iter().map(|item| (self.prefix(name(item)), *item)).collect();
+        let mut keyed: Vec<(u128, T)> =
+            items.drain(..).map(|item| (self.prefix(name(&item)), item)).collect();
         keyed.sort_unstable_by(|(prefix, item), (other_prefix, other)| {
-            prefix.cmp(other_prefix).then_with(|| self.get(name(item)).cmp(self.get(name(other))))
+            let texts = || self.bytes(name(item)).cmp(self.bytes(name(other)));
+            prefix.cmp(other_prefix).then_with(texts)
         });
-        for (slot, (_, item)) in items.iter_mut().zip(keyed) {
-            *slot = item;
-        }
+        items.extend(keyed.into_iter().map(|(_, item)| item));
     }
 
     /// The first 16 bytes of a name's text, in an order that is the text's.
     fn prefix(&self, name: Name) -> u128 {
-        let text = self.get(name).as_bytes();
+        let text = self.bytes(name);
         match text.first_chunk() {
             Some(bytes) => u128::from_be_bytes(*bytes),
             None => text.iter().rev().fold(0, |prefix, byte| prefix >> 8 | u128::from(*byte) << 120),
@@ -139,16 +172,6 @@ impl Ranks {
     }
 }
 
-fn slice<'a>(text: &'a str, ends: &[usize], name: Name) -> &'a str {
-    let index = name.index();
-    let start = match index.checked_sub(1) {
-        Some(before) => ends.get(before).copied().unwrap_or(0),
-        None => 0,
-    };
-    let end = ends.get(index).copied().unwrap_or(start);
-    text.get(start..end).unwrap_or_default()
-}
-
 impl fmt::Debug for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Names({})", self.len())
@@ -168,6 +191,16 @@ mod tests {
         assert_eq!((names.get(a), names.get(b), names.get(empty)), ("a", "b", ""));
         assert_eq!(names.find("b"), Some(b));
         assert_eq!(names.find("c"), None);
+    }
+
+    #[test]
+    fn bytes_are_interned_where_they_are_text() {
+        let mut names = Names::default();
+        let name = names.intern("\u{e9}");
+        assert_eq!(names.intern_utf8("\u{e9}".as_bytes()), Ok(name));
+        assert_eq!(names.intern_utf8(b"new").map(|name| names.get(name)), Ok("new"));
+        assert!(names.intern_utf8(b"\xe9").is_err());
+        assert_eq!(names.len(), 2);
     }
 
     #[test]

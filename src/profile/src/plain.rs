@@ -4,6 +4,7 @@ use crate::{Type, TypeId, Types};
 ///
 /// Nearly all are, and a member of a plain type needs no further look when names are settled; so the few
 /// steps from a type to what it stands for are taken once per type, not once per member.
+#[derive(Debug, Default)]
 pub(crate) struct PlainTypes {
     /// How many descriptors there are at most in one of the type; 0 where it is not plain.
     weights: Vec<u8>,

@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
-use crate::layout::{Definition, LayoutHash, Layouts, hex};
+use crate::layout::{Definition, LayoutHash, Layouts, push_hex};
 use crate::plain::PlainTypes;
 use crate::vocabulary::reserved_words;
 use crate::{
@@ -29,6 +29,7 @@ pub struct Resolution {
     enums: Vec<(Name, EnumId)>,
     record_keys: Keys,
     enum_keys: Keys,
+    plain: PlainTypes,
     flaws: Map<(RecordId, u32), Flaw>,
     /// Variables whose type cannot be described.
     untyped: HashSet<TypeId, RandomState>,
@@ -92,12 +93,16 @@ impl Resolution {
             reserved: reserved_words(&profile.names, profile.types.natives()),
             names: &mut profile.names,
             types: &profile.types,
-            plain: PlainTypes::new(&profile.types),
             structs: Vec::new(),
             little_endian: is_little_endian(profile.arch),
             address: profile.arch.address_size(),
             layouts: Layouts::default(),
-            result: Resolution::default(),
+            result: Resolution {
+                record_keys: Keys::new(profile.types.records().len()),
+                enum_keys: Keys::new(profile.types.enumerations().len()),
+                plain: PlainTypes::new(&profile.types),
+                ..Resolution::default()
+            },
         };
         resolver.name_records(&profile.constant_types);
         resolver.name_enumerations(&profile.constant_types);
@@ -139,6 +144,11 @@ impl Resolution {
         !self.untyped.contains(&variable)
     }
 
+    /// Whether a type's descriptor is small, and the same wherever it stands ([`PlainTypes`]).
+    pub(crate) fn is_plain(&self, ty: TypeId) -> bool {
+        self.plain.contains(ty)
+    }
+
     pub(crate) fn flaw(&self, record: RecordId, member: usize) -> Option<Flaw> {
         self.flaws.get(&(record, u32::try_from(member).ok()?)).copied()
     }
@@ -171,18 +181,42 @@ impl Resolution {
 struct Keys {
     /// Who bears a key.
     taken: Map<Name, Definition>,
-    /// Definitions that have a key, or whose equal has.
-    reached: HashSet<Definition, RandomState>,
-    /// The keys of definitions that did not get their own name.
-    renamed: Map<Definition, Name>,
+    /// Whether a definition has a key, or its equal has, by the definition's index.
+    reached: Vec<bool>,
+    /// By the definition's index: the key it has instead of its own name, or has by its hash.
+    given: Vec<Option<Name>>,
     by_alias: Map<(Name, Definition), Name>,
     by_path: Map<(Name, u32), Name>,
-    by_hash: Map<Definition, Name>,
     /// The keys of structs whose names mean something else to readers.
     moved: Map<Name, Name>,
 }
 
 impl Keys {
+    /// No keys yet, of a name space with so many definitions.
+    fn new(definitions: usize) -> Self {
+        Self { reached: vec![false; definitions], given: vec![None; definitions], ..Self::default() }
+    }
+
+    fn is_reached(&self, definition: Definition) -> bool {
+        self.reached.get(definition.index()).copied().unwrap_or_default()
+    }
+
+    fn reach(&mut self, definition: Definition) {
+        if let Some(reached) = self.reached.get_mut(definition.index()) {
+            *reached = true;
+        }
+    }
+
+    fn given(&self, definition: Definition) -> Option<Name> {
+        self.given.get(definition.index()).copied().flatten()
+    }
+
+    fn give(&mut self, definition: Definition, key: Name) {
+        if let Some(given) = self.given.get_mut(definition.index()) {
+            *given = Some(key);
+        }
+    }
+
     fn key(
         &self,
         own: Option<Name>,
@@ -191,13 +225,13 @@ impl Keys {
         it: Definition,
     ) -> Option<Name> {
         if own.is_some() {
-            return self.renamed.get(&it).copied().or(own);
+            return self.given(it).or(own);
         }
         let by_alias = alias.and_then(|alias| self.by_alias.get(&(alias, it)));
         let by_path = || {
             alias.is_none().then(|| place.and_then(|place| self.by_path.get(&(place.owner, place.member))))
         };
-        by_alias.or_else(|| by_path().flatten()).or_else(|| self.by_hash.get(&it)).copied()
+        by_alias.or_else(|| by_path().flatten()).copied().or_else(|| self.given(it))
     }
 }
 
@@ -219,8 +253,6 @@ struct Unsearched {
 struct Resolver<'a> {
     names: &'a mut Names,
     types: &'a Types,
-    /// Types that hold nothing without a name: most.
-    plain: PlainTypes,
     /// Every record that has a key, sorted by key, once all have theirs.
     structs: Vec<(Name, RecordId)>,
     /// Names that no struct may bear.
@@ -254,11 +286,11 @@ impl Resolver<'_> {
             if position >= own {
                 self.result.record_keys.by_alias.insert((*name, *definition), *key);
             } else if key != name {
-                self.result.record_keys.renamed.insert(*definition, *key);
+                self.result.record_keys.give(*definition, *key);
             }
         }
-        let level =
-            self.sorted().into_iter().map(|(key, record)| Unsearched { key, record, nested_in: Vec::new() });
+        let level = self.keyed_records().into_iter();
+        let level = level.map(|(key, record)| Unsearched { key, record, nested_in: Vec::new() });
         self.search(level.collect());
 
         let mut hashed = Vec::new();
@@ -270,25 +302,28 @@ impl Resolver<'_> {
         // What is left holds no name and stands on no path. Each round may reach some of the rest.
         for (id, _) in types.records() {
             let definition = Definition::Record(id);
-            if !self.result.record_keys.reached.contains(&definition) {
-                let added = self.claim_by_hash(Space::Structs, vec![definition]);
-                self.search(added);
+            if !self.result.record_keys.is_reached(definition)
+                && let Some(added) = self.claim_one_by_hash(Space::Structs, definition)
+            {
+                self.search(vec![added]);
             }
         }
-        self.structs = self.sorted();
+        let mut structs = self.keyed_records();
+        self.names.sort_by_text(&mut structs, |(key, _)| *key);
+        self.structs = structs;
     }
 
-    /// The records that have a key by now, sorted by key.
-    fn sorted(&self) -> Vec<(Name, RecordId)> {
+    /// The records that have a key by now, in the order of the keys' values.
+    fn keyed_records(&self) -> Vec<(Name, RecordId)> {
         let taken = self.result.record_keys.taken.iter();
-        let mut structs: Vec<(Name, RecordId)> = taken
+        let mut keyed: Vec<(Name, RecordId)> = taken
             .filter_map(|(key, definition)| match definition {
                 Definition::Record(id) => Some((*key, *id)),
                 Definition::Enumeration(_) => None,
             })
             .collect();
-        self.names.sort_by_text(&mut structs, |(key, _)| *key);
-        structs
+        keyed.sort_unstable();
+        keyed
     }
 
     fn name_enumerations(&mut self, variables: &[(Name, TypeId)]) {
@@ -309,7 +344,7 @@ impl Resolver<'_> {
             if position >= own {
                 self.result.enum_keys.by_alias.insert((*name, *definition), *key);
             } else if key != name {
-                self.result.enum_keys.renamed.insert(*definition, *key);
+                self.result.enum_keys.give(*definition, *key);
             }
         }
         let (mut found, mut hashed) = (Vec::new(), Vec::new());
@@ -323,9 +358,9 @@ impl Resolver<'_> {
             self.find_unnamed(*ty, None, Space::Enums, &mut found, &mut hashed);
         }
         self.claim_paths(Space::Enums, &found);
-        let reached = &self.result.enum_keys.reached;
+        let keys = &self.result.enum_keys;
         let rest = types.enumerations().map(|(id, _)| Definition::Enumeration(id));
-        hashed.extend(rest.filter(|definition| !reached.contains(definition)));
+        hashed.extend(rest.filter(|definition| !keys.is_reached(*definition)));
         self.claim_by_hash(Space::Enums, hashed);
     }
 
@@ -347,13 +382,14 @@ impl Resolver<'_> {
         let mut order: Vec<usize> = (0..wanted.len()).collect();
         order.sort_unstable_by_key(|position| wanted[*position]);
         let mut keys: Vec<Name> = wanted.iter().map(|(name, _)| *name).collect();
+        self.keys(space).taken.reserve(wanted.len());
         for group in order.chunk_by(|a, b| wanted[*a].0 == wanted[*b].0) {
             let Some((name, first)) = group.first().map(|position| wanted[*position]) else { continue };
             let holder = self.keys(space).taken.get(&name).copied();
             let reserved = space == Space::Structs && self.reserved.contains(&name);
             if holder.is_none() && group.len() == 1 && !reserved {
                 self.keys(space).taken.insert(name, first);
-                self.keys(space).reached.insert(first);
+                self.keys(space).reach(first);
                 continue;
             }
             let members: Vec<Definition> = group.iter().map(|position| wanted[*position].1).collect();
@@ -380,7 +416,7 @@ impl Resolver<'_> {
             .collect();
         let mut distinct: Map<LayoutHash, Definition> = Map::default();
         for (hash, definition) in hashes.iter().zip(definitions) {
-            self.keys(space).reached.insert(*definition);
+            self.keys(space).reach(*definition);
             if held.is_none_or(|(held, _)| held != *hash) {
                 distinct.entry(*hash).or_insert(*definition);
             }
@@ -419,7 +455,8 @@ impl Resolver<'_> {
     fn suffixed(&mut self, space: Space, name: Name, hash: &LayoutHash, definition: Definition) -> Name {
         let mut key = name;
         for digits in 8..=64 {
-            let text = format!("{}__{}", self.names.get(name), hex(hash, digits));
+            let mut text = format!("{}__", self.names.get(name));
+            push_hex(&mut text, hash, digits);
             key = self.names.intern(&text);
             if self.keys(space).taken.get(&key).is_none_or(|holder| *holder == definition) {
                 break;
@@ -435,7 +472,7 @@ impl Resolver<'_> {
         // what the source defines, unnamed types are named by their hash.
         let limit = 2 * (types.records().len() + types.member_count()) + 1024;
         while !level.is_empty() {
-            level.sort_by(|a, b| self.names.get(a.key).cmp(self.names.get(b.key)));
+            self.names.sort_by_text(&mut level, |it| it.key);
             let (mut fresh, mut parents, mut hashed) = (Vec::new(), Vec::new(), Vec::new());
             for parent in &level {
                 let mut found = Vec::new();
@@ -497,23 +534,25 @@ impl Resolver<'_> {
     fn claim_by_hash(&mut self, space: Space, mut definitions: Vec<Definition>) -> Vec<Unsearched> {
         definitions.sort_unstable();
         definitions.dedup();
-        let mut added = Vec::new();
-        for definition in definitions {
-            if self.keys(space).by_hash.contains_key(&definition) {
-                continue;
-            }
-            let hash = self.layouts.hash(self.names, self.types, definition);
-            let (key, new) = self.hash_key(space, &hash, definition);
-            self.keys(space).reached.insert(definition);
-            self.keys(space).by_hash.insert(definition, key);
-            if new {
-                self.keys(space).taken.insert(key, definition);
-                if let Definition::Record(record) = definition {
-                    added.push(Unsearched { key, record, nested_in: vec![(record, key)] });
-                }
-            }
+        definitions.into_iter().filter_map(|definition| self.claim_one_by_hash(space, definition)).collect()
+    }
+
+    fn claim_one_by_hash(&mut self, space: Space, definition: Definition) -> Option<Unsearched> {
+        if self.keys(space).given(definition).is_some() {
+            return None;
         }
-        added
+        let hash = self.layouts.hash(self.names, self.types, definition);
+        let (key, new) = self.hash_key(space, &hash, definition);
+        self.keys(space).reach(definition);
+        self.keys(space).give(definition, key);
+        if !new {
+            return None;
+        }
+        self.keys(space).taken.insert(key, definition);
+        match definition {
+            Definition::Record(record) => Some(Unsearched { key, record, nested_in: vec![(record, key)] }),
+            Definition::Enumeration(_) => None,
+        }
     }
 
     /// `__unnamed_` and as many digits of the hash as tell it from others, eight at least; and whether
@@ -521,7 +560,10 @@ impl Resolver<'_> {
     fn hash_key(&mut self, space: Space, hash: &LayoutHash, definition: Definition) -> (Name, bool) {
         let mut digits = 8;
         loop {
-            let name = self.names.intern(&format!("__unnamed_{}", hex(hash, digits)));
+            let mut text = String::with_capacity("__unnamed_".len() + digits);
+            text.push_str("__unnamed_");
+            push_hex(&mut text, hash, digits);
+            let name = self.names.intern(&text);
             match self.keys(space).taken.get(&name).copied() {
                 None => return (name, true),
                 Some(holder)
@@ -546,7 +588,7 @@ impl Resolver<'_> {
         found: &mut Vec<Found>,
         hashed: &mut Vec<Definition>,
     ) {
-        if self.plain.contains(ty) {
+        if self.result.plain.contains(ty) {
             return;
         }
         let mut pending = vec![(ty, place, 0usize)];
@@ -598,29 +640,26 @@ impl Resolver<'_> {
         let mut records: Vec<RecordId> = self.structs.iter().map(|(_, id)| *id).collect();
         records.sort_unstable();
         records.dedup();
-        let mut sorted = Vec::new();
+        let mut last_owners = vec![None; self.names.len()];
         for id in &records {
-            self.check_members(*id, &mut sorted, report);
+            self.check_members(*id, &mut last_owners, report);
         }
         self.cut_cycles(&records, report);
     }
 
-    fn check_members(&mut self, id: RecordId, sorted: &mut Vec<Name>, report: &mut Report) {
+    /// `last_owners` has for each name the record looked at last that has a member of that name.
+    fn check_members(&mut self, id: RecordId, last_owners: &mut [Option<RecordId>], report: &mut Report) {
         let types = self.types;
         let Some(record) = types.record(id) else { return };
-        let members = types.members(id);
-        sorted.clear();
-        sorted.extend(members.iter().map(|member| member.name));
-        sorted.sort_unstable();
-        let repeats = sorted.windows(2).any(|pair| pair[0] == pair[1]);
-        let mut seen = HashSet::new();
-        for (index, member) in members.iter().enumerate() {
+        for (index, member) in types.members(id).iter().enumerate() {
+            let last_owner = last_owners.get_mut(member.name.index());
+            let repeats = last_owner.is_some_and(|owner| owner.replace(id) == Some(id));
             let place = || {
                 let owner = record.name.map_or("(unnamed)", |name| self.names.get(name));
                 format!("{owner}.{}", self.names.get(member.name))
             };
             let bit_field = member.bits.filter(|_| !self.has_unit(member.ty));
-            let flaw = if repeats && !seen.insert(member.name) {
+            let flaw = if repeats {
                 report.lose("members that repeat a name in their struct", place);
                 Some(Flaw::Dropped)
             } else if member.offset > record.size {
@@ -704,7 +743,7 @@ impl Resolver<'_> {
 
     /// Whether a descriptor of this type stays within bounds.
     fn describable(&self, ty: TypeId) -> bool {
-        if self.plain.contains(ty) {
+        if self.result.plain.contains(ty) {
             return true;
         }
         let mut pending = vec![(ty, 0usize)];

@@ -338,6 +338,11 @@ impl Types {
         self.record(id).and_then(|record| self.members.get(record.members.range())).unwrap_or_default()
     }
 
+    /// The members of all records, in the order added.
+    pub(crate) fn all_members(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter()
+    }
+
     /// How many members all records have.
     pub fn member_count(&self) -> usize {
         self.members.len()

@@ -1,6 +1,10 @@
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};
+use std::ops::Range;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
 
+use foldhash::fast::RandomState;
 use serde_json::Value;
 
 use crate::export::{libvmi_symbols, masked};
@@ -29,21 +33,77 @@ pub(crate) fn write<W: Write>(
     profile: &Profile,
     resolution: &Resolution,
     form: Form<'_>,
-    sink: W,
+    mut sink: W,
 ) -> io::Result<W> {
-    let mut writer = Writer { profile, resolution, form, printer: Printer::new(sink) };
+    let mut writer = Writer::new(profile, resolution, form, Printer::new(&mut sink));
     writer.sections()?;
-    writer.printer.finish()
+    writer.printer.finish()?;
+    Ok(sink)
 }
 
-struct Writer<'a, W: Write> {
+struct Writer<'a> {
     profile: &'a Profile,
     resolution: &'a Resolution,
     form: Form<'a>,
-    printer: Printer<W>,
+    printer: Printer<&'a mut dyn Write>,
+    /// Those of members, in the text of `$STRUCTS`.
+    descriptors: Descriptors,
 }
 
-impl<'a, W: Write> Writer<'a, W> {
+/// How many entries a thread prints before it is the other one's turn.
+const CHUNK: usize = 128;
+/// How many pieces of text the second thread may be ahead of the first.
+const PIECES_AHEAD: usize = 16;
+
+/// Hands text to another thread, piece by piece; an empty one for each flush.
+struct Pieces(SyncSender<io::Result<Vec<u8>>>);
+
+impl Write for Pieces {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0.send(Ok(text.to_vec())).map_err(|_| io::Error::other("nobody takes the text over"))?;
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.write(&[]).map(drop)
+    }
+}
+
+/// Descriptors that were printed. A few types are those of most members, and to copy their text takes less
+/// than to make it again.
+#[derive(Default)]
+struct Descriptors {
+    text: Vec<u8>,
+    places: HashMap<TypeId, Range<usize>, RandomState>,
+}
+
+impl Descriptors {
+    /// How many bytes are kept: what a processor has at hand. The most common types come soon.
+    const LIMIT: usize = 256 << 10;
+
+    fn get(&self, ty: TypeId) -> Option<&[u8]> {
+        self.places.get(&ty).and_then(|place| self.text.get(place.clone()))
+    }
+
+    fn keep(&mut self, ty: TypeId, text: &[u8]) {
+        let start = self.text.len();
+        if text.len() <= Self::LIMIT - start {
+            self.text.extend_from_slice(text);
+            self.places.insert(ty, start..self.text.len());
+        }
+    }
+}
+
+impl<'a> Writer<'a> {
+    fn new(
+        profile: &'a Profile,
+        resolution: &'a Resolution,
+        form: Form<'a>,
+        printer: Printer<&'a mut dyn Write>,
+    ) -> Self {
+        Self { profile, resolution, form, printer, descriptors: Descriptors::default() }
+    }
+
     fn sections(&mut self) -> io::Result<()> {
         let profile = self.profile;
         let whole = self.form.only.is_none();
@@ -199,41 +259,39 @@ impl<'a, W: Write> Writer<'a, W> {
     /// `$ENUMS` (value to label; the last label declared stands for its value) or `$REVENUMS` (label to
     /// value, all of them).
     fn enumerations(&mut self, reverse: bool) -> io::Result<()> {
+        let types = &self.profile.types;
+        let all = self.resolution.enumerations().iter().copied();
+        let taken = all.filter(|(key, id)| self.takes_enumeration(*key) && !types.labels(*id).is_empty());
+        let labelled: Vec<(Name, EnumId)> = taken.collect();
+        self.entries(&labelled, |writer, _, id| writer.enumeration(id, reverse))
+    }
+
+    fn enumeration(&mut self, id: EnumId, reverse: bool) -> io::Result<()> {
         let (names, types) = (&self.profile.names, &self.profile.types);
+        let signed = types.enumeration(id).is_some_and(|item| item.signed);
+        let labels = last_values(types.labels(id));
         self.printer.open_object();
-        for (key, id) in self.resolution.enumerations() {
-            let (Some(item), labels) = (types.enumeration(*id), types.labels(*id)) else { continue };
-            if labels.is_empty() || !self.takes_enumeration(*key) {
-                continue;
-            }
-            self.printer.key(names.get(*key))?;
-            self.printer.open_object();
-            let labels = last_values(labels);
-            if reverse {
-                let mut sorted: Vec<(&str, u64)> =
-                    labels.iter().map(|label| (names.get(label.name), label.bits)).collect();
-                sorted.sort_unstable();
-                for (label, bits) in sorted {
-                    self.printer.key(label)?;
-                    match item.signed {
-                        true => self.printer.number(bits.cast_signed()),
-                        false => self.printer.number(bits),
-                    }
-                }
-            } else {
-                let mut sorted: Vec<(Decimal, &str)> = labels
-                    .iter()
-                    .map(|label| (Decimal::new(label, item.signed), names.get(label.name)))
-                    .collect();
-                // The last declared of those that share a value comes first, and stays there.
-                sorted.sort_by_key(|(value, _)| *value);
-                sorted.dedup_by_key(|(value, _)| *value);
-                for (value, label) in sorted {
-                    self.printer.key(value.text())?;
-                    self.printer.string(label);
+        if reverse {
+            let mut sorted: Vec<(&str, u64)> =
+                labels.iter().map(|label| (names.get(label.name), label.bits)).collect();
+            sorted.sort_unstable();
+            for (label, bits) in sorted {
+                self.printer.key(label)?;
+                match signed {
+                    true => self.printer.number(bits.cast_signed()),
+                    false => self.printer.number(bits),
                 }
             }
-            self.printer.close_object();
+        } else {
+            let mut sorted: Vec<(Decimal, &str)> =
+                labels.iter().map(|label| (Decimal::new(label, signed), names.get(label.name))).collect();
+            // The last declared of those that share a value comes first, and stays there.
+            sorted.sort_by_key(|(value, _)| *value);
+            sorted.dedup_by_key(|(value, _)| *value);
+            for (value, label) in sorted {
+                self.printer.key(value.text())?;
+                self.printer.string(label);
+            }
         }
         self.printer.close_object();
         Ok(())
@@ -241,36 +299,99 @@ impl<'a, W: Write> Writer<'a, W> {
 
     fn structs(&mut self) -> io::Result<()> {
         let (names, types) = (&self.profile.names, &self.profile.types);
-        let all = self.resolution.structs().iter().flat_map(|(_, id)| types.members(*id));
-        let ranks = names.ranks(all.map(|member| member.name));
-        let mut members: Vec<(u32, Printed)> = Vec::new();
+        let ranks = names.ranks(types.all_members().map(|member| member.name));
+        let all = self.resolution.structs().iter().copied();
+        let taken: Vec<(Name, RecordId)> = all.filter(|(key, _)| self.takes_struct(*key)).collect();
+        self.entries(&taken, |writer, key, id| writer.structure(key, id, &ranks))
+    }
+
+    fn structure(&mut self, key: Name, id: RecordId, ranks: &Ranks) -> io::Result<()> {
+        let types = &self.profile.types;
+        self.printer.raw("[");
+        self.printer.number(types.record(id).map_or(0, |record| record.size));
+        self.printer.raw(", ");
         self.printer.open_object();
-        for (key, id) in self.resolution.structs() {
-            let Some(record) = types.record(*id) else { continue };
-            if !self.takes_struct(*key) {
-                continue;
-            }
-            self.printer.key(names.get(*key))?;
-            self.printer.raw("[");
-            self.printer.number(record.size);
-            self.printer.raw(", ");
-            self.printer.open_object();
-            members.clear();
-            self.members(*key, *id, &ranks, &mut members);
-            for (_, member) in &members {
-                self.member(member)?;
-            }
-            self.printer.close_object();
-            self.printer.raw("]");
+        for (_, member) in self.members(key, id, ranks) {
+            self.member(&member)?;
+        }
+        self.printer.close_object();
+        self.printer.raw("]");
+        Ok(())
+    }
+
+    /// An object with these entries, each value printed by `print`; many of them in two threads.
+    fn entries<I: Copy + Sync>(
+        &mut self,
+        entries: &[(Name, I)],
+        print: impl Fn(&mut Writer<'_>, Name, I) -> io::Result<()> + Sync,
+    ) -> io::Result<()> {
+        let names = &self.profile.names;
+        let print_all = |writer: &mut Writer<'_>, entries: &[(Name, I)]| {
+            entries.iter().try_for_each(|(key, id)| {
+                writer.printer.key(names.get(*key))?;
+                print(writer, *key, *id)
+            })
+        };
+        self.printer.open_object();
+        if self.form.threads > 1 && entries.len() > CHUNK {
+            self.in_turns(entries, &print_all)?;
+        } else {
+            print_all(self, entries)?;
         }
         self.printer.close_object();
         Ok(())
     }
 
+    /// Prints entries of the open object in two threads that take turns; in this one where the system gives
+    /// no other.
+    fn in_turns<I: Sync>(
+        &mut self,
+        entries: &[(Name, I)],
+        print_all: &(impl Fn(&mut Writer<'_>, &[(Name, I)]) -> io::Result<()> + Sync),
+    ) -> io::Result<()> {
+        let (profile, resolution, form) = (self.profile, self.resolution, self.form);
+        let depth = self.printer.depth();
+        let last_key = |part: &[(Name, I)]| part.last().map_or("", |(key, _)| profile.names.get(*key));
+        let turns = entries.chunks(2 * CHUNK).map(|both| (both, both.split_at(both.len().min(CHUNK))));
+        thread::scope(|scope| {
+            let (sender, pieces) = mpsc::sync_channel(PIECES_AHEAD);
+            let others = turns.clone();
+            let second = thread::Builder::new().spawn_scoped(scope, move || {
+                let mut sink = Pieces(sender.clone());
+                let printer = Printer::within(depth, &mut sink as &mut dyn Write);
+                let mut writer = Writer::new(profile, resolution, form, printer);
+                let printed = others.into_iter().try_for_each(|(_, (first, second))| {
+                    writer.printer.go_on_behind(last_key(first));
+                    print_all(&mut writer, second)?;
+                    writer.printer.flush()
+                });
+                if let Err(error) = printed {
+                    // Nobody listens where it was the sink that failed.
+                    let _ = sender.send(Err(error));
+                }
+            });
+            if second.is_err() {
+                return print_all(self, entries);
+            }
+            for (both, (first, _)) in turns {
+                print_all(self, first)?;
+                for piece in &pieces {
+                    match piece? {
+                        piece if piece.is_empty() => break,
+                        piece => self.printer.take_over(&piece)?,
+                    }
+                }
+                self.printer.go_on_behind(last_key(both));
+            }
+            Ok(())
+        })
+    }
+
     /// A struct's members by the rank of their names; in LibVMI's form with those of members without a name, as C
     /// finds them.
-    fn members(&self, owner: Name, record: RecordId, ranks: &Ranks, members: &mut Vec<(u32, Printed<'a>)>) {
+    fn members(&self, owner: Name, record: RecordId, ranks: &Ranks) -> Vec<(u32, Printed<'a>)> {
         let types = &self.profile.types;
+        let mut members = Vec::with_capacity(types.members(record).len());
         let flatten = self.form.format == Format::LibVmi;
         let mut pending = vec![(owner, record, 0u64)];
         let (mut nested, mut opened) = (false, 0);
@@ -298,6 +419,7 @@ impl<'a, W: Write> Writer<'a, W> {
         // Its own come first, and stay.
         members.sort_by_key(|(rank, _)| *rank);
         members.dedup_by_key(|(rank, _)| *rank);
+        members
     }
 
     fn member(&mut self, printed: &Printed<'_>) -> io::Result<()> {
@@ -321,9 +443,24 @@ impl<'a, W: Write> Writer<'a, W> {
             }
             (Some(Flaw::Unit(unit)), _) => self.bit_field(member.ty, unit.bits, Some(unit.size), place)?,
             (_, Some(bits)) => self.bit_field(member.ty, bits, None, place)?,
+            (_, None) if self.resolution.is_plain(member.ty) => self.plain_descriptor(member.ty)?,
             (_, None) => self.descriptor(member.ty, place)?,
         }
         self.printer.raw("]");
+        Ok(())
+    }
+
+    /// The descriptor of a member whose type is described alike wherever it stands.
+    fn plain_descriptor(&mut self, ty: TypeId) -> io::Result<()> {
+        if let Some(text) = self.descriptors.get(ty) {
+            self.printer.bytes(text);
+            return Ok(());
+        }
+        let start = self.printer.position();
+        self.descriptor(ty, None)?;
+        if let Some(text) = self.printer.since(start) {
+            self.descriptors.keep(ty, text);
+        }
         Ok(())
     }
 

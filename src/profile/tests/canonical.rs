@@ -1,9 +1,11 @@
 //! The canonical text: names, conflicts and descriptors as docs/format.md has them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::io;
+
 use profile::{
-    Arch, BitRange, Label, NativeKind, NewMember, Profile, RecordKind, Report, Resolution, System, Type,
-    TypeId, write_text,
+    Arch, BitRange, Form, Label, NativeKind, NewMember, Profile, RecordKind, Report, Resolution, System,
+    Type, TypeId, write_form, write_text,
 };
 
 fn linux() -> Profile {
@@ -535,4 +537,67 @@ fn every_section_that_holds_something_stands_in_its_place() {
         ]
     );
     assert_eq!(printed(&mut linux()).0.as_object().unwrap().keys().collect::<Vec<_>>(), ["$METADATA"]);
+}
+
+/// A profile whose long sections have `count` entries, of every kind of member.
+fn wide(count: u32) -> (Profile, Resolution) {
+    let mut profile = linux();
+    let int = native(&mut profile, "unsigned int", 4);
+    let pointer = profile.types.add(Type::Pointer { target: int, size: 8 });
+    for number in 0..count {
+        let label = profile.intern(&format!("label_{number}"));
+        let name = profile.intern(&format!("e_{number}"));
+        let labels = [Label { name: label, bits: number.into() }];
+        let id = profile.types.add_enumeration(Some(name), int, false, &labels);
+        let enumeration = profile.types.add(Type::Enumeration(id));
+        let unnamed = [member(&mut profile, "inner", 0, int)];
+        let unnamed = record(&mut profile, "", 4, &unnamed);
+        let members = [
+            member(&mut profile, "next", 0, pointer),
+            member(&mut profile, "kind", 8, enumeration),
+            member(&mut profile, "u", 12, unnamed),
+        ];
+        record(&mut profile, &format!("s_{number}"), 16, &members);
+    }
+    let resolution = Resolution::new(&mut profile, &mut Report::default());
+    (profile, resolution)
+}
+
+fn in_two_threads<W: io::Write>(profile: &Profile, resolution: &Resolution, sink: W) -> io::Result<W> {
+    let form = Form { threads: 2, ..Form::default() };
+    write_form(profile, resolution, form, &mut Report::default(), sink)
+}
+
+#[test]
+fn two_threads_print_what_one_does() {
+    // Less than one turn of the first thread, one of both, and several with a rest.
+    for count in [100, 250, 700, 2000] {
+        let (profile, resolution) = wide(count);
+        let one = write_text(&profile, &resolution, Vec::new()).unwrap();
+        let two = in_two_threads(&profile, &resolution, Vec::new()).unwrap();
+        assert!(one == two, "{count} structs");
+        let json: serde_json::Value = serde_json::from_slice(&two).unwrap();
+        assert_eq!(json["$STRUCTS"].as_object().unwrap().len(), 2 * count as usize);
+        assert_eq!(json["$ENUMS"].as_object().unwrap().len(), count as usize);
+    }
+}
+
+#[test]
+fn a_sink_that_fails_ends_both_threads() {
+    struct Full(usize);
+    impl io::Write for Full {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(text.len()).ok_or_else(|| io::Error::other("full"))?;
+            Ok(text.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let (profile, resolution) = wide(20_000);
+    let length = write_text(&profile, &resolution, Vec::new()).unwrap().len();
+    for room in [0, length / 3, length / 2, length - 1] {
+        let written = in_two_threads(&profile, &resolution, Full(room));
+        assert_eq!(written.err().map(|error| error.to_string()).as_deref(), Some("full"), "{room}");
+    }
 }

@@ -23,7 +23,7 @@ fn exported(text: &[u8], addresses: Addresses, only: &[&str]) -> String {
     let (selection, missing) = Selection::new(&profile, &resolution, &wanted);
     assert_eq!(missing, Vec::<&str>::new());
     let only = (!only.is_empty()).then_some(&selection);
-    let form = Form { format: Format::LibVmi, addresses, only };
+    let form = Form { format: Format::LibVmi, addresses, only, ..Form::default() };
     String::from_utf8(write_form(&profile, &resolution, form, &mut report, Vec::new()).unwrap()).unwrap()
 }
 

@@ -22,7 +22,7 @@ pub struct Printed {
 
 /// Converts and prints, with the options given.
 pub fn print(file: &MappedFile, options: &Options) -> Result<Printed, Error> {
-    let mut converted = convert(file, options, &Silent)?;
+    let mut converted = convert(file.clone(), options, &Silent)?;
     let resolution = Resolution::new(&mut converted.profile, &mut converted.report);
     let text = write_text(&converted.profile, &resolution, Vec::new()).expect("the profile prints");
     let json = serde_json::from_slice(&text).expect("the text is JSON");

@@ -60,7 +60,7 @@ pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -
         raw_names: arguments.raw_names,
         arch: arguments.arch,
     };
-    let converted = pdb_converter::convert(&file, &options, console.progress()).map_err(|error| {
+    let converted = pdb_converter::convert(file, &options, console.progress()).map_err(|error| {
         let hint = matches!(error, pdb_converter::Error::Architecture { .. });
         let error = anyhow::Error::new(error).context(source.clone());
         if hint { error.context("add --arch, for example --arch I386") } else { error }

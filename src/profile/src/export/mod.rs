@@ -49,6 +49,8 @@ pub struct Form<'a> {
     pub addresses: Addresses,
     /// The part to print; all of it where it is `None`.
     pub only: Option<&'a Selection>,
+    /// How many threads may print: one, or two at most. The text is the same.
+    pub threads: usize,
 }
 
 /// Prints a profile in a form. What the form cannot express is counted in `report`.
