@@ -27,9 +27,21 @@ impl Summary<'_> {
     /// # Errors
     /// Where standard output cannot be written.
     pub fn conclude(&self, console: &Console) -> anyhow::Result<Outcome> {
+        self.conclude_with(console, None)
+    }
+
+    /// Like [`Summary::conclude`], with one entry more in the JSON.
+    ///
+    /// # Errors
+    /// Where standard output cannot be written.
+    pub fn conclude_with(&self, console: &Console, more: Option<(&str, Value)>) -> anyhow::Result<Outcome> {
         let health = Health::of(self.profile, self.resolution, self.scope);
         if console.json() {
-            console.print_json(self.to_json(&health))?;
+            let mut report = self.to_json(&health);
+            if let (Some((key, value)), Some(entries)) = (more, report.as_object_mut()) {
+                entries.insert(key.to_owned(), value);
+            }
+            console.print_json(report)?;
         } else {
             self.say(console);
             say_verdict(&health, console);
@@ -147,7 +159,8 @@ pub fn say_verdict(health: &Health, console: &Console) {
         };
         let (required, optional) = (of(true), of(false));
         if !required.is_empty() {
-            console.say(format_args!("  {} needs {}", consumer.name(), required.join(", ")));
+            let (name, versions) = (consumer.name(), consumer.versions());
+            console.say(format_args!("  {name} ({versions}) needs {}", required.join(", ")));
         }
         match (console.verbosity(), optional.len()) {
             (_, 0) | (0, _) => {}

@@ -119,6 +119,7 @@ impl Health {
             .map(|missing| {
                 json!({
                     "consumer": missing.consumer.name(),
+                    "versions": missing.consumer.versions(),
                     "what": missing.what,
                     "required": missing.required,
                 })

@@ -13,7 +13,8 @@
 //! - **Other programs.** [`write_form`] prints the forms of Volatility 3, LibVMI and DRAKVUF, whole or a
 //!   [`Selection`]; [`XzWriter`] packs where Volatility looks for xz.
 //! - **References.** [`merge`] lays the profiles of `$MERGE` over one, [`follow_symlinks`] follows symlinks.
-//! - **Judgement.** [`Health`] says whether a profile holds what its readers look up, [`compare`] whether
+//! - **Judgement.** [`Health`] says whether a profile holds what its readers look up, [`obstacles`] whether
+//!   they can use the file it stands in, [`compare`] whether
 //!   two of one build agree.
 //! - **Around it.** [`Report`] counts what could not be carried over, [`Progress`] is told how far work has
 //!   come, [`MappedFile`] and [`AtomicFile`] are how files are read and written, [`GuidAge`] names a build.
@@ -38,6 +39,7 @@ mod merge;
 mod name;
 mod natives;
 mod needs;
+mod obstacles;
 mod plain;
 mod profile;
 mod progress;
@@ -65,6 +67,7 @@ pub use lookup::{Structure, Symbol, Text};
 pub use merge::{MergeError, follow_symlinks, merge};
 pub use name::{Name, Names};
 pub use needs::Consumer;
+pub use obstacles::{FileForm, Obstacle, obstacles};
 pub use profile::{Profile, System};
 pub use progress::{Progress, Silent};
 pub use reader::identity::pdb_class;

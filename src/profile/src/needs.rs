@@ -30,6 +30,16 @@ impl Consumer {
             Volatility3 => "Volatility 3",
         }
     }
+
+    /// The versions whose sources were read for what is said of it.
+    pub fn versions(self) -> &'static str {
+        match self {
+            Rekall => "1.6 and 1.7",
+            LibVmi => "0.14 and 0.15",
+            Drakvuf => "1.0",
+            Volatility3 => "2.x",
+        }
+    }
 }
 
 /// One thing looked up: a member (`_EPROCESS.Pcb`), a symbol (`&init_task`) or a struct (`_MMPTE`); where

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use profile::{
-    Arch, Consumer, Health, NativeKind, NewMember, Profile, RecordKind, Report, Resolution, Scope, System,
-    Type, Verdict, member_offset,
+    Arch, Consumer, FileForm, Health, NativeKind, NewMember, Profile, RecordKind, Report, Resolution, Scope,
+    System, Type, Verdict, member_offset, obstacles,
 };
 
 /// A struct whose members are all four bytes, one behind the other.
@@ -146,4 +146,46 @@ fn what_a_member_holds_and_nothing_defines_is_named() {
     let mut profile = profile::read_text(text.to_string().as_bytes(), &mut Report::default()).unwrap();
     let health = judged(&mut profile);
     assert_eq!((health.unresolved, health.opaque), (vec!["lost_struct".to_owned()], 1));
+}
+
+/// Who cannot use a file that begins with `bytes` and holds `text`.
+fn hindered(profile: &Profile, bytes: &[u8], text: &str) -> Vec<Consumer> {
+    let mut consumers: Vec<Consumer> = obstacles(profile, FileForm::of(bytes, text.as_bytes()))
+        .iter()
+        .map(|obstacle| obstacle.consumer)
+        .collect();
+    consumers.dedup();
+    consumers
+}
+
+#[test]
+fn who_cannot_use_the_file_as_it_is() {
+    use Consumer::{Drakvuf, LibVmi, Rekall, Volatility3};
+    const GZIP: &[u8] = &[0x1f, 0x8b, 8];
+    const XZ: &[u8] = b"\xfd7zXZ\0";
+    let (rekall, isf) = (r#"{"$METADATA": {}}"#, r#"{"metadata": {}}"#);
+    let mut profile = windows("ntoskrnl.pdb");
+    profile.set_metadata("GUID_AGE", "32962337F0F646388B39535CD8DD70E82");
+    assert_eq!(hindered(&profile, b"{", rekall), [Volatility3]);
+    assert_eq!(hindered(&profile, GZIP, rekall), [LibVmi, Drakvuf, Volatility3]);
+    assert_eq!(hindered(&profile, XZ, rekall), [Rekall, LibVmi, Drakvuf, Volatility3]);
+    assert_eq!(hindered(&profile, XZ, isf), [Rekall, LibVmi, Drakvuf]);
+    assert_eq!(hindered(&profile, b"{", isf), [Rekall]);
+    symbol(&mut profile, "PsInitialSystemProcess");
+    profile.functions = profile.constants.clone();
+    assert_eq!(hindered(&profile, b"{", rekall), [Drakvuf, Volatility3]);
+    profile.metadata.remove("GUID_AGE");
+    assert_eq!(hindered(&profile, b"{", isf), [Rekall, Volatility3]);
+
+    let mut kernel = linux_kernel();
+    kernel.set_metadata("Banner", "Linux version 6.1.0 (me)");
+    // Its task has no type, and Volatility takes no other path to the processes.
+    assert_eq!(hindered(&kernel, b"{", isf), [Rekall, Volatility3]);
+    assert_eq!(hindered(&kernel, b"{", rekall), [Volatility3]);
+    kernel.constants[0].1 = 0xffff_ffff_8100_0000;
+    assert_eq!(hindered(&kernel, b"{", rekall), [LibVmi, Drakvuf, Volatility3]);
+    profile::add_well_known_types(&mut kernel);
+    assert_eq!(hindered(&kernel, b"{", isf), [Rekall]);
+    kernel.metadata.remove("Banner");
+    assert_eq!(hindered(&kernel, b"{", isf), [Rekall, Volatility3]);
 }

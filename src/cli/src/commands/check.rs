@@ -1,7 +1,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use profile::{Comparison, Health, Profile, Report, Resolution, Scope, Settled, Verdict, compare, read_file};
+use profile::{
+    Comparison, FileForm, Health, MAX_TEXT, MappedFile, Obstacle, Profile, Report, Resolution, Scope,
+    Settled, Verdict, compare, obstacles, read_text, unpack,
+};
 use serde_json::{Value, json};
 
 use crate::console::Console;
@@ -26,7 +29,7 @@ const DIFFERENCES_SHOWN: usize = 20;
 /// # Errors
 /// Where a file is no readable profile.
 pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
-    let (profile, resolution, report) = open(&arguments.profile)?;
+    let Opened { profile, resolution, report, form } = open(&arguments.profile)?;
     let source = arguments.profile.display().to_string();
     let Some(against) = &arguments.against else {
         let summary = Summary {
@@ -36,9 +39,14 @@ pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> 
             report: &report,
             scope: Scope::Whole,
         };
-        return summary.conclude(console);
+        let obstacles = obstacles(&profile, form);
+        let outcome = summary.conclude_with(console, Some(("obstacles", to_rows(&obstacles))))?;
+        if !console.json() {
+            say_obstacles(&obstacles, console);
+        }
+        return Ok(outcome);
     };
-    let (other, other_resolution, _) = open(against)?;
+    let Opened { profile: other, resolution: other_resolution, .. } = open(against)?;
     let comparison = compare(
         Settled { profile: &profile, resolution: &resolution },
         Settled { profile: &other, resolution: &other_resolution },
@@ -52,11 +60,43 @@ pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> 
     Ok(Outcome::from_good(comparison.differences.is_empty() && health.verdict != Verdict::Failed))
 }
 
-fn open(path: &Path) -> anyhow::Result<(Profile, Resolution, Report)> {
+/// A profile that was read, with its names settled.
+struct Opened {
+    profile: Profile,
+    resolution: Resolution,
+    report: Report,
+    form: FileForm,
+}
+
+fn open(path: &Path) -> anyhow::Result<Opened> {
+    let name = || path.display().to_string();
+    let bytes = MappedFile::open(path).with_context(name)?;
+    let text = unpack(&bytes, MAX_TEXT).with_context(name)?;
     let mut report = Report::default();
-    let mut profile = read_file(path, &mut report).with_context(|| path.display().to_string())?;
+    let mut profile = read_text(&text, &mut report).with_context(name)?;
+    let form = FileForm::of(&bytes, &text);
+    drop(text);
     let resolution = Resolution::new(&mut profile, &mut report);
-    Ok((profile, resolution, report))
+    Ok(Opened { profile, resolution, report, form })
+}
+
+/// Who could not use the file as it is.
+fn say_obstacles(obstacles: &[Obstacle], console: &Console) {
+    if obstacles.is_empty() {
+        return;
+    }
+    console.say("as a file:");
+    for Obstacle { consumer, what } in obstacles {
+        console.say(format_args!("  {} ({}) {what}", consumer.name(), consumer.versions()));
+    }
+}
+
+fn to_rows(obstacles: &[Obstacle]) -> Value {
+    let row = |obstacle: &Obstacle| {
+        let consumer = obstacle.consumer;
+        json!({"consumer": consumer.name(), "versions": consumer.versions(), "what": obstacle.what})
+    };
+    obstacles.iter().map(row).collect()
 }
 
 fn say(comparison: &Comparison, console: &Console) {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod convert_profile;
+mod export;
 mod fetch_debug;
 mod fetch_pdb;
 mod harness;

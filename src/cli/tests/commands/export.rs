@@ -1,0 +1,149 @@
+//! `export` and `--format` as a user runs them.
+
+use serde_json::Value;
+
+use crate::harness::Folder;
+
+const KERNEL: &str = r#"{
+  "$METADATA": {"Type": "Profile", "ProfileClass": "Linux", "arch": "AMD64",
+    "Banner": "Linux version 6.1.0-1-test (me) #1", "Release": "6.1.0-1-test"},
+  "$STRUCTS": {
+    "list_head": [16, {"next": [0, ["Pointer", {"target": "list_head"}]], "prev": [8, ["Pointer", {"target": "list_head"}]]}],
+    "mm_struct": [8, {"pgd": [0, ["Pointer", {"target": "Void"}]]}],
+    "task_struct": [64, {
+      "comm": [16, ["Array", {"count": 16, "target": "char"}]],
+      "mm": [8, ["Pointer", {"target": "mm_struct"}]],
+      "tasks": [32, ["list_head"]],
+      "u1": [0, ["__unnamed_task_struct_u1"]]
+    }],
+    "__unnamed_task_struct_u1": [8, {"pid": [0, ["int"]], "both": [0, ["unsigned long"]]}]
+  },
+  "$CONSTANTS": {"_text": 18446744071578845184, "init_task": 18446744071606217280, "linux_banner": 18446744071596802016}
+}"#;
+
+fn json(text: &[u8]) -> Value {
+    serde_json::from_slice(text).unwrap()
+}
+
+#[test]
+fn a_stored_profile_as_a_table_of_volatility() {
+    let folder = Folder::new();
+    folder.write("kernel.json", KERNEL);
+    folder
+        .run(["export", "kernel.json", "--format", "isf", "--output", "kernel.isf.json"])
+        .stdout("")
+        .stderr("verdict: complete")
+        .check();
+    let table = json(&folder.read("kernel.isf.json"));
+    assert_eq!(table["metadata"]["format"], "6.2.0");
+    // From a profile without types of variables, the well-known ones have theirs.
+    assert_eq!(
+        table["symbols"]["init_task"]["type"],
+        serde_json::json!({"kind": "struct", "name": "task_struct"})
+    );
+    assert!(table["symbols"]["linux_banner"]["constant_data"].is_string());
+    assert_eq!(table["user_types"]["task_struct"]["fields"]["u1"]["anonymous"], true);
+    for name in ["kernel.isf.json.gz", "kernel.isf.json.xz"] {
+        folder.run(["export", "kernel.json", "--format", "isf", "-o", name]).check();
+        let text = profile::unpack(&folder.read(name), 1 << 20).unwrap().into_owned();
+        assert_eq!(json(&text), table);
+    }
+    // And it is a profile again.
+    folder.run(["check", "kernel.json", "--against", "kernel.isf.json"]).stderr("they agree").check();
+    folder
+        .run(["inspect", "kernel.isf.json", "task_struct.comm"])
+        .stdout("task_struct: /* 0x010 */ char comm[16];\n")
+        .check();
+}
+
+#[test]
+fn a_table_is_put_where_volatility_looks() {
+    let folder = Folder::new();
+    folder.write("kernel.json", KERNEL);
+    folder
+        .run(["export", "kernel.json", "--format", "isf", "--symbols-dir", "symbols"])
+        .stderr("wrote symbols/linux/")
+        .check();
+    let found: Vec<_> = std::fs::read_dir(folder.join("symbols/linux"))
+        .unwrap()
+        .map(|file| file.unwrap().file_name())
+        .collect();
+    assert_eq!(found.len(), 1);
+    let name = found[0].to_str().unwrap();
+    assert!(name.starts_with("6.1.0-1-test-") && name.ends_with(".json.xz"), "{name}");
+    folder.write("nameless.json", KERNEL.replace("Banner", "Other"));
+    folder
+        .run(["export", "nameless.json", "--format", "isf", "--symbols-dir", "symbols"])
+        .status(2)
+        .stderr("does not say which build it is of")
+        .check();
+}
+
+#[test]
+fn a_stored_profile_for_libvmi_and_drakvuf() {
+    let folder = Folder::new();
+    folder.write("kernel.json", KERNEL);
+    let text = folder.run(["export", "kernel.json", "--format", "libvmi"]).check();
+    let profile = json(text.as_bytes());
+    assert_eq!(profile["$STRUCTS"]["task_struct"][1]["pid"][0], 0);
+    assert_eq!(profile["$CONSTANTS"]["init_task"], 0xffff_82a1_aa40u64);
+    assert_eq!(profile["$CONSTANTS"]["phys_startup_64"], 0x100_0000);
+    let signed = folder.run(["export", "kernel.json", "--format", "libvmi", "--addresses", "signed"]).check();
+    assert_eq!(json(signed.as_bytes())["$CONSTANTS"]["init_task"], -2103334336i64);
+    let slim =
+        folder.run(["export", "kernel.json", "--format", "libvmi", "--only", "mm_struct,init_task"]).check();
+    assert_eq!(json(slim.as_bytes())["$STRUCTS"].as_object().unwrap().len(), 1);
+}
+
+#[test]
+fn wrong_usage_is_told() {
+    let folder = Folder::new();
+    folder.write("kernel.json", KERNEL);
+    folder.write(
+        "index.json",
+        r#"{"$METADATA": {"Type": "Profile", "ProfileClass": "Index"}, "$INDEX": {"a": 1}}"#,
+    );
+    for (line, expected) in [
+        ("export kernel.json", "which form?"),
+        ("export kernel.json --format libvmi -o a.json.gz", "plain JSON alone"),
+        ("export kernel.json --format isf --addresses signed", "only --format libvmi"),
+        ("export kernel.json --format libvmi --symbols-dir s", "add --format isf"),
+        ("export kernel.json --format isf --only nothing", "no struct, enumeration or symbol"),
+        ("export index.json --format isf", "no operating system's profile"),
+        ("export none.json --format isf", "none.json"),
+    ] {
+        folder.run(line.split(' ')).status(2).stdout("").stderr(expected).check();
+    }
+    folder
+        .run([
+            "export",
+            "kernel.json",
+            "--format",
+            "isf",
+            "--only",
+            "mm_struct,nothing",
+            "--strict",
+            "-o",
+            "a.json",
+        ])
+        .status(1)
+        .stderr("1 names of --only that stand for nothing: nothing")
+        .check();
+}
+
+#[test]
+fn check_names_who_cannot_use_a_file_as_it_is() {
+    let folder = Folder::new();
+    folder.write("kernel.json", KERNEL);
+    folder
+        .run(["check", "kernel.json"])
+        .stderr("LibVMI (0.14 and 0.15) reads addresses as numbers with a sign")
+        .check();
+    let report = json(folder.run(["check", "kernel.json", "--json"]).check().as_bytes());
+    let consumers: Vec<&str> =
+        report["obstacles"].as_array().unwrap().iter().map(|row| row["consumer"].as_str().unwrap()).collect();
+    assert_eq!(consumers, ["LibVMI", "DRAKVUF", "Volatility 3"]);
+    folder.run(["export", "kernel.json", "--format", "libvmi", "-o", "vmi.json"]).check();
+    let report = json(folder.run(["check", "vmi.json", "--json"]).check().as_bytes());
+    assert_eq!(report["obstacles"].as_array().unwrap().len(), 1);
+}
