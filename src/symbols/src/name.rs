@@ -64,7 +64,8 @@ impl FromStr for PdbName {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let refuse = |reason| Err(NameError { text: text.to_owned(), reason });
-        let name = text.trim().rsplit(['/', '\\']).next().unwrap_or_default();
+        // A name that begins with spaces would be another one when it is read again.
+        let name = text.trim().rsplit(['/', '\\']).next().unwrap_or_default().trim_start();
         if name.len() <= ".pdb".len() || !name.to_ascii_lowercase().ends_with(".pdb") {
             return refuse("expected a file name that ends in .pdb");
         }
@@ -95,6 +96,7 @@ mod tests {
     fn takes_the_last_component_of_either_kind_of_path() {
         assert_eq!(r"d:\build\obj\ntkrnlmp.pdb".parse::<PdbName>().unwrap().as_str(), "ntkrnlmp.pdb");
         assert_eq!("/home/u/k.PDB".parse::<PdbName>().unwrap().as_str(), "k.PDB");
+        assert_eq!("  build / k.pdb ".parse::<PdbName>().unwrap().as_str(), "k.pdb");
     }
 
     #[test]
