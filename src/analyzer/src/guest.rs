@@ -1,4 +1,4 @@
-use image::Image;
+use image::{Image, Paging, PhysicalAddress};
 use profile::System;
 
 use crate::linux::VmCoreInfo;
@@ -51,6 +51,14 @@ impl<'a> Guest<'a> {
     pub fn modules(&self) -> Result<Listing<Module>, Error> {
         match self {
             Guest::Linux(kernel) => kernel.modules(),
+        }
+    }
+
+    /// Where the kernel's own page tables lie in physical memory, and of which kind they are: what a program that
+    /// is told neither has to search for.
+    pub fn page_tables(&self) -> (PhysicalAddress, Paging) {
+        match self {
+            Guest::Linux(kernel) => (kernel.page_tables(), kernel.space.paging()),
         }
     }
 

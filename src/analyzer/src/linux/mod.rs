@@ -9,7 +9,7 @@ mod processes;
 mod reads;
 mod vmcoreinfo;
 
-use image::{AddressSpace, Memory};
+use image::{AddressSpace, Memory, PhysicalAddress};
 
 use crate::view::{Links, View};
 use crate::{Error, Layout, Physical};
@@ -69,6 +69,13 @@ impl<'a> Kernel<'a> {
             profile::Arch::I386 => self.delta.wrapping_add(0xc000_0000),
             _ => self.delta,
         }
+    }
+
+    /// The kernel's own page tables: of those found, the ones in use may be a process's.
+    pub fn page_tables(&self) -> PhysicalAddress {
+        let own = ["init_top_pgt", "init_level4_pgt", "swapper_pg_dir"];
+        let own = own.into_iter().find_map(|name| self.layout.symbol(name));
+        own.map_or(self.space.dtb(), |linked| PhysicalAddress(linked.wrapping_add(self.delta)))
     }
 
     /// What was found, each with its name.

@@ -1,12 +1,15 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use profile::{Report, Scope, read_file};
+use image::Paging;
+use profile::{Format, Report, Scope, System, read_file};
+use serde_json::Value;
 
 use crate::arguments;
 use crate::console::Console;
 use crate::outcome::Outcome;
 use crate::output::Plan;
+use crate::subject::Subject;
 use crate::verdict::Summary;
 
 /// A profile, and the form another program reads.
@@ -18,26 +21,70 @@ pub struct Arguments {
     output: arguments::Output,
 }
 
-/// Writes the profile in that form.
+/// Writes the profile in that form. For LibVMI and an image (`-f`) it also prints what LibVMI's configuration needs to
+/// say of that image.
 ///
 /// # Errors
 /// Wrong usage, a file that is no readable profile, or an output that cannot be written.
-pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run(arguments: &Arguments, image: Option<&Path>, console: &Console) -> anyhow::Result<Outcome> {
     if arguments.output.format.is_none() {
         bail!("which form? --format isf (Volatility 3), --format libvmi (and DRAKVUF) or --format rekall");
+    }
+    if let Some(image) = image
+        && arguments.output.format() != Format::LibVmi
+    {
+        bail!("-f {}: only LibVMI has a configuration to say something of an image in", image.display());
     }
     let plan = Plan::new(&arguments.output, None, console)?;
     let source = arguments.profile.display().to_string();
     let mut report = Report::default();
     let mut profile = read_file(&arguments.profile, &mut report).with_context(|| source.clone())?;
-    if profile.system == profile::System::Other {
+    if profile.system == System::Other {
         bail!("{source}: it is no operating system's profile, so no other program has a form for it");
     }
     let resolution = plan.settle(&mut profile, &mut report);
     if let Some(path) = plan.write(&profile, &resolution, &mut report, console.threads())? {
         console.say(format_args!("wrote {}", path.display()));
     }
+    let configuration = match image {
+        Some(image) => Some(configuration(arguments, image, console)?),
+        None => None,
+    };
     let scope = Scope::Whole;
-    Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope }
-        .conclude(console)
+    let summary =
+        Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope };
+    let more = configuration.as_ref().map(|text| ("libvmi_configuration", Value::from(text.as_str())));
+    let outcome = summary.conclude_with(console, more)?;
+    if let Some(text) = configuration.filter(|_| !console.json()) {
+        // Standard output may hold the profile.
+        match arguments.output.output.as_ref().is_some_and(|output| output.as_os_str() != "-") {
+            true => console.print(&text)?,
+            false => console.say(text),
+        }
+    }
+    Ok(outcome)
+}
+
+/// The stanza for LibVMI's configuration (`libvmi.conf`): without `kpgd` and `pagemode` it searches the image for the
+/// kernel, and does not find one with page-table isolation by masked addresses.
+fn configuration(arguments: &Arguments, image: &Path, console: &Console) -> anyhow::Result<String> {
+    let subject = Subject::open(Some(image), Some(&arguments.profile), console)?;
+    let (tables, paging) = subject.guest(console)?.page_tables();
+    let mode = match paging {
+        Paging::X86 => "VMI_PM_LEGACY",
+        Paging::X86Pae => "VMI_PM_PAE",
+        Paging::X64 => "VMI_PM_IA32E",
+        Paging::Arm64 { .. } => "VMI_PM_AARCH64",
+        _ => bail!("{}: LibVMI reads no image with {paging} page tables", image.display()),
+    };
+    let system = if subject.layout.system() == System::Linux { "Linux" } else { "Windows" };
+    let name = image.file_name().unwrap_or(image.as_os_str()).to_string_lossy();
+    let profile = match &arguments.output.output {
+        Some(path) if path.as_os_str() != "-" => std::path::absolute(path)?.display().to_string(),
+        _ => "PROFILE.json".to_owned(),
+    };
+    Ok(format!(
+        "{name} {{\n  ostype = \"{system}\";\n  rekall_profile = \"{profile}\";\n  kpgd = {:#x};\n  pagemode = \"{mode}\";\n}}\n",
+        tables.0
+    ))
 }

@@ -62,10 +62,7 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
             no_image(filename.as_deref())?;
             check::run(&arguments, console)
         }
-        Command::Export(arguments) => {
-            no_image(filename.as_deref())?;
-            export::run(&arguments, console)
-        }
+        Command::Export(arguments) => export::run(&arguments, filename.as_deref(), console),
         Command::Completions(arguments) => {
             no_image(filename.as_deref())?;
             completions::run(&arguments, console)

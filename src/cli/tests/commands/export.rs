@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::Folder;
+use crate::harness::{Folder, corpus};
 
 const KERNEL: &str = r#"{
   "$METADATA": {"Type": "Profile", "ProfileClass": "Linux", "arch": "AMD64",
@@ -146,4 +146,28 @@ fn check_names_who_cannot_use_a_file_as_it_is() {
     folder.run(["export", "kernel.json", "--format", "libvmi", "-o", "vmi.json"]).check();
     let report = json(folder.run(["check", "vmi.json", "--json"]).check().as_bytes());
     assert_eq!(report["obstacles"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn an_image_gives_libvmis_configuration() {
+    let folder = Folder::new();
+    let of = |name: &str| corpus("images/linux-6.1-cloud").join(name);
+    let image =
+        profile::unpack(&std::fs::read(of("sparse.lime.zst")).unwrap(), 1 << 30).unwrap().into_owned();
+    folder.write("sparse.lime", image);
+    let table = of("dwarf2json.isf.json.xz");
+    let table = table.to_str().unwrap();
+    let stanza =
+        folder.run(["export", "-f", "sparse.lime", "--format", "libvmi", table, "-o", "vmi.json"]).check();
+    // In this boot the kernel lies where it is linked to be loaded: `init_top_pgt` at 0xffffffff82a10000.
+    for line in ["sparse.lime {", "ostype = \"Linux\";", "kpgd = 0x2a10000;", "pagemode = \"VMI_PM_IA32E\";"]
+    {
+        assert!(stanza.contains(line), "{stanza}");
+    }
+    folder
+        .run(["export", "-f", "sparse.lime", "--format", "isf", table])
+        .status(2)
+        .stderr("only LibVMI has a configuration")
+        .check();
 }
