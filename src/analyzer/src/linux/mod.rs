@@ -61,6 +61,16 @@ impl<'a> Kernel<'a> {
         Ok(linked.wrapping_add(self.shift))
     }
 
+    /// Whether an address can be of the code or the constants of the kernel or of a module.
+    pub(crate) fn holds(&self, address: u64) -> bool {
+        match self.layout.arch() {
+            // All of them are in the upper two gigabytes.
+            profile::Arch::Amd64 => address >= START_KERNEL_MAP,
+            // Modules have to be within reach of the kernel's code: of 2 GiB at most.
+            _ => self.symbol("_text|_stext").is_ok_and(|text| address.abs_diff(text) < 1 << 31),
+        }
+    }
+
     /// How far it was moved in physical memory from where it was linked to be loaded: x86 kernels are linked for the
     /// physical address that remains when the start of their map is taken away.
     pub fn physical_shift(&self) -> u64 {

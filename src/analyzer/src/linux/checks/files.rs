@@ -136,12 +136,10 @@ fn of_files(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         "tables of the kernel",
         files,
         |file| {
-            // Code and constants of the kernel and its modules are in the upper two gigabytes, on 64 bits.
-            let upper = |pointer: u64| pointer >= super::super::START_KERNEL_MAP;
             let inode = view.get(file, "file.f_inode")?;
-            Ok(upper(view.get(file, "file.f_op")?)
-                && upper(view.get(inode, "inode.i_fop")?)
-                && upper(view.get(inode, "inode.i_op")?))
+            Ok(kernel.holds(view.get(file, "file.f_op")?)
+                && kernel.holds(view.get(inode, "inode.i_fop")?)
+                && kernel.holds(view.get(inode, "inode.i_op")?))
         },
         name(view),
     );
@@ -393,7 +391,7 @@ fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
             let kind = view.get(system, "super_block.s_type")?;
             let name = view.text_behind(kind, "file_system_type.name", 64)?;
             // Kinds of the kernel's own use are not registered.
-            Ok(printable(&name) && (types.contains(&kind) || kind >= super::super::START_KERNEL_MAP))
+            Ok(printable(&name) && (types.contains(&kind) || kernel.holds(kind)))
         },
         name,
     );
@@ -432,7 +430,7 @@ fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         "super_block.s_op",
         "a table of the kernel",
         &systems,
-        |system| Ok(view.get(system, "super_block.s_op")? >= super::super::START_KERNEL_MAP),
+        |system| Ok(kernel.holds(view.get(system, "super_block.s_op")?)),
         name,
     );
     let mut of_files: Vec<u64> =

@@ -65,12 +65,16 @@ fn of_memories(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
     let all = &maps.memories;
     exam.each(
         "mm_struct.pgd",
-        "page tables that lead to the kernel",
+        "page tables that lead to the kernel, or to its stack",
         all,
         |memory| {
             let root = kernel.space.physical(view.get(memory, "mm_struct.pgd")?);
             let Some(root) = root else { return Ok(false) };
             let space = AddressSpace::new(kernel.memory, kernel.space.paging(), PhysicalAddress(root));
+            if kernel.layout.arch() == profile::Arch::Arm64 {
+                // A user's tables are all its own: they lead to its stack.
+                return Ok(space.physical(view.get(memory, "mm_struct.start_stack")?).is_some());
+            }
             let banner = kernel.symbol("linux_banner")?;
             Ok(space.physical(banner) == kernel.space.physical(banner))
         },

@@ -23,8 +23,9 @@ use crate::{Error, Layout};
 /// No more entries of a kind are looked at: the first ones prove as much.
 const MOST: usize = 2000;
 
-/// Where the kernel's half of the address space begins on every 64-bit processor.
-const UPPER_HALF: u64 = 0xffff_0000_0000_0000;
+/// Where the kernel's half of the address space begins on every 64-bit processor: with five levels of page tables lower
+/// than with four.
+const UPPER_HALF: u64 = 0xff00_0000_0000_0000;
 
 /// Proves a Linux profile on an image.
 ///

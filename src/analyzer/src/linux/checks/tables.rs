@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use super::Kernel;
 use crate::layout::Layout;
 use crate::linux::btf::{self, Place, Structs};
@@ -48,9 +50,14 @@ fn compare_symbols(kernel: &Kernel<'_>, symbols: &Symbols) -> Finding {
     };
     let (mut compared, mut culprits) = (0u64, Vec::new());
     let text = kernel.layout.symbol("_text").or_else(|| kernel.layout.symbol("_stext")).unwrap_or(u64::MAX);
+    // Without CONFIG_KALLSYMS_ALL only code is in the table: a variable may have the name of a function there.
+    let code = (!symbols.contains_key("init_task")).then(|| code(kernel.layout));
     for (name, address) in &profile.constants {
         let name = profile.names.get(*name);
         let Some(there) = symbols.get(name) else { continue };
+        if code.as_ref().is_some_and(|code| !code.iter().any(|part| part.contains(address))) {
+            continue;
+        }
         compared += 1;
         // Per-processor and absolute symbols are no addresses: they do not move.
         let moved = if *address >= text.min(1 << 47) { address.wrapping_add(kernel.shift) } else { *address };
@@ -59,6 +66,12 @@ fn compare_symbols(kernel: &Kernel<'_>, symbols: &Symbols) -> Finding {
         }
     }
     conclude(compared, culprits, "symbols")
+}
+
+/// Where code is, as linked: all the time, and until the system is up.
+fn code(layout: &Layout) -> [Range<u64>; 2] {
+    [("_stext", "_etext"), ("_sinittext", "_einittext")]
+        .map(|(start, end)| layout.symbol(start).unwrap_or(0)..layout.symbol(end).unwrap_or(0))
 }
 
 fn compare_structs(layout: &Layout, structs: &Structs) -> Finding {
