@@ -31,13 +31,15 @@ const GCC: [(&str, &str); 6] = [
     ("unsigned long long", "long long unsigned int"),
 ];
 
-/// The natives that plug-ins ask for by name, whether a kernel's structs use them or not.
-const ASKED_FOR: [&str; 12] = [
+/// The natives that plug-ins ask for by name, whether a kernel's structs use them or not; and the widest unit that a
+/// bit-field of a packed struct may need.
+const ASKED_FOR: [&str; 13] = [
     "char",
     "int",
     "long",
     "long long",
     "short",
+    "unsigned __int128",
     "unsigned char",
     "unsigned int",
     "unsigned long",

@@ -7,7 +7,8 @@
 //!
 //! ISF keeps base types, structs and enumerations apart and says of each use which of them is meant; it knows
 //! structs from unions, and the types of symbols. It knows no typedefs, no argument types, no difference
-//! between code and data, no underscore before macOS's symbols, and names what the source leaves unnamed by numbers of its producer's.
+//! between code and data, no underscore before macOS's symbols, and names what the source leaves unnamed by
+//! numbers of its producer's.
 
 mod base64;
 mod base_types;

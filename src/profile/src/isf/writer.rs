@@ -167,7 +167,7 @@ impl<'a, W: Write> Writer<'a, W> {
             self.printer.raw("{\"address\":");
             self.printer.number(value);
             let content = profile.contents.get(&name).map(|content| base64::encode(content));
-            let content = content.or_else(|| self.banner().filter(|_| banner == Some(name)));
+            let content = content.or_else(|| if banner == Some(name) { self.banner() } else { None });
             if let Some(content) = content {
                 self.printer.raw(",\"constant_data\":");
                 self.printer.string(&content);
