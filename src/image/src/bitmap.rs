@@ -5,6 +5,8 @@ use crate::segments::Segment;
 
 /// More ranges of memory than any real dump has, and than are kept: a damaged bitmap must not fill our own memory.
 const MOST_SEGMENTS: usize = 4 << 20;
+/// 256 TiB in pages of 4 KiB; a bitmap for more is not believed.
+const MOST_PAGES: u64 = 1 << 36;
 /// How much of a bitmap is looked at at once.
 const PART: usize = 1 << 20;
 
@@ -25,6 +27,9 @@ impl Bitmap {
         bytes: &Arc<dyn Bytes>,
         first: u64,
     ) -> Result<(Vec<Segment>, u64), BytesError> {
+        if self.pages.end > MOST_PAGES {
+            return Err(BytesError::damaged(self.offset, format!("a bitmap of {} pages", self.pages.end)));
+        }
         let mut segments: Vec<Segment> = Vec::new();
         let mut found = 0u64;
         // The run of set bits that is open: its first page.

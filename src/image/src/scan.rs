@@ -1,5 +1,5 @@
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use memchr::memmem::Finder;
 use profile::{Progress, Report, Silent};
@@ -70,50 +70,34 @@ pub fn scan<T: Send>(
     plan: &Plan<'_>,
     look: impl Fn(Window<'_>, &mut Vec<T>) + Sync,
 ) -> Scanned<T> {
-    let runs = memory.runs();
-    // The window in which each run begins.
-    let mut firsts = Vec::with_capacity(runs.len());
-    let mut windows = 0u64;
-    for run in runs {
-        firsts.push(windows);
-        windows = windows.saturating_add(run.length.div_ceil(WINDOW));
-    }
-    let total = runs.iter().map(|run| run.length).sum();
-    let (next, done, results) = (AtomicU64::new(0), AtomicU64::new(0), Mutex::new(Vec::new()));
-    let report = Mutex::new(Report::default());
+    let total = memory.runs().iter().map(|run| run.length).sum();
+    let cursor = Mutex::new(Cursor { memory, run: 0, at: 0, passed: 0 });
+    let (results, report) = (Mutex::new(Vec::new()), Mutex::new(Report::default()));
     let work = || {
         let mut reader =
             Reader { memory, overlap: plan.overlap as u64, buffer: Vec::new(), report: Report::default() };
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= windows {
-                break;
-            }
-            let which = firsts.partition_point(|first| *first <= index).saturating_sub(1);
-            let (Some(run), Some(first)) = (runs.get(which), firsts.get(which)) else { break };
+        while let Some((run, data, passed)) = locked(&cursor).next_window() {
             let mut found = Vec::new();
-            let start = run.start.0 + (index - first) * WINDOW;
-            let end = start.saturating_add(WINDOW).min(run.end());
-            reader.show(*run, start, end, &mut |window| look(window, &mut found));
+            let start = data.start;
+            reader.show(run, data, &mut |window| look(window, &mut found));
             if !found.is_empty() {
-                results.lock().unwrap_or_else(PoisonError::into_inner).push((index, found));
+                locked(&results).push((start, found));
             }
-            let so_far = done.fetch_add(end - start, Ordering::Relaxed) + (end - start);
-            plan.progress.advance(plan.step, so_far);
+            plan.progress.advance(plan.step, passed);
         }
-        report.lock().unwrap_or_else(PoisonError::into_inner).absorb(reader.report);
+        locked(&report).absorb(reader.report);
     };
     plan.progress.begin(plan.step, Some(total));
-    let threads = plan.threads.clamp(1, usize::try_from(windows.max(1)).unwrap_or(usize::MAX));
+    let most = usize::try_from(u64::div_ceil(total, WINDOW)).unwrap_or(usize::MAX);
     std::thread::scope(|scope| {
-        for _ in 1..threads {
+        for _ in 1..plan.threads.min(most) {
             scope.spawn(work);
         }
         work();
     });
     plan.progress.end(plan.step);
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results.sort_by_key(|(index, _)| *index);
+    results.sort_by_key(|(start, _)| *start);
     Scanned {
         found: results.into_iter().flat_map(|(_, found)| found).collect(),
         report: report.into_inner().unwrap_or_else(PoisonError::into_inner),
@@ -145,6 +129,41 @@ pub fn find(memory: &dyn Memory, needles: &[&[u8]], plan: &Plan<'_>) -> Scanned<
     })
 }
 
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How far the windows are given out.
+struct Cursor<'m> {
+    memory: &'m dyn Memory,
+    /// Which run, and where in it.
+    run: usize,
+    at: u64,
+    /// How many bytes lie behind, those known to be zero included.
+    passed: u64,
+}
+
+impl Cursor<'_> {
+    /// The next window: its run, its addresses, and how many bytes are done with it. What is known to be zero is
+    /// passed in one step, however much it is.
+    fn next_window(&mut self) -> Option<(Run, Range<u64>, u64)> {
+        loop {
+            let run = *self.memory.runs().get(self.run)?;
+            let at = self.at.max(run.start.0);
+            let Some(data) = self.memory.next_data(at..run.end()) else {
+                self.passed += run.end() - at;
+                self.run += 1;
+                continue;
+            };
+            // Windows begin at round addresses, so that reads fall into whole blocks.
+            let end = (data.start / WINDOW).saturating_add(1).saturating_mul(WINDOW).min(data.end);
+            self.passed += end - at;
+            self.at = end;
+            return Some((run, data.start..end, self.passed));
+        }
+    }
+}
+
 /// Reads windows for one thread.
 struct Reader<'m> {
     memory: &'m dyn Memory,
@@ -154,17 +173,13 @@ struct Reader<'m> {
 }
 
 impl Reader<'_> {
-    /// Shows what lies between `start` and `end` in `run`.
-    fn show(&mut self, run: Run, start: u64, end: u64, look: &mut dyn FnMut(Window<'_>)) {
-        let mut at = start;
-        while let Some(data) = self.memory.next_data(at..end) {
-            let seen = data.end.saturating_add(self.overlap).min(run.end());
-            if self.read(data.start, seen) {
-                look(self.window(data.start, data.end - data.start));
-            } else {
-                self.show_pieces(data.start, data.end, seen, look);
-            }
-            at = data.end;
+    /// Shows what lies in `data`, a part of `run`.
+    fn show(&mut self, run: Run, data: Range<u64>, look: &mut dyn FnMut(Window<'_>)) {
+        let seen = data.end.saturating_add(self.overlap).min(run.end());
+        if self.read(data.start, seen) {
+            look(self.window(data.start, data.end - data.start));
+        } else {
+            self.show_pieces(data.start, data.end, seen, look);
         }
     }
 

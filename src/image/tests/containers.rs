@@ -5,7 +5,9 @@
 mod layout;
 
 use image::{Container, Error, Image, Memory, PhysicalAddress, ReadError};
-use layout::{Elf, PACKS, avml, bits, crash_dump, ewf, flattened, kdump, lime, macho, page, vmware_state};
+use layout::{
+    Elf, PACKS, avml, bits, crash_dump, ewf, ewf_smart, flattened, kdump, lime, macho, page, vmware_state,
+};
 
 /// The ranges of an image as text.
 fn runs(image: &Image) -> String {
@@ -399,9 +401,20 @@ fn e01_images_of_several_files() {
     assert!(error.contains("file 2 of an E01 image: name its first file"), "{error}");
     std::fs::remove_file(path(2)).unwrap();
     let part = Image::open(&path(1)).unwrap();
-    assert_eq!(part.report().count("missing file"), 1);
+    assert_eq!(part.report().count("missing part"), 1);
     assert_eq!(read(&part, 0x3000, 4096).unwrap(), page(3));
-    assert!(matches!(read(&part, 0x4000, 1), Err(ReadError::Truncated { .. })));
+    assert_eq!((part.size(), read(&part, 0x4000, 1).unwrap_err().at()), (0x4000, PhysicalAddress(0x4000)));
+}
+
+#[test]
+fn the_form_of_smart_has_its_chunks_in_the_table() {
+    let whole = ewf_smart(&content([0, 1, 2, 4]));
+    let image = Image::from_content(whole.clone()).unwrap();
+    assert_eq!(image.packing(), Some(Container::Ewf));
+    for (place, number) in [0, 1, 2, 4].into_iter().enumerate() {
+        assert_eq!(read(&image, place as u64 * 4096, 4096).unwrap(), page(number));
+    }
+    every_cut(&whole, 37);
 }
 
 #[test]

@@ -18,6 +18,8 @@ const PT_NOTE: u32 = 4;
 const ET_CORE: u16 = 4;
 /// The number of program headers does not fit: it stands in the first section header (`sh_info`).
 const PN_XNUM: u64 = 0xffff;
+/// More ranges than any machine has.
+const MOST_HEADERS: u64 = 1 << 20;
 /// Notes beyond are not read: 64 thousand processors have room in it.
 const LONGEST_NOTES: u64 = 64 << 20;
 /// `/proc/kcore` marks what is no memory by this physical address.
@@ -62,8 +64,8 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>, start: &[u8]) -> Result<Parts, Error> 
     let size = u64::from(header.u16(sizes).ok_or_else(short)?);
     let mut count = u64::from(header.u16(sizes + 2).ok_or_else(short)?);
     let smallest = if wide { 56 } else { 32 };
-    if size < smallest {
-        return Err(malformed(sizes as u64, "a size of program headers that holds one", size.to_string()));
+    if !(smallest..=2 * smallest).contains(&size) {
+        return Err(malformed(sizes as u64, "the size of a program header", size.to_string()));
     }
     if count == PN_XNUM {
         let section =
@@ -73,10 +75,10 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>, start: &[u8]) -> Result<Parts, Error> 
         count = section.u32(at).map_or(count, u64::from);
     }
     // What the file has room for; a smaller table is a truncated file.
-    let room = parts.bytes.len().saturating_sub(table) / size;
+    let room = (parts.bytes.len().saturating_sub(table) / size).min(MOST_HEADERS);
     if count > room {
         parts.report.lose_many("missing program header", count - room, || {
-            format!("the file ends after {room} of {count} program headers")
+            format!("the file has {room} of {count} program headers")
         });
     }
     let count = count.min(room);

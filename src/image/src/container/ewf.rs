@@ -25,6 +25,8 @@ const PACKED: u32 = 1 << 31;
 const LARGEST_CHUNK: u64 = 16 << 20;
 /// Sections of one file: a table stands for hundreds of MiB at most.
 const MOST_SECTIONS: usize = 1 << 16;
+/// Two TiB in chunks of 32 KiB.
+const MOST_CHUNKS: u64 = 1 << 26;
 /// As many as names can be made: `.E01` to `.ZZZ`.
 const MOST_FILES: usize = 14_971;
 
@@ -102,7 +104,8 @@ pub(crate) fn open(first: Arc<dyn Bytes>, path: Option<&Path>) -> Result<(Ewf, O
             }
         }
     }
-    reader.finish().map(|ewf| (ewf, missing))
+    let (ewf, cut) = reader.finish()?;
+    Ok((ewf, missing.or(cut)))
 }
 
 /// The name of the file with this number: `.E02` to `.E99`, `.EAA` to `.EZZ`, `.FAA` to `.ZZZ`, in the case of the first.
@@ -148,8 +151,9 @@ impl Reader {
                 "volume" | "disk" | "data" => self.volume(&file, body)?,
                 "sectors" => data_end = at.checked_add(size),
                 "table" => {
-                    self.table(&file, number, body, data_end.unwrap_or(at))?;
-                    data_end = None;
+                    // The SMART form has no section for the chunks: they follow their table's entries.
+                    let end = data_end.take().unwrap_or_else(|| at.saturating_add(size));
+                    self.table(&file, number, body, end)?;
                 }
                 "done" => {
                     self.done = true;
@@ -198,7 +202,7 @@ impl Reader {
         let fields = Fields::little(&head);
         let (Some(count), Some(base)) = (fields.u32(0), fields.u64(8)) else { return Ok(()) };
         let room = file.len().saturating_sub(at + TABLE) / ENTRY;
-        let count = u64::from(count).min(room);
+        let count = u64::from(count).min(room).min(MOST_CHUNKS.saturating_sub(self.chunks));
         let entries = file.up_to(at + TABLE, (count * ENTRY) as usize).map_err(&reading)?;
         let entries: Vec<u32> = entries
             .chunks_exact(ENTRY as usize)
@@ -209,16 +213,18 @@ impl Reader {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Ewf, Error> {
+    /// The content as far as tables list it; and what is missing.
+    fn finish(mut self) -> Result<(Ewf, Option<String>), Error> {
         if self.promised.is_none() {
             return Err(malformed(HEADER, "a volume section", "none".to_owned()));
         }
-        // A length of zero is of an image that was not finished.
         let there = self.chunks.saturating_mul(self.ewf.chunk_size);
-        if self.ewf.length == 0 {
-            self.ewf.length = there;
-        }
-        Ok(self.ewf)
+        let promised = self.ewf.length;
+        // A length of zero is of an image that was not finished.
+        self.ewf.length = if promised == 0 { there } else { there.min(promised) };
+        let missing = promised - self.ewf.length.min(promised);
+        let missing = (missing > 0).then(|| format!("the last {missing} of {promised} bytes"));
+        Ok((self.ewf, missing))
     }
 }
 

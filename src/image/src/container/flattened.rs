@@ -15,6 +15,8 @@ pub(crate) const MAGIC: &[u8] = b"makedumpfile\0\0\0\0";
 const HEADER: u64 = 4096;
 /// What precedes each piece: its place and its length.
 const PLACE: u64 = 16;
+/// How many times as long as its pieces the file may be: dumps have next to no holes.
+const MOST_SPREAD: u64 = 64;
 /// A real dump has a piece for each buffer that was written; more are not kept.
 const MOST_PIECES: usize = 4 << 20;
 
@@ -46,6 +48,14 @@ pub(crate) fn open(file: Arc<dyn Bytes>) -> Result<(Flattened, bool), Error> {
         };
         if offset.cast_signed() < 0 && length.cast_signed() < 0 {
             return Ok((flattened, true));
+        }
+        if offset / MOST_SPREAD > flattened.file.len() {
+            return Err(Error::Malformed {
+                container: Container::Flattened,
+                offset: at,
+                expected: "pieces that make a file without large holes",
+                found: format!("one at {offset:#x}"),
+            });
         }
         let there = flattened.file.len().saturating_sub(at + PLACE);
         let whole = length <= there;

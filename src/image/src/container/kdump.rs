@@ -57,17 +57,13 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>, start: &[u8]) -> Result<Parts, Error> 
     let bitmap = Bitmap { offset: bitmaps.saturating_add(half), pages: part, page_size: block };
     let (segments, count) = bitmap.segments(&bytes, 0).map_err(&reading)?;
 
-    let descriptors = bytes.len().saturating_sub(descriptors_at) / DESCRIPTOR;
+    // What has no descriptor is cut off with the file.
+    let count = count.min(bytes.len().saturating_sub(descriptors_at) / DESCRIPTOR);
     let file = Arc::clone(&bytes);
     let pages =
         Pages { file, descriptors_at, count, page_size: block, cache: BlockCache::new(block as usize) };
     let mut parts = Parts::new(Container::Kdump, Arc::new(pages));
     parts.segments = segments;
-    if count > descriptors {
-        parts
-            .report
-            .lose("truncated", || format!("the file ends after {descriptors} of {count} page descriptors"));
-    }
     if split {
         parts.report.warn("one part of a dump that was split; what the other parts hold is missing");
     }

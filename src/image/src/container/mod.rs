@@ -111,7 +111,7 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>, path: Option<&Path>) -> Result<Image, 
         let inner: Arc<dyn Bytes> = Arc::new(inner);
         let mut parts = plain(Arc::clone(&inner), &look(&inner)?, None)?;
         if let Some(missing) = missing {
-            parts.report.lose("missing file", || missing);
+            parts.report.lose("missing part", || missing);
         }
         return Ok(parts.into_image(Some(Container::Ewf)));
     }

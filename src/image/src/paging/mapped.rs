@@ -46,12 +46,13 @@ struct Open {
 impl<'m> Mapped<'m> {
     /// How many tables may be opened for each page of the image, since most tables are met once.
     const TABLES_PER_PAGE: u64 = 2;
-    /// And at least this many.
+    /// And at least and at most this many: a million tables map two TiB of small pages.
     const LEAST_TABLES: u64 = 4096;
+    const MOST_TABLES: u64 = 1 << 20;
 
     pub(super) fn new(space: AddressSpace<'m>, first: VirtualAddress, last: VirtualAddress) -> Self {
         let pages: u64 = space.memory.runs().iter().map(|run| run.length / 4096).sum();
-        let budget = pages.saturating_mul(Self::TABLES_PER_PAGE).max(Self::LEAST_TABLES);
+        let budget = pages.saturating_mul(Self::TABLES_PER_PAGE).clamp(Self::LEAST_TABLES, Self::MOST_TABLES);
         let bits = space.paging.bits();
         let mut mapped = Self {
             space,

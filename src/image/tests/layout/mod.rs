@@ -334,6 +334,41 @@ pub fn vmware_state(regions: &[(u32, u32, u32)], memory: Option<&[u8]>) -> Vec<u
     state.bytes
 }
 
+/// An image in SMART's form, in one file: the chunks follow the entries of their table.
+pub fn ewf_smart(content: &[u8]) -> Vec<u8> {
+    let chunks: Vec<Vec<u8>> = content.chunks(4096).map(PACKS[0].1).collect();
+    let mut file = Header::little();
+    file.raw(b"EVF\x09\x0d\x0a\xff\0\x01").u16(1).u16(0);
+    let length: usize = chunks.iter().map(Vec::len).sum();
+    let table = 24 + 4 * chunks.len() as u64 + 4;
+    for (kind, body) in [("volume", 94), ("table", table + length as u64), ("done", 0)] {
+        let at = file.bytes.len();
+        let next = if kind == "done" { at as u64 } else { at as u64 + 76 + body };
+        file.raw(kind.as_bytes()).pad_to(at + 16).u64(next).u64(76 + body).pad_to(at + 76);
+        match kind {
+            "volume" => {
+                file.u32(1)
+                    .u32(chunks.len() as u32)
+                    .u32(8)
+                    .u32(512)
+                    .u64(content.len() as u64 / 512)
+                    .pad_to(at + 170);
+            }
+            "table" => {
+                file.u32(chunks.len() as u32).u32(0).u64(0).u64(0);
+                let mut place = file.bytes.len() as u32 + 4 * chunks.len() as u32 + 4;
+                for chunk in &chunks {
+                    file.u32(place | 1 << 31);
+                    place += chunk.len() as u32;
+                }
+                file.u32(0).raw(&chunks.concat());
+            }
+            _ => {}
+        }
+    }
+    file.bytes
+}
+
 /// An E01 image in files of one table each: chunks of one page, packed where that makes them smaller.
 pub fn ewf(content: &[u8], chunks_per_file: usize) -> Vec<Vec<u8>> {
     let chunks: Vec<&[u8]> = content.chunks(4096).collect();
