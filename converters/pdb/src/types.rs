@@ -19,6 +19,8 @@ pub(crate) fn lower(
     progress: &mut dyn FnMut(usize),
 ) -> TypeMap {
     let map = TypeMap::new(stream, profile);
+    // Of each record's own name and those of its members, many are met before.
+    profile.names.reserve(stream.len() / 2);
     let mut lowering = Lowering {
         stream,
         address,

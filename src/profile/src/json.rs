@@ -12,6 +12,8 @@ pub(crate) struct Printer<W: Write> {
     buffer: Vec<u8>,
     /// How many bytes were handed on.
     handed: u64,
+    /// Whether all texts are known to need no escapes.
+    unescaped: bool,
     /// One entry for each object that is open, and behind them those of objects that were: their room for
     /// a key is used again.
     levels: Vec<Level>,
@@ -35,6 +37,8 @@ enum Layout {
     Compact,
 }
 
+/// A new line, and the indent of all depths that profiles have.
+const LINE: &[u8] = b"\n                ";
 /// Text is handed on in pieces of this size.
 const PIECE: usize = 64 << 10;
 
@@ -54,6 +58,7 @@ impl<W: Write> Printer<W> {
             layout,
             buffer: Vec::with_capacity(PIECE + 4096),
             handed: 0,
+            unescaped: false,
             levels: Vec::new(),
             depth: 0,
         }
@@ -164,9 +169,15 @@ impl<W: Write> Printer<W> {
         self.buffer.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
     }
 
+    /// From here on, whether every text is known to be plain ([`is_plain`]), and need not be looked at for what
+    /// is to be escaped.
+    pub(crate) fn expect_plain(&mut self, plain: bool) {
+        self.unescaped = plain;
+    }
+
     pub(crate) fn string(&mut self, text: &str) {
         self.buffer.push(b'"');
-        if is_plain(text) {
+        if self.unescaped || is_plain(text) {
             self.buffer.extend_from_slice(text.as_bytes());
         } else {
             self.escaped(text);
@@ -221,8 +232,13 @@ impl<W: Write> Printer<W> {
         if self.layout == Layout::Compact {
             return;
         }
-        self.buffer.push(b'\n');
-        self.buffer.resize(self.buffer.len() + depth, b' ');
+        match LINE.get(..=depth) {
+            Some(line) => self.buffer.extend_from_slice(line),
+            None => {
+                self.buffer.extend_from_slice(LINE);
+                self.buffer.resize(self.buffer.len() + depth + 1 - LINE.len(), b' ');
+            }
+        }
     }
 
     /// As Python's `json.dumps` escapes with its default `ensure_ascii`.
@@ -254,7 +270,7 @@ pub(crate) fn vanishes(value: &serde_json::Value) -> bool {
 
 /// Whether every character stands for itself. All are looked at, which takes fewer steps than to stop at the
 /// first that does not: several are compared at once.
-fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     let escaped = |byte: u8| !(b' '..0x7f).contains(&byte) | (byte == b'"') | (byte == b'\\');
     !text.bytes().fold(false, |found, byte| found | escaped(byte))
 }
@@ -282,6 +298,14 @@ mod tests {
         let mut printer = Printer::compact(Vec::new());
         printer.value(&value).unwrap();
         assert_eq!(printer.finish().unwrap(), br#"{"a":{"k":true},"b":[8,{"m":[0,"x y"]}]}"#);
+    }
+
+    #[test]
+    fn indents_at_any_depth() {
+        let value = (0..40).fold(serde_json::json!(1), |inner, _| serde_json::json!({"k": inner}));
+        let text = printed(|printer| printer.value(&value)).unwrap();
+        let indents = text.lines().map(|line| line.len() - line.trim_start_matches(' ').len());
+        assert!(indents.eq((0..=40).chain((0..40).rev())));
     }
 
     #[test]

@@ -109,6 +109,17 @@ impl Names {
         start..self.ends.get(index).copied().unwrap_or(start)
     }
 
+    /// All texts, one behind the other.
+    pub(crate) fn texts(&self) -> &str {
+        &self.text
+    }
+
+    /// Makes room for `count` more names.
+    pub fn reserve(&mut self, count: usize) {
+        self.ends.reserve(count);
+        self.table.reserve(count, |slot| Slot::spread(slot.hash));
+    }
+
     /// Sorts `items` by the text of the name each has; quickest where they come in the order of their names.
     pub(crate) fn sort_by_text<T>(&self, items: &mut Vec<T>, name: impl Fn(&T) -> Name) {
         // Most texts differ in their first bytes: those are compared without looking the text up.

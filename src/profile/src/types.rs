@@ -396,6 +396,11 @@ impl Types {
         Type::Verbatim(index(self.verbatim.len() - 1))
     }
 
+    /// Whether descriptors were kept as they stood.
+    pub(crate) fn has_verbatim(&self) -> bool {
+        !self.verbatim.is_empty()
+    }
+
     /// A descriptor that was kept as it stood.
     pub fn verbatim(&self, number: u32) -> Option<(&str, &serde_json::Value)> {
         self.verbatim.get(number as usize).map(|(target, arguments)| (target.as_str(), arguments))

@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use serde_json::Value;
 
 use crate::export::{libvmi_symbols, masked};
-use crate::json::{Printer, vanishes};
+use crate::json::{Printer, is_plain, vanishes};
 use crate::name::Ranks;
 use crate::resolution::{Flaw, Place};
 use crate::vocabulary::is_reserved;
@@ -102,6 +102,11 @@ impl<'a> Writer<'a> {
         printer: Printer<&'a mut dyn Write>,
     ) -> Self {
         Self { profile, resolution, form, printer, descriptors: Descriptors::default() }
+    }
+
+    /// Whether no text that entries are made of needs an escape, as in nearly all profiles.
+    fn is_plain(&self) -> bool {
+        !self.profile.types.has_verbatim() && is_plain(self.profile.names.texts())
     }
 
     fn sections(&mut self) -> io::Result<()> {
@@ -333,11 +338,14 @@ impl<'a> Writer<'a> {
             })
         };
         self.printer.open_object();
+        let plain = self.is_plain();
+        self.printer.expect_plain(plain);
         if self.form.threads > 1 && entries.len() > CHUNK {
-            self.in_turns(entries, &print_all)?;
+            self.in_turns(entries, plain, &print_all)?;
         } else {
             print_all(self, entries)?;
         }
+        self.printer.expect_plain(false);
         self.printer.close_object();
         Ok(())
     }
@@ -347,6 +355,7 @@ impl<'a> Writer<'a> {
     fn in_turns<I: Sync>(
         &mut self,
         entries: &[(Name, I)],
+        plain: bool,
         print_all: &(impl Fn(&mut Writer<'_>, &[(Name, I)]) -> io::Result<()> + Sync),
     ) -> io::Result<()> {
         let (profile, resolution, form) = (self.profile, self.resolution, self.form);
@@ -360,6 +369,7 @@ impl<'a> Writer<'a> {
                 let mut sink = Pieces(sender.clone());
                 let printer = Printer::within(depth, &mut sink as &mut dyn Write);
                 let mut writer = Writer::new(profile, resolution, form, printer);
+                writer.printer.expect_plain(plain);
                 let printed = others.into_iter().try_for_each(|(_, (first, second))| {
                     writer.printer.go_on_behind(last_key(first));
                     print_all(&mut writer, second)?;

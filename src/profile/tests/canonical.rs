@@ -569,6 +569,17 @@ fn in_two_threads<W: io::Write>(profile: &Profile, resolution: &Resolution, sink
 }
 
 #[test]
+fn one_name_that_needs_escapes_is_enough() {
+    let mut profile = linux();
+    let int = native(&mut profile, "unsigned int", 4);
+    let odd = member(&mut profile, "a\"\u{e9}", 0, int);
+    record(&mut profile, "s", 4, &[odd]);
+    let resolution = Resolution::new(&mut profile, &mut Report::default());
+    let text = String::from_utf8(write_text(&profile, &resolution, Vec::new()).unwrap()).unwrap();
+    assert!(text.contains(r#""a\"\u00e9": [0, ["unsigned int"]]"#), "{text}");
+}
+
+#[test]
 fn two_threads_print_what_one_does() {
     // Less than one turn of the first thread, one of both, and several with a rest.
     for count in [100, 250, 700, 2000] {
