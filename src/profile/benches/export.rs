@@ -1,15 +1,18 @@
-//! What writing costs, in bytes of text: each form, over a made-up kernel always, and over the table of a real one
-//! where `PROFILE_CORPUS` says where it is.
+//! What writing costs: each form, over a made-up kernel always, and over the table of a real one where
+//! `PROFILE_CORPUS` says where it is. Times are CPU time, the least of several runs.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use std::hint::black_box;
 use std::path::Path;
+use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use cpu_time::ProcessTime;
 use profile::{
     Arch, Form, Format, NativeKind, NewMember, Profile, RecordKind, Report, Resolution, System, Type,
     read_file, write_form,
 };
+
+const RUNS: usize = 25;
 
 /// As large as a Linux kernel: ten thousand structs of six members, and 150,000 symbols.
 fn made_up() -> Profile {
@@ -37,31 +40,32 @@ fn made_up() -> Profile {
     profile
 }
 
-fn export(criterion: &mut Criterion) {
+fn main() {
     let mut profiles = vec![("made up", made_up())];
     if let Some(corpus) = std::env::var_os("PROFILE_CORPUS") {
         let path = Path::new(&corpus).join("images/linux-6.1-cloud/dwarf2json.isf.json.xz");
         profiles.push(("linux-6.1-cloud", read_file(&path, &mut Report::default()).expect("a table")));
     }
-    let mut group = criterion.benchmark_group("export");
-    group.sample_size(20);
     for (name, mut profile) in profiles {
         let resolution = Resolution::new(&mut profile, &mut Report::default());
         for (label, format) in [("rekall", Format::Rekall), ("isf", Format::Isf), ("libvmi", Format::LibVmi)]
         {
             let form = Form { format, ..Form::default() };
-            let write = || {
-                let text = Vec::with_capacity(64 << 20);
-                write_form(&profile, &resolution, form, &mut Report::default(), text)
-                    .expect("a vector takes all")
-            };
-            group.throughput(Throughput::Bytes(write().len() as u64));
-            group
-                .bench_function(BenchmarkId::new(label, name), |bencher| bencher.iter(|| black_box(write())));
+            let mut text = Vec::with_capacity(64 << 20);
+            let mut least = Duration::MAX;
+            for _ in 0..RUNS {
+                text.clear();
+                let start = ProcessTime::now();
+                text = write_form(&profile, &resolution, form, &mut Report::default(), black_box(text))
+                    .expect("a vector takes all");
+                least = least.min(start.elapsed());
+            }
+            let rate = text.len() as f64 / least.as_secs_f64() / 1e6;
+            println!(
+                "{name}, {label}: {} bytes in {:.1} ms, {rate:.0} MB/s",
+                text.len(),
+                least.as_secs_f64() * 1e3
+            );
         }
     }
-    group.finish();
 }
-
-criterion_group!(benches, export);
-criterion_main!(benches);
