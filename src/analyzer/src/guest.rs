@@ -2,7 +2,7 @@ use image::{Image, Paging, PhysicalAddress};
 use profile::System;
 
 use crate::linux::VmCoreInfo;
-use crate::{Error, Layout, Module, Process, Scope, Validation, linux};
+use crate::{Error, Layout, Module, Process, Scope, Validation, linux, mac, windows};
 
 /// What was listed, and how the list ended: what could be read of a broken list is in it.
 #[derive(Debug)]
@@ -17,6 +17,10 @@ pub struct Listing<T> {
 pub enum Guest<'a> {
     /// Linux.
     Linux(linux::Kernel<'a>),
+    /// Windows.
+    Windows(windows::Kernel<'a>),
+    /// macOS.
+    Mac(mac::Kernel<'a>),
 }
 
 impl<'a> Guest<'a> {
@@ -30,7 +34,9 @@ impl<'a> Guest<'a> {
                 let (info, roots) = of_linux(image);
                 linux::Kernel::find(image, layout, info.as_ref(), &roots).map(Guest::Linux)
             }
-            other => Err(no_kernel(other)),
+            System::Windows => windows::Kernel::find(image, layout, image.hints()).map(Guest::Windows),
+            System::Mac => mac::Kernel::find(image, layout).map(Guest::Mac),
+            System::Other => Err(no_kernel()),
         }
     }
 
@@ -41,6 +47,8 @@ impl<'a> Guest<'a> {
     pub fn processes(&self) -> Result<Listing<Process>, Error> {
         match self {
             Guest::Linux(kernel) => kernel.processes(),
+            Guest::Windows(kernel) => kernel.processes(),
+            Guest::Mac(kernel) => kernel.processes(),
         }
     }
 
@@ -51,6 +59,8 @@ impl<'a> Guest<'a> {
     pub fn modules(&self) -> Result<Listing<Module>, Error> {
         match self {
             Guest::Linux(kernel) => kernel.modules(),
+            Guest::Windows(kernel) => kernel.modules(),
+            Guest::Mac(kernel) => kernel.modules(),
         }
     }
 
@@ -59,6 +69,8 @@ impl<'a> Guest<'a> {
     pub fn page_tables(&self) -> (PhysicalAddress, Paging) {
         match self {
             Guest::Linux(kernel) => (kernel.page_tables(), kernel.space.paging()),
+            Guest::Windows(kernel) => (kernel.space.dtb(), kernel.space.paging()),
+            Guest::Mac(kernel) => (kernel.space.dtb(), kernel.space.paging()),
         }
     }
 
@@ -66,6 +78,8 @@ impl<'a> Guest<'a> {
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         match self {
             Guest::Linux(kernel) => kernel.facts(),
+            Guest::Windows(kernel) => kernel.facts(),
+            Guest::Mac(kernel) => kernel.facts(),
         }
     }
 }
@@ -80,13 +94,15 @@ pub fn validate(image: &Image, layout: &Layout, scope: Scope) -> Result<Validati
             let (info, roots) = of_linux(image);
             linux::checks::validate(image, layout, info.as_ref(), &roots, scope)
         }
-        other => Err(no_kernel(other)),
+        System::Windows => windows::checks::validate(image, layout, image.hints(), scope),
+        System::Mac => mac::checks::validate(image, layout),
+        System::Other => Err(no_kernel()),
     }
 }
 
-fn no_kernel(system: System) -> Error {
+fn no_kernel() -> Error {
     Error::Unsupported {
-        what: format!("a profile of {system:?}"),
+        what: "a profile of no known system".to_owned(),
         expected: "one of a Linux, Windows or macOS kernel",
     }
 }

@@ -1,15 +1,25 @@
 //! A profile laid over a memory image: proof that it fits, and what can be listed with it.
 //!
+//! Start here: [`Layout::open`] takes a profile, [`Guest::find`] finds its kernel in an image and lists what runs there,
+//! [`validate`] proves that the two belong together.
+//!
+//! - **Typed access.** A [`Layout`] answers for single members and symbols; a [`View`] reads them from a [`Space`],
+//!   physical or virtual, and walks lists. Every read can fail and says where.
+//! - **Systems.** [`linux`], [`windows`], [`mac`]: where the kernel is, its [`Process`]es and [`Module`]s.
+//! - **Proof.** A [`Validation`] is made of [`Check`]s; `READS` of each system is all that they rest on.
+//!
 //! This crate prints nothing and knows no repository.
 
 mod error;
 mod guest;
 mod layout;
 pub mod linux;
+pub mod mac;
 mod process;
 mod space;
 mod validate;
 mod view;
+pub mod windows;
 
 pub use error::Error;
 pub use guest::validate;

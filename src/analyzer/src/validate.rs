@@ -270,6 +270,27 @@ impl<'a> Exam<'a> {
         self.checks.push(Check { group, name, weight, expected, actual, passage, items });
     }
 
+    /// A check over many things of a kind.
+    pub(crate) fn each(
+        &mut self,
+        name: &str,
+        expected: &str,
+        all: &[u64],
+        mut sample: impl FnMut(u64) -> Result<bool, Error>,
+        word: impl Fn(u64) -> Result<String, Error>,
+    ) {
+        self.check(Group::Structure, Weight::Strong, name, expected, || {
+            let mut tally = Tally::default();
+            for one in all.iter().take(MOST) {
+                tally.see(sample(*one), || match word(*one) {
+                    Ok(word) => format!("{word} at {one:#x}"),
+                    Err(_) => format!("{one:#x}"),
+                });
+            }
+            tally.finding()
+        });
+    }
+
     /// Whether the last check failed.
     pub(crate) fn has_just_failed(&self) -> bool {
         self.checks.last().is_some_and(|check| check.passage == Passage::Failed)
@@ -303,6 +324,9 @@ impl<'a> Exam<'a> {
         Validation { verdict, reason, suspects, checks, facts }
     }
 }
+
+/// No more things of a kind are looked at: the first ones prove as much.
+pub(crate) const MOST: usize = 2000;
 
 /// How many strong checks have to pass to prove a match; a decisive one counts as half of them.
 const MATCH: usize = 20;

@@ -34,4 +34,6 @@ fn hold(system: &str, items: &[&str]) {
 #[test]
 fn what_is_read_stands_on_the_page() {
     hold("linux", analyzer::linux::READS);
+    hold("windows", analyzer::windows::READS);
+    hold("mac", analyzer::mac::READS);
 }

@@ -95,7 +95,8 @@ fn modules_are_those_the_guest_printed() {
 fn both_shifts_are_found_apart() {
     for name in ["full.raw.xz", "sparse.lime.zst"] {
         let guests = Guests::open(name);
-        let Guest::Linux(kernel) = Guest::find(&guests.image, &guests.layout).unwrap();
+        let guest = Guest::find(&guests.image, &guests.layout).unwrap();
+        let Guest::Linux(kernel) = guest else { panic!("{name}") };
         let truth = |key: &str| {
             u64::from_str_radix(guests.truth[key].as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
         };

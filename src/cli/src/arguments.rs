@@ -118,6 +118,9 @@ pub enum Command {
     Pslist,
     /// List the modules of the kernel in a memory image (-f).
     Modules,
+    /// List the GUID, age and PDB of every module of the Windows kernel in a memory image (-f).
+    #[command(alias = "version-modules")]
+    VersionModules(commands::version_modules::Arguments),
     /// Print the completions of a shell.
     Completions(commands::completions::Arguments),
     /// Write the manual pages into a folder.

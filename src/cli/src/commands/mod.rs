@@ -15,6 +15,7 @@ pub mod peinfo;
 pub mod pslist;
 pub mod summary;
 pub mod validate;
+pub mod version_modules;
 pub mod version_scan;
 
 use anyhow::bail;
@@ -33,7 +34,10 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
         return summary::run(filename.as_deref(), profile.as_deref(), console);
     };
     if let Some(profile) = &profile
-        && !matches!(command, Command::Validate | Command::Pslist | Command::Modules)
+        && !matches!(
+            command,
+            Command::Validate | Command::Pslist | Command::Modules | Command::VersionModules(_)
+        )
     {
         bail!("--profile {}: this command takes no profile of an image's kernel", profile.display());
     }
@@ -41,6 +45,9 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
         Command::Validate => validate::run(filename.as_deref(), profile.as_deref(), console),
         Command::Pslist => pslist::run(filename.as_deref(), profile.as_deref(), console),
         Command::Modules => modules::run(filename.as_deref(), profile.as_deref(), console),
+        Command::VersionModules(arguments) => {
+            version_modules::run(&arguments, filename.as_deref(), profile.as_deref(), console)
+        }
         Command::FetchPdb(arguments) => fetch_pdb::run(arguments, filename, console),
         Command::ParsePdb(arguments) => parse_pdb::run(arguments, filename, console),
         Command::FetchDebug(arguments) => fetch_debug::run(arguments, filename, console),

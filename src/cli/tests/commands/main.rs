@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod analyzer;
 mod convert_profile;
 mod export;
 mod fetch_debug;

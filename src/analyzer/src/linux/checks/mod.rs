@@ -16,12 +16,9 @@ use image::Memory;
 
 use super::locate::{Sighting, search};
 use super::{Kernel, VmCoreInfo};
-use crate::validate::{Exam, Finding, Group, Scope, Validation, Weight, misplaced};
+use crate::validate::{Exam, Finding, Group, MOST, Scope, Validation, Weight, misplaced};
 use crate::view::View;
 use crate::{Error, Layout};
-
-/// No more entries of a kind are looked at: the first ones prove as much.
-const MOST: usize = 2000;
 
 /// Where the kernel's half of the address space begins on every 64-bit processor: with five levels of page tables lower
 /// than with four.

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::{Kernel, MOST, UPPER_HALF, printable, same, through};
 use crate::Error;
 use crate::linux::LIST_HEAD;
-use crate::validate::{Exam, Finding, Group, Tally, Weight};
+use crate::validate::{Exam, Finding, Group, Weight};
 
 /// Bits of `task_struct.flags`.
 const PF_EXITING: u64 = 4;
@@ -59,29 +59,6 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> People {
     scheduling(kernel, &people, exam);
     credentials(kernel, &people, exam);
     people
-}
-
-impl Exam<'_> {
-    /// A check over all of some tasks.
-    pub(super) fn each(
-        &mut self,
-        name: &str,
-        expected: &str,
-        all: &[u64],
-        mut sample: impl FnMut(u64) -> Result<bool, Error>,
-        word: impl Fn(u64) -> Result<String, Error>,
-    ) {
-        self.check(Group::Structure, Weight::Strong, name, expected, || {
-            let mut tally = Tally::default();
-            for one in all.iter().take(MOST) {
-                tally.see(sample(*one), || match word(*one) {
-                    Ok(word) => format!("{word} at {one:#x}"),
-                    Err(_) => format!("{one:#x}"),
-                });
-            }
-            tally.finding()
-        });
-    }
 }
 
 fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {

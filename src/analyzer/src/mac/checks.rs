@@ -1,0 +1,275 @@
+//! What proves a macOS profile: docs/validation.md says what each check shows.
+
+use std::collections::BTreeSet;
+
+use image::Memory;
+
+use super::Kernel;
+use super::locate::VERSION;
+use crate::validate::{Exam, Finding, Group, MOST, Validation, Weight};
+use crate::{Error, Layout};
+
+/// The kernel's half.
+const UPPER_HALF: u64 = 0xffff_8000_0000_0000;
+
+/// Proves a macOS profile on an image.
+///
+/// # Errors
+/// [`Error::Unsupported`] and the like: where there is nothing to be proved.
+pub(crate) fn validate(memory: &dyn Memory, layout: &Layout) -> Result<Validation, Error> {
+    let mut exam = Exam::new(layout);
+    match Kernel::find(memory, layout) {
+        Ok(kernel) => {
+            anchors(&kernel, &mut exam);
+            processes(&kernel, &mut exam);
+            extensions(&kernel, &mut exam);
+            let facts = kernel.facts();
+            Ok(exam.conclude(facts))
+        }
+        Err(Error::NoKernel { tried }) => {
+            exam.check(Group::Anchors, Weight::Strong, "kernel", "one at the profile's addresses", || {
+                let reason = tried.join("; ");
+                // A version or the debuggers' page was there, and another kernel's.
+                if tried.iter().any(|reason| reason.contains(" at physical ")) {
+                    Finding::Failed(reason)
+                } else {
+                    Finding::Skipped(reason)
+                }
+            });
+            Ok(exam.conclude(Vec::new()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let text = |name: &str| kernel.symbol(name).and_then(|at| view.text(at, 256));
+    exam.check(Group::Anchors, Weight::Decisive, "version", VERSION, || match text("version") {
+        Ok(text) => Finding::judge(text.starts_with(VERSION), text),
+        Err(error) => Finding::of(&error),
+    });
+    exam.check(Group::Anchors, Weight::Strong, "lowGlo", "Catfish", || match text("lowGlo") {
+        Ok(text) => Finding::judge(text.starts_with("Catfish "), text),
+        Err(error) => Finding::of(&error),
+    });
+    exam.check(Group::Anchors, Weight::Strong, "lowGlo: version", "the address of version", || {
+        let found = kernel.symbol("lowGlo").and_then(|at| view.get(at, "lowglo.lgVersion"));
+        match (found, kernel.symbol("version")) {
+            (found, Ok(version)) => Finding::equal(found, version),
+            (_, Err(error)) => Finding::of(&error),
+        }
+    });
+    exam.check(Group::Anchors, Weight::Strong, "osversion", "a build's name", || match text("osversion") {
+        Ok(text) => {
+            let name = text.chars().all(|character| character.is_ascii_alphanumeric());
+            Finding::judge(name && text.starts_with(|first: char| first.is_ascii_digit()), text)
+        }
+        Err(error) => Finding::of(&error),
+    });
+    exam.check(Group::Anchors, Weight::Strong, "kernproc", "process 0, kernel_task", || {
+        let look = |at: u64| -> Result<Finding, Error> {
+            let process = view.pointer(at)?;
+            let (pid, name) = (view.get(process, "proc.p_pid")?, view.text_in(process, "proc.p_comm")?);
+            let task = view.get(process, "proc.task")?;
+            let own = view.pointer(kernel.symbol("kernel_task")?)?;
+            Ok(Finding::judge(
+                pid == 0 && name == "kernel_task" && task == own,
+                format!("{name}, process {pid}"),
+            ))
+        };
+        kernel.symbol("kernproc").and_then(look).unwrap_or_else(|error| Finding::of(&error))
+    });
+    exam.check(Group::Anchors, Weight::Strong, "kernel_pmap", "the page tables in use", || {
+        let root = kernel.symbol("kernel_pmap").and_then(|at| view.get(view.pointer(at)?, "pmap.pm_cr3"));
+        Finding::equal(root, kernel.space.dtb().0)
+    });
+    exam.check(Group::Anchors, Weight::Strong, "kernel_map", "the map of kernel_task", || {
+        let map = kernel.symbol("kernel_map").and_then(|at| view.pointer(at));
+        let own = kernel.symbol("kernel_task").and_then(|at| view.get(view.pointer(at)?, "task.map"));
+        match (map, own) {
+            (map, Ok(own)) => Finding::equal(map, own),
+            (_, Err(error)) => Finding::of(&error),
+        }
+    });
+    exam.check(Group::Anchors, Weight::Strong, "kernel_map: pmap", "kernel_pmap", || {
+        let found = kernel.symbol("kernel_map").and_then(|at| view.get(view.pointer(at)?, "_vm_map.pmap"));
+        match (found, kernel.symbol("kernel_pmap").and_then(|at| view.pointer(at))) {
+            (found, Ok(expected)) => Finding::equal(found, expected),
+            (_, Err(error)) => Finding::of(&error),
+        }
+    });
+}
+
+fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let mut all = Vec::new();
+    exam.check(Group::Structure, Weight::Strong, "allproc", "a list that ends", || {
+        let list = kernel
+            .symbol("allproc")
+            .and_then(|head| kernel.chain(view.get(head, "proclist.lh_first")?, "proc.p_list.le_next"));
+        match list {
+            Ok((entries, end)) => {
+                all = entries;
+                match end {
+                    Ok(()) => Finding::judge(all.len() > 1, format!("{} processes", all.len())),
+                    Err(error) => Finding::of(&error),
+                }
+            }
+            Err(error) => Finding::of(&error),
+        }
+    });
+    if exam.has_just_failed() {
+        all.clear();
+    }
+    all.truncate(MOST);
+    let name = |process| {
+        kernel.layout.field("proc.p_list.le_next")?;
+        view.text_in(process, "proc.p_comm")
+    };
+    exam.each(
+        "proc.p_list",
+        "back pointers agree",
+        &all,
+        |process| {
+            let before = view.get(process, "proc.p_list.le_prev")?;
+            Ok(view.pointer(before)? == process)
+        },
+        name,
+    );
+    exam.each(
+        "proc.p_comm",
+        "a name",
+        &all,
+        |process| {
+            let text = view.text_in(process, "proc.p_comm")?;
+            Ok(!text.is_empty() && !text.chars().any(char::is_control))
+        },
+        name,
+    );
+    exam.check(Group::Structure, Weight::Strong, "proc.p_pid", "all different, 0 and 1 among them", || {
+        if let Err(error) = kernel.layout.field("proc.p_pid") {
+            return Finding::of(&error);
+        }
+        let ids: Vec<u64> = all.iter().filter_map(|process| view.get(*process, "proc.p_pid").ok()).collect();
+        let different: BTreeSet<u64> = ids.iter().copied().collect();
+        let good = different.contains(&0) && different.contains(&1) && ids.iter().all(|id| *id < 100_000);
+        Finding::judge(
+            good && different.len() == ids.len(),
+            format!("{} different of {}", different.len(), ids.len()),
+        )
+    });
+    exam.each(
+        "proc.p_pptr, p_ppid",
+        "the parent's number",
+        &all,
+        |process| {
+            let parent = view.get(process, "proc.p_pptr")?;
+            let number = view.get(process, "proc.p_ppid")?;
+            Ok(if parent == 0 { number == 0 } else { view.get(parent, "proc.p_pid")? == number })
+        },
+        name,
+    );
+    let living: Vec<u64> = all
+        .iter()
+        .copied()
+        .filter(|process| view.get(*process, "proc.task").is_ok_and(|task| task != 0))
+        .collect();
+    exam.each(
+        "proc.task, task.bsd_info",
+        "a task that leads back",
+        &living,
+        |process| {
+            let task = view.get(process, "proc.task")?;
+            Ok(task >= UPPER_HALF && view.get(task, "task.bsd_info")? == process)
+        },
+        name,
+    );
+    exam.each(
+        "task.map, _vm_map.pmap, pmap.pm_cr3",
+        "page tables that lead to the kernel",
+        &living,
+        |process| Ok(kernel.shares(kernel.directory(view.get(process, "proc.task")?)?)),
+        name,
+    );
+    exam.each(
+        "proc.p_start",
+        "a time since 1990, and a part of a second",
+        &all,
+        |process| {
+            let at = view.at(process, "proc.p_start")?;
+            let (seconds, fraction) = (view.get(at, "timeval.tv_sec")?, view.get(at, "timeval.tv_usec")?);
+            let kernel_itself = view.get(process, "proc.p_pid")? == 0;
+            Ok((kernel_itself || (631_152_000..4_102_444_800).contains(&seconds)) && fraction < 1_000_000)
+        },
+        name,
+    );
+    exam.each(
+        "proc.p_stat",
+        "one of the five states",
+        &all,
+        |process| Ok((1..=5).contains(&(view.get(process, "proc.p_stat")? & 0xff))),
+        name,
+    );
+    let user = "ucred.cr_posix.cr_uid|ucred.cr_uid";
+    exam.each(
+        "proc.p_uid",
+        "that of its credentials",
+        &all,
+        |process| {
+            let own = view.get(process, "proc.p_uid")?;
+            Ok(own == view.get(view.get(process, "proc.p_ucred")?, user)?)
+        },
+        name,
+    );
+    exam.check(
+        Group::Structure,
+        Weight::Strong,
+        "tasks",
+        "a list that comes back to its head, with each process's task",
+        || {
+            let look = |head: u64| -> Result<Finding, Error> {
+                // The kernel's queues lead from element to element, not from link to link.
+                let mut known = BTreeSet::new();
+                let mut at = view.get(head, "queue_entry.next")?;
+                while at != head && known.len() < MOST && known.insert(at) {
+                    at = view.get(at, "task.tasks.next")?;
+                }
+                let tasks = living.iter().filter_map(|process| view.get(*process, "proc.task").ok());
+                let missing = tasks.filter(|task| !known.contains(task)).count();
+                let words = format!("{} tasks, {missing} processes without one", known.len());
+                Ok(Finding::judge(missing == 0 && (at == head || known.len() == MOST), words))
+            };
+            kernel.symbol("tasks").and_then(look).unwrap_or_else(|error| Finding::of(&error))
+        },
+    );
+}
+
+fn extensions(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let mut all = Vec::new();
+    exam.check(Group::Structure, Weight::Strong, "kmod", "a list that ends", || {
+        match kernel.symbol("kmod").and_then(|at| kernel.chain(view.pointer(at)?, "kmod_info.next")) {
+            Ok((entries, end)) => {
+                all = entries;
+                match end {
+                    Ok(()) => Finding::Passed(format!("{} extensions", all.len())),
+                    Err(error) => Finding::of(&error),
+                }
+            }
+            Err(error) => Finding::of(&error),
+        }
+    });
+    all.truncate(MOST);
+    exam.each(
+        "kmod_info: name, address, size",
+        "a name, a page and a size",
+        &all,
+        |entry| {
+            let name = view.text_in(entry, "kmod_info.name")?;
+            let (base, size) = (view.get(entry, "kmod_info.address")?, view.get(entry, "kmod_info.size")?);
+            Ok(name.contains('.') && base % 4096 == 0 && size < 1 << 30 && (base == 0) == (size == 0))
+        },
+        |entry| view.text_in(entry, "kmod_info.name"),
+    );
+}

@@ -1,0 +1,113 @@
+//! Where the kernel is. The boot loader puts it at the physical address that its linked one is modulo 4 GiB, moved by
+//! the same shift as in virtual memory.
+
+use image::{AddressSpace, Memory, Paging, PhysicalAddress, Plan};
+use profile::Arch;
+
+use super::Kernel;
+use crate::view::View;
+use crate::{Error, Layout, Physical, Space};
+
+/// What the page `lowGlo` begins with, for debuggers to find it.
+const CATFISH: &[u8] = b"Catfish ";
+
+/// What the kernel's version begins with.
+pub(super) const VERSION: &str = "Darwin Kernel Version ";
+
+/// The shift is a multiple of this.
+const PAGE: u64 = 4096;
+
+/// A symbol's address as linked, in either spelling.
+pub(super) fn linked(layout: &Layout, name: &str) -> Result<u64, Error> {
+    let found = layout.symbol(&format!("_{name}")).or_else(|| layout.symbol(name));
+    found.ok_or_else(|| Error::Lacking { what: format!("symbol _{name} or {name}") })
+}
+
+impl<'a> Kernel<'a> {
+    /// Finds the kernel that `layout` describes: by the page `lowGlo`, whose mark tells the shift, and by the version
+    /// that then stands at its place; proved by the kernel's page tables.
+    ///
+    /// # Errors
+    /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for processors unknown here.
+    pub fn find(memory: &'a dyn Memory, layout: &'a Layout) -> Result<Self, Error> {
+        if layout.arch() != Arch::Amd64 {
+            let what = format!("macOS on {}", layout.arch());
+            return Err(Error::Unsupported { what, expected: "AMD64" });
+        }
+        let version = linked(layout, "version")?;
+        let mark = linked(layout, "lowGlo").ok();
+        let mut tried = Vec::new();
+        for (by, shift) in shifts(memory, version, mark) {
+            match settle(memory, layout, version, shift, &by) {
+                Ok(kernel) => return Ok(kernel),
+                Err(reason) => tried.push(format!("{by}: {reason}")),
+            }
+        }
+        if tried.is_empty() {
+            tried.push("neither the page lowGlo nor a version".to_owned());
+        }
+        tried.truncate(8);
+        Err(Error::NoKernel { tried })
+    }
+}
+
+/// How far the kernel may have been moved: by the marks and the versions in memory.
+fn shifts(memory: &dyn Memory, version: u64, mark: Option<u64>) -> Vec<(String, u64)> {
+    let plan = Plan { step: "Searching for kernels", ..Plan::default() };
+    let found = image::find(memory, &[CATFISH, VERSION.as_bytes()], &plan).found;
+    let mut shifts: Vec<(String, u64)> = Vec::new();
+    for hit in found {
+        let (what, linked) = match hit.needle {
+            0 => ("lowGlo", mark),
+            _ => ("version", Some(version)),
+        };
+        let Some(linked) = linked else { continue };
+        let shift = hit.at.0.wrapping_sub(linked & 0xffff_ffff);
+        if shift % PAGE == 0 && shift < 1 << 32 {
+            shifts.push((format!("{what} at physical {}", hit.at), shift));
+        }
+    }
+    shifts.sort_by_key(|(what, _)| !what.starts_with("lowGlo"));
+    shifts.truncate(256);
+    shifts
+}
+
+fn settle<'a>(
+    memory: &'a dyn Memory,
+    layout: &'a Layout,
+    version: u64,
+    shift: u64,
+    by: &str,
+) -> Result<Kernel<'a>, String> {
+    let physical = |linked: u64| (linked & 0xffff_ffff).wrapping_add(shift);
+    let low = Physical(memory);
+    let view = View { layout, space: &low };
+    let text = view.text(physical(version), 64).unwrap_or_default();
+    if !text.starts_with(VERSION) {
+        return Err("no version at its place".to_owned());
+    }
+    let mut roots = Vec::new();
+    if let Ok(table) = linked(layout, "IdlePML4") {
+        // Since 10.8 a pointer to the table; before, the table itself.
+        roots.extend(view.number(physical(table), 8).map(|pointer| pointer & 0xffff_ffff & !(PAGE - 1)));
+        roots.push(physical(table));
+    }
+    for name in ["kernel_pmap_store", "BootPML4"] {
+        if let Ok(at) = linked(layout, name) {
+            match name {
+                "BootPML4" => roots.push(physical(at)),
+                _ => roots.extend(view.get(physical(at), "pmap.pm_cr3")),
+            }
+        }
+    }
+    for root in roots {
+        let space = AddressSpace::new(memory, Paging::X64, PhysicalAddress(root));
+        if root % PAGE == 0
+            && root != 0
+            && space.physical(version.wrapping_add(shift)) == Some(physical(version))
+        {
+            return Ok(Kernel { layout, memory, space, shift, found_by: by.to_owned() });
+        }
+    }
+    Err("no page tables lead to it".to_owned())
+}

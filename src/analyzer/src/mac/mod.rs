@@ -1,0 +1,165 @@
+//! macOS: where the kernel is, its processes and its extensions.
+
+pub(crate) mod checks;
+mod locate;
+mod reads;
+
+use std::collections::HashSet;
+
+use image::{AddressSpace, Memory};
+
+use crate::process::{Module, Process, Time};
+use crate::view::View;
+use crate::{Error, Layout, Listing, Space};
+
+pub use reads::READS;
+
+/// A macOS kernel found in an image.
+pub struct Kernel<'a> {
+    /// Its profile.
+    pub layout: &'a Layout,
+    /// The image.
+    pub memory: &'a dyn Memory,
+    /// Its virtual memory.
+    pub space: AddressSpace<'a>,
+    /// How far it was moved from where it was linked, in physical and in virtual memory alike (since 10.8).
+    pub shift: u64,
+    /// How it was found, in words.
+    pub found_by: String,
+}
+
+/// No list is followed further.
+const MOST: usize = 1 << 20;
+
+/// `SZOMB` of `proc.p_stat`.
+const ZOMBIE: u64 = 5;
+
+impl Kernel<'_> {
+    /// The profile over the kernel's virtual memory.
+    pub fn view(&self) -> View<'_> {
+        View { layout: self.layout, space: &self.space }
+    }
+
+    /// Where a symbol is in virtual memory. Symbol maps write a C name with an underscore before it, debug information
+    /// without one.
+    ///
+    /// # Errors
+    /// [`Error::Lacking`] where the profile has it in neither form.
+    pub fn symbol(&self, name: &str) -> Result<u64, Error> {
+        Ok(locate::linked(self.layout, name)?.wrapping_add(self.shift))
+    }
+
+    /// What was found, each with its name.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let mut facts = vec![
+            ("found by", self.found_by.clone()),
+            ("shift", format!("{:#x}", self.shift)),
+            ("page tables", format!("{} ({})", self.space.dtb(), self.space.paging())),
+        ];
+        let version = self.symbol("version").and_then(|at| self.view().text(at, 512));
+        facts.extend(version.ok().map(|version| ("kernel", version)));
+        facts
+    }
+
+    /// The processes, the newest first, as the kernel's list has them.
+    ///
+    /// # Errors
+    /// [`Error::Lacking`] where the profile does not describe processes.
+    pub fn processes(&self) -> Result<Listing<Process>, Error> {
+        let first = self.view().get(self.symbol("allproc")?, "proclist.lh_first")?;
+        let (entries, end) = self.chain(first, "proc.p_list.le_next")?;
+        let rows = entries.iter().map(|process| self.process(*process)).collect::<Result<_, _>>()?;
+        Ok(Listing { rows, end })
+    }
+
+    /// A list whose entries lead on to the next, and end with none.
+    pub(crate) fn chain(&self, first: u64, next: &str) -> Result<(Vec<u64>, Result<(), Error>), Error> {
+        let view = self.view();
+        self.layout.field(next)?;
+        let (mut entries, mut seen) = (Vec::new(), HashSet::new());
+        let mut at = first;
+        while at != 0 {
+            let broken = |problem: String| {
+                Err(Error::List { list: next.to_owned(), problem, address: at, entries: entries.len() })
+            };
+            if !seen.insert(at) || entries.len() == MOST {
+                let end = broken("it comes back to an entry".to_owned());
+                return Ok((entries, end));
+            }
+            match view.get(at, next) {
+                Ok(following) => {
+                    entries.push(at);
+                    at = following;
+                }
+                Err(error) => {
+                    let end = broken(format!("the next entry cannot be read ({error})"));
+                    return Ok((entries, end));
+                }
+            }
+        }
+        Ok((entries, Ok(())))
+    }
+
+    fn process(&self, process: u64) -> Result<Process, Error> {
+        let view = self.view();
+        let _ = view.at(process, "proc.p_pid")?;
+        let read = |paths: &str| view.get(process, paths).ok();
+        let user = |own: &str, credentials: &str| {
+            // Since 10.7 the process has a copy; before, and in 12, its credentials tell.
+            let value = read(own).or_else(|| view.get(read("proc.p_ucred")?, credentials).ok())?;
+            u32::try_from(value & 0xffff_ffff).ok()
+        };
+        let start = view.at(process, "proc.p_start").ok().and_then(|at| {
+            let seconds = view.get(at, "timeval.tv_sec").ok()? as i64;
+            let fraction = view.get(at, "timeval.tv_usec").ok()? as i64;
+            Some(Time(i128::from(seconds) * 1_000_000_000 + i128::from(fraction) * 1000))
+        });
+        let task = read("proc.task").filter(|task| *task != 0);
+        Ok(Process {
+            address: process,
+            name: view.text_in(process, "proc.p_comm").unwrap_or_default(),
+            pid: read("proc.p_pid").unwrap_or_default(),
+            parent: read("proc.p_ppid"),
+            threads: task.and_then(|task| view.get(task, "task.thread_count").ok()),
+            user: user("proc.p_uid", "ucred.cr_posix.cr_uid|ucred.cr_uid"),
+            group: user("proc.p_gid", "ucred.cr_posix.cr_rgid|ucred.cr_rgid"),
+            state: read("proc.p_stat").and_then(|state| (state & 0xff == ZOMBIE).then_some("zombie")),
+            dtb: task.and_then(|task| self.directory(task).ok()),
+            started: start,
+            ..Process::default()
+        })
+    }
+
+    /// The physical address of a task's page tables.
+    pub(crate) fn directory(&self, task: u64) -> Result<u64, Error> {
+        let view = self.view();
+        let map = view.get(task, "task.map")?;
+        view.get(view.get(map, "_vm_map.pmap")?, "pmap.pm_cr3")
+    }
+
+    /// The kernel's extensions, the latest first.
+    ///
+    /// # Errors
+    /// [`Error::Lacking`] where the profile does not describe them.
+    pub fn modules(&self) -> Result<Listing<Module>, Error> {
+        let view = self.view();
+        let first = view.pointer(self.symbol("kmod")?)?;
+        let (entries, end) = self.chain(first, "kmod_info.next")?;
+        let row = |entry: &u64| Module {
+            address: *entry,
+            name: view.text_in(*entry, "kmod_info.name").unwrap_or_default(),
+            base: view.get(*entry, "kmod_info.address").unwrap_or_default(),
+            size: view.get(*entry, "kmod_info.size").unwrap_or_default(),
+            uses: view.get(*entry, "kmod_info.reference_count").ok(),
+            ..Module::default()
+        };
+        Ok(Listing { rows: entries.iter().map(row).collect(), end })
+    }
+
+    /// Whether the kernel's version stands at its address in the space of these page tables.
+    pub(crate) fn shares(&self, directory: u64) -> bool {
+        let space = AddressSpace::new(self.memory, self.space.paging(), image::PhysicalAddress(directory));
+        self.symbol("version")
+            .is_ok_and(|at| space.physical(at).is_some() && space.physical(at) == self.space.physical(at))
+    }
+}

@@ -1,0 +1,535 @@
+//! What proves a Windows profile: docs/validation.md says what each check shows.
+
+use std::collections::BTreeSet;
+
+use image::{Hints, Memory, Plan, Window};
+use memchr::memmem;
+use profile::GuidAge;
+use symbols::Rsds;
+
+use super::list::{self, forwards};
+use super::{DIRECTORY, Kernel, Mapped, shared_data, upper_half};
+use crate::validate::{Exam, Finding, Group, MOST, Scope, Validation, Weight};
+use crate::{Error, Layout};
+
+/// The PDBs of kernels.
+const KERNELS: [&str; 5] = ["ntkrnlmp.pdb", "ntkrnlpa.pdb", "ntoskrnl.pdb", "ntkrpamp.pdb", "ntkrla57.pdb"];
+
+/// What `_DISPATCHER_HEADER.Type` says of a process and of a thread (`KOBJECTS`).
+const PROCESS_OBJECT: u64 = 3;
+const THREAD_OBJECT: u64 = 6;
+
+/// Proves a Windows profile on an image.
+///
+/// # Errors
+/// [`Error::Unsupported`] and the like: where there is nothing to be proved.
+pub(crate) fn validate(
+    memory: &dyn Memory,
+    layout: &Layout,
+    hints: &Hints,
+    scope: Scope,
+) -> Result<Validation, Error> {
+    let mut exam = Exam::new(layout);
+    let wanted: Option<GuidAge> = layout.metadata("GUID_AGE").and_then(|text| text.parse().ok());
+    match Kernel::find(memory, layout, hints) {
+        Ok(kernel) => {
+            identity(&kernel, wanted, &mut exam);
+            anchors(&kernel, &mut exam);
+            processes(&kernel, &mut exam);
+            modules(&kernel, &mut exam);
+            if scope == Scope::Whole {
+                decoys(memory, kernel.pdb.as_ref().map(|(found, _)| *found), &mut exam);
+            }
+            let facts = kernel.facts();
+            Ok(exam.conclude(facts))
+        }
+        Err(Error::NoKernel { tried }) => {
+            strangers(memory, layout, wanted, &tried, &mut exam);
+            Ok(exam.conclude(Vec::new()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn words(wanted: Option<GuidAge>) -> String {
+    wanted.map_or("the profile names none".to_owned(), |wanted| wanted.to_string())
+}
+
+fn identity(kernel: &Kernel<'_>, wanted: Option<GuidAge>, exam: &mut Exam<'_>) {
+    exam.check(Group::Identity, Weight::Decisive, "GUID and age", words(wanted), || {
+        match (&kernel.pdb, wanted) {
+            (_, None) => Finding::Skipped("the profile names none".to_owned()),
+            (None, _) => Finding::Skipped("the kernel's debug directory is not in memory".to_owned()),
+            (Some((found, _)), Some(wanted)) => Finding::judge(*found == wanted, found.to_string()),
+        }
+    });
+    exam.check(Group::Identity, Weight::Strong, "PDB", "one of a kernel", || match &kernel.pdb {
+        None => Finding::Skipped("the kernel's debug directory is not in memory".to_owned()),
+        Some((_, name)) => {
+            Finding::judge(KERNELS.iter().any(|kernel| kernel.eq_ignore_ascii_case(name)), name.clone())
+        }
+    });
+}
+
+fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let number = |names: &str, size: u64| kernel.symbol(names).and_then(|at| view.number(at, size));
+    exam.check(Group::Anchors, Weight::Strong, "NtBuildLab", "a build's name", || {
+        match kernel.symbol("NtBuildLab").and_then(|at| view.text(at, 128)) {
+            Ok(text) => {
+                let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+                Finding::judge((4..=5).contains(&digits) && text.contains('.'), text)
+            }
+            Err(error) => Finding::of(&error),
+        }
+    });
+    exam.check(Group::Anchors, Weight::Strong, "NtBuildNumber", "the number in NtBuildLab", || {
+        let lab = kernel.symbol("NtBuildLab").and_then(|at| view.text(at, 128));
+        match (number("NtBuildNumber", 4), lab) {
+            (Ok(build), Ok(lab)) => {
+                let (kind, build) = (build >> 28, build & 0xffff);
+                // The upper half says whether it is a free or a checked build.
+                let word = lab.split('.').next().and_then(|word| word.parse().ok());
+                Finding::judge(matches!(kind, 0xc | 0xf) && word == Some(build), format!("{build}"))
+            }
+            (Err(error), _) | (_, Err(error)) => Finding::of(&error),
+        }
+    });
+    exam.check(
+        Group::Anchors,
+        Weight::Strong,
+        "KdVersionBlock: KernBase",
+        format!("{:#x}", kernel.base),
+        || {
+            let found =
+                kernel.symbol("KdVersionBlock").and_then(|at| view.get(at, "_DBGKD_GET_VERSION64.KernBase"));
+            match found {
+                // Since Windows 10 it is filled in only where a debugger listens.
+                Ok(0) => Finding::Skipped("it is not filled in".to_owned()),
+                found => Finding::equal(found.map(|found| widen(kernel, found)), kernel.base),
+            }
+        },
+    );
+    exam.check(
+        Group::Anchors,
+        Weight::Strong,
+        "KdVersionBlock: PsLoadedModuleList",
+        "the address of PsLoadedModuleList",
+        || {
+            let found = kernel
+                .symbol("KdVersionBlock")
+                .and_then(|at| view.get(at, "_DBGKD_GET_VERSION64.PsLoadedModuleList"));
+            match (found, kernel.symbol("PsLoadedModuleList")) {
+                (Ok(0), _) => Finding::Skipped("it is not filled in".to_owned()),
+                (found, Ok(head)) => Finding::equal(found.map(|found| widen(kernel, found)), head),
+                (_, Err(error)) => Finding::of(&error),
+            }
+        },
+    );
+    // `_KDDEBUGGER_DATA64`, as the debuggers' own header lays it out: tag, base and lists.
+    for (offset, what, expected) in [
+        (0x18, "KernBase", Ok(kernel.base)),
+        (0x48, "PsLoadedModuleList", kernel.symbol("PsLoadedModuleList")),
+        (0x50, "PsActiveProcessHead", kernel.symbol("PsActiveProcessHead")),
+    ] {
+        exam.check(
+            Group::Anchors,
+            Weight::Strong,
+            format!("KdDebuggerDataBlock: {what}"),
+            "its address",
+            || {
+                let block = match kernel.symbol("KdDebuggerDataBlock") {
+                    Ok(block) => block,
+                    Err(error) => return Finding::of(&error),
+                };
+                match view.bytes::<4>(block.wrapping_add(0x10)) {
+                    Ok(tag) if &tag == b"KDBG" => {}
+                    Ok(_) => return Finding::Skipped("it is encoded, or none".to_owned()),
+                    Err(error) => return Finding::of(&error),
+                }
+                match expected {
+                    Ok(expected) => {
+                        let found =
+                            view.number(block.wrapping_add(offset), 8).map(|found| widen(kernel, found));
+                        Finding::equal(found, expected)
+                    }
+                    Err(error) => Finding::of(&error),
+                }
+            },
+        );
+    }
+    exam.check(Group::Anchors, Weight::Strong, "PsInitialSystemProcess", "System, process 4", || {
+        let look = |at: u64| -> Result<Finding, Error> {
+            let process = view.pointer(at)?;
+            let pid = view.get(process, "_EPROCESS.UniqueProcessId")?;
+            let name = view.text_in(process, "_EPROCESS.ImageFileName")?;
+            Ok(Finding::judge(pid == 4 && name == "System", format!("{name}, process {pid}")))
+        };
+        kernel.symbol("PsInitialSystemProcess").and_then(look).unwrap_or_else(|error| Finding::of(&error))
+    });
+    exam.check(Group::Anchors, Weight::Strong, "PsNtosImageBase", format!("{:#x}", kernel.base), || {
+        Finding::equal(number("PsNtosImageBase", kernel.layout.address_size()), kernel.base)
+    });
+    exam.check(Group::Anchors, Weight::Strong, "KUSER_SHARED_DATA", "the build of the kernel", || {
+        // `NtBuildNumber` was put into it in Windows 10.
+        let shared = shared_data(kernel.layout.arch());
+        let read = || -> Result<Finding, Error> {
+            let (major, build) = (view.number(shared + 0x26c, 4)?, view.number(shared + 0x260, 4)?);
+            if major < 10 {
+                return Ok(Finding::Passed(format!("version {major}.{}", view.number(shared + 0x270, 4)?)));
+            }
+            let own = number("NtBuildNumber", 4)? & 0xffff;
+            Ok(Finding::judge(build == own || build == 0, format!("{build}, {own} in the kernel")))
+        };
+        read().unwrap_or_else(|error| Finding::of(&error))
+    });
+}
+
+/// An address as the kernel prints it: those of 32-bit systems are extended by their sign.
+fn widen(kernel: &Kernel<'_>, address: u64) -> u64 {
+    if kernel.layout.address_size() == 4 { address & 0xffff_ffff } else { address }
+}
+
+fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let arch = kernel.layout.arch();
+    let mut all = Vec::new();
+    exam.check(
+        Group::Structure,
+        Weight::Strong,
+        "PsActiveProcessHead",
+        "a list that closes, back pointers agree",
+        || {
+            let list = kernel.symbol("PsActiveProcessHead");
+            match list.and_then(|head| list::both_ways(&view, head, "_EPROCESS.ActiveProcessLinks")) {
+                Ok(list) => {
+                    all = list.entries;
+                    let words =
+                        format!("{} processes, {} back pointers disagree", all.len(), list.disagreeing);
+                    // One that is torn is read from both sides: then what is there has to be what it should be.
+                    Finding::judge(all.len() > 1 && list.disagreeing * 4 <= all.len(), words)
+                }
+                Err(error) => Finding::of(&error),
+            }
+        },
+    );
+    all.truncate(MOST);
+    let name = |process| {
+        kernel.layout.field("_EPROCESS.ActiveProcessLinks")?;
+        view.text_in(process, "_EPROCESS.ImageFileName")
+    };
+    exam.each(
+        "_EPROCESS.ImageFileName",
+        "a name",
+        &all,
+        |process| {
+            let text = view.text_in(process, "_EPROCESS.ImageFileName")?;
+            Ok(!text.is_empty() && !text.chars().any(char::is_control))
+        },
+        name,
+    );
+    exam.check(
+        Group::Structure,
+        Weight::Strong,
+        "_EPROCESS.UniqueProcessId",
+        "all different, multiples of 4",
+        || {
+            let ids: Vec<u64> = all
+                .iter()
+                .filter_map(|process| view.get(*process, "_EPROCESS.UniqueProcessId").ok())
+                .collect();
+            if let Err(error) = kernel.layout.field("_EPROCESS.UniqueProcessId") {
+                return Finding::of(&error);
+            }
+            let different: BTreeSet<u64> = ids.iter().copied().collect();
+            let good = ids.iter().filter(|id| *id % 4 == 0 && (1..1 << 24).contains(*id)).count();
+            let known = different.contains(&4);
+            Finding::judge(
+                known
+                    && good * 10 >= ids.len() * 9
+                    && different.len() * 10 >= ids.len() * 9
+                    && !ids.is_empty(),
+                format!("{} different of {}", different.len(), ids.len()),
+            )
+        },
+    );
+    exam.each(
+        "_KPROCESS.DirectoryTableBase",
+        "page tables that show KUSER_SHARED_DATA",
+        &all,
+        |process| {
+            let ended = view.get(process, "_EPROCESS.ExitTime").is_ok_and(|time| time != 0);
+            Ok(ended || kernel.shares(view.get(process, DIRECTORY)?))
+        },
+        name,
+    );
+    exam.each(
+        "_DISPATCHER_HEADER.Type of a process",
+        "a process",
+        &all,
+        |process| Ok(view.get(process, "_EPROCESS.Pcb.Header.Type")? & 0x7f == PROCESS_OBJECT),
+        name,
+    );
+    exam.each(
+        "_EPROCESS.InheritedFromUniqueProcessId",
+        "a multiple of 4",
+        &all,
+        |process| {
+            let parent = view.get(process, "_EPROCESS.InheritedFromUniqueProcessId")?;
+            Ok(parent % 4 == 0
+                && parent < 1 << 24
+                && parent != view.get(process, "_EPROCESS.UniqueProcessId")?)
+        },
+        name,
+    );
+    exam.check(
+        Group::Structure,
+        Weight::Strong,
+        "_EPROCESS.InheritedFromUniqueProcessId",
+        "System's child, and children of others",
+        || {
+            let mut known = 0;
+            let ids: BTreeSet<u64> = all
+                .iter()
+                .filter_map(|process| view.get(*process, "_EPROCESS.UniqueProcessId").ok())
+                .collect();
+            for process in &all {
+                match view.get(*process, "_EPROCESS.InheritedFromUniqueProcessId") {
+                    Ok(parent) => known += usize::from(ids.contains(&parent)),
+                    Err(error @ Error::Lacking { .. }) => return Finding::of(&error),
+                    Err(_) => {}
+                }
+            }
+            // Parents may have ended.
+            Finding::judge(
+                known * 3 >= all.len() && known > 0,
+                format!("{known} of {} have a parent", all.len()),
+            )
+        },
+    );
+    exam.each(
+        "_EPROCESS.CreateTime, ExitTime",
+        "a time since 1990, and none before it",
+        &all,
+        |process| {
+            let created = view.get(process, "_EPROCESS.CreateTime")?;
+            let ended = view.get(process, "_EPROCESS.ExitTime")?;
+            // 100 ns since 1601: 1990 to 2100. System of older kernels has none.
+            let sane = |time: u64| (122_000_000_000_000_000..157_500_000_000_000_000).contains(&time);
+            Ok((sane(created) || created == 0) && (ended == 0 || (sane(ended) && ended >= created)))
+        },
+        name,
+    );
+    exam.each(
+        "_EPROCESS.ObjectTable",
+        "a table of handles of this process",
+        &all,
+        |process| {
+            let table = view.get(process, "_EPROCESS.ObjectTable")?;
+            if table == 0 {
+                return Ok(true);
+            }
+            let owner = view.get(table, "_HANDLE_TABLE.QuotaProcess")?;
+            let count = view.get(table, "_HANDLE_TABLE.HandleCount").unwrap_or(0);
+            Ok((owner == process || owner == 0) && count < 1 << 24)
+        },
+        name,
+    );
+    exam.each(
+        "_EPROCESS.Peb",
+        "in the user's half, or none",
+        &all,
+        |process| Ok(view.get(process, "_EPROCESS.Peb")? < upper_half(arch)),
+        name,
+    );
+    threads(kernel, &all, exam);
+}
+
+/// The threads of processes lead back to them.
+fn threads(kernel: &Kernel<'_>, all: &[u64], exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let name = |process| view.text_in(process, "_EPROCESS.ImageFileName");
+    let mut threads = Vec::new();
+    exam.each(
+        "_EPROCESS.ThreadListHead, ActiveThreads",
+        "as many threads as are counted",
+        all,
+        |process| {
+            let head = view.at(process, "_EPROCESS.ThreadListHead")?;
+            let list = forwards(&view, head, "_ETHREAD.ThreadListEntry")?;
+            list.end?;
+            threads.extend(list.entries.iter().map(|thread| (process, *thread)));
+            // Those that end leave the count first.
+            Ok(view.get(process, "_EPROCESS.ActiveThreads")? <= list.entries.len() as u64)
+        },
+        name,
+    );
+    threads.truncate(MOST);
+    let owners: std::collections::BTreeMap<u64, u64> =
+        threads.iter().map(|(process, thread)| (*thread, *process)).collect();
+    let each: Vec<u64> = owners.keys().copied().collect();
+    let number = |thread| Ok(format!("thread {}", view.get(thread, "_ETHREAD.Cid.UniqueThread")?));
+    exam.each(
+        "_ETHREAD.ThreadsProcess",
+        "the process that lists it",
+        &each,
+        |thread| {
+            Ok(owners.get(&thread)
+                == Some(&view.get(thread, "_ETHREAD.ThreadsProcess|_ETHREAD.Tcb.Process")?))
+        },
+        number,
+    );
+    exam.each(
+        "_ETHREAD.Cid",
+        "the process's number, and one of its own",
+        &each,
+        |thread| {
+            let process = owners.get(&thread).copied().unwrap_or_default();
+            Ok(view.get(thread, "_ETHREAD.Cid.UniqueProcess")?
+                == view.get(process, "_EPROCESS.UniqueProcessId")?
+                && view.get(thread, "_ETHREAD.Cid.UniqueThread")? % 4 == 0)
+        },
+        number,
+    );
+    exam.each(
+        "_DISPATCHER_HEADER.Type of a thread",
+        "a thread",
+        &each,
+        |thread| Ok(view.get(thread, "_ETHREAD.Tcb.Header.Type")? & 0x7f == THREAD_OBJECT),
+        number,
+    );
+}
+
+fn modules(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+    let view = kernel.view();
+    let mut all = Vec::new();
+    exam.check(
+        Group::Structure,
+        Weight::Strong,
+        "PsLoadedModuleList",
+        "a list that closes, the kernel on it",
+        || {
+            let list = kernel
+                .symbol("PsLoadedModuleList")
+                .and_then(|head| forwards(&view, head, list::MODULE_LINKS));
+            match list {
+                Ok(list) => {
+                    all = list.entries;
+                    match list.end {
+                        Ok(()) => {
+                            let kernels = all.iter().filter(|entry| {
+                                view.get(**entry, list::MODULE_BASE).is_ok_and(|base| base == kernel.base)
+                            });
+                            let count = kernels.count();
+                            Finding::judge(
+                                count == 1,
+                                format!("{} modules, {count} of them the kernel", all.len()),
+                            )
+                        }
+                        Err(error) => Finding::of(&error),
+                    }
+                }
+                Err(error) => Finding::of(&error),
+            }
+        },
+    );
+    all.truncate(MOST);
+    let name = |entry| {
+        kernel.layout.field(list::MODULE_LINKS)?;
+        list::text(&view, entry, list::MODULE_NAME)
+    };
+    exam.each(
+        "module: SizeOfImage",
+        "what its own headers say",
+        &all,
+        |entry| {
+            let base = view.get(entry, list::MODULE_BASE)?;
+            let size = view.get(entry, list::MODULE_SIZE)?;
+            match Mapped::at(&kernel.space, base) {
+                Some(mapped) => Ok(u64::from(mapped.headers.size_of_image) == size),
+                // Headers that were discarded or paged out decide nothing.
+                None if kernel.physical(base).is_none() => {
+                    Ok(base % 4096 == 0 && size % 4096 == 0 && size > 0)
+                }
+                None => Ok(false),
+            }
+        },
+        name,
+    );
+    exam.each(
+        "module: names",
+        "a name that its path ends with",
+        &all,
+        |entry| {
+            let missing = |error: Error| match error {
+                // Names lie in memory that can be paged out.
+                Error::Unreadable { address, length, .. } => {
+                    Error::Unreadable { address, length, mapped: true }
+                }
+                error => error,
+            };
+            let short = list::text(&view, entry, list::MODULE_NAME).map_err(missing)?;
+            let path = list::text(&view, entry, list::MODULE_PATH).map_err(missing)?;
+            Ok(!short.is_empty() && path.to_lowercase().ends_with(&short.to_lowercase()))
+        },
+        name,
+    );
+}
+
+/// Where no kernel fits: what the image says of the kernels in it.
+fn strangers(
+    memory: &dyn Memory,
+    layout: &Layout,
+    wanted: Option<GuidAge>,
+    tried: &[String],
+    exam: &mut Exam<'_>,
+) {
+    let found = kernels(memory);
+    exam.check(Group::Identity, Weight::Decisive, "GUID and age", words(wanted), || match wanted {
+        None => Finding::Skipped("the profile names none".to_owned()),
+        Some(_) if found.is_empty() => Finding::Skipped("the image holds no record of a kernel".to_owned()),
+        Some(wanted) => {
+            let shown: Vec<String> = found.iter().take(3).map(ToString::to_string).collect();
+            Finding::judge(found.contains(&wanted), shown.join(" | "))
+        }
+    });
+    exam.check(Group::Anchors, Weight::Strong, "kernel", "one at the profile's addresses", || {
+        for member in ["_EPROCESS.ImageFileName", DIRECTORY, "_EPROCESS.ActiveProcessLinks"] {
+            let _ = layout.field(member);
+        }
+        layout.symbol("PsActiveProcessHead");
+        let reason = tried.join("; ");
+        // Where the image says that there is a kernel, it is another one.
+        if found.is_empty() { Finding::Skipped(reason) } else { Finding::Failed(reason) }
+    });
+}
+
+/// Records of kernels in memory that are not the one found: copies in the cache, older builds, remains.
+fn decoys(memory: &dyn Memory, own: Option<GuidAge>, exam: &mut Exam<'_>) {
+    exam.check(Group::Decoys, Weight::Note, "records of other kernels", "none, or remains", || {
+        let others: Vec<String> =
+            kernels(memory).iter().filter(|found| Some(**found) != own).map(ToString::to_string).collect();
+        match others.len() {
+            0 => Finding::Passed("none".to_owned()),
+            count => Finding::Passed(format!(
+                "{count}, passed over: {}",
+                others.iter().take(3).cloned().collect::<Vec<_>>().join(", ")
+            )),
+        }
+    });
+}
+
+/// The identities of kernels in physical memory, each once.
+fn kernels(memory: &dyn Memory) -> BTreeSet<GuidAge> {
+    let finder = memmem::Finder::new(Rsds::MAGIC);
+    let plan = Plan { overlap: 24 + 64, step: "Searching for kernels", ..Plan::default() };
+    let found = image::scan(memory, &plan, |window: Window<'_>, found: &mut Vec<GuidAge>| {
+        for at in finder.find_iter(window.bytes).take_while(|at| *at < window.own) {
+            let rsds = window.bytes.get(at..).and_then(Rsds::parse);
+            found.extend(rsds.filter(|rsds| KERNELS.contains(&rsds.file_name())).map(|rsds| rsds.guid_age));
+        }
+        found.sort_unstable();
+        found.dedup();
+    });
+    found.found.into_iter().collect()
+}

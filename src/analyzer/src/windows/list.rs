@@ -1,0 +1,66 @@
+use std::collections::HashSet;
+
+use crate::Error;
+use crate::view::{Links, List, View};
+
+/// How the kernel's lists are linked.
+const FORWARDS: Links = Links { next: "_LIST_ENTRY.Flink", back: "_LIST_ENTRY.Blink" };
+const BACKWARDS: Links = Links { next: "_LIST_ENTRY.Blink", back: "_LIST_ENTRY.Flink" };
+
+/// The members of a loaded module, whose struct has had two names.
+pub(super) const MODULE_LINKS: &str =
+    "_KLDR_DATA_TABLE_ENTRY.InLoadOrderLinks|_LDR_DATA_TABLE_ENTRY.InLoadOrderLinks";
+pub(super) const MODULE_BASE: &str = "_KLDR_DATA_TABLE_ENTRY.DllBase|_LDR_DATA_TABLE_ENTRY.DllBase";
+pub(super) const MODULE_SIZE: &str = "_KLDR_DATA_TABLE_ENTRY.SizeOfImage|_LDR_DATA_TABLE_ENTRY.SizeOfImage";
+pub(super) const MODULE_NAME: &str = "_KLDR_DATA_TABLE_ENTRY.BaseDllName|_LDR_DATA_TABLE_ENTRY.BaseDllName";
+pub(super) const MODULE_PATH: &str = "_KLDR_DATA_TABLE_ENTRY.FullDllName|_LDR_DATA_TABLE_ENTRY.FullDllName";
+
+/// A list walked forwards.
+pub(super) fn forwards(view: &View<'_>, head: u64, link: &str) -> Result<List, Error> {
+    view.list(head, link, FORWARDS)
+}
+
+/// A list walked forwards and, where that ends early, backwards: what only that walk meets stands behind the rest, in
+/// the order of the list.
+pub(super) fn both_ways(view: &View<'_>, head: u64, link: &str) -> Result<List, Error> {
+    let mut list = forwards(view, head, link)?;
+    if list.end.is_err() {
+        leave_torn(view, head, link, BACKWARDS.next, &mut list.entries)?;
+        let seen: HashSet<u64> = list.entries.iter().copied().collect();
+        let mut back = view.list(head, link, BACKWARDS)?.entries;
+        leave_torn(view, head, link, FORWARDS.next, &mut back)?;
+        list.entries.extend(back.into_iter().rev().filter(|entry| !seen.contains(entry)));
+    }
+    Ok(list)
+}
+
+/// Where a list breaks, its last entry may be a page from another moment: one that does not lead back is none.
+fn leave_torn(
+    view: &View<'_>,
+    head: u64,
+    link: &str,
+    lead_back: &str,
+    entries: &mut Vec<u64>,
+) -> Result<(), Error> {
+    if let Some((last, before)) = entries.split_last() {
+        let before = match before.last() {
+            Some(before) => view.at(*before, link)?,
+            None => head,
+        };
+        if view.get(view.at(*last, link)?, lead_back).is_ok_and(|back| back != before) {
+            entries.pop();
+        }
+    }
+    Ok(())
+}
+
+/// The text of a `_UNICODE_STRING`.
+pub(super) fn text(view: &View<'_>, base: u64, paths: &str) -> Result<String, Error> {
+    let at = view.at(base, paths)?;
+    let length = (view.get(at, "_UNICODE_STRING.Length")? & 0xffff) as usize;
+    let mut bytes = vec![0; length & !1];
+    view.space.read(view.get(at, "_UNICODE_STRING.Buffer")?, &mut bytes)?;
+    let (units, _) = bytes.as_chunks::<2>();
+    let units: Vec<u16> = units.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
+    Ok(String::from_utf16_lossy(&units))
+}

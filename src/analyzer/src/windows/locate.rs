@@ -1,0 +1,216 @@
+//! Where the kernel is: from the System process to page tables, from the list of processes to the kernel's base.
+
+use std::collections::BTreeSet;
+
+use image::{AddressSpace, Hints, Memory, Paging, PhysicalAddress, Plan};
+use profile::{Arch, GuidAge};
+
+use super::{DIRECTORY, Kernel, Mapped, shared_data, upper_half};
+use crate::view::View;
+use crate::{Error, Layout, Physical, Space};
+
+/// Processes that every Windows starts early, as the kernel names them, filled up with zeros.
+const EARLY: [&[u8; 12]; 4] =
+    [b"System\0\0\0\0\0\0", b"smss.exe\0\0\0\0", b"csrss.exe\0\0\0", b"wininit.exe\0"];
+
+/// No more places are tried.
+const MOST_PLACES: usize = 4096;
+
+/// No list of processes is followed further while its head is looked for.
+const MOST_PROCESSES: usize = 1 << 16;
+
+/// Images begin at a page.
+const PAGE: u64 = 4096;
+
+impl<'a> Kernel<'a> {
+    /// Finds the kernel that `layout` describes. What the container says (`hints`) is tried first, then every struct of
+    /// an early process in physical memory: its page tables have to show `KUSER_SHARED_DATA`, its list has to lead to
+    /// `PsActiveProcessHead`, and from there the kernel's own headers have to be where the profile says. A kernel
+    /// whose headers name the profile's PDB is taken before any other.
+    ///
+    /// # Errors
+    /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for processors unknown here.
+    pub fn find(memory: &'a dyn Memory, layout: &'a Layout, hints: &Hints) -> Result<Self, Error> {
+        let modes: &[Paging] = match layout.arch() {
+            Arch::Amd64 => &[Paging::X64, Paging::X64Level5],
+            Arch::I386 => &[Paging::X86Pae, Paging::X86],
+            arch => {
+                let what = format!("Windows on {arch}");
+                return Err(Error::Unsupported { what, expected: "AMD64 or I386" });
+            }
+        };
+        let wanted: Option<GuidAge> = layout.metadata("GUID_AGE").and_then(|text| text.parse().ok());
+        let search = Search { memory, layout, modes, hints };
+        let mut tried = BTreeSet::new();
+        let mut best: Option<Kernel<'a>> = None;
+        let mut attempt = |found: Result<Kernel<'a>, String>| -> bool {
+            match found {
+                Ok(kernel) => {
+                    let exact = |wanted| kernel.pdb.as_ref().is_some_and(|(found, _)| *found == wanted);
+                    let exact = wanted.is_none_or(exact);
+                    if exact || best.is_none() {
+                        best = Some(kernel);
+                    }
+                    exact
+                }
+                Err(reason) => {
+                    tried.insert(reason);
+                    false
+                }
+            }
+        };
+        let mut roots = hints.dtb.map(|dtb| dtb.0).into_iter().chain(hints.cpus.iter().map(|cpu| cpu.cr3));
+        let found = roots.any(|root| attempt(search.by_container(root)));
+        if !found {
+            let _ = search.early_processes()?.into_iter().any(|place| attempt(search.by_process(place)));
+        }
+        best.ok_or_else(|| {
+            if tried.is_empty() {
+                tried.insert("no struct of an early process".to_owned());
+            }
+            Error::NoKernel { tried: tried.into_iter().take(8).collect() }
+        })
+    }
+}
+
+struct Search<'a, 'h> {
+    memory: &'a dyn Memory,
+    layout: &'a Layout,
+    modes: &'static [Paging],
+    hints: &'h Hints,
+}
+
+impl<'a> Search<'a, '_> {
+    /// Every place where the name of an early process stands, less the name's offset: a physical address of what may
+    /// be an `_EPROCESS`. The first name's places come first.
+    fn early_processes(&self) -> Result<Vec<(u64, usize)>, Error> {
+        let name = self.layout.field("_EPROCESS.ImageFileName")?.offset;
+        let needles: Vec<&[u8]> = EARLY.iter().map(|name| name.as_slice()).collect();
+        let plan = Plan { step: "Searching for processes", ..Plan::default() };
+        let found = image::find(self.memory, &needles, &plan).found;
+        let mut places: Vec<(u64, usize)> = found
+            .iter()
+            .filter_map(|hit| Some((hit.at.0.checked_sub(name)?, hit.needle)))
+            // The pool aligns what it gives.
+            .filter(|(at, _)| at % 8 == 0)
+            .collect();
+        places.sort_by_key(|(at, needle)| (*needle, *at));
+        places.truncate(MOST_PLACES);
+        Ok(places)
+    }
+
+    /// From the struct of a process in physical memory.
+    fn by_process(&self, (process, needle): (u64, usize)) -> Result<Kernel<'a>, String> {
+        let physical = Physical(self.memory);
+        let view = View { layout: self.layout, space: &physical };
+        let name = EARLY.get(needle).map_or(String::new(), |name| {
+            String::from_utf8_lossy(name.as_slice()).trim_end_matches('\0').to_owned()
+        });
+        let read = |paths: &str| view.get(process, paths).map_err(|error| error.to_string());
+        let root = read(DIRECTORY)?;
+        let first = read("_EPROCESS.ActiveProcessLinks.Flink")?;
+        let by = format!("{name} at physical {process:#x}");
+        if root == 0 || first < upper_half(self.layout.arch()) {
+            return Err(format!("{name}: only the name"));
+        }
+        self.through(root, |space| self.head_by_list(space, first), &by)
+    }
+
+    /// From what the container says: its page tables and, in a crash dump, the head of the list of processes.
+    fn by_container(&self, root: u64) -> Result<Kernel<'a>, String> {
+        let head = self.hints.crash_dump.as_ref().map(|dump| dump.ps_active_process_head.0);
+        let Some(head) = head.filter(|head| *head != 0) else {
+            return Err("the container names no list of processes".to_owned());
+        };
+        self.through(root, |_| Some(head), "the crash dump's header")
+    }
+
+    /// The kernel in the space of these page tables, its list's head found by `head`.
+    fn through(
+        &self,
+        root: u64,
+        head: impl Fn(&AddressSpace<'a>) -> Option<u64>,
+        by: &str,
+    ) -> Result<Kernel<'a>, String> {
+        let arch = self.layout.arch();
+        for paging in self.modes {
+            let space =
+                AddressSpace::new(self.memory, *paging, PhysicalAddress(root)).with_windows_entries(0);
+            if !is_windows(&space, arch) {
+                continue;
+            }
+            let Some(rva) = self.layout.symbol("PsActiveProcessHead") else {
+                return Err("the profile has no PsActiveProcessHead".to_owned());
+            };
+            let Some(head) = head(&space) else {
+                return Err(format!("{by}: its list leads to no kernel"));
+            };
+            let base = head.wrapping_sub(rva) & mask(arch);
+            let mapped = Mapped::at(&space, base);
+            if !base.is_multiple_of(PAGE) || mapped.is_none() {
+                return Err(format!("{by}: no kernel's headers at {base:#x}"));
+            }
+            let pdb = mapped.and_then(|mapped| mapped.pdb(&space));
+            let mut kernel = Kernel {
+                layout: self.layout,
+                memory: self.memory,
+                space,
+                base,
+                pdb,
+                found_by: by.to_owned(),
+            };
+            // Since 1803, invalid entries hide their frames behind a mask that the kernel keeps.
+            let masked = kernel
+                .symbol("MiState")
+                .and_then(|state| kernel.view().get(state, "_MI_SYSTEM_INFORMATION.Hardware.InvalidPteMask"));
+            if let Ok(masked) = masked {
+                kernel.space = kernel.space.with_windows_entries(masked);
+            }
+            return Ok(kernel);
+        }
+        Err(format!("{by}: no KUSER_SHARED_DATA through its page tables"))
+    }
+
+    /// The head of the list of processes: the one link in it that, less the head's own RVA, gives a page with headers.
+    /// The list is followed both ways, for it may be torn.
+    fn head_by_list(&self, space: &AddressSpace<'a>, first: u64) -> Option<u64> {
+        let rva = self.layout.symbol("PsActiveProcessHead")?;
+        let view = View { layout: self.layout, space };
+        for direction in ["_LIST_ENTRY.Flink", "_LIST_ENTRY.Blink"] {
+            let mut at = first;
+            let mut seen = BTreeSet::new();
+            while seen.len() < MOST_PROCESSES && seen.insert(at) {
+                let base = at.wrapping_sub(rva) & mask(self.layout.arch());
+                let mut magic = [0; 2];
+                if base.is_multiple_of(PAGE)
+                    && base >= upper_half(self.layout.arch())
+                    && space.read(image::VirtualAddress(base), &mut magic).is_ok()
+                    && &magic == b"MZ"
+                {
+                    return Some(at);
+                }
+                match view.get(at, direction) {
+                    Ok(next) => at = next,
+                    Err(_) => break,
+                }
+            }
+        }
+        None
+    }
+}
+
+fn mask(arch: Arch) -> u64 {
+    if arch.address_size() == 4 { u64::from(u32::MAX) } else { u64::MAX }
+}
+
+/// Whether `KUSER_SHARED_DATA` is where every Windows has it, and says a version there was: `NtMajorVersion` and
+/// `NtMinorVersion` have never moved.
+pub(super) fn is_windows(space: &dyn Space, arch: Arch) -> bool {
+    let mut version = [0; 8];
+    if space.read(shared_data(arch) + 0x26c, &mut version).is_err() {
+        return false;
+    }
+    let [a, b, c, d, e, f, g, h] = version;
+    let (major, minor) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+    matches!(major, 5 | 6 | 10) && minor <= 3
+}

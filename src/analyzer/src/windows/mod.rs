@@ -1,0 +1,150 @@
+//! Windows: the kernel's base, its processes and its modules, by what is documented alone.
+
+pub(crate) mod checks;
+mod list;
+mod locate;
+mod mapped;
+mod reads;
+
+use image::{AddressSpace, Memory, PhysicalAddress};
+use profile::{Arch, GuidAge};
+
+use crate::process::{Module, Process, Time};
+use crate::view::View;
+use crate::{Error, Layout, Listing, Space};
+
+pub use mapped::Mapped;
+pub use reads::READS;
+
+/// A Windows kernel found in an image.
+pub struct Kernel<'a> {
+    /// Its profile.
+    pub layout: &'a Layout,
+    /// The image.
+    pub memory: &'a dyn Memory,
+    /// Its virtual memory, pages in transition included.
+    pub space: AddressSpace<'a>,
+    /// Where it is loaded: what the profile's addresses count from.
+    pub base: u64,
+    /// What its own headers in memory name as its PDB.
+    pub pdb: Option<(GuidAge, String)>,
+    /// How it was found, in words.
+    pub found_by: String,
+}
+
+/// Where the kernel shares a page with every process: `KUSER_SHARED_DATA`, at the same address on every Windows.
+pub(crate) fn shared_data(arch: Arch) -> u64 {
+    if arch.address_size() == 8 { 0xffff_f780_0000_0000 } else { 0xffdf_0000 }
+}
+
+/// Where the kernel's half begins.
+pub(crate) fn upper_half(arch: Arch) -> u64 {
+    if arch.address_size() == 8 { 0xffff_8000_0000_0000 } else { 0x8000_0000 }
+}
+
+/// The members of `_EPROCESS` that hold the physical address of its page tables.
+const DIRECTORY: &str = "_EPROCESS.Pcb.DirectoryTableBase";
+
+impl Kernel<'_> {
+    /// The profile over the kernel's virtual memory.
+    pub fn view(&self) -> View<'_> {
+        View { layout: self.layout, space: &self.space }
+    }
+
+    /// Where a symbol is in virtual memory; of several names joined by `|`, the first that the profile has.
+    ///
+    /// # Errors
+    /// [`Error::Lacking`] where it has none.
+    pub fn symbol(&self, names: &str) -> Result<u64, Error> {
+        let found = names.split('|').find_map(|name| self.layout.symbol(name));
+        let rva =
+            found.ok_or_else(|| Error::Lacking { what: format!("symbol {}", names.replace('|', " or ")) })?;
+        Ok(self.base.wrapping_add(rva))
+    }
+
+    /// What was found, each with its name.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let mut facts = vec![
+            ("found by", self.found_by.clone()),
+            ("kernel base", format!("{:#x}", self.base)),
+            ("page tables", format!("{} ({})", self.space.dtb(), self.space.paging())),
+        ];
+        facts.extend(self.pdb.as_ref().map(|(guid_age, name)| ("kernel", format!("{name} {guid_age}"))));
+        let build = self.symbol("NtBuildLab").and_then(|at| self.view().text(at, 128));
+        facts.extend(build.ok().filter(|text| !text.is_empty()).map(|text| ("build", text)));
+        facts
+    }
+
+    /// The processes, in the order of the kernel's list. Where a walk forwards ends early, what a walk backwards meets
+    /// beyond the break is listed behind it, and the break is told.
+    ///
+    /// # Errors
+    /// [`Error::Lacking`] where the profile does not describe processes.
+    pub fn processes(&self) -> Result<Listing<Process>, Error> {
+        let list = list::both_ways(
+            &self.view(),
+            self.symbol("PsActiveProcessHead")?,
+            "_EPROCESS.ActiveProcessLinks",
+        )?;
+        let rows = list.entries.iter().map(|process| self.process(*process)).collect::<Result<_, _>>()?;
+        Ok(Listing { rows, end: list.end })
+    }
+
+    fn process(&self, process: u64) -> Result<Process, Error> {
+        let view = self.view();
+        let _ = view.at(process, "_EPROCESS.UniqueProcessId")?;
+        let read = |paths: &str| view.get(process, paths).ok();
+        let handles = read("_EPROCESS.ObjectTable").filter(|table| *table != 0);
+        Ok(Process {
+            address: process,
+            name: view.text_in(process, "_EPROCESS.ImageFileName").unwrap_or_default(),
+            pid: read("_EPROCESS.UniqueProcessId").unwrap_or_default(),
+            parent: read("_EPROCESS.InheritedFromUniqueProcessId"),
+            threads: read("_EPROCESS.ActiveThreads"),
+            handles: handles.and_then(|table| view.get(table, "_HANDLE_TABLE.HandleCount").ok()),
+            dtb: read(DIRECTORY).map(|directory| self.through(directory).dtb().0),
+            started: read("_EPROCESS.CreateTime").and_then(Time::from_windows),
+            ended: read("_EPROCESS.ExitTime").and_then(Time::from_windows),
+            ..Process::default()
+        })
+    }
+
+    /// The kernel and its drivers, in the order they were loaded.
+    ///
+    /// # Errors
+    /// [`Error::Lacking`] where the profile does not describe modules.
+    pub fn modules(&self) -> Result<Listing<Module>, Error> {
+        let list = list::both_ways(&self.view(), self.symbol("PsLoadedModuleList")?, list::MODULE_LINKS)?;
+        Ok(Listing { rows: list.entries.iter().map(|entry| self.module(*entry)).collect(), end: list.end })
+    }
+
+    fn module(&self, entry: u64) -> Module {
+        let view = self.view();
+        let base = view.get(entry, list::MODULE_BASE).unwrap_or_default();
+        let mapped = Mapped::at(&self.space, base);
+        Module {
+            address: entry,
+            name: list::text(&view, entry, list::MODULE_NAME).unwrap_or_default(),
+            base,
+            size: view.get(entry, list::MODULE_SIZE).unwrap_or_default(),
+            path: list::text(&view, entry, list::MODULE_PATH).ok(),
+            pdb: mapped.and_then(|mapped| mapped.pdb(&self.space)),
+            ..Module::default()
+        }
+    }
+
+    /// Whether `KUSER_SHARED_DATA` is at its place in the space of these page tables.
+    pub(crate) fn shares(&self, directory: u64) -> bool {
+        locate::is_windows(&self.through(directory), self.layout.arch())
+    }
+
+    /// The space of a process's page tables.
+    fn through(&self, directory: u64) -> AddressSpace<'_> {
+        AddressSpace::new(self.memory, self.space.paging(), PhysicalAddress(directory))
+    }
+
+    /// The physical address behind a virtual one.
+    pub(crate) fn physical(&self, address: u64) -> Option<u64> {
+        self.space.physical(address)
+    }
+}

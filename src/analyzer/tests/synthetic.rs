@@ -1,0 +1,173 @@
+//! Synthetic Windows and macOS images (docs/test-images.md), against the truth beside them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::collections::BTreeSet;
+
+use analyzer::{Guest, Layout, Process, Scope, Time, Verdict, validate};
+use image::Image;
+use memory_images::truth::Truth;
+use memory_images::{Container, macos, windows};
+use profile::{MappedFile, Silent};
+
+fn windows_layout(case: windows::Case) -> Layout {
+    let (_, name, bytes) = case.pdb();
+    let options = pdb_converter::Options { file_name: name.to_owned(), ..pdb_converter::Options::default() };
+    let converted = pdb_converter::convert(MappedFile::from(bytes.to_vec()), &options, &Silent).unwrap();
+    Layout::from_profile(converted.profile)
+}
+
+fn mac_layout(case: macos::Case) -> Layout {
+    let (_, bytes) = case.debug_file();
+    let options = dwarf_converter::Options::default();
+    let converted = dwarf_converter::convert(bytes, &options, &dwarf_converter::Alone, &Silent).unwrap();
+    Layout::from_profile(converted.profile)
+}
+
+/// Number, parent, name, place, page tables, threads, handles.
+type Row = (u64, u64, String, u64, Option<u64>, Option<u64>, Option<u64>);
+
+/// A row as the truth has it.
+fn row(process: &Process) -> Row {
+    (
+        process.pid,
+        process.parent.unwrap(),
+        process.name.clone(),
+        process.address,
+        process.dtb,
+        process.threads,
+        process.handles,
+    )
+}
+
+fn truth_rows(truth: &Truth) -> Vec<Row> {
+    let met = truth.processes.iter().filter(|process| process.forwards || process.backwards);
+    met.map(|process| {
+        let name = process.name.clone();
+        let (dtb, threads) = (Some(process.dtb), Some(process.threads));
+        (process.pid, process.ppid, name, process.offset, dtb, threads, process.handles)
+    })
+    .collect()
+}
+
+#[test]
+fn windows_processes_and_modules_are_the_truth() {
+    for case in windows::Case::ALL {
+        let laid_out = windows::image(case);
+        let layout = windows_layout(case);
+        for container in [Container::Elf, Container::CrashBitmap] {
+            let image = Image::from_content(laid_out.write(container)).unwrap();
+            let guest = Guest::find(&image, &layout).unwrap();
+            let Guest::Windows(kernel) = &guest else { panic!("{}", case.name()) };
+            let name = case.name();
+            assert_eq!(kernel.base, laid_out.truth.kernel_base, "{name}");
+            assert_eq!(kernel.pdb.as_ref().unwrap().0.to_string(), laid_out.truth.identity, "{name}");
+            let listing = guest.processes().unwrap();
+            assert_eq!(listing.end.is_ok(), case != windows::Case::Win7X64Torn, "{name}: {:?}", listing.end);
+            let rows: Vec<_> = listing.rows.iter().map(row).collect();
+            assert_eq!(rows, truth_rows(&laid_out.truth), "{name}");
+            for (row, process) in listing.rows.iter().zip(&laid_out.truth.processes) {
+                assert_eq!(row.started, Time::from_windows(process.created), "{name}: {}", process.name);
+                assert_eq!(row.ended, Time::from_windows(process.exited), "{name}: {}", process.name);
+            }
+            let listing = guest.modules().unwrap();
+            listing.end.unwrap();
+            for (row, module) in listing.rows.iter().zip(&laid_out.truth.modules) {
+                assert_eq!(
+                    (row.base, row.size, row.address),
+                    (module.base, module.size, module.offset),
+                    "{name}"
+                );
+                assert_eq!(row.name, module.name.clone().unwrap_or_default(), "{name}");
+                assert_eq!(row.path, module.path, "{name}");
+                let identity = row.pdb.as_ref().map(|(guid_age, _)| guid_age.to_string());
+                assert_eq!(identity, module.identity, "{name}: {}", row.name);
+            }
+            assert_eq!(listing.rows.len(), laid_out.truth.modules.len(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_windows_profile_is_proved_and_anothers_is_not() {
+    for case in windows::Case::ALL {
+        let image = Image::from_content(windows::image(case).write(Container::Elf)).unwrap();
+        let found = validate(&image, &windows_layout(case), Scope::Whole).unwrap();
+        assert_eq!(found.verdict, Verdict::Match, "{}: {:#?}", case.name(), failed(&found));
+        for other in windows::Case::ALL.into_iter().filter(|other| other.pdb().0 != case.pdb().0) {
+            let found = validate(&image, &windows_layout(other), Scope::Whole).unwrap();
+            assert_eq!(
+                found.verdict,
+                Verdict::Mismatch,
+                "{} with the profile of {}",
+                case.name(),
+                other.name()
+            );
+        }
+    }
+}
+
+fn failed(validation: &analyzer::Validation) -> Vec<String> {
+    let shown = validation.checks.iter().filter(|check| check.passage == analyzer::Passage::Failed);
+    shown.map(|check| format!("{}: {} not {}", check.name, check.actual, check.expected)).collect()
+}
+
+#[test]
+fn mac_processes_and_extensions_are_the_truth() {
+    for case in macos::Case::ALL {
+        let laid_out = macos::image(case);
+        let layout = mac_layout(case);
+        let name = case.name();
+        let image = Image::from_content(laid_out.write(Container::Raw)).unwrap();
+        let guest = Guest::find(&image, &layout).unwrap();
+        let Guest::Mac(kernel) = &guest else { panic!("{name}") };
+        assert_eq!(kernel.shift, laid_out.truth.shift, "{name}");
+        assert_eq!(kernel.space.dtb().0, laid_out.truth.dtb, "{name}");
+        let listing = guest.processes().unwrap();
+        listing.end.unwrap();
+        let rows: Vec<_> = listing.rows.iter().map(row).collect();
+        assert_eq!(rows, truth_rows(&laid_out.truth), "{name}");
+        for (row, process) in listing.rows.iter().zip(&laid_out.truth.processes) {
+            assert_eq!(row.user.map(u64::from), process.uid, "{name}: {}", process.name);
+            assert_eq!(
+                row.started,
+                Some(Time(i128::from(process.created) * 1000)),
+                "{name}: {}",
+                process.name
+            );
+        }
+        let listing = guest.modules().unwrap();
+        listing.end.unwrap();
+        let rows: Vec<_> =
+            listing.rows.iter().map(|row| (Some(row.name.clone()), row.base, row.size)).collect();
+        let truth: Vec<_> = laid_out
+            .truth
+            .modules
+            .iter()
+            .map(|module| (module.name.clone(), module.base, module.size))
+            .collect();
+        assert_eq!(rows, truth, "{name}");
+        let found = validate(&image, &layout, Scope::Whole).unwrap();
+        assert_eq!(found.verdict, Verdict::Match, "{name}: {} {:#?}", found.reason, failed(&found));
+    }
+}
+
+#[test]
+fn what_is_read_is_what_is_published() {
+    let mut read = BTreeSet::new();
+    for case in windows::Case::ALL {
+        let image = Image::from_content(windows::image(case).write(Container::Elf)).unwrap();
+        let found = validate(&image, &windows_layout(case), Scope::Whole).unwrap();
+        read.extend(found.checks.into_iter().flat_map(|check| check.items));
+    }
+    let published: BTreeSet<String> =
+        analyzer::windows::READS.iter().map(|item| (*item).to_owned()).collect();
+    assert_eq!(read, published, "Windows");
+    let mut read = BTreeSet::new();
+    for case in macos::Case::ALL {
+        let image = Image::from_content(macos::image(case).write(Container::Raw)).unwrap();
+        let found = validate(&image, &mac_layout(case), Scope::Whole).unwrap();
+        read.extend(found.checks.into_iter().flat_map(|check| check.items));
+    }
+    let published: BTreeSet<String> = analyzer::mac::READS.iter().map(|item| (*item).to_owned()).collect();
+    assert_eq!(read, published, "macOS");
+}

@@ -1,0 +1,125 @@
+//! Memory images with a profile, as a user analyses them; the images are synthetic (docs/test-images.md).
+
+use memory_images::{Container, macos, windows};
+
+use crate::harness::Folder;
+
+/// A folder with a Windows image and the profile of its kernel.
+fn windows(case: windows::Case) -> Folder {
+    let folder = Folder::new();
+    folder.write("win7.elf", windows::image(case).write(Container::Elf));
+    profile(&folder, case, "nt.json.gz");
+    folder
+}
+
+fn profile(folder: &Folder, case: windows::Case, name: &str) {
+    let (_, pdb, bytes) = case.pdb();
+    folder.write(pdb, bytes);
+    folder.run(["parse_pdb", pdb, "-q", "-o", name]).check();
+}
+
+#[test]
+fn pslist_lists_what_runs() {
+    let folder = windows(windows::Case::Win10X64);
+    let shown = folder
+        .run(["-f", "win7.elf", "--profile", "nt.json.gz", "-v", "pslist"])
+        .stderr("Autodetected physical address space")
+        .stderr("Loaded profile nt.json.gz")
+        .stderr("Found kernel base: 0xfffff80")
+        .check();
+    let truth = windows::image(windows::Case::Win10X64).truth;
+    assert_eq!(shown.lines().count(), truth.processes.len() + 2, "{shown}");
+    assert!(shown.starts_with("Offset (V)"), "{shown}");
+    for process in &truth.processes {
+        let line = shown.lines().find(|line| line.contains(&format!("{:#x} ", process.offset))).unwrap();
+        assert!(line.contains(&process.name), "{line}");
+    }
+    let report = folder.run(["-f", "win7.elf", "--profile", "nt.json.gz", "pslist", "--json"]).check();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["processes"].as_array().unwrap().len(), truth.processes.len());
+    assert_eq!(report["problem"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_torn_list_is_told() {
+    let folder = windows(windows::Case::Win7X64Torn);
+    folder
+        .run(["-f", "win7.elf", "--profile", "nt.json.gz", "pslist"])
+        .status(1)
+        .stderr("the list is not complete")
+        .check();
+}
+
+#[test]
+fn validate_answers_with_its_exit_code() {
+    let folder = windows(windows::Case::Win7X64);
+    folder.run(["-f", "win7.elf", "--profile", "nt.json.gz", "validate"]).stderr("verdict: match").check();
+    profile(&folder, windows::Case::Win10X64, "other.json.gz");
+    let report =
+        folder.run(["-f", "win7.elf", "--profile", "other.json.gz", "validate", "--json"]).status(1).check();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["verdict"], "mismatch");
+    let failed: Vec<_> =
+        report["checks"].as_array().unwrap().iter().filter(|check| check["result"] == "FAILED").collect();
+    assert!(failed.iter().all(|check| check["expected"] != check["actual"]), "{failed:?}");
+}
+
+#[test]
+fn modules_name_their_pdbs() {
+    let folder = windows(windows::Case::Win7X64);
+    let shown = folder
+        .run([
+            "-f",
+            "win7.elf",
+            "--profile",
+            "nt.json.gz",
+            "version_modules",
+            "--write-manifest",
+            "wanted.json",
+        ])
+        .stderr("modules name none")
+        .check();
+    let truth = windows::image(windows::Case::Win7X64).truth;
+    assert!(shown.contains(&format!("{} ntkrnlmp.pdb", truth.identity)), "{shown}");
+    assert!(String::from_utf8(folder.read("wanted.json")).unwrap().contains(&truth.identity));
+    let shown = folder.run(["-f", "win7.elf", "--profile", "nt.json.gz", "modules"]).check();
+    assert!(shown.contains("ntoskrnl.exe"), "{shown}");
+}
+
+#[test]
+fn an_image_without_a_command_is_proved_and_summed_up() {
+    let folder = Folder::new();
+    folder.write("OSX_image.dd", macos::image(macos::Case::Snow).write(Container::Raw));
+    folder.write("kernel.dwarf", macos::Case::Snow.debug_file().1);
+    folder.run(["parse_dwarf", "kernel.dwarf", "-q", "-o", "OSX_10.6.6_AMD.json"]).check();
+    let shown = folder
+        .run(["-f", "OSX_image.dd", "--profile", "./OSX_10.6.6_AMD.json"])
+        .stderr("verdict: match")
+        .check();
+    assert!(shown.contains("Darwin Kernel Version 10"), "{shown}");
+    assert!(shown.contains("processes    9"), "{shown}");
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let folder = windows(windows::Case::XpX86);
+    folder.run(["pslist"]).status(2).stderr("which image? name it with -f FILE").check();
+    folder.run(["-f", "win7.elf", "pslist"]).status(2).stderr("which profile?").check();
+    folder.run([""; 0]).status(2).stderr("which image?").check();
+    folder
+        .run(["-f", "win7.elf", "--profile", "nt.json.gz", "inspect", "nt.json.gz"])
+        .status(2)
+        .stderr("takes no profile of an image's kernel")
+        .check();
+    folder.write("empty.raw", [0; 65536]);
+    folder
+        .run(["-f", "empty.raw", "--profile", "nt.json.gz", "pslist"])
+        .status(2)
+        .stderr("no kernel that fits the profile was found in the image")
+        .check();
+    folder
+        .run(["-f", "empty.raw", "--profile", "nt.json.gz", "validate"])
+        .status(1)
+        .stderr("verdict: inconclusive")
+        .check();
+}
