@@ -368,7 +368,9 @@ fn vmware_memory_with_its_state_beside_it() {
         holds_pages(&image, &[0, 1, 2, 0x10_0000, 0x10_0001]);
         assert_eq!(image.hints().dtb, Some(PhysicalAddress(0x18_7000)));
         assert_eq!(image.hints().arch, Some(profile::Arch::Amd64));
-        assert_eq!(image.hints().cpus[0].instruction.0, 0xffff_f800_0000_1000);
+        let [first, second] = &image.hints().cpus[..] else { panic!("two processors") };
+        assert_eq!((first.instruction.0, first.cr3), (0xffff_f800_0000_1000, 0x18_7000));
+        assert_eq!((second.cr0, second.cr3, second.cr4), (0x8005_0033, 0x18_8000, 0x6f0));
     }
     let error = Image::from_content(vmware_state(&regions, None)).unwrap_err().to_string();
     assert!(error.contains("a .vmem file beside it"), "{error}");
@@ -381,6 +383,12 @@ fn vmware_memory_inside_its_state() {
         let image = Image::from_content(whole.clone()).unwrap();
         holds_pages(&image, &pages);
         every_cut(&whole, 211);
+        // Marked as compressed.
+        let mut compressed = whole;
+        let at = compressed.windows(6).position(|name| name == b"Memory").unwrap() - 2;
+        compressed[at] = 2 << 6 | 62;
+        let error = Image::from_content(compressed).unwrap_err().to_string();
+        assert!(error.contains("a VMware state file with compressed memory"), "{error}");
     }
 }
 

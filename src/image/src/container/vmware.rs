@@ -1,6 +1,6 @@
 //! VMware's memory: a `.vmem` file with the pages, and a `.vmss` or `.vmsn` file that says which they are, or holds them
-//! itself. The state file is a list of groups, each a list of tags (as described by `vmss2core` and by Volatility's
-//! address space).
+//! itself. The state file is a list of groups, each a list of tags (as crash and
+//! Volatility read them).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,22 +24,18 @@ const MOST_GROUPS: u32 = 4096;
 const MOST_TAGS: usize = 1 << 20;
 /// VMware splits memory around the hole below 4 GiB: three regions at most were seen.
 const MOST_REGIONS: u64 = 4096;
-/// These lengths of a tag say that the real one stands before the value.
-const LONG: [u8; 2] = [62, 63];
+/// These lengths of a tag say that the real one stands before the value, and of the second that it is compressed.
+const BLOCK: u8 = 63;
+const COMPRESSED: u8 = 62;
 /// Memory of up to 3 GiB is never split.
 pub(super) const UNSPLIT: u64 = 3 << 30;
 
 /// Whether `start` begins a state file.
 pub(crate) fn recognise(start: &[u8]) -> bool {
-    // The lowest four bits are the version.
+    // The lowest four bits are the version; 0 has lengths of 32 bits. The last spelling is Volatility's of the first.
     matches!(
-        start.get(..4),
-        Some(
-            [0xd0, 0xbe, 0xd2, 0xbe]
-                | [0xd1, 0xba, 0xd1, 0xba]
-                | [0xd2, 0xbe, 0xd2, 0xbe]
-                | [0xd3, 0xbe, 0xd3, 0xbe]
-        )
+        Fields::little(start).u32(0),
+        Some(0xbed0_bed0 | 0xbed2_bed2 | 0xbed3_bed3 | 0xbad1_bad1 | 0xbad2_bad2 | 0xbed2_bed0)
     )
 }
 
@@ -54,13 +50,19 @@ pub(crate) fn open(state: Arc<dyn Bytes>, memory: Option<Arc<dyn Bytes>>) -> Res
     let malformed = |offset, expected, found| Error::Malformed { container, offset, expected, found };
     let tags = Tags::read(&state)?;
     let mut hints = Hints::default();
-    tags.processors(&mut hints);
+    tags.processors(&state, &mut hints);
     let (bytes, first, length) = match (memory, tags.memory()) {
         (Some(memory), _) => {
             let length = memory.len();
             (memory, 0, length)
         }
-        (None, Some((offset, length))) => (state, offset, length),
+        (None, Some(inside)) if inside.compressed => {
+            return Err(Error::Foreign {
+                found: "a VMware state file with compressed memory".to_owned(),
+                advice: "take the state with memory beside it (.vmem)",
+            });
+        }
+        (None, Some(inside)) => (state, inside.offset, inside.length),
         (None, None) => {
             return Err(malformed(
                 0,
@@ -97,6 +99,7 @@ struct Tag {
     /// Where it stands, and how many bytes it has.
     offset: u64,
     length: u64,
+    compressed: bool,
     /// Its first eight bytes as a number, if it has no more.
     number: Option<u64>,
 }
@@ -157,7 +160,8 @@ impl Tags {
                 place += 4;
             }
             let mut length = u64::from(flags & 0x3f);
-            if LONG.contains(&(flags & 0x3f)) {
+            let block = flags & 0x3f;
+            if matches!(block, BLOCK | COMPRESSED) {
                 let wide = version > 0;
                 let width = if wide { 8 } else { 4 };
                 let (Some(stored), Some(padding)) = (fields.word(place, wide), fields.u16(place + 2 * width))
@@ -177,7 +181,7 @@ impl Tags {
                 }
                 _ => None,
             };
-            self.0.push(Tag { name, indices, offset, length, number });
+            self.0.push(Tag { name, indices, offset, length, compressed: block == COMPRESSED, number });
             let Some(next) = offset.checked_add(length) else { break };
             at = next;
         }
@@ -188,19 +192,26 @@ impl Tags {
         self.0.iter().find(|tag| tag.name == name && tag.indices == indices)?.number
     }
 
-    /// Where memory stands in the state file itself, and how long it is.
-    fn memory(&self) -> Option<(u64, u64)> {
+    /// The memory that stands in the state file itself.
+    fn memory(&self) -> Option<&Tag> {
         let first = |tag: &&Tag| tag.name == "Memory" && tag.indices.iter().all(|index| *index == 0);
-        self.0.iter().find(first).filter(|tag| tag.number.is_none()).map(|tag| (tag.offset, tag.length))
+        self.0.iter().find(first).filter(|tag| tag.number.is_none())
     }
 
-    /// The control registers: `CR64` of machines that have been in long mode, `CR` of others.
-    fn processors(&self, hints: &mut Hints) {
+    /// A control register: a value of its own, or one of those in a block of a processor.
+    fn register(&self, state: &Arc<dyn Bytes>, processor: u32, index: u32) -> Option<u64> {
+        let own = self.number("CR64", &[processor, index]).or_else(|| self.number("CR", &[processor, index]));
+        own.or_else(|| {
+            let block = self.0.iter().find(|tag| tag.name == "CR64" && tag.indices == [processor])?;
+            let content = state.up_to(block.offset, block.length.min(64) as usize).ok()?;
+            Fields::little(&content).u64(index as usize * 8).filter(|_| !block.compressed)
+        })
+    }
+
+    /// The processors: `CR64` of machines that have been in long mode, `CR` of others.
+    fn processors(&self, state: &Arc<dyn Bytes>, hints: &mut Hints) {
         for processor in 0.. {
-            let register = |index: u32| {
-                let wide = self.number("CR64", &[processor, index]);
-                wide.or_else(|| self.number("CR", &[processor, index]))
-            };
+            let register = |index: u32| self.register(state, processor, index);
             let (Some(cr0), Some(cr3), Some(cr4)) = (register(0), register(3), register(4)) else { break };
             let instruction = self.number("rip", &[processor]).or_else(|| self.number("eip", &[processor]));
             if processor == 0 && cr3 != 0 {

@@ -316,6 +316,9 @@ pub fn vmware_state(regions: &[(u32, u32, u32)], memory: Option<&[u8]>) -> Vec<u
     for (register, value) in [(0, 0x8005_0031u32), (3, 0x18_7000), (4, 0x6f8)] {
         tag(&mut state, "CR", &[0, register], &value.to_le_bytes());
     }
+    // Of the second processor as one block.
+    state.raw(&[1 << 6 | 63, 4]).raw(b"CR64").u32(1).u64(40).u64(40).u16(0);
+    state.u64(0x8005_0033).u64(0).u64(0).u64(0x18_8000).u64(0x6f0);
     tag(&mut state, "rip", &[0], &0xffff_f800_0000_1000u64.to_le_bytes());
     tag(&mut state, "EFER", &[0], &0xd01u64.to_le_bytes());
     state.raw(&[0, 0]).pad_to(0x400);
@@ -327,7 +330,7 @@ pub fn vmware_state(regions: &[(u32, u32, u32)], memory: Option<&[u8]>) -> Vec<u
         tag(&mut state, "regionSize", &index, &pages.to_le_bytes());
     }
     if let Some(memory) = memory {
-        state.raw(&[2 << 6 | 62, 6]).raw(b"Memory").u32(0).u32(0);
+        state.raw(&[2 << 6 | 63, 6]).raw(b"Memory").u32(0).u32(0);
         state.u64(memory.len() as u64).u64(memory.len() as u64).u16(5).raw(&[0; 5]).raw(memory);
     }
     state.raw(&[0, 0]);
