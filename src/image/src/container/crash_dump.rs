@@ -151,9 +151,9 @@ fn complete(fields: Fields, wide: bool, size: u64, malformed: Malformed) -> Resu
     Ok(segments)
 }
 
-/// The pages of a dump with a bitmap. Since Windows 8 the header (`SDMP` or `FDMP`) says where the first page stands and
-/// how many bits there are; before, the size of everything before the pages stands at 12 (at 16 of 64-bit systems'
-/// kernel dumps), and the bitmap behind `RTL_BITMAP`.
+/// The pages of a dump with a bitmap. Since Windows 8 the header (`SDMP` or `FDMP`) says where the first page stands,
+/// how many pages and how many bits there are; before, the size of everything before the pages stands at 12, and the
+/// bitmap behind its `RTL_BITMAP`.
 fn summary_pages(bytes: &Arc<dyn Bytes>, fields: Fields, at: u64, wide: bool) -> Result<Vec<Segment>, Error> {
     let container = Container::CrashDump;
     let magic = fields.bytes(0, 8).unwrap_or_default();
@@ -165,14 +165,15 @@ fn summary_pages(bytes: &Arc<dyn Bytes>, fields: Fields, at: u64, wide: bool) ->
             found: format!("{}", magic.escape_ascii()),
         });
     }
-    // The older header: DumpOptions, HeaderSize, BitmapSize and Pages of 32 bits, then the bitmap's own head.
-    let old = [8, 12, 16, 20].map(|at| fields.u32(at).unwrap_or(0));
-    let [_, header_size, bits, pages] = old.map(u64::from);
-    let older = header_size > at && pages > 0 && pages <= bits && header_size < bytes.len();
-    let (first, bits, bitmap) = if older {
-        (header_size, bits, at + if wide { 40 } else { 32 })
+    let (first, present, bits) =
+        (fields.u64(32).unwrap_or(0), fields.u64(40).unwrap_or(0), fields.u64(48).unwrap_or(0));
+    let newer = (1..=bits).contains(&present) && first > at && first < bytes.len();
+    let (first, bits, bitmap) = if newer {
+        (first, bits, at + 56)
     } else {
-        (fields.u64(32).unwrap_or(0), fields.u64(48).unwrap_or(0), at + 56)
+        // DumpOptions, HeaderSize, BitmapSize and Pages of 32 bits, then the bitmap's own head.
+        let [header_size, bits] = [12, 16].map(|at| u64::from(fields.u32(at).unwrap_or(0)));
+        (header_size, bits, at + if wide { 40 } else { 32 })
     };
     let room = first.checked_sub(bitmap);
     if room.is_none_or(|room| bits.div_ceil(8) > room) {
