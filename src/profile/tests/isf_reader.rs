@@ -84,7 +84,9 @@ fn windows_tables() {
 fn what_is_wrong_costs_itself_alone() {
     let text = r#"{
       "metadata": {"format": "6.2.0", "linux": {}},
-      "base_types": {"int": {"size": 4, "signed": true, "kind": "int", "endian": "little"}, "odd": 7},
+      "base_types": {"int": {"size": 4, "signed": true, "kind": "int", "endian": "little"}, "odd": 7,
+        "Pointer": {"size": 8, "signed": false, "kind": "int", "endian": "little"},
+        "short int": {"size": 4, "signed": true, "kind": "int", "endian": "little"}},
       "user_types": {
         "a": {"kind": "struct", "size": 8, "fields": {
           "x": {"offset": 0, "type": {"kind": "base", "name": "nothing"}},
@@ -101,6 +103,7 @@ fn what_is_wrong_costs_itself_alone() {
     let (mut profile, mut report) = read(text);
     for (kind, count) in [
         ("base types that are not as the schema has them", 1),
+        ("base types whose name means something else", 2),
         ("names of base types or enumerations that nothing defines", 2),
         ("type descriptors that are not as the schema has them", 2),
         ("structs that are not as the schema has them", 1),

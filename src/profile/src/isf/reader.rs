@@ -14,7 +14,7 @@ use crate::reader::{address, stream, value_bits};
 use crate::resolution::is_little_endian;
 use crate::{
     Arch, GuidAge, Label, Name, NativeKind, NewMember, Profile, ReadError, RecordKind, Report, StorageUnit,
-    System, Type, TypeId,
+    System, Type, TypeId, vocabulary,
 };
 
 /// Reads the profile that an ISF text holds.
@@ -322,24 +322,41 @@ impl<'de> Reader<'de, '_> {
         let mut bases: Vec<(String, BaseType)> = bases.into_iter().collect();
         bases.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         for (name, base) in bases {
-            let ty = match base.kind.as_str() {
-                "void" if base.size == 0 => Type::Void,
+            let ty = match name.as_str() {
+                "void" => Type::Void,
                 // The storage of pointers; as a type of its own one to anything.
-                _ if matches!(name.as_str(), "pointer" | "pointer16" | "pointer32" | "pointer64") => {
+                "pointer" | "pointer16" | "pointer32" | "pointer64" => {
                     let target = self.profile.types.add(Type::Void);
                     Type::Pointer { target, size: u8::try_from(base.size).unwrap_or_default() }
                 }
-                _ => self.profile.c_native(&name, base.size, base.kind()),
+                _ => self.native(&name, &base),
             };
-            if let Type::Native(native) = ty
-                && self.profile.types.native_of(native).is_some_and(|native| native.size != base.size)
-            {
-                self.report.lose("base types with the name of another of a different size", || name.clone());
-            }
             let ty = self.profile.types.add(ty);
             let name = self.profile.intern(&name);
             self.descriptors.add_base(name, ty, base.size);
         }
+    }
+
+    /// The native type that a base type is. One whose name means another size, or something else, to readers of
+    /// profiles is the integer of its size.
+    fn native(&mut self, name: &str, base: &BaseType) -> Type {
+        let (system, arch) = (self.profile.system, self.profile.arch);
+        let means_another = match vocabulary::known(name) {
+            Some(known) => !matches!(known.size(system, arch), 0) && known.size(system, arch) != base.size,
+            None => vocabulary::is_reserved(name),
+        };
+        if !means_another {
+            let native = self.profile.c_native(name, base.size, base.kind());
+            let size = match native {
+                Type::Native(id) => self.profile.types.native_of(id).map(|native| native.size),
+                _ => None,
+            };
+            if size == Some(base.size) {
+                return native;
+            }
+        }
+        self.report.lose("base types whose name means something else", || name.to_owned());
+        self.profile.c_integer(base.size, base.signed).unwrap_or(Type::Void)
     }
 
     fn enumerations(&mut self, section: (&'static str, &'de str)) -> Result<(), ReadError> {
