@@ -5,7 +5,10 @@ mod tables;
 
 use std::path::{Path, PathBuf};
 
-use profile::{Form, Format, MAX_TEXT, MappedFile, Report, Resolution, read_text, unpack, write_form};
+use profile::{
+    Form, Format, MAX_TEXT, MappedFile, Report, Resolution, add_well_known_types, read_text, unpack,
+    write_form,
+};
 use serde_json::Value;
 use tables::{LINUX, WINDOWS, differences};
 
@@ -134,4 +137,28 @@ fn a_kernels_table_loses_nothing() {
     // What we wrote comes back byte for byte.
     let (second, _) = again(&first);
     assert!(first == second);
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn well_known_variables_have_the_types_their_sources_give_them() {
+    let file = MappedFile::open(&corpus("images/linux-6.1-cloud/dwarf2json.isf.json.xz")).unwrap();
+    let text = unpack(&file, MAX_TEXT).unwrap();
+    let mut report = Report::default();
+    let mut profile = read_text(&text, &mut report).unwrap();
+    profile.constant_types.clear();
+    let added = add_well_known_types(&mut profile);
+    assert!(added >= 45, "{added}");
+    assert_eq!(add_well_known_types(&mut profile), 0);
+    let resolution = Resolution::new(&mut profile, &mut report);
+    let form = Form { format: Format::Isf, ..Form::default() };
+    let table = write_form(&profile, &resolution, form, &mut report, Vec::new()).unwrap();
+    let (mut expected, mut made) = (json(&text), json(&table));
+    let typed = |entry: &Value| entry["type"]["name"] != "void";
+    let symbols = made["symbols"].as_object_mut().unwrap();
+    symbols.retain(|_, entry| typed(entry));
+    assert_eq!(symbols.len(), added);
+    let names: Vec<String> = symbols.keys().cloned().collect();
+    expected["symbols"].as_object_mut().unwrap().retain(|name, _| names.contains(name));
+    assert_eq!(differences(&expected, &made), Vec::<String>::new());
 }
