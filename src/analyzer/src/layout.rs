@@ -23,6 +23,7 @@ pub struct Layout {
     shapes: RefCell<HashMap<String, Option<Rc<Shape>>, RandomState>>,
     paths: RefCell<HashMap<String, Option<Rc<Steps>>, RandomState>>,
     symbols: RefCell<HashMap<String, Option<u64>, RandomState>>,
+    alignments: RefCell<HashMap<String, u64, RandomState>>,
     asked: RefCell<BTreeSet<Rc<str>>>,
     depth: Cell<usize>,
 }
@@ -32,7 +33,12 @@ enum Source {
     /// Rekall's form: entries are looked up in the text.
     Text(Box<Text>),
     /// Any other form, read whole.
-    Whole { profile: Box<Profile>, keys: HashMap<RecordId, Name>, symbols: HashMap<String, u64, RandomState> },
+    Whole {
+        profile: Box<Profile>,
+        keys: HashMap<RecordId, Name>,
+        records: HashMap<Name, RecordId>,
+        symbols: HashMap<String, u64, RandomState>,
+    },
 }
 
 /// A struct as the profile describes it. The members of members without a name stand among its own, as C has it.
@@ -119,9 +125,10 @@ impl Layout {
     pub fn from_profile(mut profile: Profile) -> Self {
         let resolution = Resolution::new(&mut profile, &mut Report::default());
         let keys = resolution.structs().iter().map(|(name, id)| (*id, *name)).collect();
+        let records = resolution.structs().iter().copied().collect();
         let all = profile.functions.iter().chain(&profile.constants);
         let symbols = all.map(|(name, value)| (profile.names.get(*name).to_owned(), *value)).collect();
-        Self::new(Source::Whole { profile: Box::new(profile), keys, symbols })
+        Self::new(Source::Whole { profile: Box::new(profile), keys, records, symbols })
     }
 
     fn new(source: Source) -> Self {
@@ -130,6 +137,7 @@ impl Layout {
             shapes: RefCell::default(),
             paths: RefCell::default(),
             symbols: RefCell::default(),
+            alignments: RefCell::default(),
             asked: RefCell::default(),
             depth: Cell::new(0),
         }
@@ -205,10 +213,9 @@ impl Layout {
         self.depth.set(self.depth.get() + 1);
         let shape = match &self.source {
             Source::Text(text) => text.structure(name).map(|found| self.read(&found.profile, found.record)),
-            Source::Whole { profile, keys, .. } => {
-                let wanted = profile.names.find(name);
-                let id = wanted.and_then(|name| keys.iter().find(|(_, key)| **key == name));
-                id.map(|(id, _)| self.read(profile, *id))
+            Source::Whole { profile, records, .. } => {
+                let id = profile.names.find(name).and_then(|name| records.get(&name));
+                id.map(|id| self.read(profile, *id))
             }
         };
         self.depth.set(self.depth.get() - 1);
@@ -283,6 +290,33 @@ impl Layout {
             Kind::Array { element, count } => self.size_of(element)?.checked_mul(*count),
             Kind::Other => None,
         }
+    }
+
+    /// At multiples of what a compiler puts it, in bytes.
+    pub fn alignment(&self, kind: &Kind) -> u64 {
+        let natural = match kind {
+            Kind::Number { size, .. } | Kind::Pointer { size } => *size,
+            Kind::Array { element, .. } => self.alignment(element),
+            Kind::Record(name) => {
+                if let Some(known) = self.alignments.borrow().get(name) {
+                    return *known;
+                }
+                // While a struct is looked at, it asks for nothing: in a damaged profile it may hold itself.
+                self.alignments.borrow_mut().insert(name.clone(), 1);
+                if self.depth.get() >= MAX_DEPTH {
+                    return 1;
+                }
+                self.depth.set(self.depth.get() + 1);
+                let shape = self.shape(name);
+                let members = shape.iter().flat_map(|shape| &shape.own);
+                let most = members.map(|(_, field)| self.alignment(&field.kind)).max().unwrap_or(1);
+                self.depth.set(self.depth.get() - 1);
+                self.alignments.borrow_mut().insert(name.clone(), most);
+                most
+            }
+            Kind::Other => 1,
+        };
+        natural.clamp(1, self.address_size())
     }
 
     /// Where a member lies: `STRUCT.MEMBER`, or `STRUCT.MEMBER.MEMBER` through structs held by value. Of

@@ -1,6 +1,7 @@
 //! Where bytes are read from.
 
-use image::{AddressSpace, Fault, Memory, PhysicalAddress, VirtualAddress};
+use image::{AddressSpace, Fault, Hit, Memory, PhysicalAddress, Plan, VirtualAddress};
+use memchr::memmem::Finder;
 
 use crate::Error;
 
@@ -47,4 +48,22 @@ impl Space for AddressSpace<'_> {
     fn physical(&self, address: u64) -> Option<u64> {
         self.translate(VirtualAddress(address)).ok().map(|physical| physical.0)
     }
+}
+
+/// Where `needles` stand in physical memory, in the order of addresses. Bounded: of an image that is full of one, the
+/// first places in every window of the search.
+pub(crate) fn sightings(memory: &dyn Memory, needles: &[&[u8]], step: &str) -> Vec<Hit> {
+    const MOST: usize = 64;
+    let finders: Vec<Finder<'_>> = needles.iter().map(|needle| Finder::new(*needle)).collect();
+    let longest = needles.iter().map(|needle| needle.len()).max().unwrap_or(0);
+    let plan = Plan { overlap: longest.saturating_sub(1), step, ..Plan::default() };
+    let found = image::scan(memory, &plan, |window, found: &mut Vec<Hit>| {
+        for (needle, finder) in finders.iter().enumerate() {
+            let hits = finder.find_iter(window.bytes).take_while(|at| *at < window.own).take(MOST);
+            found.extend(hits.map(|at| Hit { at: PhysicalAddress(window.start.0 + at as u64), needle }));
+        }
+    });
+    let mut found = found.found;
+    found.sort_unstable();
+    found
 }

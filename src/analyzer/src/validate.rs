@@ -361,28 +361,11 @@ fn suspects(checks: &[Check]) -> Vec<String> {
 /// are made of, behind the struct's end, or further behind the member before than that needs. Members of members
 /// without a name are looked at as well. `None` where the profile does not have the struct.
 pub(crate) fn misplaced(layout: &Layout, name: &str) -> Option<Vec<String>> {
-    let mut found = Vec::new();
-    look_at(layout, name, name, 0, &mut found)?;
+    let (mut found, mut left) = (Vec::new(), MOST_MEMBERS);
+    look_at(layout, name, name, 0, &mut left, &mut found)?;
     found.sort();
     found.dedup();
     Some(found)
-}
-
-/// At multiples of what a compiler puts a member.
-fn alignment(layout: &Layout, kind: &Kind, depth: usize) -> u64 {
-    const DEEPEST: usize = 8;
-
-    let natural = match kind {
-        Kind::Number { size, .. } | Kind::Pointer { size } => *size,
-        Kind::Array { element, .. } if depth < DEEPEST => alignment(layout, element, depth + 1),
-        Kind::Record(name) if depth < DEEPEST => {
-            let shape = layout.shape(name);
-            let members = shape.iter().flat_map(|shape| &shape.own);
-            members.map(|(_, field)| alignment(layout, &field.kind, depth + 1)).max().unwrap_or(1)
-        }
-        _ => 1,
-    };
-    natural.clamp(1, layout.address_size())
 }
 
 /// One member as it lies in its struct, in bytes.
@@ -394,20 +377,31 @@ struct Laid<'a> {
     bits: bool,
 }
 
-fn look_at(layout: &Layout, name: &str, owner: &str, depth: usize, found: &mut Vec<String>) -> Option<()> {
-    const DEEPEST: usize = 8;
+/// No more members of a struct are looked at, those of its members without a name among them.
+const MOST_MEMBERS: usize = 1 << 14;
+/// Nor are members deeper within members.
+const DEEPEST: usize = 16;
 
+fn look_at(
+    layout: &Layout,
+    name: &str,
+    owner: &str,
+    depth: usize,
+    left: &mut usize,
+    found: &mut Vec<String>,
+) -> Option<()> {
     let shape = layout.shape(name)?;
     let mut members = Vec::new();
     for (member, field) in &shape.own {
+        *left = left.checked_sub(1)?;
         let Some(size) = layout.size_of(&field.kind) else { continue };
         if let Kind::Record(inner) = &field.kind
             && depth < DEEPEST
             && crate::layout::is_numbered(member)
         {
-            look_at(layout, inner, owner, depth + 1, found);
+            look_at(layout, inner, owner, depth + 1, left, found);
         }
-        let align = alignment(layout, &field.kind, depth);
+        let align = layout.alignment(&field.kind);
         let end = field.offset.saturating_add(size);
         if field.bits.is_none() && size > 0 && (end > shape.size || !field.offset.is_multiple_of(align)) {
             found.push(format!("{owner}.{member}"));

@@ -175,6 +175,14 @@ impl<'a> View<'a> {
     /// # Errors
     /// [`Error::Lacking`] where the profile does not describe the list.
     pub fn list(&self, head: u64, link: &str, links: Links) -> Result<List, Error> {
+        self.list_up_to(MAX_ENTRIES, head, link, links)
+    }
+
+    /// The same, of at most so many entries.
+    ///
+    /// # Errors
+    /// As [`View::list`].
+    pub fn list_up_to(&self, most: usize, head: u64, link: &str, links: Links) -> Result<List, Error> {
         let offset = self.layout.field(link)?.offset;
         let (next, back) = (self.layout.field(links.next)?, self.layout.field(links.back)?);
         let mut list = List { entries: Vec::new(), disagreeing: 0, end: Ok(()) };
@@ -209,7 +217,7 @@ impl<'a> View<'a> {
                     broken("it comes back to an entry, not to its head".to_owned(), list.entries.len(), at);
                 return Ok(list);
             }
-            if list.entries.len() == MAX_ENTRIES {
+            if list.entries.len() == most {
                 list.end = broken("it does not end".to_owned(), list.entries.len(), at);
                 return Ok(list);
             }

@@ -11,6 +11,9 @@ use crate::view::View;
 /// Every symbol's addresses, KASLR included, by name.
 pub(crate) type Symbols = HashMap<String, Vec<u64>, RandomState>;
 
+/// The longest name, its kind before it: the kernel allows 512 bytes.
+const LONGEST: usize = 1024;
+
 /// More symbols than any kernel has.
 const MOST: u64 = 1 << 20;
 
@@ -75,6 +78,9 @@ pub(crate) fn read(kernel: &Kernel<'_>, info: Option<&VmCoreInfo>) -> Result<Sym
         for _ in 0..length {
             let token = tokens.get(usize::from(names.byte()?)).map(Vec::as_slice).unwrap_or_default();
             name.extend_from_slice(token);
+        }
+        if name.len() > LONGEST {
+            return Err(no_table("an endless name"));
         }
         let offset = i32::from_le_bytes(*offset);
         let address = match offset {

@@ -109,12 +109,13 @@ fn places(found: Vec<u64>, linked: u64, what: &str) -> Vec<Place> {
 
 /// The physical addresses that are `linked` but for a multiple of [`STEP`], and whose bytes are as wanted.
 fn probe<const N: usize>(memory: &dyn Memory, linked: u64, wanted: impl Fn([u8; N]) -> bool) -> Vec<u64> {
+    const MOST: usize = 64;
     let mut found = Vec::new();
     for run in memory.runs() {
         let mut from = run.start.0;
         while let Some(data) = memory.next_data(from..run.end()) {
             let mut at = data.start.checked_add(linked.wrapping_sub(data.start) % STEP);
-            while let Some(address) = at.filter(|at| *at < data.end) {
+            while let Some(address) = at.filter(|at| *at < data.end && found.len() < MOST) {
                 let mut bytes = [0; N];
                 if memory.read(PhysicalAddress(address), &mut bytes).is_ok() && wanted(bytes) {
                     found.push(address);

@@ -1,10 +1,11 @@
 //! Where the kernel is. The boot loader puts it at the physical address that its linked one is modulo 4 GiB, moved by
 //! the same shift as in virtual memory.
 
-use image::{AddressSpace, Memory, Paging, PhysicalAddress, Plan};
+use image::{AddressSpace, Memory, Paging, PhysicalAddress};
 use profile::Arch;
 
 use super::Kernel;
+use crate::space::sightings;
 use crate::view::View;
 use crate::{Error, Layout, Physical, Space};
 
@@ -53,8 +54,7 @@ impl<'a> Kernel<'a> {
 
 /// How far the kernel may have been moved: by the marks and the versions in memory.
 fn shifts(memory: &dyn Memory, version: u64, mark: Option<u64>) -> Vec<(String, u64)> {
-    let plan = Plan { step: "Searching for kernels", ..Plan::default() };
-    let found = image::find(memory, &[CATFISH, VERSION.as_bytes()], &plan).found;
+    let found = sightings(memory, &[CATFISH, VERSION.as_bytes()], "Searching for kernels");
     let mut shifts: Vec<(String, u64)> = Vec::new();
     for hit in found {
         let (what, linked) = match hit.needle {

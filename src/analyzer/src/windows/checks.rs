@@ -356,15 +356,15 @@ fn threads(kernel: &Kernel<'_>, all: &[u64], exam: &mut Exam<'_>) {
         all,
         |process| {
             let head = view.at(process, "_EPROCESS.ThreadListHead")?;
-            let list = forwards(&view, head, "_ETHREAD.ThreadListEntry")?;
+            let list = list::short(&view, head, "_ETHREAD.ThreadListEntry")?;
             list.end?;
-            threads.extend(list.entries.iter().map(|thread| (process, *thread)));
+            let room = MOST.saturating_sub(threads.len());
+            threads.extend(list.entries.iter().take(room).map(|thread| (process, *thread)));
             // Those that end leave the count first.
             Ok(view.get(process, "_EPROCESS.ActiveThreads")? <= list.entries.len() as u64)
         },
         name,
     );
-    threads.truncate(MOST);
     let owners: std::collections::BTreeMap<u64, u64> =
         threads.iter().map(|(process, thread)| (*thread, *process)).collect();
     let each: Vec<u64> = owners.keys().copied().collect();

@@ -20,6 +20,11 @@ pub(super) fn forwards(view: &View<'_>, head: u64, link: &str) -> Result<List, E
     view.list(head, link, FORWARDS)
 }
 
+/// A list that hangs on one thing of many, walked forwards as far as proves something.
+pub(super) fn short(view: &View<'_>, head: u64, link: &str) -> Result<List, Error> {
+    view.list_up_to(4096, head, link, FORWARDS)
+}
+
 /// A list walked forwards and, where that ends early, backwards: what only that walk meets stands behind the rest, in
 /// the order of the list.
 pub(super) fn both_ways(view: &View<'_>, head: u64, link: &str) -> Result<List, Error> {

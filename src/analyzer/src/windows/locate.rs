@@ -1,11 +1,13 @@
 //! Where the kernel is: from the System process to page tables, from the list of processes to the kernel's base.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
-use image::{AddressSpace, Hints, Memory, Paging, PhysicalAddress, Plan};
+use image::{AddressSpace, Hints, Memory, Paging, PhysicalAddress};
 use profile::{Arch, GuidAge};
 
 use super::{DIRECTORY, Kernel, Mapped, shared_data, upper_half};
+use crate::space::sightings;
 use crate::view::View;
 use crate::{Error, Layout, Physical, Space};
 
@@ -16,8 +18,8 @@ const EARLY: [&[u8; 12]; 4] =
 /// No more places are tried.
 const MOST_PLACES: usize = 4096;
 
-/// No list of processes is followed further while its head is looked for.
-const MOST_PROCESSES: usize = 1 << 16;
+/// No more links of lists of processes are followed while their head is looked for, all lists together.
+const MOST_STEPS: usize = 1 << 20;
 
 /// Images begin at a page.
 const PAGE: u64 = 4096;
@@ -40,7 +42,7 @@ impl<'a> Kernel<'a> {
             }
         };
         let wanted: Option<GuidAge> = layout.metadata("GUID_AGE").and_then(|text| text.parse().ok());
-        let search = Search { memory, layout, modes, hints };
+        let search = Search { memory, layout, modes, hints, steps: Cell::new(MOST_STEPS) };
         let mut tried = BTreeSet::new();
         let mut best: Option<Kernel<'a>> = None;
         let mut attempt = |found: Result<Kernel<'a>, String>| -> bool {
@@ -78,6 +80,8 @@ struct Search<'a, 'h> {
     layout: &'a Layout,
     modes: &'static [Paging],
     hints: &'h Hints,
+    /// How many links may still be followed.
+    steps: Cell<usize>,
 }
 
 impl<'a> Search<'a, '_> {
@@ -86,8 +90,7 @@ impl<'a> Search<'a, '_> {
     fn early_processes(&self) -> Result<Vec<(u64, usize)>, Error> {
         let name = self.layout.field("_EPROCESS.ImageFileName")?.offset;
         let needles: Vec<&[u8]> = EARLY.iter().map(|name| name.as_slice()).collect();
-        let plan = Plan { step: "Searching for processes", ..Plan::default() };
-        let found = image::find(self.memory, &needles, &plan).found;
+        let found = sightings(self.memory, &needles, "Searching for processes");
         let mut places: Vec<(u64, usize)> = found
             .iter()
             .filter_map(|hit| Some((hit.at.0.checked_sub(name)?, hit.needle)))
@@ -179,7 +182,8 @@ impl<'a> Search<'a, '_> {
         for direction in ["_LIST_ENTRY.Flink", "_LIST_ENTRY.Blink"] {
             let mut at = first;
             let mut seen = BTreeSet::new();
-            while seen.len() < MOST_PROCESSES && seen.insert(at) {
+            while self.steps.get() > 0 && seen.insert(at) {
+                self.steps.set(self.steps.get() - 1);
                 let base = at.wrapping_sub(rva) & mask(self.layout.arch());
                 let mut magic = [0; 2];
                 if base.is_multiple_of(PAGE)

@@ -42,8 +42,12 @@ pub(super) fn examine(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>)
         }
     }
     maps.memories.truncate(MOST);
+    let mut total = 0;
     for memory in &maps.memories {
-        if let Ok(areas) = areas(&view, *memory) {
+        if total < MOST_AREAS
+            && let Ok(areas) = areas(&view, *memory)
+        {
+            total += areas.len();
             maps.areas.insert(*memory, areas);
         }
     }
@@ -294,7 +298,8 @@ fn areas(view: &View<'_>, memory: u64) -> Result<Vec<u64>, Error> {
     if view.layout.has("mm_struct.mm_mt") {
         let root = view.get(memory, "mm_struct.mm_mt.ma_root")?;
         if root & 3 == ROOT && root > PAGE {
-            maple(view, root, u64::MAX, 0, &mut found)?;
+            let mut nodes = MOST_AREAS;
+            maple(view, root, u64::MAX, 0, &mut nodes, &mut found)?;
         } else {
             // A tree with one entry is that entry.
             found.extend((root >= UPPER_HALF).then_some(root));
@@ -311,8 +316,19 @@ fn areas(view: &View<'_>, memory: u64) -> Result<Vec<u64>, Error> {
 
 /// The entries of a maple tree, in the order of their indices. A pointer to a node carries the node's kind in its
 /// lower bits (lib/maple_tree.c of the kernel's sources). `last` is the last index the node is for.
-fn maple(view: &View<'_>, entry: u64, last: u64, depth: usize, found: &mut Vec<u64>) -> Result<(), Error> {
+/// A damaged tree may hold itself: `nodes` are left to be looked at.
+fn maple(
+    view: &View<'_>,
+    entry: u64,
+    last: u64,
+    depth: usize,
+    nodes: &mut usize,
+    found: &mut Vec<u64>,
+) -> Result<(), Error> {
     const DEEPEST: usize = 16;
+
+    let Some(left) = nodes.checked_sub(1) else { return Ok(()) };
+    *nodes = left;
 
     let node = entry & !0xff;
     let (slots, pivots, count, leaf) = match entry >> 3 & 0xf {
@@ -328,8 +344,8 @@ fn maple(view: &View<'_>, entry: u64, last: u64, depth: usize, found: &mut Vec<u
         let pivot = if pivot == 0 && slot > 0 { last } else { pivot };
         if leaf {
             found.extend((inner >= UPPER_HALF).then_some(inner));
-        } else if inner != 0 && depth < DEEPEST && found.len() < MOST_AREAS {
-            maple(view, inner, pivot, depth + 1, found)?;
+        } else if inner != 0 && depth < DEEPEST {
+            maple(view, inner, pivot, depth + 1, nodes, found)?;
         }
         if pivot >= last {
             break;

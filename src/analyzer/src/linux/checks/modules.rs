@@ -1,5 +1,4 @@
-use super::{Kernel, MOST, printable, through};
-use crate::linux::LIST_HEAD;
+use super::{Kernel, MOST, printable, short_list, through};
 use crate::validate::{Exam, Finding, Group, Weight};
 
 /// Loaded modules.
@@ -97,17 +96,16 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         "a count that fits the modules which use it",
         &modules,
         |module| {
-            let users =
-                view.list(view.at(module, "module.source_list")?, "module_use.source_list", LIST_HEAD)?;
-            users.end?;
+            let head = view.at(module, "module.source_list")?;
+            let Some(users) = short_list(&view, head, "module_use.source_list")? else { return Ok(false) };
             let count = view.get(module, "module.refcnt")?;
             let mut good = true;
-            for link in &users.entries {
+            for link in &users {
                 good &= view.get(*link, "module_use.target")? == module
                     && modules.contains(&view.get(*link, "module_use.source")?);
             }
             // Itself, its users, and who has it open.
-            Ok(good && count > users.entries.len() as u64 && count < 1 << 20)
+            Ok(good && count > users.len() as u64 && count < 1 << 20)
         },
         name,
     );
@@ -116,11 +114,10 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         "modules that are used",
         &modules,
         |module| {
-            let used =
-                view.list(view.at(module, "module.target_list")?, "module_use.target_list", LIST_HEAD)?;
-            used.end?;
+            let head = view.at(module, "module.target_list")?;
+            let Some(used) = short_list(&view, head, "module_use.target_list")? else { return Ok(false) };
             let mut good = true;
-            for link in &used.entries {
+            for link in &used {
                 good &= view.get(*link, "module_use.source")? == module;
             }
             Ok(good)

@@ -4,7 +4,7 @@ use super::Kernel;
 use crate::layout::Layout;
 use crate::linux::btf::{self, Place, Structs};
 use crate::linux::kallsyms::{self, Symbols};
-use crate::validate::{Exam, Finding, Group, Weight};
+use crate::validate::{Exam, Finding, Group, MOST, Weight};
 
 /// No more names are shown of what differs.
 const SHOWN: usize = 8;
@@ -124,8 +124,10 @@ fn conclude(compared: u64, mut culprits: Vec<String>, what: &str) -> Finding {
         return Finding::Passed(format!("{compared} {what} compared"));
     }
     culprits.sort();
+    let all = culprits.len();
+    culprits.truncate(MOST);
     let shown = culprits.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    Finding::Culprits(format!("{} of {compared} {what} differ: {shown}", culprits.len()), culprits)
+    Finding::Culprits(format!("{all} of {compared} {what} differ: {shown}"), culprits)
 }
 
 /// The kernel's table of types, at the place its own table of symbols gives, else the profile.

@@ -1,8 +1,7 @@
 use std::collections::BTreeSet;
 
-use super::{Kernel, MOST, UPPER_HALF, printable, same, through};
+use super::{Kernel, MOST, UPPER_HALF, printable, same, short_list, through};
 use crate::Error;
-use crate::linux::LIST_HEAD;
 use crate::validate::{Exam, Finding, Group, Weight};
 
 /// Bits of `task_struct.flags`.
@@ -345,9 +344,8 @@ fn families(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         |task| {
             let parent = view.get(task, "task_struct.real_parent")?;
             let head = view.at(parent, "task_struct.children")?;
-            let list = view.list(head, "task_struct.sibling", LIST_HEAD)?;
-            list.end?;
-            Ok(list.entries.contains(&task))
+            Ok(short_list(&view, head, "task_struct.sibling")?
+                .is_none_or(|children| children.contains(&task)))
         },
         name,
     );
@@ -366,11 +364,11 @@ fn threads(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         |task| {
             let signal = view.get(task, "task_struct.signal")?;
             let head = view.at(signal, "signal_struct.thread_head")?;
-            let list = view.list(head, "task_struct.thread_node", LIST_HEAD)?;
-            list.end?;
+            let Some(threads) = short_list(&view, head, "task_struct.thread_node")? else { return Ok(true) };
             let count = view.get(signal, "signal_struct.nr_threads")?;
-            others.extend(list.entries.iter().copied().filter(|thread| *thread != task));
-            Ok(list.entries.contains(&task) && list.entries.len() as u64 == count)
+            let room = MOST.saturating_sub(others.len());
+            others.extend(threads.iter().copied().filter(|thread| *thread != task).take(room));
+            Ok(threads.contains(&task) && threads.len() as u64 == count)
         },
         name,
     );
@@ -381,13 +379,11 @@ fn threads(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         |task| {
             let signal = view.get(task, "task_struct.signal")?;
             let head = view.at(task, "task_struct.thread_group")?;
-            let list = view.list(head, "task_struct.thread_group", LIST_HEAD)?;
-            list.end?;
-            Ok(list.entries.len() as u64 + 1 == view.get(signal, "signal_struct.nr_threads")?)
+            let Some(others) = short_list(&view, head, "task_struct.thread_group")? else { return Ok(true) };
+            Ok(others.len() as u64 + 1 == view.get(signal, "signal_struct.nr_threads")?)
         },
         name,
     );
-    others.truncate(MOST);
     exam.each(
         "threads: task_struct.group_leader, tgid, signal, mm",
         "those of their leader",
