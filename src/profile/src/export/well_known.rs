@@ -63,6 +63,8 @@ const LINUX: &[Variable] = &[
     ("sockfs_dentry_operations", "dentry_operations"),
     ("socket_file_ops", "file_operations"),
     ("super_blocks", "list_head"),
+    // As many as since 5.18; of fewer the last are never asked for.
+    ("taint_flags", "[19]taint_flag"),
     ("timekeeper", "timekeeper"),
     ("tk_core", "tk_data"),
     ("tty_drivers", "list_head"),
