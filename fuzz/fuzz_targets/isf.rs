@@ -2,7 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use profile::{Form, Format, Profile, Report, Resolution, Text, add_well_known_types, read_profile, read_text, write_form};
+use profile::{
+    Form, Format, Profile, Report, Resolution, Text, add_well_known_types, read_profile, read_text,
+    write_form,
+};
 
 fn written(profile: &mut Profile, format: Format) -> Vec<u8> {
     let mut report = Report::default();
@@ -25,5 +28,10 @@ fuzz_target!(|bytes: &[u8]| {
     // Once in ISF, nothing is lost any more.
     let mut third = read_text(&second, &mut Report::default()).expect("what is written reads");
     let third = written(&mut third, Format::Isf);
-    assert!(second == third, "{}\n---\n{}", String::from_utf8_lossy(&second), String::from_utf8_lossy(&third));
+    assert!(
+        second == third,
+        "{}\n---\n{}",
+        String::from_utf8_lossy(&second),
+        String::from_utf8_lossy(&third)
+    );
 });

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, bail};
-use profile::{Health, Progress, Scope, Silent, Verdict};
+use profile::{Format, Health, Progress, Scope, Silent, Verdict};
 use serde_json::{Value, json};
 use volatility_converter::{Options, Pack, convert, find_packs, write_legacy};
 
@@ -60,6 +60,11 @@ pub fn run(arguments: Arguments, console: &Console) -> anyhow::Result<Outcome> {
     if arguments.compat.is_some() && options.profile_class.is_some() {
         bail!("--profile_class: Rekall's own text has the class Rekall gave it; leave out one of the two");
     }
+    if arguments.compat.is_some()
+        && (arguments.output.format() != Format::Rekall || !arguments.output.only.is_empty())
+    {
+        bail!("--compat rekall: that text is Rekall's own, whole; leave out --format and --only");
+    }
     match plan(&arguments)? {
         Work::One { pack, output } => {
             let plan = Plan::new(&output, None, console)?;
@@ -79,7 +84,9 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Work> {
     let one = |pack: &Path, output| Ok(Work::One { pack: pack.to_owned(), output });
     if !source.is_dir() {
         return match out {
-            Some(out) if out.is_dir() => one(source, to(&out.join(profile_name(source)))),
+            Some(out) if out.is_dir() => {
+                one(source, to(&out.join(profile_name(source, arguments.output.format()))))
+            }
             Some(out) => one(source, to(out)),
             None => one(source, arguments.output.clone()),
         };
@@ -115,7 +122,10 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Work> {
                 let below = below
                     .map(Path::to_owned)
                     .unwrap_or_else(|| PathBuf::from(pack.file_name().unwrap_or_else(|| "profile".as_ref())));
-                (pack.clone(), out.join(below.with_file_name(profile_name(&below))))
+                (
+                    pack.clone(),
+                    out.join(below.with_file_name(profile_name(&below, arguments.output.format()))),
+                )
             });
             Ok(Work::Many(jobs.collect()))
         }
@@ -129,11 +139,13 @@ fn is_profile(path: &Path) -> bool {
 }
 
 /// The name of the profile of a pack with this name.
-fn profile_name(pack: &Path) -> PathBuf {
+fn profile_name(pack: &Path, format: Format) -> PathBuf {
     let name = pack.file_name().unwrap_or_else(|| "profile".as_ref()).to_string_lossy();
     let stem =
         name.get(..name.len().saturating_sub(4)).filter(|_| name.to_ascii_lowercase().ends_with(".zip"));
-    PathBuf::from(format!("{}.json.gz", stem.unwrap_or(&name)))
+    // LibVMI and DRAKVUF open plain text alone.
+    let ending = if format == Format::LibVmi { "json" } else { "json.gz" };
+    PathBuf::from(format!("{}.{ending}", stem.unwrap_or(&name)))
 }
 
 fn convert_one(path: &Path, plan: &Plan, options: &Options, console: &Console) -> anyhow::Result<Outcome> {
@@ -363,8 +375,12 @@ mod tests {
 
     #[test]
     fn a_profile_is_named_after_its_pack() {
-        assert_eq!(profile_name(Path::new("a/Ubuntu1310.zip")), Path::new("Ubuntu1310.json.gz"));
-        assert_eq!(profile_name(Path::new("a/X.ZIP")), Path::new("X.json.gz"));
-        assert_eq!(profile_name(Path::new("3.2.0-57")), Path::new("3.2.0-57.json.gz"));
+        assert_eq!(
+            profile_name(Path::new("a/Ubuntu1310.zip"), Format::Rekall),
+            Path::new("Ubuntu1310.json.gz")
+        );
+        assert_eq!(profile_name(Path::new("a/X.ZIP"), Format::Rekall), Path::new("X.json.gz"));
+        assert_eq!(profile_name(Path::new("3.2.0-57"), Format::Rekall), Path::new("3.2.0-57.json.gz"));
+        assert_eq!(profile_name(Path::new("a.zip"), Format::LibVmi), Path::new("a.json"));
     }
 }

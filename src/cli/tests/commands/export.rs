@@ -111,6 +111,7 @@ fn wrong_usage_is_told() {
         ("export kernel.json --format isf --only nothing", "no struct, enumeration or symbol"),
         ("export index.json --format isf", "no operating system's profile"),
         ("export none.json --format isf", "none.json"),
+        ("convert_profile a.zip a.json --compat rekall --format isf", "leave out --format"),
     ] {
         folder.run(line.split(' ')).status(2).stdout("").stderr(expected).check();
     }
