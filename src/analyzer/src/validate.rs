@@ -1,9 +1,9 @@
 //! Proof: checks that can fail, what they rest on, and the verdict that follows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Error;
-use crate::layout::{Kind, Layout};
+use crate::layout::{Field, Kind, Layout};
 
 /// What became of laying a profile over an image.
 #[derive(Clone, Debug)]
@@ -291,6 +291,39 @@ impl<'a> Exam<'a> {
         });
     }
 
+    /// Members that are not where a C compiler puts them, in the structs of the items given.
+    pub(crate) fn layout_of(&mut self, items: &[&str]) {
+        let layout = self.layout;
+        let structs: BTreeSet<&str> =
+            items.iter().filter_map(|item| item.split_once('.').map(|(name, _)| name)).collect();
+        let look = |name: &&str| misplaced(layout, name);
+        self.misplaced_of(structs.iter().filter_map(look));
+    }
+
+    /// The same for the items alone, none of which is a union's member: a Windows profile does not tell the members of a
+    /// union without a name from those of the struct that holds it.
+    pub(crate) fn layout_of_each(&mut self, items: &[&str]) {
+        let layout = self.layout;
+        let members = items.iter().filter_map(|item| item.split_once('.'));
+        self.misplaced_of(members.filter_map(|(name, member)| covered(layout, name, member)));
+    }
+
+    fn misplaced_of(&mut self, found: impl Iterator<Item = Vec<String>>) {
+        let name = "layout of what is read";
+        self.check(Group::Profile, Weight::Strong, name, "members where a compiler puts them", || {
+            let (mut looked, mut culprits) = (0, Vec::new());
+            for found in found {
+                looked += 1;
+                culprits.extend(found);
+            }
+            match culprits.first() {
+                None if looked == 0 => Finding::Skipped("the profile has none of it".to_owned()),
+                None => Finding::Passed(format!("{looked} looked at")),
+                Some(_) => Finding::Culprits(format!("misplaced: {}", culprits.join(", ")), culprits),
+            }
+        });
+    }
+
     /// Whether the last check failed.
     pub(crate) fn has_just_failed(&self) -> bool {
         self.checks.last().is_some_and(|check| check.passage == Passage::Failed)
@@ -360,11 +393,29 @@ fn suspects(checks: &[Check]) -> Vec<String> {
 /// The members of a struct that are not where a C compiler puts them: over another one, not at a multiple of what they
 /// are made of, behind the struct's end, or further behind the member before than that needs. Members of members
 /// without a name are looked at as well. `None` where the profile does not have the struct.
-pub(crate) fn misplaced(layout: &Layout, name: &str) -> Option<Vec<String>> {
+fn misplaced(layout: &Layout, name: &str) -> Option<Vec<String>> {
     let (mut found, mut left) = (Vec::new(), MOST_MEMBERS);
     look_at(layout, name, name, 0, &mut left, &mut found)?;
     found.sort();
     found.dedup();
+    Some(found)
+}
+
+/// A member that another one lies over, or that is not aligned, with those it shares its place with; empty where it
+/// lies alone. `None` where the profile does not have it.
+fn covered(layout: &Layout, name: &str, member: &str) -> Option<Vec<String>> {
+    let shape = layout.shape(name)?;
+    let (_, own) = shape.own.iter().find(|(known, _)| known == member)?;
+    let end = own.offset.saturating_add(layout.size_of(&own.kind)?);
+    let over = |(known, other): &&(String, Field)| {
+        let size = layout.size_of(&other.kind).unwrap_or(0);
+        known != member && other.offset < end && own.offset < other.offset.saturating_add(size)
+    };
+    let mut found: Vec<String> =
+        shape.own.iter().filter(over).map(|(known, _)| format!("{name}.{known}")).collect();
+    if !found.is_empty() || end > shape.size || !own.offset.is_multiple_of(layout.alignment(&own.kind)) {
+        found.push(format!("{name}.{member}"));
+    }
     Some(found)
 }
 

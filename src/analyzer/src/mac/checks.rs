@@ -23,11 +23,15 @@ pub(crate) fn validate(memory: &dyn Memory, layout: &Layout) -> Result<Validatio
             anchors(&kernel, &mut exam);
             processes(&kernel, &mut exam);
             extensions(&kernel, &mut exam);
+            exam.layout_of(super::READS);
             let facts = kernel.facts();
             Ok(exam.conclude(facts))
         }
         Err(Error::NoKernel { tried }) => {
             exam.check(Group::Anchors, Weight::Strong, "kernel", "one at the profile's addresses", || {
+                for name in ["version", "lowGlo", "IdlePML4"] {
+                    let _ = super::locate::linked(layout, name);
+                }
                 let reason = tried.join("; ");
                 // A version or the debuggers' page was there, and another kernel's.
                 if tried.iter().any(|reason| reason.contains(" at physical ")) {
@@ -270,6 +274,10 @@ fn extensions(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             let (base, size) = (view.get(entry, "kmod_info.address")?, view.get(entry, "kmod_info.size")?);
             Ok(name.contains('.') && base % 4096 == 0 && size < 1 << 30 && (base == 0) == (size == 0))
         },
-        |entry| view.text_in(entry, "kmod_info.name"),
+        |entry| {
+            // Where the list begins.
+            kernel.symbol("kmod")?;
+            view.text_in(entry, "kmod_info.name")
+        },
     );
 }

@@ -37,6 +37,13 @@ pub(crate) fn validate(
             anchors(&kernel, &mut exam);
             processes(&kernel, &mut exam);
             modules(&kernel, &mut exam);
+            // The kind of an object shares its place with what older kernels kept there.
+            let alone: Vec<&str> = super::READS
+                .iter()
+                .copied()
+                .filter(|item| !item.starts_with("_DISPATCHER_HEADER."))
+                .collect();
+            exam.layout_of_each(&alone);
             if scope == Scope::Whole {
                 decoys(memory, kernel.pdb.as_ref().map(|(found, _)| *found), &mut exam);
             }
@@ -144,7 +151,16 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
                 };
                 match view.bytes::<4>(block.wrapping_add(0x10)) {
                     Ok(tag) if &tag == b"KDBG" => {}
-                    Ok(_) => return Finding::Skipped("it is encoded, or none".to_owned()),
+                    // Windows 8 began to encode it.
+                    Ok(tag) => {
+                        let shared = shared_data(kernel.layout.arch());
+                        let version =
+                            (view.number(shared + 0x26c, 4).ok(), view.number(shared + 0x270, 4).ok());
+                        return match version < (Some(6), Some(2)) {
+                            true => Finding::Failed(format!("no tag, but {tag:02x?}")),
+                            false => Finding::Skipped("it is encoded".to_owned()),
+                        };
+                    }
                     Err(error) => return Finding::of(&error),
                 }
                 match expected {
@@ -238,6 +254,8 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
                 .iter()
                 .filter_map(|process| view.get(*process, "_EPROCESS.UniqueProcessId").ok())
                 .collect();
+            // Where the processes begin follows from it.
+            kernel.layout.has("_EPROCESS.ActiveProcessLinks");
             if let Err(error) = kernel.layout.field("_EPROCESS.UniqueProcessId") {
                 return Finding::of(&error);
             }
@@ -368,7 +386,11 @@ fn threads(kernel: &Kernel<'_>, all: &[u64], exam: &mut Exam<'_>) {
     let owners: std::collections::BTreeMap<u64, u64> =
         threads.iter().map(|(process, thread)| (*thread, *process)).collect();
     let each: Vec<u64> = owners.keys().copied().collect();
-    let number = |thread| Ok(format!("thread {}", view.get(thread, "_ETHREAD.Cid.UniqueThread")?));
+    let number = |thread| {
+        // Where the threads begin follows from it.
+        kernel.layout.field("_ETHREAD.ThreadListEntry")?;
+        Ok(format!("thread {}", view.get(thread, "_ETHREAD.Cid.UniqueThread")?))
+    };
     exam.each(
         "_ETHREAD.ThreadsProcess",
         "the process that lists it",

@@ -10,13 +10,11 @@ mod tables;
 mod tasks;
 mod time;
 
-use std::collections::BTreeSet;
-
 use image::Memory;
 
 use super::locate::{Sighting, search};
 use super::{Kernel, VmCoreInfo};
-use crate::validate::{Exam, Finding, Group, MOST, Scope, Validation, Weight, misplaced};
+use crate::validate::{Exam, MOST, Scope, Validation};
 use crate::view::View;
 use crate::{Error, Layout};
 
@@ -60,38 +58,11 @@ fn examine(kernel: &Kernel<'_>, scope: Scope, exam: &mut Exam<'_>) -> Vec<(&'sta
     modules::examine(kernel, exam);
     network::examine(kernel, exam);
     time::examine(kernel, &people, exam);
-    overlaps(kernel.layout, exam);
+    exam.layout_of(super::READS);
     match scope {
         Scope::Whole => tables::examine(kernel, exam),
         Scope::Quick => Vec::new(),
     }
-}
-
-/// Members that are not where a compiler puts them: in the structs that are read.
-fn overlaps(layout: &Layout, exam: &mut Exam<'_>) {
-    let structs: BTreeSet<&str> =
-        super::READS.iter().filter_map(|item| item.split_once('.').map(|(name, _)| name)).collect();
-    exam.check(
-        Group::Profile,
-        Weight::Strong,
-        "layout of the structs that are read",
-        "members where a compiler puts them",
-        || {
-            let mut culprits = Vec::new();
-            let mut looked = 0;
-            for name in structs {
-                if let Some(found) = misplaced(layout, name) {
-                    looked += 1;
-                    culprits.extend(found);
-                }
-            }
-            match culprits.first() {
-                None if looked == 0 => Finding::Skipped("the profile has none of them".to_owned()),
-                None => Finding::Passed(format!("{looked} structs")),
-                Some(_) => Finding::Culprits(format!("misplaced: {}", culprits.join(", ")), culprits),
-            }
-        },
-    );
 }
 
 /// No list that hangs on one thing of many is followed further.
