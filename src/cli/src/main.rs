@@ -10,6 +10,7 @@ mod arguments;
 mod commands;
 mod console;
 mod declaration;
+mod identity;
 mod input;
 mod interrupt;
 mod outcome;

@@ -5,6 +5,7 @@ use anyhow::{Context, bail};
 use image::Image;
 
 use crate::console::Console;
+use crate::identity;
 
 /// A memory image and the profile of the kernel in it.
 pub struct Subject {
@@ -21,11 +22,17 @@ impl Subject {
     /// Where one is not named or cannot be read.
     pub fn open(filename: Option<&Path>, profile: Option<&Path>, console: &Console) -> anyhow::Result<Self> {
         let Some(filename) = filename else { bail!("which image? name it with -f FILE") };
-        let Some(profile) = profile else {
-            bail!("which profile? name that of the image's kernel with --profile FILE")
-        };
         let source = filename.display().to_string();
         let image = Image::open(filename).with_context(|| source.clone())?;
+        let Some(profile) = profile else {
+            bail!(
+                "which profile? name that of the image's kernel with --profile FILE{}",
+                match identity::of_image(&image, console) {
+                    kernels if kernels.is_empty() => String::new(),
+                    kernels => format!("; the image names{kernels}"),
+                }
+            )
+        };
         console.tell(format_args!(
             "Autodetected physical address space {}: {} bytes",
             image.container(),

@@ -12,8 +12,9 @@ use super::{DIRECTORY, Kernel, Mapped, shared_data, upper_half};
 use crate::validate::{Exam, Finding, Group, MOST, Scope, Validation, Weight};
 use crate::{Error, Layout};
 
-/// The PDBs of kernels.
-const KERNELS: [&str; 5] = ["ntkrnlmp.pdb", "ntkrnlpa.pdb", "ntoskrnl.pdb", "ntkrpamp.pdb", "ntkrla57.pdb"];
+/// The names of kernels' PDBs: of one processor and of several, without PAE, with it, and with five-level paging.
+pub const KERNELS: [&str; 5] =
+    ["ntkrnlmp.pdb", "ntkrnlpa.pdb", "ntoskrnl.pdb", "ntkrpamp.pdb", "ntkrla57.pdb"];
 
 /// What `_DISPATCHER_HEADER.Type` says of a process and of a thread (`KOBJECTS`).
 const PROCESS_OBJECT: u64 = 3;

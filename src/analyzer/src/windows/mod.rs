@@ -13,6 +13,7 @@ use crate::process::{Module, Process, Time};
 use crate::view::View;
 use crate::{Error, Layout, Listing, Space};
 
+pub use checks::KERNELS;
 pub use mapped::Mapped;
 pub use reads::READS;
 

@@ -104,7 +104,9 @@ fn an_image_without_a_command_is_proved_and_summed_up() {
 fn what_is_missing_is_named() {
     let folder = windows(windows::Case::XpX86);
     folder.run(["pslist"]).status(2).stderr("which image? name it with -f FILE").check();
-    folder.run(["-f", "win7.elf", "pslist"]).status(2).stderr("which profile?").check();
+    // Without a profile the image is asked which one it needs.
+    let run = folder.run(["-f", "win7.elf", "pslist"]).status(2).stderr("which profile?");
+    run.stderr("the image names\n  Windows: fetch_pdb nt").stderr(", then parse_pdb nt").check();
     folder.run([""; 0]).status(2).stderr("which image?").check();
     folder
         .run(["-f", "win7.elf", "--profile", "nt.json.gz", "inspect", "nt.json.gz"])
@@ -112,6 +114,13 @@ fn what_is_missing_is_named() {
         .stderr("takes no profile of an image's kernel")
         .check();
     folder.write("empty.raw", [0; 65536]);
+    folder.run(["-f", "empty.raw"]).status(2).stderr("with --profile FILE\n").check();
+    let mut linux = vec![0; 65536];
+    let info = b"OSRELEASE=6.1.0\nBUILD-ID=3b43\nPAGESIZE=4096\nSYMBOL(a)=ff\nSYMBOL(b)=ff\n";
+    linux[8192 + 100..][..info.len()].copy_from_slice(info);
+    folder.write("linux.raw", linux);
+    let advice = "Linux 6.1.0: fetch_debug 3b43, then parse_dwarf";
+    folder.run(["-f", "linux.raw"]).status(2).stderr(advice).check();
     folder
         .run(["-f", "empty.raw", "--profile", "nt.json.gz", "pslist"])
         .status(2)
