@@ -18,6 +18,7 @@ mod output;
 mod progress;
 mod subject;
 mod table;
+mod triage;
 mod verdict;
 
 use std::io::Write;

@@ -6,6 +6,7 @@ use image::Image;
 
 use crate::console::Console;
 use crate::identity;
+use crate::triage;
 
 /// A memory image and the profile of the kernel in it.
 pub struct Subject {
@@ -24,6 +25,9 @@ impl Subject {
         let Some(filename) = filename else { bail!("which image? name it with -f FILE") };
         let source = filename.display().to_string();
         let image = Image::open(filename).with_context(|| source.clone())?;
+        if let Some(what) = triage::without_memory(&image) {
+            bail!("{source}: {what}");
+        }
         let Some(profile) = profile else {
             bail!(
                 "which profile? name that of the image's kernel with --profile FILE{}",

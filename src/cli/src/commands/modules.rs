@@ -1,18 +1,30 @@
 use std::path::Path;
 
 use analyzer::{Listing, Module};
+use image::Image;
 use serde_json::{Value, json};
 
 use crate::console::Console;
 use crate::outcome::Outcome;
 use crate::subject::Subject;
 use crate::table::Table;
+use crate::triage;
 
-/// Lists the modules of the kernel in an image, in the order of its list.
+/// Lists the modules of the kernel in an image, in the order of its list; those that a triage dump lists need no
+/// profile.
 ///
 /// # Errors
 /// Where image or profile cannot be read, or no kernel that fits is found.
 pub fn run(filename: Option<&Path>, profile: Option<&Path>, console: &Console) -> anyhow::Result<Outcome> {
+    // What cannot be opened is told below.
+    let image = filename.and_then(|filename| Image::open(filename).ok());
+    if let Some(triage) = image.as_ref().and_then(|image| image.hints().triage.as_ref()) {
+        match console.json() {
+            true => console.print_json(json!({"triage": true, "modules": triage::to_json(triage)}))?,
+            false => console.print(&triage::table(triage))?,
+        }
+        return Ok(Outcome::Success);
+    }
     let subject = Subject::open(filename, profile, console)?;
     let guest = subject.guest(console)?;
     let Listing { rows, end } = guest.modules()?;

@@ -11,7 +11,8 @@ use symbols::{Manifest, Rsds, Sighting, Wanted};
 use crate::console::Console;
 use crate::input;
 use crate::outcome::Outcome;
-use crate::verdict::{counted, losses, say_losses};
+use crate::triage;
+use crate::verdict::{losses, say_losses};
 
 /// Which file, and which of its records.
 #[derive(Debug, clap::Args)]
@@ -76,12 +77,14 @@ pub fn run(arguments: &Arguments, image: Option<&Path>, console: &Console) -> an
     }
     say_losses(&report, console);
     if found.is_empty() {
-        console.say(match (&target, all) {
-            (Target::Image(image), _) if image.size() == 0 => {
-                format!("{source}: a {} has no memory to search{}", image.container(), instead(image))
-            }
-            (_, 0) => format!("{source}: no RSDS record that names a PDB"),
-            (_, _) => format!("{source}: {all} RSDS records, none with a path that --name_regex finds"),
+        let without_memory = match &target {
+            Target::Image(image) => triage::without_memory(image),
+            Target::File(_) => None,
+        };
+        console.say(match (without_memory, all) {
+            (Some(what), _) => format!("{source}: {what}"),
+            (None, 0) => format!("{source}: no RSDS record that names a PDB"),
+            (None, _) => format!("{source}: {all} RSDS records, none with a path that --name_regex finds"),
         });
     }
     let lossless = report.total() == 0 || !console.strict();
@@ -108,19 +111,6 @@ fn search(image: &Image, console: &Console, report: &mut Report) -> Vec<Sighting
     let mut found = scanned.found;
     Rsds::keep_first(&mut found);
     found
-}
-
-/// What a triage dump tells instead.
-fn instead(image: &Image) -> String {
-    let hints = image.hints();
-    let (Some(header), Some(triage)) = (&hints.crash_dump, &hints.triage) else { return String::new() };
-    format!(
-        "; it says build {}, stop code {:#x}, {} running, {}",
-        header.minor_version,
-        header.bug_check,
-        triage.process.as_deref().unwrap_or("a process without a name"),
-        counted(triage.modules.len(), "module"),
-    )
 }
 
 /// The columns as Rekall prints them.

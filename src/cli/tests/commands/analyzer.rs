@@ -2,7 +2,7 @@
 
 use memory_images::{Container, macos, windows};
 
-use crate::harness::Folder;
+use crate::harness::{Folder, corpus};
 
 /// A folder with a Windows image and the profile of its kernel.
 fn windows(case: windows::Case) -> Folder {
@@ -131,4 +131,19 @@ fn what_is_missing_is_named() {
         .status(1)
         .stderr("verdict: inconclusive")
         .check();
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn a_triage_dump_gives_its_modules_and_says_that_it_has_no_memory() {
+    let folder = Folder::new();
+    let dump = corpus("images/windows-triage-x64.dmp");
+    let dump = dump.to_str().unwrap();
+    let shown = folder.run(["-f", dump, "modules"]).check();
+    assert_eq!(shown.lines().count(), 2 + 151, "{shown}");
+    assert!(shown.lines().nth(2).is_some_and(|line| line.starts_with("ntoskrnl.exe")), "{shown}");
+    for command in [&["-f", dump][..], &["-f", dump, "pslist"], &["-f", dump, "validate"]] {
+        let run = folder.run(command).status(2).stderr("a Windows triage dump has no memory to search");
+        run.stderr("System running, 151 modules").check();
+    }
 }
