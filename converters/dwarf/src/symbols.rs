@@ -10,7 +10,8 @@ use profile::{Binding, Name, Profile, Report, System, TypeId};
 use crate::Error;
 use crate::container::Container;
 
-/// The symbols of the file's own table; none of a file that is not linked, where nothing has an address.
+/// The symbols of the file's own table, sorted by name, as who chooses among them does again in a moment; none of a
+/// file that is not linked, where nothing has an address.
 pub(crate) fn of_file<'a>(container: &Container<'a>) -> Vec<MapSymbol<'a>> {
     if container.relocatable {
         return Vec::new();
@@ -35,6 +36,7 @@ pub(crate) fn of_file<'a>(container: &Container<'a>) -> Vec<MapSymbol<'a>> {
         };
         symbols.push(MapSymbol { address: symbol.address(), name, binding });
     }
+    symbols.sort_unstable_by_key(|symbol| symbol.name);
     symbols
 }
 
