@@ -134,6 +134,36 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
+fn what_an_image_says_of_itself_is_neither_run_nor_endless() {
+    let folder = Folder::new();
+    let mut image = vec![0; 1 << 16];
+    let banner = b"Linux version 6.1\x1b[2J-x (d@d.org) (gcc) #1 SMP\n\0";
+    image[4096..][..banner.len()].copy_from_slice(banner);
+    folder.write("escapes.raw", &image);
+    let run = folder.run(["-f", "escapes.raw"]).status(2);
+    run.stderr("Linux 6.1\\u{1b}[2J-x: parse_dwarf").check();
+
+    let info = b"OSRELEASE=6.1.0\nBUILD-ID=3b; rm -rf .\nPAGESIZE=4096\nSYMBOL(a)=ff\nSYMBOL(b)=ff\n";
+    image[4096..][..info.len()].copy_from_slice(info);
+    folder.write("command.raw", &image);
+    let output = folder.run(["-f", "command.raw"]).command().output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("Linux 6.1.0: parse_dwarf on its vmlinux") && !said.contains("rm -rf"), "{said}");
+
+    // Nothing but kernels, no two alike.
+    let mut kernels = Vec::new();
+    for number in 0..200_000u32 {
+        kernels.extend_from_slice(b"RSDS");
+        kernels.extend_from_slice(&u128::from(number).to_le_bytes());
+        kernels.extend_from_slice(b"\x01\0\0\0ntkrnlmp.pdb\0");
+    }
+    folder.write("kernels.raw", kernels);
+    let output = folder.run(["-f", "kernels.raw"]).command().output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.matches("fetch_pdb ntkrnlmp.pdb").count(), 4, "{said}");
+}
+
+#[test]
 #[ignore = "needs PROFILE_CORPUS"]
 fn a_triage_dump_gives_its_modules_and_says_that_it_has_no_memory() {
     let folder = Folder::new();
