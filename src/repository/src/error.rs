@@ -1,0 +1,82 @@
+use std::io;
+
+use profile::ReadError;
+
+use crate::KeyError;
+
+/// Why a repository cannot do what is asked of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A text that names no object of a repository.
+    #[error("{text:?} names nothing in a repository: {source}")]
+    Key {
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// Reading or writing failed.
+    #[error("{place}: {source}")]
+    Io {
+        /// The file, folder or address, without secrets.
+        place: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A store answered, but not with what was asked for.
+    #[error("{place}: {problem}")]
+    Storage {
+        /// The object's address, without secrets.
+        place: String,
+        /// What came instead.
+        problem: String,
+    },
+    /// A store that can only be read.
+    #[error("{place}: this repository cannot be written to")]
+    ReadOnly {
+        /// The store.
+        place: String,
+    },
+    /// An object larger than any of its kind.
+    #[error("{place}: larger than {limit} bytes")]
+    TooLarge {
+        /// The object.
+        place: String,
+        /// How many bytes are read.
+        limit: u64,
+    },
+    /// A configuration, or another text of the repository, that is not as it should be.
+    #[error("{place}:{line}:{} expected {expected}, found {found}", key_part(.key))]
+    Text {
+        /// The file.
+        place: String,
+        /// The line, from 1.
+        line: usize,
+        /// The key at which it stands, as a path (`nt/GUID.guids`); empty where it is the whole.
+        key: String,
+        /// What should stand there.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+    /// A profile, index or inventory that cannot be read.
+    #[error("{place}: {source}")]
+    Profile {
+        /// The object.
+        place: String,
+        /// Why.
+        source: ReadError,
+    },
+}
+
+fn key_part(key: &str) -> String {
+    if key.is_empty() { String::new() } else { format!(" {key}:") }
+}
+
+impl Error {
+    /// A failure to read or write `place`.
+    pub(crate) fn io(place: impl ToString, source: io::Error) -> Self {
+        Self::Io { place: place.to_string(), source }
+    }
+}

@@ -1,0 +1,90 @@
+use std::fmt;
+use std::str::FromStr;
+
+use profile::GuidAge;
+
+use crate::{Error, Key};
+
+/// The name of a profile in a repository: its object's address without `.gz` (`nt/GUID/F8E2...2`, `OSX/10.7.4_AMD`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProfileName(Key);
+
+impl ProfileName {
+    /// The name of a Windows profile by its build, below a prefix such as `nt`.
+    ///
+    /// # Errors
+    /// [`Error::Key`] for a prefix that is no name.
+    pub fn of_guid(prefix: &str, guid_age: GuidAge) -> Result<Self, Error> {
+        format!("{prefix}/GUID/{guid_age}").parse()
+    }
+
+    /// The name that the object `key` has; `None` where it is no profile's (it does not end in `.gz`, or is a source).
+    pub fn of_key(key: &Key) -> Option<Self> {
+        let name = key.as_str().strip_suffix(".gz")?;
+        if name.starts_with("src/") { None } else { name.parse().ok() }
+    }
+
+    /// The name as a text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The object's address: the name with `.gz`.
+    pub fn key(&self) -> Key {
+        // What is a key stays one with more plain characters at its end; lengths are checked when it is made.
+        format!("{}.gz", self.0).parse().unwrap_or_else(|_| self.0.clone())
+    }
+
+    /// The address of the same profile unpacked, as hand-made repositories have it.
+    pub fn plain_key(&self) -> Key {
+        self.0.clone()
+    }
+
+    /// The GUID and age that its last part is, where it is one.
+    pub fn guid_age(&self) -> Option<GuidAge> {
+        self.0.file_name().parse().ok()
+    }
+}
+
+impl FromStr for ProfileName {
+    type Err = Error;
+
+    /// A name with or without `.gz`.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let name: Key = text.strip_suffix(".gz").unwrap_or(text).parse()?;
+        // The object's address has to be one too.
+        let _: Key = format!("{name}.gz").parse()?;
+        Ok(Self(name))
+    }
+}
+
+impl fmt::Display for ProfileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_and_its_object() {
+        let name: ProfileName = "OSX/10.7.4_AMD.gz".parse().unwrap();
+        assert_eq!(name.as_str(), "OSX/10.7.4_AMD");
+        assert_eq!(name.key().as_str(), "OSX/10.7.4_AMD.gz");
+        assert_eq!(ProfileName::of_key(&name.key()), Some(name));
+        assert_eq!(ProfileName::of_key(&"src/nt/guids.yaml.rejects.gz".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn guids_of_any_spelling_are_read() {
+        let name: ProfileName = "nt/GUID/{f8e2a8b5-c9b7-4bf4-a6e4-a48f18009994}2".parse().unwrap();
+        let guid_age = name.guid_age().unwrap();
+        assert_eq!(guid_age.to_string(), "F8E2A8B5C9B74BF4A6E4A48F180099942");
+        assert_eq!(
+            ProfileName::of_guid("nt", guid_age).unwrap().as_str(),
+            "nt/GUID/F8E2A8B5C9B74BF4A6E4A48F180099942"
+        );
+    }
+}
