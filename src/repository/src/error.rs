@@ -60,6 +60,20 @@ pub enum Error {
         /// What stands there.
         found: String,
     },
+    /// No repository has the profile.
+    #[error("unable to load profile {name} from any repository{}", listed(.tried))]
+    NotFound {
+        /// Its name.
+        name: String,
+        /// The repositories, and what each answered.
+        tried: Vec<(String, String)>,
+    },
+    /// Symlink profiles that lead in a circle, or too far.
+    #[error("symlink profiles lead nowhere: {}", .names.join(" -> "))]
+    Links {
+        /// The names on the way.
+        names: Vec<String>,
+    },
     /// A profile, index or inventory that cannot be read.
     #[error("{place}: {source}")]
     Profile {
@@ -72,6 +86,13 @@ pub enum Error {
 
 fn key_part(key: &str) -> String {
     if key.is_empty() { String::new() } else { format!(" {key}:") }
+}
+
+fn listed(tried: &[(String, String)]) -> String {
+    if tried.is_empty() {
+        return ": none is configured".to_owned();
+    }
+    tried.iter().map(|(place, answer)| format!("\n  {place}: {answer}")).collect()
 }
 
 impl Error {

@@ -1,18 +1,18 @@
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use profile::{AtomicFile, Progress};
 use url::Url;
 
 use crate::credentials::Credentials;
-use crate::download::{Download, End, Habits, Outcome, Patience, Receive, Reply, Step};
+use crate::delivery::Delivery;
+use crate::download::{Download, End, Patience};
 use crate::error::Error;
-use crate::http::{self, Answer, Client, Limits};
-use crate::symbol_path::shown;
+use crate::http::{Client, Limits};
 
 /// What identifies an ELF file's build: the content of its note `NT_GNU_BUILD_ID`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -119,9 +119,7 @@ pub struct DebugFile {
 }
 
 /// What we call ourselves: debuginfod servers count by it.
-const AGENT: &str = concat!("rekall-profile/", env!("CARGO_PKG_VERSION"));
-/// How many bytes of a body go to the file at a time.
-const STEP: usize = 64 * 1024;
+pub(crate) const AGENT: &str = concat!("rekall-profile/", env!("CARGO_PKG_VERSION"));
 
 /// Fetches the debug file with this build-id (`/buildid/ID/debuginfo`) and puts it at `path`, whole or not at
 /// all. A connection that breaks is resumed; `judge` looks at what came before it gets its name, and says
@@ -140,8 +138,9 @@ pub fn fetch_debug(
     let client =
         Client::new(AGENT, options.credentials.clone(), limits).map_err(|reason| Error::Client { reason })?;
     let cannot_write = |source| Error::DebugFile { path: path.to_owned(), source };
+    let file = AtomicFile::create(path).map_err(cannot_write)?;
     let mut delivery = Delivery {
-        file: AtomicFile::create(path).map_err(cannot_write)?,
+        file: file.as_file(),
         failure: None,
         step: format!("Fetching {build_id}"),
         size_limit: options.size_limit,
@@ -158,8 +157,8 @@ pub fn fetch_debug(
         tried.extend(outcome.tried);
         match outcome.end {
             End::Found { from } => {
-                let size = delivery.file.as_file().metadata().map_err(cannot_write)?.len();
-                delivery.file.commit().map_err(cannot_write)?;
+                let size = file.as_file().metadata().map_err(cannot_write)?.len();
+                file.commit().map_err(cannot_write)?;
                 return Ok(DebugFile { path: path.to_owned(), from, size });
             }
             End::Missing => {}
@@ -172,106 +171,6 @@ pub fn fetch_debug(
     } else {
         Error::NoDebugFile { build_id, tried }
     })
-}
-
-/// The file that is being delivered.
-struct Delivery<'a> {
-    file: AtomicFile,
-    /// It could not be written: nobody's fault but ours, and the end of the whole.
-    failure: Option<io::Error>,
-    step: String,
-    size_limit: u64,
-    progress: &'a dyn Progress,
-}
-
-impl Delivery<'_> {
-    /// Does what the download asks for, until it is over.
-    fn drive(
-        &mut self,
-        first: Step,
-        client: &Client,
-        judge: &dyn Fn(&File) -> Result<(), String>,
-    ) -> Outcome {
-        let mut step = first;
-        loop {
-            step = match step {
-                Step::Ask(ask) => {
-                    self.progress.tell(&format!("Trying to fetch {}", shown(&ask.request.url)));
-                    match client.ask(&ask.request) {
-                        Ok(mut answer) => match ask.answered(&answer.head, SystemTime::now()) {
-                            Reply::Body(receive) => self.receive(receive, &mut answer),
-                            Reply::Next(step) => step,
-                        },
-                        Err(failure) if failure.lasting => ask.hopeless(failure.reason),
-                        Err(failure) => ask.failed(failure.reason),
-                    }
-                }
-                Step::Pause(pause) => {
-                    let seconds = pause.length.as_secs_f64();
-                    self.progress.tell(&format!(
-                        "{}: {}; trying again in {seconds:.1} s",
-                        pause.place(),
-                        pause.reason
-                    ));
-                    std::thread::sleep(pause.length);
-                    pause.over()
-                }
-                Step::Judge(download) => match judge(self.file.as_file()) {
-                    Ok(()) => download.accepted(),
-                    Err(reason) => download.refused(reason),
-                },
-                Step::Visit(visit) => visit.refused("a debuginfod server has no pointers".into()),
-                Step::Over(outcome) => return outcome,
-            };
-            if self.failure.is_some() {
-                // The caller reports the failure; what the server did is of no interest any more.
-                return Outcome {
-                    end: End::Failed,
-                    habits: Habits::default(),
-                    down: false,
-                    tried: Vec::new(),
-                };
-            }
-        }
-    }
-
-    /// Writes the body of an answer to the file.
-    fn receive(&mut self, receive: Receive, answer: &mut Answer) -> Step {
-        let mut length = receive.offset;
-        if receive.total.is_some_and(|total| total > self.size_limit) {
-            return receive.too_long(self.size_limit);
-        }
-        let cut = self.file.as_file().set_len(length).and_then(|()| self.file.seek(SeekFrom::Start(length)));
-        if let Err(error) = cut {
-            self.failure = Some(error);
-            return receive.broke(0, String::new());
-        }
-        self.progress.begin(&self.step, receive.total);
-        let mut buffer = vec![0; STEP];
-        let result = loop {
-            match answer.read(&mut buffer) {
-                Ok(0) => break receive.complete(length),
-                Ok(count) => {
-                    length += count as u64;
-                    if length > self.size_limit {
-                        break receive.too_long(self.size_limit);
-                    }
-                    if let Err(error) = self.file.write_all(buffer.get(..count).unwrap_or_default()) {
-                        self.failure = Some(error);
-                        break receive.broke(0, String::new());
-                    }
-                    self.progress.advance(&self.step, length);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => break receive.broke(length, http::broken(error)),
-            }
-        };
-        self.progress.end(&self.step);
-        if let Step::Judge(_) = result {
-            self.progress.tell(&format!("Received {length} bytes"));
-        }
-        result
-    }
 }
 
 #[cfg(test)]

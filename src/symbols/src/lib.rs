@@ -10,6 +10,7 @@
 //!   out of its packed forms, [`Pointer`] says where else it is; [`Identity`] reads who a PDB is, before anything
 //!   believes it.
 //! - **Debug files.** [`fetch_debug`] brings an ELF file's debug information by its [`BuildId`] from debuginfod servers.
+//! - **Other files.** [`Web`] reads files below one address: what repositories of profiles keep on servers.
 //!
 //! What to ask a server next is decided without a socket (`download`); the socket layer (`http`) only sends. The layout
 //! of stores is no entry point. This crate knows nothing of what is in a PDB beyond its identity.
@@ -18,6 +19,7 @@ mod cabinet;
 mod container;
 mod credentials;
 mod debuginfod;
+mod delivery;
 mod download;
 mod error;
 mod fetch;
@@ -33,6 +35,7 @@ mod pointer;
 mod rsds;
 mod store;
 mod symbol_path;
+mod web;
 
 pub use cabinet::{CabinetError, Member, PdbCabinet};
 pub use container::Container;
@@ -49,3 +52,4 @@ pub use negative::NegativeCache;
 pub use pointer::{Pointer, PointerError};
 pub use rsds::{Rsds, Sighting};
 pub use symbol_path::{SymbolPath, SymbolPathError};
+pub use web::{Web, WebError};

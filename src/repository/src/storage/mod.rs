@@ -1,10 +1,13 @@
 //! Where a repository's objects lie.
 
 mod folder;
+mod web;
 
 use std::time::SystemTime;
 
 pub use folder::Folder;
+pub use web::Site;
+pub(crate) use web::objects_below;
 
 use crate::{Error, Key};
 
@@ -38,6 +41,11 @@ pub trait Storage: Send + Sync {
     /// # Errors
     /// [`Error::Storage`] where the place cannot list what it holds; [`Error::Io`].
     fn list(&self, prefix: &str) -> Result<Vec<(Key, Stat)>, Error>;
+
+    /// Whether it can be written to at all.
+    fn is_writable(&self) -> bool {
+        true
+    }
 
     /// Writes the object where `condition` holds; `None` where it does not.
     ///

@@ -1,0 +1,181 @@
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use profile::{MAX_TEXT, Report, Silent, Text, read_profile, unpack};
+use serde_json::Value;
+use symbols::{Credentials, Web};
+use url::Url;
+
+use super::{Condition, Folder, Object, Stat, Storage, Version};
+use crate::{Error, Key};
+
+/// A repository that others keep on a server (HTTP, HTTPS), with a local copy of what was read from it.
+///
+/// Where the server has an inventory, only what that lists is asked for, and a copy is used for as long as the
+/// inventory names no later time. What is no profile (a page that asks for a login) never enters the copy.
+pub struct Site {
+    web: Web,
+    /// What was read before.
+    copy: Option<Folder>,
+    offline: bool,
+    inventory: OnceLock<Result<Listing, String>>,
+}
+
+/// What an inventory lists: the objects' names, and when they were last changed, in seconds since 1970. `None` where
+/// the server has no inventory.
+type Listing = Option<HashMap<String, f64>>;
+
+/// For how long a copy of an inventory is believed.
+const FRESH: Duration = Duration::from_secs(3600);
+/// The largest object, in bytes: more is read by no other loader either.
+const LARGEST: u64 = 100_000_000;
+
+impl Site {
+    /// The repository at `root`. What is read is kept below `cache`; `offline` asks nothing, and has the copy alone.
+    pub fn new(root: Url, cache: Option<&Path>, offline: bool, credentials: Credentials) -> Self {
+        let copy = cache.map(|cache| Folder::new(&cache.join(folder_name(&root))));
+        Self { web: Web::new(root, credentials), copy, offline, inventory: OnceLock::new() }
+    }
+
+    fn inventory(&self) -> Result<&Listing, Error> {
+        let listing = self.inventory.get_or_init(|| self.read_inventory().map_err(|error| error.to_string()));
+        listing.as_ref().map_err(|problem| Error::Storage { place: self.place(), problem: problem.clone() })
+    }
+
+    fn read_inventory(&self) -> Result<Listing, Error> {
+        let key: Key = "inventory.gz".parse()?;
+        let copied = self.copied(&key)?;
+        let fresh = |(_, modified): &(Object, SystemTime)| {
+            SystemTime::now().duration_since(*modified).is_ok_and(|age| age < FRESH)
+        };
+        let object = match copied {
+            Some((object, _)) if self.offline => Some(object),
+            Some(copied) if fresh(&copied) => Some(copied.0),
+            copied => match self.fetch(&key, LARGEST) {
+                // A server that is out of reach for the moment still had what it had.
+                Err(_) if copied.is_some() => copied.map(|(object, _)| object),
+                fetched => fetched?,
+            },
+        };
+        let Some(object) = object else { return Ok(None) };
+        let mut report = Report::default();
+        let profile = read_profile(&object.bytes, &mut report)
+            .map_err(|source| Error::Profile { place: self.place_of(&key), source })?;
+        let Some(Value::Object(entries)) = profile.other.get("$INVENTORY") else {
+            let problem = "expected an inventory, found another profile".to_owned();
+            return Err(Error::Storage { place: self.place_of(&key), problem });
+        };
+        let time = |entry: &Value| entry.get("LastModified").and_then(Value::as_f64).unwrap_or(0.0);
+        Ok(Some(entries.iter().map(|(name, entry)| (name.clone(), time(entry))).collect()))
+    }
+
+    /// What was read before, and when.
+    fn copied(&self, key: &Key) -> Result<Option<(Object, SystemTime)>, Error> {
+        let Some(copy) = &self.copy else { return Ok(None) };
+        let Some(stat) = copy.stat(key)? else { return Ok(None) };
+        let object = copy.read(key, LARGEST)?;
+        Ok(object.zip(stat.modified))
+    }
+
+    fn fetch(&self, key: &Key, limit: u64) -> Result<Option<Object>, Error> {
+        if self.offline {
+            return Ok(None);
+        }
+        let path: Vec<&str> = key.as_str().split('/').collect();
+        let read = self.web.read(&path, limit, &judge, &Silent);
+        let failed = |problem: String| Error::Storage { place: self.place_of(key), problem };
+        let Some(bytes) = read.map_err(|error| failed(error.to_string()))? else { return Ok(None) };
+        if let Some(copy) = &self.copy {
+            // A folder that takes no copy is no reason to do without the profile.
+            let _ = copy.write(key, &bytes, &Condition::Always);
+        }
+        let version = Version(format!("{}", bytes.len()));
+        Ok(Some(Object { bytes, version }))
+    }
+}
+
+/// What a server sends has to be a profile of some form, whole.
+fn judge(bytes: &[u8]) -> Result<(), String> {
+    let text = unpack(bytes, MAX_TEXT).map_err(|error| error.to_string())?;
+    Text::new(text.into_owned()).map(drop).map_err(|error| format!("expected a profile; {error}"))
+}
+
+/// A folder for the copy: the address in characters that any file system takes.
+fn folder_name(root: &Url) -> String {
+    let text = format!("{}{}", root.host_str().unwrap_or("local"), root.path());
+    let port = root.port().map(|port| format!("_{port}")).unwrap_or_default();
+    let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '_' };
+    format!("{}{port}", text.trim_end_matches('/').chars().map(plain).collect::<String>())
+}
+
+impl Storage for Site {
+    fn place(&self) -> String {
+        self.web.place()
+    }
+
+    fn read(&self, key: &Key, limit: u64) -> Result<Option<Object>, Error> {
+        let copied = self.copied(key)?;
+        if self.offline {
+            return Ok(copied.map(|(object, _)| object));
+        }
+        if let Some(listed) = self.inventory()? {
+            let name = key.as_str().strip_suffix(".gz").unwrap_or(key.as_str());
+            let Some(changed) = listed.get(name) else { return Ok(None) };
+            let when = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+            if let Some((object, modified)) = copied
+                && when(modified) >= *changed
+            {
+                return Ok(Some(object));
+            }
+        }
+        self.fetch(key, limit)
+    }
+
+    fn stat(&self, key: &Key) -> Result<Option<Stat>, Error> {
+        let object = self.read(key, LARGEST)?;
+        Ok(object.map(|Object { bytes, version }| Stat { size: bytes.len() as u64, modified: None, version }))
+    }
+
+    /// What the inventory lists.
+    fn list(&self, prefix: &str) -> Result<Vec<(Key, Stat)>, Error> {
+        let Some(listed) = self.inventory()? else {
+            let problem = "it has no inventory, so what it holds cannot be listed".to_owned();
+            return Err(Error::Storage { place: self.place(), problem });
+        };
+        let folder =
+            if prefix.is_empty() { String::new() } else { format!("{}/", prefix.trim_end_matches('/')) };
+        let names = listed.iter().filter(|(name, _)| name.starts_with(&folder));
+        let mut found: Vec<(Key, Stat)> = names
+            .filter_map(|(name, changed)| {
+                let modified = Duration::try_from_secs_f64(*changed).ok().map(|since| UNIX_EPOCH + since);
+                let stat = Stat { size: 0, modified, version: Version(changed.to_string()) };
+                Some((format!("{name}.gz").parse().ok()?, stat))
+            })
+            .collect();
+        found.sort_by(|(left, _), (right, _)| left.cmp(right));
+        Ok(found)
+    }
+
+    fn is_writable(&self) -> bool {
+        false
+    }
+
+    fn write(&self, key: &Key, _: &[u8], _: &Condition) -> Result<Option<Version>, Error> {
+        Err(Error::ReadOnly { place: self.place_of(key) })
+    }
+
+    fn remove(&self, key: &Key) -> Result<(), Error> {
+        Err(Error::ReadOnly { place: self.place_of(key) })
+    }
+}
+
+/// The folder in which a repository on this machine keeps its profiles: `v1.0` below what the user names, unless that
+/// is it already.
+pub(crate) fn objects_below(root: &Path) -> PathBuf {
+    const LAYOUT: &str = "v1.0";
+    let inside = root.join(LAYOUT);
+    let itself = root.file_name().is_some_and(|name| name == LAYOUT) || root.join("inventory.gz").exists();
+    if !inside.is_dir() && itself { root.to_owned() } else { inside }
+}
