@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use symbols::{NegativeCache, SymbolPath};
 
 use crate::commands;
+use crate::configuration::Configuration;
 use crate::console::Console;
 
 /// Profiles for memory forensics: made from debug information, proved, kept and exported.
@@ -27,6 +28,7 @@ Examples:
   rekall-profile inspect nt.json.gz _EPROCESS
   rekall-profile -f memory.raw --profile nt.json.gz validate
   rekall-profile -f memory.raw --profile nt.json.gz pslist
+  rekall-profile -f memory.raw pslist
 
 Exit codes: 0 success; 1 a negative answer (failed verdict, not found, differences); 2 wrong usage,
 unreadable input, or a failure to read or write.";
@@ -37,10 +39,21 @@ pub struct Global {
     /// The file to work on: the memory image, or the PDB of fetch_pdb and parse_pdb.
     #[arg(short, long, global = true, value_name = "FILE")]
     pub filename: Option<PathBuf>,
-    /// The profile of the kernel in the memory image.
+    /// The profile of the kernel in the memory image: a file, or a name in a repository. Without it, it is detected.
     // Some commands have an argument of this name of their own.
-    #[arg(id = "profile_of_image", long = "profile", global = true, value_name = "FILE")]
-    pub profile: Option<PathBuf>,
+    #[arg(id = "profile_of_image", long = "profile", global = true, value_name = "NAME_OR_FILE")]
+    pub profile: Option<String>,
+    /// A repository of profiles, a folder or an address; several are looked through in order. By default those of the
+    /// configuration, else the user's own and the public one.
+    #[arg(
+        long = "profile_path",
+        aliases = ["profile-path", "repository_path", "repository-path"],
+        global = true,
+        value_name = "DIR_OR_URL"
+    )]
+    pub profile_path: Vec<String>,
+    #[command(flatten)]
+    pub symbols: Symbols,
     /// Print the report as one JSON document on standard output.
     #[arg(long, global = true)]
     pub json: bool,
@@ -118,6 +131,11 @@ pub enum Command {
     Pslist,
     /// List the modules of the kernel in a memory image (-f).
     Modules,
+    /// Tell which profile a memory image (-f) needs, from which repository, and by what evidence.
+    Autodetect,
+    /// Fetch a PDB, make its profile and store it: of the kernel in an image (-f), or by name (nt/GUID/...).
+    #[command(alias = "build-local-profile")]
+    BuildLocalProfile(commands::build_local_profile::Arguments),
     /// List the GUID, age and PDB of every module of the Windows kernel in a memory image (-f).
     #[command(alias = "version-modules")]
     VersionModules(commands::version_modules::Arguments),
@@ -197,17 +215,17 @@ impl From<Addresses> for profile::Addresses {
 }
 
 /// Where PDBs are looked for, for every command that fetches them.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Symbols {
     /// Where PDBs are looked for, in the language of _NT_SYMBOL_PATH; by default that variable, else Microsoft's server.
-    #[arg(long = "symbol-path", alias = "symbol_path", value_name = "PATH")]
+    #[arg(long = "symbol-path", alias = "symbol_path", global = true, value_name = "PATH")]
     // A text: the parser's own message leaves passwords out, which clap's would repeat.
     symbol_path: Option<String>,
-    /// Ask no server; look into local stores only.
-    #[arg(long)]
-    offline: bool,
+    /// Ask no server; look into local stores and repositories only.
+    #[arg(long, global = true)]
+    pub offline: bool,
     /// Ask servers also for what they did not have within the last day.
-    #[arg(long, conflicts_with = "offline")]
+    #[arg(long, global = true, conflicts_with = "offline")]
     refresh: bool,
 }
 
@@ -217,9 +235,11 @@ impl Symbols {
     /// # Errors
     /// A symbol path or credentials that cannot be understood.
     pub fn options(&self, store: Option<&Path>, console: &Console) -> anyhow::Result<symbols::Options> {
-        let (text, origin) = match &self.symbol_path {
-            Some(text) => (Some(text.clone()), "--symbol-path"),
-            None => (std::env::var("_NT_SYMBOL_PATH").ok(), "_NT_SYMBOL_PATH"),
+        let configured = || Configuration::read().map(|configuration| configuration.symbol_path);
+        let (text, origin) = match (&self.symbol_path, std::env::var("_NT_SYMBOL_PATH").ok()) {
+            (Some(text), _) => (Some(text.clone()), "--symbol-path"),
+            (None, Some(text)) => (Some(text), "_NT_SYMBOL_PATH"),
+            (None, None) => (configured()?, "symbol_path of the configuration"),
         };
         let mut path = match text.filter(|text| !text.trim().is_empty()) {
             Some(text) => text.parse().context(origin)?,

@@ -4,10 +4,12 @@
 //! - [`commands`] holds one file per command; each checks its arguments once, then runs.
 //! - [`console`] is the only place that prints; [`progress`] shows how far long work has come.
 //! - [`output`] writes profiles; [`verdict`] says how they turned out.
+//! - [`configuration`] reads the user's settings; [`profiles`] finds profiles in repositories, by name or by image.
 //! - [`subject`] opens an image with the profile of its kernel; [`table`] lays out what is listed of it.
 
 mod arguments;
 mod commands;
+mod configuration;
 mod console;
 mod declaration;
 mod identity;
@@ -15,6 +17,7 @@ mod input;
 mod interrupt;
 mod outcome;
 mod output;
+mod profiles;
 mod progress;
 mod subject;
 mod table;
@@ -43,7 +46,7 @@ fn main() -> ExitCode {
         Err(error) if outcome::is_closed_output(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "rekall-profile: {error:#}");
-            ExitCode::from(2)
+            ExitCode::from(if outcome::is_not_found(&error) { 1 } else { 2 })
         }
     }
 }

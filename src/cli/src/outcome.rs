@@ -39,3 +39,8 @@ pub fn is_closed_output(error: &anyhow::Error) -> bool {
         .downcast_ref::<StandardOutput>()
         .is_some_and(|StandardOutput(error)| error.kind() == io::ErrorKind::BrokenPipe)
 }
+
+/// Whether what was asked for is nowhere, which is an answer (exit code 1), not a failure.
+pub fn is_not_found(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<repository::Error>(), Some(repository::Error::NotFound { .. }))
+}

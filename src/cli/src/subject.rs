@@ -4,8 +4,9 @@ use analyzer::{Guest, Layout};
 use anyhow::{Context, bail};
 use image::Image;
 
+use crate::arguments::Global;
 use crate::console::Console;
-use crate::identity;
+use crate::profiles;
 use crate::triage;
 
 /// A memory image and the profile of the kernel in it.
@@ -17,36 +18,27 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Opens both, and tells what they are.
+    /// Opens the image, and the profile that the user names; without a name, the one that is detected.
     ///
     /// # Errors
-    /// Where one is not named or cannot be read.
-    pub fn open(filename: Option<&Path>, profile: Option<&Path>, console: &Console) -> anyhow::Result<Self> {
-        let Some(filename) = filename else { bail!("which image? name it with -f FILE") };
-        let source = filename.display().to_string();
-        let image = Image::open(filename).with_context(|| source.clone())?;
-        if let Some(what) = triage::without_memory(&image) {
-            bail!("{source}: {what}");
-        }
-        let Some(profile) = profile else {
-            bail!(
-                "which profile? name that of the image's kernel with --profile FILE{}",
-                match identity::of_image(&image, console) {
-                    kernels if kernels.is_empty() => String::new(),
-                    kernels => format!("; the image names{kernels}"),
-                }
-            )
+    /// Where one is not named or cannot be read, or no profile fits.
+    pub fn open(global: &Global, console: &Console) -> anyhow::Result<Self> {
+        let Some(filename) = global.filename.as_deref() else { bail!("which image? name it with -f FILE") };
+        let (image, source) = open_image(filename, console)?;
+        let layout = match &global.profile {
+            Some(name) => profiles::named(name, global, console)?,
+            None => profiles::detected(&image, &source, global, console)?,
         };
-        console.tell(format_args!(
-            "Autodetected physical address space {}: {} bytes",
-            image.container(),
-            image.size()
-        ));
-        for (kind, tally) in image.report().losses() {
-            console.warn(format_args!("{source}: {kind}: {} ({})", tally.count, tally.examples.join(", ")));
-        }
+        Ok(Self { image, layout, source })
+    }
+
+    /// Opens an image with the profile in a file.
+    ///
+    /// # Errors
+    /// Where one of them cannot be read.
+    pub fn with_file(filename: &Path, profile: &Path, console: &Console) -> anyhow::Result<Self> {
+        let (image, source) = open_image(filename, console)?;
         let layout = Layout::open(profile).with_context(|| profile.display().to_string())?;
-        console.tell(format_args!("Loaded profile {}", profile.display()));
         Ok(Self { image, layout, source })
     }
 
@@ -61,4 +53,22 @@ impl Subject {
         }
         Ok(guest)
     }
+}
+
+/// The image, with what could not be read of its container told.
+fn open_image(filename: &Path, console: &Console) -> anyhow::Result<(Image, String)> {
+    let source = filename.display().to_string();
+    let image = Image::open(filename).with_context(|| source.clone())?;
+    if let Some(what) = triage::without_memory(&image) {
+        bail!("{source}: {what}");
+    }
+    console.tell(format_args!(
+        "Autodetected physical address space {}: {} bytes",
+        image.container(),
+        image.size()
+    ));
+    for (kind, tally) in image.report().losses() {
+        console.warn(format_args!("{source}: {kind}: {} ({})", tally.count, tally.examples.join(", ")));
+    }
+    Ok((image, source))
 }

@@ -68,6 +68,17 @@ pub enum Error {
         /// The repositories, and what each answered.
         tried: Vec<(String, String)>,
     },
+    /// No place has the debug information that a profile is to be made from.
+    #[error(transparent)]
+    Fetch(#[from] symbols::Error),
+    /// Debug information that gives no profile.
+    #[error("{place}: {problem}")]
+    Convert {
+        /// The file.
+        place: String,
+        /// Why.
+        problem: String,
+    },
     /// Symlink profiles that lead in a circle, or too far.
     #[error("symlink profiles lead nowhere: {}", .names.join(" -> "))]
     Links {

@@ -4,10 +4,13 @@
 //!
 //! - **Where.** A [`Storage`] holds objects by [`Key`]: [`Folder`] a local folder, `storage::Site` what others keep
 //!   on a server.
+//! - **Which.** [`detect`] finds the profile of a memory image and proves it; [`local`] makes the one that is missing.
 //! - **Texts.** [`yaml`] reads the configuration's language, with the line of every value.
 
+pub mod detect;
 mod error;
 mod key;
+pub mod local;
 mod name;
 mod repositories;
 pub mod storage;

@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments, image: Option<&Path>, console: &Console) -> an
 /// The stanza for LibVMI's configuration (`libvmi.conf`): without `kpgd` and `pagemode` it searches the image for the
 /// kernel, and does not find one with page-table isolation by masked addresses.
 fn configuration(arguments: &Arguments, image: &Path, console: &Console) -> anyhow::Result<String> {
-    let subject = Subject::open(Some(image), Some(&arguments.profile), console)?;
+    let subject = Subject::with_file(image, &arguments.profile, console)?;
     let (tables, paging) = subject.guest(console)?.page_tables();
     let mode = match paging {
         Paging::X86 => "VMI_PM_LEGACY",

@@ -31,17 +31,20 @@ pub struct Arguments {
     /// Write a list of those that were not found, to be fetched on another machine.
     #[arg(long = "write-manifest", value_name = "FILE")]
     write_manifest: Option<PathBuf>,
-    #[command(flatten)]
-    symbols: arguments::Symbols,
 }
 
 /// Brings the PDBs.
 ///
 /// # Errors
 /// Wrong usage, a file that is no PE or no manifest, or a folder that takes no file.
-pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run(
+    arguments: Arguments,
+    filename: Option<PathBuf>,
+    symbols: &arguments::Symbols,
+    console: &Console,
+) -> anyhow::Result<Outcome> {
     let plan = Plan::new(arguments, filename)?;
-    let options = plan.symbols.options(plan.store.as_deref(), console)?;
+    let options = symbols.options(plan.store.as_deref(), console)?;
     let fetcher = Fetcher::new(options);
     let teller = Teller { console, aloud: plan.wanted.len() == 1 };
     let results = fetcher.fetch_all(&plan.wanted, &teller);
@@ -67,13 +70,11 @@ struct Plan {
     /// The folder as a store, where a list is fetched: many PDBs have the same name.
     store: Option<PathBuf>,
     write_manifest: Option<PathBuf>,
-    symbols: arguments::Symbols,
 }
 
 impl Plan {
     fn new(arguments: Arguments, filename: Option<PathBuf>) -> anyhow::Result<Self> {
-        let Arguments { pdb_filename, guid_age, guid, dump_dir, manifest, write_manifest, symbols } =
-            arguments;
+        let Arguments { pdb_filename, guid_age, guid, dump_dir, manifest, write_manifest } = arguments;
         if !dump_dir.is_dir() {
             bail!("--dump_dir {}: the folder does not exist", dump_dir.display());
         }
@@ -83,7 +84,7 @@ impl Plan {
             }
             let manifest = Manifest::read_file(&path).with_context(|| path.display().to_string())?;
             let store = Some(dump_dir.clone());
-            return Ok(Self { wanted: manifest.wanted, dump_dir, store, write_manifest, symbols });
+            return Ok(Self { wanted: manifest.wanted, dump_dir, store, write_manifest });
         }
         let name = match (pdb_filename, filename) {
             (Some(name), None) | (None, Some(name)) => name,
@@ -102,7 +103,7 @@ impl Plan {
             }
             None => named_by(&name)?,
         };
-        Ok(Self { wanted, dump_dir, store: None, write_manifest, symbols })
+        Ok(Self { wanted, dump_dir, store: None, write_manifest })
     }
 }
 

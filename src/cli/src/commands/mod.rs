@@ -1,5 +1,7 @@
 //! One file per command: its argument types, a plan checked once, and `run`.
 
+pub mod autodetect;
+pub mod build_local_profile;
 pub mod check;
 pub mod completions;
 pub mod convert_profile;
@@ -20,7 +22,7 @@ pub mod version_scan;
 
 use anyhow::bail;
 
-use crate::arguments::{Cli, Command, Global};
+use crate::arguments::{Cli, Command};
 use crate::console::Console;
 use crate::outcome::Outcome;
 
@@ -29,26 +31,22 @@ use crate::outcome::Outcome;
 /// # Errors
 /// Wrong usage, unreadable input, or a failure to read or write: exit code 2.
 pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
-    let Global { filename, profile, .. } = cli.global;
-    let Some(command) = cli.command else {
-        return summary::run(filename.as_deref(), profile.as_deref(), console);
-    };
-    if let Some(profile) = &profile
-        && !matches!(
-            command,
-            Command::Validate | Command::Pslist | Command::Modules | Command::VersionModules(_)
-        )
+    let Cli { global, command } = cli;
+    let Some(command) = command else { return summary::run(&global, console) };
+    let filename = global.filename.clone();
+    if let Some(profile) = &global.profile
+        && !takes_profile(&command)
     {
-        bail!("--profile {}: this command takes no profile of an image's kernel", profile.display());
+        bail!("--profile {profile}: this command takes no profile of an image's kernel");
     }
     match command {
-        Command::Validate => validate::run(filename.as_deref(), profile.as_deref(), console),
-        Command::Pslist => pslist::run(filename.as_deref(), profile.as_deref(), console),
-        Command::Modules => modules::run(filename.as_deref(), profile.as_deref(), console),
-        Command::VersionModules(arguments) => {
-            version_modules::run(&arguments, filename.as_deref(), profile.as_deref(), console)
-        }
-        Command::FetchPdb(arguments) => fetch_pdb::run(arguments, filename, console),
+        Command::Validate => validate::run(&global, console),
+        Command::Pslist => pslist::run(&global, console),
+        Command::Modules => modules::run(&global, console),
+        Command::VersionModules(arguments) => version_modules::run(&arguments, &global, console),
+        Command::Autodetect => autodetect::run(&global, console),
+        Command::BuildLocalProfile(arguments) => build_local_profile::run(&arguments, &global, console),
+        Command::FetchPdb(arguments) => fetch_pdb::run(arguments, filename, &global.symbols, console),
         Command::ParsePdb(arguments) => parse_pdb::run(arguments, filename, console),
         Command::FetchDebug(arguments) => fetch_debug::run(arguments, filename, console),
         Command::ParseDwarf(arguments) => parse_dwarf::run(arguments, filename, console),
@@ -79,6 +77,11 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
             man::run(&arguments, console)
         }
     }
+}
+
+/// Whether `--profile` says something to the command.
+fn takes_profile(command: &Command) -> bool {
+    matches!(command, Command::Validate | Command::Pslist | Command::Modules | Command::VersionModules(_))
 }
 
 /// Refuses `-f` where a command has no use for it.

@@ -1,9 +1,8 @@
-use std::path::Path;
-
 use analyzer::{Listing, Module};
 use image::Image;
 use serde_json::{Value, json};
 
+use crate::arguments::Global;
 use crate::console::Console;
 use crate::outcome::Outcome;
 use crate::subject::Subject;
@@ -15,9 +14,9 @@ use crate::triage;
 ///
 /// # Errors
 /// Where image or profile cannot be read, or no kernel that fits is found.
-pub fn run(filename: Option<&Path>, profile: Option<&Path>, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
     // What cannot be opened is told below.
-    let image = filename.and_then(|filename| Image::open(filename).ok());
+    let image = global.filename.as_ref().and_then(|filename| Image::open(filename).ok());
     if let Some(triage) = image.as_ref().and_then(|image| image.hints().triage.as_ref()) {
         match console.json() {
             true => console.print_json(json!({"triage": true, "modules": triage::to_json(triage)}))?,
@@ -25,7 +24,7 @@ pub fn run(filename: Option<&Path>, profile: Option<&Path>, console: &Console) -
         }
         return Ok(Outcome::Success);
     }
-    let subject = Subject::open(filename, profile, console)?;
+    let subject = Subject::open(global, console)?;
     let guest = subject.guest(console)?;
     let Listing { rows, end } = guest.modules()?;
     if console.json() {

@@ -1,8 +1,7 @@
-use std::path::Path;
-
 use analyzer::{Listing, Process};
 use serde_json::{Value, json};
 
+use crate::arguments::Global;
 use crate::console::Console;
 use crate::outcome::Outcome;
 use crate::subject::Subject;
@@ -12,8 +11,8 @@ use crate::table::Table;
 ///
 /// # Errors
 /// Where image or profile cannot be read, or no kernel that fits is found.
-pub fn run(filename: Option<&Path>, profile: Option<&Path>, console: &Console) -> anyhow::Result<Outcome> {
-    let subject = Subject::open(filename, profile, console)?;
+pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
+    let subject = Subject::open(global, console)?;
     let guest = subject.guest(console)?;
     let Listing { rows, end } = guest.processes()?;
     if console.json() {

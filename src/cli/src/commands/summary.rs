@@ -1,7 +1,6 @@
-use std::path::Path;
-
 use serde_json::json;
 
+use crate::arguments::Global;
 use crate::commands::validate;
 use crate::console::Console;
 use crate::outcome::Outcome;
@@ -11,8 +10,8 @@ use crate::subject::Subject;
 ///
 /// # Errors
 /// Where image or profile cannot be read.
-pub fn run(filename: Option<&Path>, profile: Option<&Path>, console: &Console) -> anyhow::Result<Outcome> {
-    let subject = Subject::open(filename, profile, console)?;
+pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
+    let subject = Subject::open(global, console)?;
     let validation = analyzer::validate(&subject.image, &subject.layout, analyzer::Scope::Whole)?;
     let guest = subject.guest(console).ok();
     let processes = guest.as_ref().and_then(|guest| guest.processes().ok()).map(|listing| listing.rows.len());

@@ -1,8 +1,7 @@
-use std::path::Path;
-
 use analyzer::{Check, Passage, Validation, Verdict};
 use serde_json::{Value, json};
 
+use crate::arguments::Global;
 use crate::console::Console;
 use crate::outcome::Outcome;
 use crate::subject::Subject;
@@ -12,8 +11,8 @@ use crate::table::{Table, printable};
 ///
 /// # Errors
 /// Where image or profile cannot be read, or the profile is no kernel's.
-pub fn run(filename: Option<&Path>, profile: Option<&Path>, console: &Console) -> anyhow::Result<Outcome> {
-    let subject = Subject::open(filename, profile, console)?;
+pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
+    let subject = Subject::open(global, console)?;
     let validation = analyzer::validate(&subject.image, &subject.layout, analyzer::Scope::Whole)?;
     if console.json() {
         console.print_json(to_json(&validation, &subject.source))?;

@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use analyzer::Module;
 use anyhow::{Context, bail};
@@ -6,6 +6,7 @@ use profile::GuidAge;
 use serde_json::{Value, json};
 use symbols::{Manifest, Wanted};
 
+use crate::arguments::Global;
 use crate::console::Console;
 use crate::outcome::Outcome;
 use crate::subject::Subject;
@@ -23,13 +24,8 @@ pub struct Arguments {
 ///
 /// # Errors
 /// Where image or profile cannot be read, no kernel that fits is found, or the output cannot be written.
-pub fn run(
-    arguments: &Arguments,
-    filename: Option<&Path>,
-    profile: Option<&Path>,
-    console: &Console,
-) -> anyhow::Result<Outcome> {
-    let subject = Subject::open(filename, profile, console)?;
+pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow::Result<Outcome> {
+    let subject = Subject::open(global, console)?;
     let guest = subject.guest(console)?;
     if !matches!(guest, analyzer::Guest::Windows(_)) {
         bail!("{}: expected a Windows image; modules of other systems name no PDB", subject.source);

@@ -12,4 +12,5 @@ mod inspect;
 mod parse_dwarf;
 mod parse_pdb;
 mod peinfo;
+mod repository;
 mod version_scan;

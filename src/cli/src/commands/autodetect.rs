@@ -1,0 +1,76 @@
+use anyhow::bail;
+use repository::detect::{Candidate, Sighted, detect};
+use serde_json::{Value, json};
+
+use crate::arguments::Global;
+use crate::console::Console;
+use crate::identity::how_to;
+use crate::input::open_image;
+use crate::outcome::Outcome;
+use crate::profiles;
+use crate::table::{Table, printable};
+use crate::triage;
+
+/// Tells which profile an image needs: what the image says of its kernel, and what came of every profile tried.
+///
+/// # Errors
+/// Where the image or the configuration cannot be read.
+pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
+    let Some(filename) = &global.filename else { bail!("which image? name it with -f FILE") };
+    let image = open_image(filename, console)?;
+    let source = filename.display().to_string();
+    if let Some(what) = triage::without_memory(&image) {
+        bail!("{source}: {what}");
+    }
+    let repositories = profiles::repositories(global)?;
+    let detection = detect(&image, &repositories, console.threads(), console.progress());
+    let found = detection.found.as_ref().map(|(name, place, _)| (name.to_string(), place.clone()));
+    if console.json() {
+        console.print_json(json!({
+            "image": source,
+            "profile": found.as_ref().map(|(name, _)| name),
+            "place": found.as_ref().map(|(_, place)| place),
+            "kernels": detection.kernels.iter().map(sighted).collect::<Value>(),
+            "tried": detection.tried.iter().map(candidate).collect::<Value>(),
+        }))?;
+    } else {
+        let mut kernels = Table::new(&["Offset (P)", "Evidence", "Kernel", "Its profile"]);
+        for sighted in &detection.kernels {
+            kernels.row([
+                format!("{:#x}", sighted.at.0),
+                sighted.by.to_owned(),
+                printable(&sighted.kernel.to_string()),
+                printable(&how_to(&sighted.kernel)),
+            ]);
+        }
+        let mut tried = Table::new(&["Profile", "Place", "Result"]);
+        for candidate in &detection.tried {
+            let result = printable(&profiles::outcome(candidate));
+            // What was asked of every repository is told with -v.
+            let result = result.lines().next().unwrap_or_default().to_owned();
+            tried.row([candidate.name.to_string(), candidate.place.clone(), result]);
+        }
+        console.print(&format!("{}\n{}", kernels.print(), tried.print()))?;
+        match &found {
+            Some((name, place)) => console.say(format_args!("profile: {name} from {place}")),
+            None => console.say("profile: none that fits; build_local_profile makes a Windows kernel's"),
+        }
+    }
+    Ok(Outcome::from_good(found.is_some()))
+}
+
+fn sighted(sighted: &Sighted) -> Value {
+    json!({"offset": sighted.at.0, "evidence": sighted.by, "kernel": sighted.kernel.to_string()})
+}
+
+fn candidate(candidate: &Candidate) -> Value {
+    let proof = candidate.proof.as_ref();
+    json!({
+        "profile": candidate.name.to_string(),
+        "place": candidate.place,
+        "evidence": candidate.evidence,
+        "verdict": proof.ok().map(|proof| proof.verdict.name()),
+        "reason": proof.map_or_else(Clone::clone, |proof| proof.reason.clone()),
+        "score": proof.ok().map(|_| candidate.score()),
+    })
+}

@@ -1,0 +1,128 @@
+use anyhow::{Context, bail};
+use profile::{GuidAge, Verdict};
+use repository::detect::{kernels, prove};
+use repository::{ProfileName, Repositories, local};
+use serde_json::{Value, json};
+use symbols::{Fetcher, PdbName};
+
+use crate::arguments::Global;
+use crate::console::Console;
+use crate::input::open_image;
+use crate::outcome::Outcome;
+use crate::profiles;
+use crate::triage;
+
+/// Whose profile is made.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The profile's name (nt/GUID/F8E2...), or the module's (nt, tcpip, ntkrnlmp.pdb); without one, the kernel in the
+    /// image (-f).
+    #[arg(value_name = "MODULE")]
+    module_name: Option<String>,
+    /// The GUID and age, where the name does not say them.
+    #[arg(value_name = "GUIDAGE")]
+    guid: Option<GuidAge>,
+}
+
+/// Makes the profile, stores it in the first repository that can be written to, and proves it on the image, if one is
+/// given.
+///
+/// # Errors
+/// Wrong usage, an image that cannot be read, or no repository to write to.
+pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow::Result<Outcome> {
+    let image = match &global.filename {
+        Some(path) => Some(open_image(path, console)?),
+        None => None,
+    };
+    if let (Some(image), Some(path)) = (&image, &global.filename)
+        && let Some(what) = triage::without_memory(image)
+    {
+        bail!("{}: {what}", path.display());
+    }
+    let repositories = profiles::repositories(global)?;
+    let wanted: Vec<(PdbName, GuidAge)> = match (&arguments.module_name, &image) {
+        (Some(name), _) => by_name(name, arguments.guid)?,
+        (None, Some(image)) => {
+            let found = kernels(image, console.threads(), console.progress());
+            let windows = found.iter().filter_map(profiles::windows_kernel);
+            let wanted: Vec<_> = windows.map(|(pdb, guid_age, _)| (pdb, guid_age)).collect();
+            if wanted.is_empty() {
+                bail!(
+                    "the image names no Windows kernel; a Linux or macOS kernel's profile is made by parse_dwarf"
+                );
+            }
+            wanted
+        }
+        (None, None) => bail!("whose profile? name it (nt/GUID/...), or an image with -f FILE"),
+    };
+    let storage =
+        repositories.writable().context("no repository can be written to; name one with --profile_path")?;
+    let fetcher = Fetcher::new(global.symbols.options(None, console)?);
+    let mut failed: Vec<String> = Vec::new();
+    for (pdb, guid_age) in wanted {
+        match local::build(&pdb, guid_age, &fetcher, storage, console.progress()) {
+            Ok(built) => return conclude(built, image.as_ref(), &repositories, console),
+            Err(error) => {
+                console.tell(format_args!("{pdb} {guid_age}: {error}"));
+                failed.push(error.to_string());
+            }
+        }
+    }
+    if console.json() {
+        console.print_json(json!({"profile": Value::Null, "problems": failed}))?;
+    } else {
+        for problem in &failed {
+            console.warn(problem);
+        }
+    }
+    Ok(Outcome::Negative)
+}
+
+/// The PDBs that a name may stand for: `nt` is any of the kernel's.
+fn by_name(name: &str, guid: Option<GuidAge>) -> anyhow::Result<Vec<(PdbName, GuidAge)>> {
+    let parsed: ProfileName = name.parse()?;
+    let (module, guid_age) = match (parsed.guid_age(), guid) {
+        (Some(_), Some(_)) => bail!("{name}: the GUID is named twice"),
+        (Some(guid_age), None) => {
+            (name.split('/').next().filter(|module| *module != "GUID").unwrap_or("nt"), guid_age)
+        }
+        (None, Some(guid_age)) => (name, guid_age),
+        (None, None) => bail!("{name}: GUID not specified; build_local_profile {name} GUIDAGE"),
+    };
+    if module.eq_ignore_ascii_case("nt") {
+        let kernels = analyzer::windows::KERNELS.iter();
+        return kernels.map(|kernel| Ok((kernel.parse()?, guid_age))).collect();
+    }
+    Ok(vec![(PdbName::from_user(module)?, guid_age)])
+}
+
+fn conclude(
+    built: local::Built,
+    image: Option<&image::Image>,
+    repositories: &Repositories,
+    console: &Console,
+) -> anyhow::Result<Outcome> {
+    let name = built.loaded.name.clone();
+    let place = built.loaded.place.clone();
+    let sound = built.health.verdict != Verdict::Failed;
+    if !console.json() {
+        console.say(format_args!("{name}: made from {}, stored as {place}", built.from));
+        profiles::say_built(&built, console);
+    }
+    let (from, health) = (built.from, built.health.to_json());
+    let proved =
+        image.map(|image| prove(image, repositories, built.loaded, String::new(), console.progress()).0);
+    if let Some(candidate) = proved.as_ref().filter(|_| !console.json()) {
+        console.say(format_args!("on the image: {}", profiles::outcome(candidate)));
+    }
+    if console.json() {
+        console.print_json(json!({
+            "profile": name.to_string(),
+            "place": place,
+            "from": from,
+            "health": health,
+            "on_image": proved.as_ref().map(profiles::outcome),
+        }))?;
+    }
+    Ok(Outcome::from_good(sound && proved.is_none_or(|candidate| candidate.matches())))
+}

@@ -1,0 +1,65 @@
+use std::path::PathBuf;
+
+use anyhow::Context;
+use repository::yaml::{At, Data, Node};
+
+/// What the user's configuration file sets: `config.yaml` in the program's configuration folder, else Rekall's
+/// `~/.rekallrc`. Settings of Rekall's that mean nothing here are passed over.
+#[derive(Debug, Default)]
+pub struct Configuration {
+    /// Repositories, in order (`profile_path` or `repository_path`).
+    pub profile_path: Option<Vec<String>>,
+    /// Where PDBs are looked for (`symbol_path`).
+    pub symbol_path: Option<String>,
+}
+
+impl Configuration {
+    /// Reads it; all is unset where there is no such file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is not as it should be: file, line, key, and what was expected.
+    pub fn read() -> anyhow::Result<Self> {
+        let own = directories::ProjectDirs::from("", "", "rekall-profile");
+        let own = own.map(|folders| folders.config_dir().join("config.yaml"));
+        let home = directories::BaseDirs::new().map(|folders| folders.home_dir().join(".rekallrc"));
+        let Some(path) = [own, home].into_iter().flatten().find(|path| path.exists()) else {
+            return Ok(Self::default());
+        };
+        let place = path.display().to_string();
+        let text = std::fs::read_to_string(&path).with_context(|| place.clone())?;
+        let node = Node::parse(&text, &place)?;
+        node.entries(&At { place: &place, key: "" })?;
+        let mut configuration = Self::default();
+        for key in ["profile_path", "repository_path"] {
+            let at = At { place: &place, key };
+            let Some(value) = node.get(key) else { continue };
+            let places = match &value.data {
+                Data::Sequence(items) => {
+                    items.iter().map(|item| item.text(&at)).collect::<Result<Vec<_>, _>>()?
+                }
+                _ => vec![value.text(&at)?],
+            };
+            configuration.profile_path = Some(places.into_iter().map(below_home).collect());
+        }
+        let at = At { place: &place, key: "symbol_path" };
+        if let Some(value) = node.get("symbol_path") {
+            configuration.symbol_path = Some(value.text(&at)?.to_owned());
+        }
+        Ok(configuration)
+    }
+}
+
+/// A path with `~` for the home folder.
+fn below_home(path: &str) -> String {
+    let home = directories::BaseDirs::new().map(|folders| folders.home_dir().to_owned());
+    match (path.strip_prefix("~/"), home) {
+        (Some(rest), Some(home)) => home.join(rest).display().to_string(),
+        _ => path.to_owned(),
+    }
+}
+
+/// The user's own repository.
+pub fn own_repository() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "rekall-profile")
+        .map(|folders| folders.data_dir().join("repository"))
+}

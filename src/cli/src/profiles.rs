@@ -1,0 +1,171 @@
+//! Profiles by name: which repositories are looked through, and how the profile of an image is found without a name.
+
+use std::path::{Path, PathBuf};
+
+use analyzer::Layout;
+use anyhow::{Context, bail};
+use image::Image;
+use profile::Report;
+use repository::detect::{self, Candidate, Detection, Kernel, detect};
+use repository::{Loaded, Options, PUBLIC, ProfileName, Repositories, local};
+use symbols::{Fetcher, PdbName};
+
+use crate::arguments::Global;
+use crate::configuration::{Configuration, own_repository};
+use crate::console::Console;
+use crate::identity;
+
+/// The repositories that the command line names, else the configuration, else the user's own and the public one.
+///
+/// # Errors
+/// A configuration that cannot be understood, or a place that is none.
+pub fn repositories(global: &Global) -> anyhow::Result<Repositories> {
+    let mut places = global.profile_path.clone();
+    if places.is_empty() {
+        places = match Configuration::read()?.profile_path {
+            Some(places) => places,
+            None => {
+                let own = own_repository().map(|path| path.display().to_string());
+                own.into_iter().chain([PUBLIC.to_owned()]).collect()
+            }
+        };
+    }
+    let cache = directories::ProjectDirs::from("", "", "rekall-profile");
+    let options = Options {
+        cache: cache.map(|folders| folders.cache_dir().join("repositories")),
+        offline: global.symbols.offline,
+        credentials: symbols::Credentials::from_environment()?,
+    };
+    Ok(Repositories::open(&places, &options)?)
+}
+
+/// The profile that the user names: a file, with or without its `.gz`, else a name in a repository.
+///
+/// # Errors
+/// Where there is none, or it cannot be read.
+pub fn named(name: &str, global: &Global, console: &Console) -> anyhow::Result<Layout> {
+    if let Some(path) = file(name) {
+        let layout = Layout::open(&path).with_context(|| path.display().to_string())?;
+        console.tell(format_args!("Loaded profile {}", path.display()));
+        return Ok(layout);
+    }
+    let parsed: ProfileName =
+        name.parse().with_context(|| format!("--profile {name}: there is no such file"))?;
+    let repositories = repositories(global)?;
+    let loaded = repositories.load(&parsed, console.progress())?;
+    tell(&loaded, console);
+    Ok(repositories.layout(loaded, console.progress())?)
+}
+
+/// The file of this name, or of this name with `.gz`.
+fn file(name: &str) -> Option<PathBuf> {
+    let packed = format!("{name}.gz");
+    [name, packed.as_str()].into_iter().map(Path::new).find(|path| path.is_file()).map(Path::to_owned)
+}
+
+fn tell(loaded: &Loaded, console: &Console) {
+    console.tell(format_args!("Loaded profile {} from {}", loaded.name, loaded.place));
+    for (name, place) in loaded.way.iter().rev() {
+        console.tell(format_args!("Loaded profile {name} from {place}"));
+    }
+}
+
+/// The profile that an image needs: one that a repository has, else one that is made from the kernel's PDB and kept; in
+/// either case one that was proved on the image.
+///
+/// # Errors
+/// Where none is found: what the image says of its kernel, what was tried, and how to bring what is missing.
+pub fn detected(image: &Image, source: &str, global: &Global, console: &Console) -> anyhow::Result<Layout> {
+    let repositories = repositories(global)?;
+    let detection = detect(image, &repositories, console.threads(), console.progress());
+    if let Some((name, place, layout)) = detection.found {
+        console.tell(format_args!("Detected profile {name} from {place}"));
+        return Ok(layout);
+    }
+    let mut lines = tried(&detection);
+    match built(image, &repositories, &detection, global, console) {
+        Ok(Some((name, layout))) => {
+            console.say(format_args!("made profile {name}"));
+            return Ok(layout);
+        }
+        Ok(None) => {}
+        Err(error) => lines.push_str(&format!("\n  {error:#}")),
+    }
+    bail!(
+        "{source}: which profile? none that fits was found; name that of the image's kernel with --profile NAME_OR_FILE{}{lines}",
+        match identity::advice(&detection.kernels) {
+            kernels if kernels.is_empty() => String::new(),
+            kernels => format!("; the image names{kernels}"),
+        }
+    )
+}
+
+/// No more kernels' PDBs are fetched for one image.
+const MOST_BUILT: usize = 4;
+/// How many of the profiles that do not fit are told.
+const MOST_TOLD: usize = 8;
+
+/// What profiles do not fit, a line each; those that no repository has are told with `-v` alone.
+fn tried(detection: &Detection) -> String {
+    let tried = detection.tried.iter().filter(|candidate| candidate.proof.is_ok()).take(MOST_TOLD);
+    tried.map(|candidate| format!("\n  {}: {}", candidate.name, outcome(candidate))).collect()
+}
+
+/// What came of trying a profile, in words.
+pub fn outcome(candidate: &Candidate) -> String {
+    match &candidate.proof {
+        Ok(proof) => format!("{} ({})", proof.verdict.name(), proof.reason),
+        Err(problem) => problem.clone(),
+    }
+}
+
+/// Makes the profile of the first Windows kernel that the image names and that its PDB proves, and keeps it.
+///
+/// # Errors
+/// Where a PDB could not be brought, or nothing can be written.
+fn built(
+    image: &Image,
+    repositories: &Repositories,
+    detection: &Detection,
+    global: &Global,
+    console: &Console,
+) -> anyhow::Result<Option<(ProfileName, Layout)>> {
+    let kernels: Vec<_> = detection.kernels.iter().filter_map(windows_kernel).take(MOST_BUILT).collect();
+    if kernels.is_empty() {
+        return Ok(None);
+    }
+    let storage = repositories.writable().context("no repository can be written to")?;
+    let fetcher = Fetcher::new(global.symbols.options(None, console)?);
+    let mut failed = None;
+    for (pdb, guid_age, evidence) in kernels {
+        match local::build(&pdb, guid_age, &fetcher, storage, console.progress()) {
+            Ok(built) => {
+                let (candidate, layout) =
+                    detect::prove(image, repositories, built.loaded, evidence, console.progress());
+                if let (true, Some(layout)) = (candidate.matches(), layout) {
+                    return Ok(Some((candidate.name, layout)));
+                }
+                failed.get_or_insert_with(|| anyhow::anyhow!("{}: {}", candidate.name, outcome(&candidate)));
+            }
+            Err(error) => {
+                failed.get_or_insert(error.into());
+            }
+        }
+    }
+    failed.map_or(Ok(None), Err)
+}
+
+/// The PDB of a kernel that an image names, where it is Windows' and could be fetched.
+pub fn windows_kernel(sighted: &detect::Sighted) -> Option<(PdbName, profile::GuidAge, String)> {
+    match &sighted.kernel {
+        Kernel::Windows { pdb, guid_age } => Some((pdb.parse().ok()?, *guid_age, sighted.to_string())),
+        _ => None,
+    }
+}
+
+/// What was lost while a profile was made, and its verdict.
+pub fn say_built(built: &local::Built, console: &Console) {
+    let losses: &Report = &built.report;
+    crate::verdict::say_losses(losses, console);
+    crate::verdict::say_verdict(&built.health, console);
+}

@@ -1,0 +1,265 @@
+//! Profiles by name and by themselves, as users find them; images are synthetic (docs/test-images.md), servers stand on
+//! the loopback interface.
+
+use memory_images::{Container, macos, windows};
+use serde_json::Value;
+use symbol_server::{Response, Server, folder as served};
+
+use crate::harness::{Folder, corpus};
+
+const CASE: windows::Case = windows::Case::Win10X64;
+
+/// A folder with an image, and the PDB of its kernel in a store.
+fn image_and_store() -> (Folder, String) {
+    let folder = Folder::new();
+    folder.write("win10.elf", windows::image(CASE).write(Container::Elf));
+    let (_, pdb, bytes) = CASE.pdb();
+    folder.write(pdb, bytes);
+    let shown = folder.run(["-f", "win10.elf", "version_scan", "--name_regex", "^nt", "--json"]).check();
+    let records: Value = serde_json::from_str(&shown).unwrap();
+    let guid = records["records"][0]["guid_age"].as_str().unwrap().to_owned();
+    let store = folder.join(&format!("store/{pdb}/{guid}"));
+    std::fs::create_dir_all(&store).unwrap();
+    std::fs::rename(folder.join(pdb), store.join(pdb)).unwrap();
+    (folder, guid)
+}
+
+/// The same with the profile in a repository under this name.
+fn repository(name: &str) -> (Folder, String) {
+    let (folder, guid) = image_and_store();
+    let (_, pdb, _) = CASE.pdb();
+    let name = name.replace("GUID_AGE", &guid);
+    let place = format!("repository/v1.0/{name}.gz");
+    std::fs::create_dir_all(folder.join(&place).parent().unwrap()).unwrap();
+    folder.run(["parse_pdb", &format!("store/{pdb}/{guid}/{pdb}"), "-q", "-o", &place]).check();
+    (folder, guid)
+}
+
+fn symlink(folder: &Folder, name: &str, target: &str) {
+    let path = format!("repository/v1.0/{name}");
+    std::fs::create_dir_all(folder.join(&path).parent().unwrap()).unwrap();
+    folder.write(&path, format!(r#"{{"$METADATA": {{"Type": "Symlink", "Target": "{target}"}}}}"#));
+}
+
+#[test]
+fn the_articles_names_lead_to_the_profile() {
+    let hierarchy = "ntoskrnl.exe/AMD64/10.0.19041.1/GUID_AGE";
+    let (folder, guid) = repository(hierarchy);
+    let name = hierarchy.replace("GUID_AGE", &guid);
+    symlink(&folder, &format!("GUID/{guid}"), &name);
+    symlink(&folder, "Win10x64", &format!("GUID/{guid}"));
+    let spelled = format!("GUID/{}", guid.to_lowercase());
+    let list = |profile: &str| {
+        let run = folder.run([
+            "-f",
+            "win10.elf",
+            "-v",
+            "--profile",
+            profile,
+            "--profile_path",
+            "repository",
+            "pslist",
+        ]);
+        run.stderr(format!("Loaded profile {name} from repository/v1.0/{name}.gz")).check()
+    };
+    let whole = list(&name);
+    assert!(whole.lines().count() > 5, "{whole}");
+    for profile in [&format!("GUID/{guid}"), &spelled, &format!("nt/GUID/{guid}"), "Win10x64"] {
+        assert_eq!(list(profile), whole, "{profile}");
+    }
+    // Rekall's own configuration names the repository.
+    folder.write(".rekallrc", "profile_path:\n  - ~/elsewhere\n  - ~/repository\n");
+    let run = folder.run(["-f", "win10.elf", "--profile", "Win10x64", "pslist"]);
+    assert_eq!(run.check(), whole);
+    folder.write(".rekallrc", "profile_path: {a: b}\n");
+    let run = folder.run(["-f", "win10.elf", "--profile", "Win10x64", "pslist"]).status(2);
+    run.stderr(".rekallrc:1: profile_path: expected one value, found keys with values").check();
+}
+
+#[test]
+fn a_missing_profile_names_the_places_asked() {
+    let (folder, _) = repository("nt/GUID/GUID_AGE");
+    let name = "GUID/F8E1A8B5C9B74BF4A6E4A48F180099942";
+    let run = folder
+        .run(["-f", "win10.elf", "--profile", name, "--profile_path", "repository", "pslist"])
+        .status(1);
+    run.stderr(format!("unable to load profile {name} from any repository\n  repository/v1.0: not there"))
+        .check();
+    for name in ["../secret", "/etc/passwd", "nt/../../x", "nt//x"] {
+        let run = folder
+            .run(["-f", "win10.elf", "--profile", name, "--profile_path", "repository", "pslist"])
+            .status(2);
+        if name != "/etc/passwd" {
+            run.stderr("names nothing in a repository").check();
+        } else {
+            run.check();
+        }
+    }
+    symlink(&folder, "a", "b");
+    symlink(&folder, "b", "a");
+    let run =
+        folder.run(["-f", "win10.elf", "--profile", "a", "--profile_path", "repository", "pslist"]).status(2);
+    run.stderr("symlink profiles lead nowhere: a -> b -> a").check();
+}
+
+#[test]
+fn the_profile_is_detected_and_its_evidence_told() {
+    let (folder, guid) = repository("nt/GUID/GUID_AGE");
+    let whole = folder
+        .run(["-f", "win10.elf", "-v", "--profile_path", "repository", "pslist"])
+        .stderr(format!("Verifying profile nt/GUID/{guid}"))
+        .stderr(format!("Detected profile nt/GUID/{guid}"))
+        .check();
+    let truth = windows::image(CASE).truth;
+    assert_eq!(whole.lines().count(), truth.processes.len() + 2);
+    let shown =
+        folder.run(["-f", "win10.elf", "--profile_path", "repository", "autodetect", "--json"]).check();
+    let report: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(report["profile"], format!("nt/GUID/{guid}"));
+    assert_eq!(report["tried"][0]["verdict"], "match");
+    assert!(report["kernels"].as_array().unwrap().iter().any(|kernel| kernel["evidence"] == "RSDS record"));
+    // A profile that another build has under this name is not taken.
+    let (_, pdb, bytes) = windows::Case::Win7X64.pdb();
+    folder.write(pdb, bytes);
+    folder.run(["parse_pdb", pdb, "-q", "-o", &format!("repository/v1.0/nt/GUID/{guid}.gz")]).check();
+    let run =
+        folder.run(["-f", "win10.elf", "--offline", "--profile_path", "repository", "autodetect"]).status(1);
+    run.stderr("profile: none that fits").check();
+}
+
+#[test]
+fn one_command_goes_from_an_image_to_its_processes() {
+    let (folder, guid) = image_and_store();
+    let server = Server::start(served(&folder.join("store"))).unwrap();
+    let pslist = ["-f", "win10.elf", "--profile_path", "mine", "pslist"];
+    let made = folder
+        .run(pslist)
+        .env("_NT_SYMBOL_PATH", format!("srv*cache*{}", server.url()))
+        .stderr(format!("made profile nt/GUID/{guid}"))
+        .check();
+    drop(server);
+    // Kept: nothing is fetched any more.
+    let again = folder.run(pslist).env("_NT_SYMBOL_PATH", "nowhere").check();
+    assert_eq!(made, again);
+    let folder_names = std::fs::read_dir(folder.join("mine/v1.0/nt/GUID")).unwrap();
+    let names: Vec<_> = folder_names.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, [std::ffi::OsString::from(format!("{guid}.gz"))]);
+}
+
+#[test]
+fn build_local_profile_by_image_and_by_name() {
+    let (folder, guid) = image_and_store();
+    let local = ["--profile_path", "mine", "--symbol-path", "store"];
+    let run = folder.run(["build_local_profile", "-f", "win10.elf"].into_iter().chain(local));
+    run.stderr("on the image: match").stderr("verdict: ").check();
+    for line in [vec![format!("nt/GUID/{guid}")], vec!["nt".to_owned(), guid.clone()]] {
+        std::fs::remove_dir_all(folder.join("mine")).unwrap();
+        let line: Vec<&str> = line.iter().map(String::as_str).collect();
+        let run = folder.run(["build_local_profile"].into_iter().chain(line).chain(local));
+        run.stderr(format!("nt/GUID/{guid}: made from")).check();
+        assert!(folder.join(&format!("mine/v1.0/nt/GUID/{guid}.gz")).exists());
+    }
+    folder
+        .run(["build_local_profile", "nt"].into_iter().chain(local))
+        .status(2)
+        .stderr("GUID not specified")
+        .check();
+    let missing = ["build_local_profile", "nt/GUID/F8E1A8B5C9B74BF4A6E4A48F180099942"];
+    folder.run(missing.into_iter().chain(local)).status(1).stderr("ntkrpamp.pdb").check();
+}
+
+#[test]
+fn a_repository_on_a_server_is_asked_for_what_its_inventory_lists() {
+    let (folder, guid) = repository("nt/GUID/GUID_AGE");
+    let name = format!("nt/GUID/{guid}");
+    let inventory = |time: u64| {
+        format!(
+            r#"{{"$INVENTORY": {{"{name}": {{"LastModified": {time}.5}}}},
+                "$METADATA": {{"ProfileClass": "Inventory", "Type": "Inventory"}}}}"#
+        )
+    };
+    folder.write("repository/v1.0/inventory.gz", inventory(1));
+    let asked = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (log, serve) = (asked.clone(), served(&folder.join("repository")));
+    let server = Server::start(move |request: &symbol_server::Request| {
+        log.lock().unwrap().push(request.path().to_owned());
+        serve(request)
+    })
+    .unwrap();
+    let url = server.url();
+    let list = |profile: &str| -> Vec<String> {
+        vec![
+            "-f".into(),
+            "win10.elf".into(),
+            "--profile_path".into(),
+            url.clone(),
+            "--profile".into(),
+            profile.into(),
+            "pslist".into(),
+        ]
+    };
+    let first = folder.run(list(&name)).check();
+    assert_eq!(*asked.lock().unwrap(), ["/v1.0/inventory.gz", &format!("/v1.0/{name}.gz")]);
+    assert_eq!(folder.run(list(&name)).check(), first);
+    folder.run(list("nt/GUID/F8E1A8B5C9B74BF4A6E4A48F180099942")).status(1).check();
+    assert_eq!(asked.lock().unwrap().len(), 2, "what is listed no later, or not at all, is not asked for");
+    drop(server);
+    let offline: Vec<String> = list(&name).into_iter().chain(["--offline".into()]).collect();
+    assert_eq!(folder.run(offline).check(), first);
+}
+
+#[test]
+fn a_captive_portals_page_is_no_profile() {
+    let (folder, guid) = image_and_store();
+    let server = Server::start(|_| Response::page()).unwrap();
+    let name = format!("nt/GUID/{guid}");
+    let run = folder
+        .run(["-f", "win10.elf", "--profile_path", &server.url(), "--profile", &name, "pslist"])
+        .status(1);
+    run.stderr("HTML").check();
+    assert!(!folder.join(".cache/rekall-profile/repositories").exists());
+}
+
+#[test]
+fn macos_is_found_by_its_version() {
+    let folder = Folder::new();
+    let case = macos::Case::High;
+    folder.write("mac.raw", macos::image(case).write(Container::Raw));
+    let (name, bytes) = case.debug_file();
+    folder.write(name, bytes);
+    std::fs::create_dir_all(folder.join("repository/v1.0/OSX")).unwrap();
+    folder.run(["parse_dwarf", name, "-q", "-o", "repository/v1.0/OSX/10.13.3_17D47.gz"]).check();
+    folder
+        .run(["-f", "mac.raw", "-v", "--profile_path", "repository", "pslist"])
+        .stderr("Detected profile OSX/10.13.3_17D47")
+        .check();
+    let run = folder.run([
+        "-f",
+        "mac.raw",
+        "--profile_path",
+        "repository",
+        "--profile",
+        "OSX/10.13.3_17D47",
+        "-v",
+        "pslist",
+    ]);
+    run.stderr("Loaded profile OSX/10.13.3_17D47").check();
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn a_real_linux_image_finds_its_profile() {
+    let folder = Folder::new();
+    let image = corpus("images/linux-6.1-cloud/sparse.lime.zst");
+    let packed = std::process::Command::new("zstd").args(["-dqc"]).arg(image).output().unwrap();
+    assert!(packed.status.success());
+    folder.write("linux.lime", packed.stdout);
+    let table = corpus("images/linux-6.1-cloud/dwarf2json.isf.json.xz");
+    let name = "Linux/Debian/12/x86_64/6.1.0-56-cloud-amd64";
+    std::fs::create_dir_all(folder.join("repository/v1.0/Linux/Debian/12/x86_64")).unwrap();
+    let place = format!("repository/v1.0/{name}.gz");
+    folder.run(["export", table.to_str().unwrap(), "--format", "rekall", "-q", "-o", &place]).check();
+    let run = folder.run(["-f", "linux.lime", "-v", "--profile_path", "repository", "pslist"]);
+    let shown = run.stderr(format!("Detected profile {name}")).check();
+    assert!(shown.lines().count() > 40, "{shown}");
+}
