@@ -41,6 +41,8 @@ pub enum Error {
         address: u64,
         /// How many entries were read before.
         entries: usize,
+        /// Whether it leads on to memory that the image does not hold: then it may be whole.
+        absent: bool,
     },
     /// No kernel that fits the profile was found.
     #[error("no kernel that fits the profile was found in the image: {}", tried.join("; "))]
@@ -62,4 +64,11 @@ pub enum Error {
     /// The image cannot be read.
     #[error("the image: {0}")]
     Image(#[from] image::Error),
+}
+
+impl Error {
+    /// Whether memory that the image does not hold is all that stood in the way.
+    pub(crate) fn is_absence(&self) -> bool {
+        matches!(self, Self::Unreadable { mapped: true, .. } | Self::List { absent: true, .. })
+    }
 }

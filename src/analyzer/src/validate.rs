@@ -163,7 +163,9 @@ impl Finding {
     /// somewhere. Something that the image does not hold, or the profile does not describe, decides nothing.
     pub(crate) fn of(error: &Error) -> Self {
         match error {
-            Error::Unreadable { mapped: false, .. } | Error::List { .. } => Self::Failed(error.to_string()),
+            Error::Unreadable { mapped: false, .. } | Error::List { absent: false, .. } => {
+                Self::Failed(error.to_string())
+            }
             _ => Self::Skipped(error.to_string()),
         }
     }

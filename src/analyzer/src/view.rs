@@ -189,23 +189,24 @@ impl<'a> View<'a> {
         let mut seen = HashSet::with_hasher(foldhash::fast::RandomState::default());
         let mut at = head;
         loop {
-            let broken = |problem: String, entries: usize, address: u64| {
-                Err(Error::List { list: link.to_owned(), problem, address, entries })
+            let ended = |problem: String, entries: usize, address: u64, absent: bool| {
+                Err(Error::List { list: link.to_owned(), problem, address, entries, absent })
             };
+            let broken = |problem, entries, address| ended(problem, entries, address, false);
             let following = match self.pointer(at.wrapping_add(next.offset)) {
                 Ok(following) => following,
                 Err(error) => {
-                    list.end =
-                        broken(format!("the next entry cannot be read ({error})"), list.entries.len(), at);
+                    let problem = format!("the next entry cannot be read ({error})");
+                    list.end = ended(problem, list.entries.len(), at, error.is_absence());
                     return Ok(list);
                 }
             };
             match self.pointer(following.wrapping_add(back.offset)) {
                 Ok(before) if before == at => {}
                 Ok(_) => list.disagreeing += 1,
-                Err(_) => {
+                Err(error) => {
                     let problem = format!("it leads to {following:#x}, which is not in the image");
-                    list.end = broken(problem, list.entries.len(), at);
+                    list.end = ended(problem, list.entries.len(), at, error.is_absence());
                     return Ok(list);
                 }
             }

@@ -111,3 +111,19 @@ fn both_shifts_are_found_apart() {
         assert_eq!(info.kernel_offset(), Some(kernel.shift), "{name}");
     }
 }
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn both_images_prove_the_profile() {
+    for name in ["full.raw.xz", "sparse.lime.zst"] {
+        let guests = Guests::open(name);
+        let proof = analyzer::validate(&guests.image, &guests.layout, analyzer::Scope::Whole).unwrap();
+        let failed: Vec<String> = proof
+            .checks
+            .iter()
+            .filter(|check| check.passage == analyzer::Passage::Failed)
+            .map(|check| format!("{}: {}", check.name, check.actual))
+            .collect();
+        assert_eq!(proof.verdict, analyzer::Verdict::Match, "{name}: {}: {failed:?}", proof.reason);
+    }
+}

@@ -54,6 +54,7 @@ pub(crate) fn read(kernel: &Kernel<'_>, info: Option<&VmCoreInfo>) -> Result<Sym
         problem: problem.to_owned(),
         address: parts.names,
         entries: 0,
+        absent: false,
     };
     if parts.count == 0 || parts.count > MOST {
         return Err(no_table("an impossible count of symbols"));

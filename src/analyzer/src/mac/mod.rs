@@ -79,11 +79,12 @@ impl Kernel<'_> {
         let (mut entries, mut seen) = (Vec::new(), HashSet::new());
         let mut at = first;
         while at != 0 {
-            let broken = |problem: String| {
-                Err(Error::List { list: next.to_owned(), problem, address: at, entries: entries.len() })
+            let broken = |problem: String, absent: bool| {
+                let (list, entries) = (next.to_owned(), entries.len());
+                Err(Error::List { list, problem, address: at, entries, absent })
             };
             if !seen.insert(at) || entries.len() == MOST {
-                let end = broken("it comes back to an entry".to_owned());
+                let end = broken("it comes back to an entry".to_owned(), false);
                 return Ok((entries, end));
             }
             match view.get(at, next) {
@@ -92,7 +93,7 @@ impl Kernel<'_> {
                     at = following;
                 }
                 Err(error) => {
-                    let end = broken(format!("the next entry cannot be read ({error})"));
+                    let end = broken(format!("the next entry cannot be read ({error})"), error.is_absence());
                     return Ok((entries, end));
                 }
             }

@@ -216,7 +216,10 @@ fn mapping(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         match (base, banner, size) {
             (Ok(base), Some(physical), Some(size)) => {
                 let at = base.wrapping_add((physical >> 12).wrapping_mul(size));
-                Finding::judge(kernel.space.physical(at).is_some(), format!("{at:#x}"))
+                match view.number(at, 1) {
+                    Ok(_) => Finding::Passed(format!("{at:#x}")),
+                    Err(error) => Finding::of(&error),
+                }
             }
             (Err(error), ..) => Finding::of(&error),
             _ => Finding::Skipped("the profile has no struct page, or no linux_banner".to_owned()),
