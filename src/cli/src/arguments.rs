@@ -139,6 +139,8 @@ pub enum Command {
     /// List the GUID, age and PDB of every module of the Windows kernel in a memory image (-f).
     #[command(alias = "version-modules")]
     VersionModules(commands::version_modules::Arguments),
+    /// Serve a symbol store or a repository of profiles over HTTP, to read only.
+    Serve(commands::serve::Arguments),
     /// Print the completions of a shell.
     Completions(commands::completions::Arguments),
     /// Write the manual pages into a folder.

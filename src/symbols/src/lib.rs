@@ -11,6 +11,7 @@
 //!   believes it.
 //! - **Debug files.** [`fetch_debug`] brings an ELF file's debug information by its [`BuildId`] from debuginfod servers.
 //! - **Other files.** [`Web`] reads files below one address: what repositories of profiles keep on servers.
+//! - **The other side.** A [`Mirror`] serves a folder, for those who cannot reach the servers of others.
 //!
 //! What to ask a server next is decided without a socket (`download`); the socket layer (`http`) only sends. The layout
 //! of stores is no entry point. This crate knows nothing of what is in a PDB beyond its identity.
@@ -27,6 +28,7 @@ mod http;
 mod identity;
 mod layout;
 mod manifest;
+mod mirror;
 mod msfz;
 mod name;
 mod negative;
@@ -46,6 +48,7 @@ pub use error::Error;
 pub use fetch::{Fetcher, Found, Options};
 pub use identity::{Identity, IdentityError};
 pub use manifest::{Manifest, ManifestError, Wanted};
+pub use mirror::{Mirror, MirrorLimits, MirrorStop};
 pub use msfz::{MsfzError, unpack as unpack_msfz};
 pub use name::{NameError, PdbName};
 pub use negative::NegativeCache;

@@ -15,6 +15,7 @@ pub mod parse_dwarf;
 pub mod parse_pdb;
 pub mod peinfo;
 pub mod pslist;
+pub mod serve;
 pub mod summary;
 pub mod validate;
 pub mod version_modules;
@@ -68,6 +69,10 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
             check::run(&arguments, console)
         }
         Command::Export(arguments) => export::run(&arguments, filename.as_deref(), console),
+        Command::Serve(arguments) => {
+            no_image(filename.as_deref())?;
+            serve::run(&arguments, console)
+        }
         Command::Completions(arguments) => {
             no_image(filename.as_deref())?;
             completions::run(&arguments, console)

@@ -13,4 +13,5 @@ mod parse_dwarf;
 mod parse_pdb;
 mod peinfo;
 mod repository;
+mod serve;
 mod version_scan;

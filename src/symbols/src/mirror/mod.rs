@@ -1,0 +1,337 @@
+//! A folder over HTTP, for networks that are closed to the servers of others.
+//!
+//! - Which file a request names is decided by [`path`] (a text to names) and [`tree`] (names to a file).
+//! - What is sent of it is decided by [`answer`]: conditions and ranges.
+//! - [`body`] reads it in pieces; [`stream`] breaks off where the client takes none.
+
+mod answer;
+mod body;
+mod path;
+mod stream;
+mod tree;
+
+use std::convert::Infallible;
+use std::fmt::Write;
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::header::{self, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use profile::Progress;
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::spawn_blocking;
+
+use self::answer::{Answer, Entity, decide};
+use self::body::Content;
+use self::path::Refusal;
+use self::stream::Stream;
+use self::tree::Tree;
+use crate::Error;
+
+/// Serves the files of a folder over HTTP/1.1, as they lie, to read only: a symbol store, a repository of profiles.
+///
+/// Whoever reaches the address can read every file of the folder whose name does not begin with a dot.
+pub struct Mirror {
+    listener: TcpListener,
+    address: SocketAddr,
+    folder: PathBuf,
+    tree: Arc<Tree>,
+    limits: MirrorLimits,
+    stop: Arc<Notify>,
+}
+
+/// How much a [`Mirror`] does for its clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MirrorLimits {
+    /// How many connections there are at once; others wait.
+    pub connections: usize,
+    /// How long a client may take for the head of a request, and how long none may come.
+    pub head: Duration,
+    /// How long a client may take none of an answer.
+    pub stall: Duration,
+    /// How long answers under way have to end when the mirror is stopped.
+    pub grace: Duration,
+}
+
+impl Default for MirrorLimits {
+    fn default() -> Self {
+        Self {
+            connections: 256,
+            head: Duration::from_secs(15),
+            stall: Duration::from_secs(30),
+            grace: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Ends a [`Mirror`] from another thread.
+#[derive(Debug, Clone)]
+pub struct MirrorStop(Arc<Notify>);
+
+impl MirrorStop {
+    /// Has [`Mirror::run`] take no more requests, and return.
+    pub fn stop(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// How many threads read files.
+const READERS: usize = 16;
+/// How large the head of a request may be, in bytes.
+const HEAD: usize = 16 << 10;
+/// How many lines of the story may wait to be told.
+const LINES: usize = 256;
+/// How long nothing is accepted after that failed (as it does where there are no more file descriptors).
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl Mirror {
+    /// Takes the address, and looks at the folder; port 0 takes any that is free.
+    ///
+    /// # Errors
+    /// [`Error::Listen`] where the address is another's; [`Error::Mirror`] where the folder cannot be read.
+    pub fn bind(folder: &Path, address: &str, limits: MirrorLimits) -> Result<Self, Error> {
+        let tree = Tree::new(folder).map_err(|source| Error::Mirror { folder: folder.to_owned(), source })?;
+        let listen = || {
+            let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
+            let listener = TcpListener::bind(addresses.as_slice())?;
+            listener.set_nonblocking(true)?;
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        };
+        let (listener, address) =
+            listen().map_err(|source: io::Error| Error::Listen { address: address.to_owned(), source })?;
+        let (folder, tree, stop) = (folder.to_owned(), Arc::new(tree), Arc::new(Notify::new()));
+        Ok(Self { listener, address, folder, tree, limits, stop })
+    }
+
+    /// Where it can be reached.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What ends it.
+    pub fn stop(&self) -> MirrorStop {
+        MirrorStop(self.stop.clone())
+    }
+
+    /// Answers requests until it is stopped, and tells `progress` a line of each.
+    ///
+    /// # Errors
+    /// [`Error::Mirror`] where the system does not give what a server needs. No request ends it.
+    pub fn run(self, progress: &dyn Progress) -> Result<(), Error> {
+        let failed = |source| Error::Mirror { folder: self.folder.clone(), source };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .max_blocking_threads(READERS)
+            .build()
+            .map_err(failed)?;
+        let result = runtime.block_on(self.serve(progress));
+        // A read that the disk does not answer is not waited for.
+        runtime.shutdown_background();
+        result.map_err(|source| Error::Mirror { folder: self.folder, source })
+    }
+
+    async fn serve(&self, progress: &dyn Progress) -> io::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(self.listener.try_clone()?)?;
+        let slots = Arc::new(Semaphore::new(self.limits.connections.max(1)));
+        let (teller, mut lines) = mpsc::channel::<String>(LINES);
+        let connections = GracefulShutdown::new();
+        loop {
+            let accept = async {
+                // Never closed, so there is a permit in the end.
+                let slot = slots.clone().acquire_owned().await.ok();
+                (slot, listener.accept().await)
+            };
+            tokio::select! {
+                () = self.stop.notified() => break,
+                Some(line) = lines.recv() => progress.tell(&line),
+                (slot, accepted) = accept => match accepted {
+                    Ok((stream, peer)) => self.attend(stream, peer, slot, &teller, &connections),
+                    Err(_) => tokio::time::sleep(PAUSE).await,
+                },
+            }
+        }
+        drop((listener, teller));
+        let over = async {
+            tokio::select! {
+                () = connections.shutdown() => {}
+                () = tokio::time::sleep(self.limits.grace) => {}
+            }
+        };
+        let mut over = std::pin::pin!(over);
+        loop {
+            tokio::select! {
+                biased;
+                Some(line) = lines.recv() => progress.tell(&line),
+                () = &mut over => return Ok(()),
+            }
+        }
+    }
+
+    /// Answers the requests of one connection, beside the others.
+    fn attend(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        slot: Option<OwnedSemaphorePermit>,
+        teller: &mpsc::Sender<String>,
+        connections: &GracefulShutdown,
+    ) {
+        // Without it small answers wait for acknowledgements.
+        let _ = stream.set_nodelay(true);
+        let (tree, teller) = (self.tree.clone(), teller.clone());
+        let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+            let (tree, teller) = (tree.clone(), teller.clone());
+            async move {
+                let line = format!("{peer} {} {}", request.method(), shown(request.uri().path()));
+                let (response, why) = respond(&tree, &request).await;
+                // Where nobody listens any more the mirror is about to end.
+                let _ = teller.send(told(line, &response, &why)).await;
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.head)
+            .max_buf_size(HEAD)
+            .serve_connection(TokioIo::new(Stream::new(stream, self.limits.stall)), service);
+        let connection = connections.watch(connection);
+        tokio::spawn(async move {
+            // A client that goes away, or says what is no HTTP, is no failure of ours.
+            let _ = connection.await;
+            drop(slot);
+        });
+    }
+}
+
+/// The answer to a request, and why it is none of a file's bytes.
+async fn respond<B>(tree: &Arc<Tree>, request: &Request<B>) -> (Response<Content>, String) {
+    let is_get = match *request.method() {
+        Method::GET => true,
+        Method::HEAD => false,
+        _ => {
+            let mut response =
+                plain(StatusCode::METHOD_NOT_ALLOWED, true, "only GET and HEAD are answered here");
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return (response, String::new());
+        }
+    };
+    let path = request.uri().path().to_owned();
+    let opened = {
+        let (tree, path) = (tree.clone(), path.clone());
+        spawn_blocking(move || tree.open(&path))
+            .await
+            .unwrap_or_else(|error| Err(Refusal::Failed(io::Error::other(error))))
+    };
+    let (file, metadata) = match opened {
+        Ok(opened) => opened,
+        Err(refusal) => return refused(refusal, is_get),
+    };
+    let entity = Entity::of(&metadata);
+    let answer = decide(request.headers(), &entity, is_get);
+    let (status, range) = match &answer {
+        Answer::Whole => (StatusCode::OK, Some(0..entity.size)),
+        Answer::Part(range) => (StatusCode::PARTIAL_CONTENT, Some(range.clone())),
+        Answer::NotModified => (StatusCode::NOT_MODIFIED, None),
+        Answer::Changed => {
+            return (plain(StatusCode::PRECONDITION_FAILED, is_get, "the file changed"), String::new());
+        }
+        Answer::Unsatisfiable => {
+            let mut response = plain(StatusCode::RANGE_NOT_SATISFIABLE, is_get, "the file has no such bytes");
+            set(&mut response, header::CONTENT_RANGE, &format!("bytes */{}", entity.size));
+            return (response, String::new());
+        }
+    };
+    let content = match &range {
+        Some(range) if is_get => match Content::file(file, range.clone()) {
+            Ok(content) => content,
+            Err(error) => return refused(Refusal::Failed(error), is_get),
+        },
+        _ => Content::nothing(),
+    };
+    let mut response = Response::new(content);
+    *response.status_mut() = status;
+    set(&mut response, header::ETAG, &entity.tag);
+    set(&mut response, header::LAST_MODIFIED, &entity.last_modified());
+    set(&mut response, header::ACCEPT_RANGES, "bytes");
+    if let Some(range) = range {
+        set(&mut response, header::CONTENT_TYPE, content_type(&path));
+        set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+        set(&mut response, header::CONTENT_LENGTH, &(range.end - range.start).to_string());
+        if status == StatusCode::PARTIAL_CONTENT {
+            let bytes = format!("bytes {}-{}/{}", range.start, range.end - 1, entity.size);
+            set(&mut response, header::CONTENT_RANGE, &bytes);
+        }
+    }
+    (response, String::new())
+}
+
+/// The answer where there is no file; reasons that are ours to mend go into the story, not to the client.
+fn refused(refusal: Refusal, is_get: bool) -> (Response<Content>, String) {
+    match refusal {
+        Refusal::Malformed(reason) => (plain(StatusCode::BAD_REQUEST, is_get, reason), reason.to_owned()),
+        Refusal::Absent => (plain(StatusCode::NOT_FOUND, is_get, "not here"), String::new()),
+        Refusal::Leaves => {
+            let why = "a link leads out of the folder";
+            (plain(StatusCode::FORBIDDEN, is_get, "not served"), why.to_owned())
+        }
+        Refusal::Failed(error) => {
+            let response = plain(StatusCode::INTERNAL_SERVER_ERROR, is_get, "the file cannot be read");
+            (response, error.to_string())
+        }
+    }
+}
+
+/// An answer without a file.
+fn plain(status: StatusCode, with_text: bool, text: &str) -> Response<Content> {
+    let text = format!("{text}\n");
+    let content = if with_text { Content::text(&text) } else { Content::nothing() };
+    let mut response = Response::new(content);
+    *response.status_mut() = status;
+    set(&mut response, header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    set(&mut response, header::CONTENT_LENGTH, &text.len().to_string());
+    response
+}
+
+fn set(response: &mut Response<Content>, name: header::HeaderName, value: &str) {
+    // All of them are our own, of plain characters.
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// What a file is, by its name. A `.gz` is what it is, and not the content of something else: no content encoding is
+/// named, so no client unpacks it on the way.
+fn content_type(path: &str) -> &'static str {
+    let extension = path.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    match extension.as_deref() {
+        Some("gz") => "application/gzip",
+        Some("json") => "application/json",
+        Some("txt" | "ptr" | "yaml" | "yml") => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+/// A path for the story: what a client sends may be anything.
+fn shown(path: &str) -> String {
+    path.chars().take(512).flat_map(char::escape_debug).collect()
+}
+
+fn told(mut line: String, response: &Response<Content>, why: &str) -> String {
+    let length = response.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    // Writing to a string cannot fail.
+    let _ = write!(line, " {} {}", response.status().as_u16(), length.unwrap_or("-"));
+    if !why.is_empty() {
+        let _ = write!(line, " ({why})");
+    }
+    line
+}
