@@ -1,20 +1,20 @@
 use std::fmt::Write as _;
 
 /// Rows under titles, each column as wide as it has to be: numbers to the right, all else to the left.
-pub struct Table {
-    titles: Vec<Title>,
+pub struct Table<'a> {
+    titles: Vec<Title<'a>>,
     rows: Vec<Vec<String>>,
 }
 
-struct Title {
-    text: &'static str,
+struct Title<'a> {
+    text: &'a str,
     right: bool,
 }
 
-impl Table {
+impl<'a> Table<'a> {
     /// A table with these titles; a title that begins with `>` stands over numbers.
-    pub fn new(titles: &[&'static str]) -> Self {
-        let title = |text: &&'static str| match text.strip_prefix('>') {
+    pub fn new(titles: &[&'a str]) -> Self {
+        let title = |text: &&'a str| match text.strip_prefix('>') {
             Some(text) => Title { text, right: true },
             None => Title { text, right: false },
         };
@@ -30,7 +30,7 @@ impl Table {
     pub fn print(&self) -> String {
         let cell = |row: &'_ Vec<String>, column: usize| row.get(column).cloned().unwrap_or_default();
         let width = |column: usize| self.rows.iter().map(|row| cell(row, column).chars().count()).max();
-        let shown: Vec<(usize, &Title, usize)> = self
+        let shown: Vec<(usize, &Title<'_>, usize)> = self
             .titles
             .iter()
             .enumerate()

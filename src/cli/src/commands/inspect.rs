@@ -1,3 +1,5 @@
+mod across;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -12,7 +14,7 @@ use crate::outcome::Outcome;
 /// A profile, and what to show of it.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The profile, or a table of Volatility 3 (ISF): text, gzip, xz or zstd.
+    /// The profile, or a table of Volatility 3 (ISF): text, gzip, xz or zstd. With --across, the first NAME.
     profile: PathBuf,
     /// Structs, members (STRUCT.MEMBER), enumerations and symbols to show; without one, a summary.
     #[arg(value_name = "NAME")]
@@ -20,6 +22,10 @@ pub struct Arguments {
     /// Show which symbol an address (or, of a Windows profile, an RVA) belongs to.
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     at: Vec<u64>,
+    /// Show where members (STRUCT.MEMBER) lie in every profile of a repository: a folder, an address, or one folder of
+    /// either (DIR/v1.0/nt).
+    #[arg(long, value_name = "REPOSITORY", conflicts_with = "at")]
+    across: Option<String>,
 }
 
 /// Decimal, or hexadecimal with 0x.
@@ -53,7 +59,12 @@ enum Item {
 ///
 /// # Errors
 /// Where the file is no readable profile.
-pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run(arguments: &Arguments, offline: bool, console: &Console) -> anyhow::Result<Outcome> {
+    if let Some(place) = &arguments.across {
+        let first = arguments.profile.to_string_lossy().into_owned();
+        let members: Vec<String> = [first].into_iter().chain(arguments.names.iter().cloned()).collect();
+        return across::run(place, &members, offline, console);
+    }
     let text = Text::open(&arguments.profile).with_context(|| arguments.profile.display().to_string())?;
     if arguments.names.is_empty() && arguments.at.is_empty() {
         return summary(&text, arguments, console);

@@ -62,7 +62,7 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
         Command::VersionScan(arguments) => version_scan::run(&arguments, filename.as_deref(), console),
         Command::Inspect(arguments) => {
             no_image(filename.as_deref())?;
-            inspect::run(&arguments, console)
+            inspect::run(&arguments, global.symbols.offline, console)
         }
         Command::Check(arguments) => {
             no_image(filename.as_deref())?;

@@ -2,15 +2,18 @@ use std::path::PathBuf;
 
 use analyzer::Module;
 use anyhow::{Context, bail};
-use profile::GuidAge;
+use profile::{GuidAge, Report, Silent};
+use repository::{ProfileName, local};
 use serde_json::{Value, json};
-use symbols::{Manifest, Wanted};
+use symbols::{Fetcher, Manifest, Wanted};
 
 use crate::arguments::Global;
+use crate::commands::version_scan;
 use crate::console::Console;
 use crate::outcome::Outcome;
+use crate::profiles;
 use crate::subject::Subject;
-use crate::table::Table;
+use crate::table::{Table, printable};
 
 /// What is done with what is found.
 #[derive(Debug, clap::Args)]
@@ -18,7 +21,45 @@ pub struct Arguments {
     /// Write what was found as a list for fetch_pdb --manifest.
     #[arg(long = "write-manifest", value_name = "FILE")]
     write_manifest: Option<PathBuf>,
+    /// Make the profile of each and store it in the first repository that can be written to. With =drakvuf, of all the
+    /// modules that DRAKVUF takes a profile of, libraries of processes included.
+    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "modules")]
+    fetch: Option<Which>,
 }
+
+/// Which modules' profiles are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Which {
+    /// Those of the kernel.
+    Modules,
+    /// Those that DRAKVUF's options name.
+    Drakvuf,
+}
+
+/// What DRAKVUF takes profiles of beside the kernel's, by the PDB's stem; libraries of 32-bit processes on a 64-bit
+/// system have a `w` before it.
+const DRAKVUF: [&str; 20] = [
+    "tcpip",
+    "win32k",
+    "ntdll",
+    "sspicli",
+    "kernel32",
+    "kernelbase",
+    "ole32",
+    "combase",
+    "iphlpapi",
+    "mpr",
+    "clr",
+    "mscorwks",
+    "hal",
+    "fltMgr",
+    "ndis",
+    "netio",
+    "ci",
+    "fwpkclnt",
+    "services",
+    "win32kfull",
+];
 
 /// Lists what every loaded module names as its PDB, as far as its headers are in memory.
 ///
@@ -67,6 +108,23 @@ pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow:
         }
         manifest.write_file(path).with_context(|| format!("cannot write {}", path.display()))?;
     }
+    let failed = match arguments.fetch {
+        Some(which) => {
+            let mut wanted: Vec<(String, GuidAge)> =
+                named.iter().map(|(_, guid_age, pdb)| ((*pdb).to_owned(), **guid_age)).collect();
+            if which == Which::Drakvuf {
+                let found = version_scan::search(&subject.image, console, &mut Report::default());
+                wanted.extend(
+                    found.iter().map(|found| (found.rsds.file_name().to_owned(), found.rsds.guid_age)),
+                );
+                wanted.retain(|(pdb, _)| is_drakvufs(pdb));
+            }
+            wanted.sort();
+            wanted.dedup();
+            fetch(&wanted, global, console)?
+        }
+        None => 0,
+    };
     let without = listing.rows.len() - named.len();
     if without > 0 {
         console.say(format_args!(
@@ -77,5 +135,61 @@ pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow:
     if let Err(problem) = &listing.end {
         console.warn(format_args!("{}: the list is not complete: {problem}", subject.source));
     }
-    Ok(Outcome::from_good(listing.end.is_ok() && !named.is_empty()))
+    Ok(Outcome::from_good(listing.end.is_ok() && !named.is_empty() && failed == 0))
+}
+
+/// Whether DRAKVUF takes a profile of the module with this PDB.
+fn is_drakvufs(pdb: &str) -> bool {
+    let stem = pdb.rsplit_once('.').map_or(pdb, |(stem, _)| stem);
+    let narrow = stem.strip_prefix(['w', 'W']).unwrap_or(stem);
+    let kernel = analyzer::windows::KERNELS.iter().any(|kernel| kernel.eq_ignore_ascii_case(pdb));
+    kernel || DRAKVUF.iter().any(|name| name.eq_ignore_ascii_case(stem) || name.eq_ignore_ascii_case(narrow))
+}
+
+/// Makes the profiles that no repository has yet; how many could not be made.
+fn fetch(wanted: &[(String, GuidAge)], global: &Global, console: &Console) -> anyhow::Result<usize> {
+    let repositories = profiles::repositories(global)?;
+    let storage =
+        repositories.writable().context("no repository can be written to; name one with --profile_path")?;
+    let fetcher = Fetcher::new(global.symbols.options(None, console)?);
+    let (mut there, mut made, mut failed) = (0, 0, 0);
+    for (pdb, guid_age) in wanted {
+        let name = ProfileName::of_guid(&local::folder_of(pdb), *guid_age);
+        let built = name.map_err(anyhow::Error::from).and_then(|name| {
+            if repositories.load(&name, &Silent).is_ok() {
+                return Ok(None);
+            }
+            Ok(Some(local::build(&pdb.parse()?, *guid_age, &fetcher, storage, console.progress())?))
+        });
+        match built {
+            Ok(None) => there += 1,
+            Ok(Some(built)) => {
+                made += 1;
+                console.say(format_args!("{}: {}", built.loaded.name, built.health.verdict.name()));
+            }
+            Err(error) => {
+                failed += 1;
+                let error = format!("{error:#}");
+                let first = error.lines().next().unwrap_or_default();
+                console.warn(format_args!("{}: {}", printable(pdb), printable(first)));
+            }
+        }
+    }
+    console.say(format_args!("profiles: {made} made, {there} there already, {failed} failed"));
+    Ok(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_drakvufs;
+
+    #[test]
+    fn libraries_of_narrow_processes_are_drakvufs_too() {
+        for pdb in ["ntkrnlmp.pdb", "tcpip.pdb", "wntdll.pdb", "ntdll.pdb", "WKERNEL32.pdb", "fltmgr.pdb"] {
+            assert!(is_drakvufs(pdb), "{pdb}");
+        }
+        for pdb in ["notepad.pdb", "usbhub.pdb", ""] {
+            assert!(!is_drakvufs(pdb), "{pdb}");
+        }
+    }
 }

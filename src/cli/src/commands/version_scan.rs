@@ -91,8 +91,8 @@ pub fn run(arguments: &Arguments, image: Option<&Path>, console: &Console) -> an
     Ok(Outcome::from_good(!found.is_empty() && lossless))
 }
 
-/// The records in physical memory.
-fn search(image: &Image, console: &Console, report: &mut Report) -> Vec<Sighting> {
+/// The records in physical memory, each GUID and age once.
+pub fn search(image: &Image, console: &Console, report: &mut Report) -> Vec<Sighting> {
     let plan = Plan {
         threads: console.threads(),
         overlap: Rsds::LONGEST - 1,

@@ -221,6 +221,47 @@ fn a_captive_portals_page_is_no_profile() {
 }
 
 #[test]
+fn a_member_is_shown_across_a_repository() {
+    let (folder, guid) = repository("nt/GUID/GUID_AGE");
+    let (_, pdb, bytes) = windows::Case::XpX86.pdb();
+    folder.write(pdb, bytes);
+    folder.run(["parse_pdb", pdb, "-q", "-o", "repository/v1.0/nt/GUID/xp.gz"]).check();
+    symlink(&folder, "Win10x64", &format!("nt/GUID/{guid}"));
+    let line =
+        ["inspect", "--across", "repository", "_EPROCESS.ImageFileName", "_EPROCESS.Nothing", "--json"];
+    let shown = folder.run(line).check();
+    let report: Value = serde_json::from_str(&shown).unwrap();
+    let rows = report["profiles"].as_array().unwrap();
+    assert_eq!(rows.len(), 2, "{shown}");
+    for (row, profile) in rows
+        .iter()
+        .zip([format!("repository/v1.0/nt/GUID/{guid}.gz"), "repository/v1.0/nt/GUID/xp.gz".to_owned()])
+    {
+        let single = folder.run(["inspect", &profile, "_EPROCESS.ImageFileName", "--json"]).check();
+        let single: Value = serde_json::from_str(&single).unwrap();
+        let offset = single["items"][0]["member"]["offset"].as_u64().unwrap();
+        assert_eq!(row["offsets"][0], format!("{offset:#x}"));
+        assert_eq!(row["offsets"][1], Value::Null);
+    }
+    assert_ne!(rows[0]["offsets"], rows[1]["offsets"]);
+    folder.run(["inspect", "--across", "repository", "_EPROCESS"]).status(2).stderr("STRUCT.MEMBER").check();
+}
+
+#[test]
+fn every_module_of_an_image_gets_its_profile() {
+    let (folder, guid) = image_and_store();
+    let line =
+        ["-f", "win10.elf", "--profile_path", "mine", "--symbol-path", "store", "version_modules", "--fetch"];
+    // The kernel's is made before its modules can be listed; its drivers have no PDB in the store.
+    let run = folder.run(line).status(1).stderr(format!("made profile nt/GUID/{guid}"));
+    run.stderr("profiles: 0 made, 1 there already, 2 failed").check();
+    assert!(folder.join(&format!("mine/v1.0/nt/GUID/{guid}.gz")).exists());
+    let mut drakvuf = line.to_vec();
+    drakvuf[7] = "--fetch=drakvuf";
+    folder.run(drakvuf).status(1).stderr("1 there already").check();
+}
+
+#[test]
 fn macos_is_found_by_its_version() {
     let folder = Folder::new();
     let case = macos::Case::High;
