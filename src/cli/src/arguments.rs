@@ -64,7 +64,7 @@ pub struct Global {
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
     /// How many threads to use; by default as many as there are cores.
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, alias = "processes", global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
     /// When to use colours.
     #[arg(long, global = true, value_enum, default_value = "auto")]
@@ -141,6 +141,9 @@ pub enum Command {
     VersionModules(commands::version_modules::Arguments),
     /// Serve a symbol store or a repository of profiles over HTTP, to read only.
     Serve(commands::serve::Arguments),
+    /// Build a repository of profiles, and keep it: only what changed is made.
+    #[command(alias = "manage-repo")]
+    ManageRepo(commands::manage_repo::Arguments),
     /// Print the completions of a shell.
     Completions(commands::completions::Arguments),
     /// Write the manual pages into a folder.

@@ -85,6 +85,14 @@ pub enum Error {
         /// The names on the way.
         names: Vec<String>,
     },
+    /// An object that work cannot begin without.
+    #[error("{place} is not there: expected {expected}")]
+    Absent {
+        /// The object.
+        place: String,
+        /// What it should be.
+        expected: String,
+    },
     /// A profile, index or inventory that cannot be read.
     #[error("{place}: {source}")]
     Profile {

@@ -5,19 +5,31 @@
 //! - **Where.** A [`Storage`] holds objects by [`Key`]: [`Folder`] a local folder, `storage::Site` what others keep
 //!   on a server.
 //! - **Which.** [`detect`] finds the profile of a memory image and proves it; [`local`] makes the one that is missing.
+//! - **What belongs there.** [`Config`] says what makes which profiles, [`Guids`] which builds of Windows; an
+//!   [`Inventory`] records what is there, [`Rejects`] what could not be made. [`build`] makes what is missing.
 //! - **Texts.** [`yaml`] reads the configuration's language, with the line of every value.
 
+pub mod build;
+mod config;
 pub mod detect;
 mod error;
+mod guids;
+mod inventory;
 mod key;
 pub mod local;
 mod name;
+mod packed;
+mod rejects;
 mod repositories;
 pub mod storage;
 pub mod yaml;
 
+pub use config::{CONFIG, Config, Entry, Handler, IndexSource};
 pub use error::Error;
+pub use guids::Guids;
+pub use inventory::{Content, INVENTORY, Inventory, Record};
 pub use key::{Key, KeyError};
 pub use name::ProfileName;
+pub use rejects::Rejects;
 pub use repositories::{Loaded, Options, PUBLIC, Repositories};
 pub use storage::{Condition, Folder, Object, Stat, Storage, Version};

@@ -24,6 +24,24 @@ pub fn pdb(guid_age: GuidAge, ballast: usize) -> io::Result<Vec<u8>> {
     Ok(bytes.take())
 }
 
+/// A plain PDB under another identity: its GUID and age replaced where its info and DBI streams have them. `None` where
+/// the file does not hold them once each.
+pub fn reidentified(pdb: &[u8], from: GuidAge, to: GuidAge) -> Option<Vec<u8>> {
+    let mut bytes = pdb.to_vec();
+    let guid = |guid_age| info(guid_age)[12..].to_vec();
+    let [guid_at] = places(pdb, &guid(from))[..] else { return None };
+    bytes.get_mut(guid_at..guid_at + 16)?.copy_from_slice(&guid(to));
+    bytes.get_mut(guid_at - 4..guid_at)?.copy_from_slice(&to.age().to_le_bytes());
+    let [dbi_at] = places(pdb, &dbi(from)[..12])[..] else { return None };
+    bytes.get_mut(dbi_at + 8..dbi_at + 12)?.copy_from_slice(&to.age().to_le_bytes());
+    Some(bytes)
+}
+
+fn places(bytes: &[u8], wanted: &[u8]) -> Vec<usize> {
+    let windows = bytes.windows(wanted.len()).enumerate();
+    windows.filter(|(_, window)| *window == wanted).map(|(place, _)| place).collect()
+}
+
 /// The same PDB in the compact form.
 ///
 /// # Errors

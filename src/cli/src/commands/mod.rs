@@ -10,6 +10,7 @@ pub mod fetch_debug;
 pub mod fetch_pdb;
 pub mod inspect;
 pub mod man;
+pub mod manage_repo;
 pub mod modules;
 pub mod parse_dwarf;
 pub mod parse_pdb;
@@ -72,6 +73,10 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
         Command::Serve(arguments) => {
             no_image(filename.as_deref())?;
             serve::run(&arguments, console)
+        }
+        Command::ManageRepo(arguments) => {
+            no_image(filename.as_deref())?;
+            manage_repo::run(&arguments, console)
         }
         Command::Completions(arguments) => {
             no_image(filename.as_deref())?;

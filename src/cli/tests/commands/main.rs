@@ -9,6 +9,7 @@ mod fetch_debug;
 mod fetch_pdb;
 mod harness;
 mod inspect;
+mod manage_repo;
 mod parse_dwarf;
 mod parse_pdb;
 mod peinfo;

@@ -1,0 +1,505 @@
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use profile::GuidAge;
+use repository::build::{
+    Builder, Check, Plan, Sealed, Selection, Shard, Summary, add_binary, add_guids, import, seal,
+};
+use repository::{Folder, ProfileName, Storage};
+use serde_json::{Value, json};
+use symbols::{Fetcher, PdbName};
+
+use crate::arguments;
+use crate::console::Console;
+use crate::outcome::Outcome;
+use crate::table::Table;
+
+/// A repository, and what to do with it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = VERBS)]
+pub struct Arguments {
+    /// What to do, and with what: VERB [ARGS], or Rekall's TARGET VERB [ARGS]; build_all if nothing is said.
+    #[arg(value_name = "WORDS")]
+    words: Vec<String>,
+    /// The repository: the folder that holds v1.0/, or that folder itself.
+    #[arg(
+        long = "path_to_repository",
+        alias = "path-to-repository",
+        value_name = "PATH",
+        default_value = "."
+    )]
+    repository: PathBuf,
+    /// Of the work, do this part: K/N, K from 1.
+    #[arg(long, value_name = "K/N")]
+    shard: Option<Shard>,
+    /// Into how many parts plan divides the work.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    shards: u16,
+    /// Try again what could not be made before.
+    #[arg(long)]
+    retry: bool,
+    /// For add_guid: take the GUID from this binary; its version resource names its profile in the older hierarchy too.
+    #[arg(long, value_name = "FILE")]
+    binary: Vec<PathBuf>,
+    /// For import: the name the profile gets.
+    #[arg(long = "as", value_name = "NAME")]
+    name: Option<ProfileName>,
+    /// For missing: the file to write the manifest to.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    symbols: arguments::Symbols,
+}
+
+const VERBS: &str = "\
+Verbs:
+  build_all                      make what the configuration asks for and is not there yet; record it
+  build [NAME.pdb/GUID...]       make these, or with --shard one part of all, to be sealed
+  add_guid [NAME.pdb/]GUID...    add builds to the list of TARGET, and make what it lacks
+  verify [NAME...]               make profiles again, and compare every byte
+  import FILE...                 take in profiles that exist
+  missing                        the PDBs still wanted, as a manifest for fetch_pdb --manifest
+  plan --shards N                the parts of the work, as a matrix for CI (--json)
+  seal                           merge what all parts did into inventory and rejects
+
+Exit codes: 0 everything is there; 1 some could not be made, or differ; 2 the repository cannot be read or written.";
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verb {
+    BuildAll,
+    Build,
+    AddGuid,
+    Verify,
+    Import,
+    Missing,
+    Plan,
+    Seal,
+}
+
+impl Verb {
+    fn named(word: &str) -> Option<Self> {
+        Some(match word {
+            "build_all" | "build-all" => Self::BuildAll,
+            "build" => Self::Build,
+            "add_guid" | "add-guid" => Self::AddGuid,
+            "verify" => Self::Verify,
+            "import" => Self::Import,
+            "missing" => Self::Missing,
+            "plan" => Self::Plan,
+            "seal" => Self::Seal,
+            _ => return None,
+        })
+    }
+}
+
+/// The words, sorted out.
+#[derive(Debug, PartialEq, Eq)]
+struct Words<'a> {
+    target: Option<&'a str>,
+    verb: Verb,
+    rest: &'a [String],
+}
+
+fn sort_out(words: &[String]) -> anyhow::Result<Words<'_>> {
+    let known = "build_all, build, add_guid, verify, import, missing, plan or seal";
+    match words {
+        [] => Ok(Words { target: None, verb: Verb::BuildAll, rest: &[] }),
+        [first, rest @ ..] => match (Verb::named(first), rest) {
+            (Some(verb), rest) => Ok(Words { target: None, verb, rest }),
+            (None, [second, rest @ ..]) => match Verb::named(second) {
+                Some(verb) => Ok(Words { target: Some(first), verb, rest }),
+                None => bail!("'{second}' is nothing to do with '{first}': expected {known}"),
+            },
+            // Rekall's shortest line: a target alone.
+            (None, []) if first.contains('/') => {
+                Ok(Words { target: Some(first), verb: Verb::BuildAll, rest: &[] })
+            }
+            (None, []) => bail!("'{first}' is nothing to do with a repository: expected {known}"),
+        },
+    }
+}
+
+/// Does it.
+///
+/// # Errors
+/// Wrong usage, or a repository that cannot be read or written.
+pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let words = sort_out(&arguments.words)?;
+    if arguments.shard.is_some() && !matches!(words.verb, Verb::Build | Verb::Verify | Verb::Missing) {
+        bail!("--shard: only build, verify and missing work on a part");
+    }
+    let storage = open(&arguments.repository)?;
+    let storage = storage.as_ref();
+    let options = arguments.symbols.options(None, console)?;
+    let downloads = options.workers;
+    let fetcher = Fetcher::new(options);
+    let builder = Builder {
+        storage,
+        fetcher: &fetcher,
+        progress: console.progress(),
+        threads: console.threads(),
+        downloads,
+        retry: arguments.retry,
+    };
+    let work = Work { arguments, builder, console };
+    match words.verb {
+        Verb::BuildAll | Verb::Build => work.build(&words),
+        Verb::AddGuid => work.add_guid(&words),
+        Verb::Verify => work.verify(&words),
+        Verb::Import => work.import(&words),
+        Verb::Missing => work.missing(&words),
+        Verb::Plan => work.plan(),
+        Verb::Seal => {
+            let sealed = work.seal()?;
+            if console.json() {
+                console.print_json(sealed_json(&sealed))?;
+            }
+            Ok(Outcome::from_good(sealed.unreadable.is_empty()))
+        }
+    }
+}
+
+/// The repository's storage: the folder that holds its configuration. A new repository gets `v1.0`.
+fn open(path: &Path) -> anyhow::Result<Box<dyn Storage>> {
+    let is_root = path.join(repository::CONFIG).exists() || path.ends_with("v1.0");
+    let root = if is_root { path.to_owned() } else { path.join("v1.0") };
+    Ok(Box::new(Folder::new(&root)))
+}
+
+struct Work<'a> {
+    arguments: &'a Arguments,
+    builder: Builder<'a>,
+    console: &'a Console,
+}
+
+impl Work<'_> {
+    fn read_plan(&self) -> anyhow::Result<Plan> {
+        let plan = Plan::read(self.builder.storage)?;
+        for warning in plan.warnings() {
+            self.console.warn(format_args!("warning: {warning}"));
+        }
+        Ok(plan)
+    }
+
+    /// What of the plan is meant; builds that no list names are added to it.
+    fn select(&self, words: &Words<'_>, plan: &mut Plan) -> anyhow::Result<Selection> {
+        let mut selection = Selection { shard: self.arguments.shard, ..Selection::default() };
+        if let Some(target) = words.target {
+            let entry = plan.config.entry(target);
+            let entry = entry.with_context(|| {
+                let known: Vec<&str> = plan.config.entries.iter().map(|entry| entry.name.as_str()).collect();
+                format!("the configuration has no entry '{target}'; there are: {}", known.join(", "))
+            })?;
+            selection.entry = Some(entry.name.clone());
+        }
+        if words.rest.is_empty() {
+            return Ok(selection);
+        }
+        let mut only = BTreeSet::new();
+        for word in words.rest {
+            if let Some(target) = words.target
+                && let Ok((pdb, guid_age)) = build_of(word)
+            {
+                only.insert(plan.ask(target, pdb.as_ref(), guid_age)?);
+                continue;
+            }
+            let item = plan.items.iter().find(|item| {
+                item.name.as_str() == word
+                    || build_of(word).is_ok_and(|(pdb, guid_age)| {
+                        let mut wanted = item.wanted().into_iter();
+                        wanted.any(|wanted| {
+                            wanted.guid_age == guid_age
+                                && pdb
+                                    .as_ref()
+                                    .is_none_or(|pdb| pdb.as_str().eq_ignore_ascii_case(wanted.name.as_str()))
+                        })
+                    })
+            });
+            let item = item.with_context(|| {
+                format!("'{word}' is nothing the configuration asks for: expected a profile's name, or NAME.pdb/GUID")
+            })?;
+            only.insert(item.name.clone());
+        }
+        selection.only = Some(only);
+        Ok(selection)
+    }
+
+    fn build(&self, words: &Words<'_>) -> anyhow::Result<Outcome> {
+        if words.verb == Verb::BuildAll && !words.rest.is_empty() {
+            bail!("build_all takes no names: build makes single profiles");
+        }
+        let start = Instant::now();
+        let mut plan = self.read_plan()?;
+        let selection = self.select(words, &mut plan)?;
+        let summary = self.builder.build(&plan, &selection)?;
+        // A part of the work is sealed once all parts are done.
+        let sealed = if selection.shard.is_none() { Some(self.seal()?) } else { None };
+        self.conclude(&summary, sealed.as_ref(), start)
+    }
+
+    fn seal(&self) -> anyhow::Result<Sealed> {
+        self.console.tell("Updating inventory.");
+        let sealed = seal(self.builder.storage, self.builder.threads, self.builder.progress)?;
+        for warning in &sealed.warnings {
+            self.console.warn(format_args!("warning: {warning}"));
+        }
+        for (name, reason) in &sealed.unreadable {
+            self.console.warn(format_args!("{name}: {reason}"));
+        }
+        self.console.say(format_args!("inventory: {} profiles", sealed.profiles));
+        Ok(sealed)
+    }
+
+    fn conclude(
+        &self,
+        summary: &Summary,
+        sealed: Option<&Sealed>,
+        start: Instant,
+    ) -> anyhow::Result<Outcome> {
+        let total = summary.total();
+        let console = self.console;
+        if console.json() {
+            let entries: Vec<Value> = summary
+                .entries
+                .iter()
+                .map(|(name, counts)| {
+                    json!({"name": name.as_str(), "made": counts.made, "unchanged": counts.unchanged,
+                        "rejected_before": counts.rejected, "failed": counts.failed, "bytes": counts.bytes,
+                        "losses": counts.losses})
+                })
+                .collect();
+            let failures: Vec<Value> = summary
+                .failures
+                .iter()
+                .map(|(name, failure)| {
+                    json!({"name": name.as_str(), "reason": failure.reason, "rejected": failure.lasting})
+                })
+                .collect();
+            console.print_json(json!({"entries": entries, "failures": failures,
+                "sealed": sealed.map(sealed_json)}))?;
+        } else {
+            for (name, failure) in &summary.failures {
+                console.say(format_args!("{name} rejected: {}", failure.reason));
+            }
+            let mut table =
+                Table::new(&["Entry", ">Made", ">Unchanged", ">Rejected before", ">Failed", ">MB"]);
+            for (name, counts) in &summary.entries {
+                table.row([
+                    name.to_string(),
+                    counts.made.to_string(),
+                    counts.unchanged.to_string(),
+                    counts.rejected.to_string(),
+                    counts.failed.to_string(),
+                    format!("{:.1}", counts.bytes as f64 / 1e6),
+                ]);
+            }
+            console.say(table.print().trim_end());
+            console.say(format_args!(
+                "{} made, {} unchanged, {} rejected before{}, {} failed, in {:.1} s",
+                total.made,
+                total.unchanged,
+                total.rejected,
+                if total.rejected > 0 { " (--retry tries them again)" } else { "" },
+                total.failed,
+                start.elapsed().as_secs_f64()
+            ));
+        }
+        let lossless = total.losses == 0 || !console.strict();
+        Ok(Outcome::from_good(total.failed == 0 && lossless))
+    }
+
+    fn add_guid(&self, words: &Words<'_>) -> anyhow::Result<Outcome> {
+        let target = words.target.unwrap_or("nt/GUID");
+        let storage = self.builder.storage;
+        if words.rest.is_empty() && self.arguments.binary.is_empty() {
+            bail!("which build? manage_repo {target} add_guid NAME.pdb/GUID..., or --binary FILE");
+        }
+        let mut builds = Vec::new();
+        for word in words.rest {
+            match build_of(word)? {
+                (Some(pdb), guid_age) => builds.push((pdb, guid_age)),
+                (None, guid_age) => {
+                    bail!("{guid_age}: of which PDB? expected NAME.pdb/{guid_age}")
+                }
+            }
+        }
+        for path in &self.arguments.binary {
+            let file = profile::MappedFile::open(path).with_context(|| path.display().to_string())?;
+            let (pdb, guid_age, names) = add_binary(storage, target, &path.display().to_string(), &file)?;
+            for name in names {
+                self.console.say(format_args!("{name} stands for {target}/{guid_age}"));
+            }
+            builds.push((pdb, guid_age));
+        }
+        let addition = add_guids(storage, target, &builds)?;
+        for (pdb, guid_age) in &addition.added {
+            self.console.say(format_args!("{}: added {pdb} {guid_age}", addition.list));
+        }
+        for (pdb, guid_age) in &addition.known {
+            self.console.say(format_args!("{}: {pdb} {guid_age} stands there already", addition.list));
+        }
+        self.build(&Words { target: Some(target), verb: Verb::Build, rest: &[] })
+    }
+
+    fn verify(&self, words: &Words<'_>) -> anyhow::Result<Outcome> {
+        let mut plan = self.read_plan()?;
+        let selection = self.select(words, &mut plan)?;
+        let verified = self.builder.verify(&plan, &selection)?;
+        let mut counts = [0usize; 4];
+        let mut rows = Vec::new();
+        for (name, check) in &verified {
+            let (column, word, detail) = match check {
+                Check::Same => (0, "same", String::new()),
+                Check::Imported => (1, "imported", String::new()),
+                Check::Different { found, expected } => {
+                    (2, "different", format!("sha256 {found}, expected {expected}"))
+                }
+                Check::Absent => (2, "absent", String::new()),
+                Check::Unproven(reason) => (3, "unproven", reason.clone()),
+                _ => (3, "unproven", String::new()),
+            };
+            if let Some(count) = counts.get_mut(column) {
+                *count += 1;
+            }
+            if column > 1 {
+                self.console.say(format_args!("{name}: {word} {detail}"));
+            }
+            rows.push(json!({"name": name.as_str(), "check": word, "detail": detail}));
+        }
+        let [same, imported, different, unproven] = counts;
+        if self.console.json() {
+            self.console.print_json(json!({"same": same, "imported": imported, "different": different,
+                "unproven": unproven, "profiles": rows}))?;
+        } else {
+            self.console.say(format_args!(
+                "{same} the same, {imported} imported, {different} different or absent, {unproven} could not be made again"
+            ));
+        }
+        Ok(Outcome::from_good(different == 0 && unproven == 0))
+    }
+
+    fn import(&self, words: &Words<'_>) -> anyhow::Result<Outcome> {
+        if words.rest.is_empty() {
+            bail!("which profiles? manage_repo import FILE...");
+        }
+        if self.arguments.name.is_some() && words.rest.len() > 1 {
+            bail!("--as: it names one profile, and {} are given", words.rest.len());
+        }
+        let mut rows = Vec::new();
+        let mut failed = false;
+        for word in words.rest {
+            let bytes = std::fs::read(word).with_context(|| format!("cannot read {word}"))?;
+            match import(self.builder.storage, word, &bytes, self.arguments.name.clone()) {
+                Ok(imported) => {
+                    self.console.say(format_args!("{word}: {} ({})", imported.name, imported.health));
+                    rows.push(json!({"file": word, "name": imported.name.as_str(),
+                        "bytes": imported.size, "health": imported.health}));
+                }
+                Err(error @ (repository::Error::Profile { .. } | repository::Error::Storage { .. })) => {
+                    failed = true;
+                    self.console.warn(format_args!("{error}"));
+                    rows.push(json!({"file": word, "error": error.to_string()}));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.seal()?;
+        if self.console.json() {
+            self.console.print_json(json!({"imported": rows}))?;
+        }
+        Ok(Outcome::from_good(!failed))
+    }
+
+    fn missing(&self, words: &Words<'_>) -> anyhow::Result<Outcome> {
+        let mut plan = self.read_plan()?;
+        let selection = self.select(words, &mut plan)?;
+        let manifest = self.builder.missing(&plan, &selection);
+        let count = manifest.wanted.len();
+        match &self.arguments.output {
+            Some(path) => {
+                manifest.write_file(path).with_context(|| format!("cannot write {}", path.display()))?;
+                self.console.say(format_args!(
+                    "{count} PDBs are wanted: {} (fetch_pdb --manifest {} brings them)",
+                    path.display(),
+                    path.display()
+                ));
+            }
+            None => {
+                let mut text = Vec::new();
+                manifest.write(&mut text)?;
+                self.console.print(&String::from_utf8_lossy(&text))?;
+            }
+        }
+        Ok(Outcome::Success)
+    }
+
+    fn plan(&self) -> anyhow::Result<Outcome> {
+        let plan = self.read_plan()?;
+        let count = u32::from(self.arguments.shards);
+        let mut shards = Vec::new();
+        let mut table = Table::new(&["Shard", ">Profiles", ">To make"]);
+        for number in 1..=count {
+            let shard = Shard { number, count };
+            let selection = Selection { shard: Some(shard), ..Selection::default() };
+            let (done, all) = plan.progress(&selection, self.builder.storage);
+            shards.push(json!({"shard": shard.to_string(), "profiles": all, "to_make": all - done}));
+            table.row([shard.to_string(), all.to_string(), (all - done).to_string()]);
+        }
+        if self.console.json() {
+            self.console.print_json(json!({"matrix": {"include": shards}}))?;
+        } else {
+            self.console.print(&table.print())?;
+        }
+        Ok(Outcome::Success)
+    }
+}
+
+fn sealed_json(sealed: &Sealed) -> Value {
+    json!({"profiles": sealed.profiles, "parts": sealed.parts, "looked_into": sealed.looked_into,
+        "changed": sealed.changed, "unreadable": sealed.unreadable})
+}
+
+/// A build as a user names it: `[NAME.pdb/]GUID`.
+fn build_of(word: &str) -> anyhow::Result<(Option<PdbName>, GuidAge)> {
+    match word.rsplit_once('/') {
+        Some((pdb, guid)) => Ok((Some(PdbName::from_user(pdb)?), guid.parse()?)),
+        None => Ok((None, word.parse()?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn both_orders_of_words_are_understood() {
+        for (line, target, verb, rest) in [
+            ("", None, Verb::BuildAll, 0),
+            ("build_all", None, Verb::BuildAll, 0),
+            ("verify nt/GUID/A", None, Verb::Verify, 1),
+            ("nt/GUID add_guid ntkrnlmp.pdb/G H", Some("nt/GUID"), Verb::AddGuid, 2),
+            ("nt/GUID build ntkrnlmp.pdb/G", Some("nt/GUID"), Verb::Build, 1),
+            ("nt/GUID", Some("nt/GUID"), Verb::BuildAll, 0),
+        ] {
+            let words = words(line);
+            let found = sort_out(&words).unwrap();
+            assert_eq!((found.target, found.verb, found.rest.len()), (target, verb, rest), "{line}");
+        }
+        assert!(sort_out(&words("buildall")).is_err());
+        assert!(sort_out(&words("nt/GUID bild")).is_err());
+    }
+
+    #[test]
+    fn ages_of_several_digits_are_accepted() {
+        let (pdb, guid_age) = build_of("ntkrnlmp.pdb/F8E2A8B5C9B74BF4A6E4A48F180099941F").unwrap();
+        assert_eq!((pdb.unwrap().as_str(), guid_age.age()), ("ntkrnlmp.pdb", 0x1f));
+        assert!(build_of("ntkrnlmp.pdb/F8E2").is_err());
+    }
+}

@@ -1,0 +1,129 @@
+use profile::{Arch, GuidAge, Profile, Report, Resolution, System, write_text};
+use symbols::PdbName;
+use symbols::pe::Pe;
+
+use super::item::text;
+use super::part_key;
+use super::state::{Part, describe};
+use crate::packed::pack;
+use crate::{CONFIG, Condition, Config, Error, Guids, Handler, Key, ProfileName, Storage};
+
+/// What was added to a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Addition {
+    /// The builds that were not in the list.
+    pub added: Vec<(PdbName, GuidAge)>,
+    /// Those that were.
+    pub known: Vec<(PdbName, GuidAge)>,
+    /// The list.
+    pub list: String,
+}
+
+const ATTEMPTS: usize = 16;
+
+/// Adds builds to the list of the entry `target` (`nt/GUID`).
+///
+/// # Errors
+/// [`Error::Absent`] without a configuration; [`Error::Storage`] where it has no such entry, or one without a list.
+pub fn add_guids(
+    storage: &dyn Storage,
+    target: &str,
+    builds: &[(PdbName, GuidAge)],
+) -> Result<Addition, Error> {
+    let key: Key = CONFIG.parse()?;
+    let place = storage.place_of(&key);
+    let config = Config::parse(&text(storage, &key, "the repository's configuration")?, &place)?;
+    let lists: Vec<&str> = config
+        .entries
+        .iter()
+        .filter(|entry| matches!(entry.handler, Handler::Windows { .. }))
+        .map(|entry| entry.name.as_str())
+        .collect();
+    let entry = config.entry(target);
+    let Some(Handler::Windows { guids, .. }) = entry.map(|entry| &entry.handler) else {
+        let problem =
+            format!("no entry '{target}' of type WindowsGUIDProfile; there are: {}", lists.join(", "));
+        return Err(Error::Storage { place, problem });
+    };
+    for _ in 0..ATTEMPTS {
+        let object = storage.read(guids, 64 << 20)?;
+        let place = storage.place_of(guids);
+        let mut list = match &object {
+            Some(object) => Guids::parse(&String::from_utf8_lossy(&object.bytes), &place)?,
+            None => Guids::default(),
+        };
+        let mut addition = Addition { list: place, ..Addition::default() };
+        for (name, guid_age) in builds {
+            let new = list.add(name.clone(), *guid_age);
+            let side = if new { &mut addition.added } else { &mut addition.known };
+            side.push((name.clone(), *guid_age));
+        }
+        if addition.added.is_empty() {
+            return Ok(addition);
+        }
+        let condition = object.map_or(Condition::Absent, |object| Condition::Unchanged(object.version));
+        if storage.write(guids, list.to_text().as_bytes(), &condition)?.is_some() {
+            return Ok(addition);
+        }
+    }
+    let problem = "somebody else writes it all the time".to_owned();
+    Err(Error::Storage { place: storage.place_of(guids), problem })
+}
+
+/// What a binary says of itself: its PDB and build, and (where it has a version resource) the name its profile has in
+/// the older hierarchy, `ntoskrnl.exe/AMD64/6.1.7601.17514/<GUID>`.
+///
+/// With `write`, the profile of that name is written as a symlink to `target`, and `GUID/<GUID>` as another.
+///
+/// # Errors
+/// [`Error::Storage`] for what is no PE file, or names no PDB.
+pub fn add_binary(
+    storage: &dyn Storage,
+    target: &str,
+    file_name: &str,
+    bytes: &[u8],
+) -> Result<(PdbName, GuidAge, Vec<ProfileName>), Error> {
+    let failed = |problem: String| Error::Storage { place: file_name.to_owned(), problem };
+    let pe = Pe::parse(bytes).map_err(|error| failed(error.to_string()))?;
+    let records = pe.rsds().map_err(|error| failed(error.to_string()))?;
+    let record = records.first().ok_or_else(|| failed("it names no PDB (no RSDS record)".to_owned()))?;
+    let pdb: PdbName =
+        record.file_name().parse().map_err(|error: symbols::NameError| failed(error.to_string()))?;
+    let guid_age = record.guid_age;
+    let full = format!("{target}/{guid_age}");
+    let mut names: Vec<ProfileName> = vec![format!("GUID/{guid_age}").parse()?];
+    let version = pe.version().ok().flatten().and_then(|version| version.file);
+    let arch = arch(pe.headers().machine);
+    if let (Some([major, minor, build, revision]), Some(arch)) = (version, arch) {
+        let last = file_name.rsplit(['/', '\\']).next().unwrap_or(file_name).to_lowercase();
+        let folder = format!("{last}/{arch}/{major}.{minor}.{build}.{revision}");
+        names.push(format!("{folder}/{guid_age}").parse()?);
+    }
+    let mut part = Part::default();
+    for name in &names {
+        let bytes = symlink(&full)?;
+        part.made.insert(name.to_string(), describe(&bytes));
+        storage.write(&name.key(), &bytes, &Condition::Always)?;
+    }
+    storage.write(&part_key()?, &part.to_bytes(), &Condition::Always)?;
+    Ok((pdb, guid_age, names))
+}
+
+fn arch(machine: u16) -> Option<Arch> {
+    match machine {
+        0x8664 => Some(Arch::Amd64),
+        0x14c => Some(Arch::I386),
+        0x1c0 | 0x1c4 => Some(Arch::Arm),
+        0xaa64 => Some(Arch::Arm64),
+        _ => None,
+    }
+}
+
+/// The object of a profile that stands for another.
+fn symlink(target: &str) -> Result<Vec<u8>, Error> {
+    let mut profile = Profile::symlink(target);
+    profile.system = System::Other;
+    let resolution = Resolution::new(&mut profile, &mut Report::default());
+    let text = write_text(&profile, &resolution, Vec::new()).map_err(|error| Error::io(target, error))?;
+    pack(&text)
+}

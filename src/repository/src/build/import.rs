@@ -1,0 +1,61 @@
+use profile::{MAX_TEXT, Profile, Report, read_text};
+
+use super::part_key;
+use super::state::{Part, describe};
+use crate::packed::pack;
+use crate::{Condition, Error, ProfileName, Storage};
+
+/// A profile that was imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// Its name in the repository.
+    pub name: ProfileName,
+    /// Its size, in bytes.
+    pub size: u64,
+    /// The verdict on it.
+    pub health: String,
+}
+
+/// Takes a profile that somebody else made into a repository, as it is (packed, where it was not). Without a name it
+/// gets the one that its metadata give it: `nt/GUID/...` for a kernel of Windows, `<pdb>/GUID/...` for another module.
+///
+/// # Errors
+/// [`Error::Profile`] for what is no profile; [`Error::Storage`] where nothing tells its name.
+pub fn import(
+    storage: &dyn Storage,
+    place: &str,
+    bytes: &[u8],
+    name: Option<ProfileName>,
+) -> Result<Imported, Error> {
+    let failed = |source| Error::Profile { place: place.to_owned(), source };
+    let text = profile::unpack(bytes, MAX_TEXT).map_err(failed)?;
+    let profile = read_text(&text, &mut Report::default()).map_err(failed)?;
+    let name = match name {
+        Some(name) => name,
+        None => name_of(&profile).ok_or_else(|| Error::Storage {
+            place: place.to_owned(),
+            problem: "it does not say which build it is of: give it a name with --as".to_owned(),
+        })??,
+    };
+    // What is gzip already stays as it is, byte for byte.
+    let packed = if bytes.starts_with(&[0x1f, 0x8b]) { bytes.to_vec() } else { pack(&text)? };
+    let mut content = describe(&packed);
+    content.generator = super::IMPORTED.to_owned();
+    let (size, health) = (content.size, content.health.clone());
+    storage.write(&name.key(), &packed, &Condition::Always)?;
+    let mut part = Part::default();
+    part.made.insert(name.to_string(), content);
+    storage.write(&part_key()?, &part.to_bytes(), &Condition::Always)?;
+    Ok(Imported { name, size, health })
+}
+
+/// The PDB names of Windows kernels, without their ending.
+const KERNELS: [&str; 4] = ["ntkrnlmp", "ntkrnlpa", "ntkrpamp", "ntoskrnl"];
+
+fn name_of(profile: &Profile) -> Option<Result<ProfileName, Error>> {
+    let guid_age = profile.metadata_text("GUID_AGE")?.parse().ok()?;
+    let pdb = profile.metadata_text("PDBFile").unwrap_or("ntkrnlmp.pdb").to_ascii_lowercase();
+    let stem = pdb.strip_suffix(".pdb").unwrap_or(&pdb);
+    let family = if KERNELS.contains(&stem) { "nt" } else { stem };
+    Some(ProfileName::of_guid(family, guid_age))
+}

@@ -1,0 +1,422 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use profile::{GuidAge, pdb_class};
+use symbols::{PdbName, Wanted};
+
+use super::shard::Shard;
+use super::state::State;
+use crate::packed::sha256;
+use crate::{CONFIG, Config, Content, Entry, Error, Guids, Handler, Key, ProfileName, Rejects, Storage};
+
+/// One profile that the configuration asks for, independent of all others.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Its name.
+    pub name: ProfileName,
+    /// The key of the configuration it comes from.
+    pub entry: ProfileName,
+    /// What it is made of.
+    pub source: Source,
+    /// The class for Rekall's loader, where the configuration gives one.
+    pub profile_class: Option<String>,
+    /// The names of profiles that are laid over it.
+    pub merge: Vec<String>,
+}
+
+/// What a profile is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A PDB.
+    Pdb {
+        /// The names it may have, in the order they are tried.
+        names: Vec<PdbName>,
+        /// The build.
+        guid_age: GuidAge,
+        /// The list that asks for it.
+        guids: Key,
+        /// Whether a profile without types is a failure.
+        has_structs: bool,
+    },
+    /// A text in YAML or JSON.
+    Text(Key),
+    /// A pack: an object, an object with `.zip` behind its name, or the objects below it.
+    Pack(Key),
+    /// The definitions in these texts.
+    Artifacts(Vec<Key>),
+}
+
+/// Makes texts and definitions into profiles; the number changes when the outcome can.
+pub(crate) const COPY_GENERATOR: &str = "rekall-profile copy 1";
+
+impl Item {
+    /// The front-end that makes it, with its revision.
+    pub fn generator(&self) -> &'static str {
+        match &self.source {
+            Source::Pdb { .. } => pdb_converter::GENERATOR,
+            Source::Pack(_) => volatility_converter::GENERATOR,
+            Source::Text(_) | Source::Artifacts(_) => COPY_GENERATOR,
+        }
+    }
+
+    /// The PDBs that would do.
+    pub fn wanted(&self) -> Vec<Wanted> {
+        match &self.source {
+            Source::Pdb { names, guid_age, .. } => {
+                names.iter().map(|name| Wanted::new(name.clone(), *guid_age)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether `content` is what would be made again.
+    pub(crate) fn is_made(&self, content: &Content, storage: &dyn Storage, state: &State) -> bool {
+        if content.generator != self.generator() {
+            // What was imported is somebody's choice, and stays.
+            return content.generator == super::IMPORTED;
+        }
+        match &self.source {
+            Source::Pdb { names, guid_age, .. } => {
+                let made_of = content.source.rsplit_once('/');
+                made_of.is_some_and(|(name, build)| {
+                    build == guid_age.to_string()
+                        && names
+                            .iter()
+                            .any(|known| known.as_str() == name && content.recipe == self.recipe(Some(known)))
+                })
+            }
+            _ => {
+                content.recipe == self.recipe(None)
+                    && self.digest(storage, state).is_ok_and(|digest| content.source == digest)
+            }
+        }
+    }
+
+    /// A digest of what the configuration puts into the profile.
+    pub(crate) fn recipe(&self, name: Option<&PdbName>) -> String {
+        let class = match (&self.profile_class, name) {
+            (Some(class), _) => class.as_str(),
+            (None, Some(name)) => pdb_class(name.as_str()),
+            (None, None) => "",
+        };
+        recipe(class, &self.merge)
+    }
+
+    /// What names the source by its content; for sources that lie in the repository.
+    pub(crate) fn digest(&self, storage: &dyn Storage, state: &State) -> Result<String, Error> {
+        let keys = self.source_keys(state);
+        let mut texts = Vec::with_capacity(keys.len());
+        for key in &keys {
+            let object = storage.read(key, super::SOURCE_LIMIT)?;
+            let object = object.ok_or_else(|| self.absent(storage, key))?;
+            texts.push(sha256(&object.bytes));
+        }
+        match texts.as_slice() {
+            [one] => Ok(format!("sha256:{one}")),
+            _ => {
+                let lines: Vec<String> =
+                    keys.iter().zip(&texts).map(|(key, text)| format!("{key} {text}\n")).collect();
+                Ok(format!("sha256:{}", sha256(lines.concat().as_bytes())))
+            }
+        }
+    }
+
+    /// The objects it is made of, where they lie in the repository.
+    pub(crate) fn source_keys(&self, state: &State) -> Vec<Key> {
+        match &self.source {
+            Source::Pdb { .. } => Vec::new(),
+            Source::Text(key) => vec![key.clone()],
+            Source::Artifacts(keys) => keys.clone(),
+            Source::Pack(key) => {
+                let zip =
+                    format!("{key}.zip").parse::<Key>().ok().filter(|zip| state.present.contains_key(zip));
+                if state.present.contains_key(key) {
+                    return vec![key.clone()];
+                }
+                if let Some(zip) = zip {
+                    return vec![zip];
+                }
+                let below = format!("{key}/");
+                let inside: Vec<Key> = state
+                    .present
+                    .keys()
+                    .filter(|known| known.as_str().starts_with(&below))
+                    .cloned()
+                    .collect();
+                if inside.is_empty() { vec![key.clone()] } else { inside }
+            }
+        }
+    }
+
+    pub(crate) fn absent(&self, storage: &dyn Storage, key: &Key) -> Error {
+        let expected = format!("the source of {}", self.name);
+        Error::Absent { place: storage.place_of(key), expected }
+    }
+}
+
+/// A digest of what is put into a profile beside its source.
+pub(crate) fn recipe(class: &str, merge: &[String]) -> String {
+    let text = format!("{class}\n{}", merge.join("\n"));
+    sha256(text.as_bytes()).get(..16).unwrap_or_default().to_owned()
+}
+
+/// Everything a repository's configuration asks for, and what is there.
+#[derive(Debug)]
+pub struct Plan {
+    /// The configuration.
+    pub config: Config,
+    /// Every profile asked for, in the order of the configuration.
+    pub items: Vec<Item>,
+    /// Those of each list that could not be made before, by the list.
+    pub rejects: BTreeMap<Key, Rejects>,
+    pub(crate) state: State,
+}
+
+/// Which profiles of a plan are meant.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Those of one shard.
+    pub shard: Option<Shard>,
+    /// These alone.
+    pub only: Option<BTreeSet<ProfileName>>,
+    /// Those of these entries of the configuration alone.
+    pub entry: Option<ProfileName>,
+}
+
+impl Selection {
+    /// Whether an item is meant.
+    pub fn takes(&self, item: &Item) -> bool {
+        self.shard.is_none_or(|shard| shard.takes(&item.name))
+            && self.only.as_ref().is_none_or(|only| only.contains(&item.name))
+            && self.entry.as_ref().is_none_or(|entry| *entry == item.entry)
+    }
+}
+
+/// The largest configuration or list that is read, in bytes.
+const TEXT_LIMIT: u64 = 64 << 20;
+
+impl Plan {
+    /// Reads the configuration, its lists and what is there.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] without a configuration or a list it names; [`Error::Text`] where one is not as it should be.
+    pub fn read(storage: &dyn Storage) -> Result<Self, Error> {
+        let key: Key = CONFIG.parse()?;
+        let expected = "the repository's configuration (docs/repository.md)";
+        let config = Config::parse(&text(storage, &key, expected)?, &storage.place_of(&key))?;
+        let state = State::read(storage)?;
+        let mut plan = Self { config: Config::default(), items: Vec::new(), rejects: BTreeMap::new(), state };
+        for entry in &config.entries {
+            plan.add(entry, storage)?;
+        }
+        // A profile that two entries ask for is made once, by the first.
+        let mut seen = BTreeSet::new();
+        plan.items.retain(|item| seen.insert(item.name.clone()));
+        plan.config = config;
+        Ok(plan)
+    }
+
+    /// How many profiles of a shard are recorded as they would be made, and how many there are.
+    pub fn progress(&self, selection: &Selection, storage: &dyn Storage) -> (usize, usize) {
+        let items: Vec<&Item> = self.items.iter().filter(|item| selection.takes(item)).collect();
+        let done = items.iter().filter(|item| {
+            let content = self.state.recorded(&item.name.key());
+            content.is_some_and(|content| item.is_made(content, storage, &self.state))
+        });
+        (done.count(), items.len())
+    }
+
+    /// What stands in the way of nothing, yet should be known.
+    pub fn warnings(&self) -> &[String] {
+        &self.state.warnings
+    }
+
+    /// Whether a profile is there and would be made as it is.
+    pub fn is_done(&self, item: &Item, storage: &dyn Storage) -> bool {
+        let content = self.state.content(&item.name.key(), storage);
+        content.is_some_and(|content| item.is_made(&content, storage, &self.state))
+    }
+
+    /// Why an item could not be made before, where it could not.
+    pub fn rejected(&self, item: &Item) -> Option<&str> {
+        let Source::Pdb { guid_age, guids, .. } = &item.source else { return None };
+        self.rejects.get(guids)?.reasons.get(&guid_age.to_string()).map(String::as_str)
+    }
+
+    /// Asks for one build of the entry `target` more, if the list does not already; its name.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] where there is no such entry.
+    pub fn ask(
+        &mut self,
+        target: &str,
+        pdb: Option<&PdbName>,
+        guid_age: GuidAge,
+    ) -> Result<ProfileName, Error> {
+        let entry = self.config.entry(target);
+        let Some((entry, Handler::Windows { guids, has_structs, profile_class, file_names })) =
+            entry.map(|entry| (entry, &entry.handler))
+        else {
+            let problem = format!("it has no entry '{target}' of type WindowsGUIDProfile");
+            return Err(Error::Storage { place: CONFIG.to_owned(), problem });
+        };
+        let name: ProfileName = format!("{target}/{guid_age}").parse()?;
+        let names = match pdb {
+            Some(pdb) => vec![pdb.clone()],
+            None => unnamed(entry, file_names)?,
+        };
+        let (guids, has_structs) = (guids.clone(), *has_structs);
+        let item = Item {
+            name: name.clone(),
+            entry: entry.name.clone(),
+            source: Source::Pdb { names, guid_age, guids, has_structs },
+            profile_class: profile_class.clone(),
+            merge: entry.merge.clone(),
+        };
+        if !self.items.iter().any(|known| known.name == name) {
+            self.items.push(item);
+        }
+        Ok(name)
+    }
+
+    fn add(&mut self, entry: &Entry, storage: &dyn Storage) -> Result<(), Error> {
+        let item = |name: ProfileName, source| Item {
+            name,
+            entry: entry.name.clone(),
+            source,
+            profile_class: None,
+            merge: entry.merge.clone(),
+        };
+        match &entry.handler {
+            Handler::Windows { guids, has_structs, profile_class, file_names } => {
+                let expected = format!("the GUIDs of {}", entry.name);
+                let list = Guids::parse(&text(storage, guids, &expected)?, &storage.place_of(guids))?;
+                if !self.rejects.contains_key(guids) {
+                    self.rejects.insert(guids.clone(), Rejects::read(storage, guids)?);
+                }
+                let mut builds: BTreeMap<GuidAge, Vec<PdbName>> = BTreeMap::new();
+                for (name, known) in &list.named {
+                    for build in known {
+                        builds.entry(*build).or_default().push(name.clone());
+                    }
+                }
+                for build in &list.unnamed {
+                    builds.entry(*build).or_default().extend(unnamed(entry, file_names)?);
+                }
+                for (guid_age, names) in builds {
+                    let name = format!("{}/{guid_age}", entry.name).parse()?;
+                    let (guids, has_structs) = (guids.clone(), *has_structs);
+                    let source = Source::Pdb { names, guid_age, guids, has_structs };
+                    self.items.push(Item { profile_class: profile_class.clone(), ..item(name, source) });
+                }
+            }
+            Handler::Copy { source } => {
+                self.items.push(item(entry.name.clone(), Source::Text(source.clone())));
+            }
+            Handler::Mac { sources } => {
+                for source in sources {
+                    let part = source.file_name();
+                    let part = part.strip_suffix(".zip").unwrap_or(part);
+                    let name = format!("{}/{part}", entry.name).parse()?;
+                    self.items.push(item(name, Source::Pack(source.clone())));
+                }
+            }
+            Handler::Linux => {
+                let below = format!("src/{}/", entry.name);
+                let packs = self.state.present.keys().filter(|key| key.as_str().starts_with(&below));
+                let packs: Vec<Key> = packs.cloned().collect();
+                for key in packs {
+                    // The name is the path between `src/` and `.zip`, every letter of it.
+                    let name = key.as_str().strip_prefix("src/").and_then(|name| name.strip_suffix(".zip"));
+                    if let Some(name) = name {
+                        self.items.push(item(name.parse()?, Source::Pack(key.clone())));
+                    }
+                }
+            }
+            Handler::Artifacts { patterns } => {
+                let keys = self.state.present.keys();
+                let keys = keys.filter(|key| {
+                    patterns.iter().any(|pattern| matches(pattern.as_bytes(), key.as_str().as_bytes()))
+                });
+                let keys = keys.cloned().collect();
+                self.items.push(item(entry.name.clone(), Source::Artifacts(keys)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The text of an object that has to be there.
+pub(crate) fn text(storage: &dyn Storage, key: &Key, expected: &str) -> Result<String, Error> {
+    let place = storage.place_of(key);
+    let object = storage.read(key, TEXT_LIMIT)?;
+    let object =
+        object.ok_or_else(|| Error::Absent { place: place.clone(), expected: expected.to_owned() })?;
+    String::from_utf8(object.bytes).map_err(|error| Error::Storage {
+        place,
+        problem: format!("expected a text in UTF-8: byte {} is none", error.utf8_error().valid_up_to()),
+    })
+}
+
+/// The PDB names of builds in a list that names none.
+fn unnamed(entry: &Entry, file_names: &[PdbName]) -> Result<Vec<PdbName>, Error> {
+    if !file_names.is_empty() {
+        return Ok(file_names.to_vec());
+    }
+    let names: &[&str] = match entry.family() {
+        "nt" => &["ntkrnlmp", "ntkrnlpa", "ntkrpamp", "ntoskrnl"],
+        family => &[family],
+    };
+    let name = |name: &&str| {
+        PdbName::from_user(name)
+            .map_err(|error| Error::Storage { place: entry.name.to_string(), problem: error.to_string() })
+    };
+    names.iter().map(name).collect()
+}
+
+/// Whether a pattern of `*` and `?` names a text, as Python's `fnmatch` has it. Linear in both but for one factor.
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut at, mut here) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while here < text.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, here));
+                at += 1;
+            }
+            Some(letter) if *letter == b'?' || Some(letter) == text.get(here) => {
+                at += 1;
+                here += 1;
+            }
+            _ => match &mut star {
+                Some((back, from)) => {
+                    *from += 1;
+                    at = *back + 1;
+                    here = *from;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.get(at..).unwrap_or_default().iter().all(|letter| *letter == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_as_rekalls() {
+        for (pattern, text, expected) in [
+            ("src/artifacts/*.yaml", "src/artifacts/a.yaml", true),
+            ("src/artifacts/*.yaml", "src/artifacts/b/a.yaml", true),
+            ("src/artifacts/*.yaml", "src/artifacts/a.yml", false),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("*", "", true),
+            ("*a*b", "xaxbxb", true),
+            ("*a*b", "xaxbxbc", false),
+        ] {
+            assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
+        }
+    }
+}

@@ -1,0 +1,302 @@
+use std::io::Cursor;
+
+use profile::{
+    Effort, GzipWriter, Health, MAX_TEXT, MappedFile, Profile, Progress, Report, Resolution, Scope, Silent,
+    Verdict, guarded, read_text, write_text,
+};
+use serde_json::{Map, Value};
+use symbols::{Fetcher, Identity, PdbName};
+use volatility_converter::Pack;
+
+use super::item::{COPY_GENERATOR, Item, Source};
+use super::state::State;
+use crate::packed::sha256;
+use crate::yaml::Node;
+use crate::{Content, Key, Storage};
+
+/// A profile's bytes and what is recorded of them.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// The object's bytes.
+    pub bytes: Vec<u8>,
+    /// What they are.
+    pub content: Content,
+    /// How many records of the source could not be carried over.
+    pub losses: u64,
+}
+
+/// What was brought before a profile is made.
+#[derive(Debug)]
+pub(crate) enum Material {
+    /// A PDB, and the name under which it was found.
+    Pdb(MappedFile, PdbName),
+    /// Nothing: the source lies in the repository.
+    Here,
+}
+
+/// Why a profile could not be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The reason, in words.
+    pub reason: String,
+    /// Whether another attempt would end the same way: the source is not there, or is no good.
+    pub lasting: bool,
+}
+
+impl Failure {
+    fn lasting(reason: impl ToString) -> Self {
+        Self { reason: reason.to_string(), lasting: true }
+    }
+
+    pub(crate) fn passing(reason: impl ToString) -> Self {
+        Self { reason: reason.to_string(), lasting: false }
+    }
+}
+
+/// Brings what an item is made of: a PDB from the repository's own (`src/pdb/GUID.pdb.gz`), else along the symbol path.
+pub(crate) fn bring(
+    item: &Item,
+    storage: &dyn Storage,
+    state: &State,
+    fetcher: &Fetcher,
+    progress: &dyn Progress,
+) -> Result<Material, Failure> {
+    let Source::Pdb { names, guid_age, .. } = &item.source else { return Ok(Material::Here) };
+    let kept = format!("src/pdb/{guid_age}.pdb.gz").parse::<Key>().map_err(Failure::lasting)?;
+    if let (true, Some(name)) = (state.present.contains_key(&kept), names.first()) {
+        let object = storage.read(&kept, super::SOURCE_LIMIT).map_err(Failure::passing)?;
+        if let Some(object) = object {
+            let bytes = profile::unpack(&object.bytes, super::SOURCE_LIMIT as usize);
+            let bytes = bytes.map_err(|error| Failure::lasting(format!("{kept}: {error}")))?.into_owned();
+            let identity = Identity::read(&mut Cursor::new(&bytes))
+                .map_err(|error| Failure::lasting(format!("{kept}: {error}")))?;
+            if identity.guid_age != *guid_age {
+                let found = identity.guid_age;
+                return Err(Failure::lasting(format!(
+                    "{kept}: expected the PDB of {guid_age}, found {found}"
+                )));
+            }
+            return Ok(Material::Pdb(MappedFile::from(bytes), name.clone()));
+        }
+    }
+    let mut failure = Failure::lasting("no PDB name is known for it");
+    let mut lasting = true;
+    for wanted in item.wanted() {
+        match fetcher.fetch(&wanted, progress) {
+            Ok(found) => match MappedFile::open(&found.path) {
+                Ok(file) => return Ok(Material::Pdb(file, wanted.name)),
+                Err(error) => failure = Failure::passing(format!("{}: {error}", found.path.display())),
+            },
+            Err(error) => {
+                lasting &= matches!(error, symbols::Error::Missing { .. });
+                failure.reason = error.with_causes();
+            }
+        }
+    }
+    Err(Failure { lasting: lasting && failure.lasting, ..failure })
+}
+
+/// Makes an item's profile.
+pub(crate) fn make(
+    item: &Item,
+    material: Material,
+    storage: &dyn Storage,
+    state: &State,
+) -> Result<Made, Failure> {
+    // Whatever a hostile source does to a front-end costs its own profile.
+    guarded(|| match (&item.source, material) {
+        (Source::Pdb { .. }, Material::Pdb(file, name)) => from_pdb(item, file, &name),
+        (Source::Pdb { .. }, Material::Here) => Err(Failure::passing("its PDB was not brought")),
+        (Source::Pack(_), _) => from_pack(item, storage, state),
+        (Source::Text(key), _) => from_text(item, key, storage, state),
+        (Source::Artifacts(keys), _) => from_artifacts(item, keys, storage, state),
+    })
+    .unwrap_or_else(|| Err(Failure::lasting("its front-end gave up on it: please report the source")))
+}
+
+fn from_pdb(item: &Item, file: MappedFile, name: &PdbName) -> Result<Made, Failure> {
+    let Source::Pdb { guid_age, has_structs, .. } = &item.source else {
+        return Err(Failure::passing("no PDB was asked for"));
+    };
+    let options = pdb_converter::Options {
+        file_name: name.as_str().to_owned(),
+        profile_class: item.profile_class.clone(),
+        ..pdb_converter::Options::default()
+    };
+    let converted = pdb_converter::convert(file, &options, &Silent)
+        .map_err(|error| Failure::lasting(format!("{name}: {error}")))?;
+    let source = format!("{name}/{guid_age}");
+    let mut made = finish(item, converted.profile, converted.report, |health| {
+        !has_structs && health.structs == 0 && health.symbols > 0
+    })?;
+    made.content.source = source;
+    made.content.recipe = item.recipe(Some(name));
+    Ok(made)
+}
+
+fn from_pack(item: &Item, storage: &dyn Storage, state: &State) -> Result<Made, Failure> {
+    let digest = item.digest(storage, state).map_err(Failure::lasting)?;
+    let keys = item.source_keys(state);
+    // Packs are read where they lie as files.
+    let folder = tempfile::tempdir().map_err(Failure::passing)?;
+    let Source::Pack(pack) = &item.source else { return Err(Failure::passing("no pack was asked for")) };
+    let mut path = folder.path().join(pack.file_name());
+    for key in &keys {
+        let object = storage.read(key, super::SOURCE_LIMIT).map_err(Failure::passing)?;
+        let object = object.ok_or_else(|| Failure::lasting(item.absent(storage, key)))?;
+        let target = match key.as_str().strip_prefix(&format!("{pack}/")) {
+            Some(below) => below.parse::<Key>().map_err(Failure::lasting)?.below(&path),
+            None => {
+                path = folder.path().join(key.file_name());
+                path.clone()
+            }
+        };
+        let parent = target.parent().unwrap_or(folder.path());
+        std::fs::create_dir_all(parent).map_err(Failure::passing)?;
+        std::fs::write(&target, &object.bytes).map_err(Failure::passing)?;
+    }
+    let options = volatility_converter::Options { threads: 1, ..volatility_converter::Options::default() };
+    let converted = Pack::open(&path)
+        .and_then(|pack| volatility_converter::convert(&pack, &options, &Silent))
+        .map_err(|error| Failure::lasting(told(&error, folder.path())))?;
+    let mut made = finish(item, converted.profile, converted.report, |_| false)?;
+    made.content.source = digest;
+    made.content.recipe = item.recipe(None);
+    Ok(made)
+}
+
+/// An error with its causes, without the folder that is gone when it is read.
+fn told(error: &dyn std::error::Error, folder: &std::path::Path) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text.replace(&format!("{}/", folder.display()), "")
+}
+
+fn from_text(item: &Item, key: &Key, storage: &dyn Storage, state: &State) -> Result<Made, Failure> {
+    let digest = item.digest(storage, state).map_err(Failure::lasting)?;
+    let value = match documents(item, key, storage)?.into_iter().next() {
+        Some(Value::Object(entries)) => entries,
+        _ => return Err(Failure::lasting(format!("{key}: expected the sections of a profile"))),
+    };
+    whole(item, value, digest)
+}
+
+fn from_artifacts(item: &Item, keys: &[Key], storage: &dyn Storage, state: &State) -> Result<Made, Failure> {
+    if keys.is_empty() {
+        return Err(Failure::lasting("its patterns name no object"));
+    }
+    let digest = item.digest(storage, state).map_err(Failure::lasting)?;
+    let mut definitions = Vec::new();
+    for key in keys {
+        definitions.extend(documents(item, key, storage)?.into_iter().filter(|value| !value.is_null()));
+    }
+    let mut sections = Map::new();
+    sections.insert("$ARTIFACTS".to_owned(), Value::Array(definitions));
+    let mut metadata = Map::new();
+    metadata.insert("ProfileClass".to_owned(), "ArtifactProfile".into());
+    sections.insert("$METADATA".to_owned(), Value::Object(metadata));
+    whole(item, sections, digest)
+}
+
+/// A profile of these sections.
+fn whole(item: &Item, sections: Map<String, Value>, digest: String) -> Result<Made, Failure> {
+    let mut report = Report::default();
+    let text = Value::Object(sections).to_string();
+    let profile = read_text(text.as_bytes(), &mut report).map_err(Failure::lasting)?;
+    // It is laid over others more often than not, and need not be whole.
+    let mut made = finish(item, profile, report, |_| true)?;
+    made.content.source = digest;
+    made.content.generator = COPY_GENERATOR.to_owned();
+    made.content.recipe = item.recipe(None);
+    Ok(made)
+}
+
+/// The documents of a text in JSON or YAML.
+fn documents(item: &Item, key: &Key, storage: &dyn Storage) -> Result<Vec<Value>, Failure> {
+    let place = storage.place_of(key);
+    let object = storage.read(key, super::SOURCE_LIMIT).map_err(Failure::passing)?;
+    let object = object.ok_or_else(|| Failure::lasting(item.absent(storage, key)))?;
+    let text = profile::unpack(&object.bytes, MAX_TEXT)
+        .map_err(|error| Failure::lasting(format!("{place}: {error}")))?;
+    if let Ok(value) = serde_json::from_slice(&text) {
+        return Ok(vec![value]);
+    }
+    let text = std::str::from_utf8(&text)
+        .map_err(|error| Failure::lasting(format!("{place}: no UTF-8 at byte {}", error.valid_up_to())))?;
+    let mut found = Vec::new();
+    for (line, document) in split_documents(text) {
+        // Lines are counted from the start of the text.
+        let padded = format!("{}{document}", "\n".repeat(line));
+        found.push(Node::parse(&padded, &place).map_err(Failure::lasting)?.to_json());
+    }
+    Ok(found)
+}
+
+/// The documents of a YAML text, each with how many lines stand before it (YAML 1.2, section 9.2).
+fn split_documents(text: &str) -> Vec<(usize, String)> {
+    let mut documents = vec![(0, String::new())];
+    for (number, line) in text.lines().enumerate() {
+        if line == "---" || line.starts_with("--- ") {
+            documents.push((number + 1, String::new()));
+        } else if let Some((_, document)) = documents.last_mut().filter(|_| line != "...") {
+            document.push_str(line);
+            document.push('\n');
+        }
+    }
+    documents.retain(|(_, document)| {
+        document.lines().any(|line| !line.trim().is_empty() && !line.starts_with(['#', '%']))
+    });
+    documents
+}
+
+/// Settles, judges, prints and packs a profile; `welcome` says whether one that would fail is taken all the same.
+fn finish(
+    item: &Item,
+    mut profile: Profile,
+    mut report: Report,
+    welcome: impl Fn(&Health) -> bool,
+) -> Result<Made, Failure> {
+    for name in &item.merge {
+        if !profile.merge.contains(name) {
+            profile.merge.push(name.clone());
+        }
+    }
+    let resolution = Resolution::new(&mut profile, &mut report);
+    let health = Health::of(&profile, &resolution, Scope::Whole);
+    let failed = health.verdict == Verdict::Failed;
+    if failed && !welcome(&health) {
+        return Err(Failure::lasting(format!("its profile would be no good: {}", health.reasons.join("; "))));
+    }
+    let verdict = match (health.verdict, health.structs) {
+        (Verdict::Failed, 0) => Verdict::SymbolsOnly.name(),
+        (Verdict::Failed, _) => "part of a profile",
+        (verdict, _) => verdict.name(),
+    };
+    let sink = GzipWriter::new(Vec::new(), Effort::Default, 1);
+    let bytes =
+        write_text(&profile, &resolution, sink).and_then(GzipWriter::finish).map_err(Failure::lasting)?;
+    let content = Content {
+        sha256: sha256(&bytes),
+        size: bytes.len() as u64,
+        health: verdict.to_owned(),
+        source: String::new(),
+        generator: item.generator().to_owned(),
+        recipe: String::new(),
+    };
+    Ok(Made { bytes, content, losses: report.total() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_keep_their_lines() {
+        let found = split_documents("# a comment\n---\nname: a\n---\nname: b\n...\n");
+        assert_eq!(found, [(2, "name: a\n".to_owned()), (4, "name: b\n".to_owned())]);
+    }
+}

@@ -1,0 +1,230 @@
+//! Batch regeneration: makes the profiles a configuration asks for, and nothing that is there already.
+//!
+//! Start here: a [`Plan`] says what is asked for, a [`Builder`] makes it, [`seal`] records it.
+//!
+//! - **Independent items.** Each profile is made by itself and appears whole or not at all. Whether it is there is told
+//!   by content: what it was made of, by which revision of which front-end, with what of the configuration.
+//! - **Parts.** A builder notes what it did in an object of its own below `src/parts/`, every few seconds; [`seal`]
+//!   merges these into the inventory. A builder that was killed loses a note, never a profile: one that nobody recorded
+//!   says itself what it is.
+//! - **Many machines.** A [`Shard`] is told by names alone; any number of builders may share a storage.
+
+mod add;
+mod import;
+mod item;
+mod make;
+mod pipeline;
+mod seal;
+mod shard;
+mod state;
+mod verify;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use profile::Progress;
+use symbols::{Fetcher, Manifest};
+
+pub use add::{Addition, add_binary, add_guids};
+pub use import::{Imported, import};
+pub use item::{Item, Plan, Selection, Source};
+pub use make::{Failure, Made};
+pub use seal::{Sealed, seal};
+pub use shard::{Shard, ShardError};
+pub use verify::{Check, Verified};
+
+use crate::{Condition, Error, Key, ProfileName, Storage};
+use pipeline::{Fate, locked};
+use state::{PARTS, Part};
+
+/// Where imported profiles come from, in place of a front-end.
+pub(crate) const IMPORTED: &str = "imported";
+
+/// The largest source that is read out of a repository, in bytes.
+pub(crate) const SOURCE_LIMIT: u64 = 1 << 30;
+
+/// How often a builder notes what it did.
+const NOTE: Duration = Duration::from_secs(5);
+
+/// Makes profiles.
+pub struct Builder<'a> {
+    /// The repository.
+    pub storage: &'a dyn Storage,
+    /// What brings PDBs.
+    pub fetcher: &'a Fetcher,
+    /// Who is told how far it is.
+    pub progress: &'a dyn Progress,
+    /// How many profiles are made at once.
+    pub threads: usize,
+    /// How many PDBs are brought at once.
+    pub downloads: usize,
+    /// Whether what could not be made before is tried again.
+    pub retry: bool,
+}
+
+/// How many of an entry's profiles fared how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Made.
+    pub made: usize,
+    /// There already.
+    pub unchanged: usize,
+    /// Passed over: they could not be made before.
+    pub rejected: usize,
+    /// Could not be made.
+    pub failed: usize,
+    /// The size of those made, in bytes.
+    pub bytes: u64,
+    /// How many records of their sources could not be carried over.
+    pub losses: u64,
+}
+
+/// What a builder did.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// The counts of each entry, in the order of the configuration.
+    pub entries: Vec<(ProfileName, Counts)>,
+    /// What could not be made, by name.
+    pub failures: BTreeMap<ProfileName, Failure>,
+}
+
+impl Summary {
+    /// The counts of all entries together.
+    pub fn total(&self) -> Counts {
+        self.entries.iter().fold(Counts::default(), |sum, (_, counts)| Counts {
+            made: sum.made + counts.made,
+            unchanged: sum.unchanged + counts.unchanged,
+            rejected: sum.rejected + counts.rejected,
+            failed: sum.failed + counts.failed,
+            bytes: sum.bytes + counts.bytes,
+            losses: sum.losses + counts.losses,
+        })
+    }
+
+    fn counts(&mut self, entry: &ProfileName) -> Option<&mut Counts> {
+        self.entries.iter_mut().find(|(name, _)| name == entry).map(|(_, counts)| counts)
+    }
+}
+
+/// What a builder did so far, and when it last noted it.
+struct Notes {
+    summary: Summary,
+    part: Part,
+    last: Instant,
+}
+
+impl Builder<'_> {
+    /// Makes what is selected of a plan and not there yet, and notes it in a part, to be sealed.
+    ///
+    /// # Errors
+    /// Where the repository cannot be written (a full disk); what was made before stays, and is noted.
+    pub fn build(&self, plan: &Plan, selection: &Selection) -> Result<Summary, Error> {
+        let mut summary = Summary::default();
+        for entry in &plan.config.entries {
+            summary.entries.push((entry.name.clone(), Counts::default()));
+        }
+        let mut items = Vec::new();
+        for item in plan.items.iter().filter(|item| selection.takes(item)) {
+            // Whoever names a profile wants it tried.
+            let passed_over = !self.retry && selection.only.is_none() && plan.rejected(item).is_some();
+            // A profile that is there all the same (imported, say) is no reject.
+            if passed_over && !plan.state.present.contains_key(&item.name.key()) {
+                if let Some(counts) = summary.counts(&item.entry) {
+                    counts.rejected += 1;
+                }
+            } else {
+                items.push(item);
+            }
+        }
+        let key = part_key()?;
+        let notes = Mutex::new(Notes { summary, part: Part::default(), last: Instant::now() });
+        let keep = |item: &Item, made: &Made| {
+            self.storage.write(&item.name.key(), &made.bytes, &Condition::Always)?;
+            let part = {
+                let mut notes = locked(&notes);
+                notes.part.made.insert(item.name.to_string(), made.content.clone());
+                if notes.last.elapsed() < NOTE {
+                    return Ok(());
+                }
+                notes.last = Instant::now();
+                notes.part.to_bytes()
+            };
+            self.storage.write(&key, &part, &Condition::Always).map(drop)
+        };
+        let done = |item: &Item, fate: Fate| note(&mut locked(&notes), plan, item, fate);
+        let result = pipeline::run(self, plan, &items, true, &keep, &done);
+        let notes = notes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !notes.part.is_empty() {
+            let noted = self.storage.write(&key, &notes.part.to_bytes(), &Condition::Always);
+            result?;
+            noted?;
+        } else {
+            result?;
+        }
+        Ok(notes.summary)
+    }
+
+    /// The PDBs that are still wanted, for a machine that can fetch them.
+    pub fn missing(&self, plan: &Plan, selection: &Selection) -> Manifest {
+        let mut manifest = Manifest::default();
+        for item in plan.items.iter().filter(|item| selection.takes(item)) {
+            let kept = item.wanted().first().map(|wanted| format!("src/pdb/{}.pdb.gz", wanted.guid_age));
+            let kept = kept.and_then(|kept| kept.parse::<Key>().ok());
+            if kept.is_some_and(|kept| plan.state.present.contains_key(&kept))
+                || plan.is_done(item, self.storage)
+            {
+                continue;
+            }
+            for mut wanted in item.wanted() {
+                wanted.seen.push(item.name.to_string());
+                manifest.wanted.push(wanted);
+            }
+        }
+        manifest
+    }
+}
+
+fn note(notes: &mut Notes, plan: &Plan, item: &Item, fate: Fate) {
+    let known = plan.rejected(item).is_some();
+    let Some(counts) = notes.summary.counts(&item.entry) else { return };
+    match fate {
+        Fate::Made { content, losses } => {
+            counts.made += 1;
+            counts.bytes += content.size;
+            counts.losses += losses;
+        }
+        Fate::Found(content) => {
+            counts.unchanged += 1;
+            notes.part.made.insert(item.name.to_string(), content);
+        }
+        Fate::Unchanged => counts.unchanged += 1,
+        Fate::Failed(failure) => {
+            counts.failed += 1;
+            if let Source::Pdb { guids, guid_age, .. } = &item.source
+                && failure.lasting
+                && (!known || plan.rejected(item) != Some(failure.reason.as_str()))
+            {
+                let reasons = notes.part.rejects.entry(guids.to_string()).or_default();
+                reasons.insert(guid_age.to_string(), failure.reason.clone());
+            }
+            notes.summary.failures.insert(item.name.clone(), failure);
+        }
+    }
+}
+
+/// An object that no other builder writes.
+fn part_key() -> Result<Key, Error> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seed = format!("{} {} {:?}", std::process::id(), now.as_nanos(), std::thread::current().id());
+    // An address tells two machines' processes apart where numbers and clocks agree.
+    let seed = format!("{seed} {:p} {}", &seed, fresh());
+    let digest = crate::packed::sha256(seed.as_bytes());
+    format!("{PARTS}{}.json", digest.get(..24).unwrap_or(&digest)).parse()
+}
+
+/// A number that the system drew at random.
+fn fresh() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0)
+}

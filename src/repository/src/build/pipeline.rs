@@ -1,0 +1,156 @@
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use profile::Progress;
+
+use super::Builder;
+use super::item::{Item, Plan};
+use super::make::{Failure, Made, Material, bring, make};
+use crate::{Content, Error};
+
+/// What became of an item.
+#[derive(Clone, Debug)]
+pub(crate) enum Fate {
+    /// It was made.
+    Made { content: Content, losses: u64 },
+    /// It is there already, as it would be made; nobody had recorded it.
+    Found(Content),
+    /// It is there already.
+    Unchanged,
+    /// It cannot be made.
+    Failed(Failure),
+}
+
+/// What is shown of the work.
+const STEP: &str = "Building profiles";
+
+/// Brings, makes and hands over many profiles at once. Each stage waits for the next one where that is slower, so
+/// that what is under way is bounded by the number of threads.
+///
+/// `keep` takes what was made; its error ends the work. `done` is told each fate as soon as it is known.
+pub(crate) fn run(
+    builder: &Builder<'_>,
+    plan: &Plan,
+    items: &[&Item],
+    look: bool,
+    keep: &(dyn Fn(&Item, &Made) -> Result<(), Error> + Sync),
+    done: &(dyn Fn(&Item, Fate) + Sync),
+) -> Result<(), Error> {
+    let (storage, state) = (builder.storage, &plan.state);
+    let threads = builder.threads.max(1);
+    let next = AtomicUsize::new(0);
+    let finished = AtomicUsize::new(0);
+    let stopped = AtomicBool::new(false);
+    let trouble: Mutex<Option<Error>> = Mutex::new(None);
+    let told = Told(builder.progress);
+    let end = |item: &Item, fate: Fate| {
+        if let Fate::Failed(failure) = &fate {
+            builder.progress.tell(&format!("{} rejected: {}", item.name, failure.reason));
+        }
+        done(item, fate);
+        builder.progress.advance(STEP, finished.fetch_add(1, Ordering::Relaxed) as u64 + 1);
+    };
+    builder.progress.begin(STEP, Some(items.len() as u64));
+    let (brought, to_make) = sync_channel::<(&Item, Material)>(threads);
+    let (made, to_keep) = sync_channel::<(&Item, Made)>(threads);
+    let (to_make, to_keep) = (Mutex::new(to_make), Mutex::new(to_keep));
+    thread::scope(|scope| {
+        for _ in 0..builder.downloads.clamp(1, items.len().max(1)) {
+            let brought = brought.clone();
+            let (end, told, next, stopped) = (&end, &told, &next, &stopped);
+            scope.spawn(move || {
+                while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if stopped.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    if look && let Some(fate) = already(plan, item, storage) {
+                        end(item, fate);
+                        continue;
+                    }
+                    match bring(item, storage, state, builder.fetcher, told) {
+                        Ok(material) => {
+                            if brought.send((item, material)).is_err() {
+                                break;
+                            }
+                        }
+                        Err(failure) => end(item, Fate::Failed(failure)),
+                    }
+                }
+            });
+        }
+        drop(brought);
+        for _ in 0..threads {
+            let made = made.clone();
+            let (end, to_make, stopped) = (&end, &to_make, &stopped);
+            scope.spawn(move || {
+                while let Some((item, material)) = receive(to_make) {
+                    if stopped.load(Ordering::Relaxed) {
+                        continue;
+                    }
+                    match make(item, material, storage, state) {
+                        Ok(profile) => {
+                            if made.send((item, profile)).is_err() {
+                                break;
+                            }
+                        }
+                        Err(failure) => end(item, Fate::Failed(failure)),
+                    }
+                }
+            });
+        }
+        drop(made);
+        for _ in 0..threads.max(2) {
+            let (end, to_keep, stopped, trouble) = (&end, &to_keep, &stopped, &trouble);
+            scope.spawn(move || {
+                while let Some((item, profile)) = receive(to_keep) {
+                    if stopped.load(Ordering::Relaxed) {
+                        continue;
+                    }
+                    match keep(item, &profile) {
+                        Ok(()) => {
+                            end(item, Fate::Made { content: profile.content, losses: profile.losses });
+                        }
+                        Err(error) => {
+                            stopped.store(true, Ordering::Relaxed);
+                            locked(trouble).get_or_insert(error);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    builder.progress.end(STEP);
+    match trouble.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// Whether the profile is there as it would be made: by the records, else by itself.
+fn already(plan: &Plan, item: &Item, storage: &dyn crate::Storage) -> Option<Fate> {
+    let key = item.name.key();
+    if let Some(content) = plan.state.recorded(&key) {
+        return item.is_made(content, storage, &plan.state).then_some(Fate::Unchanged);
+    }
+    let content = plan.state.content(&key, storage)?;
+    item.is_made(&content, storage, &plan.state).then_some(Fate::Found(content))
+}
+
+fn receive<T>(channel: &Mutex<Receiver<T>>) -> Option<T> {
+    locked(channel).recv().ok()
+}
+
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets the story of single profiles through; steps of many at once would be in each other's way.
+struct Told<'a>(&'a dyn Progress);
+
+impl Progress for Told<'_> {
+    fn tell(&self, line: &str) {
+        self.0.tell(line);
+    }
+}

@@ -1,0 +1,169 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use profile::Progress;
+
+use super::pipeline::locked;
+use super::state::{PARTS, State, content_of, is_listed};
+use crate::inventory::seconds;
+use crate::{Condition, Content, Error, Inventory, Key, Record, Rejects, Storage};
+
+/// What sealing did.
+#[derive(Clone, Debug, Default)]
+pub struct Sealed {
+    /// How many profiles the inventory lists.
+    pub profiles: usize,
+    /// How many parts were merged.
+    pub parts: usize,
+    /// Objects that nobody had recorded, and that were looked into.
+    pub looked_into: usize,
+    /// Profiles whose objects cannot be read, with the reason.
+    pub unreadable: Vec<(String, String)>,
+    /// Whether the inventory changed.
+    pub changed: bool,
+    /// What stands in the way of nothing, yet should be known.
+    pub warnings: Vec<String>,
+}
+
+/// How often sealing begins anew because another one came first.
+const ATTEMPTS: usize = 16;
+
+/// Merges the parts that builders left and whatever lies there without a record into the inventory, and writes the
+/// rejects. Several may do so at once: each writes only over the state that it read, else begins anew.
+///
+/// # Errors
+/// What reading and writing give; [`Error::Storage`] where others are always faster.
+pub fn seal(storage: &dyn Storage, threads: usize, progress: &dyn Progress) -> Result<Sealed, Error> {
+    let mut sealed = Sealed::default();
+    for _ in 0..ATTEMPTS {
+        let state = State::read(storage)?;
+        sealed.warnings.clone_from(&state.warnings);
+        sealed.parts = state.parts.len();
+        let contents = contents(storage, &state, threads, progress, &mut sealed);
+        let rejects = write_rejects(storage, &state)?;
+        let inventory = inventory(&state, contents);
+        sealed.profiles = inventory.records.len();
+        sealed.changed = inventory != state.inventory || state.version.is_none();
+        if sealed.changed && !inventory.write(storage, state.version.as_ref())? {
+            continue;
+        }
+        if !rejects {
+            continue;
+        }
+        for (key, stat) in state.present.iter().filter(|(key, _)| key.as_str().starts_with(PARTS)) {
+            // A builder at work writes its part again, with more in it.
+            if storage.stat(key)?.is_some_and(|now| now.version == stat.version) {
+                storage.remove(key)?;
+            }
+        }
+        return Ok(sealed);
+    }
+    let problem = "another builder writes the inventory all the time; run seal once it is done".to_owned();
+    Err(Error::Storage { place: storage.place_of(&Inventory::key()?), problem })
+}
+
+/// What each listed object is.
+fn contents(
+    storage: &dyn Storage,
+    state: &State,
+    threads: usize,
+    progress: &dyn Progress,
+    sealed: &mut Sealed,
+) -> BTreeMap<Key, Content> {
+    const STEP: &str = "Looking into profiles";
+    let mut contents = BTreeMap::new();
+    let mut unknown = Vec::new();
+    for key in state.present.keys().filter(|key| is_listed(key)) {
+        match state.recorded(key) {
+            Some(content) => {
+                contents.insert(key.clone(), content.clone());
+            }
+            None => unknown.push(key),
+        }
+    }
+    sealed.looked_into = unknown.len();
+    sealed.unreadable.clear();
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let found = Mutex::new(Vec::new());
+    progress.begin(STEP, Some(unknown.len() as u64));
+    thread::scope(|scope| {
+        for _ in 0..threads.clamp(1, unknown.len().max(1)) {
+            scope.spawn(|| {
+                while let Some(key) = unknown.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    locked(&found).push((*key, content_of(storage, key)));
+                    progress.advance(STEP, done.fetch_add(1, Ordering::Relaxed) as u64 + 1);
+                }
+            });
+        }
+    });
+    progress.end(STEP);
+    let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    found.sort_by_key(|(key, _)| *key);
+    for (key, content) in found {
+        match content {
+            Ok(Some(content)) => {
+                if let Some(reason) = content.health.strip_prefix("unreadable: ") {
+                    sealed.unreadable.push((key.to_string(), reason.to_owned()));
+                }
+                contents.insert(key.clone(), content);
+            }
+            // Removed meanwhile.
+            Ok(None) => {}
+            Err(error) => sealed.unreadable.push((key.to_string(), error.to_string())),
+        }
+    }
+    contents
+}
+
+fn inventory(state: &State, contents: BTreeMap<Key, Content>) -> Inventory {
+    let mut inventory = Inventory::default();
+    for (key, content) in contents {
+        let Some(name) = key.as_str().strip_suffix(".gz") else { continue };
+        let known = state.inventory.records.get(name);
+        let written = state.present.get(&key).and_then(|stat| stat.modified).map(seconds);
+        // An object that did not change keeps its time: a fresh clone of a repository gives every file a new one.
+        let kept = known.filter(|record| record.content.as_ref() == Some(&content));
+        let modified = kept.map(|record| record.modified).or(written).unwrap_or(0.0);
+        inventory.records.insert(name.to_owned(), Record { modified, content: Some(content) });
+    }
+    inventory
+}
+
+/// Writes what could not be made, list by list; whether nobody wrote meanwhile.
+fn write_rejects(storage: &dyn Storage, state: &State) -> Result<bool, Error> {
+    let mut lists: BTreeMap<Key, BTreeMap<String, String>> = BTreeMap::new();
+    for part in state.parts.values() {
+        for (list, reasons) in &part.rejects {
+            lists.entry(list.parse()?).or_default().extend(reasons.clone());
+        }
+    }
+    // What was rejected once and has been made since is rejected no more.
+    let mut made: BTreeSet<&str> = BTreeSet::new();
+    for part in state.parts.values() {
+        made.extend(part.made.keys().filter_map(|name| name.rsplit('/').next()));
+    }
+    for key in state.present.keys() {
+        let list = key.as_str().strip_suffix(".rejects.gz").and_then(|list| list.parse().ok());
+        if let Some(list) = list.filter(|_| !made.is_empty()) {
+            lists.entry(list).or_default();
+        }
+    }
+    for (list, reasons) in lists {
+        let key = Rejects::key(&list)?;
+        let version = storage.stat(&key)?.map(|stat| stat.version);
+        let mut rejects = Rejects::read(storage, &list)?;
+        let before = rejects.clone();
+        rejects.reasons.extend(reasons);
+        rejects.reasons.retain(|guid, _| !made.contains(guid.as_str()));
+        if rejects == before {
+            continue;
+        }
+        let condition = version.map_or(Condition::Absent, Condition::Unchanged);
+        if storage.write(&key, &rejects.to_bytes()?, &condition)?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,199 @@
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use profile::{Arch, Profile, Report, Resolution, System, write_text};
+use serde_json::{Map, Number, Value};
+
+use crate::packed::{pack, unpack};
+use crate::{Condition, Error, Key, Storage, Version};
+
+/// What a repository holds: its `inventory.gz`.
+///
+/// Rekall reads names and times; what stands beside them is ours, and lets a batch see what is done.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inventory {
+    /// What is known of each profile, by name.
+    pub records: BTreeMap<String, Record>,
+}
+
+/// What is known of a profile.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    /// When its object was written, in seconds since 1970.
+    pub modified: f64,
+    /// What its object is, where we looked.
+    pub content: Option<Content>,
+}
+
+/// What a profile's object is, and what it was made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    /// The SHA-256 of its bytes, in hexadecimal digits.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The verdict on it.
+    pub health: String,
+    /// What it was made of: `NAME.pdb/GUID`, or `sha256:` with that of the source; empty where nothing tells.
+    pub source: String,
+    /// The front-end that made it with its revision; empty where nothing tells.
+    pub generator: String,
+    /// A digest of what the configuration put into it: its class and what is merged.
+    pub recipe: String,
+}
+
+/// The object that holds the inventory.
+pub const INVENTORY: &str = "inventory.gz";
+
+const SECTION: &str = "$INVENTORY";
+const LIMIT: u64 = 256 << 20;
+
+impl Inventory {
+    /// The object's address.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn key() -> Result<Key, Error> {
+        INVENTORY.parse()
+    }
+
+    /// Reads the inventory, with its state; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Profile`] and [`Error::Storage`] where the object is no inventory.
+    pub fn read(storage: &dyn Storage) -> Result<Option<(Self, Version)>, Error> {
+        let key = Self::key()?;
+        let Some(object) = storage.read(&key, LIMIT)? else { return Ok(None) };
+        Ok(Some((Self::parse(&object.bytes, &storage.place_of(&key))?, object.version)))
+    }
+
+    /// Reads an inventory from its bytes, packed or not; `place` is named in errors.
+    ///
+    /// # Errors
+    /// As for [`Inventory::read`].
+    pub fn parse(bytes: &[u8], place: &str) -> Result<Self, Error> {
+        let value = unpack(bytes, place)?;
+        let Some(Value::Object(entries)) = value.get(SECTION) else {
+            let problem = format!("no inventory: expected a JSON object with the key {SECTION}");
+            return Err(Error::Storage { place: place.to_owned(), problem });
+        };
+        let records = entries.iter().map(|(name, value)| (name.clone(), Record::from_json(value)));
+        Ok(Self { records: records.collect() })
+    }
+
+    /// The bytes of the object: the canonical text, packed.
+    ///
+    /// # Errors
+    /// What printing and packing give.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let records = self.records.iter().map(|(name, record)| (name.clone(), record.to_json()));
+        let mut profile = Profile::new(System::Other, Arch::Amd64);
+        profile.set_metadata("Type", "Inventory");
+        profile.set_metadata("ProfileClass", "Inventory");
+        profile.other.insert(SECTION.to_owned(), Value::Object(records.collect()));
+        let resolution = Resolution::new(&mut profile, &mut Report::default());
+        let text =
+            write_text(&profile, &resolution, Vec::new()).map_err(|error| Error::io(INVENTORY, error))?;
+        pack(&text)
+    }
+
+    /// Writes the inventory, if it is still as it was read: `version`, or absent.
+    ///
+    /// # Errors
+    /// As for [`Storage::write`].
+    pub fn write(&self, storage: &dyn Storage, version: Option<&Version>) -> Result<bool, Error> {
+        let condition = match version {
+            Some(version) => Condition::Unchanged(version.clone()),
+            None => Condition::Absent,
+        };
+        Ok(storage.write(&Self::key()?, &self.to_bytes()?, &condition)?.is_some())
+    }
+}
+
+impl Record {
+    /// From its JSON; what is missing or of another kind is not known.
+    pub fn from_json(value: &Value) -> Self {
+        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let content = match (text("sha256"), value.get("size").and_then(Value::as_u64)) {
+            (Some(sha256), Some(size)) => Some(Content {
+                sha256,
+                size,
+                health: text("health").unwrap_or_default(),
+                source: text("source").unwrap_or_default(),
+                generator: text("generator").unwrap_or_default(),
+                recipe: text("recipe").unwrap_or_default(),
+            }),
+            _ => None,
+        };
+        Self { modified: value.get("LastModified").and_then(Value::as_f64).unwrap_or(0.0), content }
+    }
+
+    /// Its JSON.
+    pub fn to_json(&self) -> Value {
+        let mut entries = Map::new();
+        let modified = Number::from_f64(self.modified).map_or(Value::from(0), Value::Number);
+        entries.insert("LastModified".to_owned(), modified);
+        if let Some(content) = &self.content {
+            entries.insert("sha256".to_owned(), content.sha256.as_str().into());
+            entries.insert("size".to_owned(), content.size.into());
+            for (key, text) in [
+                ("health", &content.health),
+                ("source", &content.source),
+                ("generator", &content.generator),
+                ("recipe", &content.recipe),
+            ] {
+                if !text.is_empty() {
+                    entries.insert(key.to_owned(), text.as_str().into());
+                }
+            }
+        }
+        Value::Object(entries)
+    }
+}
+
+/// A time as the inventory has it, in whole milliseconds: finer ones differ from file system to file system.
+pub(crate) fn seconds(time: SystemTime) -> f64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_millis() as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Folder;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Folder::new(folder.path());
+        let mut inventory = Inventory::default();
+        let content =
+            Content { sha256: "ab".into(), size: 7, health: "complete".into(), ..Content::default() };
+        inventory.records.insert("nt/GUID/A".into(), Record { modified: 1.5, content: Some(content) });
+        inventory.records.insert("old".into(), Record { modified: 1_400_000_000.25, content: None });
+        assert!(inventory.write(&store, None).unwrap());
+        let (read, version) = Inventory::read(&store).unwrap().unwrap();
+        assert_eq!(read, inventory);
+        assert!(!inventory.write(&store, None).unwrap(), "somebody else's inventory was written over");
+        assert!(inventory.write(&store, Some(&version)).unwrap());
+        assert!(!inventory.write(&store, Some(&Version("other".into()))).unwrap());
+    }
+
+    #[test]
+    fn the_text_is_what_rekall_reads() {
+        let mut inventory = Inventory::default();
+        inventory.records.insert("a".into(), Record { modified: 1.5, content: None });
+        let text = profile::unpack(&inventory.to_bytes().unwrap(), 1 << 20).unwrap().into_owned();
+        let value: Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!(value["$INVENTORY"]["a"]["LastModified"], 1.5);
+        assert_eq!(value["$METADATA"]["Type"], "Inventory");
+        assert_eq!(value["$METADATA"]["ProfileClass"], "Inventory");
+    }
+
+    #[test]
+    fn what_is_no_inventory_is_refused() {
+        for bytes in [b"<html>".as_slice(), b"{}", b"[]", b"\x1f\x8b\x08\0", b"{\"$INVENTORY\": 1}"] {
+            assert!(Inventory::parse(bytes, "here/inventory.gz").is_err(), "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::packed::{pack, unpack};
+use crate::{Error, Key, Storage};
+
+/// The builds of a list that no profile could be made of, with the reason: `<guids>.rejects.gz`.
+///
+/// They are passed over until somebody asks for them again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rejects {
+    /// The reason for each GUID and age, in its one spelling.
+    pub reasons: BTreeMap<String, String>,
+}
+
+impl Rejects {
+    /// The object that belongs to the list `guids`.
+    ///
+    /// # Errors
+    /// [`Error::Key`] for a list whose name is too long.
+    pub fn key(guids: &Key) -> Result<Key, Error> {
+        format!("{guids}.rejects.gz").parse()
+    }
+
+    /// Reads those of the list `guids`; none where there are none.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] where the object is not what it should be; what reading it gives.
+    pub fn read(storage: &dyn Storage, guids: &Key) -> Result<Self, Error> {
+        const LIMIT: u64 = 64 << 20;
+        for key in [Self::key(guids)?, format!("{guids}.rejects").parse()?] {
+            let Some(object) = storage.read(&key, LIMIT)? else { continue };
+            let place = storage.place_of(&key);
+            let value = unpack(&object.bytes, &place)?;
+            let wrong = || Error::Storage {
+                place,
+                problem: "expected a JSON object of GUIDs and reasons".to_owned(),
+            };
+            let Value::Object(entries) = value else { return Err(wrong()) };
+            let reason = |value: Value| match value {
+                Value::String(text) => text,
+                other => other.to_string(),
+            };
+            let spelling =
+                |text: String| text.parse::<profile::GuidAge>().map_or(text, |guid_age| guid_age.to_string());
+            let reasons = entries.into_iter().map(|(guid, value)| (spelling(guid), reason(value))).collect();
+            return Ok(Self { reasons });
+        }
+        Ok(Self::default())
+    }
+
+    /// The bytes of the object.
+    ///
+    /// # Errors
+    /// What the compressor gives.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let value: Value =
+            self.reasons.iter().map(|(guid, reason)| (guid.clone(), reason.as_str())).collect();
+        let text = format!("{value:#}\n");
+        pack(text.as_bytes())
+    }
+}
