@@ -1,10 +1,13 @@
 //! Where a repository's objects lie.
 
+mod bucket;
 mod folder;
 mod web;
 
+use std::path::Path;
 use std::time::SystemTime;
 
+pub use bucket::Bucket;
 pub use folder::Folder;
 pub use web::Site;
 pub(crate) use web::objects_below;
@@ -58,6 +61,21 @@ pub trait Storage: Send + Sync {
     /// # Errors
     /// As for [`Storage::write`].
     fn remove(&self, key: &Key) -> Result<(), Error>;
+}
+
+/// The place that a text names: a folder by its path, or a bucket as `s3://bucket/prefix`.
+///
+/// # Errors
+/// [`Error::Storage`] for an address of another kind, [`Error::Key`] for a prefix that is none.
+pub fn open(text: &str) -> Result<Box<dyn Storage>, Error> {
+    match text.split_once("://").map(|(scheme, _)| scheme) {
+        None => Ok(Box::new(Folder::new(Path::new(text)))),
+        Some("s3") => Ok(Box::new(Bucket::open(text)?)),
+        Some(scheme) => Err(Error::Storage {
+            place: format!("{scheme}://"),
+            problem: "expected a folder or s3://bucket/prefix".to_owned(),
+        }),
+    }
 }
 
 /// An object that was read.

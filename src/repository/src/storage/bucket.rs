@@ -1,0 +1,327 @@
+use std::error::Error as _;
+use std::time::{Duration, SystemTime};
+
+use futures_util::TryStreamExt;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::path::Path;
+use object_store::{
+    ClientOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig,
+    UpdateVersion,
+};
+use tokio::runtime::{Builder, Runtime};
+
+use super::{Condition, Object, Stat, Storage, Version};
+use crate::{Error, Key};
+
+/// Objects of an S3-compatible store, in one bucket, below one prefix.
+///
+/// Credentials, region and endpoint are those of the environment, as other programs take them: `AWS_ACCESS_KEY_ID`,
+/// `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`; `AWS_ALLOW_HTTP=true` for one
+/// without encryption, `AWS_SKIP_SIGNATURE=true` for a public bucket.
+///
+/// Conditions are the store's own (`If-None-Match: *`, `If-Match`), so that of two writers one alone succeeds, on
+/// whatever machines they are. A write whose answer was lost can be refused when it is asked for again, though it
+/// was done: who is refused reads what stands there.
+pub struct Bucket {
+    store: AmazonS3,
+    runtime: Runtime,
+    /// `s3://bucket/prefix`.
+    place: String,
+    /// Empty, or with a slash at its end.
+    prefix: String,
+}
+
+/// How long one request may take, its body included.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long a connection is kept for the next request; stores close theirs later than that.
+const IDLE: Duration = Duration::from_secs(5);
+/// How often a request is sent again, and for how long at most.
+const RETRIES: usize = 4;
+const RETRIED: Duration = Duration::from_secs(60);
+/// More objects than any repository has.
+const MAX_LISTED: usize = 5_000_000;
+
+impl Bucket {
+    /// The bucket that `s3://bucket/prefix` names. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] where the text names no bucket, or the environment holds what is no setting; [`Error::Key`]
+    /// for a prefix that is none.
+    pub fn open(text: &str) -> Result<Self, Error> {
+        let wrong = |problem: &str| Error::Storage { place: "s3://".to_owned(), problem: problem.to_owned() };
+        let rest = text.strip_prefix("s3://").ok_or_else(|| wrong("expected s3://bucket/prefix"))?;
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        // Not shown: people put secrets before an @.
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        if !(1..=255).contains(&bucket.len()) || !bucket.bytes().all(plain) {
+            return Err(wrong("expected the name of a bucket after it: letters, digits, dots and hyphens"));
+        }
+        let prefix = prefix.trim_end_matches('/');
+        let (prefix, place) = if prefix.is_empty() {
+            (String::new(), format!("s3://{bucket}"))
+        } else {
+            let key: Key = prefix.parse()?;
+            (format!("{key}/"), format!("s3://{bucket}/{key}"))
+        };
+        // Fails where the program has chosen a provider already, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let failed =
+            |error: object_store::Error| Error::Storage { place: place.clone(), problem: reason(&error) };
+        let builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+        let options = client_options().map_err(failed)?;
+        let retry = RetryConfig { max_retries: RETRIES, retry_timeout: RETRIED, ..RetryConfig::default() };
+        let store = builder.with_client_options(options).with_retry(retry).build().map_err(failed)?;
+        let runtime =
+            Builder::new_current_thread().enable_all().build().map_err(|error| Error::io(&place, error))?;
+        Ok(Self { store, runtime, place, prefix })
+    }
+
+    fn path(&self, key: &Key) -> Result<Path, Error> {
+        Path::parse(format!("{}{key}", self.prefix)).map_err(|_| Error::Storage {
+            place: self.place_of(key),
+            problem: "no name of an object".to_owned(),
+        })
+    }
+
+    /// What an answer says, where there is no object.
+    fn found<T>(&self, key: &Key, answer: object_store::Result<T>) -> Result<Option<T>, Error> {
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            // A bucket that is not there is no empty one.
+            Err(error @ object_store::Error::NotFound { .. }) if !is_without_bucket(&error) => Ok(None),
+            Err(error) => Err(self.failed(key, &error)),
+        }
+    }
+
+    fn failed(&self, key: &Key, error: &object_store::Error) -> Error {
+        Error::Storage { place: self.place_of(key), problem: reason(error) }
+    }
+}
+
+impl Storage for Bucket {
+    fn place(&self) -> String {
+        self.place.clone()
+    }
+
+    fn read(&self, key: &Key, limit: u64) -> Result<Option<Object>, Error> {
+        let path = self.path(key)?;
+        self.runtime.block_on(async {
+            let Some(answer) = self.found(key, self.store.get(&path).await)? else { return Ok(None) };
+            let version = version(&answer.meta);
+            if answer.meta.size > limit {
+                return Err(Error::TooLarge { place: self.place_of(key), limit });
+            }
+            let mut bytes = Vec::with_capacity(usize::try_from(answer.meta.size).unwrap_or(0));
+            let mut pieces = answer.into_stream();
+            while let Some(piece) = pieces.try_next().await.map_err(|error| self.failed(key, &error))? {
+                if (bytes.len() as u64).saturating_add(piece.len() as u64) > limit {
+                    return Err(Error::TooLarge { place: self.place_of(key), limit });
+                }
+                bytes.extend_from_slice(&piece);
+            }
+            Ok(Some(Object { bytes, version }))
+        })
+    }
+
+    fn stat(&self, key: &Key) -> Result<Option<Stat>, Error> {
+        let path = self.path(key)?;
+        let answer = self.runtime.block_on(self.store.head(&path));
+        Ok(self.found(key, answer)?.map(|meta| stat(&meta)))
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<(Key, Stat)>, Error> {
+        let prefix = prefix.trim_end_matches('/');
+        let whole = if prefix.is_empty() {
+            self.prefix.clone()
+        } else {
+            let key: Key = prefix.parse()?;
+            format!("{}{key}", self.prefix)
+        };
+        let problem = |problem| Error::Storage { place: self.place.clone(), problem };
+        let path = Path::parse(whole).map_err(|_| problem("no name of a folder".to_owned()))?;
+        let mut found = Vec::new();
+        self.runtime.block_on(async {
+            let mut listed = self.store.list(Some(&path));
+            while let Some(meta) = listed.try_next().await.map_err(|error| problem(reason(&error)))? {
+                // Names that are no keys are nobody's objects, as in a folder.
+                let name = meta.location.as_ref().strip_prefix(&self.prefix);
+                let hidden = |name: &&str| name.split('/').any(|part| part.starts_with('.'));
+                let Some(Ok(key)) = name.filter(|name| !hidden(name)).map(str::parse::<Key>) else {
+                    continue;
+                };
+                if found.len() == MAX_LISTED {
+                    return Err(problem(format!("it holds more than {MAX_LISTED} objects")));
+                }
+                found.push((key, stat(&meta)));
+            }
+            Ok(())
+        })?;
+        found.sort_by(|(left, _), (right, _)| left.cmp(right));
+        Ok(found)
+    }
+
+    fn write(&self, key: &Key, bytes: &[u8], condition: &Condition) -> Result<Option<Version>, Error> {
+        let path = self.path(key)?;
+        let mode = match condition {
+            Condition::Always => PutMode::Overwrite,
+            Condition::Absent => PutMode::Create,
+            Condition::Unchanged(Version(tag)) => {
+                PutMode::Update(UpdateVersion { e_tag: Some(tag.clone()), version: None })
+            }
+        };
+        let payload = PutPayload::from(bytes.to_vec());
+        let answer = self.runtime.block_on(self.store.put_opts(&path, payload, PutOptions::from(mode)));
+        match answer {
+            Ok(answer) => match answer.e_tag {
+                Some(tag) => Ok(Some(Version(tag))),
+                None => Err(Error::Storage {
+                    place: self.place_of(key),
+                    problem: "expected an ETag in the answer, found none".to_owned(),
+                }),
+            },
+            Err(error @ object_store::Error::Precondition { .. }) if is_without_bucket(&error) => {
+                Err(self.failed(key, &error))
+            }
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. })
+                if *condition != Condition::Always =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(self.failed(key, &error)),
+        }
+    }
+
+    fn remove(&self, key: &Key) -> Result<(), Error> {
+        let path = self.path(key)?;
+        let answer = self.runtime.block_on(self.store.delete(&path));
+        self.found(key, answer).map(|_| ())
+    }
+}
+
+/// The environment's settings of the connection, and our limits.
+fn client_options() -> object_store::Result<ClientOptions> {
+    let mut options =
+        ClientOptions::new().with_timeout(TIMEOUT).with_connect_timeout(CONNECT).with_pool_idle_timeout(IDLE);
+    if let Ok(allow) = std::env::var("AWS_ALLOW_HTTP") {
+        options = options.with_config(object_store::ClientConfigKey::AllowHttp, allow);
+    }
+    Ok(options)
+}
+
+fn version(meta: &ObjectMeta) -> Version {
+    Version(meta.e_tag.clone().unwrap_or_default())
+}
+
+fn stat(meta: &ObjectMeta) -> Stat {
+    let modified = SystemTime::from(meta.last_modified);
+    Stat { size: meta.size, modified: Some(modified), version: version(meta) }
+}
+
+fn is_without_bucket(error: &object_store::Error) -> bool {
+    last_cause(error).contains("NoSuchBucket")
+}
+
+/// What the last of the causes says; those above it repeat it with addresses.
+fn last_cause(error: &object_store::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = error.to_string();
+        cause = error.source();
+    }
+    text
+}
+
+/// The longest reason, in characters.
+const LONGEST: usize = 300;
+
+/// Why a request failed, on one line: the store's own code and message where it sent them. Signatures, addresses and
+/// whatever of the credentials stands in an answer are left out.
+fn reason(error: &object_store::Error) -> String {
+    let text = last_cause(error);
+    let words = match (element(&text, "Code"), element(&text, "Message")) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        _ => match text.split_once(": <") {
+            Some((before, _)) => before.to_owned(),
+            None => text.clone(),
+        },
+    };
+    without_secrets(words, |name| std::env::var(name).ok())
+        .chars()
+        .filter(|character| !character.is_control())
+        .take(LONGEST)
+        .collect()
+}
+
+fn without_secrets(mut words: String, variable: impl Fn(&str) -> Option<String>) -> String {
+    for name in ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID"] {
+        if let Some(secret) = variable(name).filter(|secret| secret.len() >= 4) {
+            words = words.replace(&secret, "***");
+        }
+    }
+    // The user and password of an endpoint.
+    if let Some(endpoint) = variable("AWS_ENDPOINT_URL").or_else(|| variable("AWS_ENDPOINT"))
+        && let Some((secret, _)) = endpoint.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@'))
+        && !secret.is_empty()
+    {
+        words = words.replace(secret, "***");
+    }
+    words
+}
+
+/// What stands in an element of an answer.
+fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(&format!("<{name}>"))?;
+    let (inner, _) = rest.split_once(&format!("</{name}>"))?;
+    Some(inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_names_a_bucket_and_a_prefix() {
+        for (text, place, object) in [
+            ("s3://profiles", "s3://profiles", "nt/x.gz"),
+            ("s3://profiles/", "s3://profiles", "nt/x.gz"),
+            ("s3://profiles/team/v1.0/", "s3://profiles/team/v1.0", "team/v1.0/nt/x.gz"),
+        ] {
+            let bucket = Bucket::open(text).unwrap();
+            assert_eq!(bucket.place(), place);
+            let key: Key = "nt/x.gz".parse().unwrap();
+            assert_eq!(bucket.path(&key).unwrap().as_ref(), object);
+            assert_eq!(bucket.place_of(&key), format!("{place}/nt/x.gz"));
+        }
+    }
+
+    #[test]
+    fn what_names_no_bucket_is_not_repeated() {
+        for text in ["s3://", "s3:///x", "s3://AKIA:s3cret@bucket/x", "http://bucket", "s3://b?key=s3cret"] {
+            let error = Bucket::open(text).map(|_| ()).unwrap_err().to_string();
+            assert!(error.starts_with("s3://: expected ") && !error.contains("s3cret"), "{error}");
+        }
+        assert!(matches!(Bucket::open("s3://bucket/../x"), Err(Error::Key { .. })));
+    }
+
+    #[test]
+    fn reasons_hold_no_secrets() {
+        let failed =
+            |text: &str| object_store::Error::Generic { store: "S3", source: text.to_owned().into() };
+        let body = "Server returned non-2xx status code: 403 Forbidden: <?xml version=\"1.0\"?><Error>\
+                    <Code>SignatureDoesNotMatch</Code><Message>The signature is another</Message>\
+                    <AWSAccessKeyId>AKIA</AWSAccessKeyId><StringToSign>s3cret</StringToSign></Error>";
+        assert_eq!(reason(&failed(body)), "SignatureDoesNotMatch: The signature is another");
+        assert_eq!(reason(&failed("status code: 500: <html>s3cret</html>")), "status code: 500");
+        let variable = |name: &str| match name {
+            "AWS_SECRET_ACCESS_KEY" => Some("s3cret".to_owned()),
+            "AWS_ENDPOINT_URL" => Some("http://user:password@host:1".to_owned()),
+            _ => None,
+        };
+        let words = "no s3cret at http://user:password@host:1/".to_owned();
+        assert_eq!(without_secrets(words, variable), "no *** at http://***@host:1/");
+    }
+}
