@@ -3,7 +3,7 @@
 #![no_main]
 
 use analyzer::{Guest, Layout, Scope, Verdict, validate};
-use image::Image;
+use image::{Image, Plan};
 use libfuzzer_sys::fuzz_target;
 use profile::Text;
 
@@ -63,10 +63,10 @@ fuzz_target!(|input: &[u8]| {
     let mut content = memory.to_vec();
     content.resize(memory.len().next_multiple_of(4096).max(1 << 16), 0);
     let Ok(image) = Image::from_content(content) else { return };
-    if let Ok(guest) = Guest::find(&image, &layout) {
+    if let Ok(guest) = Guest::find(&image, &layout, &Plan::default()) {
         let _ = (guest.processes(), guest.modules(), guest.facts());
     }
-    if let Ok(found) = validate(&image, &layout, Scope::Whole) {
+    if let Ok(found) = validate(&image, &layout, Scope::Whole, &Plan::default()) {
         let failed = found.checks.iter().any(|check| check.passage == analyzer::Passage::Failed);
         assert_eq!(found.verdict == Verdict::Mismatch, failed);
     }

@@ -1,4 +1,4 @@
-use image::{Image, Paging, PhysicalAddress};
+use image::{Image, Paging, PhysicalAddress, Plan};
 use profile::System;
 
 use crate::linux::VmCoreInfo;
@@ -24,18 +24,18 @@ pub enum Guest<'a> {
 }
 
 impl<'a> Guest<'a> {
-    /// Finds the kernel that the profile describes.
+    /// Finds the kernel that the profile describes; `plan` says how the image is searched where that is needed.
     ///
     /// # Errors
     /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for a profile that is no kernel's.
-    pub fn find(image: &'a Image, layout: &'a Layout) -> Result<Self, Error> {
+    pub fn find(image: &'a Image, layout: &'a Layout, plan: &Plan<'_>) -> Result<Self, Error> {
         match layout.system() {
             System::Linux => {
                 let (info, roots) = of_linux(image);
-                linux::Kernel::find(image, layout, info.as_ref(), &roots).map(Guest::Linux)
+                linux::Kernel::find(image, layout, info.as_ref(), &roots, plan).map(Guest::Linux)
             }
-            System::Windows => windows::Kernel::find(image, layout, image.hints()).map(Guest::Windows),
-            System::Mac => mac::Kernel::find(image, layout).map(Guest::Mac),
+            System::Windows => windows::Kernel::find(image, layout, image.hints(), plan).map(Guest::Windows),
+            System::Mac => mac::Kernel::find(image, layout, plan).map(Guest::Mac),
             System::Other => Err(no_kernel()),
         }
     }
@@ -84,18 +84,19 @@ impl<'a> Guest<'a> {
     }
 }
 
-/// Proves a profile on an image: every check with what was expected and what was found, and the verdict.
+/// Proves a profile on an image: every check with what was expected and what was found, and the verdict. `plan` says
+/// how the image is searched where that is needed.
 ///
 /// # Errors
 /// [`Error::Unsupported`] for a profile that is no kernel's, or of a processor unknown here.
-pub fn validate(image: &Image, layout: &Layout, scope: Scope) -> Result<Validation, Error> {
+pub fn validate(image: &Image, layout: &Layout, scope: Scope, plan: &Plan<'_>) -> Result<Validation, Error> {
     match layout.system() {
         System::Linux => {
             let (info, roots) = of_linux(image);
-            linux::checks::validate(image, layout, info.as_ref(), &roots, scope)
+            linux::checks::validate(image, layout, info.as_ref(), &roots, scope, plan)
         }
-        System::Windows => windows::checks::validate(image, layout, image.hints(), scope),
-        System::Mac => mac::checks::validate(image, layout),
+        System::Windows => windows::checks::validate(image, layout, image.hints(), scope, plan),
+        System::Mac => mac::checks::validate(image, layout, plan),
         System::Other => Err(no_kernel()),
     }
 }

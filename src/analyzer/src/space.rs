@@ -52,11 +52,11 @@ impl Space for AddressSpace<'_> {
 
 /// Where `needles` stand in physical memory, in the order of addresses. Bounded: of an image that is full of one, the
 /// first places in every window of the search.
-pub(crate) fn sightings(memory: &dyn Memory, needles: &[&[u8]], step: &str) -> Vec<Hit> {
+pub(crate) fn sightings(memory: &dyn Memory, needles: &[&[u8]], plan: &Plan<'_>) -> Vec<Hit> {
     const MOST: usize = 64;
     let finders: Vec<Finder<'_>> = needles.iter().map(|needle| Finder::new(*needle)).collect();
     let longest = needles.iter().map(|needle| needle.len()).max().unwrap_or(0);
-    let plan = Plan { overlap: longest.saturating_sub(1), step, ..Plan::default() };
+    let plan = Plan { overlap: longest.saturating_sub(1), ..*plan };
     let found = image::scan(memory, &plan, |window, found: &mut Vec<Hit>| {
         for (needle, finder) in finders.iter().enumerate() {
             let hits = finder.find_iter(window.bytes).take_while(|at| *at < window.own).take(MOST);

@@ -4,6 +4,7 @@
 mod support;
 
 use analyzer::{Guest, Process};
+use image::Plan;
 use serde_json::Value;
 use support::Guests;
 
@@ -12,7 +13,7 @@ use support::Guests;
 fn processes_are_those_the_guest_printed() {
     for name in ["full.raw.xz", "sparse.lime.zst"] {
         let guests = Guests::open(name);
-        let guest = Guest::find(&guests.image, &guests.layout).unwrap();
+        let guest = Guest::find(&guests.image, &guests.layout, &Plan::default()).unwrap();
         let listing = guest.processes().unwrap();
         listing.end.unwrap();
         let mut truth: Vec<Value> = guests.truth["processes"].as_array().unwrap().clone();
@@ -63,7 +64,7 @@ fn same(row: &Process, truth: &Value) {
 fn modules_are_those_the_guest_printed() {
     for name in ["full.raw.xz", "sparse.lime.zst"] {
         let guests = Guests::open(name);
-        let guest = Guest::find(&guests.image, &guests.layout).unwrap();
+        let guest = Guest::find(&guests.image, &guests.layout, &Plan::default()).unwrap();
         let listing = guest.modules().unwrap();
         listing.end.unwrap();
         let truth = guests.truth["modules"].as_array().unwrap();
@@ -95,7 +96,7 @@ fn modules_are_those_the_guest_printed() {
 fn both_shifts_are_found_apart() {
     for name in ["full.raw.xz", "sparse.lime.zst"] {
         let guests = Guests::open(name);
-        let guest = Guest::find(&guests.image, &guests.layout).unwrap();
+        let guest = Guest::find(&guests.image, &guests.layout, &Plan::default()).unwrap();
         let Guest::Linux(kernel) = guest else { panic!("{name}") };
         let truth = |key: &str| {
             u64::from_str_radix(guests.truth[key].as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
@@ -117,7 +118,9 @@ fn both_shifts_are_found_apart() {
 fn both_images_prove_the_profile() {
     for name in ["full.raw.xz", "sparse.lime.zst"] {
         let guests = Guests::open(name);
-        let proof = analyzer::validate(&guests.image, &guests.layout, analyzer::Scope::Whole).unwrap();
+        let proof =
+            analyzer::validate(&guests.image, &guests.layout, analyzer::Scope::Whole, &Plan::default())
+                .unwrap();
         let failed: Vec<String> = proof
             .checks
             .iter()

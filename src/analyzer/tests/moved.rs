@@ -6,6 +6,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use analyzer::{Layout, Passage, Scope, Verdict, validate};
+use image::Plan;
 use profile::{Report, Resolution, Text, read_file, write_text};
 use serde_json::Value;
 use support::{Guests, corpus};
@@ -96,13 +97,13 @@ fn moved(profile: &Value, item: &str, by: i64) -> Option<Value> {
 fn whatever_is_moved_is_named() {
     let guests = Guests::open("full.raw.xz");
     let (slim, image) = (&slim(), &guests.image);
-    let good = validate(image, &layout(slim), Scope::Quick).unwrap();
+    let good = validate(image, &layout(slim), Scope::Quick, &Plan::default()).unwrap();
     assert_eq!(good.verdict, Verdict::Match, "{:?}", good.suspects);
     let look = &|by: i64| {
         let mut unseen = Vec::new();
         for item in analyzer::linux::READS {
             let Some(profile) = moved(slim, item, by) else { continue };
-            let found = validate(image, &layout(&profile), Scope::Quick).unwrap();
+            let found = validate(image, &layout(&profile), Scope::Quick, &Plan::default()).unwrap();
             let named = found.suspects.iter().any(|suspect| suspect == item);
             if found.verdict != Verdict::Mismatch || !named {
                 unseen
@@ -122,7 +123,7 @@ fn whatever_is_moved_is_named() {
 #[ignore = "needs PROFILE_CORPUS"]
 fn what_is_read_is_what_is_published() {
     let guests = Guests::open("full.raw.xz");
-    let found = validate(&guests.image, &guests.layout, Scope::Whole).unwrap();
+    let found = validate(&guests.image, &guests.layout, Scope::Whole, &Plan::default()).unwrap();
     let failed: Vec<_> = found.checks.iter().filter(|check| check.passage == Passage::Failed).collect();
     assert_eq!(found.verdict, Verdict::Match, "{failed:#?}");
     let read: BTreeSet<&str> =
@@ -144,7 +145,7 @@ fn unseen(profile: profile::Profile, image: &image::Image, items: &[&str]) -> Ve
     let mut whole: Value = serde_json::from_slice(&text).unwrap();
     let metadata = whole["$METADATA"].as_object_mut().unwrap();
     metadata.retain(|key, _| matches!(key.as_str(), "Type" | "ProfileClass" | "arch" | "Version"));
-    let good = validate(image, &layout(&whole), Scope::Quick).unwrap();
+    let good = validate(image, &layout(&whole), Scope::Quick, &Plan::default()).unwrap();
     assert_eq!(good.verdict, Verdict::Match, "{:?}", good.suspects);
     let mut unseen = Vec::new();
     for by in [8, -8] {
@@ -162,7 +163,7 @@ fn unseen(profile: profile::Profile, image: &image::Image, items: &[&str]) -> Ve
             );
             let known = known && !alike;
             let Some(profile) = known.then(|| moved(&whole, item, by)).flatten() else { continue };
-            let found = validate(image, &layout(&profile), Scope::Quick).unwrap();
+            let found = validate(image, &layout(&profile), Scope::Quick, &Plan::default()).unwrap();
             if found.verdict != Verdict::Mismatch || !found.suspects.iter().any(|suspect| suspect == item) {
                 unseen
                     .push(format!("{item} by {by}: {:?}, given away by {:?}", found.verdict, found.suspects));

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use analyzer::{Guest, Layout, Process, Scope, Time, Verdict, validate};
-use image::Image;
+use image::{Image, Plan};
 use memory_images::truth::Truth;
 use memory_images::{Container, macos, windows};
 use profile::{MappedFile, Silent};
@@ -56,7 +56,7 @@ fn windows_processes_and_modules_are_the_truth() {
         let layout = windows_layout(case);
         for container in [Container::Elf, Container::CrashBitmap] {
             let image = Image::from_content(laid_out.write(container)).unwrap();
-            let guest = Guest::find(&image, &layout).unwrap();
+            let guest = Guest::find(&image, &layout, &Plan::default()).unwrap();
             let Guest::Windows(kernel) = &guest else { panic!("{}", case.name()) };
             let name = case.name();
             assert_eq!(kernel.base, laid_out.truth.kernel_base, "{name}");
@@ -91,10 +91,10 @@ fn windows_processes_and_modules_are_the_truth() {
 fn a_windows_profile_is_proved_and_anothers_is_not() {
     for case in windows::Case::ALL {
         let image = Image::from_content(windows::image(case).write(Container::Elf)).unwrap();
-        let found = validate(&image, &windows_layout(case), Scope::Whole).unwrap();
+        let found = validate(&image, &windows_layout(case), Scope::Whole, &Plan::default()).unwrap();
         assert_eq!(found.verdict, Verdict::Match, "{}: {:#?}", case.name(), failed(&found));
         for other in windows::Case::ALL.into_iter().filter(|other| other.pdb().0 != case.pdb().0) {
-            let found = validate(&image, &windows_layout(other), Scope::Whole).unwrap();
+            let found = validate(&image, &windows_layout(other), Scope::Whole, &Plan::default()).unwrap();
             assert_eq!(
                 found.verdict,
                 Verdict::Mismatch,
@@ -118,7 +118,7 @@ fn mac_processes_and_extensions_are_the_truth() {
         let layout = mac_layout(case);
         let name = case.name();
         let image = Image::from_content(laid_out.write(Container::Raw)).unwrap();
-        let guest = Guest::find(&image, &layout).unwrap();
+        let guest = Guest::find(&image, &layout, &Plan::default()).unwrap();
         let Guest::Mac(kernel) = &guest else { panic!("{name}") };
         assert_eq!(kernel.shift, laid_out.truth.shift, "{name}");
         assert_eq!(kernel.space.dtb().0, laid_out.truth.dtb, "{name}");
@@ -146,7 +146,7 @@ fn mac_processes_and_extensions_are_the_truth() {
             .map(|module| (module.name.clone(), module.base, module.size))
             .collect();
         assert_eq!(rows, truth, "{name}");
-        let found = validate(&image, &layout, Scope::Whole).unwrap();
+        let found = validate(&image, &layout, Scope::Whole, &Plan::default()).unwrap();
         assert_eq!(found.verdict, Verdict::Match, "{name}: {} {:#?}", found.reason, failed(&found));
     }
 }
@@ -156,7 +156,7 @@ fn what_is_read_is_what_is_published() {
     let mut read = BTreeSet::new();
     for case in windows::Case::ALL {
         let image = Image::from_content(windows::image(case).write(Container::Elf)).unwrap();
-        let found = validate(&image, &windows_layout(case), Scope::Whole).unwrap();
+        let found = validate(&image, &windows_layout(case), Scope::Whole, &Plan::default()).unwrap();
         read.extend(found.checks.into_iter().flat_map(|check| check.items));
     }
     let published: BTreeSet<String> =
@@ -165,7 +165,7 @@ fn what_is_read_is_what_is_published() {
     let mut read = BTreeSet::new();
     for case in macos::Case::ALL {
         let image = Image::from_content(macos::image(case).write(Container::Raw)).unwrap();
-        let found = validate(&image, &mac_layout(case), Scope::Whole).unwrap();
+        let found = validate(&image, &mac_layout(case), Scope::Whole, &Plan::default()).unwrap();
         read.extend(found.checks.into_iter().flat_map(|check| check.items));
     }
     let published: BTreeSet<String> = analyzer::mac::READS.iter().map(|item| (*item).to_owned()).collect();

@@ -63,6 +63,11 @@ impl Console {
         &self.bar
     }
 
+    /// How an image is searched.
+    pub fn search(&self) -> image::Plan<'_> {
+        image::Plan { threads: self.threads, progress: &self.bar, ..image::Plan::default() }
+    }
+
     /// A line for the user on standard error; `-q` silences it.
     pub fn say(&self, line: impl Display) {
         if !self.quiet {

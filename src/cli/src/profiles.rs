@@ -77,7 +77,7 @@ fn tell(loaded: &Loaded, console: &Console) {
 /// Where none is found: what the image says of its kernel, what was tried, and how to bring what is missing.
 pub fn detected(image: &Image, source: &str, global: &Global, console: &Console) -> anyhow::Result<Layout> {
     let repositories = repositories(global)?;
-    let detection = detect(image, &repositories, console.threads(), console.progress());
+    let detection = detect(image, &repositories, &console.search());
     if let Some((name, place, layout)) = detection.found {
         console.tell(format_args!("Detected profile {name} from {place}"));
         return Ok(layout);
@@ -141,7 +141,7 @@ fn built(
         match local::build(&pdb, guid_age, &fetcher, storage, console.progress()) {
             Ok(built) => {
                 let (candidate, layout) =
-                    detect::prove(image, repositories, built.loaded, evidence, console.progress());
+                    detect::prove(image, repositories, built.loaded, evidence, &console.search());
                 if let (true, Some(layout)) = (candidate.matches(), layout) {
                     return Ok(Some((candidate.name, layout)));
                 }

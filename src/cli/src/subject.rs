@@ -47,7 +47,8 @@ impl Subject {
     /// # Errors
     /// Where none that fits the profile is found.
     pub fn guest(&self, console: &Console) -> anyhow::Result<Guest<'_>> {
-        let guest = Guest::find(&self.image, &self.layout).with_context(|| self.source.clone())?;
+        let guest =
+            Guest::find(&self.image, &self.layout, &console.search()).with_context(|| self.source.clone())?;
         for (name, fact) in guest.facts() {
             console.tell(format_args!("Found {name}: {fact}"));
         }
@@ -67,6 +68,9 @@ fn open_image(filename: &Path, console: &Console) -> anyhow::Result<(Image, Stri
         image.container(),
         image.size()
     ));
+    for warning in image.report().warnings() {
+        console.warn(format_args!("{source}: {warning}"));
+    }
     for (kind, tally) in image.report().losses() {
         console.warn(format_args!("{source}: {kind}: {} ({})", tally.count, tally.examples.join(", ")));
     }

@@ -4,8 +4,7 @@
 mod identity;
 
 use analyzer::{Layout, Scope, Validation, Verdict, validate};
-use image::Image;
-use profile::Progress;
+use image::{Image, Plan};
 
 pub use identity::{Kernel, Sighted, kernels};
 
@@ -52,13 +51,9 @@ pub struct Detection {
 
 /// Finds the profile of an image: by what the image says of its kernel, then among all that could be it. Each is
 /// proved before it is the answer.
-pub fn detect(
-    image: &Image,
-    repositories: &Repositories,
-    threads: usize,
-    progress: &dyn Progress,
-) -> Detection {
-    let kernels = kernels(image, threads, progress);
+pub fn detect(image: &Image, repositories: &Repositories, plan: &Plan<'_>) -> Detection {
+    let progress = plan.progress;
+    let kernels = kernels(image, plan);
     let mut detection = Detection { kernels, tried: Vec::new(), found: None };
     let mut names: Vec<(ProfileName, String)> = Vec::new();
     for sighted in &detection.kernels {
@@ -79,7 +74,7 @@ pub fn detect(
                 continue;
             }
         };
-        let (candidate, layout) = prove(image, repositories, loaded, evidence, progress);
+        let (candidate, layout) = prove(image, repositories, loaded, evidence, plan);
         let matches = candidate.matches();
         if matches && let Some(layout) = layout {
             detection.found = Some((candidate.name.clone(), candidate.place.clone(), layout));
@@ -98,14 +93,14 @@ pub fn prove(
     repositories: &Repositories,
     loaded: Loaded,
     evidence: String,
-    progress: &dyn Progress,
+    plan: &Plan<'_>,
 ) -> (Candidate, Option<Layout>) {
     let (name, place) = (loaded.name.clone(), loaded.place.clone());
-    let layout: Result<Layout, Error> = repositories.layout(loaded, progress);
+    let layout: Result<Layout, Error> = repositories.layout(loaded, plan.progress);
     let layout = match layout {
         Ok(layout) => layout,
         Err(error) => return (Candidate { name, place, evidence, proof: Err(error.to_string()) }, None),
     };
-    let proof = validate(image, &layout, Scope::Quick).map_err(|error| error.to_string());
+    let proof = validate(image, &layout, Scope::Quick, plan).map_err(|error| error.to_string());
     (Candidate { name, place, evidence, proof }, Some(layout))
 }

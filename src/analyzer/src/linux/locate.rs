@@ -45,6 +45,7 @@ impl<'a> Kernel<'a> {
         layout: &'a Layout,
         vmcoreinfo: Option<&VmCoreInfo>,
         roots: &[u64],
+        plan: &Plan<'_>,
     ) -> Result<Self, Error> {
         let mut tried = Vec::new();
         let mut attempt = |places: Vec<Place>| {
@@ -68,7 +69,7 @@ impl<'a> Kernel<'a> {
         if let Some(kernel) = attempt(by_init_task(memory, layout)) {
             return Ok(kernel);
         }
-        if let Some(kernel) = attempt(by_search(memory, layout)) {
+        if let Some(kernel) = attempt(by_search(memory, layout, plan)) {
             return Ok(kernel);
         }
         if tried.is_empty() {
@@ -129,10 +130,10 @@ fn probe<const N: usize>(memory: &dyn Memory, linked: u64, wanted: impl Fn([u8; 
 }
 
 /// What the image says of itself: VMCOREINFO, and banners anywhere.
-fn by_search(memory: &dyn Memory, layout: &Layout) -> Vec<Place> {
+fn by_search(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Vec<Place> {
     let banner = layout.symbol("linux_banner");
     let mut found = Vec::new();
-    for (at, text) in search(memory) {
+    for (at, text) in search(memory, plan) {
         match text {
             Sighting::Info(info) => {
                 let by = format!("VMCOREINFO at physical {at:#x}");
@@ -159,9 +160,9 @@ pub(crate) enum Sighting {
 
 /// Every VMCOREINFO and every banner in physical memory, by physical address. Bounded: of an image that is full of
 /// them, the first in every window of the search are enough.
-pub(crate) fn search(memory: &dyn Memory) -> Vec<(u64, Sighting)> {
+pub(crate) fn search(memory: &dyn Memory, plan: &Plan<'_>) -> Vec<(u64, Sighting)> {
     const MOST: usize = 16;
-    let plan = Plan { overlap: 8192, step: "Searching for kernels", ..Plan::default() };
+    let plan = Plan { overlap: 8192, ..*plan };
     let (banners, infos) = (memmem::Finder::new(BANNER), memmem::Finder::new(VmCoreInfo::MAGIC));
     let look = |window: Window<'_>, found: &mut Vec<(u64, Sighting)>| {
         let here = |at: usize| (window.start.0 + at as u64, window.bytes.get(at..).unwrap_or_default());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use image::Memory;
+use image::{Memory, Plan};
 
 use super::Kernel;
 use super::locate::VERSION;
@@ -16,9 +16,9 @@ const UPPER_HALF: u64 = 0xffff_8000_0000_0000;
 ///
 /// # Errors
 /// [`Error::Unsupported`] and the like: where there is nothing to be proved.
-pub(crate) fn validate(memory: &dyn Memory, layout: &Layout) -> Result<Validation, Error> {
+pub(crate) fn validate(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Result<Validation, Error> {
     let mut exam = Exam::new(layout);
-    match Kernel::find(memory, layout) {
+    match Kernel::find(memory, layout, plan) {
         Ok(kernel) => {
             anchors(&kernel, &mut exam);
             processes(&kernel, &mut exam);

@@ -1,7 +1,7 @@
 //! Where the kernel is. The boot loader puts it at the physical address that its linked one is modulo 4 GiB, moved by
 //! the same shift as in virtual memory.
 
-use image::{AddressSpace, Memory, Paging, PhysicalAddress};
+use image::{AddressSpace, Memory, Paging, PhysicalAddress, Plan};
 use profile::Arch;
 
 use super::Kernel;
@@ -30,7 +30,7 @@ impl<'a> Kernel<'a> {
     ///
     /// # Errors
     /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for processors unknown here.
-    pub fn find(memory: &'a dyn Memory, layout: &'a Layout) -> Result<Self, Error> {
+    pub fn find(memory: &'a dyn Memory, layout: &'a Layout, plan: &Plan<'_>) -> Result<Self, Error> {
         if layout.arch() != Arch::Amd64 {
             let what = format!("macOS on {}", layout.arch());
             return Err(Error::Unsupported { what, expected: "AMD64" });
@@ -38,7 +38,7 @@ impl<'a> Kernel<'a> {
         let version = linked(layout, "version")?;
         let mark = linked(layout, "lowGlo").ok();
         let mut tried = Vec::new();
-        for (by, shift) in shifts(memory, version, mark) {
+        for (by, shift) in shifts(memory, version, mark, plan) {
             match settle(memory, layout, version, shift, &by) {
                 Ok(kernel) => return Ok(kernel),
                 Err(reason) => tried.push(format!("{by}: {reason}")),
@@ -53,8 +53,8 @@ impl<'a> Kernel<'a> {
 }
 
 /// How far the kernel may have been moved: by the marks and the versions in memory.
-fn shifts(memory: &dyn Memory, version: u64, mark: Option<u64>) -> Vec<(String, u64)> {
-    let found = sightings(memory, &[CATFISH, VERSION.as_bytes()], "Searching for kernels");
+fn shifts(memory: &dyn Memory, version: u64, mark: Option<u64>, plan: &Plan<'_>) -> Vec<(String, u64)> {
+    let found = sightings(memory, &[CATFISH, VERSION.as_bytes()], plan);
     let mut shifts: Vec<(String, u64)> = Vec::new();
     for hit in found {
         let (what, linked) = match hit.needle {

@@ -29,10 +29,11 @@ pub(crate) fn validate(
     layout: &Layout,
     hints: &Hints,
     scope: Scope,
+    plan: &Plan<'_>,
 ) -> Result<Validation, Error> {
     let mut exam = Exam::new(layout);
     let wanted: Option<GuidAge> = layout.metadata("GUID_AGE").and_then(|text| text.parse().ok());
-    match Kernel::find(memory, layout, hints) {
+    match Kernel::find(memory, layout, hints, plan) {
         Ok(kernel) => {
             identity(&kernel, wanted, &mut exam);
             anchors(&kernel, &mut exam);
@@ -46,13 +47,13 @@ pub(crate) fn validate(
                 .collect();
             exam.layout_of_each(&alone);
             if scope == Scope::Whole {
-                decoys(memory, kernel.pdb.as_ref().map(|(found, _)| *found), &mut exam);
+                decoys(memory, kernel.pdb.as_ref().map(|(found, _)| *found), plan, &mut exam);
             }
             let facts = kernel.facts();
             Ok(exam.conclude(facts))
         }
         Err(Error::NoKernel { tried }) => {
-            strangers(memory, layout, wanted, &tried, &mut exam);
+            strangers(memory, layout, wanted, &tried, plan, &mut exam);
             Ok(exam.conclude(Vec::new()))
         }
         Err(error) => Err(error),
@@ -505,9 +506,10 @@ fn strangers(
     layout: &Layout,
     wanted: Option<GuidAge>,
     tried: &[String],
+    plan: &Plan<'_>,
     exam: &mut Exam<'_>,
 ) {
-    let found = kernels(memory);
+    let found = kernels(memory, plan);
     exam.check(Group::Identity, Weight::Decisive, "GUID and age", words(wanted), || match wanted {
         None => Finding::Skipped("the profile names none".to_owned()),
         Some(_) if found.is_empty() => Finding::Skipped("the image holds no record of a kernel".to_owned()),
@@ -528,10 +530,13 @@ fn strangers(
 }
 
 /// Records of kernels in memory that are not the one found: copies in the cache, older builds, remains.
-fn decoys(memory: &dyn Memory, own: Option<GuidAge>, exam: &mut Exam<'_>) {
+fn decoys(memory: &dyn Memory, own: Option<GuidAge>, plan: &Plan<'_>, exam: &mut Exam<'_>) {
     exam.check(Group::Decoys, Weight::Note, "records of other kernels", "none, or remains", || {
-        let others: Vec<String> =
-            kernels(memory).iter().filter(|found| Some(**found) != own).map(ToString::to_string).collect();
+        let others: Vec<String> = kernels(memory, plan)
+            .iter()
+            .filter(|found| Some(**found) != own)
+            .map(ToString::to_string)
+            .collect();
         match others.len() {
             0 => Finding::Passed("none".to_owned()),
             count => Finding::Passed(format!(
@@ -543,9 +548,9 @@ fn decoys(memory: &dyn Memory, own: Option<GuidAge>, exam: &mut Exam<'_>) {
 }
 
 /// The identities of kernels in physical memory, each once.
-fn kernels(memory: &dyn Memory) -> BTreeSet<GuidAge> {
+fn kernels(memory: &dyn Memory, plan: &Plan<'_>) -> BTreeSet<GuidAge> {
     let finder = memmem::Finder::new(Rsds::MAGIC);
-    let plan = Plan { overlap: 24 + 64, step: "Searching for kernels", ..Plan::default() };
+    let plan = Plan { overlap: 24 + 64, ..*plan };
     let found = image::scan(memory, &plan, |window: Window<'_>, found: &mut Vec<GuidAge>| {
         for at in finder.find_iter(window.bytes).take_while(|at| *at < window.own) {
             let rsds = window.bytes.get(at..).and_then(Rsds::parse);

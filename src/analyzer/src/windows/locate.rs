@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
-use image::{AddressSpace, Hints, Memory, Paging, PhysicalAddress};
+use image::{AddressSpace, Hints, Memory, Paging, PhysicalAddress, Plan};
 use profile::{Arch, GuidAge};
 
 use super::{DIRECTORY, Kernel, Mapped, shared_data, upper_half};
@@ -32,7 +32,12 @@ impl<'a> Kernel<'a> {
     ///
     /// # Errors
     /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for processors unknown here.
-    pub fn find(memory: &'a dyn Memory, layout: &'a Layout, hints: &Hints) -> Result<Self, Error> {
+    pub fn find(
+        memory: &'a dyn Memory,
+        layout: &'a Layout,
+        hints: &Hints,
+        plan: &Plan<'_>,
+    ) -> Result<Self, Error> {
         let modes: &[Paging] = match layout.arch() {
             Arch::Amd64 => &[Paging::X64, Paging::X64Level5],
             Arch::I386 => &[Paging::X86Pae, Paging::X86],
@@ -42,7 +47,7 @@ impl<'a> Kernel<'a> {
             }
         };
         let wanted: Option<GuidAge> = layout.metadata("GUID_AGE").and_then(|text| text.parse().ok());
-        let search = Search { memory, layout, modes, hints, steps: Cell::new(MOST_STEPS) };
+        let search = Search { memory, layout, modes, hints, plan, steps: Cell::new(MOST_STEPS) };
         let mut tried = BTreeSet::new();
         let mut best: Option<Kernel<'a>> = None;
         let mut attempt = |found: Result<Kernel<'a>, String>| -> bool {
@@ -80,6 +85,7 @@ struct Search<'a, 'h> {
     layout: &'a Layout,
     modes: &'static [Paging],
     hints: &'h Hints,
+    plan: &'h Plan<'h>,
     /// How many links may still be followed.
     steps: Cell<usize>,
 }
@@ -90,7 +96,7 @@ impl<'a> Search<'a, '_> {
     fn early_processes(&self) -> Result<Vec<(u64, usize)>, Error> {
         let name = self.layout.field("_EPROCESS.ImageFileName")?.offset;
         let needles: Vec<&[u8]> = EARLY.iter().map(|name| name.as_slice()).collect();
-        let found = sightings(self.memory, &needles, "Searching for processes");
+        let found = sightings(self.memory, &needles, self.plan);
         let mut places: Vec<(u64, usize)> = found
             .iter()
             .filter_map(|hit| Some((hit.at.0.checked_sub(name)?, hit.needle)))

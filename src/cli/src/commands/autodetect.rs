@@ -23,7 +23,7 @@ pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
         bail!("{source}: {what}");
     }
     let repositories = profiles::repositories(global)?;
-    let detection = detect(&image, &repositories, console.threads(), console.progress());
+    let detection = detect(&image, &repositories, &console.search());
     let found = detection.found.as_ref().map(|(name, place, _)| (name.to_string(), place.clone()));
     if console.json() {
         console.print_json(json!({

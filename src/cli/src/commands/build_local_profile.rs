@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow:
     let wanted: Vec<(PdbName, GuidAge)> = match (&arguments.module_name, &image) {
         (Some(name), _) => by_name(name, arguments.guid)?,
         (None, Some(image)) => {
-            let found = kernels(image, console.threads(), console.progress());
+            let found = kernels(image, &console.search());
             let windows = found.iter().filter_map(profiles::windows_kernel);
             let wanted: Vec<_> = windows.map(|(pdb, guid_age, _)| (pdb, guid_age)).collect();
             if wanted.is_empty() {
@@ -111,7 +111,7 @@ fn conclude(
     }
     let (from, health) = (built.from, built.health.to_json());
     let proved =
-        image.map(|image| prove(image, repositories, built.loaded, String::new(), console.progress()).0);
+        image.map(|image| prove(image, repositories, built.loaded, String::new(), &console.search()).0);
     if let Some(candidate) = proved.as_ref().filter(|_| !console.json()) {
         console.say(format_args!("on the image: {}", profiles::outcome(candidate)));
     }

@@ -12,7 +12,8 @@ use crate::subject::Subject;
 /// Where image or profile cannot be read.
 pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
     let subject = Subject::open(global, console)?;
-    let validation = analyzer::validate(&subject.image, &subject.layout, analyzer::Scope::Whole)?;
+    let validation =
+        analyzer::validate(&subject.image, &subject.layout, analyzer::Scope::Whole, &console.search())?;
     let guest = subject.guest(console).ok();
     let processes = guest.as_ref().and_then(|guest| guest.processes().ok()).map(|listing| listing.rows.len());
     let modules = guest.as_ref().and_then(|guest| guest.modules().ok()).map(|listing| listing.rows.len());

@@ -13,7 +13,8 @@ use crate::table::{Table, printable};
 /// Where image or profile cannot be read, or the profile is no kernel's.
 pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
     let subject = Subject::open(global, console)?;
-    let validation = analyzer::validate(&subject.image, &subject.layout, analyzer::Scope::Whole)?;
+    let validation =
+        analyzer::validate(&subject.image, &subject.layout, analyzer::Scope::Whole, &console.search())?;
     if console.json() {
         console.print_json(to_json(&validation, &subject.source))?;
     } else {

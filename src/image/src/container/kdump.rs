@@ -65,7 +65,7 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>, start: &[u8]) -> Result<Parts, Error> 
     let mut parts = Parts::new(Container::Kdump, Arc::new(pages));
     parts.segments = segments;
     if split {
-        parts.report.warn("one part of a dump that was split; what the other parts hold is missing");
+        parts.report.warn("one part of a dump that was split; what the other parts hold is missing: join them with makedumpfile --reassemble");
     }
     parts.hints.arch = arch(&header.uname[4]);
     parts.hints.uname = Some(header.uname);

@@ -4,7 +4,7 @@ use analyzer::linux::VmCoreInfo;
 use analyzer::windows;
 use image::{Image, Memory, PhysicalAddress, Plan};
 use maps::Banner;
-use profile::{GuidAge, Progress};
+use profile::GuidAge;
 use symbols::Rsds;
 
 use crate::{ProfileName, Repositories};
@@ -55,8 +55,8 @@ pub struct Sighted {
 }
 
 /// The kernels that an image names, each once; what says most comes first.
-pub fn kernels(image: &Image, threads: usize, progress: &dyn Progress) -> Vec<Sighted> {
-    let plan = Plan { threads, overlap: 0, progress, step: "Asking the image for its kernel" };
+pub fn kernels(image: &Image, plan: &Plan<'_>) -> Vec<Sighted> {
+    let plan = Plan { step: "Asking the image for its kernel", ..*plan };
     let mut found: Vec<Sighted> = Vec::new();
     for hit in image::find(image, &NEEDLES, &plan).found.iter().take(MOST_PLACES) {
         let Some((rank, by, kernel)) = kernel(image, hit.at) else { continue };

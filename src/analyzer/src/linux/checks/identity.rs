@@ -1,4 +1,6 @@
-use image::Memory;
+use std::collections::BTreeSet;
+
+use image::{Memory, Plan};
 
 use super::{Kernel, Sighting, VmCoreInfo, search};
 use crate::Layout;
@@ -77,6 +79,41 @@ fn build_id(kernel: &Kernel<'_>, view: &View<'_>) -> Option<String> {
     (at == stop).then_some(found).flatten()
 }
 
+/// Whatever else in memory names a Linux kernel: remains of an earlier boot, guests, files, or what was planted. They
+/// are told, and decide nothing: the kernel was found by its own page tables.
+pub(super) fn decoys(kernel: &Kernel<'_>, plan: &Plan<'_>, exam: &mut Exam<'_>) {
+    let own = kernel.symbol("linux_banner").and_then(|at| kernel.view().text(at, 1024)).unwrap_or_default();
+    let info = kernel.vmcoreinfo();
+    exam.check(Group::Decoys, Weight::Note, "records of other kernels", "none, or remains", || {
+        let mut others = BTreeSet::new();
+        for (at, sighting) in search(kernel.memory, plan) {
+            match sighting {
+                Sighting::Banner(text) if text.trim_end() != own.trim_end() => {
+                    others
+                        .insert(format!("banner at {at:#x}: {}", text.chars().take(80).collect::<String>()));
+                }
+                Sighting::Info(other)
+                    if info.as_ref().is_some_and(|info| {
+                        info.release() != other.release() || info.build_id() != other.build_id()
+                    }) =>
+                {
+                    let release = other.release().unwrap_or("?");
+                    let id = other.build_id().unwrap_or("none");
+                    others.insert(format!("VMCOREINFO at {at:#x}: {release}, build-id {id}"));
+                }
+                _ => {}
+            }
+        }
+        match others.len() {
+            0 => Finding::Passed("none".to_owned()),
+            count => Finding::Passed(format!(
+                "{count}, passed over: {}",
+                others.iter().take(3).cloned().collect::<Vec<_>>().join(", ")
+            )),
+        }
+    });
+}
+
 /// Where no kernel fits: what the image says of the kernels in it, beside what the profile says of its own.
 pub(super) fn of_strangers(
     memory: &dyn Memory,
@@ -84,8 +121,9 @@ pub(super) fn of_strangers(
     info: Option<&VmCoreInfo>,
     exam: &mut Exam<'_>,
     tried: &[String],
+    plan: &Plan<'_>,
 ) {
-    let found = search(memory);
+    let found = search(memory, plan);
     let mut infos: Vec<&VmCoreInfo> = info.into_iter().collect();
     let mut banners: Vec<&str> = Vec::new();
     for (_, sighting) in &found {

@@ -10,7 +10,7 @@ mod tables;
 mod tasks;
 mod time;
 
-use image::Memory;
+use image::{Memory, Plan};
 
 use super::locate::{Sighting, search};
 use super::{Kernel, VmCoreInfo};
@@ -32,17 +32,21 @@ pub(crate) fn validate(
     info: Option<&VmCoreInfo>,
     roots: &[u64],
     scope: Scope,
+    plan: &Plan<'_>,
 ) -> Result<Validation, Error> {
     let mut exam = Exam::new(layout);
-    match Kernel::find(memory, layout, info, roots) {
+    match Kernel::find(memory, layout, info, roots, plan) {
         Ok(kernel) => {
             let found = examine(&kernel, scope, &mut exam);
+            if scope == Scope::Whole {
+                identity::decoys(&kernel, plan, &mut exam);
+            }
             let mut facts = kernel.facts();
             facts.extend(found);
             Ok(exam.conclude(facts))
         }
         Err(Error::NoKernel { tried }) => {
-            identity::of_strangers(memory, layout, info, &mut exam, &tried);
+            identity::of_strangers(memory, layout, info, &mut exam, &tried, plan);
             Ok(exam.conclude(Vec::new()))
         }
         Err(error) => Err(error),
