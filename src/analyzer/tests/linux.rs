@@ -130,3 +130,32 @@ fn both_images_prove_the_profile() {
         assert_eq!(proof.verdict, analyzer::Verdict::Match, "{name}: {}: {failed:?}", proof.reason);
     }
 }
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn planted_records_are_told_and_decide_nothing() {
+    let mut page = vec![0; 4096];
+    let banner = b"Linux version 5.4.0-decoy (d@d.org) (gcc) #1 SMP\n\0";
+    page[..banner.len()].copy_from_slice(banner);
+    let info =
+        b"OSRELEASE=5.4.0-decoy\nBUILD-ID=00ff\nPAGESIZE=4096\nSYMBOL(a)=ff\nSYMBOL(b)=ff\nKERNELOFFSET=0\n";
+    page[1024..][..info.len()].copy_from_slice(info);
+    // A LiME segment (its format, version 1): magic, version, first and last address, eight reserved bytes.
+    let start = 0x7000_0000_u64;
+    let mut segment = Vec::from(*b"EMiL\x01\0\0\0");
+    segment.extend_from_slice(&start.to_le_bytes());
+    segment.extend_from_slice(&(start + 4095).to_le_bytes());
+    segment.extend_from_slice(&[0; 8]);
+    segment.extend_from_slice(&page);
+    let guests = Guests::with("sparse.lime.zst", &segment);
+    let proof =
+        analyzer::validate(&guests.image, &guests.layout, analyzer::Scope::Whole, &Plan::default()).unwrap();
+    assert_eq!(proof.verdict, analyzer::Verdict::Match, "{}", proof.reason);
+    let decoys = proof.checks.iter().find(|check| check.name == "records of other kernels").unwrap();
+    for told in [
+        "banner at 0x70000000: Linux version 5.4.0-decoy",
+        "VMCOREINFO at 0x70000400: 5.4.0-decoy, build-id 00ff",
+    ] {
+        assert!(decoys.actual.contains(told), "{}", decoys.actual);
+    }
+}

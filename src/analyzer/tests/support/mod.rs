@@ -16,9 +16,15 @@ pub struct Guests {
 
 impl Guests {
     pub fn open(name: &str) -> Self {
+        Self::with(name, &[])
+    }
+
+    /// The image with more bytes behind it: segments of a LiME file.
+    pub fn with(name: &str, more: &[u8]) -> Self {
         let folder = corpus("images/linux-6.1-cloud");
         let image = std::fs::read(folder.join(name)).unwrap();
-        let content = unpack(&image, MAX_TEXT).unwrap().into_owned();
+        let mut content = unpack(&image, MAX_TEXT).unwrap().into_owned();
+        content.extend_from_slice(more);
         let stem = name.split('.').next().unwrap();
         let truth = std::fs::read(folder.join(format!("{stem}.truth.json"))).unwrap();
         Self {
