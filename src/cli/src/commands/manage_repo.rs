@@ -162,8 +162,12 @@ pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> 
     }
 }
 
-/// The repository's storage: the folder that holds its configuration. A new repository gets `v1.0`.
+/// The repository's storage: the folder that holds its configuration, or a bucket (`s3://bucket/prefix`). A new
+/// repository in a folder gets `v1.0`.
 fn open(path: &Path) -> anyhow::Result<Box<dyn Storage>> {
+    if let Some(address) = path.to_str().filter(|text| text.starts_with("s3://")) {
+        return Ok(repository::storage::open(address)?);
+    }
     let is_root = path.join(repository::CONFIG).exists() || path.ends_with("v1.0");
     let root = if is_root { path.to_owned() } else { path.join("v1.0") };
     Ok(Box::new(Folder::new(&root)))
