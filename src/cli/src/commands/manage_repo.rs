@@ -20,7 +20,7 @@ use crate::table::Table;
 #[derive(Debug, clap::Args)]
 #[command(after_help = VERBS)]
 pub struct Arguments {
-    /// What to do, and with what: VERB [ARGS], or Rekall's TARGET VERB [ARGS]; build_all if nothing is said.
+    /// What to do, and with what: VERB ARGS..., or Rekall's TARGET VERB ARGS...; build_all if nothing is said.
     #[arg(value_name = "WORDS")]
     words: Vec<String>,
     /// The repository: the folder that holds v1.0/, or that folder itself.
