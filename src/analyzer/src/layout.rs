@@ -131,6 +131,11 @@ impl Layout {
         Self::new(Source::Whole { profile: Box::new(profile), keys, records, symbols })
     }
 
+    /// Of a kernel of which nothing is known but that it is one for 64 bits.
+    pub(crate) fn bare() -> Self {
+        Self::from_profile(Profile::new(System::Linux, Arch::Amd64))
+    }
+
     fn new(source: Source) -> Self {
         Self {
             source,
@@ -187,6 +192,27 @@ impl Layout {
             self.asked.borrow_mut().insert(format!("&{name}").into());
         }
         address
+    }
+
+    /// The addresses of those of many symbols that the profile has. It walks the profile once, and does not count as
+    /// asking for each.
+    pub fn symbols<'n>(&self, names: impl Iterator<Item = &'n str>) -> HashMap<&'n str, u64, RandomState> {
+        match &self.source {
+            Source::Text(text) => {
+                let wanted: HashMap<&str, &'n str, RandomState> = names.map(|name| (name, name)).collect();
+                let mut found = HashMap::default();
+                text.each_symbol(|name, address, _| {
+                    if let Some(name) = wanted.get(name) {
+                        // Data comes first, and before code.
+                        found.entry(*name).or_insert(address);
+                    }
+                });
+                found
+            }
+            Source::Whole { symbols, .. } => {
+                names.filter_map(|name| Some((name, *symbols.get(name)?))).collect()
+            }
+        }
     }
 
     /// Every symbol with its address, for who compares all.

@@ -144,6 +144,9 @@ pub enum Command {
     /// Build a repository of profiles, and keep it: only what changed is made.
     #[command(alias = "manage-repo")]
     ManageRepo(commands::manage_repo::Arguments),
+    /// Build an index over the profiles of a repository, by which a kernel is recognised that does not say what it is.
+    #[command(alias = "build-index")]
+    BuildIndex(commands::build_index::Arguments),
     /// Print the completions of a shell.
     Completions(commands::completions::Arguments),
     /// Write the manual pages into a folder.

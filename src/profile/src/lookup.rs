@@ -229,7 +229,9 @@ impl Text {
         found.into_iter().map(|(_, name)| name).collect()
     }
 
-    fn each_symbol(&self, mut each: impl FnMut(&str, u64, bool)) {
+    /// Shows every symbol in the order of the text, data before code: its name, its address, whether it stands among the
+    /// functions.
+    pub fn each_symbol(&self, mut each: impl FnMut(&str, u64, bool)) {
         for (section, function) in [("$CONSTANTS", false), ("$FUNCTIONS", true)] {
             if let Some(text) = self.sections.of(&self.text, section) {
                 // A damaged text ends the walk where it is damaged.

@@ -1,17 +1,22 @@
 //! Which profile an image needs: what the image says of its kernel, which profiles have that name, and which of them is
 //! proved on the image.
 
+pub(crate) mod fingerprint;
 mod identity;
 
 use analyzer::{Layout, Scope, Validation, Verdict, validate};
 use image::{Image, Plan};
 
+pub use fingerprint::Fingerprint;
 pub use identity::{Kernel, Sighted, kernels};
 
 use crate::{Error, Loaded, ProfileName, Repositories};
+use fingerprint::fingerprints;
 
 /// No more profiles are tried on one image.
 const MOST_TRIED: usize = 64;
+/// Nor are more of those that a fingerprint proposes: what is far less like the kernel than the best is not it.
+const MOST_LIKELY: usize = 8;
 
 /// A profile that was tried on the image.
 pub struct Candidate {
@@ -43,48 +48,77 @@ impl Candidate {
 pub struct Detection {
     /// What the image says of its kernel, what says most first.
     pub kernels: Vec<Sighted>,
+    /// What indexes say of its kernel; asked where the names led to no proof.
+    pub fingerprints: Vec<Fingerprint>,
     /// The profiles that were tried, in the order of trial; the search ends with the first that is proved.
     pub tried: Vec<Candidate>,
     /// The profile that was proved.
     pub found: Option<(ProfileName, String, Layout)>,
 }
 
-/// Finds the profile of an image: by what the image says of its kernel, then among all that could be it. Each is
-/// proved before it is the answer.
+/// Finds the profile of an image: by what the image says of its kernel, then among all that could be it; where none of
+/// these is proved, by what lies where in the kernel. Each is proved before it is the answer.
 pub fn detect(image: &Image, repositories: &Repositories, plan: &Plan<'_>) -> Detection {
-    let progress = plan.progress;
     let kernels = kernels(image, plan);
-    let mut detection = Detection { kernels, tried: Vec::new(), found: None };
+    let mut detection = Detection { kernels, fingerprints: Vec::new(), tried: Vec::new(), found: None };
     let mut names: Vec<(ProfileName, String)> = Vec::new();
     for sighted in &detection.kernels {
-        for name in sighted.kernel.names(repositories) {
-            if !names.iter().any(|(known, _)| *known == name) {
-                names.push((name, sighted.to_string()));
-            }
-        }
+        names.extend(sighted.kernel.names(repositories).into_iter().map(|name| (name, sighted.to_string())));
     }
-    names.truncate(MOST_TRIED);
-    for (name, evidence) in names {
-        progress.tell(&format!("Verifying profile {name}"));
-        let loaded = match repositories.load(&name, progress) {
-            Ok(loaded) => loaded,
-            Err(error) => {
-                let (place, proof) = (String::new(), Err(error.to_string()));
-                detection.tried.push(Candidate { name, place, evidence, proof });
-                continue;
-            }
-        };
-        let (candidate, layout) = prove(image, repositories, loaded, evidence, plan);
-        let matches = candidate.matches();
-        if matches && let Some(layout) = layout {
-            detection.found = Some((candidate.name.clone(), candidate.place.clone(), layout));
+    let mut trial = Trial { image, repositories, plan, left: MOST_TRIED };
+    trial.run(names, &mut detection);
+    if detection.found.is_none() {
+        detection.fingerprints = fingerprints(image, repositories, plan);
+        for problem in detection.fingerprints.iter().flat_map(|one| &one.problems) {
+            plan.progress.tell(problem);
         }
-        detection.tried.push(candidate);
-        if matches {
-            break;
-        }
+        let names: Vec<(ProfileName, String)> =
+            detection.fingerprints.iter().flat_map(Fingerprint::names).collect();
+        trial.left = MOST_LIKELY;
+        trial.run(names, &mut detection);
     }
     detection
+}
+
+/// Profiles that are tried one after another.
+struct Trial<'a> {
+    image: &'a Image,
+    repositories: &'a Repositories,
+    plan: &'a Plan<'a>,
+    /// How many more may be tried.
+    left: usize,
+}
+
+impl Trial<'_> {
+    /// Tries profiles, each once, until one is proved.
+    fn run(&mut self, names: Vec<(ProfileName, String)>, detection: &mut Detection) {
+        let progress = self.plan.progress;
+        for (name, evidence) in names {
+            if detection.tried.iter().any(|known| known.name == name) {
+                continue;
+            }
+            let Some(left) = self.left.checked_sub(1) else { break };
+            self.left = left;
+            progress.tell(&format!("Verifying profile {name}"));
+            let loaded = match self.repositories.load(&name, progress) {
+                Ok(loaded) => loaded,
+                Err(error) => {
+                    let (place, proof) = (String::new(), Err(error.to_string()));
+                    detection.tried.push(Candidate { name, place, evidence, proof });
+                    continue;
+                }
+            };
+            let (candidate, layout) = prove(self.image, self.repositories, loaded, evidence, self.plan);
+            let matches = candidate.matches();
+            if matches && let Some(layout) = layout {
+                detection.found = Some((candidate.name.clone(), candidate.place.clone(), layout));
+            }
+            detection.tried.push(candidate);
+            if matches {
+                break;
+            }
+        }
+    }
 }
 
 /// Tries one profile on the image.

@@ -5,6 +5,7 @@
 //! - **Where.** A [`Storage`] holds objects by [`Key`]: [`Folder`] a local folder, `storage::Site` what others keep
 //!   on a server, [`Bucket`] what lies in an S3-compatible store; [`storage::open`] takes the text that names one.
 //! - **Which.** [`detect`] finds the profile of a memory image and proves it; [`local`] makes the one that is missing.
+//! - **By likeness.** [`index`] tells of which of thousands of profiles a kernel is that does not say so itself.
 //! - **What belongs there.** [`Config`] says what makes which profiles, [`Guids`] which builds of Windows; an
 //!   [`Inventory`] records what is there, [`Rejects`] what could not be made. [`build`] makes what is missing.
 //! - **Texts.** [`yaml`] reads the configuration's language, with the line of every value.
@@ -14,6 +15,7 @@ mod config;
 pub mod detect;
 mod error;
 mod guids;
+pub mod index;
 mod inventory;
 mod key;
 pub mod local;

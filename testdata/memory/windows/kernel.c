@@ -14,14 +14,17 @@ struct _TYPES {
 } ViTypes = {0};
 
 #define DATA(name) __attribute__((section(name)))
+#define EXPORTED __declspec(dllexport)
 
 LIST_ENTRY PsActiveProcessHead = {0}, PsLoadedModuleList = {0}, HandleTableListHead = {0};
-EPROCESS *PsInitialSystemProcess = 0, *PsIdleProcess = 0;
-PVOID PsNtosImageBase = 0, MmSystemRangeStart = 0, MmHighestUserAddress = 0, MmPfnDatabase = 0;
+EXPORTED EPROCESS *PsInitialSystemProcess = 0;
+EPROCESS *PsIdleProcess = 0;
+EXPORTED PVOID MmSystemRangeStart = 0, MmHighestUserAddress = 0;
+PVOID PsNtosImageBase = 0, MmPfnDatabase = 0;
 HANDLE_TABLE *PspCidTable = 0;
 ULONG32 KeNumberProcessors = 1;
 ULONG CmNtCSDVersion = 0x100;
-ULONG NtBuildNumber = BUILD | 0xf0000000;
+EXPORTED ULONG NtBuildNumber = BUILD | 0xf0000000;
 CHAR NtBuildLab[64] = BUILD_LAB;
 ULONGLONG KiWaitNever = 0, KiWaitAlways = 0;
 UCHAR KdpDataBlockEncoded = 0;
@@ -42,4 +45,12 @@ DATA("INIT") int KiSystemStartup(PVOID loader) {
   NtCreateProcess(&created);
   return KdInitSystem(0) + MiReserveSystemPtes(1) + KdpTrap(2);
 }
-int KeBugCheckEx(ULONG code) { return (int)code; }
+EXPORTED int KeBugCheckEx(ULONG code) { return (int)code; }
+
+// What kernels export, so that they are recognised by where it is.
+#define ROUTINE(name) EXPORTED int name(ULONG code) { return KeBugCheckEx(code ^ sizeof #name) + (int)KeNumberProcessors; }
+ROUTINE(DbgPrint) ROUTINE(ExAllocatePoolWithTag) ROUTINE(ExFreePoolWithTag) ROUTINE(ExQueueWorkItem)
+ROUTINE(IoAllocateIrp) ROUTINE(IoAllocateMdl) ROUTINE(IoCreateDevice) ROUTINE(IoDeleteDevice) ROUTINE(IoFreeIrp)
+ROUTINE(IofCallDriver) ROUTINE(KeInitializeEvent) ROUTINE(KeSetEvent) ROUTINE(MmGetSystemRoutineAddress)
+ROUTINE(MmIsAddressValid) ROUTINE(MmProbeAndLockPages) ROUTINE(NtClose) ROUTINE(ObReferenceObjectByHandle)
+ROUTINE(PsGetCurrentProcessId) ROUTINE(RtlInitUnicodeString) ROUTINE(SeAccessCheck) ROUTINE(ZwClose)

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::{Kernel, VmCoreInfo};
-use crate::Error;
 use crate::view::View;
+use crate::{Error, Layout, Space};
 
 /// Every symbol's addresses, KASLR included, by name.
 pub(crate) type Symbols = HashMap<String, Vec<u64>, RandomState>;
@@ -36,11 +36,24 @@ struct Parts {
 /// # Errors
 /// [`Error`] where the image or the profile lacks a part, or what is there is no such table.
 pub(crate) fn read(kernel: &Kernel<'_>, info: Option<&VmCoreInfo>) -> Result<Symbols, Error> {
-    let view = kernel.view();
     let place = |name: &str| match info.and_then(|info| info.symbol(name)) {
         Some(address) => Ok(address),
         None => kernel.symbol(name),
     };
+    read_at(kernel.view(), place)
+}
+
+/// Reads the table through a space of the kernel's own addresses, of the places VMCOREINFO names alone.
+///
+/// # Errors
+/// As for [`read`].
+pub(crate) fn read_from(layout: &Layout, space: &dyn Space, info: &VmCoreInfo) -> Result<Symbols, Error> {
+    read_at(View { layout, space }, |name| {
+        info.symbol(name).ok_or_else(|| Error::Lacking { what: format!("symbol {name}") })
+    })
+}
+
+fn read_at(view: View<'_>, place: impl Fn(&str) -> Result<u64, Error>) -> Result<Symbols, Error> {
     let parts = Parts {
         names: place("kallsyms_names")?,
         count: view.number(place("kallsyms_num_syms")?, 4)?,

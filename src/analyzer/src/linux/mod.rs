@@ -1,6 +1,7 @@
 //! Linux: where the kernel lies in physical and in virtual memory, its processes and its modules.
 
 mod btf;
+mod carried;
 pub(crate) mod checks;
 mod kallsyms;
 mod locate;
@@ -14,6 +15,7 @@ use image::{AddressSpace, Memory, PhysicalAddress};
 use crate::view::{Links, View};
 use crate::{Error, Layout, Physical};
 
+pub use carried::CarriedSymbols;
 pub use reads::READS;
 pub use vmcoreinfo::VmCoreInfo;
 

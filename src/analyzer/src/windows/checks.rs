@@ -35,7 +35,9 @@ pub(crate) fn validate(
     let wanted: Option<GuidAge> = layout.metadata("GUID_AGE").and_then(|text| text.parse().ok());
     match Kernel::find(memory, layout, hints, plan) {
         Ok(kernel) => {
-            identity(&kernel, wanted, &mut exam);
+            let exported = Exported::of(&kernel);
+            identity(&kernel, wanted, &exported, &mut exam);
+            exported.check(&mut exam);
             anchors(&kernel, &mut exam);
             processes(&kernel, &mut exam);
             modules(&kernel, &mut exam);
@@ -64,11 +66,87 @@ fn words(wanted: Option<GuidAge>) -> String {
     wanted.map_or("the profile names none".to_owned(), |wanted| wanted.to_string())
 }
 
-fn identity(kernel: &Kernel<'_>, wanted: Option<GuidAge>, exam: &mut Exam<'_>) {
+/// What the kernel itself says of where its symbols are: its table of exports, held against the profile.
+#[derive(Default)]
+struct Exported {
+    /// How many the profile has where the kernel has them.
+    agreeing: usize,
+    /// Those it has elsewhere, as profiles' symbols are called.
+    elsewhere: Vec<String>,
+}
+
+impl Exported {
+    /// How many have to agree, all of them, for a record that names another build to count as changed.
+    const ENOUGH: usize = 16;
+    /// How many of those that disagree are told.
+    const MOST_TOLD: usize = 16;
+
+    fn of(kernel: &Kernel<'_>) -> Self {
+        let mapped = Mapped::at(&kernel.space, kernel.base);
+        let exports = mapped.and_then(|mapped| mapped.exports(&kernel.space)).unwrap_or_default();
+        // Profiles have names without what a compiler puts before them; of one that several symbols have, those behind
+        // the first are numbered.
+        let plain = |name: &str| name.trim_start_matches(['_', '@']).to_owned();
+        let spelled: Vec<[String; 3]> = exports
+            .symbols
+            .iter()
+            .map(|(name, _)| [name.clone(), plain(name), format!("{name}_1")])
+            .collect();
+        let known = kernel.layout.symbols(spelled.iter().flatten().map(String::as_str));
+        let mut exported = Self::default();
+        for (names, (name, rva)) in spelled.iter().zip(&exports.symbols) {
+            let mut found = names.iter().filter_map(|name| known.get(name.as_str())).peekable();
+            if found.peek().is_none() {
+                continue;
+            }
+            if found.any(|found| found == rva) {
+                exported.agreeing += 1;
+            } else {
+                exported.elsewhere.push(format!("&{name}"));
+            }
+        }
+        exported
+    }
+
+    fn all(&self) -> usize {
+        self.agreeing + self.elsewhere.len()
+    }
+
+    /// Whether the kernel is the profile's by this alone.
+    fn is_certain(&self) -> bool {
+        self.agreeing >= Self::ENOUGH && self.elsewhere.is_empty()
+    }
+
+    fn check(self, exam: &mut Exam<'_>) {
+        let expected = "where the profile has them";
+        exam.check(Group::Anchors, Weight::Strong, "exported symbols", expected, || {
+            if self.all() == 0 {
+                return Finding::Skipped("the kernel's table of exports is not in memory".to_owned());
+            }
+            let words = format!("{} of {}", self.agreeing, self.all());
+            // Tables of exports can be changed: that is how some programs hide. A few are no other kernel.
+            if self.elsewhere.len() * 10 <= self.all() {
+                return Finding::Passed(words);
+            }
+            let mut culprits = self.elsewhere;
+            culprits.truncate(Self::MOST_TOLD);
+            Finding::Culprits(words, culprits)
+        });
+    }
+}
+
+fn identity(kernel: &Kernel<'_>, wanted: Option<GuidAge>, exported: &Exported, exam: &mut Exam<'_>) {
     exam.check(Group::Identity, Weight::Decisive, "GUID and age", words(wanted), || {
         match (&kernel.pdb, wanted) {
             (_, None) => Finding::Skipped("the profile names none".to_owned()),
             (None, _) => Finding::Skipped("the kernel's debug directory is not in memory".to_owned()),
+            // One changed byte of a record does not make another kernel of it.
+            (Some((found, _)), Some(wanted)) if *found != wanted && exported.is_certain() => {
+                Finding::Skipped(format!(
+                    "{found}, yet all {} exported symbols are where the profile has them: the record was changed",
+                    exported.all()
+                ))
+            }
             (Some((found, _)), Some(wanted)) => Finding::judge(*found == wanted, found.to_string()),
         }
     });

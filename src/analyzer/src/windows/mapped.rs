@@ -2,14 +2,19 @@ use profile::GuidAge;
 use symbols::Rsds;
 use symbols::pe::{Headers, Pe};
 
+use super::exports::directory;
 use crate::Space;
 
 /// A PE file as the loader mapped it.
 #[derive(Debug)]
 pub struct Mapped {
-    base: u64,
+    pub(super) base: u64,
     /// Its headers.
     pub headers: Headers,
+    /// The names of its sections.
+    pub sections: Vec<String>,
+    /// Where its exports are, as RVA and size.
+    pub(super) export: Option<(u32, u32)>,
     /// Where its debug directory is, as RVA and size.
     debug: Option<(u32, u32)>,
 }
@@ -34,6 +39,8 @@ impl Mapped {
         Some(Self {
             base,
             headers: pe.headers(),
+            sections: pe.sections().into_iter().map(|section| section.name).collect(),
+            export: directory(&pe),
             debug: debug.map(|directory| (directory.rva, directory.size)),
         })
     }

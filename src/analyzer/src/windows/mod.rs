@@ -1,6 +1,8 @@
 //! Windows: the kernel's base, its processes and its modules, by what is documented alone.
 
+mod bare;
 pub(crate) mod checks;
+mod exports;
 mod list;
 mod locate;
 mod mapped;
@@ -13,7 +15,9 @@ use crate::process::{Module, Process, Time};
 use crate::view::View;
 use crate::{Error, Layout, Listing, Space};
 
+pub use bare::Bare;
 pub use checks::KERNELS;
+pub use exports::Exports;
 pub use mapped::Mapped;
 pub use reads::READS;
 

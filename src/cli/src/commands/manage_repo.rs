@@ -40,6 +40,9 @@ pub struct Arguments {
     /// Try again what could not be made before.
     #[arg(long)]
     retry: bool,
+    /// Build every index from nothing, also where no profile changed.
+    #[arg(long = "force_build_index", alias = "force-build-index")]
+    force_build_index: bool,
     /// For add_guid: take the GUID from this binary; its version resource names its profile in the older hierarchy too.
     #[arg(long, value_name = "FILE")]
     binary: Vec<PathBuf>,
@@ -62,7 +65,7 @@ Verbs:
   import FILE...                 take in profiles that exist
   missing                        the PDBs still wanted, as a manifest for fetch_pdb --manifest
   plan --shards N                the parts of the work, as a matrix for CI (--json)
-  seal                           merge what all parts did into inventory and rejects
+  seal                           merge what all parts did into inventory, indexes and rejects
 
 Exit codes: 0 everything is there; 1 some could not be made, or differ; 2 the repository cannot be read or written.";
 
@@ -164,7 +167,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> 
 
 /// The repository's storage: the folder that holds its configuration, or a bucket (`s3://bucket/prefix`). A new
 /// repository in a folder gets `v1.0`.
-fn open(path: &Path) -> anyhow::Result<Box<dyn Storage>> {
+pub(super) fn open(path: &Path) -> anyhow::Result<Box<dyn Storage>> {
     if let Some(address) = path.to_str().filter(|text| text.starts_with("s3://")) {
         return Ok(repository::storage::open(address)?);
     }
@@ -246,7 +249,11 @@ impl Work<'_> {
 
     fn seal(&self) -> anyhow::Result<Sealed> {
         self.console.tell("Updating inventory.");
-        let sealed = seal(self.builder.storage, self.builder.threads, self.builder.progress)?;
+        let anew = self.arguments.force_build_index;
+        let sealed = seal(self.builder.storage, self.builder.threads, anew, self.builder.progress)?;
+        for (name, profiles) in &sealed.indexes {
+            self.console.say(format_args!("{name}: index of {profiles} profiles"));
+        }
         for warning in &sealed.warnings {
             self.console.warn(format_args!("warning: {warning}"));
         }
@@ -463,7 +470,8 @@ impl Work<'_> {
 
 fn sealed_json(sealed: &Sealed) -> Value {
     json!({"profiles": sealed.profiles, "parts": sealed.parts, "looked_into": sealed.looked_into,
-        "changed": sealed.changed, "unreadable": sealed.unreadable})
+        "changed": sealed.changed, "unreadable": sealed.unreadable,
+        "indexes": sealed.indexes.iter().map(|(name, profiles)| json!({"name": name.as_str(), "profiles": profiles})).collect::<Value>()})
 }
 
 /// A build as a user names it: `[NAME.pdb/]GUID`.

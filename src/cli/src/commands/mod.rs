@@ -1,6 +1,7 @@
 //! One file per command: its argument types, a plan checked once, and `run`.
 
 pub mod autodetect;
+pub mod build_index;
 pub mod build_local_profile;
 pub mod check;
 pub mod completions;
@@ -73,6 +74,10 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
         Command::Serve(arguments) => {
             no_image(filename.as_deref())?;
             serve::run(&arguments, console)
+        }
+        Command::BuildIndex(arguments) => {
+            no_image(filename.as_deref())?;
+            build_index::run(&arguments, console)
         }
         Command::ManageRepo(arguments) => {
             no_image(filename.as_deref())?;

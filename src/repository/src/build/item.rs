@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use profile::{GuidAge, pdb_class};
 use symbols::{PdbName, Wanted};
 
+use super::indexes::specification;
 use super::shard::Shard;
 use super::state::State;
 use crate::packed::sha256;
@@ -207,6 +208,10 @@ impl Plan {
         let mut plan = Self { config: Config::default(), items: Vec::new(), rejects: BTreeMap::new(), state };
         for entry in &config.entries {
             plan.add(entry, storage)?;
+            // What is wrong with a specification is told before hours of work, not after.
+            for index in &entry.indexes {
+                specification(storage, &index.source)?;
+            }
         }
         // A profile that two entries ask for is made once, by the first.
         let mut seen = BTreeSet::new();

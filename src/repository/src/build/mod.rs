@@ -11,6 +11,7 @@
 
 mod add;
 mod import;
+mod indexes;
 mod item;
 mod make;
 mod pipeline;
@@ -35,7 +36,10 @@ pub use shard::{Shard, ShardError};
 pub use verify::{Check, Verified};
 
 use crate::{Condition, Error, Key, ProfileName, Storage};
-use pipeline::{Fate, locked};
+pub(crate) use pipeline::locked;
+pub(crate) use state::{PROFILE_LIMIT, State};
+
+use pipeline::Fate;
 use state::{PARTS, Part};
 
 /// Where imported profiles come from, in place of a front-end.

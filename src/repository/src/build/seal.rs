@@ -5,10 +5,11 @@ use std::thread;
 
 use profile::Progress;
 
+use super::indexes::Indexes;
 use super::pipeline::locked;
 use super::state::{PARTS, State, content_of, is_listed};
 use crate::inventory::seconds;
-use crate::{Condition, Content, Error, Inventory, Key, Record, Rejects, Storage};
+use crate::{Condition, Content, Error, Inventory, Key, ProfileName, Record, Rejects, Storage};
 
 /// What sealing did.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,8 @@ pub struct Sealed {
     pub looked_into: usize,
     /// Profiles whose objects cannot be read, with the reason.
     pub unreadable: Vec<(String, String)>,
+    /// The indexes that were built, and how many profiles each knows.
+    pub indexes: Vec<(ProfileName, usize)>,
     /// Whether the inventory changed.
     pub changed: bool,
     /// What stands in the way of nothing, yet should be known.
@@ -30,18 +33,27 @@ pub struct Sealed {
 /// How often sealing begins anew because another one came first.
 const ATTEMPTS: usize = 16;
 
-/// Merges the parts that builders left and whatever lies there without a record into the inventory, and writes the
-/// rejects. Several may do so at once: each writes only over the state that it read, else begins anew.
+/// Merges the parts that builders left and whatever lies there without a record into the inventory, builds the indexes
+/// that the configuration asks for where their profiles changed (all of them with `anew`), and writes the rejects.
+/// Several may do so at once: each writes only over the state that it read, else begins anew.
 ///
 /// # Errors
-/// What reading and writing give; [`Error::Storage`] where others are always faster.
-pub fn seal(storage: &dyn Storage, threads: usize, progress: &dyn Progress) -> Result<Sealed, Error> {
+/// What reading and writing give; [`Error::Text`] for a configuration or specification that is not as it should be;
+/// [`Error::Storage`] where others are always faster.
+pub fn seal(
+    storage: &dyn Storage,
+    threads: usize,
+    anew: bool,
+    progress: &dyn Progress,
+) -> Result<Sealed, Error> {
     let mut sealed = Sealed::default();
     for _ in 0..ATTEMPTS {
-        let state = State::read(storage)?;
+        let mut state = State::read(storage)?;
         sealed.warnings.clone_from(&state.warnings);
         sealed.parts = state.parts.len();
-        let contents = contents(storage, &state, threads, progress, &mut sealed);
+        let mut contents = contents(storage, &state, threads, progress, &mut sealed);
+        let writer = Indexes { storage, threads, anew, progress };
+        let indexes = writer.write(&mut state, &mut contents, &mut sealed)?;
         let rejects = write_rejects(storage, &state)?;
         let inventory = inventory(&state, contents);
         sealed.profiles = inventory.records.len();
@@ -49,7 +61,7 @@ pub fn seal(storage: &dyn Storage, threads: usize, progress: &dyn Progress) -> R
         if sealed.changed && !inventory.write(storage, state.version.as_ref())? {
             continue;
         }
-        if !rejects {
+        if !rejects || !indexes {
             continue;
         }
         for (key, stat) in state.present.iter().filter(|(key, _)| key.as_str().starts_with(PARTS)) {

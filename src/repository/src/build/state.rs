@@ -151,6 +151,10 @@ pub(crate) fn describe(bytes: &[u8]) -> Content {
 
 fn health(profile: &mut Profile) -> String {
     let kind = profile.metadata_text("Type").unwrap_or("Profile").to_owned();
+    // Rekall calls most of its indexes profiles.
+    if profile.other.contains_key("$INDEX") {
+        return "index".to_owned();
+    }
     if kind != "Profile" {
         return kind.to_lowercase();
     }

@@ -1,0 +1,83 @@
+//! The table of its symbols that a kernel carries, without a profile: where VMCOREINFO says it is.
+
+use image::{Image, Memory, PhysicalAddress, Plan};
+
+use super::kallsyms::{self, Symbols};
+use super::locate::{Sighting, search};
+use super::{START_KERNEL_MAP, VmCoreInfo};
+use crate::{Error, Layout, Space};
+
+/// The symbols that a Linux kernel says it has.
+pub struct CarriedSymbols {
+    symbols: Symbols,
+    /// How they were found, in words.
+    pub found_by: String,
+}
+
+/// More records are not looked at.
+const MOST: usize = 16;
+
+impl CarriedSymbols {
+    /// Reads the table of the first kernel in the image that says where it is: in the container's VMCOREINFO, else in
+    /// one found in memory. `None` where none does: before 6.0 the text does not name the table.
+    pub fn find(image: &Image) -> Option<Self> {
+        let own = image.hints().vmcoreinfo.as_deref().and_then(|text| VmCoreInfo::parse(text.as_bytes()));
+        if let Some(found) = own.and_then(|info| Self::of(image, &info, "the container's VMCOREINFO")) {
+            return Some(found);
+        }
+        let sightings = search(image, &Plan::default()).into_iter().take(MOST);
+        sightings
+            .filter_map(|(at, text)| match text {
+                Sighting::Info(info) => Some((at, info)),
+                Sighting::Banner(_) => None,
+            })
+            .find_map(|(at, info)| Self::of(image, &info, &format!("VMCOREINFO at physical {at:#x}")))
+    }
+
+    fn of(memory: &dyn Memory, info: &VmCoreInfo, by: &str) -> Option<Self> {
+        // The kernel's image lies in one piece: on x86-64 as far from where it is mapped as `phys_base` says, on ARM64
+        // as `kimage_voffset` does.
+        let delta = match (info.number("phys_base"), info.number("kimage_voffset")) {
+            (Some(base), _) => base.wrapping_sub(START_KERNEL_MAP),
+            (None, Some(offset)) => offset.wrapping_neg(),
+            (None, None) => return None,
+        };
+        let layout = Layout::bare();
+        let symbols = kallsyms::read_from(&layout, &Linear { memory, delta }, info).ok()?;
+        Some(Self { symbols, found_by: by.to_owned() })
+    }
+
+    /// How many names there are.
+    pub fn len(&self) -> usize {
+        self.symbols.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.symbols.is_empty()
+    }
+
+    /// The addresses of every symbol of this name, KASLR included.
+    pub fn addresses(&self, name: &str) -> &[u64] {
+        self.symbols.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// A kernel's image as one piece of physical memory.
+struct Linear<'a> {
+    memory: &'a dyn Memory,
+    /// What has to be added to a virtual address, modulo 2^64.
+    delta: u64,
+}
+
+impl Space for Linear<'_> {
+    fn read(&self, address: u64, into: &mut [u8]) -> Result<(), Error> {
+        let length = into.len() as u64;
+        let at = PhysicalAddress(address.wrapping_add(self.delta));
+        self.memory.read(at, into).map_err(|_| Error::Unreadable { address, length, mapped: true })
+    }
+
+    fn physical(&self, address: u64) -> Option<u64> {
+        Some(address.wrapping_add(self.delta))
+    }
+}

@@ -1,0 +1,82 @@
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use profile::{AtomicFile, MAX_TEXT, unpack};
+use repository::index::{Specification, build_below};
+use repository::{Condition, ProfileName};
+use serde_json::json;
+
+use crate::commands::manage_repo;
+use crate::console::Console;
+use crate::outcome::Outcome;
+
+/// What is indexed.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// What the index says of each profile: a text in YAML (docs/indexes.md).
+    #[arg(value_name = "SPEC")]
+    specification: PathBuf,
+    /// The repository: the folder that holds v1.0/, that folder itself, or s3://BUCKET/PREFIX.
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    root: PathBuf,
+    /// The index's name in the repository; without it <path>/index, eprocess_index or export_index, by its kind.
+    #[arg(long = "as", value_name = "NAME", conflicts_with = "output")]
+    name: Option<ProfileName>,
+    /// Write it to this file instead, packed where its name ends in .gz.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Builds an index over the profiles of a repository, and stores it there.
+///
+/// # Errors
+/// A specification that cannot be read, or a repository that cannot be read or written.
+pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let place = arguments.specification.display().to_string();
+    let text = fs::read_to_string(&arguments.specification).with_context(|| place.clone())?;
+    let specification = Specification::parse(&text, &place)?;
+    let storage = manage_repo::open(&arguments.root)?;
+    let built = build_below(&specification, storage.as_ref(), console.threads(), console.progress())?;
+    let stored = match &arguments.output {
+        Some(path) => {
+            write(path, &built.bytes).with_context(|| path.display().to_string())?;
+            path.display().to_string()
+        }
+        None => {
+            let name = match &arguments.name {
+                Some(name) => name.clone(),
+                None => specification.target()?,
+            };
+            storage.write(&name.key(), &built.bytes, &Condition::Always)?;
+            storage.place_of(&name.key())
+        }
+    };
+    for warning in &built.warnings {
+        console.warn(format_args!("warning: {warning}"));
+    }
+    if console.json() {
+        console.print_json(json!({"index": stored, "profiles": built.profiles, "read": built.read,
+            "bytes": built.bytes.len(), "warnings": built.warnings}))?;
+    } else {
+        console.say(format_args!(
+            "{stored}: index of {} profiles, {:.1} kB",
+            built.profiles,
+            built.bytes.len() as f64 / 1e3
+        ));
+    }
+    Ok(Outcome::from_good(built.profiles > 0))
+}
+
+/// Writes the index to a file, whole or not at all; as a text unless the file's name ends in `.gz`.
+fn write(path: &Path, packed: &[u8]) -> anyhow::Result<()> {
+    let is_packed = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
+    let mut file = AtomicFile::create(path)?;
+    if is_packed {
+        file.write_all(packed)?;
+    } else {
+        file.write_all(&unpack(packed, MAX_TEXT)?)?;
+    }
+    Ok(file.commit()?)
+}

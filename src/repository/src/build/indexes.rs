@@ -1,0 +1,116 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use profile::Progress;
+
+use super::seal::Sealed;
+use super::state::{State, describe};
+use crate::index::{GENERATOR, Source, Specification, build};
+use crate::{CONFIG, Condition, Config, Content, Entry, Error, Handler, Key, ProfileName, Storage};
+
+/// Builds the indexes of a repository.
+pub(super) struct Indexes<'a> {
+    pub(super) storage: &'a dyn Storage,
+    pub(super) threads: usize,
+    /// Whether all of them are built from nothing.
+    pub(super) anew: bool,
+    pub(super) progress: &'a dyn Progress,
+}
+
+/// The indexes that an entry of the configuration asks for, each with the object that says how to build it. Of the
+/// kernels of Windows there is one more, which nobody has to ask for: detection rests on it.
+fn asked_for(config: &Config) -> Result<Vec<(ProfileName, Option<Key>)>, Error> {
+    let mut all: Vec<(ProfileName, Option<Key>)> = Vec::new();
+    for index in config.entries.iter().flat_map(|entry| &entry.indexes) {
+        all.push((index.target.clone(), Some(index.source.clone())));
+    }
+    let kernels =
+        |entry: &Entry| entry.family() == KERNELS && matches!(entry.handler, Handler::Windows { .. });
+    if config.entries.iter().any(kernels) {
+        all.push((Specification::exports(KERNELS).target()?, None));
+    }
+    let mut seen = BTreeSet::new();
+    all.retain(|(target, _)| seen.insert(target.clone()));
+    Ok(all)
+}
+
+/// The folder of Windows kernels.
+const KERNELS: &str = "nt";
+/// The largest specification, in bytes.
+const SPECIFICATION_LIMIT: u64 = 16 << 20;
+
+/// The specification in an object; `None` where there is none.
+pub(super) fn specification(storage: &dyn Storage, key: &Key) -> Result<Option<Specification>, Error> {
+    let Some(object) = storage.read(key, SPECIFICATION_LIMIT)? else { return Ok(None) };
+    let place = storage.place_of(key);
+    Specification::parse(&String::from_utf8_lossy(&object.bytes), &place).map(Some)
+}
+
+impl Indexes<'_> {
+    /// Builds and writes those whose profiles changed; whether nobody wrote meanwhile. `state` and `contents` know them
+    /// then.
+    pub(super) fn write(
+        &self,
+        state: &mut State,
+        contents: &mut BTreeMap<Key, Content>,
+        sealed: &mut Sealed,
+    ) -> Result<bool, Error> {
+        sealed.indexes.clear();
+        let key: Key = CONFIG.parse()?;
+        let Some(object) = self.storage.read(&key, SPECIFICATION_LIMIT)? else { return Ok(true) };
+        let text = String::from_utf8_lossy(&object.bytes);
+        let asked = asked_for(&Config::parse(&text, &self.storage.place_of(&key))?)?;
+        let targets: BTreeSet<Key> = asked.iter().map(|(target, _)| target.key()).collect();
+        let mut whole = true;
+        for (target, source) in &asked {
+            let specification = match source {
+                None => Some(Specification::exports(KERNELS)),
+                Some(source) => specification(self.storage, source)?,
+            };
+            let Some(specification) = specification else {
+                if let Some(source) = source {
+                    let place = self.storage.place_of(source);
+                    sealed.warnings.push(format!("{place} is not there: {target} is not built"));
+                }
+                continue;
+            };
+            let below = format!("{}/", specification.path);
+            let is_source = |(key, content): &(&Key, &Content)| {
+                key.as_str().starts_with(&below)
+                    && !targets.contains(*key)
+                    && content.generator != GENERATOR
+                    && !content.health.starts_with("unreadable")
+            };
+            let sources = contents.iter().filter(is_source);
+            let sources: Vec<Source> = sources
+                .filter_map(|(key, content)| {
+                    Some(Source { name: ProfileName::of_key(key)?, sha256: content.sha256.clone() })
+                })
+                .collect();
+            let key = target.key();
+            let old = self.storage.read(&key, super::SOURCE_LIMIT)?;
+            if sources.is_empty() && old.is_none() {
+                continue;
+            }
+            let kept = old.as_ref().map(|old| old.bytes.as_slice()).filter(|_| !self.anew);
+            let built = build(&specification, &sources, kept, self.storage, self.threads, self.progress)?;
+            let Some(built) = built else { continue };
+            sealed.warnings.extend(built.warnings.iter().map(|warning| format!("{target}: {warning}")));
+            if old.as_ref().is_some_and(|old| old.bytes == built.bytes) {
+                continue;
+            }
+            self.progress.tell(&format!("Built {target}: {} profiles, {} read", built.profiles, built.read));
+            let condition = old.map_or(Condition::Absent, |old| Condition::Unchanged(old.version));
+            match self.storage.write(&key, &built.bytes, &condition)? {
+                Some(_) => {
+                    if let Some(stat) = self.storage.stat(&key)? {
+                        state.present.insert(key.clone(), stat);
+                    }
+                    contents.insert(key, describe(&built.bytes));
+                    sealed.indexes.push((target.clone(), built.profiles));
+                }
+                None => whole = false,
+            }
+        }
+        Ok(whole)
+    }
+}

@@ -1,0 +1,81 @@
+use std::collections::BTreeMap;
+
+/// How like a profile is to what an image shows: what agreed, of all that could be looked at.
+///
+/// Points count by how much they tell. A byte that fills the space between functions is met everywhere, eight letters
+/// are not: a point's weight is the number of bits by which chance would have to hit it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Likeness {
+    /// The profile's name.
+    pub profile: String,
+    /// How many points agreed.
+    pub agreed: usize,
+    /// How many could be looked at.
+    pub seen: usize,
+    /// The bits of those that agreed.
+    pub bits: u64,
+    /// The bits of those that could be looked at.
+    pub of: u64,
+}
+
+impl Likeness {
+    /// Nothing seen yet.
+    pub(super) fn new(profile: &str) -> Self {
+        Self { profile: profile.to_owned(), agreed: 0, seen: 0, bits: 0, of: 0 }
+    }
+
+    /// Adds a point that was looked at.
+    pub(super) fn see(&mut self, agrees: bool, bits: u64) {
+        self.seen += 1;
+        self.of += bits;
+        if agrees {
+            self.agreed += 1;
+            self.bits += bits;
+        }
+    }
+
+    /// From 0 to 1: the share of bits that agreed; 0 where nothing could be looked at.
+    pub fn score(&self) -> f64 {
+        if self.of == 0 { 0.0 } else { self.bits as f64 / self.of as f64 }
+    }
+
+    /// What several indexes say of the same profiles, together, best first: the highest score, then the most that could
+    /// be looked at, then by name. Profiles of which nothing agreed are left out.
+    pub fn together(said: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut all: BTreeMap<String, Self> = BTreeMap::new();
+        for one in said {
+            let sum = all.entry(one.profile.clone()).or_insert_with(|| Self::new(&one.profile));
+            sum.agreed += one.agreed;
+            sum.seen += one.seen;
+            sum.bits += one.bits;
+            sum.of += one.of;
+        }
+        let mut all: Vec<Self> = all.into_values().filter(|one| one.agreed > 0).collect();
+        // Scores are compared as fractions, so that equal ones are equal.
+        all.sort_by(|a, b| {
+            let (left, right) =
+                (u128::from(a.bits) * u128::from(b.of), u128::from(b.bits) * u128::from(a.of));
+            right.cmp(&left).then(b.of.cmp(&a.of)).then_with(|| a.profile.cmp(&b.profile))
+        });
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(profile: &str, bits: u64, of: u64) -> Likeness {
+        Likeness { profile: profile.to_owned(), agreed: bits as usize, seen: of as usize, bits, of }
+    }
+
+    #[test]
+    fn the_best_comes_first() {
+        let said =
+            [one("b", 3, 4), one("a", 1, 4), one("a", 8, 8), one("c", 3, 4), one("d", 0, 4), one("e", 6, 8)];
+        let order: Vec<String> = Likeness::together(said).into_iter().map(|one| one.profile).collect();
+        // All have the same share: nine of twelve is of more than three of four.
+        assert_eq!(order, ["a", "e", "b", "c"]);
+        assert_eq!(Likeness::new("x").score(), 0.0);
+    }
+}

@@ -1,0 +1,85 @@
+//! What an index puts down of one profile.
+
+use std::collections::HashMap;
+
+use analyzer::Layout;
+use profile::Text;
+use serde_json::{Map, Number, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::Kind;
+
+/// A profile's part of an index.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Piece {
+    /// Its entry, where it has one.
+    pub(super) entry: Option<Value>,
+    /// A digest of all its symbols, where one was asked for.
+    pub(super) symbols: String,
+}
+
+/// The part of the profile with this text.
+pub(super) fn piece(kind: &Kind, text: Text) -> Piece {
+    match kind {
+        Kind::Data { base, places } => {
+            let wanted = places.iter().map(|place| place.name.as_str()).chain(base.as_deref());
+            let (found, symbols) = symbols(&text, wanted);
+            let origin = base.as_ref().map(|base| found.get(base.as_str()).copied());
+            let Some(origin) = origin.unwrap_or(Some(0)) else { return Piece { entry: None, symbols } };
+            let mut points = Vec::new();
+            for place in places {
+                let Some(address) = found.get(place.name.as_str()) else { continue };
+                let offset = i128::from(*address) + i128::from(place.shift) - i128::from(origin);
+                let Some(offset) = Number::from_i128(offset) else { continue };
+                let data: Vec<String> = place.data.iter().map(|bytes| hexadecimal(bytes)).collect();
+                points.push(json!([offset, data]));
+            }
+            Piece { entry: (!points.is_empty()).then_some(Value::Array(points)), symbols }
+        }
+        Kind::Export { names } => {
+            let (found, _) = symbols(&text, names.iter().map(String::as_str));
+            let row: Vec<Option<u64>> = names.iter().map(|name| found.get(name.as_str()).copied()).collect();
+            Piece { entry: row.iter().any(Option::is_some).then(|| json!(row)), symbols: String::new() }
+        }
+        Kind::Struct { members, .. } => {
+            let mut entry: Map<String, Value> = text.metadata().into_iter().collect();
+            entry.insert("arch".to_owned(), Value::String(text.arch().name().to_owned()));
+            let layout = Layout::from_text(text);
+            let found = members.iter().filter_map(|path| {
+                let field = layout.field(path).ok()?;
+                Some((path.clone(), Value::from(field.offset)))
+            });
+            let offsets: Map<String, Value> = found.collect();
+            let some = !offsets.is_empty();
+            entry.insert("offsets".to_owned(), Value::Object(offsets));
+            Piece { entry: some.then_some(Value::Object(entry)), symbols: String::new() }
+        }
+        // What sets one profile apart is told by all of them.
+        Kind::Symbol { .. } => Piece::default(),
+    }
+}
+
+/// The addresses of the symbols wanted, data before code, and a digest of all.
+fn symbols<'w>(text: &Text, wanted: impl Iterator<Item = &'w str>) -> (HashMap<&'w str, u64>, String) {
+    let wanted: HashMap<&str, &'w str> = wanted.map(|name| (name, name)).collect();
+    let mut found: HashMap<&'w str, (bool, u64)> = HashMap::new();
+    let mut digest = Sha256::new();
+    text.each_symbol(|name, address, function| {
+        digest.update(name.as_bytes());
+        digest.update([0]);
+        digest.update(address.to_le_bytes());
+        if let Some(name) = wanted.get(name)
+            && found.get(name).is_none_or(|(known, _)| *known && !function)
+        {
+            found.insert(name, (function, address));
+        }
+    });
+    let found = found.into_iter().map(|(name, (_, address))| (name, address)).collect();
+    let digest: Vec<u8> = digest.finalize().iter().take(8).copied().collect();
+    (found, hexadecimal(&digest))
+}
+
+/// Bytes as hexadecimal digits.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
