@@ -2,6 +2,8 @@
 //! pages of the input. Whatever comes of it, the work is bounded, every list ends, and the verdict is one of three.
 #![no_main]
 
+use analyzer::linux::CarriedSymbols;
+use analyzer::windows::Bare;
 use analyzer::{Guest, Layout, Scope, Verdict, validate};
 use image::{Image, Plan};
 use libfuzzer_sys::fuzz_target;
@@ -63,6 +65,10 @@ fuzz_target!(|input: &[u8]| {
     let mut content = memory.to_vec();
     content.resize(memory.len().next_multiple_of(4096).max(1 << 16), 0);
     let Ok(image) = Image::from_content(content) else { return };
+    if let Some(kernel) = Bare::find(&image, image.hints(), &Plan::default()) {
+        let _ = (kernel.read(0, 64), kernel.exports.symbols.len());
+    }
+    let _ = CarriedSymbols::find(&image).map(|symbols| symbols.len());
     if let Ok(guest) = Guest::find(&image, &layout, &Plan::default()) {
         let _ = (guest.processes(), guest.modules(), guest.facts());
     }

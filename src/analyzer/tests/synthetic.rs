@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use analyzer::windows::Bare;
 use analyzer::{Guest, Layout, Process, Scope, Time, Verdict, validate};
 use image::{Image, Plan};
 use memory_images::truth::Truth;
@@ -170,4 +171,65 @@ fn what_is_read_is_what_is_published() {
     }
     let published: BTreeSet<String> = analyzer::mac::READS.iter().map(|item| (*item).to_owned()).collect();
     assert_eq!(read, published, "macOS");
+}
+
+/// Where the linker put a symbol (`layout.txt`).
+fn linked(case: windows::Case, name: &str) -> u64 {
+    let (folder, _, _) = case.pdb();
+    let path = format!("{}/../../testdata/memory/windows/{folder}/layout.txt", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("symbol {name} ")).map(str::to_owned));
+    u64::from_str_radix(&line.unwrap(), 16).unwrap()
+}
+
+#[test]
+fn kernels_are_found_without_a_profile() {
+    for case in windows::Case::ALL {
+        let laid_out = windows::image(case);
+        let name = case.name();
+        // The crash dump names page tables, the ELF file does not.
+        for container in [Container::Elf, Container::CrashBitmap] {
+            let image = Image::from_content(laid_out.write(container)).unwrap();
+            let found = Bare::find(&image, image.hints(), &Plan::default());
+            let found = found.unwrap_or_else(|| panic!("{name}: none found"));
+            assert_eq!(found.base, laid_out.truth.kernel_base, "{name}");
+            assert_eq!(found.pdb.as_ref().unwrap().0.to_string(), laid_out.truth.identity, "{name}");
+            assert_eq!(found.exports.module, "ntoskrnl.exe", "{name}");
+            for symbol in ["KeBugCheckEx", "NtBuildNumber", "PsInitialSystemProcess", "KeSetEvent"] {
+                let exported = found.exports.symbols.iter().find(|(known, _)| known == symbol);
+                assert_eq!(exported.map(|(_, rva)| *rva), Some(linked(case, symbol)), "{name}: {symbol}");
+            }
+            assert_eq!(found.exports.symbols.len(), 26, "{name}");
+        }
+    }
+    let image = Image::from_content(macos::image(macos::Case::Snow).write(Container::Raw)).unwrap();
+    assert!(Bare::find(&image, image.hints(), &Plan::default()).is_none());
+}
+
+#[test]
+fn a_changed_record_is_told_and_decides_nothing() {
+    let case = windows::Case::Win10X64;
+    let laid_out = windows::image(case);
+    let own =
+        laid_out.truth.records.iter().find(|record| record.identity == laid_out.truth.identity).unwrap();
+    let verdict = |change: &dyn Fn(&mut Vec<u8>, usize)| {
+        let mut raw = laid_out.write(Container::Raw);
+        change(&mut raw, own.address as usize);
+        let image = Image::from_content(raw).unwrap();
+        let layout = windows_layout(case);
+        validate(&image, &layout, Scope::Quick, &Plan::default()).unwrap()
+    };
+    let whole = verdict(&|_, _| {});
+    let changed = verdict(&|raw, at| raw[at + 7] ^= 1);
+    assert_eq!((whole.verdict, changed.verdict), (Verdict::Match, Verdict::Match), "{}", changed.reason);
+    let check = changed.checks.iter().find(|check| check.name == "GUID and age").unwrap();
+    assert_eq!(check.passage, analyzer::Passage::Skipped);
+    assert!(check.actual.ends_with("the record was changed"), "{}", check.actual);
+    let exported = changed.checks.iter().find(|check| check.name == "exported symbols").unwrap();
+    assert_eq!((exported.passage, exported.actual.as_str()), (analyzer::Passage::Passed, "26 of 26"));
+    // Another build's profile does not get past it.
+    let image = Image::from_content(laid_out.write(Container::Raw)).unwrap();
+    let other = windows_layout(windows::Case::Win7X64);
+    let other = validate(&image, &other, Scope::Quick, &Plan::default()).unwrap();
+    assert_ne!(other.verdict, Verdict::Match, "{}", other.reason);
 }

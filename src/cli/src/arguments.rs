@@ -139,6 +139,9 @@ pub enum Command {
     /// List the GUID, age and PDB of every module of the Windows kernel in a memory image (-f).
     #[command(alias = "version-modules")]
     VersionModules(commands::version_modules::Arguments),
+    /// Tell which builds a module of the Windows system in a memory image (-f) may be of, by indexes.
+    #[command(alias = "guess-guid")]
+    GuessGuid(commands::guess_guid::Arguments),
     /// Serve a symbol store or a repository of profiles over HTTP, to read only.
     Serve(commands::serve::Arguments),
     /// Build a repository of profiles, and keep it: only what changed is made.

@@ -1,13 +1,13 @@
 //! Which profile an image needs: what the image says of its kernel, which profiles have that name, and which of them is
 //! proved on the image.
 
-pub(crate) mod fingerprint;
+mod fingerprint;
 mod identity;
 
 use analyzer::{Layout, Scope, Validation, Verdict, validate};
 use image::{Image, Plan};
 
-pub use fingerprint::Fingerprint;
+pub use fingerprint::{Fingerprint, Loaded as Indexes};
 pub use identity::{Kernel, Sighted, kernels};
 
 use crate::{Error, Loaded, ProfileName, Repositories};

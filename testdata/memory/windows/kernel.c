@@ -16,6 +16,16 @@ struct _TYPES {
 #define DATA(name) __attribute__((section(name)))
 #define EXPORTED __declspec(dllexport)
 
+// What is exported lies elsewhere in every build, as it does in kernels.
+#define TEXT_OF(number) #number
+#ifdef _WIN64
+#define WIDTH "8"
+#else
+#define WIDTH "4"
+#endif
+#define PADDING(build) __asm__(".text\n.fill (" TEXT_OF(build) " % 251 + " WIDTH ") * 16, 1, 0xcc")
+PADDING(BUILD);
+
 LIST_ENTRY PsActiveProcessHead = {0}, PsLoadedModuleList = {0}, HandleTableListHead = {0};
 EXPORTED EPROCESS *PsInitialSystemProcess = 0;
 EPROCESS *PsIdleProcess = 0;

@@ -71,6 +71,12 @@ impl<'a> Bare<'a> {
         good.take(MOST_ROOTS).find_map(|(root, paging)| attempt(root, paging))
     }
 
+    /// Whether `KUSER_SHARED_DATA` is at its place through these page tables: whether they are a process's.
+    pub fn is_root(&self, root: u64) -> bool {
+        let space = AddressSpace::new(self.space.memory(), self.space.paging(), PhysicalAddress(root));
+        root != 0 && root.is_multiple_of(32) && is_windows(&space, self.arch)
+    }
+
     /// So many bytes from an offset on, as RVAs count; `None` where they are not in memory.
     pub fn read(&self, offset: i64, length: usize) -> Option<Vec<u8>> {
         let mut bytes = vec![0; length];

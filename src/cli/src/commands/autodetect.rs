@@ -1,5 +1,6 @@
 use anyhow::bail;
-use repository::detect::{Candidate, Sighted, detect};
+use repository::detect::{Candidate, Fingerprint, Sighted, detect};
+use repository::index::Likeness;
 use serde_json::{Value, json};
 
 use crate::arguments::Global;
@@ -10,6 +11,9 @@ use crate::outcome::Outcome;
 use crate::profiles;
 use crate::table::{Table, printable};
 use crate::triage;
+
+/// How many of the profiles that are like a kernel are shown.
+const MOST_LIKELY: usize = 5;
 
 /// Tells which profile an image needs: what the image says of its kernel, and what came of every profile tried.
 ///
@@ -31,6 +35,7 @@ pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
             "profile": found.as_ref().map(|(name, _)| name),
             "place": found.as_ref().map(|(_, place)| place),
             "kernels": detection.kernels.iter().map(sighted).collect::<Value>(),
+            "fingerprints": detection.fingerprints.iter().map(fingerprint).collect::<Value>(),
             "tried": detection.tried.iter().map(candidate).collect::<Value>(),
         }))?;
     } else {
@@ -50,13 +55,50 @@ pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
             let result = result.lines().next().unwrap_or_default().to_owned();
             tried.row([candidate.name.to_string(), candidate.place.clone(), result]);
         }
-        console.print(&format!("{}\n{}", kernels.print(), tried.print()))?;
+        let mut text = kernels.print();
+        for fingerprint in &detection.fingerprints {
+            for problem in &fingerprint.problems {
+                console.warn(printable(problem));
+            }
+            if fingerprint.likely.is_empty() {
+                continue;
+            }
+            let mut likely = Table::new(&["Like the kernel", ">Score", ">Points", ">Bits"]);
+            for one in fingerprint.likely.iter().take(MOST_LIKELY) {
+                likely.row([
+                    printable(&one.profile),
+                    format!("{:.3}", one.score()),
+                    format!("{}/{}", one.agreed, one.seen),
+                    format!("{}/{}", one.bits, one.of),
+                ]);
+            }
+            text.push_str(&format!(
+                "\nThe kernel at {}; margin {:.3}\n{}",
+                printable(&fingerprint.kernel),
+                fingerprint.margin(),
+                likely.print()
+            ));
+        }
+        console.print(&format!("{text}\n{}", tried.print()))?;
         match &found {
             Some((name, place)) => console.say(format_args!("profile: {name} from {place}")),
             None => console.say("profile: none that fits; build_local_profile makes a Windows kernel's"),
         }
     }
     Ok(Outcome::from_good(found.is_some()))
+}
+
+fn fingerprint(fingerprint: &Fingerprint) -> Value {
+    let one = |one: &Likeness| {
+        json!({"profile": one.profile, "score": one.score(), "agreed": one.agreed, "seen": one.seen,
+            "bits": one.bits, "of_bits": one.of})
+    };
+    json!({
+        "kernel": fingerprint.kernel,
+        "likely": fingerprint.likely.iter().take(MOST_LIKELY).map(one).collect::<Value>(),
+        "margin": fingerprint.margin(),
+        "problems": fingerprint.problems,
+    })
 }
 
 fn sighted(sighted: &Sighted) -> Value {

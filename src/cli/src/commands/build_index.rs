@@ -21,7 +21,8 @@ pub struct Arguments {
     /// The repository: the folder that holds v1.0/, that folder itself, or s3://BUCKET/PREFIX.
     #[arg(long, value_name = "PATH", default_value = ".")]
     root: PathBuf,
-    /// The index's name in the repository; without it <path>/index, eprocess_index or export_index, by its kind.
+    /// The index's name in the repository; without it index, eprocess_index or export_index in the
+    /// folder that SPEC names, by its kind.
     #[arg(long = "as", value_name = "NAME", conflicts_with = "output")]
     name: Option<ProfileName>,
     /// Write it to this file instead, packed where its name ends in .gz.

@@ -9,6 +9,7 @@ pub mod convert_profile;
 pub mod export;
 pub mod fetch_debug;
 pub mod fetch_pdb;
+pub mod guess_guid;
 pub mod inspect;
 pub mod man;
 pub mod manage_repo;
@@ -48,6 +49,7 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
         Command::Modules => modules::run(&global, console),
         Command::VersionModules(arguments) => version_modules::run(&arguments, &global, console),
         Command::Autodetect => autodetect::run(&global, console),
+        Command::GuessGuid(arguments) => guess_guid::run(&arguments, &global, console),
         Command::BuildLocalProfile(arguments) => build_local_profile::run(&arguments, &global, console),
         Command::FetchPdb(arguments) => fetch_pdb::run(arguments, filename, &global.symbols, console),
         Command::ParsePdb(arguments) => parse_pdb::run(arguments, filename, console),
@@ -96,7 +98,14 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
 
 /// Whether `--profile` says something to the command.
 fn takes_profile(command: &Command) -> bool {
-    matches!(command, Command::Validate | Command::Pslist | Command::Modules | Command::VersionModules(_))
+    matches!(
+        command,
+        Command::Validate
+            | Command::Pslist
+            | Command::Modules
+            | Command::VersionModules(_)
+            | Command::GuessGuid(_)
+    )
 }
 
 /// Refuses `-f` where a command has no use for it.

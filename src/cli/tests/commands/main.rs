@@ -8,6 +8,7 @@ mod export;
 mod fetch_debug;
 mod fetch_pdb;
 mod harness;
+mod indexes;
 mod inspect;
 mod manage_repo;
 mod parse_dwarf;

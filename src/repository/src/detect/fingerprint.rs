@@ -1,10 +1,13 @@
 //! Kernels that do not say which build they are: told by what lies where in them.
 
-use analyzer::linux::CarriedSymbols;
-use analyzer::windows::Bare;
-use image::{Image, Memory, PhysicalAddress, Plan};
+use std::collections::HashMap;
 
-use crate::index::{DataIndex, ExportIndex, Likeness, SymbolIndex};
+use analyzer::linux::CarriedSymbols;
+use analyzer::windows::{Bare, Exports};
+use image::{Image, Memory, PhysicalAddress, Plan};
+use profile::{Progress, Silent};
+
+use crate::index::{DataIndex, ExportIndex, Likeness, StructIndex, SymbolIndex};
 use crate::{Error, ProfileName, Repositories};
 
 /// What the indexes say of the kernel in an image.
@@ -18,19 +21,23 @@ pub struct Fingerprint {
     pub problems: Vec<String>,
 }
 
-/// The names of indexes.
-pub(crate) const DATA: &str = "nt/index";
-const EXPORTS: &str = "nt/export_index";
+/// The folder of Windows kernels.
+const KERNELS: &str = "nt";
 const MAC: &str = "OSX/index";
 const LINUX: &str = "Linux/index";
 
 /// What the page `lowGlo` of macOS begins with: its mark and two zeros.
 const CATFISH: &[u8] = b"Catfish \0\0";
 
+/// The name of the first process, filled up with zeros.
+const SYSTEM: &[u8] = b"System\0\0\0\0\0\0\0\0\0";
+
 /// Profiles less like the kernel than this are not proposed.
 const LEAST: f64 = 0.3;
 /// How many places of a mark are looked at.
 const MOST_MARKS: usize = 64;
+/// Where no index is, no more profiles than this are held against the kernel one by one.
+const MOST_READ: usize = 64;
 /// The largest index that is read, in bytes.
 const LIMIT: u64 = 1 << 30;
 
@@ -82,13 +89,12 @@ impl Indexes<'_> {
         let Ok(name) = name.parse::<ProfileName>() else { return found };
         for storage in self.repositories.storages() {
             let place = storage.place_of(&name.key());
-            match storage.read(&name.key(), LIMIT) {
-                Ok(Some(object)) => match parse(&object.bytes, &place) {
+            // A place that cannot be asked was told when profiles were asked for.
+            if let Ok(Some(object)) = storage.read(&name.key(), LIMIT) {
+                match parse(&object.bytes, &place) {
                     Ok(index) => found.push(index),
                     Err(error) => self.problems.push(error.to_string()),
-                },
-                // A place that cannot be asked was told when profiles were asked for.
-                Ok(None) | Err(_) => {}
+                }
             }
         }
         found
@@ -96,27 +102,123 @@ impl Indexes<'_> {
 }
 
 fn windows(image: &Image, mut indexes: Indexes<'_>, plan: &Plan<'_>) -> Option<Fingerprint> {
-    let exports = indexes.all(EXPORTS, ExportIndex::parse);
-    let data = indexes.all(DATA, DataIndex::parse);
-    if exports.is_empty() && data.is_empty() {
+    let loaded = Loaded::below(KERNELS, &mut indexes);
+    // Whoever keeps a few profiles has no need of an index.
+    let (few, _) = indexes.repositories.names(&format!("{KERNELS}/GUID"));
+    if loaded.is_empty() && (few.is_empty() || few.len() > MOST_READ) {
         return report(indexes, String::new(), Vec::new());
     }
     let kernel = Bare::find(image, image.hints(), plan)?;
     let place = format!("{:#x}, found by {}", kernel.base, kernel.found_by);
     plan.progress.tell(&format!("Found a kernel without a profile at {place}"));
-    report(indexes, place, likely_of(&kernel, &exports, &data))
+    let likely = if loaded.is_empty() {
+        one_by_one(&kernel.exports, &few, indexes.repositories, plan.progress)
+    } else {
+        let mut said = loaded.rank(&kernel.exports, &mut |offset, length| kernel.read(offset, length));
+        let structs = indexes.all(&format!("{KERNELS}/eprocess_index"), StructIndex::parse);
+        if !structs.is_empty() {
+            said.extend(by_first_process(image, &kernel, &structs, plan));
+        }
+        Likeness::together(said)
+    };
+    report(indexes, place, likely)
 }
 
-/// How like each profile of the indexes is to a Windows kernel or another module of it.
-pub(crate) fn likely_of(kernel: &Bare<'_>, exports: &[ExportIndex], data: &[DataIndex]) -> Vec<Likeness> {
+/// How like each profile is by the struct of the process System, wherever its name stands: as far before it as the
+/// profile says there have to be page tables.
+fn by_first_process(
+    image: &Image,
+    kernel: &Bare<'_>,
+    structs: &[StructIndex],
+    plan: &Plan<'_>,
+) -> Vec<Likeness> {
+    let plan = Plan { step: "Looking for the first process", ..*plan };
+    let hits = image::find(image, &[SYSTEM], &plan).found;
+    let width = usize::from(kernel.arch.address_size());
     let mut said = Vec::new();
-    for index in exports {
-        said.extend(index.rank(kernel.exports.symbols.iter().map(|(name, rva)| (name.as_str(), *rva))));
+    for (offsets, profiles) in structs.iter().flat_map(StructIndex::layouts) {
+        let offset = |member: &str| offsets.get(member).copied();
+        let (Some(name), Some(own), Some(tables)) = (
+            offset("_EPROCESS.ImageFileName"),
+            offset("_EPROCESS.Pcb"),
+            offset("_KPROCESS.DirectoryTableBase"),
+        ) else {
+            continue;
+        };
+        let back = name.wrapping_sub(own).wrapping_sub(tables);
+        let stands = hits.iter().take(MOST_MARKS * 16).any(|hit| {
+            let mut root = [0; 8];
+            let part = root.get_mut(..width);
+            let at = hit.at.0.checked_add_signed(back.wrapping_neg());
+            let read = at.zip(part).is_some_and(|(at, part)| image.read(PhysicalAddress(at), part).is_ok());
+            read && kernel.is_root(u64::from_le_bytes(root))
+        });
+        said.extend(profiles.iter().map(|profile| Likeness::of_struct(profile, stands)));
     }
-    for index in data {
-        said.extend(index.rank(&mut |offset, length| kernel.read(offset, length)));
+    said
+}
+
+/// How like each of these profiles is to a module that exports these symbols.
+fn one_by_one(
+    exports: &Exports,
+    names: &[ProfileName],
+    repositories: &Repositories,
+    progress: &dyn Progress,
+) -> Vec<Likeness> {
+    let found: HashMap<&str, u64> = exports.symbols.iter().map(|(name, rva)| (name.as_str(), *rva)).collect();
+    let likely = names.iter().filter_map(|name| {
+        progress.tell(&format!("Comparing profile {name}"));
+        let text = repositories.load(name, &Silent).ok()?.text;
+        let mut rows = Vec::new();
+        text.each_symbol(|symbol, address, _| {
+            rows.extend(found.get(symbol).map(|rva| *rva == address));
+        });
+        Some(Likeness::of_exports(name.as_str(), rows.into_iter()))
+    });
+    Likeness::together(likely)
+}
+
+/// The indexes over the builds of one Windows module.
+pub struct Loaded {
+    exports: Vec<ExportIndex>,
+    data: Vec<DataIndex>,
+}
+
+impl Loaded {
+    fn below(folder: &str, indexes: &mut Indexes<'_>) -> Self {
+        Self {
+            exports: indexes.all(&format!("{folder}/export_index"), ExportIndex::parse),
+            data: indexes.all(&format!("{folder}/index"), DataIndex::parse),
+        }
     }
-    Likeness::together(said)
+
+    /// Those that the repositories have in a folder (`nt`, `tcpip`), and what is wrong with them.
+    pub fn open(folder: &str, repositories: &Repositories) -> (Self, Vec<String>) {
+        let mut indexes = Indexes { repositories, problems: Vec::new() };
+        (Self::below(folder, &mut indexes), indexes.problems)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.exports.is_empty() && self.data.is_empty()
+    }
+
+    /// How like each profile is to a module that exports these symbols, and of which `read` gives so many bytes from an
+    /// RVA on; best first.
+    pub fn rank(
+        &self,
+        exports: &Exports,
+        read: &mut dyn FnMut(i64, usize) -> Option<Vec<u8>>,
+    ) -> Vec<Likeness> {
+        let mut said = Vec::new();
+        for index in &self.exports {
+            said.extend(index.rank(exports.symbols.iter().map(|(name, rva)| (name.as_str(), *rva))));
+        }
+        for index in &self.data {
+            said.extend(index.rank(read));
+        }
+        Likeness::together(said)
+    }
 }
 
 fn report(indexes: Indexes<'_>, kernel: String, mut likely: Vec<Likeness>) -> Option<Fingerprint> {

@@ -157,14 +157,13 @@ pub fn build_below(
         };
         sources.push(Source { name, sha256 });
     }
-    match build(specification, &sources, None, storage, threads, progress)? {
-        Some(built) => Ok(built),
-        // Nothing was there to be kept, so nothing was.
-        None => Err(Error::Storage {
-            place: storage.place(),
-            problem: format!("no profile below {}/", specification.path),
-        }),
+    let none =
+        || Error::Absent { place: format!("{}/{below}", storage.place()), expected: "profiles".to_owned() };
+    if sources.is_empty() {
+        return Err(none());
     }
+    // Nothing is there to be kept, so it is built.
+    build(specification, &sources, None, storage, threads, progress)?.ok_or_else(none)
 }
 
 /// What an index says of its profiles, and what each part was made of.

@@ -12,9 +12,6 @@ pub struct ExportIndex {
     profiles: Vec<(String, Vec<Option<u64>>)>,
 }
 
-/// How much it tells that a symbol is where it should be: a kernel's megabytes, in steps of 16 bytes.
-const BITS: u64 = 16;
-
 impl ExportIndex {
     /// Reads an index, packed or not; `place` is named in errors.
     ///
@@ -43,13 +40,9 @@ impl ExportIndex {
         let found: Vec<Option<u64>> =
             self.names.iter().map(|name| found.get(name.as_str()).copied()).collect();
         let profiles = self.profiles.iter().map(|(name, row)| {
-            let mut likeness = Likeness::new(name);
-            for (expected, found) in row.iter().zip(&found) {
-                if let (Some(expected), Some(found)) = (expected, found) {
-                    likeness.see(expected == found, BITS);
-                }
-            }
-            likeness
+            let both =
+                row.iter().zip(&found).filter_map(|(expected, found)| Some(*expected.as_ref()? == (*found)?));
+            Likeness::of_exports(name, both)
         });
         profiles.collect()
     }

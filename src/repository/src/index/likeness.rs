@@ -18,10 +18,30 @@ pub struct Likeness {
     pub of: u64,
 }
 
+/// How much it tells that a symbol is where it should be: a kernel's megabytes, in steps of 16 bytes.
+pub(super) const SYMBOL_BITS: u64 = 16;
+
+/// A pointer to page tables where the profile has it: chance does not hit that, but builds share layouts.
+const LAYOUT_BITS: u64 = 24;
+
 impl Likeness {
     /// Nothing seen yet.
     pub(super) fn new(profile: &str) -> Self {
         Self { profile: profile.to_owned(), agreed: 0, seen: 0, bits: 0, of: 0 }
+    }
+
+    /// Of a profile by exported symbols: whether each that both know is where it should be.
+    pub(crate) fn of_exports(profile: &str, agree: impl Iterator<Item = bool>) -> Self {
+        let mut likeness = Self::new(profile);
+        agree.for_each(|agrees| likeness.see(agrees, SYMBOL_BITS));
+        likeness
+    }
+
+    /// Of a profile by a struct's layout: whether one laid out so was found.
+    pub(crate) fn of_struct(profile: &str, found: bool) -> Self {
+        let mut likeness = Self::new(profile);
+        likeness.see(found, LAYOUT_BITS);
+        likeness
     }
 
     /// Adds a point that was looked at.

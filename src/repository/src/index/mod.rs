@@ -42,8 +42,11 @@ const SOURCES: &str = "$SOURCES";
 /// Ours: the names that an export index is about, in the order of its rows.
 const EXPORTS: &str = "$EXPORTS";
 
+/// A JSON object.
+type Section = Map<String, Value>;
+
 /// The entries of the index in `bytes`, packed or not, and the sections around them; `place` is named in errors.
-fn sections(bytes: &[u8], place: &str) -> Result<(Map<String, Value>, Map<String, Value>), Error> {
+fn sections(bytes: &[u8], place: &str) -> Result<(Section, Section), Error> {
     let no_index = |found: &str| Error::Storage {
         place: place.to_owned(),
         problem: format!("no index: expected a JSON object with the key {INDEX}, found {found}"),

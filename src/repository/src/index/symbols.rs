@@ -1,5 +1,6 @@
 use serde_json::Value;
 
+use super::likeness::SYMBOL_BITS;
 use super::{Likeness, number, sections, wrong};
 use crate::Error;
 
@@ -12,9 +13,6 @@ pub struct SymbolIndex {
 
 /// Symbols with their places, counted from the base.
 type Trait = Vec<(String, i64)>;
-
-/// How much it tells that a symbol is where it should be: a kernel's megabytes, in steps of 16 bytes.
-const BITS: u64 = 16;
 
 impl SymbolIndex {
     /// Reads an index, packed or not; `place` is named in errors.
@@ -47,7 +45,7 @@ impl SymbolIndex {
         let profiles = self.profiles.iter().map(|(name, traits)| {
             let mut likeness = Likeness::new(name);
             for one in traits {
-                likeness.see(one.iter().all(stands), BITS * one.len() as u64);
+                likeness.see(one.iter().all(stands), SYMBOL_BITS * one.len() as u64);
             }
             likeness
         });

@@ -24,6 +24,9 @@ const HELD: usize = 16;
 /// How many of a profile's rarest symbols are paired.
 const PAIRED: usize = 64;
 
+/// No kernel's image is larger, in bytes.
+const REACH: i64 = 1 << 30;
+
 /// A symbol of a profile: its name's number, its place, the profile.
 type Symbol = (u32, i64, u32);
 
@@ -46,10 +49,8 @@ pub(super) fn find(
                 continue;
             }
             let Some(text) = read(profile) else { continue };
-            if slice == 0 {
-                if !found.add(profile, &text, base) {
-                    continue;
-                }
+            if slice == 0 && !found.add(profile, &text, base) {
+                continue;
             }
             held.take(profile, &text, base, |name| fnv(name) % slices == slice);
         }
@@ -116,8 +117,11 @@ impl Slice {
         let Some(origin) = origin else { return };
         let mut seen = BTreeSet::new();
         text.each_symbol(|name, address, _| {
-            // What compilers number changes with every build; the other is no symbol of the kernel's own.
-            if name.contains('.') || name == "__irf_end" || name == base || !wanted(name) {
+            let place = address.wrapping_sub(origin) as i64;
+            // What compilers number changes with every build; the other is no symbol of the kernel's own. Nor is what
+            // lies elsewhere: places within a processor's data do not move with the kernel.
+            let own = !name.contains('.') && name != "__irf_end" && name != base && place.abs() < REACH;
+            if !own || !wanted(name) {
                 return;
             }
             let number = self.numbers.get(name).copied().unwrap_or_else(|| {
@@ -127,7 +131,7 @@ impl Slice {
                 number
             });
             if seen.insert(number) {
-                self.symbols.push((number, address.wrapping_sub(origin) as i64, profile as u32));
+                self.symbols.push((number, place, profile as u32));
             }
         });
     }
