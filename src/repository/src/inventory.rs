@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use profile::{Arch, Profile, Report, Resolution, System, write_text};
+use profile::{Effort, GzipWriter, write_listing};
 use serde_json::{Map, Number, Value};
 
-use crate::packed::{pack, unpack};
+use crate::packed::unpack_entries;
 use crate::{Condition, Error, Key, Storage, Version};
 
 /// What a repository holds: its `inventory.gz`.
@@ -72,13 +72,27 @@ impl Inventory {
     /// # Errors
     /// As for [`Inventory::read`].
     pub fn parse(bytes: &[u8], place: &str) -> Result<Self, Error> {
-        let value = unpack(bytes, place)?;
-        let Some(Value::Object(entries)) = value.get(SECTION) else {
+        let mut records = BTreeMap::new();
+        Self::parse_each(bytes, place, &mut |name, record| {
+            records.insert(name, record);
+        })?;
+        Ok(Self { records })
+    }
+
+    /// Calls `each` with every record, one at a time.
+    pub(crate) fn parse_each(
+        bytes: &[u8],
+        place: &str,
+        each: &mut dyn FnMut(String, Record),
+    ) -> Result<(), Error> {
+        let rest = unpack_entries(bytes, place, &[SECTION], &mut |_, name, value| {
+            each(name, Record::from_json(&value));
+        })?;
+        if !rest.contains_key(SECTION) {
             let problem = format!("no inventory: expected a JSON object with the key {SECTION}");
             return Err(Error::Storage { place: place.to_owned(), problem });
-        };
-        let records = entries.iter().map(|(name, value)| (name.clone(), Record::from_json(value)));
-        Ok(Self { records: records.collect() })
+        }
+        Ok(())
     }
 
     /// The bytes of the object: the canonical text, packed.
@@ -86,15 +100,12 @@ impl Inventory {
     /// # Errors
     /// What printing and packing give.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        let records = self.records.iter().map(|(name, record)| (name.clone(), record.to_json()));
-        let mut profile = Profile::new(System::Other, Arch::Amd64);
-        profile.set_metadata("Type", "Inventory");
-        profile.set_metadata("ProfileClass", "Inventory");
-        profile.other.insert(SECTION.to_owned(), Value::Object(records.collect()));
-        let resolution = Resolution::new(&mut profile, &mut Report::default());
-        let text =
-            write_text(&profile, &resolution, Vec::new()).map_err(|error| Error::io(INVENTORY, error))?;
-        pack(&text)
+        let records = self.records.iter().map(|(name, record)| (name, record.to_json()));
+        let metadata = BTreeMap::from([("Type", "Inventory"), ("ProfileClass", "Inventory")]);
+        let sink = GzipWriter::new(Vec::new(), Effort::Default, 1);
+        write_listing(&metadata, SECTION, records, sink)
+            .and_then(GzipWriter::finish)
+            .map_err(|error| Error::io(INVENTORY, error))
     }
 
     /// Writes the inventory, if it is still as it was read: `version`, or absent.
@@ -170,6 +181,8 @@ mod tests {
         let content =
             Content { sha256: "ab".into(), size: 7, health: "complete".into(), ..Content::default() };
         inventory.records.insert("nt/GUID/A".into(), Record { modified: 1.5, content: Some(content) });
+        let empty = Inventory::default();
+        assert_eq!(Inventory::parse(&empty.to_bytes().unwrap(), "here").unwrap(), empty);
         inventory.records.insert("old".into(), Record { modified: 1_400_000_000.25, content: None });
         assert!(inventory.write(&store, None).unwrap());
         let (read, version) = Inventory::read(&store).unwrap().unwrap();
