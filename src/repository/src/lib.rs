@@ -21,6 +21,7 @@ mod key;
 pub mod local;
 mod name;
 mod packed;
+mod printed;
 mod rejects;
 mod repositories;
 pub mod storage;

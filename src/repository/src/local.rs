@@ -1,12 +1,9 @@
 //! The profile that no repository has, made from its PDB and stored.
 
-use pdb_converter::convert;
-use profile::{
-    Effort, GuidAge, GzipWriter, Health, MappedFile, Profile, Progress, Report, Resolution, Scope, Text,
-    write_text,
-};
+use profile::{GuidAge, Health, MappedFile, Progress, Report, Text};
 use symbols::{Fetcher, PdbName, Wanted};
 
+use crate::printed::Printed;
 use crate::{Condition, Error, Loaded, ProfileName, Storage};
 
 /// A profile that was made here and stored.
@@ -44,19 +41,8 @@ pub fn build(
     let found = fetcher.fetch(&wanted, progress)?;
     let failed = |problem: String| Error::Convert { place: found.path.display().to_string(), problem };
     let file = MappedFile::open(&found.path).map_err(|error| Error::io(found.path.display(), error))?;
-    let options = pdb_converter::Options {
-        file_name: pdb.as_str().to_owned(),
-        windows_version: None,
-        profile_class: None,
-        concise: false,
-        raw_names: false,
-        arch: None,
-    };
-    let converted = convert(file, &options, progress).map_err(|error| failed(error.to_string()))?;
-    let (mut profile, mut report) = (converted.profile, converted.report);
-    let resolution = Resolution::new(&mut profile, &mut report);
-    let health = Health::of(&profile, &resolution, Scope::Whole);
-    let bytes = packed(&profile, &resolution).map_err(|error| failed(error.to_string()))?;
+    let Printed { bytes, health, report } =
+        Printed::of_pdb(file, pdb, None, &[], progress).map_err(failed)?;
     let name = ProfileName::of_guid(&folder_of(pdb.as_str()), guid_age)?;
     let place = storage.place_of(&name.key());
     storage.write(&name.key(), &bytes, &Condition::Always)?;
@@ -66,12 +52,6 @@ pub fn build(
     let text = Text::new(unpacked.into_owned()).map_err(damaged)?;
     let loaded = Loaded { name, place, text, way: Vec::new() };
     Ok(Built { loaded, from: found.from, health, report })
-}
-
-/// A profile's canonical text, packed.
-fn packed(profile: &Profile, resolution: &Resolution) -> std::io::Result<Vec<u8>> {
-    let sink = GzipWriter::new(Vec::new(), Effort::Default, 1);
-    write_text(profile, resolution, sink)?.finish()
 }
 
 #[cfg(test)]

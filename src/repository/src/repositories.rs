@@ -1,5 +1,5 @@
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use analyzer::Layout;
 use profile::{Profile, Progress, ReadError, Report, Text, merge, unpack};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use symbols::Credentials;
 use url::Url;
 
-use crate::storage::{Folder, Site, Storage, objects_below};
+use crate::storage::{self, Site, Storage};
 use crate::{Error, ProfileName};
 
 /// The public repository of Rekall's profiles.
@@ -47,10 +47,11 @@ const LARGEST: u64 = 1 << 30;
 const MOST_LINKS: usize = 16;
 
 impl Repositories {
-    /// The repositories at these places: folders, or addresses (`http://`, `https://`). Nothing is read yet.
+    /// The repositories at these places: folders, addresses (`http://`, `https://`) or buckets (`s3://`). Nothing is read
+    /// yet.
     ///
     /// # Errors
-    /// [`Error::Storage`] for a text that is neither.
+    /// [`Error::Storage`] for a text that is none of them.
     pub fn open(places: &[String], options: &Options) -> Result<Self, Error> {
         let open = |place: &String| open(place, options);
         Ok(Self { places: places.iter().map(open).collect::<Result<_, _>>()? })
@@ -140,7 +141,7 @@ impl Repositories {
         (names, failed)
     }
 
-    /// The first that can be written to: a folder.
+    /// The first that can be written to: a folder or a bucket.
     pub fn writable(&self) -> Option<&dyn Storage> {
         self.storages().find(|storage| storage.is_writable())
     }
@@ -218,10 +219,10 @@ fn spellings(name: &ProfileName) -> Vec<ProfileName> {
     names
 }
 
-/// Opens one repository. What is on this machine has its objects in `v1.0` or is that folder; so has an address.
+/// Opens one repository. An address has its objects in `v1.0`, or is that folder, as on this machine.
 fn open(place: &str, options: &Options) -> Result<Box<dyn Storage>, Error> {
     if !place.starts_with("http://") && !place.starts_with("https://") {
-        return Ok(Box::new(Folder::new(&objects_below(Path::new(place)))));
+        return storage::open(place);
     }
     let wrong = |problem: String| Error::Storage { place: place.to_owned(), problem };
     let mut url: Url = place.parse().map_err(|error| wrong(format!("no address: {error}")))?;

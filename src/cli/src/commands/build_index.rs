@@ -8,7 +8,6 @@ use repository::index::{Specification, build_below};
 use repository::{Condition, ProfileName};
 use serde_json::json;
 
-use crate::commands::manage_repo;
 use crate::console::Console;
 use crate::outcome::Outcome;
 
@@ -20,7 +19,7 @@ pub struct Arguments {
     specification: PathBuf,
     /// The repository: the folder that holds v1.0/, that folder itself, or s3://BUCKET/PREFIX.
     #[arg(long, value_name = "PATH", default_value = ".")]
-    root: PathBuf,
+    root: String,
     /// The index's name in the repository; without it index, eprocess_index or export_index in the
     /// folder that SPEC names, by its kind.
     #[arg(long = "as", value_name = "NAME", conflicts_with = "output")]
@@ -38,7 +37,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> 
     let place = arguments.specification.display().to_string();
     let text = fs::read_to_string(&arguments.specification).with_context(|| place.clone())?;
     let specification = Specification::parse(&text, &place)?;
-    let storage = manage_repo::open(&arguments.root)?;
+    let storage = repository::storage::open(&arguments.root)?;
     let built = build_below(&specification, storage.as_ref(), console.threads(), console.progress())?;
     let stored = match &arguments.output {
         Some(path) => {

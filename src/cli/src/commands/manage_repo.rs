@@ -1,13 +1,13 @@
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
 use profile::GuidAge;
+use repository::ProfileName;
 use repository::build::{
     Builder, Check, Plan, Sealed, Selection, Shard, Summary, add_binary, add_guids, import, seal,
 };
-use repository::{Folder, ProfileName, Storage};
 use serde_json::{Value, json};
 use symbols::{Fetcher, PdbName};
 
@@ -23,14 +23,14 @@ pub struct Arguments {
     /// What to do, and with what: VERB ARGS..., or Rekall's TARGET VERB ARGS...; build_all if nothing is said.
     #[arg(value_name = "WORDS")]
     words: Vec<String>,
-    /// The repository: the folder that holds v1.0/, or that folder itself.
+    /// The repository: the folder that holds v1.0/, that folder itself, or s3://BUCKET/PREFIX.
     #[arg(
         long = "path_to_repository",
         alias = "path-to-repository",
         value_name = "PATH",
         default_value = "."
     )]
-    repository: PathBuf,
+    repository: String,
     /// Of the work, do this part: K/N, K from 1.
     #[arg(long, value_name = "K/N")]
     shard: Option<Shard>,
@@ -134,7 +134,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> 
     if arguments.shard.is_some() && !matches!(words.verb, Verb::Build | Verb::Verify | Verb::Missing) {
         bail!("--shard: only build, verify and missing work on a part");
     }
-    let storage = open(&arguments.repository)?;
+    let storage = repository::storage::open(&arguments.repository)?;
     let storage = storage.as_ref();
     let options = arguments.symbols.options(None, console)?;
     let downloads = options.workers;
@@ -163,17 +163,6 @@ pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> 
             Ok(Outcome::from_good(sealed.unreadable.is_empty()))
         }
     }
-}
-
-/// The repository's storage: the folder that holds its configuration, or a bucket (`s3://bucket/prefix`). A new
-/// repository in a folder gets `v1.0`.
-pub(super) fn open(path: &Path) -> anyhow::Result<Box<dyn Storage>> {
-    if let Some(address) = path.to_str().filter(|text| text.starts_with("s3://")) {
-        return Ok(repository::storage::open(address)?);
-    }
-    let is_root = path.join(repository::CONFIG).exists() || path.ends_with("v1.0");
-    let root = if is_root { path.to_owned() } else { path.join("v1.0") };
-    Ok(Box::new(Folder::new(&root)))
 }
 
 struct Work<'a> {
@@ -242,6 +231,7 @@ impl Work<'_> {
         let mut plan = self.read_plan()?;
         let selection = self.select(words, &mut plan)?;
         let summary = self.builder.build(&plan, &selection)?;
+        drop(plan);
         // A part of the work is sealed once all parts are done.
         let sealed = if selection.shard.is_none() { Some(self.seal()?) } else { None };
         self.conclude(&summary, sealed.as_ref(), start)

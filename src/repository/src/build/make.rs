@@ -1,9 +1,6 @@
 use std::io::Cursor;
 
-use profile::{
-    Effort, GzipWriter, Health, MAX_TEXT, MappedFile, Profile, Progress, Report, Resolution, Scope, Silent,
-    Verdict, guarded, read_text, write_text,
-};
+use profile::{Health, MAX_TEXT, MappedFile, Profile, Progress, Report, Silent, Verdict, guarded, read_text};
 use serde_json::{Map, Value};
 use symbols::{Fetcher, Identity, PdbName};
 use volatility_converter::Pack;
@@ -11,6 +8,7 @@ use volatility_converter::Pack;
 use super::item::{COPY_GENERATOR, Item, Source};
 use super::state::State;
 use crate::packed::sha256;
+use crate::printed::Printed;
 use crate::yaml::Node;
 use crate::{Content, Key, Storage};
 
@@ -118,18 +116,10 @@ fn from_pdb(item: &Item, file: MappedFile, name: &PdbName) -> Result<Made, Failu
     let Source::Pdb { guid_age, has_structs, .. } = &item.source else {
         return Err(Failure::passing("no PDB was asked for"));
     };
-    let options = pdb_converter::Options {
-        file_name: name.as_str().to_owned(),
-        profile_class: item.profile_class.clone(),
-        ..pdb_converter::Options::default()
-    };
-    let converted = pdb_converter::convert(file, &options, &Silent)
-        .map_err(|error| Failure::lasting(format!("{name}: {error}")))?;
-    let source = format!("{name}/{guid_age}");
-    let mut made = finish(item, converted.profile, converted.report, |health| {
-        !has_structs && health.structs == 0 && health.symbols > 0
-    })?;
-    made.content.source = source;
+    let printed = Printed::of_pdb(file, name, item.profile_class.as_deref(), &item.merge, &Silent)
+        .map_err(|problem| Failure::lasting(format!("{name}: {problem}")))?;
+    let mut made = judged(item, printed, |health| !has_structs && health.structs == 0 && health.symbols > 0)?;
+    made.content.source = format!("{name}/{guid_age}");
     made.content.recipe = item.recipe(Some(name));
     Ok(made)
 }
@@ -256,17 +246,15 @@ fn split_documents(text: &str) -> Vec<(usize, String)> {
 /// Settles, judges, prints and packs a profile; `welcome` says whether one that would fail is taken all the same.
 fn finish(
     item: &Item,
-    mut profile: Profile,
-    mut report: Report,
+    profile: Profile,
+    report: Report,
     welcome: impl Fn(&Health) -> bool,
 ) -> Result<Made, Failure> {
-    for name in &item.merge {
-        if !profile.merge.contains(name) {
-            profile.merge.push(name.clone());
-        }
-    }
-    let resolution = Resolution::new(&mut profile, &mut report);
-    let health = Health::of(&profile, &resolution, Scope::Whole);
+    judged(item, Printed::new(profile, report, &item.merge).map_err(Failure::lasting)?, welcome)
+}
+
+fn judged(item: &Item, printed: Printed, welcome: impl Fn(&Health) -> bool) -> Result<Made, Failure> {
+    let Printed { bytes, health, report } = printed;
     let failed = health.verdict == Verdict::Failed;
     if failed && !welcome(&health) {
         return Err(Failure::lasting(format!("its profile would be no good: {}", health.reasons.join("; "))));
@@ -276,9 +264,6 @@ fn finish(
         (Verdict::Failed, _) => "part of a profile",
         (verdict, _) => verdict.name(),
     };
-    let sink = GzipWriter::new(Vec::new(), Effort::Default, 1);
-    let bytes =
-        write_text(&profile, &resolution, sink).and_then(GzipWriter::finish).map_err(Failure::lasting)?;
     let content = Content {
         sha256: sha256(&bytes),
         size: bytes.len() as u64,

@@ -4,15 +4,14 @@ mod bucket;
 mod folder;
 mod web;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 pub use bucket::Bucket;
 pub use folder::Folder;
 pub use web::Site;
-pub(crate) use web::objects_below;
 
-use crate::{Error, Key};
+use crate::{CONFIG, Error, INVENTORY, Key};
 
 /// A place that holds objects by [`Key`].
 ///
@@ -56,6 +55,14 @@ pub trait Storage: Send + Sync {
     /// [`Error::ReadOnly`], [`Error::Io`], [`Error::Storage`]; nothing is left behind then.
     fn write(&self, key: &Key, bytes: &[u8], condition: &Condition) -> Result<Option<Version>, Error>;
 
+    /// Removes what writers left behind that were stopped, where anything can be left behind.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    fn tidy(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Removes the object, if it is there.
     ///
     /// # Errors
@@ -63,19 +70,30 @@ pub trait Storage: Send + Sync {
     fn remove(&self, key: &Key) -> Result<(), Error>;
 }
 
-/// The place that a text names: a folder by its path, or a bucket as `s3://bucket/prefix`.
+/// The repository that a text names: a bucket and prefix as `s3://bucket/prefix`, or a folder by its path, which holds
+/// `v1.0` or is that folder. A new repository in a folder gets `v1.0`.
 ///
 /// # Errors
 /// [`Error::Storage`] for an address of another kind, [`Error::Key`] for a prefix that is none.
 pub fn open(text: &str) -> Result<Box<dyn Storage>, Error> {
     match text.split_once("://").map(|(scheme, _)| scheme) {
-        None => Ok(Box::new(Folder::new(Path::new(text)))),
+        None => Ok(Box::new(Folder::new(&objects_below(Path::new(text))))),
         Some("s3") => Ok(Box::new(Bucket::open(text)?)),
         Some(scheme) => Err(Error::Storage {
             place: format!("{scheme}://"),
             problem: "expected a folder or s3://bucket/prefix".to_owned(),
         }),
     }
+}
+
+/// The folder in which a repository on this machine keeps its objects: `v1.0` below what the user names, unless that
+/// is it already.
+fn objects_below(root: &Path) -> PathBuf {
+    const LAYOUT: &str = "v1.0";
+    let inside = root.join(LAYOUT);
+    let holds = |name: &str| root.join(name).exists();
+    let itself = root.file_name().is_some_and(|name| name == LAYOUT) || holds(INVENTORY) || holds(CONFIG);
+    if !inside.is_dir() && itself { root.to_owned() } else { inside }
 }
 
 /// An object that was read.
@@ -111,4 +129,35 @@ pub enum Condition {
     Absent,
     /// The object is still in this state.
     Unchanged(Version),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_lie_in_the_folder_of_the_layout() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        assert_eq!(objects_below(root), root.join("v1.0"), "a new repository");
+        assert_eq!(
+            objects_below(&root.join("v1.0")),
+            root.join("v1.0"),
+            "a new one, named by its own folder"
+        );
+        for name in [CONFIG, INVENTORY] {
+            std::fs::write(root.join(name), "").unwrap();
+            assert_eq!(objects_below(root), root, "{name} lies in the folder itself");
+            std::fs::remove_file(root.join(name)).unwrap();
+        }
+        std::fs::create_dir(root.join("v1.0")).unwrap();
+        std::fs::write(root.join(CONFIG), "").unwrap();
+        assert_eq!(objects_below(root), root.join("v1.0"));
+    }
+
+    #[test]
+    fn what_is_no_place_for_objects_is_refused() {
+        let error = open("ftp://user:secret@host/x").map(|_| ()).unwrap_err().to_string();
+        assert_eq!(error, "ftp://: expected a folder or s3://bucket/prefix");
+    }
 }

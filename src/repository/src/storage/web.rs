@@ -1,15 +1,14 @@
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use profile::{MAX_TEXT, Report, Silent, Text, read_profile, unpack};
-use serde_json::Value;
+use profile::{MAX_TEXT, Silent, Text, unpack};
 use symbols::{Credentials, Web};
 use url::Url;
 
 use super::{Condition, Folder, Object, Stat, Storage, Version};
-use crate::{Error, Key};
+use crate::{Error, Inventory, Key};
 
 /// A repository that others keep on a server (HTTP, HTTPS), with a local copy of what was read from it.
 ///
@@ -45,7 +44,7 @@ impl Site {
     }
 
     fn read_inventory(&self) -> Result<Listing, Error> {
-        let key: Key = "inventory.gz".parse()?;
+        let key = Inventory::key()?;
         let copied = self.copied(&key)?;
         let fresh = |(_, modified): &(Object, SystemTime)| {
             SystemTime::now().duration_since(*modified).is_ok_and(|age| age < FRESH)
@@ -60,15 +59,11 @@ impl Site {
             },
         };
         let Some(object) = object else { return Ok(None) };
-        let mut report = Report::default();
-        let profile = read_profile(&object.bytes, &mut report)
-            .map_err(|source| Error::Profile { place: self.place_of(&key), source })?;
-        let Some(Value::Object(entries)) = profile.other.get("$INVENTORY") else {
-            let problem = "expected an inventory, found another profile".to_owned();
-            return Err(Error::Storage { place: self.place_of(&key), problem });
-        };
-        let time = |entry: &Value| entry.get("LastModified").and_then(Value::as_f64).unwrap_or(0.0);
-        Ok(Some(entries.iter().map(|(name, entry)| (name.clone(), time(entry))).collect()))
+        let mut listed = HashMap::new();
+        Inventory::parse_each(&object.bytes, &self.place_of(&key), &mut |name, record| {
+            listed.insert(name, record.modified);
+        })?;
+        Ok(Some(listed))
     }
 
     /// What was read before, and when.
@@ -169,13 +164,4 @@ impl Storage for Site {
     fn remove(&self, key: &Key) -> Result<(), Error> {
         Err(Error::ReadOnly { place: self.place_of(key) })
     }
-}
-
-/// The folder in which a repository on this machine keeps its profiles: `v1.0` below what the user names, unless that
-/// is it already.
-pub(crate) fn objects_below(root: &Path) -> PathBuf {
-    const LAYOUT: &str = "v1.0";
-    let inside = root.join(LAYOUT);
-    let itself = root.file_name().is_some_and(|name| name == LAYOUT) || root.join("inventory.gz").exists();
-    if !inside.is_dir() && itself { root.to_owned() } else { inside }
 }

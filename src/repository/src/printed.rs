@@ -1,0 +1,62 @@
+//! Profiles as they are stored, whoever asks for them: a batch, or somebody with one image.
+
+use std::io;
+
+use profile::{
+    Effort, GzipWriter, Health, MappedFile, Profile, Progress, Report, Resolution, Scope, guarded, write_text,
+};
+use symbols::PdbName;
+
+/// A profile's bytes, and what is known of them.
+pub(crate) struct Printed {
+    /// The canonical text, packed.
+    pub(crate) bytes: Vec<u8>,
+    /// What it lacks.
+    pub(crate) health: Health,
+    /// What could not be carried over.
+    pub(crate) report: Report,
+}
+
+impl Printed {
+    /// Settles, judges, prints and packs a profile.
+    ///
+    /// # Errors
+    /// Where two symbols bear one name, which front-ends settle before.
+    pub(crate) fn new(mut profile: Profile, mut report: Report, merge: &[String]) -> io::Result<Self> {
+        for name in merge {
+            if !profile.merge.contains(name) {
+                profile.merge.push(name.clone());
+            }
+        }
+        let resolution = Resolution::new(&mut profile, &mut report);
+        let health = Health::of(&profile, &resolution, Scope::Whole);
+        let sink = GzipWriter::new(Vec::new(), Effort::Default, 1);
+        let bytes = write_text(&profile, &resolution, sink)?.finish()?;
+        Ok(Self { bytes, health, report })
+    }
+
+    /// The profile of the PDB `name`, of the class that its name gives unless `profile_class` does.
+    ///
+    /// # Errors
+    /// Why it gives none, in words without its place.
+    pub(crate) fn of_pdb(
+        file: MappedFile,
+        name: &PdbName,
+        profile_class: Option<&str>,
+        merge: &[String],
+        progress: &dyn Progress,
+    ) -> Result<Self, String> {
+        let options = pdb_converter::Options {
+            file_name: name.as_str().to_owned(),
+            profile_class: profile_class.map(str::to_owned),
+            ..pdb_converter::Options::default()
+        };
+        // Whatever a hostile PDB does to the front-end costs its own profile.
+        let printed = guarded(|| {
+            let converted =
+                pdb_converter::convert(file, &options, progress).map_err(|error| error.to_string())?;
+            Self::new(converted.profile, converted.report, merge).map_err(|error| error.to_string())
+        });
+        printed.unwrap_or_else(|| Err("the front-end gave up on it: please report the PDB".to_owned()))
+    }
+}
