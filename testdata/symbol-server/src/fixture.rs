@@ -37,6 +37,21 @@ pub fn reidentified(pdb: &[u8], from: GuidAge, to: GuidAge) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// A plain PDB without its types, as most public ones are: its streams of types say that they hold none (the headers of
+/// LLVM's "The PDB TPI and IPI Streams"). `None` where the file does not hold two such streams.
+pub fn without_types(pdb: &[u8]) -> Option<Vec<u8>> {
+    const FIRST: u32 = 0x1000;
+    let mut bytes = pdb.to_vec();
+    let start: Vec<u8> =
+        [20_040_203, 56, FIRST].iter().flat_map(|number: &u32| number.to_le_bytes()).collect();
+    let [types, items] = places(pdb, &start)[..] else { return None };
+    for at in [types, items] {
+        bytes.get_mut(at + 12..at + 16)?.copy_from_slice(&FIRST.to_le_bytes());
+        bytes.get_mut(at + 16..at + 20)?.fill(0);
+    }
+    Some(bytes)
+}
+
 fn places(bytes: &[u8], wanted: &[u8]) -> Vec<usize> {
     let windows = bytes.windows(wanted.len()).enumerate();
     windows.filter(|(_, window)| *window == wanted).map(|(place, _)| place).collect()

@@ -11,6 +11,7 @@ mod harness;
 mod indexes;
 mod inspect;
 mod manage_repo;
+mod manage_repo_trouble;
 mod parse_dwarf;
 mod parse_pdb;
 mod peinfo;

@@ -11,10 +11,10 @@ use symbol_server::fixture;
 
 use crate::harness::Folder;
 
-const OURS: &str = "9E4DF50D3AD3E3064C4C44205044422E1";
+pub const OURS: &str = "9E4DF50D3AD3E3064C4C44205044422E1";
 
 /// The PDB of our own kernel (testdata/kernel).
-fn kernel() -> Vec<u8> {
+pub fn kernel() -> Vec<u8> {
     let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/kernel/store");
     let path = store.join("ntkrnlmp.pdb").join(OURS).join("ntkrnlmp.pd_");
     let mut cabinet = symbols::PdbCabinet::open(File::open(path).unwrap(), None, 1 << 30).unwrap();
@@ -23,12 +23,12 @@ fn kernel() -> Vec<u8> {
     profile::MappedFile::from_file(pdb).unwrap().to_vec()
 }
 
-fn guid(index: u8) -> GuidAge {
+pub fn guid(index: u8) -> GuidAge {
     GuidAge::new([index.wrapping_mul(37); 16], u32::from(index) + 1)
 }
 
 /// Puts our kernel into the store `symbols` under an identity.
-fn put(folder: &Folder, pdb: &[u8], name: &str, to: GuidAge) {
+pub fn put(folder: &Folder, pdb: &[u8], name: &str, to: GuidAge) {
     let bytes = fixture::reidentified(pdb, OURS.parse().unwrap(), to).unwrap();
     let place = folder.join(&format!("symbols/{name}/{to}"));
     std::fs::create_dir_all(&place).unwrap();
@@ -40,7 +40,7 @@ const CONFIG: &str = "nt/GUID:\n  type: WindowsGUIDProfile\n  guids: src/nt/guid
                       nt/undocumented:\n  type: CopyAndTransform\n  source: src/nt/undocumented.yaml\n";
 
 /// A repository that asks for `count` kernels and one that is nowhere.
-fn repository(count: u8) -> Folder {
+pub fn repository(count: u8) -> Folder {
     let folder = Folder::new();
     let pdb = kernel();
     let mut list = "ntkrnlmp.pdb:\n- '000000000000000000000000000000000'\n".to_owned();
@@ -58,14 +58,14 @@ fn repository(count: u8) -> Folder {
     folder
 }
 
-fn line<'a>(words: &[&'a str]) -> Vec<&'a str> {
+pub fn line<'a>(words: &[&'a str]) -> Vec<&'a str> {
     let mut line = vec!["manage_repo", "--path_to_repository", "repo", "--symbol-path", "symbols"];
     line.extend(words);
     line
 }
 
 /// Every profile with its bytes.
-fn profiles(folder: &Folder) -> BTreeMap<String, Vec<u8>> {
+pub fn profiles(folder: &Folder) -> BTreeMap<String, Vec<u8>> {
     let root = folder.join("repo/v1.0");
     let mut found = BTreeMap::new();
     let mut folders = vec![root.clone()];
@@ -85,13 +85,13 @@ fn profiles(folder: &Folder) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-fn unpacked(folder: &Folder, name: &str) -> Value {
+pub fn unpacked(folder: &Folder, name: &str) -> Value {
     let bytes = folder.read(name);
     serde_json::from_slice(&profile::unpack(&bytes, 1 << 30).unwrap()).unwrap()
 }
 
 /// What the inventory says, times aside.
-fn inventory(folder: &Folder) -> Value {
+pub fn inventory(folder: &Folder) -> Value {
     let mut inventory = unpacked(folder, "repo/v1.0/inventory.gz")["$INVENTORY"].take();
     for (_, record) in inventory.as_object_mut().unwrap() {
         assert!(record["LastModified"].as_f64().unwrap() > 1.0e9);

@@ -3,7 +3,6 @@ use symbols::PdbName;
 use symbols::pe::Pe;
 
 use super::item::text;
-use super::part_key;
 use super::state::{Part, describe};
 use crate::packed::pack;
 use crate::{CONFIG, Condition, Config, Error, Guids, Handler, Key, ProfileName, Storage};
@@ -105,7 +104,7 @@ pub fn add_binary(
         part.made.insert(name.to_string(), describe(&bytes));
         storage.write(&name.key(), &bytes, &Condition::Always)?;
     }
-    storage.write(&part_key()?, &part.to_bytes(), &Condition::Always)?;
+    part.write(storage)?;
     Ok((pdb, guid_age, names))
 }
 

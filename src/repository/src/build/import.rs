@@ -1,6 +1,5 @@
 use profile::{MAX_TEXT, Profile, Report, read_text};
 
-use super::part_key;
 use super::state::{Part, describe};
 use crate::packed::pack;
 use crate::{Condition, Error, ProfileName, Storage};
@@ -42,10 +41,13 @@ pub fn import(
     let mut content = describe(&packed);
     content.generator = super::IMPORTED.to_owned();
     let (size, health) = (content.size, content.health.clone());
+    // Before the profile, so that none is there without it.
+    let mark = format!("{{\"sha256\": \"{}\"}}\n", content.sha256);
+    storage.write(&super::state::mark(&name.key())?, mark.as_bytes(), &Condition::Always)?;
     storage.write(&name.key(), &packed, &Condition::Always)?;
     let mut part = Part::default();
     part.made.insert(name.to_string(), content);
-    storage.write(&part_key()?, &part.to_bytes(), &Condition::Always)?;
+    part.write(storage)?;
     Ok(Imported { name, size, health })
 }
 

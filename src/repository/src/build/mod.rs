@@ -4,8 +4,8 @@
 //!
 //! - **Independent items.** Each profile is made by itself and appears whole or not at all. Whether it is there is told
 //!   by content: what it was made of, by which revision of which front-end, with what of the configuration.
-//! - **Parts.** A builder notes what it did in an object of its own below `src/parts/`, every few seconds; [`seal`]
-//!   merges these into the inventory. A builder that was killed loses a note, never a profile: one that nobody recorded
+//! - **Parts.** A builder notes what it did in objects of its own below `src/parts/`, one every few seconds, which nobody
+//!   changes; [`seal`] merges these into the inventory. A builder that was killed loses a note, never a profile: one that nobody recorded
 //!   says itself what it is.
 //! - **Many machines.** A [`Shard`] is told by names alone; any number of builders may share a storage.
 
@@ -111,7 +111,7 @@ impl Summary {
     }
 }
 
-/// What a builder did so far, and when it last noted it.
+/// What a builder did so far; what of it is in no part yet, and since when.
 struct Notes {
     summary: Summary,
     part: Part,
@@ -141,7 +141,6 @@ impl Builder<'_> {
                 items.push(item);
             }
         }
-        let key = part_key()?;
         let notes = Mutex::new(Notes { summary, part: Part::default(), last: Instant::now() });
         let keep = |item: &Item, made: &Made| {
             self.storage.write(&item.name.key(), &made.bytes, &Condition::Always)?;
@@ -152,20 +151,16 @@ impl Builder<'_> {
                     return Ok(());
                 }
                 notes.last = Instant::now();
-                notes.part.to_bytes()
+                std::mem::take(&mut notes.part)
             };
-            self.storage.write(&key, &part, &Condition::Always).map(drop)
+            part.write(self.storage)
         };
         let done = |item: &Item, fate: Fate| note(&mut locked(&notes), plan, item, fate);
         let result = pipeline::run(self, plan, &items, true, &keep, &done);
         let notes = notes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if !notes.part.is_empty() {
-            let noted = self.storage.write(&key, &notes.part.to_bytes(), &Condition::Always);
-            result?;
-            noted?;
-        } else {
-            result?;
-        }
+        let noted = notes.part.write(self.storage);
+        result?;
+        noted?;
         Ok(notes.summary)
     }
 
@@ -217,14 +212,14 @@ fn note(notes: &mut Notes, plan: &Plan, item: &Item, fate: Fate) {
     }
 }
 
-/// An object that no other builder writes.
+/// An object that nobody else writes. Those written later come later in the order of keys.
 fn part_key() -> Result<Key, Error> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let seed = format!("{} {} {:?}", std::process::id(), now.as_nanos(), std::thread::current().id());
     // An address tells two machines' processes apart where numbers and clocks agree.
     let seed = format!("{seed} {:p} {}", &seed, fresh());
     let digest = crate::packed::sha256(seed.as_bytes());
-    format!("{PARTS}{}.json", digest.get(..24).unwrap_or(&digest)).parse()
+    format!("{PARTS}/{:013}-{}.json", now.as_millis(), digest.get(..24).unwrap_or(&digest)).parse()
 }
 
 /// A number that the system drew at random.

@@ -7,7 +7,7 @@ use profile::Progress;
 
 use super::indexes::Indexes;
 use super::pipeline::locked;
-use super::state::{PARTS, State, content_of, is_listed};
+use super::state::{State, is_listed};
 use crate::inventory::seconds;
 use crate::{Condition, Content, Error, Inventory, Key, ProfileName, Record, Rejects, Storage};
 
@@ -64,12 +64,11 @@ pub fn seal(
         if !rejects || !indexes {
             continue;
         }
-        for (key, stat) in state.present.iter().filter(|(key, _)| key.as_str().starts_with(PARTS)) {
-            // A builder at work writes its part again, with more in it.
-            if storage.stat(key)?.is_some_and(|now| now.version == stat.version) {
-                storage.remove(key)?;
-            }
+        // Nobody writes a part twice: what was merged can go.
+        for key in state.parts.keys() {
+            storage.remove(key)?;
         }
+        storage.tidy()?;
         return Ok(sealed);
     }
     let problem = "another builder writes the inventory all the time; run seal once it is done".to_owned();
@@ -104,7 +103,7 @@ fn contents(
         for _ in 0..threads.clamp(1, unknown.len().max(1)) {
             scope.spawn(|| {
                 while let Some(key) = unknown.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    locked(&found).push((*key, content_of(storage, key)));
+                    locked(&found).push((*key, state.look(key, storage)));
                     progress.advance(STEP, done.fetch_add(1, Ordering::Relaxed) as u64 + 1);
                 }
             });

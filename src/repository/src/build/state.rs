@@ -4,8 +4,8 @@ use profile::{Health, MAX_TEXT, Profile, Report, Resolution, Scope, read_text};
 use serde_json::{Map, Value, json};
 
 use super::item::recipe;
-use crate::packed::{sha256, unpack};
-use crate::{Content, Error, INVENTORY, Inventory, Key, Record, Stat, Storage, Version};
+use crate::packed::{sha256, unpack_entries};
+use crate::{Condition, Content, Error, INVENTORY, Inventory, Key, Record, Stat, Storage, Version};
 
 /// What lies in a repository and what is recorded of it.
 #[derive(Debug, Default)]
@@ -15,12 +15,12 @@ pub(crate) struct State {
     /// The inventory, with its state.
     pub(crate) inventory: Inventory,
     pub(crate) version: Option<Version>,
-    /// The parts that wait to be sealed.
+    /// The parts that wait to be sealed, the oldest first; one that cannot be read is empty.
     pub(crate) parts: BTreeMap<Key, Part>,
     pub(crate) warnings: Vec<String>,
 }
 
-/// What one run of a builder did, until it is sealed: an object under [`PARTS`].
+/// What a builder did within some seconds, until it is sealed: an object under [`PARTS`], which nobody changes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Part {
     /// What it made, by name.
@@ -30,13 +30,15 @@ pub(crate) struct Part {
 }
 
 /// The folder of parts.
-pub(crate) const PARTS: &str = "src/parts/";
+pub(crate) const PARTS: &str = "src/parts";
 
 /// The largest profile that is read, in bytes.
 pub(crate) const PROFILE_LIMIT: u64 = 1 << 30;
 
 impl State {
     pub(crate) fn read(storage: &dyn Storage) -> Result<Self, Error> {
+        // Parts before what they tell of: whatever a part names was written before the part was.
+        let parts = storage.list(PARTS)?;
         let mut state = Self { present: storage.list("")?.into_iter().collect(), ..Self::default() };
         match Inventory::read(storage) {
             Ok(Some((inventory, version))) => {
@@ -51,20 +53,18 @@ impl State {
             }
             Err(error) => return Err(error),
         }
-        let keys: Vec<Key> =
-            state.present.keys().filter(|key| key.as_str().starts_with(PARTS)).cloned().collect();
-        for key in keys {
-            match Part::read(storage, &key) {
-                Ok(Some(part)) => {
-                    state.parts.insert(key, part);
-                }
+        for (key, _) in parts {
+            let part = match Part::read(storage, &key) {
+                Ok(Some(part)) => part,
                 // Sealed meanwhile.
-                Ok(None) => {}
+                Ok(None) => continue,
                 Err(error @ (Error::Profile { .. } | Error::Storage { .. })) => {
                     state.warnings.push(format!("{error}; its profiles are looked into"));
+                    Part::default()
                 }
                 Err(error) => return Err(error),
-            }
+            };
+            state.parts.insert(key, part);
         }
         Ok(state)
     }
@@ -73,7 +73,7 @@ impl State {
     pub(crate) fn recorded(&self, key: &Key) -> Option<&Content> {
         let size = self.present.get(key)?.size;
         let name = key.as_str().strip_suffix(".gz")?;
-        let parts = self.parts.values().filter_map(|part| part.made.get(name));
+        let parts = self.parts.values().rev().filter_map(|part| part.made.get(name));
         let known = self.inventory.records.get(name).and_then(|record| record.content.as_ref());
         parts.chain(known).find(|content| content.size == size)
     }
@@ -84,7 +84,21 @@ impl State {
             return Some(content.clone());
         }
         self.present.get(key)?;
-        content_of(storage, key).ok().flatten()
+        self.look(key, storage).ok().flatten()
+    }
+
+    /// What an object says of itself, and whether it is one that was imported; `None` where there is none.
+    pub(crate) fn look(&self, key: &Key, storage: &dyn Storage) -> Result<Option<Content>, Error> {
+        let Some(object) = storage.read(key, PROFILE_LIMIT)? else { return Ok(None) };
+        let mut content = describe(&object.bytes);
+        let mark = mark(key)?;
+        if self.present.contains_key(&mark)
+            && let Some(mark) = storage.read(&mark, 4096)?
+            && String::from_utf8_lossy(&mark.bytes).contains(&content.sha256)
+        {
+            content.generator = super::IMPORTED.to_owned();
+        }
+        Ok(Some(content))
     }
 }
 
@@ -92,23 +106,30 @@ impl Part {
     pub(crate) fn read(storage: &dyn Storage, key: &Key) -> Result<Option<Self>, Error> {
         let Some(object) = storage.read(key, 256 << 20)? else { return Ok(None) };
         let place = storage.place_of(key);
-        let value = unpack(&object.bytes, &place)?;
-        let entries = |name: &str| value.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
-        if value.get("schema").and_then(Value::as_u64) != Some(1) {
+        let mut part = Self::default();
+        let rest =
+            unpack_entries(&object.bytes, &place, &["made", "rejects"], &mut |section, name, value| match (
+                section, value,
+            ) {
+                ("made", value) => {
+                    part.made.extend(Record::from_json(&value).content.map(|content| (name, content)));
+                }
+                (_, Value::Object(reasons)) => {
+                    let reasons = reasons.into_iter();
+                    let reasons =
+                        reasons.filter_map(|(guid, reason)| Some((guid, reason.as_str()?.to_owned())));
+                    part.rejects.insert(name, reasons.collect());
+                }
+                _ => {}
+            })?;
+        if rest.get("schema").and_then(Value::as_u64) != Some(1) {
             let problem = "no part of schema 1".to_owned();
             return Err(Error::Storage { place, problem });
         }
-        let made = entries("made").into_iter();
-        let made = made.filter_map(|(name, value)| Some((name, Record::from_json(&value).content?)));
-        let reasons = |value: Value| -> BTreeMap<String, String> {
-            let entries = value.as_object().cloned().unwrap_or_default().into_iter();
-            entries.filter_map(|(guid, reason)| Some((guid, reason.as_str()?.to_owned()))).collect()
-        };
-        let rejects = entries("rejects").into_iter().map(|(list, value)| (list, reasons(value)));
-        Ok(Some(Self { made: made.collect(), rejects: rejects.collect() }))
+        Ok(Some(part))
     }
 
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+    fn to_bytes(&self) -> Vec<u8> {
         let made = self.made.iter().map(|(name, content)| {
             (name.clone(), Record { modified: 0.0, content: Some(content.clone()) }.to_json())
         });
@@ -116,15 +137,19 @@ impl Part {
         json!({"schema": 1, "made": made, "rejects": self.rejects}).to_string().into_bytes()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.made.is_empty() && self.rejects.is_empty()
+    /// Writes it, unless there is nothing in it.
+    pub(crate) fn write(&self, storage: &dyn Storage) -> Result<(), Error> {
+        if self.made.is_empty() && self.rejects.is_empty() {
+            return Ok(());
+        }
+        storage.write(&super::part_key()?, &self.to_bytes(), &Condition::Always).map(drop)
     }
 }
 
-/// What the object of a profile says of itself; `None` where there is none.
-pub(crate) fn content_of(storage: &dyn Storage, key: &Key) -> Result<Option<Content>, Error> {
-    let Some(object) = storage.read(key, PROFILE_LIMIT)? else { return Ok(None) };
-    Ok(Some(describe(&object.bytes)))
+/// The object that says, with its SHA-256, that a profile was imported: profiles do not say that of themselves, and
+/// inventories are lost.
+pub(crate) fn mark(profile: &Key) -> Result<Key, Error> {
+    format!("src/imported/{profile}.json").parse()
 }
 
 /// What the bytes of a profile say of it.

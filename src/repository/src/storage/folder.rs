@@ -1,7 +1,8 @@
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use profile::AtomicFile;
 
@@ -16,6 +17,13 @@ pub struct Folder {
 
 /// How deep folders are listed.
 const MAX_DEPTH: usize = 32;
+/// The file that is locked while an object is looked at and replaced. Its name is no key's.
+const LOCK: &str = ".lock";
+/// How long somebody else may have the lock, who holds it for a rename as a rule, and how often it is asked for.
+const PATIENCE: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_millis(2);
+/// How old a temporary file is that a builder left behind when it was killed.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
 impl Folder {
     /// The folder at `root`, which need not exist before something is written.
@@ -31,6 +39,26 @@ impl Folder {
     /// The file of an object.
     pub fn path(&self, key: &Key) -> PathBuf {
         key.below(&self.root)
+    }
+
+    /// Keeps every other writer under a condition out until the file is dropped; the lock goes with the process
+    /// that has it. Where the file system knows no locks, nobody is kept out: the check just before the rename has to do.
+    fn lock(&self) -> Result<Option<File>, Error> {
+        let path = self.root.join(LOCK);
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(|error| Error::io(path.display(), error))?;
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(file)),
+                Err(TryLockError::WouldBlock) if Instant::now() < end => thread::sleep(AGAIN),
+                Err(TryLockError::WouldBlock) => {
+                    let problem = format!("another process has had it locked for {} s", PATIENCE.as_secs());
+                    return Err(Error::Storage { place: path.display().to_string(), problem });
+                }
+                Err(TryLockError::Error(_)) => return Ok(None),
+            }
+        }
     }
 
     /// Lists what is below `folder`, whose key is `prefix`. Links to folders are not followed: they may lead in a circle.
@@ -59,6 +87,25 @@ impl Folder {
                 }
             } else if let Some(stat) = stat(&entry.path())? {
                 found.push((key, stat));
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes temporary files that nobody can be writing any more.
+    fn sweep(&self, folder: &Path, depth: usize) -> Result<(), Error> {
+        for entry in fs::read_dir(folder).map_err(|error| Error::io(folder.display(), error))?.flatten() {
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let Ok(metadata) = entry.metadata() else { continue };
+            if metadata.is_dir() && !name.starts_with('.') && depth < MAX_DEPTH {
+                self.sweep(&entry.path(), depth + 1)?;
+            }
+            let age = metadata.modified().ok().and_then(|time| time.elapsed().ok());
+            let ours = metadata.is_file() && name.starts_with('.') && name.ends_with(".partial");
+            if ours && age.is_some_and(|age| age > ABANDONED) {
+                // Another one that tidies up may have been faster.
+                let _ = fs::remove_file(entry.path());
             }
         }
         Ok(())
@@ -107,8 +154,8 @@ impl Storage for Folder {
         Ok(found)
     }
 
-    /// Two writers that ask for [`Condition::Absent`] cannot both succeed; [`Condition::Unchanged`] is checked just
-    /// before the file gets its name, which is as much as a file system offers.
+    /// Two writers that ask for [`Condition::Absent`] cannot both succeed: the file gets its name only where there is
+    /// none. [`Condition::Unchanged`] is checked, and the file gets its name, while the repository's `.lock` is locked.
     fn write(&self, key: &Key, bytes: &[u8], condition: &Condition) -> Result<Option<Version>, Error> {
         let path = self.path(key);
         let failed = |error| Error::io(path.display(), error);
@@ -125,6 +172,7 @@ impl Storage for Folder {
                 }
             }
             Condition::Unchanged(known) => {
+                let _lock = self.lock()?;
                 if stat(&path)?.is_none_or(|stat| stat.version != *known) {
                     return Ok(None);
                 }
@@ -132,6 +180,10 @@ impl Storage for Folder {
             }
         }
         Ok(Some(version))
+    }
+
+    fn tidy(&self) -> Result<(), Error> {
+        self.sweep(&self.root, 0)
     }
 
     fn remove(&self, key: &Key) -> Result<(), Error> {
@@ -156,11 +208,16 @@ fn stat(path: &Path) -> Result<Option<Stat>, Error> {
     }
 }
 
-/// A file is taken for unchanged where its size and its time, to the nanosecond, are.
+/// A file is taken for unchanged where its size, its time and (on Unix) its number in the file system are: times are
+/// coarse on some, but what is replaced by a rename has another number.
 fn version(metadata: &fs::Metadata) -> Version {
+    #[cfg(unix)]
+    let number = std::os::unix::fs::MetadataExt::ino(metadata);
+    #[cfg(not(unix))]
+    let number = 0;
     let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
     let since = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Version(format!("{}-{}", since.as_nanos(), metadata.len()))
+    Version(format!("{}-{}-{number}", since.as_nanos(), metadata.len()))
 }
 
 /// Whether there is nothing: no such file, or a file where a folder would have to be.
@@ -208,6 +265,54 @@ mod tests {
         assert_eq!(store.write(&key("k"), b"333", &Condition::Unchanged(first)).unwrap(), None);
         assert_eq!(store.read(&key("k"), 9).unwrap().unwrap().version, second);
         assert_eq!(store.write(&key("new"), b"", &Condition::Unchanged(second)).unwrap(), None);
+    }
+
+    #[test]
+    fn of_many_that_count_on_none_loses_a_number() {
+        const WRITERS: usize = 4;
+        const ROUNDS: usize = 60;
+        let folder = tempfile::tempdir().unwrap();
+        let store = Folder::new(folder.path());
+        store.write(&key("n"), b"0", &Condition::Absent).unwrap().unwrap();
+        let count = || {
+            loop {
+                let object = store.read(&key("n"), 99).unwrap().unwrap();
+                let number: usize = std::str::from_utf8(&object.bytes).unwrap().parse().unwrap();
+                let next = (number + 1).to_string();
+                let unchanged = Condition::Unchanged(object.version);
+                if store.write(&key("n"), next.as_bytes(), &unchanged).unwrap().is_some() {
+                    return;
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..WRITERS {
+                scope.spawn(|| (0..ROUNDS).for_each(|_| count()));
+            }
+        });
+        let last = store.read(&key("n"), 99).unwrap().unwrap().bytes;
+        assert_eq!(std::str::from_utf8(&last).unwrap().parse(), Ok(WRITERS * ROUNDS));
+        assert_eq!(store.list("").unwrap().len(), 1, "the lock is no object");
+    }
+
+    #[test]
+    fn what_killed_builders_left_is_swept_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Folder::new(folder.path());
+        store.write(&key("nt/GUID/k.gz"), b"", &Condition::Always).unwrap();
+        let (old, new) =
+            (folder.path().join("nt/GUID/.abc.partial"), folder.path().join("nt/GUID/.def.partial"));
+        let other = folder.path().join("nt/.notes");
+        for path in [&old, &new, &other] {
+            fs::write(path, "half").unwrap();
+        }
+        let yesterday = SystemTime::now() - ABANDONED - Duration::from_secs(60);
+        for path in [&old, &other] {
+            File::options().write(true).open(path).unwrap().set_modified(yesterday).unwrap();
+        }
+        store.tidy().unwrap();
+        assert!(!old.exists() && new.exists() && other.exists());
+        assert_eq!(store.list("").unwrap().len(), 1);
     }
 
     #[test]

@@ -1,0 +1,386 @@
+//! `manage_repo` where something goes wrong: disks that are full, builders that are killed, two at once, sources that are
+//! not what they should be.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use profile::{Effort, GuidAge, GzipWriter};
+use symbol_server::fixture::{self, Reach};
+
+use crate::harness::Folder;
+use crate::manage_repo::{OURS, guid, inventory, kernel, line, profiles, put, repository, unpacked};
+
+const REJECTS: &str = "repo/v1.0/src/nt/guids.yaml.rejects.gz";
+
+/// Every file below the repository that is no object: temporary ones of writers that were stopped.
+fn left_behind(folder: &Folder) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.join("repo")];
+    while let Some(at) = folders.pop() {
+        for entry in std::fs::read_dir(at).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "partial") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// What an undisturbed builder makes.
+struct Truth(Folder);
+
+impl Truth {
+    fn of(count: u8) -> Self {
+        let folder = repository(count);
+        folder.run(line(&["build_all"])).status(1).check();
+        Self(folder)
+    }
+
+    #[track_caller]
+    fn check(&self, folder: &Folder) {
+        assert_eq!(profiles(folder), profiles(&self.0));
+        assert_eq!(inventory(folder), inventory(&self.0));
+        assert_eq!(unpacked(folder, REJECTS), unpacked(&self.0, REJECTS));
+        assert_eq!(parts(folder), 0);
+    }
+
+    /// That whatever is there is whole.
+    #[track_caller]
+    fn check_present(&self, folder: &Folder) {
+        let expected = profiles(&self.0);
+        for (name, bytes) in profiles(folder) {
+            assert_eq!(expected[&name], bytes, "{name} is half written");
+        }
+        if folder.join("repo/v1.0/inventory.gz").exists() {
+            // Parses, with times and all.
+            inventory(folder);
+        }
+    }
+}
+
+fn parts(folder: &Folder) -> usize {
+    std::fs::read_dir(folder.join("repo/v1.0/src/parts")).map_or(0, Iterator::count)
+}
+
+fn start(folder: &Folder, words: &[&str]) -> Child {
+    folder.run(line(words).into_iter().chain(["-q"])).command().spawn().unwrap()
+}
+
+/// Kills a process; whether it was still at work.
+fn kill(mut child: Child) -> bool {
+    child.kill().unwrap();
+    child.wait().unwrap().code().is_none()
+}
+
+/// The same command line where no file can grow beyond some kilobytes: writes fail as they do on a full disk, but with
+/// "file too large". The shell's unit is 512 or 1024 bytes.
+fn confined(folder: &Folder, units: u32, words: &[&str]) -> (i32, String) {
+    let whole = folder.run(line(words)).command();
+    let mut command = Command::new("sh");
+    command
+        .args([
+            "-c",
+            &format!("trap '' XFSZ 2>/dev/null || trap '' 25; ulimit -f {units}; exec \"$0\" \"$@\""),
+        ])
+        .arg(whole.get_program())
+        .args(whole.get_args())
+        .current_dir(folder.path())
+        .env_clear()
+        .env("HOME", folder.path());
+    let output = command.output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+#[cfg(unix)]
+fn a_full_disk_is_named_and_leaves_nothing_half_written() {
+    let truth = Truth::of(3);
+    let folder = repository(3);
+    let (status, told) = confined(&folder, 1, &["build_all"]);
+    assert_eq!(status, 2, "{told}");
+    let at = told.find("repo/v1.0/nt/GUID/").unwrap_or_else(|| panic!("{told}"));
+    assert!(told[at..].contains(".gz: ") && told.to_lowercase().contains("file too large"), "{told}");
+    assert_eq!(left_behind(&folder), Vec::<PathBuf>::new());
+    truth.check_present(&folder);
+    assert!(profiles(&folder).len() < 4, "nothing failed");
+    folder.run(line(&["build_all"])).status(1).check();
+    truth.check(&folder);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_disk_that_fills_while_sealing_costs_nothing() {
+    let truth = Truth::of(12);
+    let folder = repository(12);
+    folder.run(line(&["build", "--shard", "1/1"])).status(1).check();
+    let notes = parts(&folder);
+    assert!(notes > 0);
+    let (status, told) = confined(&folder, 0, &["seal"]);
+    assert_eq!(status, 2, "{told}");
+    assert!(told.contains("repo/v1.0/") && told.to_lowercase().contains("file too large"), "{told}");
+    assert_eq!(left_behind(&folder), Vec::<PathBuf>::new());
+    assert!(!folder.join("repo/v1.0/inventory.gz").exists());
+    assert_eq!(parts(&folder), notes, "what was noted stays until it is sealed");
+    folder.run(line(&["seal"])).stderr("inventory: 13 profiles").check();
+    truth.check(&folder);
+}
+
+#[test]
+fn a_seal_that_is_killed_is_done_again() {
+    let truth = Truth::of(12);
+    let folder = repository(12);
+    folder.run(line(&["build", "--shard", "1/1"])).status(1).check();
+    let mut killed = 0;
+    for round in 0..16 {
+        let child = start(&folder, &["seal"]);
+        sleep(Duration::from_micros(300 * round));
+        killed += usize::from(kill(child));
+        truth.check_present(&folder);
+    }
+    assert!(killed > 3, "{killed} were at work when they were killed");
+    folder.run(line(&["seal"])).check();
+    truth.check(&folder);
+}
+
+#[test]
+fn shards_that_are_killed_and_begun_again_lose_nothing() {
+    let truth = Truth::of(12);
+    let folder = repository(12);
+    let shards = ["1/3", "2/3", "3/3"];
+    let mut killed = 0;
+    for round in 0..4 {
+        let running: Vec<Child> = shards
+            .iter()
+            .map(|shard| start(&folder, &["build", "--shard", shard, "--threads", "1"]))
+            .collect();
+        for child in running {
+            sleep(Duration::from_millis(1 + 2 * round));
+            killed += usize::from(kill(child));
+        }
+        truth.check_present(&folder);
+    }
+    assert!(killed > 3, "{killed} were at work when they were killed");
+    for shard in shards {
+        let status = start(&folder, &["build", "--shard", shard, "--retry"]).wait().unwrap();
+        assert!(matches!(status.code(), Some(0 | 1)), "{status}");
+    }
+    folder.run(line(&["seal"])).stderr("inventory: 13 profiles").check();
+    truth.check(&folder);
+}
+
+#[test]
+fn two_builders_at_once_make_what_one_makes() {
+    let truth = Truth::of(12);
+    for _ in 0..3 {
+        let folder = repository(12);
+        // What a builder left that was killed: nobody has it locked.
+        folder.write("repo/v1.0/.lock", "");
+        let builders = [start(&folder, &["build_all"]), start(&folder, &["build_all"])];
+        for mut builder in builders {
+            let status = builder.wait().unwrap();
+            assert!(matches!(status.code(), Some(0 | 1)), "{status}");
+        }
+        truth.check(&folder);
+        assert_eq!(left_behind(&folder), Vec::<PathBuf>::new());
+    }
+}
+
+#[test]
+fn who_has_the_lock_is_waited_for() {
+    let folder = repository(1);
+    folder.run(line(&["build_all"])).status(1).check();
+    folder.write("repo/v1.0/src/nt/undocumented.yaml", "$STRUCTS: {_X: [16, {}]}\n");
+    let held = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(folder.join("repo/v1.0/.lock"))
+        .unwrap();
+    held.lock().unwrap();
+    let begun = Instant::now();
+    let mut child = start(&folder, &["build_all"]);
+    sleep(Duration::from_millis(500));
+    assert!(child.try_wait().unwrap().is_none(), "it did not wait");
+    drop(held);
+    assert!(child.wait().unwrap().success());
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    folder.run(line(&["build_all"])).stderr("0 made, 2 unchanged").check();
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut writer = GzipWriter::new(Vec::new(), Effort::Default, 1);
+    writer.write_all(bytes).unwrap();
+    writer.finish().unwrap()
+}
+
+#[test]
+fn pdbs_kept_with_the_repository_need_no_store() {
+    let truth = Truth::of(2);
+    let folder = repository(2);
+    let kept = folder.join("repo/v1.0/src/pdb");
+    std::fs::create_dir_all(&kept).unwrap();
+    let pdb = |index| fixture::reidentified(&kernel(), OURS.parse().unwrap(), guid(index)).unwrap();
+    for index in [1, 2] {
+        std::fs::write(kept.join(format!("{}.pdb.gz", guid(index))), gzip(&pdb(index))).unwrap();
+    }
+    let offline = ["manage_repo", "--path_to_repository", "repo", "--symbol-path", "nowhere", "--offline"];
+    let run = |words: &[&'static str]| folder.run(offline.into_iter().chain(words.iter().copied()));
+    run(&["build_all"]).status(1).stderr("3 made, 0 unchanged, 0 rejected before, 1 failed").check();
+    assert_eq!(profiles(&folder), profiles(&truth.0));
+    let missing: serde_json::Value = serde_json::from_str(&run(&["missing"]).check()).unwrap();
+    assert_eq!(missing["wanted"].as_array().unwrap().len(), 1);
+    // Another build's PDB under this name, half a file, and what is none.
+    let path = format!("repo/v1.0/src/pdb/{}.pdb.gz", guid(1));
+    let profile = folder.join(&format!("repo/v1.0/nt/GUID/{}.gz", guid(1)));
+    let half = &gzip(&pdb(1))[..2000];
+    for (bytes, problem) in [
+        (gzip(&pdb(2)), format!("expected the PDB of {}, found {}", guid(1), guid(2))),
+        (half.to_vec(), format!("src/pdb/{}.pdb.gz: ", guid(1))),
+        (gzip(b"MZ"), format!("src/pdb/{}.pdb.gz: ", guid(1))),
+    ] {
+        std::fs::remove_file(&profile).unwrap_or_default();
+        folder.write(&path, bytes);
+        run(&["build_all", "--retry"]).status(1).stderr(problem).stderr("2 unchanged").check();
+        assert!(!profile.exists());
+    }
+}
+
+#[test]
+fn symbols_alone_are_welcome_where_the_configuration_says_so() {
+    let folder = repository(1);
+    let pdb = fixture::without_types(&kernel()).unwrap();
+    put(&folder, &pdb, "ntkrnlmp.pdb", guid(1));
+    folder
+        .run(line(&["build_all"]))
+        .status(1)
+        .stderr(format!("nt/GUID/{} rejected: its profile would be no good: ", guid(1)))
+        .stderr("1 made, 0 unchanged, 0 rejected before, 2 failed")
+        .check();
+    let config = String::from_utf8(folder.read("repo/v1.0/config.yaml")).unwrap();
+    folder.write("repo/v1.0/config.yaml", config.replace("has_structs: true", "has_structs: false"));
+    folder
+        .run(line(&["build_all", "--retry"]))
+        .status(1)
+        .stderr("1 made, 1 unchanged, 0 rejected before, 1 failed")
+        .check();
+    let name = format!("nt/GUID/{}", guid(1));
+    let profile = unpacked(&folder, &format!("repo/v1.0/{name}.gz"));
+    assert!(profile.get("$STRUCTS").is_none());
+    assert!(profile["$CONSTANTS"].as_object().unwrap().contains_key("PsActiveProcessHead"));
+    assert_eq!(inventory(&folder)[&name]["health"], "symbols only");
+    let rejects = unpacked(&folder, REJECTS);
+    assert_eq!(rejects.as_object().unwrap().len(), 1, "what was made is rejected no more: {rejects}");
+    folder.run(line(&["build_all"])).stderr("0 made, 2 unchanged, 1 rejected before").check();
+}
+
+#[test]
+fn what_was_imported_survives_a_lost_inventory() {
+    let folder = repository(2);
+    folder.run(line(&["build_all"])).status(1).check();
+    let name = format!("nt/GUID/{}", guid(1));
+    let path = format!("repo/v1.0/{name}.gz");
+    // Of an older front-end, of none that we know, and one that does not even say which build it is of.
+    let ours =
+        String::from_utf8(profile::unpack(&folder.read(&path), 1 << 30).unwrap().into_owned()).unwrap();
+    let generator = ours.lines().find(|line| line.contains("\"Generator\"")).unwrap();
+    let revised = generator.trim_end_matches("\", ");
+    for (case, text) in [
+        ("an older one", ours.replace(revised, &format!("{}0", &revised[..revised.len() - 1]))),
+        ("a foreign one", ours.replace(&format!("{generator}\n"), "")),
+        ("one of ours", ours.clone()),
+    ] {
+        folder.write("given.json", &text);
+        folder.run(line(&["import", "--as", &name, "given.json"])).check();
+        let imported = folder.read(&path);
+        let known = inventory(&folder);
+        assert_eq!(known[&name]["generator"], "imported", "{case}");
+        std::fs::remove_file(folder.join("repo/v1.0/inventory.gz")).unwrap();
+        folder.run(line(&["build_all"])).stderr("1 made, 2 unchanged").check();
+        assert_eq!(folder.read(&path), imported, "{case}");
+        assert_eq!(inventory(&folder), known, "{case}");
+    }
+    // Somebody else's file under that name is no import, and is made anew.
+    folder.write(&path, gzip(ours.replace("PsActiveProcessHead", "PsInactiveProcessHead").as_bytes()));
+    std::fs::remove_file(folder.join("repo/v1.0/inventory.gz")).unwrap();
+    folder.run(line(&["build_all"])).check();
+    assert_ne!(inventory(&folder)[&name]["generator"], "imported");
+}
+
+/// `testdata/pe/version.dll` as a linker would have written it with `/debug`: the debug directory and an RSDS record
+/// stand in the slack behind its last section's content.
+fn with_debug_information(build: GuidAge, pdb: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/pe/version.dll");
+    let mut dll = std::fs::read(path).unwrap();
+    let half =
+        |bytes: &[u8], at: usize| usize::from(u16::from_le_bytes(bytes[at..at + 2].try_into().unwrap()));
+    let word = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let headers = word(&dll, 0x3c) as usize;
+    let (sections, optional) = (half(&dll, headers + 6), half(&dll, headers + 20));
+    let last = headers + 24 + optional + 40 * (sections - 1);
+    let (rva, raw) = (word(&dll, last + 12), word(&dll, last + 20));
+    let at = dll.len().next_multiple_of(16);
+    dll.resize(at, 0);
+    let record = fixture::rsds(build, pdb);
+    let mut entry = [0; 28];
+    for (place, number) in [(12, 2), (16, record.len() as u32), (24, at as u32 + 28)] {
+        entry[place..place + 4].copy_from_slice(&number.to_le_bytes());
+    }
+    dll.extend(entry);
+    dll.extend(record);
+    let grown = dll.len() as u32 - raw;
+    let directory = headers + 24 + 112 + 6 * 8;
+    for (place, number) in
+        [(directory, rva + at as u32 - raw), (directory + 4, 28), (last + 8, grown), (last + 16, grown)]
+    {
+        dll[place..place + 4].copy_from_slice(&number.to_le_bytes());
+    }
+    dll
+}
+
+#[test]
+fn a_binary_with_a_version_has_its_place_in_the_older_hierarchy() {
+    let folder = repository(0);
+    put(&folder, &kernel(), "ntkrnlmp.pdb", guid(5));
+    let build = guid(5);
+    folder.write("NTOSKRNL.EXE", with_debug_information(build, "d:\\build\\ntkrnlmp.pdb"));
+    folder
+        .run(line(&["nt/GUID", "add_guid", "--binary", "NTOSKRNL.EXE"]))
+        .status(1)
+        .stderr(format!("ntoskrnl.exe/AMD64/6.1.7601.17514/{build} stands for nt/GUID/{build}"))
+        .stderr(format!("added ntkrnlmp.pdb {build}"))
+        .check();
+    let target = format!("nt/GUID/{build}");
+    let expected = [
+        format!("GUID/{build}.gz"),
+        format!("{target}.gz"),
+        format!("ntoskrnl.exe/AMD64/6.1.7601.17514/{build}.gz"),
+    ];
+    let found = profiles(&folder);
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
+    for link in [&expected[0], &expected[2]] {
+        let link = unpacked(&folder, &format!("repo/v1.0/{link}"));
+        assert_eq!(link["$METADATA"]["Type"], "Symlink");
+        assert_eq!(link["$METADATA"]["Target"], target);
+    }
+    assert_eq!(inventory(&folder)[&format!("GUID/{build}")]["health"], "symlink");
+    // They outlive the loss of what is recorded of them, and nothing is made twice.
+    std::fs::remove_file(folder.join("repo/v1.0/inventory.gz")).unwrap();
+    folder.run(line(&["build_all"])).stderr("1 made, 1 unchanged").check();
+    for (name, bytes) in found {
+        assert_eq!(profiles(&folder).get(&name), Some(&bytes), "{name}");
+    }
+    // Without a version resource there is the GUID alone, and what is no binary is told.
+    folder.write("plain.exe", fixture::pe(&[(&fixture::rsds(guid(6), "ntkrnlmp.pdb"), Reach::Rva)]));
+    let run = folder.run(line(&["nt/GUID", "add_guid", "--binary", "plain.exe"]));
+    run.status(1).stderr(format!("GUID/{} stands for", guid(6))).check();
+    assert_eq!(profiles(&folder).keys().filter(|name| name.contains(&guid(6).to_string())).count(), 1);
+    folder.write("text.exe", "no binary");
+    folder.run(line(&["nt/GUID", "add_guid", "--binary", "text.exe"])).status(2).stderr("text.exe: ").check();
+}
