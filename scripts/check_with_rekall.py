@@ -168,9 +168,7 @@ class Check:
 
 def convert(session, pack, output):
     """What Rekall's `convert_profile` does with a Volatility pack; the profile is packed as its repository has it."""
-    # It reads packs with a module in them by a library that has changed since, and the others without.
-    name = "rekall.plugins.overlays.linux.dwarfparser"
-    sys.modules[name] = types.ModuleType(name)
+    without_dwarf()
     from rekall import io_manager
     from rekall.plugins.tools import profile_tool
     from rekall_lib import utils
@@ -198,12 +196,114 @@ def convert(session, pack, output):
         file.write(utils.PPrint(profile).encode())
 
 
+def without_dwarf():
+    """Rekall's reader of DWARF needs a library that has changed since; what is asked of Rekall here does not."""
+    name = "rekall.plugins.overlays.linux.dwarfparser"
+    sys.modules[name] = types.ModuleType(name)
+
+
+class Bytes:
+    """An address space that holds a few bytes, and is not mapped elsewhere."""
+
+    def __init__(self, points):
+        self.points = points
+
+    def vtop(self, address):
+        return address if address in self.points else None
+
+    def read(self, address, length):
+        return self.points.get(address, b"")[:length]
+
+
+def plain(value):
+    """What Rekall builds, as JSON has it."""
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    if isinstance(value, dict):
+        return {plain(key): plain(one) for key, one in value.items()}
+    return value
+
+
+def check_index(obj, session, root, name, specification):
+    """Builds the index of a repository as Rekall does, compares, and lets Rekall look every profile up in ours."""
+    import yaml
+    from rekall import io_manager
+    from rekall.plugins.common import profile_index
+
+    without_dwarf()
+    import rekall.plugins.windows.index  # noqa: F401
+    from rekall.plugins.tools import profile_tool
+
+    # Under Python 3 it gets text where it expects bytes.
+    profile_tool.binascii = types.SimpleNamespace(
+        hexlify=lambda text: __import__("binascii").hexlify(text if isinstance(text, bytes) else text.encode()),
+        unhexlify=__import__("binascii").unhexlify)
+    sha256 = profile_index.hashlib.sha256
+
+    class Hash:
+        def __init__(self):
+            self.hash = sha256()
+
+        def update(self, text):
+            self.hash.update(text.encode())
+
+        def hexdigest(self):
+            return self.hash.hexdigest()
+
+    with open(specification) as file:
+        spec = yaml.safe_load(file)
+    ours = read(os.path.join(root, name + ".gz"))
+    loaded = obj.Profile.LoadProfileFromData(read(os.path.join(root, name + ".gz")), session=session, name=name)
+    wrong = []
+    builder = profile_tool.BuildIndex.__new__(profile_tool.BuildIndex)
+    builder.session = session
+    builder.io_manager = io_manager.DirectoryIOManager(root, session=session)
+    kind = spec.get("type", "data")
+    profiles = [key for key in ours["$INDEX"] if not key.startswith("$")]
+    if kind in ("data", "struct"):
+        theirs = plain(builder.BuildDataIndex(spec) if kind == "data" else builder.BuildStructIndex(spec))
+        theirs = {key: value for key, value in theirs["$INDEX"].items() if value and value != ours["$INDEX"].get(key)}
+        for key, value in theirs.items():
+            found = ours["$INDEX"].get(key)
+            # It puts structs' offsets into indexes too.
+            if kind == "struct" and found is None and not value.get("offsets"):
+                continue
+            wrong.append("%s: Rekall has %s, ours %s" % (key, str(value)[:100], str(found)[:100]))
+    if kind == "data":
+        for profile in profiles:
+            points = {0x10000 + at: bytes.fromhex(data[0]) for at, data in ours["$INDEX"][profile]}
+            found = dict(loaded.LookupIndex(0x10000, Bytes(points)))
+            if found.get(profile) != 1.0:
+                wrong.append("%s: Rekall finds %s" % (profile, found))
+    if kind == "symbol_offset":
+        traits = ours["$INDEX"]["$TRAITS"]
+        profiles = list(traits)
+        profile_index.hashlib = types.SimpleNamespace(sha256=Hash)
+        for profile in profiles:
+            constants = read(os.path.join(root, profile + ".gz"))["$CONSTANTS"]
+            found = loaded.LookupProfile(constants)
+            if found != [(profile, len(traits[profile]))]:
+                wrong.append("%s: Rekall finds %s" % (profile, found))
+            relative = loaded.RelativizeSymbols(constants)
+            digest = type(loaded).CalculateRawProfileHash({"$CONSTANTS": relative})
+            if ours["$INDEX"]["$HASHES"].get(digest) != profile:
+                wrong.append("%s: Rekall's hash %s is not there" % (profile, digest))
+    print("%s: %s: %d profiles compared, %d wrong" % (name, type(loaded).__name__, len(profiles), len(wrong)))
+    for line in wrong[:20]:
+        print("  " + line)
+    return not wrong and bool(profiles)
+
+
 def main():
     logging.disable(logging.WARNING)
     source, paths = sys.argv[1], sys.argv[2:]
     obj, session = import_rekall(source)
     if paths[0] == "--convert":
         return convert(session.Session(), *paths[1:])
+    if paths[0] == "--index":
+        sys.exit(0 if check_index(obj, session.Session(), *paths[1:]) else 1)
     good = True
     for path in paths:
         check = Check(obj, session.Session(), path)

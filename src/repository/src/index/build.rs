@@ -285,7 +285,7 @@ fn symbol_entries(
         found.hashes.iter().map(|(digest, at)| (digest.clone(), json!(name(at)))).collect();
     // Rekall asks the time to see what to index again; what is here was made of, `$SOURCES` says.
     let profiles: Map<String, Value> =
-        sources.iter().map(|source| (source.name.to_string(), json!({"LastModified": 0}))).collect();
+        found.profiles.iter().map(|at| (name(at), json!({"LastModified": 0}))).collect();
     let sections = [("$TRAITS", all), ("$PROFILES", profiles), ("$HASHES", hashes)];
     sections.into_iter().map(|(name, section)| (name.to_owned(), Value::Object(section))).collect()
 }

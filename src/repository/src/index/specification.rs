@@ -197,10 +197,15 @@ impl<'a> Reader<'a> {
             };
             let key = format!("{key}.data");
             let items = entry("data")?;
-            let data = items.items(&self.at(&key))?.iter().map(|item| self.bytes(&key, item));
+            // Older specifications have one text in place of a list.
+            let items = match items.text(&self.at(&key)) {
+                Ok(_) if !items.is_null() => std::slice::from_ref(items),
+                _ => items.items(&self.at(&key))?,
+            };
+            let data = items.iter().map(|item| self.bytes(&key, item));
             let data: Vec<Vec<u8>> = data.collect::<Result<_, _>>()?;
             if data.is_empty() {
-                return Err(self.wrong(&key, items, "what may stand there"));
+                return Err(self.wrong(&key, entry("data")?, "what may stand there"));
             }
             places.push(Place { name, shift, data });
         }
@@ -325,7 +330,7 @@ mod tests {
     #[test]
     fn data_is_text_wide_text_or_digits() {
         let text = "repository_root: ./\npath: OSX/\nbase_symbol: _lowGlo\nsymbols:\n  -\n    name: _osbuilder\n    \
-            data: [\"str:root\\x00\"]\n  - {name: wcschr, data: [90, \"cc\"], shift: -1}\n  - {name: V, data: ['lstr:Ve']}\n";
+            data: [\"str:root\\x00\"]\n  - {name: wcschr, data: [90, \"cc\"], shift: -1}\n  - {name: V, data: 'lstr:Ve'}\n";
         let specification = parsed(text).unwrap();
         assert_eq!(specification.path, "OSX");
         let Kind::Data { base, places } = &specification.kind else { panic!("{specification:?}") };

@@ -15,6 +15,8 @@ pub(super) type Trait = Vec<(String, i64)>;
 pub(super) struct Found {
     /// The traits of each profile, by its position; none where another one has the same symbols.
     pub(super) traits: BTreeMap<usize, Vec<Trait>>,
+    /// Every profile that has the base.
+    pub(super) profiles: BTreeSet<usize>,
     /// Of each set of symbols, the digest and the first profile that has it.
     pub(super) hashes: BTreeMap<String, usize>,
 }
@@ -25,7 +27,7 @@ const HELD: usize = 16;
 const PAIRED: usize = 64;
 
 /// No kernel's image is larger, in bytes.
-const REACH: i64 = 1 << 30;
+const REACH: u64 = 1 << 30;
 
 /// A symbol of a profile: its name's number, its place, the profile.
 type Symbol = (u32, i64, u32);
@@ -78,17 +80,16 @@ pub(super) fn find(
 impl Found {
     /// Notes a profile; whether it is the first with its symbols, and has the base.
     fn add(&mut self, profile: usize, text: &Text, base: &str) -> bool {
+        let Some(origin) = origin(text, base) else { return false };
         let mut symbols: Vec<String> = Vec::new();
-        let mut has_base = false;
         text.each_symbol(|name, address, _| {
-            has_base |= name == base;
-            symbols.push(format!("({name}, {address})"));
+            if is_own(name) {
+                symbols.push(format!("({name}, {})", i128::from(address) - i128::from(origin)));
+            }
         });
-        if !has_base {
-            return false;
-        }
         symbols.sort_unstable();
         let digest = hexadecimal(&Sha256::digest(symbols.join("|").as_bytes()));
+        self.profiles.insert(profile);
         let known = self.hashes.contains_key(&digest);
         if !known {
             self.hashes.insert(digest, profile);
@@ -96,6 +97,22 @@ impl Found {
         }
         !known
     }
+}
+
+/// Where the base is.
+fn origin(text: &Text, base: &str) -> Option<u64> {
+    let mut origin = None;
+    text.each_symbol(|name, address, _| {
+        if name == base {
+            origin = Some(address);
+        }
+    });
+    origin
+}
+
+/// Whether a symbol counts: what compilers number changes with every build, the other is no symbol of the kernel's own.
+fn is_own(name: &str) -> bool {
+    !name.contains('.') && name != "__irf_end"
 }
 
 /// The symbols of a part of the names.
@@ -108,20 +125,13 @@ struct Slice {
 
 impl Slice {
     fn take(&mut self, profile: usize, text: &Text, base: &str, wanted: impl Fn(&str) -> bool) {
-        let mut origin = None;
-        text.each_symbol(|name, address, _| {
-            if name == base {
-                origin = Some(address);
-            }
-        });
-        let Some(origin) = origin else { return };
+        let Some(origin) = origin(text, base) else { return };
         let mut seen = BTreeSet::new();
         text.each_symbol(|name, address, _| {
             let place = address.wrapping_sub(origin) as i64;
-            // What compilers number changes with every build; the other is no symbol of the kernel's own. Nor is what
-            // lies elsewhere: places within a processor's data do not move with the kernel.
-            let own = !name.contains('.') && name != "__irf_end" && name != base && place.abs() < REACH;
-            if !own || !wanted(name) {
+            // Places within a processor's data do not move with the kernel.
+            let moves = place.unsigned_abs() < REACH && name != base;
+            if !moves || !is_own(name) || !wanted(name) {
                 return;
             }
             let number = self.numbers.get(name).copied().unwrap_or_else(|| {
