@@ -56,6 +56,12 @@ impl FileBytes {
         })
     }
 
+    /// Whether the file is shorter than when it was opened, or cannot be asked.
+    #[cfg(unix)]
+    fn has_shrunk(&self) -> bool {
+        self.holes.as_ref().is_some_and(|file| file.metadata().map_or(true, |now| now.len() < self.length))
+    }
+
     fn read_file(&self, offset: u64, into: &mut [u8]) -> Result<(), BytesError> {
         self.file.read_exact_at(into, offset).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => BytesError::end(offset),
@@ -98,8 +104,8 @@ impl Bytes for FileBytes {
         let Some(file) = &self.holes else { return Some(range) };
         let start = match seek(file, SeekFrom::Data(range.start)) {
             Ok(start) => start,
-            // The file has no data after this place.
-            Err(rustix::io::Errno::NXIO) => return None,
+            // The file has no data after this place; or it has lost this place, which is no hole: reading it tells.
+            Err(rustix::io::Errno::NXIO) => return self.has_shrunk().then_some(range),
             // The file system does not know.
             Err(_) => return Some(range),
         };
@@ -170,5 +176,9 @@ mod tests {
         assert_eq!(bytes.next_data(data.end..64 << 20), None);
         assert_eq!(bytes.next_data(0..1 << 20), None);
         assert_eq!(bytes.next_data((32 << 20) + 1..(32 << 20) + 2), Some((32 << 20) + 1..(32 << 20) + 2));
+        // What is cut off is no hole.
+        file.as_file().set_len(40 << 20).unwrap();
+        assert_eq!(bytes.next_data(36 << 20..64 << 20), Some(36 << 20..64 << 20));
+        assert!(bytes.read(48 << 20, &mut [0; 8]).is_err());
     }
 }

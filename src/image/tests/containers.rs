@@ -109,11 +109,12 @@ fn virtualbox_notes_are_hints() {
     let notes = vec![
         ("VBCORE", 0xb00, vec![0xde, 0xc0, 0x1a, 0xc0]),
         ("VBCPU", 0xb01, cpu.clone()),
-        ("VBCORE", 0xb01, cpu),
+        ("VBCPU", 0xb01, cpu),
     ];
     let elf = Elf { ranges: vec![(0, vec![0; 0x1000])], notes, ..Elf::default() };
     let image = Image::from_content(elf.build()).unwrap();
     assert_eq!(image.hints().dtb, Some(PhysicalAddress(0x18_7000)));
+    assert_eq!(image.hints().cpus.len(), 2);
     assert!(image.hints().cpus.iter().all(|cpu| (cpu.cr4, cpu.instruction.0) == (0x6f8, 0x10)));
 }
 
@@ -499,4 +500,60 @@ fn the_seeds_of_the_fuzz_targets_open() {
         assert_eq!((image.container(), image.report().total()), (container, 0), "{}", path.display());
         assert!(image.size() > 0);
     }
+}
+
+/// A file of `content` that is cut to half of it when its search has begun.
+#[track_caller]
+fn shrinking(what: &str, content: &[u8]) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), content).unwrap();
+    let image = Image::open(file.path()).unwrap();
+    let half = content.len() as u64 / 2;
+    let end = image.runs().last().unwrap().end();
+    for threads in [1, 2] {
+        file.as_file().set_len(content.len() as u64).unwrap();
+        let cut = std::sync::Once::new();
+        let scanned = image::scan(&image, &image::Plan { threads, ..Default::default() }, |window, seen| {
+            cut.call_once(|| file.as_file().set_len(half).unwrap());
+            seen.push(window.start);
+        });
+        assert!(!scanned.found.is_empty(), "{what}");
+        assert!(scanned.report.count("unreadable memory") > 0, "{what}: {:?}", scanned.report);
+    }
+    let error = read(&image, end - 64, 64).unwrap_err();
+    assert!(matches!(error, ReadError::Truncated { .. }), "{what}: {error}");
+    assert!((end - 4096..end).contains(&error.at().0), "{what}: {error}");
+    assert!(error.to_string().contains("the file ends before byte 0x"), "{what}: {error}");
+    // What is left can still be read.
+    read(&image, image.runs()[0].start.0, 16).unwrap();
+}
+
+#[test]
+fn a_file_that_shrinks_while_it_is_searched_is_told() {
+    // Unlike from page to page, and longer than several windows of a search.
+    let memory: Vec<u8> =
+        (0..4u32 << 20).map(|at| (at ^ at >> 9).wrapping_mul(0x9e37_79b1).to_be_bytes()[0]).collect();
+    shrinking("raw", &memory);
+    let ranges = vec![(0x10_0000, memory.clone())];
+    shrinking("LiME", &lime(&ranges));
+    shrinking("Mach-O", &macho(true, &ranges));
+    shrinking("ELF", &Elf { ranges, ..Elf::default() }.build());
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_sparse_file_loses_is_no_hole() {
+    use std::io::{Seek, SeekFrom, Write};
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    for start in [0, 48 << 20] {
+        file.seek(SeekFrom::Start(start)).unwrap();
+        file.write_all(&[7; 4096]).unwrap();
+    }
+    file.as_file().set_len(64 << 20).unwrap();
+    let image = Image::open(file.path()).unwrap();
+    let search = || image::find(&image, &[b"\x07\x07"], &image::Plan::default()).report;
+    assert_eq!(search().total(), 0);
+    file.as_file().set_len(32 << 20).unwrap();
+    let report = search();
+    assert_eq!(report.count("unreadable memory"), (32 << 20) / 4096, "{report:?}");
 }

@@ -10,7 +10,7 @@ pub(crate) fn read(content: &[u8], big_endian: bool, hints: &mut Hints) {
     while let Some((name, kind, body, next)) = note(content, at, big_endian) {
         match (name, kind) {
             (b"QEMU", _) => cpu(hints, qemu(body)),
-            (b"VBCORE", VIRTUALBOX_CPU) => cpu(hints, virtualbox(body)),
+            (b"VBCPU", VIRTUALBOX_CPU) => cpu(hints, virtualbox(body)),
             (b"VMCOREINFO", _) => vmcoreinfo(hints, body),
             _ => {}
         }
@@ -65,7 +65,7 @@ fn qemu(body: &[u8]) -> Option<Cpu> {
     })
 }
 
-/// `NT_VBOXCPU`.
+/// `NT_VBOXCPU`. Its name is another than that of the note before it, `VBCORE` (VirtualBox, `DBGFCoreWrite.cpp`).
 const VIRTUALBOX_CPU: u32 = 0xb01;
 
 /// `DBGFCORECPU` (VirtualBox, `include/VBox/vmm/dbgfcorefmt.h`): 18 registers, six segments of 24 bytes, CR0, CR2,
