@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod analyzer;
+#[cfg(unix)]
+mod ci_files;
 mod convert_profile;
 mod export;
 mod fetch_debug;

@@ -41,16 +41,21 @@ impl Folder {
         key.below(&self.root)
     }
 
-    /// Keeps every other writer under a condition out until the file is dropped; the lock goes with the process
-    /// that has it. Where the file system knows no locks, nobody is kept out: the check just before the rename has to do.
-    fn lock(&self) -> Result<Option<File>, Error> {
+    /// Keeps every other writer under a condition out until it is dropped; the lock goes with the process that has it.
+    /// Where the file system knows no locks, nobody is kept out: the check just before the rename has to do.
+    fn lock(&self) -> Result<Option<Lock>, Error> {
         let path = self.root.join(LOCK);
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(|error| Error::io(path.display(), error))?;
+        let failed = |error| Error::io(path.display(), error);
         let end = Instant::now() + PATIENCE;
         loop {
+            let file =
+                File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
             match file.try_lock() {
-                Ok(()) => return Ok(Some(file)),
+                // Whoever had it before took the file away: the name may be that of another one by now.
+                Ok(()) if is_still(&file, &path).map_err(failed)? => {
+                    return Ok(Some(Lock { path, _file: file }));
+                }
+                Ok(()) => {}
                 Err(TryLockError::WouldBlock) if Instant::now() < end => thread::sleep(AGAIN),
                 Err(TryLockError::WouldBlock) => {
                     let problem = format!("another process has had it locked for {} s", PATIENCE.as_secs());
@@ -109,6 +114,31 @@ impl Folder {
             }
         }
         Ok(())
+    }
+}
+
+/// The repository's lock; gone, with its file, when it is dropped.
+struct Lock {
+    path: PathBuf,
+    /// Dropped after the file lost its name: who locks it then looks for the name again.
+    _file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Elsewhere, an open file keeps its name.
+        if cfg!(unix) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether a file still has its name.
+fn is_still(file: &File, path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(named) => Ok(version(&named) == version(&file.metadata()?)),
+        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -292,6 +322,9 @@ mod tests {
         });
         let last = store.read(&key("n"), 99).unwrap().unwrap().bytes;
         assert_eq!(std::str::from_utf8(&last).unwrap().parse(), Ok(WRITERS * ROUNDS));
+        let names: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(!cfg!(unix) || names == ["n"], "{names:?}");
         assert_eq!(store.list("").unwrap().len(), 1, "the lock is no object");
     }
 
