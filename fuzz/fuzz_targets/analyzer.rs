@@ -68,7 +68,7 @@ fuzz_target!(|input: &[u8]| {
     if let Some(kernel) = Bare::find(&image, image.hints(), &Plan::default()) {
         let _ = (kernel.read(0, 64), kernel.exports.symbols.len());
     }
-    let _ = CarriedSymbols::find(&image).map(|symbols| symbols.len());
+    let _ = CarriedSymbols::find(&image, &Plan::default()).map(|symbols| symbols.len());
     if let Ok(guest) = Guest::find(&image, &layout, &Plan::default()) {
         let _ = (guest.processes(), guest.modules(), guest.facts());
     }

@@ -3,6 +3,7 @@
 
 mod support;
 
+use analyzer::linux::CarriedSymbols;
 use analyzer::{Guest, Process};
 use image::Plan;
 use serde_json::Value;
@@ -158,4 +159,29 @@ fn planted_records_are_told_and_decide_nothing() {
     ] {
         assert!(decoys.actual.contains(told), "{}", decoys.actual);
     }
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn the_kernels_own_table_is_found_by_name_and_by_form() {
+    let guests = Guests::open("full.raw.xz");
+    let named = CarriedSymbols::find(&guests.image, &Plan::default()).unwrap();
+    let formed = CarriedSymbols::by_form(&guests.image, &Plan::default()).unwrap();
+    assert!(named.found_by.starts_with("VMCOREINFO") && formed.found_by.starts_with("by its form"));
+    assert_eq!((named.len(), formed.len()), (82_125, 82_125));
+    let guest = Guest::find(&guests.image, &guests.layout, &Plan::default()).unwrap();
+    let Guest::Linux(kernel) = &guest else { panic!() };
+    let profile = guests.layout.whole().unwrap();
+    let mut compared = 0;
+    for (name, address) in &profile.constants {
+        let name = profile.names.get(*name);
+        assert_eq!(named.addresses(name), formed.addresses(name), "{name}");
+        // Of symbols that move with the kernel, the profile's is one of them.
+        if *address > 1 << 32 && !named.addresses(name).is_empty() {
+            compared += 1;
+            let moved = address.wrapping_add(kernel.shift);
+            assert!(named.addresses(name).contains(&moved), "{name}: {moved:#x}");
+        }
+    }
+    assert!(compared > 50_000, "{compared}");
 }

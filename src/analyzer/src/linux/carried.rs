@@ -4,8 +4,9 @@ use image::{Image, Memory, PhysicalAddress, Plan};
 
 use super::kallsyms::{self, Symbols};
 use super::locate::{Sighting, search};
-use super::{START_KERNEL_MAP, VmCoreInfo};
-use crate::{Error, Layout, Space};
+use super::{START_KERNEL_MAP, VmCoreInfo, kallsyms_search};
+use crate::view::View;
+use crate::{Error, Layout, Physical, Space};
 
 /// The symbols that a Linux kernel says it has.
 pub struct CarriedSymbols {
@@ -18,20 +19,28 @@ pub struct CarriedSymbols {
 const MOST: usize = 16;
 
 impl CarriedSymbols {
-    /// Reads the table of the first kernel in the image that says where it is: in the container's VMCOREINFO, else in
-    /// one found in memory. `None` where none does: before 6.0 the text does not name the table.
-    pub fn find(image: &Image) -> Option<Self> {
+    /// Reads the table of the first kernel in the image that says where it is, in the container's VMCOREINFO, else in one
+    /// found in memory (since 6.0 the text names the table); else the first that is found by its form.
+    pub fn find(image: &Image, plan: &Plan<'_>) -> Option<Self> {
         let own = image.hints().vmcoreinfo.as_deref().and_then(|text| VmCoreInfo::parse(text.as_bytes()));
-        if let Some(found) = own.and_then(|info| Self::of(image, &info, "the container's VMCOREINFO")) {
-            return Some(found);
-        }
-        let sightings = search(image, &Plan::default()).into_iter().take(MOST);
-        sightings
-            .filter_map(|(at, text)| match text {
-                Sighting::Info(info) => Some((at, info)),
+        let named = || own.and_then(|info| Self::of(image, &info, "the container's VMCOREINFO"));
+        let sighted = || {
+            search(image, plan).into_iter().take(MOST).find_map(|(at, text)| match text {
+                Sighting::Info(info) => Self::of(image, &info, &format!("VMCOREINFO at physical {at:#x}")),
                 Sighting::Banner(_) => None,
             })
-            .find_map(|(at, info)| Self::of(image, &info, &format!("VMCOREINFO at physical {at:#x}")))
+        };
+        named().or_else(sighted).or_else(|| Self::by_form(image, plan))
+    }
+
+    /// The first table that is found by its form.
+    pub fn by_form(image: &Image, plan: &Plan<'_>) -> Option<Self> {
+        let layout = Layout::bare();
+        let view = View { layout: &layout, space: &Physical(image) };
+        kallsyms_search::search(image, plan).iter().find_map(|parts| {
+            let symbols = kallsyms::read_parts(view, parts).ok()?;
+            Some(Self { symbols, found_by: format!("by its form at physical {:#x}", parts.names) })
+        })
     }
 
     fn of(memory: &dyn Memory, info: &VmCoreInfo, by: &str) -> Option<Self> {

@@ -18,13 +18,22 @@ const LONGEST: usize = 1024;
 const MOST: u64 = 1 << 20;
 
 /// Where the table's parts are.
-struct Parts {
-    names: u64,
-    count: u64,
-    tokens: u64,
-    index: u64,
-    offsets: u64,
-    base: u64,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Parts {
+    pub(super) names: u64,
+    pub(super) count: u64,
+    pub(super) tokens: u64,
+    pub(super) index: u64,
+    pub(super) addresses: Addresses,
+}
+
+/// How the table holds addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Addresses {
+    /// As 32-bit offsets at `at`, from `base`.
+    Offsets { at: u64, base: u64 },
+    /// As they are, at this place (before 4.6, or without `CONFIG_KALLSYMS_BASE_RELATIVE`).
+    Whole(u64),
 }
 
 /// Reads the table: of the places VMCOREINFO names (since 6.0), else of those the profile does.
@@ -59,9 +68,19 @@ fn read_at(view: View<'_>, place: impl Fn(&str) -> Result<u64, Error>) -> Result
         count: view.number(place("kallsyms_num_syms")?, 4)?,
         tokens: place("kallsyms_token_table")?,
         index: place("kallsyms_token_index")?,
-        offsets: place("kallsyms_offsets")?,
-        base: view.pointer(place("kallsyms_relative_base")?)?,
+        addresses: Addresses::Offsets {
+            at: place("kallsyms_offsets")?,
+            base: view.pointer(place("kallsyms_relative_base")?)?,
+        },
     };
+    read_parts(view, &parts)
+}
+
+/// Reads the table whose parts are known.
+///
+/// # Errors
+/// [`Error`] where the image lacks one, or what is there is no such table.
+pub(super) fn read_parts(view: View<'_>, parts: &Parts) -> Result<Symbols, Error> {
     let no_table = |problem: &str| Error::List {
         list: "kallsyms".to_owned(),
         problem: problem.to_owned(),
@@ -72,15 +91,12 @@ fn read_at(view: View<'_>, place: impl Fn(&str) -> Result<u64, Error>) -> Result
     if parts.count == 0 || parts.count > MOST {
         return Err(no_table("an impossible count of symbols"));
     }
-    let tokens = tokens(&view, &parts)?;
-    let mut offsets = vec![0; parts.count as usize * 4];
-    view.space.read(parts.offsets, &mut offsets)?;
+    let addresses = addresses(&view, parts)?;
+    let tokens = tokens(&view, parts)?;
     let mut names = Names { view, at: parts.names, page: Vec::new(), start: 0 };
     let mut symbols = Symbols::with_capacity_and_hasher(parts.count as usize, RandomState::default());
-    let (offsets, _) = offsets.as_chunks::<4>();
-    let signed = offsets.iter().any(|offset| i32::from_le_bytes(*offset) < 0);
     let mut name = Vec::new();
-    for offset in offsets {
+    for address in addresses {
         name.clear();
         let mut length = usize::from(names.byte()?);
         if length >= 128 {
@@ -96,19 +112,34 @@ fn read_at(view: View<'_>, place: impl Fn(&str) -> Result<u64, Error>) -> Result
         if name.len() > LONGEST {
             return Err(no_table("an endless name"));
         }
-        let offset = i32::from_le_bytes(*offset);
-        let address = match offset {
-            offset if signed && offset < 0 => {
-                parts.base.wrapping_sub(1).wrapping_sub(i64::from(offset) as u64)
-            }
-            offset if signed => offset as u64,
-            offset => parts.base.wrapping_add(u64::from(offset as u32)),
-        };
         // The first letter is the symbol's kind.
         let text = String::from_utf8_lossy(name.get(1..).unwrap_or_default()).into_owned();
         symbols.entry(text).or_default().push(address);
     }
     Ok(symbols)
+}
+
+/// The addresses, in the order of the names.
+pub(super) fn addresses(view: &View<'_>, parts: &Parts) -> Result<Vec<u64>, Error> {
+    let count = parts.count.min(MOST) as usize;
+    let (at, base) = match parts.addresses {
+        Addresses::Whole(at) => {
+            let mut whole = vec![0; count * 8];
+            view.space.read(at, &mut whole)?;
+            return Ok(whole.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect());
+        }
+        Addresses::Offsets { at, base } => (at, base),
+    };
+    let mut offsets = vec![0; count * 4];
+    view.space.read(at, &mut offsets)?;
+    let (offsets, _) = offsets.as_chunks::<4>();
+    let signed = offsets.iter().any(|offset| i32::from_le_bytes(*offset) < 0);
+    let address = |offset: &[u8; 4]| match i32::from_le_bytes(*offset) {
+        offset if signed && offset < 0 => base.wrapping_sub(1).wrapping_sub(i64::from(offset) as u64),
+        offset if signed => offset as u64,
+        offset => base.wrapping_add(u64::from(offset as u32)),
+    };
+    Ok(offsets.iter().map(address).collect())
 }
 
 fn tokens(view: &View<'_>, parts: &Parts) -> Result<Vec<Vec<u8>>, Error> {

@@ -314,6 +314,17 @@ fn a_real_linux_kernel_is_found_by_its_own_symbols() {
     let report = detected(&folder, "linux.raw", 0);
     assert_eq!(report["profile"], "Linux/x/right", "{report:#}");
     assert_eq!(report["fingerprints"][0]["likely"][0]["score"], 1.0, "{report:#}");
+    // A kernel that does not say where its table is: it is found by its form.
+    let mut bytes = folder.read("linux.raw");
+    let places: Vec<usize> = memchr::memmem::find_iter(&bytes, b"OSRELEASE=").collect();
+    for at in places {
+        bytes[at] = b'?';
+    }
+    folder.write("linux.raw", bytes);
+    let report = detected(&folder, "linux.raw", 0);
+    assert_eq!(report["profile"], "Linux/x/right", "{report:#}");
+    let kernel = report["fingerprints"][0]["kernel"].as_str().unwrap();
+    assert!(kernel.contains("by its form"), "{kernel}");
 }
 
 #[test]

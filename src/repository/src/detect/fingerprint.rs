@@ -71,7 +71,7 @@ pub(super) fn fingerprints(image: &Image, repositories: &Repositories, plan: &Pl
     let indexes = Indexes { repositories, problems: Vec::new() };
     all.extend(mac(image, indexes, plan));
     let indexes = Indexes { repositories, problems: Vec::new() };
-    all.extend(linux(image, indexes));
+    all.extend(linux(image, indexes, plan));
     all.retain(|one| !one.likely.is_empty() || !one.problems.is_empty());
     all
 }
@@ -250,13 +250,13 @@ fn mac(image: &Image, mut indexes: Indexes<'_>, plan: &Plan<'_>) -> Option<Finge
     report(indexes, format!("lowGlo at physical {at}"), likely)
 }
 
-/// Linux: the kernel's own table of its symbols, where VMCOREINFO says where that is.
-fn linux(image: &Image, mut indexes: Indexes<'_>) -> Option<Fingerprint> {
+/// Linux: the kernel's own table of its symbols.
+fn linux(image: &Image, mut indexes: Indexes<'_>, plan: &Plan<'_>) -> Option<Fingerprint> {
     let traits = indexes.all(LINUX, SymbolIndex::parse);
     if traits.is_empty() {
         return report(indexes, String::new(), Vec::new());
     }
-    let carried = CarriedSymbols::find(image)?;
+    let carried = CarriedSymbols::find(image, plan)?;
     let said = traits.iter().flat_map(|index| index.rank(&|name| carried.addresses(name)));
     let likely = Likeness::together(said);
     report(indexes, format!("its own table of {} symbols, {}", carried.len(), carried.found_by), likely)
