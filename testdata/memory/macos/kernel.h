@@ -109,3 +109,28 @@ struct lowglo {
   uint8_t lgVerCode[8];
   uint64_t lgZero, lgStext, lgRsv018, lgVersion, lgRsv028[280], lgKmodptr, lgTransOff;
 };
+
+// What Volatility 3 wants to know of before it lists anything. There is no object of any of these.
+struct sockaddr { uint8_t sa_len, sa_family; char sa_data[14]; };
+struct sockaddr_dl { uint8_t sdl_len, sdl_family; uint16_t sdl_index; uint8_t sdl_type, sdl_nlen, sdl_alen, sdl_slen; char sdl_data[12]; };
+struct ifnet { void *if_softc; const char *if_name; struct { struct ifnet *tqe_next, **tqe_prev; } if_link; };
+struct inpcb { struct { struct inpcb *le_next, **le_prev; } inp_hash, inp_list; };
+struct socket { int so_zone, so_type; uint32_t so_options; void *so_pcb; };
+struct vnode { uint64_t v_lock[2]; struct { struct vnode *tqe_next, **tqe_prev; } v_freelist, v_mntvnodes; uint16_t v_type, v_tag; };
+struct fileglob { struct { struct fileglob *le_next, **le_prev; } f_msglist; int32_t fg_flag, fg_count; void *fg_data; };
+union vm_map_object { void *vmo_object; struct _vm_map *vmo_submap; };
+struct vm_map_entry { struct { struct vm_map_entry *prev, *next; uint64_t start, end; } links; union vm_map_object vme_object; };
+struct sysctl_oid { void *oid_parent; struct { struct sysctl_oid *sle_next; } oid_link; int oid_number; };
+struct kauth_scope { struct { struct kauth_scope *tqe_next, **tqe_prev; } ks_link; const char *ks_identifier; };
+struct unused {
+  struct sockaddr *sockaddr;
+  struct sockaddr_dl *sockaddr_dl;
+  struct ifnet *ifnet;
+  struct inpcb *inpcb;
+  struct socket *socket;
+  struct vnode *vnode;
+  struct fileglob *fileglob;
+  struct vm_map_entry *vm_map_entry;
+  struct sysctl_oid *sysctl_oid;
+  struct kauth_scope *kauth_scope;
+};

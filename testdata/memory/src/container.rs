@@ -177,25 +177,20 @@ fn crash(image: &Image, bitmap: bool) -> Vec<u8> {
     bytes
 }
 
-/// `MH_CORE` with `LC_SEGMENT_64` commands whose addresses are physical, as `OSXPMem` writes them.
+/// `MH_CORE` with `LC_SEGMENT_64` commands whose addresses are physical, as `OSXPMem` writes them, and an `LC_THREAD` of a
+/// processor at rest, without which lldb takes no core.
 fn macho(image: &Image) -> Vec<u8> {
+    /// `x86_THREAD_STATE64` with its 42 words.
+    const THREAD: u64 = 8 + 8 + 42 * 4;
     let ranges = image.memory.ranges();
-    let commands = ranges.len() as u64;
+    let segments = ranges.len() as u64;
+    let sizes = segments * 72 + THREAD;
     let mut bytes = Vec::new();
     put(
         &mut bytes,
-        &[
-            (4, 0xfeed_facf),
-            (4, 0x0100_0007),
-            (4, 3),
-            (4, 4),
-            (4, commands),
-            (4, commands * 72),
-            (4, 0),
-            (4, 0),
-        ],
+        &[(4, 0xfeed_facf), (4, 0x0100_0007), (4, 3), (4, 4), (4, segments + 1), (4, sizes), (4, 0), (4, 0)],
     );
-    let mut offset = (32 + commands * 72).next_multiple_of(PAGE);
+    let mut offset = (32 + sizes).next_multiple_of(PAGE);
     for range in ranges {
         let size = range.end - range.start;
         put(
@@ -205,6 +200,7 @@ fn macho(image: &Image) -> Vec<u8> {
         put(&mut bytes, &[(4, 7), (4, 7), (4, 0), (4, 0)]);
         offset += size;
     }
+    put(&mut bytes, &[(4, 4), (4, THREAD), (4, 4), (4, 42)]);
     bytes.resize(bytes.len().next_multiple_of(PAGE as usize), 0);
     append_ranges(image, &mut bytes);
     bytes

@@ -332,6 +332,21 @@ impl Builder {
         self.write(self.symbol("tasks_count"), &(processes.len() as u32).to_le_bytes());
         if self.case == Case::High {
             self.poke(self.symbol("IdlePML4"), KERNEL + self.tables.top);
+            self.boot_tables();
+        }
+    }
+
+    /// The tables that the processor started with (`osfmk/x86_64/boot_pt.c`): the first GiB in large pages, at its own
+    /// addresses and at the kernel's. They know nothing of what the kernel mapped later.
+    fn boot_tables(&mut self) {
+        let [top, middle, low] = ["BootPML4", "BootPDPT", "BootPTD"].map(|name| self.symbol(name));
+        // Present, written to, used.
+        let next = |table: u64| (table & 0xffff_ffff) | 0x23;
+        self.poke(top, next(middle));
+        self.poke(top + 511 * 8, next(middle));
+        self.poke(middle, next(low));
+        for index in 0..512 {
+            self.poke(low + index * 8, index << 21 | 0xe3);
         }
     }
 
