@@ -316,9 +316,10 @@ fn a_real_linux_kernel_is_found_by_its_own_symbols() {
     assert_eq!(report["fingerprints"][0]["likely"][0]["score"], 1.0, "{report:#}");
     // A kernel that does not say where its table is: it is found by its form.
     let mut bytes = folder.read("linux.raw");
-    let places: Vec<usize> = memchr::memmem::find_iter(&bytes, b"OSRELEASE=").collect();
+    let places: Vec<usize> = memchr::memmem::find_iter(&bytes, b"SYMBOL(kallsyms_names)").collect();
+    assert!(!places.is_empty());
     for at in places {
-        bytes[at] = b'?';
+        bytes[at + 7] = b'K';
     }
     folder.write("linux.raw", bytes);
     let report = detected(&folder, "linux.raw", 0);
