@@ -50,9 +50,9 @@ pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
         }
         let mut tried = Table::new(&["Profile", "Place", "Result"]);
         for candidate in &detection.tried {
-            let result = printable(&profiles::outcome(candidate));
             // What was asked of every repository is told with -v.
-            let result = result.lines().next().unwrap_or_default().to_owned();
+            let result = profiles::outcome(candidate);
+            let result = printable(result.lines().next().unwrap_or_default());
             tried.row([candidate.name.to_string(), candidate.place.clone(), result]);
         }
         let mut text = kernels.print();

@@ -73,6 +73,9 @@ fn one_changed_byte_does_not_defeat_detection() {
             assert_eq!(fingerprint["likely"][0]["profile"], **name, "{report:#}");
             assert!(fingerprint["likely"][0]["score"].as_f64().unwrap() > 0.99, "{report:#}");
             assert!(fingerprint["margin"].as_f64().unwrap() > 0.5, "{report:#}");
+            let likely = fingerprint["likely"].as_array().unwrap();
+            let score = |at: usize| likely[at]["score"].as_f64().unwrap();
+            assert!((fingerprint["margin"].as_f64().unwrap() - (score(0) - score(1))).abs() < 1e-9);
             let last = report["tried"].as_array().unwrap().last().unwrap();
             assert_eq!(last["verdict"], "match");
             assert!(last["evidence"].as_str().unwrap().starts_with("fingerprint of the kernel at"), "{last}");

@@ -48,9 +48,10 @@ impl Fingerprint {
         score(0) - score(1)
     }
 
-    /// The profiles in order, each with what speaks for it.
+    /// The profiles that are like enough, in order, each with what speaks for it.
     pub(super) fn names(&self) -> impl Iterator<Item = (ProfileName, String)> {
-        self.likely.iter().enumerate().filter_map(|(rank, likeness)| {
+        let enough = self.likely.iter().take_while(|one| one.score() >= LEAST);
+        enough.enumerate().filter_map(|(rank, likeness)| {
             let next = self.likely.get(rank + 1).map_or(0.0, Likeness::score);
             let (score, ahead) = (likeness.score(), likeness.score() - next);
             let evidence = format!(
@@ -221,8 +222,7 @@ impl Loaded {
     }
 }
 
-fn report(indexes: Indexes<'_>, kernel: String, mut likely: Vec<Likeness>) -> Option<Fingerprint> {
-    likely.retain(|one| one.score() >= LEAST);
+fn report(indexes: Indexes<'_>, kernel: String, likely: Vec<Likeness>) -> Option<Fingerprint> {
     Some(Fingerprint { kernel, likely, problems: indexes.problems })
 }
 
