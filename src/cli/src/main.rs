@@ -15,6 +15,7 @@ mod declaration;
 mod identity;
 mod input;
 mod interrupt;
+mod likely;
 mod outcome;
 mod output;
 mod profiles;

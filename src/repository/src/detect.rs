@@ -7,7 +7,7 @@ mod identity;
 use analyzer::{Layout, Scope, Validation, Verdict, validate};
 use image::{Image, Plan};
 
-pub use fingerprint::{Fingerprint, Loaded as Indexes};
+pub use fingerprint::{Fingerprint, ModuleIndexes};
 pub use identity::{Kernel, Sighted, kernels};
 
 use crate::{Error, Loaded, ProfileName, Repositories};

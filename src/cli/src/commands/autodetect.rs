@@ -1,12 +1,12 @@
 use anyhow::bail;
 use repository::detect::{Candidate, Fingerprint, Sighted, detect};
-use repository::index::Likeness;
 use serde_json::{Value, json};
 
 use crate::arguments::Global;
 use crate::console::Console;
 use crate::identity::how_to;
 use crate::input::open_image;
+use crate::likely;
 use crate::outcome::Outcome;
 use crate::profiles;
 use crate::table::{Table, printable};
@@ -63,20 +63,12 @@ pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
             if fingerprint.likely.is_empty() {
                 continue;
             }
-            let mut likely = Table::new(&["Like the kernel", ">Score", ">Points", ">Bits"]);
-            for one in fingerprint.likely.iter().take(MOST_LIKELY) {
-                likely.row([
-                    printable(&one.profile),
-                    format!("{:.3}", one.score()),
-                    format!("{}/{}", one.agreed, one.seen),
-                    format!("{}/{}", one.bits, one.of),
-                ]);
-            }
+            let likely = fingerprint.likely.iter().take(MOST_LIKELY);
             text.push_str(&format!(
                 "\nThe kernel at {}; margin {:.3}\n{}",
                 printable(&fingerprint.kernel),
                 fingerprint.margin(),
-                likely.print()
+                likely::table("Like the kernel", likely)
             ));
         }
         console.print(&format!("{text}\n{}", tried.print()))?;
@@ -89,13 +81,9 @@ pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
 }
 
 fn fingerprint(fingerprint: &Fingerprint) -> Value {
-    let one = |one: &Likeness| {
-        json!({"profile": one.profile, "score": one.score(), "agreed": one.agreed, "seen": one.seen,
-            "bits": one.bits, "of_bits": one.of})
-    };
     json!({
         "kernel": fingerprint.kernel,
-        "likely": fingerprint.likely.iter().take(MOST_LIKELY).map(one).collect::<Value>(),
+        "likely": likely::to_json(fingerprint.likely.iter().take(MOST_LIKELY)),
         "margin": fingerprint.margin(),
         "problems": fingerprint.problems,
     })

@@ -3,18 +3,19 @@ use analyzer::windows::{Bare, Exports, Mapped};
 use anyhow::{Context, bail};
 use image::AddressSpace;
 use profile::GuidAge;
-use repository::detect::Indexes;
+use repository::detect::ModuleIndexes;
 use repository::index::Likeness;
 use repository::local;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::arguments::Global;
 use crate::console::Console;
 use crate::input::open_image;
+use crate::likely;
 use crate::outcome::Outcome;
 use crate::profiles;
 use crate::subject::Subject;
-use crate::table::{Table, printable};
+use crate::table::printable;
 use crate::triage;
 
 /// Whose build is guessed.
@@ -45,7 +46,7 @@ pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow:
     let module = arguments.module.as_str();
     let folder = folder_of(module);
     let repositories = profiles::repositories(global)?;
-    let (indexes, problems) = Indexes::open(&folder, &repositories);
+    let (indexes, problems) = ModuleIndexes::open(&folder, &repositories);
     for problem in problems {
         console.warn(problem);
     }
@@ -66,29 +67,16 @@ pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow:
     let told = shown.likely.iter().take(arguments.limit);
     let pdb = shown.pdb.as_ref().map(|(guid_age, name)| (guid_age.to_string(), printable(name)));
     if console.json() {
-        let row = |one: &Likeness| {
-            json!({"profile": one.profile, "score": one.score(), "agreed": one.agreed, "seen": one.seen,
-                "bits": one.bits, "of_bits": one.of})
-        };
         console.print_json(json!({
             "module": module,
             "base": shown.base,
             "guid_age": pdb.as_ref().map(|(guid_age, _)| guid_age),
             "pdb": pdb.as_ref().map(|(_, name)| name),
-            "likely": told.map(row).collect::<Value>(),
+            "likely": likely::to_json(told),
             "margin": margin,
         }))?;
     } else {
-        let mut table = Table::new(&["Profile", ">Score", ">Points", ">Bits"]);
-        for one in told {
-            table.row([
-                printable(&one.profile),
-                format!("{:.3}", one.score()),
-                format!("{}/{}", one.agreed, one.seen),
-                format!("{}/{}", one.bits, one.of),
-            ]);
-        }
-        console.print(&table.print())?;
+        console.print(&likely::table("Profile", told))?;
         let says = match &pdb {
             Some((guid_age, name)) => format!("it says it is {name} {guid_age}"),
             None => "it does not say what it is".to_owned(),
@@ -108,7 +96,7 @@ fn folder_of(module: &str) -> String {
 }
 
 /// The kernel: it is found without a profile.
-fn of_kernel(indexes: &Indexes, global: &Global, console: &Console) -> anyhow::Result<Shown> {
+fn of_kernel(indexes: &ModuleIndexes, global: &Global, console: &Console) -> anyhow::Result<Shown> {
     let Some(filename) = &global.filename else { bail!("which image? name it with -f FILE") };
     let image = open_image(filename, console)?;
     let source = filename.display();
@@ -125,7 +113,12 @@ fn of_kernel(indexes: &Indexes, global: &Global, console: &Console) -> anyhow::R
 }
 
 /// Another module: the kernel's list says where it is.
-fn of_module(name: &str, indexes: &Indexes, global: &Global, console: &Console) -> anyhow::Result<Shown> {
+fn of_module(
+    name: &str,
+    indexes: &ModuleIndexes,
+    global: &Global,
+    console: &Console,
+) -> anyhow::Result<Shown> {
     let subject = Subject::open(global, console)?;
     let Guest::Windows(kernel) = subject.guest(console)? else {
         bail!("{}: expected a Windows image; modules of other systems have no builds", subject.source)
@@ -146,7 +139,7 @@ fn of_module(name: &str, indexes: &Indexes, global: &Global, console: &Console) 
     Ok(Shown { base: found.base, pdb: mapped.and_then(|mapped| mapped.pdb(&space)), likely })
 }
 
-fn rank(indexes: &Indexes, exports: &Exports, space: &AddressSpace<'_>, base: u64) -> Vec<Likeness> {
+fn rank(indexes: &ModuleIndexes, exports: &Exports, space: &AddressSpace<'_>, base: u64) -> Vec<Likeness> {
     indexes.rank(exports, &mut |offset, length| {
         let mut bytes = vec![0; length];
         let at = base.checked_add_signed(offset)?;

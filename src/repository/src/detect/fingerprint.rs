@@ -67,23 +67,23 @@ impl Fingerprint {
 /// repository has costs nothing.
 pub(super) fn fingerprints(image: &Image, repositories: &Repositories, plan: &Plan<'_>) -> Vec<Fingerprint> {
     let mut all = Vec::new();
-    let indexes = Indexes { repositories, problems: Vec::new() };
+    let indexes = Lookup { repositories, problems: Vec::new() };
     all.extend(windows(image, indexes, plan));
-    let indexes = Indexes { repositories, problems: Vec::new() };
+    let indexes = Lookup { repositories, problems: Vec::new() };
     all.extend(mac(image, indexes, plan));
-    let indexes = Indexes { repositories, problems: Vec::new() };
+    let indexes = Lookup { repositories, problems: Vec::new() };
     all.extend(linux(image, indexes, plan));
     all.retain(|one| !one.likely.is_empty() || !one.problems.is_empty());
     all
 }
 
-/// Indexes by name, and what is wrong with them.
-struct Indexes<'r> {
+/// Looks indexes up by name, and keeps what is wrong with them.
+struct Lookup<'r> {
     repositories: &'r Repositories,
     problems: Vec<String>,
 }
 
-impl Indexes<'_> {
+impl Lookup<'_> {
     /// The index of this name in every repository that has one.
     fn all<T>(&mut self, name: &str, parse: fn(&[u8], &str) -> Result<T, Error>) -> Vec<T> {
         let mut found = Vec::new();
@@ -102,8 +102,8 @@ impl Indexes<'_> {
     }
 }
 
-fn windows(image: &Image, mut indexes: Indexes<'_>, plan: &Plan<'_>) -> Option<Fingerprint> {
-    let loaded = Loaded::below(KERNELS, &mut indexes);
+fn windows(image: &Image, mut indexes: Lookup<'_>, plan: &Plan<'_>) -> Option<Fingerprint> {
+    let loaded = ModuleIndexes::below(KERNELS, &mut indexes);
     // Whoever keeps a few profiles has no need of an index.
     let (few, _) = indexes.repositories.names(&format!("{KERNELS}/GUID"));
     if loaded.is_empty() && (few.is_empty() || few.len() > MOST_READ) {
@@ -180,13 +180,13 @@ fn one_by_one(
 }
 
 /// The indexes over the builds of one Windows module.
-pub struct Loaded {
+pub struct ModuleIndexes {
     exports: Vec<ExportIndex>,
     data: Vec<DataIndex>,
 }
 
-impl Loaded {
-    fn below(folder: &str, indexes: &mut Indexes<'_>) -> Self {
+impl ModuleIndexes {
+    fn below(folder: &str, indexes: &mut Lookup<'_>) -> Self {
         Self {
             exports: indexes.all(&format!("{folder}/export_index"), ExportIndex::parse),
             data: indexes.all(&format!("{folder}/index"), DataIndex::parse),
@@ -195,7 +195,7 @@ impl Loaded {
 
     /// Those that the repositories have in a folder (`nt`, `tcpip`), and what is wrong with them.
     pub fn open(folder: &str, repositories: &Repositories) -> (Self, Vec<String>) {
-        let mut indexes = Indexes { repositories, problems: Vec::new() };
+        let mut indexes = Lookup { repositories, problems: Vec::new() };
         (Self::below(folder, &mut indexes), indexes.problems)
     }
 
@@ -222,12 +222,12 @@ impl Loaded {
     }
 }
 
-fn report(indexes: Indexes<'_>, kernel: String, likely: Vec<Likeness>) -> Option<Fingerprint> {
+fn report(indexes: Lookup<'_>, kernel: String, likely: Vec<Likeness>) -> Option<Fingerprint> {
     Some(Fingerprint { kernel, likely, problems: indexes.problems })
 }
 
 /// macOS: every mark of `lowGlo` in physical memory, and what lies around it.
-fn mac(image: &Image, mut indexes: Indexes<'_>, plan: &Plan<'_>) -> Option<Fingerprint> {
+fn mac(image: &Image, mut indexes: Lookup<'_>, plan: &Plan<'_>) -> Option<Fingerprint> {
     let data = indexes.all(MAC, DataIndex::parse);
     if data.is_empty() {
         return report(indexes, String::new(), Vec::new());
@@ -251,7 +251,7 @@ fn mac(image: &Image, mut indexes: Indexes<'_>, plan: &Plan<'_>) -> Option<Finge
 }
 
 /// Linux: the kernel's own table of its symbols.
-fn linux(image: &Image, mut indexes: Indexes<'_>, plan: &Plan<'_>) -> Option<Fingerprint> {
+fn linux(image: &Image, mut indexes: Lookup<'_>, plan: &Plan<'_>) -> Option<Fingerprint> {
     let traits = indexes.all(LINUX, SymbolIndex::parse);
     if traits.is_empty() {
         return report(indexes, String::new(), Vec::new());

@@ -1,0 +1,29 @@
+//! Profiles that are like a kernel or module, as they are shown.
+
+use repository::index::Likeness;
+use serde_json::{Value, json};
+
+use crate::table::{Table, printable};
+
+/// A table of profiles, best first.
+pub fn table<'l>(title: &str, likely: impl Iterator<Item = &'l Likeness>) -> String {
+    let mut table = Table::new(&[title, ">Score", ">Points", ">Bits"]);
+    for one in likely {
+        table.row([
+            printable(&one.profile),
+            format!("{:.3}", one.score()),
+            format!("{}/{}", one.agreed, one.seen),
+            format!("{}/{}", one.bits, one.of),
+        ]);
+    }
+    table.print()
+}
+
+/// The same as JSON.
+pub fn to_json<'l>(likely: impl Iterator<Item = &'l Likeness>) -> Value {
+    let one = |one: &Likeness| {
+        json!({"profile": one.profile, "score": one.score(), "agreed": one.agreed, "seen": one.seen,
+            "bits": one.bits, "of_bits": one.of})
+    };
+    likely.map(one).collect()
+}
