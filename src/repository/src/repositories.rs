@@ -7,7 +7,7 @@ use serde_json::Value;
 use symbols::Credentials;
 use url::Url;
 
-use crate::storage::{self, Site, Storage};
+use crate::storage::{self, Offline, Site, Storage};
 use crate::{Error, ProfileName};
 
 /// The public repository of Rekall's profiles.
@@ -222,6 +222,10 @@ fn spellings(name: &ProfileName) -> Vec<ProfileName> {
 /// Opens one repository. An address has its objects in `v1.0`, or is that folder, as on this machine.
 fn open(place: &str, options: &Options) -> Result<Box<dyn Storage>, Error> {
     if !place.starts_with("http://") && !place.starts_with("https://") {
+        let remote = place.contains("://");
+        if remote && options.offline {
+            return Ok(Box::new(Offline { place: place.to_owned() }));
+        }
         return storage::open(place);
     }
     let wrong = |problem: String| Error::Storage { place: place.to_owned(), problem };

@@ -31,8 +31,8 @@ pub struct Bare<'a> {
 /// What kernels call themselves.
 const MODULES: [&str; 6] =
     ["ntoskrnl.exe", "ntkrnlmp.exe", "ntkrnlpa.exe", "ntkrpamp.exe", "ntkrla57.exe", "ntkrnlup.exe"];
-/// Sections that only a kernel has; one of them is enough.
-const SECTIONS: [&str; 4] = ["INITKDBG", "MISYSPTE", "PAGEKD", "POOLMI"];
+/// Sections that only a kernel has; where its name is not in memory, one of them is enough.
+const SECTIONS: [&str; 3] = ["INITKDBG", "MISYSPTE", "POOLMI"];
 
 /// Where kernels are loaded: from the bottom of the loader's part on (64 bits), and in the kernel's half (32 bits).
 const WIDE: (u64, u64) = (0xffff_f800_0000_0000, 0xffff_f8ff_ffff_ffff);
@@ -116,7 +116,7 @@ fn through(memory: &dyn Memory, root: PhysicalAddress, paging: Paging) -> Option
                 |names: &[&str], name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
             let is_kernel = named(&MODULES, &exports.module)
                 || pdb.as_ref().is_some_and(|(_, name)| named(&KERNELS, name))
-                || mapped.sections.iter().any(|name| named(&SECTIONS, name));
+                || exports.module.is_empty() && mapped.sections.iter().any(|name| named(&SECTIONS, name));
             if is_kernel {
                 let found_by = format!("page tables at physical {:#x} ({paging})", space.dtb().0);
                 return Some(Bare { space, base, arch, mapped, pdb, exports, found_by });

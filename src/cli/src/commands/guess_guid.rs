@@ -29,6 +29,9 @@ pub struct Arguments {
     limit: usize,
 }
 
+/// The folder of the kernel's profiles.
+const KERNEL: &str = "nt";
+
 /// What an image shows of a module.
 struct Shown {
     base: u64,
@@ -45,6 +48,9 @@ struct Shown {
 pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow::Result<Outcome> {
     let module = arguments.module.as_str();
     let folder = folder_of(module);
+    if let (KERNEL, Some(profile)) = (folder.as_str(), &global.profile) {
+        bail!("--profile {profile}: the kernel is found without one");
+    }
     let repositories = profiles::repositories(global)?;
     let (indexes, problems) = ModuleIndexes::open(&folder, &repositories);
     for problem in problems {
@@ -57,7 +63,7 @@ pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow:
         ));
         return Ok(Outcome::Negative);
     }
-    let shown = if folder == "nt" {
+    let shown = if folder == KERNEL {
         of_kernel(&indexes, global, console)?
     } else {
         of_module(module, &indexes, global, console)?
@@ -90,7 +96,7 @@ pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow:
 fn folder_of(module: &str) -> String {
     const KERNELS: [&str; 2] = ["nt", "ntoskrnl.exe"];
     if KERNELS.iter().any(|kernel| kernel.eq_ignore_ascii_case(module)) {
-        return "nt".to_owned();
+        return KERNEL.to_owned();
     }
     local::folder_of(module)
 }

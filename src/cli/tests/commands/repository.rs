@@ -304,3 +304,14 @@ fn a_real_linux_image_finds_its_profile() {
     let shown = run.stderr(format!("Detected profile {name}")).check();
     assert!(shown.lines().count() > 40, "{shown}");
 }
+
+#[test]
+fn a_bucket_is_not_asked_offline() {
+    let (folder, guid) = repository("nt/GUID/GUID_AGE");
+    let name = format!("nt/GUID/{guid}");
+    let line = ["-f", "win10.elf", "--offline", "--profile_path", "s3://bucket/profiles", "--profile", &name];
+    let run = folder.run(line.iter().copied().chain(["pslist"])).status(1);
+    run.stderr("s3://bucket/profiles: not asked: offline").check();
+    // The next place is.
+    folder.run(line.iter().copied().chain(["--profile_path", "repository", "pslist"])).check();
+}

@@ -2,6 +2,7 @@
 
 mod bucket;
 mod folder;
+mod offline;
 mod web;
 
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::time::SystemTime;
 
 pub use bucket::Bucket;
 pub use folder::Folder;
+pub(crate) use offline::Offline;
 pub use web::Site;
 
 use crate::{CONFIG, Error, INVENTORY, Key};
