@@ -502,6 +502,30 @@ fn the_seeds_of_the_fuzz_targets_open() {
     }
 }
 
+#[test]
+fn one_part_of_a_split_kdump_holds_its_own_pages_and_says_so() {
+    let pages = [20, 21, 23];
+    let mut part = kdump(&pages, 64, PACKS[0], true);
+    // Split, from page 20 to before page 30; the bitmaps are those of the whole dump.
+    part[4096 + 12] = 1;
+    part[4096 + 80] = 20;
+    part[4096 + 88] = 30;
+    for bitmap in [2 * 4096, 3 * 4096] {
+        part[bitmap] |= 0b110;
+        part[bitmap + 5] |= 0b1;
+    }
+    let image = Image::from_content(part).unwrap();
+    assert_eq!(runs(&image), "0x14000..0x16000 0x17000..0x18000");
+    for number in pages {
+        assert_eq!(read(&image, number * 4096, 4096).unwrap(), page(number));
+    }
+    assert!(matches!(read(&image, 4096, 1), Err(ReadError::Missing { .. })));
+    let warnings = image.report().warnings();
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].contains("makedumpfile --reassemble"), "{warnings:?}");
+    assert!(Image::from_content(kdump(&pages, 64, PACKS[0], true)).unwrap().report().warnings().is_empty());
+}
+
 /// A file of `content` that is cut to half of it when its search has begun.
 #[track_caller]
 fn shrinking(what: &str, content: &[u8]) {
