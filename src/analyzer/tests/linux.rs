@@ -132,6 +132,48 @@ fn both_images_prove_the_profile() {
     }
 }
 
+/// The image in the form of LiME, without the bytes of `gap`.
+fn without(image: &image::Image, gap: std::ops::Range<u64>) -> image::Image {
+    use image::Memory;
+    let mut content = Vec::new();
+    for run in image.runs() {
+        for part in [run.start.0..run.end().min(gap.start), run.start.0.max(gap.end)..run.end()] {
+            if part.is_empty() {
+                continue;
+            }
+            let mut bytes = vec![0; (part.end - part.start) as usize];
+            image.read(image::PhysicalAddress(part.start), &mut bytes).unwrap();
+            content.extend_from_slice(b"EMiL\x01\0\0\0");
+            content.extend_from_slice(&part.start.to_le_bytes());
+            content.extend_from_slice(&(part.end - 1).to_le_bytes());
+            content.extend_from_slice(&[0; 8]);
+            content.extend_from_slice(&bytes);
+        }
+    }
+    image::Image::from_content(content).unwrap()
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn an_image_without_the_way_to_its_kernel_proves_nothing() {
+    let guests = Guests::open("full.raw.xz");
+    let plan = Plan::default();
+    let Guest::Linux(kernel) = Guest::find(&guests.image, &guests.layout, &plan).unwrap() else { panic!() };
+    let root =
+        kernel.symbol("init_top_pgt").and_then(|at| Ok(kernel.view().space.physical(at).unwrap())).unwrap();
+    let prove = |image: &image::Image| {
+        analyzer::validate(image, &guests.layout, analyzer::Scope::Whole, &plan).unwrap()
+    };
+    // The topmost table, and with it everything from there on (the banner lies before), or up to there.
+    for gap in [root..root + 4096, root..u64::MAX, 0x10_0000..root + 4096] {
+        let proof = prove(&without(&guests.image, gap.clone()));
+        assert_eq!(proof.verdict, analyzer::Verdict::Inconclusive, "{gap:x?}: {:?}", proof.checks);
+    }
+    // With the table in place, and the first task gone, there is enough.
+    let task = guests.layout.symbol("init_task").unwrap().wrapping_add(kernel.delta) & !4095;
+    assert_ne!(prove(&without(&guests.image, task..task + 4096)).verdict, analyzer::Verdict::Mismatch);
+}
+
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
 fn planted_records_are_told_and_decide_nothing() {

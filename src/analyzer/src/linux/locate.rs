@@ -1,7 +1,7 @@
 //! Where the kernel is. The physical and the virtual shift are found apart from each other: kernels since 4.8 choose
 //! both at random.
 
-use image::{AddressSpace, Granule, Memory, Paging, PhysicalAddress, Plan, Window};
+use image::{AddressSpace, Fault, Granule, Memory, Paging, PhysicalAddress, Plan, VirtualAddress, Window};
 use memchr::memmem;
 use profile::Arch;
 
@@ -243,6 +243,26 @@ fn settle<'a>(
         }
     }
     Err("no page tables lead to it".to_owned())
+}
+
+/// Why nothing can be said of where the kernel is that `info` tells of: the page tables it names are not in the image, as
+/// in one part of a split dump. `None` where they are, or where `info` does not name them.
+pub(super) fn lost(memory: &dyn Memory, layout: &Layout, info: &VmCoreInfo) -> Option<String> {
+    let root = of_vmcoreinfo(layout, info, "VMCOREINFO")?.root?;
+    let anchor = ["_stext", "init_uts_ns"].iter().find_map(|name| info.symbol(name))?;
+    let five_levels = info.number("pgtable_l5_enabled") == Some(1);
+    let mut reason = None;
+    for paging in modes(layout.arch())? {
+        if matches!(paging, Paging::X64 | Paging::X64Level5) && (paging == Paging::X64Level5) != five_levels {
+            continue;
+        }
+        let space = AddressSpace::new(memory, paging, PhysicalAddress(root));
+        match space.translate(VirtualAddress(anchor)) {
+            Err(fault @ Fault::Table { .. }) => reason = Some(fault.to_string()),
+            _ => return None,
+        }
+    }
+    reason
 }
 
 fn mask(arch: Arch) -> u64 {

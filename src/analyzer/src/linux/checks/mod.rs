@@ -12,7 +12,7 @@ mod time;
 
 use image::{Memory, Plan};
 
-use super::locate::{Sighting, search};
+use super::locate::{Sighting, lost, search};
 use super::{Kernel, VmCoreInfo};
 use crate::validate::{Exam, MOST, Scope, Validation};
 use crate::view::View;
