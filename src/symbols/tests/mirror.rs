@@ -4,7 +4,7 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -338,7 +338,7 @@ fn it_stops_when_told_and_lets_answers_end() {
     served.end();
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
     assert!(TcpStream::connect(served.address).is_err());
-    idle.shutdown(Shutdown::Both).unwrap();
+    drop(idle);
 }
 
 #[test]
