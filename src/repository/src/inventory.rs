@@ -1,10 +1,11 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use profile::{Effort, GzipWriter, write_listing};
+use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 
-use crate::packed::unpack_entries;
+use crate::packed::{Time, unpack_entries};
 use crate::{Condition, Error, Key, Storage, Version};
 
 /// What a repository holds: its `inventory.gz`.
@@ -73,21 +74,28 @@ impl Inventory {
     /// As for [`Inventory::read`].
     pub fn parse(bytes: &[u8], place: &str) -> Result<Self, Error> {
         let mut records = BTreeMap::new();
-        Self::parse_each(bytes, place, &mut |name, record| {
-            records.insert(name, record);
+        Self::parse_each(bytes, place, &mut |name, value: Value| {
+            records.insert(name, Record::from_json(&value));
         })?;
         Ok(Self { records })
     }
 
+    /// The time of every profile.
+    pub(crate) fn times(bytes: &[u8], place: &str) -> Result<HashMap<String, f64>, Error> {
+        let mut times = HashMap::new();
+        Self::parse_each(bytes, place, &mut |name, Time(time)| {
+            times.insert(name, time);
+        })?;
+        Ok(times)
+    }
+
     /// Calls `each` with every record, one at a time.
-    pub(crate) fn parse_each(
+    fn parse_each<T: for<'de> Deserialize<'de>>(
         bytes: &[u8],
         place: &str,
-        each: &mut dyn FnMut(String, Record),
+        each: &mut dyn FnMut(String, T),
     ) -> Result<(), Error> {
-        let rest = unpack_entries(bytes, place, &[SECTION], &mut |_, name, value| {
-            each(name, Record::from_json(&value));
-        })?;
+        let rest = unpack_entries(bytes, place, &[SECTION], &mut |_, name, value| each(name, value))?;
         if !rest.contains_key(SECTION) {
             let problem = format!("no inventory: expected a JSON object with the key {SECTION}");
             return Err(Error::Storage { place: place.to_owned(), problem });
@@ -190,6 +198,23 @@ mod tests {
         assert!(!inventory.write(&store, None).unwrap(), "somebody else's inventory was written over");
         assert!(inventory.write(&store, Some(&version)).unwrap());
         assert!(!inventory.write(&store, Some(&Version("other".into()))).unwrap());
+    }
+
+    #[test]
+    fn times_are_read_from_whatever_stands_there() {
+        let text = br#"{"$METADATA": {"LastModified": 9}, "$INVENTORY": {"a": {"LastModified": 1.5, "x": [{}]}, "b": {},
+                    "c": {"x": {"LastModified": 2}, "LastModified": 3}, "d": [1, {"LastModified": 2}], "e": 1, "f": null,
+                    "g": "1", "h": {"LastModified": "1"}, "i": true, "j": -1.5}}"#;
+        let times = Inventory::times(text, "here").unwrap();
+        let filled: BTreeMap<&str, f64> = times
+            .iter()
+            .filter(|(_, time)| **time != 0.0)
+            .map(|(name, time)| (name.as_str(), *time))
+            .collect();
+        assert_eq!(filled, BTreeMap::from([("a", 1.5), ("c", 3.0)]));
+        assert_eq!(times.len(), 10);
+        let records = Inventory::parse(text, "here").unwrap().records;
+        assert!(records.iter().all(|(name, record)| record.modified == times[name]));
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use profile::{Effort, GzipWriter, MAX_TEXT};
-use serde::de::{DeserializeSeed, Deserializer as _, MapAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Deserializer, Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -29,11 +30,11 @@ pub(crate) fn unpack(bytes: &[u8], place: &str) -> Result<Value, Error> {
 
 /// Calls `each` with every entry of the `sections` of the JSON object in `bytes`, one at a time; gives the rest of the
 /// object, in which a section that was there is null. `place` is named in errors.
-pub(crate) fn unpack_entries(
+pub(crate) fn unpack_entries<T: for<'de> Deserialize<'de>>(
     bytes: &[u8],
     place: &str,
     sections: &[&str],
-    each: &mut dyn FnMut(&str, String, Value),
+    each: &mut dyn FnMut(&str, String, T),
 ) -> Result<Map<String, Value>, Error> {
     let text = profile::unpack(bytes, MAX_TEXT)
         .map_err(|source| Error::Profile { place: place.to_owned(), source })?;
@@ -47,13 +48,13 @@ pub(crate) fn unpack_entries(
     Ok(rest)
 }
 
-struct Sections<'a> {
+struct Sections<'a, T> {
     sections: &'a [&'a str],
-    each: &'a mut dyn FnMut(&str, String, Value),
+    each: &'a mut dyn FnMut(&str, String, T),
     rest: &'a mut Map<String, Value>,
 }
 
-impl<'de> Visitor<'de> for Sections<'_> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Sections<'_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,12 +78,12 @@ impl<'de> Visitor<'de> for Sections<'_> {
 }
 
 /// The entries of one section.
-struct Entries<'a> {
+struct Entries<'a, T> {
     section: &'a str,
-    each: &'a mut dyn FnMut(&str, String, Value),
+    each: &'a mut dyn FnMut(&str, String, T),
 }
 
-impl<'de> DeserializeSeed<'de> for Entries<'_> {
+impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Entries<'_, T> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -90,7 +91,7 @@ impl<'de> DeserializeSeed<'de> for Entries<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Entries<'_> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<'_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,6 +103,88 @@ impl<'de> Visitor<'de> for Entries<'_> {
             (self.each)(self.section, name, value);
         }
         Ok(())
+    }
+}
+
+/// A number under one key of an object, where it is one; everything else is passed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Time(pub(crate) f64);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TimeOf)
+    }
+}
+
+struct TimeOf;
+
+impl<'de> Visitor<'de> for TimeOf {
+    type Value = Time;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("what is known of a profile")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Time, A::Error> {
+        let mut time = Time::default();
+        while let Some(IsTime(is_time)) = map.next_key()? {
+            if is_time {
+                time = Time(map.next_value::<Value>()?.as_f64().unwrap_or(0.0));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(time)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Time, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Time::default())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Time, E> {
+        Ok(Time::default())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Time, E> {
+        Ok(Time::default())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Time, E> {
+        Ok(Time::default())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Time, E> {
+        Ok(Time::default())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Time, E> {
+        Ok(Time::default())
+    }
+
+    fn visit_unit<E>(self) -> Result<Time, E> {
+        Ok(Time::default())
+    }
+}
+
+/// Whether a key is that of the time in an inventory.
+struct IsTime(bool);
+
+impl<'de> Deserialize<'de> for IsTime {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Key;
+        impl Visitor<'_> for Key {
+            type Value = IsTime;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_str<E>(self, key: &str) -> Result<IsTime, E> {
+                Ok(IsTime(key == "LastModified"))
+            }
+        }
+        deserializer.deserialize_identifier(Key)
     }
 }
 

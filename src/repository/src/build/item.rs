@@ -301,7 +301,7 @@ impl Plan {
                 let mut builds: BTreeMap<GuidAge, Vec<PdbName>> = BTreeMap::new();
                 for (name, known) in &list.named {
                     for build in known {
-                        builds.entry(*build).or_default().push(name.clone());
+                        builds.entry(*build).or_insert_with(|| Vec::with_capacity(1)).push(name.clone());
                     }
                 }
                 for build in &list.unnamed {

@@ -51,13 +51,17 @@ pub fn seal(
         let mut state = State::read(storage)?;
         sealed.warnings.clone_from(&state.warnings);
         sealed.parts = state.parts.len();
-        let mut contents = contents(storage, &state, threads, progress, &mut sealed);
+        let known = state.inventory.records.len();
+        let mut contents = contents(storage, &mut state, threads, progress, &mut sealed);
         let writer = Indexes { storage, threads, anew, progress };
         let indexes = writer.write(&mut state, &mut contents, &mut sealed)?;
+        for (target, _) in &sealed.indexes {
+            state.inventory.records.remove(target.as_str());
+        }
         let rejects = write_rejects(storage, &state)?;
-        let inventory = inventory(&state, contents);
+        let (inventory, kept) = inventory(&state, contents);
         sealed.profiles = inventory.records.len();
-        sealed.changed = inventory != state.inventory || state.version.is_none();
+        sealed.changed = kept != known || kept != sealed.profiles || state.version.is_none();
         if sealed.changed && !inventory.write(storage, state.version.as_ref())? {
             continue;
         }
@@ -75,25 +79,40 @@ pub fn seal(
     Err(Error::Storage { place: storage.place_of(&Inventory::key()?), problem })
 }
 
-/// What each listed object is.
+/// What each listed object is. What is recorded moves there: thousands need their room once. In the old inventory, a
+/// record stays without its content where it needs no change, and with it where it does.
 fn contents(
     storage: &dyn Storage,
-    state: &State,
+    state: &mut State,
     threads: usize,
     progress: &dyn Progress,
     sealed: &mut Sealed,
 ) -> BTreeMap<Key, Content> {
     const STEP: &str = "Looking into profiles";
     let mut contents = BTreeMap::new();
+    state.inventory.records.retain(|_, record| record.content.is_some());
     let mut unknown = Vec::new();
-    for key in state.present.keys().filter(|key| is_listed(key)) {
-        match state.recorded(key) {
+    let State { present, parts, inventory, .. } = &mut *state;
+    for (key, stat) in present.iter().filter(|(key, _)| is_listed(key)) {
+        let Some(name) = key.as_str().strip_suffix(".gz") else { continue };
+        let mut notes = parts.values_mut().rev().filter_map(|part| part.made.get_mut(name));
+        let noted = notes.find(|content| content.size == stat.size);
+        let known = inventory.records.get_mut(name).map(|record| &mut record.content);
+        let known = known.filter(|known| known.as_ref().is_some_and(|known| known.size == stat.size));
+        let content = match (noted, known) {
+            (Some(noted), Some(known)) if known.as_ref() == Some(noted) => known.take(),
+            (Some(noted), _) => Some(std::mem::take(noted)),
+            (None, Some(known)) => known.take(),
+            (None, None) => None,
+        };
+        match content {
             Some(content) => {
-                contents.insert(key.clone(), content.clone());
+                contents.insert(key.clone(), content);
             }
-            None => unknown.push(key),
+            None => unknown.push(key.clone()),
         }
     }
+    let state = &*state;
     sealed.looked_into = unknown.len();
     sealed.unreadable.clear();
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -103,7 +122,7 @@ fn contents(
         for _ in 0..threads.clamp(1, unknown.len().max(1)) {
             scope.spawn(|| {
                 while let Some(key) = unknown.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    locked(&found).push((*key, state.look(key, storage)));
+                    locked(&found).push((key, state.look(key, storage)));
                     progress.advance(STEP, done.fetch_add(1, Ordering::Relaxed) as u64 + 1);
                 }
             });
@@ -128,18 +147,20 @@ fn contents(
     contents
 }
 
-fn inventory(state: &State, contents: BTreeMap<Key, Content>) -> Inventory {
+/// The new inventory, and how many of its records are the old one's.
+fn inventory(state: &State, contents: BTreeMap<Key, Content>) -> (Inventory, usize) {
     let mut inventory = Inventory::default();
+    let mut kept = 0;
     for (key, content) in contents {
         let Some(name) = key.as_str().strip_suffix(".gz") else { continue };
-        let known = state.inventory.records.get(name);
-        let written = state.present.get(&key).and_then(|stat| stat.modified).map(seconds);
         // An object that did not change keeps its time: a fresh clone of a repository gives every file a new one.
-        let kept = known.filter(|record| record.content.as_ref() == Some(&content));
-        let modified = kept.map(|record| record.modified).or(written).unwrap_or(0.0);
+        let known = state.inventory.records.get(name).filter(|record| record.content.is_none());
+        kept += usize::from(known.is_some());
+        let written = || state.present.get(&key).and_then(|stat| stat.modified).map(seconds);
+        let modified = known.map(|record| record.modified).or_else(written).unwrap_or(0.0);
         inventory.records.insert(name.to_owned(), Record { modified, content: Some(content) });
     }
-    inventory
+    (inventory, kept)
 }
 
 /// Writes what could not be made, list by list; whether nobody wrote meanwhile.

@@ -59,11 +59,7 @@ impl Site {
             },
         };
         let Some(object) = object else { return Ok(None) };
-        let mut listed = HashMap::new();
-        Inventory::parse_each(&object.bytes, &self.place_of(&key), &mut |name, record| {
-            listed.insert(name, record.modified);
-        })?;
-        Ok(Some(listed))
+        Inventory::times(&object.bytes, &self.place_of(&key)).map(Some)
     }
 
     /// What was read before, and when.
