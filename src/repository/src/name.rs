@@ -21,7 +21,8 @@ impl ProfileName {
     /// The name that the object `key` has; `None` where it is no profile's (it does not end in `.gz`, or is a source).
     pub fn of_key(key: &Key) -> Option<Self> {
         let name = key.as_str().strip_suffix(".gz")?;
-        if name.starts_with("src/") { None } else { name.parse().ok() }
+        // What was packed twice is no profile: a name does not end so.
+        if name.starts_with("src/") || name.ends_with(".gz") { None } else { name.parse().ok() }
     }
 
     /// The name as a text.
@@ -51,7 +52,7 @@ impl FromStr for ProfileName {
 
     /// A name with or without `.gz`.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let name: Key = text.strip_suffix(".gz").unwrap_or(text).parse()?;
+        let name: Key = text.trim_end_matches(".gz").parse()?;
         // The object's address has to be one too.
         let _: Key = format!("{name}.gz").parse()?;
         Ok(Self(name))
@@ -75,6 +76,8 @@ mod tests {
         assert_eq!(name.key().as_str(), "OSX/10.7.4_AMD.gz");
         assert_eq!(ProfileName::of_key(&name.key()), Some(name));
         assert_eq!(ProfileName::of_key(&"src/nt/guids.yaml.rejects.gz".parse().unwrap()), None);
+        assert_eq!(ProfileName::of_key(&"OSX/10.7.4_AMD.gz.gz".parse().unwrap()), None);
+        assert!(".gz.gz".parse::<ProfileName>().is_err());
     }
 
     #[test]
