@@ -159,8 +159,7 @@ fn an_image_without_the_way_to_its_kernel_proves_nothing() {
     let guests = Guests::open("full.raw.xz");
     let plan = Plan::default();
     let Guest::Linux(kernel) = Guest::find(&guests.image, &guests.layout, &plan).unwrap() else { panic!() };
-    let root =
-        kernel.symbol("init_top_pgt").and_then(|at| Ok(kernel.view().space.physical(at).unwrap())).unwrap();
+    let root = kernel.symbol("init_top_pgt").map(|at| kernel.view().space.physical(at).unwrap()).unwrap();
     let prove = |image: &image::Image| {
         analyzer::validate(image, &guests.layout, analyzer::Scope::Whole, &plan).unwrap()
     };

@@ -23,7 +23,14 @@ pub(super) fn piece(kind: &Kind, text: Text) -> Piece {
     match kind {
         Kind::Data { base, places } => {
             let wanted = places.iter().map(|place| place.name.as_str()).chain(base.as_deref());
-            let (found, symbols) = symbols(&text, wanted);
+            let mut digest = Sha256::new();
+            let found = symbols(&text, wanted, |name, address| {
+                digest.update(name.as_bytes());
+                digest.update([0]);
+                digest.update(address.to_le_bytes());
+            });
+            let digest: Vec<u8> = digest.finalize().iter().take(8).copied().collect();
+            let symbols = hexadecimal(&digest);
             let origin = base.as_ref().map(|base| found.get(base.as_str()).copied());
             let Some(origin) = origin.unwrap_or(Some(0)) else { return Piece { entry: None, symbols } };
             let mut points = Vec::new();
@@ -37,7 +44,7 @@ pub(super) fn piece(kind: &Kind, text: Text) -> Piece {
             Piece { entry: (!points.is_empty()).then_some(Value::Array(points)), symbols }
         }
         Kind::Export { names } => {
-            let (found, _) = symbols(&text, names.iter().map(String::as_str));
+            let found = symbols(&text, names.iter().map(String::as_str), |_, _| ());
             let row: Vec<Option<u64>> = names.iter().map(|name| found.get(name.as_str()).copied()).collect();
             Piece { entry: row.iter().any(Option::is_some).then(|| json!(row)), symbols: String::new() }
         }
@@ -59,24 +66,23 @@ pub(super) fn piece(kind: &Kind, text: Text) -> Piece {
     }
 }
 
-/// The addresses of the symbols wanted, data before code, and a digest of all.
-fn symbols<'w>(text: &Text, wanted: impl Iterator<Item = &'w str>) -> (HashMap<&'w str, u64>, String) {
+/// The addresses of the symbols wanted, data before code; `each` is shown all.
+fn symbols<'w>(
+    text: &Text,
+    wanted: impl Iterator<Item = &'w str>,
+    mut each: impl FnMut(&str, u64),
+) -> HashMap<&'w str, u64> {
     let wanted: HashMap<&str, &'w str> = wanted.map(|name| (name, name)).collect();
     let mut found: HashMap<&'w str, (bool, u64)> = HashMap::new();
-    let mut digest = Sha256::new();
     text.each_symbol(|name, address, function| {
-        digest.update(name.as_bytes());
-        digest.update([0]);
-        digest.update(address.to_le_bytes());
+        each(name, address);
         if let Some(name) = wanted.get(name)
             && found.get(name).is_none_or(|(known, _)| *known && !function)
         {
             found.insert(name, (function, address));
         }
     });
-    let found = found.into_iter().map(|(name, (_, address))| (name, address)).collect();
-    let digest: Vec<u8> = digest.finalize().iter().take(8).copied().collect();
-    (found, hexadecimal(&digest))
+    found.into_iter().map(|(name, (_, address))| (name, address)).collect()
 }
 
 /// Bytes as hexadecimal digits.
