@@ -40,8 +40,8 @@ const NARROW: (u64, u64) = (0x8000_0000, 0xffff_ffff);
 
 /// No more page tables are tried; those of processes with a second set for user mode do not show the kernel.
 const MOST_ROOTS: usize = 256;
-/// No more pages are looked at through one of them.
-const MOST_PAGES: u64 = 1 << 22;
+/// No more pages are looked at through all of them together: tables that many roots share could be walked for hours.
+const MOST_PAGES: u64 = 1 << 24;
 const PAGE: u64 = 4096;
 
 impl<'a> Bare<'a> {
@@ -50,11 +50,12 @@ impl<'a> Bare<'a> {
     pub fn find(memory: &'a dyn Memory, hints: &Hints, plan: &Plan<'_>) -> Option<Self> {
         let named = hints.dtb.map(|dtb| dtb.0).into_iter().chain(hints.cpus.iter().map(|cpu| cpu.cr3));
         let mut tried = BTreeSet::new();
+        let mut left = MOST_PAGES;
         let mut attempt = |root: u64, paging: Paging| -> Option<Self> {
             if !tried.insert((root & !0x1f, paging.to_string())) {
                 return None;
             }
-            through(memory, PhysicalAddress(root), paging)
+            through(memory, PhysicalAddress(root), paging, &mut left)
         };
         for root in named {
             for paging in [Paging::X64, Paging::X64Level5, Paging::X86Pae, Paging::X86] {
@@ -92,18 +93,22 @@ fn arch(paging: Paging) -> Arch {
     }
 }
 
-/// The kernel that these page tables show.
-fn through(memory: &dyn Memory, root: PhysicalAddress, paging: Paging) -> Option<Bare<'_>> {
+/// The kernel that these page tables show; `left` is how many pages may still be looked at.
+fn through<'a>(
+    memory: &'a dyn Memory,
+    root: PhysicalAddress,
+    paging: Paging,
+    left: &mut u64,
+) -> Option<Bare<'a>> {
     let space = AddressSpace::new(memory, paging, root).with_windows_entries(0);
     let arch = arch(paging);
     if !is_windows(&space, arch) {
         return None;
     }
     let (first, last) = if arch == Arch::Amd64 { WIDE } else { NARROW };
-    let mut left = MOST_PAGES;
     for mapping in space.mapped(VirtualAddress(first), VirtualAddress(last)) {
         for at in (0..mapping.length).step_by(PAGE as usize) {
-            left = left.checked_sub(1)?;
+            *left = left.checked_sub(1)?;
             let mut magic = [0; 2];
             if memory.read(PhysicalAddress(mapping.physical.0 + at), &mut magic).is_err() || &magic != b"MZ" {
                 continue;
