@@ -66,6 +66,20 @@ pub enum Error {
     Image(#[from] image::Error),
 }
 
+/// Why a kernel was not found.
+pub(crate) struct Missed {
+    /// What was tried, each with what was found instead.
+    pub(crate) tried: Vec<String>,
+    /// Whether there is a kernel, which then is not the profile's; else the image may lack what leads to it.
+    pub(crate) another: bool,
+}
+
+impl From<Missed> for Error {
+    fn from(Missed { tried, .. }: Missed) -> Self {
+        Self::NoKernel { tried }
+    }
+}
+
 impl Error {
     /// Whether memory that the image does not hold is all that stood in the way.
     pub(crate) fn is_absence(&self) -> bool {

@@ -13,8 +13,11 @@ pub trait Space {
     /// [`Error::Unreadable`].
     fn read(&self, address: u64, into: &mut [u8]) -> Result<(), Error>;
 
-    /// The physical address that `address` stands for; `None` where it stands for none.
-    fn physical(&self, address: u64) -> Option<u64>;
+    /// The physical address that `address` stands for, whether the image holds it or not.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`]: nothing is mapped there, or the image lacks what would tell.
+    fn physical(&self, address: u64) -> Result<u64, Error>;
 }
 
 /// Physical memory as a [`Space`].
@@ -31,23 +34,43 @@ impl Space for Physical<'_> {
         })
     }
 
-    fn physical(&self, address: u64) -> Option<u64> {
-        Some(address)
+    fn physical(&self, address: u64) -> Result<u64, Error> {
+        Ok(address)
     }
 }
 
 impl Space for AddressSpace<'_> {
     fn read(&self, address: u64, into: &mut [u8]) -> Result<(), Error> {
         let length = into.len() as u64;
-        AddressSpace::read(self, VirtualAddress(address), into).map_err(|fault| {
-            let mapped = matches!(fault, Fault::Table { .. } | Fault::Memory { .. });
-            Error::Unreadable { address, length, mapped }
-        })
+        AddressSpace::read(self, VirtualAddress(address), into)
+            .map_err(|fault| unreadable(address, length, &fault))
     }
 
-    fn physical(&self, address: u64) -> Option<u64> {
-        self.translate(VirtualAddress(address)).ok().map(|physical| physical.0)
+    fn physical(&self, address: u64) -> Result<u64, Error> {
+        let translated = self.translate(VirtualAddress(address));
+        translated.map(|physical| physical.0).map_err(|fault| unreadable(address, 1, &fault))
     }
+}
+
+/// x86 and ARM64 know no more bits of a physical address (Intel SDM volume 3, 4.1.4; Arm ARM, D8.1.6).
+const PHYSICAL_BITS: u32 = 52;
+
+/// Whether a processor could take `root` for the address of page tables: else it leads nowhere, whatever the image holds.
+pub(crate) fn is_root(root: u64) -> bool {
+    root != 0 && root >> PHYSICAL_BITS == 0
+}
+
+/// `None` where nothing is mapped: that is an answer too, unlike memory that the image lacks.
+pub(crate) fn if_mapped<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
+    match read {
+        Err(Error::Unreadable { mapped: false, .. }) => Ok(None),
+        read => read.map(Some),
+    }
+}
+
+fn unreadable(address: u64, length: u64, fault: &Fault) -> Error {
+    let mapped = matches!(fault, Fault::Table { .. } | Fault::Memory { .. });
+    Error::Unreadable { address, length, mapped }
 }
 
 /// Where `needles` stand in physical memory, in the order of addresses. Bounded: of an image that is full of one, the

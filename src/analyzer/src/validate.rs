@@ -183,6 +183,16 @@ impl Finding {
     pub(crate) fn judge(good: bool, actual: impl Into<String>) -> Self {
         if good { Self::Passed(actual.into()) } else { Self::Failed(actual.into()) }
     }
+
+    /// The same of what may be only a part of it, `partial`: what is missing may be what would make it good.
+    pub(crate) fn judge_part(good: bool, partial: bool, actual: impl Into<String>) -> Self {
+        match Self::judge(good, actual) {
+            Self::Failed(actual) if partial => {
+                Self::Skipped(format!("{actual}; the rest is not in the image"))
+            }
+            finding => finding,
+        }
+    }
 }
 
 /// Many samples of one check.
@@ -219,7 +229,8 @@ impl Tally {
         self.first_bad.get_or_insert(bad);
     }
 
-    /// Failed where more than one sample in ten is bad: memory changes while it is copied, so a few may be.
+    /// Failed where more than one sample in ten is bad: memory changes while it is copied, so a few may be. What the image
+    /// lacks may be good or bad.
     pub(crate) fn finding(self) -> Finding {
         let Self { good, bad, absent, lacking, first_bad } = self;
         let all = good + bad;
@@ -231,7 +242,8 @@ impl Tally {
             });
         }
         let but = first_bad.map(|first| format!("; first: {first}")).unwrap_or_default();
-        Finding::judge(bad * 10 <= all, format!("{good} of {all}{but}"))
+        let enough_if_good = bad * 10 <= all + absent;
+        Finding::judge_part(bad * 10 <= all, enough_if_good, format!("{good} of {all}{but}"))
     }
 }
 

@@ -23,6 +23,8 @@ pub struct List {
     pub disagreeing: usize,
     /// How it ended: at its head, or why not.
     pub end: Result<(), Error>,
+    /// Whether there may be more of it in memory that the image does not hold.
+    pub partial: bool,
 }
 
 /// How a list is linked.
@@ -117,10 +119,10 @@ impl<'a> View<'a> {
     }
 
     /// A text that ends with a zero byte, of at most `limit` bytes; what is no UTF-8 becomes U+FFFD. Where the
-    /// image ends before the text does, the part that is there.
+    /// mapped memory ends before the text does, the part that is there.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] where not even its first byte is there.
+    /// [`Error::Unreadable`] where the image lacks a part of it, or not even its first byte is mapped.
     pub fn text(&self, address: u64, limit: usize) -> Result<String, Error> {
         let mut text = Vec::new();
         let limit = limit.min(MAX_TEXT);
@@ -132,7 +134,7 @@ impl<'a> View<'a> {
             let piece = piece.get_mut(..step).unwrap_or_default();
             match self.space.read(at, piece) {
                 Ok(()) => {}
-                Err(error) if text.is_empty() => return Err(error),
+                Err(error) if text.is_empty() || error.is_absence() => return Err(error),
                 Err(_) => break,
             }
             if let Some(end) = memchr::memchr(0, piece) {
@@ -143,6 +145,18 @@ impl<'a> View<'a> {
             at = at.wrapping_add(step as u64);
         }
         Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// A member's value in each of many structs, as far as it can be read, and how often the image lacks it.
+    pub(crate) fn get_all(&self, bases: &[u64], paths: &str) -> (Vec<u64>, usize) {
+        let (mut values, mut absent) = (Vec::new(), 0);
+        for base in bases {
+            match self.get(*base, paths) {
+                Ok(value) => values.push(value),
+                Err(error) => absent += usize::from(error.is_absence()),
+            }
+        }
+        (values, absent)
     }
 
     /// The text in a member that is an array of characters.
@@ -185,7 +199,7 @@ impl<'a> View<'a> {
     pub fn list_up_to(&self, most: usize, head: u64, link: &str, links: Links) -> Result<List, Error> {
         let offset = self.layout.field(link)?.offset;
         let (next, back) = (self.layout.field(links.next)?, self.layout.field(links.back)?);
-        let mut list = List { entries: Vec::new(), disagreeing: 0, end: Ok(()) };
+        let mut list = List { entries: Vec::new(), disagreeing: 0, end: Ok(()), partial: false };
         let mut seen = HashSet::with_hasher(foldhash::fast::RandomState::default());
         let mut at = head;
         loop {
@@ -197,7 +211,8 @@ impl<'a> View<'a> {
                 Ok(following) => following,
                 Err(error) => {
                     let problem = format!("the next entry cannot be read ({error})");
-                    list.end = ended(problem, list.entries.len(), at, error.is_absence());
+                    list.partial = error.is_absence();
+                    list.end = ended(problem, list.entries.len(), at, list.partial);
                     return Ok(list);
                 }
             };
@@ -206,7 +221,8 @@ impl<'a> View<'a> {
                 Ok(_) => list.disagreeing += 1,
                 Err(error) => {
                     let problem = format!("it leads to {following:#x}, which is not in the image");
-                    list.end = ended(problem, list.entries.len(), at, error.is_absence());
+                    list.partial = error.is_absence();
+                    list.end = ended(problem, list.entries.len(), at, list.partial);
                     return Ok(list);
                 }
             }

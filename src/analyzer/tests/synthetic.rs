@@ -1,6 +1,8 @@
 //! Synthetic Windows and macOS images (docs/test-images.md), against the truth beside them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod support;
+
 use std::collections::BTreeSet;
 
 use analyzer::windows::Bare;
@@ -9,6 +11,7 @@ use image::{Image, Plan};
 use memory_images::truth::Truth;
 use memory_images::{Container, macos, windows};
 use profile::{MappedFile, Silent};
+use support::{losses, without};
 
 fn windows_layout(case: windows::Case) -> Layout {
     let (_, name, bytes) = case.pdb();
@@ -232,4 +235,59 @@ fn a_changed_record_is_told_and_decides_nothing() {
     let other = windows_layout(windows::Case::Win7X64);
     let other = validate(&image, &other, Scope::Quick, &Plan::default()).unwrap();
     assert_ne!(other.verdict, Verdict::Match, "{}", other.reason);
+}
+
+#[test]
+fn a_part_of_an_image_is_no_mismatch() {
+    let mut verdicts = [0; 3];
+    let mut wrong = Vec::new();
+    let mut look = |name: &str, layout: &Layout, image: &Image| {
+        for (loss, gone) in losses(image) {
+            let found = validate(&without(image, gone), layout, Scope::Whole, &Plan::default()).unwrap();
+            verdicts[found.verdict as usize] += 1;
+            if found.verdict == Verdict::Mismatch {
+                wrong.push(format!("{name}, {loss}: {:#?}", failed(&found)));
+            }
+        }
+    };
+    for case in windows::Case::ALL {
+        let image = Image::from_content(windows::image(case).write(Container::Elf)).unwrap();
+        look(case.name(), &windows_layout(case), &image);
+        // Nor does it prove a profile that is another's.
+        let other = windows::Case::ALL.into_iter().find(|other| other.pdb().0 != case.pdb().0).unwrap();
+        let layout = windows_layout(other);
+        for (loss, gone) in losses(&image) {
+            let found = validate(&without(&image, gone), &layout, Scope::Whole, &Plan::default()).unwrap();
+            let (name, other) = (case.name(), other.name());
+            assert_ne!(found.verdict, Verdict::Match, "{name} with the profile of {other}, {loss}");
+        }
+    }
+    for case in macos::Case::ALL {
+        let image = Image::from_content(macos::image(case).write(Container::Elf)).unwrap();
+        look(case.name(), &mac_layout(case), &image);
+    }
+    assert!(wrong.is_empty(), "{verdicts:?}, {} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    let [matches, _, inconclusive] = verdicts;
+    assert!(matches > 100 && inconclusive > 100, "{verdicts:?}");
+}
+
+/// A file that was cut short, its header still whole: what it says of itself is not all there.
+#[test]
+fn a_file_cut_short_is_no_mismatch() {
+    let mut matches = 0;
+    for case in windows::Case::ALL {
+        for container in [Container::Elf, Container::CrashBitmap] {
+            let whole = windows::image(case).write(container);
+            let layout = windows_layout(case);
+            for kept in (1..20).map(|twentieths| whole.len() / 20 * twentieths) {
+                // Cut in its header, it is no image.
+                let Ok(image) = Image::from_content(whole[..kept].to_vec()) else { continue };
+                let found = validate(&image, &layout, Scope::Quick, &Plan::default()).unwrap();
+                let name = case.name();
+                assert_ne!(found.verdict, Verdict::Mismatch, "{name}, {kept}: {:#?}", failed(&found));
+                matches += usize::from(found.verdict == Verdict::Match);
+            }
+        }
+    }
+    assert!(matches > 0);
 }

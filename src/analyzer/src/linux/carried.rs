@@ -86,7 +86,7 @@ impl Space for Linear<'_> {
         self.memory.read(at, into).map_err(|_| Error::Unreadable { address, length, mapped: true })
     }
 
-    fn physical(&self, address: u64) -> Option<u64> {
-        Some(address.wrapping_add(self.delta))
+    fn physical(&self, address: u64) -> Result<u64, Error> {
+        Ok(address.wrapping_add(self.delta))
     }
 }

@@ -234,7 +234,7 @@ fn settle<'a>(
             let space = AddressSpace::new(memory, *paging, PhysicalAddress(root));
             for shift in shifts.iter().copied() {
                 let address = anchor.wrapping_add(shift) & mask(arch);
-                if space.physical(address) == Some(physical) {
+                if space.physical(address).is_ok_and(|found| found == physical) {
                     let found_by = format!("{}; page tables named by {named_by}", place.by);
                     let delta = place.delta;
                     return Ok(Kernel { layout, memory, space, shift, delta, found_by });

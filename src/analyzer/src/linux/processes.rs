@@ -66,7 +66,7 @@ impl Kernel<'_> {
             user: identity("cred.uid", "task_struct.uid"),
             group: identity("cred.gid", "task_struct.gid"),
             state: self.state(task),
-            dtb: directory.and_then(|directory| self.space.physical(directory)),
+            dtb: directory.and_then(|directory| self.space.physical(directory).ok()),
             after_boot,
             started: since,
             ..Process::default()

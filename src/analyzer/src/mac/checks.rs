@@ -18,7 +18,7 @@ const UPPER_HALF: u64 = 0xffff_8000_0000_0000;
 /// [`Error::Unsupported`] and the like: where there is nothing to be proved.
 pub(crate) fn validate(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Result<Validation, Error> {
     let mut exam = Exam::new(layout);
-    match Kernel::find(memory, layout, plan) {
+    match Kernel::seek(memory, layout, plan)? {
         Ok(kernel) => {
             anchors(&kernel, &mut exam);
             processes(&kernel, &mut exam);
@@ -27,22 +27,16 @@ pub(crate) fn validate(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) ->
             let facts = kernel.facts();
             Ok(exam.conclude(facts))
         }
-        Err(Error::NoKernel { tried }) => {
+        Err(missed) => {
             exam.check(Group::Anchors, Weight::Strong, "kernel", "one at the profile's addresses", || {
                 for name in ["version", "lowGlo", "IdlePML4"] {
                     let _ = super::locate::linked(layout, name);
                 }
-                let reason = tried.join("; ");
-                // A version or the debuggers' page was there, and another kernel's.
-                if tried.iter().any(|reason| reason.contains(" at physical ")) {
-                    Finding::Failed(reason)
-                } else {
-                    Finding::Skipped(reason)
-                }
+                let reason = missed.tried.join("; ");
+                if missed.another { Finding::Failed(reason) } else { Finding::Skipped(reason) }
             });
             Ok(exam.conclude(Vec::new()))
         }
-        Err(error) => Err(error),
     }
 }
 
@@ -86,7 +80,11 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     });
     exam.check(Group::Anchors, Weight::Strong, "kernel_pmap", "the page tables in use", || {
         let root = kernel.symbol("kernel_pmap").and_then(|at| view.get(view.pointer(at)?, "pmap.pm_cr3"));
-        Finding::equal(root, kernel.space.dtb().0)
+        match root.as_ref().map(|root| kernel.shares(*root)) {
+            // Where they are not in the image, others that lead to the kernel are in use here.
+            Ok(Err(error)) if error.is_absence() => Finding::of(&error),
+            _ => Finding::equal(root, kernel.space.dtb().0),
+        }
     });
     exam.check(Group::Anchors, Weight::Strong, "kernel_map", "the map of kernel_task", || {
         let map = kernel.symbol("kernel_map").and_then(|at| view.pointer(at));
@@ -107,7 +105,7 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
 
 fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     let view = kernel.view();
-    let mut all = Vec::new();
+    let (mut all, mut partial) = (Vec::new(), false);
     exam.check(Group::Structure, Weight::Strong, "allproc", "a list that ends", || {
         let list = kernel
             .symbol("allproc")
@@ -117,7 +115,10 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
                 all = entries;
                 match end {
                     Ok(()) => Finding::judge(all.len() > 1, format!("{} processes", all.len())),
-                    Err(error) => Finding::of(&error),
+                    Err(error) => {
+                        partial = error.is_absence();
+                        Finding::of(&error)
+                    }
                 }
             }
             Err(error) => Finding::of(&error),
@@ -155,11 +156,12 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         if let Err(error) = kernel.layout.field("proc.p_pid") {
             return Finding::of(&error);
         }
-        let ids: Vec<u64> = all.iter().filter_map(|process| view.get(*process, "proc.p_pid").ok()).collect();
+        let (ids, absent) = view.get_all(&all, "proc.p_pid");
         let different: BTreeSet<u64> = ids.iter().copied().collect();
-        let good = different.contains(&0) && different.contains(&1) && ids.iter().all(|id| *id < 100_000);
-        Finding::judge(
-            good && different.len() == ids.len(),
+        let sane = different.len() == ids.len() && ids.iter().all(|id| *id < 100_000);
+        Finding::judge_part(
+            sane && different.contains(&0) && different.contains(&1),
+            sane && (partial || absent > 0 || all.is_empty()),
             format!("{} different of {}", different.len(), ids.len()),
         )
     });
@@ -193,7 +195,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         "task.map, _vm_map.pmap, pmap.pm_cr3",
         "page tables that lead to the kernel",
         &living,
-        |process| Ok(kernel.shares(kernel.directory(view.get(process, "proc.task")?)?)),
+        |process| kernel.shares(kernel.directory(view.get(process, "proc.task")?)?),
         name,
     );
     exam.each(

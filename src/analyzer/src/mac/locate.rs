@@ -5,7 +5,8 @@ use image::{AddressSpace, Memory, Paging, PhysicalAddress, Plan};
 use profile::Arch;
 
 use super::Kernel;
-use crate::space::sightings;
+use crate::error::Missed;
+use crate::space::{if_mapped, is_root, sightings};
 use crate::view::View;
 use crate::{Error, Layout, Physical, Space};
 
@@ -31,24 +32,36 @@ impl<'a> Kernel<'a> {
     /// # Errors
     /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for processors unknown here.
     pub fn find(memory: &'a dyn Memory, layout: &'a Layout, plan: &Plan<'_>) -> Result<Self, Error> {
+        Ok(Self::seek(memory, layout, plan)??)
+    }
+
+    /// The same; where there is none, more of why.
+    pub(crate) fn seek(
+        memory: &'a dyn Memory,
+        layout: &'a Layout,
+        plan: &Plan<'_>,
+    ) -> Result<Result<Self, Missed>, Error> {
         if layout.arch() != Arch::Amd64 {
             let what = format!("macOS on {}", layout.arch());
             return Err(Error::Unsupported { what, expected: "AMD64" });
         }
         let version = linked(layout, "version")?;
         let mark = linked(layout, "lowGlo").ok();
-        let mut tried = Vec::new();
+        let (mut tried, mut another) = (Vec::new(), false);
         for (by, shift) in shifts(memory, version, mark, plan) {
             match settle(memory, layout, version, shift, &by) {
-                Ok(kernel) => return Ok(kernel),
-                Err(reason) => tried.push(format!("{by}: {reason}")),
+                Ok(kernel) => return Ok(Ok(kernel)),
+                Err((reason, absent)) => {
+                    tried.push(format!("{by}: {reason}"));
+                    another |= !absent;
+                }
             }
         }
         if tried.is_empty() {
             tried.push("neither the page lowGlo nor a version".to_owned());
         }
         tried.truncate(8);
-        Err(Error::NoKernel { tried })
+        Ok(Err(Missed { tried, another }))
     }
 }
 
@@ -72,42 +85,50 @@ fn shifts(memory: &dyn Memory, version: u64, mark: Option<u64>, plan: &Plan<'_>)
     shifts
 }
 
+/// Proves a place by the kernel's own page tables, which have to lead to it. The error has whether memory that the image
+/// lacks stands in the way.
 fn settle<'a>(
     memory: &'a dyn Memory,
     layout: &'a Layout,
     version: u64,
     shift: u64,
     by: &str,
-) -> Result<Kernel<'a>, String> {
+) -> Result<Kernel<'a>, (String, bool)> {
     let physical = |linked: u64| (linked & 0xffff_ffff).wrapping_add(shift);
     let low = Physical(memory);
     let view = View { layout, space: &low };
-    let text = view.text(physical(version), 64).unwrap_or_default();
-    if !text.starts_with(VERSION) {
-        return Err("no version at its place".to_owned());
+    match view.text(physical(version), 64) {
+        Ok(text) if text.starts_with(VERSION) => {}
+        Ok(_) => return Err(("no version at its place".to_owned(), false)),
+        Err(error) => return Err((format!("the version: {error}"), error.is_absence())),
     }
     let mut roots = Vec::new();
     if let Ok(table) = linked(layout, "IdlePML4") {
         // Since 10.8 a pointer to the table; before, the table itself.
-        roots.extend(view.number(physical(table), 8).map(|pointer| pointer & 0xffff_ffff & !(PAGE - 1)));
-        roots.push(physical(table));
+        let pointer = view.number(physical(table), 8);
+        roots.push(pointer.map(|pointer| pointer & 0xffff_ffff & !(PAGE - 1)));
+        roots.push(Ok(physical(table)));
     }
-    for name in ["kernel_pmap_store", "BootPML4"] {
-        if let Ok(at) = linked(layout, name) {
-            match name {
-                "BootPML4" => roots.push(physical(at)),
-                _ => roots.extend(view.get(physical(at), "pmap.pm_cr3")),
-            }
-        }
+    if let Ok(at) = linked(layout, "kernel_pmap_store") {
+        roots.push(view.get(physical(at), "pmap.pm_cr3"));
     }
+    roots.extend(linked(layout, "BootPML4").map(|table| Ok(physical(table))));
+    let mut absent = false;
     for root in roots {
-        let space = AddressSpace::new(memory, Paging::X64, PhysicalAddress(root));
-        if root % PAGE == 0
-            && root != 0
-            && space.physical(version.wrapping_add(shift)) == Some(physical(version))
-        {
-            return Ok(Kernel { layout, memory, space, shift, found_by: by.to_owned() });
+        let led = root.and_then(|root| {
+            let space = AddressSpace::new(memory, Paging::X64, PhysicalAddress(root));
+            let leads = root % PAGE == 0
+                && is_root(root)
+                && if_mapped(space.physical(version.wrapping_add(shift)))? == Some(physical(version));
+            Ok(leads.then_some(space))
+        });
+        match led {
+            Ok(Some(space)) => {
+                return Ok(Kernel { layout, memory, space, shift, found_by: by.to_owned() });
+            }
+            Ok(None) => {}
+            Err(error) => absent |= error.is_absence(),
         }
     }
-    Err("no page tables lead to it".to_owned())
+    Err(("no page tables lead to it".to_owned(), absent))
 }

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use image::{AddressSpace, Memory};
 
 use crate::process::{Module, Process, Time};
+use crate::space::{if_mapped, is_root};
 use crate::view::View;
 use crate::{Error, Layout, Listing, Space};
 
@@ -158,9 +159,12 @@ impl Kernel<'_> {
     }
 
     /// Whether the kernel's version stands at its address in the space of these page tables.
-    pub(crate) fn shares(&self, directory: u64) -> bool {
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] where the image does not hold what would tell.
+    pub(crate) fn shares(&self, directory: u64) -> Result<bool, Error> {
+        let at = self.symbol("version")?;
         let space = AddressSpace::new(self.memory, self.space.paging(), image::PhysicalAddress(directory));
-        self.symbol("version")
-            .is_ok_and(|at| space.physical(at).is_some() && space.physical(at) == self.space.physical(at))
+        Ok(is_root(directory) && if_mapped(space.physical(at))? == Some(self.space.physical(at)?))
     }
 }

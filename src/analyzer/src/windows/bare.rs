@@ -67,7 +67,7 @@ impl<'a> Bare<'a> {
         let roots = roots(memory, plan);
         let good = roots.into_iter().filter(|(root, paging)| {
             let space = AddressSpace::new(memory, *paging, PhysicalAddress(*root));
-            is_windows(&space, arch(*paging))
+            is_windows(&space, arch(*paging)).unwrap_or(false)
         });
         good.take(MOST_ROOTS).find_map(|(root, paging)| attempt(root, paging))
     }
@@ -75,7 +75,7 @@ impl<'a> Bare<'a> {
     /// Whether `KUSER_SHARED_DATA` is at its place through these page tables: whether they are a process's.
     pub fn is_root(&self, root: u64) -> bool {
         let space = AddressSpace::new(self.space.memory(), self.space.paging(), PhysicalAddress(root));
-        root != 0 && root.is_multiple_of(32) && is_windows(&space, self.arch)
+        root != 0 && root.is_multiple_of(32) && is_windows(&space, self.arch).unwrap_or(false)
     }
 
     /// So many bytes from an offset on, as RVAs count; `None` where they are not in memory.
@@ -102,7 +102,7 @@ fn through<'a>(
 ) -> Option<Bare<'a>> {
     let space = AddressSpace::new(memory, paging, root).with_windows_entries(0);
     let arch = arch(paging);
-    if !is_windows(&space, arch) {
+    if !is_windows(&space, arch).unwrap_or(false) {
         return None;
     }
     let (first, last) = if arch == Arch::Amd64 { WIDE } else { NARROW };

@@ -7,8 +7,9 @@ use memchr::memmem;
 use profile::GuidAge;
 use symbols::Rsds;
 
-use super::list::{self, forwards};
+use super::list::{self, forwards, leads_back};
 use super::{DIRECTORY, Kernel, Mapped, shared_data, upper_half};
+use crate::error::Missed;
 use crate::validate::{Exam, Finding, Group, MOST, Scope, Validation, Weight};
 use crate::{Error, Layout};
 
@@ -33,7 +34,7 @@ pub(crate) fn validate(
 ) -> Result<Validation, Error> {
     let mut exam = Exam::new(layout);
     let wanted: Option<GuidAge> = layout.metadata("GUID_AGE").and_then(|text| text.parse().ok());
-    match Kernel::find(memory, layout, hints, plan) {
+    match Kernel::seek(memory, layout, hints, plan)? {
         Ok(kernel) => {
             let exported = Exported::of(&kernel);
             identity(&kernel, wanted, &exported, &mut exam);
@@ -54,11 +55,10 @@ pub(crate) fn validate(
             let facts = kernel.facts();
             Ok(exam.conclude(facts))
         }
-        Err(Error::NoKernel { tried }) => {
-            strangers(memory, layout, wanted, &tried, plan, &mut exam);
+        Err(missed) => {
+            strangers(memory, layout, wanted, &missed, plan, &mut exam);
             Ok(exam.conclude(Vec::new()))
         }
-        Err(error) => Err(error),
     }
 }
 
@@ -214,10 +214,10 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
     );
     // `_KDDEBUGGER_DATA64`, as the debuggers' own header lays it out: tag, base and lists.
-    for (offset, what, expected) in [
-        (0x18, "KernBase", Ok(kernel.base)),
-        (0x48, "PsLoadedModuleList", kernel.symbol("PsLoadedModuleList")),
-        (0x50, "PsActiveProcessHead", kernel.symbol("PsActiveProcessHead")),
+    for (offset, what, symbol) in [
+        (0x18, "KernBase", None),
+        (0x48, "PsLoadedModuleList", Some("PsLoadedModuleList")),
+        (0x50, "PsActiveProcessHead", Some("PsActiveProcessHead")),
     ] {
         exam.check(
             Group::Anchors,
@@ -243,7 +243,7 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
                     }
                     Err(error) => return Finding::of(&error),
                 }
-                match expected {
+                match symbol.map_or(Ok(kernel.base), |symbol| kernel.symbol(symbol)) {
                     Ok(expected) => {
                         let found =
                             view.number(block.wrapping_add(offset), 8).map(|found| widen(kernel, found));
@@ -289,26 +289,33 @@ fn widen(kernel: &Kernel<'_>, address: u64) -> u64 {
 fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     let view = kernel.view();
     let arch = kernel.layout.arch();
-    let mut all = Vec::new();
+    let (mut all, mut partial) = (Vec::new(), false);
     exam.check(
         Group::Structure,
         Weight::Strong,
         "PsActiveProcessHead",
         "a list that closes, back pointers agree",
         || {
-            let list = kernel.symbol("PsActiveProcessHead");
-            match list.and_then(|head| list::both_ways(&view, head, "_EPROCESS.ActiveProcessLinks")) {
+            let head = match kernel.symbol("PsActiveProcessHead") {
+                Ok(head) => head,
+                Err(error) => return Finding::of(&error),
+            };
+            match list::both_ways(&view, head, "_EPROCESS.ActiveProcessLinks") {
                 Ok(list) => {
-                    all = list.entries;
+                    (all, partial) = (list.entries, list.partial);
                     let words =
                         format!("{} processes, {} back pointers disagree", all.len(), list.disagreeing);
                     // One that is torn is read from both sides: then what is there has to be what it should be.
-                    Finding::judge(all.len() > 1 && list.disagreeing * 4 <= all.len(), words)
+                    let agree = list.disagreeing * 4 <= all.len() && leads_back(&view, head);
+                    Finding::judge_part(all.len() > 1 && agree, agree && partial, words)
                 }
                 Err(error) => Finding::of(&error),
             }
         },
     );
+    if exam.has_just_failed() {
+        all.clear();
+    }
     all.truncate(MOST);
     let name = |process| {
         kernel.layout.field("_EPROCESS.ActiveProcessLinks")?;
@@ -330,23 +337,18 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         "_EPROCESS.UniqueProcessId",
         "all different, multiples of 4",
         || {
-            let ids: Vec<u64> = all
-                .iter()
-                .filter_map(|process| view.get(*process, "_EPROCESS.UniqueProcessId").ok())
-                .collect();
             // Where the processes begin follows from it.
             kernel.layout.has("_EPROCESS.ActiveProcessLinks");
             if let Err(error) = kernel.layout.field("_EPROCESS.UniqueProcessId") {
                 return Finding::of(&error);
             }
+            let (ids, absent) = view.get_all(&all, "_EPROCESS.UniqueProcessId");
             let different: BTreeSet<u64> = ids.iter().copied().collect();
             let good = ids.iter().filter(|id| *id % 4 == 0 && (1..1 << 24).contains(*id)).count();
-            let known = different.contains(&4);
-            Finding::judge(
-                known
-                    && good * 10 >= ids.len() * 9
-                    && different.len() * 10 >= ids.len() * 9
-                    && !ids.is_empty(),
+            let sane = good * 10 >= ids.len() * 9 && different.len() * 10 >= ids.len() * 9;
+            Finding::judge_part(
+                sane && different.contains(&4),
+                sane && (partial || absent > 0 || all.is_empty()),
                 format!("{} different of {}", different.len(), ids.len()),
             )
         },
@@ -357,7 +359,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         &all,
         |process| {
             let ended = view.get(process, "_EPROCESS.ExitTime").is_ok_and(|time| time != 0);
-            Ok(ended || kernel.shares(view.get(process, DIRECTORY)?))
+            Ok(ended || kernel.shares(view.get(process, DIRECTORY)?)?)
         },
         name,
     );
@@ -386,21 +388,17 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         "_EPROCESS.InheritedFromUniqueProcessId",
         "System's child, and children of others",
         || {
-            let mut known = 0;
-            let ids: BTreeSet<u64> = all
-                .iter()
-                .filter_map(|process| view.get(*process, "_EPROCESS.UniqueProcessId").ok())
-                .collect();
-            for process in &all {
-                match view.get(*process, "_EPROCESS.InheritedFromUniqueProcessId") {
-                    Ok(parent) => known += usize::from(ids.contains(&parent)),
-                    Err(error @ Error::Lacking { .. }) => return Finding::of(&error),
-                    Err(_) => {}
-                }
+            if let Err(error) = kernel.layout.field("_EPROCESS.InheritedFromUniqueProcessId") {
+                return Finding::of(&error);
             }
+            let (ids, absent) = view.get_all(&all, "_EPROCESS.UniqueProcessId");
+            let (parents, more) = view.get_all(&all, "_EPROCESS.InheritedFromUniqueProcessId");
+            let ids: BTreeSet<u64> = ids.into_iter().collect();
+            let known = parents.iter().filter(|parent| ids.contains(parent)).count();
             // Parents may have ended.
-            Finding::judge(
+            Finding::judge_part(
                 known * 3 >= all.len() && known > 0,
+                partial || absent + more > 0 || all.is_empty(),
                 format!("{known} of {} have a parent", all.len()),
             )
         },
@@ -519,14 +517,10 @@ fn modules(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
                     all = list.entries;
                     match list.end {
                         Ok(()) => {
-                            let kernels = all.iter().filter(|entry| {
-                                view.get(**entry, list::MODULE_BASE).is_ok_and(|base| base == kernel.base)
-                            });
-                            let count = kernels.count();
-                            Finding::judge(
-                                count == 1,
-                                format!("{} modules, {count} of them the kernel", all.len()),
-                            )
+                            let (bases, absent) = view.get_all(&all, list::MODULE_BASE);
+                            let count = bases.iter().filter(|base| **base == kernel.base).count();
+                            let words = format!("{} modules, {count} of them the kernel", all.len());
+                            Finding::judge_part(count == 1, count == 0 && absent > 0, words)
                         }
                         Err(error) => Finding::of(&error),
                     }
@@ -547,13 +541,14 @@ fn modules(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         |entry| {
             let base = view.get(entry, list::MODULE_BASE)?;
             let size = view.get(entry, list::MODULE_SIZE)?;
-            match Mapped::at(&kernel.space, base) {
-                Some(mapped) => Ok(u64::from(mapped.headers.size_of_image) == size),
+            if let Some(mapped) = Mapped::at(&kernel.space, base) {
+                return Ok(u64::from(mapped.headers.size_of_image) == size);
+            }
+            match view.number(base, 2) {
+                Ok(_) => Ok(false),
+                Err(error) if error.is_absence() => Err(error),
                 // Headers that were discarded or paged out decide nothing.
-                None if kernel.physical(base).is_none() => {
-                    Ok(base % 4096 == 0 && size % 4096 == 0 && size > 0)
-                }
-                None => Ok(false),
+                Err(_) => Ok(base % 4096 == 0 && size % 4096 == 0 && size > 0),
             }
         },
         name,
@@ -583,7 +578,7 @@ fn strangers(
     memory: &dyn Memory,
     layout: &Layout,
     wanted: Option<GuidAge>,
-    tried: &[String],
+    missed: &Missed,
     plan: &Plan<'_>,
     exam: &mut Exam<'_>,
 ) {
@@ -593,7 +588,8 @@ fn strangers(
         Some(_) if found.is_empty() => Finding::Skipped("the image holds no record of a kernel".to_owned()),
         Some(wanted) => {
             let shown: Vec<String> = found.iter().take(3).map(ToString::to_string).collect();
-            Finding::judge(found.contains(&wanted), shown.join(" | "))
+            // Without a kernel, records are remains.
+            Finding::judge_part(found.contains(&wanted), !missed.another, shown.join(" | "))
         }
     });
     exam.check(Group::Anchors, Weight::Strong, "kernel", "one at the profile's addresses", || {
@@ -601,9 +597,8 @@ fn strangers(
             let _ = layout.field(member);
         }
         layout.symbol("PsActiveProcessHead");
-        let reason = tried.join("; ");
-        // Where the image says that there is a kernel, it is another one.
-        if found.is_empty() { Finding::Skipped(reason) } else { Finding::Failed(reason) }
+        let reason = missed.tried.join("; ");
+        if missed.another { Finding::Failed(reason) } else { Finding::Skipped(reason) }
     });
 }
 

@@ -32,11 +32,23 @@ pub(super) fn both_ways(view: &View<'_>, head: u64, link: &str) -> Result<List, 
     if list.end.is_err() {
         leave_torn(view, head, link, BACKWARDS.next, &mut list.entries)?;
         let seen: HashSet<u64> = list.entries.iter().copied().collect();
-        let mut back = view.list(head, link, BACKWARDS)?.entries;
+        let back = view.list(head, link, BACKWARDS)?;
+        list.partial |= back.partial;
+        let mut back = back.entries;
         leave_torn(view, head, link, FORWARDS.next, &mut back)?;
         list.entries.extend(back.into_iter().rev().filter(|entry| !seen.contains(entry)));
     }
     Ok(list)
+}
+
+/// Whether one of the two entries beside a list's head leads back to it, or may: one alone can be torn.
+pub(super) fn leads_back(view: &View<'_>, head: u64) -> bool {
+    [FORWARDS, BACKWARDS].into_iter().any(|Links { next, back }| {
+        match view.get(head, next).and_then(|beside| view.get(beside, back)) {
+            Ok(found) => found == head,
+            Err(error) => error.is_absence(),
+        }
+    })
 }
 
 /// Where a list breaks, its last entry may be a page from another moment: one that does not lead back is none.

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use image::{AddressSpace, Hints, Memory, Paging, PhysicalAddress, Plan};
 use profile::{Arch, GuidAge};
 
-use super::{DIRECTORY, Kernel, Mapped, shared_data, upper_half};
+use super::{Bare, DIRECTORY, Kernel, Mapped, shared_data, upper_half};
+use crate::error::Missed;
 use crate::space::sightings;
 use crate::view::View;
 use crate::{Error, Layout, Physical, Space};
@@ -28,7 +29,8 @@ impl<'a> Kernel<'a> {
     /// Finds the kernel that `layout` describes. What the container says (`hints`) is tried first, then every struct of
     /// an early process in physical memory: its page tables have to show `KUSER_SHARED_DATA`, its list has to lead to
     /// `PsActiveProcessHead`, and from there the kernel's own headers have to be where the profile says. A kernel
-    /// whose headers name the profile's PDB is taken before any other.
+    /// whose headers name the profile's PDB is taken before any other. Where the image holds no such process, the kernel
+    /// is looked for without the profile ([`Bare`]).
     ///
     /// # Errors
     /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for processors unknown here.
@@ -38,6 +40,16 @@ impl<'a> Kernel<'a> {
         hints: &Hints,
         plan: &Plan<'_>,
     ) -> Result<Self, Error> {
+        Ok(Self::seek(memory, layout, hints, plan)??)
+    }
+
+    /// The same; where there is none, more of why.
+    pub(crate) fn seek(
+        memory: &'a dyn Memory,
+        layout: &'a Layout,
+        hints: &Hints,
+        plan: &Plan<'_>,
+    ) -> Result<Result<Self, Missed>, Error> {
         let modes: &[Paging] = match layout.arch() {
             Arch::Amd64 => &[Paging::X64, Paging::X64Level5],
             Arch::I386 => &[Paging::X86Pae, Paging::X86],
@@ -71,12 +83,16 @@ impl<'a> Kernel<'a> {
         if !found {
             let _ = search.early_processes()?.into_iter().any(|place| attempt(search.by_process(place)));
         }
-        best.ok_or_else(|| {
-            if tried.is_empty() {
-                tried.insert("no struct of an early process".to_owned());
-            }
-            Error::NoKernel { tried: tried.into_iter().take(8).collect() }
-        })
+        if let Some(kernel) = best {
+            return Ok(Ok(kernel));
+        }
+        if tried.is_empty() {
+            tried.insert("no struct of an early process".to_owned());
+        }
+        Ok(search.by_itself(wanted).map_err(|(reason, another)| {
+            let tried = std::iter::once(reason).chain(tried).take(8).collect();
+            Missed { tried, another }
+        }))
     }
 }
 
@@ -145,7 +161,7 @@ impl<'a> Search<'a, '_> {
         for paging in self.modes {
             let space =
                 AddressSpace::new(self.memory, *paging, PhysicalAddress(root)).with_windows_entries(0);
-            if !is_windows(&space, arch) {
+            if !is_windows(&space, arch).unwrap_or(false) {
                 continue;
             }
             let Some(rva) = self.layout.symbol("PsActiveProcessHead") else {
@@ -160,24 +176,43 @@ impl<'a> Search<'a, '_> {
                 return Err(format!("{by}: no kernel's headers at {base:#x}"));
             }
             let pdb = mapped.and_then(|mapped| mapped.pdb(&space));
-            let mut kernel = Kernel {
-                layout: self.layout,
-                memory: self.memory,
-                space,
-                base,
-                pdb,
-                found_by: by.to_owned(),
-            };
-            // Since 1803, invalid entries hide their frames behind a mask that the kernel keeps.
-            let masked = kernel
-                .symbol("MiState")
-                .and_then(|state| kernel.view().get(state, "_MI_SYSTEM_INFORMATION.Hardware.InvalidPteMask"));
-            if let Ok(masked) = masked {
-                kernel.space = kernel.space.with_windows_entries(masked);
-            }
-            return Ok(kernel);
+            return Ok(self.kernel(space, base, pdb, by.to_owned()));
         }
         Err(format!("{by}: no KUSER_SHARED_DATA through its page tables"))
+    }
+
+    /// The kernel that is found without the profile, unless it says itself that it is another one; the error has whether
+    /// there is one at all.
+    fn by_itself(&self, wanted: Option<GuidAge>) -> Result<Kernel<'a>, (String, bool)> {
+        let Some(bare) = Bare::find(self.memory, self.hints, self.plan) else {
+            return Err(("no kernel through any page tables".to_owned(), false));
+        };
+        let other = bare.pdb.as_ref().filter(|(found, _)| wanted.is_some_and(|wanted| *found != wanted));
+        let reason = match other {
+            Some((found, name)) => format!("{name} {found}"),
+            None if bare.arch != self.layout.arch() => format!("for {}", bare.arch),
+            None => return Ok(self.kernel(bare.space, bare.base, bare.pdb, bare.found_by)),
+        };
+        Err((format!("the kernel at {:#x} is another: {reason}", bare.base), true))
+    }
+
+    fn kernel(
+        &self,
+        space: AddressSpace<'a>,
+        base: u64,
+        pdb: Option<(GuidAge, String)>,
+        found_by: String,
+    ) -> Kernel<'a> {
+        let (layout, memory) = (self.layout, self.memory);
+        let mut kernel = Kernel { layout, memory, space, base, pdb, found_by };
+        // Since 1803, invalid entries hide their frames behind a mask that the kernel keeps.
+        let masked = kernel
+            .symbol("MiState")
+            .and_then(|state| kernel.view().get(state, "_MI_SYSTEM_INFORMATION.Hardware.InvalidPteMask"));
+        if let Ok(masked) = masked {
+            kernel.space = kernel.space.with_windows_entries(masked);
+        }
+        kernel
     }
 
     /// The head of the list of processes: the one link in it that, less the head's own RVA, gives a page with headers.
@@ -215,12 +250,13 @@ fn mask(arch: Arch) -> u64 {
 
 /// Whether `KUSER_SHARED_DATA` is where every Windows has it, and says a version there was: `NtMajorVersion` and
 /// `NtMinorVersion` have never moved.
-pub(super) fn is_windows(space: &dyn Space, arch: Arch) -> bool {
+///
+/// # Errors
+/// [`Error::Unreadable`] where it is not mapped, or not in the image.
+pub(super) fn is_windows(space: &dyn Space, arch: Arch) -> Result<bool, Error> {
     let mut version = [0; 8];
-    if space.read(shared_data(arch) + 0x26c, &mut version).is_err() {
-        return false;
-    }
+    space.read(shared_data(arch) + 0x26c, &mut version)?;
     let [a, b, c, d, e, f, g, h] = version;
     let (major, minor) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
-    matches!(major, 5 | 6 | 10) && minor <= 3
+    Ok(matches!(major, 5 | 6 | 10) && minor <= 3)
 }

@@ -12,8 +12,9 @@ use image::{AddressSpace, Memory, PhysicalAddress};
 use profile::{Arch, GuidAge};
 
 use crate::process::{Module, Process, Time};
+use crate::space::{if_mapped, is_root};
 use crate::view::View;
-use crate::{Error, Layout, Listing, Space};
+use crate::{Error, Layout, Listing};
 
 pub use bare::Bare;
 pub use checks::KERNELS;
@@ -139,17 +140,16 @@ impl Kernel<'_> {
     }
 
     /// Whether `KUSER_SHARED_DATA` is at its place in the space of these page tables.
-    pub(crate) fn shares(&self, directory: u64) -> bool {
-        locate::is_windows(&self.through(directory), self.layout.arch())
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] where the image does not hold what would tell.
+    pub(crate) fn shares(&self, directory: u64) -> Result<bool, Error> {
+        let space = self.through(directory);
+        Ok(is_root(directory) && if_mapped(locate::is_windows(&space, self.layout.arch()))?.unwrap_or(false))
     }
 
     /// The space of a process's page tables.
     fn through(&self, directory: u64) -> AddressSpace<'_> {
         AddressSpace::new(self.memory, self.space.paging(), PhysicalAddress(directory))
-    }
-
-    /// The physical address behind a virtual one.
-    pub(crate) fn physical(&self, address: u64) -> Option<u64> {
-        self.space.physical(address)
     }
 }

@@ -1,13 +1,13 @@
-//! The real images of the corpus, unpacked, with their truth and the profile of their kernel.
+//! The real images of the corpus, unpacked, with their truth and the profile of their kernel; and images with holes.
+#![allow(dead_code, reason = "not every test looks at all of it")]
 
 use std::path::PathBuf;
 
 use analyzer::Layout;
-use image::Image;
+use image::{Image, Memory, PhysicalAddress};
 use profile::{MAX_TEXT, unpack};
 use serde_json::Value;
 
-#[allow(dead_code, reason = "not every test looks at all of it")]
 pub struct Guests {
     pub image: Image,
     pub layout: Layout,
@@ -41,4 +41,55 @@ pub fn corpus(path: &str) -> PathBuf {
     let path = PathBuf::from(root).join(path);
     assert!(path.exists(), "{} is missing", path.display());
     path
+}
+
+/// What is left of an image, in the form of LiME, without the pages that are `gone`, by their addresses.
+pub fn without(image: &Image, gone: impl Fn(u64) -> bool) -> Image {
+    const PAGE: u64 = 4096;
+    let mut content = Vec::new();
+    for run in image.runs() {
+        let mut at = run.start.0;
+        while at < run.end() {
+            let is_gone = gone(at & !(PAGE - 1));
+            let mut end = at;
+            while end < run.end() && gone(end & !(PAGE - 1)) == is_gone {
+                end = (end & !(PAGE - 1)).saturating_add(PAGE).min(run.end());
+            }
+            if !is_gone {
+                let mut bytes = vec![0; (end - at) as usize];
+                image.read(PhysicalAddress(at), &mut bytes).unwrap();
+                content.extend_from_slice(b"EMiL\x01\0\0\0");
+                content.extend_from_slice(&at.to_le_bytes());
+                content.extend_from_slice(&(end - 1).to_le_bytes());
+                content.extend_from_slice(&[0; 8]);
+                content.extend_from_slice(&bytes);
+            }
+            at = end;
+        }
+    }
+    Image::from_content(content).unwrap()
+}
+
+/// Whether the page at an address is lost.
+pub type Loss = Box<dyn Fn(u64) -> bool>;
+
+/// Ways to lose pages: each twentieth of the memory, everything behind each twentieth, and pages here and there.
+pub fn losses(image: &Image) -> Vec<(String, Loss)> {
+    let pages: Vec<u64> =
+        image.runs().iter().flat_map(|run| (run.start.0..run.end()).step_by(4096)).collect();
+    let border = |twentieth: usize| pages[(pages.len() - 1) * twentieth / 20];
+    let mut losses: Vec<(String, Loss)> = Vec::new();
+    for twentieth in 0..20 {
+        let (from, to) = (border(twentieth), border(twentieth + 1));
+        losses
+            .push((format!("without {from:#x}..{to:#x}"), Box::new(move |page| (from..to).contains(&page))));
+        losses.push((format!("up to {to:#x}"), Box::new(move |page| page >= to)));
+    }
+    for odd in 0..16_u64 {
+        // Spread by a multiplicative hash, always the same.
+        let hash = move |page: u64| (page >> 12).wrapping_add(odd).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60;
+        losses
+            .push((format!("without one page in sixteen ({odd})"), Box::new(move |page| hash(page) == odd)));
+    }
+    losses
 }

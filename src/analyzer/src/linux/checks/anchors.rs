@@ -190,10 +190,10 @@ fn mapping(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     exam.check(Group::Anchors, Weight::Strong, "page_offset_base", "where all of memory is mapped", || {
         let base = kernel.symbol("page_offset_base").and_then(|at| view.number(at, 8));
         match (base, banner) {
-            (Ok(base), Some(physical)) => {
-                let there = kernel.space.physical(base.wrapping_add(physical));
-                Finding::judge(there == Some(physical), format!("{base:#x}"))
-            }
+            (Ok(base), Some(physical)) => match kernel.space.physical(base.wrapping_add(physical)) {
+                Ok(there) => Finding::judge(there == physical, format!("{base:#x}")),
+                Err(error) => Finding::of(&error),
+            },
             (Err(error), _) => Finding::of(&error),
             (_, None) => Finding::Skipped("the profile has no linux_banner".to_owned()),
         }

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::memory::Maps;
 use super::tasks::People;
-use super::{Kernel, MOST, UPPER_HALF, printable, same, through};
+use super::{Kernel, MOST, UPPER_HALF, listed, printable, same, through};
 use crate::Error;
 use crate::linux::LIST_HEAD;
 use crate::validate::{Exam, Finding, Group, Weight};
@@ -343,12 +343,12 @@ fn places(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
 /// File systems: those that are mounted, and those that could be.
 fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
     let view = kernel.view();
-    let mut systems = Vec::new();
+    let (mut systems, mut partial) = (Vec::new(), false);
     exam.check(Group::Structure, Weight::Strong, "super_blocks", "a list that closes", || {
         match kernel.symbol("super_blocks").and_then(|head| view.list(head, "super_block.s_list", LIST_HEAD))
         {
             Ok(list) => {
-                systems = list.entries;
+                (systems, partial) = (list.entries, list.partial);
                 match list.end {
                     Ok(()) => Finding::judge(
                         !systems.is_empty() && list.disagreeing == 0,
@@ -363,7 +363,7 @@ fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
     if exam.has_just_failed() {
         systems.clear();
     }
-    let mut types = Vec::new();
+    let (mut types, mut unknown) = (Vec::new(), false);
     exam.check(Group::Structure, Weight::Strong, "file_systems", "a chain of kinds with names", || {
         let mut at = match kernel.symbol("file_systems").and_then(|head| view.pointer(head)) {
             Ok(first) => first,
@@ -377,7 +377,10 @@ fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
                     types.push(at);
                     at = next;
                 }
-                (Err(error), _) | (_, Err(error)) => return Finding::of(&error),
+                (Err(error), _) | (_, Err(error)) => {
+                    unknown = error.is_absence();
+                    return Finding::of(&error);
+                }
             }
         }
         Finding::judge(good && at == 0 && types.len() > 2, format!("{} kinds", types.len()))
@@ -391,7 +394,8 @@ fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
             let kind = view.get(system, "super_block.s_type")?;
             let name = view.text_behind(kind, "file_system_type.name", 64)?;
             // Kinds of the kernel's own use are not registered.
-            Ok(printable(&name) && (types.contains(&kind) || kernel.holds(kind)))
+            let known = types.contains(&kind) || kernel.holds(kind);
+            Ok(printable(&name) && listed(known, unknown, kind)?)
         },
         name,
     );
@@ -441,7 +445,7 @@ fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         "file systems of open files",
         "they are in the list",
         if systems.is_empty() { &[] } else { &of_files },
-        |system| Ok(systems.contains(&system)),
+        |system| listed(systems.contains(&system), partial, system),
         name,
     );
 }

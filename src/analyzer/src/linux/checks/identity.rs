@@ -46,10 +46,10 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         if !(16..0x10000).contains(&length) {
             return Finding::Failed(format!("{length:#x} bytes between the symbols"));
         }
-        match build_id(kernel, &view) {
-            Some(id) => Finding::Passed(id),
-            None if view.number(start, 4).is_err() => Finding::Skipped("not in the image".to_owned()),
-            None => Finding::Failed("no notes that end where the symbol says".to_owned()),
+        match (build_id(kernel, &view), view.space.read(start, &mut vec![0; length as usize])) {
+            (Some(id), _) => Finding::Passed(id),
+            (None, Err(error)) => Finding::of(&error),
+            (None, Ok(())) => Finding::Failed("no notes that end where the symbol says".to_owned()),
         }
     });
 }
@@ -129,7 +129,9 @@ pub(super) fn of_strangers(
     for (_, sighting) in &found {
         match sighting {
             Sighting::Info(info) => infos.push(info),
-            Sighting::Banner(banner) => banners.push(banner),
+            // A copy that was partly written over names no kernel.
+            Sighting::Banner(banner) if banner.contains(" #") => banners.push(banner),
+            Sighting::Banner(_) => {}
         }
     }
     banners.sort_unstable();

@@ -4,6 +4,7 @@ use image::{AddressSpace, PhysicalAddress};
 
 use super::tasks::People;
 use super::{Kernel, MOST, UPPER_HALF, through};
+use crate::space::if_mapped;
 use crate::validate::Exam;
 use crate::view::View;
 use crate::{Error, Space};
@@ -72,15 +73,15 @@ fn of_memories(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
         "page tables that lead to the kernel, or to its stack",
         all,
         |memory| {
-            let root = kernel.space.physical(view.get(memory, "mm_struct.pgd")?);
+            let root = if_mapped(kernel.space.physical(view.get(memory, "mm_struct.pgd")?))?;
             let Some(root) = root else { return Ok(false) };
             let space = AddressSpace::new(kernel.memory, kernel.space.paging(), PhysicalAddress(root));
             if kernel.layout.arch() == profile::Arch::Arm64 {
                 // A user's tables are all its own: they lead to its stack.
-                return Ok(space.physical(view.get(memory, "mm_struct.start_stack")?).is_some());
+                return Ok(if_mapped(space.physical(view.get(memory, "mm_struct.start_stack")?))?.is_some());
             }
             let banner = kernel.symbol("linux_banner")?;
-            Ok(space.physical(banner) == kernel.space.physical(banner))
+            Ok(if_mapped(space.physical(banner))? == Some(kernel.space.physical(banner)?))
         },
         word(view),
     );
@@ -163,7 +164,7 @@ fn of_processes(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
         "the count of arguments, and the first one's address",
         &maps.memories,
         |memory| {
-            let root = kernel.space.physical(view.get(memory, "mm_struct.pgd")?);
+            let root = if_mapped(kernel.space.physical(view.get(memory, "mm_struct.pgd")?))?;
             let Some(root) = root else { return Ok(false) };
             let space = AddressSpace::new(kernel.memory, kernel.space.paging(), PhysicalAddress(root));
             let own = View { layout: kernel.layout, space: &space };

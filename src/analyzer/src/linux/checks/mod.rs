@@ -82,6 +82,15 @@ fn short_list(view: &View<'_>, head: u64, link: &str) -> Result<Option<Vec<u64>>
     Ok(Some(list.entries))
 }
 
+/// Whether a list has `one` in it, as far as its entries are known; of a list that is known in part, `partial`, one that is
+/// not among them is like memory that the image lacks.
+fn listed(is_among: bool, partial: bool, one: u64) -> Result<bool, Error> {
+    match is_among {
+        false if partial => Err(Error::Unreadable { address: one, length: 1, mapped: true }),
+        is_among => Ok(is_among),
+    }
+}
+
 /// Whether two values that can fail are the same.
 fn same(one: Result<u64, Error>, other: Result<u64, Error>) -> Result<bool, Error> {
     Ok(one? == other?)

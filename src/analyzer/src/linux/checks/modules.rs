@@ -1,15 +1,15 @@
-use super::{Kernel, MOST, printable, short_list, through};
+use super::{Kernel, MOST, listed, printable, short_list, through};
 use crate::validate::{Exam, Finding, Group, Weight};
 
 /// Loaded modules.
 pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     let view = kernel.view();
-    let mut modules = Vec::new();
+    let (mut modules, mut partial) = (Vec::new(), false);
     exam.check(Group::Structure, Weight::Strong, "modules", "a list that closes", || {
         match kernel.module_list() {
             Ok(list) => {
                 let disagreeing = list.disagreeing;
-                modules = list.entries;
+                (modules, partial) = (list.entries, list.partial);
                 match list.end {
                     Ok(()) => Finding::judge(
                         disagreeing * 10 <= modules.len(),
@@ -101,8 +101,9 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             let count = view.get(module, "module.refcnt")?;
             let mut good = true;
             for link in &users {
+                let user = view.get(*link, "module_use.source")?;
                 good &= view.get(*link, "module_use.target")? == module
-                    && modules.contains(&view.get(*link, "module_use.source")?);
+                    && listed(modules.contains(&user), partial, user)?;
             }
             // Itself, its users, and who has it open.
             Ok(good && count > users.len() as u64 && count < 1 << 20)

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::{Kernel, MOST, UPPER_HALF, printable, same, short_list, through};
+use super::{Kernel, MOST, UPPER_HALF, listed, printable, same, short_list, through};
 use crate::Error;
 use crate::validate::{Exam, Finding, Group, Weight};
 
@@ -16,6 +16,8 @@ const STACK_END_MAGIC: u64 = 0x57ac_6e9d;
 pub(super) struct People {
     /// The leaders of the groups of threads, the idle task not among them.
     pub(super) leaders: Vec<u64>,
+    /// Whether the image lacks what leads to others.
+    partial: bool,
     /// Those of them that have memory.
     pub(super) users: Vec<u64>,
 }
@@ -23,13 +25,13 @@ pub(super) struct People {
 /// Structs of tasks that have to agree with each other.
 pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> People {
     let view = kernel.view();
-    let mut leaders = Vec::new();
+    let (mut leaders, mut partial) = (Vec::new(), false);
     exam.check(Group::Structure, Weight::Strong, "list of tasks", "it closes, back pointers agree", || {
         match kernel.tasks() {
             Ok(list) => {
                 let count = list.entries.len();
                 let disagreeing = list.disagreeing;
-                leaders = list.entries;
+                (leaders, partial) = (list.entries, list.partial);
                 match list.end {
                     Ok(()) => Finding::judge(
                         count >= 2 && disagreeing * 10 <= count,
@@ -50,7 +52,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> People {
         let kernel_thread = view.get(*task, "task_struct.flags").is_ok_and(|flags| flags & PF_KTHREAD != 0);
         !kernel_thread && view.get(*task, "task_struct.mm").is_ok_and(|memory| memory >= UPPER_HALF)
     });
-    let people = People { users: users.collect(), leaders };
+    let people = People { users: users.collect(), leaders, partial };
     of_each(kernel, &people, exam);
     numbers(kernel, &people, exam);
     families(kernel, &people, exam);
@@ -191,17 +193,15 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
     for (member, symbol) in [("task_struct.files", "init_files"), ("task_struct.fs", "init_fs")] {
         exam.each(
             member,
-            "users have their own, threads of the kernel share one",
+            "users have their own, but for process 1; threads of the kernel share one",
             all,
             |task| {
                 let pointer = view.get(task, member)?;
                 let user = view.get(task, "task_struct.mm")? != 0;
                 let first = kernel.symbol(symbol)?;
-                Ok(if user {
-                    pointer >= UPPER_HALF && pointer != first
-                } else {
-                    pointer == 0 || pointer >= UPPER_HALF
-                })
+                // Process 1 was the kernel's own thread, and shares what that had.
+                let own = || Ok::<bool, Error>(pointer != first || view.get(task, "task_struct.tgid")? == 1);
+                Ok(if user { pointer >= UPPER_HALF && own()? } else { pointer == 0 || pointer >= UPPER_HALF })
             },
             number(member),
         );
@@ -239,25 +239,19 @@ fn numbers(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         "task_struct.pid",
         "all different, 1 and 2 among them",
         || {
-            let mut seen = BTreeSet::new();
-            let mut read = 0u64;
-            for task in all {
-                match view.get(*task, "task_struct.pid") {
-                    Ok(pid) => {
-                        seen.insert(pid);
-                        read += 1;
-                    }
-                    Err(error @ Error::Lacking { .. }) => return Finding::of(&error),
-                    Err(_) => {}
-                }
+            if let Err(error) = kernel.layout.field("task_struct.pid") {
+                return Finding::of(&error);
             }
-            if read == 0 {
+            let (read, absent) = view.get_all(all, "task_struct.pid");
+            if read.is_empty() {
                 return Finding::Skipped("there is none to look at".to_owned());
             }
-            let different = seen.len() as u64 * 10 >= read * 9;
-            let range = seen.iter().all(|pid| (1..1 << 22).contains(pid));
+            let seen: BTreeSet<u64> = read.iter().copied().collect();
+            let different = seen.len() * 10 >= read.len() * 9;
+            let sane = different && seen.iter().all(|pid| (1..1 << 22).contains(pid));
             let known = seen.contains(&1) && seen.contains(&2);
-            Finding::judge(different && range && known, format!("{} different of {read}", seen.len()))
+            let partial = sane && (people.partial || absent > 0);
+            Finding::judge_part(sane && known, partial, format!("{} different of {}", seen.len(), read.len()))
         },
     );
     exam.each(
@@ -332,7 +326,7 @@ fn families(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
             |task| {
                 let parent = view.get(task, member)?;
                 let leader = view.get(parent, "task_struct.group_leader")?;
-                Ok(parent != task && known.contains(&leader))
+                Ok(parent != task && listed(known.contains(&leader), people.partial, leader)?)
             },
             name,
         );
@@ -390,7 +384,7 @@ fn threads(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         &others,
         |thread| {
             let leader = view.get(thread, "task_struct.group_leader")?;
-            let mut good = leader != thread && all.contains(&leader);
+            let mut good = leader != thread && listed(all.contains(&leader), people.partial, leader)?;
             for member in ["task_struct.tgid", "task_struct.signal", "task_struct.mm", "task_struct.sighand"]
             {
                 good &= view.get(thread, member)? == view.get(leader, member)?;
