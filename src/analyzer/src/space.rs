@@ -1,7 +1,6 @@
 //! Where bytes are read from.
 
-use image::{AddressSpace, Fault, Hit, Memory, PhysicalAddress, Plan, VirtualAddress};
-use memchr::memmem::Finder;
+use image::{AddressSpace, Fault, Memory, PhysicalAddress, VirtualAddress};
 
 use crate::Error;
 
@@ -71,22 +70,4 @@ pub(crate) fn if_mapped<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
 fn unreadable(address: u64, length: u64, fault: &Fault) -> Error {
     let mapped = matches!(fault, Fault::Table { .. } | Fault::Memory { .. });
     Error::Unreadable { address, length, mapped }
-}
-
-/// Where `needles` stand in physical memory, in the order of addresses. Bounded: of an image that is full of one, the
-/// first places in every window of the search.
-pub(crate) fn sightings(memory: &dyn Memory, needles: &[&[u8]], plan: &Plan<'_>) -> Vec<Hit> {
-    const MOST: usize = 64;
-    let finders: Vec<Finder<'_>> = needles.iter().map(|needle| Finder::new(*needle)).collect();
-    let longest = needles.iter().map(|needle| needle.len()).max().unwrap_or(0);
-    let plan = Plan { overlap: longest.saturating_sub(1), ..*plan };
-    let found = image::scan(memory, &plan, |window, found: &mut Vec<Hit>| {
-        for (needle, finder) in finders.iter().enumerate() {
-            let hits = finder.find_iter(window.bytes).take_while(|at| *at < window.own).take(MOST);
-            found.extend(hits.map(|at| Hit { at: PhysicalAddress(window.start.0 + at as u64), needle }));
-        }
-    });
-    let mut found = found.found;
-    found.sort_unstable();
-    found
 }

@@ -104,9 +104,9 @@ pub fn scan<T: Send>(
     }
 }
 
-/// Finds where `needles` begin in `memory`, those that overlap each other excepted; an empty needle is nowhere.
-/// `plan.overlap` is seen to.
-pub fn find(memory: &dyn Memory, needles: &[&[u8]], plan: &Plan<'_>) -> Scanned<Hit> {
+/// Finds where `needles` begin in `memory`, those that overlap each other excepted; an empty needle is nowhere. Of each, so
+/// many at `most` in every half a megabyte: an image may be full of them. `plan.overlap` is seen to.
+pub fn find(memory: &dyn Memory, needles: &[&[u8]], most: usize, plan: &Plan<'_>) -> Scanned<Hit> {
     let longest = needles.iter().map(|needle| needle.len()).max().unwrap_or(0);
     let finders: Vec<(usize, Finder)> = needles
         .iter()
@@ -118,7 +118,7 @@ pub fn find(memory: &dyn Memory, needles: &[&[u8]], plan: &Plan<'_>) -> Scanned<
     scan(memory, &plan, |window, found| {
         let before = found.len();
         for (needle, finder) in &finders {
-            let hits = finder.find_iter(window.bytes).take_while(|at| *at < window.own);
+            let hits = finder.find_iter(window.bytes).take_while(|at| *at < window.own).take(most);
             found.extend(
                 hits.map(|at| Hit { at: PhysicalAddress(window.start.0 + at as u64), needle: *needle }),
             );
@@ -241,11 +241,20 @@ mod tests {
         pages.write(PhysicalAddress(0x80_0ffc), b"NEED");
         pages.write(PhysicalAddress(0x80_2000), b"LE");
         for threads in [1, 3] {
-            let scanned = find(&pages, &[b"absent", b"", b"NEEDLE"], &plan(threads));
+            let scanned = find(&pages, &[b"absent", b"", b"NEEDLE"], 8, &plan(threads));
             assert!(scanned.found.iter().all(|hit| hit.needle == 2));
             assert_eq!(scanned.found.iter().map(|hit| hit.at.0).collect::<Vec<_>>(), places);
             assert_eq!(scanned.report.total(), 0);
         }
+    }
+
+    #[test]
+    fn of_what_memory_is_full_of_the_first_in_every_window_are_found() {
+        let mut pages = Pages::default();
+        pages.write(PhysicalAddress(0), &vec![b'N'; 2 * WINDOW as usize]);
+        let scanned = find(&pages, &[b"N"], 3, &plan(1));
+        let places: Vec<u64> = scanned.found.iter().map(|hit| hit.at.0).collect();
+        assert_eq!(places, [0, 1, 2, WINDOW, WINDOW + 1, WINDOW + 2]);
     }
 
     /// Memory of which some pages cannot be read.
@@ -273,7 +282,7 @@ mod tests {
             pages.write(PhysicalAddress(page * PIECE + PIECE - 3), b"NEEDLE");
         }
         let bad = vec![0, 5, 6, WINDOW / PIECE, WINDOW / PIECE + 2];
-        let scanned = find(&Torn(pages, bad.clone()), &[b"NEEDLE"], &plan(2));
+        let scanned = find(&Torn(pages, bad.clone()), &[b"NEEDLE"], 256, &plan(2));
         let expected: Vec<u64> = (0..WINDOW / PIECE + 2)
             .filter(|page| !bad.contains(page) && !bad.contains(&(page + 1)))
             .map(|page| page * PIECE + PIECE - 3)

@@ -33,7 +33,7 @@ fn check(image: &Image, container: Container, packing: Option<Container>) {
         image.read(PhysicalAddress(START + number * 4096), &mut read).unwrap();
         assert_eq!(read, page(number), "page {number}");
     }
-    let found = find(image, &[b"RSDS"], &Plan::default());
+    let found = find(image, &[b"RSDS"], usize::MAX, &Plan::default());
     assert_eq!(found.found, [Hit { at: PhysicalAddress(START + 10 * 4096), needle: 0 }]);
     // What is before is zero, and there.
     image.read(PhysicalAddress(0x1000), &mut read).unwrap();

@@ -29,7 +29,7 @@ const MARKED: usize = 256;
 /// Every table in memory, as parts in physical memory.
 pub(super) fn search(memory: &dyn Memory, plan: &Plan<'_>) -> Vec<Parts> {
     let plan = Plan { step: "Looking for the kernel's table of symbols", ..*plan };
-    let hits = image::find(memory, &[DIGITS], &plan).found;
+    let hits = image::find(memory, &[DIGITS], MOST_PLACES, &plan).found;
     hits.iter().take(MOST_PLACES).filter_map(|hit| parts(memory, hit.at.0)).collect()
 }
 

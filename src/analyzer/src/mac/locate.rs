@@ -6,7 +6,7 @@ use profile::Arch;
 
 use super::Kernel;
 use crate::error::Missed;
-use crate::space::{if_mapped, is_root, sightings};
+use crate::space::{if_mapped, is_root};
 use crate::view::View;
 use crate::{Error, Layout, Physical, Space};
 
@@ -15,6 +15,10 @@ const CATFISH: &[u8] = b"Catfish ";
 
 /// What the kernel's version begins with.
 pub(super) const VERSION: &str = "Darwin Kernel Version ";
+
+/// No more marks and versions are looked at, in half a megabyte of memory and in all.
+const MOST_IN_A_WINDOW: usize = 64;
+const MOST_PLACES: usize = 256;
 
 /// The shift is a multiple of this.
 const PAGE: u64 = 4096;
@@ -67,7 +71,7 @@ impl<'a> Kernel<'a> {
 
 /// How far the kernel may have been moved: by the marks and the versions in memory.
 fn shifts(memory: &dyn Memory, version: u64, mark: Option<u64>, plan: &Plan<'_>) -> Vec<(String, u64)> {
-    let found = sightings(memory, &[CATFISH, VERSION.as_bytes()], plan);
+    let found = image::find(memory, &[CATFISH, VERSION.as_bytes()], MOST_IN_A_WINDOW, plan).found;
     let mut shifts: Vec<(String, u64)> = Vec::new();
     for hit in found {
         let (what, linked) = match hit.needle {
@@ -81,7 +85,7 @@ fn shifts(memory: &dyn Memory, version: u64, mark: Option<u64>, plan: &Plan<'_>)
         }
     }
     shifts.sort_by_key(|(what, _)| !what.starts_with("lowGlo"));
-    shifts.truncate(256);
+    shifts.truncate(MOST_PLACES);
     shifts
 }
 

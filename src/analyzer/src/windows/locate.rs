@@ -8,7 +8,6 @@ use profile::{Arch, GuidAge};
 
 use super::{Bare, DIRECTORY, Kernel, Mapped, shared_data, upper_half};
 use crate::error::Missed;
-use crate::space::sightings;
 use crate::view::View;
 use crate::{Error, Layout, Physical, Space};
 
@@ -18,6 +17,8 @@ const EARLY: [&[u8; 12]; 4] =
 
 /// No more places are tried.
 const MOST_PLACES: usize = 4096;
+/// Nor more of one name in half a megabyte of memory.
+const MOST_IN_A_WINDOW: usize = 64;
 
 /// No more links of lists of processes are followed while their head is looked for, all lists together.
 const MOST_STEPS: usize = 1 << 20;
@@ -112,7 +113,7 @@ impl<'a> Search<'a, '_> {
     fn early_processes(&self) -> Result<Vec<(u64, usize)>, Error> {
         let name = self.layout.field("_EPROCESS.ImageFileName")?.offset;
         let needles: Vec<&[u8]> = EARLY.iter().map(|name| name.as_slice()).collect();
-        let found = sightings(self.memory, &needles, self.plan);
+        let found = image::find(self.memory, &needles, MOST_IN_A_WINDOW, self.plan).found;
         let mut places: Vec<(u64, usize)> = found
             .iter()
             .filter_map(|hit| Some((hit.at.0.checked_sub(name)?, hit.needle)))

@@ -134,7 +134,7 @@ fn by_first_process(
     plan: &Plan<'_>,
 ) -> Vec<Likeness> {
     let plan = Plan { step: "Looking for the first process", ..*plan };
-    let hits = image::find(image, &[SYSTEM], &plan).found;
+    let hits = image::find(image, &[SYSTEM], MOST_MARKS, &plan).found;
     let width = usize::from(kernel.arch.address_size());
     let mut said = Vec::new();
     for (offsets, profiles) in structs.iter().flat_map(StructIndex::layouts) {
@@ -234,7 +234,7 @@ fn mac(image: &Image, mut indexes: Lookup<'_>, plan: &Plan<'_>) -> Option<Finger
     }
     let plan = Plan { step: "Looking for lowGlo", ..*plan };
     let mut best: Option<(PhysicalAddress, Vec<Likeness>)> = None;
-    for hit in image::find(image, &[CATFISH], &plan).found.iter().take(MOST_MARKS) {
+    for hit in image::find(image, &[CATFISH], MOST_MARKS, &plan).found.iter().take(MOST_MARKS) {
         let mut read = |offset: i64, length: usize| {
             let mut bytes = vec![0; length];
             let at = PhysicalAddress(hit.at.0.checked_add_signed(offset)?);

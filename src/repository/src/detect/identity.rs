@@ -16,6 +16,8 @@ const NEEDLES: [&[u8]; 4] = [VmCoreInfo::MAGIC, Rsds::MAGIC, LINUX, DARWIN];
 /// How many places are looked at, and how many kernels are told apart: an image may be made of nothing else.
 const MOST_PLACES: usize = 1 << 16;
 const MOST_KERNELS: usize = 64;
+/// Nor more of one kind in half a megabyte of memory.
+const MOST_IN_A_WINDOW: usize = 1024;
 
 /// What an image says of a kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +60,7 @@ pub struct Sighted {
 pub fn kernels(image: &Image, plan: &Plan<'_>) -> Vec<Sighted> {
     let plan = Plan { step: "Asking the image for its kernel", ..*plan };
     let mut found: Vec<Sighted> = Vec::new();
-    for hit in image::find(image, &NEEDLES, &plan).found.iter().take(MOST_PLACES) {
+    for hit in image::find(image, &NEEDLES, MOST_IN_A_WINDOW, &plan).found.iter().take(MOST_PLACES) {
         let Some((rank, by, kernel)) = kernel(image, hit.at) else { continue };
         if found.len() < MOST_KERNELS && !found.iter().any(|known| known.kernel == kernel) {
             found.push(Sighted { kernel, at: hit.at, by, rank });
