@@ -5,6 +5,7 @@ Started by scripts/check-with-rekall, which gives the folder of Rekall's source 
 
 import ast
 import gzip
+import importlib
 import json
 import logging
 import os
@@ -296,6 +297,64 @@ def check_index(obj, session, root, name, specification):
     return not wrong and bool(profiles)
 
 
+# What the version of a profile's Windows is, which Rekall guesses by structs that synthetic kernels do not have.
+VERSIONS = {"xp": (5, 1), "win7": (6, 1), "win10": (10, 0)}
+
+
+def check_image(obj, sessions, path, image, truth):
+    """Lets Rekall find the page tables in a raw image (of macOS also the shift) and list the processes, by a profile."""
+    without_dwarf()
+    # Its file systems need a library of their own, and its modes import them.
+    lenient = type("Lenient", (types.ModuleType,), {"__getattr__": lambda self, name: type(name, (), {})})
+    sys.modules["pytsk3"] = lenient("pytsk3")
+    for name in ("addrspaces.standard", "addrspaces.amd64", "addrspaces.intel", "core", "modes", "common.memmap",
+                 "darwin.common", "darwin.processes", "darwin.sessions", "windows.common", "windows.kernel",
+                 "windows.pagefile", "windows.taskmods"):
+        importlib.import_module("rekall.plugins." + name)
+    from rekall.plugins.addrspaces import standard
+
+    with open(truth) as file:
+        truth = json.load(file)
+    # It knows the plugins that are there when it is made.
+    session = sessions.Session()
+    # What its command line sets when it is not given.
+    session.SetParameter("autodetect_scan_length", 10 << 30)
+    with session.state:
+        session.state.Set("repository_path", [os.path.dirname(os.path.abspath(path))])
+    profile = obj.Profile.LoadProfileFromData(read(path), session=session, name="checked")
+    windows = not truth["case"].startswith("macos")
+    if windows:
+        major, minor = next(pair for case, pair in VERSIONS.items() if truth["case"].startswith(case))
+        profile.set_metadata("major", major)
+        profile.set_metadata("minor", minor)
+    session.physical_address_space = standard.FileAddressSpace(filename=image, session=session)
+    session.SetCache("profile_obj", profile, volatile=False)
+    session.kernel_address_space = next(iter(session.plugins.find_dtb().address_space_hits()))
+    bits = (1 << 48) - 1
+    if windows:
+        # Its search for the base needs its own repository of profiles.
+        session.SetCache("kernel_base", truth["kernel_base"] & bits)
+        head = profile.get_constant_object("PsActiveProcessHead", "_LIST_ENTRY")
+        found = [(int(process.obj_offset) & bits, int(process.pid), int(process.InheritedFromUniqueProcessId),
+                  str(process.name)) for process in head.list_of_type("_EPROCESS", "ActiveProcessLinks")]
+        wanted = truth["processes"]
+    else:
+        offsets = sorted(sys.modules["rekall.plugins.darwin.processes"].PsListTasksHook(session=session).calculate())
+        found = [(int(process.obj_offset) & bits, int(process.pid), int(process.p_ppid), str(process.p_comm))
+                 for process in map(profile.proc, offsets)]
+        # Those that have a task.
+        wanted = [process for process in truth["processes"] if process["dtb"]]
+    wanted = [(process["offset"] & bits, process["pid"], process["ppid"], process["name"]) for process in wanted]
+    wrong = ["expected %r" % (row,) for row in wanted if row not in found]
+    # A torn page yields a row without a process number.
+    wrong += ["found %r" % (row,) for row in found if row not in wanted and row[1]]
+    print("%s: page tables at %#x, %d of %d processes as the truth has them" % (
+        os.path.basename(image), session.kernel_address_space.dtb, len(wanted) - len(wrong), len(wanted)))
+    for line in wrong[:20]:
+        print("  " + line)
+    return not wrong and bool(wanted)
+
+
 def main():
     logging.disable(logging.WARNING)
     source, paths = sys.argv[1], sys.argv[2:]
@@ -304,6 +363,8 @@ def main():
         return convert(session.Session(), *paths[1:])
     if paths[0] == "--index":
         sys.exit(0 if check_index(obj, session.Session(), *paths[1:]) else 1)
+    if paths[0] == "--image":
+        sys.exit(0 if check_image(obj, session, *paths[1:]) else 1)
     good = True
     for path in paths:
         check = Check(obj, session.Session(), path)
