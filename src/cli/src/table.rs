@@ -11,6 +11,9 @@ struct Title<'a> {
     right: bool,
 }
 
+/// No longer line is drawn under the last column.
+const LONGEST_RULE: usize = 60;
+
 impl<'a> Table<'a> {
     /// A table with these titles; a title that begins with `>` stands over numbers.
     pub fn new(titles: &[&'a str]) -> Self {
@@ -30,7 +33,7 @@ impl<'a> Table<'a> {
     pub fn print(&self) -> String {
         let cell = |row: &'_ Vec<String>, column: usize| row.get(column).cloned().unwrap_or_default();
         let width = |column: usize| self.rows.iter().map(|row| cell(row, column).chars().count()).max();
-        let shown: Vec<(usize, &Title<'_>, usize)> = self
+        let mut shown: Vec<(usize, &Title<'_>, usize)> = self
             .titles
             .iter()
             .enumerate()
@@ -38,6 +41,10 @@ impl<'a> Table<'a> {
             .filter(|(.., width)| *width > 0 || self.rows.is_empty())
             .map(|(column, title, width)| (column, title, width.max(title.text.len())))
             .collect();
+        // Behind the last column nothing has to stand in line, and its sentences can be long.
+        if let Some((_, Title { right: false, .. }, width)) = shown.last_mut() {
+            *width = (*width).min(LONGEST_RULE);
+        }
         let mut text = String::new();
         let mut line = |cells: Vec<String>| {
             let mut line = String::new();
@@ -84,6 +91,15 @@ mod tests {
             table.print(),
             "Name         PID State\n---------- ----- --------\nsystemd        1 sleeping\na\\u{1b}[2J 10024\n"
         );
+    }
+
+    #[test]
+    fn a_long_last_column_has_a_short_line_over_it() {
+        let mut table = Table::new(&["PID", "What"]);
+        table.row(["4".to_owned(), "x".repeat(200)]);
+        let text = table.print();
+        let lengths: Vec<usize> = text.lines().map(str::len).collect();
+        assert_eq!(lengths, [8, 4 + LONGEST_RULE, 204]);
     }
 
     #[test]
