@@ -76,7 +76,9 @@ pub fn scan<T: Send>(
     let work = || {
         let mut reader =
             Reader { memory, overlap: plan.overlap as u64, buffer: Vec::new(), report: Report::default() };
-        while let Some((run, data, passed)) = locked(&cursor).next_window() {
+        // Not in the condition of the loop: there the lock would be held as long as its body runs.
+        let next = || locked(&cursor).next_window();
+        while let Some((run, data, passed)) = next() {
             let mut found = Vec::new();
             let start = data.start;
             reader.show(run, data, &mut |window| look(window, &mut found));
@@ -220,6 +222,9 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Condvar;
+    use std::time::Duration;
+
     use super::*;
     use crate::memory::{Pages, ReadError};
 
@@ -255,6 +260,22 @@ mod tests {
         let scanned = find(&pages, &[b"N"], 3, &plan(1));
         let places: Vec<u64> = scanned.found.iter().map(|hit| hit.at.0).collect();
         assert_eq!(places, [0, 1, 2, WINDOW, WINDOW + 1, WINDOW + 2]);
+    }
+
+    #[test]
+    fn threads_look_at_the_same_time() {
+        let mut pages = Pages::default();
+        pages.write(PhysicalAddress(0), &vec![1; 2 * WINDOW as usize]);
+        let (here, arrived) = (Mutex::new(0), Condvar::new());
+        let alone = scan(&pages, &plan(2), |_, alone| {
+            let mut looking = locked(&here);
+            *looking += 1;
+            arrived.notify_all();
+            let long = Duration::from_secs(60);
+            let (_looking, waited) = arrived.wait_timeout_while(looking, long, |both| *both < 2).unwrap();
+            alone.push(waited.timed_out());
+        });
+        assert_eq!(alone.found, [false, false]);
     }
 
     /// Memory of which some pages cannot be read.

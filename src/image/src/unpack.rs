@@ -1,19 +1,26 @@
 //! Compressed blocks: each is unpacked whole, into a buffer of the size it must have.
 
+use std::cell::RefCell;
 use std::io::Read;
+
+thread_local! {
+    // Kept from block to block: one for each costs an E01 file a fifth of its time.
+    static INFLATE: RefCell<flate2::Decompress> = RefCell::new(flate2::Decompress::new(true));
+}
 
 /// What can be wrong with a block.
 type Reason = &'static str;
 
 pub(crate) fn zlib(packed: &[u8], into: &mut [u8]) -> Result<(), Reason> {
-    let mut inflate = flate2::Decompress::new(true);
-    let status = inflate.decompress(packed, into, flate2::FlushDecompress::Finish);
-    match status {
-        Ok(flate2::Status::StreamEnd) if inflate.total_out() == into.len() as u64 => Ok(()),
-        Ok(flate2::Status::StreamEnd) => Err("the zlib stream is shorter than its block"),
-        Ok(_) => Err("the zlib stream does not end with its block"),
-        Err(_) => Err("the zlib stream is damaged"),
-    }
+    INFLATE.with_borrow_mut(|inflate| {
+        inflate.reset(true);
+        match inflate.decompress(packed, into, flate2::FlushDecompress::Finish) {
+            Ok(flate2::Status::StreamEnd) if inflate.total_out() == into.len() as u64 => Ok(()),
+            Ok(flate2::Status::StreamEnd) => Err("the zlib stream is shorter than its block"),
+            Ok(_) => Err("the zlib stream does not end with its block"),
+            Err(_) => Err("the zlib stream is damaged"),
+        }
+    })
 }
 
 pub(crate) fn lzo(packed: &[u8], into: &mut [u8]) -> Result<(), Reason> {
