@@ -190,14 +190,14 @@ impl Pages {
             let reason = format!("the page has {size} bytes, expected at most {}", self.page_size);
             return Err(BytesError::damaged(at, reason));
         }
+        into.resize(self.page_size as usize, 0);
+        let packing = flags & (ZLIB | LZO | SNAPPY | ZSTD);
+        if packing == 0 && u64::from(size) == self.page_size {
+            return self.file.read(offset, into);
+        }
         let mut packed = vec![0; size as usize];
         self.file.read(offset, &mut packed)?;
-        into.resize(self.page_size as usize, 0);
-        let unpacked = match flags & (ZLIB | LZO | SNAPPY | ZSTD) {
-            0 if packed.len() == into.len() => {
-                into.copy_from_slice(&packed);
-                Ok(())
-            }
+        let unpacked = match packing {
             0 => Err("the page is stored and shorter than a page"),
             ZLIB => unpack::zlib(&packed, into),
             LZO => unpack::lzo(&packed, into),
