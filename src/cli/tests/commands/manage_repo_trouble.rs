@@ -65,8 +65,11 @@ impl Truth {
     }
 }
 
+/// How many parts wait to be sealed. What a killed builder was writing is none; it is removed when it is old enough that
+/// nobody can be writing it any more.
 fn parts(folder: &Folder) -> usize {
-    std::fs::read_dir(folder.join("repo/v1.0/src/parts")).map_or(0, Iterator::count)
+    let Ok(entries) = std::fs::read_dir(folder.join("repo/v1.0/src/parts")) else { return 0 };
+    entries.filter(|entry| !entry.as_ref().unwrap().file_name().to_string_lossy().starts_with('.')).count()
 }
 
 fn start(folder: &Folder, words: &[&str]) -> Child {
