@@ -1,22 +1,30 @@
 //! ELF and Mach-O files: which slice, which sections, and what each section holds once it is unpacked.
 
 use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
 
 use object::read::macho::{FatArch, MachOFatFile32, MachOFatFile64};
 use object::{Architecture, FileKind as Format, Object, ObjectKind, ObjectSection};
-use profile::{Arch, Report, System};
+use profile::{Arch, Report, System, UnpackMeter};
 
 use crate::bytes::Cursor;
 use crate::units::Sections;
 use crate::{Error, FileKind, relocate};
 
 /// An opened ELF or Mach-O file.
+///
+/// What its compressed sections unpack to counts together, against [`profile::UnpackLimits`] for the size of the
+/// file. The sections of an ELF file may together have twice as many bytes in the file as the file has, and so may
+/// its notes: no honest file has thousands of headers for the same bytes. Whatever is then done once for each
+/// section (copying those of one name, applying relocations, looking for a build-id) takes time and memory in
+/// proportion to the file.
 pub(crate) struct Container<'a> {
     pub(crate) file: object::File<'a>,
     pub(crate) system: System,
     pub(crate) arch: Arch,
     /// Whether it is not linked yet, so that nothing in it has an address.
     pub(crate) relocatable: bool,
+    unpacked: Mutex<UnpackMeter>,
 }
 
 /// The debug sections of a file, unpacked.
@@ -31,9 +39,6 @@ pub(crate) struct Loaded<'a> {
     addr: Cow<'a, [u8]>,
     big_endian: bool,
 }
-
-/// How many times its size a compressed section may grow. Real ones grow three to tenfold.
-const MAX_GROWTH: u64 = 256;
 
 impl<'a> Container<'a> {
     /// Opens a file; of a fat one the slice for `wanted`, or the only one there is.
@@ -51,7 +56,7 @@ impl<'a> Container<'a> {
             }
             _ => return Err(Error::WrongKind { found: FileKind::of(bytes) }),
         };
-        let file = object::File::parse(bytes).map_err(damaged(format))?;
+        let file = parse(format, bytes)?;
         if file.kind() == ObjectKind::Core {
             return Err(Error::Core);
         }
@@ -60,7 +65,8 @@ impl<'a> Container<'a> {
         let system = if format == "ELF" { System::Linux } else { System::Mac };
         // A Mach-O object's debug information refers to itself without relocations.
         let relocatable = file.kind() == ObjectKind::Relocatable;
-        Ok(Self { file, system, arch, relocatable })
+        let unpacked = Mutex::new(UnpackMeter::new(bytes.len() as u64));
+        Ok(Self { file, system, arch, relocatable, unpacked })
     }
 
     /// The debug sections, unpacked and, in a file that is not linked, relocated.
@@ -137,11 +143,12 @@ impl<'a> Container<'a> {
         let failed =
             |error: object::Error| Error::Section { name: name.to_owned(), reason: error.to_string() };
         let packed = section.compressed_data().map_err(failed)?;
-        let (size, unpacked) = (packed.data.len() as u64, packed.uncompressed_size);
-        if packed.format != object::CompressionFormat::None
-            && unpacked > size.saturating_mul(MAX_GROWTH).saturating_add(1 << 16)
-        {
-            return Err(Error::Bomb { name: name.to_owned(), packed: size, unpacked });
+        if packed.format != object::CompressionFormat::None {
+            let mut meter = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
+            let limit = |limit| Error::Limit { name: name.to_owned(), limit };
+            // The size stated is exactly what the decoder reserves and fills.
+            meter.check_declared(packed.uncompressed_size).map_err(limit)?;
+            meter.add(packed.uncompressed_size).map_err(limit)?;
         }
         let mut bytes = packed.decompress().map_err(failed)?;
         if self.relocatable && self.system == System::Linux && section.relocations().next().is_some() {
@@ -180,6 +187,42 @@ impl Loaded<'_> {
             big_endian: self.big_endian,
         }
     }
+}
+
+/// How many times as many bytes as the file has its sections may name, and its notes. Sections do not overlap in what
+/// linkers write; a few tools describe some bytes twice.
+const MAX_NAMED: u64 = 2;
+
+/// Parses a file and checks that its headers do not name the same bytes again and again.
+pub(crate) fn parse<'a>(format: &'static str, bytes: &'a [u8]) -> Result<object::File<'a>, Error> {
+    let file = object::File::parse(bytes).map_err(damaged(format))?;
+    let size = bytes.len() as u64;
+    let named = match &file {
+        object::File::Elf32(elf) => named(elf, size),
+        object::File::Elf64(elf) => named(elf, size),
+        _ => 0,
+    };
+    if named > size.saturating_mul(MAX_NAMED) {
+        return Err(Error::Repeated { named, file: size });
+    }
+    Ok(file)
+}
+
+/// How many bytes of the file the headers of its sections name, or those of its notes, if these are more. What
+/// lies behind the end of a truncated file does not count.
+fn named<E: object::read::elf::FileHeader>(elf: &object::read::elf::ElfFile<'_, E>, size: u64) -> u64 {
+    use object::read::elf::{ProgramHeader, SectionHeader};
+
+    let endian = elf.endian();
+    let there = |offset: u64, length: u64| size.saturating_sub(offset).min(length);
+    let sections = elf.elf_section_table().iter().filter_map(|section| section.file_range(endian));
+    let sections: u64 = sections.fold(0, |sum, (offset, length)| sum.saturating_add(there(offset, length)));
+    let notes =
+        elf.elf_program_headers().iter().filter(|header| header.p_type(endian) == object::elf::PT_NOTE);
+    let notes: u64 = notes.fold(0, |sum, note| {
+        sum.saturating_add(there(note.p_offset(endian).into(), note.p_filesz(endian).into()))
+    });
+    sections.max(notes)
 }
 
 fn damaged(format: &'static str) -> impl Fn(object::Error) -> Error {

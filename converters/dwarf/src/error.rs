@@ -52,15 +52,24 @@ pub enum Error {
         /// Why.
         reason: String,
     },
-    /// A compressed section that would fill the memory.
-    #[error("section {name} says that its {packed} bytes unpack to {unpacked}: that is no debug information")]
-    Bomb {
-        /// Its name.
+    /// The compressed sections grow beyond what the process allows.
+    #[error("section {name}: {limit}")]
+    Limit {
+        /// The section that was to be unpacked when the limit was reached.
         name: String,
-        /// Its size in the file.
-        packed: u64,
-        /// The size it claims to have.
-        unpacked: u64,
+        /// The limit and what was found.
+        limit: profile::UnpackLimitError,
+    },
+    /// The headers name the same bytes again and again.
+    #[error(
+        "the ELF file is damaged: its headers name {named} bytes of content in a file of {file}; \
+         expected every byte in one section"
+    )]
+    Repeated {
+        /// How many bytes the headers name in all.
+        named: u64,
+        /// The size of the file in bytes.
+        file: u64,
     },
     /// Not one unit could be read.
     #[error("nothing in .debug_info can be read: {reason}")]

@@ -5,7 +5,7 @@ use object::{Object, ObjectSection};
 use profile::{Profile, System};
 
 use crate::bytes::Cursor;
-use crate::container::Container;
+use crate::container::{self, Container};
 
 /// How much is looked at behind the address of a banner.
 const BANNER_LENGTH: u64 = 1024;
@@ -43,7 +43,7 @@ pub(crate) fn describe(profile: &mut Profile, container: &Container<'_>, banner_
 /// The build-id that a file gives: an ELF file, or notes alone, as `/sys/kernel/notes` has them.
 pub fn build_id(bytes: &[u8]) -> Option<Vec<u8>> {
     if bytes.starts_with(b"\x7fELF") {
-        let file = object::File::parse(bytes).ok()?;
+        let file = container::parse("ELF", bytes).ok()?;
         return file.build_id().ok().flatten().map(<[u8]>::to_vec);
     }
     id_in_notes::<false>(bytes).or_else(|| id_in_notes::<true>(bytes))

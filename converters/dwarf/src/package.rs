@@ -1,6 +1,7 @@
 //! Packages that hold a debug file: `.deb`, `.ddeb` and `.rpm`, and a single compressed file.
 //!
-//! The debug file is streamed out; nothing of the package but its bytes is kept in memory.
+//! The debug file is streamed out. Memory is bounded by the decoder's window, 128 MiB; what comes out of a
+//! decoder, skipped members included, is bounded by [`profile::UnpackLimits`].
 
 mod archive;
 mod rpm;
@@ -8,6 +9,7 @@ mod rpm;
 use std::io::{self, Read, Write};
 
 use archive::{Archive, Layout};
+use profile::{Metered, UnpackLimitError};
 
 /// A package, recognised by its first bytes.
 #[derive(Clone, Copy, Debug)]
@@ -53,17 +55,21 @@ pub enum PackageError {
         /// The first debug files and modules that are in it.
         found: Vec<String>,
     },
-    /// A file that would fill the disk.
-    #[error("{path} in the package is larger than {limit} bytes")]
-    TooLarge {
-        /// Its path.
-        path: String,
-        /// The most that is written.
-        limit: u64,
-    },
+    /// The content, with what is skipped of it, grows beyond what the process allows.
+    #[error(transparent)]
+    Limit(#[from] UnpackLimitError),
     /// Reading or writing failed.
-    #[error("the package cannot be unpacked: {0}")]
-    Io(#[from] io::Error),
+    #[error("the package cannot be unpacked")]
+    Io(#[source] io::Error),
+}
+
+impl From<io::Error> for PackageError {
+    fn from(error: io::Error) -> Self {
+        match UnpackLimitError::of(&error) {
+            Some(limit) => Self::Limit(limit.clone()),
+            None => Self::Io(error),
+        }
+    }
 }
 
 fn list(found: &[String]) -> String {
@@ -73,8 +79,6 @@ fn list(found: &[String]) -> String {
     format!("; it holds {}, ...: name one with --member", found.join(", "))
 }
 
-/// The most that is written of one file; debug files of kernels have about a gigabyte.
-const LIMIT: u64 = 16 << 30;
 /// The largest window a decoder may ask for.
 const WINDOW: u32 = 128 << 20;
 /// How many names are kept for the message.
@@ -107,7 +111,7 @@ impl<'a> Package<'a> {
             Form::Deb => (deb_data(self.bytes)?, Layout::Tar),
             Form::Rpm => (rpm::payload(self.bytes)?, Layout::Cpio),
             Form::Single => {
-                let size = copy(&mut decompress(self.bytes)?, sink, "the content")?;
+                let size = io::copy(&mut decompress(self.bytes)?, sink)?;
                 return Ok(Unpacked { path: String::new(), size });
             }
         };
@@ -115,7 +119,7 @@ impl<'a> Package<'a> {
         let mut found = Vec::new();
         while let Some(entry) = archive.next()? {
             if entry.regular && is_wanted(&entry.path, member) {
-                let size = copy(&mut archive.content(), sink, &entry.path)?;
+                let size = io::copy(&mut archive.content(), sink)?;
                 if size != entry.size {
                     return Err(PackageError::Damaged("its content breaks off"));
                 }
@@ -169,9 +173,9 @@ fn deb_data(bytes: &[u8]) -> Result<&[u8], PackageError> {
     Err(PackageError::Damaged("it has no data.tar"))
 }
 
-/// What compressed bytes unpack to, told by their first ones.
-fn decompress<'a>(bytes: &'a [u8]) -> Result<Box<dyn Read + 'a>, PackageError> {
-    Ok(match bytes {
+/// What compressed bytes unpack to, told by their first ones, as far as the limits allow.
+fn decompress<'a>(bytes: &'a [u8]) -> Result<Metered<Box<dyn Read + 'a>>, PackageError> {
+    let reader: Box<dyn Read + 'a> = match bytes {
         [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(bytes)),
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
             Box::new(lzma_rust2::XzReader::new_mem_limit(bytes, true, WINDOW >> 10))
@@ -180,7 +184,8 @@ fn decompress<'a>(bytes: &'a [u8]) -> Result<Box<dyn Read + 'a>, PackageError> {
         [b'B', b'Z', b'h', ..] => return Err(PackageError::Compression("bzip2")),
         [0x5d, 0, 0, ..] => return Err(PackageError::Compression("lzma")),
         _ => Box::new(bytes),
-    })
+    };
+    Ok(Metered::new(reader, bytes.len() as u64))
 }
 
 /// The frames of a zstd file, one behind the other.
@@ -210,14 +215,6 @@ impl Read for Frames<'_> {
             self.decoder = Some(decoder.map_err(io::Error::other)?);
         }
     }
-}
-
-fn copy(from: &mut dyn Read, to: &mut dyn Write, path: &str) -> Result<u64, PackageError> {
-    let size = io::copy(&mut from.take(LIMIT + 1), to)?;
-    if size > LIMIT {
-        return Err(PackageError::TooLarge { path: path.to_owned(), limit: LIMIT });
-    }
-    Ok(size)
 }
 
 #[cfg(test)]

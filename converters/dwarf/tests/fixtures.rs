@@ -538,6 +538,69 @@ fn packages_give_the_kernel_in_them() {
     assert!(Package::recognise(&kernel).is_none());
 }
 
+/// A sink that only counts.
+struct Counted(u64);
+
+impl std::io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn gzipped(content: impl std::io::Read) -> Vec<u8> {
+    let mut content = content;
+    let mut writer = profile::GzipWriter::new(Vec::new(), profile::Effort::Default, 1);
+    std::io::copy(&mut content, &mut writer).unwrap();
+    writer.finish().unwrap()
+}
+
+/// The header of a tar member, as far as it is read.
+fn tar_header(name: &str, size: usize) -> Vec<u8> {
+    let mut header = vec![0; 512];
+    header[..name.len()].copy_from_slice(name.as_bytes());
+    let digits = format!("{size:011o}");
+    header[124..124 + digits.len()].copy_from_slice(digits.as_bytes());
+    header[156] = b'0';
+    header
+}
+
+#[test]
+fn packed_files_that_grow_beyond_measure_are_stopped_on_the_way() {
+    use std::io::Read;
+
+    const ZEROS: usize = 40 << 20;
+    let limit = profile::UnpackLimits::HARMLESS;
+    let bomb = gzipped(std::io::repeat(0).take(ZEROS as u64));
+    let mut sink = Counted(0);
+    let error = Package::recognise(&bomb).unwrap().unpack(None, &mut sink).unwrap_err();
+    assert!(matches!(error, PackageError::Limit(_)), "{error}");
+    assert!(sink.0 <= limit, "{} bytes were written", sink.0);
+    assert!(error.to_string().contains("--unpack-limit"), "{error}");
+
+    // In a package, what is skipped on the way to the kernel counts as well.
+    let skipped = tar_header("./usr/lib/debug/boot/padding", ZEROS);
+    let kernel = tar_header("./usr/lib/debug/boot/vmlinux", 512);
+    let tar = (&skipped[..])
+        .chain(std::io::repeat(0).take(ZEROS as u64))
+        .chain(&kernel[..])
+        .chain(std::io::repeat(1).take(512));
+    let data = gzipped(tar);
+    let mut deb = b"!<arch>\n".to_vec();
+    for (name, content) in [("debian-binary", &b"2.0\n"[..]), ("data.tar.gz", &data)] {
+        deb.extend(format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 644, content.len()).bytes());
+        deb.extend(content);
+    }
+    let mut sink = Counted(0);
+    let error = Package::recognise(&deb).unwrap().unpack(None, &mut sink).unwrap_err();
+    assert!(matches!(error, PackageError::Limit(_)), "{error}");
+    assert_eq!(sink.0, 0, "nothing reaches the disk");
+}
+
 #[test]
 fn truncated_files_fail_or_say_what_they_lost() {
     for file in ["elf/gcc-x64", "elf/gcc-mips", "elf/gcc-x64-zstd", "macho/kext-arm64", "elf/module-arm.ko"] {

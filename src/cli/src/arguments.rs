@@ -1,4 +1,5 @@
 use std::ffi::OsString;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -72,9 +73,37 @@ pub struct Global {
     /// Losses that are otherwise only counted make the result negative (exit code 1).
     #[arg(long, global = true)]
     pub strict: bool,
+    /// Let packed input unpack to SIZE bytes (20G, 512M, ...), whatever the ratio. By default to 200 times its packed
+    /// size and at most 16G, memory images to more.
+    #[arg(long = "unpack-limit", alias = "unpack_limit", global = true, value_name = "SIZE", value_parser = size)]
+    unpack_limit: Option<NonZeroU64>,
+}
+
+/// Parses a size in bytes: a number and, if wanted, K, M, G or T (powers of 1024; `KiB` and `KB` mean the same).
+fn size(text: &str) -> Result<NonZeroU64, String> {
+    let wrong = || format!("expected a size such as 20G or 512M, found '{text}'");
+    let upper = text.trim().to_ascii_uppercase();
+    let digits = upper.trim_end_matches(|character: char| !character.is_ascii_digit());
+    let shift = match upper.get(digits.len()..).map(str::trim) {
+        Some("" | "B") => 0,
+        Some("K" | "KB" | "KIB") => 10,
+        Some("M" | "MB" | "MIB") => 20,
+        Some("G" | "GB" | "GIB") => 30,
+        Some("T" | "TB" | "TIB") => 40,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    number.checked_mul(1 << shift).and_then(NonZeroU64::new).ok_or_else(wrong)
 }
 
 impl Global {
+    /// Sets what holds for the whole process.
+    pub fn apply(&self) {
+        if let Some(size) = self.unpack_limit {
+            profile::UnpackLimits::allow(size);
+        }
+    }
+
     /// How many threads work may use.
     pub fn threads(&self) -> usize {
         match self.threads {
@@ -309,6 +338,18 @@ mod tests {
         parsed("rekall-profile parse_pdb -f ntkrnlmp.pdb --output F8E2.json --win 6.1").unwrap();
         parsed("rekall-profile -f OSX_image.dd --profile ./OSX_10.6.6_AMD.json").unwrap();
         parsed("rekall-profile -f memory_vm_10_7.dd.E01 --profile OSX/10.7.4_AMD -v pslist").unwrap();
+    }
+
+    #[test]
+    fn sizes_are_numbers_with_a_unit() {
+        for (text, expected) in
+            [("7", 7), ("512M", 512 << 20), ("20g", 20 << 30), ("1 TiB", 1 << 40), ("3KB", 3 << 10)]
+        {
+            assert_eq!(size(text).map(NonZeroU64::get), Ok(expected), "{text}");
+        }
+        for text in ["", "0", "G", "-1", "1.5G", "20P", "99999999999T", "1G1"] {
+            assert!(size(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -41,6 +41,7 @@ fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    cli.global.apply();
     let console = console::Console::new(&cli.global);
     match commands::run(cli, &console) {
         Ok(outcome) => outcome.into(),

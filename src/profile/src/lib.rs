@@ -17,12 +17,13 @@
 //!   they can use the file it stands in, [`compare`] whether
 //!   two of one build agree.
 //! - **Around it.** [`Report`] counts what could not be carried over, [`Progress`] is told how far work has
-//!   come, [`MappedFile`] and [`AtomicFile`] are how files are read and written, [`GuidAge`] names a build.
+//!   come, [`UnpackLimits`] bound what packed input may become, [`MappedFile`] and [`AtomicFile`] are how files are read and written, [`GuidAge`] names a build.
 //!
 //! This crate knows no debug format, no file layout of a repository and no network.
 
 mod arch;
 mod bits;
+mod companion;
 mod compare;
 mod export;
 mod file;
@@ -34,6 +35,7 @@ mod health;
 mod isf;
 mod json;
 mod layout;
+mod limits;
 mod listing;
 mod lookup;
 mod merge;
@@ -55,6 +57,7 @@ mod xz;
 
 pub use arch::{Arch, ArchError};
 pub use bits::{BitRange, StorageUnit};
+pub use companion::{CompanionFolders, LARGEST_COMPANION, is_refusal, open_regular};
 pub use compare::{Comparison, Difference, Settled, compare};
 pub use export::{Addresses, Form, Format, Selection, add_well_known_types, write_form};
 pub use file::{AtomicFile, MappedFile, abandon_temporaries};
@@ -64,6 +67,7 @@ pub use guid_age::{GuidAge, GuidAgeError};
 pub use gzip::{Effort, GzipWriter, InflateError, inflate};
 pub use health::{Health, Missing, Scope, Verdict, member_offset};
 pub use isf::table_path;
+pub use limits::{Metered, UnpackLimitError, UnpackLimits, UnpackMeter};
 pub use listing::write_listing;
 pub use lookup::{Structure, Symbol, Text};
 pub use merge::{MergeError, follow_symlinks, merge};

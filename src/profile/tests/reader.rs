@@ -497,3 +497,24 @@ fn a_genuine_linux_profile_of_the_dwarf_front_end() {
     assert_eq!((vlan_mode(&source), vlan_mode(&written)), (json!("long"), json!("int")));
     assert_eq!(compare(&source["$STRUCTS"], &written["$STRUCTS"]), (7780, vec![]), "{report:?}");
 }
+
+#[test]
+fn packed_texts_that_grow_beyond_measure_are_refused_by_name() {
+    use std::io::{Read, Write};
+
+    let spaces = || std::io::repeat(b' ').take(40 << 20);
+    let mut gzip = profile::GzipWriter::new(Vec::new(), profile::Effort::Default, 1);
+    std::io::copy(&mut spaces(), &mut gzip).unwrap();
+    let mut xz = profile::XzWriter::new(Vec::new(), profile::Effort::Default, 1).unwrap();
+    std::io::copy(&mut spaces(), &mut xz).unwrap();
+    let zstd = ruzstd::encoding::compress_to_vec(spaces(), ruzstd::encoding::CompressionLevel::Fastest);
+    xz.flush().unwrap();
+    for packed in [gzip.finish().unwrap(), xz.finish().unwrap(), zstd] {
+        let error = unpack(&packed, profile::MAX_TEXT).unwrap_err();
+        assert!(matches!(error, ReadError::Limit(_)), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("--unpack-limit") && text.contains("33554432"), "{text}");
+        // A caller's own, smaller limit comes first.
+        assert!(matches!(unpack(&packed, 1 << 20), Err(ReadError::TooLong { limit: 1_048_576 })));
+    }
+}

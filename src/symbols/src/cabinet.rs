@@ -1,15 +1,18 @@
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use cab::{Cabinet, CompressionType};
 
-use profile::guarded;
+use profile::{Metered, UnpackLimitError, UnpackMeter, guarded};
 
 /// A cabinet that holds a PDB, as stores keep it under the name with an underscore.
 ///
-/// MSZIP, LZX and stored cabinets are read, block by block, so that memory does not grow with the file.
+/// MSZIP, LZX and stored cabinets are read, block by block, so that memory does not grow with the file. The
+/// folder that holds the PDB may unpack to as much as [`profile::UnpackLimits`] allow for the cabinet's size,
+/// what stands before the PDB in it included.
 pub struct PdbCabinet<R> {
     cabinet: Cabinet<R>,
     member: Member,
+    meter: UnpackMeter,
 }
 
 /// One file of a cabinet.
@@ -51,6 +54,9 @@ pub enum CabinetError {
         /// What is allowed, in bytes.
         limit: u64,
     },
+    /// The cabinet grows beyond what the process allows.
+    #[error(transparent)]
+    Limit(#[from] UnpackLimitError),
     /// The data ends before the file does.
     #[error("the cabinet is cut: {member} has {expected} bytes, found {found}")]
     Cut {
@@ -66,6 +72,8 @@ pub enum CabinetError {
     Write(#[source] io::Error),
 }
 
+/// What one data block of a folder unpacks to at most (the cabinet format, "CFDATA").
+const LARGEST_BLOCK: u64 = 32 * 1024;
 /// How many bytes go from the cabinet to the file at a time.
 const STEP: usize = 64 * 1024;
 
@@ -75,7 +83,10 @@ impl<R: Read + Seek> PdbCabinet<R> {
     ///
     /// # Errors
     /// [`CabinetError`], where the cabinet is damaged or holds no such file.
-    pub fn open(reader: R, wanted: Option<&str>, limit: u64) -> Result<Self, CabinetError> {
+    pub fn open(mut reader: R, wanted: Option<&str>, limit: u64) -> Result<Self, CabinetError> {
+        let packed = reader.seek(SeekFrom::End(0)).map_err(damaged)?;
+        reader.rewind().map_err(damaged)?;
+        let meter = UnpackMeter::new(packed);
         let cabinet =
             guarded(|| Cabinet::new(reader)).ok_or_else(gave_up)?.map_err(|error| match error.kind() {
                 io::ErrorKind::UnexpectedEof => damaged("it ends within its directory"),
@@ -84,7 +95,9 @@ impl<R: Read + Seek> PdbCabinet<R> {
         let mut members = Vec::new();
         let mut names = Vec::new();
         for folder in cabinet.folder_entries() {
-            let declared = folder.file_entries().map(|file| u64::from(file.uncompressed_size())).sum();
+            let declared: u64 = folder.file_entries().map(|file| u64::from(file.uncompressed_size())).sum();
+            // Files may overlap, so the blocks bound what has to be unpacked to reach the last one.
+            let declared = declared.max(u64::from(folder.num_data_blocks()) * LARGEST_BLOCK);
             for file in folder.file_entries() {
                 names.push(file.name().to_owned());
                 if file.name().to_ascii_lowercase().ends_with(".pdb") {
@@ -104,10 +117,11 @@ impl<R: Read + Seek> PdbCabinet<R> {
         if let CompressionType::Quantum(..) = compression {
             return Err(CabinetError::Compression { found: "Quantum" });
         }
-        if declared > limit {
+        if declared > limit && !meter.is_chosen() {
             return Err(CabinetError::TooLarge { declared, limit });
         }
-        Ok(Self { cabinet, member })
+        meter.check_declared(declared)?;
+        Ok(Self { cabinet, member, meter })
     }
 
     /// The file that will be extracted.
@@ -123,14 +137,18 @@ impl<R: Read + Seek> PdbCabinet<R> {
         let member = &self.member;
         let cabinet = &mut self.cabinet;
         guarded(|| {
-            let mut reader = cabinet.read_file(&member.name).map_err(damaged)?;
+            let reader = cabinet.read_file(&member.name).map_err(damaged)?;
+            let mut reader = Metered::with_meter(reader, self.meter.clone());
             let mut buffer = vec![0; STEP];
             let mut found = 0;
             loop {
                 let count = match reader.read(&mut buffer) {
                     Ok(count) => count,
                     Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
-                    Err(error) => return Err(damaged(error)),
+                    Err(error) => {
+                        let limit = UnpackLimitError::of(&error).cloned();
+                        return Err(limit.map_or_else(|| damaged(error), CabinetError::Limit));
+                    }
                 };
                 if count == 0 {
                     break;

@@ -7,7 +7,7 @@ use ms_pdb_msfz::Msfz;
 use sync_file::{RandomAccessFile, ReadAt};
 
 use crate::container::Container;
-use profile::guarded;
+use profile::{UnpackLimitError, UnpackMeter, guarded};
 
 /// Why a compact PDB cannot be turned into a plain one.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,9 @@ pub enum MsfzError {
         /// What the reader found.
         reason: String,
     },
+    /// The compact PDB grows beyond what the process allows.
+    #[error(transparent)]
+    Limit(#[from] UnpackLimitError),
     /// The file could not be read.
     #[error("the compact PDB cannot be read")]
     Read(#[source] io::Error),
@@ -50,10 +53,17 @@ const LARGEST_DIRECTORY: u64 = 64 << 20;
 const LARGEST_CHUNK: u64 = 256 << 20;
 /// Inflated chunks are kept by the reader; beyond this many bytes of them it is opened anew.
 const KEPT: u64 = 16 << 20;
+/// How many times the size allowed for the plain PDB may be inflated, as chunks that several streams share are
+/// inflated again after the reader was opened anew.
+const MOST_INFLATED: u64 = 4;
 const STEP: usize = 64 * 1024;
 
 /// Writes the streams of the compact PDB `source` into the empty file `plain`, as a PDB that every tool reads.
 /// The streams are the same byte for byte; how they lie in the file is not recorded in the compact form.
+///
+/// The streams together may have `limit` bytes and must stay within [`profile::UnpackLimits`] for the size of
+/// `source`. Memory is bounded by the directory (64 MiB) and by the largest chunk (256 MiB, and what is allowed) beside the 16 MiB of
+/// chunks that are kept; chunks are inflated to at most four times what is allowed in all.
 ///
 /// # Errors
 /// [`MsfzError`]; `plain` then holds a part.
@@ -111,6 +121,7 @@ fn open(source: &RandomAccessFile, length: u64) -> Result<Msfz<&RandomAccessFile
                 limit: LARGEST_CHUNK,
             });
         }
+        UnpackMeter::new(length).check_declared(size)?;
     }
     Ok(msfz)
 }
@@ -127,9 +138,13 @@ fn copy(
     for stream in 0..msfz.num_streams() {
         total = total.saturating_add(msfz.stream_size(stream).map_err(damaged)?);
     }
-    if total > limit {
+    let meter = UnpackMeter::new(length);
+    if total > limit && !meter.is_chosen() {
         return Err(MsfzError::TooLarge { place: "the size of all streams", found: total, limit });
     }
+    meter.check_declared(total)?;
+    let most_inflated = meter.allowed().saturating_mul(MOST_INFLATED);
+    let mut inflated = 0u64;
     let mut msf = Msf::create_with_file(plain, CreateOptions::default()).map_err(write_error)?;
     let mut kept = Kept::default();
     let mut buffer = vec![0; STEP];
@@ -160,6 +175,10 @@ fn copy(
             done += count as u64;
             came(done);
             if kept.bytes > KEPT {
+                inflated = inflated.saturating_add(kept.bytes);
+                if inflated > most_inflated {
+                    return Err(meter.exceeded().into());
+                }
                 msfz = open(source, length)?;
                 kept = Kept::default();
             }

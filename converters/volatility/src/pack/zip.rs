@@ -1,16 +1,20 @@
 use std::io::{Cursor, Read};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use profile::MappedFile;
+use profile::{MappedFile, Metered, UnpackLimitError, UnpackMeter};
 
 use super::Member;
 
-/// A zip archive in memory. Sizes it states are not believed: a member is read up to the size stated, and
-/// refused where more comes, where it states more than [`LARGEST`], or where it grows beyond all measure.
+/// A zip archive in memory.
+///
+/// The sizes it states are checked before they are used: a member is read up to the size stated, and refused
+/// if more comes. All members that are read count together, against [`profile::UnpackLimits`] for the size of
+/// the archive, so that members which name the same packed bytes do not add up. One member may have 1 GiB.
 #[derive(Clone, Debug)]
 pub(super) struct Archive {
     archive: zip::ZipArchive<Cursor<Bytes>>,
     bytes: Bytes,
+    meter: Arc<Mutex<UnpackMeter>>,
 }
 
 #[derive(Clone, Debug)]
@@ -24,11 +28,6 @@ impl AsRef<[u8]> for Bytes {
 
 /// The largest member that is read. The largest of any pack known has 11 MB.
 const LARGEST: u64 = 1 << 30;
-/// How many times larger than its packed form a member may be, once it is large at all. Dumps of DWARF, the
-/// most repetitive texts there are in packs, come to 25.
-const LARGEST_RATIO: u64 = 200;
-/// Below this size no ratio is suspicious.
-const HARMLESS: u64 = 8 << 20;
 
 /// Whether a file begins as zip archives do: with a member, or, being empty, with the directory's end.
 pub(super) fn is_archive(bytes: &[u8]) -> bool {
@@ -39,7 +38,8 @@ impl Archive {
     pub(super) fn open(file: MappedFile) -> Result<Self, String> {
         let bytes = Bytes(Arc::new(file));
         let archive = zip::ZipArchive::new(Cursor::new(bytes.clone())).map_err(|error| error.to_string())?;
-        Ok(Self { archive, bytes })
+        let meter = Arc::new(Mutex::new(UnpackMeter::new(bytes.as_ref().len() as u64)));
+        Ok(Self { archive, bytes, meter })
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -68,23 +68,28 @@ impl Archive {
         if raw.encrypted() {
             return Err("it is encrypted; unpack it with its password and convert the folder".to_owned());
         }
-        let (size, packed) = (raw.size(), raw.compressed_size());
+        let size = raw.size();
         drop(raw);
-        if size > LARGEST {
-            return Err(format!("it states a size of {size} bytes, expected at most {LARGEST}"));
-        }
-        if size > HARMLESS && size / LARGEST_RATIO > packed {
-            return Err(format!(
-                "it states that {packed} bytes become {size}, expected at most {LARGEST_RATIO} times as many"
-            ));
-        }
+        let member_meter = {
+            let mut meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
+            if size > LARGEST && !meter.is_chosen() {
+                return Err(format!("it states a size of {size} bytes, expected at most {LARGEST}"));
+            }
+            let before = meter.clone();
+            before.check_declared(size).map_err(|error| error.to_string())?;
+            // Counted now, so that members that are read at the same time see each other.
+            meter.add(size).map_err(|error| error.to_string())?;
+            before
+        };
         let member = archive.by_index(index).map_err(|error| error.to_string())?;
         let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
         // One byte more than stated shows that the statement is wrong.
-        member
-            .take(size + 1)
-            .read_to_end(&mut content)
-            .map_err(|error| format!("it is damaged ({error})"))?;
+        Metered::with_meter(member.take(size + 1), member_meter).read_to_end(&mut content).map_err(
+            |error| match UnpackLimitError::of(&error) {
+                Some(limit) => limit.to_string(),
+                None => format!("it is damaged ({error})"),
+            },
+        )?;
         if content.len() as u64 != size {
             let (found, more) = (content.len(), if content.len() as u64 > size { " or more" } else { "" });
             return Err(format!("it is damaged: expected {size} bytes, found {found}{more}"));

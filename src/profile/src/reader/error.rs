@@ -43,6 +43,9 @@ pub enum ReadError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The packed form grows beyond what the process allows.
+    #[error(transparent)]
+    Limit(#[from] crate::UnpackLimitError),
     /// The text is no JSON, or not that of a profile.
     #[error("line {}, column {} (byte {}{}): {message}", place.line, place.column, place.offset, within(place))]
     Json {

@@ -2,26 +2,37 @@ use std::borrow::Cow;
 use std::io::Read;
 
 use super::ReadError;
-use crate::{Foreign, inflate};
+use crate::{Foreign, Metered, UnpackLimitError, UnpackMeter, inflate};
 
-/// The text of a file: what gzip, xz or zstd hold, told by content, or the bytes themselves.
+/// Returns the text of a file: what gzip, xz or zstd hold, told by content, or the bytes themselves.
+///
+/// A packed text may have `limit` bytes and must also stay within [`crate::UnpackLimits::current`]. A limit that
+/// the user chose with `--unpack-limit` replaces both. Memory is bounded by the same number, as the text
+/// grows; decoders add a window of at most 128 MiB.
 ///
 /// # Errors
-/// [`ReadError`] where the packed form is damaged or the text is longer than `limit` bytes.
+/// [`ReadError`] where the packed form is damaged or the text is longer than is allowed.
 pub fn unpack(bytes: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, ReadError> {
+    let meter = UnpackMeter::new(bytes.len() as u64);
+    let allowed = usize::try_from(meter.allowed()).unwrap_or(usize::MAX);
+    let limit = if meter.is_chosen() { allowed } else { limit };
     match bytes {
         [] => Err(ReadError::Empty),
-        [0x1f, 0x8b, ..] => match inflate(bytes, limit) {
+        [0x1f, 0x8b, ..] => match inflate(bytes, limit.min(allowed)) {
             Ok(text) => Ok(Cow::Owned(text)),
+            Err(crate::InflateError::TooLong { .. }) if allowed <= limit => Err(meter.exceeded().into()),
             Err(crate::InflateError::TooLong { limit }) => Err(ReadError::TooLong { limit }),
             Err(error) => Err(error.into()),
         },
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
-            let reader = lzma_rust2::XzReader::new_mem_limit(bytes, true, DICTIONARY >> 10);
-            drain("xz", reader, limit).map(Cow::Owned)
+            let mut reader = lzma_rust2::XzReader::new_mem_limit(bytes, true, DICTIONARY >> 10);
+            let mut text = Vec::new();
+            drain("xz", Metered::with_meter(&mut reader, meter), &mut text, limit)?;
+            Ok(Cow::Owned(text))
         }
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            // Zstandard files may hold several frames, one behind the other.
+            // Zstandard files may hold several frames, one behind the other; one meter counts them all.
+            let mut meter = meter;
             let mut rest = bytes;
             let mut text = Vec::new();
             while !rest.is_empty() {
@@ -34,7 +45,7 @@ pub fn unpack(bytes: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, ReadError> {
                     text: text.len(),
                     message: error.to_string(),
                 })?;
-                text.append(&mut drain("zstd", reader, limit - text.len())?);
+                meter = drain("zstd", Metered::with_meter(reader, meter), &mut text, limit)?;
             }
             Ok(Cow::Owned(text))
         }
@@ -49,12 +60,20 @@ pub fn unpack(bytes: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, ReadError> {
 /// The largest window a decoder may ask for; `xz -9` and `zstd --long` ask for 64 and 128 MiB.
 const DICTIONARY: u32 = 128 << 20;
 
-/// Everything a decoder gives, up to `limit` bytes.
-fn drain(form: &'static str, reader: impl Read, limit: usize) -> Result<Vec<u8>, ReadError> {
-    let mut text = Vec::new();
-    match reader.take(limit as u64 + 1).read_to_end(&mut text) {
+/// Appends everything a decoder gives to `text`, which may have `limit` bytes in all.
+fn drain(
+    form: &'static str,
+    mut reader: Metered<impl Read>,
+    text: &mut Vec<u8>,
+    limit: usize,
+) -> Result<UnpackMeter, ReadError> {
+    let room = (limit.saturating_sub(text.len()) as u64).saturating_add(1);
+    match reader.by_ref().take(room).read_to_end(text) {
         Ok(_) if text.len() > limit => Err(ReadError::TooLong { limit }),
-        Ok(_) => Ok(text),
-        Err(error) => Err(ReadError::Unpack { form, text: text.len(), message: error.to_string() }),
+        Ok(_) => Ok(reader.into_meter()),
+        Err(error) => match UnpackLimitError::of(&error) {
+            Some(error) => Err(error.clone().into()),
+            None => Err(ReadError::Unpack { form, text: text.len(), message: error.to_string() }),
+        },
     }
 }

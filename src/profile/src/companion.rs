@@ -1,0 +1,170 @@
+//! Files that are opened because something else names them: evidence, a store, a repository.
+//!
+//! Whoever wrote that name may have meant harm. A FIFO blocks its reader for ever, `/dev/zero` never ends, and a path
+//! such as `/etc/shadow` is none of its business. So these files are opened without blocking, have to be regular
+//! files of a bounded size, and, where the evidence chose the path, have to lie in the folders where such files belong.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The largest file that is opened in this way: 16 TiB, which is what common file systems hold at most.
+pub const LARGEST_COMPANION: u64 = 16 << 40;
+
+/// Opens a regular file of at most `limit` bytes without ever waiting for it.
+///
+/// Symbolic links are followed. For files whose place the program chose itself, such as one in a store or beside a
+/// file that the user named; [`CompanionFolders::open`] is for paths that evidence chose.
+///
+/// # Errors
+/// Whatever opening gives ([`io::ErrorKind::NotFound`] among it), and [`io::ErrorKind::InvalidInput`] with the
+/// reason in words for what is not a regular file or is too large.
+pub fn open_regular(path: &Path, limit: u64) -> io::Result<File> {
+    check(open_without_blocking(path, true)?, limit)
+}
+
+/// Whether an error of this module says that a file is there and was refused, and not that it is missing.
+pub fn is_refusal(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidInput
+}
+
+/// The folders that the companions of some piece of evidence may lie in.
+#[derive(Clone, Debug, Default)]
+pub struct CompanionFolders {
+    /// In their canonical form.
+    folders: Vec<PathBuf>,
+}
+
+impl CompanionFolders {
+    /// Folders that do not exist are left out.
+    pub fn new(folders: impl IntoIterator<Item = PathBuf>) -> Self {
+        let canonical = |folder: PathBuf| {
+            let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
+            folder.canonicalize().ok()
+        };
+        Self { folders: folders.into_iter().filter_map(canonical).collect() }
+    }
+
+    /// Opens a regular file of at most `limit` bytes in one of the folders or below them. Links and `..` are
+    /// followed first: what counts is where the file itself lies.
+    ///
+    /// # Errors
+    /// As [`open_regular`]; what lies elsewhere is refused with [`io::ErrorKind::InvalidInput`] as well.
+    pub fn open(&self, path: &Path, limit: u64) -> io::Result<File> {
+        let canonical = path.canonicalize()?;
+        if !self.folders.iter().any(|folder| canonical.starts_with(folder)) {
+            return Err(refused("it lies outside the folders where such files belong"));
+        }
+        check(open_without_blocking(&canonical, false)?, limit)
+    }
+}
+
+#[cfg(unix)]
+fn open_without_blocking(path: &Path, follow: bool) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, open};
+
+    let mut flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    if !follow {
+        // The path is canonical, so a link there was put in place a moment ago.
+        flags |= OFlags::NOFOLLOW;
+    }
+    Ok(File::from(open(path, flags, Mode::empty())?))
+}
+
+#[cfg(not(unix))]
+fn open_without_blocking(path: &Path, _follow: bool) -> io::Result<File> {
+    // Opening does not block there; what is not a file is refused by its metadata.
+    File::open(path)
+}
+
+/// Looks at the open file, which nobody can exchange any more.
+fn check(file: File, limit: u64) -> io::Result<File> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(refused(format!("it is {}, expected a regular file", kind(&metadata))));
+    }
+    if metadata.len() > limit {
+        return Err(refused(format!("it has {} bytes, expected at most {limit}", metadata.len())));
+    }
+    Ok(file)
+}
+
+fn refused(reason: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, reason.into())
+}
+
+fn kind(metadata: &std::fs::Metadata) -> &'static str {
+    if metadata.is_dir() {
+        return "a folder";
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        let kind = metadata.file_type();
+        if kind.is_fifo() {
+            return "a named pipe";
+        }
+        if kind.is_char_device() || kind.is_block_device() {
+            return "a device";
+        }
+        if kind.is_socket() {
+            return "a socket";
+        }
+    }
+    "something else"
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn reason(result: io::Result<File>) -> String {
+        let error = result.unwrap_err();
+        assert!(is_refusal(&error), "{error:?}");
+        error.to_string()
+    }
+
+    #[test]
+    fn only_regular_files_of_bounded_size_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, [7; 100]).unwrap();
+        assert!(open_regular(&file, 100).is_ok());
+        assert!(reason(open_regular(&file, 99)).contains("100 bytes"));
+        assert!(reason(open_regular(folder.path(), 100)).contains("a folder"));
+        assert!(reason(open_regular(Path::new("/dev/zero"), 100)).contains("a device"));
+        assert_eq!(open_regular(&folder.path().join("none"), 1).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_writes_to_does_not_block() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        assert!(reason(open_regular(&pipe, 100)).contains("a named pipe"));
+        let folders = CompanionFolders::new([folder.path().to_owned()]);
+        assert!(reason(folders.open(&pipe, 100)).contains("a named pipe"));
+    }
+
+    #[test]
+    fn what_lies_elsewhere_is_refused_however_it_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let (inside, outside) = (root.path().join("in"), root.path().join("out"));
+        for folder in [&inside, &outside] {
+            std::fs::create_dir_all(folder.join("deep")).unwrap();
+            std::fs::write(folder.join("deep/file"), "x").unwrap();
+        }
+        symlink(outside.join("deep"), inside.join("link")).unwrap();
+        symlink("deep/file", inside.join("near")).unwrap();
+        let folders = CompanionFolders::new([inside.clone(), root.path().join("not there")]);
+        for name in ["deep/file", "near", "deep/../deep/file"] {
+            assert!(folders.open(&inside.join(name), 1).is_ok(), "{name}");
+        }
+        for name in ["../out/deep/file", "link/file", "deep/../../out/deep/file"] {
+            assert!(reason(folders.open(&inside.join(name), 1)).contains("outside"), "{name}");
+        }
+        assert!(reason(folders.open(&outside.join("deep/file"), 1)).contains("outside"));
+    }
+}

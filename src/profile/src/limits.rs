@@ -1,0 +1,283 @@
+//! How far packed input may grow while it is unpacked.
+//!
+//! A few kilobytes of zstd or gzip can stand for terabytes. Everything in the program that unpacks asks an
+//! [`UnpackMeter`] before the bytes reach memory or the disk: readers through [`Metered`], decoders that fill
+//! a buffer through [`UnpackMeter::allowed`], archives through [`UnpackMeter::add`], and whatever states its
+//! unpacked size up front through [`UnpackMeter::check_declared`]. Bytes that are unpacked only to be skipped
+//! count as well.
+//!
+//! One set of limits holds for the whole process: [`UnpackLimits::current`]. The option `--unpack-limit`
+//! replaces it at the start through [`UnpackLimits::allow`].
+
+use std::io::{self, Read};
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The most that one packed input may become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnpackLimits {
+    /// The size that `--unpack-limit` allows; `None` stands for the built-in limits.
+    chosen: Option<NonZeroU64>,
+}
+
+/// The size given with `--unpack-limit`, in bytes; 0 while there is none.
+static CHOSEN: AtomicU64 = AtomicU64::new(0);
+
+impl UnpackLimits {
+    /// The most bytes that one input becomes by default: 16 GiB. Debug packages of kernels hold up to 8 GiB.
+    pub const TOTAL: u64 = 16 << 30;
+    /// How many times larger than its packed form an input becomes by default. Debug information and profiles
+    /// grow up to fiftyfold, even with the best compressors.
+    pub const RATIO: u64 = 200;
+    /// Up to this many bytes (32 MiB) an input may grow at any ratio: that much fits into any memory.
+    pub const HARMLESS: u64 = 32 << 20;
+
+    /// The built-in limits.
+    pub const DEFAULT: Self = Self { chosen: None };
+
+    /// The limits that hold in this process.
+    pub fn current() -> Self {
+        Self { chosen: NonZeroU64::new(CHOSEN.load(Ordering::Relaxed)) }
+    }
+
+    /// Limits that allow `size` bytes at any ratio.
+    pub fn up_to(size: NonZeroU64) -> Self {
+        Self { chosen: Some(size) }
+    }
+
+    /// From now on, every input in this process may unpack to `size` bytes, at any ratio.
+    pub fn allow(size: NonZeroU64) {
+        CHOSEN.store(size.get(), Ordering::Relaxed);
+    }
+
+    /// Whether the user chose the limit.
+    pub fn is_chosen(self) -> bool {
+        self.chosen.is_some()
+    }
+
+    /// The most bytes that `packed` bytes may become.
+    pub fn allowed(self, packed: u64) -> u64 {
+        match self.chosen {
+            Some(size) => size.get(),
+            None => packed.saturating_mul(Self::RATIO).max(Self::HARMLESS).min(Self::TOTAL),
+        }
+    }
+
+    /// Begins to count what an input of `packed` bytes unpacks to.
+    pub fn meter(self, packed: u64) -> UnpackMeter {
+        UnpackMeter { limits: self, packed, allowed: self.allowed(packed), came: 0 }
+    }
+}
+
+/// Counts what one packed input unpacks to.
+#[derive(Clone, Debug)]
+pub struct UnpackMeter {
+    limits: UnpackLimits,
+    packed: u64,
+    allowed: u64,
+    came: u64,
+}
+
+impl UnpackMeter {
+    /// A meter with the limits of this process, for an input of `packed` bytes.
+    pub fn new(packed: u64) -> Self {
+        UnpackLimits::current().meter(packed)
+    }
+
+    /// Whether the user chose the limit.
+    pub fn is_chosen(&self) -> bool {
+        self.limits.is_chosen()
+    }
+
+    /// The most bytes that may come in all.
+    pub fn allowed(&self) -> u64 {
+        self.allowed
+    }
+
+    /// Counts `bytes` more.
+    ///
+    /// # Errors
+    /// [`UnpackLimitError`] when more bytes have come than are allowed.
+    pub fn add(&mut self, bytes: u64) -> Result<(), UnpackLimitError> {
+        self.came = self.came.saturating_add(bytes);
+        if self.came > self.allowed { Err(self.error(self.came, false)) } else { Ok(()) }
+    }
+
+    /// Checks a size that the input states before that many bytes are unpacked. It is not counted.
+    ///
+    /// # Errors
+    /// [`UnpackLimitError`] when `size` more bytes would be more than are allowed.
+    pub fn check_declared(&self, size: u64) -> Result<(), UnpackLimitError> {
+        let sum = self.came.saturating_add(size);
+        if sum > self.allowed { Err(self.error(sum, true)) } else { Ok(()) }
+    }
+
+    /// The error for an input that becomes more than is allowed, for decoders that stop by themselves at
+    /// [`UnpackMeter::allowed`].
+    pub fn exceeded(&self) -> UnpackLimitError {
+        self.error(self.allowed.saturating_add(1), false)
+    }
+
+    fn error(&self, found: u64, declared: bool) -> UnpackLimitError {
+        UnpackLimitError { limits: self.limits, packed: self.packed, allowed: self.allowed, found, declared }
+    }
+}
+
+/// Packed input that grows beyond the limits. Its text names the option that raises them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{packed} packed bytes {} {found} bytes, {}", growth(*declared), limit(*limits, *allowed))]
+pub struct UnpackLimitError {
+    limits: UnpackLimits,
+    packed: u64,
+    allowed: u64,
+    found: u64,
+    declared: bool,
+}
+
+fn growth(declared: bool) -> &'static str {
+    if declared { "say that they unpack to" } else { "unpack to at least" }
+}
+
+fn limit(limits: UnpackLimits, allowed: u64) -> String {
+    if limits.is_chosen() {
+        return format!(
+            "the limit given with --unpack-limit is {allowed}; give a larger one if you trust the file"
+        );
+    }
+    format!(
+        "the limit is {allowed} ({} times the packed size, between {} MiB and {} GiB); \
+         if you trust the file, raise the limit with --unpack-limit SIZE",
+        UnpackLimits::RATIO,
+        UnpackLimits::HARMLESS >> 20,
+        UnpackLimits::TOTAL >> 30,
+    )
+}
+
+impl UnpackLimitError {
+    /// Finds this error inside an error that a [`Metered`] reader passed on.
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        let mut inner = error.get_ref()? as &(dyn std::error::Error + 'static);
+        loop {
+            if let Some(found) = inner.downcast_ref::<Self>() {
+                return Some(found);
+            }
+            // An `io::Error` gives the source of its content, not the content itself.
+            inner = match inner.downcast_ref::<io::Error>() {
+                Some(wrapped) => wrapped.get_ref()?,
+                None => inner.source()?,
+            };
+        }
+    }
+}
+
+impl From<UnpackLimitError> for io::Error {
+    fn from(error: UnpackLimitError) -> Self {
+        Self::new(io::ErrorKind::FileTooLarge, error)
+    }
+}
+
+/// A reader of unpacked bytes that stops with an [`UnpackLimitError`] at the limit.
+///
+/// No byte beyond the limit is given out.
+#[derive(Debug)]
+pub struct Metered<R> {
+    reader: R,
+    meter: UnpackMeter,
+}
+
+impl<R: Read> Metered<R> {
+    /// Counts what comes out of `reader`, a decoder of `packed` bytes, with the limits of this process.
+    pub fn new(reader: R, packed: u64) -> Self {
+        Self::with_meter(reader, UnpackMeter::new(packed))
+    }
+
+    /// Counts what comes out of `reader` on a meter that may have counted already.
+    pub fn with_meter(reader: R, meter: UnpackMeter) -> Self {
+        Self { reader, meter }
+    }
+
+    /// The meter, to go on counting with another reader.
+    pub fn into_meter(self) -> UnpackMeter {
+        self.meter
+    }
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.meter.add(count as u64)?;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn chosen(size: u64) -> UnpackLimits {
+        UnpackLimits::up_to(NonZeroU64::new(size).unwrap())
+    }
+
+    #[test]
+    fn both_limits_hold_and_small_inputs_may_grow_freely() {
+        let limits = UnpackLimits::DEFAULT;
+        assert_eq!(limits.allowed(0), 32 * MIB);
+        assert_eq!(limits.allowed(MIB), 200 * MIB);
+        assert_eq!(limits.allowed(1 << 40), 16 << 30);
+        assert_eq!(limits.allowed(u64::MAX), 16 << 30);
+        assert_eq!(chosen(7).allowed(u64::MAX), 7);
+        assert_eq!(chosen(1 << 50).allowed(1), 1 << 50);
+    }
+
+    #[test]
+    fn the_error_states_what_was_found_and_what_raises_the_limit() {
+        let mut meter = UnpackLimits::DEFAULT.meter(MIB);
+        meter.add(200 * MIB).unwrap();
+        let text = meter.add(1).unwrap_err().to_string();
+        for part in [
+            "1048576 packed bytes",
+            "at least 209715201",
+            "209715200",
+            "200 times",
+            "16 GiB",
+            "--unpack-limit",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let text = chosen(9).meter(1).check_declared(10).unwrap_err().to_string();
+        assert!(
+            text.contains("say that they unpack to 10") && text.contains("--unpack-limit is 9"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_is_skipped_counts() {
+        let mut meter = chosen(10).meter(1);
+        meter.add(6).unwrap();
+        meter.check_declared(4).unwrap();
+        assert!(meter.check_declared(5).is_err());
+        meter.add(4).unwrap();
+        assert!(meter.add(1).is_err());
+    }
+
+    #[test]
+    fn a_reader_gives_nothing_beyond_the_limit() {
+        let mut reader = Metered::with_meter(io::repeat(0), chosen(1000).meter(1));
+        let mut content = Vec::new();
+        let mut buffer = [0; 64];
+        let error = loop {
+            match reader.read(&mut buffer) {
+                Ok(count) => content.extend_from_slice(&buffer[..count]),
+                Err(error) => break error,
+            }
+        };
+        assert!(content.len() <= 1000, "{}", content.len());
+        assert!(UnpackLimitError::of(&error).is_some());
+        // Also where another reader wrapped it.
+        assert!(UnpackLimitError::of(&io::Error::other(error)).is_some());
+        assert!(UnpackLimitError::of(&io::Error::other("x")).is_none());
+    }
+}
