@@ -181,7 +181,7 @@ fn supplement_file(
     report: &mut Report,
 ) -> Option<MappedFile> {
     let (path, build_id) = container.supplement(report)?;
-    let file = companions.find(Companion::Supplement { path: &path, build_id: &build_id });
+    let file = companions.find(Companion::Supplement { path: &path, build_id: &build_id }, report);
     if file.is_none() {
         report.lose("supplementary files that were not found", || path);
     }

@@ -1,6 +1,7 @@
 //! Split units: the types of a unit in a file of its own (`.dwo`), or of many in one (`.dwp`).
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use gimli::{DebugCuIndex, DebugTuIndex, EndianSlice, IndexSectionId, RunTimeEndian, UnitIndex};
 use profile::{MappedFile, Report};
@@ -12,32 +13,44 @@ use crate::scan::Root;
 use crate::units::{Sections, Skeleton, Units};
 
 /// The files that split units were found in.
+///
+/// A file that several skeletons name is read once, and the units of a package are taken up to
+/// [`MAX_SHARES`] times its size, so that time and memory stay in proportion to the files.
 pub(crate) struct SplitFiles {
     package: Option<MappedFile>,
-    /// One for each skeleton, in their order; none where a package has them all.
-    files: Vec<Option<MappedFile>>,
+    /// Each with the numbers of its skeletons; none where there is a package.
+    files: Vec<(MappedFile, Vec<usize>)>,
 }
 
-fn split_file(root: &Root, companions: &dyn Companions) -> Option<MappedFile> {
+/// How many times as many bytes as the sections of a package have its units may have together. In an honest package
+/// every unit has bytes of its own.
+const MAX_SHARES: usize = 2;
+
+fn split_file(root: &Root, companions: &dyn Companions, report: &mut Report) -> Option<MappedFile> {
     let name = str::from_utf8(root.split_name.as_deref()?).ok()?;
     let folder = root.folder.as_deref().and_then(|folder| str::from_utf8(folder).ok());
-    companions.find(Companion::Split { name, folder })
+    companions.find(Companion::Split { name, folder }, report)
 }
 
 impl SplitFiles {
     /// Looks for the files of these skeletons.
     pub(crate) fn find(skeletons: &[&Root], companions: &dyn Companions, report: &mut Report) -> Self {
-        let package = companions.find(Companion::Package);
-        let mut files = Vec::new();
+        let package = companions.find(Companion::Package, report);
+        let mut files: Vec<(MappedFile, Vec<usize>)> = Vec::new();
         if package.is_none() {
-            for root in skeletons {
-                let file = split_file(root, companions);
-                if file.is_none() {
+            let mut known: HashMap<*const u8, usize> = HashMap::new();
+            for (number, root) in skeletons.iter().enumerate() {
+                let Some(file) = split_file(root, companions, report) else {
                     report.lose("split units whose file was not found", || {
                         String::from_utf8_lossy(root.split_name.as_deref().unwrap_or_default()).into_owned()
                     });
+                    continue;
+                };
+                let index = *known.entry(file.as_ptr()).or_insert(files.len());
+                match files.get_mut(index) {
+                    Some((_, numbers)) => numbers.push(number),
+                    None => files.push((file, vec![number])),
                 }
-                files.push(file);
             }
         }
         Self { package, files }
@@ -53,10 +66,9 @@ impl SplitFiles {
             let part = Part::All { cu_index, tu_index };
             loaded.push(Split { loaded: container.load_split(report)?, part });
         }
-        for (number, file) in self.files.iter().enumerate() {
-            let Some(file) = file else { continue };
+        for (file, numbers) in &self.files {
             match Container::open(file, None).and_then(|container| container.load_split(report)) {
-                Ok(split) => loaded.push(Split { loaded: split, part: Part::Of(number) }),
+                Ok(split) => loaded.push(Split { loaded: split, part: Part::Of(numbers) }),
                 Err(error) => report.lose("split units that cannot be read", || error.to_string()),
             }
         }
@@ -72,8 +84,8 @@ pub(crate) struct Split<'a> {
 
 /// Which split units a file holds.
 enum Part<'a> {
-    /// That of the skeleton with this number.
-    Of(usize),
+    /// Those of the skeletons with these numbers.
+    Of(&'a [usize]),
     /// All of them, found through these tables.
     All { cu_index: Cow<'a, [u8]>, tu_index: Cow<'a, [u8]> },
 }
@@ -88,7 +100,10 @@ impl Split<'_> {
     ) {
         let sections = self.loaded.sections();
         let (cu_index, tu_index) = match &self.part {
-            Part::Of(number) => return units.add_split(&sections, skeletons.get(*number)),
+            Part::Of(numbers) => {
+                let own: Vec<&Skeleton<'s>> = numbers.iter().filter_map(|it| skeletons.get(*it)).collect();
+                return units.add_split(&sections, &own);
+            }
             Part::All { cu_index, tu_index } => (cu_index, tu_index),
         };
         let endian = if sections.big_endian { RunTimeEndian::Big } else { RunTimeEndian::Little };
@@ -98,9 +113,17 @@ impl Split<'_> {
             report.lose("split units that cannot be read", || "the package's .debug_cu_index".to_owned());
             return;
         };
+        let mut room = (sections.info.len() + sections.types.len()).saturating_mul(MAX_SHARES);
+        let mut take = |share: &Sections<'_>| {
+            let left = room.checked_sub(share.info.len() + share.types.len());
+            room = left.unwrap_or(room);
+            left.is_some()
+        };
+        let mut repeated = 0;
         for skeleton in skeletons {
             match skeleton.id.and_then(|id| index.find(id)).and_then(|row| share(&sections, &index, row)) {
-                Some(share) => units.add_split(&share, Some(skeleton)),
+                Some(share) if take(&share) => units.add_split(&share, &[skeleton]),
+                Some(_) => repeated += 1,
                 None => report.lose("split units that the package lacks", || {
                     skeleton.id.map_or_else(String::new, |id| format!("{id:#018x}"))
                 }),
@@ -108,10 +131,17 @@ impl Split<'_> {
         }
         if let Ok(types) = types {
             for row in 1..=types.unit_count() {
-                if let Some(share) = share(&sections, &types, row) {
-                    units.add_split(&share, None);
+                match share(&sections, &types, row) {
+                    Some(share) if take(&share) => units.add_split(&share, &[]),
+                    Some(_) => repeated += 1,
+                    None => {}
                 }
             }
+        }
+        if repeated > 0 {
+            report.lose_many("split units that name the same bytes as others", repeated, || {
+                "the package's indexes name more bytes than its sections have".to_owned()
+            });
         }
     }
 }

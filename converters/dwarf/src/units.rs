@@ -233,13 +233,17 @@ impl<'a> Units<'a> {
         (file, broken)
     }
 
-    /// Adds the units of a split file, or of one unit's share of a package.
-    pub(crate) fn add_split(&mut self, sections: &Sections<'a>, skeleton: Option<&Skeleton<'a>>) {
+    /// Adds the units of a split file, or of one unit's share of a package. Each unit has the skeleton of its
+    /// identity; where the header does not hold one, the first.
+    pub(crate) fn add_split(&mut self, sections: &Sections<'a>, skeletons: &[&Skeleton<'a>]) {
         let first = self.units.len();
         // Each file has texts of its own at the same offsets.
         self.add(sections, false);
-        if let Some(skeleton) = skeleton {
-            for unit in self.units.iter_mut().skip(first) {
+        let by_id: HashMap<u64, &Skeleton<'a>> =
+            skeletons.iter().rev().filter_map(|skeleton| Some((skeleton.id?, *skeleton))).collect();
+        for unit in self.units.iter_mut().skip(first) {
+            let own = unit.split_id.and_then(|id| by_id.get(&id).copied());
+            if let Some(skeleton) = own.or_else(|| skeletons.first().copied()) {
                 unit.addresses = skeleton.addresses;
                 unit.addr_base = skeleton.addr_base;
             }

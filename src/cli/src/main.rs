@@ -33,6 +33,7 @@ use clap::Parser;
 fn main() -> ExitCode {
     console::hush_guarded_panics();
     interrupt::clean_up_when_told_to_stop();
+    profile::report_shrunken_files();
     let cli = match arguments::Cli::try_parse_from(arguments::with_command_name(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {

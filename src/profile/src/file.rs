@@ -5,10 +5,12 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::shrunk;
+
 /// A file's bytes, mapped, so that they are read when they are looked at and never copied whole.
 ///
-/// A regular file is expected not to shrink while it is mapped. Whatever cannot be mapped (a pipe) is read.
-/// Clones share the bytes.
+/// A regular file is expected not to shrink while it is mapped; [`crate::report_shrunken_files`] says what happens if it
+/// does. Whatever cannot be mapped (a pipe) is read, up to 4 GiB. Clones share the bytes.
 #[derive(Clone, Debug)]
 pub struct MappedFile {
     bytes: Arc<Bytes>,
@@ -16,9 +18,16 @@ pub struct MappedFile {
 
 #[derive(Debug)]
 enum Bytes {
-    Mapped(memmap2::Mmap),
+    Mapped {
+        map: memmap2::Mmap,
+        // After the map, so that the map is known as long as it is there.
+        _entry: shrunk::Entry,
+    },
     Read(Vec<u8>),
 }
+
+/// The most that is read of a pipe or device: 4 GiB, which no debug file, PDB or profile in one piece exceeds.
+const LARGEST_STREAM: u64 = 4 << 30;
 
 impl MappedFile {
     /// Maps the file at `path`.
@@ -26,27 +35,52 @@ impl MappedFile {
     /// # Errors
     /// Whatever opening, mapping or (for what is no regular file) reading it gives.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Self::from_file(File::open(path)?)
+        Self::named(File::open(path)?, path)
+    }
+
+    /// Maps an open file that is called `path` in messages.
+    ///
+    /// # Errors
+    /// As [`MappedFile::from_file`].
+    pub fn named(file: File, path: &Path) -> io::Result<Self> {
+        Self::map(file, Some(path))
     }
 
     /// Maps an open file, which need not have a name.
     ///
     /// # Errors
     /// Whatever mapping or (for what is no regular file) reading it gives.
-    pub fn from_file(mut file: File) -> io::Result<Self> {
+    pub fn from_file(file: File) -> io::Result<Self> {
+        Self::map(file, None)
+    }
+
+    fn map(file: File, path: Option<&Path>) -> io::Result<Self> {
         let metadata = file.metadata()?;
         if metadata.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, expected a file"));
         }
         let bytes = if metadata.is_file() && metadata.len() > 0 {
-            // SAFETY: the map is private and read-only, and only ever seen as bytes, any value of which is
-            // valid. A file that another process truncates meanwhile stops this process with SIGBUS; it
-            // cannot make it read anything it should not.
+            // SAFETY: `map` needs a file that nobody changes as long as the map lives, which no program can
+            // promise. This is what keeps it sound here. The map is private, read-only and only ever seen as
+            // `&[u8]`, in which any value is valid, and no code takes a decision on bytes that it reads a second
+            // time without checking them again: every length and index is checked where it is used. Bytes that
+            // another process changes can therefore only give wrong results, which evidence that changes gives
+            // anyway. A page that is gone because the file was truncated raises SIGBUS, which ends the process
+            // (`crate::shrunk`).
             #[allow(unsafe_code)]
-            Bytes::Mapped(unsafe { memmap2::Mmap::map(&file)? })
+            let map = unsafe { memmap2::Mmap::map(&file)? };
+            let range = map.as_ptr_range();
+            let entry = shrunk::register(range.start as usize..range.end as usize, path);
+            Bytes::Mapped { map, _entry: entry }
         } else {
             let mut content = Vec::new();
-            file.read_to_end(&mut content)?;
+            file.take(LARGEST_STREAM + 1).read_to_end(&mut content)?;
+            if content.len() as u64 > LARGEST_STREAM {
+                let message = format!(
+                    "more than {LARGEST_STREAM} bytes came from it and it has no end; save it as a file first"
+                );
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+            }
             Bytes::Read(content)
         };
         Ok(Self { bytes: Arc::new(bytes) })
@@ -65,7 +99,7 @@ impl Deref for MappedFile {
 
     fn deref(&self) -> &[u8] {
         match &*self.bytes {
-            Bytes::Mapped(map) => map,
+            Bytes::Mapped { map, .. } => map,
             Bytes::Read(content) => content,
         }
     }

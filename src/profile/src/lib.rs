@@ -49,6 +49,7 @@ mod progress;
 mod reader;
 mod report;
 mod resolution;
+mod shrunk;
 mod symbols;
 mod types;
 mod vocabulary;
@@ -80,6 +81,7 @@ pub use reader::identity::pdb_class;
 pub use reader::{JsonPlace, MAX_TEXT, ReadError, read_file, read_profile, read_text, unpack};
 pub use report::{Report, Tally};
 pub use resolution::{Conflict, Resolution};
+pub use shrunk::report_shrunken_files;
 pub use symbols::{Binding, choose_symbols, number_by_address};
 pub use types::{
     Arguments, EnumId, Enumeration, Label, Member, Native, NativeId, NativeKind, NewMember, Record, RecordId,
