@@ -22,10 +22,14 @@ pub(crate) struct Bitmap {
 
 impl Bitmap {
     /// The ranges of memory whose bits are set, `first` being where the first page stands; and how many pages they are.
+    ///
+    /// The file has room for `room` pages. What lies behind it is one range, so that there are never more ranges than
+    /// pages and bits in the file.
     pub(crate) fn segments(
         &self,
         bytes: &Arc<dyn Bytes>,
         first: u64,
+        room: u64,
     ) -> Result<(Vec<Segment>, u64), BytesError> {
         if self.pages.end > MOST_PAGES {
             return Err(BytesError::damaged(self.offset, format!("a bitmap of {} pages", self.pages.end)));
@@ -53,7 +57,7 @@ impl Bitmap {
                     match (set, open) {
                         (true, None) => open = Some(page),
                         (false, Some(start)) => {
-                            found += self.close(&mut segments, start, page, first, found)?;
+                            found += self.close(&mut segments, start..page, first, found, room)?;
                             open = None;
                         }
                         _ => {}
@@ -63,20 +67,28 @@ impl Bitmap {
             at += length;
         }
         if let Some(start) = open {
-            found += self.close(&mut segments, start, self.pages.end.max(start), first, found)?;
+            found += self.close(&mut segments, start..self.pages.end.max(start), first, found, room)?;
         }
         Ok((segments, found))
     }
 
-    /// Adds the pages from `start` to `end`, of which `found` stand before in the file; how many they are.
+    /// Adds a run of pages, before which `found` stand in the file; how many they are.
     fn close(
         &self,
         segments: &mut Vec<Segment>,
-        start: u64,
-        end: u64,
+        run: std::ops::Range<u64>,
         first: u64,
         found: u64,
+        room: u64,
     ) -> Result<u64, BytesError> {
+        let (start, end) = (run.start, run.end);
+        if found > room
+            && let Some(last) = segments.last_mut()
+        {
+            // Neither this run nor the one before is in the file; only how much is missing counts.
+            last.length = last.length.saturating_add((end - start).saturating_mul(self.page_size));
+            return Ok(end - start);
+        }
         if segments.len() >= MOST_SEGMENTS {
             let reason = format!("the bitmap has more than {MOST_SEGMENTS} ranges");
             return Err(BytesError::damaged(self.offset.saturating_add(start / 8), reason));
@@ -98,7 +110,8 @@ mod tests {
 
     fn segments(bits: &[u8], pages: std::ops::Range<u64>) -> Vec<(u64, u64, u64)> {
         let bytes: Arc<dyn Bytes> = Arc::new(bits.to_vec());
-        let (segments, found) = Bitmap { offset: 0, pages, page_size: 16 }.segments(&bytes, 1000).unwrap();
+        let (segments, found) =
+            Bitmap { offset: 0, pages, page_size: 16 }.segments(&bytes, 1000, 100).unwrap();
         assert_eq!(found, segments.iter().map(|segment| segment.length / 16).sum::<u64>());
         segments.iter().map(|segment| (segment.start / 16, segment.length / 16, segment.offset)).collect()
     }
@@ -113,8 +126,18 @@ mod tests {
     }
 
     #[test]
+    fn what_the_file_has_no_room_for_is_one_range() {
+        let bytes: Arc<dyn Bytes> = Arc::new(vec![0x55; 1000]);
+        let bitmap = Bitmap { offset: 0, pages: 0..8000, page_size: 16 };
+        let (segments, found) = bitmap.segments(&bytes, 0, 10).unwrap();
+        assert_eq!(found, 4000);
+        assert_eq!(segments.len(), 11);
+        assert_eq!(segments.iter().map(|segment| segment.length).sum::<u64>(), 4000 * 16);
+    }
+
+    #[test]
     fn a_bitmap_beyond_the_file_is_an_error() {
         let bytes: Arc<dyn Bytes> = Arc::new(vec![0xff; 4]);
-        assert!(Bitmap { offset: 1, pages: 0..32, page_size: 16 }.segments(&bytes, 0).is_err());
+        assert!(Bitmap { offset: 1, pages: 0..32, page_size: 16 }.segments(&bytes, 0, 32).is_err());
     }
 }

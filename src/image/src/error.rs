@@ -38,6 +38,9 @@ pub enum Error {
         /// What does.
         found: String,
     },
+    /// The memory it says it holds is beyond what the process allows for a file of its size.
+    #[error(transparent)]
+    Limit(#[from] profile::UnpackLimitError),
     /// A part of the container cannot be read.
     #[error("{container}, byte {offset:#x}: {reason}")]
     Unreadable {

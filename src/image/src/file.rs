@@ -26,7 +26,16 @@ impl FileBytes {
     const BLOCK: usize = 16 << 10;
 
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
+        Self::of(File::open(path)?)
+    }
+
+    /// Opens a file that belongs to the one the user named, by its name: it has to be a regular file, and opening it
+    /// never blocks.
+    pub(crate) fn open_beside(path: &Path) -> io::Result<Self> {
+        Self::of(profile::open_regular(path, profile::LARGEST_COMPANION)?)
+    }
+
+    fn of(mut file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         if metadata.is_dir() {
             return Err(io::Error::new(

@@ -32,6 +32,12 @@ impl UnpackLimits {
     /// Up to this many bytes (32 MiB) an input may grow at any ratio: that much fits into any memory.
     pub const HARMLESS: u64 = 32 << 20;
 
+    /// How many times larger than its file the memory of an image may be by default. Memory that is nearly all zero
+    /// is legitimate: a page of 64 KiB takes 24 bytes in a kdump, and deflate packs zeros a thousandfold.
+    pub const MEMORY_RATIO: u64 = 4096;
+    /// The most bytes of memory that an image has by default: 64 TiB.
+    pub const MEMORY_TOTAL: u64 = 64 << 40;
+
     /// The built-in limits.
     pub const DEFAULT: Self = Self { chosen: None };
 
@@ -61,6 +67,25 @@ impl UnpackLimits {
             Some(size) => size.get(),
             None => packed.saturating_mul(Self::RATIO).max(Self::HARMLESS).min(Self::TOTAL),
         }
+    }
+
+    /// Checks how much memory an image says it holds, in a file (or several) of `file` bytes. Memory is unpacked
+    /// where it is read and never kept whole, so its limits are wider; they bound how long a search takes.
+    ///
+    /// # Errors
+    /// [`UnpackLimitError`] when it is more than is allowed.
+    pub fn check_memory(self, file: u64, memory: u64) -> Result<(), UnpackLimitError> {
+        let allowed = match self.chosen {
+            Some(size) => size.get().max(file),
+            None => {
+                file.saturating_mul(Self::MEMORY_RATIO).max(Self::HARMLESS).min(Self::MEMORY_TOTAL.max(file))
+            }
+        };
+        if memory <= allowed {
+            return Ok(());
+        }
+        let what = What::Memory;
+        Err(UnpackLimitError { limits: self, packed: file, allowed, found: memory, what })
     }
 
     /// Begins to count what an input of `packed` bytes unpacks to.
@@ -119,37 +144,58 @@ impl UnpackMeter {
     }
 
     fn error(&self, found: u64, declared: bool) -> UnpackLimitError {
-        UnpackLimitError { limits: self.limits, packed: self.packed, allowed: self.allowed, found, declared }
+        let what = if declared { What::Declared } else { What::Unpacked };
+        UnpackLimitError { limits: self.limits, packed: self.packed, allowed: self.allowed, found, what }
     }
 }
 
 /// Packed input that grows beyond the limits. Its text names the option that raises them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{packed} packed bytes {} {found} bytes, {}", growth(*declared), limit(*limits, *allowed))]
+#[error("{packed} packed bytes {} {found} bytes, {}", what.verb(), limit(*limits, *what, *allowed))]
 pub struct UnpackLimitError {
     limits: UnpackLimits,
     packed: u64,
     allowed: u64,
     found: u64,
-    declared: bool,
+    what: What,
 }
 
-fn growth(declared: bool) -> &'static str {
-    if declared { "say that they unpack to" } else { "unpack to at least" }
+/// How it is known that the input is too large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    /// It was unpacked so far.
+    Unpacked,
+    /// It states its size.
+    Declared,
+    /// It is an image, whose tables state how much memory it holds.
+    Memory,
 }
 
-fn limit(limits: UnpackLimits, allowed: u64) -> String {
+impl What {
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Unpacked => "unpack to at least",
+            Self::Declared => "say that they unpack to",
+            Self::Memory => "say that they hold memory of",
+        }
+    }
+}
+
+fn limit(limits: UnpackLimits, what: What, allowed: u64) -> String {
     if limits.is_chosen() {
         return format!(
             "the limit given with --unpack-limit is {allowed}; give a larger one if you trust the file"
         );
     }
+    let (ratio, total) = match what {
+        What::Memory => (UnpackLimits::MEMORY_RATIO, UnpackLimits::MEMORY_TOTAL),
+        _ => (UnpackLimits::RATIO, UnpackLimits::TOTAL),
+    };
     format!(
-        "the limit is {allowed} ({} times the packed size, between {} MiB and {} GiB); \
+        "the limit is {allowed} ({ratio} times the packed size, between {} MiB and {} GiB); \
          if you trust the file, raise the limit with --unpack-limit SIZE",
-        UnpackLimits::RATIO,
         UnpackLimits::HARMLESS >> 20,
-        UnpackLimits::TOTAL >> 30,
+        total >> 30,
     )
 }
 
@@ -251,6 +297,18 @@ mod tests {
             text.contains("say that they unpack to 10") && text.contains("--unpack-limit is 9"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn memory_may_be_nearly_all_zero_but_not_endless() {
+        let limits = UnpackLimits::DEFAULT;
+        limits.check_memory(10, 32 * MIB).unwrap();
+        limits.check_memory(MIB, 4096 * MIB).unwrap();
+        limits.check_memory(1 << 50, 1 << 50).unwrap();
+        let text = limits.check_memory(MIB, 4096 * MIB + 1).unwrap_err().to_string();
+        assert!(text.contains("4096 times") && text.contains("--unpack-limit"), "{text}");
+        assert!(limits.check_memory(1 << 40, 1 << 47).is_err());
+        chosen(1 << 47).check_memory(MIB, 1 << 47).unwrap();
     }
 
     #[test]

@@ -185,7 +185,8 @@ fn summary_pages(bytes: &Arc<dyn Bytes>, fields: Fields, at: u64, wide: bool) ->
         });
     }
     let bitmap = Bitmap { offset: bitmap, pages: 0..bits, page_size: PAGE };
-    let (segments, _) = bitmap.segments(bytes, first).map_err(Error::reading(container))?;
+    let room = bytes.len().saturating_sub(first) / PAGE;
+    let (segments, _) = bitmap.segments(bytes, first, room).map_err(Error::reading(container))?;
     Ok(segments)
 }
 

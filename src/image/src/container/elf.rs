@@ -92,9 +92,19 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>, start: &[u8]) -> Result<Parts, Error> 
         .collect();
 
     parts.hints.arch = arch(machine);
+    // Several headers may name the same notes: all of them together are read up to the size of the file.
+    let mut room = parts.bytes.len().min(LONGEST_NOTES);
     for header in headers.iter().filter(|header| header.kind == PT_NOTE) {
-        let length = header.length.min(LONGEST_NOTES) as usize;
-        match parts.bytes.up_to(header.offset, length) {
+        let there = parts.bytes.len().saturating_sub(header.offset);
+        let length = header.length.min(LONGEST_NOTES).min(there);
+        if length > room {
+            parts.report.lose("unreadable note", || {
+                format!("{} bytes at {:#x}, behind too many others", header.length, header.offset)
+            });
+            continue;
+        }
+        room -= length;
+        match parts.bytes.up_to(header.offset, length as usize) {
             Ok(content) => notes::read(&content, data == 2, &mut parts.hints),
             Err(error) => {
                 let error = Error::reading(Container::ElfCore)(error);

@@ -1,5 +1,8 @@
 //! The Expert Witness Compression Format, E01 (its description by the libewf project): files of at most a few GiB, each a
 //! chain of sections, with content in chunks that are packed one by one.
+//!
+//! The tables of all files may together have as many entries as the files have room for, and the content is bounded by
+//! [`profile::UnpackLimits::check_memory`].
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -61,6 +64,8 @@ struct Reader {
     promised: Option<u64>,
     /// Whether the last file was read.
     done: bool,
+    /// How many entries the files read so far have room for, less those that their tables have.
+    room: u64,
 }
 
 fn malformed(offset: u64, expected: &'static str, found: String) -> Error {
@@ -77,7 +82,7 @@ pub(crate) fn open(first: Arc<dyn Bytes>, path: Option<&Path>) -> Result<(Ewf, O
         // Made again when the size of a chunk is known.
         cache: BlockCache::new(LARGEST_CHUNK as usize),
     };
-    let mut reader = Reader { ewf, chunks: 0, promised: None, done: false };
+    let mut reader = Reader { ewf, chunks: 0, promised: None, done: false, room: 0 };
     let number = first.up_to(0, HEADER as usize).ok().and_then(|header| Fields::little(&header).u16(9));
     if number != Some(1) {
         return Err(Error::Foreign {
@@ -92,7 +97,7 @@ pub(crate) fn open(first: Arc<dyn Bytes>, path: Option<&Path>) -> Result<(Ewf, O
             break;
         }
         let next = path.and_then(|path| segment_path(path, number));
-        match next.as_deref().map(|path| (path, FileBytes::open(path))) {
+        match next.as_deref().map(|path| (path, FileBytes::open_beside(path))) {
             Some((_, Ok(file))) => reader.read_file(Arc::new(file))?,
             Some((path, Err(error))) => {
                 missing = Some(format!("{}: {error}", path.display()));
@@ -135,6 +140,7 @@ impl Reader {
             return Err(malformed(0, "the mark of an E01 file", format!("{}", start.escape_ascii())));
         }
         self.ewf.files.push(Arc::clone(&file));
+        self.room = self.room.saturating_add(file.len() / ENTRY);
         let mut at = HEADER;
         // Where the chunks end that the next table lists.
         let mut data_end = None;
@@ -202,7 +208,11 @@ impl Reader {
         let fields = Fields::little(&head);
         let (Some(count), Some(base)) = (fields.u32(0), fields.u64(8)) else { return Ok(()) };
         let room = file.len().saturating_sub(at + TABLE) / ENTRY;
+        if u64::from(count).min(room) > self.room {
+            return Err(malformed(at, "tables that do not overlap", format!("{count} more entries")));
+        }
         let count = u64::from(count).min(room).min(MOST_CHUNKS.saturating_sub(self.chunks));
+        self.room -= count;
         let entries = file.up_to(at + TABLE, (count * ENTRY) as usize).map_err(&reading)?;
         let entries: Vec<u32> = entries
             .chunks_exact(ENTRY as usize)
@@ -229,6 +239,11 @@ impl Reader {
 }
 
 impl Ewf {
+    /// How many bytes its files have together.
+    pub(crate) fn file_length(&self) -> u64 {
+        self.files.iter().fold(0, |sum, file| sum.saturating_add(file.len()))
+    }
+
     fn unpack(&self, number: u64, into: &mut Vec<u8>) -> Result<(), BytesError> {
         let after = self.tables.partition_point(|table| table.first <= number);
         let table = after.checked_sub(1).and_then(|index| self.tables.get(index));

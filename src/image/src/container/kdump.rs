@@ -55,10 +55,10 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>, start: &[u8]) -> Result<Parts, Error> 
     let part = range.start.min(pages)..range.end.min(pages);
     let split = part != (0..pages);
     let bitmap = Bitmap { offset: bitmaps.saturating_add(half), pages: part, page_size: block };
-    let (segments, count) = bitmap.segments(&bytes, 0).map_err(&reading)?;
-
     // What has no descriptor is cut off with the file.
-    let count = count.min(bytes.len().saturating_sub(descriptors_at) / DESCRIPTOR);
+    let room = bytes.len().saturating_sub(descriptors_at) / DESCRIPTOR;
+    let (segments, count) = bitmap.segments(&bytes, 0, room).map_err(&reading)?;
+    let count = count.min(room);
     let file = Arc::clone(&bytes);
     let pages =
         Pages { file, descriptors_at, count, page_size: block, cache: BlockCache::new(block as usize) };

@@ -1,4 +1,10 @@
 //! What holds physical memory: one file per format, each from bytes to ranges of memory and hints.
+//!
+//! Bounds that hold for all of them: tables are read as far as the file reaches, so that they take memory in proportion
+//! to the file. The ranges of memory may together have twice as many bytes as there are behind them ([`SHARED`]): no
+//! honest image has the same bytes at many addresses, and a search would read them once for each. The memory in an image
+//! that packs it is bounded by [`profile::UnpackLimits::check_memory`]. Pages and chunks are unpacked one by one into
+//! caches of 8 MiB.
 
 mod avml;
 mod crash_dump;
@@ -17,7 +23,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use profile::Report;
+use profile::{Report, UnpackLimits};
 
 use crate::bytes::Bytes;
 use crate::hints::Hints;
@@ -70,6 +76,9 @@ impl fmt::Display for Container {
     }
 }
 
+/// How many times as many bytes as there are the ranges of memory may have together. A few writers list a range twice.
+const SHARED: u64 = 2;
+
 /// How many bytes tell a container.
 const LOOK: usize = 4096;
 
@@ -88,15 +97,32 @@ impl Parts {
         Self { container, bytes, segments: Vec::new(), hints: Hints::default(), report: Report::default() }
     }
 
-    fn into_image(self, packing: Option<Container>) -> Image {
+    /// `file` is how many bytes the image's files have.
+    fn into_image(self, packing: Option<Container>, file: u64) -> Result<Image, Error> {
         let Self { container, bytes, segments, hints, mut report } = self;
         let segments = Segments::new(segments, bytes.len());
+        let limits = UnpackLimits::current();
+        let size = segments.runs().iter().fold(0u64, |sum, run| sum.saturating_add(run.length));
+        let shared = bytes.len().saturating_mul(SHARED);
+        if size > if limits.is_chosen() { limits.allowed(file).max(shared) } else { shared } {
+            return Err(Error::Malformed {
+                container,
+                offset: 0,
+                expected: "ranges of memory that each have bytes of their own",
+                found: format!(
+                    "{size} bytes of memory over {} bytes of content (if you trust the file, \
+                     raise the limit with --unpack-limit SIZE)",
+                    bytes.len()
+                ),
+            });
+        }
+        limits.check_memory(file, size)?;
         if segments.missing > 0 {
             report.lose("truncated", || {
                 format!("the file ends {} bytes before the memory it says it holds", segments.missing)
             });
         }
-        Image { container, packing, bytes, segments, hints, report }
+        Ok(Image { container, packing, bytes, segments, hints, report })
     }
 }
 
@@ -108,23 +134,32 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>, path: Option<&Path>) -> Result<Image, 
     let start = look(&bytes)?;
     if start.starts_with(ewf::MAGIC) {
         let (inner, missing) = ewf::open(bytes, path)?;
+        let file = inner.file_length();
+        UnpackLimits::current().check_memory(file, inner.len())?;
         let inner: Arc<dyn Bytes> = Arc::new(inner);
         let mut parts = plain(Arc::clone(&inner), &look(&inner)?, None)?;
         if let Some(missing) = missing {
             parts.report.lose("missing part", || missing);
         }
-        return Ok(parts.into_image(Some(Container::Ewf)));
+        return parts.into_image(Some(Container::Ewf), file);
     }
     if start.starts_with(flattened::MAGIC) {
+        let file = bytes.len();
         let (inner, ended) = flattened::open(bytes)?;
         let inner: Arc<dyn Bytes> = Arc::new(inner);
         let mut parts = plain(Arc::clone(&inner), &look(&inner)?, None)?;
         if !ended {
             parts.report.lose("truncated", || "the flattened dump has no end".to_owned());
         }
-        return Ok(parts.into_image(Some(Container::Flattened)));
+        return parts.into_image(Some(Container::Flattened), file);
     }
-    Ok(plain(bytes, &start, path)?.into_image(None))
+    let mut file = bytes.len();
+    let parts = plain(bytes, &start, path)?;
+    if parts.container == Container::Vmware {
+        // The memory may be the file beside it.
+        file = file.max(parts.bytes.len());
+    }
+    parts.into_image(None, file)
 }
 
 fn look(bytes: &Arc<dyn Bytes>) -> Result<Vec<u8>, Error> {
@@ -152,8 +187,19 @@ fn plain(bytes: Arc<dyn Bytes>, start: &[u8], path: Option<&Path>) -> Result<Par
         return macho::open(bytes, start, wide, big_endian);
     }
     if vmware::recognise(start) {
-        let memory = path.and_then(|path| vmware::beside(path, &["vmem"]));
-        return vmware::open(bytes, memory.map(|memory| Arc::new(memory) as Arc<dyn Bytes>));
+        let mut refused = None;
+        let memory = path.and_then(|path| vmware::beside(path, &["vmem"], &mut refused));
+        let parts = vmware::open(bytes, memory.map(|memory| Arc::new(memory) as Arc<dyn Bytes>));
+        return match (parts, refused) {
+            (Ok(mut parts), Some(refused)) => {
+                parts.report.warn(refused);
+                Ok(parts)
+            }
+            (Err(Error::Malformed { container, offset, expected, .. }), Some(refused)) => {
+                Err(Error::Malformed { container, offset, expected, found: refused })
+            }
+            (parts, _) => parts,
+        };
     }
     if let Some(error) = foreign::recognise(start) {
         return Err(error);
@@ -165,8 +211,10 @@ fn plain(bytes: Arc<dyn Bytes>, start: &[u8], path: Option<&Path>) -> Result<Par
 fn raw(bytes: Arc<dyn Bytes>, path: Option<&Path>) -> Result<Parts, Error> {
     let vmem =
         path.filter(|path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("vmem")));
+    let mut refused = None;
     if let Some(path) = vmem {
-        let state = vmware::beside(path, &["vmss", "vmsn"]).map(|state| Arc::new(state) as Arc<dyn Bytes>);
+        let state = vmware::beside(path, &["vmss", "vmsn"], &mut refused);
+        let state = state.map(|state| Arc::new(state) as Arc<dyn Bytes>);
         if let Some(state) = state
             && vmware::recognise(&look(&state)?)
         {
@@ -174,6 +222,9 @@ fn raw(bytes: Arc<dyn Bytes>, path: Option<&Path>) -> Result<Parts, Error> {
         }
     }
     let mut parts = Parts::new(Container::Raw, bytes);
+    if let Some(refused) = refused {
+        parts.report.warn(refused);
+    }
     let length = parts.bytes.len();
     if vmem.is_some() && length > vmware::UNSPLIT {
         parts.report.warn(

@@ -2,6 +2,7 @@
 //! itself. The state file is a list of groups, each a list of tags (as crash and
 //! Volatility read them).
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,7 +19,8 @@ use crate::{Error, PhysicalAddress, VirtualAddress};
 const PAGE: u64 = 4096;
 const HEADER: u64 = 12;
 const GROUP: u64 = 80;
-/// A state file has some dozens of groups.
+/// A state file has some dozens of groups. Together their tags are read up to the size of the file, so that groups which
+/// name the same place do not add up.
 const MOST_GROUPS: u32 = 4096;
 /// And a group some thousands of tags.
 const MOST_TAGS: usize = 1 << 20;
@@ -40,8 +42,18 @@ pub(crate) fn recognise(start: &[u8]) -> bool {
 }
 
 /// The memory file beside a state file, or the state file beside a memory file: `.vmem` with `.vmss` or `.vmsn`.
-pub(crate) fn beside(path: &Path, extensions: &[&str]) -> Option<FileBytes> {
-    extensions.iter().find_map(|extension| FileBytes::open(&path.with_extension(extension)).ok())
+/// If one is there and may not be opened, `refused` says which and why.
+pub(crate) fn beside(path: &Path, extensions: &[&str], refused: &mut Option<String>) -> Option<FileBytes> {
+    extensions.iter().find_map(|extension| {
+        let path = path.with_extension(extension);
+        let opened = FileBytes::open_beside(&path);
+        if let Err(error) = &opened
+            && profile::is_refusal(error)
+        {
+            *refused = Some(format!("{} was not opened: {error}", path.display()));
+        }
+        opened.ok()
+    })
 }
 
 /// Opens what a state file describes; `memory` is the file beside it, if there is one.
@@ -105,7 +117,12 @@ struct Tag {
 }
 
 /// The tags of the groups that tell of memory and processors.
-struct Tags(Vec<Tag>);
+#[derive(Default)]
+struct Tags {
+    all: Vec<Tag>,
+    /// The first tag of each name and indices.
+    first: HashMap<(String, Vec<u32>), usize>,
+}
 
 impl Tags {
     fn read(state: &Arc<dyn Bytes>) -> Result<Self, Error> {
@@ -123,12 +140,13 @@ impl Tags {
             });
         }
         let groups = state.up_to(HEADER, (u64::from(count) * GROUP) as usize).map_err(&reading)?;
-        let mut tags = Self(Vec::new());
+        let mut tags = Self::default();
+        let mut room = state.len();
         for group in groups.chunks_exact(GROUP as usize) {
             let group = Fields::little(group);
             let (Some(name), Some(offset)) = (group.text(0, 64), group.u64(64)) else { continue };
             if matches!(name.as_str(), "memory" | "cpu") {
-                tags.read_group(state, offset, version).map_err(&reading)?;
+                tags.read_group(state, offset, version, &mut room).map_err(&reading)?;
             }
         }
         Ok(tags)
@@ -141,9 +159,10 @@ impl Tags {
         state: &Arc<dyn Bytes>,
         at: u64,
         version: u8,
+        room: &mut u64,
     ) -> Result<(), crate::bytes::BytesError> {
         let mut at = at;
-        while self.0.len() < MOST_TAGS {
+        while self.all.len() < MOST_TAGS {
             // The longest name with its indices, and the lengths of a long value.
             let head = state.up_to(at, 2 + 255 + 12 + 18)?;
             let Some(&[flags, name_length]) = head.first_chunk() else { break };
@@ -181,28 +200,36 @@ impl Tags {
                 }
                 _ => None,
             };
-            self.0.push(Tag { name, indices, offset, length, compressed: block == COMPRESSED, number });
+            let key = (name.clone(), indices.clone());
+            self.first.entry(key).or_insert(self.all.len());
+            self.all.push(Tag { name, indices, offset, length, compressed: block == COMPRESSED, number });
             let Some(next) = offset.checked_add(length) else { break };
+            let Some(left) = room.checked_sub(next - at) else { break };
+            *room = left;
             at = next;
         }
         Ok(())
     }
 
     fn number(&self, name: &str, indices: &[u32]) -> Option<u64> {
-        self.0.iter().find(|tag| tag.name == name && tag.indices == indices)?.number
+        self.find(name, indices)?.number
+    }
+
+    fn find(&self, name: &str, indices: &[u32]) -> Option<&Tag> {
+        self.all.get(*self.first.get(&(name.to_owned(), indices.to_vec()))?)
     }
 
     /// The memory that stands in the state file itself.
     fn memory(&self) -> Option<&Tag> {
         let first = |tag: &&Tag| tag.name == "Memory" && tag.indices.iter().all(|index| *index == 0);
-        self.0.iter().find(first).filter(|tag| tag.number.is_none())
+        self.all.iter().find(first).filter(|tag| tag.number.is_none())
     }
 
     /// A control register: a value of its own, or one of those in a block of a processor.
     fn register(&self, state: &Arc<dyn Bytes>, processor: u32, index: u32) -> Option<u64> {
         let own = self.number("CR64", &[processor, index]).or_else(|| self.number("CR", &[processor, index]));
         own.or_else(|| {
-            let block = self.0.iter().find(|tag| tag.name == "CR64" && tag.indices == [processor])?;
+            let block = self.find("CR64", &[processor])?;
             let content = state.up_to(block.offset, block.length.min(64) as usize).ok()?;
             Fields::little(&content).u64(index as usize * 8).filter(|_| !block.compressed)
         })
