@@ -48,3 +48,115 @@ fn wrong_lines_are_refused() {
         folder.run(line).status(2).stdout("").stderr(expected).check();
     }
 }
+
+/// A connection from an address of the loopback network.
+#[cfg(unix)]
+fn connect_from(source: [u8; 4], server: std::net::SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+    socket.bind(&std::net::SocketAddr::from((source, 0)).into())?;
+    socket.set_recv_buffer_size(4096)?;
+    socket.connect(&server.into())?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// A client that behaves badly, and comes again whenever it is shut out.
+#[cfg(unix)]
+struct Slow {
+    source: [u8; 4],
+    kind: usize,
+    stream: Option<TcpStream>,
+}
+
+#[cfg(unix)]
+impl Slow {
+    /// Goes on: says nothing; sends a head byte by byte; takes nothing of a large file; takes a byte now and then.
+    fn step(&mut self, server: std::net::SocketAddr) {
+        let Some(stream) = &mut self.stream else {
+            self.stream = connect_from(self.source, server).ok();
+            if let (Some(stream), 2 | 3) = (&mut self.stream, self.kind) {
+                let _ = stream.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+            }
+            return;
+        };
+        let alive = match self.kind {
+            1 => stream.write(b"G").is_ok(),
+            3 => {
+                let read = stream.read(&mut [0; 1]);
+                matches!(read, Ok(1))
+                    || read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+            }
+            _ => {
+                let read = stream.peek(&mut [0; 1]);
+                matches!(read, Ok(1))
+                    || read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+            }
+        };
+        if !alive {
+            self.stream = None;
+        }
+    }
+}
+
+/// How long requests of a well-behaved client on 127.0.0.1 take, the longest of `count`.
+#[cfg(unix)]
+fn longest_request(server: std::net::SocketAddr, count: usize) -> std::time::Duration {
+    let one = || {
+        let begun = std::time::Instant::now();
+        let mut stream = TcpStream::connect(server).unwrap();
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+        stream.write_all(b"GET /small HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.ends_with("\r\n\r\ncontent"), "{answer}");
+        begun.elapsed()
+    };
+    (0..count).map(|_| one()).max().unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn five_hundred_slow_clients_do_not_delay_a_good_one() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    let folder = Folder::new();
+    std::fs::create_dir(folder.join("served")).unwrap();
+    folder.write("served/small", "content");
+    folder.write("served/large", vec![7; 16 << 20]);
+    let mut command = folder.run(["serve", "served", "--listen", "127.0.0.1:0", "-q"]).command();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut url = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    let server = url.trim().strip_prefix("http://").unwrap().parse().unwrap();
+
+    let alone = longest_request(server, 10);
+    let over = AtomicBool::new(false);
+    let crowded = std::thread::scope(|scope| {
+        // Two attackers' threads; the addresses are those from 127.0.0.2 on, one connection each.
+        for half in 0..2usize {
+            let over = &over;
+            scope.spawn(move || {
+                let own = (0..500usize).filter(|number| number % 2 == half);
+                let mut clients: Vec<Slow> = own
+                    .map(|number| {
+                        let host = number + 2;
+                        let source = [127, 0, (host >> 8) as u8, host as u8];
+                        Slow { source, kind: number / 2 % 4, stream: None }
+                    })
+                    .collect();
+                while !over.load(Ordering::Relaxed) {
+                    clients.iter_mut().for_each(|client| client.step(server));
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            });
+        }
+        std::thread::sleep(Duration::from_secs(1));
+        let crowded = longest_request(server, 10);
+        over.store(true, Ordering::Relaxed);
+        crowded
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(crowded < alone + Duration::from_secs(1), "{crowded:?}, alone {alone:?}");
+}

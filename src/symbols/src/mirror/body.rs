@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::clients::Turn;
+
 /// What is sent after the head of an answer: a text, or bytes of a file in pieces.
 pub(super) enum Content {
     /// A text, or nothing.
@@ -24,6 +26,29 @@ pub(super) enum State {
 
 /// How much is read at once, in bytes.
 const PIECE: u64 = 256 << 10;
+
+/// What is sent, for as long as a request has its turn.
+pub(super) struct Taken {
+    pub content: Content,
+    pub _turn: Turn,
+}
+
+impl Body for Taken {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        Pin::new(&mut self.get_mut().content).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content.size_hint()
+    }
+}
 
 impl Content {
     pub fn nothing() -> Self {

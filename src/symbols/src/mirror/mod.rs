@@ -2,10 +2,12 @@
 //!
 //! - Which file a request names is decided by [`path`] (a text to names) and [`tree`] (names to a file).
 //! - What is sent of it is decided by [`answer`]: conditions and ranges.
-//! - [`body`] reads it in pieces; [`stream`] breaks off where the client takes none.
+//! - [`body`] reads it in pieces; [`stream`] breaks off where the client takes too little.
+//! - [`clients`] decides who has to wait, and whose connection is closed, when there is no room.
 
 mod answer;
 mod body;
+mod clients;
 mod path;
 mod stream;
 mod tree;
@@ -23,14 +25,16 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use profile::Progress;
+use socket2::{Domain, Protocol, Socket};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 
 use self::answer::{Answer, Entity, decide};
-use self::body::Content;
+use self::body::{Content, Taken};
+use self::clients::{Clients, Place};
 use self::path::Refusal;
 use self::stream::Stream;
 use self::tree::Tree;
@@ -51,12 +55,22 @@ pub struct Mirror {
 /// How much a [`Mirror`] does for its clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MirrorLimits {
-    /// How many connections there are at once; others wait.
+    /// How many connections there are at once. One more closes the one that has kept the mirror waiting for longest.
     pub connections: usize,
+    /// How many of them one client has at once: one address, or one network of 64 bits with IPv6.
+    pub connections_of_client: usize,
+    /// How many requests are answered at once; others wait.
+    pub requests: usize,
+    /// How many of them are one client's.
+    pub requests_of_client: usize,
+    /// How long a connection may keep the mirror waiting before one that needs its room gets it.
+    pub patience: Duration,
     /// How long a client may take for the head of a request, and how long none may come.
     pub head: Duration,
-    /// How long a client may take none of an answer.
+    /// Within this time, a client has to take `stall_bytes` of an answer (or all that is left).
     pub stall: Duration,
+    /// How many bytes that are.
+    pub stall_bytes: u64,
     /// How long answers under way have to end when the mirror is stopped.
     pub grace: Duration,
 }
@@ -65,8 +79,13 @@ impl Default for MirrorLimits {
     fn default() -> Self {
         Self {
             connections: 256,
+            connections_of_client: 64,
+            requests: 192,
+            requests_of_client: 32,
+            patience: Duration::from_millis(250),
             head: Duration::from_secs(15),
             stall: Duration::from_secs(30),
+            stall_bytes: 30 << 10,
             grace: Duration::from_secs(5),
         }
     }
@@ -90,7 +109,14 @@ const HEAD: usize = 16 << 10;
 /// How many lines of the story may wait to be told.
 const LINES: usize = 256;
 /// How long nothing is accepted after that failed (as it does where there are no more file descriptors).
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(20);
+/// How many connections the system takes for us before we do.
+const BACKLOG: i32 = 1024;
+/// How many connections may wait for room; those beyond are closed at once.
+const WAITING: usize = 512;
+/// How much of an answer the system holds for a client, in bytes: with more, a slow client could not be told from one
+/// that takes nothing.
+const SEND_BUFFER: usize = 256 << 10;
 
 impl Mirror {
     /// Takes the address, and looks at the folder; port 0 takes any that is free.
@@ -101,8 +127,7 @@ impl Mirror {
         let tree = Tree::new(folder).map_err(|source| Error::Mirror { folder: folder.to_owned(), source })?;
         let listen = || {
             let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
-            let listener = TcpListener::bind(addresses.as_slice())?;
-            listener.set_nonblocking(true)?;
+            let listener = listen(&addresses)?;
             let address = listener.local_addr()?;
             Ok((listener, address))
         };
@@ -142,21 +167,32 @@ impl Mirror {
 
     async fn serve(&self, progress: &dyn Progress) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.listener.try_clone()?)?;
-        let slots = Arc::new(Semaphore::new(self.limits.connections.max(1)));
+        let clients = Arc::new(Clients::new(self.limits.clone()));
+        let waiting = Arc::new(Semaphore::new(WAITING));
         let (teller, mut lines) = mpsc::channel::<String>(LINES);
         let connections = GracefulShutdown::new();
         loop {
-            let accept = async {
-                // Never closed, so there is a permit in the end.
-                let slot = slots.clone().acquire_owned().await.ok();
-                (slot, listener.accept().await)
-            };
             tokio::select! {
                 () = self.stop.notified() => break,
                 Some(line) = lines.recv() => progress.tell(&line),
-                (slot, accepted) = accept => match accepted {
-                    Ok((stream, peer)) => self.attend(stream, peer, slot, &teller, &connections),
-                    Err(_) => tokio::time::sleep(PAUSE).await,
+                accepted = listener.accept() => match accepted {
+                    // Whoever has no room waits beside the others, so that accepting never stops.
+                    Ok((stream, peer)) => if let Ok(turn) = waiting.clone().try_acquire_owned() {
+                        let (clients, teller) = (clients.clone(), teller.clone());
+                        let attendant = Attendant { tree: self.tree.clone(), limits: self.limits.clone(), teller };
+                        let watcher = connections.watcher();
+                        tokio::spawn(async move {
+                            let place = clients.admit(peer.ip()).await;
+                            drop(turn);
+                            if let Some(place) = place {
+                                attendant.attend(stream, peer, place, watcher).await;
+                            }
+                        });
+                    },
+                    Err(_) => {
+                        clients.shed();
+                        tokio::time::sleep(PAUSE).await;
+                    }
                 },
             }
         }
@@ -176,41 +212,69 @@ impl Mirror {
             }
         }
     }
+}
 
-    /// Answers the requests of one connection, beside the others.
-    fn attend(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        slot: Option<OwnedSemaphorePermit>,
-        teller: &mpsc::Sender<String>,
-        connections: &GracefulShutdown,
-    ) {
+/// What it takes to answer the requests of one connection.
+struct Attendant {
+    tree: Arc<Tree>,
+    limits: MirrorLimits,
+    teller: mpsc::Sender<String>,
+}
+
+impl Attendant {
+    /// Answers the requests of one connection until it ends, or has to make room.
+    async fn attend(self, stream: TcpStream, peer: SocketAddr, place: Place, watcher: Watcher) {
         // Without it small answers wait for acknowledgements.
         let _ = stream.set_nodelay(true);
-        let (tree, teller) = (self.tree.clone(), teller.clone());
+        let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
+        let place = Arc::new(place);
+        let stream = Stream::new(stream, place.clone(), self.limits.stall, self.limits.stall_bytes);
+        let (tree, teller, requests) = (self.tree, self.teller, place.clone());
         let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-            let (tree, teller) = (tree.clone(), teller.clone());
+            let (tree, teller, place) = (tree.clone(), teller.clone(), requests.clone());
             async move {
+                let turn = place.turn().await;
                 let line = format!("{peer} {} {}", request.method(), shown(request.uri().path()));
                 let (response, why) = respond(&tree, &request).await;
                 // Where nobody listens any more the mirror is about to end.
                 let _ = teller.send(told(line, &response, &why)).await;
-                Ok::<_, Infallible>(response)
+                Ok::<_, Infallible>(response.map(|content| Taken { content, _turn: turn }))
             }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.head)
             .max_buf_size(HEAD)
-            .serve_connection(TokioIo::new(Stream::new(stream, self.limits.stall)), service);
-        let connection = connections.watch(connection);
-        tokio::spawn(async move {
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::select! {
             // A client that goes away, or says what is no HTTP, is no failure of ours.
-            let _ = connection.await;
-            drop(slot);
-        });
+            _ = watcher.watch(connection) => {}
+            () = place.ended() => {}
+        }
     }
+}
+
+/// Takes the address; the system accepts many connections for us before we do.
+fn listen(addresses: &[SocketAddr]) -> io::Result<TcpListener> {
+    let mut failed = io::Error::new(io::ErrorKind::InvalidInput, "no address");
+    for address in addresses {
+        let listening = || {
+            let domain = Domain::for_address(*address);
+            let socket = Socket::new(domain, socket2::Type::STREAM, Some(Protocol::TCP))?;
+            // As the standard library has it: a port is free again at once when its server has ended.
+            #[cfg(unix)]
+            socket.set_reuse_address(true)?;
+            socket.bind(&(*address).into())?;
+            socket.listen(BACKLOG)?;
+            socket.set_nonblocking(true)?;
+            Ok(TcpListener::from(socket))
+        };
+        match listening() {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
 }
 
 /// The answer to a request, and why it is none of a file's bytes.

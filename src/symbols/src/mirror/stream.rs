@@ -1,39 +1,70 @@
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 
-/// A connection that breaks off where the client takes nothing for too long.
+use super::clients::Place;
+
+/// A connection that breaks off where the client takes too little of an answer for too long.
 pub(super) struct Stream {
     inner: TcpStream,
+    place: Arc<Place>,
     limit: Duration,
-    stalled: Option<Pin<Box<Sleep>>>,
+    /// How many bytes have to be taken within the limit.
+    enough: u64,
+    stalled: Option<Stalled>,
+}
+
+/// Since the client kept us waiting, and was not done with what it had to take.
+struct Stalled {
+    end: Pin<Box<Sleep>>,
+    taken: u64,
 }
 
 impl Stream {
-    pub fn new(inner: TcpStream, limit: Duration) -> Self {
-        Self { inner, limit, stalled: None }
+    pub fn new(inner: TcpStream, place: Arc<Place>, limit: Duration, enough: u64) -> Self {
+        Self { inner, place, limit, enough: enough.max(1), stalled: None }
     }
 
-    fn within_limit<T>(
+    /// Counts what was taken by a write, and breaks off where it is too little.
+    fn written(
         &mut self,
         context: &mut Context<'_>,
-        result: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if result.is_ready() {
-            self.stalled = None;
-            return result;
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match &result {
+            Poll::Ready(Ok(size)) => {
+                self.place.took();
+                let taken = *size as u64;
+                if let Some(stalled) = &mut self.stalled {
+                    stalled.taken = stalled.taken.saturating_add(taken);
+                    if stalled.taken >= self.enough {
+                        self.stalled = None;
+                    }
+                }
+                result
+            }
+            Poll::Ready(Err(_)) => result,
+            Poll::Pending => match self.waited(context) {
+                Poll::Ready(error) => Poll::Ready(Err(error)),
+                Poll::Pending => result,
+            },
         }
+    }
+
+    fn waited(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        self.place.waits(false);
         let limit = self.limit;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
-        match stalled.as_mut().poll(context) {
+        let stalled = self.stalled.get_or_insert_with(|| Stalled { end: Box::pin(sleep(limit)), taken: 0 });
+        match stalled.end.as_mut().poll(context) {
             Poll::Ready(()) => {
-                stalled.as_mut().reset(Instant::now() + limit);
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+                self.stalled = None;
+                Poll::Ready(io::ErrorKind::TimedOut.into())
             }
             Poll::Pending => Poll::Pending,
         }
@@ -46,7 +77,11 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(context, buffer)
+        let result = Pin::new(&mut self.inner).poll_read(context, buffer);
+        if result.is_pending() {
+            self.place.waits(true);
+        }
+        result
     }
 }
 
@@ -57,7 +92,7 @@ impl AsyncWrite for Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.inner).poll_write(context, bytes);
-        self.within_limit(context, result)
+        self.written(context, result)
     }
 
     fn poll_write_vectored(
@@ -66,7 +101,7 @@ impl AsyncWrite for Stream {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.inner).poll_write_vectored(context, pieces);
-        self.within_limit(context, result)
+        self.written(context, result)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -75,11 +110,14 @@ impl AsyncWrite for Stream {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.inner).poll_flush(context);
-        self.within_limit(context, result)
+        if result.is_ready() {
+            // All that was to be taken is taken.
+            self.stalled = None;
+        }
+        result
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = Pin::new(&mut self.inner).poll_shutdown(context);
-        self.within_limit(context, result)
+        Pin::new(&mut self.inner).poll_shutdown(context)
     }
 }
