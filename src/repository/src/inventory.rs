@@ -129,6 +129,24 @@ impl Inventory {
     }
 }
 
+impl Content {
+    /// Where another record of the same profile differs: each field with both values.
+    pub fn differences(&self, other: &Self) -> String {
+        let sizes = [self.size, other.size].map(|size| size.to_string());
+        let fields = [
+            ("sha256", &self.sha256, &other.sha256),
+            ("size", &sizes[0], &sizes[1]),
+            ("health", &self.health, &other.health),
+            ("source", &self.source, &other.source),
+            ("generator", &self.generator, &other.generator),
+            ("recipe", &self.recipe, &other.recipe),
+        ];
+        let differing = fields.iter().filter(|(_, mine, theirs)| mine != theirs);
+        let words = differing.map(|(field, mine, theirs)| format!("{field} '{mine}', expected '{theirs}'"));
+        words.collect::<Vec<_>>().join("; ")
+    }
+}
+
 impl Record {
     /// From its JSON; what is missing or of another kind is not known.
     pub fn from_json(value: &Value) -> Self {

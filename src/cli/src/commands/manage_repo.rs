@@ -247,6 +247,9 @@ impl Work<'_> {
         for warning in &sealed.warnings {
             self.console.warn(format_args!("warning: {warning}"));
         }
+        for (name, how) in &sealed.corrected {
+            self.console.warn(format_args!("{name}: its record was corrected: {how}"));
+        }
         for (name, reason) in &sealed.unreadable {
             self.console.warn(format_args!("{name}: {reason}"));
         }
@@ -349,7 +352,7 @@ impl Work<'_> {
         let mut plan = self.read_plan()?;
         let selection = self.select(words, &mut plan)?;
         let verified = self.builder.verify(&plan, &selection)?;
-        let mut counts = [0usize; 4];
+        let mut counts = [0usize; 5];
         let mut rows = Vec::new();
         for (name, check) in &verified {
             let (column, word, detail) = match check {
@@ -359,6 +362,7 @@ impl Work<'_> {
                     (2, "different", format!("sha256 {found}, expected {expected}"))
                 }
                 Check::Absent => (2, "absent", String::new()),
+                Check::Misrecorded(how) => (4, "recorded wrongly:", how.clone()),
                 Check::Unproven(reason) => (3, "unproven", reason.clone()),
                 _ => (3, "unproven", String::new()),
             };
@@ -370,16 +374,17 @@ impl Work<'_> {
             }
             rows.push(json!({"name": name.as_str(), "check": word, "detail": detail}));
         }
-        let [same, imported, different, unproven] = counts;
+        let [same, imported, different, unproven, misrecorded] = counts;
         if self.console.json() {
             self.console.print_json(json!({"same": same, "imported": imported, "different": different,
-                "unproven": unproven, "profiles": rows}))?;
+                "unproven": unproven, "misrecorded": misrecorded, "profiles": rows}))?;
         } else {
             self.console.say(format_args!(
-                "{same} the same, {imported} imported, {different} different or absent, {unproven} could not be made again"
+                "{same} the same, {imported} imported, {different} different or absent, {unproven} could not be made again, {misrecorded} recorded wrongly{}",
+                if misrecorded > 0 { " (manage_repo seal corrects the inventory)" } else { "" }
             ));
         }
-        Ok(Outcome::from_good(different == 0 && unproven == 0))
+        Ok(Outcome::from_good(different == 0 && unproven == 0 && misrecorded == 0))
     }
 
     fn import(&self, words: &Words<'_>) -> anyhow::Result<Outcome> {
@@ -460,7 +465,7 @@ impl Work<'_> {
 
 fn sealed_json(sealed: &Sealed) -> Value {
     json!({"profiles": sealed.profiles, "parts": sealed.parts, "looked_into": sealed.looked_into,
-        "changed": sealed.changed, "unreadable": sealed.unreadable,
+        "changed": sealed.changed, "corrected": sealed.corrected, "unreadable": sealed.unreadable,
         "indexes": sealed.indexes.iter().map(|(name, profiles)| json!({"name": name.as_str(), "profiles": profiles})).collect::<Value>()})
 }
 

@@ -12,6 +12,7 @@ mod fetch_pdb;
 mod harness;
 mod indexes;
 mod inspect;
+mod lost_inventory;
 mod manage_repo;
 mod manage_repo_trouble;
 mod parse_dwarf;

@@ -38,6 +38,14 @@ const KERNELS: &str = "nt";
 /// The largest specification, in bytes.
 const SPECIFICATION_LIMIT: u64 = 16 << 20;
 
+/// The repository's configuration; `None` where there is none.
+pub(super) fn configuration(storage: &dyn Storage) -> Result<Option<Config>, Error> {
+    let key: Key = CONFIG.parse()?;
+    let Some(object) = storage.read(&key, SPECIFICATION_LIMIT)? else { return Ok(None) };
+    let text = String::from_utf8_lossy(&object.bytes);
+    Config::parse(&text, &storage.place_of(&key)).map(Some)
+}
+
 /// The specification in an object; `None` where there is none.
 pub(super) fn specification(storage: &dyn Storage, key: &Key) -> Result<Option<Specification>, Error> {
     let Some(object) = storage.read(key, SPECIFICATION_LIMIT)? else { return Ok(None) };
@@ -55,10 +63,8 @@ impl Indexes<'_> {
         sealed: &mut Sealed,
     ) -> Result<bool, Error> {
         sealed.indexes.clear();
-        let key: Key = CONFIG.parse()?;
-        let Some(object) = self.storage.read(&key, SPECIFICATION_LIMIT)? else { return Ok(true) };
-        let text = String::from_utf8_lossy(&object.bytes);
-        let asked = asked_for(&Config::parse(&text, &self.storage.place_of(&key))?)?;
+        let Some(config) = configuration(self.storage)? else { return Ok(true) };
+        let asked = asked_for(&config)?;
         let targets: BTreeSet<Key> = asked.iter().map(|(target, _)| target.key()).collect();
         let mut whole = true;
         for (target, source) in &asked {

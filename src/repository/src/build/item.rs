@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use profile::{GuidAge, pdb_class};
 use symbols::{PdbName, Wanted};
 
+use super::adopt::adopt;
 use super::indexes::specification;
 use super::shard::Shard;
 use super::state::State;
@@ -102,6 +103,15 @@ impl Item {
         recipe(class, &self.merge)
     }
 
+    /// The recipes that a profile of this PDB may have: its front-end may call a PDB a kernel's by what it holds.
+    pub(crate) fn recipes(&self, name: &PdbName) -> Vec<String> {
+        let mut recipes = vec![self.recipe(Some(name))];
+        if self.profile_class.is_none() {
+            recipes.push(recipe("Nt", &self.merge));
+        }
+        recipes
+    }
+
     /// What names the source by its content; for sources that lie in the repository.
     pub(crate) fn digest(&self, storage: &dyn Storage, state: &State) -> Result<String, Error> {
         let keys = self.source_keys(state);
@@ -190,6 +200,11 @@ impl Selection {
             && self.only.as_ref().is_none_or(|only| only.contains(&item.name))
             && self.entry.as_ref().is_none_or(|entry| *entry == item.entry)
     }
+
+    /// Whether it leaves nothing out.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.shard.is_none() && self.only.is_none() && self.entry.is_none()
+    }
 }
 
 /// The largest configuration or list that is read, in bytes.
@@ -205,26 +220,24 @@ impl Plan {
         let expected = "the repository's configuration (docs/repository.md)";
         let config = Config::parse(&text(storage, &key, expected)?, &storage.place_of(&key))?;
         let state = State::read(storage)?;
-        let mut plan = Self { config: Config::default(), items: Vec::new(), rejects: BTreeMap::new(), state };
+        let mut asked = Asked { storage, state: &state, items: Vec::new(), rejects: BTreeMap::new() };
         for entry in &config.entries {
-            plan.add(entry, storage)?;
+            asked.add(entry)?;
             // What is wrong with a specification is told before hours of work, not after.
             for index in &entry.indexes {
                 specification(storage, &index.source)?;
             }
         }
-        // A profile that two entries ask for is made once, by the first.
-        let mut seen = BTreeSet::new();
-        plan.items.retain(|item| seen.insert(item.name.clone()));
-        plan.config = config;
-        Ok(plan)
+        let Asked { mut items, rejects, .. } = asked;
+        keep_first(&mut items);
+        Ok(Self { config, items, rejects, state })
     }
 
     /// How many profiles of a shard are recorded as they would be made, and how many there are.
     pub fn progress(&self, selection: &Selection, storage: &dyn Storage) -> (usize, usize) {
         let items: Vec<&Item> = self.items.iter().filter(|item| selection.takes(item)).collect();
         let done = items.iter().filter(|item| {
-            let content = self.state.recorded(&item.name.key());
+            let content = self.state.recorded(&item.name.key(), storage);
             content.is_some_and(|content| item.is_made(content, storage, &self.state))
         });
         (done.count(), items.len())
@@ -237,8 +250,20 @@ impl Plan {
 
     /// Whether a profile is there and would be made as it is.
     pub fn is_done(&self, item: &Item, storage: &dyn Storage) -> bool {
-        let content = self.state.content(&item.name.key(), storage);
+        let content = self.content(item, storage);
         content.is_some_and(|content| item.is_made(&content, storage, &self.state))
+    }
+
+    /// What the object of an item is: by the records, else (after a builder was stopped before it could write any) by
+    /// itself.
+    pub(crate) fn content(&self, item: &Item, storage: &dyn Storage) -> Option<Content> {
+        let key = item.name.key();
+        if let Some(content) = self.state.recorded(&key, storage) {
+            return Some(content.clone());
+        }
+        self.state.present.get(&key)?;
+        let adopted = adopt(Some(item), &key, storage, &self.state).ok().flatten();
+        adopted.map(|adopted| adopted.content)
     }
 
     /// Why an item could not be made before, where it could not.
@@ -282,8 +307,44 @@ impl Plan {
         }
         Ok(name)
     }
+}
 
-    fn add(&mut self, entry: &Entry, storage: &dyn Storage) -> Result<(), Error> {
+/// Every profile that a configuration asks for, for those who only want to know what an object was made by. A list that
+/// is not there or cannot be read costs its own profiles, and is told.
+pub(crate) fn items_of(
+    config: &Config,
+    state: &State,
+    storage: &dyn Storage,
+    problems: &mut Vec<String>,
+) -> Vec<Item> {
+    let mut asked = Asked { storage, state, items: Vec::new(), rejects: BTreeMap::new() };
+    for entry in &config.entries {
+        if let Err(error) = asked.add(entry) {
+            problems.push(error.to_string());
+        }
+    }
+    let mut items = asked.items;
+    keep_first(&mut items);
+    items
+}
+
+/// A profile that two entries ask for is made once, by the first.
+fn keep_first(items: &mut Vec<Item>) {
+    let mut seen = BTreeSet::new();
+    items.retain(|item| seen.insert(item.name.clone()));
+}
+
+/// What a configuration asks for, as far as it was read.
+struct Asked<'a> {
+    storage: &'a dyn Storage,
+    state: &'a State,
+    items: Vec<Item>,
+    rejects: BTreeMap<Key, Rejects>,
+}
+
+impl Asked<'_> {
+    fn add(&mut self, entry: &Entry) -> Result<(), Error> {
+        let storage = self.storage;
         let item = |name: ProfileName, source| Item {
             name,
             entry: entry.name.clone(),

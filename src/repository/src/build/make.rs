@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use symbols::{Fetcher, Identity, PdbName};
 use volatility_converter::Pack;
 
+use super::adopt::is_symbols_alone;
 use super::item::{COPY_GENERATOR, Item, Source};
 use super::state::State;
 use crate::packed::sha256;
@@ -118,7 +119,7 @@ fn from_pdb(item: &Item, file: MappedFile, name: &PdbName) -> Result<Made, Failu
     };
     let printed = Printed::of_pdb(file, name, item.profile_class.as_deref(), &item.merge, &Silent)
         .map_err(|problem| Failure::lasting(format!("{name}: {problem}")))?;
-    let mut made = judged(item, printed, |health| !has_structs && health.structs == 0 && health.symbols > 0)?;
+    let mut made = judged(item, printed, |health| !has_structs && is_symbols_alone(health))?;
     made.content.source = format!("{name}/{guid_age}");
     made.content.recipe = item.recipe(Some(name));
     Ok(made)

@@ -10,6 +10,7 @@
 //! - **Many machines.** A [`Shard`] is told by names alone; any number of builders may share a storage.
 
 mod add;
+mod adopt;
 mod import;
 mod indexes;
 mod item;
@@ -143,7 +144,13 @@ impl Builder<'_> {
         }
         let notes = Mutex::new(Notes { summary, part: Part::default(), last: Instant::now() });
         let keep = |item: &Item, made: &Made| {
-            self.storage.write(&item.name.key(), &made.bytes, &Condition::Always)?;
+            let key = item.name.key();
+            // Whoever removed an imported profile wants the one that is made.
+            let mark = state::mark(&key)?;
+            if plan.state.present.contains_key(&mark) {
+                self.storage.remove(&mark)?;
+            }
+            self.storage.write(&key, &made.bytes, &Condition::Always)?;
             let part = {
                 let mut notes = locked(&notes);
                 notes.part.made.insert(item.name.to_string(), made.content.clone());

@@ -131,10 +131,10 @@ pub(crate) fn run(
 /// Whether the profile is there as it would be made: by the records, else by itself.
 fn already(plan: &Plan, item: &Item, storage: &dyn crate::Storage) -> Option<Fate> {
     let key = item.name.key();
-    if let Some(content) = plan.state.recorded(&key) {
+    if let Some(content) = plan.state.recorded(&key, storage) {
         return item.is_made(content, storage, &plan.state).then_some(Fate::Unchanged);
     }
-    let content = plan.state.content(&key, storage)?;
+    let content = plan.content(item, storage)?;
     item.is_made(&content, storage, &plan.state).then_some(Fate::Found(content))
 }
 

@@ -5,7 +5,9 @@ use std::thread;
 
 use profile::Progress;
 
-use super::indexes::Indexes;
+use super::adopt::{Adopted, Rules, adopt};
+use super::indexes::{Indexes, configuration};
+use super::item::items_of;
 use super::pipeline::locked;
 use super::state::{State, is_listed};
 use crate::inventory::seconds;
@@ -20,6 +22,8 @@ pub struct Sealed {
     pub parts: usize,
     /// Objects that nobody had recorded, and that were looked into.
     pub looked_into: usize,
+    /// Profiles whose records no undisturbed builder would have written, each with what was corrected.
+    pub corrected: Vec<(String, String)>,
     /// Profiles whose objects cannot be read, with the reason.
     pub unreadable: Vec<(String, String)>,
     /// The indexes that were built, and how many profiles each knows.
@@ -28,6 +32,12 @@ pub struct Sealed {
     pub changed: bool,
     /// What stands in the way of nothing, yet should be known.
     pub warnings: Vec<String>,
+}
+
+/// How the work is done.
+struct Work<'a> {
+    threads: usize,
+    progress: &'a dyn Progress,
 }
 
 /// How often sealing begins anew because another one came first.
@@ -47,12 +57,16 @@ pub fn seal(
     progress: &dyn Progress,
 ) -> Result<Sealed, Error> {
     let mut sealed = Sealed::default();
+    let work = Work { threads, progress };
     for _ in 0..ATTEMPTS {
         let mut state = State::read(storage)?;
         sealed.warnings.clone_from(&state.warnings);
         sealed.parts = state.parts.len();
         let known = state.inventory.records.len();
-        let mut contents = contents(storage, &mut state, threads, progress, &mut sealed);
+        let config = configuration(storage)?.unwrap_or_default();
+        let items = items_of(&config, &state, storage, &mut sealed.warnings);
+        let rules = Rules::new(&config, &items);
+        let mut contents = contents(storage, &mut state, &rules, &work, &mut sealed);
         let writer = Indexes { storage, threads, anew, progress };
         let indexes = writer.write(&mut state, &mut contents, &mut sealed)?;
         for (target, _) in &sealed.indexes {
@@ -84,58 +98,110 @@ pub fn seal(
 fn contents(
     storage: &dyn Storage,
     state: &mut State,
-    threads: usize,
-    progress: &dyn Progress,
+    rules: &Rules<'_>,
+    work: &Work<'_>,
     sealed: &mut Sealed,
 ) -> BTreeMap<Key, Content> {
-    const STEP: &str = "Looking into profiles";
     let mut contents = BTreeMap::new();
     state.inventory.records.retain(|_, record| record.content.is_some());
     let mut unknown = Vec::new();
-    let State { present, parts, inventory, .. } = &mut *state;
-    for (key, stat) in present.iter().filter(|(key, _)| is_listed(key)) {
+    let listed: Vec<(Key, u64)> = state
+        .present
+        .iter()
+        .filter(|(key, _)| is_listed(key))
+        .map(|(key, stat)| (key.clone(), stat.size))
+        .collect();
+    for (key, size) in listed {
         let Some(name) = key.as_str().strip_suffix(".gz") else { continue };
+        if !is_sound(state, rules, &key, name, size) {
+            unknown.push(key);
+            continue;
+        }
+        let State { parts, inventory, .. } = &mut *state;
         let mut notes = parts.values_mut().rev().filter_map(|part| part.made.get_mut(name));
-        let noted = notes.find(|content| content.size == stat.size);
+        let noted = notes.find(|content| content.size == size);
         let known = inventory.records.get_mut(name).map(|record| &mut record.content);
-        let known = known.filter(|known| known.as_ref().is_some_and(|known| known.size == stat.size));
+        let known = known.filter(|known| known.as_ref().is_some_and(|known| known.size == size));
         let content = match (noted, known) {
             (Some(noted), Some(known)) if known.as_ref() == Some(noted) => known.take(),
             (Some(noted), _) => Some(std::mem::take(noted)),
             (None, Some(known)) => known.take(),
             (None, None) => None,
         };
-        match content {
-            Some(content) => {
-                contents.insert(key.clone(), content);
-            }
-            None => unknown.push(key.clone()),
-        }
+        contents.extend(content.map(|content| (key, content)));
     }
-    let state = &*state;
-    sealed.looked_into = unknown.len();
+    look(storage, state, rules, work, sealed, unknown, &mut contents);
+    contents
+}
+
+/// Whether the newest record of an object can be taken as it is: it vouches for the object, and an undisturbed builder
+/// could have written it.
+fn is_sound(state: &State, rules: &Rules<'_>, key: &Key, name: &str, size: u64) -> bool {
+    let notes = state.parts.values().rev();
+    let noted = notes.filter_map(|part| Some((part.made.get(name)?, part.written)));
+    let known = state.inventory.records.get(name).and_then(|record| record.content.as_ref());
+    let known = known.map(|content| (content, state.sealed()));
+    let Some((content, written)) = noted.chain(known).find(|(content, _)| content.size == size) else {
+        return false;
+    };
+    state.vouches(key, content, written) && rules.allow(key, content)
+}
+
+/// Looks into objects whose records cannot be taken as they are, on several threads.
+fn look(
+    storage: &dyn Storage,
+    state: &mut State,
+    rules: &Rules<'_>,
+    work: &Work<'_>,
+    sealed: &mut Sealed,
+    unknown: Vec<Key>,
+    contents: &mut BTreeMap<Key, Content>,
+) {
+    const STEP: &str = "Looking into profiles";
+    sealed.looked_into = 0;
     sealed.unreadable.clear();
+    sealed.corrected.clear();
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let found = Mutex::new(Vec::new());
-    progress.begin(STEP, Some(unknown.len() as u64));
+    work.progress.begin(STEP, Some(unknown.len() as u64));
+    let judged = &*state;
     thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, unknown.len().max(1)) {
+        for _ in 0..work.threads.clamp(1, unknown.len().max(1)) {
             scope.spawn(|| {
                 while let Some(key) = unknown.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    locked(&found).push((key, state.look(key, storage)));
-                    progress.advance(STEP, done.fetch_add(1, Ordering::Relaxed) as u64 + 1);
+                    let adopted =
+                        match judged.recorded(key, storage).filter(|content| rules.allow(key, content)) {
+                            Some(content) => Ok(Some(Adopted { content: content.clone(), doubt: None })),
+                            None => adopt(rules.item(key).as_ref(), key, storage, judged),
+                        };
+                    locked(&found).push((key, adopted));
+                    work.progress.advance(STEP, done.fetch_add(1, Ordering::Relaxed) as u64 + 1);
                 }
             });
         }
     });
-    progress.end(STEP);
+    work.progress.end(STEP);
     let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     found.sort_by_key(|(key, _)| *key);
-    for (key, content) in found {
-        match content {
-            Ok(Some(content)) => {
+    for (key, adopted) in found {
+        match adopted {
+            Ok(Some(Adopted { content, doubt })) => {
+                let name = key.as_str().strip_suffix(".gz").unwrap_or(key.as_str());
                 if let Some(reason) = content.health.strip_prefix("unreadable: ") {
                     sealed.unreadable.push((key.to_string(), reason.to_owned()));
+                }
+                sealed.warnings.extend(doubt.map(|doubt| format!("{name}: {doubt}")));
+                let known = state.inventory.records.get_mut(name).map(|record| &mut record.content);
+                match known {
+                    Some(known) if known.as_ref() == Some(&content) => *known = None,
+                    known => {
+                        sealed.looked_into += 1;
+                        let old = known.and_then(|known| known.as_ref());
+                        // Another object's record tells nothing of this one.
+                        if let Some(old) = old.filter(|old| old.sha256 == content.sha256) {
+                            sealed.corrected.push((name.to_owned(), old.differences(&content)));
+                        }
+                    }
                 }
                 contents.insert(key.clone(), content);
             }
@@ -144,7 +210,6 @@ fn contents(
             Err(error) => sealed.unreadable.push((key.to_string(), error.to_string())),
         }
     }
-    contents
 }
 
 /// The new inventory, and how many of its records are the old one's.
@@ -154,8 +219,10 @@ fn inventory(state: &State, contents: BTreeMap<Key, Content>) -> (Inventory, usi
     for (key, content) in contents {
         let Some(name) = key.as_str().strip_suffix(".gz") else { continue };
         // An object that did not change keeps its time: a fresh clone of a repository gives every file a new one.
-        let known = state.inventory.records.get(name).filter(|record| record.content.is_none());
-        kept += usize::from(known.is_some());
+        let known = state.inventory.records.get(name);
+        let known =
+            known.filter(|record| record.content.as_ref().is_none_or(|old| old.sha256 == content.sha256));
+        kept += usize::from(known.is_some_and(|record| record.content.is_none()));
         let written = || state.present.get(&key).and_then(|stat| stat.modified).map(seconds);
         let modified = known.map(|record| record.modified).or_else(written).unwrap_or(0.0);
         inventory.records.insert(name.to_owned(), Record { modified, content: Some(content) });

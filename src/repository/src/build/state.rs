@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use profile::{Health, MAX_TEXT, Profile, Report, Resolution, Scope, read_text};
 use serde_json::{Map, Value, json};
@@ -27,6 +28,8 @@ pub(crate) struct Part {
     pub(crate) made: BTreeMap<String, Content>,
     /// What it could not make: the reason by GUID, by list.
     pub(crate) rejects: BTreeMap<String, BTreeMap<String, String>>,
+    /// When its object was written, where the storage says so. It is not part of the object.
+    pub(crate) written: Option<SystemTime>,
 }
 
 /// The folder of parts.
@@ -34,6 +37,8 @@ pub(crate) const PARTS: &str = "src/parts";
 
 /// The largest profile that is read, in bytes.
 pub(crate) const PROFILE_LIMIT: u64 = 1 << 30;
+/// The largest mark of an imported profile that is read, in bytes.
+const MARK_LIMIT: u64 = 4096;
 
 impl State {
     pub(crate) fn read(storage: &dyn Storage) -> Result<Self, Error> {
@@ -53,9 +58,9 @@ impl State {
             }
             Err(error) => return Err(error),
         }
-        for (key, _) in parts {
+        for (key, stat) in parts {
             let part = match Part::read(storage, &key) {
-                Ok(Some(part)) => part,
+                Ok(Some(part)) => Part { written: stat.modified, ..part },
                 // Sealed meanwhile.
                 Ok(None) => continue,
                 Err(error @ (Error::Profile { .. } | Error::Storage { .. })) => {
@@ -69,36 +74,64 @@ impl State {
         Ok(state)
     }
 
-    /// What is recorded of an object, if it still has the size of then.
-    pub(crate) fn recorded(&self, key: &Key) -> Option<&Content> {
-        let size = self.present.get(key)?.size;
+    /// What is recorded of an object, if it is still the object that was recorded.
+    ///
+    /// A record vouches for an object of the recorded size that was written before the record was. An object that was
+    /// written later may be another one of the same size (its builder was killed before it could record it), so its
+    /// bytes are compared with the recorded SHA-256.
+    pub(crate) fn recorded(&self, key: &Key, storage: &dyn Storage) -> Option<&Content> {
+        let stat = self.present.get(key)?;
         let name = key.as_str().strip_suffix(".gz")?;
-        let parts = self.parts.values().rev().filter_map(|part| part.made.get(name));
+        let parts = self.parts.values().rev();
+        let noted = parts.filter_map(|part| Some((part.made.get(name)?, part.written)));
         let known = self.inventory.records.get(name).and_then(|record| record.content.as_ref());
-        parts.chain(known).find(|content| content.size == size)
-    }
-
-    /// What an object is: by the records, else (after a builder was stopped before it could write any) by itself.
-    pub(crate) fn content(&self, key: &Key, storage: &dyn Storage) -> Option<Content> {
-        if let Some(content) = self.recorded(key) {
-            return Some(content.clone());
+        let known = known.map(|content| (content, self.sealed()));
+        let (content, written) = noted.chain(known).find(|(content, _)| content.size == stat.size)?;
+        if self.vouches(key, content, written) {
+            return Some(content);
         }
-        self.present.get(key)?;
-        self.look(key, storage).ok().flatten()
+        let object = storage.read(key, PROFILE_LIMIT).ok().flatten()?;
+        let marked = self.is_marked(key, content, storage).ok()?;
+        let same =
+            sha256(&object.bytes) == content.sha256 && marked == (content.generator == super::IMPORTED);
+        same.then_some(content)
     }
 
-    /// What an object says of itself, and whether it is one that was imported; `None` where there is none.
-    pub(crate) fn look(&self, key: &Key, storage: &dyn Storage) -> Result<Option<Content>, Error> {
-        let Some(object) = storage.read(key, PROFILE_LIMIT)? else { return Ok(None) };
-        let mut content = describe(&object.bytes);
+    /// What the newest record says of an object, whether it is still that object or not.
+    pub(crate) fn newest(&self, key: &Key) -> Option<&Content> {
+        let name = key.as_str().strip_suffix(".gz")?;
+        let noted = self.parts.values().rev().find_map(|part| part.made.get(name));
+        noted.or_else(|| self.inventory.records.get(name)?.content.as_ref())
+    }
+
+    /// Whether a record that was written at a time vouches for the object without a look at its bytes.
+    pub(crate) fn vouches(&self, key: &Key, content: &Content, recorded: Option<SystemTime>) -> bool {
+        let newer = |stat: &Stat| matches!((stat.modified, recorded), (Some(object), Some(record)) if object > record);
+        let mark = mark(key).ok().and_then(|mark| self.present.get(&mark));
+        // Importing a profile writes its mark before it records anything.
+        let imported_since = content.generator != super::IMPORTED && mark.is_some_and(newer);
+        self.present.get(key).is_some_and(|stat| !newer(stat)) && !imported_since
+    }
+
+    /// When the inventory was written, where the storage says so.
+    pub(crate) fn sealed(&self) -> Option<SystemTime> {
+        let key = Inventory::key().ok()?;
+        self.present.get(&key)?.modified
+    }
+
+    /// Whether a mark says that the object with this content was imported.
+    pub(crate) fn is_marked(
+        &self,
+        key: &Key,
+        content: &Content,
+        storage: &dyn Storage,
+    ) -> Result<bool, Error> {
         let mark = mark(key)?;
-        if self.present.contains_key(&mark)
-            && let Some(mark) = storage.read(&mark, 4096)?
-            && String::from_utf8_lossy(&mark.bytes).contains(&content.sha256)
-        {
-            content.generator = super::IMPORTED.to_owned();
+        if !self.present.contains_key(&mark) {
+            return Ok(false);
         }
-        Ok(Some(content))
+        let object = storage.read(&mark, MARK_LIMIT)?;
+        Ok(object.is_some_and(|mark| String::from_utf8_lossy(&mark.bytes).contains(&content.sha256)))
     }
 }
 
@@ -154,11 +187,17 @@ pub(crate) fn mark(profile: &Key) -> Result<Key, Error> {
 
 /// What the bytes of a profile say of it.
 pub(crate) fn describe(bytes: &[u8]) -> Content {
+    described(bytes).0
+}
+
+/// The same, with its health; `None` where it cannot be read as a profile, or is an index or the like.
+pub(crate) fn described(bytes: &[u8]) -> (Content, Option<Health>) {
     let mut content = Content { sha256: sha256(bytes), size: bytes.len() as u64, ..Content::default() };
+    let mut judged = None;
     let profile = profile::unpack(bytes, MAX_TEXT).and_then(|text| read_text(&text, &mut Report::default()));
     match profile {
         Ok(mut profile) => {
-            content.health = health(&mut profile);
+            (content.health, judged) = health(&mut profile);
             let text = |key: &str| profile.metadata_text(key).unwrap_or_default();
             content.generator = text("Generator").to_owned();
             content.source = match (text("PDBFile"), text("GUID_AGE"), text("SourceSHA256")) {
@@ -171,20 +210,21 @@ pub(crate) fn describe(bytes: &[u8]) -> Content {
         }
         Err(error) => content.health = format!("unreadable: {error}"),
     }
-    content
+    (content, judged)
 }
 
-fn health(profile: &mut Profile) -> String {
+fn health(profile: &mut Profile) -> (String, Option<Health>) {
     let kind = profile.metadata_text("Type").unwrap_or("Profile").to_owned();
     // Rekall calls most of its indexes profiles.
     if profile.other.contains_key("$INDEX") {
-        return "index".to_owned();
+        return ("index".to_owned(), None);
     }
     if kind != "Profile" {
-        return kind.to_lowercase();
+        return (kind.to_lowercase(), None);
     }
     let resolution = Resolution::new(profile, &mut Report::default());
-    Health::of(profile, &resolution, Scope::Whole).verdict.name().to_owned()
+    let health = Health::of(profile, &resolution, Scope::Whole);
+    (health.verdict.name().to_owned(), Some(health))
 }
 
 /// Whether an object belongs into the inventory: a profile or index, no source and not the inventory itself.

@@ -1,13 +1,14 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use super::Builder;
+use super::adopt::{Rules, adopt};
 use super::item::{Item, Plan, Selection};
 use super::make::Made;
 use super::pipeline::{self, Fate, locked};
-use super::state::PROFILE_LIMIT;
+use super::state::{PROFILE_LIMIT, is_listed};
 use crate::packed::sha256;
-use crate::{Error, ProfileName};
+use crate::{Content, Error, Key, ProfileName};
 
 /// How a profile compares with what would be made again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,13 +29,17 @@ pub enum Check {
     Imported,
     /// It could not be made again.
     Unproven(String),
+    /// Every byte is the same, but the inventory says something else of it.
+    Misrecorded(String),
 }
 
 /// What was found, by name.
 pub type Verified = BTreeMap<ProfileName, Check>;
 
 impl Builder<'_> {
-    /// Makes what is selected of a plan again and compares it, byte for byte, with what is there; nothing is written.
+    /// Makes what is selected of a plan again and compares it, byte for byte, with what is there, and what is recorded of
+    /// it with what an undisturbed builder records. Where the whole plan is selected, the records of all other objects
+    /// are compared too. Nothing is written.
     ///
     /// # Errors
     /// Where a profile that is there cannot be read.
@@ -43,9 +48,13 @@ impl Builder<'_> {
         let mut items: Vec<&Item> = Vec::new();
         for item in plan.items.iter().filter(|item| selection.takes(item)) {
             let key = item.name.key();
-            let imported = plan.state.recorded(&key).is_some_and(|known| known.generator == super::IMPORTED);
-            if imported {
-                locked(&verified).insert(item.name.clone(), Check::Imported);
+            let adopted = || self.adopted(plan, Some(item), &key);
+            if plan.content(item, self.storage).is_some_and(|known| known.generator == super::IMPORTED) {
+                let check = match adopted()? {
+                    Some(content) => recorded_as(plan, &key, &content, Check::Imported),
+                    None => Check::Absent,
+                };
+                locked(&verified).insert(item.name.clone(), check);
             } else if plan.state.present.contains_key(&key) {
                 items.push(item);
             } else if plan.rejected(item).is_none() {
@@ -54,7 +63,9 @@ impl Builder<'_> {
         }
         let compare = |item: &Item, made: &Made| {
             let check = match self.storage.read(&item.name.key(), PROFILE_LIMIT)? {
-                Some(object) if object.bytes == made.bytes => Check::Same,
+                Some(object) if object.bytes == made.bytes => {
+                    recorded_as(plan, &item.name.key(), &made.content, Check::Same)
+                }
                 Some(object) => {
                     Check::Different { found: sha256(&object.bytes), expected: made.content.sha256.clone() }
                 }
@@ -69,6 +80,49 @@ impl Builder<'_> {
             }
         };
         pipeline::run(self, plan, &items, false, &compare, &done)?;
-        Ok(verified.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+        let mut verified = verified.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if selection.is_everything() {
+            self.verify_others(plan, &mut verified)?;
+        }
+        Ok(verified)
+    }
+
+    /// Compares the records of objects that no item makes (imported profiles, symlinks, indexes) with the objects, and
+    /// finds records without an object.
+    fn verify_others(&self, plan: &Plan, verified: &mut Verified) -> Result<(), Error> {
+        let rules = Rules::new(&plan.config, &plan.items);
+        let names = plan.state.inventory.records.keys().filter_map(|name| name.parse::<ProfileName>().ok());
+        let listed = plan.state.present.keys().filter(|key| is_listed(key)).filter_map(ProfileName::of_key);
+        let others: BTreeSet<ProfileName> =
+            names.chain(listed).filter(|name| !verified.contains_key(name)).collect();
+        for name in others {
+            let key = name.key();
+            let Some(content) = self.adopted(plan, rules.item(&key).as_ref(), &key)? else {
+                verified.insert(
+                    name,
+                    Check::Misrecorded("the inventory lists it; its object is not there".to_owned()),
+                );
+                continue;
+            };
+            if let Check::Misrecorded(how) = recorded_as(plan, &key, &content, Check::Same) {
+                verified.insert(name, Check::Misrecorded(how));
+            }
+        }
+        Ok(())
+    }
+
+    /// What an undisturbed builder would have recorded of an object.
+    fn adopted(&self, plan: &Plan, item: Option<&Item>, key: &Key) -> Result<Option<Content>, Error> {
+        let adopted = adopt(item, key, self.storage, &plan.state)?;
+        Ok(adopted.map(|adopted| adopted.content))
+    }
+}
+
+/// `good` where an object is recorded as it should be, in the inventory or in a part.
+fn recorded_as(plan: &Plan, key: &Key, expected: &Content, good: Check) -> Check {
+    match plan.state.newest(key) {
+        None => Check::Misrecorded("the inventory does not list it; manage_repo seal records it".to_owned()),
+        Some(found) if found == expected => good,
+        Some(found) => Check::Misrecorded(format!("recorded with {}", found.differences(expected))),
     }
 }

@@ -147,7 +147,7 @@ pub fn build_below(
     let mut sources = Vec::new();
     for key in state.present.keys().filter(|key| key.as_str().starts_with(&below)) {
         let Some(name) = ProfileName::of_key(key) else { continue };
-        let sha256 = match state.recorded(key) {
+        let sha256 = match state.recorded(key, storage) {
             Some(content) if content.generator == GENERATOR => continue,
             Some(content) => content.sha256.clone(),
             None => match storage.read(key, PROFILE_LIMIT)? {

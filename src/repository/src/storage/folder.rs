@@ -150,15 +150,16 @@ impl Storage for Folder {
     fn read(&self, key: &Key, limit: u64) -> Result<Option<Object>, Error> {
         let path = self.path(key);
         let failed = |error| Error::io(path.display(), error);
+        // Looked at before it is opened: a pipe would wait for its writer, and some devices do something.
+        if stat(&path)?.is_none() {
+            return Ok(None);
+        }
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
         let metadata = file.metadata().map_err(failed)?;
-        if !metadata.is_file() {
-            return Ok(None);
-        }
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(limit)).unwrap_or(0));
         let read = file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
         if read as u64 > limit {
@@ -355,6 +356,31 @@ mod tests {
         store.write(&key("k"), b"12345", &Condition::Always).unwrap();
         assert!(matches!(store.read(&key("k"), 4), Err(Error::TooLarge { limit: 4, .. })));
         assert!(store.read(&key("k"), 5).unwrap().is_some());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_and_devices_are_skipped() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Folder::new(folder.path());
+        store.write(&key("nt/GUID/k.gz"), b"", &Condition::Always).unwrap();
+        let make = |name: &str, device: &[&str]| {
+            let path = folder.path().join(name);
+            let mut command = std::process::Command::new("mknod");
+            command.arg(&path).args(device).stderr(std::process::Stdio::null());
+            command.status().is_ok_and(|status| status.success())
+        };
+        assert!(make("nt/GUID/pipe.gz", &["p"]));
+        assert!(make("config.yaml", &["p"]));
+        std::os::unix::fs::symlink("pipe.gz", folder.path().join("nt/GUID/link.gz")).unwrap();
+        // Only root makes devices.
+        make("nt/GUID/zero.gz", &["c", "1", "5"]);
+        for name in ["nt/GUID/pipe.gz", "nt/GUID/link.gz", "nt/GUID/zero.gz", "config.yaml", "nt"] {
+            assert_eq!(store.read(&key(name), 9).unwrap(), None, "{name}");
+            assert_eq!(store.stat(&key(name)).unwrap(), None, "{name}");
+        }
+        assert_eq!(store.list("").unwrap().len(), 1);
+        store.tidy().unwrap();
     }
 
     #[cfg(unix)]

@@ -1,0 +1,142 @@
+use std::collections::HashMap;
+
+use profile::{GuidAge, Health, Verdict};
+use symbols::PdbName;
+
+use super::item::{Item, Source};
+use super::make::{Material, make};
+use super::state::{PROFILE_LIMIT, State, described};
+use crate::{Config, Content, Error, Handler, Key, ProfileName, Storage};
+
+/// An object that nobody recorded, judged by itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Adopted {
+    /// What its undisturbed builder would have recorded of it.
+    pub(crate) content: Content,
+    /// Why that cannot be told, where it cannot: the object is not what the configuration makes today.
+    pub(crate) doubt: Option<String>,
+}
+
+/// Judges an object that nobody recorded (its builder was killed, or the inventory was lost) by the rule it was built
+/// under, so that its record is the one an undisturbed builder writes. `None` where there is no such object.
+///
+/// A profile of a PDB says itself what it was made of, and a kernel's without types is there only because
+/// `has_structs: false` allowed it: a builder stores no other. A text's profile does not say what it was made of, so it
+/// is made again and compared.
+///
+/// # Errors
+/// What reading the object gives.
+pub(crate) fn adopt(
+    item: Option<&Item>,
+    key: &Key,
+    storage: &dyn Storage,
+    state: &State,
+) -> Result<Option<Adopted>, Error> {
+    let Some(object) = storage.read(key, PROFILE_LIMIT)? else { return Ok(None) };
+    let (mut content, health) = described(&object.bytes);
+    if state.is_marked(key, &content, storage)? {
+        content.generator = super::IMPORTED.to_owned();
+        return Ok(Some(Adopted { content, doubt: None }));
+    }
+    let health = health.as_ref();
+    let mut doubt = None;
+    match item.map(|item| (item, &item.source)) {
+        Some((item, Source::Pdb { names, guid_age, has_structs, .. })) => {
+            judge_symbols(&mut content, health, *has_structs);
+            name_source(&mut content, item, names, *guid_age);
+        }
+        Some((item, source)) if !item.is_made(&content, storage, state) => {
+            // A pack of an older revision of the front-end is what it says; everything else is made again here.
+            let current = content.generator == item.generator() || !matches!(source, Source::Pack(_));
+            let made = current.then(|| make(item, Material::Here, storage, state));
+            match made {
+                Some(Ok(made)) if made.bytes == object.bytes => content = made.content,
+                Some(Ok(_)) => {
+                    doubt = Some("it is not what its source makes; build_all makes it anew".to_owned());
+                }
+                Some(Err(failure)) => doubt = Some(failure.reason),
+                None => {}
+            }
+        }
+        Some(_) => {}
+        None => judge_symbols(&mut content, health, true),
+    }
+    Ok(Some(Adopted { content, doubt }))
+}
+
+/// A kernel's profile without types: a builder of ours stores one only where the configuration allows it.
+fn judge_symbols(content: &mut Content, health: Option<&Health>, has_structs: bool) {
+    let Some(health) = health else { return };
+    let ours = family(&content.generator) == family(pdb_converter::GENERATOR);
+    if health.verdict == Verdict::Failed && is_symbols_alone(health) && (ours || !has_structs) {
+        content.health = Verdict::SymbolsOnly.name().to_owned();
+    }
+}
+
+/// Whether a profile holds symbols and no types.
+pub(crate) fn is_symbols_alone(health: &Health) -> bool {
+    health.structs == 0 && health.symbols > 0
+}
+
+/// A front-end without its revision: `rekall-profile pdb`.
+fn family(generator: &str) -> &str {
+    generator.rsplit_once(' ').map_or(generator, |(family, _)| family)
+}
+
+/// Puts down the PDB and the recipe as the builder does, where the profile is what the builder would make.
+fn name_source(content: &mut Content, item: &Item, names: &[PdbName], guid_age: GuidAge) {
+    let Some((pdb, build)) = content.source.rsplit_once('/') else { return };
+    let exact = names.iter().find(|name| name.as_str() == pdb);
+    let named = exact.or_else(|| names.iter().find(|name| name.as_str().eq_ignore_ascii_case(pdb)));
+    // No list names the build: the name that the builder was told is the one in the profile.
+    let told = names.is_empty().then(|| pdb.parse().ok()).flatten();
+    if let Some(name) = named.or(told.as_ref())
+        && build == guid_age.to_string()
+        && content.generator == item.generator()
+        && item.recipes(name).contains(&content.recipe)
+    {
+        content.source = format!("{name}/{guid_age}");
+        content.recipe = item.recipe(Some(name));
+    }
+}
+
+/// What makes each profile that lies in a repository, by name: the items of a configuration, and what its entries for
+/// Windows say of builds that their lists do not name (`manage_repo nt/GUID build NAME.pdb/GUID`).
+pub(crate) struct Rules<'a> {
+    config: &'a Config,
+    items: HashMap<&'a str, &'a Item>,
+}
+
+impl<'a> Rules<'a> {
+    pub(crate) fn new(config: &'a Config, items: &'a [Item]) -> Self {
+        Self { config, items: items.iter().map(|item| (item.name.as_str(), item)).collect() }
+    }
+
+    /// The item that makes the object `key`. That of a build which no list names has no PDB names.
+    pub(crate) fn item(&self, key: &Key) -> Option<Item> {
+        let name = ProfileName::of_key(key)?;
+        if let Some(item) = self.items.get(name.as_str()) {
+            return Some((*item).clone());
+        }
+        let (folder, _) = name.as_str().rsplit_once('/')?;
+        let entry = self.config.entry(folder)?;
+        let Handler::Windows { guids, has_structs, profile_class, .. } = &entry.handler else { return None };
+        let guid_age = name.guid_age()?;
+        let source =
+            Source::Pdb { names: Vec::new(), guid_age, guids: guids.clone(), has_structs: *has_structs };
+        let (entry_name, profile_class) = (entry.name.clone(), profile_class.clone());
+        Some(Item { name, entry: entry_name, source, profile_class, merge: entry.merge.clone() })
+    }
+
+    /// Whether an undisturbed builder could have recorded this of an object: it makes no kernel's profile that fails,
+    /// and of a text it records what the text was.
+    pub(crate) fn allow(&self, key: &Key, content: &Content) -> bool {
+        if content.generator == super::IMPORTED {
+            return true;
+        }
+        let text = self.items.get(key.as_str().strip_suffix(".gz").unwrap_or_default());
+        let text = text.filter(|item| matches!(item.source, Source::Text(_) | Source::Artifacts(_)));
+        let unmade = text.is_some_and(|item| family(&content.generator) != family(item.generator()));
+        content.health != Verdict::Failed.name() && !unmade
+    }
+}
