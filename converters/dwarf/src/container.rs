@@ -24,6 +24,8 @@ pub(crate) struct Container<'a> {
     pub(crate) arch: Arch,
     /// Whether it is not linked yet, so that nothing in it has an address.
     pub(crate) relocatable: bool,
+    /// The size of the file, or of its slice, in bytes.
+    pub(crate) size: u64,
     unpacked: Mutex<UnpackMeter>,
 }
 
@@ -65,8 +67,9 @@ impl<'a> Container<'a> {
         let system = if format == "ELF" { System::Linux } else { System::Mac };
         // A Mach-O object's debug information refers to itself without relocations.
         let relocatable = file.kind() == ObjectKind::Relocatable;
-        let unpacked = Mutex::new(UnpackMeter::new(bytes.len() as u64));
-        Ok(Self { file, system, arch, relocatable, unpacked })
+        let size = bytes.len() as u64;
+        let unpacked = Mutex::new(UnpackMeter::new(size));
+        Ok(Self { file, system, arch, relocatable, size, unpacked })
     }
 
     /// The debug sections, unpacked and, in a file that is not linked, relocated.

@@ -120,6 +120,11 @@ pub fn convert(
         progress.tell(&format!("{} units of {} skeletons", numbers.len(), skeletons.len()));
         found.add(walk(&units, &numbers));
     }
+    if found.given_up {
+        return Err(Error::Unreadable {
+            reason: "its units name the same abbreviations again and again".to_owned(),
+        });
+    }
     for (unit, broken) in &found.broken {
         report.lose("units that break off", || match broken {
             Broken::Abbreviations => {
@@ -148,7 +153,7 @@ pub fn convert(
             }
         }
         own.and_then(|own| own.join().ok()).unwrap_or_else(|| symbols::of_file(&container))
-    });
+    })?;
     progress.end(READING);
 
     progress.begin(SYMBOLS, None);

@@ -60,13 +60,13 @@ pub enum Error {
         /// The limit and what was found.
         limit: profile::UnpackLimitError,
     },
-    /// The headers name the same bytes again and again.
+    /// The tables of sections, notes or symbols name the same bytes again and again.
     #[error(
-        "the ELF file is damaged: its headers name {named} bytes of content in a file of {file}; \
-         expected every byte in one section"
+        "the file is damaged: its tables name {named} bytes in a file of {file}, \
+         expected next to no byte to be named twice"
     )]
     Repeated {
-        /// How many bytes the headers name in all.
+        /// How many bytes they name, at least.
         named: u64,
         /// The size of the file in bytes.
         file: u64,

@@ -59,6 +59,8 @@ pub(crate) struct Found {
     pub(crate) definitions: u64,
     /// Units of the supplementary file that are taken in.
     pub(crate) imports: Vec<(u32, u32)>,
+    /// Whether the walk was given up: the units name the same abbreviations again and again.
+    pub(crate) given_up: bool,
 }
 
 /// Fingerprints are hashes already.
@@ -96,11 +98,16 @@ pub(crate) fn fold(
     progress.begin(STEP, Some(numbers.iter().map(bytes).sum()));
     let next = AtomicUsize::new(0);
     let done = AtomicU64::new(0);
+    let limit = units.abbreviation_limit();
     let work = || {
         let mut found = Found::default();
         let mut prints = Prints::new(units, languages);
         while let Some(number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
             found.take(units, &mut prints, *number);
+            if prints.abbreviations_read() > limit {
+                found.given_up = true;
+                break;
+            }
             let walked = bytes(number);
             progress.advance(STEP, done.fetch_add(walked, Ordering::Relaxed) + walked);
         }
@@ -236,6 +243,7 @@ impl Found {
         self.walked.extend(other.walked);
         self.broken.extend(other.broken);
         self.imports.extend(other.imports);
+        self.given_up |= other.given_up;
         self.foreign += other.foreign;
         self.definitions += other.definitions;
     }

@@ -1,6 +1,6 @@
 //! The second pass: the definitions the first one chose, read in full into the profile's model.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +19,7 @@ use crate::plan::{Encoding, Kind, Plans};
 use crate::print::Prints;
 use crate::scan::Reference;
 use crate::scope::Scopes;
-use crate::units::{Unit, Units};
+use crate::units::{Table, Unit, Units};
 use crate::value::{Place, Value, place};
 
 type Map<K, V> = HashMap<K, V, RandomState>;
@@ -29,6 +29,8 @@ const MAX_DEPTH: usize = 96;
 /// How many bytes of plans are kept: definitions are met in several orders, and a kernel's thousands of units
 /// each have abbreviations of their own.
 const MAX_PLANS: usize = 48 << 20;
+/// From this length on, names are counted.
+const LONG_NAME: usize = 256;
 /// How many units' fingerprints are kept.
 const MAX_PRINTS: usize = 64;
 
@@ -39,9 +41,16 @@ pub(crate) struct Lowering<'p, 'u, 'a> {
     languages: &'u Languages,
     profile: &'p mut Profile,
     report: &'p mut Report,
-    plans: Map<u32, Arc<Plans>>,
+    /// By the table they were compiled from, which several units may share.
+    plans: Map<Table, Arc<Plans>>,
+    /// Those of the unit that was read last.
+    last_plans: Option<(u32, Arc<Plans>)>,
     /// How many bytes these are.
     plan_bytes: usize,
+    /// How many bytes of abbreviations may still be read.
+    abbreviations_left: u64,
+    /// How many bytes the names may have together.
+    longest_names: usize,
     scopes: Scopes,
     /// What a type entry became.
     known: Map<Site, TypeId>,
@@ -68,12 +77,12 @@ struct Chosen {
 }
 
 /// The plans of a unit, to be kept.
-fn compile(units: &Units<'_>, number: u32) -> Option<Arc<Plans>> {
+fn compile(units: &Units<'_>, number: u32) -> Option<(Table, Arc<Plans>)> {
     let unit = units.units.get(number as usize)?;
     let mut plans = Plans::default();
     plans.compile(unit.abbreviations, unit.abbreviations_at, unit.encoding)?;
     plans.shrink();
-    Some(Arc::new(plans))
+    Some((unit.table(), Arc::new(plans)))
 }
 
 /// A member as a key.
@@ -94,7 +103,10 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
             profile,
             report,
             plans: Map::default(),
+            last_plans: None,
             plan_bytes: 0,
+            abbreviations_left: units.abbreviation_limit(),
+            longest_names: units.text_limit(),
             scopes: Scopes::default(),
             known: Map::default(),
             types: Map::default(),
@@ -136,15 +148,17 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
     fn prepare(&mut self, mut numbers: Vec<u32>, threads: usize) {
         numbers.sort_unstable();
         numbers.dedup();
+        let mut tables: HashSet<Option<Table>, RandomState> = HashSet::default();
+        numbers.retain(|number| tables.insert(self.units.units.get(*number as usize).map(Unit::table)));
         let (units, next, bytes) = (self.units, AtomicUsize::new(0), AtomicUsize::new(0));
         let work = || {
             let mut compiled = Vec::new();
             while bytes.load(Ordering::Relaxed) < MAX_PLANS
                 && let Some(number) = numbers.get(next.fetch_add(1, Ordering::Relaxed))
             {
-                let Some(plans) = compile(units, *number) else { continue };
+                let Some((table, plans)) = compile(units, *number) else { continue };
                 bytes.fetch_add(plans.size(), Ordering::Relaxed);
-                compiled.push((*number, plans));
+                compiled.push((table, plans));
             }
             compiled
         };
@@ -562,6 +576,9 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
                 let scope = self.scope(site);
                 return match scope {
                     Some(scope) => {
+                        if !self.has_room(scope.len()) {
+                            return Some(text);
+                        }
                         let full = format!("{scope}::{}", self.profile.names.get(text));
                         Some(self.profile.names.intern(&full))
                     }
@@ -613,6 +630,10 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         if text.is_empty() {
             return None;
         }
+        if !self.has_room(text.len()) {
+            self.report.lose("names that overlap", || self.units.place(site));
+            return None;
+        }
         match std::str::from_utf8(text) {
             Ok(text) => Some(self.profile.names.intern(text)),
             Err(_) => {
@@ -621,6 +642,12 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
                 Some(self.profile.names.intern(&text))
             }
         }
+    }
+
+    /// Whether a name of this length may be kept. Long ones may overlap in the table of texts, so that together they
+    /// could have any size; no more of them are kept than the file could hold one by one.
+    fn has_room(&self, length: usize) -> bool {
+        length < LONG_NAME || self.profile.names.length().saturating_add(length) <= self.longest_names
     }
 
     fn strings(&self, number: u32, unit: &Unit<'a>) -> crate::units::Strings<'a> {
@@ -648,16 +675,35 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
     }
 
     fn plans_of(&mut self, number: u32) -> Option<Arc<Plans>> {
-        if let Some(plans) = self.plans.get(&number) {
+        if let Some((last, plans)) = &self.last_plans
+            && *last == number
+        {
             return Some(Arc::clone(plans));
         }
-        let plans = compile(self.units, number)?;
+        let plans = self.find_plans(number)?;
+        self.last_plans = Some((number, Arc::clone(&plans)));
+        Some(plans)
+    }
+
+    fn find_plans(&mut self, number: u32) -> Option<Arc<Plans>> {
+        let table = self.units.units.get(number as usize)?.table();
+        if let Some(plans) = self.plans.get(&table) {
+            return Some(Arc::clone(plans));
+        }
+        if self.abbreviations_left == 0 {
+            self.report.lose("abbreviations that are named again and again", || {
+                self.units.place(Site { unit: number, at: 0 })
+            });
+            return None;
+        }
+        let (_, plans) = compile(self.units, number)?;
+        self.abbreviations_left = self.abbreviations_left.saturating_sub(plans.read as u64);
         self.plan_bytes += plans.size();
         if self.plan_bytes > MAX_PLANS {
             self.plans.clear();
             self.plan_bytes = plans.size();
         }
-        self.plans.insert(number, Arc::clone(&plans));
+        self.plans.insert(table, Arc::clone(&plans));
         Some(plans)
     }
 

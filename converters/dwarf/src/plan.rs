@@ -168,7 +168,7 @@ pub(crate) struct QuickMember {
 }
 
 /// What decides the sizes of forms in a unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Encoding {
     pub(crate) version: u16,
     pub(crate) address_size: u8,
@@ -185,17 +185,25 @@ pub(crate) struct Plans {
     sparse: HashMap<u64, Plan, RandomState>,
     steps: Vec<Step>,
     pub(crate) implicit: Vec<i64>,
+    /// How many bytes of the table were read the last time.
+    pub(crate) read: usize,
 }
 
 impl Plans {
     /// Compiles the abbreviations that begin at `offset` of `section`, in place of what was here before;
     /// `None` where the table breaks off.
     pub(crate) fn compile(&mut self, section: &[u8], offset: usize, encoding: Encoding) -> Option<()> {
+        let mut cursor = Cursor::<false>::new(section, offset);
+        let compiled = self.compile_at(&mut cursor, encoding);
+        self.read = cursor.at.saturating_sub(offset);
+        compiled
+    }
+
+    fn compile_at(&mut self, cursor: &mut Cursor<'_, false>, encoding: Encoding) -> Option<()> {
         self.dense.clear();
         self.sparse.clear();
         self.steps.clear();
         self.implicit.clear();
-        let mut cursor = Cursor::<false>::new(section, offset);
         let mut attributes: Vec<(u64, u64, i64)> = Vec::new();
         loop {
             let code = cursor.uleb()?;
@@ -285,11 +293,14 @@ impl Plans {
     ) -> Option<((u32, u32), u32)> {
         let start = self.steps.len();
         let mut skip = 0u32;
+        // One bit for each slot that has a step.
+        let mut taken = 0u64;
         for (name, form, value) in attributes {
             let slot = slot(kind, *name);
             // A second attribute of the same name is against the standard, and would cost time for nothing.
-            let known = self.steps.get(start..)?.iter().any(|step| step.slot == slot);
-            let slot = if known { Slot::Nothing } else { slot };
+            let bit = 1u64.checked_shl(slot as u32).unwrap_or(0);
+            let slot = if taken & bit != 0 { Slot::Nothing } else { slot };
+            taken |= bit;
             let (form, size) = layout(*form, encoding)?;
             if slot == Slot::Nothing
                 && let Some(size) = size

@@ -23,6 +23,12 @@ pub(crate) fn mix(a: u64, b: u64) -> u64 {
 /// A number for some bytes; never 0.
 #[inline]
 pub(crate) fn mix_text(text: &[u8]) -> u64 {
+    if text.len() > LONGEST_MIXED
+        && let (Some(head), Some(tail)) =
+            (text.get(..LONGEST_MIXED / 2), text.get(text.len() - LONGEST_MIXED / 2..))
+    {
+        return mix(mix(mix_text(head), mix_text(tail)), text.len() as u64) | 1;
+    }
     let mut state = text.len() as u64;
     let mut chunks = text.chunks_exact(8);
     for chunk in &mut chunks {
@@ -32,6 +38,9 @@ pub(crate) fn mix_text(text: &[u8]) -> u64 {
     let rest = chunks.remainder().iter().fold(0u64, |rest, byte| rest << 8 | u64::from(*byte));
     mix(state, rest) | 1
 }
+
+/// How much of a text is mixed: more than any real name has. Of a longer one, its ends and its length count.
+const LONGEST_MIXED: usize = 16 << 10;
 
 /// A type's fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +94,11 @@ impl<'u, 'a> Prints<'u, 'a> {
         let last = self.loaded.len() - 1;
         self.loaded.swap(0, last);
         Some(outcome)
+    }
+
+    /// How many bytes of abbreviations were read so far.
+    pub(crate) fn abbreviations_read(&self) -> u64 {
+        self.scanner.abbreviations_read
     }
 
     /// Whether units like the one with this root are taken.

@@ -2,9 +2,9 @@
 
 use crate::bytes::Cursor;
 use crate::language::Languages;
-use crate::plan::{Encoding, Form, Kind, Plan, Plans, Slot, Step};
+use crate::plan::{Form, Kind, Plan, Plans, Slot, Step};
 use crate::print::{mix, mix_text};
-use crate::units::{Strings, Unit};
+use crate::units::{Strings, Table, Unit};
 use crate::value::{self, Place, Value};
 
 /// Where an attribute points to.
@@ -169,7 +169,9 @@ struct Frame {
 pub(crate) struct Scanner {
     plans: Plans,
     /// What `plans` was compiled from.
-    compiled: Option<(usize, usize, Encoding)>,
+    compiled: Option<Table>,
+    /// How many bytes of abbreviations were read.
+    pub(crate) abbreviations_read: u64,
     frames: Vec<Frame>,
 }
 
@@ -199,10 +201,12 @@ impl Scanner {
     ) -> (Root, Result<(), Broken>) {
         types.reset(unit.bytes.len());
         let mut root = Root::default();
-        let key = (unit.abbreviations.as_ptr() as usize, unit.abbreviations_at, unit.encoding);
+        let key = unit.table();
         if self.compiled != Some(key) {
             self.compiled = None;
-            if self.plans.compile(unit.abbreviations, unit.abbreviations_at, unit.encoding).is_none() {
+            let compiled = self.plans.compile(unit.abbreviations, unit.abbreviations_at, unit.encoding);
+            self.abbreviations_read += self.plans.read as u64;
+            if compiled.is_none() {
                 return (root, Err(Broken::Abbreviations));
             }
             self.compiled = Some(key);

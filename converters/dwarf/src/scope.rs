@@ -16,6 +16,9 @@ pub(crate) struct Scopes {
     units: HashMap<u32, HashMap<u32, Rc<str>, RandomState>, RandomState>,
 }
 
+/// Scopes within one that is longer than this, in bytes, are not added to it.
+const LONGEST_SCOPE: usize = 4 << 10;
+
 /// How many units' scopes are kept.
 const MAX_UNITS: usize = 16;
 
@@ -54,6 +57,8 @@ fn scopes(unit: &Unit<'_>, plans: &Plans, strings: &Strings<'_>) -> HashMap<u32,
             Kind::Record | Kind::Namespace => {
                 let own = entry.name.and_then(|name| strings.text(name)).map(String::from_utf8_lossy);
                 match (own, &around) {
+                    // So deep down, names would have no end.
+                    (_, Some(long)) if long.len() > LONGEST_SCOPE => Some(Rc::clone(long)),
                     (Some(own), Some(around)) => Some(Rc::from(format!("{around}::{own}"))),
                     (Some(own), None) => Some(Rc::from(own)),
                     (None, around) => around.clone(),

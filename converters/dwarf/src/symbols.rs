@@ -12,14 +12,23 @@ use crate::container::Container;
 
 /// The symbols of the file's own table, sorted by name, as who chooses among them does again in a moment; none of a
 /// file that is not linked, where nothing has an address.
-pub(crate) fn of_file<'a>(container: &Container<'a>) -> Vec<MapSymbol<'a>> {
+///
+/// # Errors
+/// [`Error::Repeated`] if the names overlap so much that together they outgrow the file.
+pub(crate) fn of_file<'a>(container: &Container<'a>) -> Result<Vec<MapSymbol<'a>>, Error> {
     if container.relocatable {
-        return Vec::new();
+        return Ok(Vec::new());
     }
+    let limit = container.size.saturating_mul(MAX_NAMES);
+    let mut named = 0u64;
     let linux = container.system == System::Linux;
     let mut symbols = Vec::new();
     for symbol in container.file.symbols() {
         let Ok(name) = symbol.name_bytes() else { continue };
+        named = named.saturating_add(name.len() as u64);
+        if named > limit {
+            return Err(Error::Repeated { named, file: container.size });
+        }
         let listed = if linux {
             !symbol.is_undefined() && !matches!(symbol.kind(), SymbolKind::Section | SymbolKind::File)
         } else {
@@ -37,8 +46,11 @@ pub(crate) fn of_file<'a>(container: &Container<'a>) -> Vec<MapSymbol<'a>> {
         symbols.push(MapSymbol { address: symbol.address(), name, binding });
     }
     symbols.sort_unstable_by_key(|symbol| symbol.name);
-    symbols
+    Ok(symbols)
 }
+
+/// How many times as many bytes as the file the names of its symbols may have. Linkers let a name end another.
+const MAX_NAMES: u64 = 4;
 
 /// What a kernel's build leaves out of its `System.map` (scripts/mksysmap): the checksums and names of
 /// exported symbols, and the marks that assemblers leave in code (`$x`, `$d.3`, `.L12`).

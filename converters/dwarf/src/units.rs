@@ -86,7 +86,9 @@ impl<'a> Strings<'a> {
             Value::SupplementStr(offset) => (self.supplement, offset),
             _ => return None,
         };
-        text_at(table, usize::try_from(offset).ok()?)
+        // Many entries may name the same long text, so what is read for one of them is bounded.
+        let rest = table.get(usize::try_from(offset).ok()?..)?;
+        text_at(rest.get(..LONGEST_TEXT).unwrap_or(rest), 0)
     }
 
     fn indexed(&self, index: u64) -> Option<u64> {
@@ -95,6 +97,17 @@ impl<'a> Strings<'a> {
         number(self.offsets, usize::try_from(at).ok()?, size as u8, self.big_endian)
     }
 }
+
+/// The longest text that is read from a table, its NUL included. The names of C++ templates reach some thousand bytes.
+const LONGEST_TEXT: usize = 64 << 10;
+
+/// How many times as many bytes as the units and their texts the names may have. Linkers let a text end another, and
+/// scopes are repeated in the names of what they hold.
+const MAX_NAMES: usize = 4;
+
+/// How many times as many bytes as the units and their abbreviations have may be read of abbreviations. A table that
+/// several units share is read again where they do not follow each other; tables that overlap are against the standard.
+const MAX_ABBREVIATIONS: u64 = 64;
 
 /// Whether a string table keeps each text once, as linkers leave it; a file put together from objects
 /// (`ld -r`) repeats the texts of each. The first few tell: every object begins with the same ones.
@@ -173,7 +186,14 @@ pub(crate) struct Skeleton<'a> {
     pub(crate) addr_base: Option<u64>,
 }
 
+/// What a unit's plans are compiled from: where its abbreviations begin in memory, and how they are read.
+pub(crate) type Table = (usize, usize, Encoding);
+
 impl Unit<'_> {
+    pub(crate) fn table(&self) -> Table {
+        (self.abbreviations.as_ptr() as usize, self.abbreviations_at, self.encoding)
+    }
+
     /// An address by its number in the unit's table.
     pub(crate) fn address(&self, base: Option<u64>, index: u64) -> Option<u64> {
         let size = self.encoding.address_size;
@@ -202,6 +222,34 @@ pub(crate) struct BrokenHeader {
 }
 
 impl<'a> Units<'a> {
+    /// How many bytes of abbreviations may be read in one pass over the units: in proportion to what there is.
+    pub(crate) fn abbreviation_limit(&self) -> u64 {
+        let mut tables: Vec<(*const u8, usize)> =
+            self.units.iter().map(|unit| (unit.abbreviations.as_ptr(), unit.abbreviations.len())).collect();
+        tables.sort_unstable();
+        tables.dedup();
+        let units = self.units.iter().map(|unit| unit.bytes.len());
+        let sum = units
+            .chain(tables.iter().map(|table| table.1))
+            .fold(0u64, |sum, length| sum.saturating_add(length as u64));
+        sum.saturating_mul(MAX_ABBREVIATIONS)
+    }
+
+    /// How many bytes the names of all definitions may have together.
+    pub(crate) fn text_limit(&self) -> usize {
+        let mut tables: Vec<(*const u8, usize)> = self
+            .units
+            .iter()
+            .flat_map(|unit| [unit.strings.str, unit.strings.line_str, unit.strings.supplement])
+            .map(|table| (table.as_ptr(), table.len()))
+            .collect();
+        tables.sort_unstable();
+        tables.dedup();
+        let units = self.units.iter().map(|unit| unit.bytes.len());
+        let sum = units.chain(tables.iter().map(|table| table.1)).fold(0usize, usize::saturating_add);
+        sum.saturating_mul(MAX_NAMES).saturating_add(1 << 20)
+    }
+
     /// Adds the units of one file's sections; the file's number, and where its units' headers break off.
     pub(crate) fn add(&mut self, sections: &Sections<'a>, by_offset: bool) -> (u32, Option<BrokenHeader>) {
         let file = u32::try_from(self.files.len()).unwrap_or(u32::MAX);

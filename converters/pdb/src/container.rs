@@ -10,6 +10,9 @@ use profile::{MappedFile, guarded};
 use crate::{Error, FileKind};
 
 /// The PDB's streams.
+///
+/// A stream is never larger than the file. One whose pages do not follow each other is copied; all copies together
+/// may have [`MAX_COPIED`] times the size of the file.
 pub(crate) struct Container {
     pdb: pdb::PDB<'static, Bytes>,
 }
@@ -22,7 +25,8 @@ impl Container {
         }
         check_header(file)?;
         let broken = |reason: String| Error::Stream { number: 0, name: "stream directory", reason };
-        match guarded(|| pdb::PDB::open(Bytes { file: file.clone() })) {
+        let left = (file.len() as u64).saturating_mul(MAX_COPIED);
+        match guarded(|| pdb::PDB::open(Bytes { file: file.clone(), left })) {
             Some(Ok(pdb)) => Ok(Self { pdb }),
             Some(Err(error)) => Err(broken(error.to_string())),
             None => Err(broken("the container library gave up on it".to_owned())),
@@ -87,9 +91,14 @@ fn check_header(bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
+/// How many times its size may be copied of a file. Every stream is read once or twice, and no page belongs to two.
+const MAX_COPIED: u64 = 8;
+
 /// The file's bytes, as the container library asks for them.
 pub(crate) struct Bytes {
     file: MappedFile,
+    /// How many bytes may still be copied: directories of hostile files name the same pages in many streams.
+    left: u64,
 }
 
 impl Source<'static> for Bytes {
@@ -115,6 +124,10 @@ impl Source<'static> for Bytes {
             let range = self.range(slice)?;
             return Ok(Box::new(View::Part { file: self.file.clone(), range }));
         }
+        self.left = self.left.checked_sub(total as u64).ok_or_else(|| {
+            let message = "the streams name the same pages again and again".to_owned();
+            io::Error::new(io::ErrorKind::InvalidData, message)
+        })?;
         let mut gathered = Vec::with_capacity(total);
         for slice in slices {
             let range = self.range(slice)?;

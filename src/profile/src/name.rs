@@ -109,6 +109,11 @@ impl Names {
         start..self.ends.get(index).copied().unwrap_or(start)
     }
 
+    /// How many bytes all texts have together.
+    pub fn length(&self) -> usize {
+        self.text.len()
+    }
+
     /// All texts, one behind the other.
     pub(crate) fn texts(&self) -> &str {
         &self.text
