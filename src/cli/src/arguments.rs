@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use symbols::{NegativeCache, SymbolPath};
 
+use crate::access;
 use crate::commands;
 use crate::configuration::Configuration;
 use crate::console::Console;
@@ -70,6 +71,9 @@ pub struct Global {
     /// When to use colours.
     #[arg(long, global = true, value_enum, default_value = "auto")]
     pub color: Color,
+    /// Do not restrict what this run may read, write and connect to (Linux; -v shows the restrictions).
+    #[arg(long = "no-sandbox", global = true)]
+    pub no_sandbox: bool,
     /// Losses that are otherwise only counted make the result negative (exit code 1).
     #[arg(long, global = true)]
     pub strict: bool,
@@ -270,29 +274,33 @@ pub struct Symbols {
 }
 
 impl Symbols {
-    /// How PDBs are fetched; where `store` is given, everything found is also put there.
+    /// The symbol path: the option's, else the environment's, else the configuration's, else Microsoft's server.
     ///
     /// # Errors
-    /// A symbol path or credentials that cannot be understood.
-    pub fn options(&self, store: Option<&Path>, console: &Console) -> anyhow::Result<symbols::Options> {
+    /// A symbol path or a configuration that cannot be understood.
+    pub fn path(&self) -> anyhow::Result<SymbolPath> {
         let configured = || Configuration::read().map(|configuration| configuration.symbol_path);
         let (text, origin) = match (&self.symbol_path, std::env::var("_NT_SYMBOL_PATH").ok()) {
             (Some(text), _) => (Some(text.clone()), "--symbol-path"),
             (None, Some(text)) => (Some(text), "_NT_SYMBOL_PATH"),
             (None, None) => (configured()?, "symbol_path of the configuration"),
         };
-        let mut path = match text.filter(|text| !text.trim().is_empty()) {
-            Some(text) => text.parse().context(origin)?,
-            None => SymbolPath::standard(),
-        };
+        match text.filter(|text| !text.trim().is_empty()) {
+            Some(text) => text.parse().context(origin),
+            None => Ok(SymbolPath::standard()),
+        }
+    }
+
+    /// How PDBs are fetched; where `store` is given, everything found is also put there.
+    ///
+    /// # Errors
+    /// A symbol path or credentials that cannot be understood.
+    pub fn options(&self, store: Option<&Path>, console: &Console) -> anyhow::Result<symbols::Options> {
+        let mut path = self.path()?;
         if let Some(store) = store {
             path = path.behind(store);
         }
-        let cache = match directories::ProjectDirs::from("", "", "rekall-profile") {
-            Some(folders) => folders.cache_dir().to_owned(),
-            // A system without a home folder for us.
-            None => std::env::temp_dir().join("rekall-profile"),
-        };
+        let cache = access::cache_folder();
         let mut options = symbols::Options::new(path, cache.join("symbols"));
         options.negative_cache = Some(NegativeCache {
             folder: cache.join("missing"),

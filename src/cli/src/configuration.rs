@@ -14,15 +14,20 @@ pub struct Configuration {
 }
 
 impl Configuration {
+    /// Where it may be, in the order in which files are looked for.
+    pub fn files() -> impl Iterator<Item = PathBuf> {
+        let own = directories::ProjectDirs::from("", "", "rekall-profile");
+        let own = own.map(|folders| folders.config_dir().join("config.yaml"));
+        let home = directories::BaseDirs::new().map(|folders| folders.home_dir().join(".rekallrc"));
+        own.into_iter().chain(home)
+    }
+
     /// Reads it; all is unset where there is no such file.
     ///
     /// # Errors
     /// A file that cannot be read, or is not as it should be: file, line, key, and what was expected.
     pub fn read() -> anyhow::Result<Self> {
-        let own = directories::ProjectDirs::from("", "", "rekall-profile");
-        let own = own.map(|folders| folders.config_dir().join("config.yaml"));
-        let home = directories::BaseDirs::new().map(|folders| folders.home_dir().join(".rekallrc"));
-        let Some(path) = [own, home].into_iter().flatten().find(|path| path.exists()) else {
+        let Some(path) = Self::files().find(|path| path.exists()) else {
             return Ok(Self::default());
         };
         let place = path.display().to_string();

@@ -15,6 +15,7 @@ pub fn clean_up_when_told_to_stop() {
             Some(stop) => stop(),
             None => {
                 profile::abandon_temporaries();
+                crate::sandbox::clean_up();
                 std::process::exit(130);
             }
         }

@@ -7,6 +7,7 @@
 //! - [`configuration`] reads the user's settings; [`profiles`] finds profiles in repositories, by name or by image.
 //! - [`subject`] opens an image with the profile of its kernel; [`table`] lays out what is listed of it.
 
+mod access;
 mod arguments;
 mod commands;
 mod configuration;
@@ -20,6 +21,7 @@ mod outcome;
 mod output;
 mod profiles;
 mod progress;
+mod sandbox;
 mod subject;
 mod table;
 mod triage;
@@ -32,7 +34,6 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     console::hush_guarded_panics();
-    interrupt::clean_up_when_told_to_stop();
     profile::report_shrunken_files();
     let cli = match arguments::Cli::try_parse_from(arguments::with_command_name(std::env::args_os())) {
         Ok(cli) => cli,
@@ -44,12 +45,26 @@ fn main() -> ExitCode {
     };
     cli.global.apply();
     let console = console::Console::new(&cli.global);
-    match commands::run(cli, &console) {
+    // Before any other thread runs.
+    let sandbox = (!cli.global.no_sandbox).then(|| sandbox::enter(&access::of(&cli)));
+    interrupt::clean_up_when_told_to_stop();
+    match &sandbox {
+        Some(sandbox) => console.tell(sandbox),
+        None => console.tell("Sandbox: turned off by --no-sandbox"),
+    }
+    let code = match commands::run(cli, &console) {
         Ok(outcome) => outcome.into(),
         Err(error) if outcome::is_closed_output(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "rekall-profile: {error:#}");
+            if outcome::is_refused(&error) && sandbox.is_some_and(|sandbox| sandbox.is_active()) {
+                console.warn(
+                    "The sandbox may be the reason: -v shows what it allows, --no-sandbox turns it off.",
+                );
+            }
             ExitCode::from(if outcome::is_not_found(&error) { 1 } else { 2 })
         }
-    }
+    };
+    sandbox::clean_up();
+    code
 }

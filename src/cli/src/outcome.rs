@@ -40,6 +40,13 @@ pub fn is_closed_output(error: &anyhow::Error) -> bool {
         .is_some_and(|StandardOutput(error)| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
+/// Whether the system refused something, which the sandbox may be the reason for.
+pub fn is_refused(error: &anyhow::Error) -> bool {
+    let kind =
+        |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<io::Error>().map(io::Error::kind);
+    error.chain().any(|cause| kind(cause) == Some(io::ErrorKind::PermissionDenied))
+}
+
 /// Whether what was asked for is nowhere, which is an answer (exit code 1), not a failure.
 pub fn is_not_found(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref::<repository::Error>(), Some(repository::Error::NotFound { .. }))

@@ -20,16 +20,7 @@ use crate::identity;
 /// # Errors
 /// A configuration that cannot be understood, or a place that is none.
 pub fn repositories(global: &Global) -> anyhow::Result<Repositories> {
-    let mut places = global.profile_path.clone();
-    if places.is_empty() {
-        places = match Configuration::read()?.profile_path {
-            Some(places) => places,
-            None => {
-                let own = own_repository().map(|path| path.display().to_string());
-                own.into_iter().chain([PUBLIC.to_owned()]).collect()
-            }
-        };
-    }
+    let places = places(global)?;
     let cache = directories::ProjectDirs::from("", "", "rekall-profile");
     let options = Options {
         cache: cache.map(|folders| folders.cache_dir().join("repositories")),
@@ -37,6 +28,23 @@ pub fn repositories(global: &Global) -> anyhow::Result<Repositories> {
         credentials: symbols::Credentials::from_environment()?,
     };
     Ok(Repositories::open(&places, &options)?)
+}
+
+/// Their places: folders and addresses.
+///
+/// # Errors
+/// A configuration that cannot be understood.
+pub fn places(global: &Global) -> anyhow::Result<Vec<String>> {
+    if !global.profile_path.is_empty() {
+        return Ok(global.profile_path.clone());
+    }
+    Ok(match Configuration::read()?.profile_path {
+        Some(places) => places,
+        None => {
+            let own = own_repository().map(|path| path.display().to_string());
+            own.into_iter().chain([PUBLIC.to_owned()]).collect()
+        }
+    })
 }
 
 /// The profile that the user names: a file, with or without its `.gz`, else a name in a repository.
@@ -58,7 +66,7 @@ pub fn named(name: &str, global: &Global, console: &Console) -> anyhow::Result<L
 }
 
 /// The file of this name, or of this name with `.gz`.
-fn file(name: &str) -> Option<PathBuf> {
+pub fn file(name: &str) -> Option<PathBuf> {
     let packed = format!("{name}.gz");
     [name, packed.as_str()].into_iter().map(Path::new).find(|path| path.is_file()).map(Path::to_owned)
 }

@@ -55,12 +55,7 @@ impl Credentials {
         if let Ok(text) = std::env::var(Self::VARIABLE) {
             credentials.add_headers(&text)?;
         }
-        let netrc =
-            std::env::var_os("NETRC").filter(|path| !path.is_empty()).map(PathBuf::from).or_else(|| {
-                let name = if cfg!(windows) { "_netrc" } else { ".netrc" };
-                Some(std::env::home_dir()?.join(name))
-            });
-        if let Some(path) = netrc {
+        if let Some(path) = Self::netrc() {
             match std::fs::read(&path) {
                 Ok(bytes) => credentials.add_netrc(&String::from_utf8_lossy(&bytes)),
                 Err(source) if source.kind() == std::io::ErrorKind::NotFound => {}
@@ -68,6 +63,14 @@ impl Credentials {
             }
         }
         Ok(credentials)
+    }
+
+    /// The netrc file, which need not exist.
+    pub fn netrc() -> Option<PathBuf> {
+        std::env::var_os("NETRC").filter(|path| !path.is_empty()).map(PathBuf::from).or_else(|| {
+            let name = if cfg!(windows) { "_netrc" } else { ".netrc" };
+            Some(std::env::home_dir()?.join(name))
+        })
     }
 
     /// Adds headers, one per line: `<host> <Name>: <value>`.

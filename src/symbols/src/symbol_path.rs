@@ -77,6 +77,35 @@ impl SymbolPath {
         self
     }
 
+    /// The folders that are stores: what is found elsewhere is copied into them. The default store is not among them.
+    pub fn stores(&self) -> impl Iterator<Item = &Path> {
+        self.places().filter_map(|place| match place {
+            Place::Folder(folder) => Some(folder.as_path()),
+            Place::Default | Place::Server(_) => None,
+        })
+    }
+
+    /// The folders that are searched as they are, and never written to.
+    pub fn loose_folders(&self) -> impl Iterator<Item = &Path> {
+        self.elements.iter().filter_map(|element| match element {
+            Element::Folder(folder) => Some(folder.as_path()),
+            Element::Chain(_) | Element::Cache(_) => None,
+        })
+    }
+
+    /// Whether a server is asked.
+    pub fn names_server(&self) -> bool {
+        self.places().any(|place| matches!(place, Place::Server(_)))
+    }
+
+    fn places(&self) -> impl Iterator<Item = &Place> {
+        self.elements.iter().flat_map(|element| match element {
+            Element::Chain(places) => places.as_slice(),
+            Element::Cache(place) => std::slice::from_ref(place),
+            Element::Folder(_) => &[],
+        })
+    }
+
     /// The steps of a search: `default_store` is what an empty name means.
     pub(crate) fn searches(&self, default_store: &Path) -> Vec<Search> {
         let store = |place: &Place| match place {

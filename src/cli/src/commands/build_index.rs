@@ -8,8 +8,11 @@ use repository::index::{Specification, build_below};
 use repository::{Condition, ProfileName};
 use serde_json::json;
 
+use crate::access;
+use crate::arguments::Global;
 use crate::console::Console;
 use crate::outcome::Outcome;
+use crate::sandbox::Access;
 
 /// What is indexed.
 #[derive(Debug, clap::Args)]
@@ -27,6 +30,23 @@ pub struct Arguments {
     /// Write it to this file instead, packed where its name ends in .gz.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// What a run may do.
+    pub fn access(&self, global: &Global, access: &mut Access) {
+        access.read(&self.specification);
+        access::repository(&self.root, global.symbols.offline, access);
+        match &self.output {
+            Some(path) => {
+                access.write(path);
+            }
+            None if !access::is_remote(&self.root) => {
+                access.fill(&self.root);
+            }
+            None => {}
+        }
+    }
 }
 
 /// Builds an index over the profiles of a repository, and stores it there.

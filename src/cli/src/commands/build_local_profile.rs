@@ -5,11 +5,13 @@ use repository::{ProfileName, Repositories, local};
 use serde_json::{Value, json};
 use symbols::{Fetcher, PdbName};
 
+use crate::access;
 use crate::arguments::Global;
 use crate::console::Console;
 use crate::input::open_image;
 use crate::outcome::Outcome;
 use crate::profiles;
+use crate::sandbox::Access;
 use crate::triage;
 
 /// Whose profile is made.
@@ -22,6 +24,14 @@ pub struct Arguments {
     /// The GUID and age, where the name does not say them.
     #[arg(value_name = "GUIDAGE")]
     guid: Option<GuidAge>,
+}
+
+impl Arguments {
+    /// What a run may do.
+    pub fn access(&self, global: &Global, access: &mut Access) {
+        access::image(global.filename.as_deref(), access);
+        access::building(global, access);
+    }
 }
 
 /// Makes the profile, stores it in the first repository that can be written to, and proves it on the image, if one is

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::console::Console;
 use crate::outcome::Outcome;
+use crate::sandbox::Access;
 use crate::verdict::{Summary, counted};
 
 /// A profile, and perhaps another of the same build.
@@ -19,6 +20,16 @@ pub struct Arguments {
     /// A profile of the same build from another source; what contradicts is listed (exit code 1).
     #[arg(long, value_name = "OTHER")]
     against: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// What a run may do.
+    pub fn access(&self, access: &mut Access) {
+        access.read(&self.profile);
+        if let Some(path) = &self.against {
+            access.read(path);
+        }
+    }
 }
 
 /// How many contradictions are listed without `-v`.

@@ -9,10 +9,12 @@ use profile::{Format, Health, Progress, Scope, Silent, Verdict};
 use serde_json::{Value, json};
 use volatility_converter::{Options, Pack, convert, find_packs, write_legacy};
 
+use crate::access;
 use crate::arguments;
 use crate::console::Console;
 use crate::outcome::Outcome;
 use crate::output::Plan;
+use crate::sandbox::Access;
 use crate::verdict::Summary;
 
 /// A pack, or a folder of packs, and what to make of it.
@@ -32,6 +34,33 @@ pub struct Arguments {
     /// Write the text Rekall itself wrote, byte for byte: its legacy forms, its choices and mistakes.
     #[arg(long, value_enum)]
     compat: Option<Compat>,
+}
+
+impl Arguments {
+    /// What a run may do.
+    pub fn access(&self, access: &mut Access) {
+        access.read(&self.source);
+        let (folder, format) = (self.source.is_dir(), self.output.format());
+        match &self.out_file {
+            // Packs of a folder become profiles in a folder, unless it holds one and the name is a profile's.
+            Some(out) if folder && !is_profile(out) => {
+                access.fill(out);
+            }
+            Some(out) if out.is_dir() => {
+                access.write(out.join(profile_name(&self.source, format)));
+            }
+            Some(out) => {
+                access.write(out);
+            }
+            None => match &self.output.output {
+                Some(out) if folder && !is_profile(out) => {
+                    access.fill(out);
+                }
+                _ => access::output(&self.output, None, access),
+            },
+        }
+        access.unpack();
+    }
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]

@@ -5,10 +5,13 @@ use image::Paging;
 use profile::{Format, Report, Scope, System, read_file};
 use serde_json::Value;
 
+use crate::access;
 use crate::arguments;
+use crate::arguments::Global;
 use crate::console::Console;
 use crate::outcome::Outcome;
 use crate::output::Plan;
+use crate::sandbox::Access;
 use crate::subject::Subject;
 use crate::verdict::Summary;
 
@@ -19,6 +22,15 @@ pub struct Arguments {
     profile: PathBuf,
     #[command(flatten)]
     output: arguments::Output,
+}
+
+impl Arguments {
+    /// What a run may do.
+    pub fn access(&self, global: &Global, access: &mut Access) {
+        access.read(&self.profile);
+        access::image(global.filename.as_deref(), access);
+        access::output(&self.output, None, access);
+    }
 }
 
 /// Writes the profile in that form. For LibVMI and an image (`-f`) it also prints what LibVMI's configuration needs to

@@ -6,8 +6,11 @@ use serde_json::json;
 use symbols::{BuildId, Credentials, DebugFile, DebugOptions, Error, Tried, fetch_debug};
 use url::Url;
 
+use crate::access;
+use crate::arguments::Global;
 use crate::console::Console;
 use crate::outcome::Outcome;
+use crate::sandbox::Access;
 
 /// Which debug file, and where it goes.
 #[derive(Debug, clap::Args)]
@@ -21,6 +24,18 @@ pub struct Arguments {
     /// A debuginfod server, to be asked in place of those in DEBUGINFOD_URLS; may be repeated.
     #[arg(long = "server", value_name = "URL")]
     servers: Vec<String>,
+}
+
+impl Arguments {
+    /// What a run may do.
+    pub fn access(&self, global: &Global, access: &mut Access) {
+        for path in self.wanted.iter().chain(&global.filename) {
+            access.read(path);
+        }
+        access.write(&self.dump_dir);
+        access::credentials(access);
+        access::connect(global.symbols.offline, access);
+    }
 }
 
 /// Asked where neither the arguments nor the environment name a server: it passes requests on to those of

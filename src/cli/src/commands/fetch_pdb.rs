@@ -6,9 +6,12 @@ use serde_json::{Value, json};
 use symbols::pe::Pe;
 use symbols::{Error, Fetcher, Found, Manifest, PdbName, Tried, Wanted};
 
+use crate::access;
 use crate::arguments;
+use crate::arguments::Global;
 use crate::console::Console;
 use crate::outcome::Outcome;
+use crate::sandbox::Access;
 
 /// Which PDBs, and where they go.
 #[derive(Debug, clap::Args)]
@@ -31,6 +34,26 @@ pub struct Arguments {
     /// Write a list of those that were not found, to be fetched on another machine.
     #[arg(long = "write-manifest", value_name = "FILE")]
     write_manifest: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// What a run may do.
+    pub fn access(&self, global: &Global, access: &mut Access) {
+        let Global { filename, symbols, .. } = global;
+        // A name may also be that of a PE file.
+        for path in [&self.pdb_filename, filename, &self.manifest].into_iter().flatten() {
+            access.read(path);
+        }
+        if let Some(path) = &self.write_manifest {
+            access.write(path);
+        }
+        if self.manifest.is_some() {
+            access.fill(&self.dump_dir);
+        } else {
+            access.write(&self.dump_dir);
+        }
+        access::symbols(symbols, access);
+    }
 }
 
 /// Brings the PDBs.

@@ -8,12 +8,14 @@ use repository::index::Likeness;
 use repository::local;
 use serde_json::json;
 
+use crate::access;
 use crate::arguments::Global;
 use crate::console::Console;
 use crate::input::open_image;
 use crate::likely;
 use crate::outcome::Outcome;
 use crate::profiles;
+use crate::sandbox::Access;
 use crate::subject::Subject;
 use crate::table::printable;
 use crate::triage;
@@ -27,6 +29,17 @@ pub struct Arguments {
     /// How many of the profiles that are most like it are shown.
     #[arg(long, value_name = "N", default_value = "10")]
     limit: usize,
+}
+
+impl Arguments {
+    /// What a run may do.
+    pub fn access(&self, global: &Global, access: &mut Access) {
+        access::repositories(global, access);
+        match folder_of(&self.module).as_str() {
+            KERNEL => access::image(global.filename.as_deref(), access),
+            _ => access::subject(global, access),
+        }
+    }
 }
 
 /// The folder of the kernel's profiles.

@@ -7,9 +7,12 @@ use anyhow::Context;
 use profile::{Member, Structure, Symbol, System, Text};
 use serde_json::{Value, json};
 
+use crate::access;
+use crate::arguments::Global;
 use crate::console::Console;
 use crate::declaration::declaration;
 use crate::outcome::Outcome;
+use crate::sandbox::Access;
 
 /// A profile, and what to show of it.
 #[derive(Debug, clap::Args)]
@@ -26,6 +29,18 @@ pub struct Arguments {
     /// either (DIR/v1.0/nt).
     #[arg(long, value_name = "REPOSITORY", conflicts_with = "at")]
     across: Option<String>,
+}
+
+impl Arguments {
+    /// What a run may do.
+    pub fn access(&self, global: &Global, access: &mut Access) {
+        match &self.across {
+            Some(place) => access::repository(place, global.symbols.offline, access),
+            None => {
+                access.read(&self.profile);
+            }
+        }
+    }
 }
 
 /// Decimal, or hexadecimal with 0x.

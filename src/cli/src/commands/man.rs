@@ -6,12 +6,20 @@ use clap::CommandFactory;
 use crate::arguments::Cli;
 use crate::console::Console;
 use crate::outcome::Outcome;
+use crate::sandbox::Access;
 
 /// Where to.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The folder for the pages; made where it does not exist.
     folder: PathBuf,
+}
+
+impl Arguments {
+    /// What a run may do.
+    pub fn access(&self, access: &mut Access) {
+        access.fill(&self.folder);
+    }
 }
 
 /// Writes one page per command.

@@ -11,9 +11,12 @@ use repository::build::{
 use serde_json::{Value, json};
 use symbols::{Fetcher, PdbName};
 
+use crate::access;
 use crate::arguments;
+use crate::arguments::Global;
 use crate::console::Console;
 use crate::outcome::Outcome;
+use crate::sandbox::Access;
 use crate::table::Table;
 
 /// A repository, and what to do with it.
@@ -54,6 +57,31 @@ pub struct Arguments {
     output: Option<PathBuf>,
     #[command(flatten)]
     symbols: arguments::Symbols,
+}
+
+impl Arguments {
+    /// What a run may do.
+    pub fn access(&self, global: &Global, access: &mut Access) {
+        let words: Vec<PathBuf> = self.words.iter().map(PathBuf::from).collect();
+        for path in words.iter().chain(&self.binary) {
+            access.read(path);
+        }
+        if let Some(path) = &self.output {
+            access.write(path);
+        }
+        let offline = self.symbols.offline || global.symbols.offline;
+        access::repository(&self.repository, offline, access);
+        if !access::is_remote(&self.repository) {
+            access.fill(&self.repository);
+        }
+        let verb = sort_out(&self.words).map(|words| words.verb);
+        match verb {
+            Ok(Verb::Import | Verb::Missing | Verb::Plan | Verb::Seal) | Err(_) => {}
+            Ok(Verb::BuildAll | Verb::Build | Verb::AddGuid | Verb::Verify) => {
+                access::symbols(&self.symbols, access);
+            }
+        }
+    }
 }
 
 const VERBS: &str = "\

@@ -6,10 +6,13 @@ use anyhow::{Context, bail};
 use dwarf_converter::{Beside, Language, Languages, Options, Package};
 use profile::{Arch, MappedFile, Progress, Scope};
 
+use crate::access;
 use crate::arguments;
+use crate::arguments::Global;
 use crate::console::Console;
 use crate::outcome::Outcome;
 use crate::output::Plan;
+use crate::sandbox::Access;
 use crate::verdict::Summary;
 
 /// A kernel's debug file, and what to make of it.
@@ -34,6 +37,24 @@ pub struct Arguments {
     #[command(flatten)]
     output: arguments::Output,
 }
+
+impl Arguments {
+    /// What a run may do.
+    pub fn access(&self, global: &Global, access: &mut Access) {
+        for path in self.file.iter().chain(&global.filename) {
+            access.read_beside(path);
+            access::unpack_unless(path, &[b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"], access);
+        }
+        access.read_store(DEBUG_FOLDER);
+        if let Some(path) = &self.system_map {
+            access.read(path);
+        }
+        access::output(&self.output, None, access);
+    }
+}
+
+/// Where distributions put separate debug files.
+const DEBUG_FOLDER: &str = "/usr/lib/debug";
 
 /// Makes the profile.
 ///

@@ -3,11 +3,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use profile::{Arch, Scope};
 
+use crate::access;
 use crate::arguments;
+use crate::arguments::Global;
 use crate::console::Console;
 use crate::input::open_pdb;
 use crate::outcome::Outcome;
 use crate::output::Plan;
+use crate::sandbox::Access;
 use crate::verdict::Summary;
 
 /// A PDB, and what to make of it.
@@ -36,6 +39,17 @@ pub struct Arguments {
     /// The architecture, where the PDB does not tell: AMD64, I386, ARM or ARM64.
     #[arg(long)]
     arch: Option<Arch>,
+}
+
+impl Arguments {
+    /// What a run may do.
+    pub fn access(&self, global: &Global, access: &mut Access) {
+        for path in self.pdb_filename.iter().chain(&global.filename) {
+            access.read(path);
+            access::unpack_unless(path, &[b"Microsoft C/C++ MSF 7.00"], access);
+        }
+        access::output(&self.output, self.dump_dir.as_deref(), access);
+    }
 }
 
 /// Makes the profile.

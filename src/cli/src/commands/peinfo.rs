@@ -10,6 +10,7 @@ use symbols::pe::{Export, Import, Pe, PeError, Version};
 
 use crate::console::Console;
 use crate::outcome::Outcome;
+use crate::sandbox::Access;
 
 /// Which file.
 #[derive(Debug, clap::Args)]
@@ -17,6 +18,13 @@ pub struct Arguments {
     /// The PE file (.exe, .dll, .sys).
     #[arg(value_name = "FILE")]
     file: PathBuf,
+}
+
+impl Arguments {
+    /// What a run may do.
+    pub fn access(&self, access: &mut Access) {
+        access.read(&self.file);
+    }
 }
 
 /// Says what a PE file is: its headers, its PDB, its sections and directories; with `-v` (and in JSON always) also

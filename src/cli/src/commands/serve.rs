@@ -6,6 +6,7 @@ use symbols::{Mirror, MirrorLimits};
 use crate::console::Console;
 use crate::interrupt;
 use crate::outcome::Outcome;
+use crate::sandbox::{Access, Network};
 
 /// Which folder, and where it can be reached.
 #[derive(Debug, clap::Args)]
@@ -16,6 +17,13 @@ pub struct Arguments {
     /// The address to listen on; port 0 takes any that is free, and its address is printed.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     listen: String,
+}
+
+impl Arguments {
+    /// What a run may do.
+    pub fn access(&self, access: &mut Access) {
+        access.read_store(&self.folder).network_as(Network::Listen);
+    }
 }
 
 /// Serves until it is told to stop; `-v` shows every request.

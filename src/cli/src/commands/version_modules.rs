@@ -7,11 +7,13 @@ use repository::{ProfileName, local};
 use serde_json::{Value, json};
 use symbols::{Fetcher, Manifest, Wanted};
 
+use crate::access;
 use crate::arguments::Global;
 use crate::commands::version_scan;
 use crate::console::Console;
 use crate::outcome::Outcome;
 use crate::profiles;
+use crate::sandbox::Access;
 use crate::subject::Subject;
 use crate::table::{Table, printable};
 
@@ -25,6 +27,19 @@ pub struct Arguments {
     /// modules that DRAKVUF takes a profile of, libraries of processes included.
     #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "modules")]
     fetch: Option<Which>,
+}
+
+impl Arguments {
+    /// What a run may do.
+    pub fn access(&self, global: &Global, access: &mut Access) {
+        access::subject(global, access);
+        if self.fetch.is_some() {
+            access::building(global, access);
+        }
+        if let Some(path) = &self.write_manifest {
+            access.write(path);
+        }
+    }
 }
 
 /// Which modules' profiles are made.

@@ -8,9 +8,12 @@ use regex::Regex;
 use serde_json::{Value, json};
 use symbols::{Manifest, Rsds, Sighting, Wanted};
 
+use crate::access;
+use crate::arguments::Global;
 use crate::console::Console;
 use crate::input;
 use crate::outcome::Outcome;
+use crate::sandbox::Access;
 use crate::triage;
 use crate::verdict::{losses, say_losses};
 
@@ -26,6 +29,19 @@ pub struct Arguments {
     /// Write what was found as a list for fetch_pdb --manifest.
     #[arg(long = "write-manifest", value_name = "FILE")]
     write_manifest: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// What a run may do.
+    pub fn access(&self, global: &Global, access: &mut Access) {
+        if let Some(path) = &self.file {
+            access.read(path);
+        }
+        access::image(global.filename.as_deref(), access);
+        if let Some(path) = &self.write_manifest {
+            access.write(path);
+        }
+    }
 }
 
 /// What is searched.

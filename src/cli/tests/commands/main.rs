@@ -19,5 +19,7 @@ mod parse_dwarf;
 mod parse_pdb;
 mod peinfo;
 mod repository;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod serve;
 mod version_scan;

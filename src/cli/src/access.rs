@@ -1,0 +1,197 @@
+//! What a run may do, derived from its command line before it reads anything: the rules of the sandbox.
+//!
+//! [`of`] asks the command; each command's arguments say what they name, in a method `access`. The functions here add
+//! what the shared groups of options name. Whatever is wrong with an argument is not reported here: the command does
+//! that. A command that reads or writes a new place has to say so in its `access`, or it is refused there.
+
+use std::env;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use symbols::{Credentials, SymbolPath};
+
+use crate::arguments::{Cli, Command, Global, Output, Symbols};
+use crate::configuration::{Configuration, own_repository};
+use crate::profiles;
+use crate::sandbox::{Access, Network};
+
+/// Variables that name files with certificates or credentials, for connections.
+const CONNECTION: [&str; 4] = [
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+];
+
+/// What the command line asks for, and nothing else.
+pub fn of(cli: &Cli) -> Access {
+    let mut access = Access::default();
+    let Cli { global, command } = cli;
+    let Some(command) = command else {
+        subject(global, &mut access);
+        return access;
+    };
+    match command {
+        Command::Validate | Command::Pslist | Command::Modules => subject(global, &mut access),
+        Command::VersionModules(arguments) => arguments.access(global, &mut access),
+        Command::Autodetect => {
+            image(global.filename.as_deref(), &mut access);
+            repositories(global, &mut access);
+        }
+        Command::GuessGuid(arguments) => arguments.access(global, &mut access),
+        Command::BuildLocalProfile(arguments) => arguments.access(global, &mut access),
+        Command::FetchPdb(arguments) => arguments.access(global, &mut access),
+        Command::ParsePdb(arguments) => arguments.access(global, &mut access),
+        Command::FetchDebug(arguments) => arguments.access(global, &mut access),
+        Command::ParseDwarf(arguments) => arguments.access(global, &mut access),
+        Command::ConvertProfile(arguments) => arguments.access(&mut access),
+        Command::Peinfo(arguments) => arguments.access(&mut access),
+        Command::VersionScan(arguments) => arguments.access(global, &mut access),
+        Command::Inspect(arguments) => arguments.access(global, &mut access),
+        Command::Check(arguments) => arguments.access(&mut access),
+        Command::Export(arguments) => arguments.access(global, &mut access),
+        Command::Serve(arguments) => arguments.access(&mut access),
+        Command::BuildIndex(arguments) => arguments.access(global, &mut access),
+        Command::ManageRepo(arguments) => arguments.access(global, &mut access),
+        Command::Completions(_) => {}
+        Command::Man(arguments) => arguments.access(&mut access),
+    }
+    access
+}
+
+/// A memory image: parts, states and tables of it lie beside it.
+pub fn image(filename: Option<&Path>, access: &mut Access) {
+    if let Some(filename) = filename {
+        access.read_beside(filename);
+    }
+}
+
+/// An image with the profile of its kernel. A profile that is not named is looked for, and made where none is found.
+pub fn subject(global: &Global, access: &mut Access) {
+    image(global.filename.as_deref(), access);
+    match global.profile.as_deref() {
+        Some(name) => match profiles::file(name) {
+            Some(path) => {
+                access.read(path);
+            }
+            None => repositories(global, access),
+        },
+        None => building(global, access),
+    }
+}
+
+/// Repositories from which profiles are read.
+pub fn repositories(global: &Global, access: &mut Access) {
+    for place in places(global, access) {
+        repository(&place, global.symbols.offline, access);
+    }
+}
+
+/// The same, where profiles that are missing are made from PDBs and kept.
+pub fn building(global: &Global, access: &mut Access) {
+    repositories(global, access);
+    let places = places(global, access);
+    if let Some(folder) = places.iter().find(|place| !is_remote(place)) {
+        match own_repository().filter(|own| own == Path::new(folder)) {
+            Some(own) => access.fill_own(own),
+            None => access.fill(folder),
+        };
+    }
+    symbols(&global.symbols, access);
+}
+
+/// One repository: a folder or an address.
+pub fn repository(place: &str, offline: bool, access: &mut Access) {
+    credentials(access);
+    if is_remote(place) {
+        access.fill_own(cache_folder()).unpack();
+        connect(offline, access);
+    } else {
+        access.read_store(place).read_store(Path::new(place).join("v1.0"));
+    }
+}
+
+/// Where PDBs are looked for. A local store may hold pointers to files anywhere (`file.ptr`), so one that the user names
+/// opens the file system to reading.
+pub fn symbols(symbols: &Symbols, access: &mut Access) {
+    configuration(access);
+    credentials(access);
+    access.fill_own(cache_folder()).unpack();
+    let path = symbols.path().unwrap_or_else(|_| SymbolPath::standard());
+    for store in path.stores() {
+        access.fill(store).read_everything();
+    }
+    for folder in path.loose_folders() {
+        access.read_store(folder).read_everything();
+    }
+    connect(symbols.offline, access);
+}
+
+/// A profile that is written. `folder` is what relative names are relative to, where that is an option.
+pub fn output(output: &Output, folder: Option<&Path>, access: &mut Access) {
+    if let Some(path) = &output.output {
+        if path.as_os_str() == "-" {
+            return;
+        }
+        access.write(folder.map_or_else(|| path.clone(), |folder| folder.join(path)));
+    }
+    if let Some(folder) = &output.symbols_dir {
+        access.fill(folder);
+    }
+}
+
+/// Connections to servers, unless they are forbidden.
+pub fn connect(offline: bool, access: &mut Access) {
+    if offline {
+        return;
+    }
+    access.network_as(Network::Connect);
+    for path in CONNECTION.iter().filter_map(env::var_os) {
+        access.read(path);
+    }
+}
+
+/// Temporary files to unpack into, unless the input is a regular file that begins in one of these ways: then it is not
+/// packed.
+pub fn unpack_unless(path: &Path, beginnings: &[&[u8]], access: &mut Access) {
+    let mut start = [0; 32];
+    let regular = path.metadata().is_ok_and(|metadata| metadata.is_file());
+    let seen = regular && File::open(path).is_ok_and(|mut file| file.read_exact(&mut start).is_ok());
+    if !seen || !beginnings.iter().any(|beginning| start.starts_with(beginning)) {
+        access.unpack();
+    }
+}
+
+/// What is known about private servers.
+pub fn credentials(access: &mut Access) {
+    if let Some(path) = Credentials::netrc() {
+        access.read(path);
+    }
+}
+
+/// Whether a repository's place is an address.
+pub fn is_remote(place: &str) -> bool {
+    place.contains("://")
+}
+
+/// The folder for copies of what servers have.
+pub fn cache_folder() -> PathBuf {
+    match directories::ProjectDirs::from("", "", "rekall-profile") {
+        Some(folders) => folders.cache_dir().to_owned(),
+        // A system without a home folder for us.
+        None => env::temp_dir().join("rekall-profile"),
+    }
+}
+
+fn configuration(access: &mut Access) {
+    Configuration::files().for_each(|file| {
+        access.read(file);
+    });
+}
+
+/// The repositories' places; none where the configuration cannot be understood.
+fn places(global: &Global, access: &mut Access) -> Vec<String> {
+    configuration(access);
+    profiles::places(global).unwrap_or_default()
+}

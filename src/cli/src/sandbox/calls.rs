@@ -1,0 +1,323 @@
+use std::collections::BTreeMap;
+
+use libc::c_long;
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch, sock_filter,
+};
+
+use super::{Layer, Network};
+
+/// What no command does: start programs, look into other processes, change the system, hand work to the kernel in ways
+/// that other rules cannot see, or change files by their names in ways that Landlock does not restrict.
+const NEVER: &[c_long] = &[
+    // Programs and other processes.
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_process_madvise,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_kcmp,
+    libc::SYS_setns,
+    libc::SYS_unshare,
+    // Work that the kernel does on the side, out of sight of this filter.
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_keyctl,
+    // The system as a whole.
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_reboot,
+    libc::SYS_kexec_load,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_acct,
+    libc::SYS_quotactl,
+    libc::SYS_syslog,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime,
+    libc::SYS_adjtimex,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    libc::SYS_personality,
+    // Files by handle, device files, and owners, modes and attributes by name.
+    libc::SYS_open_by_handle_at,
+    libc::SYS_name_to_handle_at,
+    libc::SYS_mknodat,
+    libc::SYS_fchmodat,
+    libc::SYS_fchownat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fanotify_init,
+];
+
+/// The same, where only this architecture has the call.
+#[cfg(target_arch = "x86_64")]
+const NEVER_HERE: &[c_long] = &[
+    libc::SYS_fork,
+    libc::SYS_vfork,
+    libc::SYS_iopl,
+    libc::SYS_ioperm,
+    libc::SYS_modify_ldt,
+    libc::SYS_kexec_file_load,
+    libc::SYS_mknod,
+    libc::SYS_chmod,
+    libc::SYS_chown,
+    libc::SYS_lchown,
+    libc::SYS_utime,
+    libc::SYS_utimes,
+    libc::SYS_futimesat,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const NEVER_HERE: &[c_long] = &[];
+
+/// Everything that makes or joins a socket.
+const SOCKETS: &[c_long] = &[
+    libc::SYS_socket,
+    libc::SYS_socketpair,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_accept,
+    libc::SYS_accept4,
+];
+
+/// The kinds of sockets that a command with a network uses: the internet, local name services, and the kernel's list of
+/// addresses, by which the C library sorts what a name resolves to.
+const FAMILIES: [i32; 4] = [libc::AF_INET, libc::AF_INET6, libc::AF_UNIX, libc::AF_NETLINK];
+
+/// On x86-64 every system call has a second number from here on, for programs with 32-bit pointers.
+const SECOND_NUMBERS: u32 = 0x4000_0000;
+
+/// How many rules a part of the filter has. The kernel runs a new filter once for each system call that exists, and a part
+/// is as long as all its rules.
+const PART: usize = 8;
+
+/// Has the kernel refuse to all threads what a command with this network never does.
+///
+/// # Errors
+/// Why the kernel does not do it, in words.
+pub(super) fn restrict(network: Network) -> Result<Layer, String> {
+    let arch = TargetArch::try_from(std::env::consts::ARCH)
+        .map_err(|_| format!("there is no filter for {}", std::env::consts::ARCH))?;
+    let failed = |error: &dyn std::fmt::Display| format!("seccomp failed: {error}");
+    let program = refused(network).and_then(|rules| program(&rules, arch)).map_err(|error| failed(&error))?;
+    seccompiler::apply_filter_all_threads(&program).map_err(|error| failed(&error))?;
+    Ok(Layer::Enforced(match network {
+        Network::None => "seccomp; no network, no new processes".to_owned(),
+        Network::Listen | Network::Connect => "seccomp; network allowed, no new processes".to_owned(),
+    }))
+}
+
+type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
+
+fn refused(network: Network) -> Result<Rules, seccompiler::BackendError> {
+    let mut rules: Rules = NEVER.iter().chain(NEVER_HERE).map(|call| (*call, Vec::new())).collect();
+    // A new thread is allowed, a new process is not.
+    let thread = libc::CLONE_THREAD.unsigned_abs().into();
+    rules.insert(libc::SYS_clone, vec![rule([condition(0, SeccompCmpOp::MaskedEq(thread), 0)?])?]);
+    // Times of an open file are set without a name.
+    rules.insert(libc::SYS_utimensat, vec![rule([wide_condition(1, SeccompCmpOp::Ne, 0)?])?]);
+    match network {
+        Network::None => rules.extend(SOCKETS.iter().map(|call| (*call, Vec::new()))),
+        Network::Listen | Network::Connect => {
+            let other = FAMILIES.map(|family| condition(0, SeccompCmpOp::Ne, family.unsigned_abs().into()));
+            let other = other.into_iter().collect::<Result<Vec<_>, _>>()?;
+            rules.insert(libc::SYS_socket, vec![SeccompRule::new(other)?]);
+        }
+    }
+    Ok(rules)
+}
+
+fn rule<const N: usize>(conditions: [SeccompCondition; N]) -> Result<SeccompRule, seccompiler::BackendError> {
+    SeccompRule::new(conditions.into())
+}
+
+fn condition(
+    argument: u8,
+    operator: SeccompCmpOp,
+    value: u64,
+) -> Result<SeccompCondition, seccompiler::BackendError> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)
+}
+
+fn wide_condition(
+    argument: u8,
+    operator: SeccompCmpOp,
+    value: u64,
+) -> Result<SeccompCondition, seccompiler::BackendError> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Qword, operator, value)
+}
+
+/// The filter: parts of the rules in the order of their numbers, each a filter of its own that also checks the
+/// architecture, behind a few instructions that choose the part.
+fn program(rules: &Rules, arch: TargetArch) -> Result<BpfProgram, seccompiler::BackendError> {
+    let errno = |error: i32| u32::from(SeccompAction::Errno(error.unsigned_abs()));
+    let rules: Vec<(&c_long, &Vec<SeccompRule>)> = rules.iter().collect();
+    let mut parts: Vec<(u32, BpfProgram)> = Vec::new();
+    for part in rules.chunks(PART) {
+        let first = part.first().map_or(0, |(call, _)| u32::try_from(**call).unwrap_or(0));
+        let rules: Rules = part.iter().map(|(call, rules)| (**call, (*rules).clone())).collect();
+        let action = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+        parts.push((first, SeccompFilter::new(rules, SeccompAction::Allow, action, arch)?.try_into()?));
+    }
+    // The number of the call is the first word that a filter sees.
+    let mut program = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0)];
+    if cfg!(target_arch = "x86_64") {
+        program.extend([
+            jump(libc::BPF_JGE, SECOND_NUMBERS, 0, 1),
+            statement(libc::BPF_RET, errno(libc::EPERM)),
+        ]);
+    }
+    // The arguments of the newer call for threads are out of a filter's sight; without it, the C library uses the older.
+    let newer = u32::try_from(libc::SYS_clone3).unwrap_or(u32::MAX);
+    program.extend([jump(libc::BPF_JEQ, newer, 0, 1), statement(libc::BPF_RET, errno(libc::ENOSYS))]);
+    // Two instructions for each part but the last: numbers below the next part's first belong to this one.
+    let bounds: Vec<u32> = parts.iter().skip(1).map(|(first, _)| *first).collect();
+    let mut before = 0;
+    for (index, (bound, (_, part))) in bounds.iter().zip(&parts).enumerate() {
+        // The choices that follow, the last one, and the parts before this one.
+        let behind = 2 * (bounds.len() - index - 1) + 1 + before;
+        program.push(jump(libc::BPF_JGE, *bound, 1, 0));
+        program.push(statement(libc::BPF_JMP | libc::BPF_JA, u32::try_from(behind).unwrap_or(u32::MAX)));
+        before += part.len();
+    }
+    // Numbers above all bounds come to the last part, over all others.
+    if let Some((_, last)) = parts.pop() {
+        let over = u32::try_from(before).unwrap_or(u32::MAX);
+        program.push(statement(libc::BPF_JMP | libc::BPF_JA, over));
+        program.extend(parts.into_iter().flat_map(|(_, part)| part));
+        program.extend(last);
+    }
+    Ok(program)
+}
+
+fn statement(code: u32, value: u32) -> sock_filter {
+    jump_with(code, value, 0, 0)
+}
+
+/// Compares with a value: how many instructions are passed over where it holds, and where it does not.
+fn jump(comparison: u32, value: u32, holds: u8, otherwise: u8) -> sock_filter {
+    jump_with(libc::BPF_JMP | comparison | libc::BPF_K, value, holds, otherwise)
+}
+
+fn jump_with(code: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
+    // All codes fit.
+    sock_filter { code: u16::try_from(code).unwrap_or(0), jt, jf, k }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Runs a filter over a call as the kernel does: the number, the architecture, and arguments at their places.
+    fn answer(program: &[sock_filter], call: u32, arguments: [u64; 6]) -> u32 {
+        let arch = match std::env::consts::ARCH {
+            "x86_64" => 0xc000_003e_u32,
+            "aarch64" => 0xc000_00b7,
+            _ => 0xc000_00f3,
+        };
+        let mut data = [call.to_le_bytes(), arch.to_le_bytes()].concat();
+        data.extend([0; 8]);
+        data.extend(arguments.iter().flat_map(|argument| argument.to_le_bytes()));
+        let (mut at, mut loaded) = (0, 0u32);
+        loop {
+            let sock_filter { code, jt, jf, k } = program[at].clone();
+            at += 1;
+            let jump = |holds: bool| usize::from(if holds { jt } else { jf });
+            match u32::from(code) {
+                0x20 => loaded = u32::from_le_bytes(data[k as usize..][..4].try_into().unwrap()),
+                0x54 => loaded &= k,
+                0x05 => at += k as usize,
+                0x15 => at += jump(loaded == k),
+                0x25 => at += jump(loaded > k),
+                0x35 => at += jump(loaded >= k),
+                0x06 => return k,
+                code => panic!("{code:#x}"),
+            }
+        }
+    }
+
+    fn filter(network: Network) -> BpfProgram {
+        program(&refused(network).unwrap(), TargetArch::try_from(std::env::consts::ARCH).unwrap()).unwrap()
+    }
+
+    const ALLOWED: u32 = 0x7fff_0000;
+    const REFUSED: u32 = 0x0005_0000 | libc::EPERM as u32;
+
+    #[test]
+    fn every_number_gets_its_answer() {
+        let program = filter(Network::None);
+        let listed: BTreeSet<c_long> = [NEVER, NEVER_HERE, SOCKETS].concat().into_iter().collect();
+        let thread = libc::CLONE_THREAD.unsigned_abs().into();
+        for call in 0..1000 {
+            let expected = match c_long::from(call) {
+                libc::SYS_clone3 => 0x0005_0000 | libc::ENOSYS as u32,
+                call if listed.contains(&call) => REFUSED,
+                _ => ALLOWED,
+            };
+            assert_eq!(answer(&program, call, [thread, 0, 0, 0, 0, 0]), expected, "call {call}");
+        }
+        let clone = libc::SYS_clone as u32;
+        assert_eq!(answer(&program, clone, [0; 6]), REFUSED, "a process");
+        let times = libc::SYS_utimensat as u32;
+        assert_eq!(answer(&program, times, [3, 1 << 40, 0, 0, 0, 0]), REFUSED, "times by name");
+        if cfg!(target_arch = "x86_64") {
+            assert_eq!(answer(&program, SECOND_NUMBERS + 41, [0; 6]), REFUSED);
+            assert_eq!(answer(&program, SECOND_NUMBERS, [0; 6]), REFUSED);
+        }
+    }
+
+    #[test]
+    fn a_network_has_its_kinds_of_sockets_alone() {
+        let socket = libc::SYS_socket as u32;
+        for network in [Network::Connect, Network::Listen] {
+            let program = filter(network);
+            for family in 0..64 {
+                let expected = if FAMILIES.contains(&family) { ALLOWED } else { REFUSED };
+                let family = u64::from(family.unsigned_abs());
+                assert_eq!(answer(&program, socket, [family, 1, 0, 0, 0, 0]), expected, "family {family}");
+            }
+            assert_eq!(answer(&program, libc::SYS_connect as u32, [0; 6]), ALLOWED);
+            assert_eq!(answer(&program, libc::SYS_execve as u32, [0; 6]), REFUSED);
+        }
+    }
+
+    #[test]
+    fn other_architectures_end_the_process() {
+        let program = filter(Network::None);
+        let mut foreign = program.clone();
+        // A filter that expects another architecture finds this one to be foreign.
+        for instruction in &mut foreign {
+            if instruction.code == 0x15 && instruction.k > 0xc000_0000 {
+                instruction.k ^= 1;
+            }
+        }
+        assert_eq!(answer(&foreign, 0, [0; 6]), 0x8000_0000);
+    }
+}

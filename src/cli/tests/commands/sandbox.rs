@@ -1,0 +1,135 @@
+//! The program in its sandbox: what it says about it, and what evidence cannot make it do.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use crate::harness::Folder;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata");
+
+/// Whether the kernel restricts files, as the program itself says.
+fn restricts_files(folder: &Folder) -> bool {
+    let output = folder.run(["-v", "completions", "bash"]).command().output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("Sandbox: system calls are restricted"), "{text}");
+    let restricts = text.contains("Sandbox: files are restricted");
+    if !restricts {
+        println!("this kernel does not restrict files: {text}");
+    }
+    restricts
+}
+
+#[test]
+fn every_command_says_what_it_may_do() {
+    let folder = Folder::new();
+    folder.write("image.raw", [0u8; 8192]);
+    folder.write("a.json", "{}");
+    let none = "no network, no new processes";
+    for (line, calls) in [
+        ("parse_pdb image.raw", none),
+        ("parse_dwarf image.raw", none),
+        ("convert_profile image.raw", none),
+        ("inspect a.json", none),
+        ("check a.json", none),
+        ("export a.json --format isf", none),
+        ("peinfo image.raw", none),
+        ("version_scan image.raw", none),
+        ("completions bash", none),
+        ("-f image.raw --profile a.json validate", none),
+        ("-f image.raw --profile a.json pslist", none),
+        ("-f image.raw --offline pslist", none),
+        ("-f image.raw --offline autodetect", none),
+        ("--offline fetch_pdb a.pdb F8E2A8B5C9B74BF4A6E4A48F180099942", none),
+        ("--offline manage_repo build_all", none),
+        ("manage_repo plan", none),
+        ("-f image.raw --profile_path . --profile nt/GUID/X autodetect", none),
+        ("fetch_pdb a.pdb F8E2A8B5C9B74BF4A6E4A48F180099942 --symbol-path store", "network allowed"),
+    ] {
+        let output = folder.run(["-v"].into_iter().chain(line.split(' '))).command().output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        let first: Vec<&str> = text.lines().take(2).collect();
+        assert!(first.iter().all(|line| line.starts_with("Sandbox: ")), "{line}: {text}");
+        assert!(first[1].contains(calls), "{line}: {text}");
+    }
+    folder
+        .run(["-v", "--no-sandbox", "completions", "bash"])
+        .stderr("Sandbox: turned off by --no-sandbox")
+        .check();
+    let output = folder.run(["completions", "bash"]).command().output().unwrap();
+    assert!(output.stderr.is_empty(), "nothing is said without -v");
+}
+
+#[test]
+fn evidence_reads_no_file_of_another_folder() {
+    let folder = Folder::new();
+    for name in ["evidence", "elsewhere", "out"] {
+        fs::create_dir(folder.join(name)).unwrap();
+    }
+    // A debug file whose other part is a link to a file elsewhere, as a hostile archive may contain.
+    fs::copy(format!("{FIXTURES}/dwarf/elf/dwz-x64"), folder.join("evidence/prog")).unwrap();
+    fs::copy(format!("{FIXTURES}/dwarf/elf/common.debug"), folder.join("elsewhere/common.debug")).unwrap();
+    symlink("../elsewhere/common.debug", folder.join("evidence/common.debug")).unwrap();
+    if !restricts_files(&folder) {
+        return;
+    }
+    let output = folder.run(["parse_dwarf", "evidence/prog", "-o", "out/a.json"]).command().output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("common.debug"), "{text}");
+    // The same file in the folder of the evidence is read.
+    fs::remove_file(folder.join("evidence/common.debug")).unwrap();
+    fs::copy(folder.join("elsewhere/common.debug"), folder.join("evidence/common.debug")).unwrap();
+    let whole = folder.run(["parse_dwarf", "evidence/prog", "-o", "out/b.json"]).command().output().unwrap();
+    let told = String::from_utf8_lossy(&whole.stderr).into_owned();
+    assert!(!told.contains("common.debug"), "{told}");
+    assert!(folder.read("out/b.json") != fs::read(folder.join("out/a.json")).unwrap_or_default());
+}
+
+#[test]
+fn an_input_is_found_behind_links_and_through_pipes() {
+    let folder = Folder::new();
+    for name in ["inputs", "elsewhere"] {
+        fs::create_dir(folder.join(name)).unwrap();
+    }
+    let fixture = format!("{FIXTURES}/dwarf/elf/gcc-x64");
+    fs::copy(&fixture, folder.join("elsewhere/real")).unwrap();
+    symlink("../elsewhere/real", folder.join("inputs/link")).unwrap();
+    let expected = folder.run(["--no-sandbox", "parse_dwarf", &fixture]).status(1).check();
+    folder.run(["parse_dwarf", "inputs/link"]).status(1).stdout(&expected).check();
+    let program = env!("CARGO_BIN_EXE_rekall-profile");
+    for script in [
+        format!("'{program}' parse_dwarf <(cat inputs/link)"),
+        format!("cat inputs/link | '{program}' parse_dwarf /dev/stdin"),
+        format!("'{program}' parse_dwarf /dev/stdin < inputs/link"),
+        format!("'{program}' parse_dwarf /dev/fd/7 7< elsewhere/real"),
+        format!("'{program}' parse_dwarf inputs/link | cat"),
+        format!("'{program}' parse_dwarf inputs/link > inside; cat inside"),
+    ] {
+        let mut command = std::process::Command::new("bash");
+        command.args(["-c", &script]).current_dir(folder.path()).env("HOME", folder.path());
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains("verdict: failed"), "{script}: {text}");
+        assert!(output.stdout == expected.as_bytes(), "{script}: {text}");
+    }
+}
+
+#[test]
+fn packages_unpack_and_leave_nothing_among_temporary_files() {
+    let folder = Folder::new();
+    let temporary = folder.join("temporary");
+    fs::create_dir(&temporary).unwrap();
+    let package = format!("{FIXTURES}/dwarf/packages/kernel-xz.deb");
+    let expected =
+        folder.run(["--no-sandbox", "parse_dwarf", &package]).env("TMPDIR", &temporary).status(1).check();
+    folder.run(["parse_dwarf", &package]).env("TMPDIR", &temporary).status(1).stdout(expected).check();
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+}
+
+#[test]
+fn folders_that_do_not_exist_are_made_and_not_left_empty() {
+    let folder = Folder::new();
+    folder.run(["man", "deep/er/man"]).check();
+    assert!(folder.join("deep/er/man/rekall-profile.1").is_file());
+    folder.run(["convert_profile", "missing", "out/of/reach"]).status(2).check();
+    assert_eq!(folder.names(), ["deep"]);
+}
