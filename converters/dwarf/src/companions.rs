@@ -148,8 +148,10 @@ impl Companions for Beside {
             };
             match opened.and_then(|file| self.map(file, &path)) {
                 Ok(file) => return Some(file),
-                Err(error) if is_refusal(&error) => refused.push((path, error)),
-                // Missing, or not for us to read.
+                Err(error) if is_refusal(&error) || error.kind() == io::ErrorKind::PermissionDenied => {
+                    refused.push((path, error));
+                }
+                // It is missing.
                 Err(_) => {}
             }
         }

@@ -13,8 +13,9 @@ use symbols::{Credentials, SymbolPath};
 
 use crate::arguments::{Cli, Command, Global, Output, Symbols};
 use crate::configuration::{Configuration, own_repository};
+use crate::console::Console;
 use crate::profiles;
-use crate::sandbox::{Access, Network};
+use crate::sandbox::{self, Access, Network};
 
 /// Variables that name files with certificates or credentials, for connections.
 const CONNECTION: [&str; 4] = [
@@ -24,8 +25,23 @@ const CONNECTION: [&str; 4] = [
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
 ];
 
+/// What to do where the sandbox may be the reason for an error.
+pub const ADVICE: &str = "The sandbox may be the reason: -v shows what it allows, --no-sandbox turns it off.";
+
+/// Restricts this process to what the command line asks for, unless that is turned off, and says so with `-v`. Returns
+/// whether anything is restricted.
+pub fn restrict(cli: &Cli, console: &Console) -> bool {
+    if cli.global.no_sandbox {
+        console.tell("Sandbox: turned off by --no-sandbox");
+        return false;
+    }
+    let sandbox = sandbox::enter(&of(cli));
+    console.tell(&sandbox);
+    sandbox.is_active()
+}
+
 /// What the command line asks for, and nothing else.
-pub fn of(cli: &Cli) -> Access {
+fn of(cli: &Cli) -> Access {
     let mut access = Access::default();
     let Cli { global, command } = cli;
     let Some(command) = command else {

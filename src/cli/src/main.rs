@@ -46,21 +46,15 @@ fn main() -> ExitCode {
     cli.global.apply();
     let console = console::Console::new(&cli.global);
     // Before any other thread runs.
-    let sandbox = (!cli.global.no_sandbox).then(|| sandbox::enter(&access::of(&cli)));
+    let restricted = access::restrict(&cli, &console);
     interrupt::clean_up_when_told_to_stop();
-    match &sandbox {
-        Some(sandbox) => console.tell(sandbox),
-        None => console.tell("Sandbox: turned off by --no-sandbox"),
-    }
     let code = match commands::run(cli, &console) {
         Ok(outcome) => outcome.into(),
         Err(error) if outcome::is_closed_output(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "rekall-profile: {error:#}");
-            if outcome::is_refused(&error) && sandbox.is_some_and(|sandbox| sandbox.is_active()) {
-                console.warn(
-                    "The sandbox may be the reason: -v shows what it allows, --no-sandbox turns it off.",
-                );
+            if restricted && outcome::is_refused(&error) {
+                console.warn(access::ADVICE);
             }
             ExitCode::from(if outcome::is_not_found(&error) { 1 } else { 2 })
         }
