@@ -1,7 +1,8 @@
 use std::io::{Cursor, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use profile::{MappedFile, Metered, UnpackLimitError, UnpackMeter};
+use profile::{MappedFile, Metered, UnpackLimitError, UnpackMeter, unpack};
+use zip::CompressionMethod;
 
 use super::Member;
 
@@ -64,12 +65,11 @@ impl Archive {
 
     pub(super) fn read(&self, index: usize) -> Result<Vec<u8>, String> {
         let mut archive = self.archive.clone();
-        let raw = archive.by_index_raw(index).map_err(|error| error.to_string())?;
+        let mut raw = archive.by_index_raw(index).map_err(|error| error.to_string())?;
         if raw.encrypted() {
             return Err("it is encrypted; unpack it with its password and convert the folder".to_owned());
         }
-        let size = raw.size();
-        drop(raw);
+        let (size, method, checksum) = (raw.size(), raw.compression(), raw.crc32());
         let member_meter = {
             let mut meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
             if size > LARGEST && !meter.is_chosen() {
@@ -81,19 +81,80 @@ impl Archive {
             meter.add(size).map_err(|error| error.to_string())?;
             before
         };
-        let member = archive.by_index(index).map_err(|error| error.to_string())?;
-        let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
         // One byte more than stated shows that the statement is wrong.
-        Metered::with_meter(member.take(size + 1), member_meter).read_to_end(&mut content).map_err(
-            |error| match UnpackLimitError::of(&error) {
-                Some(limit) => limit.to_string(),
-                None => format!("it is damaged ({error})"),
-            },
-        )?;
+        let limit = usize::try_from(size).unwrap_or(usize::MAX).saturating_add(1);
+        let content = match method {
+            CompressionMethod::STORE | CompressionMethod::DEFLATE | CompressionMethod::BZIP2 => {
+                drop(raw);
+                let member = archive.by_index(index).map_err(|error| error.to_string())?;
+                drain(Metered::with_meter(member, member_meter), limit)?
+            }
+            CompressionMethod::LZMA | CompressionMethod::XZ | CompressionMethod::ZSTD => {
+                let packed = drain(&mut raw, self.bytes().len())?;
+                let content = match method {
+                    CompressionMethod::LZMA => lzma(&packed, size, limit)?,
+                    _ => unpack(&packed, limit)
+                        .map_err(|error| format!("it is damaged ({error})"))?
+                        .into_owned(),
+                };
+                if content.len() as u64 == size && crc32fast::hash(&content) != checksum {
+                    return Err("it is damaged: its checksum is not that of its content".to_owned());
+                }
+                content
+            }
+            other => return Err(unread(other)),
+        };
         if content.len() as u64 != size {
             let (found, more) = (content.len(), if content.len() as u64 > size { " or more" } else { "" });
             return Err(format!("it is damaged: expected {size} bytes, found {found}{more}"));
         }
         Ok(content)
     }
+}
+
+/// Everything that `reader` gives, up to `limit` bytes.
+fn drain(reader: impl Read, limit: usize) -> Result<Vec<u8>, String> {
+    let mut content = Vec::new();
+    match reader.take(limit as u64).read_to_end(&mut content) {
+        Ok(_) => Ok(content),
+        Err(error) => Err(match UnpackLimitError::of(&error) {
+            Some(limit) => limit.to_string(),
+            None => format!("it is damaged ({error})"),
+        }),
+    }
+}
+
+/// A member packed with LZMA: a version, the size of the properties, the properties (a byte and the size of
+/// the dictionary), then the stream (APPNOTE.TXT, section 5.8).
+fn lzma(bytes: &[u8], size: u64, limit: usize) -> Result<Vec<u8>, String> {
+    let damaged = || "it is damaged: its LZMA header is not one".to_owned();
+    let (header, stream) = bytes.split_first_chunk::<9>().ok_or_else(damaged)?;
+    let [_, _, 5, 0, properties, dictionary @ ..] = *header else { return Err(damaged()) };
+    // A dictionary larger than the member serves nothing.
+    let dictionary = u64::from(u32::from_le_bytes(dictionary)).min(size.max(4096));
+    let dictionary = u32::try_from(dictionary).map_err(|_| damaged())?;
+    let reader = lzma_rust2::LzmaReader::new_with_props(stream, size, properties, dictionary, None);
+    drain(reader.map_err(|error| format!("it is damaged ({error})"))?, limit)
+}
+
+/// Names a method of packing that is not read (APPNOTE.TXT, section 4.4.5).
+fn unread(method: CompressionMethod) -> String {
+    const NAMES: [(CompressionMethod, &str); 10] = [
+        (CompressionMethod::SHRINK, "Shrink"),
+        (CompressionMethod::REDUCE_1, "Reduce"),
+        (CompressionMethod::REDUCE_2, "Reduce"),
+        (CompressionMethod::REDUCE_3, "Reduce"),
+        (CompressionMethod::REDUCE_4, "Reduce"),
+        (CompressionMethod::IMPLODE, "Implode"),
+        (CompressionMethod::PKWARE_IMPLODE, "PKWARE Implode"),
+        (CompressionMethod::DEFLATE64, "Deflate64"),
+        (CompressionMethod::PPMD, "PPMd"),
+        (CompressionMethod::AES, "AES encryption"),
+    ];
+    let known = NAMES.iter().find(|(known, _)| *known == method).map(|(_, name)| (*name).to_owned());
+    let name = known.unwrap_or_else(|| format!("a method without a common name ({method})"));
+    format!(
+        "it is packed with {name}, which is not read (Deflate, bzip2, LZMA, xz and zstd are); unpack the archive \
+         with another program and convert the folder"
+    )
 }
