@@ -154,19 +154,20 @@ pub fn convert(
         }
         own.and_then(|own| own.join().ok()).unwrap_or_else(|| symbols::of_file(&container))
     })?;
+    profile.settle_natives();
     progress.end(READING);
 
     progress.begin(SYMBOLS, None);
     let chosen = match options.symbol_map {
         None => own,
         Some(text) => {
-            let known = if own.is_empty() {
+            let known: Vec<(&[u8], u64)> = if own.is_empty() {
                 let placed = variables.iter().filter_map(|variable| {
-                    Some((profile.names.get(variable.name).as_bytes().to_vec(), variable.address?))
+                    Some((profile.names.get(variable.name).as_bytes(), variable.address?))
                 });
                 placed.collect()
             } else {
-                own.iter().map(|symbol| (symbol.name.to_vec(), symbol.address)).collect::<Vec<_>>()
+                own.iter().map(|symbol| (symbol.name, symbol.address)).collect()
             };
             symbols::of_map(text, &container, &known, &mut report)?
         }

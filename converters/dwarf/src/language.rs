@@ -81,6 +81,12 @@ impl Languages {
         self.asked_for.iter().any(|asked| *asked == Language::All || Some(*asked) == language(code))
     }
 
+    /// Whether the base types of this language bear C's names: C, C++, assembly, and what does not say its
+    /// language.
+    pub(crate) fn has_base_types_of_c(code: Option<u16>) -> bool {
+        code.is_none_or(|code| is_c(code) || is_cpp(code) || ASSEMBLERS.contains(&code))
+    }
+
     /// Whether a type's scope is part of its name in this language. C knows one name space of tags.
     pub(crate) fn is_scoped(code: Option<u16>) -> bool {
         code.is_some_and(|code| !is_c(code))

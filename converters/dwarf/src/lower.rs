@@ -255,6 +255,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         match entry.kind {
             Kind::Native => self.native(site, &entry),
             Kind::Qualifier => self.reference(site.unit, entry.ty),
+            Kind::Bound => self.subrange(site, &entry),
             Kind::Typedef => self.typedef(site, &entry),
             Kind::Pointer => self.pointer(site, &entry),
             Kind::Array => self.array(site, &entry),
@@ -418,6 +419,24 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         target
     }
 
+    /// A part of another type's values, as Ada and Pascal have it: stored as that type, or in fewer bytes.
+    fn subrange(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
+        let of = self.reference(site.unit, entry.ty);
+        match (entry.size, self.profile.types.size_of(of)) {
+            (Some(size), known) if known != Some(size) => {
+                let signed = match self.profile.types.peel(of) {
+                    Type::Native(id) => {
+                        let native = self.profile.types.native_of(id);
+                        native.is_some_and(|native| native.kind == NativeKind::Signed)
+                    }
+                    _ => false,
+                };
+                self.integer(size, signed)
+            }
+            _ => of,
+        }
+    }
+
     fn native(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
         if entry.tag == dw::DW_TAG_unspecified_type {
             // `decltype(nullptr)`, and what a linker made of assembly: neither has a layout.
@@ -428,7 +447,14 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         let text = text.and_then(|(unit, name)| self.strings(site.unit, unit).text(name));
         let text = String::from_utf8_lossy(text.unwrap_or_default());
         let size = u32::try_from(size).unwrap_or(0);
-        let native = self.profile.c_native(&text, size, native::kind(entry.encoding));
+        let language = self.found.roots.get(&site.unit).and_then(|root| root.language);
+        let native = if Languages::has_base_types_of_c(language) {
+            self.profile.c_native(&text, size, native::kind(entry.encoding))
+        } else {
+            let (kind, complex) =
+                (native::kind_elsewhere(entry.encoding), native::is_complex(entry.encoding));
+            self.profile.native_by_encoding(&text, size, kind, complex)
+        };
         self.intern(native)
     }
 

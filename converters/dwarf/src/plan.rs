@@ -36,7 +36,7 @@ pub(crate) enum Kind {
     Typedef,
     /// An array; its bounds are its children.
     Array,
-    /// One dimension of an array.
+    /// One dimension of an array; or a type of its own, a part of another's values.
     Bound,
     /// A function's type; its arguments are its children.
     Signature,
@@ -454,7 +454,7 @@ fn slot(kind: Kind, name: u64) -> Slot {
         Kind::Qualifier | Kind::Argument => &[Slot::Type],
         Kind::Typedef => &[Slot::Name, Slot::Type],
         Kind::Array => &[Slot::Type],
-        Kind::Bound => &[Slot::UpperBound, Slot::LowerBound, Slot::Count],
+        Kind::Bound => &[Slot::Type, Slot::Size, Slot::UpperBound, Slot::LowerBound, Slot::Count],
         Kind::Native => &[Slot::Name, Slot::Size, Slot::BitSize, Slot::Encoding],
         Kind::Variable => &[Slot::Name, Slot::Type, Slot::Location, Slot::Link],
         Kind::Declaration | Kind::Local => &[Slot::Name, Slot::Type, Slot::Link],

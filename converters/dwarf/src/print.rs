@@ -168,6 +168,10 @@ impl<'u, 'a> Prints<'u, 'a> {
                 Print { hash: self.content(from, number, depth), unnamed: true }
             }
             Kind::Qualifier => self.resolve(from, ty, depth + 1),
+            Kind::Bound => {
+                let of = self.resolve(from, ty, depth + 1);
+                tag(mix(of.hash, content))
+            }
             Kind::Typedef => {
                 let target = self.resolve(from, ty, depth + 1);
                 if target.unnamed { Print { hash: mix(target.hash, name), unnamed: false } } else { target }

@@ -354,8 +354,11 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
             }
             Kind::Bound => {
                 let bound = self.take(plan)?;
-                if let Some(node) = self.types.nodes.get_mut(frame.node as usize) {
-                    node.content = mix(node.content, mix(bound.content, 2));
+                match self.types.nodes.get_mut(frame.node as usize) {
+                    Some(node) if node.kind == Kind::Array => {
+                        node.content = mix(node.content, mix(bound.content, 2));
+                    }
+                    _ => inner.node = self.add_node(at, plan.kind, bound.name, &bound),
                 }
             }
             Kind::Variant => {
@@ -393,29 +396,36 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
                 if scoped && plan.kind == Kind::Record {
                     inner.scope = mix(frame.scope, name);
                 }
-                inner.node = self.types.nodes.len() as u32;
-                if let Some(word) = self.types.starts.get_mut(at / 64) {
-                    *word |= 1 << (at % 64);
-                }
-                self.types.nodes.push(Node {
-                    at: at as u32,
-                    kind: plan.kind,
-                    // Of what stands in a type unit this is only the name.
-                    declared: taken.declared || matches!(taken.link, Reference::Signature(_)),
-                    name,
-                    ty: taken.ty,
-                    link: taken.link,
-                    content: taken.content,
-                    first: NONE,
-                    last: NONE,
-                    print: None,
-                });
+                inner.node = self.add_node(at, plan.kind, name, &taken);
             }
         }
         if plan.children {
             self.frames.push(inner);
         }
         Some(true)
+    }
+
+    /// Takes a type down; its node's number.
+    #[inline(always)]
+    fn add_node(&mut self, at: usize, kind: Kind, name: u64, taken: &Taken) -> u32 {
+        let number = self.types.nodes.len() as u32;
+        if let Some(word) = self.types.starts.get_mut(at / 64) {
+            *word |= 1 << (at % 64);
+        }
+        self.types.nodes.push(Node {
+            at: at as u32,
+            kind,
+            // Of what stands in a type unit this is only the name.
+            declared: taken.declared || matches!(taken.link, Reference::Signature(_)),
+            name,
+            ty: taken.ty,
+            link: taken.link,
+            content: taken.content,
+            first: NONE,
+            last: NONE,
+            print: None,
+        });
+        number
     }
 
     #[inline(always)]

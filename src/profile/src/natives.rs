@@ -1,4 +1,6 @@
-use crate::{NativeKind, Profile, Type};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{Name, NativeKind, Profile, Type, vocabulary};
 
 /// C spellings with the name Rekall has for the same type; every other name stays as the source has it.
 pub(crate) const SPELLINGS: [(&str, &str); 13] = [
@@ -53,6 +55,103 @@ impl Profile {
     }
 }
 
+/// Names that compilers give to types of any size: clang calls every bit-precise integer and every complex
+/// number the same.
+const SIZELESS: [&str; 6] =
+    ["_BitInt", "unsigned _BitInt", "signed _BitInt", "complex", "_Complex", "_BitInt unsigned"];
+
+impl Profile {
+    /// Gives native types names that say what they are, once the architecture is known and before names are
+    /// settled: a name that stands for a size (`unsigned long`) or for no size at all (`_BitInt`) is replaced
+    /// where the type has another size, and types that share a name and not a size are told apart. The order
+    /// in which they were added changes nothing (docs/format.md, invariant 3).
+    pub fn settle_natives(&mut self) {
+        let (system, arch) = (self.system, self.arch);
+        let mut sizes: BTreeMap<Name, BTreeSet<u32>> = BTreeMap::new();
+        for native in self.types.natives().iter().filter(|native| native.size > 0) {
+            sizes.entry(native.name).or_default().insert(native.size);
+        }
+        let mut renamed = Vec::new();
+        for (index, native) in self.types.natives().iter().enumerate() {
+            let Some(sizes) = sizes.get(&native.name).filter(|_| native.size > 0) else { continue };
+            let name = self.names.get(native.name);
+            let usual = vocabulary::known(name).map_or(0, |known| known.size(system, arch));
+            let sizeless = SIZELESS.contains(&name);
+            // Where only the compiler knows the usual size, the largest is taken for it.
+            let keeps = match usual {
+                0 => !sizeless && sizes.last() == Some(&native.size),
+                usual => usual == native.size,
+            };
+            if !keeps {
+                let by_size = name_by_size(name, native.size, native.kind).filter(|by_size| *by_size != name);
+                let other = by_size.map_or_else(|| format!("{name} ({} bytes)", native.size), str::to_owned);
+                renamed.push((index, other));
+            }
+        }
+        for (index, name) in renamed {
+            let name = self.names.intern(&name);
+            self.types.rename_native(index, name);
+        }
+    }
+
+    /// The type that stands for a base type of a language other than C, by what its bytes mean and how many
+    /// there are: `usize` is `unsigned long long` where it has eight bytes. `complex` says that it is a complex
+    /// number. What no native type fits is kept as that many bytes.
+    pub fn native_by_encoding(&mut self, name: &str, size: u32, kind: NativeKind, complex: bool) -> Type {
+        let name = match complex {
+            true => name_by_size("complex", size, NativeKind::Other),
+            // Both a quadruple float and the processor's own may have sixteen bytes.
+            false if kind == NativeKind::Float && size == 16 && name.contains("128") => Some("_Float128"),
+            // The characters of other languages are Unicode's.
+            false if kind == NativeKind::Char && size == 1 && name.contains("utf8") => Some("char8_t"),
+            false if kind == NativeKind::Bool && size == 1 => Some("bool"),
+            false => name_by_size(name, size, kind),
+        };
+        match name {
+            Some(name) => self.native(name, size, kind),
+            None => {
+                let byte = self.native("unsigned char", 1, NativeKind::Unsigned);
+                let target = self.types.add(byte);
+                Type::Array { target, count: size.into() }
+            }
+        }
+    }
+}
+
+/// The name of the native type of this size and kind; `name` is what the source calls it.
+fn name_by_size(name: &str, size: u32, kind: NativeKind) -> Option<&'static str> {
+    let integer = |signed: bool| {
+        let (_, with_sign, without) = INTEGERS.iter().find(|(bytes, ..)| *bytes == size)?;
+        Some(if signed { *with_sign } else { *without })
+    };
+    match kind {
+        NativeKind::Signed if size == 1 => Some("signed char"),
+        NativeKind::Signed => integer(true),
+        NativeKind::Unsigned | NativeKind::Bool => integer(false),
+        NativeKind::Char => match size {
+            1 if name.starts_with("unsigned") => Some("unsigned char"),
+            1 => Some("char"),
+            2 => Some("char16_t"),
+            4 => Some("char32_t"),
+            _ => None,
+        },
+        NativeKind::Float => match size {
+            2 => Some("_Float16"),
+            4 => Some("float"),
+            8 => Some("double"),
+            10 | 12 | 16 => Some("long double"),
+            _ => None,
+        },
+        NativeKind::Other if name.contains("omplex") => match size {
+            8 => Some("complex float"),
+            16 => Some("complex double"),
+            20 | 24 | 32 => Some("complex long double"),
+            _ => None,
+        },
+        NativeKind::Other => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,5 +179,88 @@ mod tests {
         let nameless = profile.c_native("", 8, NativeKind::Unsigned);
         assert_eq!(name(&profile, nameless), "unsigned long long");
         assert_eq!(profile.c_integer(3, true), None);
+    }
+
+    /// The names of all natives, with their sizes.
+    fn settled(arch: Arch, natives: &[(&str, u32, NativeKind)]) -> Vec<(String, u32)> {
+        let mut profile = Profile::new(System::Linux, arch);
+        for (name, size, kind) in natives {
+            profile.c_native(name, *size, *kind);
+        }
+        profile.settle_natives();
+        let natives = profile.types.natives().iter();
+        natives.map(|native| (profile.names.get(native.name).to_owned(), native.size)).collect()
+    }
+
+    #[test]
+    fn natives_that_share_a_name_are_told_apart_by_their_size() {
+        use NativeKind::{Char, Float, Other, Signed, Unsigned};
+        let source = [
+            ("_BitInt", 1, Signed),
+            ("_BitInt", 16, Signed),
+            ("_BitInt", 32, Signed),
+            ("complex", 8, Other),
+            ("complex", 16, Other),
+            ("wchar_t", 2, Char),
+            ("wchar_t", 4, Char),
+            ("long double", 12, Float),
+            ("long double", 16, Float),
+            ("long unsigned int", 4, Unsigned),
+            ("long unsigned int", 8, Unsigned),
+        ];
+        let expected = [
+            ("signed char", 1),
+            ("__int128", 16),
+            ("_BitInt (32 bytes)", 32),
+            ("complex float", 8),
+            ("complex double", 16),
+            ("char16_t", 2),
+            ("wchar_t", 4),
+            ("long double (12 bytes)", 12),
+            ("long double", 16),
+            ("unsigned int", 4),
+            ("unsigned long", 8),
+        ];
+        let pair = |(name, size): &(&str, u32)| ((*name).to_owned(), *size);
+        assert_eq!(settled(Arch::Amd64, &source), expected.iter().map(pair).collect::<Vec<_>>());
+        let reversed: Vec<_> = source.iter().rev().copied().collect();
+        let mut other_order = settled(Arch::Amd64, &reversed);
+        other_order.sort();
+        let mut sorted = settled(Arch::Amd64, &source);
+        sorted.sort();
+        assert_eq!(other_order, sorted);
+        let names: BTreeSet<_> = sorted.iter().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), sorted.len());
+        // What is usual for the architecture stays.
+        assert_eq!(settled(Arch::I386, &[("long int", 4, Signed)]), [("long".to_owned(), 4)]);
+    }
+
+    #[test]
+    fn base_types_of_other_languages_are_natives_by_their_encoding() {
+        use NativeKind::{Bool, Char, Float, Other, Signed, Unsigned};
+        for (source, size, kind, complex, expected) in [
+            ("u8", 1, Unsigned, false, "unsigned char"),
+            ("i8", 1, Signed, false, "signed char"),
+            ("usize", 8, Unsigned, false, "unsigned long long"),
+            ("u128", 16, Unsigned, false, "unsigned __int128"),
+            ("char", 4, Char, false, "char32_t"),
+            ("f16", 2, Float, false, "_Float16"),
+            ("f128", 16, Float, false, "_Float128"),
+            ("real", 16, Float, false, "long double"),
+            ("complex64", 8, Other, true, "complex float"),
+            ("bool", 1, Bool, false, "bool"),
+            ("long", 8, Signed, false, "long long"),
+        ] {
+            let mut profile = Profile::new(System::Linux, Arch::Amd64);
+            let native = profile.native_by_encoding(source, size, kind, complex);
+            assert_eq!(name(&profile, native), expected, "{source}");
+        }
+        let mut profile = Profile::new(System::Linux, Arch::Amd64);
+        let unit = profile.native_by_encoding("()", 0, Unsigned, false);
+        assert!(matches!(unit, Type::Array { count: 0, .. }));
+        assert!(matches!(
+            profile.native_by_encoding("u24", 3, Unsigned, false),
+            Type::Array { count: 3, .. }
+        ));
     }
 }

@@ -248,16 +248,26 @@ impl Types {
         self.types.is_empty()
     }
 
-    /// The native type with this name, added where it is not there yet. One name has one size and kind:
-    /// those of its first appearance.
+    /// The native type with this name and size, added where it is not there yet. A size of 0 stands for one
+    /// that is not known, and fits any. The kind is that of the first appearance.
     pub fn native(&mut self, native: Native) -> NativeId {
+        let fits = |known: &Native| {
+            known.name == native.name && (known.size == native.size || known.size == 0 || native.size == 0)
+        };
         // A profile has a few dozen natives: a walk is quicker than a table.
-        match self.natives.iter().position(|known| known.name == native.name) {
+        match self.natives.iter().position(fits) {
             Some(position) => NativeId(index(position)),
             None => {
                 self.natives.push(native);
                 NativeId(index(self.natives.len() - 1))
             }
+        }
+    }
+
+    /// Gives a native type another name.
+    pub(crate) fn rename_native(&mut self, index: usize, name: Name) {
+        if let Some(native) = self.natives.get_mut(index) {
+            native.name = name;
         }
     }
 

@@ -426,7 +426,9 @@ impl<'p> Lowering<'p> {
         let kind = entry.raw(Attribute::Encoding).map_or(NativeKind::Other, native_kind);
         let text = String::from_utf8_lossy(entry.name().unwrap_or_default());
         let name = self.intern(text.as_bytes());
-        if entry.has(Attribute::Name) {
+        // Clang gives one name to bit-precise integers of all sizes, and to all complex numbers.
+        let of_any_size = text.ends_with("_BitInt") || matches!(&*text, "complex" | "_Complex");
+        if entry.has(Attribute::Name) && !of_any_size {
             let known = self.base_types.iter().find(|(known, ..)| *known == name);
             match known {
                 Some((_, known_size, known_kind)) if (*known_size, *known_kind) != (size, kind) => {
