@@ -160,6 +160,11 @@ impl<'a> Container<'a> {
         Ok(bytes)
     }
 
+    /// Whether the file has a symbol table of its own.
+    pub(crate) fn has_symbols(&self) -> bool {
+        self.file.symbols().next().is_some()
+    }
+
     /// What a file without types has instead.
     fn hint(&self) -> &'static str {
         let has = |name| self.file.section_by_name(name).is_some();

@@ -77,19 +77,7 @@ pub enum Error {
         /// What is wrong with the first unit.
         reason: String,
     },
-    /// The symbols given are those of another build.
-    #[error(
-        "the symbol map belongs to another build: of {shared} symbols it shares with the file {agree} have the same address (first difference: {example})"
-    )]
-    ForeignMap {
-        /// Symbols both have.
-        shared: u64,
-        /// Those at one address.
-        agree: u64,
-        /// One that is not.
-        example: String,
-    },
-    /// A text that gives no symbols.
-    #[error("the symbol map gives no addresses: {0}")]
-    Map(&'static str),
+    /// The symbol map gives no symbols of this build.
+    #[error(transparent)]
+    Map(#[from] maps::MapError),
 }

@@ -102,7 +102,7 @@ fn darwin_banner(text: &[u8]) -> Option<&str> {
 }
 
 /// The release a module was built for: the first word of its `vermagic`.
-fn module_release<'a>(container: &Container<'a>) -> Option<&'a str> {
+pub(crate) fn module_release<'a>(container: &Container<'a>) -> Option<&'a str> {
     let section = container.file.section_by_name(".modinfo")?;
     let fields = section.data().ok()?.split(|byte| *byte == 0);
     let magic = fields.filter_map(|field| field.strip_prefix(b"vermagic=")).next()?;

@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
-use maps::{MapSymbol, SystemMap};
+use maps::{Kernel, MapSymbol, SystemMap};
 use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 use profile::{Binding, Name, Profile, Report, System, TypeId};
 
 use crate::Error;
 use crate::container::Container;
+use crate::identity::module_release;
 
 /// The symbols of the file's own table, sorted by name, as who chooses among them does again in a moment; none of a
 /// file that is not linked, where nothing has an address.
@@ -43,7 +44,8 @@ pub(crate) fn of_file<'a>(container: &Container<'a>) -> Result<Vec<MapSymbol<'a>
             (_, true) => Binding::Local,
             _ => Binding::Global,
         };
-        symbols.push(MapSymbol { address: symbol.address(), name, binding });
+        let data = symbol.kind() == SymbolKind::Data;
+        symbols.push(MapSymbol { address: symbol.address(), name, binding, data });
     }
     symbols.sort_unstable_by_key(|symbol| symbol.name);
     Ok(symbols)
@@ -64,85 +66,62 @@ fn is_absolute<'a>(symbol: &impl ObjectSymbol<'a>) -> bool {
     symbol.section() == object::SymbolSection::Absolute
 }
 
-/// The symbols of a map, as the file was linked: where the map is of a running kernel, the shift it was
-/// loaded with is taken back.
+/// The symbols of a map, as the file was linked ([`SystemMap::link`]). `known` are the addresses that the file
+/// itself knows.
 ///
 /// # Errors
-/// [`Error::Map`] for a text without addresses, [`Error::ForeignMap`] for one of another build.
+/// [`Error::Map`] for a map that gives no symbols of this build.
 pub(crate) fn of_map<'m>(
     text: &'m [u8],
     container: &Container<'_>,
-    known: &[(Vec<u8>, u64)],
+    known: &[(&[u8], u64)],
     report: &mut Report,
 ) -> Result<Vec<MapSymbol<'m>>, Error> {
     let mut map = SystemMap::parse(text);
-    if map.symbols.is_empty() {
-        return Err(Error::Map("no line of it is a symbol"));
-    }
-    if map.is_hidden() {
-        return Err(Error::Map(
-            "every address is zero; read /proc/kallsyms as root, with kernel.kptr_restrict at 0 or 1",
-        ));
-    }
+    // Nothing in a module that is not loaded has an address to compare.
+    let known = if container.relocatable { &[] } else { known };
+    let named = |section: &object::Section<'_, '_>| {
+        Some((section.name().ok()?.to_owned(), section.address(), section.size()))
+    };
+    let sections: Vec<_> = container.file.sections().filter_map(|section| named(&section)).collect();
+    let is_kernel = !container.relocatable && container.system == System::Linux;
+    let sections = sections.iter().filter(|_| is_kernel && !container.has_symbols());
+    let bounds = maps::section_bounds(sections.map(|(name, address, size)| (name.as_str(), *address, *size)));
+    let kernel = Kernel {
+        arch: container.arch,
+        known,
+        bounds: &bounds,
+        text: if known.is_empty() { first_code(container) } else { None },
+        release: module_release(container),
+        config: None,
+        running: false,
+    };
+    let linked = map.link(&kernel)?;
     if map.skipped > 0 {
-        report.lose_many("lines of the symbol map that are no symbols", map.skipped, || {
+        report.lose_many("lines of the symbol map that are not symbols", map.skipped, || {
             map.first_skipped.map_or_else(String::new, |(number, line)| {
                 format!("line {number}: {}", String::from_utf8_lossy(line))
             })
         });
     }
-    let linked = known.iter().find(|(name, _)| name == b"_text").map(|(_, address)| *address);
-    let linked = linked.or_else(|| first_code(container));
-    if let (Some(loaded), Some(linked)) = (map.address("_text"), linked) {
-        let shift = loaded.wrapping_sub(linked);
-        if shift != 0 {
-            report.warn(format!("the symbol map is shifted by {shift:#x}; the shift is taken back"));
-            for symbol in &mut map.symbols {
-                // What counts from the start of a per-CPU area was never shifted.
-                if symbol.address >= loaded.min(linked) {
-                    symbol.address = symbol.address.wrapping_sub(shift);
-                }
-            }
-        }
+    if linked.shift != 0 {
+        report.warn(format!("the symbol map is shifted by {:#x}; the shift is taken back", linked.shift));
     }
-    compare(&map.symbols, known, report)?;
+    if linked.elsewhere > 0 {
+        let total = linked.shared;
+        report.lose_many("symbols of the map that lie elsewhere in the file", linked.elsewhere, || {
+            format!("of {total} that both have")
+        });
+    }
     Ok(map.symbols)
 }
 
-/// Where the kernel's code begins in a file without symbols, which is where `_text` stands.
+/// Where the kernel's code begins in a file without symbols, which is the address of `_text`.
 fn first_code(container: &Container<'_>) -> Option<u64> {
     [".head.text", ".text"].iter().find_map(|name| {
         let section = container.file.section_by_name(name)?;
         Some(section.address()).filter(|address| *address != 0)
     })
-}
-
-/// Compares a map with the addresses the file knows; that most differ means another build.
-fn compare(symbols: &[MapSymbol<'_>], known: &[(Vec<u8>, u64)], report: &mut Report) -> Result<(), Error> {
-    let mut places: HashMap<&[u8], Vec<u64>, RandomState> = HashMap::default();
-    for symbol in symbols {
-        places.entry(symbol.name).or_default().push(symbol.address);
-    }
-    let (mut shared, mut agree, mut example) = (0u64, 0u64, None);
-    for (name, address) in known {
-        let Some(places) = places.get(name.as_slice()) else { continue };
-        shared += 1;
-        if places.contains(address) {
-            agree += 1;
-        } else if example.is_none() {
-            let name = String::from_utf8_lossy(name);
-            let theirs = places.first().copied().unwrap_or(0);
-            example = Some(format!("{name}: expected {address:#x}, found {theirs:#x}"));
-        }
-    }
-    match example {
-        Some(example) if agree * 2 < shared => Err(Error::ForeignMap { shared, agree, example }),
-        Some(example) => {
-            report.lose_many("symbols of the map that lie elsewhere in the file", shared - agree, || example);
-            Ok(())
-        }
-        None => Ok(()),
-    }
 }
 
 /// A variable as the debug information has it.

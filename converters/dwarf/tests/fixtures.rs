@@ -10,6 +10,7 @@ use dwarf_converter::{
     Alone, Beside, Companions, Error, FileKind, Language, Languages, Options, Package, PackageError,
     build_id, check_debug_file, convert,
 };
+use maps::MapError;
 use profile::{Arch, MappedFile, Report, Resolution, Silent, write_text};
 use serde_json::{Value, json};
 
@@ -473,9 +474,16 @@ fn symbols_may_come_from_a_map_shifted_or_not() {
             format!("{:016x} D {name}\n", at.as_u64().unwrap() + 8 * (index as u64 + 1))
         })
         .collect();
-    assert!(matches!(with(&other_build), Err(Error::ForeignMap { agree: 0, .. })));
-    assert!(matches!(with("no map\n"), Err(Error::Map(_))));
-    assert!(matches!(with("0000000000000000 T _text\n"), Err(Error::Map(_))));
+    assert!(matches!(with(&other_build), Err(Error::Map(MapError::OtherBuild { agree: 0, .. }))));
+    assert!(matches!(with("no map\n"), Err(Error::Map(MapError::NotAMap { .. }))));
+    assert!(matches!(with("0000000000000000 T _text\n"), Err(Error::Map(MapError::Hidden))));
+    // A build in which only the last variable moved is another build all the same.
+    let (last, at) = constants.iter().max_by_key(|(_, at)| at.as_u64()).unwrap();
+    let neighbour = map(0).replace(
+        &format!("{:016x} D {last}\n", at.as_u64().unwrap()),
+        &format!("{:016x} D {last}\n", at.as_u64().unwrap() + 8),
+    );
+    assert!(matches!(with(&neighbour), Err(Error::Map(MapError::OtherBuild { .. }))));
 }
 
 #[test]

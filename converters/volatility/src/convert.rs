@@ -1,4 +1,4 @@
-use maps::{Banner, KernelConfig, SymbolTable, SystemMap, add_symbols};
+use maps::{Banner, Kernel, KernelConfig, MapError, SymbolTable, SystemMap, add_symbols};
 use profile::{Arch, Profile, Progress, Report, System, Type};
 
 use crate::detect::{self, Evidence};
@@ -39,7 +39,11 @@ pub fn convert(pack: &Pack, options: &Options, progress: &dyn Progress) -> Resul
     let Some(first) = chosen.types.first() else {
         return Err(Error::NoTypeSource { found: listed(pack) });
     };
+    // Of several maps, as Volatility does, the last; whoever made the pack decides by its name otherwise.
+    let map_member = chosen.maps.last().copied().filter(|_| chosen.mac_symbols.is_empty());
+    let map_text = map_member.map(|member| pack.read(member)).transpose()?;
     let mut converting = Converting::new(pack, &chosen, options, progress);
+    converting.map_text = map_text.as_deref();
     converting.read_small_texts()?;
     let types = converting.read_types(*first);
     // A dump that nobody can read may lie beside a module that can.
@@ -54,6 +58,7 @@ pub fn convert(pack: &Pack, options: &Options, progress: &dyn Progress) -> Resul
     };
     types?;
     converting.warn_of_other_sources(*first);
+    converting.link_map();
     converting.describe()?;
     Ok(Converted { profile: converting.profile, report: converting.report })
 }
@@ -77,6 +82,11 @@ struct Converting<'a> {
     profile: Profile,
     report: Report,
     evidence: Evidence,
+    /// The text of the map, and its symbols until they are in the profile.
+    map_text: Option<&'a [u8]>,
+    map: Option<SystemMap<'a>>,
+    /// Whether the symbols came with the types of a module.
+    linked_with_module: bool,
 }
 
 impl<'a> Converting<'a> {
@@ -91,6 +101,9 @@ impl<'a> Converting<'a> {
             profile: Profile::new(system, Arch::Amd64),
             report: Report::default(),
             evidence: Evidence { pack_name: pack.name(), ..Evidence::default() },
+            map_text: None,
+            map: None,
+            linked_with_module: false,
         }
     }
 
@@ -112,8 +125,7 @@ impl<'a> Converting<'a> {
     }
 
     fn read_map(&mut self) -> Result<(), Error> {
-        // Of several maps, as Volatility does, the last; whoever made the pack decides by its name otherwise.
-        let Some(member) = self.chosen.maps.last().copied() else {
+        let (Some(member), Some(text)) = (self.chosen.maps.last().copied(), self.map_text) else {
             self.report.warn("the pack has no System.map: the profile has no symbols");
             return Ok(());
         };
@@ -122,21 +134,10 @@ impl<'a> Converting<'a> {
             let others: Vec<&str> = self.chosen.maps.iter().map(|map| self.pack.name_of(*map)).collect();
             self.report.warn(format!("of several maps ({}) the last is taken: {name}", others.join(", ")));
         }
-        let text = self.pack.read(member)?;
-        let map = SystemMap::parse(&text);
+        let map = SystemMap::parse(text);
         if map.symbols.is_empty() {
-            let line = map.first_skipped.map_or(String::new(), |(_, line)| shown(line));
-            return Err(Error::Member {
-                member: name,
-                reason: format!(
-                    "it is no map: expected lines of an address, a letter and a name, found '{line}'"
-                ),
-            });
-        }
-        if map.is_hidden() {
-            self.report.warn(format!(
-                "every address in {name} is 0: it was read from a running kernel that hides them (kptr_restrict)"
-            ));
+            let found = map.first_skipped.map_or(String::new(), |(_, line)| shown(line));
+            return Err(Error::Member { member: name, reason: MapError::NotAMap { found }.to_string() });
         }
         if map.of_modules > 0 {
             self.report.lose_many("symbols of modules", map.of_modules, || name.clone());
@@ -149,8 +150,52 @@ impl<'a> Converting<'a> {
         self.evidence.map_arch = detect::arch_of_map(&map.symbols);
         self.evidence.map_name = Some(name);
         self.progress.tell(&format!("{} symbols", map.symbols.len()));
-        add_symbols(&mut self.profile, map.symbols, &mut self.report);
+        self.map = Some(map);
         Ok(())
+    }
+
+    /// Puts the map's symbols into the profile, with the addresses the kernel was linked with. A map that
+    /// cannot be used costs the symbols, and with them the verdict.
+    fn link_map(&mut self) {
+        let Some(mut map) = self.map.take() else { return };
+        let (name, release) = (self.evidence.map_name.clone().unwrap_or_default(), self.evidence.release());
+        let base = name.rsplit('/').next().unwrap_or(&name);
+        let kernel = Kernel {
+            arch: self.profile.arch,
+            known: &[],
+            bounds: &[],
+            text: None,
+            release: release.as_deref(),
+            config: self.evidence.config.as_ref(),
+            running: base.to_ascii_lowercase().contains("kallsyms"),
+        };
+        if let Some(other) = self.evidence.other_kernel() {
+            return self.refuse_map(&name, &other);
+        }
+        if self.linked_with_module {
+            return;
+        }
+        match map.link(&kernel) {
+            Ok(linked) => {
+                if linked.shift != 0 {
+                    self.report.warn(format!(
+                        "{name} was read from a running kernel: its addresses are shifted by {:#x}, and the shift \
+                         is taken back",
+                        linked.shift
+                    ));
+                }
+                // Files of vtypes may list variables of their own.
+                let listed = std::mem::take(&mut self.profile.constants);
+                add_symbols(&mut self.profile, map.symbols, &mut self.report);
+                self.profile.constants.extend(listed);
+            }
+            Err(error) => self.refuse_map(&name, &error.to_string()),
+        }
+    }
+
+    fn refuse_map(&mut self, name: &str, reason: &str) {
+        self.profile.constants.clear();
+        self.report.warn(format!("{name}: {reason}; the profile has no symbols"));
     }
 
     fn read_mac_symbols(&mut self) -> Result<(), Error> {
@@ -192,19 +237,23 @@ impl<'a> Converting<'a> {
 
     /// Types from DWARF itself; the symbols stay those of the map.
     fn read_module(&mut self, member: usize) -> Result<(), Error> {
-        let map = self.chosen.maps.last().map(|map| self.pack.read(*map)).transpose()?;
-        let options = dwarf_converter::Options {
-            symbol_map: map.as_deref(),
-            threads: self.options.threads,
-            ..dwarf_converter::Options::default()
+        let bytes = self.pack.read(member)?;
+        let convert = |symbol_map| {
+            let options = dwarf_converter::Options {
+                symbol_map,
+                threads: self.options.threads,
+                ..dwarf_converter::Options::default()
+            };
+            dwarf_converter::convert(&bytes, &options, &dwarf_converter::Alone, self.progress)
         };
-        let converted = dwarf_converter::convert(
-            &self.pack.read(member)?,
-            &options,
-            &dwarf_converter::Alone,
-            self.progress,
-        )
-        .map_err(|source| Error::Module { member: self.pack.name_of(member).to_owned(), source })?;
+        // The variables of a module are told by the symbols of the map; `link_map` judges those.
+        let mut converted = convert(self.map_text);
+        self.linked_with_module = self.map_text.is_some() && converted.is_ok();
+        if let Err(dwarf_converter::Error::Map(_)) = converted {
+            converted = convert(None);
+        }
+        let converted = converted
+            .map_err(|source| Error::Module { member: self.pack.name_of(member).to_owned(), source })?;
         if converted.profile.types.records().len() == 0 {
             let (member, dialect) = (self.pack.name_of(member).to_owned(), "DWARF".to_owned());
             return Err(Error::NoTypes { member, dialect, entries: 0 });
@@ -311,6 +360,7 @@ impl<'a> Converting<'a> {
     }
 
     fn describe(&mut self) -> Result<(), Error> {
+        self.profile.settle_natives();
         self.keep_known_variables();
         self.find_pae();
         let profile = &mut self.profile;

@@ -98,6 +98,18 @@ impl Evidence {
             .map(str::to_owned)
     }
 
+    /// What says that the map is of another kernel than the one whose banner the pack holds.
+    pub(crate) fn other_kernel(&self) -> Option<String> {
+        let of_map = maps::release_in_path(self.map_name.as_deref()?)?;
+        let release = self.banner.as_ref()?.release.as_str();
+        (!same_kernel(of_map, release)).then(|| {
+            format!(
+                "it is the map of {of_map}, and the pack's banner is that of {release}; take the System.map of \
+                 exactly that build"
+            )
+        })
+    }
+
     /// Says where members are of different kernels.
     pub(crate) fn compare_releases(&self, report: &mut Report) {
         let Some(map_name) = &self.map_name else { return };

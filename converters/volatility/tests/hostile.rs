@@ -116,7 +116,7 @@ fn what_is_no_pack_is_named() {
     refused(
         "p.zip",
         &archive(&[("System.map", b"no map at all\n"), ("module.dwarf", DUMP.as_bytes())]),
-        "it is no map",
+        "this is not a symbol map",
     );
     refused("module.dwarf", b"Just some text.\n", "its first line is 'Just some text.'");
     refused(

@@ -167,6 +167,7 @@ mod tests {
             address,
             name: name.as_bytes(),
             binding: Binding::Global,
+            data: false,
         };
         let wide = 0xffff_ffff_8100_0000;
         assert_eq!(arch_of_symbols(&[at(wide, "idt_table")]), Some(Arch::Amd64));

@@ -112,7 +112,7 @@ fn parse_row(line: &[u8]) -> Option<Row<'_>> {
         _ if kind & EXTERNAL != 0 => Binding::Global,
         _ => Binding::Local,
     };
-    Some(Row::Symbol(MapSymbol { address, name, binding }))
+    Some(Row::Symbol(MapSymbol { address, name, binding, data: false }))
 }
 
 fn word(text: &[u8]) -> (&[u8], &[u8]) {

@@ -10,13 +10,20 @@
 //!   [`release_in_path`] the release in names like `System.map-6.1.0-13-amd64`, [`arch_of_release`],
 //!   [`arch_of_symbols`] and [`arch_of_flags`] the processor architecture each of them tells.
 //!
-//! Nothing here fails: a text that is no map gives no symbols, and the caller says what that means.
+//! - **Link addresses.** [`SystemMap::link`] is the rule for every map, through whichever front-end it came:
+//!   the shift of a kernel that KASLR moved is taken back, and a map that is hidden, foreign or of an unknown
+//!   place is refused with a [`MapError`].
+//!
+//! Parsing does not fail: a text that is not a map gives no symbols, and [`SystemMap::link`] says so.
 
 mod arch;
 mod banner;
 mod config;
 mod dsymutil;
+mod link_address;
+mod linked;
 mod release;
+mod suffix;
 mod symbols;
 mod system_map;
 
@@ -24,6 +31,7 @@ pub use arch::{arch_of_flags, arch_of_release, arch_of_symbols, is_big_endian};
 pub use banner::Banner;
 pub use config::KernelConfig;
 pub use dsymutil::SymbolTable;
+pub use linked::{Kernel, Linked, MapError, section_bounds};
 pub use release::release_in_path;
 pub use symbols::{MapSymbol, add_symbols};
 pub use system_map::SystemMap;

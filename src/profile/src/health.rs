@@ -183,9 +183,16 @@ fn is_kernel(profile: &Profile) -> bool {
             WINDOWS_KERNELS.contains(&stem) || class == "nt" || WINDOWS_KERNELS.contains(&class.as_str())
         }
         // A module has no addresses before it is loaded, so its profile has no symbols.
+        // A pack is always a kernel's: without symbols its map is missing, or was refused.
+        System::Linux if profile.metadata_text("Generator").is_some_and(is_pack) => true,
         System::Linux | System::Mac => !profile.constants.is_empty(),
         System::Other => false,
     }
+}
+
+/// Whether the front-end for Volatility's packs made a profile.
+fn is_pack(generator: &str) -> bool {
+    generator.starts_with("rekall-profile volatility ")
 }
 
 fn missing(profile: &Profile, resolution: &Resolution) -> Vec<Missing> {

@@ -1,0 +1,400 @@
+//! One rule for every symbol map, whichever command it came through: its addresses become those the kernel
+//! was linked with, or the map is refused (docs/format.md, invariant 8).
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+use profile::Arch;
+
+use crate::link_address::{self, Start};
+use crate::{KernelConfig, SystemMap};
+
+/// What is known about the kernel that a symbol map should belong to.
+#[derive(Clone, Copy, Debug)]
+pub struct Kernel<'a> {
+    /// Its architecture.
+    pub arch: Arch,
+    /// The symbols or variables of the kernel's own file with their addresses as linked; empty where nobody
+    /// has that file.
+    pub known: &'a [(&'a [u8], u64)],
+    /// The bounds of that file's sections under the names that the kernel's linker script gives them
+    /// ([`section_bounds`]); empty where its symbols are known.
+    pub bounds: &'a [(String, u64)],
+    /// The address of `_text` as linked, where the file's sections tell it.
+    pub text: Option<u64>,
+    /// Its release (`6.1.0-13-arm64`).
+    pub release: Option<&'a str>,
+    /// Its configuration.
+    pub config: Option<&'a KernelConfig>,
+    /// Whether the map's name says that it was read from a running kernel (`kallsyms`).
+    pub running: bool,
+}
+
+/// What [`SystemMap::link`] did to a map.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Linked {
+    /// How many bytes the running kernel lay above its link address; the map's addresses of the image are
+    /// lower by that now. 0 for a map as linked.
+    pub shift: u64,
+    /// How many symbols the map shares with the kernel's own file.
+    pub shared: u64,
+    /// How many of these have another address in the file; few enough for the build to be the same.
+    pub elsewhere: u64,
+}
+
+/// Why a symbol map gives no symbols.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MapError {
+    /// A text of another kind.
+    #[error("this is not a symbol map: expected lines of an address, a letter and a name, found '{found}'")]
+    NotAMap {
+        /// The beginning of its first line.
+        found: String,
+    },
+    /// The kernel hid its addresses (`kptr_restrict`).
+    #[error(
+        "the symbol map gives no addresses: every address is zero, for the running kernel hid them (kptr_restrict); \
+         read /proc/kallsyms as root with kernel.kptr_restrict at 0 or 1, or take the System.map of that build"
+    )]
+    Hidden,
+    /// The map of another build.
+    #[error(
+        "the symbol map belongs to another build: of {shared} symbols it shares with the file {agree} have the \
+         same address (first difference: {example}); take the System.map of exactly this build"
+    )]
+    OtherBuild {
+        /// Symbols that both have.
+        shared: u64,
+        /// Those at one address.
+        agree: u64,
+        /// One that is not.
+        example: String,
+    },
+    /// The map of a kernel that was moved, of which nothing says where it was linked.
+    #[error(
+        "the symbol map's addresses are those of one boot (_text lies at {loaded:#x}), and nothing says where that \
+         kernel was linked; take the System.map of that build, or name its release (a map called System.map-<release>)"
+    )]
+    Moved {
+        /// Where the map says that the image begins.
+        loaded: u64,
+    },
+}
+
+/// How many symbols of ten thousand may lie elsewhere in a map of the same build. There should be none; a few
+/// are let pass for names that several symbols share. Two builds of a kernel that differ by one security update
+/// have 6 in 1,000 (Debian's 6.1.0-56 and -57).
+const TOLERANCE: u64 = 2;
+
+/// The symbols at or before the beginning of an image, the surest first.
+const ANCHORS: [&str; 7] = ["_text", "_stext", "_start", "startup_64", "startup_32", "_head", "stext"];
+
+/// Behind this many bytes nothing belongs to the image, where no `_end` says more.
+const LARGEST_IMAGE: u64 = 1 << 30;
+/// Early memory that a linker script puts behind `_end`.
+const BEHIND_END: u64 = 16 << 20;
+
+impl SystemMap<'_> {
+    /// Turns the addresses of the kernel's image into those it was linked with: where the map was read from
+    /// a kernel that KASLR moved, the shift is taken back. Per-CPU offsets and absolute numbers stay.
+    ///
+    /// The shift follows from the symbols of the kernel's own file; without that file, from the link address
+    /// of the architecture.
+    ///
+    /// # Errors
+    /// [`MapError`] for a text that is not a map, one whose addresses are hidden, one of another build as
+    /// `kernel.known` shows, and one of a moved kernel whose link address nothing tells.
+    pub fn link(&mut self, kernel: &Kernel<'_>) -> Result<Linked, MapError> {
+        if self.symbols.is_empty() {
+            let line = self.first_skipped.map_or(&b""[..], |(_, line)| line);
+            let found = String::from_utf8_lossy(line.get(..80).unwrap_or(line)).into_owned();
+            return Err(MapError::NotAMap { found });
+        }
+        if self.is_hidden() {
+            return Err(MapError::Hidden);
+        }
+        let places = Places::new(self);
+        let shift = match self.shift_by_file(kernel, &places) {
+            Some(shift) => shift,
+            None => self.shift_by_architecture(kernel)?,
+        };
+        let (linked, example) = places.compare(kernel.known, shift);
+        let bounds: Vec<(&[u8], u64)> =
+            kernel.bounds.iter().map(|(name, address)| (name.as_bytes(), *address)).collect();
+        // Bounds are few, and each is decisive: a build that differs in its BTF alone moves `__stop_BTF`.
+        let (bounded, moved) = places.compare(&bounds, shift);
+        if bounded.elsewhere > 0 || linked.elsewhere * 10_000 > linked.shared * TOLERANCE {
+            let shared = linked.shared + bounded.shared;
+            let agree = shared - linked.elsewhere - bounded.elsewhere;
+            return Err(MapError::OtherBuild {
+                shared,
+                agree,
+                example: moved.or(example).unwrap_or_default(),
+            });
+        }
+        drop(places);
+        if shift != 0 {
+            self.take_back(shift);
+        }
+        Ok(linked)
+    }
+
+    /// The shift that the kernel's own file shows: that of `_text` or `_stext`, else the one that most
+    /// symbols have.
+    fn shift_by_file(&self, kernel: &Kernel<'_>, places: &Places<'_>) -> Option<u64> {
+        let difference = |name: &[u8], address: u64| match places.by_name.get(name)?.as_slice() {
+            [only] => Some(only.wrapping_sub(address)),
+            _ => None,
+        };
+        if let (Some(linked), Some(loaded)) = (kernel.text, self.address("_text")) {
+            return Some(loaded.wrapping_sub(linked));
+        }
+        for anchor in ["_text", "_stext"] {
+            let known = kernel.known.iter().find(|(name, _)| *name == anchor.as_bytes());
+            if let Some(shift) = known.and_then(|(name, address)| difference(name, *address)) {
+                return Some(shift);
+            }
+        }
+        let mut counts: HashMap<u64, u64, RandomState> = HashMap::default();
+        let mut compared = 0u64;
+        for shift in kernel.known.iter().filter_map(|(name, address)| difference(name, *address)) {
+            *counts.entry(shift).or_default() += 1;
+            compared += 1;
+        }
+        // An image is mapped in pages: what differs by less was linked elsewhere.
+        let most = counts.into_iter().max_by_key(|(shift, count)| (*count, std::cmp::Reverse(*shift)));
+        most.filter(|(shift, count)| count * 2 > compared && shift.is_multiple_of(4096))
+            .map(|(shift, _)| shift)
+    }
+
+    fn shift_by_architecture(&self, kernel: &Kernel<'_>) -> Result<u64, MapError> {
+        let running = kernel.running || self.of_modules > 0;
+        let Some((anchor, address)) =
+            ANCHORS.iter().find_map(|anchor| Some((*anchor, self.address(anchor)?)))
+        else {
+            return Ok(0);
+        };
+        // The text begins a little behind the image.
+        let loaded = match (anchor, kernel.arch) {
+            ("_stext" | "stext", Arch::Amd64) => address & !0x1f_ffff,
+            ("_stext" | "stext", Arch::Arm64) => address & !0x7_ffff,
+            ("_stext" | "stext", _) => address & !0xffff,
+            _ => address,
+        };
+        match link_address::start(self, loaded, running, kernel.arch, kernel.release, kernel.config) {
+            Start::Linked => Ok(0),
+            Start::Moved(shift) => Ok(shift),
+            Start::Unknown => Err(MapError::Moved { loaded }),
+        }
+    }
+
+    /// Moves the symbols of the image back by `shift`.
+    fn take_back(&mut self, shift: u64) {
+        let Some(start) = ANCHORS.iter().filter_map(|anchor| self.lowest(anchor)).min().or_else(|| {
+            // Without an anchor: what lies above the per-CPU offsets, which count from zero.
+            self.symbols.iter().map(|symbol| symbol.address).filter(|address| *address >= shift).min()
+        }) else {
+            return;
+        };
+        let end = match self.address("_end").filter(|end| *end > start) {
+            Some(end) => end.saturating_add(BEHIND_END),
+            None => start.saturating_add(LARGEST_IMAGE),
+        };
+        let wraps = self.digits <= 8;
+        for symbol in &mut self.symbols {
+            if (start..end).contains(&symbol.address) {
+                let linked = symbol.address.wrapping_sub(shift);
+                symbol.address = if wraps { linked & u64::from(u32::MAX) } else { linked };
+            }
+        }
+    }
+
+    /// The address of the first global symbol with this name; of any, where none is global.
+    pub(crate) fn global(&self, name: &str) -> Option<u64> {
+        let mut named = self.symbols.iter().filter(|symbol| symbol.name == name.as_bytes());
+        let global = named.clone().find(|symbol| symbol.binding == profile::Binding::Global);
+        global.or_else(|| named.next()).map(|symbol| symbol.address)
+    }
+
+    /// The address of an anchor, which may share its name with a function of the trampoline.
+    fn lowest(&self, anchor: &str) -> Option<u64> {
+        self.global(anchor).filter(|address| *address > 0)
+    }
+}
+
+/// The bounds of a kernel's sections, given as name, address and size, under the names that the kernel's linker
+/// script gives them (`__start_BTF` and `__stop_BTF` for `.BTF`).
+pub fn section_bounds<'s>(sections: impl IntoIterator<Item = (&'s str, u64, u64)>) -> Vec<(String, u64)> {
+    let mut bounds = Vec::new();
+    for (name, address, size) in sections {
+        let stem = name.strip_prefix('.').unwrap_or(name);
+        let is_identifier = stem.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        // Of the read-only data the first part alone bears the name.
+        if address == 0 || !is_identifier || stem == "rodata" {
+            continue;
+        }
+        bounds.push((format!("__start_{stem}"), address));
+        bounds.extend(address.checked_add(size).map(|end| (format!("__stop_{stem}"), end)));
+    }
+    bounds
+}
+
+/// Where the symbols of a map lie.
+struct Places<'a> {
+    by_name: HashMap<&'a [u8], Vec<u64>, RandomState>,
+    /// Sorted.
+    by_address: Vec<(u64, &'a [u8])>,
+}
+
+impl<'a> Places<'a> {
+    fn new(map: &SystemMap<'a>) -> Self {
+        let mut by_name: HashMap<&[u8], Vec<u64>, RandomState> = HashMap::default();
+        for symbol in &map.symbols {
+            by_name.entry(symbol.name).or_default().push(symbol.address);
+        }
+        let mut by_address: Vec<(u64, &[u8])> =
+            map.symbols.iter().map(|symbol| (symbol.address, symbol.name)).collect();
+        by_address.sort_unstable();
+        Self { by_name, by_address }
+    }
+
+    /// Compares a map that is `shift` too high with what the kernel's own file knows.
+    fn compare<'k>(
+        &self,
+        known: impl IntoIterator<Item = &'k (&'k [u8], u64)>,
+        shift: u64,
+    ) -> (Linked, Option<String>) {
+        let (mut shared, mut elsewhere, mut example) = (0u64, 0u64, None);
+        for (name, address) in known {
+            let Some(places) = self.by_name.get(name) else { continue };
+            shared += 1;
+            let loaded = address.wrapping_add(shift);
+            // What counts from the start of a per-CPU area was never moved.
+            if places.contains(&loaded) || places.contains(address) || self.numbered(name, loaded) {
+                continue;
+            }
+            elsewhere += 1;
+            if example.is_none() {
+                let name = String::from_utf8_lossy(name);
+                let theirs = places.first().copied().unwrap_or(0).wrapping_sub(shift);
+                example = Some(format!("{name}: expected {address:#x}, found {theirs:#x}"));
+            }
+        }
+        (Linked { shift, shared, elsewhere }, example)
+    }
+
+    /// Whether a symbol at `address` is a numbered one of this name: a function's static variable (`name.3`).
+    fn numbered(&self, name: &[u8], address: u64) -> bool {
+        let first = self.by_address.partition_point(|(at, _)| *at < address);
+        let here = self.by_address.get(first..).unwrap_or_default().iter();
+        here.take_while(|(at, _)| *at == address).any(|(_, symbol)| {
+            symbol.strip_prefix(name).is_some_and(|rest| matches!(rest, [b'.' | b'$', ..]))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUILD: &[(&[u8], u64)] = &[
+        (b"_text", 0xffff_ffff_8100_0000),
+        (b"init_task", 0xffff_ffff_8200_0000),
+        (b"modules", 0xffff_ffff_8200_1000),
+        (b"current_task", 0x1_4000),
+    ];
+
+    fn kernel<'a>(known: &'a [(&'a [u8], u64)]) -> Kernel<'a> {
+        Kernel {
+            arch: Arch::Amd64,
+            known,
+            bounds: &[],
+            text: None,
+            release: None,
+            config: None,
+            running: false,
+        }
+    }
+
+    fn text(shift: u64) -> String {
+        let line = |(name, address): &(&[u8], u64)| {
+            let moved = if *address > 0x10_0000 { shift } else { 0 };
+            format!("{:016x} D {}\n", address + moved, String::from_utf8_lossy(name))
+        };
+        BUILD.iter().map(line).collect::<String>() + "ffffffffff600000 T vgettimeofday\n"
+    }
+
+    fn linked(text: &str, known: &[(&[u8], u64)]) -> Result<(Linked, Vec<u64>), MapError> {
+        let mut map = SystemMap::parse(text.as_bytes());
+        let linked = map.link(&kernel(known))?;
+        Ok((linked, map.symbols.iter().map(|symbol| symbol.address).collect()))
+    }
+
+    #[test]
+    fn the_shift_is_taken_back_by_the_file_or_by_the_architecture() {
+        let expected: Vec<u64> =
+            BUILD.iter().map(|(_, address)| *address).chain([0xffff_ffff_ff60_0000]).collect();
+        for known in [BUILD, &BUILD[1..], &[]] {
+            for shift in [0, 0x1_2e00_0000 & 0x3fff_ffff] {
+                let (done, addresses) = linked(&text(shift), known).unwrap();
+                assert_eq!((done.shift, done.elsewhere), (shift, 0));
+                assert_eq!(addresses, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_neighbouring_build_is_refused_whether_it_was_moved_or_not() {
+        for shift in [0, 0x200_0000] {
+            let other = text(shift).replace("82001000", "82001040").replace("84001000", "84001040");
+            match linked(&other, BUILD) {
+                Err(MapError::OtherBuild { shared: 4, agree: 3, example }) => {
+                    assert!(example.starts_with("modules: expected 0xffffffff82001000, found"), "{example}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn hidden_addresses_and_other_texts_are_refused() {
+        assert_eq!(
+            linked("0000000000000000 T _text\n0000000000000000 D modules\n", BUILD),
+            Err(MapError::Hidden)
+        );
+        let found = "<html>".to_owned();
+        assert_eq!(linked("<html>\n", BUILD), Err(MapError::NotAMap { found }));
+    }
+
+    #[test]
+    fn a_moved_kernel_whose_place_nobody_knows_is_refused() {
+        let mut map = SystemMap::parse(b"ffffd2f5c3a00000 T _text\nffffd2f5bf000000 t foo [foo]\n");
+        let unknown = Kernel { arch: Arch::Arm64, ..kernel(&[]) };
+        assert_eq!(map.link(&unknown), Err(MapError::Moved { loaded: 0xffff_d2f5_c3a0_0000 }));
+        let told = Kernel { release: Some("6.1.0"), ..unknown };
+        assert_eq!(map.link(&told).map(|done| done.shift), Ok(0x52f5_bba0_0000));
+        assert_eq!(map.address("_text"), Some(0xffff_8000_0800_0000));
+    }
+
+    #[test]
+    fn a_section_of_another_size_is_another_build() {
+        let bounds =
+            section_bounds([(".BTF", 0xffff_ffff_8210_0000, 0x123), (".text", 0, 0), (".a-b", 1, 1)]);
+        assert_eq!(bounds[1], ("__stop_BTF".to_owned(), 0xffff_ffff_8210_0123));
+        let kernel = Kernel { bounds: &bounds, ..kernel(BUILD) };
+        let with = |end: &str| format!("{}{end} R __stop_BTF\n", text(0));
+        let same = with("ffffffff82100123");
+        assert_eq!(SystemMap::parse(same.as_bytes()).link(&kernel).map(|done| done.elsewhere), Ok(0));
+        let other = with("ffffffff82100120");
+        let refused = SystemMap::parse(other.as_bytes()).link(&kernel);
+        assert!(matches!(refused, Err(MapError::OtherBuild { shared: 5, agree: 4, .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn static_variables_of_functions_are_found_under_their_numbers() {
+        let known: &[(&[u8], u64)] = &[(b"_text", 0x1000), (b"once", 0x2000)];
+        let map = "0000000000001000 T _text\n0000000000002000 d once.3\n0000000000003000 d once\n";
+        assert_eq!(linked(map, known).map(|(done, _)| done.elsewhere), Ok(0));
+    }
+}
