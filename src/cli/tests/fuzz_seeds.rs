@@ -1,0 +1,296 @@
+//! The inputs from which the fuzz targets start reach past the headers: each is accepted by its parser, and what lies behind
+//! it (structs, symbols, memory, members) comes out. A seed that stops at a magic number would teach a fuzzer nothing.
+//! `UPDATE=1` writes the seeds that are made by fixtures.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+use dwarf_converter::{Alone, Language, Languages, Package};
+use image::{Image, Memory};
+use profile::{MappedFile, Profile, Report, Resolution, Silent, read_profile, write_text};
+use repository::index::{DataIndex, ExportIndex, Specification, StructIndex, SymbolIndex};
+use serde_json::Value;
+use symbols::{Identity, Manifest, PdbCabinet, Pointer, Rsds, SymbolPath};
+use volatility_converter::Pack;
+
+#[allow(dead_code, reason = "the tests of the front-end use the rest")]
+#[path = "../../../converters/pdb/tests/support/build.rs"]
+mod build;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Writes the seeds that fixtures make, where that is asked for.
+fn update() {
+    static ONCE: Once = Once::new();
+    if std::env::var_os("UPDATE").is_none() {
+        return;
+    }
+    ONCE.call_once(|| {
+        let guid_age = "F8E2A8B5C9B74BF4A6E4A48F180099942".parse().unwrap();
+        for (target, bytes) in [
+            ("msfz", symbol_server::fixture::msfz(guid_age, 1000).unwrap()),
+            ("identity", symbol_server::fixture::pdb(guid_age, 0).unwrap()),
+        ] {
+            let folder = root().join("fuzz/seeds").join(target);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("fixture"), bytes).unwrap();
+        }
+    });
+}
+
+/// What a target starts from, as `scripts/fuzz` hands it over.
+fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
+    update();
+    let table: Value = serde_json::from_slice(&fs::read(root().join("fuzz/targets.json")).unwrap()).unwrap();
+    let entry = &table[target];
+    assert!(entry.is_object(), "fuzz/targets.json does not list {target}");
+    let limit = entry["max_len"].as_u64().unwrap_or(4096) as usize;
+    let named =
+        entry["seeds"].as_array().into_iter().flatten().map(|seed| root().join(seed.as_str().unwrap()));
+    let mut files = Vec::new();
+    for place in named.chain([root().join("fuzz/seeds").join(target)]) {
+        match fs::read_dir(&place) {
+            Ok(entries) => files.extend(entries.map(|entry| entry.unwrap().path())),
+            Err(_) if place.is_file() => files.push(place),
+            Err(_) => {}
+        }
+    }
+    files.sort();
+    assert!(!files.is_empty(), "{target} has no seeds");
+    let read = |path: PathBuf| {
+        let mut bytes = fs::read(&path).unwrap();
+        bytes.truncate(limit);
+        (path.display().to_string(), bytes)
+    };
+    files.into_iter().map(read).collect()
+}
+
+/// Every target's name, as its file and its entry have it.
+#[test]
+fn every_target_is_listed_and_has_seeds() {
+    let table: Value = serde_json::from_slice(&fs::read(root().join("fuzz/targets.json")).unwrap()).unwrap();
+    let listed: Vec<&String> = table.as_object().unwrap().keys().collect();
+    let files = fs::read_dir(root().join("fuzz/fuzz_targets")).unwrap().map(|entry| entry.unwrap().path());
+    let mut names: Vec<String> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    assert_eq!(listed, names.iter().collect::<Vec<_>>());
+    for name in names {
+        seeds(&name);
+        for code in table[&name]["code"].as_array().unwrap() {
+            assert!(root().join(code.as_str().unwrap()).exists(), "{name}: {code}");
+        }
+    }
+}
+
+/// How many structs a profile has once it is lowered, and how many symbols; printed, as the targets print it.
+fn lowered(mut profile: Profile, mut report: Report) -> (usize, usize) {
+    let resolution = Resolution::new(&mut profile, &mut report);
+    write_text(&profile, &resolution, Vec::new()).unwrap();
+    (resolution.structs().len(), profile.constants.len() + profile.functions.len())
+}
+
+#[test]
+fn debug_information_is_lowered() {
+    for target in ["dwarf_elf", "dwarf_macho"] {
+        let mut structs = Vec::new();
+        for (name, bytes) in seeds(target) {
+            let options = dwarf_converter::Options {
+                languages: Languages::with(&[Language::All]),
+                threads: 1,
+                ..dwarf_converter::Options::default()
+            };
+            if let Ok(converted) = dwarf_converter::convert(&bytes, &options, &Alone, &Silent) {
+                structs.push((name, lowered(converted.profile, converted.report).0));
+            }
+        }
+        let rich = structs.iter().filter(|(_, count)| *count > 3).count();
+        assert!(rich * 2 > seeds(target).len(), "{target}: {structs:?}");
+    }
+}
+
+#[test]
+fn pdbs_are_lowered() {
+    for (name, bytes) in seeds("pdb") {
+        let (how, input) = bytes.split_first().unwrap();
+        let mut streams = vec![Vec::new()];
+        let mut rest = input;
+        while let Some(at) = rest.windows(4).position(|window| window == b"~@~@") {
+            streams.push(rest[..at].to_vec());
+            rest = &rest[at + 4..];
+        }
+        streams.push(rest.to_vec());
+        let file = if *how == 0 { input.to_vec() } else { build::container(&streams, 512, false) };
+        let options = pdb_converter::Options::default();
+        let converted = pdb_converter::convert(MappedFile::from(file), &options, &Silent).unwrap();
+        let (structs, _) = lowered(converted.profile, converted.report);
+        assert!(structs > 10, "{name}: {structs} structs");
+    }
+}
+
+#[test]
+fn dumps_of_dwarf_and_python_are_lowered() {
+    let first = |target: &str| match target {
+        "volatility_darwin" => "0x0000000b: TAG_compile_unit [1] *\n",
+        _ => "",
+    };
+    for (target, file) in [
+        ("volatility_darwin", "module.dwarf"),
+        ("volatility_libdwarf", "module.dwarf"),
+        ("volatility_llvm", "module.dwarf"),
+        ("volatility_readelf", "module.dwarf"),
+        ("volatility_vtypes", "kernel.vtypes"),
+    ] {
+        for (name, bytes) in seeds(target) {
+            let text = [first(target).as_bytes(), &bytes].concat();
+            let pack = Pack::in_memory(vec![(file.to_owned(), text)]);
+            let options = volatility_converter::Options::default();
+            let converted = volatility_converter::convert(&pack, &options, &Silent)
+                .unwrap_or_else(|error| panic!("{target}, {name}: {error}"));
+            let (structs, _) = lowered(converted.profile, converted.report);
+            assert!(structs > 0, "{target}, {name}");
+        }
+    }
+}
+
+#[test]
+fn profiles_are_read_whole() {
+    for target in ["isf", "profile_reader"] {
+        let mut structs = 0;
+        for (_, bytes) in seeds(target) {
+            if let Ok(profile) = read_profile(&bytes, &mut Report::default()) {
+                structs += lowered(profile, Report::default()).0;
+            }
+        }
+        assert!(structs >= 4, "{target}: {structs} structs");
+    }
+}
+
+#[test]
+fn images_give_memory() {
+    for target in [
+        "image_avml",
+        "image_crash_dump",
+        "image_crash_dump_32",
+        "image_elf",
+        "image_ewf",
+        "image_flattened",
+        "image_kdump",
+        "image_lime",
+        "image_macho",
+        "image_vmware",
+    ] {
+        for (name, bytes) in seeds(target) {
+            let image = Image::from_content(bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let mut first = [0; 16];
+            let start = image.runs().first().unwrap_or_else(|| panic!("{name} has no memory")).start;
+            assert!(image.size() > 0, "{name}");
+            image.read(start, &mut first).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn archives_give_their_members() {
+    let mut kinds = [0; 3];
+    for target in ["archives", "cabinet", "packages", "volatility_zip"] {
+        for (name, bytes) in seeds(target) {
+            let mut out = Vec::new();
+            if let Some(package) = Package::recognise(&bytes) {
+                package.unpack(None, &mut out).unwrap_or_else(|error| panic!("{name}: {error}"));
+                kinds[0] += 1;
+            } else if bytes.starts_with(b"MSCF") {
+                let mut cabinet = PdbCabinet::open(Cursor::new(&bytes), None, 1 << 22).unwrap();
+                cabinet.extract(&mut out, &|_| ()).unwrap_or_else(|error| panic!("{name}: {error}"));
+                kinds[1] += 1;
+            } else {
+                let folder = tempfile::tempdir().unwrap();
+                fs::write(folder.path().join("pack.zip"), &bytes).unwrap();
+                let pack = Pack::open(&folder.path().join("pack.zip")).unwrap();
+                assert_eq!(pack.member_names().count(), 2, "{name}");
+                let read =
+                    volatility_converter::convert(&pack, &volatility_converter::Options::default(), &Silent);
+                if !name.contains("bzip2") {
+                    out.resize(lowered(read.unwrap().profile, Report::default()).0, 0);
+                    assert!(!out.is_empty(), "{name}");
+                }
+                kinds[2] += 1;
+                continue;
+            }
+            assert!(out.len() > 500, "{name}: {} bytes", out.len());
+        }
+    }
+    assert!(kinds.iter().all(|count| *count > 1), "{kinds:?}");
+}
+
+#[test]
+fn compact_pdbs_unpack() {
+    for (name, bytes) in seeds("msfz") {
+        let (mut source, plain) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        std::io::Write::write_all(&mut source, &bytes).unwrap();
+        symbols::unpack_msfz(&source, &plain, 1 << 22, &|_| ())
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(plain.metadata().unwrap().len() > 1000, "{name}");
+    }
+}
+
+#[test]
+fn small_texts_and_records_are_understood() {
+    for (name, bytes) in seeds("identity") {
+        Identity::read(&mut Cursor::new(&bytes)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    for (name, bytes) in seeds("pe") {
+        let pe = symbols::pe::Pe::parse(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let found = pe.rsds().unwrap_or_default().len() + pe.exports().unwrap_or_default().len();
+        assert!(found > 0 || pe.version().is_ok_and(|version| version.is_some()), "{name}");
+    }
+    for (name, bytes) in seeds("manifest") {
+        assert_eq!(Manifest::read(&bytes[..]).unwrap().wanted.len(), 2, "{name}");
+    }
+    for (name, bytes) in seeds("pointer") {
+        Pointer::parse(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    for (name, bytes) in seeds("symbol_path") {
+        let text = String::from_utf8(bytes).unwrap();
+        text.parse::<SymbolPath>().unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    for (name, bytes) in seeds("rsds_scan") {
+        assert_eq!(Rsds::scan(&[b"RSDS", &bytes[..]].concat(), 1).len(), 2, "{name}");
+    }
+    for (name, bytes) in seeds("gzip_inflate") {
+        let stamped = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255][..], &bytes].concat();
+        assert!([&bytes, &stamped].iter().any(|input| profile::inflate(input, 1 << 20).is_ok()), "{name}");
+    }
+    let understood = |bytes: &[u8]| {
+        !maps::SystemMap::parse(bytes).symbols.is_empty()
+            || !maps::SymbolTable::parse_all(bytes).is_empty()
+            || !maps::KernelConfig::parse(bytes).options.is_empty()
+            || maps::Banner::find(bytes).is_some()
+    };
+    for (name, bytes) in seeds("maps") {
+        assert!(understood(&bytes), "{name}");
+    }
+    for (name, bytes) in seeds("indexes") {
+        let read = [
+            std::str::from_utf8(&bytes).is_ok_and(|text| Specification::parse(text, "seed").is_ok()),
+            DataIndex::parse(&bytes, "seed").is_ok(),
+            ExportIndex::parse(&bytes, "seed").is_ok(),
+            StructIndex::parse(&bytes, "seed").is_ok(),
+            SymbolIndex::parse(&bytes, "seed").is_ok(),
+        ];
+        assert!(read.contains(&true), "{name}");
+    }
+    for (name, bytes) in seeds("repository_texts") {
+        let text = String::from_utf8(bytes).unwrap();
+        let parsed = text.parse::<repository::ProfileName>().is_ok();
+        assert!(parsed || repository::yaml::Node::parse(&text, "seed").is_ok(), "{name}");
+    }
+}
