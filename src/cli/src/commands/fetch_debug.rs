@@ -32,6 +32,7 @@ impl Arguments {
         for path in self.wanted.iter().chain(&global.filename) {
             access.read(path);
         }
+        // The file's name is the build-id, which a file has to be read for.
         access.write(&self.dump_dir);
         access::credentials(access);
         access::connect(global.symbols.offline, access);

@@ -50,7 +50,12 @@ impl Arguments {
         if self.manifest.is_some() {
             access.fill(&self.dump_dir);
         } else {
+            // Also through a link of the PDB's name.
+            let name = self.pdb_filename.as_ref().or(filename.as_ref());
             access.write(&self.dump_dir);
+            if let Some(name) = name.and_then(|name| name.file_name()) {
+                access.write(self.dump_dir.join(name));
+            }
         }
         access::symbols(symbols, access);
     }

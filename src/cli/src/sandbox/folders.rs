@@ -1,3 +1,5 @@
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -15,7 +17,7 @@ pub(super) struct Folders {
 /// What [`clean_up`] removes.
 #[derive(Debug)]
 struct Leftovers {
-    scratch: Option<PathBuf>,
+    scratch: Option<(PathBuf, File)>,
     /// Deepest first.
     empty: Vec<PathBuf>,
 }
@@ -41,17 +43,49 @@ pub(super) fn prepare(access: &Access) -> Folders {
     }
     if access.needs_scratch() {
         let shared = std::env::temp_dir();
-        let created = tempfile::Builder::new().prefix("rekall-profile.").tempdir_in(&shared);
-        if let Ok(created) = created {
-            let scratch = created.keep();
+        remove_abandoned(&shared);
+        if let Ok((scratch, lock)) = create_scratch(&shared) {
             // Fails only if it was called before: then that folder serves.
             let _ = tempfile::env::override_temp_dir(&scratch);
             folders.parents.push(shared);
             folders.scratch = Some(scratch.clone());
-            leftovers.scratch = Some(scratch);
+            leftovers.scratch = Some((scratch, lock));
         }
     }
     folders
+}
+
+/// How private folders for temporary files are named.
+const SCRATCH: &str = "rekall-profile.";
+/// How many entries of the shared folder are looked at for abandoned ones.
+const MOST_ENTRIES: usize = 4096;
+
+/// A new private folder, locked for as long as this process lives.
+fn create_scratch(shared: &Path) -> io::Result<(PathBuf, File)> {
+    loop {
+        let folder = tempfile::Builder::new().prefix(SCRATCH).tempdir_in(shared)?.keep();
+        let lock = File::open(&folder)?;
+        lock.lock()?;
+        // Another process may have taken it for abandoned before it was locked.
+        if folder.is_dir() {
+            return Ok((folder, lock));
+        }
+    }
+}
+
+/// Removes the private folders of processes that were killed: those that nobody holds a lock on.
+fn remove_abandoned(shared: &Path) {
+    let Ok(entries) = std::fs::read_dir(shared) else { return };
+    for entry in entries.take(MOST_ENTRIES).flatten() {
+        let ours = entry.file_name().to_string_lossy().starts_with(SCRATCH);
+        let folder = ours && entry.file_type().is_ok_and(|kind| kind.is_dir());
+        // Locked until it is gone, so that a process that has just made it notices.
+        let Some(lock) = File::open(entry.path()).ok().filter(|_| folder) else { continue };
+        if lock.try_lock().is_ok() {
+            // What belongs to somebody else stays.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// Removes the private folder for temporary files, and folders that were created for a command that put nothing into
@@ -59,7 +93,7 @@ pub(super) fn prepare(access: &Access) -> Folders {
 pub fn clean_up() {
     let mut leftovers = LEFTOVERS.lock().unwrap_or_else(PoisonError::into_inner);
     // What cannot be removed does no harm.
-    if let Some(scratch) = leftovers.scratch.take() {
+    if let Some((scratch, _lock)) = leftovers.scratch.take() {
         let _ = std::fs::remove_dir_all(scratch);
     }
     for folder in leftovers.empty.drain(..) {
