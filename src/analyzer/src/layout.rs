@@ -8,7 +8,8 @@ use std::rc::Rc;
 
 use foldhash::fast::RandomState;
 use profile::{
-    Arch, BitRange, Name, Profile, ReadError, RecordId, Report, Resolution, System, Text, Type, TypeId,
+    Arch, BitRange, MAX_TEXT, MappedFile, Name, Profile, ReadError, RecordId, Report, Resolution, System,
+    Table, Text, Type, TypeId, unpack,
 };
 use serde_json::Value;
 
@@ -32,6 +33,8 @@ pub struct Layout {
 enum Source {
     /// Rekall's form: entries are looked up in the text.
     Text(Box<Text>),
+    /// Volatility's form, looked up likewise.
+    Table(Box<Table>),
     /// Any other form, read whole.
     Whole {
         profile: Box<Profile>,
@@ -107,12 +110,31 @@ impl Layout {
     /// # Errors
     /// [`ReadError`] where it is none.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        match Text::open(path) {
+        let file =
+            MappedFile::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+        let text = unpack(&file, MAX_TEXT)?;
+        if Table::recognises(&text) {
+            let text = match text {
+                Cow::Borrowed(_) => file,
+                Cow::Owned(text) => text.into(),
+            };
+            return Self::from_table(text);
+        }
+        match Text::new(text.into_owned()) {
             Ok(text) => Ok(Self::from_text(text)),
             Err(ReadError::Foreign { .. }) => {
                 Ok(Self::from_profile(profile::read_file(path, &mut Report::default())?))
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Over the text of one of Volatility's tables.
+    fn from_table(text: MappedFile) -> Result<Self, Error> {
+        match Table::new(text.clone()) {
+            Some(table) => Ok(Self::new(Source::Table(Box::new(table)))),
+            // Something is unusual or wrong with it.
+            None => Ok(Self::from_text(Text::new(text.to_vec())?)),
         }
     }
 
@@ -152,6 +174,7 @@ impl Layout {
     pub fn system(&self) -> System {
         match &self.source {
             Source::Text(text) => text.system(),
+            Source::Table(table) => table.system(),
             Source::Whole { profile, .. } => profile.system,
         }
     }
@@ -160,6 +183,7 @@ impl Layout {
     pub fn arch(&self) -> Arch {
         match &self.source {
             Source::Text(text) => text.arch(),
+            Source::Table(table) => table.arch(),
             Source::Whole { profile, .. } => profile.arch,
         }
     }
@@ -173,6 +197,7 @@ impl Layout {
     pub fn metadata(&self, key: &str) -> Option<String> {
         match &self.source {
             Source::Text(text) => text.metadata().get(key).and_then(Value::as_str).map(str::to_owned),
+            Source::Table(table) => table.metadata(key).and_then(Value::as_str).map(str::to_owned),
             Source::Whole { profile, .. } => profile.metadata_text(key).map(str::to_owned),
         }
     }
@@ -183,6 +208,7 @@ impl Layout {
         let address = known.unwrap_or_else(|| {
             let address = match &self.source {
                 Source::Text(text) => text.symbol(name).map(|symbol| symbol.address),
+                Source::Table(table) => table.symbol(name).map(|symbol| symbol.address),
                 Source::Whole { symbols, .. } => symbols.get(name).copied(),
             };
             self.symbols.borrow_mut().insert(name.to_owned(), address);
@@ -197,22 +223,23 @@ impl Layout {
     /// The addresses of those of many symbols that the profile has. It walks the profile once, and does not count as
     /// asking for each.
     pub fn symbols<'n>(&self, names: impl Iterator<Item = &'n str>) -> HashMap<&'n str, u64, RandomState> {
-        match &self.source {
-            Source::Text(text) => {
-                let wanted: HashMap<&str, &'n str, RandomState> = names.map(|name| (name, name)).collect();
-                let mut found = HashMap::default();
-                text.each_symbol(|name, address, _| {
-                    if let Some(name) = wanted.get(name) {
-                        // Data comes first, and before code.
-                        found.entry(*name).or_insert(address);
-                    }
-                });
-                found
-            }
-            Source::Whole { symbols, .. } => {
-                names.filter_map(|name| Some((name, *symbols.get(name)?))).collect()
-            }
+        if let Source::Whole { symbols, .. } = &self.source {
+            return names.filter_map(|name| Some((name, *symbols.get(name)?))).collect();
         }
+        let wanted: HashMap<&str, &'n str, RandomState> = names.map(|name| (name, name)).collect();
+        let mut found = HashMap::default();
+        let mut look = |name: &str, address: u64, _: bool| {
+            if let Some(name) = wanted.get(name) {
+                // Data comes first, and before code.
+                found.entry(*name).or_insert(address);
+            }
+        };
+        match &self.source {
+            Source::Text(text) => text.each_symbol(&mut look),
+            Source::Table(table) => table.each_symbol(&mut look),
+            Source::Whole { .. } => {}
+        }
+        found
     }
 
     /// Every symbol with its address, for who compares all.
@@ -222,6 +249,7 @@ impl Layout {
     pub fn whole(&self) -> Result<Cow<'_, Profile>, Error> {
         match &self.source {
             Source::Text(text) => Ok(Cow::Owned(text.profile(&mut Report::default())?)),
+            Source::Table(table) => Ok(Cow::Owned(table.profile(&mut Report::default())?)),
             Source::Whole { profile, .. } => Ok(Cow::Borrowed(profile)),
         }
     }
@@ -239,6 +267,9 @@ impl Layout {
         self.depth.set(self.depth.get() + 1);
         let shape = match &self.source {
             Source::Text(text) => text.structure(name).map(|found| self.read(&found.profile, found.record)),
+            Source::Table(table) => {
+                table.structure(name).map(|found| self.read(&found.profile, found.record))
+            }
             Source::Whole { profile, records, .. } => {
                 let id = profile.names.find(name).and_then(|name| records.get(&name));
                 id.map(|id| self.read(profile, *id))
@@ -295,7 +326,7 @@ impl Layout {
             Type::Record(id) => {
                 let key = match &self.source {
                     Source::Whole { keys, .. } => keys.get(&id).copied(),
-                    Source::Text(_) => None,
+                    Source::Text(_) | Source::Table(_) => None,
                 };
                 let name = key.or_else(|| profile.types.record(id).and_then(|record| record.name));
                 name.map_or(Kind::Other, |name| Kind::Record(text(name)))

@@ -9,7 +9,7 @@
 //!   [`Profile::c_native`] for the names of C's base types.
 //! - **Text.** [`write_text`] prints the canonical form, sorted and streamed; [`GzipWriter`] packs it, [`inflate`] unpacks.
 //!   [`read_file`] reads a profile of any age and form back, and Volatility 3's tables (ISF); [`Foreign`] names files that are none;
-//!   [`Text`] looks single entries up without reading the rest.
+//!   [`Text`] looks single entries up without reading the rest, [`Table`] those of an ISF table.
 //! - **Other programs.** [`write_form`] prints the forms of Volatility 3, LibVMI and DRAKVUF, whole or a
 //!   [`Selection`]; [`XzWriter`] packs where Volatility looks for xz.
 //! - **References.** [`merge`] lays the profiles of `$MERGE` over one, [`follow_symlinks`] follows symlinks.
@@ -60,14 +60,14 @@ pub use arch::{Arch, ArchError};
 pub use bits::{BitRange, StorageUnit};
 pub use companion::{CompanionFolders, LARGEST_COMPANION, is_refusal, open_regular};
 pub use compare::{Comparison, Difference, Settled, compare};
-pub use export::{Addresses, Form, Format, Selection, add_well_known_types, write_form};
+pub use export::{Addresses, Compat, Form, Format, Selection, add_well_known_types, write_form};
 pub use file::{AtomicFile, MappedFile, abandon_temporaries};
 pub use foreign::Foreign;
 pub use guard::{guarded, is_guarded};
 pub use guid_age::{GuidAge, GuidAgeError};
 pub use gzip::{Effort, GzipWriter, InflateError, inflate};
 pub use health::{Health, Missing, Scope, Verdict, member_offset};
-pub use isf::table_path;
+pub use isf::{Table, banner_symbol, table_path};
 pub use limits::{Metered, UnpackLimitError, UnpackLimits, UnpackMeter};
 pub use listing::write_listing;
 pub use lookup::{Structure, Symbol, Text};

@@ -82,7 +82,7 @@ impl Text {
         if text.trim_ascii().is_empty() {
             return Err(ReadError::Empty);
         }
-        let text = if isf::is_isf(&text) { canonical(&text)? } else { text };
+        let text = if isf::is_isf(text.as_bytes()) { canonical(&text)? } else { text };
         let sections = Sections::find(&text)?;
         Ok(Self { text, sections, identity: OnceCell::new() })
     }

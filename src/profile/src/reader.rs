@@ -68,7 +68,7 @@ pub fn read_text(text: &[u8], report: &mut Report) -> Result<Profile, ReadError>
     if text.trim_ascii().is_empty() {
         return Err(ReadError::Empty);
     }
-    if isf::is_isf(&text) {
+    if isf::is_isf(text.as_bytes()) {
         return isf::read(&text, report);
     }
     let mut builder = Builder::new(report);

@@ -6,7 +6,7 @@ mod tables;
 use std::path::Path;
 
 use profile::{
-    Arch, BitRange, Profile, ReadError, RecordKind, Report, Resolution, System, Text, Type, read_file,
+    Arch, BitRange, Profile, ReadError, RecordKind, Report, Resolution, System, Table, Text, Type, read_file,
     read_text, write_text,
 };
 use tables::{LINUX, WINDOWS};
@@ -105,8 +105,9 @@ fn what_is_wrong_costs_itself_alone() {
         ("base types that are not as the schema has them", 1),
         ("base types whose name means something else", 2),
         ("names of base types or enumerations that nothing defines", 2),
-        ("type descriptors that are not as the schema has them", 2),
+        ("type descriptors that are not as the schema has them", 1),
         ("structs that are not as the schema has them", 1),
+        ("members whose offset is no whole number", 1),
         ("labels whose value is no integer", 1),
         ("labels whose value 64 bits cannot hold", 1),
         ("enumerations of another size than their type's", 1),
@@ -118,6 +119,241 @@ fn what_is_wrong_costs_itself_alone() {
     // A struct that holds itself by value is cut where it begins again.
     let text = canonical(&mut profile, &mut report);
     assert!(text.contains("\"c\"") && !text.contains("[0, [\"c\"]]"), "{text}");
+}
+
+/// A struct `s` of 64 bytes with this type in its member `odd` at 8, between two that are as they should be.
+fn with_type(ty: &str) -> String {
+    format!(
+        r#"{{"metadata": {{"format": "6.2.0", "linux": {{}}}},
+        "base_types": {{"int": {{"size": 4, "signed": true, "kind": "int", "endian": "little"}},
+          "pointer": {{"size": 8, "signed": false, "kind": "int", "endian": "little"}}}},
+        "user_types": {{"s": {{"kind": "struct", "size": 64, "fields": {{
+          "before": {{"offset": 0, "type": {{"kind": "base", "name": "int"}}}},
+          "odd": {{"offset": 8, "type": {ty}}},
+          "behind": {{"offset": 24, "type": {{"kind": "base", "name": "int"}}}}}}}}}},
+        "enums": {{}}, "symbols": {{"a": {{"address": 4096, "type": {ty}}}, "b": {{"address": 8192}}}}}}"#
+    )
+}
+
+#[test]
+fn an_unknown_target_costs_its_target_never_the_member() {
+    let pointer = r#"[8,["Pointer",{"target":"Void"}]]"#;
+    let ten = r#"[8,["Array",{"count":10,"target":"int"}]]"#;
+    // Of what is held by value and not known, the bytes up to the next member.
+    let bytes = r#"[8,["Array",{"count":16,"target":"unsigned char"}]]"#;
+    for (ty, expected) in [
+        (r#"{"kind": "pointer", "subtype": null}"#, pointer),
+        (r#"{"kind": "pointer"}"#, pointer),
+        (r#"{"kind": "pointer", "subtype": 5}"#, pointer),
+        (r#"{"kind": "pointer", "subtype": []}"#, pointer),
+        (r#"{"kind": "pointer", "subtype": "int"}"#, pointer),
+        (r#"{"kind": "pointer", "subtype": {"kind": "magic"}}"#, pointer),
+        (r#"{"kind": "pointer", "subtype": {"kind": null, "name": "s"}}"#, pointer),
+        (r#"{"kind": "pointer", "subtype": {"name": "int"}}"#, pointer),
+        (r#"{"kind": "pointer", "subtype": {"kind": "struct"}}"#, pointer),
+        (r#"{"kind": "pointer", "subtype": {"kind": "base", "name": 7}}"#, pointer),
+        (r#"{"kind": "pointer", "base": 5, "subtype": {"kind": "magic"}}"#, pointer),
+        (r#"{"kind": "pointer", "base": "far", "subtype": {"kind": "magic"}}"#, pointer),
+        (r#"{"kind": "array", "count": 10, "subtype": {"kind": "base", "name": "int", "more": [{}]}}"#, ten),
+        (r#"{"kind": "array", "count": 10, "subtype": null}"#, bytes),
+        (r#"{"kind": "array", "count": 10, "subtype": {"kind": "magic"}}"#, bytes),
+        (r#"{"kind": "base", "name": "unheard_of"}"#, bytes),
+        (r#"{"kind": "base"}"#, bytes),
+        (r#"{"kind": "struct", "name": null}"#, bytes),
+        (r#"{"kind": "enum"}"#, bytes),
+        (r#"{"kind": 5}"#, bytes),
+        (r#"{}"#, bytes),
+        ("null", bytes),
+        ("[1]", bytes),
+        (r#""int""#, bytes),
+        // An array without a bound, as Go's DWARF reader has it, and one whose count nobody knows.
+        (
+            r#"{"kind": "array", "count": -1, "subtype": {"kind": "base", "name": "int"}}"#,
+            r#"[8,["Array",{"count":0,"target":"int"}]]"#,
+        ),
+        (
+            r#"{"kind": "array", "subtype": {"kind": "base", "name": "int"}}"#,
+            r#"[8,["Array",{"count":0,"target":"int"}]]"#,
+        ),
+        // A bit-field of an unknown type is one of the smallest unit that holds it; one of unknown bits is its type.
+        (
+            r#"{"kind": "bitfield", "bit_position": 3, "bit_length": 2, "type": null}"#,
+            r#"[8,["BitField",{"end_bit":5,"start_bit":3,"target":"unsigned char"}]]"#,
+        ),
+        (
+            r#"{"kind": "bitfield", "bit_position": -3, "bit_length": 2, "type": {"kind": "base", "name": "int"}}"#,
+            r#"[8,["int"]]"#,
+        ),
+    ] {
+        let (mut profile, mut report) = read(&with_type(ty));
+        let text = canonical(&mut profile, &mut report);
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let members = &json["$STRUCTS"]["s"][1];
+        assert_eq!(members["odd"].to_string(), expected, "{ty}");
+        assert_eq!((&members["before"][0], &members["behind"][0]), (&0.into(), &24.into()), "{ty}");
+        assert_eq!(
+            (&json["$CONSTANTS"]["a"], &json["$CONSTANTS"]["b"]),
+            (&4096.into(), &8192.into()),
+            "{ty}"
+        );
+    }
+    // dwarf2json says so of every pointer without a type: nothing is lost.
+    let (_, report) = read(&with_type(r#"{"kind": "pointer", "subtype": null}"#));
+    assert_eq!(report.total(), 0, "{report:?}");
+    let (_, report) = read(&with_type(r#"{"kind": "pointer", "subtype": 5}"#));
+    assert_eq!(report.count("type descriptors that are not as the schema has them"), 2, "{report:?}");
+}
+
+#[test]
+fn keys_that_are_absent_or_of_another_type_cost_what_they_say() {
+    let text = r#"{
+      "metadata": {"format": "6.2.0", "producer": {"name": null, "version": 7},
+        "windows": {"pdb": {"GUID": null, "age": "2", "database": "ntkrnlmp.pdb"}, "pe": 5}},
+      "base_types": {"int": {"size": 4, "signed": true, "endian": 5},
+        "sizeless": {"signed": true, "kind": "int"}, "negative": {"size": -4, "signed": true, "kind": "int"}},
+      "user_types": {
+        "kindless": {"size": 8, "fields": {"x": {"offset": 4, "type": {"kind": "base", "name": "int"}}}},
+        "_SIZELESS": {"kind": "struct", "size": null, "fields": {
+          "x": {"offset": 4, "type": {"kind": "array", "count": 3, "subtype": {"kind": "struct", "name": "kindless"}}}}},
+        "fieldless": {"kind": "union", "size": 12, "fields": null},
+        "damaged": 5
+      },
+      "enums": {
+        "baseless": {"size": 2, "constants": {"A": 1}},
+        "dangling": {"size": 1, "base": "unheard_of", "constants": {"B": 2}},
+        "wide": {"size": 8, "base": "int", "constants": {"C": -3}},
+        "labelless": {"size": 4, "base": "int", "constants": null}
+      },
+      "symbols": {
+        "typeless": {"address": 16, "type": null},
+        "odd": {"address": 24, "type": [], "constant_data": 7, "linkage_name": 8},
+        "placeless": {"address": null}, "negative": {"address": -1.5}, "none": null
+      }
+    }"#;
+    let (mut profile, mut report) = read(text);
+    assert_eq!(profile.metadata_text("PDBFile"), Some("ntkrnlmp.pdb"));
+    let resolution = Resolution::new(&mut profile, &mut report);
+    let size = |name: &str| {
+        let id = resolution.record(profile.names.find(name).unwrap()).unwrap();
+        profile.types.record(id).unwrap().size
+    };
+    // Where a struct's last member ends is as much as can be said of its size.
+    assert_eq!((size("kindless"), size("_SIZELESS"), size("fieldless")), (8, 28, 12));
+    let sizes: Vec<u64> =
+        profile.types.enumerations().map(|(id, _)| profile.types.enumeration_size(id)).collect();
+    assert_eq!(sizes, [2, 1, 8, 4]);
+    let symbols: Vec<&str> = profile.constants.iter().map(|(name, _)| profile.names.get(*name)).collect();
+    assert_eq!(symbols, ["typeless", "odd"]);
+    for (kind, count) in [
+        ("base types that are not as the schema has them", 3),
+        ("structs that are not as the schema has them", 3),
+        ("structs that are no object", 1),
+        ("enumerations that are not as the schema has them", 2),
+        ("enumerations of another size than their type's", 2),
+        ("names of base types or enumerations that nothing defines", 1),
+        ("type descriptors that are not as the schema has them", 1),
+        ("contents that are no base 64", 1),
+        ("symbols that are not as the schema has them", 3),
+    ] {
+        assert_eq!(report.count(kind), count, "{kind}: {report:?}");
+    }
+}
+
+/// Every struct and symbol of a table, looked up one by one and read as a whole; how many of each.
+fn looked_up(text: &[u8]) -> (usize, usize) {
+    let table = Table::new(text.to_vec().into()).expect("a table");
+    let mut report = Report::default();
+    let whole = read_text(text, &mut report).unwrap();
+    assert_eq!((table.system(), table.arch()), (whole.system, whole.arch));
+    for key in ["ProfileClass", "GUID_AGE", "PDBFile", "Release", "Banner", "Generator"] {
+        assert_eq!(table.metadata(key).and_then(|value| value.as_str()), whole.metadata_text(key), "{key}");
+    }
+    let json: serde_json::Value = serde_json::from_slice(text).unwrap();
+    let mut structs = 0;
+    for (id, record) in whole.types.records() {
+        // The table's own names of unnamed structs are not kept.
+        let Some(name) = record.name.map(|name| whole.names.get(name)) else { continue };
+        let found = table.structure(name).unwrap_or_else(|| panic!("{name}"));
+        let of = |profile: &Profile, id| -> Vec<(String, u64, Option<BitRange>, Option<u64>)> {
+            let members = profile.types.members(id).iter();
+            let size = |ty| match profile.types.peel(ty) {
+                // A struct that is held is known by its name alone, or not at all.
+                Type::Record(_) | Type::Named(_) | Type::Array { .. } => None,
+                _ => profile.types.size_of(ty),
+            };
+            members
+                .map(|member| {
+                    (profile.names.get(member.name).to_owned(), member.offset, member.bits, size(member.ty))
+                })
+                .collect()
+        };
+        assert_eq!(of(&found.profile, found.record), of(&whole, id), "{name}");
+        assert_eq!(table.size(name), Some(record.size), "{name}");
+        structs += 1;
+    }
+    for (name, value) in whole.constants.iter().chain(&whole.functions).step_by(97) {
+        let symbol = table.symbol(whole.names.get(*name)).unwrap();
+        assert_eq!(symbol.address, *value, "{symbol:?}");
+    }
+    let mut symbols = 0;
+    table.each_symbol(|_, _, _| symbols += 1);
+    assert_eq!(symbols, json["symbols"].as_object().unwrap().len());
+    for absent in ["nothing_of_this_name", "", "\"", "type", "kind", "name"] {
+        assert_eq!(table.symbol(absent).is_some(), json["symbols"].get(absent).is_some(), "{absent}");
+    }
+    (structs, symbols)
+}
+
+#[test]
+fn a_table_looked_up_says_what_it_says_read_whole() {
+    assert_eq!(looked_up(LINUX.as_bytes()), (2, 3));
+    assert_eq!(looked_up(WINDOWS.as_bytes()), (1, 2));
+    let compact: serde_json::Value = serde_json::from_str(LINUX).unwrap();
+    assert_eq!(looked_up(compact.to_string().as_bytes()), (2, 3));
+    // Keys with escapes, a byte order mark, symbols that are called as keys are.
+    let odd = LINUX.replace("\"schedule\"", "\"sch\\u0065dule\"").replace("init_task\": {", "type\": {");
+    let table = Table::new([b"\xef\xbb\xbf", odd.as_bytes()].concat().into()).unwrap();
+    assert_eq!(table.symbol("schedule").map(|symbol| symbol.address), Some(18446744071596802020));
+    assert_eq!(table.symbol("type").map(|symbol| symbol.address), Some(18446744071606217280));
+    assert_eq!(table.size("task_struct"), Some(64));
+    // What is of another system or unusual is left to the reader of whole tables.
+    for text in [
+        LINUX.replace("\"linux\":", "\"mac\":"),
+        LINUX.replace("6.2.0", "9.2.0"),
+        LINUX.replace("\"task_struct\": {\"kind\"", "\"t\\u0061sk_struct\": {\"kind\""),
+        LINUX.replace("\"metadata\": {", "\"$METADATA\": {}, \"metadata\": {"),
+        LINUX[..LINUX.len() - 2].to_owned(),
+        "[]".to_owned(),
+    ] {
+        assert!(Table::new(text.clone().into_bytes().into()).is_none(), "{text}");
+    }
+}
+
+/// Every table of the corpus, unpacked, with its name.
+fn tables_of_the_corpus() -> Vec<(String, Vec<u8>)> {
+    let corpus = std::env::var_os("PROFILE_CORPUS").expect("PROFILE_CORPUS is set");
+    let corpus = Path::new(&corpus);
+    let mut paths = vec![corpus.join("images/linux-6.1-cloud/dwarf2json.isf.json.xz")];
+    for folder in ["ntkrnlmp.pdb", "tcpip.pdb"] {
+        for entry in std::fs::read_dir(corpus.join("windows-isf").join(folder)).unwrap() {
+            paths.push(entry.unwrap().path());
+        }
+    }
+    let read = |path: std::path::PathBuf| {
+        let packed = std::fs::read(&path).unwrap();
+        (path.display().to_string(), profile::unpack(&packed, profile::MAX_TEXT).unwrap().into_owned())
+    };
+    paths.into_iter().map(read).collect()
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn every_table_of_the_corpus_looked_up_says_what_it_says_read_whole() {
+    for (path, text) in tables_of_the_corpus() {
+        let (structs, symbols) = looked_up(&text);
+        // The public PDB of a driver has symbols alone.
+        assert!((structs > 100 || path.contains("tcpip")) && symbols > 1000, "{path}: {structs}, {symbols}");
+    }
 }
 
 #[test]
@@ -178,6 +414,11 @@ fn a_damaged_table_is_an_error_or_a_table() {
         let Ok(mut profile) = read_text(&text, &mut report) else { continue };
         read += 1;
         canonical(&mut profile, &mut report);
+        if let Some(table) = Table::new(text.clone().into()) {
+            table.structure("task_struct");
+            table.symbol("init_task");
+            table.each_symbol(|_, _, _| {});
+        }
         let _ = Text::new(text);
     }
     assert!(read > 400, "{read}");
@@ -192,7 +433,8 @@ fn nesting_without_end_is_bounded() {
     );
     let (profile, report) = read(&text);
     assert_eq!(report.count("type descriptors that are not as the schema has them"), 1);
-    assert_eq!(profile.types.member_count(), 0);
+    // The member's place is known, whatever it leads to.
+    assert_eq!(profile.types.member_count(), 1);
 }
 
 #[test]

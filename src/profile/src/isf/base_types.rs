@@ -141,18 +141,26 @@ impl BaseTypes {
         }
         let spelled = self.spelled(name);
         let base = base_type(name, size, kind);
-        let taken = self.all.get(spelled).is_some_and(|taken| taken.size != size);
-        if RESERVED.contains(&spelled) || taken {
-            if size > 0 {
-                report.lose("native types whose name is another's in ISF", || name.to_owned());
-            }
-            return match size {
-                0 => "void".to_owned(),
-                size => self.unsigned(size.into()).to_owned(),
-            };
+        let taken = self.all.get(spelled).is_some_and(|taken| *taken != base);
+        if !taken && !RESERVED.contains(&spelled) {
+            self.all.entry(spelled.to_owned()).or_insert(base);
+            return spelled.to_owned();
         }
-        self.all.entry(spelled.to_owned()).or_insert(base);
-        spelled.to_owned()
+        if size == 0 {
+            return "void".to_owned();
+        }
+        // Its bytes are what counts: a name tells them apart from those that the plain name means.
+        let bits = u64::from(size) * 8;
+        let mut own = format!("{spelled} ({bits} bits)");
+        if self.all.get(&own).is_some_and(|taken| *taken != base) {
+            own = format!(
+                "{spelled} ({bits} bits, {}, {})",
+                base.kind,
+                if base.signed { "signed" } else { "unsigned" }
+            );
+        }
+        self.all.insert(own.clone(), base);
+        own
     }
 }
 

@@ -1,35 +1,32 @@
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-use serde::Deserialize;
 
+use super::entry::{fields, string, unsigned};
+use super::enumeration;
+use crate::reader::stream;
 use crate::{BitRange, Name, Profile, Report, Type, TypeId};
-
-/// A type as ISF describes it (`type_descriptor` in its schema).
-#[derive(Deserialize)]
-struct Descriptor {
-    kind: String,
-    name: Option<String>,
-    /// The base type a pointer is stored in, where that is not `pointer`.
-    base: Option<String>,
-    subtype: Option<Box<Descriptor>>,
-    count: Option<u64>,
-    bit_position: Option<u16>,
-    bit_length: Option<u16>,
-    #[serde(rename = "type")]
-    stored: Option<Box<Descriptor>>,
-}
 
 /// What a member's or symbol's descriptor says.
 #[derive(Clone, Copy)]
 pub(super) struct Lowered {
     pub(super) ty: TypeId,
     pub(super) bits: Option<BitRange>,
+    /// Whether all of the descriptor was understood. What was not is `void`, within whatever was.
+    pub(super) understood: bool,
 }
 
+/// Finds the entry of an enumeration by its name.
+pub(super) type FindEnumeration<'t> = &'t dyn Fn(&str) -> Option<Cow<'t, str>>;
+
 /// Turns descriptors into types of the model, each different one once.
-pub(super) struct Descriptors<'de> {
-    seen: HashMap<&'de str, Option<Lowered>, RandomState>,
+///
+/// A descriptor never fails: a target that is absent, of an unknown kind or not what the schema says becomes `void`,
+/// so that the place and the size of whatever points to it stay known. What the writer makes of `void` that is held
+/// by value is the bytes up to the next member ([`crate::Resolution`]).
+pub(super) struct Descriptors<'de, 't> {
+    seen: HashMap<&'de str, Lowered, RandomState>,
     /// Each base type, with its type and its size in bytes.
     bases: HashMap<Name, (TypeId, u32), RandomState>,
     enums: HashMap<Name, TypeId, RandomState>,
@@ -39,10 +36,19 @@ pub(super) struct Descriptors<'de> {
     address: u8,
     /// The base type whose arrays are texts of wide characters.
     wide_character: Option<Name>,
+    /// Where enumerations are found that nobody has added.
+    elsewhere: Option<FindEnumeration<'t>>,
 }
 
-impl<'de> Descriptors<'de> {
-    pub(super) fn new(address: u8, wide_character: Option<Name>) -> Self {
+/// Descriptors that nest deeper end in `void`. C has no limit, but no source gets near this.
+const MAX_NESTING: usize = 64;
+
+impl<'de, 't> Descriptors<'de, 't> {
+    pub(super) fn new(
+        address: u8,
+        wide_character: Option<Name>,
+        elsewhere: Option<FindEnumeration<'t>>,
+    ) -> Self {
         Self {
             seen: HashMap::default(),
             bases: HashMap::default(),
@@ -50,7 +56,13 @@ impl<'de> Descriptors<'de> {
             records: HashMap::default(),
             address,
             wide_character,
+            elsewhere,
         }
+    }
+
+    /// Every base type, with its type and its size in bytes.
+    pub(super) fn into_bases(self) -> Vec<(Name, TypeId, u32)> {
+        self.bases.into_iter().map(|(name, (ty, size))| (name, ty, size)).collect()
     }
 
     pub(super) fn add_base(&mut self, name: Name, ty: TypeId, size: u32) {
@@ -61,7 +73,12 @@ impl<'de> Descriptors<'de> {
         self.enums.insert(name, ty);
     }
 
-    /// The type of a base type; a name that is none stays opaque and is counted.
+    /// The type of a base type that the table defines, and its size in bytes.
+    pub(super) fn known_base(&self, name: &str, profile: &Profile) -> Option<(TypeId, u32)> {
+        self.bases.get(&profile.names.find(name)?).copied()
+    }
+
+    /// The type of a base type. A name that the table does not define stays opaque and is counted.
     pub(super) fn base(&mut self, name: &str, profile: &mut Profile, report: &mut Report) -> TypeId {
         let name = profile.intern(name);
         if let Some((ty, _)) = self.bases.get(&name) {
@@ -76,82 +93,136 @@ impl<'de> Descriptors<'de> {
         ty
     }
 
-    /// The type that the descriptor `text` stands for; `None` where it is none.
-    pub(super) fn lower(
-        &mut self,
-        text: &'de str,
-        profile: &mut Profile,
-        report: &mut Report,
-    ) -> Option<Lowered> {
+    /// The type that the descriptor `text` stands for.
+    pub(super) fn lower(&mut self, text: &'de str, profile: &mut Profile, report: &mut Report) -> Lowered {
         if let Some(lowered) = self.seen.get(text) {
             return *lowered;
         }
-        let lowered = serde_json::from_str(text).ok().and_then(|descriptor: Descriptor| {
-            if descriptor.kind != "bitfield" {
-                return Some(Lowered { ty: self.plain(&descriptor, profile, report)?, bits: None });
+        let lowered = match fields(text, ["kind", "bit_position", "bit_length", "type"]) {
+            Some([Some("\"bitfield\""), position, length, stored]) => {
+                let (ty, understood) = self.target(stored, 0, profile, report);
+                let bit = |text| unsigned(text).and_then(|bit| u16::try_from(bit).ok());
+                let bits = bit(position)
+                    .zip(bit(length))
+                    .and_then(|(start, length)| start.checked_add(length).map(|end| BitRange { start, end }));
+                Lowered { ty, bits, understood: understood && bits.is_some() }
             }
-            let start = descriptor.bit_position?;
-            let end = start.checked_add(descriptor.bit_length?)?;
-            let ty = self.plain(descriptor.stored.as_deref()?, profile, report)?;
-            Some(Lowered { ty, bits: Some(BitRange { start, end }) })
-        });
+            _ => {
+                let (ty, understood) = self.plain(text, 0, profile, report);
+                Lowered { ty, bits: None, understood }
+            }
+        };
         self.seen.insert(text, lowered);
         lowered
     }
 
-    /// A descriptor that is no bit-field. The JSON reader bounds how deep it nests.
-    fn plain(
+    /// What a descriptor within another stands for.
+    fn target(
         &mut self,
-        descriptor: &Descriptor,
+        text: Option<&'de str>,
+        depth: usize,
         profile: &mut Profile,
         report: &mut Report,
-    ) -> Option<TypeId> {
-        match descriptor.kind.as_str() {
+    ) -> (TypeId, bool) {
+        match text.filter(|_| depth < MAX_NESTING) {
+            Some(text) => self.plain(text, depth + 1, profile, report),
+            None => (profile.types.add(Type::Void), false),
+        }
+    }
+
+    /// A descriptor that is not a bit-field, and whether all of it was understood.
+    fn plain(
+        &mut self,
+        text: &'de str,
+        depth: usize,
+        profile: &mut Profile,
+        report: &mut Report,
+    ) -> (TypeId, bool) {
+        if let Some(Lowered { ty, bits: None, understood }) = self.seen.get(text) {
+            return (*ty, *understood);
+        }
+        let (ty, understood) = self
+            .of_kind(text, depth, profile, report)
+            .unwrap_or_else(|| (profile.types.add(Type::Void), false));
+        // What was cut because of its depth would be longer elsewhere.
+        if depth == 0 || understood {
+            self.seen.insert(text, Lowered { ty, bits: None, understood });
+        }
+        (ty, understood)
+    }
+
+    /// `None` if the descriptor is of no known kind or lacks its name.
+    fn of_kind(
+        &mut self,
+        text: &'de str,
+        depth: usize,
+        profile: &mut Profile,
+        report: &mut Report,
+    ) -> Option<(TypeId, bool)> {
+        let [kind, name, base, subtype, count] = fields(text, ["kind", "name", "base", "subtype", "count"])?;
+        let known = |ty| Some((ty, true));
+        match &*string(kind)? {
             "base" => {
-                let name = descriptor.name.as_deref()?;
+                let name = string(name)?;
                 if self.wide_character.is_some_and(|wide| profile.names.get(wide) == name) {
-                    return Some(profile.types.add(Type::WideString { bytes: None }));
+                    return known(profile.types.add(Type::WideString { bytes: None }));
                 }
-                Some(self.base(name, profile, report))
+                known(self.base(&name, profile, report))
             }
             "pointer" => {
-                let target = self.plain(descriptor.subtype.as_deref()?, profile, report)?;
-                let size = match descriptor.base.as_deref() {
+                let (target, understood) = match subtype {
+                    // dwarf2json writes `null` for a pointer to which DWARF gives no type: C's `void *`.
+                    None => (profile.types.add(Type::Void), true),
+                    some => self.target(some, depth, profile, report),
+                };
+                let size = match string(base).as_deref() {
                     None | Some("pointer") => self.address,
                     Some(base) => self.pointer_size(base, profile, report),
                 };
-                Some(profile.types.add(Type::Pointer { target, size }))
+                Some((profile.types.add(Type::Pointer { target, size }), understood))
             }
             "array" => {
-                let (element, count) = (descriptor.subtype.as_deref()?, descriptor.count?);
-                let target = self.plain(element, profile, report)?;
-                Some(profile.types.add(match profile.types.get(target) {
+                let (target, understood) = self.target(subtype, depth, profile, report);
+                let number = count.and_then(stream::integer);
+                // Go's DWARF reader gives -1 for an array without a bound.
+                let count = number.map(|number| u64::try_from(number.max(0)).unwrap_or_default());
+                let (count, understood) = (count.unwrap_or_default(), understood && count.is_some());
+                let ty = match profile.types.get(target) {
                     Type::WideString { bytes: None } => {
                         Type::WideString { bytes: Some(count.saturating_mul(2)) }
                     }
                     _ => Type::Array { target, count },
-                }))
+                };
+                Some((profile.types.add(ty), understood))
             }
             "struct" | "union" | "class" => {
-                let name = profile.intern(descriptor.name.as_deref()?);
+                let name = profile.intern(&string(name)?);
                 let types = &mut profile.types;
-                Some(*self.records.entry(name).or_insert_with(|| types.add(Type::Named(name))))
+                known(*self.records.entry(name).or_insert_with(|| types.add(Type::Named(name))))
             }
             "enum" => {
-                let name = profile.intern(descriptor.name.as_deref()?);
-                if let Some(ty) = self.enums.get(&name) {
-                    return Some(*ty);
-                }
-                let ty = dangling(name, profile, report);
-                self.enums.insert(name, ty);
-                Some(ty)
+                let name = string(name)?;
+                known(self.enumeration(&name, profile, report))
             }
             "function" => {
                 let arguments = profile.types.add_arguments(&[]);
-                Some(profile.types.add(Type::Function(arguments)))
+                known(profile.types.add(Type::Function(arguments)))
             }
             _ => None,
         }
+    }
+
+    fn enumeration(&mut self, text: &str, profile: &mut Profile, report: &mut Report) -> TypeId {
+        let name = profile.intern(text);
+        if let Some(ty) = self.enums.get(&name) {
+            return *ty;
+        }
+        let ty = match self.elsewhere.and_then(|find| find(text)) {
+            Some(entry) => enumeration::lower(name, &entry, self, profile, report),
+            None => dangling(name, profile, report),
+        };
+        self.enums.insert(name, ty);
+        ty
     }
 
     fn pointer_size(&self, base: &str, profile: &Profile, report: &mut Report) -> u8 {
@@ -167,7 +238,7 @@ impl<'de> Descriptors<'de> {
 }
 
 /// Counted for base types and enumerations that are used and defined nowhere.
-const DANGLING: &str = "names of base types or enumerations that nothing defines";
+pub(super) const DANGLING: &str = "names of base types or enumerations that nothing defines";
 
 fn dangling(name: Name, profile: &mut Profile, report: &mut Report) -> TypeId {
     report.lose(DANGLING, || profile.names.get(name).to_owned());

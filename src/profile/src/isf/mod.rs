@@ -1,7 +1,9 @@
 //! ISF, the symbol tables of Volatility 3 (Intermediate Symbol Format; its JSON schemas, 4.x and 6.x).
 //!
-//! - [`read`] makes a profile of one: `descriptor` lowers its types, `machine` tells the architecture, which
-//!   ISF does not name.
+//! - [`read`] makes a profile of one: `structure`, `enumeration` and `symbol` lower the entries of the sections,
+//!   `descriptor` their types, `entry` reads an object key by key; `metadata` says what the table is of, and
+//!   `machine` the architecture, which ISF does not name.
+//! - [`Table`] looks up single entries, which `skeleton` finds without reading the rest.
 //! - [`write`] prints a profile as one: `base_types` says what its natives are called there, [`table_path`] where
 //!   Volatility looks for it.
 //!
@@ -13,13 +15,21 @@
 mod base64;
 mod base_types;
 mod descriptor;
+mod entry;
+mod enumeration;
 mod machine;
+mod metadata;
 mod place;
 mod reader;
+mod skeleton;
+mod structure;
+mod symbol;
+mod table;
 mod writer;
 
 pub use place::table_path;
 pub(crate) use reader::{is_isf, read};
+pub use table::Table;
 pub(crate) use writer::write;
 
 use crate::System;
@@ -33,7 +43,7 @@ pub(crate) fn is_section(key: &str) -> bool {
 }
 
 /// The symbol at which a kernel's banner lies; Volatility 3 finds a kernel's table by its content.
-pub(crate) fn banner_symbol(system: System) -> Option<&'static str> {
+pub fn banner_symbol(system: System) -> Option<&'static str> {
     match system {
         System::Linux => Some("linux_banner"),
         System::Mac => Some("_version"),

@@ -1,18 +1,18 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
 use foldhash::fast::RandomState;
 use serde_json::{Map, Value, json};
 
 use super::base_types::{BaseTypes, WIDE_CHARACTER, pointer_name};
-use super::reader::PE_FIELDS;
+use super::metadata::PE_FIELDS;
 use super::{banner_symbol, base64, machine};
 use crate::json::Printer;
 use crate::resolution::{Flaw, Place};
 use crate::writer::last_values;
 use crate::{
-    BitRange, EnumId, GuidAge, Member, Name, Profile, RecordId, RecordKind, Report, Resolution, Selection,
-    System, Type, TypeId,
+    BitRange, Compat, EnumId, Form, GuidAge, Member, Name, Profile, RecordId, RecordKind, Report, Resolution,
+    Selection, System, Type, TypeId,
 };
 
 /// Prints a profile as a symbol table of Volatility 3 (ISF, schema 6.2.0): compact, keys sorted by code point,
@@ -29,12 +29,14 @@ use crate::{
 pub(crate) fn write<W: Write>(
     profile: &Profile,
     resolution: &Resolution,
-    only: Option<&Selection>,
+    form: Form<'_>,
     report: &mut Report,
     sink: W,
 ) -> io::Result<W> {
     let bases = BaseTypes::new(profile, report);
-    let mut writer = Writer { profile, resolution, only, bases, report, printer: Printer::compact(sink) };
+    let Form { only, compat, .. } = form;
+    let printer = Printer::compact(sink);
+    let mut writer = Writer { profile, resolution, only, compat, bases, report, printer };
     writer.sections()?;
     writer.printer.finish()
 }
@@ -49,6 +51,7 @@ struct Writer<'a, W: Write> {
     profile: &'a Profile,
     resolution: &'a Resolution,
     only: Option<&'a Selection>,
+    compat: Compat,
     bases: BaseTypes,
     report: &'a mut Report,
     printer: Printer<W>,
@@ -62,7 +65,7 @@ impl<'a, W: Write> Writer<'a, W> {
         self.printer.key("enums")?;
         self.enumerations()?;
         self.printer.key("metadata")?;
-        self.printer.value(&metadata(self.profile))?;
+        self.printer.value(&metadata(self.profile, self.compat))?;
         self.printer.key("symbols")?;
         self.symbols()?;
         self.printer.key("user_types")?;
@@ -213,20 +216,17 @@ impl<'a, W: Write> Writer<'a, W> {
         let ranks = names.ranks(all.map(|member| member.name));
         let mut members: Vec<(u32, usize, &Member)> = Vec::new();
         self.printer.open_object();
-        for (key, id) in self.resolution.structs() {
-            let Some(record) = types.record(*id) else { continue };
-            if self.only.is_some_and(|only| !only.has_struct(*key)) {
-                continue;
-            }
-            self.printer.key(names.get(*key))?;
+        for (name, key, id) in self.named_records() {
+            let Some(record) = types.record(id) else { continue };
+            self.printer.key(names.get(name))?;
             self.printer.raw("{\"fields\":");
             self.printer.open_object();
             members.clear();
-            let unsorted = types.members(*id).iter().enumerate();
+            let unsorted = types.members(id).iter().enumerate();
             members.extend(unsorted.map(|(index, member)| (ranks.of(member.name), index, member)));
             members.sort_unstable_by_key(|(rank, index, _)| (*rank, *index));
             for (_, index, member) in &members {
-                self.member(*key, *id, *index, member)?;
+                self.member(key, id, *index, member)?;
             }
             self.printer.close_object();
             self.printer.raw(",\"kind\":\"");
@@ -237,6 +237,30 @@ impl<'a, W: Write> Writer<'a, W> {
         }
         self.printer.close_object();
         Ok(())
+    }
+
+    /// Every struct to write, sorted by name: the name, the struct's key, and the struct. A typedef of a struct that
+    /// has another name is a name of it, as in the tables of dwarf2json; a slim table does without.
+    fn named_records(&self) -> Vec<(Name, Name, RecordId)> {
+        let (names, types) = (&self.profile.names, &self.profile.types);
+        let all = self.resolution.structs().iter().copied();
+        let taken = all.filter(|(key, _)| self.only.is_none_or(|only| only.has_struct(*key)));
+        let mut records: Vec<(Name, Name, RecordId)> = taken.map(|(key, id)| (key, key, id)).collect();
+        if self.only.is_none() {
+            let mut keys: HashMap<Name, Option<(Name, RecordId)>, RandomState> = HashMap::default();
+            for (name, ty) in &self.profile.typedefs {
+                let Type::Record(id) = types.peel(*ty) else { continue };
+                let Some(key) = self.resolution.record_key(types, None, None, id) else { continue };
+                // A name with several meanings is none.
+                let meaning = keys.entry(*name).or_insert(Some((key, id)));
+                *meaning = meaning.filter(|(known, _)| *known == key);
+            }
+            let known: HashSet<Name, RandomState> = records.iter().map(|(key, ..)| *key).collect();
+            let free = keys.into_iter().filter(|(name, _)| !known.contains(name));
+            records.extend(free.filter_map(|(name, meaning)| meaning.map(|(key, id)| (name, key, id))));
+            records.sort_unstable_by_key(|(name, ..)| names.get(*name));
+        }
+        records
     }
 
     fn member(&mut self, owner: Name, record: RecordId, index: usize, member: &Member) -> io::Result<()> {
@@ -392,10 +416,11 @@ fn word(kind: RecordKind) -> &'static str {
 }
 
 /// `metadata`: by it, or by the content of the banner's symbol, Volatility 3 picks the table.
-fn metadata(profile: &Profile) -> Value {
+fn metadata(profile: &Profile, compat: Compat) -> Value {
+    let producer = compat.producer();
     let mut metadata = json!({
         "format": FORMAT,
-        "producer": {"name": "rekall-profile", "version": env!("CARGO_PKG_VERSION")},
+        "producer": {"name": producer.name, "version": producer.version},
     });
     let described = match profile.system {
         System::Windows => ("windows", windows(profile)),

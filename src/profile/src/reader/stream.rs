@@ -63,10 +63,10 @@ pub(crate) fn value(text: &str) -> serde_json::Result<&str> {
 }
 
 /// The first key of the object `text` that `wanted` takes.
-pub(crate) fn first_key(text: &str, wanted: impl Fn(&str) -> bool) -> Option<String> {
+pub(crate) fn first_key(text: &[u8], wanted: impl Fn(&str) -> bool) -> Option<String> {
     let mut found = None;
     // The walk ends with an error on purpose where it is found, and for any other reason where it is not.
-    let _ = Deserializer::from_str(text).deserialize_map(FirstKey { wanted, found: &mut found });
+    let _ = Deserializer::from_slice(text).deserialize_map(FirstKey { wanted, found: &mut found });
     found
 }
 

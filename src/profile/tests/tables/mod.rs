@@ -88,7 +88,7 @@ fn entries<'a>(value: &'a Value, key: &str) -> &'a Map<String, Value> {
 
 /// Whether a key stands for a type without a name.
 fn is_unnamed(key: &str) -> bool {
-    key.starts_with("unnamed_") || key.starts_with("__unnamed_")
+    ["unnamed_", "__unnamed_", "__anonymous_"].iter().any(|prefix| key.starts_with(prefix))
 }
 
 impl<'a> Comparison<'a> {

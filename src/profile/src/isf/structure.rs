@@ -1,0 +1,119 @@
+use super::descriptor::{Descriptors, Lowered};
+use super::entry::{fields, string, unsigned};
+use crate::reader::stream;
+use crate::resolution::is_little_endian;
+use crate::{Name, NewMember, Profile, RecordKind, Report, StorageUnit, Type, TypeId, Types};
+
+/// Counted for descriptors of which something was not understood.
+pub(super) const NOT_UNDERSTOOD: &str = "type descriptors that are not as the schema has them";
+/// Counted for members without a place.
+const PLACELESS: &str = "members whose offset is no whole number";
+/// Counted for structs whose kind, size or members are missing.
+const DAMAGED: &str = "structs that are not as the schema has them";
+
+/// A struct's entry, its members in order of place.
+pub(super) struct Struct {
+    pub(super) kind: RecordKind,
+    /// Its size in bytes; `None` if the table does not say it.
+    pub(super) size: Option<u64>,
+    pub(super) members: Vec<NewMember>,
+}
+
+/// Reads an entry of `user_types`; `None` if it is not an object. An unknown kind counts as a struct; a member keeps
+/// its place whatever its type says.
+pub(super) fn lower<'de>(
+    owner: &str,
+    text: &'de str,
+    descriptors: &mut Descriptors<'de, '_>,
+    profile: &mut Profile,
+    report: &mut Report,
+) -> Option<Struct> {
+    let [kind, size, entries] = fields(text, ["kind", "size", "fields"])?;
+    let kind = match string(kind).as_deref() {
+        Some("struct") => Some(RecordKind::Struct),
+        Some("union") => Some(RecordKind::Union),
+        Some("class") => Some(RecordKind::Class),
+        _ => None,
+    };
+    let size = unsigned(size);
+    let mut members: Vec<(Name, bool, NewMember)> = Vec::new();
+    let walked = stream::entries(entries.unwrap_or("{}"), |name, text| {
+        let Some([Some(offset), ty, anonymous]) = fields(text, ["offset", "type", "anonymous"]) else {
+            return report.lose(PLACELESS, || format!("{owner}.{name}"));
+        };
+        let Some(offset) = unsigned(Some(offset)) else {
+            return report.lose(PLACELESS, || format!("{owner}.{name}"));
+        };
+        let Lowered { ty, bits, understood } = descriptors.lower(ty.unwrap_or("null"), profile, report);
+        if !understood {
+            report.lose(NOT_UNDERSTOOD, || format!("{owner}.{name}"));
+        }
+        let member = NewMember { name: None, offset, ty, bits };
+        members.push((profile.intern(&name), anonymous == Some("true"), member));
+    });
+    if kind.is_none() || size.is_none() || entries.is_none() || walked.is_err() {
+        report.lose(DAMAGED, || owner.to_owned());
+    }
+    // Of a name that appears twice the last counts: reversed, it is the first, which `dedup` keeps.
+    members.reverse();
+    members.sort_by_key(|(name, ..)| *name);
+    let before = members.len();
+    members.dedup_by_key(|(name, ..)| *name);
+    if members.len() < before {
+        report.lose_many(super::reader::REPEATED, (before - members.len()) as u64, || owner.to_owned());
+    }
+    // Some producers sort members by name; declared they were, but for unions, in this order.
+    members.sort_by_key(|(name, _, member)| {
+        let name = profile.names.get(*name);
+        let number = name.trim_start_matches(|letter: char| !letter.is_ascii_digit()).parse::<u32>().ok();
+        (member.offset, member.bits.map(|bits| bits.start), number, name)
+    });
+    let members = members.into_iter().map(|(name, anonymous, member)| NewMember {
+        name: (!anonymous).then_some(name),
+        ..in_its_unit(member, size.unwrap_or(u64::MAX), profile)
+    });
+    Some(Struct { kind: kind.unwrap_or(RecordKind::Struct), size, members: members.collect() })
+}
+
+/// A bit-field in its storage unit. dwarf2json places fields at their first byte, so that the type's bytes there
+/// may reach beyond the struct; where the type's size at an aligned offset holds the same bits, that is its unit
+/// (docs/format.md, invariant 4).
+fn in_its_unit(member: NewMember, record_size: u64, profile: &Profile) -> NewMember {
+    let unit = || {
+        let bits = member.bits?;
+        let size = profile.types.size_of(member.ty).filter(|size| *size > 0)?;
+        if member.offset.is_multiple_of(size) && member.offset.checked_add(size)? <= record_size {
+            return None;
+        }
+        let first = member.offset.checked_mul(8)?.checked_add(bits.start.into())?;
+        let width = u64::from(bits.end - bits.start);
+        let unit = StorageUnit::in_record(first, width, size, record_size, false)?;
+        (unit.size == size).then_some(unit)
+    };
+    match unit().filter(|_| is_little_endian(profile.arch)) {
+        Some(unit) => NewMember { offset: unit.offset, bits: Some(unit.bits), ..member },
+        None => member,
+    }
+}
+
+/// Where the last of a struct's members ends, in bytes, as far as their sizes are known: the size of a struct whose
+/// entry says none. `size_of` gives the sizes of structs by name.
+pub(super) fn end_of(members: &[NewMember], types: &Types, size_of: impl Fn(Name) -> Option<u64>) -> u64 {
+    let size_of = |mut ty: TypeId| {
+        let mut factor = 1u64;
+        for _ in 0..Types::MAX_CHAIN {
+            let size = match types.get(ty) {
+                Type::Array { target, count } => {
+                    factor = factor.saturating_mul(count);
+                    ty = target;
+                    continue;
+                }
+                Type::Named(name) => size_of(name),
+                _ => types.size_of(ty),
+            };
+            return size.unwrap_or_default().saturating_mul(factor);
+        }
+        0
+    };
+    members.iter().map(|member| member.offset.saturating_add(size_of(member.ty))).max().unwrap_or(0)
+}
