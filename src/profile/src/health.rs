@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::needs::{ALL, Consumer, Need, kernel_needs};
+use crate::needs::{ALL, Consumer, Lookup, Need, kernel_needs};
 use crate::{Profile, Resolution, System, Type, TypeId};
 
 /// How a profile turned out.
@@ -196,10 +196,11 @@ fn is_pack(generator: &str) -> bool {
 }
 
 fn missing(profile: &Profile, resolution: &Resolution) -> Vec<Missing> {
-    let lacking = kernel_needs(profile.system).iter().filter(|need| !is_met(need, profile, resolution));
+    let needs = kernel_needs(profile.system, profile.arch);
+    let lacking = needs.filter(|need| !is_met(need, profile, resolution));
     lacking
         .flat_map(|need| {
-            let (what, required) = (words(need), need.required);
+            let (what, required) = (need.words(), need.required);
             need.consumers.iter().map(move |consumer| Missing {
                 consumer: *consumer,
                 what: what.clone(),
@@ -211,27 +212,29 @@ fn missing(profile: &Profile, resolution: &Resolution) -> Vec<Missing> {
 
 /// What every reader requires of a kernel's profile, and this one lacks.
 fn essentials(profile: &Profile, resolution: &Resolution, scope: Scope) -> Vec<String> {
-    let everyone = kernel_needs(profile.system).iter().filter(|need| need.required && need.consumers == ALL);
+    let needs = kernel_needs(profile.system, profile.arch);
+    let everyone = needs.filter(|need| need.required && need.consumers == ALL);
     let judged = everyone.filter(|need| scope == Scope::Whole || !need.is_symbol());
-    judged.filter(|need| !is_met(need, profile, resolution)).map(words).collect()
+    judged.filter(|need| !is_met(need, profile, resolution)).map(Need::words).collect()
 }
 
 fn is_met(need: &Need, profile: &Profile, resolution: &Resolution) -> bool {
-    need.any_of.split('|').any(|what| match (what.split_once('.'), what.strip_prefix('&')) {
-        (Some((key, member)), _) => member_offset(profile, resolution, key, member).is_some(),
-        (None, Some(symbol)) => has_symbol(profile, symbol),
-        (None, None) => profile.names.find(what).and_then(|name| resolution.record(name)).is_some(),
-    })
+    need.names().any(|name| has(name, profile, resolution))
+}
+
+/// Whether a profile has what a reader looks up.
+pub(crate) fn has(name: Lookup, profile: &Profile, resolution: &Resolution) -> bool {
+    match name {
+        Lookup::Member(owner, member) => member_offset(profile, resolution, owner, member).is_some(),
+        Lookup::Symbol(symbol) => has_symbol(profile, symbol),
+        Lookup::Struct(name) => profile.names.find(name).and_then(|name| resolution.record(name)).is_some(),
+    }
 }
 
 fn has_symbol(profile: &Profile, symbol: &str) -> bool {
     let Some(name) = profile.names.find(symbol) else { return false };
     let mut symbols = profile.constants.iter().chain(&profile.functions);
     symbols.any(|(known, _)| *known == name)
-}
-
-fn words(need: &Need) -> String {
-    need.any_of.replace('&', "").replace('|', " or ")
 }
 
 /// Counts the names that types refer to and nothing defines.

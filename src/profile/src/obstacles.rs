@@ -32,7 +32,7 @@ impl FileForm {
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => Packing::Other,
             _ => Packing::Plain,
         };
-        Self { packing, isf: std::str::from_utf8(text).is_ok_and(isf::is_isf) }
+        Self { packing, isf: isf::Table::recognises(text) }
     }
 }
 
@@ -70,7 +70,17 @@ pub fn obstacles(profile: &Profile, form: FileForm) -> Vec<Obstacle> {
     say(LibVmi, profile.system == System::Mac, "takes every profile that is not Linux's for one of Windows");
     let hidden = !form.isf && !profile.functions.is_empty() && !profile.constants.is_empty();
     say(Drakvuf, hidden, "lists code alone where code and data stand apart: export --format libvmi");
-    say(Volatility3, !form.isf, "reads ISF tables: export --format isf");
+    say(
+        Volatility3,
+        !form.isf,
+        match profile.system {
+            System::Linux => {
+                "reads ISF tables: export --format isf; typedef names of structs (kernel_siginfo_t), which some plug-ins \
+                 use, are in tables made from the debug file alone: parse_dwarf --format isf"
+            }
+            _ => "reads ISF tables: export --format isf",
+        },
+    );
     let banner = isf::banner_symbol(profile.system).and_then(|symbol| profile.names.find(symbol));
     let has_banner = profile.metadata_text("Banner").is_some()
         || banner.is_some_and(|symbol| profile.contents.contains_key(&symbol));

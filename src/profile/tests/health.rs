@@ -57,7 +57,7 @@ fn a_kernel_with_what_every_reader_needs_is_complete() {
     let required: Vec<_> = health.missing.iter().filter(|missing| missing.required).collect();
     assert_eq!(required.len(), 1, "{required:?}");
     assert_eq!(required[0].consumer, Consumer::Volatility3);
-    assert_eq!(required[0].what, "linux_banner or init_uts_ns");
+    assert_eq!(required[0].what, "linux_banner");
 }
 
 #[test]
@@ -188,4 +188,33 @@ fn who_cannot_use_the_file_as_it_is() {
     assert_eq!(hindered(&kernel, b"{", isf), [Rekall]);
     kernel.metadata.remove("Banner");
     assert_eq!(hindered(&kernel, b"{", isf), [Rekall, Volatility3]);
+}
+
+/// What `consumer` would miss of a kernel that has the structs and symbols in `text`.
+fn missed(text: &str, consumer: Consumer) -> Vec<String> {
+    let mut profile = profile::read_text(text.as_bytes(), &mut Report::default()).unwrap();
+    let missing = judged(&mut profile).missing.into_iter();
+    missing.filter(|missing| missing.consumer == consumer).map(|missing| missing.what).collect()
+}
+
+#[test]
+fn names_of_either_version_are_enough_and_optional() {
+    let kernel = |members: &str, arch: &str| {
+        format!(
+            r#"{{"$METADATA": {{"ProfileClass": "Nt", "arch": "{arch}"}},
+              "$STRUCTS": {{"_EPROCESS": [64, {{{members}}}]}}, "$CONSTANTS": {{"x": 1}}}}"#
+        )
+    };
+    let wow = "_EPROCESS.WoW64Process or _EPROCESS.Wow64Process".to_owned();
+    for name in ["WoW64Process", "Wow64Process"] {
+        let text = kernel(&format!(r#""{name}": [0, ["Pointer", {{"target": "Void"}}]]"#), "AMD64");
+        assert!(!missed(&text, Consumer::Drakvuf).contains(&wow), "{name}");
+    }
+    let without = missed(&kernel("", "AMD64"), Consumer::Drakvuf);
+    for name in [&*wow, "_KPCR.UserRsp", "_OBJECT_ATTRIBUTES.RootDirectory", "_SEGMENT.PrototypePte"] {
+        assert!(without.iter().any(|missing| missing == name), "{name}: {without:?}");
+    }
+    // A 32-bit kernel never has them.
+    let narrow = missed(&kernel("", "I386"), Consumer::Drakvuf);
+    assert!(!narrow.iter().any(|name| name == "_KPCR.UserRsp" || name == "_KPRCB.RspBase"), "{narrow:?}");
 }

@@ -22,6 +22,8 @@ fn exported(text: &[u8], addresses: Addresses, only: &[&str]) -> String {
     let wanted: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
     let (selection, missing) = Selection::new(&profile, &resolution, &wanted);
     assert_eq!(missing, Vec::<&str>::new());
+    let mut selection = selection;
+    selection.add_needs(&profile, &resolution, profile::Consumer::LibVmi);
     let only = (!only.is_empty()).then_some(&selection);
     let form = Form { format: Format::LibVmi, addresses, only, ..Form::default() };
     String::from_utf8(write_form(&profile, &resolution, form, &mut report, Vec::new()).unwrap()).unwrap()
@@ -197,6 +199,27 @@ fn a_slim_profile_has_what_it_needs() {
     let all: Value = serde_json::from_str(&whole).unwrap();
     assert_eq!(json["$STRUCTS"]["task_struct"], all["$STRUCTS"]["task_struct"]);
     assert_eq!(json["$METADATA"], all["$METADATA"]);
+}
+
+#[test]
+fn a_slim_profile_has_what_libvmi_starts_with() {
+    let text = r#"{
+      "$METADATA": {"Type": "Profile", "ProfileClass": "Linux", "arch": "AMD64"},
+      "$STRUCTS": {
+        "other": [8, {"x": [0, ["unsigned long"]]}],
+        "mm_struct": [8, {"pgd": [0, ["Pointer", {"target": "Void"}]]}],
+        "task_struct": [16, {"mm": [0, ["Pointer", {"target": "mm_struct"}]], "pid": [8, ["int"]]}]
+      },
+      "$CONSTANTS": {"_text": 18446744071578845184, "_stext": 18446744071578845184, "init_task": 18446744071606217280,
+        "init_top_pgt": 18446744071606210000, "swapper_pg_dir": 18446744071606210000, "unneeded": 4096}
+    }"#;
+    let json: Value =
+        serde_json::from_str(&exported(text.as_bytes(), Addresses::Masked, &["other"])).unwrap();
+    let names = |section: &str| -> Vec<&String> { json[section].as_object().unwrap().keys().collect() };
+    assert_eq!(names("$STRUCTS"), ["mm_struct", "other", "task_struct"]);
+    // The two that are made of others are there as well.
+    let symbols = ["_stext", "init_task", "init_top_pgt", "phys_startup_64", "startup_64"];
+    assert_eq!(names("$CONSTANTS"), symbols);
 }
 
 #[test]

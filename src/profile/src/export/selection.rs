@@ -2,6 +2,8 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
+use crate::health::has;
+use crate::needs::{Consumer, Lookup, kernel_needs};
 use crate::resolution::Place;
 use crate::{Name, Profile, RecordId, Resolution, Type, TypeId, Types};
 
@@ -55,6 +57,23 @@ impl Selection {
         }
         search.finish();
         (search.found, missing)
+    }
+
+    /// Adds what a program looks up to start, as far as the profile has it: of alternatives the first. A slim profile
+    /// that lacks it is of no use to the program.
+    pub fn add_needs(&mut self, profile: &Profile, resolution: &Resolution, consumer: Consumer) {
+        let needs = kernel_needs(profile.system, profile.arch);
+        let theirs = needs.filter(|need| need.consumers.contains(&consumer));
+        let found = theirs.filter_map(|need| need.names().find(|name| has(*name, profile, resolution)));
+        let wanted: Vec<String> = found
+            .map(|name| match name {
+                Lookup::Member(name, _) | Lookup::Struct(name) | Lookup::Symbol(name) => name.to_owned(),
+            })
+            .collect();
+        let (more, _) = Self::new(profile, resolution, &wanted);
+        self.structs.extend(more.structs);
+        self.enums.extend(more.enums);
+        self.symbols.extend(more.symbols);
     }
 
     pub(crate) fn has_struct(&self, key: Name) -> bool {
