@@ -43,6 +43,8 @@ pub(crate) struct Found {
     pub(crate) enumerations: Firsts,
     /// Typedefs that name a record or enumeration without a name of its own.
     pub(crate) typedefs: Firsts,
+    /// Typedefs of records that have another name of their own.
+    pub(crate) second_names: Firsts,
     /// Variables that have an address, in the order of the file.
     pub(crate) placed: Vec<FoundVariable>,
     /// Variables without one, each name and type once.
@@ -163,6 +165,8 @@ impl Found {
                     let target = prints.reference(ty);
                     if target.unnamed {
                         keep(&mut self.typedefs, mix(target.hash, name), site);
+                    } else if target.named_record {
+                        keep(&mut self.second_names, mix(target.hash, name), site);
                     }
                 }
                 _ => {}
@@ -231,6 +235,7 @@ impl Found {
         merge(&mut self.records, other.records);
         merge(&mut self.enumerations, other.enumerations);
         merge(&mut self.typedefs, other.typedefs);
+        merge(&mut self.second_names, other.second_names);
         self.placed.extend(other.placed);
         // Both threads may have met the same declaration: the earlier one stays.
         let theirs: HashMap<Site, FoundVariable> =

@@ -142,6 +142,20 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         for (_, site) in sorted(&self.found.typedefs) {
             self.ty(site);
         }
+        for (_, site) in sorted(&self.found.second_names) {
+            self.second_name(site);
+        }
+    }
+
+    /// Keeps a typedef that is another name of a record. Only symbol tables of Volatility 3 hold such names.
+    fn second_name(&mut self, site: Site) {
+        let ty = self.ty(site);
+        if !matches!(self.profile.types.peel(ty), Type::Record(_)) {
+            return;
+        }
+        if let Some(name) = self.entry(site).and_then(|entry| self.name(site, &entry)) {
+            self.profile.typedefs.push((name, ty));
+        }
     }
 
     /// Compiles the abbreviations of these units on `threads` threads, as far as there is room to keep them.

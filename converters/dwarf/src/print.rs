@@ -48,10 +48,12 @@ pub(crate) struct Print {
     pub(crate) hash: u64,
     /// Whether the type is a record or enumeration without a name, so that a typedef may name it.
     pub(crate) unnamed: bool,
+    /// Whether the type is a record with a name, so that a typedef is another name for it.
+    pub(crate) named_record: bool,
 }
 
 /// Stands for types that are not known: void, what is nested too deeply, references that lead nowhere.
-const UNKNOWN: Print = Print { hash: 0x566f_6964, unnamed: false };
+const UNKNOWN: Print = Print { hash: 0x566f_6964, unnamed: false, named_record: false };
 
 /// How deep types are followed.
 const MAX_DEPTH: u32 = 64;
@@ -156,16 +158,18 @@ impl<'u, 'a> Prints<'u, 'a> {
             return print;
         }
         let (kind, name, ty, content, link) = (node.kind, node.name, node.ty, node.content, node.link);
-        let tag = |hash| Print { hash: mix(hash, kind as u64), unnamed: false };
+        let tag = |hash| Print { hash: mix(hash, kind as u64), unnamed: false, named_record: false };
         let print = match kind {
-            Kind::Record | Kind::Enumeration if name != 0 => tag(name),
+            Kind::Record if name != 0 => Print { named_record: true, ..tag(name) },
+            Kind::Enumeration if name != 0 => tag(name),
             Kind::Record | Kind::Enumeration if link != Reference::Nothing => {
                 return self.resolve(from, link, depth + 1);
             }
             Kind::Record | Kind::Enumeration => {
                 // One that leads back to itself finds this meanwhile.
                 self.settle(from, number, UNKNOWN);
-                Print { hash: self.content(from, number, depth), unnamed: true }
+                let hash = self.content(from, number, depth);
+                Print { hash, unnamed: true, named_record: false }
             }
             Kind::Qualifier => self.resolve(from, ty, depth + 1),
             Kind::Bound => {
@@ -174,7 +178,10 @@ impl<'u, 'a> Prints<'u, 'a> {
             }
             Kind::Typedef => {
                 let target = self.resolve(from, ty, depth + 1);
-                if target.unnamed { Print { hash: mix(target.hash, name), unnamed: false } } else { target }
+                match target.unnamed {
+                    true => Print { hash: mix(target.hash, name), unnamed: false, named_record: false },
+                    false => target,
+                }
             }
             Kind::Pointer | Kind::Array => {
                 let target = self.resolve(from, ty, depth + 1);

@@ -44,6 +44,9 @@ pub struct Profile {
     pub contents: BTreeMap<Name, Vec<u8>>,
     /// The names that linkers have for symbols, where those differ; `linkage_name` in ISF alone.
     pub linkage_names: BTreeMap<Name, Name>,
+    /// Typedefs of structs that have names of their own, in ISF alone: in a profile of Rekall's form a struct has one
+    /// name.
+    pub typedefs: Vec<(Name, TypeId)>,
     /// `$CONFIG`: the kernel's configuration (`CONFIG_X86_PAE` to `y`).
     pub config: BTreeMap<String, String>,
     /// `$MERGE`: names of profiles to be laid over this one.
@@ -67,6 +70,7 @@ impl Profile {
             constant_types: Vec::new(),
             contents: BTreeMap::new(),
             linkage_names: BTreeMap::new(),
+            typedefs: Vec::new(),
             config: BTreeMap::new(),
             merge: Vec::new(),
             other: BTreeMap::new(),

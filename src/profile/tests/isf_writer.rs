@@ -6,7 +6,7 @@ mod tables;
 use std::path::{Path, PathBuf};
 
 use profile::{
-    Form, Format, MAX_TEXT, MappedFile, Report, Resolution, add_well_known_types, read_text, unpack,
+    Compat, Form, Format, MAX_TEXT, MappedFile, Report, Resolution, add_well_known_types, read_text, unpack,
     write_form,
 };
 use serde_json::Value;
@@ -122,6 +122,137 @@ fn what_isf_cannot_express_is_counted() {
     assert_eq!(table["symbols"]["both"]["address"], 1);
     assert_eq!(report.count("types that ISF cannot express"), 1, "{report:?}");
     assert_eq!(report.count("symbols whose name is another's in ISF"), 1);
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn every_windows_table_is_written_back_without_a_difference() {
+    let mut count = 0;
+    for folder in ["windows-isf/ntkrnlmp.pdb", "windows-isf/tcpip.pdb"] {
+        for entry in std::fs::read_dir(corpus(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let file = MappedFile::open(&path).unwrap();
+            let text = unpack(&file, MAX_TEXT).unwrap();
+            let (first, report) = again(&text);
+            assert_eq!(report.total(), 0, "{}: {report:?}", path.display());
+            let found = differences(&json(&text), &json(&first));
+            assert_eq!(found, Vec::<String>::new(), "{}", path.display());
+            let (second, _) = again(&first);
+            assert!(first == second, "{}", path.display());
+            count += 1;
+        }
+    }
+    assert_eq!(count, 13);
+}
+
+/// The table of a profile in Rekall's form, with the types of well-known variables.
+fn with_well_known_types(text: &str) -> Value {
+    let mut report = Report::default();
+    let mut profile = read_text(text.as_bytes(), &mut report).unwrap();
+    add_well_known_types(&mut profile);
+    let resolution = Resolution::new(&mut profile, &mut report);
+    let form = Form { format: Format::Isf, ..Form::default() };
+    json(&write_form(&profile, &resolution, form, &mut report, Vec::new()).unwrap())
+}
+
+#[test]
+fn an_interrupt_table_has_gates_of_the_processors_size() {
+    let kernel = |arch: &str, structs: &str| {
+        with_well_known_types(&format!(
+            r#"{{"$METADATA": {{"Type": "Profile", "ProfileClass": "Linux", "arch": "{arch}"}},
+            "$STRUCTS": {{"task_struct": [8, {{"pid": [0, ["int"]]}}]{structs}}},
+            "$CONSTANTS": {{"idt_table": 18446744071606217280}}}}"#
+        ))
+    };
+    let of = |table: &Value| {
+        let ty = &table["symbols"]["idt_table"]["type"];
+        let name = ty["subtype"]["name"].as_str().unwrap_or_default().to_owned();
+        (ty["count"].as_u64(), table["user_types"][&name]["size"].as_u64(), name)
+    };
+    let narrow = r#", "desc_struct": [8, {"limit0": [0, ["unsigned short"]]}]"#;
+    let wide = r#", "gate_struct64": [16, {"offset_low": [0, ["unsigned short"]]}]"#;
+    let own = |name: &str| name.to_owned();
+    // Volatility 3 asks for a struct of one of three names, whatever type the table has.
+    let made = kernel("AMD64", narrow);
+    assert_eq!(of(&made), (Some(256), Some(16), own("gate_struct")));
+    let fields = &made["user_types"]["gate_struct"]["fields"];
+    assert_eq!(
+        (&fields["offset_middle"]["offset"], &fields["offset_high"]["offset"]),
+        (&6.into(), &8.into())
+    );
+    assert_eq!(of(&kernel("AMD64", wide)), (Some(256), Some(16), own("gate_struct64")));
+    assert_eq!(of(&kernel("I386", narrow)), (Some(256), Some(8), own("desc_struct")));
+    for (arch, structs) in [("I386", wide), ("ARM64", narrow)] {
+        let table = kernel(arch, structs);
+        assert_eq!(table["symbols"]["idt_table"]["type"]["name"], "void", "{arch}");
+    }
+}
+
+#[test]
+fn types_of_variables_are_those_of_the_kernels_version() {
+    let kernel = |arch: &str, release: &str| {
+        with_well_known_types(&format!(
+            r#"{{"$METADATA": {{"Type": "Profile", "ProfileClass": "Linux", "arch": "{arch}", "Release": "{release}"}},
+            "$STRUCTS": {{"tracepoint": [8, {{"name": [0, ["Pointer", {{"target": "char"}}]]}}]}},
+            "$CONSTANTS": {{"kallsyms_num_syms": 4096, "kallsyms_markers": 8192, "__start___tracepoints_ptrs": 1}}}}"#
+        ))
+    };
+    for (arch, release, count, tracepoints) in [
+        ("AMD64", "4.18.0-305.el8", "long unsigned int", "pointer"),
+        ("AMD64", "4.19.0-11-amd64", "long unsigned int", "base"),
+        ("AMD64", "4.20.1", "unsigned int", "base"),
+        ("AMD64", "6.1.0-56-cloud-amd64", "unsigned int", "base"),
+        ("ARM", "6.1.0-rpi", "unsigned int", "pointer"),
+    ] {
+        let symbols = &kernel(arch, release)["symbols"];
+        assert_eq!(symbols["kallsyms_num_syms"]["type"]["name"], count, "{arch} {release}");
+        assert_eq!(symbols["kallsyms_markers"]["type"]["subtype"]["name"], count, "{arch} {release}");
+        let start = &symbols["__start___tracepoints_ptrs"]["type"]["subtype"];
+        assert_eq!(start["kind"], tracepoints, "{arch} {release}");
+    }
+}
+
+#[test]
+fn a_struct_has_the_names_that_typedefs_give_it() {
+    let mut report = Report::default();
+    let mut profile = read_text(LINUX.as_bytes(), &mut report).unwrap();
+    let (task, _) = profile.types.records().find(|(_, record)| record.size == 64).unwrap();
+    let (other, _) = profile.types.records().find(|(_, record)| record.size == 4).unwrap();
+    let task = profile.types.add(profile::Type::Record(task));
+    let other = profile.types.add(profile::Type::Record(other));
+    for (name, ty) in
+        [("task_t", task), ("task_t", task), ("both_t", task), ("both_t", other), ("task_struct", other)]
+    {
+        let name = profile.intern(name);
+        profile.typedefs.push((name, ty));
+    }
+    let resolution = Resolution::new(&mut profile, &mut report);
+    let form = Form { format: Format::Isf, ..Form::default() };
+    let table = json(&write_form(&profile, &resolution, form, &mut report, Vec::new()).unwrap());
+    let types = &table["user_types"];
+    assert_eq!(types["task_t"], types["task_struct"]);
+    assert_eq!(types["task_struct"]["size"], 64);
+    // A name with two meanings is none.
+    assert!(types.get("both_t").is_none());
+    // A stored profile holds one name of each struct.
+    let text = profile::write_text(&profile, &resolution, Vec::new()).unwrap();
+    assert!(!String::from_utf8(text).unwrap().contains("task_t"));
+}
+
+#[test]
+fn a_table_for_volatility_names_the_producer_it_wants() {
+    let mut report = Report::default();
+    let mut profile = read_text(LINUX.as_bytes(), &mut report).unwrap();
+    let resolution = Resolution::new(&mut profile, &mut report);
+    let producer = |compat| {
+        let mut report = Report::default();
+        let form = Form { format: Format::Isf, compat, ..Form::default() };
+        let table = write_form(&profile, &resolution, form, &mut report, Vec::new()).unwrap();
+        json(&table)["metadata"]["producer"].clone()
+    };
+    assert_eq!(producer(Compat::None)["name"], "rekall-profile");
+    let named = producer(Compat::Volatility3);
+    assert_eq!((&named["name"], &named["version"]), (&"dwarf2json".into(), &"0.8.0".into()));
 }
 
 #[test]

@@ -2,15 +2,18 @@
 //!
 //! - [`write_form`] prints a profile in the [`Form`] asked for: Rekall's, ISF for Volatility 3 (`crate::isf`), or
 //!   Rekall's as LibVMI and DRAKVUF need it (`libvmi`).
+//! - [`Compat`] is what is said to please programs that look for it.
 //! - [`Selection`] is the part of a profile that a slim one holds.
 //! - [`add_well_known_types`] gives the kernel's best known variables their types, where the source has none.
 
+mod compat;
 mod libvmi;
 mod selection;
 mod well_known;
 
 use std::io::{self, Write};
 
+pub use compat::Compat;
 pub(crate) use libvmi::{masked, symbols as libvmi_symbols};
 pub use selection::Selection;
 pub use well_known::add_well_known_types;
@@ -47,6 +50,8 @@ pub struct Form<'a> {
     pub format: Format,
     /// How addresses are held; for [`Format::LibVmi`].
     pub addresses: Addresses,
+    /// What is said beyond the truth; for [`Format::Isf`].
+    pub compat: Compat,
     /// The part to print; all of it where it is `None`.
     pub only: Option<&'a Selection>,
     /// How many threads may print: one, or two at most. The text is the same.
@@ -66,6 +71,6 @@ pub fn write_form<W: Write>(
 ) -> io::Result<W> {
     match form.format {
         Format::Rekall | Format::LibVmi => writer::write(profile, resolution, form, sink),
-        Format::Isf => isf::write(profile, resolution, form.only, report, sink),
+        Format::Isf => isf::write(profile, resolution, form, report, sink),
     }
 }

@@ -2,17 +2,20 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
-use crate::{Name, NewMember, Profile, RecordId, RecordKind, System, Type, TypeId, vocabulary};
+use crate::{
+    Arch, Name, NativeKind, NewMember, Profile, RecordId, RecordKind, System, Type, TypeId, vocabulary,
+};
 
 /// A kernel's variable and its type: a struct or a native by name, behind `*` a pointer to it, behind `[n]` an
-/// array of it.
+/// array of it. Of several types separated by `|` the first that the profile has counts; they are of the same size, or
+/// of kernels that have no others. What depends on the architecture or the version has a word in braces ([`Made`]).
 type Variable = (&'static str, &'static str);
 
 /// The variables of a Linux kernel that Volatility 3's plug-ins start from (the kernel's own declarations).
 const LINUX: &[Variable] = &[
     ("_etext", "[0]char"),
     ("_text", "[0]char"),
-    ("__start___tracepoints_ptrs", "[0]int"),
+    ("__start___tracepoints_ptrs", "{tracepoints}"),
     ("boot_cpu_data", "cpuinfo_x86"),
     ("bpf_kallsyms", "list_head"),
     ("cap_last_cap", "int"),
@@ -20,7 +23,7 @@ const LINUX: &[Variable] = &[
     ("ftrace_mod_maps", "list_head"),
     ("ftrace_ops_list", "*ftrace_ops"),
     ("ftrace_ops_trampoline_list", "list_head"),
-    ("idt_table", "[256]gate_desc|[256]gate_struct|[256]desc_struct"),
+    ("idt_table", "{gates}"),
     ("init_files", "files_struct"),
     ("init_fs", "fs_struct"),
     ("init_mm", "mm_struct"),
@@ -31,9 +34,9 @@ const LINUX: &[Variable] = &[
     ("init_uts_ns", "uts_namespace"),
     ("iomem_resource", "resource"),
     ("jiffies", "unsigned long"),
-    ("kallsyms_markers", "[0]unsigned int"),
+    ("kallsyms_markers", "[0]{count}"),
     ("kallsyms_names", "[0]unsigned char"),
-    ("kallsyms_num_syms", "unsigned int"),
+    ("kallsyms_num_syms", "{count}"),
     ("kallsyms_offsets", "[0]int"),
     ("kallsyms_relative_base", "unsigned long"),
     ("kallsyms_token_index", "[0]unsigned short"),
@@ -42,6 +45,7 @@ const LINUX: &[Variable] = &[
     ("linux_banner", "[0]char"),
     ("log_buf", "*char"),
     ("log_buf_len", "unsigned int"),
+    ("log_end", "unsigned int"),
     ("log_first_idx", "unsigned int"),
     ("log_next_idx", "unsigned int"),
     ("mem_map", "*page"),
@@ -66,7 +70,7 @@ const LINUX: &[Variable] = &[
     // As many as since 5.18; of fewer the last are never asked for.
     ("taint_flags", "[19]taint_flag"),
     ("timekeeper", "timekeeper"),
-    ("tk_core", "tk_data"),
+    ("tk_core", "tk_data|{timekeepers}"),
     ("tty_drivers", "list_head"),
     ("vmemmap_base", "unsigned long"),
     ("wall_to_monotonic", "timespec64|timespec"),
@@ -113,11 +117,7 @@ pub fn add_well_known_types(profile: &mut Profile) -> usize {
         else {
             continue;
         };
-        let mut described = descriptions.split('|').find_map(|text| types.describe(profile, text));
-        if *variable == "tk_core" && described.is_none() {
-            described = types.timekeepers(profile);
-        }
-        if let Some(ty) = described {
+        if let Some(ty) = descriptions.split('|').find_map(|text| types.describe(profile, text)) {
             profile.constant_types.push((name, ty));
             added += 1;
         }
@@ -139,7 +139,7 @@ impl Made {
     }
 
     /// The type described by `text`; `None` where its struct is not there.
-    fn describe(&self, profile: &mut Profile, text: &str) -> Option<TypeId> {
+    fn describe(&mut self, profile: &mut Profile, text: &str) -> Option<TypeId> {
         if let Some(target) = text.strip_prefix('*') {
             let target = self.describe(profile, target)?;
             let size = profile.arch.address_size();
@@ -148,6 +148,13 @@ impl Made {
         if let Some((count, element)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             let (count, target) = (count.parse().ok()?, self.describe(profile, element)?);
             return Some(profile.types.add(Type::Array { target, count }));
+        }
+        match text {
+            "{count}" => return self.describe(profile, self.count_of_symbols(profile)),
+            "{gates}" => return self.gates(profile),
+            "{timekeepers}" => return self.timekeepers(profile),
+            "{tracepoints}" => return self.tracepoints(profile),
+            _ => {}
         }
         let ty = match vocabulary::known(text) {
             Some(native) => {
@@ -166,6 +173,85 @@ impl Made {
             return Some(Type::Record(*record));
         }
         profile.types.all().find(|ty| matches!(ty, Type::Alias { name: Some(alias), .. } if *alias == name))
+    }
+
+    /// Whether the kernel is of this version or a later one: as its release says; else by a struct that came with 4.20.
+    fn is_since(&self, profile: &Profile, version: (u32, u32)) -> bool {
+        let release = profile.metadata_text("Release").map(str::to_owned).or_else(|| {
+            let banner = profile.metadata_text("Banner")?.strip_prefix("Linux version ")?;
+            banner.split(' ').next().map(str::to_owned)
+        });
+        let numbers = release.as_deref().and_then(|release| {
+            let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());
+            Some((numbers.next()?.parse::<u32>().ok()?, numbers.next()?.parse::<u32>().ok()?))
+        });
+        match numbers {
+            Some(found) => found >= version,
+            None => profile.names.find("xarray").is_some_and(|name| self.records.contains_key(&name)),
+        }
+    }
+
+    /// What kallsyms counts in: `unsigned long` before 4.20. Readers take the width of its tables from this type.
+    fn count_of_symbols(&self, profile: &Profile) -> &'static str {
+        if self.is_since(profile, (4, 20)) { "unsigned int" } else { "unsigned long" }
+    }
+
+    /// The table of tracepoints: since 4.19 their distances, where the architecture has relative relocations of 32
+    /// bits (`HAVE_ARCH_PREL32_RELOCATIONS`), else pointers to them.
+    fn tracepoints(&mut self, profile: &mut Profile) -> Option<TypeId> {
+        let relative =
+            matches!(profile.arch, Arch::Amd64 | Arch::I386 | Arch::Arm64 | Arch::Ppc64 | Arch::S390x);
+        let relative = relative && self.is_since(profile, (4, 19));
+        self.describe(profile, if relative { "[0]int" } else { "[0]*tracepoint" })
+    }
+
+    /// The interrupt table of x86: 256 gates, of 16 bytes in 64-bit mode and of 8 in 32-bit mode, whatever structs of
+    /// that or another size the profile has. Where it has none of 16 bytes, as profiles of Volatility's packs since
+    /// 4.14, the gate is made as the processor has it (Intel's manual, volume 3, 6.14.1; the kernel's `gate_struct`).
+    fn gates(&mut self, profile: &mut Profile) -> Option<TypeId> {
+        let (names, size): (&[&str], u64) = match profile.arch {
+            Arch::Amd64 => (&["gate_desc", "gate_struct", "gate_struct64", "idt_desc"], 16),
+            Arch::I386 => (&["gate_desc", "gate_struct", "desc_struct"], 8),
+            _ => return None,
+        };
+        let gate = names.iter().find_map(|name| {
+            let ty = self.structure(profile, name)?;
+            let ty = profile.types.add(ty);
+            (profile.types.size_of(ty) == Some(size)).then_some(ty)
+        });
+        let target = match (gate, profile.arch) {
+            (Some(gate), _) => gate,
+            (None, Arch::Amd64) => self.gate(profile),
+            (None, _) => return None,
+        };
+        Some(profile.types.add(Type::Array { target, count: 256 }))
+    }
+
+    fn gate(&mut self, profile: &mut Profile) -> TypeId {
+        let mut native = |name, size| {
+            let native = profile.native(name, size, NativeKind::Unsigned);
+            profile.types.add(native)
+        };
+        let (short, int) = (native("unsigned short", 2), native("unsigned int", 4));
+        let members = [
+            ("offset_low", 0, short),
+            ("segment", 2, short),
+            ("bits", 4, short),
+            ("offset_middle", 6, short),
+            ("offset_high", 8, int),
+            ("reserved", 12, int),
+        ];
+        let members = members.map(|(name, offset, ty)| NewMember {
+            name: Some(profile.names.intern(name)),
+            offset,
+            ty,
+            bits: None,
+        });
+        let name = profile.names.intern("gate_struct");
+        let Profile { types, names, .. } = profile;
+        let record = types.add_record(names, Some(name), RecordKind::Struct, 16, &members);
+        self.records.insert(name, record);
+        types.add(Type::Record(record))
     }
 
     /// The unnamed struct of `tk_core` (kernel/time/timekeeping.c, 3.17 to 6.12): a lock, then the timekeeper.
