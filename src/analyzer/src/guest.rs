@@ -74,6 +74,18 @@ impl<'a> Guest<'a> {
         }
     }
 
+    /// The kernel's banner: its own first line, as it lies in memory. `None` for Windows, and where it cannot be read.
+    pub fn banner(&self) -> Option<String> {
+        let start = match self {
+            Guest::Linux(_) => "Linux version ",
+            Guest::Mac(_) => "Darwin Kernel Version ",
+            Guest::Windows(_) => return None,
+        };
+        let found = self.facts().into_iter().find(|(name, _)| *name == "kernel")?.1;
+        let line = found.split(['\0', '\n']).next()?;
+        line.starts_with(start).then(|| line.to_owned())
+    }
+
     /// What was found, each with its name.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         match self {

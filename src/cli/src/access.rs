@@ -61,7 +61,7 @@ fn of(cli: &Cli) -> Access {
         Command::ParsePdb(arguments) => arguments.access(global, &mut access),
         Command::FetchDebug(arguments) => arguments.access(global, &mut access),
         Command::ParseDwarf(arguments) => arguments.access(global, &mut access),
-        Command::ConvertProfile(arguments) => arguments.access(&mut access),
+        Command::ConvertProfile(arguments) => arguments.access(global, &mut access),
         Command::Peinfo(arguments) => arguments.access(&mut access),
         Command::VersionScan(arguments) => arguments.access(global, &mut access),
         Command::Inspect(arguments) => arguments.access(global, &mut access),

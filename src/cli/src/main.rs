@@ -3,12 +3,14 @@
 //! - [`arguments`] holds the argument types, nothing else.
 //! - [`commands`] holds one file per command; each checks its arguments once, then runs.
 //! - [`console`] is the only place that prints; [`progress`] shows how far long work has come.
+//! - [`banner`] completes profiles whose source does not say which kernel they are of.
 //! - [`output`] writes profiles; [`verdict`] says how they turned out.
 //! - [`configuration`] reads the user's settings; [`profiles`] finds profiles in repositories, by name or by image.
 //! - [`subject`] opens an image with the profile of its kernel; [`table`] lays out what is listed of it.
 
 mod access;
 mod arguments;
+mod banner;
 mod commands;
 mod configuration;
 mod console;

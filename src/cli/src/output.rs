@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use profile::{
-    AtomicFile, Effort, Form, Format, GzipWriter, Profile, Report, Resolution, Selection, XzWriter,
-    add_well_known_types, table_path, write_form,
+    AtomicFile, Compat, Consumer, Effort, Form, Format, GzipWriter, Profile, Report, Resolution, Selection,
+    XzWriter, add_well_known_types, banner_symbol, table_path, write_form,
 };
 
 use crate::arguments;
@@ -19,6 +19,7 @@ pub struct Plan {
     format: Format,
     addresses: profile::Addresses,
     only: Vec<String>,
+    compat: Compat,
 }
 
 #[derive(Debug)]
@@ -88,7 +89,12 @@ impl Plan {
             _ => Place::StandardOutput,
         };
         let addresses = output.addresses.map_or_else(Default::default, Into::into);
-        Ok(Self { place, effort, format, addresses, only: output.only.clone() })
+        Ok(Self { place, effort, format, addresses, only: output.only.clone(), compat: Compat::None })
+    }
+
+    /// The same, saying what a program insists on.
+    pub fn with_compat(self, compat: Compat) -> Self {
+        Self { compat, ..self }
     }
 
     /// Settles a profile's names, once it has what its form needs.
@@ -113,10 +119,17 @@ impl Plan {
     ) -> anyhow::Result<Option<PathBuf>> {
         let selection = match self.only.as_slice() {
             [] => None,
-            wanted => Some(select(profile, resolution, wanted, report)?),
+            wanted => {
+                let mut selection = select(profile, resolution, wanted, report)?;
+                if self.format == Format::LibVmi {
+                    selection.add_needs(profile, resolution, Consumer::LibVmi);
+                }
+                Some(selection)
+            }
         };
         let (format, addresses) = (self.format, self.addresses);
-        let form = Form { format, addresses, only: selection.as_ref(), threads };
+        let compat = self.compat;
+        let form = Form { format, addresses, compat, only: selection.as_ref(), threads };
         let body = |sink: &mut dyn Write| write_form(profile, resolution, form, report, sink).map(drop);
         let Place::Symbols(folder) = &self.place else {
             self.write_with(threads, body)?;
@@ -125,8 +138,20 @@ impl Plan {
         let below = table_path(profile).with_context(|| {
             let sought =
                 "Volatility 3 finds a Windows table by GUID, age and PDB name, others by the kernel's banner";
-            format!("--symbols-dir: the profile does not say which build it is of ({sought}); use --output")
+            format!(
+                "--symbols-dir: the profile does not say which build it is of ({sought}); name the banner with --banner TEXT, or the image with -f, or use --output"
+            )
         })?;
+        if let Some(symbol) = banner_symbol(profile.system)
+            && !profile
+                .names
+                .find(symbol)
+                .is_some_and(|name| profile.constants.iter().any(|(known, _)| *known == name))
+        {
+            bail!(
+                "--symbols-dir: the profile has no symbol {symbol}, at which Volatility 3 looks for the banner, so it would never pick the table; use --output"
+            );
+        }
         let path = folder.join(below);
         let parent = path.parent().unwrap_or(folder);
         std::fs::create_dir_all(parent)

@@ -57,7 +57,7 @@ impl Subject {
 }
 
 /// The image, with what could not be read of its container told.
-fn open_image(filename: &Path, console: &Console) -> anyhow::Result<(Image, String)> {
+pub fn open_image(filename: &Path, console: &Console) -> anyhow::Result<(Image, String)> {
     let source = filename.display().to_string();
     let image = Image::open(filename).with_context(|| source.clone())?;
     if let Some(what) = triage::without_memory(&image) {

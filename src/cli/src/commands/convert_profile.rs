@@ -11,6 +11,8 @@ use volatility_converter::{Options, Pack, convert, find_packs, write_legacy};
 
 use crate::access;
 use crate::arguments;
+use crate::arguments::Global;
+use crate::banner;
 use crate::console::Console;
 use crate::outcome::Outcome;
 use crate::output::Plan;
@@ -28,6 +30,8 @@ pub struct Arguments {
     out_file: Option<PathBuf>,
     #[command(flatten)]
     output: arguments::Output,
+    #[command(flatten)]
+    banner: banner::Arguments,
     /// The class Rekall loads the profile with; by default it follows from the pack.
     #[arg(long = "profile_class", value_name = "CLASS")]
     profile_class: Option<String>,
@@ -38,8 +42,9 @@ pub struct Arguments {
 
 impl Arguments {
     /// What a run may do.
-    pub fn access(&self, access: &mut Access) {
+    pub fn access(&self, global: &Global, access: &mut Access) {
         access.read(&self.source);
+        access::image(global.filename.as_deref(), access);
         let (folder, format) = (self.source.is_dir(), self.output.format());
         match &self.out_file {
             // Packs of a folder become profiles in a folder, unless it holds one and the name is a profile's.
@@ -84,7 +89,7 @@ enum Work {
 /// # Errors
 /// Wrong usage, a pack without readable types, or an output that cannot be written. In a folder of packs what
 /// fails for one is told in the table, and is no error.
-pub fn run(arguments: Arguments, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run(arguments: Arguments, image: Option<&Path>, console: &Console) -> anyhow::Result<Outcome> {
     let options = Options { profile_class: arguments.profile_class.clone(), threads: console.threads() };
     if arguments.compat.is_some() && options.profile_class.is_some() {
         bail!("--profile_class: Rekall's own text has the class Rekall gave it; leave out one of the two");
@@ -94,13 +99,19 @@ pub fn run(arguments: Arguments, console: &Console) -> anyhow::Result<Outcome> {
     {
         bail!("--compat rekall: that text is Rekall's own, whole; leave out --format and --only");
     }
+    if arguments.compat.is_some() && arguments.banner.any(image) {
+        bail!("--compat rekall: that text is Rekall's own, which has no banner; leave out --banner and -f");
+    }
     match plan(&arguments)? {
         Work::One { pack, output } => {
             let plan = Plan::new(&output, None, console)?;
             match arguments.compat {
                 Some(Compat::Rekall) => write_compatible(&pack, &plan, console),
-                None => convert_one(&pack, &plan, &options, console),
+                None => convert_one(&pack, &plan, &options, (&arguments.banner, image), console),
             }
+        }
+        Work::Many(_) if arguments.banner.any(image) => {
+            bail!("--banner and -f say which kernel one pack is of: name one pack, not a folder of them")
         }
         Work::Many(jobs) => convert_many(&jobs, &arguments, console),
     }
@@ -177,7 +188,13 @@ fn profile_name(pack: &Path, format: Format) -> PathBuf {
     PathBuf::from(format!("{}.{ending}", stem.unwrap_or(&name)))
 }
 
-fn convert_one(path: &Path, plan: &Plan, options: &Options, console: &Console) -> anyhow::Result<Outcome> {
+fn convert_one(
+    path: &Path,
+    plan: &Plan,
+    options: &Options,
+    (banner, image): (&banner::Arguments, Option<&Path>),
+    console: &Console,
+) -> anyhow::Result<Outcome> {
     let source = path.display().to_string();
     let pack = Pack::open(path)?;
     for name in pack.member_names() {
@@ -185,6 +202,7 @@ fn convert_one(path: &Path, plan: &Plan, options: &Options, console: &Console) -
     }
     let converted = convert(&pack, options, console.progress()).with_context(|| source.clone())?;
     let (mut profile, mut report) = (converted.profile, converted.report);
+    banner.complete(&mut profile, image, console)?;
     let resolution = plan.settle(&mut profile, &mut report);
     if let Some(path) = plan.write(&profile, &resolution, &mut report, console.threads())? {
         console.say(format_args!("wrote {}", path.display()));

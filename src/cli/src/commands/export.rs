@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::access;
 use crate::arguments;
 use crate::arguments::Global;
+use crate::banner;
 use crate::console::Console;
 use crate::outcome::Outcome;
 use crate::output::Plan;
@@ -22,6 +23,18 @@ pub struct Arguments {
     profile: PathBuf,
     #[command(flatten)]
     output: arguments::Output,
+    #[command(flatten)]
+    banner: banner::Arguments,
+    /// Say what a program insists on, beyond the truth. volatility3: name dwarf2json as the producer of the table, as
+    /// linux.hidden_modules wants it.
+    #[arg(long, value_enum)]
+    compat: Option<Compat>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Compat {
+    /// Volatility 3, with --format isf.
+    Volatility3,
 }
 
 impl Arguments {
@@ -42,23 +55,37 @@ pub fn run(arguments: &Arguments, image: Option<&Path>, console: &Console) -> an
     if arguments.output.format.is_none() {
         bail!("which form? --format isf (Volatility 3), --format libvmi (and DRAKVUF) or --format rekall");
     }
+    let format = arguments.output.format();
     if let Some(image) = image
-        && arguments.output.format() != Format::LibVmi
+        && format == Format::Rekall
     {
-        bail!("-f {}: only LibVMI has a configuration to say something of an image in", image.display());
+        bail!(
+            "-f {}: an image serves --format libvmi (its configuration) and --format isf (the banner)",
+            image.display()
+        );
     }
-    let plan = Plan::new(&arguments.output, None, console)?;
+    // For LibVMI the image is what the configuration is about.
+    let pictured = image.filter(|_| format == Format::Isf);
+    let compat = match arguments.compat {
+        Some(Compat::Volatility3) if format != Format::Isf => {
+            bail!("--compat volatility3: only its own tables can please it; add --format isf")
+        }
+        Some(Compat::Volatility3) => profile::Compat::Volatility3,
+        None => profile::Compat::None,
+    };
+    let plan = Plan::new(&arguments.output, None, console)?.with_compat(compat);
     let source = arguments.profile.display().to_string();
     let mut report = Report::default();
     let mut profile = read_file(&arguments.profile, &mut report).with_context(|| source.clone())?;
     if profile.system == System::Other {
         bail!("{source}: it is no operating system's profile, so no other program has a form for it");
     }
+    arguments.banner.complete(&mut profile, pictured, console)?;
     let resolution = plan.settle(&mut profile, &mut report);
     if let Some(path) = plan.write(&profile, &resolution, &mut report, console.threads())? {
         console.say(format_args!("wrote {}", path.display()));
     }
-    let configuration = match image {
+    let configuration = match image.filter(|_| pictured.is_none()) {
         Some(image) => Some(configuration(arguments, image, console)?),
         None => None,
     };

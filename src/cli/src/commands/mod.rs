@@ -55,10 +55,7 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
         Command::ParsePdb(arguments) => parse_pdb::run(arguments, filename, console),
         Command::FetchDebug(arguments) => fetch_debug::run(arguments, filename, console),
         Command::ParseDwarf(arguments) => parse_dwarf::run(arguments, filename, console),
-        Command::ConvertProfile(arguments) => {
-            no_image(filename.as_deref())?;
-            convert_profile::run(arguments, console)
-        }
+        Command::ConvertProfile(arguments) => convert_profile::run(arguments, filename.as_deref(), console),
         Command::Peinfo(arguments) => {
             no_image(filename.as_deref())?;
             peinfo::run(&arguments, console)

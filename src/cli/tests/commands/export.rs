@@ -92,7 +92,11 @@ fn a_stored_profile_for_libvmi_and_drakvuf() {
     assert_eq!(json(signed.as_bytes())["$CONSTANTS"]["init_task"], -2103334336i64);
     let slim =
         folder.run(["export", "kernel.json", "--format", "libvmi", "--only", "mm_struct,init_task"]).check();
-    assert_eq!(json(slim.as_bytes())["$STRUCTS"].as_object().unwrap().len(), 1);
+    let slim = json(slim.as_bytes());
+    // What was named, and what LibVMI needs to start.
+    let structs: Vec<&String> = slim["$STRUCTS"].as_object().unwrap().keys().collect();
+    assert_eq!(structs, ["__unnamed_task_struct_u1", "list_head", "mm_struct", "task_struct"]);
+    assert!(slim["$CONSTANTS"]["phys_startup_64"].is_number());
 }
 
 #[test]
@@ -110,6 +114,8 @@ fn wrong_usage_is_told() {
         ("export kernel.json --format libvmi --symbols-dir s", "add --format isf"),
         ("export kernel.json --format isf --only nothing", "no struct, enumeration or symbol"),
         ("export index.json --format isf", "no operating system's profile"),
+        ("export kernel.json --format libvmi --compat volatility3", "add --format isf"),
+        ("export kernel.json --format isf --banner Linux", "expected one line that begins with"),
         ("export none.json --format isf", "none.json"),
         ("convert_profile a.zip a.json --compat rekall --format isf", "leave out --format"),
     ] {
@@ -166,9 +172,53 @@ fn an_image_gives_libvmis_configuration() {
     {
         assert!(stanza.contains(line), "{stanza}");
     }
+    // For Volatility the image gives the banner; here the table has the same.
+    folder.run(["export", "-f", "sparse.lime", "--format", "isf", table, "-o", "again.json"]).check();
     folder
-        .run(["export", "-f", "sparse.lime", "--format", "isf", table])
+        .run(["export", "-f", "sparse.lime", "--format", "rekall", table])
         .status(2)
-        .stderr("only LibVMI has a configuration")
+        .stderr("an image serves --format libvmi")
         .check();
+}
+
+#[test]
+fn a_banner_makes_a_table_that_volatility_finds() {
+    let folder = Folder::new();
+    let nameless = KERNEL.replace("\"Banner\"", "\"Other\"").replace("\"Release\"", "\"Another\"");
+    folder.write("nameless.json", nameless);
+    let export = ["export", "nameless.json", "--format", "isf", "--symbols-dir", "symbols"];
+    folder.run(export).status(2).stderr("name the banner with --banner TEXT, or the image with -f").check();
+    let banner = "Linux version 5.10.0-1-test (me) #1\n";
+    folder
+        .run(export.into_iter().chain(["--banner", banner]))
+        .stderr("wrote symbols/linux/5.10.0-1-test-")
+        .check();
+    // One that is not the profile's own is that of another build.
+    folder.write("kernel.json", KERNEL);
+    folder
+        .run(["export", "kernel.json", "--format", "isf", "--banner", banner])
+        .status(2)
+        .stderr("the profile is of another build")
+        .check();
+    // Without the symbol the table would never be picked.
+    folder.write("symbolless.json", KERNEL.replace("linux_banner", "other"));
+    folder
+        .run(["export", "symbolless.json", "--format", "isf", "--symbols-dir", "symbols"])
+        .status(2)
+        .stderr("has no symbol linux_banner")
+        .check();
+    folder.write("nt.json", r#"{"$METADATA": {"ProfileClass": "Nt"}, "$STRUCTS": {"_S": [4, {}]}}"#);
+    folder
+        .run(["export", "nt.json", "--format", "isf", "--banner", banner])
+        .status(2)
+        .stderr("not that of a Linux or macOS kernel")
+        .check();
+}
+
+#[test]
+fn a_table_may_name_the_producer_that_a_plug_in_wants() {
+    let folder = Folder::new();
+    folder.write("kernel.json", KERNEL);
+    let table = folder.run(["export", "kernel.json", "--format", "isf", "--compat", "volatility3"]).check();
+    assert_eq!(json(table.as_bytes())["metadata"]["producer"]["name"], "dwarf2json");
 }
