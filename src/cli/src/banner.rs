@@ -12,6 +12,7 @@ use crate::subject::open_image;
 
 /// Where the banner comes from.
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Arguments {
     /// The kernel's banner, if the source does not hold it: the line of /proc/version, or the first line of the boot
     /// log. Volatility 3 picks a table by it. With -f IMAGE it is read from that image.
