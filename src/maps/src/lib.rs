@@ -13,13 +13,15 @@
 //! - **Link addresses.** [`SystemMap::link`] is the rule for every map, through whichever front-end it came:
 //!   the shift of a kernel that KASLR moved is taken back, and a map that is hidden, foreign or of an unknown
 //!   place is refused with a [`MapError`].
+//! - **Tables in memory.** [`kallsyms`] decodes the packed table of symbols that a running kernel keeps of itself.
 //!
-//! Parsing does not fail: a text that is not a map gives no symbols, and [`SystemMap::link`] says so.
+//! Parsing a text does not fail: a text that is not a map gives no symbols, and [`SystemMap::link`] says so.
 
 mod arch;
 mod banner;
 mod config;
 mod dsymutil;
+pub mod kallsyms;
 mod link_address;
 mod linked;
 mod release;

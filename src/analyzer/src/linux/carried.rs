@@ -1,11 +1,11 @@
 //! The table of its symbols that a kernel carries, without a profile: where VMCOREINFO says it is.
 
 use image::{Image, Memory, PhysicalAddress, Plan};
+use maps::kallsyms::{Encoding, Parts};
 
 use super::kallsyms::{self, Symbols};
 use super::locate::{Sighting, search};
-use super::{START_KERNEL_MAP, VmCoreInfo, kallsyms_search};
-use crate::view::View;
+use super::{START_KERNEL_MAP, VmCoreInfo};
 use crate::{Error, Layout, Physical, Space};
 
 /// The symbols that a Linux kernel says it has.
@@ -35,10 +35,8 @@ impl CarriedSymbols {
 
     /// The first table that is found by its form.
     pub fn by_form(image: &Image, plan: &Plan<'_>) -> Option<Self> {
-        let layout = Layout::bare();
-        let view = View { layout: &layout, space: &Physical(image) };
-        kallsyms_search::search(image, plan).iter().find_map(|parts| {
-            let symbols = kallsyms::read_parts(view, parts).ok()?;
+        kallsyms::search(image, plan).iter().find_map(|parts| {
+            let symbols = kallsyms::read_parts(&Physical(image), &as_linked(image, parts)).ok()?;
             Some(Self { symbols, found_by: format!("by its form at physical {:#x}", parts.names) })
         })
     }
@@ -70,6 +68,23 @@ impl CarriedSymbols {
     pub fn addresses(&self, name: &str) -> &[u64] {
         self.symbols.get(name).map(Vec::as_slice).unwrap_or_default()
     }
+}
+
+/// Where `_text` of an x86-64 kernel is linked.
+const LINKED_TEXT: u64 = 0xffff_ffff_8100_0000;
+
+/// A table since 7.0 counts every address from its own place, which is not known in physical memory. It is decoded as
+/// if the kernel ran where x86-64 kernels are linked; the distances between its symbols are right everywhere.
+fn as_linked(memory: &dyn Memory, parts: &Parts) -> Parts {
+    let Encoding::FromPlace { at, virtual_address } = parts.encoding else { return *parts };
+    let text = kallsyms::read_parts(&Physical(memory), parts)
+        .ok()
+        .and_then(|symbols| symbols.get("_text").or_else(|| symbols.get("_stext"))?.first().copied());
+    let virtual_address = match text {
+        Some(text) => virtual_address.wrapping_sub(text.wrapping_sub(LINKED_TEXT)),
+        None => virtual_address,
+    };
+    Parts { encoding: Encoding::FromPlace { at, virtual_address }, ..*parts }
 }
 
 /// A kernel's image as one piece of physical memory.

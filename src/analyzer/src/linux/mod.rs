@@ -4,7 +4,6 @@ mod btf;
 mod carried;
 pub(crate) mod checks;
 mod kallsyms;
-mod kallsyms_search;
 mod locate;
 mod modules;
 mod processes;

@@ -1,0 +1,102 @@
+use super::{Error, Format, Source, bytes};
+
+/// How a table holds the addresses of its symbols. Every place is an address of the table's [`Source`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Full addresses, one pointer each: before 4.6, or without `CONFIG_KALLSYMS_BASE_RELATIVE`.
+    Pointers {
+        /// Where the addresses are.
+        at: u64,
+    },
+    /// Unsigned 32-bit offsets from a base: since 4.6 without `CONFIG_KALLSYMS_ABSOLUTE_PERCPU`.
+    FromBase {
+        /// Where the offsets are.
+        at: u64,
+        /// The value of `kallsyms_relative_base`.
+        base: u64,
+    },
+    /// Signed 32-bit offsets: one that is not negative is an absolute value, any other counts back from the byte
+    /// before the base. Since 4.6 with `CONFIG_KALLSYMS_ABSOLUTE_PERCPU` (x86-64 until about 6.14).
+    AbsoluteOrFromBase {
+        /// Where the offsets are.
+        at: u64,
+        /// The value of `kallsyms_relative_base`.
+        base: u64,
+    },
+    /// Signed 32-bit offsets, each from its own place: since 7.0.
+    FromPlace {
+        /// Where the offsets are.
+        at: u64,
+        /// The virtual address of the first offset, KASLR included.
+        virtual_address: u64,
+    },
+    /// Unsigned 32-bit addresses: since 7.0 on 32-bit kernels that cannot be relocated.
+    Words {
+        /// Where the addresses are.
+        at: u64,
+    },
+}
+
+impl Encoding {
+    /// The addresses, in the table's order.
+    pub(super) fn decode(self, source: &dyn Source, format: Format, count: u32) -> Result<Vec<u64>, Error> {
+        let (at, size) = match self {
+            Self::Pointers { at } => (at, usize::from(format.pointer)),
+            Self::FromBase { at, .. }
+            | Self::AbsoluteOrFromBase { at, .. }
+            | Self::FromPlace { at, .. }
+            | Self::Words { at } => (at, 4),
+        };
+        let bytes = bytes(source, at, size.saturating_mul(count as usize))?;
+        if size == 8 {
+            return Ok(bytes.as_chunks::<8>().0.iter().map(|bytes| format.u64(*bytes)).collect());
+        }
+        let mask = if format.pointer == 8 { u64::MAX } else { u64::from(u32::MAX) };
+        let words = bytes.as_chunks::<4>().0.iter().map(|bytes| format.u32(*bytes));
+        let address = |(place, word): (u64, u32)| {
+            let (unsigned, signed) = (u64::from(word), i64::from(word.cast_signed()));
+            match self {
+                Self::Pointers { .. } | Self::Words { .. } => unsigned,
+                Self::FromBase { base, .. } => base.wrapping_add(unsigned) & mask,
+                Self::AbsoluteOrFromBase { .. } if signed >= 0 => unsigned,
+                Self::AbsoluteOrFromBase { base, .. } => {
+                    base.wrapping_sub(1).wrapping_sub(signed.cast_unsigned()) & mask
+                }
+                Self::FromPlace { virtual_address, .. } => {
+                    virtual_address.wrapping_add(place).wrapping_add(signed.cast_unsigned()) & mask
+                }
+            }
+        };
+        Ok((0..).step_by(4).zip(words).map(address).collect())
+    }
+}
+
+/// Chooses the encoding by its result, since no version number tells which one a kernel uses: the right one gives
+/// addresses that rise, most of them in the kernel's half of the address space. Returns `None` if none does.
+pub fn choose(
+    source: &dyn Source,
+    format: Format,
+    count: u32,
+    candidates: impl IntoIterator<Item = Encoding>,
+) -> Option<Encoding> {
+    let judged = candidates.into_iter().filter_map(|encoding| {
+        let addresses = encoding.decode(source, format, count).ok()?;
+        Some((falls(&addresses, format)?, encoding))
+    });
+    // The first of equally good ones.
+    judged.min_by_key(|(falls, _)| *falls).map(|(_, encoding)| encoding)
+}
+
+/// How often an address is below the one before it; `None` if these cannot be the addresses of a kernel.
+fn falls(addresses: &[u64], format: Format) -> Option<usize> {
+    // User space ends below 3 GiB, with a vanishing number of exceptions, and below 2 GiB on MIPS; 64-bit kernels
+    // are in the upper half, with five levels of page tables too.
+    let kernel =
+        if format.pointer == 8 { 0xff00_0000_0000_0000..=u64::MAX } else { 0x4000_0000..=0xffff_ffff };
+    let falls = addresses.windows(2).filter(|pair| pair.first() > pair.last()).count();
+    // Several symbols may share an address, but not most of them, as in memory of one value.
+    let rises = addresses.windows(2).filter(|pair| pair.first() < pair.last()).count();
+    let inside = addresses.iter().filter(|address| kernel.contains(address)).count();
+    let good = falls * 50 <= addresses.len() && rises * 4 > addresses.len() && inside * 2 > addresses.len();
+    good.then_some(falls)
+}

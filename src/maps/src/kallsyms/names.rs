@@ -1,0 +1,106 @@
+use super::{Error, Parts, Source, bytes};
+
+/// The longest name in bytes, its kind letter included (`KSYM_NAME_LEN` is 512 since 6.1).
+pub(super) const LONGEST_NAME: usize = 512;
+
+/// No token table is longer: a token expands to a part of one name, and the index that addresses it is 16 bits wide.
+pub(super) const LONGEST_TOKENS: usize = 1 << 16;
+
+/// The 256 texts that the bytes of packed names stand for.
+pub(super) struct Tokens(Vec<Vec<u8>>);
+
+impl Tokens {
+    /// Reads the token table through its index.
+    pub(super) fn read(source: &dyn Source, parts: &Parts) -> Result<Self, Error> {
+        let index = bytes(source, parts.index, 2 * 256)?;
+        let mut tokens = Vec::with_capacity(256);
+        for offset in index.as_chunks::<2>().0 {
+            let at = parts.tokens.wrapping_add(u64::from(parts.format.u16(*offset)));
+            tokens.push(text(source, at)?);
+        }
+        Ok(Self(tokens))
+    }
+
+    /// Takes tokens that were read already.
+    pub(super) fn new(tokens: Vec<Vec<u8>>) -> Self {
+        Self(tokens)
+    }
+
+    /// The text of a token.
+    pub(super) fn get(&self, token: u8) -> &[u8] {
+        self.0.get(usize::from(token)).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// A text that ends with a zero byte, cut at [`LONGEST_NAME`].
+fn text(source: &dyn Source, at: u64) -> Result<Vec<u8>, Error> {
+    let mut text = Vec::new();
+    while text.len() < LONGEST_NAME {
+        // Up to the next border of 32 bytes, so that a text near the end of a page needs no other page.
+        let place = at.wrapping_add(text.len() as u64);
+        let mut piece = [0; 32];
+        let piece = piece.get_mut(..32 - (place % 32) as usize).unwrap_or_default();
+        if !source.read(place, piece) {
+            return Err(Error::Missing { at: place, length: piece.len() as u64 });
+        }
+        if let Some(end) = memchr::memchr(0, piece) {
+            text.extend_from_slice(piece.get(..end).unwrap_or_default());
+            break;
+        }
+        text.extend_from_slice(piece);
+    }
+    Ok(text)
+}
+
+/// The packed names, read page by page from first to last.
+pub(super) struct Names<'a> {
+    source: &'a dyn Source,
+    at: u64,
+    page: Vec<u8>,
+    page_at: u64,
+    expanded: Vec<u8>,
+}
+
+const PAGE: usize = 4096;
+
+impl<'a> Names<'a> {
+    pub(super) fn new(source: &'a dyn Source, at: u64) -> Self {
+        Self { source, at, page: Vec::new(), page_at: 0, expanded: Vec::new() }
+    }
+
+    /// The next name and its kind; `number` is the symbol's number, for errors.
+    pub(super) fn next(&mut self, number: u32, tokens: &Tokens) -> Result<(u8, String), Error> {
+        let length = self.length()?;
+        if length == 0 || length > LONGEST_NAME {
+            return Err(Error::Name { number, length });
+        }
+        self.expanded.clear();
+        for _ in 0..length {
+            let token = self.byte()?;
+            self.expanded.extend_from_slice(tokens.get(token));
+            if self.expanded.len() > LONGEST_NAME {
+                return Err(Error::Name { number, length: self.expanded.len() });
+            }
+        }
+        match self.expanded.split_first() {
+            Some((kind, name)) => Ok((*kind, String::from_utf8_lossy(name).into_owned())),
+            None => Err(Error::Name { number, length: 0 }),
+        }
+    }
+
+    fn length(&mut self) -> Result<usize, Error> {
+        let first = usize::from(self.byte()?);
+        Ok(if first < 128 { first } else { first & 127 | usize::from(self.byte()?) << 7 })
+    }
+
+    fn byte(&mut self) -> Result<u8, Error> {
+        let within = self.at.wrapping_sub(self.page_at);
+        if within >= self.page.len() as u64 {
+            self.page_at = self.at & !(PAGE as u64 - 1);
+            self.page = bytes(self.source, self.page_at, PAGE).inspect_err(|_| self.page.clear())?;
+        }
+        let byte = self.page.get((self.at - self.page_at) as usize).copied().unwrap_or_default();
+        self.at = self.at.wrapping_add(1);
+        Ok(byte)
+    }
+}

@@ -1,0 +1,178 @@
+use super::encoder::{AGES, Age, Choice, Encoded, encode};
+use super::*;
+
+/// Where the tables of the tests lie.
+const AT: u64 = 0x10_0000;
+const COUNT: u64 = 3000;
+
+/// Memory that holds a table with other bytes around it.
+struct Memory(Vec<u8>);
+
+impl Memory {
+    fn of(table: &[u8]) -> Self {
+        let mut bytes = vec![0x5a; AT as usize];
+        bytes.extend(table);
+        bytes.resize(bytes.len() + (1 << 16), 0xa5);
+        Self(bytes)
+    }
+}
+
+impl Source for Memory {
+    fn read(&self, at: u64, into: &mut [u8]) -> bool {
+        let found = usize::try_from(at).ok().and_then(|at| self.0.get(at..at.checked_add(into.len())?));
+        found.is_some_and(|found| {
+            into.copy_from_slice(found);
+            true
+        })
+    }
+}
+
+/// The base of the kernel of each format.
+fn base(format: Format) -> u64 {
+    if format.pointer == 8 { 0xffff_ffff_9100_0000 } else { 0xc100_0000 }
+}
+
+fn symbols(format: Format, age: Age, choice: Choice) -> Vec<(String, u64)> {
+    let absolute = choice == Choice::AbsolutePerCpu;
+    let mut symbols: Vec<(String, u64)> = (0..COUNT)
+        .map(|number| {
+            let kind = if number % 2 == 0 { 'T' } else { 't' };
+            (format!("{kind}function_{number}"), base(format) + number * 48)
+        })
+        .collect();
+    if absolute {
+        symbols.insert(0, ("Aper_cpu_thing".to_owned(), 0x1c00));
+    }
+    if age >= Age::V6_1 {
+        let place = symbols.len() / 2;
+        let address = symbols[place].1;
+        symbols.insert(place, (format!("t{}", "long".repeat(100)), address));
+    }
+    symbols
+}
+
+/// Every layout there is.
+fn every(mut check: impl FnMut(Age, Choice, Format, &[(String, u64)], &Encoded)) {
+    for age in AGES {
+        for pointer in [8, 4] {
+            for big_endian in [false, true] {
+                let format = Format { big_endian, pointer };
+                let choices: &[Choice] = match age {
+                    Age::V2_6_10 => &[Choice::Pointers],
+                    Age::V7_0 if pointer == 4 => &[Choice::Words, Choice::Relative],
+                    Age::V7_0 => &[Choice::Relative],
+                    _ => &[Choice::Pointers, Choice::Relative, Choice::AbsolutePerCpu],
+                };
+                for choice in choices {
+                    let symbols = symbols(format, age, *choice);
+                    let virtual_at = if age == Age::V7_0 { base(format) + 0x20_0000 } else { 0 };
+                    let encoded = encode(age, *choice, format, &symbols, AT, virtual_at);
+                    check(age, *choice, format, &symbols, &encoded);
+                }
+            }
+        }
+    }
+}
+
+fn mark(encoded: &Encoded) -> u64 {
+    let place = memchr::memmem::find(&encoded.bytes, DIGITS).expect("the digits are tokens");
+    AT + place as u64
+}
+
+#[test]
+fn every_layout_is_decoded_from_its_parts() {
+    every(|age, choice, format, symbols, encoded| {
+        let memory = Memory::of(&encoded.bytes);
+        let (at, base) = (encoded.addresses, base(format));
+        let virtual_address = base + 0x20_0000 + (at - AT);
+        let encoding = match choice {
+            Choice::Pointers => Encoding::Pointers { at },
+            Choice::Words => Encoding::Words { at },
+            Choice::Relative if age == Age::V7_0 => Encoding::FromPlace { at, virtual_address },
+            Choice::Relative => Encoding::FromBase { at, base },
+            Choice::AbsolutePerCpu => Encoding::AbsoluteOrFromBase { at, base },
+        };
+        let parts = Parts {
+            format,
+            count: symbols.len() as u32,
+            names: encoded.names,
+            tokens: encoded.tokens,
+            index: encoded.index,
+            encoding,
+        };
+        let found = read(&memory, &parts).expect("a table");
+        let expected = symbols.iter().map(|(name, address)| Symbol {
+            kind: name.as_bytes()[0],
+            name: name[1..].to_owned(),
+            address: *address,
+        });
+        assert!(found.into_iter().eq(expected), "{age:?} {choice:?} {format:?}");
+    });
+}
+
+#[test]
+fn every_layout_is_found_by_its_form() {
+    every(|age, choice, format, symbols, encoded| {
+        let memory = Memory::of(&encoded.bytes);
+        let parts =
+            find_near(&memory, mark(encoded)).unwrap_or_else(|| panic!("{age:?} {choice:?} {format:?}"));
+        let found = read(&memory, &parts).expect("a table");
+        assert_eq!(found.len(), symbols.len(), "{age:?} {choice:?} {format:?}");
+        // A place-relative table does not say where it runs.
+        let shift = match parts.encoding {
+            Encoding::FromPlace { .. } => found[0].address.wrapping_sub(symbols[0].1),
+            _ => 0,
+        };
+        let mask = if format.pointer == 8 { u64::MAX } else { u64::from(u32::MAX) };
+        for (found, (name, address)) in found.iter().zip(symbols) {
+            assert_eq!(found.name, name[1..], "{age:?} {choice:?} {format:?}");
+            let same = found.address.wrapping_sub(shift) & mask == address & mask;
+            assert!(same, "{age:?} {choice:?} {format:?} {found:x?} {address:#x}");
+        }
+    });
+}
+
+#[test]
+fn a_damaged_table_is_never_read_as_another() {
+    every(|age, choice, format, symbols, encoded| {
+        for at in (0..encoded.bytes.len()).step_by(1999) {
+            let mut changed = encoded.bytes.clone();
+            changed[at] ^= 0x10;
+            let memory = Memory::of(&changed);
+            if let Some(parts) = find_near(&memory, mark(encoded)) {
+                assert_eq!(parts.count as usize, symbols.len(), "{age:?} {choice:?} {format:?} {at}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_table_that_is_cut_is_not_found() {
+    let format = Format { big_endian: false, pointer: 8 };
+    let symbols = symbols(format, Age::V7_0, Choice::Relative);
+    let encoded = encode(Age::V7_0, Choice::Relative, format, &symbols, AT, base(format));
+    let mark = mark(&encoded);
+    for length in (0..encoded.bytes.len()).step_by(997) {
+        let mut memory = Memory(vec![0x5a; AT as usize]);
+        memory.0.extend(&encoded.bytes[..length]);
+        let end = encoded.addresses + 4 * symbols.len() as u64;
+        if AT + (length as u64) < end {
+            assert_eq!(find_near(&memory, mark), None, "{length}");
+        }
+    }
+}
+
+#[test]
+fn an_impossible_count_is_refused() {
+    let parts = Parts {
+        format: Format { big_endian: false, pointer: 8 },
+        count: u32::MAX,
+        names: 0,
+        tokens: 0,
+        index: 0,
+        encoding: Encoding::Words { at: 0 },
+    };
+    let nothing = |_: u64, _: &mut [u8]| false;
+    assert_eq!(read(&nothing, &parts), Err(Error::Count { count: u32::MAX }));
+    assert_eq!(read(&nothing, &Parts { count: 1, ..parts }), Err(Error::Missing { at: 0, length: 4 }));
+}
