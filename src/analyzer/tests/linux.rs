@@ -4,7 +4,7 @@
 mod support;
 
 use analyzer::linux::CarriedSymbols;
-use analyzer::{Guest, Process};
+use analyzer::{Guest, Passage, Process, Scope, Verdict, validate};
 use image::Plan;
 use serde_json::Value;
 use support::{Guests, losses, without};
@@ -119,16 +119,14 @@ fn both_shifts_are_found_apart() {
 fn both_images_prove_the_profile() {
     for name in ["full.raw.xz", "sparse.lime.zst"] {
         let guests = Guests::open(name);
-        let proof =
-            analyzer::validate(&guests.image, &guests.layout, analyzer::Scope::Whole, &Plan::default())
-                .unwrap();
+        let proof = validate(&guests.image, &guests.layout, Scope::Whole, &Plan::default()).unwrap();
         let failed: Vec<String> = proof
             .checks
             .iter()
-            .filter(|check| check.passage == analyzer::Passage::Failed)
+            .filter(|check| check.passage == Passage::Failed)
             .map(|check| format!("{}: {}", check.name, check.actual))
             .collect();
-        assert_eq!(proof.verdict, analyzer::Verdict::Match, "{name}: {}: {failed:?}", proof.reason);
+        assert_eq!(proof.verdict, Verdict::Match, "{name}: {}: {failed:?}", proof.reason);
     }
 }
 
@@ -139,17 +137,15 @@ fn an_image_without_the_way_to_its_kernel_proves_nothing() {
     let plan = Plan::default();
     let Guest::Linux(kernel) = Guest::find(&guests.image, &guests.layout, &plan).unwrap() else { panic!() };
     let root = kernel.symbol("init_top_pgt").map(|at| kernel.view().space.physical(at).unwrap()).unwrap();
-    let prove = |image: &image::Image| {
-        analyzer::validate(image, &guests.layout, analyzer::Scope::Whole, &plan).unwrap()
-    };
+    let prove = |image: &image::Image| validate(image, &guests.layout, Scope::Whole, &plan).unwrap();
     // The topmost table, and with it everything from there on (the banner lies before), or up to there.
     for gap in [root..root + 4096, root..u64::MAX, 0x10_0000..root + 4096] {
         let proof = prove(&without(&guests.image, |page| gap.contains(&page)));
-        assert_eq!(proof.verdict, analyzer::Verdict::Inconclusive, "{gap:x?}: {:?}", proof.checks);
+        assert_eq!(proof.verdict, Verdict::Inconclusive, "{gap:x?}: {:?}", proof.checks);
     }
     // With the table in place, and the first task gone, there is enough.
     let task = guests.layout.symbol("init_task").unwrap().wrapping_add(kernel.delta) & !4095;
-    assert_ne!(prove(&without(&guests.image, |page| page == task)).verdict, analyzer::Verdict::Mismatch);
+    assert_ne!(prove(&without(&guests.image, |page| page == task)).verdict, Verdict::Mismatch);
 }
 
 #[test]
@@ -160,10 +156,9 @@ fn a_part_of_an_image_is_no_mismatch() {
     let mut wrong = Vec::new();
     for (loss, gone) in losses(&guests.image) {
         let image = without(&guests.image, gone);
-        let proof =
-            analyzer::validate(&image, &guests.layout, analyzer::Scope::Whole, &Plan::default()).unwrap();
+        let proof = validate(&image, &guests.layout, Scope::Whole, &Plan::default()).unwrap();
         verdicts[proof.verdict as usize] += 1;
-        for check in proof.checks.iter().filter(|check| check.passage == analyzer::Passage::Failed) {
+        for check in proof.checks.iter().filter(|check| check.passage == Passage::Failed) {
             wrong.push(format!("{loss}: {}: {}", check.name, check.actual));
         }
     }
@@ -189,9 +184,8 @@ fn planted_records_are_told_and_decide_nothing() {
     segment.extend_from_slice(&[0; 8]);
     segment.extend_from_slice(&page);
     let guests = Guests::with("sparse.lime.zst", &segment);
-    let proof =
-        analyzer::validate(&guests.image, &guests.layout, analyzer::Scope::Whole, &Plan::default()).unwrap();
-    assert_eq!(proof.verdict, analyzer::Verdict::Match, "{}", proof.reason);
+    let proof = validate(&guests.image, &guests.layout, Scope::Whole, &Plan::default()).unwrap();
+    assert_eq!(proof.verdict, Verdict::Match, "{}", proof.reason);
     let decoys = proof.checks.iter().find(|check| check.name == "records of other kernels").unwrap();
     for told in [
         "banner at 0x70000000: Linux version 5.4.0-decoy",
@@ -224,4 +218,54 @@ fn the_kernels_own_table_is_found_by_name_and_by_form() {
         }
     }
     assert!(compared > 50_000, "{compared}");
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn a_current_kernel_is_a_match_with_start_times() {
+    let guests = Guests::current();
+    let proof = validate(&guests.image, &guests.layout, Scope::Whole, &Plan::default()).unwrap();
+    assert_eq!(proof.verdict, Verdict::Match, "{:?}", proof.suspects);
+    let passed =
+        |name: &str| proof.checks.iter().any(|check| check.name == name && check.passage == Passage::Passed);
+    for name in ["kallsyms", "BTF", "module.kallsyms", "file_systems", "timekeeper: offs_real"] {
+        assert!(passed(name), "{name}");
+    }
+    let guest = Guest::find(&guests.image, &guests.layout, &Plan::default()).unwrap();
+    let rows = guest.processes().unwrap().rows;
+    let truth = guests.truth["processes"].as_array().unwrap();
+    // The shell that printed the list is gone, and a `sleep` came.
+    let mut known = 0;
+    for row in &rows {
+        assert!(row.started.is_some(), "{row:?}");
+        let Some(truth) = truth.iter().find(|truth| truth["pid"].as_u64() == Some(row.pid)) else { continue };
+        known += 1;
+        same(row, truth);
+    }
+    assert_eq!(known, truth.len() - 1);
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn a_place_relative_table_is_found_by_name_and_by_form() {
+    let guests = Guests::current();
+    let named = CarriedSymbols::find(&guests.image, &Plan::default()).unwrap();
+    let formed = CarriedSymbols::by_form(&guests.image, &Plan::default()).unwrap();
+    assert!(named.found_by.starts_with("VMCOREINFO") && formed.found_by.starts_with("by its form"));
+    assert_eq!(named.len(), formed.len());
+    let guest = Guest::find(&guests.image, &guests.layout, &Plan::default()).unwrap();
+    let Guest::Linux(kernel) = &guest else { panic!() };
+    let profile = guests.layout.whole().unwrap();
+    let mut compared = 0;
+    for (name, address) in &profile.constants {
+        let name = profile.names.get(*name);
+        if !named.addresses(name).is_empty() {
+            compared += 1;
+            let moved = address.wrapping_add(kernel.shift);
+            // The table in physical memory does not say where the kernel runs: it is read as linked.
+            assert!(named.addresses(name).contains(&moved), "{name}: {moved:#x}");
+            assert!(formed.addresses(name).contains(address), "{name}: {address:#x}");
+        }
+    }
+    assert!(compared > 100_000, "{compared}");
 }

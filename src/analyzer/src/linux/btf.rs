@@ -27,6 +27,12 @@ const MAGIC: u16 = 0xeb9f;
 /// The header and all that follows: no kernel's is longer.
 pub(crate) const LONGEST: u64 = 64 << 20;
 
+/// The bits of a record's second word that count its members: 24 since the wider format of 2026, where older
+/// tables, which use 16, have zeros above them.
+const MEMBER_COUNT: u32 = 0x00ff_ffff;
+/// The bits of the kind, shifted down: seven since then, five before.
+const KIND: u32 = 0x7f;
+
 const KIND_STRUCT: u32 = 4;
 const KIND_UNION: u32 = 5;
 const KIND_TYPEDEF: u32 = 8;
@@ -84,9 +90,9 @@ impl Table<'_> {
     /// How many bytes the record at `at` takes.
     fn length(&self, at: usize) -> Option<usize> {
         let info = self.word(at + 4)?;
-        let count = (info & 0xffff) as usize;
+        let count = (info & MEMBER_COUNT) as usize;
         Some(
-            12 + match info >> 24 & 0x1f {
+            12 + match info >> 24 & KIND {
                 // An integer's encoding, a variable's linkage, a declaration's component.
                 1 | 14 | 17 => 4,
                 3 => 12,
@@ -102,7 +108,7 @@ impl Table<'_> {
     fn record(&self, id: usize) -> Option<(u32, u32, bool)> {
         let at = *self.starts.get(id)?;
         let info = self.word(at.checked_add(4)?)?;
-        Some((self.word(at)?, info >> 24 & 0x1f, info >> 31 != 0))
+        Some((self.word(at)?, info >> 24 & KIND, info >> 31 != 0))
     }
 
     /// The type that another one refers to.
@@ -119,7 +125,7 @@ impl Table<'_> {
     fn members(&self, id: usize, base: u64, depth: usize, found: &mut Members) -> Option<()> {
         let at = *self.starts.get(id)?;
         let (_, _, with_widths) = self.record(id)?;
-        let count = (self.word(at.checked_add(4)?)? & 0xffff) as usize;
+        let count = (self.word(at.checked_add(4)?)? & MEMBER_COUNT) as usize;
         for member in 0..count {
             let entry = at + 12 + 12 * member;
             let (name, ty, place) = (self.word(entry)?, self.word(entry + 4)?, self.word(entry + 8)?);

@@ -1,8 +1,17 @@
+use std::ops::Range;
+
 use super::{Kernel, LIST_HEAD};
 use crate::layout::Kind;
 use crate::process::Module;
 use crate::view::List;
 use crate::{Error, Listing};
+
+/// Code, data, constants and what is constant once the module has started: the parts of a module that stay. Those for
+/// its start follow them in `enum mod_mem_type`.
+const LASTING_PARTS: usize = 4;
+
+/// More kinds of memory than any kernel tells apart (seven since 6.4).
+const MOST_PARTS: u64 = 32;
 
 impl Kernel<'_> {
     /// The loaded modules, in the order of the kernel's list (the latest first).
@@ -41,21 +50,56 @@ impl Kernel<'_> {
         }
     }
 
-    /// Where a module's code and data are, and how many bytes they take, as `/proc/modules` tells it.
+    /// Where a module's code and data are, and how many bytes they take, as `/proc/modules` shows it: since 6.4 the
+    /// start of the first part and the size of those that stay after the module has started.
     pub(crate) fn extent(&self, module: u64) -> Result<(u64, u64), Error> {
-        let view = self.view();
-        if let Ok(field) = self.layout.field("module.mem") {
-            // Since 6.4: one range for each kind of memory; the first four stay after the start.
-            let Kind::Array { element, .. } = &field.kind else { return Ok((0, 0)) };
-            let stride = self.layout.size_of(element).unwrap_or(0);
-            let mut size = 0u64;
-            let first = module.wrapping_add(field.offset);
-            for part in 0..4 {
-                size += view.get(first.wrapping_add(part * stride), "module_memory.size")? & 0xffff_ffff;
-            }
-            return Ok((view.get(first, "module_memory.base")?, size));
+        if !self.layout.has("module.mem") {
+            let view = self.view();
+            let base = view.get(module, "module.core_layout.base|module.module_core")?;
+            return Ok((base, view.get(module, "module.core_layout.size|module.core_size")?));
         }
-        let base = view.get(module, "module.core_layout.base|module.module_core")?;
-        Ok((base, view.get(module, "module.core_layout.size|module.core_size")?))
+        let parts = self.memory_parts(module)?;
+        let size = parts.iter().take(LASTING_PARTS).map(|part| part.end.wrapping_sub(part.start)).sum();
+        Ok((parts.first().map_or(0, |part| part.start), size))
+    }
+
+    /// The ranges of memory that a module occupies. Until 6.3 there are two, the second one until the module has
+    /// started; since 6.4 every kind of memory (`enum mod_mem_type`) is allocated by itself, anywhere. A range that is
+    /// not in use is empty.
+    ///
+    /// # Errors
+    /// [`Error`] if the profile does not describe them or the image lacks them.
+    pub(crate) fn ranges(&self, module: u64) -> Result<Vec<Range<u64>>, Error> {
+        if self.layout.has("module.mem") {
+            return self.memory_parts(module);
+        }
+        let view = self.view();
+        let (base, size) = self.extent(module)?;
+        let mut ranges = vec![base..base.wrapping_add(size)];
+        let start = view.get(module, "module.init_layout.base|module.module_init");
+        let size = view.get(module, "module.init_layout.size|module.init_size");
+        if let (Ok(start), Ok(size)) = (start, size) {
+            ranges.push(start..start.wrapping_add(size));
+        }
+        Ok(ranges)
+    }
+
+    fn memory_parts(&self, module: u64) -> Result<Vec<Range<u64>>, Error> {
+        let view = self.view();
+        let field = self.layout.field("module.mem")?;
+        let Kind::Array { element, count } = &field.kind else {
+            let found = format!("{:?}", field.kind);
+            return Err(Error::Kind { what: "module.mem".to_owned(), expected: "an array", found });
+        };
+        let stride = self.layout.size_of(element).unwrap_or(0);
+        let first = module.wrapping_add(field.offset);
+        let part = |number: u64| {
+            let part = first.wrapping_add(number.wrapping_mul(stride));
+            let start = view.get(part, "module_memory.base")?;
+            // An `int` in some versions, never above 4 GiB.
+            let size = view.get(part, "module_memory.size")? & 0xffff_ffff;
+            Ok(start..start.wrapping_add(size))
+        };
+        (0..(*count).min(MOST_PARTS)).map(part).collect()
     }
 }

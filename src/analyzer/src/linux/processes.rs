@@ -108,14 +108,16 @@ impl Kernel<'_> {
         })
     }
 
-    /// The kernel's clock.
+    /// The kernel's clock: the first entry of `timekeeper_data` since 6.17, `tk_core` since 3.17, else `timekeeper`.
     pub(crate) fn timekeeper(&self) -> Result<u64, Error> {
-        if let Ok(core) = self.symbol("tk_core") {
-            // A lock's sequence number, then the clock: at its alignment, where the type has no name to look up.
-            let within = self.layout.field("tk_data.timekeeper").map_or(8, |field| field.offset);
-            return Ok(core.wrapping_add(within));
+        match self.symbol("timekeeper_data|tk_core") {
+            Ok(core) => {
+                // A lock's sequence number, then the clock at its alignment; the struct had no name until 6.13.
+                let within = self.layout.field("tk_data.timekeeper").map_or(8, |field| field.offset);
+                Ok(core.wrapping_add(within))
+            }
+            Err(_) => self.symbol("timekeeper"),
         }
-        self.symbol("timekeeper")
     }
 }
 

@@ -19,9 +19,18 @@ impl Guests {
         Self::with(name, &[])
     }
 
+    /// Debian's kernel 7.3 of the corpus, with the profile made from its debug package.
+    pub fn current() -> Self {
+        Self::of("images/linux-7.3-cloud", "full.raw.xz", "profile.json.gz", &[])
+    }
+
     /// The image with more bytes behind it: segments of a LiME file.
     pub fn with(name: &str, more: &[u8]) -> Self {
-        let folder = corpus("images/linux-6.1-cloud");
+        Self::of("images/linux-6.1-cloud", name, "dwarf2json.isf.json.xz", more)
+    }
+
+    fn of(folder: &str, name: &str, profile: &str, more: &[u8]) -> Self {
+        let folder = corpus(folder);
         let image = std::fs::read(folder.join(name)).unwrap();
         let mut content = unpack(&image, MAX_TEXT).unwrap().into_owned();
         content.extend_from_slice(more);
@@ -29,7 +38,7 @@ impl Guests {
         let truth = std::fs::read(folder.join(format!("{stem}.truth.json"))).unwrap();
         Self {
             image: Image::from_content(content).unwrap(),
-            layout: Layout::open(&folder.join("dwarf2json.isf.json.xz")).unwrap(),
+            layout: Layout::open(&folder.join(profile)).unwrap(),
             truth: serde_json::from_slice(&truth).unwrap(),
         }
     }

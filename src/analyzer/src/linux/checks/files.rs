@@ -144,11 +144,15 @@ fn of_files(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         name(view),
     );
     exam.each(
-        "file.f_count, f_mode",
+        "file.f_count|file.f_ref, f_mode",
         "users, and to be read or written",
         files,
         |file| {
-            let users = view.get(file, "file.f_count")?;
+            let users = match view.layout.has("file.f_ref") {
+                // A `file_ref_t` since 6.13, which is zero for one user.
+                true => view.get(file, "file.f_ref")?.wrapping_add(1),
+                false => view.get(file, "file.f_count")?,
+            };
             let mode = view.get(file, "file.f_mode")?;
             // FMODE_OPENED and one of FMODE_READ and FMODE_WRITE, or FMODE_PATH.
             Ok((1..1 << 24).contains(&users) && (mode & 3 != 0 || mode & 0x4000 != 0) && mode & 0x80000 != 0)
@@ -365,17 +369,23 @@ fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
     }
     let (mut types, mut unknown) = (Vec::new(), false);
     exam.check(Group::Structure, Weight::Strong, "file_systems", "a chain of kinds with names", || {
+        // A chain of pointers until 7.0, an hlist through `file_system_type.list` since.
+        let (link, next) = match view.layout.field("file_system_type.list") {
+            Ok(link) => (link.offset, "file_system_type.list.next"),
+            Err(_) => (0, "file_system_type.next"),
+        };
+        let entry = |link_at: u64| if link_at == 0 { 0 } else { link_at.wrapping_sub(link) };
         let mut at = match kernel.symbol("file_systems").and_then(|head| view.pointer(head)) {
-            Ok(first) => first,
+            Ok(first) => entry(first),
             Err(error) => return Finding::of(&error),
         };
         let mut good = true;
         while at != 0 && types.len() < 256 && good {
-            match (view.text_behind(at, "file_system_type.name", 64), view.get(at, "file_system_type.next")) {
+            match (view.text_behind(at, "file_system_type.name", 64), view.get(at, next)) {
                 (Ok(name), Ok(next)) => {
                     good = printable(&name);
                     types.push(at);
-                    at = next;
+                    at = entry(next);
                 }
                 (Err(error), _) | (_, Err(error)) => {
                     unknown = error.is_absence();

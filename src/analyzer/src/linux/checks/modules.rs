@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use super::{Kernel, MOST, listed, printable, short_list, through};
 use crate::validate::{Exam, Finding, Group, Weight};
 
@@ -44,14 +46,12 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     exam.each("module.state", "0 to 3", &modules, |module| Ok(view.get(module, "module.state")? <= 3), name);
     exam.each(
         "module: where it is loaded",
-        "the module's own struct is in it",
+        "whole pages, the module's own struct in one of its ranges",
         &modules,
         |module| {
-            let (base, size) = kernel.extent(module)?;
-            // Since 6.4 the struct is in another part than the code.
-            let here = (base..base.wrapping_add(size)).contains(&module);
-            let near = kernel.layout.has("module.mem") && module.abs_diff(base) < 1 << 30;
-            Ok(base % 4096 == 0 && size % 4096 == 0 && size > 0 && (here || near))
+            let ranges = used(kernel.ranges(module)?);
+            let pages = ranges.iter().all(|range| range.start % 4096 == 0 && range.end % 4096 == 0);
+            Ok(pages && ranges.iter().any(|range| range.contains(&module)))
         },
         name,
     );
@@ -86,8 +86,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         &modules,
         |module| {
             let exit = view.get(module, "module.exit")?;
-            let (base, size) = kernel.extent(module)?;
-            Ok(exit == 0 || (base..base.wrapping_add(size)).contains(&exit))
+            Ok(exit == 0 || kernel.ranges(module)?.iter().any(|range| range.contains(&exit)))
         },
         name,
     );
@@ -134,8 +133,8 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             let count = view.get(table, "mod_kallsyms.num_symtab")?;
             let (symbols, names) =
                 (view.get(table, "mod_kallsyms.symtab")?, view.get(table, "mod_kallsyms.strtab")?);
-            let (base, size) = kernel.extent(module)?;
-            let here = |pointer: u64| (base..base.wrapping_add(size)).contains(&pointer);
+            let ranges = kernel.ranges(module)?;
+            let here = |pointer: u64| ranges.iter().any(|range| range.contains(&pointer));
             // The first symbol of every table is empty, and so is the first name.
             let first = view.get(symbols, "elf64_sym.st_value")? == 0 && view.number(names, 1)? == 0;
             Ok((1..1 << 20).contains(&count) && here(symbols) && here(names) && first)
@@ -173,4 +172,10 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
+}
+
+/// The ranges that are in use: the memory for a module's start is given back afterwards.
+fn used(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.retain(|range| !range.is_empty());
+    ranges
 }
