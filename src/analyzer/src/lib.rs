@@ -12,6 +12,7 @@
 
 mod error;
 mod guest;
+mod identity;
 mod layout;
 pub mod linux;
 pub mod mac;
@@ -24,6 +25,7 @@ pub mod windows;
 pub use error::Error;
 pub use guest::validate;
 pub use guest::{Guest, Listing};
+pub use identity::Identity;
 pub use layout::{Field, Kind, Layout, Shape};
 pub use process::{Module, Process, Time};
 pub use space::{Physical, Space};

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use profile::GuidAge;
+
 use crate::Error;
 use crate::layout::{Field, Kind, Layout};
 
@@ -71,6 +73,54 @@ pub struct Check {
     pub items: Vec<String>,
 }
 
+/// Checks outside the group of identity that rest on the text of a record which names the build.
+const TEXTS: [&str; 5] = [
+    "linux_banner",
+    "notes between their symbols",
+    "vmcoreinfo_data",
+    "init_uts_ns: uts_namespace.name.release",
+    "init_uts_ns: uts_namespace.name.version",
+];
+
+impl Check {
+    /// Whether it rests on a record that names the build, which a single changed byte can spoil.
+    fn names_the_build(&self) -> bool {
+        self.group == Group::Identity || TEXTS.contains(&self.name.as_str())
+    }
+}
+
+/// How far two records that name a build are apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Difference {
+    /// They are the same.
+    None,
+    /// One byte is another: damage or tampering, since builds differ in far more.
+    OneByte,
+    /// They name different builds.
+    More,
+}
+
+impl Difference {
+    /// Compares two texts or records byte by byte.
+    pub(crate) fn between(one: &[u8], other: &[u8]) -> Self {
+        // A text that ends too early or too late may have lost or won its last byte, a zero.
+        let prefix = one.starts_with(other) || other.starts_with(one);
+        let differing = one.iter().zip(other).filter(|(one, other)| one != other).count();
+        match (one.len() == other.len(), differing) {
+            (true, 0) => Self::None,
+            (true, 1) => Self::OneByte,
+            (false, 0) if prefix && !one.is_empty() && !other.is_empty() => Self::OneByte,
+            _ => Self::More,
+        }
+    }
+
+    /// Compares two GUIDs with their ages.
+    pub(crate) fn of_builds(one: GuidAge, other: GuidAge) -> Self {
+        let bytes = |build: GuidAge| [build.guid().as_slice(), &build.age().to_le_bytes()].concat();
+        Self::between(&bytes(one), &bytes(other))
+    }
+}
+
 /// What kind of proof a check is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
@@ -133,6 +183,8 @@ pub enum Passage {
     Failed,
     /// It could not be made: the profile or the image lacks what it needs.
     Skipped,
+    /// It has two explanations, one of which is another build: no failure, and yet the verdict cannot be a match.
+    Doubtful,
 }
 
 impl Passage {
@@ -142,6 +194,7 @@ impl Passage {
             Self::Passed => "passed",
             Self::Failed => "FAILED",
             Self::Skipped => "skipped",
+            Self::Doubtful => "DOUBTFUL",
         }
     }
 }
@@ -156,6 +209,8 @@ pub(crate) enum Finding {
     Culprits(String, Vec<String>),
     /// It could not be made.
     Skipped(String),
+    /// It has two explanations, one of which is another build.
+    Doubtful(String),
 }
 
 impl Finding {
@@ -279,6 +334,7 @@ impl<'a> Exam<'a> {
                 (Passage::Failed, actual)
             }
             Finding::Skipped(actual) => (Passage::Skipped, actual),
+            Finding::Doubtful(actual) => (Passage::Doubtful, actual),
         };
         let (name, expected) = (name.into(), expected.into());
         self.checks.push(Check { group, name, weight, expected, actual, passage, items });
@@ -338,6 +394,41 @@ impl<'a> Exam<'a> {
         });
     }
 
+    /// Whether a check that names the build failed, and no other one: what was read fits the profile otherwise.
+    pub(crate) fn only_identity_failed(&self) -> bool {
+        let mut failed = self.failed().peekable();
+        failed.peek().is_some() && failed.all(|check| check.names_the_build())
+    }
+
+    /// Takes back the failures of the checks that name the build, where `proof` outweighs them. One that differs in one
+    /// byte was changed; any other one may be a neighbouring build, so it stays doubtful.
+    pub(crate) fn outweigh_identity(&mut self, proof: &str) {
+        let failed = |check: &&mut Check| check.passage == Passage::Failed && check.names_the_build();
+        for check in self.checks.iter_mut().filter(failed) {
+            let difference = Difference::between(check.expected.as_bytes(), check.actual.as_bytes());
+            // Whether a text begins as it should, or its notes are whole, is no question of builds.
+            let changed = difference <= Difference::OneByte || check.group != Group::Identity;
+            let (passage, reason) = match changed {
+                true => (Passage::Skipped, "this record was changed"),
+                false => {
+                    (Passage::Doubtful, "either this record was changed, or it names a neighbouring build")
+                }
+            };
+            check.passage = passage;
+            check.actual = format!("{}; yet {proof}: {reason}", check.actual);
+        }
+    }
+
+    fn failed(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|check| check.passage == Passage::Failed && check.weight > Weight::Note)
+    }
+
+    /// What a check that passed found.
+    pub(crate) fn passed(&self, name: &str) -> Option<&str> {
+        let passed = |check: &&Check| check.passage == Passage::Passed && check.name == name;
+        self.checks.iter().find(passed).map(|check| check.actual.as_str())
+    }
+
     /// Whether the last check failed.
     pub(crate) fn has_just_failed(&self) -> bool {
         self.checks.last().is_some_and(|check| check.passage == Passage::Failed)
@@ -355,9 +446,12 @@ impl<'a> Exam<'a> {
             .iter()
             .filter(|check| check.passage == Passage::Failed && check.weight > Weight::Note)
             .count();
+        let doubtful = checks.iter().find(|check| check.passage == Passage::Doubtful);
         let skipped = checks.iter().filter(|check| check.passage == Passage::Skipped).count();
         let (verdict, reason) = if failed > 0 {
             (Verdict::Mismatch, format!("{failed} of {} checks failed", checks.len() - skipped))
+        } else if let Some(doubtful) = doubtful {
+            (Verdict::Inconclusive, format!("{}: {}", doubtful.name, doubtful.actual))
         } else if decisive * MATCH / 2 + strong >= MATCH {
             (Verdict::Match, format!("{} checks passed, {skipped} could not be made", decisive + strong))
         } else {

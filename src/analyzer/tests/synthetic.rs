@@ -291,3 +291,108 @@ fn a_file_cut_short_is_no_mismatch() {
     }
     assert!(matches > 0);
 }
+
+/// The Windows 10 image with some bytes changed, and where they are: the kernel and its records lie in one piece.
+struct Changed {
+    raw: Vec<u8>,
+    kernel: usize,
+    record: usize,
+}
+
+impl Changed {
+    fn new() -> Self {
+        let laid_out = windows::image(windows::Case::Win10X64);
+        let own = laid_out.truth.identity.clone();
+        let record = laid_out.truth.records.iter().find(|record| record.identity == own).unwrap().address;
+        let raw = laid_out.write(Container::Raw);
+        let base = laid_out.truth.kernel_base;
+        let image = Image::from_content(raw.clone()).unwrap();
+        let bare = Bare::find(&image, image.hints(), &Plan::default()).unwrap();
+        let kernel = analyzer::Space::physical(&bare.space, base).unwrap() as usize;
+        Self { raw, kernel, record: record as usize }
+    }
+
+    fn validate(self) -> analyzer::Validation {
+        let image = Image::from_content(self.raw).unwrap();
+        let layout = windows_layout(windows::Case::Win10X64);
+        validate(&image, &layout, Scope::Whole, &Plan::default()).unwrap()
+    }
+}
+
+#[test]
+fn an_enablement_package_changes_the_number_and_not_the_lab() {
+    for (number, verdict) in
+        [(19045_u32, Verdict::Match), (19044, Verdict::Match), (22000, Verdict::Mismatch)]
+    {
+        let mut changed = Changed::new();
+        let at = changed.kernel + linked(windows::Case::Win10X64, "NtBuildNumber") as usize;
+        changed.raw[at..at + 4].copy_from_slice(&(0xf000_0000 | number).to_le_bytes());
+        // KUSER_SHARED_DATA carries the same number.
+        let layout = windows_layout(windows::Case::Win10X64);
+        let image = Image::from_content(changed.raw.clone()).unwrap();
+        let Guest::Windows(kernel) = Guest::find(&image, &layout, &Plan::default()).unwrap() else {
+            panic!()
+        };
+        let shared = analyzer::Space::physical(&kernel.space, 0xffff_f780_0000_0260).unwrap() as usize;
+        changed.raw[shared..shared + 4].copy_from_slice(&number.to_le_bytes());
+        let found = changed.validate();
+        assert_eq!(found.verdict, verdict, "{number}: {:?}", failed(&found));
+    }
+}
+
+#[test]
+fn no_byte_of_the_headers_or_of_the_record_defeats_the_right_profile() {
+    let whole = Changed::new();
+    let (kernel, record) = (whole.kernel, whole.record);
+    let pe = kernel + u32::from_le_bytes(whole.raw[kernel + 0x3c..][..4].try_into().unwrap()) as usize;
+    // MZ, the place of the PE header, its mark, the machine, the magic; the GUID, the age, each letter of the name.
+    let headers = [kernel, kernel + 1, kernel + 0x3c, pe, pe + 1, pe + 4, pe + 24];
+    let text = (record + 24..record + 24 + "ntkrnlmp.pdb".len()).collect::<Vec<_>>();
+    for at in headers.into_iter().chain(record + 4..record + 21).chain(text) {
+        let mut changed = Changed::new();
+        changed.raw[at] ^= 0x01;
+        let found = changed.validate();
+        assert_eq!(found.verdict, Verdict::Match, "{at:#x}: {:#?}", failed(&found));
+    }
+}
+
+#[test]
+fn a_neighbouring_build_with_the_same_exports_is_no_match() {
+    let mut changed = Changed::new();
+    let record = changed.record;
+    changed.raw[record + 4..record + 20].copy_from_slice(&[0x3f; 16]);
+    let image = Image::from_content(changed.raw.clone()).unwrap();
+    let layout = windows_layout(windows::Case::Win10X64);
+    let guest = Guest::find(&image, &layout, &Plan::default()).unwrap();
+    let analyzer::Identity::Doubtful(words) = guest.identity() else { panic!("{:?}", guest.identity()) };
+    assert!(words.contains("neighbouring build"), "{words}");
+    let found = changed.validate();
+    assert_eq!(found.verdict, Verdict::Inconclusive, "{}", found.reason);
+    assert!(found.reason.contains("neighbouring build"), "{}", found.reason);
+}
+
+#[test]
+fn another_builds_profile_is_named_as_such() {
+    let laid_out = windows::image(windows::Case::Win10X64);
+    let image = Image::from_content(laid_out.write(Container::CrashBitmap)).unwrap();
+    let layout = windows_layout(windows::Case::Win10X64);
+    let guest = Guest::find(&image, &layout, &Plan::default()).unwrap();
+    assert_eq!(guest.identity(), analyzer::Identity::Same);
+    let (_, name, bytes) = windows::Case::Win10X64.pdb();
+    let options = pdb_converter::Options { file_name: name.to_owned(), ..pdb_converter::Options::default() };
+    let mut profile =
+        pdb_converter::convert(MappedFile::from(bytes.to_vec()), &options, &Silent).unwrap().profile;
+    let other = "0123456789ABCDEF0123456789ABCDEF1";
+    profile.set_metadata("GUID_AGE", other);
+    // Exports that are elsewhere: no neighbour, but another build.
+    for (_, rva) in profile.functions.iter_mut().chain(&mut profile.constants) {
+        *rva += if *rva == linked(windows::Case::Win10X64, "KeBugCheckEx") { 16 } else { 0 };
+    }
+    let layout = Layout::from_profile(profile);
+    let guest = Guest::find(&image, &layout, &Plan::default()).unwrap();
+    let analyzer::Identity::Another { profile, image } = guest.identity() else {
+        panic!("{:?}", guest.identity())
+    };
+    assert_eq!(profile, other);
+    assert!(image.contains(&laid_out.truth.identity), "{image}");
+}

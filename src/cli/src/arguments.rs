@@ -81,6 +81,9 @@ pub struct Global {
     /// size and at most 16G, memory images to more.
     #[arg(long = "unpack-limit", alias = "unpack_limit", global = true, value_name = "SIZE", value_parser = size)]
     unpack_limit: Option<NonZeroU64>,
+    /// Go on with the profile of another build than the one that the memory image names.
+    #[arg(long, global = true)]
+    pub force: bool,
 }
 
 /// Parses a size in bytes: a number and, if wanted, K, M, G or T (powers of 1024; `KiB` and `KB` mean the same).

@@ -47,7 +47,13 @@ pub fn is_refused(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| kind(cause) == Some(io::ErrorKind::PermissionDenied))
 }
 
-/// Whether what was asked for is nowhere, which is an answer (exit code 1), not a failure.
+/// The profile that the user named is not of the kernel in the image: an answer (exit code 1), not a failure.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct AnotherKernel(pub String);
+
+/// Whether what was asked for is nowhere, or is of another kernel: an answer (exit code 1), not a failure.
 pub fn is_not_found(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref::<repository::Error>(), Some(repository::Error::NotFound { .. }))
+        || error.downcast_ref::<AnotherKernel>().is_some()
 }

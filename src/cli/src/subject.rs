@@ -1,11 +1,15 @@
 use std::path::Path;
 
-use analyzer::{Guest, Layout};
+use analyzer::{Guest, Identity, Layout};
 use anyhow::{Context, bail};
 use image::Image;
+use profile::System;
+use repository::detect;
 
 use crate::arguments::Global;
 use crate::console::Console;
+use crate::identity;
+use crate::outcome::AnotherKernel;
 use crate::profiles;
 use crate::triage;
 
@@ -15,6 +19,8 @@ pub struct Subject {
     pub layout: Layout,
     /// The image's file, as the user named it.
     pub source: String,
+    /// Whether a profile of another build is used all the same.
+    force: bool,
 }
 
 impl Subject {
@@ -29,30 +35,71 @@ impl Subject {
             Some(name) => profiles::named(name, global, console)?,
             None => profiles::detected(&image, &source, global, console)?,
         };
-        Ok(Self { image, layout, source })
+        Ok(Self { image, layout, source, force: global.force })
     }
 
     /// Opens an image with the profile in a file.
     ///
     /// # Errors
     /// Where one of them cannot be read.
-    pub fn with_file(filename: &Path, profile: &Path, console: &Console) -> anyhow::Result<Self> {
+    pub fn with_file(
+        filename: &Path,
+        profile: &Path,
+        global: &Global,
+        console: &Console,
+    ) -> anyhow::Result<Self> {
         let (image, source) = open_image(filename, console)?;
         let layout = Layout::open(profile).with_context(|| profile.display().to_string())?;
-        Ok(Self { image, layout, source })
+        Ok(Self { image, layout, source, force: global.force })
     }
 
-    /// Finds the kernel, and tells where.
+    /// Finds the kernel, tells where, and makes sure that the profile is of its build.
     ///
     /// # Errors
-    /// Where none that fits the profile is found.
+    /// If no kernel that fits the profile is found; [`AnotherKernel`] if the image holds a kernel of another system or
+    /// build, unless `--force` is given.
     pub fn guest(&self, console: &Console) -> anyhow::Result<Guest<'_>> {
-        let guest =
-            Guest::find(&self.image, &self.layout, &console.search()).with_context(|| self.source.clone())?;
+        let guest = Guest::find(&self.image, &self.layout, &console.search());
+        let guest = guest.map_err(|error| match self.of_another_system(console) {
+            Some(found) => anyhow::Error::from(AnotherKernel(format!("{}: {found}", self.source))),
+            None => anyhow::Error::from(error).context(self.source.clone()),
+        })?;
         for (name, fact) in guest.facts() {
             console.tell(format_args!("Found {name}: {fact}"));
         }
+        match guest.identity() {
+            Identity::Same => {}
+            Identity::Doubtful(words) => console.warn(format_args!("{}: {words}", self.source)),
+            Identity::Another { profile, image } if self.force => console.warn(format_args!(
+                "{}: the image names {image}, the profile is of {profile}: what follows may be wrong",
+                self.source
+            )),
+            Identity::Another { profile, image } => {
+                return Err(AnotherKernel(format!(
+                    "{}: the profile is of another build: the image names {image}, the profile {profile}; without \
+                     --profile the right one is looked for, and --force goes on with this one",
+                    self.source
+                ))
+                .into());
+            }
+        }
         Ok(guest)
+    }
+
+    /// If the image names kernels of other systems than the profile's and none of its own, says so.
+    pub fn of_another_system(&self, console: &Console) -> Option<String> {
+        let kernels = detect::kernels(&self.image, &console.search());
+        let own = self.layout.system();
+        let another = !kernels.is_empty() && kernels.iter().all(|sighted| sighted.kernel.system() != own);
+        another.then(|| {
+            let system = match own {
+                System::Linux => "a Linux kernel",
+                System::Windows => "a Windows kernel",
+                System::Mac => "a macOS kernel",
+                System::Other => "no kernel",
+            };
+            format!("the profile is of {system}, but the image names{}", identity::advice(&kernels))
+        })
     }
 }
 

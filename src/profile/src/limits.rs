@@ -65,7 +65,7 @@ impl UnpackLimits {
     pub fn allowed(self, packed: u64) -> u64 {
         match self.chosen {
             Some(size) => size.get(),
-            None => packed.saturating_mul(Self::RATIO).max(Self::HARMLESS).min(Self::TOTAL),
+            None => packed.saturating_mul(Self::RATIO).clamp(Self::HARMLESS, Self::TOTAL),
         }
     }
 

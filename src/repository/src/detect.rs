@@ -6,6 +6,7 @@ mod identity;
 
 use analyzer::{Layout, Scope, Validation, Verdict, validate};
 use image::{Image, Plan};
+use profile::System;
 
 pub use fingerprint::{Fingerprint, ModuleIndexes};
 pub use identity::{Kernel, Sighted, kernels};
@@ -77,7 +78,27 @@ pub fn detect(image: &Image, repositories: &Repositories, plan: &Plan<'_>) -> De
         trial.left = MOST_LIKELY;
         trial.run(names, &mut detection);
     }
+    if detection.found.is_none() {
+        trial.left = MOST_TRIED;
+        trial.run(few_kernels(&detection.kernels, repositories), &mut detection);
+    }
     detection
+}
+
+/// The kernels of repositories that hold few of a system: where neither names nor indexes lead to the right one, they are
+/// simply tried. A record that names the kernel may be damaged, so systems that no record names are tried last.
+fn few_kernels(sighted: &[Sighted], repositories: &Repositories) -> Vec<(ProfileName, String)> {
+    let mut folders = [(System::Windows, "nt/GUID"), (System::Linux, "Linux"), (System::Mac, "OSX")];
+    folders.sort_by_key(|(system, _)| !sighted.iter().any(|one| one.kernel.system() == *system));
+    let mut names = Vec::new();
+    for (_, folder) in folders {
+        let (listed, _) = repositories.names(folder);
+        if listed.len() <= MOST_TRIED {
+            let evidence = format!("one of {} profiles below {folder}", listed.len());
+            names.extend(listed.into_iter().map(|name| (name, evidence.clone())));
+        }
+    }
+    names
 }
 
 /// Profiles that are tried one after another.

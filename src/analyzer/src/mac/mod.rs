@@ -57,9 +57,39 @@ impl Kernel<'_> {
             ("shift", format!("{:#x}", self.shift)),
             ("page tables", format!("{} ({})", self.space.dtb(), self.space.paging())),
         ];
-        let version = self.symbol("version").and_then(|at| self.view().text(at, 512));
-        facts.extend(version.ok().map(|version| ("kernel", version)));
+        facts.extend(self.version().map(|version| ("kernel", version)));
         facts
+    }
+
+    /// The kernel's own version line.
+    pub(crate) fn version(&self) -> Option<String> {
+        self.view().text(self.symbol("version").ok()?, 512).ok()
+    }
+
+    /// The UUID that names the build, from the load commands of the kernel's header in memory (`LC_UUID`; Mach-O
+    /// format, `mach-o/loader.h`).
+    pub(crate) fn uuid(&self) -> Option<String> {
+        const MAGIC: [u64; 2] = [0xfeed_face, 0xfeed_facf];
+        const LC_UUID: u64 = 0x1b;
+        let view = self.view();
+        let header = self.symbol("_mh_execute_header").ok()?;
+        let magic = view.number(header, 4).ok()?;
+        let commands = view.number(header.wrapping_add(16), 4).ok()?;
+        let mut at = header.wrapping_add(if magic == 0xfeed_facf { 32 } else { 28 });
+        for _ in 0..commands.min(256) {
+            let (command, length) = (view.number(at, 4).ok()?, view.number(at.wrapping_add(4), 4).ok()?);
+            if !MAGIC.contains(&magic) || length < 8 {
+                return None;
+            }
+            if command == LC_UUID {
+                let bytes: [u8; 16] = view.bytes(at.wrapping_add(8)).ok()?;
+                let digits: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+                let (a, b, c) = (digits.get(..8)?, digits.get(8..12)?, digits.get(12..16)?);
+                return Some(format!("{a}-{b}-{c}-{}-{}", digits.get(16..20)?, digits.get(20..)?));
+            }
+            at = at.wrapping_add(length);
+        }
+        None
     }
 
     /// The processes, the newest first, as the kernel's list has them.

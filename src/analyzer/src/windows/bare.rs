@@ -74,8 +74,10 @@ impl<'a> Bare<'a> {
 
     /// Whether `KUSER_SHARED_DATA` is at its place through these page tables: whether they are a process's.
     pub fn is_root(&self, root: u64) -> bool {
+        // With page-table isolation the low bits of a 64-bit process's root are its PCID.
+        let alignment = if self.arch == Arch::Amd64 { 1 } else { 32 };
         let space = AddressSpace::new(self.space.memory(), self.space.paging(), PhysicalAddress(root));
-        root != 0 && root.is_multiple_of(32) && is_windows(&space, self.arch).unwrap_or(false)
+        root != 0 && root.is_multiple_of(alignment) && is_windows(&space, self.arch).unwrap_or(false)
     }
 
     /// So many bytes from an offset on, as RVAs count; `None` where they are not in memory.

@@ -8,9 +8,9 @@ use profile::GuidAge;
 use symbols::Rsds;
 
 use super::list::{self, forwards, leads_back};
-use super::{DIRECTORY, Kernel, Mapped, shared_data, upper_half};
+use super::{DIRECTORY, Kernel, Mapped, builds, shared_data, upper_half};
 use crate::error::Missed;
-use crate::validate::{Exam, Finding, Group, MOST, Scope, Validation, Weight};
+use crate::validate::{Difference, Exam, Finding, Group, MOST, Scope, Validation, Weight};
 use crate::{Error, Layout};
 
 /// The names of kernels' PDBs: of one processor and of several, without PAE, with it, and with five-level paging.
@@ -68,7 +68,7 @@ fn words(wanted: Option<GuidAge>) -> String {
 
 /// What the kernel itself says of where its symbols are: its table of exports, held against the profile.
 #[derive(Default)]
-struct Exported {
+pub(crate) struct Exported {
     /// How many the profile has where the kernel has them.
     agreeing: usize,
     /// Those it has elsewhere, as profiles' symbols are called.
@@ -81,7 +81,7 @@ impl Exported {
     /// How many of those that disagree are told.
     const MOST_TOLD: usize = 16;
 
-    fn of(kernel: &Kernel<'_>) -> Self {
+    pub(crate) fn of(kernel: &Kernel<'_>) -> Self {
         let mapped = Mapped::at(&kernel.space, kernel.base);
         let exports = mapped.and_then(|mapped| mapped.exports(&kernel.space)).unwrap_or_default();
         // Profiles have names without what a compiler puts before them; of one that several symbols have, those behind
@@ -108,12 +108,12 @@ impl Exported {
         exported
     }
 
-    fn all(&self) -> usize {
+    pub(crate) fn all(&self) -> usize {
         self.agreeing + self.elsewhere.len()
     }
 
     /// Whether the kernel is the profile's by this alone.
-    fn is_certain(&self) -> bool {
+    pub(crate) fn is_certain(&self) -> bool {
         self.agreeing >= Self::ENOUGH && self.elsewhere.is_empty()
     }
 
@@ -140,21 +140,33 @@ fn identity(kernel: &Kernel<'_>, wanted: Option<GuidAge>, exported: &Exported, e
         match (&kernel.pdb, wanted) {
             (_, None) => Finding::Skipped("the profile names none".to_owned()),
             (None, _) => Finding::Skipped("the kernel's debug directory is not in memory".to_owned()),
-            // One changed byte of a record does not make another kernel of it.
-            (Some((found, _)), Some(wanted)) if *found != wanted && exported.is_certain() => {
-                Finding::Skipped(format!(
+            (Some((found, _)), Some(wanted)) => match Difference::of_builds(*found, wanted) {
+                Difference::None => Finding::Passed(found.to_string()),
+                _ if !exported.is_certain() => Finding::Failed(found.to_string()),
+                // One changed byte of a record does not make another kernel of it.
+                Difference::OneByte => Finding::Skipped(format!(
                     "{found}, yet all {} exported symbols are where the profile has them: the record was changed",
                     exported.all()
-                ))
-            }
-            (Some((found, _)), Some(wanted)) => Finding::judge(*found == wanted, found.to_string()),
+                )),
+                // Neighbouring servicing builds agree on every export and differ in other symbols.
+                Difference::More => Finding::Doubtful(format!(
+                    "{found}, yet all {} exported symbols are where the profile has them: either the record was \
+                     changed, or the kernel is the neighbouring build {found}, whose profile is needed",
+                    exported.all()
+                )),
+            },
         }
     });
     exam.check(Group::Identity, Weight::Strong, "PDB", "one of a kernel", || match &kernel.pdb {
         None => Finding::Skipped("the kernel's debug directory is not in memory".to_owned()),
-        Some((_, name)) => {
-            Finding::judge(KERNELS.iter().any(|kernel| kernel.eq_ignore_ascii_case(name)), name.clone())
+        Some((_, name)) if KERNELS.iter().any(|kernel| kernel.eq_ignore_ascii_case(name)) => {
+            Finding::Passed(name.clone())
         }
+        // The GUID and the exports say more than the name.
+        Some((found, name)) if Some(*found) == wanted || exported.is_certain() => {
+            Finding::Skipped(format!("{name}: the name was changed"))
+        }
+        Some((_, name)) => Finding::Failed(name.clone()),
     });
 }
 
@@ -170,14 +182,19 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             Err(error) => Finding::of(&error),
         }
     });
-    exam.check(Group::Anchors, Weight::Strong, "NtBuildNumber", "the number in NtBuildLab", || {
+    exam.check(Group::Anchors, Weight::Strong, "NtBuildNumber", "of the family of NtBuildLab", || {
         let lab = kernel.symbol("NtBuildLab").and_then(|at| view.text(at, 128));
         match (number("NtBuildNumber", 4), lab) {
             (Ok(build), Ok(lab)) => {
                 let (kind, build) = (build >> 28, build & 0xffff);
                 // The upper half says whether it is a free or a checked build.
-                let word = lab.split('.').next().and_then(|word| word.parse().ok());
-                Finding::judge(matches!(kind, 0xc | 0xf) && word == Some(build), format!("{build}"))
+                let lab: Option<u64> = lab.split('.').next().and_then(|word| word.parse().ok());
+                let same = lab.is_some_and(|lab| builds::is_of_family(build, lab));
+                let words = match lab {
+                    Some(lab) if lab != build => format!("{build} over {lab}"),
+                    _ => build.to_string(),
+                };
+                Finding::judge(matches!(kind, 0xc | 0xf) && same, words)
             }
             (Err(error), _) | (_, Err(error)) => Finding::of(&error),
         }
@@ -543,6 +560,10 @@ fn modules(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             let size = view.get(entry, list::MODULE_SIZE)?;
             if let Some(mapped) = Mapped::at(&kernel.space, base) {
                 return Ok(u64::from(mapped.headers.size_of_image) == size);
+            }
+            if base == kernel.base {
+                // The kernel was found without its headers: they are damaged, and say nothing.
+                return Err(Error::Unreadable { address: base, length: 2, mapped: true });
             }
             match view.number(base, 2) {
                 Ok(_) => Ok(false),

@@ -173,7 +173,7 @@ impl<'a> Search<'a, '_> {
             };
             let base = head.wrapping_sub(rva) & mask(arch);
             let mapped = Mapped::at(&space, base);
-            if !base.is_multiple_of(PAGE) || mapped.is_none() {
+            if !base.is_multiple_of(PAGE) || mapped.is_none() && !self.leads_to_system(&space, base) {
                 return Err(format!("{by}: no kernel's headers at {base:#x}"));
             }
             let pdb = mapped.and_then(|mapped| mapped.pdb(&space));
@@ -231,7 +231,7 @@ impl<'a> Search<'a, '_> {
                 if base.is_multiple_of(PAGE)
                     && base >= upper_half(self.layout.arch())
                     && space.read(image::VirtualAddress(base), &mut magic).is_ok()
-                    && &magic == b"MZ"
+                    && (&magic == b"MZ" || self.leads_to_system(space, base))
                 {
                     return Some(at);
                 }
@@ -242,6 +242,21 @@ impl<'a> Search<'a, '_> {
             }
         }
         None
+    }
+}
+
+/// What a kernel is known by where its headers are damaged.
+impl Search<'_, '_> {
+    /// Whether `PsInitialSystemProcess` of a kernel at `base` leads to System, process 4.
+    fn leads_to_system(&self, space: &AddressSpace<'_>, base: u64) -> bool {
+        let view = View { layout: self.layout, space };
+        let name = || -> Option<bool> {
+            let process =
+                view.pointer(base.wrapping_add(self.layout.symbol("PsInitialSystemProcess")?)).ok()?;
+            let pid = view.get(process, "_EPROCESS.UniqueProcessId").ok()?;
+            Some(pid == 4 && view.text_in(process, "_EPROCESS.ImageFileName").ok()? == "System")
+        };
+        name().unwrap_or(false)
     }
 }
 

@@ -1,12 +1,15 @@
 //! Windows: the kernel's base, its processes and its modules, by what is documented alone.
 
 mod bare;
+mod builds;
 pub(crate) mod checks;
 mod exports;
 mod list;
 mod locate;
 mod mapped;
 mod reads;
+
+use std::collections::BTreeSet;
 
 use image::{AddressSpace, Memory, PhysicalAddress};
 use profile::{Arch, GuidAge};
@@ -36,6 +39,30 @@ pub struct Kernel<'a> {
     pub pdb: Option<(GuidAge, String)>,
     /// How it was found, in words.
     pub found_by: String,
+}
+
+/// The address spaces of processes, for what only a session has mapped.
+struct Sessions<'a> {
+    kernel: &'a Kernel<'a>,
+    /// One space for each process, made when the first is asked for.
+    spaces: Option<Vec<AddressSpace<'a>>>,
+}
+
+/// No more processes are asked: every session has one among the first.
+const MOST_SPACES: usize = 256;
+
+impl Sessions<'_> {
+    /// A process's space in which something is mapped at `base` that the kernel's own space does not show.
+    fn space_with(&mut self, base: u64) -> Option<&AddressSpace<'_>> {
+        let kernel = self.kernel;
+        let spaces = self.spaces.get_or_insert_with(|| {
+            let rows = kernel.processes().map(|listing| listing.rows).unwrap_or_default();
+            let roots: BTreeSet<u64> = rows.iter().filter_map(|row| row.dtb).collect();
+            let good = roots.into_iter().filter(|root| kernel.shares(*root).unwrap_or(false));
+            good.take(MOST_SPACES).map(|root| kernel.through(root)).collect()
+        });
+        spaces.iter().find(|space| Mapped::at(*space, base).is_some())
+    }
 }
 
 /// Where the kernel shares a page with every process: `KUSER_SHARED_DATA`, at the same address on every Windows.
@@ -107,7 +134,7 @@ impl Kernel<'_> {
             pid: read("_EPROCESS.UniqueProcessId").unwrap_or_default(),
             parent: read("_EPROCESS.InheritedFromUniqueProcessId"),
             threads: read("_EPROCESS.ActiveThreads"),
-            handles: handles.and_then(|table| view.get(table, "_HANDLE_TABLE.HandleCount").ok()),
+            handles: handles.and_then(|table| self.handles(table)),
             dtb: read(DIRECTORY).map(|directory| self.through(directory).dtb().0),
             started: read("_EPROCESS.CreateTime").and_then(Time::from_windows),
             ended: read("_EPROCESS.ExitTime").and_then(Time::from_windows),
@@ -121,20 +148,36 @@ impl Kernel<'_> {
     /// [`Error::Lacking`] where the profile does not describe modules.
     pub fn modules(&self) -> Result<Listing<Module>, Error> {
         let list = list::both_ways(&self.view(), self.symbol("PsLoadedModuleList")?, list::MODULE_LINKS)?;
-        Ok(Listing { rows: list.entries.iter().map(|entry| self.module(*entry)).collect(), end: list.end })
+        let mut sessions = Sessions { kernel: self, spaces: None };
+        let rows = list.entries.iter().map(|entry| self.module(*entry, &mut sessions)).collect();
+        Ok(Listing { rows, end: list.end })
     }
 
-    fn module(&self, entry: u64) -> Module {
+    /// How many handles a table has. Windows 8.1 and later count them per list of free ones.
+    fn handles(&self, table: u64) -> Option<u64> {
+        let view = self.view();
+        view.get(table, "_HANDLE_TABLE.HandleCount").ok().or_else(|| {
+            let lists = view.at(table, "_HANDLE_TABLE.FreeLists").ok()?;
+            view.get(lists, "_HANDLE_TABLE_FREE_LIST.HandleCount").ok()
+        })
+    }
+
+    fn module(&self, entry: u64, sessions: &mut Sessions<'_>) -> Module {
         let view = self.view();
         let base = view.get(entry, list::MODULE_BASE).unwrap_or_default();
-        let mapped = Mapped::at(&self.space, base);
+        let name = list::text(&view, entry, list::MODULE_NAME).unwrap_or_default();
+        // Drivers of the graphical session are mapped in the processes of a session alone.
+        let pdb = match Mapped::at(&self.space, base) {
+            Some(mapped) => mapped.pdb(&self.space),
+            None => sessions.space_with(base).and_then(|space| Mapped::at(space, base)?.pdb(space)),
+        };
         Module {
             address: entry,
-            name: list::text(&view, entry, list::MODULE_NAME).unwrap_or_default(),
+            name,
             base,
             size: view.get(entry, list::MODULE_SIZE).unwrap_or_default(),
             path: list::text(&view, entry, list::MODULE_PATH).ok(),
-            pdb: mapped.and_then(|mapped| mapped.pdb(&self.space)),
+            pdb,
             ..Module::default()
         }
     }

@@ -6,8 +6,7 @@ use profile::{Format, Report, Scope, System, read_file};
 use serde_json::Value;
 
 use crate::access;
-use crate::arguments;
-use crate::arguments::Global;
+use crate::arguments::{self, Global};
 use crate::banner;
 use crate::console::Console;
 use crate::outcome::Outcome;
@@ -51,7 +50,8 @@ impl Arguments {
 ///
 /// # Errors
 /// Wrong usage, a file that is no readable profile, or an output that cannot be written.
-pub fn run(arguments: &Arguments, image: Option<&Path>, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow::Result<Outcome> {
+    let image = global.filename.as_deref();
     if arguments.output.format.is_none() {
         bail!("which form? --format isf (Volatility 3), --format libvmi (and DRAKVUF) or --format rekall");
     }
@@ -86,7 +86,7 @@ pub fn run(arguments: &Arguments, image: Option<&Path>, console: &Console) -> an
         console.say(format_args!("wrote {}", path.display()));
     }
     let configuration = match image.filter(|_| pictured.is_none()) {
-        Some(image) => Some(configuration(arguments, image, console)?),
+        Some(image) => Some(configuration(arguments, image, global, console)?),
         None => None,
     };
     let scope = Scope::Whole;
@@ -106,8 +106,13 @@ pub fn run(arguments: &Arguments, image: Option<&Path>, console: &Console) -> an
 
 /// The stanza for LibVMI's configuration (`libvmi.conf`): without `kpgd` and `pagemode` it searches the image for the
 /// kernel, and does not find one with page-table isolation by masked addresses.
-fn configuration(arguments: &Arguments, image: &Path, console: &Console) -> anyhow::Result<String> {
-    let subject = Subject::with_file(image, &arguments.profile, console)?;
+fn configuration(
+    arguments: &Arguments,
+    image: &Path,
+    global: &Global,
+    console: &Console,
+) -> anyhow::Result<String> {
+    let subject = Subject::with_file(image, &arguments.profile, global, console)?;
     let (tables, paging) = subject.guest(console)?.page_tables();
     let mode = match paging {
         Paging::X86 => "VMI_PM_LEGACY",
@@ -116,7 +121,11 @@ fn configuration(arguments: &Arguments, image: &Path, console: &Console) -> anyh
         Paging::Arm64 { .. } => "VMI_PM_AARCH64",
         _ => bail!("{}: LibVMI reads no image with {paging} page tables", image.display()),
     };
-    let system = if subject.layout.system() == System::Linux { "Linux" } else { "Windows" };
+    let system = match subject.layout.system() {
+        System::Linux => "Linux",
+        System::Mac => "OSX",
+        _ => "Windows",
+    };
     let name = image.file_name().unwrap_or(image.as_os_str()).to_string_lossy();
     let profile = match &arguments.output.output {
         Some(path) if path.as_os_str() != "-" => std::path::absolute(path)?.display().to_string(),

@@ -69,7 +69,7 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
             no_image(filename.as_deref())?;
             check::run(&arguments, console)
         }
-        Command::Export(arguments) => export::run(&arguments, filename.as_deref(), console),
+        Command::Export(arguments) => export::run(&arguments, &global, console),
         Command::Serve(arguments) => {
             no_image(filename.as_deref())?;
             serve::run(&arguments, console)

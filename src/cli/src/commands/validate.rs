@@ -15,10 +15,20 @@ pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
     let subject = Subject::open(global, console)?;
     let validation =
         analyzer::validate(&subject.image, &subject.layout, analyzer::Scope::Whole, &console.search())?;
+    // If no part of a kernel was found, the image may hold one of another system.
+    let found_none = validation.facts.is_empty() && validation.verdict != Verdict::Match;
+    let another = if found_none { subject.of_another_system(console) } else { None };
     if console.json() {
-        console.print_json(to_json(&validation, &subject.source))?;
+        let mut report = to_json(&validation, &subject.source);
+        if let (Some(another), Some(entries)) = (&another, report.as_object_mut()) {
+            entries.insert("another_system".to_owned(), json!(another));
+        }
+        console.print_json(report)?;
     } else {
         console.print(&table(&validation))?;
+        if let Some(another) = another {
+            console.warn(another);
+        }
         say(&validation, console);
     }
     Ok(Outcome::from_good(validation.verdict == Verdict::Match))

@@ -4,7 +4,7 @@ use analyzer::linux::VmCoreInfo;
 use analyzer::windows;
 use image::{Image, Memory, PhysicalAddress, Plan};
 use maps::Banner;
-use profile::GuidAge;
+use profile::{GuidAge, System};
 use symbols::Rsds;
 
 use crate::{ProfileName, Repositories};
@@ -106,6 +106,15 @@ fn page_rest(image: &Image, at: PhysicalAddress) -> Option<Vec<u8>> {
 }
 
 impl Kernel {
+    /// Which system's it is.
+    pub fn system(&self) -> System {
+        match self {
+            Kernel::Windows { .. } => System::Windows,
+            Kernel::Linux { .. } => System::Linux,
+            Kernel::Mac { .. } => System::Mac,
+        }
+    }
+
     /// The names that its profile may have: of a Windows kernel by its build; of Linux what is called like its build-id
     /// or release; of macOS what is called like the version of the system that came with it.
     pub(super) fn names(&self, repositories: &Repositories) -> Vec<ProfileName> {

@@ -7,6 +7,46 @@ use crate::Layout;
 use crate::validate::{Exam, Finding, Group, Weight};
 use crate::view::View;
 
+/// What names the build in the profile and in the image, as pairs of both where both have it.
+pub(crate) struct Records {
+    /// The build-ids, in lower-case hexadecimal digits.
+    pub(crate) build_id: Option<(String, String)>,
+    /// The banners, without the line feed at their end.
+    pub(crate) banner: Option<(String, String)>,
+}
+
+impl Records {
+    /// Reads them. Of several records in the image that differ, one that agrees with the profile counts. If the symbols
+    /// of the profile lead to no record, those that the image holds anywhere are asked.
+    pub(crate) fn of(kernel: &Kernel<'_>) -> Self {
+        let trimmed = |text: String| text.trim_end().to_owned();
+        let expected = Self {
+            build_id: kernel.layout.metadata("BuildID").map(|id| (id.to_ascii_lowercase(), String::new())),
+            banner: kernel.layout.metadata("Banner").map(|text| (trimmed(text), String::new())),
+        };
+        let told = kernel.vmcoreinfo().and_then(|info| info.build_id().map(str::to_ascii_lowercase));
+        let mut ids: Vec<String> = told.into_iter().chain(build_id(kernel, &kernel.view())).collect();
+        let banner = kernel.symbol("linux_banner").and_then(|at| kernel.view().text(at, 512)).ok();
+        let banner = banner.filter(|banner| banner.starts_with("Linux version "));
+        let mut banners: Vec<String> = banner.map(trimmed).into_iter().collect();
+        if ids.is_empty() && banners.is_empty() {
+            for (_, sighting) in search(kernel.memory, &Plan::default()) {
+                match sighting {
+                    Sighting::Info(info) => ids.extend(info.build_id().map(str::to_ascii_lowercase)),
+                    Sighting::Banner(text) if text.contains(" #") => banners.push(trimmed(text)),
+                    Sighting::Banner(_) => {}
+                }
+            }
+        }
+        let pair = |expected: Option<(String, String)>, found: Vec<String>| {
+            let (expected, _) = expected?;
+            let found = found.iter().find(|one| **one == expected).or(found.first())?.clone();
+            Some((expected, found))
+        };
+        Self { build_id: pair(expected.build_id, ids), banner: pair(expected.banner, banners) }
+    }
+}
+
 /// What names the build: the banner and the build-id, in memory and in the profile.
 pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     let view = kernel.view();
@@ -31,10 +71,22 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         let Some(expected) = &expected else {
             return Finding::Skipped("the profile names none".to_owned());
         };
-        let found = info.as_ref().and_then(VmCoreInfo::build_id).map(str::to_owned).or(noted.clone());
-        match found {
-            Some(found) => Finding::judge(found.eq_ignore_ascii_case(expected), found),
-            None => Finding::Skipped("the image holds none".to_owned()),
+        let told = info.as_ref().and_then(VmCoreInfo::build_id).map(str::to_owned);
+        match (told, noted.clone()) {
+            (None, None) => Finding::Skipped("the image holds none".to_owned()),
+            (Some(found), None) | (None, Some(found)) => {
+                Finding::judge(found.eq_ignore_ascii_case(expected), found)
+            }
+            // Both records have to be another build's: one of them may be damaged.
+            (Some(told), Some(noted)) => {
+                let good = [&told, &noted].into_iter().any(|id| id.eq_ignore_ascii_case(expected));
+                let words = if told.eq_ignore_ascii_case(&noted) {
+                    told
+                } else {
+                    format!("{told} in VMCOREINFO, {noted} in the kernel's notes")
+                };
+                Finding::judge(good, words)
+            }
         }
     });
     exam.check(Group::Anchors, Weight::Strong, "notes between their symbols", "a build-id", || {

@@ -12,6 +12,8 @@ mod time;
 
 use image::{Memory, Plan};
 
+pub(crate) use identity::Records;
+
 use super::locate::{Sighting, lost, search};
 use super::{Kernel, VmCoreInfo};
 use crate::validate::{Exam, MOST, Scope, Validation};
@@ -37,7 +39,15 @@ pub(crate) fn validate(
     let mut exam = Exam::new(layout);
     match Kernel::find(memory, layout, info, roots, plan) {
         Ok(kernel) => {
-            let found = examine(&kernel, scope, &mut exam);
+            let mut found = examine(&kernel, scope, &mut exam);
+            if exam.only_identity_failed() {
+                if scope == Scope::Quick {
+                    found = tables::examine(&kernel, &mut exam);
+                }
+                if let Some(proof) = tables::overwhelming(&exam) {
+                    exam.outweigh_identity(&proof);
+                }
+            }
             if scope == Scope::Whole {
                 identity::decoys(&kernel, plan, &mut exam);
             }
@@ -67,6 +77,13 @@ fn examine(kernel: &Kernel<'_>, scope: Scope, exam: &mut Exam<'_>) -> Vec<(&'sta
         Scope::Whole => tables::examine(kernel, exam),
         Scope::Quick => Vec::new(),
     }
+}
+
+/// What the kernel's own table of symbols proves, in words, if that outweighs a record which names another build.
+pub(crate) fn agreement(kernel: &Kernel<'_>) -> Option<String> {
+    let mut exam = Exam::new(kernel.layout);
+    tables::examine(kernel, &mut exam);
+    tables::overwhelming(&exam)
 }
 
 /// No list that hangs on one thing of many is followed further.

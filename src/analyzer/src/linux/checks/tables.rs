@@ -43,6 +43,18 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> Vec<(&'static
     facts
 }
 
+/// How many symbols have to be where the kernel's own table says, all of them, to outweigh a record that names another
+/// build: no two builds with different sources agree on as many.
+const OVERWHELMING: u64 = 10_000;
+
+/// What the tables prove, in words, if that outweighs a record which names another build.
+pub(super) fn overwhelming(exam: &Exam<'_>) -> Option<String> {
+    let actual = exam.passed("kallsyms")?;
+    let compared: u64 = actual.split(' ').next()?.parse().ok()?;
+    (compared >= OVERWHELMING)
+        .then(|| format!("all {compared} symbols are where the kernel's own table has them"))
+}
+
 fn compare_symbols(kernel: &Kernel<'_>, symbols: &Symbols) -> Finding {
     let profile = match kernel.layout.whole() {
         Ok(profile) => profile,
