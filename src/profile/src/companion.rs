@@ -114,7 +114,8 @@ fn kind(metadata: &std::fs::Metadata) -> &'static str {
     "something else"
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::symlink;
 

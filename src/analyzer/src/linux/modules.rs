@@ -75,13 +75,9 @@ impl Kernel<'_> {
         }
         let view = self.view();
         let (base, size) = self.extent(module)?;
-        let mut ranges = vec![base..base.wrapping_add(size)];
-        let start = view.get(module, "module.init_layout.base|module.module_init");
-        let size = view.get(module, "module.init_layout.size|module.init_size");
-        if let (Ok(start), Ok(size)) = (start, size) {
-            ranges.push(start..start.wrapping_add(size));
-        }
-        Ok(ranges)
+        let start = view.get(module, "module.init_layout.base|module.module_init").unwrap_or(0);
+        let init = view.get(module, "module.init_layout.size|module.init_size").unwrap_or(0);
+        Ok(vec![base..base.wrapping_add(size), start..start.wrapping_add(init)])
     }
 
     fn memory_parts(&self, module: u64) -> Result<Vec<Range<u64>>, Error> {
