@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use symbols::{NegativeCache, SymbolPath};
+use symbols::{ClientOptions, LeastRate, NegativeCache, SymbolPath};
 
 use crate::access;
 use crate::commands;
@@ -274,6 +274,13 @@ pub struct Symbols {
     /// Ask servers also for what they did not have within the last day.
     #[arg(long, global = true, conflicts_with = "offline")]
     refresh: bool,
+    /// Give a download up that brings fewer bytes per second than this; 0 accepts any rate [default: 1024].
+    #[arg(long = "least-rate", alias = "least_rate", global = true, value_name = "BYTES")]
+    least_rate: Option<u64>,
+    /// For how many seconds a download may be slower than --least-rate [default: 30].
+    #[arg(long = "least-rate-time", alias = "least_rate_time", global = true, value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    least_rate_time: Option<u64>,
 }
 
 impl Symbols {
@@ -309,11 +316,27 @@ impl Symbols {
             folder: cache.join("missing"),
             expiry: if self.refresh { Duration::ZERO } else { NegativeCache::EXPIRY },
         });
-        options.offline = self.offline;
+        options.client = self.client(options.client)?;
         // Fetching is waiting, for the most part.
         options.workers = console.threads() * 2;
-        options.credentials = symbols::Credentials::from_environment()?;
         Ok(options)
+    }
+
+    /// How servers are asked: the options of the command line and of the configuration, laid over `defaults`.
+    ///
+    /// # Errors
+    /// A configuration or credentials that cannot be understood.
+    pub fn client(&self, defaults: ClientOptions) -> anyhow::Result<ClientOptions> {
+        let configured = Configuration::read()?;
+        let standard = defaults.least_rate;
+        let rate = self.least_rate.or(configured.least_rate);
+        let seconds = self.least_rate_time.or(configured.least_rate_time);
+        let least_rate = LeastRate {
+            bytes_per_second: rate.unwrap_or(standard.bytes_per_second),
+            during: seconds.map_or(standard.during, Duration::from_secs),
+        };
+        let credentials = symbols::Credentials::from_environment()?;
+        Ok(ClientOptions { offline: self.offline, least_rate, credentials, ..defaults })
     }
 }
 

@@ -1,6 +1,7 @@
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use repository::yaml::{At, Data, Node};
 
 /// What the user's configuration file sets: `config.yaml` in the program's configuration folder, else Rekall's
@@ -11,6 +12,10 @@ pub struct Configuration {
     pub profile_path: Option<Vec<String>>,
     /// Where PDBs are looked for (`symbol_path`).
     pub symbol_path: Option<String>,
+    /// The slowest download that is not given up, in bytes per second (`least_rate`).
+    pub least_rate: Option<u64>,
+    /// For how many seconds a download may be slower (`least_rate_time`).
+    pub least_rate_time: Option<u64>,
 }
 
 impl Configuration {
@@ -50,7 +55,23 @@ impl Configuration {
         if let Some(value) = node.get("symbol_path") {
             configuration.symbol_path = Some(value.text(&at)?.to_owned());
         }
+        configuration.least_rate = number(&node, &place, "least_rate", 0..=u64::MAX)?;
+        configuration.least_rate_time = number(&node, &place, "least_rate_time", 1..=86_400)?;
         Ok(configuration)
+    }
+}
+
+/// The number under a key, if the key is there.
+fn number(node: &Node, place: &str, key: &str, range: RangeInclusive<u64>) -> anyhow::Result<Option<u64>> {
+    let Some(value) = node.get(key) else { return Ok(None) };
+    let text = value.text(&At { place, key })?;
+    match text.parse() {
+        Ok(number) if range.contains(&number) => Ok(Some(number)),
+        _ => bail!(
+            "{place}: {key}: expected a number from {} to {}, found {text:?}",
+            range.start(),
+            range.end()
+        ),
     }
 }
 

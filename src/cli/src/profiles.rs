@@ -24,8 +24,7 @@ pub fn repositories(global: &Global) -> anyhow::Result<Repositories> {
     let cache = directories::ProjectDirs::from("", "", "rekall-profile");
     let options = Options {
         cache: cache.map(|folders| folders.cache_dir().join("repositories")),
-        offline: global.symbols.offline,
-        credentials: symbols::Credentials::from_environment()?,
+        client: global.symbols.client(symbols::Web::options())?,
     };
     Ok(Repositories::open(&places, &options)?)
 }

@@ -32,6 +32,14 @@ pub enum Error {
         /// What came instead.
         problem: String,
     },
+    /// A store that refuses an object (403): it may be there, and it may not.
+    #[error("{place}: refused by the server ({answer})")]
+    Refused {
+        /// The object's address, without secrets.
+        place: String,
+        /// What the server answered.
+        answer: String,
+    },
     /// A store that can only be read.
     #[error("{place}: this repository cannot be written to")]
     ReadOnly {

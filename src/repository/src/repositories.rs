@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use analyzer::Layout;
 use profile::{Profile, Progress, ReadError, Report, Text, merge, unpack};
 use serde_json::Value;
-use symbols::Credentials;
+use symbols::{ClientOptions, Web};
 use url::Url;
 
-use crate::storage::{self, Offline, Site, Storage};
+use crate::storage::{self, Site, Storage};
 use crate::{Error, ProfileName};
 
 /// The public repository of Rekall's profiles.
@@ -19,14 +19,18 @@ pub struct Repositories {
 }
 
 /// How repositories are opened.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Where copies of what servers have are kept; none keeps none.
     pub cache: Option<PathBuf>,
-    /// Ask no server: of those, only the copies are there.
-    pub offline: bool,
-    /// Who we are to private servers.
-    pub credentials: Credentials,
+    /// How servers are asked. Offline, only the copies of what they have are there.
+    pub client: ClientOptions,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cache: None, client: Web::options() }
+    }
 }
 
 /// A profile as it was found.
@@ -222,11 +226,7 @@ fn spellings(name: &ProfileName) -> Vec<ProfileName> {
 /// Opens one repository. An address has its objects in `v1.0`, or is that folder, as on this machine.
 fn open(place: &str, options: &Options) -> Result<Box<dyn Storage>, Error> {
     if !place.starts_with("http://") && !place.starts_with("https://") {
-        let remote = place.contains("://");
-        if remote && options.offline {
-            return Ok(Box::new(Offline { place: place.to_owned() }));
-        }
-        return storage::open(place);
+        return storage::open(place, &options.client);
     }
     let wrong = |problem: String| Error::Storage { place: place.to_owned(), problem };
     let mut url: Url = place.parse().map_err(|error| wrong(format!("no address: {error}")))?;
@@ -236,7 +236,7 @@ fn open(place: &str, options: &Options) -> Result<Box<dyn Storage>, Error> {
         url.set_path(&path);
     }
     let cache = options.cache.as_deref();
-    Ok(Box::new(Site::new(url, cache, options.offline, options.credentials.clone())))
+    Ok(Box::new(Site::new(url, cache, options.client.clone())))
 }
 
 #[cfg(test)]

@@ -15,6 +15,10 @@ fn place(test: &str) -> String {
     format!("{}/{test}-{}", std::env::var("BUCKET").expect("BUCKET is s3://NAME"), std::process::id())
 }
 
+fn client() -> symbols::ClientOptions {
+    symbols::Web::options()
+}
+
 fn key(text: &str) -> Key {
     text.parse().unwrap()
 }
@@ -22,7 +26,7 @@ fn key(text: &str) -> Key {
 #[test]
 #[ignore = "asks the S3-compatible server that AWS_ENDPOINT_URL names (scripts/check-bucket)"]
 fn what_is_written_is_read_listed_and_removed() {
-    let store = open(&place("written")).unwrap();
+    let store = open(&place("written"), &client()).unwrap();
     assert_eq!(store.read(&key("a/b.gz"), 10).unwrap(), None);
     assert_eq!(store.stat(&key("a/b.gz")).unwrap(), None);
     assert!(store.list("").unwrap().is_empty());
@@ -53,7 +57,7 @@ fn what_is_written_is_read_listed_and_removed() {
 #[test]
 #[ignore = "asks the S3-compatible server that AWS_ENDPOINT_URL names (scripts/check-bucket)"]
 fn conditions_hold() {
-    let store = open(&place("conditions")).unwrap();
+    let store = open(&place("conditions"), &client()).unwrap();
     let first = store.write(&key("k"), b"1", &Condition::Absent).unwrap().unwrap();
     assert_eq!(store.write(&key("k"), b"2", &Condition::Absent).unwrap(), None);
     let second = store.write(&key("k"), b"22", &Condition::Unchanged(first.clone())).unwrap().unwrap();
@@ -66,7 +70,7 @@ fn conditions_hold() {
 #[test]
 #[ignore = "asks the S3-compatible server that AWS_ENDPOINT_URL names (scripts/check-bucket)"]
 fn more_objects_than_one_page_are_listed() {
-    let store = open(&place("many")).unwrap();
+    let store = open(&place("many"), &client()).unwrap();
     for number in 0..1100 {
         store.write(&key(&format!("nt/{number:04}.gz")), b"x", &Condition::Always).unwrap();
     }
@@ -77,7 +81,7 @@ fn more_objects_than_one_page_are_listed() {
 #[test]
 #[ignore = "asks the S3-compatible server that AWS_ENDPOINT_URL names (scripts/check-bucket)"]
 fn a_bucket_that_is_not_there_is_no_empty_one() {
-    let store = Bucket::open("s3://nowhere-at-all/x").unwrap();
+    let store = Bucket::open("s3://nowhere-at-all/x", &client()).unwrap();
     let secret = std::env::var("AWS_SECRET_ACCESS_KEY").unwrap();
     let refused = |error: Error| {
         let text = error.to_string();
@@ -107,7 +111,7 @@ fn content(writer: usize, round: usize) -> Vec<u8> {
 fn writer() {
     let Ok(place) = std::env::var("BUCKET_PLACE") else { return };
     let writer: usize = std::env::var("BUCKET_WRITER").unwrap().parse().unwrap();
-    let store = open(&place).unwrap();
+    let store = open(&place, &client()).unwrap();
     for round in 0..ROUNDS {
         let line = format!("{writer} {round}\n");
         let own = key(&format!("objects/{writer}-{round}"));
@@ -175,7 +179,7 @@ fn of_several_writers_none_loses_what_another_wrote() {
     assert!(ended[KILLED..].iter().all(|success| *success), "{ended:?}");
     assert!(ended[..KILLED].iter().any(|success| !success), "none was killed in time: {ended:?}");
 
-    let store = open(&place).unwrap();
+    let store = open(&place, &client()).unwrap();
     let list = String::from_utf8(store.read(&key("list"), 1 << 20).unwrap().unwrap().bytes).unwrap();
     assert!(list.ends_with('\n'), "{list}");
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();

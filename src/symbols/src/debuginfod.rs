@@ -1,6 +1,5 @@
 use std::fmt;
 use std::fs::File;
-
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,11 +7,16 @@ use std::time::Duration;
 use profile::{AtomicFile, Progress};
 use url::Url;
 
-use crate::credentials::Credentials;
-use crate::delivery::Delivery;
-use crate::download::{Download, End, Patience};
+use crate::client_options::ClientOptions;
+use crate::delivery::{Delivery, Destination};
+use crate::download::{Download, End, Tried};
 use crate::error::Error;
-use crate::http::{Client, Limits};
+use crate::http::Client;
+use crate::layout::Form;
+use crate::pointer::Pointer;
+use crate::start::Start;
+use crate::store::Refusal;
+use crate::symbol_path::shown;
 
 /// What identifies an ELF file's build: the content of its note `NT_GNU_BUILD_ID`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -81,29 +85,18 @@ impl fmt::Display for BuildId {
 pub struct DebugOptions {
     /// The debuginfod servers, in the order to ask.
     pub servers: Vec<Url>,
-    /// How patient to be with them.
-    pub patience: Patience,
-    /// How long connecting may take.
-    pub connect_limit: Duration,
-    /// How long a server may send nothing: it may unpack a package first. There is no limit to the whole.
-    pub idle_limit: Duration,
+    /// How they are asked.
+    pub client: ClientOptions,
     /// The largest file that is taken, in bytes.
     pub size_limit: u64,
-    /// Who we are to private servers.
-    pub credentials: Credentials,
 }
 
 impl DebugOptions {
     /// Options with the limits that serve most people.
     pub fn new(servers: Vec<Url>) -> Self {
-        Self {
-            servers,
-            patience: Patience::default(),
-            connect_limit: Duration::from_secs(20),
-            idle_limit: Duration::from_secs(120),
-            size_limit: 8 << 30,
-            credentials: Credentials::default(),
-        }
+        // A server may have to unpack a package before its answer begins.
+        let client = ClientOptions { idle_limit: Duration::from_secs(120), ..ClientOptions::default() };
+        Self { servers, client, size_limit: 8 << 30 }
     }
 }
 
@@ -134,43 +127,64 @@ pub fn fetch_debug(
     judge: &dyn Fn(&File) -> Result<(), String>,
     progress: &dyn Progress,
 ) -> Result<DebugFile, Error> {
-    let limits = Limits { connect: options.connect_limit, idle: options.idle_limit };
-    let client =
-        Client::new(AGENT, options.credentials.clone(), limits).map_err(|reason| Error::Client { reason })?;
+    let client = Client::new(AGENT, options.client.clone()).map_err(|reason| Error::Client { reason })?;
     let cannot_write = |source| Error::DebugFile { path: path.to_owned(), source };
-    let file = AtomicFile::create(path).map_err(cannot_write)?;
-    let mut delivery = Delivery {
-        file: file.as_file(),
-        failure: None,
+    let (mut tried, mut unsure, mut refused) = (Vec::new(), false, false);
+    if options.client.offline {
+        let place = |server| Tried { place: shown(server), answer: "not asked (offline)".into() };
+        tried.extend(options.servers.iter().map(place));
+        return Err(Error::DebugFileUnavailable { build_id: build_id.clone(), tried });
+    }
+    let mut incoming = Incoming { file: AtomicFile::create(path).map_err(cannot_write)?, judge };
+    let delivery = Delivery {
+        client: &client,
         step: format!("Fetching {build_id}"),
         size_limit: options.size_limit,
+        explain: None,
         progress,
     };
-    let (mut tried, mut unsure) = (Vec::new(), false);
     for server in &options.servers {
         let place = ["buildid", &build_id.to_string(), "debuginfo"];
-        let step = Download::at(server, &place, options.patience, fastrand::Rng::new());
-        let outcome = delivery.drive(step, &client, judge);
-        if let Some(source) = delivery.failure.take() {
-            return Err(cannot_write(source));
-        }
+        let first = Download::at(server, &place, client.patience(server), fastrand::Rng::new());
+        let outcome = delivery.drive(server, first, &mut incoming).map_err(cannot_write)?;
         tried.extend(outcome.tried);
         match outcome.end {
             End::Found { from } => {
-                let size = file.as_file().metadata().map_err(cannot_write)?.len();
-                file.commit().map_err(cannot_write)?;
+                let size = incoming.file.as_file().metadata().map_err(cannot_write)?.len();
+                incoming.file.commit().map_err(cannot_write)?;
                 return Ok(DebugFile { path: path.to_owned(), from, size });
             }
             End::Missing => {}
+            End::Refused => refused = true,
             End::Failed => unsure = true,
         }
     }
     let build_id = build_id.clone();
-    Err(if unsure {
-        Error::DebugFileUnavailable { build_id, tried }
-    } else {
-        Error::NoDebugFile { build_id, tried }
+    Err(match (unsure, refused) {
+        (true, _) => Error::DebugFileUnavailable { build_id, tried },
+        (false, true) => Error::DebugFileRefused { build_id, tried },
+        (false, false) => Error::NoDebugFile { build_id, tried },
     })
+}
+
+/// A debug file on its way.
+struct Incoming<'a> {
+    file: AtomicFile,
+    judge: &'a dyn Fn(&File) -> Result<(), String>,
+}
+
+impl Destination for Incoming<'_> {
+    fn file(&self) -> &File {
+        self.file.as_file()
+    }
+
+    fn start(&self, _: Form) -> Start {
+        Start::Elf
+    }
+
+    fn judge(&mut self, _: Form) -> Result<Option<Pointer>, Refusal> {
+        (self.judge)(self.file.as_file()).map(|()| None).map_err(Refusal::Other)
+    }
 }
 
 #[cfg(test)]

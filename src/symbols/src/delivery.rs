@@ -1,50 +1,64 @@
-//! A file that comes from one address: the socket layer's loop for servers without a layout of symbols.
+//! The loop that does what a [`Download`](crate::download::Download) asks for: every kind of file comes through it.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::time::SystemTime;
 
 use profile::Progress;
+use url::Url;
 
-use crate::download::{End, Habits, Outcome, Receive, Reply, Step};
-use crate::http::{self, Answer, Client};
+use crate::download::{Ask, Outcome, Receive, Reply, Step};
+use crate::encoding;
+use crate::http::{Answer, Client, FailureKind, Trouble};
+use crate::layout::Form;
+use crate::pointer::Pointer;
+use crate::start::Start;
+use crate::store::Refusal;
 use crate::symbol_path::shown;
 
 /// How many bytes of a body go to the file at a time.
 const STEP: usize = 64 * 1024;
 
-/// The file that is being delivered.
+/// How much of the body of a refusal is read, in bytes.
+const EXCERPT: u64 = 2048;
+
+/// Where the file goes that a download brings, and what it must be.
+pub(crate) trait Destination {
+    /// The file that the body is written to.
+    fn file(&self) -> &File;
+
+    /// What a file of this form has to begin with.
+    fn start(&self, form: Form) -> Start;
+
+    /// Looks at a file that came whole. A pointer is read; anything else is accepted or refused.
+    fn judge(&mut self, form: Form) -> Result<Option<Pointer>, Refusal>;
+}
+
+/// Turns the body of a refusal into a remark, if it says anything.
+pub type Explain<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Drives downloads.
 pub(crate) struct Delivery<'a> {
-    pub file: &'a File,
-    /// It could not be written: nobody's fault but ours, and the end of the whole.
-    pub failure: Option<io::Error>,
+    pub client: &'a Client,
+    /// What the progress is called.
     pub step: String,
+    /// The largest file that is taken, in bytes, after Content-Encoding is undone.
     pub size_limit: u64,
+    /// Turns the body of a refusal into a remark.
+    pub explain: Option<Explain<'a>>,
     pub progress: &'a dyn Progress,
 }
 
 impl Delivery<'_> {
-    /// Does what the download asks for, until it is over.
-    pub fn drive(
-        &mut self,
-        first: Step,
-        client: &Client,
-        judge: &dyn Fn(&File) -> Result<(), String>,
-    ) -> Outcome {
+    /// Does what the download from `server` asks for, until it is over.
+    ///
+    /// # Errors
+    /// The file cannot be written: the fault is ours, and what the server did is of no interest any more.
+    pub fn drive(&self, server: &Url, first: Step, destination: &mut dyn Destination) -> io::Result<Outcome> {
         let mut step = first;
-        loop {
+        let outcome = loop {
             step = match step {
-                Step::Ask(ask) => {
-                    self.progress.tell(&format!("Trying to fetch {}", shown(&ask.request.url)));
-                    match client.ask(&ask.request) {
-                        Ok(mut answer) => match ask.answered(&answer.head, SystemTime::now()) {
-                            Reply::Body(receive) => self.receive(receive, &mut answer),
-                            Reply::Next(step) => step,
-                        },
-                        Err(failure) if failure.lasting => ask.hopeless(failure.reason),
-                        Err(failure) => ask.failed(failure.reason),
-                    }
-                }
+                Step::Ask(ask) => self.ask(ask, destination)?,
                 Step::Pause(pause) => {
                     let seconds = pause.length.as_secs_f64();
                     self.progress.tell(&format!(
@@ -52,63 +66,149 @@ impl Delivery<'_> {
                         pause.place(),
                         pause.reason
                     ));
+                    if pause.asked {
+                        self.client.leave_alone(pause.url(), pause.length);
+                    }
                     std::thread::sleep(pause.length);
                     pause.over()
                 }
-                Step::Judge(download) => match judge(self.file) {
-                    Ok(()) => download.accepted(),
-                    Err(reason) => download.refused(reason),
+                Step::Judge(judge) => match destination.judge(judge.form()) {
+                    Ok(None) => judge.accepted(),
+                    Ok(Some(pointer)) => judge.points(pointer),
+                    Err(Refusal::Cut(reason)) => judge.cut(reason),
+                    Err(Refusal::Other(reason)) => judge.refused(reason),
+                    Err(Refusal::Write(error)) => return Err(error),
                 },
-                Step::Visit(visit) => visit.refused("only symbol servers have pointers".into()),
-                Step::Over(outcome) => return outcome,
+                Step::Over(outcome) => break outcome,
             };
-            if self.failure.is_some() {
-                // The caller reports the failure; what the server did is of no interest any more.
-                return Outcome {
-                    end: End::Failed,
-                    habits: Habits::default(),
-                    down: false,
-                    tried: Vec::new(),
-                };
+        };
+        self.client.set_down(server, outcome.down);
+        Ok(outcome)
+    }
+
+    /// Sends a request, and takes the body where the answer has one.
+    fn ask(&self, ask: Ask, destination: &mut dyn Destination) -> io::Result<Step> {
+        let url = ask.request.url.clone();
+        if ask.form().is_some() {
+            self.progress.tell(&format!("Trying to fetch {}", shown(&url)));
+        }
+        let mut answer = match self.client.ask(&ask.request) {
+            Ok(answer) => answer,
+            Err(failure) => {
+                return Ok(match failure.kind {
+                    FailureKind::Passing => ask.failed(failure.reason),
+                    FailureKind::Unreachable => ask.unreachable(failure.reason),
+                    FailureKind::Late | FailureKind::Lasting => ask.hopeless(failure.reason),
+                });
             }
+        };
+        if let Some(explain) = self.explain
+            && matches!(answer.head.status, 400..=499)
+        {
+            answer.head.detail = explain(&answer.excerpt(EXCERPT));
+        }
+        match ask.answered(&answer.head, SystemTime::now()) {
+            Reply::Body(receive) => self.receive(&url, receive, answer, destination),
+            Reply::Next(step) => Ok(step),
         }
     }
 
     /// Writes the body of an answer to the file.
-    fn receive(&mut self, receive: Receive, answer: &mut Answer) -> Step {
-        let mut length = receive.offset;
-        if receive.total.is_some_and(|total| total > self.size_limit) {
-            return receive.too_long(self.size_limit);
+    fn receive(
+        &self,
+        url: &Url,
+        receive: Receive,
+        mut answer: Answer,
+        destination: &mut dyn Destination,
+    ) -> io::Result<Step> {
+        let form = receive.form();
+        let limit = if form == Form::Pointer { Pointer::LONGEST } else { self.size_limit };
+        if receive.total.is_some_and(|total| total > limit) {
+            return Ok(receive.too_long(limit));
         }
-        let cut = self.file.set_len(length).and_then(|()| self.file.seek(SeekFrom::Start(length)));
-        if let Err(error) = cut {
-            self.failure = Some(error);
-            return receive.broke(0, String::new());
-        }
+        let mut file = destination.file();
+        file.set_len(receive.offset)?;
+        file.seek(SeekFrom::Start(receive.offset))?;
         self.progress.begin(&self.step, receive.total);
+        let end = self.take(&receive, &mut answer, destination.start(form), limit, file);
+        self.progress.end(&self.step);
+        Ok(match end? {
+            End::Whole(length) => {
+                self.progress.tell(&format!("Received {length} bytes"));
+                receive.complete(length)
+            }
+            End::TooLong => receive.too_long(limit),
+            End::Refused(reason) => receive.refused(reason),
+            End::Cut(length, reason) => receive.broke(length, reason),
+            End::Network(length, Trouble::Broke(reason)) => receive.broke(length, reason),
+            End::Network(_, Trouble::TooSlow(reason)) => {
+                self.client.set_silent(url);
+                receive.too_slow(reason)
+            }
+        })
+    }
+
+    /// Reads the body to its end, or to the point from which there is no use in reading it.
+    fn take(
+        &self,
+        receive: &Receive,
+        answer: &mut Answer,
+        start: Start,
+        limit: u64,
+        mut file: &File,
+    ) -> io::Result<End> {
+        let mut length = receive.offset;
+        // A part that is joined does not begin the file.
+        let mut seen = if length == 0 { Some(Vec::with_capacity(Start::LENGTH)) } else { None };
         let mut buffer = vec![0; STEP];
-        let result = loop {
-            match answer.read(&mut buffer) {
-                Ok(0) => break receive.complete(length),
-                Ok(count) => {
-                    length += count as u64;
-                    if length > self.size_limit {
-                        break receive.too_long(self.size_limit);
-                    }
-                    if let Err(error) = self.file.write_all(buffer.get(..count).unwrap_or_default()) {
-                        self.failure = Some(error);
-                        break receive.broke(0, String::new());
-                    }
-                    self.progress.advance(&self.step, length);
+        let failure = {
+            let mut body = encoding::decoded(&receive.codings, &mut *answer);
+            loop {
+                let count = match body.read(&mut buffer) {
+                    Ok(0) => return Ok(End::Whole(length)),
+                    Ok(count) => count,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) => break error,
+                };
+                let bytes = buffer.get(..count).unwrap_or_default();
+                length += count as u64;
+                if length > limit {
+                    return Ok(End::TooLong);
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => break receive.broke(length, http::broken(error)),
+                if let Some(mut first) = seen.take() {
+                    first.extend(bytes.iter().take(crate::Container::LOOK.saturating_sub(first.len())));
+                    if first.len() < Start::LENGTH {
+                        seen = Some(first);
+                    } else if let Some(reason) = start.refuse(&first) {
+                        return Ok(End::Refused(reason));
+                    }
+                }
+                file.write_all(bytes)?;
+                self.progress.advance(&self.step, length);
             }
         };
-        self.progress.end(&self.step);
-        if let Step::Judge(_) = result {
-            self.progress.tell(&format!("Received {length} bytes"));
-        }
-        result
+        Ok(match answer.trouble() {
+            // What an encoded body gave before it broke off is of no use.
+            Some(trouble) if receive.codings.is_empty() => End::Network(length, trouble),
+            Some(trouble) => End::Network(0, trouble),
+            None if failure.kind() == io::ErrorKind::UnexpectedEof => {
+                End::Cut(0, format!("its encoded body ends early: {failure}"))
+            }
+            None => End::Refused(format!("its Content-Encoding cannot be undone: {failure}")),
+        })
     }
+}
+
+/// How the reading of a body ended.
+enum End {
+    /// It came whole; the file has so many bytes.
+    Whole(u64),
+    /// It is longer than is taken.
+    TooLong,
+    /// It is not what was asked for.
+    Refused(String),
+    /// It is shorter than it says itself, after so many bytes that can be kept.
+    Cut(u64, String),
+    /// The network ended it, after so many bytes that can be kept.
+    Network(u64, Trouble),
 }

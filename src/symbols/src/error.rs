@@ -26,6 +26,14 @@ pub enum Error {
         /// Where it was looked for, and what was found.
         tried: Vec<Tried>,
     },
+    /// No place has the file, and some server refused to say whether it does (403).
+    #[error("{wanted} was refused by a server, and no other place has it.{}", listed(tried))]
+    Refused {
+        /// What was wanted.
+        wanted: Wanted,
+        /// Where it was looked for, and what was found.
+        tried: Vec<Tried>,
+    },
     /// No folder takes the file.
     #[error("{wanted} has no place to be put: {}", folder.display())]
     Store {
@@ -47,6 +55,17 @@ pub enum Error {
     /// Some server could not be asked, or sent something else, so that the debug file may exist.
     #[error("the debug file with the build-id {build_id} could not be fetched.{}", asked(tried))]
     DebugFileUnavailable {
+        /// What was wanted.
+        build_id: BuildId,
+        /// Who was asked, and what the answer was.
+        tried: Vec<Tried>,
+    },
+    /// No server has the debug file, and some server refused to say whether it does (403).
+    #[error(
+        "the debug file with the build-id {build_id} was refused by a server, and no other has it.{}",
+        asked(tried)
+    )]
+    DebugFileRefused {
         /// What was wanted.
         build_id: BuildId,
         /// Who was asked, and what the answer was.

@@ -1,22 +1,25 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-use profile::{AtomicFile, Progress};
+use profile::{AtomicFile, GuidAge, Progress};
 use url::Url;
 
-use crate::credentials::Credentials;
-use crate::download::{Ask, Download, End, Habits, Outcome, Patience, Receive, Reply, Step, Tried};
+use crate::client_options::ClientOptions;
+use crate::delivery::{Delivery, Destination};
+use crate::download::{Download, End, Habits, Outcome, Tried};
 use crate::error::{self, Error};
-use crate::http::{self, Answer, Client, Limits};
+use crate::http::{self, Client};
 use crate::layout::Form;
+use crate::listing::Listings;
 use crate::manifest::Wanted;
 use crate::negative::NegativeCache;
 use crate::pointer::Pointer;
+use crate::start::Start;
 use crate::store::{self, Content, FolderStore, Refusal};
 use crate::symbol_path::{Search, Store, SymbolPath, shown};
 
@@ -29,20 +32,12 @@ pub struct Options {
     pub default_store: PathBuf,
     /// What servers lately did not have; none asks them every time.
     pub negative_cache: Option<NegativeCache>,
-    /// Ask no server.
-    pub offline: bool,
-    /// How patient to be with servers.
-    pub patience: Patience,
-    /// How long connecting to a server may take.
-    pub connect_limit: Duration,
-    /// How long a server may send nothing. There is no limit to the whole.
-    pub idle_limit: Duration,
+    /// How servers are asked.
+    pub client: ClientOptions,
     /// The largest file that is taken, in bytes.
     pub size_limit: u64,
     /// How many files are fetched at once.
     pub workers: usize,
-    /// Who we are to private servers.
-    pub credentials: Credentials,
 }
 
 impl Options {
@@ -52,13 +47,9 @@ impl Options {
             symbol_path,
             default_store,
             negative_cache: None,
-            offline: false,
-            patience: Patience::default(),
-            connect_limit: Duration::from_secs(20),
-            idle_limit: Duration::from_secs(60),
+            client: ClientOptions::default(),
             size_limit: 8 << 30,
             workers: 4,
-            credentials: Credentials::default(),
         }
     }
 }
@@ -93,20 +84,16 @@ pub struct Fetcher {
     searches: Vec<Search>,
     client: OnceLock<Result<Client, String>>,
     servers: Mutex<HashMap<Url, Server>>,
+    listings: Listings,
 }
 
 /// What is known of a server, shared by all downloads.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 struct Server {
     habits: Habits,
-    /// It asked to be left alone until then.
-    not_before: Option<Instant>,
-    /// It did not answer in the end: it gets one attempt per file from now on.
-    down: bool,
+    /// What it refused (403). This holds for the run alone: whoever may see the file today may see it tomorrow.
+    refused: HashSet<(String, GuidAge)>,
 }
-
-/// How many bytes of a body go to the file at a time.
-const STEP: usize = 64 * 1024;
 
 /// One search for one file: what it knows and what it met.
 struct Task<'a> {
@@ -115,6 +102,8 @@ struct Task<'a> {
     tried: Vec<Tried>,
     /// Whether something stood in the way of a clear answer.
     unsure: bool,
+    /// Whether a server refused to say.
+    refused: bool,
 }
 
 impl Task<'_> {
@@ -135,7 +124,13 @@ impl Fetcher {
     /// A fetcher; nothing is asked or opened yet.
     pub fn new(options: Options) -> Self {
         let searches = options.symbol_path.searches(&options.default_store);
-        Self { options, searches, client: OnceLock::new(), servers: Mutex::default() }
+        Self {
+            options,
+            searches,
+            client: OnceLock::new(),
+            servers: Mutex::default(),
+            listings: Listings::default(),
+        }
     }
 
     /// Finds one PDB. What a server sends, and what lies in a packed form, is put into the stores to the left of
@@ -144,7 +139,7 @@ impl Fetcher {
     /// # Errors
     /// [`Error`], with every place that was tried.
     pub fn fetch(&self, wanted: &Wanted, progress: &dyn Progress) -> Result<Found, Error> {
-        let mut task = Task { wanted, progress, tried: Vec::new(), unsure: false };
+        let mut task = Task { wanted, progress, tried: Vec::new(), unsure: false, refused: false };
         let mut trouble = None;
         for search in &self.searches {
             match self.search(&mut task, &search.stores) {
@@ -159,9 +154,13 @@ impl Fetcher {
         if let Some(error) = trouble {
             return Err(error);
         }
-        let Task { tried, unsure, .. } = task;
+        let Task { tried, unsure, refused, .. } = task;
         let wanted = wanted.clone();
-        Err(if unsure { Error::Unavailable { wanted, tried } } else { Error::Missing { wanted, tried } })
+        Err(match (unsure, refused) {
+            (true, _) => Error::Unavailable { wanted, tried },
+            (false, true) => Error::Refused { wanted, tried },
+            (false, false) => Error::Missing { wanted, tried },
+        })
     }
 
     /// Finds many PDBs, several at once; the results stand in the order of `wanted`.
@@ -223,7 +222,8 @@ impl Fetcher {
         left: &[FolderStore],
         loose: bool,
     ) -> Result<Option<Found>, Error> {
-        let mut places = FolderStore::new(root).places(task.wanted);
+        let store = FolderStore::new(root);
+        let mut places = store.places(task.wanted);
         if loose {
             let names = [Some(task.wanted.name.clone()), task.wanted.name.lower()];
             for name in names.into_iter().flatten() {
@@ -232,8 +232,24 @@ impl Fetcher {
             }
         }
         let noted = task.tried.len();
-        for (form, path) in places {
-            if let Some(found) = self.look_at(task, form, &path, left)? {
+        for (form, path) in &places {
+            if let Some(found) = self.look_at(task, *form, path, left)? {
+                return Ok(Some(found));
+            }
+        }
+        let mut others = store.other_spellings(task.wanted, &self.listings);
+        if loose {
+            let names =
+                [(Form::Plain, task.wanted.name.to_string()), (Form::Cabinet, task.wanted.name.compressed())];
+            for (form, name) in names {
+                let paths = self.listings.matching(root, [name.as_str()]);
+                others.extend(paths.into_iter().map(|path| (form, path)));
+            }
+        }
+        for (form, path) in others {
+            if places.iter().all(|(_, known)| *known != path)
+                && let Some(found) = self.look_at(task, form, &path, left)?
+            {
                 return Ok(Some(found));
             }
         }
@@ -261,7 +277,13 @@ impl Fetcher {
         };
         let content = match form {
             Form::Pointer => match store::read_pointer(&mut file) {
-                Ok(Pointer::Path(there)) => return self.look_at(task, Form::Plain, &there, left),
+                Ok(Pointer::Path(there)) if there.is_file() => {
+                    return self.look_at(task, Form::Plain, &there, left);
+                }
+                Ok(Pointer::Path(there)) => {
+                    let reason = format!("it points to {}, where there is no regular file", there.display());
+                    Err(Refusal::Other(reason))
+                }
                 Ok(Pointer::Url(url)) => {
                     let reason = format!("it points to {}; only servers may point to servers", shown(&url));
                     Err(Refusal::Other(reason))
@@ -309,7 +331,7 @@ impl Fetcher {
 
     /// Asks a server.
     fn ask(&self, task: &mut Task, server: &Url, left: &[FolderStore]) -> Result<Option<Found>, Error> {
-        if self.options.offline {
+        if self.options.client.offline {
             task.note(shown(server), "not asked (offline)");
             task.unsure = true;
             return Ok(None);
@@ -321,61 +343,31 @@ impl Fetcher {
             task.note(shown(server), format!("not there {} ago (remembered)", in_words(ago)));
             return Ok(None);
         }
-        let client = self.client()?;
-        let known = self.with_server(server, |server| *server);
-        let mut patience = self.options.patience;
-        if known.down {
-            patience.retries = 0;
+        let key = in_store(task.wanted);
+        if self.with_server(server, |server| server.refused.contains(&key)) {
+            task.note(shown(server), "403, refused before in this run");
+            task.refused = true;
+            return Ok(None);
         }
+        let client = self.client()?;
+        let habits = self.with_server(server, |server| server.habits);
         let (store, target) = self.begin(task, left)?;
-        let mut delivery = Delivery { target, failure: None };
-        let random = fastrand::Rng::new();
-        let mut step = Download::begin(server, task.wanted, known.habits, patience, random);
-        let outcome = loop {
-            step = match step {
-                Step::Ask(ask) => {
-                    let step = self.send(task, client, server, ask, &mut delivery);
-                    if let Some(source) = delivery.failure.take() {
-                        return Err(cannot_write(task.wanted, &store, source));
-                    }
-                    step
-                }
-                Step::Pause(pause) => {
-                    let seconds = pause.length.as_secs_f64();
-                    task.progress.tell(&format!(
-                        "{}: {}; trying again in {seconds:.1} s",
-                        pause.place(),
-                        pause.reason
-                    ));
-                    if pause.asked {
-                        let until = Instant::now() + pause.length;
-                        self.with_server(server, |server| server.not_before = Some(until));
-                    }
-                    std::thread::sleep(pause.length);
-                    pause.over()
-                }
-                Step::Judge(judge) => {
-                    let verdict = self.judge(task, judge.form(), &mut delivery, &store);
-                    match verdict {
-                        Ok(None) => judge.accepted(),
-                        Ok(Some(pointer)) => judge.points(pointer),
-                        Err(Refusal::Cut(reason)) => judge.cut(reason),
-                        Err(Refusal::Other(reason)) => judge.refused(reason),
-                        Err(Refusal::Write(source)) => {
-                            return Err(cannot_write(task.wanted, &store, source));
-                        }
-                    }
-                }
-                Step::Visit(visit) => match self.visit(task, &visit.path, &mut delivery, &store) {
-                    Ok(()) => visit.accepted(),
-                    Err(Refusal::Cut(reason) | Refusal::Other(reason)) => visit.refused(reason),
-                    Err(Refusal::Write(source)) => return Err(cannot_write(task.wanted, &store, source)),
-                },
-                Step::Over(outcome) => break outcome,
-            };
+        let mut incoming =
+            Incoming { fetcher: self, wanted: task.wanted, progress: task.progress, store, target };
+        let delivery = Delivery {
+            client,
+            step: format!("Fetching {}", task.wanted),
+            size_limit: self.options.size_limit,
+            explain: None,
+            progress: task.progress,
         };
+        let patience = client.patience(server);
+        let first = Download::begin(server, task.wanted, habits, patience, fastrand::Rng::new());
+        let outcome = delivery.drive(server, first, &mut incoming);
+        let Incoming { store, target, .. } = incoming;
+        let outcome = outcome.map_err(|source| cannot_write(task.wanted, &store, source))?;
         self.conclude(task, server, outcome, |fetcher, task, from| {
-            fetcher.put(task, left, &store, delivery.target, from)
+            fetcher.put(task, left, &store, target, from)
         })
     }
 
@@ -387,10 +379,7 @@ impl Fetcher {
         outcome: Outcome,
         put: impl FnOnce(&Self, &mut Task, String) -> Result<Found, Error>,
     ) -> Result<Option<Found>, Error> {
-        self.with_server(server, |server| {
-            server.habits.learn(outcome.habits);
-            server.down = outcome.down;
-        });
+        self.with_server(server, |server| server.habits.learn(outcome.habits));
         task.tried.extend(outcome.tried);
         match outcome.end {
             End::Found { from } => {
@@ -408,138 +397,15 @@ impl Fetcher {
                 }
                 Ok(None)
             }
+            End::Refused => {
+                let key = in_store(task.wanted);
+                self.with_server(server, |server| server.refused.insert(key));
+                task.refused = true;
+                Ok(None)
+            }
             End::Failed => {
                 task.unsure = true;
                 Ok(None)
-            }
-        }
-    }
-
-    /// Sends a request, and takes the body where the answer has one.
-    fn send(&self, task: &Task, client: &Client, server: &Url, ask: Ask, delivery: &mut Delivery) -> Step {
-        while let Some(until) = self.with_server(server, |server| server.not_before)
-            && let Some(rest) = until.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero())
-        {
-            std::thread::sleep(rest);
-        }
-        if ask.form().is_some() {
-            task.progress.tell(&format!("Trying to fetch {}", shown(&ask.request.url)));
-        }
-        let mut answer = match client.ask(&ask.request) {
-            Ok(answer) => answer,
-            Err(failure) if failure.lasting => return ask.hopeless(failure.reason),
-            Err(failure) => return ask.failed(failure.reason),
-        };
-        match ask.answered(&answer.head, SystemTime::now()) {
-            Reply::Body(receive) => self.receive(task, receive, &mut answer, delivery),
-            Reply::Next(step) => step,
-        }
-    }
-
-    /// Writes the body of an answer to the file that is being delivered.
-    fn receive(&self, task: &Task, receive: Receive, answer: &mut Answer, delivery: &mut Delivery) -> Step {
-        let limit = self.options.size_limit;
-        let mut length = receive.offset;
-        if receive.total.is_some_and(|total| total > limit) {
-            return receive.too_long(limit);
-        }
-        if let Err(error) = delivery.cut_to(length) {
-            delivery.failure = Some(error);
-            return receive.broke(0, String::new());
-        }
-        let step = format!("Fetching {}", task.wanted);
-        task.progress.begin(&step, receive.total);
-        let mut buffer = vec![0; STEP];
-        let result = loop {
-            match answer.read(&mut buffer) {
-                Ok(0) => break receive.complete(length),
-                Ok(count) => {
-                    length += count as u64;
-                    if length > limit {
-                        break receive.too_long(limit);
-                    }
-                    let bytes = buffer.get(..count).unwrap_or_default();
-                    if let Err(error) = delivery.target.write_all(bytes) {
-                        delivery.failure = Some(error);
-                        break receive.broke(0, String::new());
-                    }
-                    task.progress.advance(&step, length);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => break receive.broke(length, http::broken(error)),
-            }
-        };
-        task.progress.end(&step);
-        if let Step::Judge(_) = result {
-            task.progress.tell(&format!("Received {length} bytes"));
-        }
-        result
-    }
-
-    /// Looks at a file that came whole. A packed one is unpacked, so that afterwards the file that is being
-    /// delivered is the PDB; a pointer is read.
-    fn judge(
-        &self,
-        task: &Task,
-        form: Form,
-        delivery: &mut Delivery,
-        store: &FolderStore,
-    ) -> Result<Option<Pointer>, Refusal> {
-        delivery.target.flush().map_err(Refusal::Write)?;
-        if form == Form::Pointer {
-            return store::read_pointer(&mut delivery.target).map(Some);
-        }
-        if let Content::Packed(container) = store::examine(&mut delivery.target, task.wanted)? {
-            let fresh = store.begin(task.wanted).map_err(Refusal::Write)?;
-            let packed = std::mem::replace(&mut delivery.target, fresh);
-            let name = match form {
-                Form::Cabinet => task.wanted.name.compressed(),
-                _ => task.wanted.name.to_string(),
-            };
-            store::unpack(
-                packed.as_file(),
-                container,
-                &name,
-                task.wanted,
-                &mut delivery.target,
-                self.options.size_limit,
-                task.progress,
-            )?;
-        }
-        Ok(None)
-    }
-
-    /// Takes the file at a path that a server's pointer names.
-    fn visit(
-        &self,
-        task: &Task,
-        path: &Path,
-        delivery: &mut Delivery,
-        store: &FolderStore,
-    ) -> Result<(), Refusal> {
-        task.progress.tell(&format!("Following the pointer to {}", path.display()));
-        let other = |error: io::Error| Refusal::Other(error::in_words(&error));
-        let Some(mut file) = open(path).map_err(other)? else {
-            return Err(Refusal::Other("the server points here, and there is nothing".into()));
-        };
-        delivery.target = store.begin(task.wanted).map_err(Refusal::Write)?;
-        match store::examine(&mut file, task.wanted)? {
-            Content::Pdb => {
-                file.seek(SeekFrom::Start(0)).map_err(other)?;
-                io::copy(&mut file, &mut delivery.target.as_file()).map_err(Refusal::Write)?;
-                Ok(())
-            }
-            Content::Packed(container) => {
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
-                store::unpack(
-                    &file,
-                    container,
-                    &name,
-                    task.wanted,
-                    &mut delivery.target,
-                    self.options.size_limit,
-                    task.progress,
-                )
             }
         }
     }
@@ -591,9 +457,8 @@ impl Fetcher {
     }
 
     fn client(&self) -> Result<&Client, Error> {
-        let limits = Limits { connect: self.options.connect_limit, idle: self.options.idle_limit };
         self.client
-            .get_or_init(|| Client::new(http::MICROSOFT_AGENT, self.options.credentials.clone(), limits))
+            .get_or_init(|| Client::new(http::MICROSOFT_AGENT, self.options.client.clone()))
             .as_ref()
             .map_err(|reason| Error::Client { reason: reason.clone() })
     }
@@ -603,24 +468,64 @@ impl Fetcher {
     }
 }
 
-/// The file that is being delivered.
-struct Delivery {
+/// A PDB on its way from a server into a store.
+struct Incoming<'a> {
+    fetcher: &'a Fetcher,
+    wanted: &'a Wanted,
+    progress: &'a dyn Progress,
+    store: FolderStore,
     target: AtomicFile,
-    /// It could not be written: nobody's fault but ours, and the end of the whole.
-    failure: Option<io::Error>,
 }
 
-impl Delivery {
-    /// Drops what the file holds beyond `length`, and goes on there.
-    fn cut_to(&mut self, length: u64) -> io::Result<()> {
-        self.target.as_file().set_len(length)?;
-        self.target.seek(SeekFrom::Start(length)).map(drop)
+impl Destination for Incoming<'_> {
+    fn file(&self) -> &File {
+        self.target.as_file()
+    }
+
+    fn start(&self, form: Form) -> Start {
+        if form == Form::Pointer { Start::Pointer } else { Start::Pdb }
+    }
+
+    /// A packed file is unpacked, so that afterwards the target is the PDB.
+    fn judge(&mut self, form: Form) -> Result<Option<Pointer>, Refusal> {
+        self.target.flush().map_err(Refusal::Write)?;
+        if form == Form::Pointer {
+            return store::read_pointer(&mut self.target).map(Some);
+        }
+        if let Content::Packed(container) = store::examine(&mut self.target, self.wanted)? {
+            let fresh = self.store.begin(self.wanted).map_err(Refusal::Write)?;
+            let packed = std::mem::replace(&mut self.target, fresh);
+            let name = match form {
+                Form::Cabinet => self.wanted.name.compressed(),
+                _ => self.wanted.name.to_string(),
+            };
+            store::unpack(
+                packed.as_file(),
+                container,
+                &name,
+                self.wanted,
+                &mut self.target,
+                self.fetcher.options.size_limit,
+                self.progress,
+            )?;
+        }
+        Ok(None)
     }
 }
 
-/// Opens a file; nothing where there is none.
+/// What stores know a PDB by: its name without regard to case, and its identifier.
+fn in_store(wanted: &Wanted) -> (String, GuidAge) {
+    (wanted.name.as_str().to_lowercase(), wanted.guid_age)
+}
+
+/// Opens a regular file; nothing where there is none. A pipe or a device is not even opened, which could block.
 fn open(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
+    let opened = match path.metadata() {
+        Ok(metadata) if metadata.is_file() => File::open(path),
+        Ok(_) => return Ok(None),
+        Err(error) => Err(error),
+    };
+    match opened {
         Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
         Ok(_) => Ok(None),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {

@@ -1,36 +1,43 @@
-//! The thin layer over the sockets: one request, one answer, no decisions.
+//! The thin layer over the sockets: one request, one answer, and what servers have shown of themselves in this run.
 
+use std::collections::HashMap;
 use std::error::Error as _;
 use std::io::{self, Read};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client as Inner, Response};
 use reqwest::header;
+use url::Url;
 
-use crate::credentials::Credentials;
-use crate::download::{Head, Request};
+use crate::client_options::{ClientOptions, LeastRate};
+use crate::download::{Head, Patience, Request};
 
 /// Sends requests over HTTP and HTTPS.
 pub(crate) struct Client {
     inner: Inner,
-    credentials: Credentials,
+    options: ClientOptions,
+    servers: Mutex<HashMap<String, Manner>>,
+}
+
+/// What a server has shown of itself in this run. Everything that is asked of it shares this.
+#[derive(Debug, Clone, Copy, Default)]
+struct Manner {
+    /// It asked to be left alone until then.
+    not_before: Option<Instant>,
+    /// It failed to the end once: it gets one attempt per file from now on.
+    down: bool,
+    /// It did not answer in time, or sent too slowly: it is not asked again.
+    silent: bool,
 }
 
 /// What Microsoft's server expects to be asked by; some mirrors refuse others.
 pub(crate) const MICROSOFT_AGENT: &str = "Microsoft-Symbol-Server/10.0.0.0";
 const MSFZ: &str = "application/msfz0";
 
-/// How long connecting may take, and how long nothing may come. There is no limit to the whole: servers are slow
-/// at times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Limits {
-    pub connect: Duration,
-    pub idle: Duration,
-}
-
 impl Client {
     /// A client that calls itself `agent`, with the proxies that the environment names.
-    pub fn new(agent: &str, credentials: Credentials, limits: Limits) -> Result<Self, String> {
+    pub fn new(agent: &str, options: ClientOptions) -> Result<Self, String> {
         // Fails where the program has chosen a provider already, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let inner = Inner::builder()
@@ -38,16 +45,24 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .http1_only()
-            .connect_timeout(limits.connect)
+            .connect_timeout(options.connect_limit)
             // In the blocking client this is the time for one step (the head, one read of the body).
-            .timeout(limits.idle)
+            .timeout(options.idle_limit)
             .build()
             .map_err(|error| reason(&error))?;
-        Ok(Self { inner, credentials })
+        Ok(Self { inner, options, servers: Mutex::default() })
     }
 
     /// Sends the request and waits for the head of the answer.
     pub fn ask(&self, request: &Request) -> Result<Answer, Failure> {
+        if self.options.offline {
+            return Err(Failure { reason: "not asked (offline)".into(), kind: FailureKind::Lasting });
+        }
+        if self.manner(&request.url, |manner| manner.silent) {
+            let reason = "not asked again: it did not answer in time before".into();
+            return Err(Failure { reason, kind: FailureKind::Lasting });
+        }
+        self.wait(&request.url);
         let accept = if request.accept_msfz { MSFZ } else { "*/*" };
         let mut url = request.url.clone();
         if !request.credentials {
@@ -56,8 +71,10 @@ impl Client {
             let _ = url.set_password(None);
         }
         let mut builder = self.inner.get(url).header(header::ACCEPT, accept);
+        // Parts of a file can be joined only if it is not encoded.
+        builder = builder.header(header::ACCEPT_ENCODING, "identity");
         if request.credentials {
-            for (name, value) in self.credentials.headers_for(&request.url) {
+            for (name, value) in self.options.credentials.headers_for(&request.url) {
                 builder = builder.header(name, value);
             }
         }
@@ -65,35 +82,183 @@ impl Client {
             builder = builder.header(header::RANGE, format!("bytes={}-", resume.offset));
             builder = builder.header(header::IF_RANGE, resume.validator.as_str());
         }
-        let response = builder.send().map_err(|error| Failure {
-            lasting: matches!(first_cause(&error), Some(cause) if cause.is::<rustls::Error>()),
-            reason: reason(&error),
-        })?;
-        Ok(Answer { head: head(&response), response })
+        match builder.send() {
+            Ok(response) => Ok(Answer {
+                head: head(&response),
+                response,
+                pace: Pace::new(self.options.least_rate),
+                trouble: None,
+            }),
+            Err(error) => {
+                let kind = FailureKind::of(&error);
+                if kind == FailureKind::Late {
+                    self.manner(&request.url, |manner| manner.silent = true);
+                }
+                Err(Failure { reason: reason(&error), kind })
+            }
+        }
+    }
+
+    /// How patient to be with a server: hardly, once it has failed to the end.
+    pub fn patience(&self, url: &Url) -> Patience {
+        let down = self.manner(url, |manner| manner.down);
+        let patience = self.options.patience;
+        if down { Patience { retries: 0, ..patience } } else { patience }
+    }
+
+    /// Remembers whether a server failed to the end.
+    pub fn set_down(&self, url: &Url, down: bool) {
+        self.manner(url, |manner| manner.down = down);
+    }
+
+    /// Remembers that a server sent too slowly to be waited for.
+    pub fn set_silent(&self, url: &Url) {
+        self.manner(url, |manner| manner.silent = true);
+    }
+
+    /// Leaves a server alone for this long, in every thread.
+    pub fn leave_alone(&self, url: &Url, pause: Duration) {
+        let until = Instant::now() + pause;
+        self.manner(url, |manner| manner.not_before = manner.not_before.max(Some(until)));
+    }
+
+    fn wait(&self, url: &Url) {
+        while let Some(until) = self.manner(url, |manner| manner.not_before)
+            && let Some(rest) = until.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero())
+        {
+            std::thread::sleep(rest);
+        }
+    }
+
+    fn manner<T>(&self, url: &Url, work: impl FnOnce(&mut Manner) -> T) -> T {
+        let server = format!(
+            "{}:{}",
+            url.host_str().unwrap_or_default(),
+            url.port_or_known_default().unwrap_or_default()
+        );
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        work(servers.entry(server).or_default())
     }
 }
 
 /// Why no answer came, in words that hold no address.
 pub(crate) struct Failure {
     pub reason: String,
-    /// Whether it will be the same the next time: the two do not agree on TLS, or on who the server is.
-    pub lasting: bool,
+    pub kind: FailureKind,
+}
+
+/// What another attempt can be expected to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// Perhaps an answer.
+    Passing,
+    /// No connection was made.
+    Unreachable,
+    /// Nothing came within the time limit.
+    Late,
+    /// The same again: the two do not agree on TLS, on who the server is, or on what HTTP is.
+    Lasting,
+}
+
+impl FailureKind {
+    fn of(error: &reqwest::Error) -> Self {
+        if error.is_timeout() {
+            return Self::Late;
+        }
+        let lasting = causes(error).any(|cause| {
+            cause.is::<rustls::Error>()
+                || cause.downcast_ref::<hyper::Error>().is_some_and(|error| error.is_parse())
+        });
+        match lasting {
+            true => Self::Lasting,
+            false if error.is_connect() => Self::Unreachable,
+            false => Self::Passing,
+        }
+    }
 }
 
 /// An answer: its head, and its body to be read.
 pub(crate) struct Answer {
     pub head: Head,
     response: Response,
+    pace: Pace,
+    trouble: Option<Trouble>,
+}
+
+/// Why a body ended before its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The connection broke or went idle.
+    Broke(String),
+    /// It came too slowly.
+    TooSlow(String),
+}
+
+impl Answer {
+    /// What ended the reading of the body, if the network did.
+    pub fn trouble(&mut self) -> Option<Trouble> {
+        self.trouble.take()
+    }
+
+    /// The beginning of the body, at most `limit` bytes of it, as text.
+    pub fn excerpt(&mut self, limit: u64) -> String {
+        let mut bytes = Vec::new();
+        // A body that breaks off says what came of it.
+        let _ = self.by_ref().take(limit).read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
 }
 
 impl Read for Answer {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.response.read(buffer)
+        let result = self.response.read(buffer);
+        match result {
+            Ok(count) if self.pace.keeps_up(count) => Ok(count),
+            Ok(_) => {
+                let reason = format!("it sends less than {}; given up", self.pace.least);
+                self.trouble = Some(Trouble::TooSlow(reason.clone()));
+                Err(io::Error::other(reason))
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Err(error) => {
+                let reason = broken(error);
+                self.trouble = Some(Trouble::Broke(reason.clone()));
+                Err(io::Error::other(reason))
+            }
+        }
+    }
+}
+
+/// Measures how fast a body comes.
+struct Pace {
+    least: LeastRate,
+    since: Instant,
+    bytes: u64,
+}
+
+impl Pace {
+    fn new(least: LeastRate) -> Self {
+        Self { least, since: Instant::now(), bytes: 0 }
+    }
+
+    /// Counts what came; false where the rate was too low for the whole time over which it is measured.
+    fn keeps_up(&mut self, count: usize) -> bool {
+        self.bytes += count as u64;
+        let elapsed = self.since.elapsed();
+        // The end of a body is never too slow.
+        if count == 0 || self.least.bytes_per_second == 0 || elapsed < self.least.during {
+            return true;
+        }
+        let expected = self.least.bytes_per_second as f64 * elapsed.as_secs_f64();
+        let keeps_up = self.bytes as f64 >= expected;
+        self.since = Instant::now();
+        self.bytes = 0;
+        keeps_up
     }
 }
 
 /// Why a body broke off, in words that hold no address.
-pub(crate) fn broken(error: io::Error) -> String {
+fn broken(error: io::Error) -> String {
     match error.downcast::<reqwest::Error>() {
         Ok(error) => reason(&error),
         Err(error) => error.to_string(),
@@ -104,6 +269,9 @@ fn head(response: &Response) -> Head {
     let text = |name: header::HeaderName| {
         response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
+    // A header that is repeated is a list (RFC 9110, section 5.3).
+    let encodings = response.headers().get_all(header::CONTENT_ENCODING);
+    let encodings: Vec<_> = encodings.iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     Head {
         status: response.status().as_u16(),
         location: text(header::LOCATION),
@@ -111,8 +279,11 @@ fn head(response: &Response) -> Head {
         content_length: text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
         content_range: text(header::CONTENT_RANGE),
         content_type: text(header::CONTENT_TYPE),
+        content_encoding: Some(encodings.join(",")).filter(|text| !text.is_empty()),
         etag: text(header::ETAG),
         last_modified: text(header::LAST_MODIFIED),
+        date: text(header::DATE),
+        detail: None,
     }
 }
 
@@ -130,21 +301,40 @@ fn reason(error: &reqwest::Error) -> String {
         _ if error.is_body() || error.is_decode() => "the connection broke".to_owned(),
         _ => "the request failed".to_owned(),
     };
-    match first_cause(error) {
+    match causes(error).last() {
         Some(cause) => format!("{what}: {cause}"),
         None => what,
     }
 }
 
-/// The error at the bottom of the causes.
-fn first_cause(error: &reqwest::Error) -> Option<&(dyn std::error::Error + 'static)> {
-    let mut cause = error.source()?;
-    loop {
-        // Errors of input and output keep what they wrap to themselves.
-        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        match inner.map(|inner| inner as &(dyn std::error::Error + 'static)).or_else(|| cause.source()) {
-            Some(next) => cause = next,
-            None => return Some(cause),
-        }
+/// The errors behind an error, the first cause last.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |cause| behind(*cause))
+}
+
+fn behind<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn std::error::Error + 'static)> {
+    // Errors of input and output keep what they wrap to themselves.
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    inner.map(|inner| inner as &(dyn std::error::Error + 'static)).or_else(|| error.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_is_judged_over_its_time_and_the_end_of_a_body_is_never_too_slow() {
+        let least = LeastRate { bytes_per_second: 1000, during: Duration::from_millis(20) };
+        let mut pace = Pace::new(least);
+        assert!(pace.keeps_up(1));
+        std::thread::sleep(Duration::from_millis(30));
+        assert!(pace.keeps_up(0));
+        assert!(!pace.keeps_up(1));
+        // The measure begins anew.
+        assert!(pace.keeps_up(1));
+        std::thread::sleep(Duration::from_millis(30));
+        assert!(pace.keeps_up(1 << 20));
+        let mut any = Pace::new(LeastRate { bytes_per_second: 0, during: Duration::ZERO });
+        assert!(any.keeps_up(1));
     }
 }

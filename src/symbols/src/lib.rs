@@ -11,22 +11,27 @@
 //!   believes it.
 //! - **Debug files.** [`fetch_debug`] brings an ELF file's debug information by its [`BuildId`] from debuginfod servers.
 //! - **Other files.** [`Web`] reads files below one address: what repositories of profiles keep on servers.
+//! - **How servers are asked.** [`ClientOptions`] says how patient, how fast and as whom; all of the above obey it, and
+//!   one loop (`delivery`) serves them all.
 //! - **The other side.** A [`Mirror`] serves a folder, for those who cannot reach the servers of others.
 //!
 //! What to ask a server next is decided without a socket (`download`); the socket layer (`http`) only sends. The layout
 //! of stores is no entry point. This crate knows nothing of what is in a PDB beyond its identity.
 
 mod cabinet;
+mod client_options;
 mod container;
 mod credentials;
 mod debuginfod;
 mod delivery;
 mod download;
+mod encoding;
 mod error;
 mod fetch;
 mod http;
 mod identity;
 mod layout;
+mod listing;
 mod manifest;
 mod mirror;
 mod msfz;
@@ -35,14 +40,17 @@ mod negative;
 pub mod pe;
 mod pointer;
 mod rsds;
+mod start;
 mod store;
 mod symbol_path;
 mod web;
 
 pub use cabinet::{CabinetError, Member, PdbCabinet};
+pub use client_options::{ClientOptions, LeastRate};
 pub use container::Container;
 pub use credentials::{Credentials, CredentialsError};
 pub use debuginfod::{BuildId, BuildIdError, DebugFile, DebugOptions, fetch_debug};
+pub use delivery::Explain;
 pub use download::{Patience, Tried};
 pub use error::Error;
 pub use fetch::{Fetcher, Found, Options};
@@ -54,5 +62,6 @@ pub use name::{NameError, PdbName};
 pub use negative::NegativeCache;
 pub use pointer::{Pointer, PointerError};
 pub use rsds::{Rsds, Sighting};
+pub use start::Start;
 pub use symbol_path::{SymbolPath, SymbolPathError};
-pub use web::{Web, WebError};
+pub use web::{Demand, Fetched, Web, WebError};

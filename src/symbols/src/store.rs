@@ -9,6 +9,7 @@ use crate::container::Container;
 use crate::error::in_words;
 use crate::identity::{Identity, IdentityError};
 use crate::layout::{self, Form};
+use crate::listing::Listings;
 use crate::manifest::Wanted;
 use crate::msfz;
 use crate::pointer::Pointer;
@@ -67,6 +68,19 @@ impl FolderStore {
             .into_iter()
             .map(|entry| (entry.form, self.root.join(entry.path.iter().collect::<PathBuf>())))
             .collect()
+    }
+
+    /// Where the file is under names of another case than those of [`FolderStore::places`].
+    pub fn other_spellings(&self, wanted: &Wanted, listings: &Listings) -> Vec<(Form, PathBuf)> {
+        let mut found: Vec<(Form, PathBuf)> = Vec::new();
+        for entry in layout::entries(wanted, self.two_tiers()) {
+            for path in listings.matching(&self.root, entry.path.iter().map(String::as_str)) {
+                if found.iter().all(|(_, known)| *known != path) {
+                    found.push((entry.form, path));
+                }
+            }
+        }
+        found
     }
 
     /// Where the plain file belongs.

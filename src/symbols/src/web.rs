@@ -6,74 +6,177 @@ use std::time::Duration;
 use profile::Progress;
 use url::Url;
 
-use crate::credentials::Credentials;
+use crate::client_options::ClientOptions;
 use crate::debuginfod::AGENT;
-use crate::delivery::Delivery;
-use crate::download::{Download, End, Patience, Tried};
-use crate::http::{Client, Limits};
+use crate::delivery::{Delivery, Destination, Explain};
+use crate::download::{Download, End, Patience, Step, Tried};
+use crate::http::Client;
+use crate::layout::Form;
+use crate::pointer::Pointer;
+use crate::start::Start;
+use crate::store::Refusal;
+use crate::symbol_path::shown;
 
-/// Reads files below one address over HTTP and HTTPS: the objects of a repository that others keep.
+/// Reads files below one address over HTTP and HTTPS: the objects of a repository or a bucket that others keep.
 ///
-/// Proxies, credentials, redirects, idle limits and resumed connections are as for symbol servers.
+/// Everything is as for symbol servers: proxies, credentials, redirects, limits, resumed connections, encodings.
 pub struct Web {
     root: Url,
-    credentials: Credentials,
-    patience: Patience,
-    limits: Limits,
+    options: ClientOptions,
     client: OnceLock<Result<Client, String>>,
+}
+
+/// What an address gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// The file.
+    Found {
+        /// Its bytes.
+        bytes: Vec<u8>,
+        /// Its entity tag, as the server wrote it.
+        etag: Option<String>,
+    },
+    /// The server has no such file (404).
+    Missing {
+        /// What was asked, and what the answer was.
+        tried: Vec<Tried>,
+    },
+    /// The server refused it (403). Stores of objects answer this for what is not there, where listing them is not
+    /// allowed.
+    Refused {
+        /// What was asked, and what the answer was.
+        tried: Vec<Tried>,
+    },
+}
+
+/// What a file has to be.
+pub struct Demand<'a> {
+    /// The largest file that is taken, in bytes.
+    pub limit: u64,
+    /// What it has to begin with.
+    pub start: Start,
+    /// Looks at a file that came whole, and says what is wrong with it, if anything.
+    pub judge: &'a dyn Fn(&[u8]) -> Result<(), String>,
+    /// Turns the body of a refusal into a remark.
+    pub explain: Option<Explain<'a>>,
 }
 
 /// Why an address did not give a file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .tried.iter().map(|Tried { place, answer }| format!("{place}: {answer}")).collect::<Vec<_>>().join("; "))]
+#[error("{}", Tried::list(.tried))]
 pub struct WebError {
+    /// Whether the file is longer than the limit.
+    pub too_long: bool,
     /// What was asked, and what the answer was.
     pub tried: Vec<Tried>,
 }
 
 impl Web {
+    /// The options for repositories: a server that is out of reach for the moment does not hold up the others for long.
+    pub fn options() -> ClientOptions {
+        ClientOptions {
+            patience: Patience { retries: 2, ..Patience::default() },
+            idle_limit: Duration::from_secs(10),
+            ..ClientOptions::default()
+        }
+    }
+
     /// The files below `root`; nothing is asked yet.
-    pub fn new(root: Url, credentials: Credentials) -> Self {
-        let patience = Patience { retries: 2, ..Patience::default() };
-        let limits = Limits { connect: Duration::from_secs(10), idle: Duration::from_secs(30) };
-        Self { root, credentials, patience, limits, client: OnceLock::new() }
+    pub fn new(root: Url, options: ClientOptions) -> Self {
+        Self { root, options, client: OnceLock::new() }
     }
 
     /// The address, without secrets.
     pub fn place(&self) -> String {
-        crate::symbol_path::shown(&self.root)
+        shown(&self.root)
     }
 
-    /// The file at the path of these parts, of at most `limit` bytes; `None` where the server has none. `judge` looks
-    /// at what came, and says what is wrong with it, if anything: a page that asks for a login is no file.
+    /// The file at the path of these parts.
     ///
     /// # Errors
-    /// [`WebError`] where the server gives no clear answer, or something that `judge` refuses.
+    /// [`WebError`] where the server gives no clear answer, or something that is not what is demanded.
     pub fn read(
         &self,
         path: &[&str],
-        limit: u64,
-        judge: &dyn Fn(&[u8]) -> Result<(), String>,
+        demand: &Demand<'_>,
         progress: &dyn Progress,
-    ) -> Result<Option<Vec<u8>>, WebError> {
-        let failed = |answer: String| WebError { tried: vec![Tried { place: self.place(), answer }] };
-        let client = self.client.get_or_init(|| Client::new(AGENT, self.credentials.clone(), self.limits));
-        let client = client.as_ref().map_err(|reason| failed(reason.clone()))?;
-        let file = tempfile::tempfile().map_err(|error| failed(format!("no temporary file: {error}")))?;
+    ) -> Result<Fetched, WebError> {
         let name = path.last().copied().unwrap_or_default();
-        let step = format!("Fetching {name}");
-        let mut delivery = Delivery { file: &file, failure: None, step, size_limit: limit, progress };
-        let look = |file: &File| judge(&content(file)?);
-        let first = Download::at(&self.root, path, self.patience, fastrand::Rng::new());
-        let outcome = delivery.drive(first, client, &look);
-        if let Some(error) = delivery.failure {
-            return Err(failed(format!("no temporary file: {error}")));
-        }
+        self.fetch(&self.root, name, demand, progress, |client| {
+            Download::at(&self.root, path, client.patience(&self.root), fastrand::Rng::new())
+        })
+    }
+
+    /// The file at an address of its own, which need not be below the root. Its query may hold secrets, and is not
+    /// shown.
+    ///
+    /// # Errors
+    /// As for [`Web::read`].
+    pub fn read_url(
+        &self,
+        url: &Url,
+        demand: &Demand<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Fetched, WebError> {
+        let name = url.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
+        self.fetch(url, name, demand, progress, |client| {
+            Download::of(url, client.patience(url), fastrand::Rng::new())
+        })
+    }
+
+    fn fetch(
+        &self,
+        server: &Url,
+        name: &str,
+        demand: &Demand<'_>,
+        progress: &dyn Progress,
+        begin: impl FnOnce(&Client) -> Step,
+    ) -> Result<Fetched, WebError> {
+        let failed =
+            |answer: String| WebError { too_long: false, tried: vec![Tried { place: self.place(), answer }] };
+        let client = self.client.get_or_init(|| Client::new(AGENT, self.options.clone()));
+        let client = client.as_ref().map_err(|reason| failed(reason.clone()))?;
+        let no_file = |error: std::io::Error| failed(format!("no temporary file: {error}"));
+        let mut incoming = Incoming { file: tempfile::tempfile().map_err(no_file)?, demand };
+        let delivery = Delivery {
+            client,
+            step: format!("Fetching {name}"),
+            size_limit: demand.limit,
+            explain: demand.explain,
+            progress,
+        };
+        let outcome = delivery.drive(server, begin(client), &mut incoming).map_err(no_file)?;
+        let tried = outcome.tried;
         match outcome.end {
-            End::Found { .. } => content(&file).map(Some).map_err(failed),
-            End::Missing => Ok(None),
-            End::Failed => Err(WebError { tried: outcome.tried }),
+            End::Found { .. } => {
+                let bytes = content(&incoming.file).map_err(failed)?;
+                Ok(Fetched::Found { bytes, etag: outcome.etag })
+            }
+            End::Missing => Ok(Fetched::Missing { tried }),
+            End::Refused => Ok(Fetched::Refused { tried }),
+            End::Failed => Err(WebError { too_long: outcome.too_long, tried }),
         }
+    }
+}
+
+/// A file on its way.
+struct Incoming<'a> {
+    file: File,
+    demand: &'a Demand<'a>,
+}
+
+impl Destination for Incoming<'_> {
+    fn file(&self) -> &File {
+        &self.file
+    }
+
+    fn start(&self, _: Form) -> Start {
+        self.demand.start
+    }
+
+    fn judge(&mut self, _: Form) -> Result<Option<Pointer>, Refusal> {
+        let judged = content(&self.file).and_then(|bytes| (self.demand.judge)(&bytes));
+        judged.map(|()| None).map_err(Refusal::Other)
     }
 }
 

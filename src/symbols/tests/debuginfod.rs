@@ -13,17 +13,19 @@ use symbols::{BuildId, DebugOptions, Error, Patience, fetch_debug};
 const ID: &str = "3b43fad5034874490492495d552c0af6a5fab235";
 
 fn content() -> Vec<u8> {
-    (0..200_000u32).flat_map(u32::to_le_bytes).collect()
+    let mut bytes: Vec<u8> = (0..200_000u32).flat_map(u32::to_le_bytes).collect();
+    bytes[..4].copy_from_slice(b"\x7fELF");
+    bytes
 }
 
 fn options(servers: &[&Server]) -> DebugOptions {
     let mut options = DebugOptions::new(servers.iter().map(|server| server.url().parse().unwrap()).collect());
-    options.patience = Patience {
+    options.client.patience = Patience {
         retries: 3,
         first_pause: Duration::from_millis(1),
         longest_pause: Duration::from_millis(10),
     };
-    options.idle_limit = Duration::from_secs(1);
+    options.client.idle_limit = Duration::from_secs(1);
     options
 }
 
@@ -86,7 +88,7 @@ fn what_is_not_it_leaves_nothing_behind() {
     let portal = Server::start(|_: &Request| Response::page()).unwrap();
     let (result, left) = fetched(&options(&[&portal, &missing]));
     let Err(Error::DebugFileUnavailable { tried, .. }) = result else { panic!("{result:?}") };
-    assert!(tried[0].answer.contains("something else"), "{tried:?}");
+    assert!(tried[0].answer.contains("found an HTML page"), "{tried:?}");
     assert_eq!(tried.len(), 2);
     assert!(left.is_empty());
 

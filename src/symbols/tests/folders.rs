@@ -104,6 +104,38 @@ fn names_are_tried_as_given_and_in_lower_case() {
 }
 
 #[test]
+fn folders_are_compared_without_case() {
+    let lower = GUID_AGE.to_lowercase();
+    for (file, packed) in [
+        (format!("b/k.pdb/{lower}/k.pdb"), false),
+        (format!("b/K.PDB/{GUID_AGE}/K.pdb"), false),
+        (format!("b/K.pdb/{lower}/K.PD_"), true),
+        ("b/K.Pdb".to_owned(), false),
+    ] {
+        let world = World::new();
+        let bytes = if packed { fixture::cabinet(&[("k.pdb", &pdb())]).unwrap() } else { pdb() };
+        world.file(&file, &bytes);
+        let store = world.path("b").display().to_string();
+        // A bare folder is both a store and a folder that holds PDBs.
+        let found = world.fetch(&store).unwrap();
+        assert_eq!(read(&found.path), pdb(), "{file}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_and_pointers_to_them_are_passed_over() {
+    let world = World::new();
+    let pipe = world.path("b").join(place("k.pdb"));
+    std::fs::create_dir_all(pipe.parent().unwrap()).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    world.file(&format!("b/{}", place("file.ptr")), format!("PATH:{}", pipe.display()).as_bytes());
+    let error = world.fetch(&format!("srv*{}", world.path("b").display())).unwrap_err().to_string();
+    assert!(error.contains("where there is no regular file"), "{error}");
+}
+
+#[test]
 fn a_pointer_leads_to_the_file_or_says_why_not() {
     let world = World::new();
     let elsewhere = world.file("elsewhere/x.pdb", &pdb());

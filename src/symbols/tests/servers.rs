@@ -49,12 +49,9 @@ fn a_file_is_fetched_into_the_store_and_found_there_the_next_time() {
 }
 
 #[test]
-fn cabinets_pointers_and_the_compact_form_come_from_servers_too() {
-    let elsewhere = World::new();
-    let direct = elsewhere.file("x.pdb", &pdb());
-    let forms: [(&str, Vec<u8>); 4] = [
+fn cabinets_and_the_compact_form_come_from_servers_too() {
+    let forms: [(&str, Vec<u8>); 3] = [
         ("k.pd_", fixture::cabinet(&[("k.pdb", &pdb())]).unwrap()),
-        ("file.ptr", format!("PATH:{}", direct.display()).into_bytes()),
         ("k.pdb", fixture::msfz(guid_age(), 1000).unwrap()),
         ("msfz0/k.pdb", fixture::msfz(guid_age(), 1000).unwrap()),
     ];
@@ -68,6 +65,84 @@ fn cabinets_pointers_and_the_compact_form_come_from_servers_too() {
         let expected = [format!("a/{}", place("k.pdb")), format!("served/{}", place(name))];
         assert_eq!(world.files(), expected, "{name}");
     }
+}
+
+#[test]
+fn a_pointer_of_a_server_never_leads_to_a_file_of_this_machine() {
+    let elsewhere = World::new();
+    let direct = elsewhere.file("x.pdb", &pdb()).display().to_string();
+    for to in [direct.as_str(), r"\\127.0.0.1\sym\x.pdb", "file:///etc/hostname", "../../x.pdb"] {
+        let world = World::new();
+        world.file(&format!("served/{}", place("file.ptr")), format!("PATH:{to}").as_bytes());
+        let server = Server::of_folder(&world.path("served")).unwrap();
+        let error = world.fetch(&format!("srv*{}", server.url())).unwrap_err();
+        assert!(matches!(error, Error::Unavailable { .. }), "{to}: {error}");
+        assert!(error.to_string().contains("a server can lead to an address only"), "{to}: {error}");
+        assert_eq!(stored(&world), [format!("served/{}", place("file.ptr"))], "{to}");
+    }
+}
+
+#[test]
+fn identifiers_are_tried_in_lower_case_too() {
+    for (id, name) in [(GUID_AGE.to_lowercase(), "k.pdb"), (GUID_AGE.to_lowercase(), "k.pd_")] {
+        let world = World::new();
+        let bytes = match name {
+            "k.pdb" => pdb(),
+            _ => fixture::cabinet(&[("k.pdb", &pdb())]).unwrap(),
+        };
+        world.file(&format!("served/k.pdb/{id}/{name}"), &bytes);
+        let server = Server::of_folder(&world.path("served")).unwrap();
+        let found = world.fetch(&format!("srv*{}*{}", world.path("a").display(), server.url())).unwrap();
+        // Our own stores have one spelling.
+        assert_eq!(found.path, world.path("a").join(place("k.pdb")));
+    }
+}
+
+#[test]
+fn a_refusal_is_not_here_for_this_run() {
+    let world = World::new();
+    let cabinet = fixture::cabinet(&[("k.pdb", &pdb())]).unwrap();
+    let store = Server::start(move |request| match request.path().ends_with("k.pd_") {
+        true => Response::bytes(cabinet.clone()),
+        false => Response::status(403),
+    })
+    .unwrap();
+    world.fetch(&format!("srv*{}", store.url())).unwrap();
+    assert_eq!(store.requests().len(), 2);
+
+    let world = World::new();
+    let closed = Server::start(|_| Response::status(403)).unwrap();
+    let mut options = world.options(&format!("srv*{}", closed.url()));
+    options.negative_cache = Some(world.negative_cache());
+    let fetcher = Fetcher::new(options.clone());
+    let begun = Instant::now();
+    let error = fetcher.fetch(&wanted(), &world.story).unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }) && error.to_string().contains("was refused"), "{error}");
+    let asked = closed.requests().len();
+    let error = fetcher.fetch(&wanted(), &world.story).unwrap_err().to_string();
+    assert!(error.contains("refused before in this run"), "{error}");
+    assert_eq!(closed.requests().len(), asked);
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    // The next run asks again, and another place may have the file.
+    assert_eq!(world.files(), Vec::<String>::new());
+    world.file(&format!("served/{}", place("k.pdb")), &pdb());
+    let open = Server::of_folder(&world.path("served")).unwrap();
+    world.fetch(&format!("srv*{};srv*{}", closed.url(), open.url())).unwrap();
+    assert!(closed.requests().len() > asked);
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_asked_once_in_a_run() {
+    let world = World::new();
+    let server = Server::start(|_| Response::status(200).with_fault(Fault::Mute)).unwrap();
+    let mut options = world.options(&format!("srv*{}", server.url()));
+    options.workers = 1;
+    options.client.idle_limit = Duration::from_millis(300);
+    let fetcher = Fetcher::new(options);
+    let results = fetcher.fetch_all(&[wanted(), wanted(), wanted()], &world.story);
+    let last = results[2].as_ref().unwrap_err().to_string();
+    assert!(last.contains("did not answer in time before"), "{last}");
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[test]
@@ -104,8 +179,8 @@ fn redirects_are_followed_across_hosts_without_credentials_and_never_remembered(
     let to = format!("{}/x?sig=secret", blob.url_as("localhost"));
     let front = Server::start(move |_| Response::redirect(&to)).unwrap();
     let mut options = world.options(&format!("srv*{}", front.url()));
-    options.credentials.add_netrc("machine 127.0.0.1 login me password secret");
-    options.credentials.add_netrc("machine localhost login other password other");
+    options.client.credentials.add_netrc("machine 127.0.0.1 login me password secret");
+    options.client.credentials.add_netrc("machine localhost login other password other");
     let fetcher = Fetcher::new(options);
     fetcher.fetch(&wanted(), &world.story).unwrap();
     assert_eq!(front.requests()[0].header("authorization"), Some("Basic bWU6c2VjcmV0"));
@@ -123,7 +198,7 @@ fn headers_for_private_servers_go_to_their_host_only() {
     let to = format!("{}/x", blob.url_as("localhost"));
     let front = Server::start(move |_| Response::redirect(&to)).unwrap();
     let mut options = world.options(&format!("srv*{}", front.url()));
-    options.credentials.add_headers("127.0.0.1 X-Token: secret").unwrap();
+    options.client.credentials.add_headers("127.0.0.1 X-Token: secret").unwrap();
     world.fetch_with(options).unwrap();
     assert_eq!(front.requests()[0].header("x-token"), Some("secret"));
     assert_eq!(blob.requests()[0].header("x-token"), None);
@@ -164,7 +239,7 @@ fn a_server_that_stalls_is_given_up_after_the_idle_limit_and_continued() {
     let server =
         in_turns(vec![Response::bytes(pdb()).with_fault(Fault::StallAfter(80_000)), Response::bytes(pdb())]);
     let mut options = world.options(&format!("srv*{}", server.url()));
-    options.idle_limit = Duration::from_millis(300);
+    options.client.idle_limit = Duration::from_millis(300);
     let found = world.fetch_with(options).unwrap();
     assert_eq!(read(&found.path), pdb());
     assert_eq!(server.requests()[1].header("range"), Some("bytes=80000-"));
@@ -172,11 +247,29 @@ fn a_server_that_stalls_is_given_up_after_the_idle_limit_and_continued() {
 }
 
 #[test]
+fn a_server_that_drips_is_given_up_and_not_asked_again() {
+    let world = World::new();
+    let server = in_turns(vec![Response::bytes(pdb()).with_fault(Fault::Trickle(10, 20))]);
+    let mut options = world.options(&format!("srv*{}", server.url()));
+    options.workers = 1;
+    options.client.least_rate =
+        symbols::LeastRate { bytes_per_second: 5_000, during: Duration::from_millis(400) };
+    let fetcher = Fetcher::new(options);
+    let begun = Instant::now();
+    let results = fetcher.fetch_all(&[wanted(), wanted()], &world.story);
+    let error = results[0].as_ref().unwrap_err().to_string();
+    assert!(error.contains("less than 5000 bytes/s for 0.4 s"), "{error}");
+    assert!(results[1].is_err());
+    assert_eq!(server.requests().len(), 1);
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn a_slow_server_may_take_longer_in_all_than_the_idle_limit() {
     let world = World::new();
     let server = in_turns(vec![Response::bytes(pdb()).with_fault(Fault::Trickle(20_000, 60))]);
     let mut options = world.options(&format!("srv*{}", server.url()));
-    options.idle_limit = Duration::from_millis(400);
+    options.client.idle_limit = Duration::from_millis(400);
     let begun = Instant::now();
     let found = world.fetch_with(options).unwrap();
     assert_eq!(read(&found.path), pdb());
@@ -258,7 +351,7 @@ fn a_body_beyond_the_limit_is_not_taken() {
 
 #[test]
 fn trouble_is_tried_again() {
-    for status in [403, 429, 500, 503] {
+    for status in [429, 500, 503] {
         let world = World::new();
         let server =
             in_turns(vec![Response::status(status), Response::status(status), Response::bytes(pdb())]);
@@ -323,7 +416,7 @@ fn offline_no_server_is_asked() {
     let world = World::new();
     let server = Server::start(|_| Response::bytes(pdb())).unwrap();
     let mut options = world.options(&format!("srv*{}", server.url()));
-    options.offline = true;
+    options.client.offline = true;
     let error = world.fetch_with(options).unwrap_err().to_string();
     assert!(error.contains("not asked (offline)"), "{error}");
     assert_eq!(server.requests().len(), 0);

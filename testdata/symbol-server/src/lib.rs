@@ -2,17 +2,18 @@
 //! a test wants.
 //!
 //! Start here: [`Server::start`] with a function from [`Request`] to [`Response`]; [`folder`] makes one that serves a
-//! store. [`fixture`] makes PDBs to serve.
+//! store. [`fixture`] makes PDBs to serve; [`hostile`](hostile::hostile) misbehaves in named ways.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Component, Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 pub mod fixture;
+pub mod hostile;
 
 /// A request as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,14 +40,18 @@ impl Request {
 }
 
 /// An answer.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Response {
     status: u16,
     headers: Vec<(String, String)>,
     body: Arc<[u8]>,
     length: Option<u64>,
     fault: Fault,
+    script: Option<Arc<Script>>,
 }
+
+/// Writes everything that goes over the connection in place of an answer.
+type Script = dyn Fn(&mut dyn Write) -> std::io::Result<()> + Send + Sync;
 
 /// What goes wrong with an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +60,12 @@ pub enum Fault {
     None,
     /// The connection is closed before any answer.
     Silence,
+    /// No answer comes, for as long as the other side waits.
+    Mute,
     /// The connection is closed after so many bytes of the body.
     BreakAfter(usize),
+    /// The connection is reset after so many bytes of the body, where the system can do that.
+    ResetAfter(usize),
     /// After so many bytes of the body nothing more comes, for as long as the other side waits.
     StallAfter(usize),
     /// The body comes in pieces of so many bytes, with a pause of so many milliseconds after each.
@@ -66,7 +75,19 @@ pub enum Fault {
 impl Response {
     /// An answer with a status and no body.
     pub fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Arc::from([]), length: Some(0), fault: Fault::None }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Arc::from([]),
+            length: Some(0),
+            fault: Fault::None,
+            script: None,
+        }
+    }
+
+    /// An answer that is written by hand, head included.
+    pub fn script(write: impl Fn(&mut dyn Write) -> std::io::Result<()> + Send + Sync + 'static) -> Self {
+        Self { script: Some(Arc::new(write)), ..Self::status(200) }
     }
 
     /// A good answer.
@@ -142,6 +163,7 @@ pub struct Server {
     address: SocketAddr,
     secure: bool,
     requests: Arc<Mutex<Vec<Request>>>,
+    connections: Arc<AtomicUsize>,
     stopped: Arc<AtomicBool>,
     listener: Option<thread::JoinHandle<()>>,
 }
@@ -187,27 +209,33 @@ impl Server {
         let stopped = Arc::new(AtomicBool::new(false));
         let (log, stop) = (Arc::clone(&requests), Arc::clone(&stopped));
         let handler = Arc::new(handler);
+        let connections: Arc<AtomicUsize> = Arc::default();
+        let count = Arc::clone(&connections);
         let listener = thread::spawn(move || {
             for stream in listener.incoming() {
                 if stop.load(Ordering::SeqCst) {
                     break;
                 }
+                count.fetch_add(1, Ordering::SeqCst);
                 let Ok(stream) = stream else { continue };
                 let (log, stop, handler) = (Arc::clone(&log), Arc::clone(&stop), Arc::clone(&handler));
                 let tls = tls.clone();
                 thread::spawn(move || {
                     // The other side may go away at any time; a test sees that on its own side.
-                    let _ = match tls.and_then(|tls| rustls::ServerConnection::new(tls).ok()) {
+                    let served = match tls.and_then(|tls| rustls::ServerConnection::new(tls).ok()) {
                         Some(tls) => {
                             serve(rustls::StreamOwned::new(tls, &stream), &stream, &log, &stop, &*handler)
                         }
                         None => serve(&stream, &stream, &log, &stop, &*handler),
                     };
-                    let _ = stream.shutdown(Shutdown::Both);
+                    // A connection that is to be reset must not be ended in order first.
+                    if !served.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset) {
+                        let _ = stream.shutdown(Shutdown::Both);
+                    }
                 });
             }
         });
-        Ok(Self { address, secure, requests, stopped, listener: Some(listener) })
+        Ok(Self { address, secure, requests, connections, stopped, listener: Some(listener) })
     }
 
     /// Starts a server for a folder.
@@ -232,6 +260,11 @@ impl Server {
     /// Every request so far, in the order they came.
     pub fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many connections were made so far, also those over which nothing was asked.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// The paths of every request so far.
@@ -294,8 +327,15 @@ fn serve(
     log.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
     let response = handler(&request);
     let mut out = stream;
-    if response.fault == Fault::Silence {
-        return Ok(());
+    match response.fault {
+        Fault::Silence => return Ok(()),
+        Fault::Mute => return hold(&mut out, socket, stop),
+        _ => {}
+    }
+    if let Some(script) = &response.script {
+        // A script without an end stops with the server, whose sockets fail then.
+        script(&mut Until { out: &mut out, stop })?;
+        return out.flush();
     }
     let mut head = format!("HTTP/1.1 {} x\r\nConnection: close\r\n", response.status);
     for (name, value) in &response.headers {
@@ -309,21 +349,20 @@ fn serve(
     let part = |most: usize| &response.body[..response.body.len().min(most)];
     match response.fault {
         Fault::None => out.write_all(&response.body)?,
-        Fault::Silence => {}
+        Fault::Silence | Fault::Mute => {}
         Fault::BreakAfter(most) => out.write_all(part(most))?,
+        Fault::ResetAfter(most) => {
+            out.write_all(part(most))?;
+            out.flush()?;
+            // What was sent arrives first.
+            thread::sleep(Duration::from_millis(20));
+            reset(socket);
+            return Err(std::io::ErrorKind::ConnectionReset.into());
+        }
         Fault::StallAfter(most) => {
             out.write_all(part(most))?;
             out.flush()?;
-            socket.set_read_timeout(Some(Duration::from_millis(20)))?;
-            // Until the other side closes the connection.
-            while !stop.load(Ordering::SeqCst) {
-                match out.read(&mut [0]) {
-                    Ok(0) => break,
-                    Ok(_) => {}
-                    Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock) => {}
-                    Err(error) => return Err(error),
-                }
-            }
+            hold(&mut out, socket, stop)?;
         }
         Fault::Trickle(size, pause) => {
             for piece in response.body.chunks(size.max(1)) {
@@ -334,6 +373,49 @@ fn serve(
         }
     }
     out.flush()
+}
+
+/// A connection over which nothing more goes once the server stops.
+struct Until<'a, W> {
+    out: &'a mut W,
+    stop: &'a AtomicBool,
+}
+
+impl<W: Write> Write for Until<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.stop.load(Ordering::SeqCst) {
+            return Err(std::io::ErrorKind::BrokenPipe.into());
+        }
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Makes the socket reset its connection when it is closed, in place of ending it in order.
+#[cfg(unix)]
+fn reset(socket: &TcpStream) {
+    // Without it, the connection ends in order, which is a broken connection too.
+    let _ = rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO));
+}
+
+#[cfg(not(unix))]
+fn reset(_: &TcpStream) {}
+
+/// Keeps the connection open until the other side closes it, or the server stops.
+fn hold(stream: &mut impl Read, socket: &TcpStream, stop: &AtomicBool) -> std::io::Result<()> {
+    socket.set_read_timeout(Some(Duration::from_millis(20)))?;
+    while !stop.load(Ordering::SeqCst) {
+        match stream.read(&mut [0]) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn read_request(source: &mut impl BufRead) -> std::io::Result<Request> {

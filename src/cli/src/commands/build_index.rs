@@ -9,7 +9,7 @@ use repository::{Condition, ProfileName};
 use serde_json::json;
 
 use crate::access;
-use crate::arguments::Global;
+use crate::arguments::{self, Global};
 use crate::console::Console;
 use crate::outcome::Outcome;
 use crate::sandbox::Access;
@@ -53,11 +53,15 @@ impl Arguments {
 ///
 /// # Errors
 /// A specification that cannot be read, or a repository that cannot be read or written.
-pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run(
+    arguments: &Arguments,
+    symbols: &arguments::Symbols,
+    console: &Console,
+) -> anyhow::Result<Outcome> {
     let place = arguments.specification.display().to_string();
     let text = fs::read_to_string(&arguments.specification).with_context(|| place.clone())?;
     let specification = Specification::parse(&text, &place)?;
-    let storage = repository::storage::open(&arguments.root)?;
+    let storage = repository::storage::open(&arguments.root, &symbols.client(symbols::Web::options())?)?;
     let built = build_below(&specification, storage.as_ref(), console.threads(), console.progress())?;
     let stored = match &arguments.output {
         Some(path) => {

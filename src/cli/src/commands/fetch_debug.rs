@@ -3,11 +3,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use profile::MappedFile;
 use serde_json::json;
-use symbols::{BuildId, Credentials, DebugFile, DebugOptions, Error, Tried, fetch_debug};
+use symbols::{BuildId, DebugFile, DebugOptions, Error, Tried, fetch_debug};
 use url::Url;
 
 use crate::access;
-use crate::arguments::Global;
+use crate::arguments::{self, Global};
 use crate::console::Console;
 use crate::outcome::Outcome;
 use crate::sandbox::Access;
@@ -47,13 +47,18 @@ const FEDERATION: &str = "https://debuginfod.elfutils.org/";
 ///
 /// # Errors
 /// Wrong usage, a file without a build-id, or a folder that takes no file.
-pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run(
+    arguments: Arguments,
+    filename: Option<PathBuf>,
+    symbols: &arguments::Symbols,
+    console: &Console,
+) -> anyhow::Result<Outcome> {
     let build_id = wanted(arguments.wanted, filename)?;
     if !arguments.dump_dir.is_dir() {
         bail!("--dump_dir {}: the folder does not exist", arguments.dump_dir.display());
     }
     let mut options = DebugOptions::new(servers(&arguments.servers)?);
-    options.credentials = Credentials::from_environment()?;
+    options.client = symbols.client(options.client)?;
     let path = arguments.dump_dir.join(format!("{build_id}.debug"));
     let judge = |file: &std::fs::File| {
         let file = file.try_clone().and_then(MappedFile::from_file).map_err(|error| error.to_string())?;
@@ -61,9 +66,11 @@ pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -
     };
     match fetch_debug(&build_id, &path, &options, &judge, console.progress()) {
         Ok(file) => found(&file, &build_id, console),
-        Err(error @ (Error::NoDebugFile { .. } | Error::DebugFileUnavailable { .. })) => {
-            missing(&error, &build_id, console)
-        }
+        Err(
+            error @ (Error::NoDebugFile { .. }
+            | Error::DebugFileRefused { .. }
+            | Error::DebugFileUnavailable { .. }),
+        ) => missing(&error, &build_id, console),
         Err(error) => Err(error.into()),
     }
 }
@@ -86,6 +93,7 @@ fn missing(error: &Error, build_id: &BuildId, console: &Console) -> anyhow::Resu
     if console.json() {
         let (status, tried) = match error {
             Error::NoDebugFile { tried, .. } => ("missing", tried.as_slice()),
+            Error::DebugFileRefused { tried, .. } => ("refused", tried.as_slice()),
             Error::DebugFileUnavailable { tried, .. } => ("unavailable", tried.as_slice()),
             _ => ("failed", &[][..]),
         };

@@ -227,7 +227,9 @@ impl Report {
                 Err(error) => {
                     failed += 1;
                     match error {
-                        Error::Missing { .. } | Error::Unavailable { .. } => console.warn(&error),
+                        Error::Missing { .. } | Error::Refused { .. } | Error::Unavailable { .. } => {
+                            console.warn(&error);
+                        }
                         // Nothing about the PDB: this machine cannot do it.
                         error if broken.is_none() => broken = Some(error),
                         error => console.warn(error.with_causes()),
@@ -259,6 +261,9 @@ impl Report {
                 }),
                 Err(Error::Missing { tried: places, .. }) => {
                     json!({"status": "missing", "tried": tried(places)})
+                }
+                Err(Error::Refused { tried: places, .. }) => {
+                    json!({"status": "refused", "tried": tried(places)})
                 }
                 Err(Error::Unavailable { tried: places, .. }) => {
                     json!({"status": "unavailable", "tried": tried(places)})

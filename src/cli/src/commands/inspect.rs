@@ -8,7 +8,7 @@ use profile::{Member, Structure, Symbol, System, Text};
 use serde_json::{Value, json};
 
 use crate::access;
-use crate::arguments::Global;
+use crate::arguments::{self, Global};
 use crate::console::Console;
 use crate::declaration::declaration;
 use crate::outcome::Outcome;
@@ -74,11 +74,15 @@ enum Item {
 ///
 /// # Errors
 /// Where the file is no readable profile.
-pub fn run(arguments: &Arguments, offline: bool, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run(
+    arguments: &Arguments,
+    symbols: &arguments::Symbols,
+    console: &Console,
+) -> anyhow::Result<Outcome> {
     if let Some(place) = &arguments.across {
         let first = arguments.profile.to_string_lossy().into_owned();
         let members: Vec<String> = [first].into_iter().chain(arguments.names.iter().cloned()).collect();
-        return across::run(place, &members, offline, console);
+        return across::run(place, &members, symbols, console);
     }
     let text = Text::open(&arguments.profile).with_context(|| arguments.profile.display().to_string())?;
     if arguments.names.is_empty() && arguments.at.is_empty() {

@@ -162,7 +162,8 @@ pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> 
     if arguments.shard.is_some() && !matches!(words.verb, Verb::Build | Verb::Verify | Verb::Missing) {
         bail!("--shard: only build, verify and missing work on a part");
     }
-    let storage = repository::storage::open(&arguments.repository)?;
+    let client = arguments.symbols.client(symbols::Web::options())?;
+    let storage = repository::storage::open(&arguments.repository, &client)?;
     let storage = storage.as_ref();
     let options = arguments.symbols.options(None, console)?;
     let downloads = options.workers;

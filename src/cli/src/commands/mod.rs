@@ -53,7 +53,7 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
         Command::BuildLocalProfile(arguments) => build_local_profile::run(&arguments, &global, console),
         Command::FetchPdb(arguments) => fetch_pdb::run(arguments, filename, &global.symbols, console),
         Command::ParsePdb(arguments) => parse_pdb::run(arguments, filename, console),
-        Command::FetchDebug(arguments) => fetch_debug::run(arguments, filename, console),
+        Command::FetchDebug(arguments) => fetch_debug::run(arguments, filename, &global.symbols, console),
         Command::ParseDwarf(arguments) => parse_dwarf::run(arguments, filename, console),
         Command::ConvertProfile(arguments) => convert_profile::run(arguments, filename.as_deref(), console),
         Command::Peinfo(arguments) => {
@@ -63,7 +63,7 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
         Command::VersionScan(arguments) => version_scan::run(&arguments, filename.as_deref(), console),
         Command::Inspect(arguments) => {
             no_image(filename.as_deref())?;
-            inspect::run(&arguments, global.symbols.offline, console)
+            inspect::run(&arguments, &global.symbols, console)
         }
         Command::Check(arguments) => {
             no_image(filename.as_deref())?;
@@ -76,7 +76,7 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
         }
         Command::BuildIndex(arguments) => {
             no_image(filename.as_deref())?;
-            build_index::run(&arguments, console)
+            build_index::run(&arguments, &global.symbols, console)
         }
         Command::ManageRepo(arguments) => {
             no_image(filename.as_deref())?;

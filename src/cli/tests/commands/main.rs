@@ -15,6 +15,7 @@ mod inspect;
 mod lost_inventory;
 mod manage_repo;
 mod manage_repo_trouble;
+mod network;
 mod parse_dwarf;
 mod parse_pdb;
 mod peinfo;

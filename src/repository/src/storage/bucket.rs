@@ -2,13 +2,16 @@ use std::error::Error as _;
 use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
+use object_store::signer::{Method, Signer};
 use object_store::{
-    ClientOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig,
-    UpdateVersion,
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig, UpdateVersion,
 };
+use profile::Silent;
+use symbols::{ClientOptions, Credentials, Demand, Fetched, Start, Tried, Web};
 use tokio::runtime::{Builder, Runtime};
+use url::Url;
 
 use super::{Condition, Object, Stat, Storage, Version};
 use crate::{Error, Key};
@@ -22,8 +25,14 @@ use crate::{Error, Key};
 /// Conditions are the store's own (`If-None-Match: *`, `If-Match`), so that of two writers one alone succeeds, on
 /// whatever machines they are. A write whose answer was lost can be refused when it is asked for again, though it
 /// was done: who is refused reads what stands there.
+///
+/// Objects are read as every other file is fetched ([`Web`]), through an address that is signed for one object; the
+/// library of the store does the rest.
 pub struct Bucket {
     store: AmazonS3,
+    web: Web,
+    addresses: Addresses,
+    plain_http: bool,
     runtime: Runtime,
     /// `s3://bucket/prefix`.
     place: String,
@@ -31,7 +40,18 @@ pub struct Bucket {
     prefix: String,
 }
 
-/// How long one request may take, its body included.
+/// How the address of an object is made.
+enum Addresses {
+    /// Signed with the credentials of the store.
+    Signed,
+    /// Those of a public bucket, which are not signed. The library makes addresses only together with a signature, so
+    /// this store signs with a key that does not exist, and the signature is taken off.
+    Public(Box<AmazonS3>),
+}
+
+/// For how long a signed address holds: longer than all attempts to read one object take.
+const SIGNED: Duration = Duration::from_secs(6 * 3600);
+/// How long one request that does not read an object may take.
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -44,12 +64,28 @@ const RETRIED: Duration = Duration::from_secs(60);
 const MAX_LISTED: usize = 5_000_000;
 
 impl Bucket {
-    /// The bucket that `s3://bucket/prefix` names. Nothing is asked of it yet.
+    /// The bucket that `s3://bucket/prefix` names, with the settings of the environment. Nothing is asked of it yet.
     ///
     /// # Errors
     /// [`Error::Storage`] where the text names no bucket, or the environment holds what is no setting; [`Error::Key`]
     /// for a prefix that is none.
-    pub fn open(text: &str) -> Result<Self, Error> {
+    pub fn open(text: &str, client: &ClientOptions) -> Result<Self, Error> {
+        let settings = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+                .filter(|(name, _)| name.starts_with("AWS_"))
+        });
+        Self::open_with(text, client, settings)
+    }
+
+    /// The same with these settings in place of the environment's: names (`AWS_REGION`) and values.
+    ///
+    /// # Errors
+    /// As for [`Bucket::open`].
+    pub fn open_with(
+        text: &str,
+        client: &ClientOptions,
+        settings: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Error> {
         let wrong = |problem: &str| Error::Storage { place: "s3://".to_owned(), problem: problem.to_owned() };
         let rest = text.strip_prefix("s3://").ok_or_else(|| wrong("expected s3://bucket/prefix"))?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -69,13 +105,62 @@ impl Bucket {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let failed =
             |error: object_store::Error| Error::Storage { place: place.clone(), problem: reason(&error) };
-        let builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
-        let options = client_options().map_err(failed)?;
+        let mut builder = AmazonS3Builder::new();
+        let mut connection = object_store::ClientOptions::new()
+            .with_timeout(TIMEOUT)
+            .with_connect_timeout(CONNECT)
+            .with_pool_idle_timeout(IDLE);
+        let mut plain_http = false;
+        for (name, value) in settings {
+            if name == "AWS_ALLOW_HTTP" {
+                plain_http = value.eq_ignore_ascii_case("true") || value == "1";
+                connection = connection.with_config(object_store::ClientConfigKey::AllowHttp, value);
+            } else if let Ok(key) = name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>() {
+                builder = builder.with_config(key, value);
+            }
+        }
+        let builder = builder.with_bucket_name(bucket).with_client_options(connection);
+        let skipped =
+            builder.get_config_value(&AmazonS3ConfigKey::SkipSignature).is_some_and(|value| value == "true");
+        let addresses = if skipped {
+            // Any key will do: what it signs is taken off again.
+            let signed = builder
+                .clone()
+                .with_skip_signature(false)
+                .with_access_key_id("-")
+                .with_secret_access_key("-");
+            Addresses::Public(Box::new(signed.build().map_err(failed)?))
+        } else {
+            Addresses::Signed
+        };
         let retry = RetryConfig { max_retries: RETRIES, retry_timeout: RETRIED, ..RetryConfig::default() };
-        let store = builder.with_client_options(options).with_retry(retry).build().map_err(failed)?;
+        let store = builder.with_retry(retry).build().map_err(failed)?;
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(|error| Error::io(&place, error))?;
-        Ok(Self { store, runtime, place, prefix })
+        let root = Url::parse(&place).map_err(|error| wrong(&error.to_string()))?;
+        // Who we are is part of the signed address.
+        let client = ClientOptions { credentials: Credentials::default(), ..client.clone() };
+        let web = Web::new(root, client);
+        Ok(Self { store, web, addresses, plain_http, runtime, place, prefix })
+    }
+
+    /// Where an object can be read, for a while.
+    fn address(&self, key: &Key) -> Result<Url, Error> {
+        let path = self.path(key)?;
+        let (signer, public) = match &self.addresses {
+            Addresses::Signed => (&self.store, false),
+            Addresses::Public(signer) => (signer.as_ref(), true),
+        };
+        let signed = self.runtime.block_on(signer.signed_url(Method::GET, &path, SIGNED));
+        let mut url = signed.map_err(|error| self.failed(key, &error))?;
+        if public {
+            url.set_query(None);
+        }
+        if url.scheme() == "http" && !self.plain_http {
+            let problem = "its endpoint is not encrypted (http); AWS_ALLOW_HTTP=true allows that".to_owned();
+            return Err(Error::Storage { place: self.place_of(key), problem });
+        }
+        Ok(url)
     }
 
     fn path(&self, key: &Key) -> Result<Path, Error> {
@@ -106,23 +191,26 @@ impl Storage for Bucket {
     }
 
     fn read(&self, key: &Key, limit: u64) -> Result<Option<Object>, Error> {
-        let path = self.path(key)?;
-        self.runtime.block_on(async {
-            let Some(answer) = self.found(key, self.store.get(&path).await)? else { return Ok(None) };
-            let version = version(&answer.meta);
-            if answer.meta.size > limit {
-                return Err(Error::TooLarge { place: self.place_of(key), limit });
+        let url = self.address(key)?;
+        // What the builder keeps as .gz is a profile or an index; a page of a portal is nothing that it keeps.
+        let start = if key.as_str().ends_with(".gz") { Start::Profile } else { Start::NoPage };
+        let demand = Demand { limit, start, judge: &|_| Ok(()), explain: Some(&explained) };
+        let failed = |problem| Error::Storage { place: self.place_of(key), problem };
+        match self.web.read_url(&url, &demand, &Silent) {
+            Ok(Fetched::Found { bytes, etag }) => {
+                Ok(Some(Object { bytes, version: Version(etag.unwrap_or_default()) }))
             }
-            let mut bytes = Vec::with_capacity(usize::try_from(answer.meta.size).unwrap_or(0));
-            let mut pieces = answer.into_stream();
-            while let Some(piece) = pieces.try_next().await.map_err(|error| self.failed(key, &error))? {
-                if (bytes.len() as u64).saturating_add(piece.len() as u64) > limit {
-                    return Err(Error::TooLarge { place: self.place_of(key), limit });
-                }
-                bytes.extend_from_slice(&piece);
+            // A bucket that is not there is not an empty one.
+            Ok(Fetched::Missing { tried }) if Tried::answers(&tried).contains(NO_BUCKET) => {
+                Err(failed(Tried::answers(&tried)))
             }
-            Ok(Some(Object { bytes, version }))
-        })
+            Ok(Fetched::Missing { .. }) => Ok(None),
+            Ok(Fetched::Refused { tried }) => {
+                Err(Error::Refused { place: self.place_of(key), answer: Tried::answers(&tried) })
+            }
+            Err(error) if error.too_long => Err(Error::TooLarge { place: self.place_of(key), limit }),
+            Err(error) => Err(failed(Tried::answers(&error.tried))),
+        }
     }
 
     fn stat(&self, key: &Key) -> Result<Option<Stat>, Error> {
@@ -200,16 +288,6 @@ impl Storage for Bucket {
     }
 }
 
-/// The environment's settings of the connection, and our limits.
-fn client_options() -> object_store::Result<ClientOptions> {
-    let mut options =
-        ClientOptions::new().with_timeout(TIMEOUT).with_connect_timeout(CONNECT).with_pool_idle_timeout(IDLE);
-    if let Ok(allow) = std::env::var("AWS_ALLOW_HTTP") {
-        options = options.with_config(object_store::ClientConfigKey::AllowHttp, allow);
-    }
-    Ok(options)
-}
-
 fn version(meta: &ObjectMeta) -> Version {
     Version(meta.e_tag.clone().unwrap_or_default())
 }
@@ -220,7 +298,16 @@ fn stat(meta: &ObjectMeta) -> Stat {
 }
 
 fn is_without_bucket(error: &object_store::Error) -> bool {
-    last_cause(error).contains("NoSuchBucket")
+    last_cause(error).contains(NO_BUCKET)
+}
+
+/// What stores call a bucket that is not there.
+const NO_BUCKET: &str = "NoSuchBucket";
+
+/// What a refusal says: the store's own code and message.
+fn explained(body: &str) -> Option<String> {
+    element(body, "Code")?;
+    Some(in_words(body))
 }
 
 /// What the last of the causes says; those above it repeat it with addresses.
@@ -240,13 +327,16 @@ const LONGEST: usize = 300;
 /// Why a request failed, on one line: the store's own code and message where it sent them. Signatures, addresses and
 /// whatever of the credentials stands in an answer are left out.
 fn reason(error: &object_store::Error) -> String {
-    let text = last_cause(error);
-    let words = match (element(&text, "Code"), element(&text, "Message")) {
+    in_words(&last_cause(error))
+}
+
+fn in_words(text: &str) -> String {
+    let words = match (element(text, "Code"), element(text, "Message")) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
         _ => match text.split_once(": <") {
             Some((before, _)) => before.to_owned(),
-            None => text.clone(),
+            None => text.to_owned(),
         },
     };
     without_secrets(words, |name| std::env::var(name).ok())
@@ -290,7 +380,7 @@ mod tests {
             ("s3://profiles/", "s3://profiles", "nt/x.gz"),
             ("s3://profiles/team/v1.0/", "s3://profiles/team/v1.0", "team/v1.0/nt/x.gz"),
         ] {
-            let bucket = Bucket::open(text).unwrap();
+            let bucket = Bucket::open(text, &ClientOptions::default()).unwrap();
             assert_eq!(bucket.place(), place);
             let key: Key = "nt/x.gz".parse().unwrap();
             assert_eq!(bucket.path(&key).unwrap().as_ref(), object);
@@ -301,10 +391,13 @@ mod tests {
     #[test]
     fn what_names_no_bucket_is_not_repeated() {
         for text in ["s3://", "s3:///x", "s3://AKIA:s3cret@bucket/x", "http://bucket", "s3://b?key=s3cret"] {
-            let error = Bucket::open(text).map(|_| ()).unwrap_err().to_string();
+            let error = Bucket::open(text, &ClientOptions::default()).map(|_| ()).unwrap_err().to_string();
             assert!(error.starts_with("s3://: expected ") && !error.contains("s3cret"), "{error}");
         }
-        assert!(matches!(Bucket::open("s3://bucket/../x"), Err(Error::Key { .. })));
+        assert!(matches!(
+            Bucket::open("s3://bucket/../x", &ClientOptions::default()),
+            Err(Error::Key { .. })
+        ));
     }
 
     #[test]

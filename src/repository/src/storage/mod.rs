@@ -8,9 +8,11 @@ mod web;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use symbols::ClientOptions;
+
 pub use bucket::Bucket;
 pub use folder::Folder;
-pub(crate) use offline::Offline;
+use offline::Offline;
 pub use web::Site;
 
 use crate::{CONFIG, Error, INVENTORY, Key};
@@ -73,14 +75,16 @@ pub trait Storage: Send + Sync {
 }
 
 /// The repository that a text names: a bucket and prefix as `s3://bucket/prefix`, or a folder by its path, which holds
-/// `v1.0` or is that folder. A new repository in a folder gets `v1.0`.
+/// `v1.0` or is that folder. A new repository in a folder gets `v1.0`. `client` says how servers are asked; offline,
+/// everything that is asked of a bucket fails.
 ///
 /// # Errors
 /// [`Error::Storage`] for an address of another kind, [`Error::Key`] for a prefix that is none.
-pub fn open(text: &str) -> Result<Box<dyn Storage>, Error> {
+pub fn open(text: &str, client: &ClientOptions) -> Result<Box<dyn Storage>, Error> {
     match text.split_once("://").map(|(scheme, _)| scheme) {
         None => Ok(Box::new(Folder::new(&objects_below(Path::new(text))))),
-        Some("s3") => Ok(Box::new(Bucket::open(text)?)),
+        Some("s3") if client.offline => Ok(Box::new(Offline { place: text.to_owned() })),
+        Some("s3") => Ok(Box::new(Bucket::open(text, client)?)),
         Some(scheme) => Err(Error::Storage {
             place: format!("{scheme}://"),
             problem: "expected a folder or s3://bucket/prefix".to_owned(),
@@ -159,7 +163,8 @@ mod tests {
 
     #[test]
     fn what_is_no_place_for_objects_is_refused() {
-        let error = open("ftp://user:secret@host/x").map(|_| ()).unwrap_err().to_string();
+        let error =
+            open("ftp://user:secret@host/x", &ClientOptions::default()).map(|_| ()).unwrap_err().to_string();
         assert_eq!(error, "ftp://: expected a folder or s3://bucket/prefix");
     }
 }

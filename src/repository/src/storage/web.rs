@@ -1,10 +1,10 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use profile::{MAX_TEXT, Silent, Text, unpack};
-use symbols::{Credentials, Web};
+use symbols::{ClientOptions, Demand, Fetched, Start, Tried, Web};
 use url::Url;
 
 use super::{Condition, Folder, Object, Stat, Storage, Version};
@@ -19,6 +19,8 @@ pub struct Site {
     /// What was read before.
     copy: Option<Folder>,
     offline: bool,
+    /// What the server refused in this run (403).
+    refused: Mutex<HashSet<Key>>,
     inventory: OnceLock<Result<Listing, String>>,
 }
 
@@ -32,10 +34,12 @@ const FRESH: Duration = Duration::from_secs(3600);
 const LARGEST: u64 = 100_000_000;
 
 impl Site {
-    /// The repository at `root`. What is read is kept below `cache`; `offline` asks nothing, and has the copy alone.
-    pub fn new(root: Url, cache: Option<&Path>, offline: bool, credentials: Credentials) -> Self {
+    /// The repository at `root`. What is read is kept below `cache`. Offline it asks nothing, and has the copy alone.
+    pub fn new(root: Url, cache: Option<&Path>, client: ClientOptions) -> Self {
         let copy = cache.map(|cache| Folder::new(&cache.join(folder_name(&root))));
-        Self { web: Web::new(root, credentials), copy, offline, inventory: OnceLock::new() }
+        let offline = client.offline;
+        let web = Web::new(root, client);
+        Self { web, copy, offline, refused: Mutex::default(), inventory: OnceLock::new() }
     }
 
     fn inventory(&self) -> Result<&Listing, Error> {
@@ -55,6 +59,8 @@ impl Site {
             copied => match self.fetch(&key, LARGEST) {
                 // A server that is out of reach for the moment still had what it had.
                 Err(_) if copied.is_some() => copied.map(|(object, _)| object),
+                // A store of objects refuses what is not there.
+                Err(Error::Refused { .. }) => None,
                 fetched => fetched?,
             },
         };
@@ -74,10 +80,26 @@ impl Site {
         if self.offline {
             return Ok(None);
         }
+        let refused = || self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused().contains(key) {
+            return Err(Error::Refused {
+                place: self.place_of(key),
+                answer: "403 before in this run".to_owned(),
+            });
+        }
         let path: Vec<&str> = key.as_str().split('/').collect();
-        let read = self.web.read(&path, limit, &judge, &Silent);
-        let failed = |problem: String| Error::Storage { place: self.place_of(key), problem };
-        let Some(bytes) = read.map_err(|error| failed(error.to_string()))? else { return Ok(None) };
+        let demand = Demand { limit, start: Start::Profile, judge: &judge, explain: None };
+        let bytes = match self.web.read(&path, &demand, &Silent) {
+            Ok(Fetched::Found { bytes, .. }) => bytes,
+            Ok(Fetched::Missing { .. }) => return Ok(None),
+            Ok(Fetched::Refused { tried }) => {
+                refused().insert(key.clone());
+                return Err(Error::Refused { place: self.place_of(key), answer: Tried::answers(&tried) });
+            }
+            Err(error) => {
+                return Err(Error::Storage { place: self.place_of(key), problem: error.to_string() });
+            }
+        };
         if let Some(copy) = &self.copy {
             // A folder that takes no copy is no reason to do without the profile.
             let _ = copy.write(key, &bytes, &Condition::Always);

@@ -27,7 +27,6 @@ struct Log {
     requests: Vec<Request>,
     pauses: Vec<Duration>,
     offsets: Vec<u64>,
-    visited: Vec<PathBuf>,
 }
 
 fn wanted(name: &str) -> Wanted {
@@ -54,7 +53,8 @@ fn play(
         step = match step {
             Step::Ask(ask) => {
                 let number = log.requests.len();
-                log.asked.push(ask.request.url.to_string().replace(&format!("/{GUID_AGE}/"), "/ID/"));
+                let url = ask.request.url.to_string().replace(&format!("/{GUID_AGE}/"), "/ID/");
+                log.asked.push(url.replace(&format!("/{}/", GUID_AGE.to_lowercase()), "/id/"));
                 log.requests.push(ask.request.clone());
                 match server(&ask.request, number) {
                     Play::Silence => ask.failed("no answer".into()),
@@ -87,13 +87,14 @@ fn play(
                     Verdict::Points(pointer) => at.points(pointer),
                 }
             }
-            Step::Visit(visit) => {
-                log.visited.push(visit.path.clone());
-                visit.accepted()
-            }
             Step::Over(outcome) => return (outcome, log),
         }
     }
+}
+
+/// The head of an answer that carries a part of the state with this entity tag.
+fn rest(tag: &str, range: &str) -> Head {
+    Head { etag: Some(tag.into()), content_range: Some(range.into()), ..status(206) }
 }
 
 fn right(_: Form, _: usize) -> Verdict {
@@ -129,10 +130,18 @@ fn every_form_and_lower_case_and_then_two_tiers() {
             "k.pdb/ID/k.pd_",
             "k.pdb/ID/file.ptr",
             "k.pdb/ID/msfz0/k.pdb",
+            "K.pdb/id/K.pdb",
+            "K.pdb/id/K.pd_",
+            "K.pdb/id/file.ptr",
+            "K.pdb/id/msfz0/K.pdb",
+            "k.pdb/id/k.pdb",
+            "k.pdb/id/k.pd_",
+            "k.pdb/id/file.ptr",
+            "k.pdb/id/msfz0/k.pdb",
             "index2.txt",
         ]
     );
-    assert_eq!(outcome.tried.len(), 8);
+    assert_eq!(outcome.tried.len(), 16);
 }
 
 #[test]
@@ -171,7 +180,7 @@ fn redirects_lead_to_other_hosts_without_credentials_and_are_asked_for_anew() {
             Play::Answer(Head { location, ..status(302) }, 0)
         }
         (_, 1) => Play::Break(Head { etag: Some("\"e\"".into()), ..status(200) }, 5),
-        _ => Play::Answer(Head { content_range: Some("bytes 5-9/10".into()), ..status(206) }, 10),
+        _ => Play::Answer(rest("\"e\"", "bytes 5-9/10"), 10),
     };
     let (outcome, log) = play("k.pdb", known(), server, right);
     assert!(matches!(outcome.end, End::Found { .. }));
@@ -179,7 +188,7 @@ fn redirects_lead_to_other_hosts_without_credentials_and_are_asked_for_anew() {
     assert_eq!(log.asked[3], "https://blob/f?sig=2");
     let credentials: Vec<_> = log.requests.iter().map(|request| request.credentials).collect();
     assert_eq!(credentials, [true, false, true, false]);
-    assert_eq!(log.requests[3].resume, Some(Resume { offset: 5, validator: "\"e\"".into() }));
+    assert_eq!(log.requests[3].resume, Some(Resume { offset: 5, validator: Validator::Tag("\"e\"".into()) }));
     assert_eq!(log.offsets, [0, 5]);
 }
 
@@ -193,13 +202,13 @@ fn redirects_end_somewhere_and_never_leave_tls() {
         let down =
             |_: &Request, _: usize| Play::Answer(Head { location: Some(location.into()), ..status(302) }, 0);
         let (outcome, log) = play("k.pdb", known(), down, right);
-        assert_eq!((outcome.end, log.requests.len()), (End::Failed, 4), "{location}");
+        assert_eq!((outcome.end, log.requests.len()), (End::Failed, 8), "{location}");
     }
 }
 
 #[test]
 fn trouble_is_tried_again_with_growing_pauses() {
-    for code in [403, 408, 429, 500, 502, 503, 504] {
+    for code in [408, 429, 500, 502, 503, 504] {
         let server = |_: &Request, number: usize| match number {
             0..3 => Play::Answer(status(code), 0),
             _ => Play::Answer(status(200), 5),
@@ -224,16 +233,50 @@ fn a_server_that_stays_down_is_left_alone() {
 }
 
 #[test]
-fn what_is_forbidden_may_be_there_in_another_form() {
+fn what_is_refused_is_asked_for_once_in_every_form_and_without_a_pause() {
     let server = |request: &Request, _: usize| match request.url.path().ends_with("k.pd_") {
         true => Play::Answer(status(200), 5),
         false => Play::Answer(status(403), 0),
     };
     let (outcome, log) = play("k.pdb", known(), server, right);
     assert!(matches!(outcome.end, End::Found { .. }));
-    assert_eq!(log.requests.len(), 6);
-    let (outcome, log) = play("k.pdb", known(), |_, _| Play::Answer(status(403), 0), right);
-    assert_eq!((outcome.end, log.requests.len()), (End::Failed, 8));
+    assert_eq!((log.requests.len(), log.pauses.len()), (2, 0));
+
+    let refuse = |_: &Request, _: usize| Play::Answer(status(403), 0);
+    let (outcome, log) = play("k.pdb", known(), refuse, right);
+    assert_eq!((outcome.end, log.requests.len(), log.pauses.len()), (End::Refused, 8, 0));
+    assert!(outcome.tried.iter().all(|tried| tried.answer == "403, refused"), "{:?}", outcome.tried);
+    assert!(!outcome.down);
+}
+
+#[test]
+fn one_refusal_among_clear_answers_is_a_refusal_and_one_failure_is_a_failure() {
+    let answers = |second: u16| {
+        move |_: &Request, number: usize| Play::Answer(status(if number == 1 { second } else { 404 }), 0)
+    };
+    assert_eq!(play("k.pdb", known(), answers(403), right).0.end, End::Refused);
+    assert_eq!(play("k.pdb", known(), answers(418), right).0.end, End::Failed);
+    assert_eq!(play("k.pdb", known(), answers(404), right).0.end, End::Missing);
+}
+
+#[test]
+fn a_server_without_a_connection_is_given_one_more_chance() {
+    let server = Url::parse("https://server/store").unwrap();
+    let random = fastrand::Rng::with_seed(7);
+    let mut step = Download::begin(&server, &wanted("k.pdb"), known(), Patience::default(), random);
+    let mut requests = 0;
+    let outcome = loop {
+        step = match step {
+            Step::Ask(ask) => {
+                requests += 1;
+                ask.unreachable("no connection".into())
+            }
+            Step::Pause(pause) => pause.over(),
+            Step::Over(outcome) => break outcome,
+            Step::Judge(_) => panic!("nothing came"),
+        };
+    };
+    assert_eq!((requests, outcome.end, outcome.down), (2, End::Failed, true));
 }
 
 #[test]
@@ -251,6 +294,11 @@ fn the_pause_a_server_asks_for_is_made() {
     let (outcome, log) = play("k.pdb", known(), server, right);
     assert_eq!((outcome.end, log.requests.len()), (End::Failed, 1));
     assert!(outcome.tried[0].answer.contains("86400 s"), "{:?}", outcome.tried);
+    // Many pauses that are short enough each do not add up to more than one that is not.
+    let server =
+        |_: &Request, _: usize| Play::Answer(Head { retry_after: Some("50".into()), ..status(503) }, 0);
+    let (outcome, log) = play("k.pdb", known(), server, right);
+    assert_eq!((outcome.end, log.pauses), (End::Failed, vec![Duration::from_secs(50); 2]));
 }
 
 #[test]
@@ -274,49 +322,101 @@ fn a_server_that_minds_the_compact_form_is_asked_without() {
     assert_eq!((log.requests.len(), log.pauses.len()), (2, 0));
 }
 
+/// A file of 10 bytes that breaks off after 5, and what is sent when it is continued.
+fn continued(first: &Head, second: &Head) -> (Outcome, Log) {
+    let server = |request: &Request, number: usize| match (number, &request.resume) {
+        (0, _) => Play::Break(first.clone(), 5),
+        (_, Some(_)) => Play::Answer(second.clone(), 10),
+        _ => Play::Answer(first.clone(), 10),
+    };
+    play("k.pdb", known(), server, right)
+}
+
+fn first(tag: &str) -> Head {
+    Head { etag: Some(tag.into()), content_length: Some(10), ..status(200) }
+}
+
 #[test]
-fn a_body_without_a_validator_is_fetched_from_the_start() {
-    for etag in [None, Some("W/\"weak\"".to_owned())] {
-        let server = |_: &Request, number: usize| match number {
-            0 => Play::Break(Head { etag: etag.clone(), ..status(200) }, 5),
-            _ => Play::Answer(status(200), 10),
-        };
-        let (_, log) = play("k.pdb", known(), server, right);
-        assert_eq!(log.requests[1].resume, None);
-        assert_eq!(log.offsets, [0, 0]);
+fn parts_with_equal_strong_validators_are_joined() {
+    let (outcome, log) = continued(&first("\"e\""), &rest("\"e\"", "bytes 5-9/10"));
+    assert!(matches!(outcome.end, End::Found { .. }));
+    assert_eq!(log.offsets, [0, 5]);
+
+    let (changed, answered) = ("Thu, 01 Jan 2026 12:00:00 GMT", "Thu, 01 Jan 2026 13:00:00 GMT");
+    let dated =
+        |head: Head| Head { last_modified: Some(changed.into()), date: Some(answered.into()), ..head };
+    let whole = dated(Head { content_length: Some(10), ..status(200) });
+    let part = dated(Head { content_range: Some("bytes 5-9/10".into()), ..status(206) });
+    let (_, log) = continued(&whole, &part);
+    assert_eq!(log.offsets, [0, 5]);
+    assert_eq!(log.requests[1].resume.as_ref().map(|resume| resume.validator.as_str()), Some(changed));
+}
+
+#[test]
+fn parts_of_two_versions_are_never_joined() {
+    let encoded = Head { content_encoding: Some("gzip".into()), ..rest("\"e\"", "bytes 5-9/10") };
+    let longer = Head { content_length: Some(6), ..rest("\"e\"", "bytes 5-9/10") };
+    for second in [
+        rest("\"f\"", "bytes 5-9/10"),
+        rest("W/\"e\"", "bytes 5-9/10"),
+        Head { content_range: Some("bytes 5-9/10".into()), ..status(206) },
+        rest("\"e\"", "bytes 0-9/10"),
+        rest("\"e\"", "bytes 6-9/10"),
+        rest("\"e\"", "bytes 5-9/11"),
+        rest("\"e\"", "bytes 9-5/10"),
+        rest("\"e\"", "lines 5-9/10"),
+        rest("\"e\"", ""),
+        encoded,
+        longer,
+        status(416),
+    ] {
+        let (outcome, log) = continued(&first("\"e\""), &second);
+        assert!(matches!(outcome.end, End::Found { .. }), "{second:?}");
+        assert_eq!(log.offsets, [0, 0], "{second:?}");
+        assert_eq!(log.requests.len(), 3, "{second:?}");
     }
 }
 
 #[test]
-fn another_part_than_the_one_asked_for_is_not_appended() {
-    let tag = || Head { etag: Some("\"e\"".into()), content_length: Some(10), ..status(200) };
-    for range in ["bytes 0-9/10", "bytes 5-9/11", "bytes 9-5/10", "lines 5-9/10", ""] {
-        let server = |request: &Request, number: usize| match (number, &request.resume) {
-            (0, _) => Play::Break(tag(), 5),
-            (_, Some(_)) => Play::Answer(Head { content_range: Some(range.into()), ..status(206) }, 10),
-            _ => Play::Answer(tag(), 10),
-        };
-        let (outcome, log) = play("k.pdb", known(), server, right);
-        assert!(matches!(outcome.end, End::Found { .. }), "{range}");
-        assert_eq!(log.offsets, [0, 0], "{range}");
+fn what_has_no_strong_validator_is_begun_again() {
+    let weak = first("W/\"e\"");
+    let dated = Head { last_modified: Some("Thu, 01 Jan 2026 12:00:00 GMT".into()), ..status(200) };
+    let encoded = Head { content_encoding: Some("gzip".into()), ..first("\"e\"") };
+    for head in [status(200), weak, dated, encoded] {
+        let (outcome, log) = continued(&head, &rest("\"e\"", "bytes 5-9/10"));
+        assert!(matches!(outcome.end, End::Found { .. }), "{head:?}");
+        assert_eq!(log.requests[1].resume, None, "{head:?}");
+        assert_eq!(log.offsets, [0, 0], "{head:?}");
     }
-    let server = |request: &Request, number: usize| match (number, &request.resume) {
-        (0, _) => Play::Break(tag(), 5),
-        (_, Some(_)) => Play::Answer(status(416), 0),
-        _ => Play::Answer(tag(), 10),
+}
+
+#[test]
+fn a_part_shorter_than_the_rest_is_continued_and_a_longer_body_is_begun_again() {
+    let server = |_: &Request, number: usize| match number {
+        0 => Play::Break(first("\"e\""), 5),
+        1 => Play::Answer(rest("\"e\"", "bytes 5-7/10"), 8),
+        _ => Play::Answer(rest("\"e\"", "bytes 8-9/10"), 10),
     };
-    let (outcome, log) = play("k.pdb", known(), server, right);
-    assert!(matches!(outcome.end, End::Found { .. }));
-    assert_eq!(log.offsets, [0, 0]);
+    assert_eq!(play("k.pdb", known(), server, right).1.offsets, [0, 5, 8]);
+    let server = |_: &Request, number: usize| match number {
+        0 => Play::Break(first("\"e\""), 5),
+        1 => Play::Answer(rest("\"e\"", "bytes 5-7/10"), 10),
+        _ => Play::Answer(first("\"e\""), 10),
+    };
+    assert_eq!(play("k.pdb", known(), server, right).1.offsets, [0, 5, 0]);
+}
+
+#[test]
+fn an_encoding_that_cannot_be_undone_is_refused() {
+    let head = Head { content_encoding: Some("br".into()), ..status(200) };
+    let (outcome, log) = play("k.pdb", known(), |_, _| Play::Answer(head.clone(), 10), right);
+    assert_eq!((outcome.end, log.offsets.len()), (End::Failed, 0));
+    assert!(outcome.tried[0].answer.contains("\"br\""), "{:?}", outcome.tried);
 }
 
 #[test]
 fn a_file_that_changed_is_taken_from_the_start() {
-    let server = |_: &Request, number: usize| match number {
-        0 => Play::Break(Head { last_modified: Some("yesterday".into()), ..status(200) }, 5),
-        _ => Play::Answer(Head { last_modified: Some("today".into()), ..status(200) }, 10),
-    };
-    let (_, log) = play("k.pdb", known(), server, right);
+    let (_, log) = continued(&first("\"e\""), &first("\"f\""));
     assert!(log.requests[1].resume.is_some());
     assert_eq!(log.offsets, [0, 0]);
 }
@@ -330,7 +430,7 @@ fn a_slow_connection_is_never_given_up_while_it_brings_something() {
         let head = Head {
             etag: Some("\"e\"".into()),
             content_range,
-            content_length: Some(40 * PROGRESS - start),
+            content_length: Some(if number == 0 { 40 * PROGRESS } else { 40 * PROGRESS - start }),
             ..status(code)
         };
         if number < 39 { Play::Break(head, end) } else { Play::Answer(head, end) }
@@ -352,7 +452,7 @@ fn a_connection_that_always_breaks_at_the_same_place_is_given_up() {
 fn a_body_shorter_than_announced_is_continued() {
     let server = |_: &Request, number: usize| match number {
         0 => Play::Answer(Head { etag: Some("\"e\"".into()), content_length: Some(10), ..status(200) }, 4),
-        _ => Play::Answer(Head { content_range: Some("bytes 4-9/10".into()), ..status(206) }, 10),
+        _ => Play::Answer(rest("\"e\"", "bytes 4-9/10"), 10),
     };
     let (outcome, log) = play("k.pdb", known(), server, right);
     assert!(matches!(outcome.end, End::Found { .. }));
@@ -362,7 +462,7 @@ fn a_body_shorter_than_announced_is_continued() {
 #[test]
 fn another_file_than_the_one_wanted_says_nothing_about_existence() {
     let (outcome, log) = play("k.pdb", known(), |_, _| Play::Answer(status(200), 10), |_, _| Verdict::Wrong);
-    assert_eq!((outcome.end, log.requests.len()), (End::Failed, 4));
+    assert_eq!((outcome.end, log.requests.len()), (End::Failed, 8));
     assert_eq!(outcome.tried[0].answer, "another PDB");
 }
 
@@ -376,7 +476,7 @@ fn a_file_cut_without_a_word_is_fetched_again() {
 }
 
 #[test]
-fn pointers_lead_to_addresses_and_paths_or_say_why_not() {
+fn pointers_lead_to_addresses_and_never_to_paths_or_say_why_not() {
     let server = |request: &Request, _: usize| match request.url.path() {
         path if path.ends_with("file.ptr") || path.starts_with("/there/") => Play::Answer(status(200), 10),
         _ => Play::Answer(status(404), 0),
@@ -393,9 +493,12 @@ fn pointers_lead_to_addresses_and_paths_or_say_why_not() {
     assert_eq!(log.asked.last().unwrap(), "https://other/there/k.pdb");
     assert!(!log.requests.last().unwrap().credentials);
 
-    let (outcome, log) = play("k.pdb", known(), server, to(Pointer::Path("/share/k.pdb".into())));
-    assert_eq!(outcome.end, End::Found { from: "/share/k.pdb".into() });
-    assert_eq!(log.visited, [PathBuf::from("/share/k.pdb")]);
+    for path in ["/etc/hostname", r"\\share\sym\k.pdb", r"C:\sym\k.pdb", "../k.pdb"] {
+        let (outcome, _) = play("k.pdb", known(), server, to(Pointer::Path(path.into())));
+        assert_eq!(outcome.end, End::Failed, "{path}");
+        let told = outcome.tried.iter().any(|tried| tried.answer.contains("can lead to an address only"));
+        assert!(told, "{path}: {:?}", outcome.tried);
+    }
 
     let (outcome, _) = play("k.pdb", known(), server, to(Pointer::Message("private".into())));
     assert_eq!(outcome.end, End::Failed);
@@ -462,9 +565,11 @@ fn no_server_can_keep_a_download_for_ever_or_take_credentials_along() {
                                 // The driver drops what the file holds beyond this.
                                 assert!(receive.offset <= length, "seed {seed}");
                                 length = receive.offset + whim.u64(..200_000);
-                                match whim.u8(..4) {
+                                match whim.u8(..6) {
                                     0 => receive.complete(length),
                                     1 => receive.too_long(length),
+                                    2 => receive.refused("junk".into()),
+                                    3 if whim.u8(..4) == 0 => receive.too_slow("slow".into()),
                                     _ => receive.broke(length, "it broke".into()),
                                 }
                             }
@@ -482,7 +587,6 @@ fn no_server_can_keep_a_download_for_ever_or_take_credentials_along() {
                     3 => judge.points(Pointer::Path("/x".into())),
                     _ => judge.refused("wrong".into()),
                 },
-                Step::Visit(visit) => visit.refused("not there".into()),
                 Step::Over(outcome) => break outcome,
             };
         };
@@ -509,6 +613,9 @@ fn whimsical_head(whim: &mut fastrand::Rng, length: u64) -> Head {
         content_range: text(whim, &[&range, "bytes 0-1/2", "nonsense"]),
         content_type: text(whim, &["text/html", "application/octet-stream"]),
         etag: text(whim, &["\"a\"", "W/\"b\""]),
-        last_modified: text(whim, &["today"]),
+        content_encoding: text(whim, &["gzip", "br", ""]),
+        last_modified: text(whim, &["today", "Thu, 01 Jan 1970 00:00:00 GMT"]),
+        date: text(whim, &["Thu, 01 Jan 1970 00:01:00 GMT"]),
+        detail: None,
     }
 }

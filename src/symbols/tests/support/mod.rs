@@ -38,13 +38,13 @@ impl World {
     /// Options for tests: everything in the test's folder, and hardly any patience.
     pub fn options(&self, symbol_path: &str) -> Options {
         let mut options = Options::new(symbol_path.parse().unwrap(), self.path("default"));
-        options.patience = Patience {
+        options.client.patience = Patience {
             retries: 3,
             first_pause: Duration::from_millis(5),
             longest_pause: Duration::from_secs(5),
         };
-        options.connect_limit = Duration::from_secs(5);
-        options.idle_limit = Duration::from_secs(5);
+        options.client.connect_limit = Duration::from_secs(5);
+        options.client.idle_limit = Duration::from_secs(5);
         options
     }
 

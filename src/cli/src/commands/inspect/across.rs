@@ -7,6 +7,7 @@ use profile::{Progress, Silent};
 use repository::{Options, ProfileName, Repositories};
 use serde_json::{Value, json};
 
+use crate::arguments;
 use crate::console::Console;
 use crate::outcome::Outcome;
 use crate::table::Table;
@@ -24,12 +25,16 @@ struct Row {
 ///
 /// # Errors
 /// Names that are no members, or a repository that cannot be listed.
-pub fn run(place: &str, members: &[String], offline: bool, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run(
+    place: &str,
+    members: &[String],
+    symbols: &arguments::Symbols,
+    console: &Console,
+) -> anyhow::Result<Outcome> {
     if let Some(member) = members.iter().find(|member| !member.contains('.')) {
         bail!("{member}: --across shows members; name one as STRUCT.MEMBER");
     }
-    let credentials = symbols::Credentials::from_environment()?;
-    let options = Options { cache: None, offline, credentials };
+    let options = Options { cache: None, client: symbols.client(symbols::Web::options())? };
     let repositories = Repositories::open(&[place.to_owned()], &options)?;
     let (names, failed) = repositories.names("");
     if let Some(error) = failed.into_iter().next() {

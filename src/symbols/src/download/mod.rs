@@ -3,11 +3,14 @@
 //! [`Download::begin`] gives the first [`Step`]; each step is done by the driver and then consumed by telling
 //! what came of it, which gives the next one, until [`Step::Over`].
 
-use std::path::PathBuf;
+mod headers;
+
 use std::time::{Duration, SystemTime};
 
 use url::Url;
 
+use self::headers::{Part, Validator, retry_after, same_party};
+use crate::encoding::{self, Coding};
 use crate::layout::{self, Form};
 use crate::manifest::Wanted;
 use crate::pointer::Pointer;
@@ -20,7 +23,8 @@ pub struct Patience {
     pub retries: u32,
     /// The pause before the first new attempt; it doubles with each further one.
     pub first_pause: Duration,
-    /// The longest pause that is made, also where the server asks for a longer one.
+    /// The longest pause that is made, also where the server asks for a longer one; the pauses that it asks for are
+    /// not longer in all, unless data comes in between.
     pub longest_pause: Duration,
 }
 
@@ -55,8 +59,6 @@ pub(crate) enum Step {
     Pause(Pause),
     /// Look whether the file that came is the one wanted.
     Judge(Judge),
-    /// Look at a file that the server points to.
-    Visit(Visit),
     /// Nothing more.
     Over(Outcome),
 }
@@ -73,19 +75,25 @@ pub(crate) enum Reply {
 pub(crate) struct Outcome {
     pub end: End,
     pub habits: Habits,
-    /// Whether the server did not answer at all in the end.
+    /// Whether the server failed to the end.
     pub down: bool,
+    /// Whether the file is longer than is taken.
+    pub too_long: bool,
+    /// The entity tag of the body that came, as the server wrote it.
+    pub etag: Option<String>,
     /// What was asked and why it did not serve, in order.
     pub tried: Vec<Tried>,
 }
 
-/// The three ends of a download.
+/// How a download can end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum End {
     /// The file came and was accepted; `from` is where it was found.
     Found { from: String },
     /// The server answered everything, and does not have it.
     Missing,
+    /// The server has it nowhere that it lets us look, and refused some places (403).
+    Refused,
     /// The server could not be asked to the end, or sent something else.
     Failed,
 }
@@ -97,6 +105,19 @@ pub struct Tried {
     pub place: String,
     /// What was found there.
     pub answer: String,
+}
+
+impl Tried {
+    /// The answers alone, on one line.
+    pub fn answers(tried: &[Self]) -> String {
+        tried.iter().map(|tried| tried.answer.as_str()).collect::<Vec<_>>().join("; ")
+    }
+
+    /// Places and answers on one line.
+    pub fn list(tried: &[Self]) -> String {
+        let texts = tried.iter().map(|Self { place, answer }| format!("{place}: {answer}"));
+        texts.collect::<Vec<_>>().join("; ")
+    }
 }
 
 /// A request, as data.
@@ -115,7 +136,7 @@ pub(crate) struct Request {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Resume {
     pub offset: u64,
-    pub validator: String,
+    pub validator: Validator,
 }
 
 /// The head of an answer: status and the headers that matter.
@@ -128,7 +149,11 @@ pub(crate) struct Head {
     pub content_range: Option<String>,
     pub content_type: Option<String>,
     pub etag: Option<String>,
+    pub content_encoding: Option<String>,
     pub last_modified: Option<String>,
+    pub date: Option<String>,
+    /// What the body of a refusal says, on one line, where it was asked for.
+    pub detail: Option<String>,
 }
 
 /// A download from one server.
@@ -151,9 +176,15 @@ pub(crate) struct Download {
     partial: Partial,
     /// How far a body of this candidate ever came, in bytes.
     furthest: u64,
+    /// How long the server made us wait in all since data came last.
+    waited: Duration,
     /// Whether something stood in the way of a clear answer.
     unsure: bool,
+    /// Whether some place was refused.
+    refused: bool,
     down: bool,
+    too_long: bool,
+    etag: Option<String>,
     tried: Vec<Tried>,
 }
 
@@ -162,7 +193,7 @@ pub(crate) struct Download {
 struct Partial {
     received: u64,
     total: Option<u64>,
-    validator: Option<String>,
+    validator: Option<Validator>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,7 +232,16 @@ impl Download {
 
     /// Begins the download of the one file at this path below `server`.
     pub fn at(server: &Url, path: &[&str], patience: Patience, random: fastrand::Rng) -> Step {
-        let candidate = below(server, path).map(|url| Candidate { form: Some(Form::Plain), url });
+        Self::one(server, below(server, path), patience, random)
+    }
+
+    /// Begins the download of the one file at `url`.
+    pub fn of(url: &Url, patience: Patience, random: fastrand::Rng) -> Step {
+        Self::one(url, Some(url.clone()), patience, random)
+    }
+
+    fn one(server: &Url, url: Option<Url>, patience: Patience, random: fastrand::Rng) -> Step {
+        let candidate = url.map(|url| Candidate { form: Some(Form::Plain), url });
         let habits = Habits { two_tiers: Some(false), refuses_msfz: true };
         Self::first(server, candidate.into_iter().collect(), Vec::new(), habits, patience, random)
     }
@@ -220,6 +260,8 @@ impl Download {
                 end: End::Failed,
                 habits,
                 down: false,
+                too_long: false,
+                etag: None,
                 tried: vec![Tried { place: shown(server), answer: "this address cannot be a server".into() }],
             });
         };
@@ -238,8 +280,12 @@ impl Download {
             habits,
             partial: Partial::default(),
             furthest: 0,
+            waited: Duration::ZERO,
             unsure: false,
+            refused: false,
             down: false,
+            too_long: false,
+            etag: None,
             tried: Vec::new(),
         })
         .ask()
@@ -269,7 +315,11 @@ impl Download {
             None => match below(&self.server, &[layout::TWO_TIERS]) {
                 Some(url) if self.habits.two_tiers.is_none() => Candidate { form: None, url },
                 _ => {
-                    let end = if self.unsure { End::Failed } else { End::Missing };
+                    let end = match (self.unsure, self.refused) {
+                        (true, _) => End::Failed,
+                        (false, true) => End::Refused,
+                        (false, false) => End::Missing,
+                    };
                     return self.over(end);
                 }
             },
@@ -285,7 +335,13 @@ impl Download {
     }
 
     fn over(self: Box<Self>, end: End) -> Step {
-        Step::Over(Outcome { end, habits: self.habits, down: self.down, tried: self.tried })
+        let Self { habits, down, too_long, etag, tried, .. } = *self;
+        Step::Over(Outcome { end, habits, down, too_long, etag, tried })
+    }
+
+    /// What kind of file is asked for; behind a pointer it is the file itself.
+    fn form(&self) -> Form {
+        if self.pointed { Form::Plain } else { self.current.form.unwrap_or(Form::Plain) }
     }
 
     fn note(&mut self, answer: impl Into<String>) {
@@ -302,40 +358,46 @@ impl Download {
         self.next()
     }
 
-    /// Something failed that may work in a while. A redirect is not remembered: its address may have expired.
-    fn again(mut self: Box<Self>, answer: String, asked: Option<Duration>, denied: bool) -> Step {
+    /// Something failed that may work in a while. A redirect is not remembered: its address may have expired. Where the
+    /// failure is one `of_place`, the server is asked for its other places once the attempts are used up.
+    fn again(mut self: Box<Self>, answer: String, asked: Option<Duration>, of_place: bool) -> Step {
         if self.failures >= self.patience.retries {
-            if denied && self.current.form.is_none() {
-                return self.no_mark();
-            }
             self.note(format!("{answer}; gave up after {} attempts", self.failures + 1));
-            self.unsure = true;
-            // Some servers forbid what they do not have: the other forms may still be there. A server that is
-            // down has none of them.
-            if denied {
+            if of_place {
+                self.unsure = true;
                 return self.next();
             }
-            self.down = true;
-            return self.over(End::Failed);
+            return self.give_up();
         }
         let doubled = self.patience.first_pause.saturating_mul(1 << self.failures.min(16));
         let pause = doubled.min(self.patience.longest_pause).mul_f64(0.5 + self.random.f64() / 2.0);
         let pause = match asked {
-            Some(asked) if asked > self.patience.longest_pause => {
+            Some(asked) if self.waited.saturating_add(asked) > self.patience.longest_pause => {
                 let longest = self.patience.longest_pause.as_secs();
                 self.note(format!(
-                    "{answer}; it asks for a pause of {} s, at most {longest} s are made",
+                    "{answer}; it asks for a pause of {} s, at most {longest} s are made in all",
                     asked.as_secs()
                 ));
+                self.unsure = true;
                 return self.over(End::Failed);
             }
-            Some(asked) => asked.max(pause),
+            Some(asked) => {
+                self.waited += asked;
+                asked.max(pause)
+            }
             None => pause,
         };
         self.failures += 1;
         self.hops = 0;
         self.url = self.base.clone();
         Step::Pause(Pause { length: pause, reason: answer, asked: asked.is_some(), download: self })
+    }
+
+    /// Leaves the server alone: it has shown that it does not serve for now.
+    fn give_up(mut self: Box<Self>) -> Step {
+        self.unsure = true;
+        self.down = true;
+        self.over(End::Failed)
     }
 
     /// Follows a redirect or a pointer.
@@ -376,33 +438,23 @@ impl Ask {
         let status = head.status;
         Reply::Next(match status {
             200 | 206 if download.current.form.is_none() => download.found_mark(head),
-            200 => {
-                download.partial =
-                    Partial { received: 0, total: head.content_length, validator: validator(head) };
-                return Reply::Body(Receive { offset: 0, total: head.content_length, download });
-            }
-            206 => match (&request.resume, head.content_range.as_deref().and_then(parse_range)) {
-                (Some(resume), Some((start, total)))
-                    if start == resume.offset
-                        && (download.partial.total.is_none() || download.partial.total == total) =>
-                {
-                    let total = total.or(download.partial.total);
-                    return Reply::Body(Receive { offset: start, total, download });
-                }
-                _ => {
-                    download.partial = Partial::default();
-                    download.again("it sent another part than was asked for".into(), None, false)
-                }
-            },
+            200 => return download.whole(head),
+            206 => return download.part(head, request.resume.as_ref()),
             301 | 302 | 303 | 307 | 308 => {
                 match head.location.as_deref().map(|location| download.url.join(location)) {
                     Some(Ok(to)) => download.follow(to),
                     _ => download.unsure(format!("{status} without a place to go")),
                 }
             }
-            404 | 410 if download.current.form.is_none() => download.no_mark(),
+            403 | 404 | 410 if download.current.form.is_none() => download.no_mark(),
+            // Stores of objects answer 403 for what is not there, where listing them is not allowed.
+            403 => {
+                download.note(format!("403, refused{}", detail(head)));
+                download.refused = true;
+                download.next()
+            }
             404 | 410 => {
-                download.note(format!("{status}, not here"));
+                download.note(format!("{status}, not here{}", detail(head)));
                 download.next()
             }
             406 if request.accept_msfz => {
@@ -411,32 +463,101 @@ impl Ask {
             }
             416 if request.resume.is_some() => {
                 download.partial = Partial::default();
-                download.again("it has no further part of the file".into(), None, false)
+                download.again("it has no further part of the file".into(), None, true)
             }
             401 | 407 => {
                 let whom = if status == 401 { "the server" } else { "the proxy" };
                 download.note(format!("{status}: {whom} wants credentials that it accepts"));
                 download.over(End::Failed)
             }
-            403 | 408 | 425 | 429 | 500..=599 => {
+            408 | 425 | 429 | 500..=599 => {
                 let asked = head.retry_after.as_deref().and_then(|text| retry_after(text, now));
-                download.again(format!("it answered {status}"), asked, status == 403)
+                download.again(format!("it answered {status}"), asked, false)
             }
-            _ => download.unsure(format!("it answered {status}, expected 200")),
+            _ => download.unsure(format!("it answered {status}, expected 200{}", detail(head))),
         })
     }
 
-    /// No answer came.
+    /// No answer came, and the next attempt may get one.
     pub fn failed(self, reason: String) -> Step {
         self.download.again(reason, None, false)
+    }
+
+    /// No connection was made. A server that starts again is given one more chance; one that is off is not waited for.
+    pub fn unreachable(self, reason: String) -> Step {
+        let mut download = self.download;
+        if download.failures >= download.patience.retries.min(1) {
+            download.note(reason);
+            return download.give_up();
+        }
+        download.again(reason, None, false)
     }
 
     /// No answer will come, however often it is asked.
     pub fn hopeless(self, reason: String) -> Step {
         let mut download = self.download;
         download.note(reason);
-        download.down = true;
-        download.over(End::Failed)
+        download.give_up()
+    }
+}
+
+fn detail(head: &Head) -> String {
+    head.detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default()
+}
+
+impl Download {
+    /// An answer that carries the whole file.
+    fn whole(mut self: Box<Self>, head: &Head) -> Reply {
+        let codings = match encoding::codings(head.content_encoding.as_deref().unwrap_or_default()) {
+            Ok(codings) => codings,
+            Err(reason) => return Reply::Next(self.unsure(reason)),
+        };
+        // The length and the parts of an encoded body are those of its encoded form, so it is not continued.
+        let plain = codings.is_empty();
+        let total = head.content_length.filter(|_| plain);
+        let validator = Validator::of(head).filter(|_| plain);
+        self.partial = Partial { received: 0, total, validator };
+        self.etag.clone_from(&head.etag);
+        Reply::Body(Receive { offset: 0, end: total, total, codings, download: self })
+    }
+
+    /// An answer that carries a part of the file. It is joined with what came before only if both have the same strong
+    /// validator, and if it is the part that was asked for (RFC 9110, section 15.3.7.3).
+    fn part(mut self: Box<Self>, head: &Head, resume: Option<&Resume>) -> Reply {
+        let problem = match (resume, head.content_range.as_deref().and_then(Part::parse)) {
+            (Some(resume), Some(part)) => {
+                let length = part.end - part.start;
+                if part.start != resume.offset || head.content_length.is_some_and(|given| given != length) {
+                    "it sent another part than was asked for"
+                } else if part.total.zip(self.partial.total).is_some_and(|(now, before)| now != before) {
+                    "the file changed its size between two parts"
+                } else if Validator::of(head).as_ref() != Some(&resume.validator) {
+                    "it sent a part that is not known to be of the same version of the file"
+                } else if encoding::codings(head.content_encoding.as_deref().unwrap_or_default())
+                    != Ok(Vec::new())
+                {
+                    "it sent an encoded part of a file that was not encoded before"
+                } else {
+                    let total = part.total.or(self.partial.total);
+                    return Reply::Body(Receive {
+                        offset: part.start,
+                        end: Some(part.end),
+                        total,
+                        codings: Vec::new(),
+                        download: self,
+                    });
+                }
+            }
+            _ => "it sent another part than was asked for",
+        };
+        self.partial = Partial::default();
+        Reply::Next(self.again(format!("{problem}; beginning again"), None, true))
+    }
+
+    /// Forgets what came of the body.
+    fn from_the_start(mut self: Box<Self>, reason: String) -> Step {
+        self.partial = Partial::default();
+        self.again(reason, None, true)
     }
 }
 
@@ -477,20 +598,38 @@ impl Pause {
     pub fn place(&self) -> String {
         shown(&self.download.url)
     }
+
+    /// Where the trouble is.
+    pub fn url(&self) -> &Url {
+        &self.download.url
+    }
 }
 
 /// A body to take.
 pub(crate) struct Receive {
     /// Where in the file its first byte belongs; what the file holds beyond that is dropped.
     pub offset: u64,
+    /// Where in the file it has to end, where the server says.
+    pub end: Option<u64>,
     /// How long the whole file is, where the server says.
     pub total: Option<u64>,
+    /// What is to be undone before its bytes are those of the file, in the order in which it was applied.
+    pub codings: Vec<Coding>,
     download: Box<Download>,
 }
 
 impl Receive {
+    /// What kind of file it belongs to.
+    pub fn form(&self) -> Form {
+        self.download.form()
+    }
+
     /// The body came whole; the file has `length` bytes.
     pub fn complete(self, length: u64) -> Step {
+        if let Some(end) = self.end.filter(|end| length > *end) {
+            let reason = format!("it sent {length} bytes, expected {end}");
+            return self.download.from_the_start(reason);
+        }
         match self.total {
             Some(total) if length < total => {
                 self.broke(length, format!("it sent {length} bytes, expected {total}"))
@@ -505,6 +644,7 @@ impl Receive {
         if length >= download.furthest.saturating_add(PROGRESS) {
             download.furthest = length;
             download.failures = 0;
+            download.waited = Duration::ZERO;
         }
         download.partial.received = length;
         download.partial.total = self.total;
@@ -512,9 +652,23 @@ impl Receive {
         download.again(format!("{reason}{at}"), None, false)
     }
 
+    /// The body came too slowly to be waited for.
+    pub fn too_slow(self, reason: String) -> Step {
+        let mut download = self.download;
+        download.note(reason);
+        download.give_up()
+    }
+
     /// The body is longer than is taken.
     pub fn too_long(self, limit: u64) -> Step {
-        self.download.unsure(format!("it sends more than {limit} bytes, which is the limit"))
+        let mut download = self.download;
+        download.too_long = true;
+        download.unsure(format!("it sends more than {limit} bytes, which is the limit"))
+    }
+
+    /// The body is not what was asked for, or cannot be decoded.
+    pub fn refused(self, reason: String) -> Step {
+        self.download.unsure(reason)
     }
 }
 
@@ -526,7 +680,7 @@ pub(crate) struct Judge {
 impl Judge {
     /// What the file should be.
     pub fn form(&self) -> Form {
-        if self.download.pointed { Form::Plain } else { self.download.current.form.unwrap_or(Form::Plain) }
+        self.download.form()
     }
 
     /// It is what was wanted.
@@ -545,16 +699,17 @@ impl Judge {
                 download.partial = Partial::default();
                 download.follow(url)
             }
-            Pointer::Path(path) => Step::Visit(Visit { path, download }),
+            Pointer::Path(path) => download.unsure(format!(
+                "its file.ptr names the path {}: a server can lead to an address only",
+                path.display()
+            )),
             Pointer::Message(message) => download.unsure(format!("the server says: {message}")),
         }
     }
 
     /// It is shorter than it says itself: the connection was closed early, without a word.
     pub fn cut(self, reason: String) -> Step {
-        let mut download = self.download;
-        download.partial = Partial::default();
-        download.again(reason, None, true)
+        self.download.from_the_start(reason)
     }
 
     /// It is something else.
@@ -563,73 +718,11 @@ impl Judge {
     }
 }
 
-/// A path that a `file.ptr` names.
-pub(crate) struct Visit {
-    pub path: PathBuf,
-    download: Box<Download>,
-}
-
-impl Visit {
-    /// The file there is the one wanted.
-    pub fn accepted(self) -> Step {
-        let from = self.path.display().to_string();
-        self.download.over(End::Found { from })
-    }
-
-    /// It is not there, or something else.
-    pub fn refused(self, reason: String) -> Step {
-        let place = self.path.display().to_string();
-        let mut download = self.download;
-        download.tried.push(Tried { place, answer: reason });
-        download.unsure = true;
-        download.next()
-    }
-}
-
 /// An address below a store's root.
 fn below(root: &Url, path: &[impl AsRef<str>]) -> Option<Url> {
     let mut url = root.clone();
     url.path_segments_mut().ok()?.pop_if_empty().extend(path);
     Some(url)
-}
-
-/// Whether credentials for `server` may be sent to `url`: the same host and port, or the same host's secure port
-/// where the server begins without TLS.
-fn same_party(server: &Url, url: &Url) -> bool {
-    let ports = (server.port_or_known_default(), url.port_or_known_default());
-    server.host() == url.host()
-        && match (server.scheme(), url.scheme()) {
-            ("http", "https") => ports == (Some(80), Some(443)),
-            (from, to) => from == to && ports.0 == ports.1,
-        }
-}
-
-/// What marks this very body, if it can be continued: a strong entity tag, else the date of change.
-fn validator(head: &Head) -> Option<String> {
-    let strong = head.etag.as_ref().filter(|tag| !tag.starts_with("W/"));
-    strong.or(head.last_modified.as_ref()).cloned()
-}
-
-/// `bytes 10-99/100` gives the start and, where it is known, the total. RFC 9110, section 14.4.
-fn parse_range(text: &str) -> Option<(u64, Option<u64>)> {
-    let (range, total) = text.trim().strip_prefix("bytes")?.trim_start().split_once('/')?;
-    let (start, end) = range.split_once('-')?;
-    let (start, end): (u64, u64) = (start.trim().parse().ok()?, end.trim().parse().ok()?);
-    let total = match total.trim() {
-        "*" => None,
-        total => Some(total.parse().ok()?),
-    };
-    (start <= end && total.is_none_or(|total| end < total)).then_some((start, total))
-}
-
-/// Seconds, or a date. RFC 9110, section 10.2.3.
-fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
-    let text = text.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -1,0 +1,102 @@
+use crate::container::Container;
+use crate::error::in_words;
+use crate::identity::IdentityError;
+
+/// What a download has to begin with. The first bytes are looked at as they arrive, so that a page of a captive portal
+/// or endless junk is dropped before it fills a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// A PDB, or a cabinet or MSFZ container that may hold one.
+    Pdb,
+    /// The text of a `file.ptr`.
+    Pointer,
+    /// An ELF file.
+    Elf,
+    /// A profile: JSON, or JSON packed with gzip, xz or zstd.
+    Profile,
+    /// Anything but an HTML page.
+    NoPage,
+}
+
+impl Start {
+    /// How many bytes have to be there before they are judged; a shorter file is judged when it is complete.
+    pub(crate) const LENGTH: usize = 64;
+
+    /// Says why a file with these first bytes is not what was asked for; `None` where it may be.
+    pub(crate) fn refuse(self, start: &[u8]) -> Option<String> {
+        let found = Container::of(start);
+        let right = match self {
+            Self::Pdb => match found {
+                Container::Pdb | Container::Msfz | Container::Cabinet => true,
+                // The same words as for a file that came whole.
+                found => return Some(in_words(&IdentityError::Container { found })),
+            },
+            Self::Pointer => found == Container::Text,
+            Self::Elf => found == Container::Elf,
+            Self::Profile => begins_profile(start),
+            Self::NoPage => found != Container::Html,
+        };
+        (!right).then(|| format!("expected {}, found {found}", self.name()))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pdb => "a PDB (MSF 7.00)",
+            Self::Pointer => "a file.ptr",
+            Self::Elf => "an ELF file",
+            Self::Profile => "a profile",
+            Self::NoPage => "an object of the repository",
+        }
+    }
+}
+
+/// Whether the bytes are the first ones of a form that profiles are kept in.
+fn begins_profile(start: &[u8]) -> bool {
+    let packed: [&[u8]; 3] = [&[0x1f, 0x8b], &[0xfd, b'7', b'z', b'X', b'Z', 0], &[0x28, 0xb5, 0x2f, 0xfd]];
+    if packed.iter().any(|magic| start.starts_with(magic)) {
+        return true;
+    }
+    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
+    matches!(text, [] | [b'{', ..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn padded(start: &[u8]) -> Vec<u8> {
+        let mut bytes = start.to_vec();
+        bytes.resize(Start::LENGTH, b' ');
+        bytes
+    }
+
+    #[test]
+    fn each_kind_takes_its_own_forms_and_names_what_it_found() {
+        let good: [(Start, &[u8]); 9] = [
+            (Start::Pdb, Container::PDB_MAGIC),
+            (Start::Pdb, b"MSCF\0\0\0\0"),
+            (Start::Pdb, b"Microsoft MSFZ Container\r\n\x1aALD\0\0"),
+            (Start::Pointer, b"PATH:https://h/k.pdb"),
+            (Start::Elf, b"\x7fELF\x02"),
+            (Start::Profile, b"\x1f\x8b\x08"),
+            (Start::Profile, b"\r\n {\"$METADATA\""),
+            (Start::Profile, b"\xfd7zXZ\0"),
+            (Start::NoPage, b"nt/GUID: {}"),
+        ];
+        for (kind, start) in good {
+            assert_eq!(kind.refuse(&padded(start)), None, "{kind:?}");
+        }
+        let page = padded(b"<!DOCTYPE html><html>");
+        let junk = padded(b"AAAA");
+        for kind in [Start::Pdb, Start::Pointer, Start::Elf, Start::Profile, Start::NoPage] {
+            assert!(kind.refuse(&page).unwrap().ends_with("found an HTML page"), "{kind:?}");
+        }
+        for kind in [Start::Pdb, Start::Elf, Start::Profile] {
+            assert!(kind.refuse(&junk).unwrap().ends_with("found text"), "{kind:?}");
+        }
+        assert_eq!(
+            Start::Elf.refuse(&padded(b"MZ")).as_deref(),
+            Some("expected an ELF file, found a PE file")
+        );
+    }
+}
