@@ -196,9 +196,7 @@ fn leaves(kind: Kind) -> Vec<String> {
 }
 
 fn serving(kind: Kind, mode: Mode) -> impl Fn(&symbol_server::Request) -> Response + Send + Sync + 'static {
-    let leaves = leaves(kind);
-    let leaves: Vec<&str> = leaves.iter().map(String::as_str).collect();
-    hostile(mode, good(kind), &leaves)
+    hostile(mode, good(kind), leaves(kind))
 }
 
 /// What a download left in a folder.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::time::SystemTime;
 
-use profile::Progress;
+use profile::{Progress, UnpackMeter};
 use url::Url;
 
 use crate::download::{Ask, Outcome, Receive, Reply, Step};
@@ -42,7 +42,8 @@ pub(crate) struct Delivery<'a> {
     pub client: &'a Client,
     /// What the progress is called.
     pub step: String,
-    /// The largest file that is taken, in bytes, after Content-Encoding is undone.
+    /// The largest file that is taken, in bytes, after Content-Encoding is undone. What that grows by has the limits of
+    /// every unpacking besides ([`UnpackMeter`]).
     pub size_limit: u64,
     /// Turns the body of a refusal into a remark.
     pub explain: Option<Explain<'a>>,
@@ -161,6 +162,7 @@ impl Delivery<'_> {
         // A part that is joined does not begin the file.
         let mut seen = if length == 0 { Some(Vec::with_capacity(Start::LENGTH)) } else { None };
         let mut buffer = vec![0; STEP];
+        let received = answer.received();
         let failure = {
             let mut body = encoding::decoded(&receive.codings, &mut *answer);
             loop {
@@ -174,6 +176,11 @@ impl Delivery<'_> {
                 length += count as u64;
                 if length > limit {
                     return Ok(End::TooLong);
+                }
+                if !receive.codings.is_empty()
+                    && let Err(error) = UnpackMeter::new(received.get()).add(length)
+                {
+                    return Ok(End::Refused(error.to_string()));
                 }
                 if let Some(mut first) = seen.take() {
                     first.extend(bytes.iter().take(crate::Container::LOOK.saturating_sub(first.len())));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use profile::{AtomicFile, GuidAge, Progress};
+use profile::{AtomicFile, GuidAge, LARGEST_COMPANION, Progress, is_refusal, open_regular};
 use url::Url;
 
 use crate::client_options::ClientOptions;
@@ -518,16 +518,11 @@ fn in_store(wanted: &Wanted) -> (String, GuidAge) {
     (wanted.name.as_str().to_lowercase(), wanted.guid_age)
 }
 
-/// Opens a regular file; nothing where there is none. A pipe or a device is not even opened, which could block.
+/// Opens a regular file; nothing where there is none. A pipe or a device is passed over.
 fn open(path: &Path) -> io::Result<Option<File>> {
-    let opened = match path.metadata() {
-        Ok(metadata) if metadata.is_file() => File::open(path),
-        Ok(_) => return Ok(None),
-        Err(error) => Err(error),
-    };
-    match opened {
-        Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
-        Ok(_) => Ok(None),
+    match open_regular(path, LARGEST_COMPANION) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if is_refusal(&error) => Ok(None),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(None)
         }

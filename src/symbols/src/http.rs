@@ -1,8 +1,10 @@
 //! The thin layer over the sockets: one request, one answer, and what servers have shown of themselves in this run.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::io::{self, Read};
+use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -87,6 +89,7 @@ impl Client {
                 head: head(&response),
                 response,
                 pace: Pace::new(self.options.least_rate),
+                received: Rc::default(),
                 trouble: None,
             }),
             Err(error) => {
@@ -182,6 +185,7 @@ pub(crate) struct Answer {
     pub head: Head,
     response: Response,
     pace: Pace,
+    received: Rc<Cell<u64>>,
     trouble: Option<Trouble>,
 }
 
@@ -200,6 +204,11 @@ impl Answer {
         self.trouble.take()
     }
 
+    /// How many bytes of the body have come over the network, also while it is being read.
+    pub fn received(&self) -> Rc<Cell<u64>> {
+        Rc::clone(&self.received)
+    }
+
     /// The beginning of the body, at most `limit` bytes of it, as text.
     pub fn excerpt(&mut self, limit: u64) -> String {
         let mut bytes = Vec::new();
@@ -213,7 +222,10 @@ impl Read for Answer {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let result = self.response.read(buffer);
         match result {
-            Ok(count) if self.pace.keeps_up(count) => Ok(count),
+            Ok(count) if self.pace.keeps_up(count) => {
+                self.received.set(self.received.get().saturating_add(count as u64));
+                Ok(count)
+            }
             Ok(_) => {
                 let reason = format!("it sends less than {}; given up", self.pace.least);
                 self.trouble = Some(Trouble::TooSlow(reason.clone()));

@@ -39,7 +39,7 @@ pub enum Mode {
     Endless,
     /// It sends the beginning of the file and then zero bytes without an end.
     EndlessZeros,
-    /// It sends gzip that unpacks to the beginning of the file and a gigabyte of zero bytes.
+    /// It sends gzip that unpacks to the beginning of the file and 64 MiB of zero bytes.
     GzipBomb,
     /// It announces more bytes than there are disks.
     HugeLength,
@@ -136,9 +136,8 @@ impl Mode {
 pub fn hostile(
     mode: Mode,
     file: Vec<u8>,
-    leaves: &[&str],
+    leaves: Vec<String>,
 ) -> impl Fn(&Request) -> Response + Send + Sync + 'static {
-    let leaves: Vec<String> = leaves.iter().map(|leaf| format!("/{leaf}")).collect();
     let file: Arc<[u8]> = file.into();
     let times: Mutex<HashMap<String, usize>> = Mutex::default();
     move |request| {
@@ -150,7 +149,7 @@ pub fn hostile(
             }
         }
         let wanted = !request.path().contains("/msfz0/")
-            && leaves.iter().any(|leaf| request.path().ends_with(leaf.as_str()));
+            && leaves.iter().any(|leaf| request.path().ends_with(&format!("/{leaf}")));
         if !wanted {
             return Response::status(404);
         }
@@ -217,7 +216,7 @@ fn answer(mode: Mode, file: &Arc<[u8]>, request: &Request, time: usize) -> Respo
                 }
             })
         }
-        Mode::GzipBomb => Response::bytes(gzip(file, 1 << 30)).with("Content-Encoding", "gzip"),
+        Mode::GzipBomb => Response::bytes(gzip(file, 1 << 26)).with("Content-Encoding", "gzip"),
         Mode::HugeLength => whole().with_length(Some(9_000_000_000_000_000)),
         Mode::Drip => {
             let file = Arc::clone(file);

@@ -23,10 +23,7 @@ fn folder(url: &str) -> Folder {
         "wanted.json",
         format!(r#"{{"schema": 1, "wanted": [{{"name": "m.pdb", "guid_age": "{GUID_AGE}"}}]}}"#),
     );
-    folder.write(
-        "spec.yaml",
-        "type: symbol_offset_index\nbase_symbol: nt!PsActiveProcessHead\npath: nt/GUID\n",
-    );
+    folder.write("spec.yaml", "path: nt\nsymbols:\n- {name: NtBuildLab, data: ['00'], shift: -64}\n");
     folder.write("profile.json", r#"{"$METADATA": {"Type": "Profile", "ProfileClass": "Nt"}}"#);
     let place = "repository/v1.0";
     std::fs::create_dir_all(folder.join(&format!("{place}/src/nt"))).unwrap();
