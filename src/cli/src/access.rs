@@ -119,7 +119,7 @@ pub fn building(global: &Global, access: &mut Access) {
 
 /// One repository: a folder or an address.
 pub fn repository(place: &str, offline: bool, access: &mut Access) {
-    credentials(access);
+    client(access);
     if is_remote(place) {
         access.fill_own(cache_folder()).unpack();
         connect(offline, access);
@@ -131,8 +131,7 @@ pub fn repository(place: &str, offline: bool, access: &mut Access) {
 /// Where PDBs are looked for. A local store may hold pointers to files anywhere (`file.ptr`), so one that the user names
 /// opens the file system to reading.
 pub fn symbols(symbols: &Symbols, access: &mut Access) {
-    configuration(access);
-    credentials(access);
+    client(access);
     access.fill_own(cache_folder()).unpack();
     let path = symbols.path().unwrap_or_else(|_| SymbolPath::standard());
     for store in path.stores() {
@@ -179,8 +178,9 @@ pub fn unpack_unless(path: &Path, beginnings: &[&[u8]], access: &mut Access) {
     }
 }
 
-/// What is known about private servers.
-pub fn credentials(access: &mut Access) {
+/// What says how servers are asked: the configuration, and what is known about private servers.
+pub fn client(access: &mut Access) {
+    configuration(access);
     if let Some(path) = Credentials::netrc() {
         access.read(path);
     }

@@ -142,6 +142,7 @@ impl Delivery<'_> {
             End::Refused(reason) => receive.refused(reason),
             End::Cut(length, reason) => receive.broke(length, reason),
             End::Network(length, Trouble::Broke(reason)) => receive.broke(length, reason),
+            End::Network(length, Trouble::Stalled(reason)) => receive.stalled(length, reason),
             End::Network(_, Trouble::TooSlow(reason)) => {
                 self.client.set_silent(url);
                 receive.too_slow(reason)

@@ -192,8 +192,10 @@ pub(crate) struct Answer {
 /// Why a body ended before its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// The connection broke or went idle.
+    /// The connection broke.
     Broke(String),
+    /// Nothing came for longer than the limit.
+    Stalled(String),
     /// It came too slowly.
     TooSlow(String),
 }
@@ -233,8 +235,9 @@ impl Read for Answer {
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
             Err(error) => {
-                let reason = broken(error);
-                self.trouble = Some(Trouble::Broke(reason.clone()));
+                let (reason, stalled) = broken(error);
+                let trouble = if stalled { Trouble::Stalled } else { Trouble::Broke };
+                self.trouble = Some(trouble(reason.clone()));
                 Err(io::Error::other(reason))
             }
         }
@@ -269,11 +272,12 @@ impl Pace {
     }
 }
 
-/// Why a body broke off, in words that hold no address.
-fn broken(error: io::Error) -> String {
+/// Why a body broke off, in words that hold no address, and whether nothing came for too long.
+fn broken(error: io::Error) -> (String, bool) {
+    let late = error.kind() == io::ErrorKind::TimedOut;
     match error.downcast::<reqwest::Error>() {
-        Ok(error) => reason(&error),
-        Err(error) => error.to_string(),
+        Ok(error) => (reason(&error), late || error.is_timeout()),
+        Err(error) => (error.to_string(), late),
     }
 }
 

@@ -247,6 +247,17 @@ fn a_server_that_stalls_is_given_up_after_the_idle_limit_and_continued() {
 }
 
 #[test]
+fn a_server_that_stalls_without_bringing_anything_costs_two_attempts() {
+    let world = World::new();
+    let server = in_turns(vec![Response::bytes(pdb()).with_fault(Fault::StallAfter(100))]);
+    let mut options = world.options(&format!("srv*{}", server.url()));
+    options.client.idle_limit = Duration::from_millis(300);
+    let error = world.fetch_with(options).unwrap_err().to_string();
+    assert!(error.contains("nothing came in time (after 100 bytes); gave up after 2 attempts"), "{error}");
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
 fn a_server_that_drips_is_given_up_and_not_asked_again() {
     let world = World::new();
     let server = in_turns(vec![Response::bytes(pdb()).with_fault(Fault::Trickle(10, 20))]);

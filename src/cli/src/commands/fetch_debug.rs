@@ -34,7 +34,7 @@ impl Arguments {
         }
         // The file's name is the build-id, which a file has to be read for.
         access.write(&self.dump_dir);
-        access::credentials(access);
+        access::client(access);
         access::connect(global.symbols.offline, access);
     }
 }

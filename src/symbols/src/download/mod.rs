@@ -378,8 +378,7 @@ impl Download {
                     "{answer}; it asks for a pause of {} s, at most {longest} s are made in all",
                     asked.as_secs()
                 ));
-                self.unsure = true;
-                return self.over(End::Failed);
+                return self.give_up();
             }
             Some(asked) => {
                 self.waited += asked;
@@ -638,7 +637,22 @@ impl Receive {
         }
     }
 
-    /// The connection broke or went idle; the file has `length` bytes so far.
+    /// Nothing came for longer than the limit; the file has `length` bytes so far. That costs time, so a server that
+    /// stalls again without having brought anything worth while is left alone.
+    pub fn stalled(mut self, length: u64, reason: String) -> Step {
+        let retries = self.download.patience.retries;
+        self.download.patience.retries = retries.min(1);
+        let step = self.broke(length, reason);
+        match step {
+            Step::Pause(mut pause) => {
+                pause.download.patience.retries = retries;
+                Step::Pause(pause)
+            }
+            step => step,
+        }
+    }
+
+    /// The connection broke; the file has `length` bytes so far.
     pub fn broke(self, length: u64, reason: String) -> Step {
         let mut download = self.download;
         if length >= download.furthest.saturating_add(PROGRESS) {
