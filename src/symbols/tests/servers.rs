@@ -253,7 +253,7 @@ fn a_server_that_stalls_without_bringing_anything_costs_two_attempts() {
     let mut options = world.options(&format!("srv*{}", server.url()));
     options.client.idle_limit = Duration::from_millis(300);
     let error = world.fetch_with(options).unwrap_err().to_string();
-    assert!(error.contains("nothing came in time (after 100 bytes); gave up after 2 attempts"), "{error}");
+    assert!(error.contains("nothing came in time (after 200 bytes); gave up after 2 attempts"), "{error}");
     assert_eq!(server.requests().len(), 2);
 }
 
