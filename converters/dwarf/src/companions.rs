@@ -157,7 +157,9 @@ impl Companions for Beside {
         }
         // The last reason for a path is the one of the widest folder.
         for (path, error) in refused.into_iter().rev().take(1) {
-            report.lose("companion files that were refused", || format!("{}: {error}", path.display()));
+            // The reason is part of the kind, as examples are shortened when they are shown.
+            report
+                .lose(&format!("companion files that were refused ({error})"), || path.display().to_string());
         }
         None
     }

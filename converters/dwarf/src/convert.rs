@@ -187,8 +187,9 @@ fn supplement_file(
     report: &mut Report,
 ) -> Option<MappedFile> {
     let (path, build_id) = container.supplement(report)?;
+    let before = report.total();
     let file = companions.find(Companion::Supplement { path: &path, build_id: &build_id }, report);
-    if file.is_none() {
+    if file.is_none() && report.total() == before {
         report.lose("supplementary files that were not found", || path);
     }
     file

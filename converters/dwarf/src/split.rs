@@ -40,10 +40,14 @@ impl SplitFiles {
         if package.is_none() {
             let mut known: HashMap<*const u8, usize> = HashMap::new();
             for (number, root) in skeletons.iter().enumerate() {
+                let before = report.total();
                 let Some(file) = split_file(root, companions, report) else {
-                    report.lose("split units whose file was not found", || {
-                        String::from_utf8_lossy(root.split_name.as_deref().unwrap_or_default()).into_owned()
-                    });
+                    if report.total() == before {
+                        report.lose("split units whose file was not found", || {
+                            String::from_utf8_lossy(root.split_name.as_deref().unwrap_or_default())
+                                .into_owned()
+                        });
+                    }
                     continue;
                 };
                 let index = *known.entry(file.as_ptr()).or_insert(files.len());

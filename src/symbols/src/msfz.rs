@@ -100,6 +100,7 @@ fn check_header(source: &RandomAccessFile, length: u64) -> Result<(), MsfzError>
     within("the number of streams", number(56), MOST_STREAMS)?;
     within("the size of the packed directory", number(64), length)?;
     within("the size of the directory", number(68), LARGEST_DIRECTORY)?;
+    UnpackMeter::new(length).check_declared(number(68))?;
     within("the size of the chunk table", number(76), length)
 }
 

@@ -102,8 +102,8 @@ impl FolderStore {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let there =
-            File::open(&path).is_ok_and(|mut there| matches!(examine(&mut there, wanted), Ok(Content::Pdb)));
+        let there = profile::open_regular(&path, profile::LARGEST_COMPANION)
+            .is_ok_and(|mut there| matches!(examine(&mut there, wanted), Ok(Content::Pdb)));
         if !there {
             file.commit()?;
         }

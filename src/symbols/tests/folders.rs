@@ -21,6 +21,25 @@ fn a_chain_is_searched_left_to_right_and_filled_right_to_left() {
     assert_eq!(read(&found.path), pdb());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_a_store_is_passed_over() {
+    let world = World::new();
+    let pipe = world.path("a").join(place("k.pdb"));
+    std::fs::create_dir_all(pipe.parent().unwrap()).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let there = world.file(&format!("b/{}", place("k.pdb")), &pdb());
+    let [a, b] = ["a", "b"].map(|name| world.path(name).display().to_string());
+    // Opening the pipe in the usual way would wait for a writer for ever.
+    let found = world.fetch(&format!("{a};{b}")).unwrap();
+    assert_eq!(found.from, there.display().to_string());
+    let pointer = world.path("c").join(place("file.ptr"));
+    std::fs::create_dir_all(pointer.parent().unwrap()).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&pointer).status().unwrap().success());
+    let c = world.path("c").display().to_string();
+    assert_eq!(world.fetch(&format!("{c};{b}")).unwrap().from, there.display().to_string());
+}
+
 #[test]
 fn a_cabinet_is_unpacked_into_the_store_to_its_left() {
     let world = World::new();

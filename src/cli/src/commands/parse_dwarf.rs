@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use dwarf_converter::{Beside, Language, Languages, Options, Package};
-use profile::{Arch, MappedFile, Progress, Scope};
+use profile::{Arch, CompanionFolders, LARGEST_COMPANION, MappedFile, Progress, Scope};
 
 use crate::access;
 use crate::arguments;
@@ -143,7 +143,13 @@ fn in_bundle(bundle: &Path) -> anyhow::Result<PathBuf> {
         files.map(|file| file.map(|file| file.path())).collect::<io::Result<_>>()?;
     files.sort();
     match files.as_slice() {
-        [only] => Ok(only.clone()),
+        [only] => {
+            // A bundle may be evidence: what is in it has to be a file of its own.
+            CompanionFolders::new([folder])
+                .open(only, LARGEST_COMPANION)
+                .with_context(|| only.display().to_string())?;
+            Ok(only.clone())
+        }
         _ => bail!("{} holds {} files: name one of them", folder.display(), files.len()),
     }
 }

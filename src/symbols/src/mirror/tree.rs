@@ -43,9 +43,13 @@ impl Tree {
     /// Opens the file that the path of a request names.
     pub fn open(&self, path: &str) -> Result<(File, fs::Metadata), Refusal> {
         let path = self.find(path)?;
-        let file = File::open(&path).map_err(failed)?;
+        let file = match profile::open_regular(&path, profile::LARGEST_COMPANION) {
+            Ok(file) => file,
+            Err(error) if profile::is_refusal(&error) => return Err(Refusal::Absent),
+            Err(error) => return Err(failed(error)),
+        };
         let metadata = file.metadata().map_err(failed)?;
-        if metadata.is_file() { Ok((file, metadata)) } else { Err(Refusal::Absent) }
+        Ok((file, metadata))
     }
 
     /// The file that the path of a request names, without links.

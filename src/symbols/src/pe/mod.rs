@@ -4,6 +4,8 @@
 
 mod tables;
 
+use std::collections::HashSet;
+
 use goblin::pe::characteristic;
 use goblin::pe::data_directories::DataDirectory;
 use goblin::pe::header::{Header, machine_to_str};
@@ -143,6 +145,9 @@ const CHARACTERISTICS: [(u16, &str); 10] = [
     (characteristic::IMAGE_FILE_UP_SYSTEM_ONLY, "UP_SYSTEM_ONLY"),
 ];
 
+/// Windows loads files of at most 96 sections; every address is looked for in all of them.
+const MOST_SECTIONS: usize = 1024;
+
 const DEBUG_CODEVIEW: u32 = 2;
 const DEBUG_ENTRY: usize = 28;
 
@@ -178,6 +183,13 @@ impl<'a> Pe<'a> {
             .coff_header
             .sections(bytes, &mut table)
             .map_err(|error| damaged("section table", error))?;
+        if sections.len() > MOST_SECTIONS {
+            let found = sections.len();
+            return Err(damaged(
+                "section table",
+                format!("expected at most {MOST_SECTIONS} sections, found {found}"),
+            ));
+        }
         Ok(Self { bytes, header, optional, sections })
     }
 
@@ -253,6 +265,7 @@ impl<'a> Pe<'a> {
         };
         let entries = entries.get(..directory.size as usize).unwrap_or(entries);
         let mut records: Vec<Rsds> = Vec::new();
+        let mut seen = HashSet::new();
         let mut kinds = Vec::new();
         for entry in entries.chunks_exact(DEBUG_ENTRY) {
             let field = |at| number::<4>(entry, at).map(u32::from_le_bytes).unwrap_or_default();
@@ -264,8 +277,11 @@ impl<'a> Pe<'a> {
             let by_offset = self.bytes.get(field(24) as usize..);
             let by_rva = self.at_rva(field(20));
             match [by_offset, by_rva].into_iter().flatten().find_map(Rsds::parse) {
-                Some(record) if records.contains(&record) => {}
-                Some(record) => records.push(record),
+                Some(record) => {
+                    if seen.insert((record.guid_age, record.path.clone())) {
+                        records.push(record);
+                    }
+                }
                 None => kinds.push(match by_offset {
                     Some([b'N', b'B', digits @ .., _]) if digits.starts_with(b"10") => {
                         "an NB10 record, which has no GUID".to_owned()

@@ -1,0 +1,107 @@
+//! Memory images.
+
+use image::{Error, Image, Memory, PhysicalAddress};
+
+use crate::elf::core;
+use crate::measure::proportional;
+
+const LOAD: u32 = 1;
+const NOTE: u32 = 4;
+
+#[test]
+fn ranges_of_memory_over_the_same_bytes() {
+    let input = |n: usize| {
+        let length = 16 * n as u64;
+        let headers: Vec<_> = (0..n as u64).map(|number| (LOAD, 0, number * length, length)).collect();
+        core(&headers, &vec![7; length as usize])
+    };
+    proportional(2000, 20, input, |bytes| {
+        let error = Image::from_content(bytes).unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, Error::Malformed { .. }) && text.contains("bytes of their own"), "{text}");
+        assert!(text.contains("--unpack-limit"), "{text}");
+    });
+}
+
+#[test]
+fn a_range_that_is_listed_twice_is_no_harm() {
+    let image = Image::from_content(core(&[(LOAD, 0, 0, 4096), (LOAD, 0, 8192, 4096)], &[7; 4096])).unwrap();
+    assert_eq!(image.size(), 8192);
+    let mut byte = [0];
+    image.read(PhysicalAddress(8192 + 4095), &mut byte).unwrap();
+    assert_eq!(byte, [7]);
+}
+
+#[test]
+fn note_headers_over_the_same_bytes() {
+    let input = |n: usize| {
+        let note = [[5, 440, 0].map(u32::to_le_bytes).concat(), b"QEMU\0\0\0\0\x01".to_vec(), vec![0; 439]];
+        let notes = note.concat().repeat(n / 8);
+        let length = notes.len() as u64;
+        let mut headers = vec![(LOAD, 0, 0, 4096)];
+        headers.extend((0..n).map(|_| (NOTE, 0, 0, length)));
+        core(&headers, &notes)
+    };
+    proportional(2000, 20, input, |bytes| {
+        let image = Image::from_content(bytes).unwrap();
+        assert!(image.hints().cpus.len() >= 200);
+        assert!(image.report().count("unreadable note") > 1000);
+    });
+}
+
+/// A kdump of `pages` pages that all share one descriptor's worth of zeros, as makedumpfile writes them.
+fn zeros(pages: u64) -> Vec<u8> {
+    let mut file = b"KDUMP   ".to_vec();
+    file.extend_from_slice(&6u32.to_le_bytes());
+    file.resize(424, 0);
+    let bitmap_blocks = 2 * pages.div_ceil(8 * 4096);
+    for value in [0u32, 4096, 1, bitmap_blocks as u32, pages as u32] {
+        file.extend_from_slice(&value.to_le_bytes());
+    }
+    file.resize(4096 + 96, 0);
+    file.extend_from_slice(&pages.to_le_bytes());
+    file.resize(2 * 4096, 0);
+    for _ in 0..2 {
+        let end = file.len() + bitmap_blocks as usize / 2 * 4096;
+        file.resize(file.len() + pages as usize / 8, 0xff);
+        file.resize(end, 0);
+    }
+    let page = file.len() as u64 + 24 * pages;
+    for _ in 0..pages {
+        file.extend_from_slice(&page.to_le_bytes());
+        file.extend_from_slice(&4096u32.to_le_bytes());
+        file.extend_from_slice(&[0; 12]);
+    }
+    file.resize(file.len() + 4096, 0);
+    file
+}
+
+#[test]
+fn memory_that_is_all_zero_opens_and_takes_little_to_read() {
+    proportional(
+        1 << 14,
+        2,
+        |n| zeros(n as u64),
+        |bytes| {
+            let image = Image::from_content(bytes).unwrap();
+            assert!(image.size() >= 64 << 20);
+            let mut page = [1; 4096];
+            image.read(PhysicalAddress(image.size() - 4096), &mut page).unwrap();
+            assert_eq!(page, [0; 4096]);
+        },
+    );
+}
+
+#[test]
+fn a_bitmap_without_pages_behind_it() {
+    let input = |n: usize| {
+        let mut file = zeros(8 * 4096 * n as u64);
+        file.truncate(2 * 4096 + 2 * n * 4096);
+        file[2 * 4096..].fill(0x55);
+        file
+    };
+    proportional(16, 2, input, |bytes| {
+        // Nothing of the memory is there.
+        assert_eq!(Image::from_content(bytes).unwrap().size(), 0);
+    });
+}

@@ -1,0 +1,12 @@
+//! Work and memory in proportion to the input: tables that name the same bytes many times, and packed input that grows.
+//! Every fixture is made here, in sizes n, 2n and 4n.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod commands;
+mod debug_files;
+mod documentation;
+mod elf;
+mod images;
+mod measure;
+mod packed;
