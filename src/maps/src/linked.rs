@@ -114,8 +114,27 @@ impl SystemMap<'_> {
         if self.is_hidden() {
             return Err(MapError::Hidden);
         }
+        // In a pack nothing is known of the kernel's own file, and a table of all symbols would cost more than
+        // reading them did.
+        let linked = if kernel.known.is_empty() && kernel.bounds.is_empty() {
+            let shift = match self.shift_by_text(kernel) {
+                Some(shift) => shift,
+                None => self.shift_by_architecture(kernel)?,
+            };
+            Linked { shift, ..Linked::default() }
+        } else {
+            self.compare(kernel)?
+        };
+        if linked.shift != 0 {
+            self.take_back(linked.shift);
+        }
+        Ok(linked)
+    }
+
+    /// Compares the map with what the kernel's own file knows.
+    fn compare(&self, kernel: &Kernel<'_>) -> Result<Linked, MapError> {
         let places = Places::new(self);
-        let shift = match self.shift_by_file(kernel, &places) {
+        let shift = match self.shift_by_text(kernel).or_else(|| self.shift_by_file(kernel, &places)) {
             Some(shift) => shift,
             None => self.shift_by_architecture(kernel)?,
         };
@@ -133,11 +152,12 @@ impl SystemMap<'_> {
                 example: moved.or(example).unwrap_or_default(),
             });
         }
-        drop(places);
-        if shift != 0 {
-            self.take_back(shift);
-        }
         Ok(linked)
+    }
+
+    /// The shift that the file's sections show.
+    fn shift_by_text(&self, kernel: &Kernel<'_>) -> Option<u64> {
+        Some(self.address("_text")?.wrapping_sub(kernel.text?))
     }
 
     /// The shift that the kernel's own file shows: that of `_text` or `_stext`, else the one that most
@@ -147,9 +167,6 @@ impl SystemMap<'_> {
             [only] => Some(only.wrapping_sub(address)),
             _ => None,
         };
-        if let (Some(linked), Some(loaded)) = (kernel.text, self.address("_text")) {
-            return Some(loaded.wrapping_sub(linked));
-        }
         for anchor in ["_text", "_stext"] {
             let known = kernel.known.iter().find(|(name, _)| *name == anchor.as_bytes());
             if let Some(shift) = known.and_then(|(name, address)| difference(name, *address)) {
