@@ -62,6 +62,7 @@ fn expected(kind: Kind, mode: Mode) -> Expected {
         Mode::UnknownEncoding => Failed(&["\"br\""]),
         Mode::FalseEncoding => Failed(&["cannot be undone"]),
         Mode::Endless => Failed(&["found text"]),
+        Mode::EndlessZeros | Mode::GzipBomb if kind == Kind::Pdb => Failed(&["more than its header states"]),
         Mode::EndlessZeros | Mode::GzipBomb | Mode::HugeLength => {
             Failed(&["which is the limit", "larger than"])
         }

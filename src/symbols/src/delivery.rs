@@ -164,6 +164,7 @@ impl Delivery<'_> {
         let mut seen = if length == 0 { Some(Vec::with_capacity(Start::LENGTH)) } else { None };
         let mut buffer = vec![0; STEP];
         let received = answer.received();
+        let mut longest = None;
         let failure = {
             let mut body = encoding::decoded(&receive.codings, &mut *answer);
             loop {
@@ -178,6 +179,11 @@ impl Delivery<'_> {
                 if length > limit {
                     return Ok(End::TooLong);
                 }
+                if let Some(longest) = longest.filter(|longest| length > *longest) {
+                    let reason =
+                        format!("it goes on beyond {longest} bytes, which is more than its header states");
+                    return Ok(End::Refused(reason));
+                }
                 if !receive.codings.is_empty()
                     && let Err(error) = UnpackMeter::new(received.get()).add(length)
                 {
@@ -189,6 +195,8 @@ impl Delivery<'_> {
                         seen = Some(first);
                     } else if let Some(reason) = start.refuse(&first) {
                         return Ok(End::Refused(reason));
+                    } else {
+                        longest = start.longest(&first);
                     }
                 }
                 file.write_all(bytes)?;

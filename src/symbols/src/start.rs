@@ -39,6 +39,26 @@ impl Start {
         (!right).then(|| format!("expected {}, found {found}", self.name()))
     }
 
+    /// How long a file with these first bytes can be, where its header says that: a container that goes on for much
+    /// longer is padded with junk. [`Start::SLACK`] allows for what is appended to a file, such as a signature.
+    pub(crate) fn longest(self, start: &[u8]) -> Option<u64> {
+        let number = |at: usize| {
+            let bytes = start.get(at..at + 4)?;
+            Some(u64::from(u32::from_le_bytes(bytes.try_into().ok()?)))
+        };
+        let stated = match (self, Container::of(start)) {
+            // The MSF File Format: the size of a page at 32, the number of pages at 40.
+            (Self::Pdb, Container::Pdb) => number(32)?.checked_mul(number(40)?)?,
+            // The cabinet's header: its size at 8.
+            (Self::Pdb, Container::Cabinet) => number(8)?,
+            _ => return None,
+        };
+        stated.checked_add(Self::SLACK)
+    }
+
+    /// How many bytes may follow the end that a header states.
+    const SLACK: u64 = 1 << 20;
+
     fn name(self) -> &'static str {
         match self {
             Self::Pdb => "a PDB (MSF 7.00)",
@@ -68,6 +88,19 @@ mod tests {
         let mut bytes = start.to_vec();
         bytes.resize(Start::LENGTH, b' ');
         bytes
+    }
+
+    #[test]
+    fn headers_state_how_long_a_file_can_be() {
+        let mut pdb = padded(Container::PDB_MAGIC);
+        pdb[32..36].copy_from_slice(&4096u32.to_le_bytes());
+        pdb[40..44].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(Start::Pdb.longest(&pdb), Some(4096 * u64::from(u32::MAX) + Start::SLACK));
+        let mut cabinet = padded(b"MSCF");
+        cabinet[8..12].copy_from_slice(&1000u32.to_le_bytes());
+        assert_eq!(Start::Pdb.longest(&cabinet), Some(1000 + Start::SLACK));
+        assert_eq!(Start::Pdb.longest(&cabinet[..10]), None);
+        assert_eq!(Start::NoPage.longest(&cabinet), None);
     }
 
     #[test]
