@@ -45,8 +45,12 @@ pub(crate) fn read<'a>(unit: &Unit<'a>, plans: &Plans, at: u32) -> Option<Entry<
     }
 }
 
+/// How deep entries may lie within a definition, the bodies of its functions included. A definition's members are found
+/// by passing over all that is in it, so that definitions within definitions would take the square of their number.
+const MAX_NESTING: usize = 1024;
+
 /// Reads an entry's children, but not theirs; the members of a tagged union's variants count as its own.
-/// `None` where they break off.
+/// `None` where they break off, or lie too deep within each other.
 pub(crate) fn children<'a>(unit: &Unit<'a>, plans: &Plans, parent: &Entry<'a>) -> Option<Vec<Entry<'a>>> {
     if !parent.children {
         return Some(Vec::new());
@@ -156,6 +160,9 @@ impl<'a, const BIG: bool> Reader<'_, 'a, BIG> {
                 at = cursor.at;
             }
             if plan.children {
+                if levels.len() >= MAX_NESTING {
+                    return None;
+                }
                 levels.push(direct && plan.kind == Kind::Variant);
             }
         }

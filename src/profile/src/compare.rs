@@ -127,10 +127,14 @@ fn symbols(profile: &Profile) -> BTreeMap<&str, u64> {
     all.map(|(name, value)| (profile.names.get(*name), *value)).collect()
 }
 
+/// How many structs without a name are opened in one: each may hold the next one many times.
+const MOST_UNNAMED: usize = 4096;
+
 /// Every member by name, those of members without a name included; of two with one name the first declared.
 fn members(side: Settled<'_>, record: RecordId) -> BTreeMap<&str, Place> {
     let mut found = BTreeMap::new();
     let mut pending = vec![(record, 0u64, 0usize)];
+    let mut left = MOST_UNNAMED;
     while let Some((record, base, depth)) = pending.pop() {
         for member in side.profile.types.members(record) {
             let Some(offset) = base.checked_add(member.offset) else { continue };
@@ -138,7 +142,10 @@ fn members(side: Settled<'_>, record: RecordId) -> BTreeMap<&str, Place> {
             let name = side.profile.names.get(name);
             match side.unnamed(member.ty, name) {
                 // Sixteen levels of anonymous structs are more than any source has.
-                Some(inner) if depth < 16 => pending.push((inner, offset, depth + 1)),
+                Some(inner) if depth < 16 && left > 0 => {
+                    left -= 1;
+                    pending.push((inner, offset, depth + 1));
+                }
                 _ => {
                     found.entry(name).or_insert_with(|| Place::new(offset, member.bits));
                 }

@@ -41,6 +41,11 @@ const KIND_CONST: u32 = 10;
 
 /// Deeper nesting of members without a name is cut.
 const MAX_DEPTH: usize = 32;
+/// How many times as many members as the table has are read. A struct without a name belongs to one other in a kernel;
+/// in a hostile table each may hold the next one many times.
+const MAX_MEMBERS: usize = 16;
+/// No name in a kernel is longer (`KSYM_NAME_LEN`).
+const LONGEST_NAME: usize = 512;
 
 struct Table<'a> {
     bytes: &'a [u8],
@@ -71,11 +76,15 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Structs> {
         at = at.checked_add(table.length(at)?)?;
     }
     let mut structs = Structs::default();
+    let mut left = (types.len() / 12).saturating_mul(MAX_MEMBERS).saturating_add(1);
     for id in 1..table.starts.len() {
         let Some((name, kind, _)) = table.record(id) else { continue };
         if matches!(kind, KIND_STRUCT | KIND_UNION) && name != 0 {
             let mut found = Members::default();
-            table.members(id, 0, 0, &mut found);
+            table.members(id, 0, 0, &mut left, &mut found);
+            if left == 0 {
+                return None;
+            }
             structs.entry(table.text(name).into_owned()).or_default().push(found);
         }
     }
@@ -118,14 +127,27 @@ impl Table<'_> {
 
     fn text(&self, offset: u32) -> std::borrow::Cow<'_, str> {
         let text = self.strings.get(offset as usize..).unwrap_or_default();
+        let text = text.get(..LONGEST_NAME).unwrap_or(text);
         let end = memchr::memchr(0, text).unwrap_or(text.len());
         String::from_utf8_lossy(text.get(..end).unwrap_or_default())
     }
 
-    fn members(&self, id: usize, base: u64, depth: usize, found: &mut Members) -> Option<()> {
+    /// Adds the members of a struct. `None` if the table breaks off, or if there are too many: then `left` is 0.
+    fn members(
+        &self,
+        id: usize,
+        base: u64,
+        depth: usize,
+        left: &mut usize,
+        found: &mut Members,
+    ) -> Option<()> {
         let at = *self.starts.get(id)?;
         let (_, _, with_widths) = self.record(id)?;
         let count = (self.word(at.checked_add(4)?)? & MEMBER_COUNT) as usize;
+        *left = left.saturating_sub(count);
+        if *left == 0 {
+            return None;
+        }
         for member in 0..count {
             let entry = at + 12 + 12 * member;
             let (name, ty, place) = (self.word(entry)?, self.word(entry + 4)?, self.word(entry + 8)?);
@@ -133,12 +155,12 @@ impl Table<'_> {
                 true => (u64::from(place & 0x00ff_ffff), u64::from(place >> 24)),
                 false => (u64::from(place), 0),
             };
-            let bit = base + bit;
+            let bit = base.saturating_add(bit);
             if name == 0 {
                 if let Some(inner) = self.record_behind(ty as usize)
                     && depth < MAX_DEPTH
                 {
-                    self.members(inner, bit, depth + 1, found);
+                    self.members(inner, bit, depth + 1, left, found);
                 }
                 continue;
             }
@@ -189,6 +211,24 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert_eq!(found["a"], Place { bit: 0, width: None });
         assert_eq!(found["b"], Place { bit: 37, width: Some(3) });
+    }
+
+    #[test]
+    fn structs_that_hold_the_next_one_twice_are_given_up() {
+        let mut types = Vec::new();
+        for next in 2..34u32 {
+            for word in [1, 4 << 24 | 2, 8, 0, next, 0, 0, next, 32] {
+                types.extend(u32::to_le_bytes(word));
+            }
+        }
+        let strings = b"\0s\0";
+        let mut bytes = vec![0x9f, 0xeb, 1, 0];
+        for word in [24, 0, types.len() as u32, types.len() as u32, strings.len() as u32] {
+            bytes.extend(word.to_le_bytes());
+        }
+        bytes.extend(types);
+        bytes.extend(strings);
+        assert!(read(&bytes).is_none());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! ELF and DWARF.
 
-use dwarf_converter::{Alone, Converted, Error, Options, convert};
+use dwarf_converter::{Alone, Beside, Converted, Error, Options, convert};
 use profile::{Resolution, Silent, write_text};
 
 use crate::elf::{NOTE, PROGBITS, RELA, STRTAB, SYMTAB, Section, abbreviations, elf, unit};
@@ -121,7 +121,7 @@ fn units_that_name_one_table_of_abbreviations_in_turn() {
             starts.push(tables.len() as u32);
             let mut table = abbreviations();
             table.pop();
-            for code in 8..n as u32 {
+            for code in 9..n as u32 {
                 let low = 0x80 | (code & 0x7f) as u8;
                 let middle = 0x80 | (code >> 7 & 0x7f) as u8;
                 table.extend_from_slice(&[low, middle, (code >> 14) as u8, 0x24, 0, 0x03, 0x08, 0, 0]);
@@ -137,6 +137,32 @@ fn units_that_name_one_table_of_abbreviations_in_turn() {
         // Whether two threads share the units so that each has one table is up to them.
         Ok(converted) => assert!(converted.profile.types.records().len() > 1000),
         Err(error) => assert!(matches!(error, Error::Unreadable { .. }), "{error}"),
+    });
+}
+
+#[test]
+fn skeletons_that_name_one_split_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = |n: usize| {
+        let split = vec![
+            Section::new(".debug_abbrev.dwo", PROGBITS, abbreviations()),
+            Section::new(".debug_info.dwo", PROGBITS, unit(C99, 0, &structs(n))),
+        ];
+        std::fs::write(folder.path().join("a.dwo"), elf(1, split)).unwrap();
+        let skeleton = |number: usize| {
+            // Other spellings of the same name, so that comparing names does not help.
+            let name = format!("{}a.dwo", "./".repeat(number % 16));
+            let root = [&[8][..], name.as_bytes(), b"\0.\0"].concat();
+            let length = (7 + root.len() as u32).to_le_bytes();
+            [&length[..], &[4, 0, 0, 0, 0, 0, 8], &root].concat()
+        };
+        dwarf((0..n).flat_map(skeleton).collect(), abbreviations(), vec![0])
+    };
+    proportional(1000, 100, input, |bytes| {
+        let options = Options { threads: 2, ..Options::default() };
+        let companions = Beside::new(&folder.path().join("vmlinux"));
+        let converted = convert(&bytes, &options, &companions, &Silent).unwrap();
+        assert!(converted.profile.types.records().len() >= 1000, "{:?}", converted.report);
     });
 }
 
@@ -195,6 +221,24 @@ fn unnamed_records_that_hold_the_next_one_twice() {
         let mut converted = converted(bytes).unwrap();
         let resolution = Resolution::new(&mut converted.profile, &mut converted.report);
         write_text(&converted.profile, &resolution, Vec::new()).unwrap().len()
+    });
+}
+
+#[test]
+fn definitions_within_definitions() {
+    // The members of each one are found by passing over all that is in it.
+    let input = |n: usize| {
+        let mut entries = Vec::new();
+        for number in 0..n {
+            entries.extend(format!("\x07s{number}\0\x08").into_bytes());
+        }
+        entries.extend(vec![0; n]);
+        dwarf(unit(C99, 0, &entries), abbreviations(), vec![0])
+    };
+    proportional(4000, 200, input, |bytes| {
+        let converted = converted(bytes).unwrap();
+        assert!(converted.profile.types.records().len() >= 4000);
+        assert!(converted.report.count("definitions that break off") > 1000);
     });
 }
 

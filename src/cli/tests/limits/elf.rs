@@ -124,7 +124,7 @@ pub fn core(headers: &[(u32, u64, u64, u64)], content: &[u8]) -> Vec<u8> {
 
 /// A table of abbreviations: a unit (1), a struct named from `.debug_str` (2), one named in place (3), a namespace named in
 /// place with children (4), a struct without a name (5), a member of a type in the unit (6), a struct named in place with
-/// children (7).
+/// children (7), a skeleton that names its split file and folder in place (8).
 pub fn abbreviations() -> Vec<u8> {
     let mut table = Vec::new();
     table.extend_from_slice(&[1, 0x11, 1, 0x13, 0x0b, 0, 0]);
@@ -134,6 +134,7 @@ pub fn abbreviations() -> Vec<u8> {
     table.extend_from_slice(&[5, 0x13, 1, 0x0b, 0x0b, 0, 0]);
     table.extend_from_slice(&[6, 0x0d, 0, 0x03, 0x08, 0x49, 0x13, 0x38, 0x0b, 0, 0]);
     table.extend_from_slice(&[7, 0x13, 1, 0x03, 0x08, 0x0b, 0x0b, 0, 0]);
+    table.extend_from_slice(&[8, 0x11, 0, 0xb0, 0x42, 0x08, 0x1b, 0x08, 0, 0]);
     table.push(0);
     table
 }
