@@ -189,6 +189,19 @@ fn an_interrupt_table_has_gates_of_the_processors_size() {
 }
 
 #[test]
+fn the_tree_of_modules_has_its_bounds() {
+    let table = with_well_known_types(
+        r#"{"$METADATA": {"Type": "Profile", "ProfileClass": "Linux", "arch": "AMD64"},
+        "$STRUCTS": {"latch_tree_root": [24, {"seq": [0, ["unsigned int"]]}]},
+        "$CONSTANTS": {"mod_tree": 18446744071606217280}}"#,
+    );
+    assert_eq!(table["symbols"]["mod_tree"]["type"]["name"], "mod_tree_root");
+    let tree = &table["user_types"]["mod_tree_root"];
+    let offsets = (&tree["fields"]["addr_min"]["offset"], &tree["fields"]["addr_max"]["offset"]);
+    assert_eq!((offsets, &tree["size"]), ((&24.into(), &32.into()), &40.into()));
+}
+
+#[test]
 fn types_of_variables_are_those_of_the_kernels_version() {
     let kernel = |arch: &str, release: &str| {
         with_well_known_types(&format!(

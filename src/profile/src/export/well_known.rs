@@ -49,7 +49,7 @@ const LINUX: &[Variable] = &[
     ("log_first_idx", "unsigned int"),
     ("log_next_idx", "unsigned int"),
     ("mem_map", "*page"),
-    ("mod_tree", "mod_tree_root"),
+    ("mod_tree", "mod_tree_root|{module_tree}"),
     ("module_addr_max", "unsigned long"),
     ("module_addr_min", "unsigned long"),
     ("module_kset", "*kset"),
@@ -152,6 +152,7 @@ impl Made {
         match text {
             "{count}" => return self.describe(profile, self.count_of_symbols(profile)),
             "{gates}" => return self.gates(profile),
+            "{module_tree}" => return self.module_tree(profile),
             "{timekeepers}" => return self.timekeepers(profile),
             "{tracepoints}" => return self.tracepoints(profile),
             _ => {}
@@ -205,6 +206,42 @@ impl Made {
         self.describe(profile, if relative { "[0]int" } else { "[0]*tracepoint" })
     }
 
+    /// The tree of modules by address (`struct mod_tree_root`, kernel/module, since 4.2), which packs do not have:
+    /// their `module.c` does not use it. Every plug-in that says to which module an address belongs begins with its
+    /// two bounds.
+    fn module_tree(&mut self, profile: &mut Profile) -> Option<TypeId> {
+        let root = self.structure(profile, "latch_tree_root")?;
+        let root = profile.types.add(root);
+        let long = self.describe(profile, "unsigned long")?;
+        let (size, word) = (profile.types.size_of(root)?, u64::from(profile.arch.address_size()));
+        let first = size.checked_next_multiple_of(word)?;
+        let members =
+            [("root", 0, root), ("addr_min", first, long), ("addr_max", first.checked_add(word)?, long)];
+        self.make(profile, "mod_tree_root", first.checked_add(2 * word)?, &members)
+    }
+
+    /// A struct with this name, size and members, made.
+    fn make(
+        &mut self,
+        profile: &mut Profile,
+        name: &str,
+        size: u64,
+        members: &[(&str, u64, TypeId)],
+    ) -> Option<TypeId> {
+        let members = members.iter().map(|(name, offset, ty)| NewMember {
+            name: Some(profile.names.intern(name)),
+            offset: *offset,
+            ty: *ty,
+            bits: None,
+        });
+        let members: Vec<NewMember> = members.collect();
+        let name = profile.names.intern(name);
+        let Profile { types, names, .. } = profile;
+        let record = types.add_record(names, Some(name), RecordKind::Struct, size, &members);
+        self.records.insert(name, record);
+        Some(types.add(Type::Record(record)))
+    }
+
     /// The interrupt table of x86: 256 gates, of 16 bytes in 64-bit mode and of 8 in 32-bit mode, whatever structs of
     /// that or another size the profile has. Where it has none of 16 bytes, as profiles of Volatility's packs since
     /// 4.14, the gate is made as the processor has it (Intel's manual, volume 3, 6.14.1; the kernel's `gate_struct`).
@@ -221,13 +258,13 @@ impl Made {
         });
         let target = match (gate, profile.arch) {
             (Some(gate), _) => gate,
-            (None, Arch::Amd64) => self.gate(profile),
+            (None, Arch::Amd64) => self.gate(profile)?,
             (None, _) => return None,
         };
         Some(profile.types.add(Type::Array { target, count: 256 }))
     }
 
-    fn gate(&mut self, profile: &mut Profile) -> TypeId {
+    fn gate(&mut self, profile: &mut Profile) -> Option<TypeId> {
         let mut native = |name, size| {
             let native = profile.native(name, size, NativeKind::Unsigned);
             profile.types.add(native)
@@ -241,17 +278,7 @@ impl Made {
             ("offset_high", 8, int),
             ("reserved", 12, int),
         ];
-        let members = members.map(|(name, offset, ty)| NewMember {
-            name: Some(profile.names.intern(name)),
-            offset,
-            ty,
-            bits: None,
-        });
-        let name = profile.names.intern("gate_struct");
-        let Profile { types, names, .. } = profile;
-        let record = types.add_record(names, Some(name), RecordKind::Struct, 16, &members);
-        self.records.insert(name, record);
-        types.add(Type::Record(record))
+        self.make(profile, "gate_struct", 16, &members)
     }
 
     /// The unnamed struct of `tk_core` (kernel/time/timekeeping.c, 3.17 to 6.12): a lock, then the timekeeper.

@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::io::Read;
+use std::io::{self, Read};
 
 use super::ReadError;
 use crate::{Foreign, Metered, UnpackLimitError, UnpackMeter, inflate};
@@ -60,6 +60,20 @@ pub fn unpack(bytes: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, ReadError> {
 /// The largest window a decoder may ask for; `xz -9` and `zstd --long` ask for 64 and 128 MiB.
 const DICTIONARY: u32 = 128 << 20;
 
+/// Appends everything a decoder gives to `text`, piece by piece: `read_to_end` would fill all that it reserves with zeros
+/// first, and so use the memory of up to twice the text.
+fn append(mut reader: impl Read, text: &mut Vec<u8>) -> io::Result<()> {
+    let mut piece = vec![0; 64 << 10];
+    loop {
+        match reader.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(count) => text.extend_from_slice(piece.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// Appends everything a decoder gives to `text`, which may have `limit` bytes in all.
 fn drain(
     form: &'static str,
@@ -68,9 +82,9 @@ fn drain(
     limit: usize,
 ) -> Result<UnpackMeter, ReadError> {
     let room = (limit.saturating_sub(text.len()) as u64).saturating_add(1);
-    match reader.by_ref().take(room).read_to_end(text) {
-        Ok(_) if text.len() > limit => Err(ReadError::TooLong { limit }),
-        Ok(_) => Ok(reader.into_meter()),
+    match append(reader.by_ref().take(room), text) {
+        Ok(()) if text.len() > limit => Err(ReadError::TooLong { limit }),
+        Ok(()) => Ok(reader.into_meter()),
         Err(error) => match UnpackLimitError::of(&error) {
             Some(error) => Err(error.clone().into()),
             None => Err(ReadError::Unpack { form, text: text.len(), message: error.to_string() }),
