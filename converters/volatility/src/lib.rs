@@ -27,5 +27,5 @@ pub use convert::{Converted, GENERATOR, Options, convert};
 pub use dump::{Dialect, entries};
 pub use error::Error;
 pub use legacy::write_legacy;
-pub use pack::{Pack, find_packs};
+pub use pack::{Pack, find_packs, is_pack_member};
 pub use vtypes::Found;

@@ -27,14 +27,17 @@ impl Configuration {
         own.into_iter().chain(home)
     }
 
+    /// The one that is read, if there is one.
+    pub fn place() -> Option<PathBuf> {
+        Self::files().find(|path| path.exists())
+    }
+
     /// Reads it; all is unset where there is no such file.
     ///
     /// # Errors
     /// A file that cannot be read, or is not as it should be: file, line, key, and what was expected.
     pub fn read() -> anyhow::Result<Self> {
-        let Some(path) = Self::files().find(|path| path.exists()) else {
-            return Ok(Self::default());
-        };
+        let Some(path) = Self::place() else { return Ok(Self::default()) };
         let place = path.display().to_string();
         let text = std::fs::read_to_string(&path).with_context(|| place.clone())?;
         let node = Node::parse(&text, &place)?;

@@ -1,10 +1,9 @@
-use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
 use anyhow::Context;
 use image::Image;
-use profile::{MappedFile, Progress};
+use profile::{MappedFile, Progress, open_input};
 use symbols::{Container, PdbCabinet, unpack_msfz};
 
 use crate::console::Console;
@@ -39,7 +38,7 @@ pub fn open_image(path: &Path, console: &Console) -> anyhow::Result<Image> {
 /// # Errors
 /// Where the file cannot be read, or a cabinet or compact form holds no readable PDB.
 pub fn open_pdb(path: &Path, console: &Console) -> anyhow::Result<MappedFile> {
-    let mut file = File::open(path)?;
+    let mut file = open_input(path)?;
     if !file.metadata()?.is_file() {
         // What comes through a pipe cannot be looked at twice.
         return Ok(MappedFile::from_file(file)?);

@@ -4,6 +4,7 @@
 //! - [`commands`] holds one file per command; each checks its arguments once, then runs.
 //! - [`console`] is the only place that prints; [`progress`] shows how far long work has come.
 //! - [`banner`] completes profiles whose source does not say which kernel they are of.
+//! - [`files`] knows which files a command reads and writes, and writes them.
 //! - [`output`] writes profiles; [`verdict`] says how they turned out.
 //! - [`configuration`] reads the user's settings; [`profiles`] finds profiles in repositories, by name or by image.
 //! - [`subject`] opens an image with the profile of its kernel; [`table`] lays out what is listed of it.
@@ -15,6 +16,7 @@ mod commands;
 mod configuration;
 mod console;
 mod declaration;
+mod files;
 mod identity;
 mod input;
 mod interrupt;
@@ -47,10 +49,11 @@ fn main() -> ExitCode {
     };
     cli.global.apply();
     let console = console::Console::new(&cli.global);
+    let checked = files::Files::of(&cli).and_then(|files| files.check());
     // Before any other thread runs.
-    let restricted = access::restrict(&cli, &console);
+    let restricted = checked.is_ok() && access::restrict(&cli, &console);
     interrupt::clean_up_when_told_to_stop();
-    let code = match commands::run(cli, &console) {
+    let code = match checked.and_then(|()| commands::run(cli, &console)) {
         Ok(outcome) => outcome.into(),
         Err(error) if outcome::is_closed_output(&error) => ExitCode::SUCCESS,
         Err(error) => {

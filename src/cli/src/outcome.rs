@@ -33,11 +33,16 @@ impl From<Outcome> for ExitCode {
 #[error("standard output: {0}")]
 pub struct StandardOutput(#[source] pub io::Error);
 
-/// Whether the reader of our standard output went away, which is no error.
+/// Marks a failure to write to a pipe, device or socket that the user named as the output.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct WrittenThrough(pub io::Error);
+
+/// Whether whoever reads our standard output, or the pipe that we write to, stopped reading, which is not an error.
 pub fn is_closed_output(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<StandardOutput>()
-        .is_some_and(|StandardOutput(error)| error.kind() == io::ErrorKind::BrokenPipe)
+    let standard = error.downcast_ref::<StandardOutput>().map(|StandardOutput(error)| error);
+    let through = error.downcast_ref::<WrittenThrough>().map(|WrittenThrough(error)| error);
+    standard.or(through).is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Whether the system refused something, which the sandbox may be the reason for.

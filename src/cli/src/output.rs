@@ -1,14 +1,15 @@
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use profile::{
-    AtomicFile, Compat, Consumer, Effort, Form, Format, GzipWriter, Profile, Report, Resolution, Selection,
-    XzWriter, add_well_known_types, banner_symbol, table_path, write_form,
+    Compat, Consumer, Effort, Form, Format, GzipWriter, Profile, Report, Resolution, Selection, XzWriter,
+    add_well_known_types, banner_symbol, table_path, write_form,
 };
 
 use crate::arguments;
 use crate::console::Console;
+use crate::files::{self, Content, Files, Packing};
 use crate::outcome::StandardOutput;
 
 /// Where a profile is to go and in which form, checked before any work begins.
@@ -33,31 +34,12 @@ enum Place {
     Symbols(PathBuf),
 }
 
-/// How the text of a file is packed.
-#[derive(Clone, Copy, Debug)]
-enum Packing {
-    Plain,
-    Gzip,
-    Xz,
-}
-
-impl Packing {
-    /// As the name of the file says.
-    fn of(path: &Path) -> Self {
-        match path.extension() {
-            Some(extension) if extension.eq_ignore_ascii_case("gz") => Self::Gzip,
-            Some(extension) if extension.eq_ignore_ascii_case("xz") => Self::Xz,
-            _ => Self::Plain,
-        }
-    }
-}
-
 impl Plan {
     /// What the options ask for; without `--output` the text goes to standard output.
     ///
     /// # Errors
-    /// Where both the report (`--json`) and the profile would go to standard output, where the output's folder
-    /// does not exist, and for options that contradict each other.
+    /// Where both the report (`--json`) and the profile would go to standard output, and for options that contradict
+    /// each other.
     pub fn new(output: &arguments::Output, folder: Option<&Path>, console: &Console) -> anyhow::Result<Self> {
         let effort = if output.best { Effort::Best } else { Effort::Default };
         let format = output.format();
@@ -71,14 +53,8 @@ impl Plan {
             (Some(folder), _) => Place::Symbols(folder.clone()),
             (None, Some(path)) if path.as_os_str() != "-" => {
                 let path = folder.map_or_else(|| path.clone(), |folder| folder.join(path));
-                let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-                if let Some(parent) = parent
-                    && !parent.is_dir()
-                {
-                    bail!("--output {}: the folder {} does not exist", path.display(), parent.display());
-                }
                 let packing = Packing::of(&path);
-                if format == Format::LibVmi && !matches!(packing, Packing::Plain) {
+                if format == Format::LibVmi && packing != Packing::Plain {
                     bail!("--output {}: LibVMI and DRAKVUF read plain JSON alone", path.display());
                 }
                 Place::File { path, packing }
@@ -156,8 +132,7 @@ impl Plan {
         let parent = path.parent().unwrap_or(folder);
         std::fs::create_dir_all(parent)
             .with_context(|| format!("cannot make the folder {}", parent.display()))?;
-        self.write_file(&path, Packing::Xz, threads, body)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        self.write_file(&path, Packing::Xz, threads, body)?;
         Ok(Some(path))
     }
 
@@ -176,9 +151,7 @@ impl Plan {
                 let written = body(&mut sink).and_then(|()| sink.flush());
                 written.map_err(|error| StandardOutput(error).into())
             }
-            Place::File { path, packing } => self
-                .write_file(path, *packing, threads, body)
-                .with_context(|| format!("cannot write {}", path.display())),
+            Place::File { path, packing } => self.write_file(path, *packing, threads, body),
             Place::Symbols(folder) => bail!("--symbols-dir {}: this is no table", folder.display()),
         }
     }
@@ -189,26 +162,50 @@ impl Plan {
         packing: Packing,
         threads: usize,
         body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let file = AtomicFile::create(path)?;
-        let file = match packing {
-            Packing::Gzip => {
-                let mut sink = GzipWriter::new(file, self.effort, threads);
-                body(&mut sink)?;
-                sink.finish()?
+    ) -> anyhow::Result<()> {
+        files::write(path, |sink| write_packed(packing, self.effort, threads, sink, body))
+    }
+}
+
+/// Writes a text in its packed form.
+///
+/// # Errors
+/// Whatever writing gives.
+pub fn write_packed(
+    packing: Packing,
+    effort: Effort,
+    threads: usize,
+    sink: &mut dyn Write,
+    body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    match packing {
+        Packing::Gzip => {
+            let mut sink = GzipWriter::new(sink, effort, threads);
+            body(&mut sink)?;
+            sink.finish().map(drop)
+        }
+        Packing::Xz => {
+            let mut sink = XzWriter::new(sink, effort, threads)?;
+            body(&mut sink)?;
+            sink.finish().map(drop)
+        }
+        Packing::Plain => body(sink),
+    }
+}
+
+impl arguments::Output {
+    /// Adds the file that these options name; `folder` is what it is relative to.
+    ///
+    /// # Errors
+    /// A name that cannot be written to.
+    pub fn list_files(&self, folder: Option<&Path>, files: &mut Files) -> anyhow::Result<()> {
+        match &self.output {
+            Some(path) if path.as_os_str() != "-" => {
+                let path = folder.map_or_else(|| path.clone(), |folder| folder.join(path));
+                files.output("--output", &path, Content::Packable)
             }
-            Packing::Xz => {
-                let mut sink = XzWriter::new(file, self.effort, threads)?;
-                body(&mut sink)?;
-                sink.finish()?
-            }
-            Packing::Plain => {
-                let mut sink = BufWriter::new(file);
-                body(&mut sink)?;
-                sink.into_inner().map_err(io::IntoInnerError::into_error)?
-            }
-        };
-        file.commit()
+            _ => Ok(()),
+        }
     }
 }
 

@@ -26,7 +26,7 @@ impl FileBytes {
     const BLOCK: usize = 16 << 10;
 
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        Self::of(File::open(path)?)
+        Self::of(profile::open_input(path)?)
     }
 
     /// Opens a file that belongs to the one the user named, by its name: it has to be a regular file, and opening it

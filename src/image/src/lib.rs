@@ -17,6 +17,7 @@ mod address;
 mod bitmap;
 mod bytes;
 mod cache;
+mod companions;
 mod container;
 mod error;
 mod fields;
@@ -30,6 +31,7 @@ mod segments;
 mod unpack;
 
 pub use address::{AddressError, PhysicalAddress, VirtualAddress};
+pub use companions::companions;
 pub use container::Container;
 pub use error::Error;
 pub use hints::{Cpu, CrashDump, Hints, Triage, TriageModule};

@@ -8,6 +8,9 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+#[cfg(unix)]
+use crate::file::remember_input;
+
 /// The largest file that is opened in this way: 16 TiB, which is what common file systems hold at most.
 pub const LARGEST_COMPANION: u64 = 16 << 40;
 
@@ -86,6 +89,8 @@ fn check(file: File, limit: u64) -> io::Result<File> {
     if metadata.len() > limit {
         return Err(refused(format!("it has {} bytes, expected at most {limit}", metadata.len())));
     }
+    #[cfg(unix)]
+    remember_input(&metadata);
     Ok(file)
 }
 

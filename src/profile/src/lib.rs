@@ -17,7 +17,8 @@
 //!   they can use the file it stands in, [`compare`] whether
 //!   two of one build agree.
 //! - **Around it.** [`Report`] counts what could not be carried over, [`Progress`] is told how far work has
-//!   come, [`UnpackLimits`] bound what packed input may become, [`MappedFile`] and [`AtomicFile`] are how files are read and written, [`GuidAge`] names a build.
+//!   come, [`UnpackLimits`] bound what packed input may become, [`MappedFile`], [`OutputFile`] and [`AtomicFile`] are how
+//!   files are read and written, [`GuidAge`] names a build.
 //!
 //! This crate knows no debug format, no file layout of a repository and no network.
 
@@ -61,7 +62,7 @@ pub use bits::{BitRange, StorageUnit};
 pub use companion::{CompanionFolders, LARGEST_COMPANION, is_refusal, open_regular};
 pub use compare::{Comparison, Difference, Settled, compare};
 pub use export::{Addresses, Compat, Form, Format, Selection, add_well_known_types, write_form};
-pub use file::{AtomicFile, MappedFile, abandon_temporaries};
+pub use file::{AtomicFile, FileId, MappedFile, OutputFile, abandon_temporaries, open_input};
 pub use foreign::Foreign;
 pub use guard::{guarded, is_guarded};
 pub use guid_age::{GuidAge, GuidAgeError};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use profile::{AtomicFile, Progress};
+use profile::{OutputFile, Progress};
 use url::Url;
 
 use crate::client_options::ClientOptions;
@@ -135,7 +135,7 @@ pub fn fetch_debug(
         tried.extend(options.servers.iter().map(place));
         return Err(Error::DebugFileUnavailable { build_id: build_id.clone(), tried });
     }
-    let mut incoming = Incoming { file: AtomicFile::create(path).map_err(cannot_write)?, judge };
+    let mut incoming = Incoming { file: OutputFile::create_seekable(path).map_err(cannot_write)?, judge };
     let delivery = Delivery {
         client: &client,
         step: format!("Fetching {build_id}"),
@@ -169,7 +169,7 @@ pub fn fetch_debug(
 
 /// A debug file on its way.
 struct Incoming<'a> {
-    file: AtomicFile,
+    file: OutputFile,
     judge: &'a dyn Fn(&File) -> Result<(), String>,
 }
 

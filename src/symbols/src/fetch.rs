@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use profile::{AtomicFile, GuidAge, LARGEST_COMPANION, Progress, is_refusal, open_regular};
+use profile::{
+    AtomicFile, FileId, GuidAge, LARGEST_COMPANION, OutputFile, Progress, is_refusal, open_regular,
+};
 use url::Url;
 
 use crate::client_options::ClientOptions;
@@ -66,14 +68,19 @@ pub struct Found {
 }
 
 impl Found {
-    /// Copies the file to `path`, whole or not at all.
+    /// Copies the file to `path`, which the user named; nothing happens if it is the same file already.
     ///
     /// # Errors
     /// Whatever reading or writing gives.
     pub fn copy_to(&self, path: &Path) -> io::Result<()> {
         let mut source = File::open(&self.path)?;
-        let file = AtomicFile::create(path)?;
-        io::copy(&mut source, &mut file.as_file())?;
+        if FileId::of_path(path)
+            .is_ok_and(|there| FileId::of_path(&self.path).is_ok_and(|from| from == there))
+        {
+            return Ok(());
+        }
+        let mut file = OutputFile::create(path)?;
+        io::copy(&mut source, &mut file)?;
         file.commit()
     }
 }

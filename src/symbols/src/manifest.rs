@@ -1,7 +1,7 @@
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use profile::{AtomicFile, GuidAge};
+use profile::{GuidAge, open_input};
 use serde::{Deserialize, Serialize};
 
 use crate::name::PdbName;
@@ -131,32 +131,22 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`].
     pub fn read_file(path: &Path) -> Result<Self, ManifestError> {
-        Self::read(std::fs::File::open(path)?)
+        Self::read(open_input(path)?)
     }
 
     /// Writes the manifest as text.
     ///
     /// # Errors
     /// Whatever writing gives.
-    pub fn write(&self, sink: &mut impl Write) -> io::Result<()> {
+    pub fn write(&self, mut sink: impl Write) -> io::Result<()> {
         let entry = |wanted: &Wanted| Entry {
             name: wanted.name.to_string(),
             guid_age: wanted.guid_age.to_string(),
             seen: wanted.seen.clone(),
         };
         let text = Text { schema: Self::SCHEMA, wanted: self.wanted.iter().map(entry).collect() };
-        serde_json::to_writer_pretty(&mut *sink, &text)?;
+        serde_json::to_writer_pretty(&mut sink, &text)?;
         sink.write_all(b"\n")
-    }
-
-    /// Writes the manifest as a file, whole or not at all.
-    ///
-    /// # Errors
-    /// Whatever writing gives.
-    pub fn write_file(&self, path: &Path) -> io::Result<()> {
-        let mut file = io::BufWriter::new(AtomicFile::create(path)?);
-        self.write(&mut file)?;
-        file.into_inner().map_err(io::IntoInnerError::into_error)?.commit()
     }
 }
 
@@ -176,7 +166,7 @@ mod tests {
         manifest.add(wanted.clone());
         manifest.add(wanted);
         assert_eq!(manifest.wanted.len(), 1);
-        manifest.write_file(&path).unwrap();
+        manifest.write(std::fs::File::create(&path).unwrap()).unwrap();
         assert_eq!(Manifest::read_file(&path).unwrap(), manifest);
     }
 

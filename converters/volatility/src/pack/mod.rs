@@ -61,6 +61,11 @@ impl Deref for Content {
     }
 }
 
+/// Whether a file with this name, in a pack's folder, is one that a profile is made of.
+pub fn is_pack_member(name: &str) -> bool {
+    role::of(name).is_some()
+}
+
 impl Pack {
     /// Looks into a zip archive, an unpacked folder, or takes a single file (a dump, vtypes, a kernel module)
     /// for a pack of one member.

@@ -1,9 +1,8 @@
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use profile::{AtomicFile, MAX_TEXT, unpack};
+use profile::{Effort, MAX_TEXT, unpack};
 use repository::index::{Specification, build_below};
 use repository::{Condition, ProfileName};
 use serde_json::json;
@@ -11,7 +10,9 @@ use serde_json::json;
 use crate::access;
 use crate::arguments::{self, Global};
 use crate::console::Console;
+use crate::files::{self, Content, Files, Packing, UsesFiles};
 use crate::outcome::Outcome;
+use crate::output::write_packed;
 use crate::sandbox::Access;
 
 /// What is indexed.
@@ -27,7 +28,7 @@ pub struct Arguments {
     /// folder that SPEC names, by its kind.
     #[arg(long = "as", value_name = "NAME", conflicts_with = "output")]
     name: Option<ProfileName>,
-    /// Write it to this file instead, packed where its name ends in .gz.
+    /// Write it to this file instead: gzip where its name ends in .gz, xz in .xz, plain text otherwise.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -49,6 +50,16 @@ impl Arguments {
     }
 }
 
+impl UsesFiles for Arguments {
+    fn list_files(&self, _: &Global, files: &mut Files) -> anyhow::Result<()> {
+        files.input("SPEC", &self.specification);
+        match &self.output {
+            Some(path) => files.output("--output", path, Content::Packable),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Builds an index over the profiles of a repository, and stores it there.
 ///
 /// # Errors
@@ -65,7 +76,7 @@ pub fn run(
     let built = build_below(&specification, storage.as_ref(), console.threads(), console.progress())?;
     let stored = match &arguments.output {
         Some(path) => {
-            write(path, &built.bytes).with_context(|| path.display().to_string())?;
+            write(path, &built.bytes, console.threads())?;
             path.display().to_string()
         }
         None => {
@@ -93,14 +104,14 @@ pub fn run(
     Ok(Outcome::from_good(built.profiles > 0))
 }
 
-/// Writes the index to a file, whole or not at all; as a text unless the file's name ends in `.gz`.
-fn write(path: &Path, packed: &[u8]) -> anyhow::Result<()> {
-    let is_packed = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
-    let mut file = AtomicFile::create(path)?;
-    if is_packed {
-        file.write_all(packed)?;
-    } else {
-        file.write_all(&unpack(packed, MAX_TEXT)?)?;
+/// Writes the index to a file, packed as the file's name says.
+fn write(path: &Path, packed: &[u8], threads: usize) -> anyhow::Result<()> {
+    let packing = Packing::of(path);
+    if packing == Packing::Gzip {
+        return files::write(path, |sink| sink.write_all(packed));
     }
-    Ok(file.commit()?)
+    let text = unpack(packed, MAX_TEXT)?;
+    files::write(path, |sink| {
+        write_packed(packing, Effort::Default, threads, sink, |sink| sink.write_all(&text))
+    })
 }

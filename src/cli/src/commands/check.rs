@@ -7,7 +7,9 @@ use profile::{
 };
 use serde_json::{Value, json};
 
+use crate::arguments::Global;
 use crate::console::Console;
+use crate::files::{Files, UsesFiles};
 use crate::outcome::Outcome;
 use crate::sandbox::Access;
 use crate::verdict::{Summary, counted};
@@ -29,6 +31,16 @@ impl Arguments {
         if let Some(path) = &self.against {
             access.read(path);
         }
+    }
+}
+
+impl UsesFiles for Arguments {
+    fn list_files(&self, _: &Global, files: &mut Files) -> anyhow::Result<()> {
+        files.input("PROFILE", &self.profile);
+        if let Some(path) = &self.against {
+            files.input("--against", path);
+        }
+        Ok(())
     }
 }
 

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, bail};
 use profile::{Format, Health, Progress, Scope, Silent, Verdict};
 use serde_json::{Value, json};
-use volatility_converter::{Options, Pack, convert, find_packs, write_legacy};
+use volatility_converter::{Options, Pack, convert, find_packs, is_pack_member, write_legacy};
 
 use crate::access;
 use crate::arguments;
 use crate::arguments::Global;
 use crate::banner;
 use crate::console::Console;
+use crate::files::{Content, Files, UsesFiles, has_packed_ending};
 use crate::outcome::Outcome;
 use crate::output::Plan;
 use crate::sandbox::Access;
@@ -68,6 +69,27 @@ impl Arguments {
     }
 }
 
+impl UsesFiles for Arguments {
+    fn list_files(&self, global: &Global, files: &mut Files) -> anyhow::Result<()> {
+        if let Some(image) = &global.filename {
+            files.image("-f", image);
+        }
+        match plan(self)? {
+            Work::One { pack, output } => {
+                list_pack(&pack, files);
+                output.list_files(None, files)
+            }
+            Work::Many(jobs) => {
+                for (pack, profile) in &jobs {
+                    list_pack(pack, files);
+                    files.output_below("OUT", profile, Content::Packable)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Compat {
     /// Rekall's last state, run with Python 2.7.
@@ -114,6 +136,15 @@ pub fn run(arguments: Arguments, image: Option<&Path>, console: &Console) -> any
             bail!("--banner and -f say which kernel one pack is of: name one pack, not a folder of them")
         }
         Work::Many(jobs) => convert_many(&jobs, &arguments, console),
+    }
+}
+
+/// Adds the files of a pack.
+fn list_pack(pack: &Path, files: &mut Files) {
+    if pack.is_dir() {
+        files.input_folder("SOURCE", pack, is_pack_member);
+    } else {
+        files.input("SOURCE", pack);
     }
 }
 
@@ -174,8 +205,8 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Work> {
 
 /// Whether a path names one profile rather than a folder for several.
 fn is_profile(path: &Path) -> bool {
-    let ends = |ending: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
-    !path.is_dir() && (path.as_os_str() == "-" || ends("json") || ends("gz") || path.is_file())
+    let text = path.extension().is_some_and(|found| found.eq_ignore_ascii_case("json"));
+    !path.is_dir() && (path.as_os_str() == "-" || text || has_packed_ending(path) || path.is_file())
 }
 
 /// The name of the profile of a pack with this name.

@@ -9,6 +9,7 @@ use crate::access;
 use crate::arguments::{self, Global};
 use crate::banner;
 use crate::console::Console;
+use crate::files::{Files, UsesFiles};
 use crate::outcome::Outcome;
 use crate::output::Plan;
 use crate::sandbox::Access;
@@ -42,6 +43,16 @@ impl Arguments {
         access.read(&self.profile);
         access::image(global.filename.as_deref(), access);
         access::output(&self.output, None, access);
+    }
+}
+
+impl UsesFiles for Arguments {
+    fn list_files(&self, global: &Global, files: &mut Files) -> anyhow::Result<()> {
+        files.input("PROFILE", &self.profile);
+        if let Some(path) = &global.filename {
+            files.image("-f", path);
+        }
+        self.output.list_files(None, files)
     }
 }
 

@@ -9,6 +9,7 @@ use url::Url;
 use crate::access;
 use crate::arguments::{self, Global};
 use crate::console::Console;
+use crate::files::{Content, Files, UsesFiles};
 use crate::outcome::Outcome;
 use crate::sandbox::Access;
 
@@ -34,8 +35,29 @@ impl Arguments {
         }
         // The file's name is the build-id, which a file has to be read for.
         access.write(&self.dump_dir);
+        // The file of that name may be a link to somewhere else.
+        if let Some(build_id) = self.wanted.as_ref().and_then(|wanted| wanted.to_str()?.parse().ok()) {
+            access.write(place(&self.dump_dir, &build_id));
+        }
         access::client(access);
         access::connect(global.symbols.offline, access);
+    }
+}
+
+impl UsesFiles for Arguments {
+    fn list_files(&self, global: &Global, files: &mut Files) -> anyhow::Result<()> {
+        let named = self.wanted.as_ref().filter(|wanted| wanted.exists());
+        for path in named.into_iter().chain(&global.filename) {
+            files.input("FILE", path);
+        }
+        let build_id = self.wanted.as_ref().and_then(|wanted| wanted.to_str()?.parse::<BuildId>().ok());
+        match build_id {
+            Some(build_id) if named.is_none() => {
+                files.output_below("the debug file", &place(&self.dump_dir, &build_id), Content::Own)
+            }
+            // The file says which it is.
+            _ => Ok(()),
+        }
     }
 }
 
@@ -59,7 +81,7 @@ pub fn run(
     }
     let mut options = DebugOptions::new(servers(&arguments.servers)?);
     options.client = symbols.client(options.client)?;
-    let path = arguments.dump_dir.join(format!("{build_id}.debug"));
+    let path = place(&arguments.dump_dir, &build_id);
     let judge = |file: &std::fs::File| {
         let file = file.try_clone().and_then(MappedFile::from_file).map_err(|error| error.to_string())?;
         dwarf_converter::check_debug_file(&file, build_id.as_bytes())
@@ -73,6 +95,11 @@ pub fn run(
         ) => missing(&error, &build_id, console),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Where the debug file goes.
+fn place(folder: &Path, build_id: &BuildId) -> PathBuf {
+    folder.join(format!("{build_id}.debug"))
 }
 
 fn found(file: &DebugFile, build_id: &BuildId, console: &Console) -> anyhow::Result<Outcome> {

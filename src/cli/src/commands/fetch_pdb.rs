@@ -10,6 +10,7 @@ use crate::access;
 use crate::arguments;
 use crate::arguments::Global;
 use crate::console::Console;
+use crate::files::{self, Content, Files, UsesFiles};
 use crate::outcome::Outcome;
 use crate::sandbox::Access;
 
@@ -61,6 +62,27 @@ impl Arguments {
     }
 }
 
+impl UsesFiles for Arguments {
+    fn list_files(&self, global: &Global, files: &mut Files) -> anyhow::Result<()> {
+        let is_named = self.guid_age.is_some() || self.guid.is_some();
+        for path in self.pdb_filename.iter().chain(&global.filename) {
+            if !is_named {
+                files.input("FILE.exe", path);
+            } else if let Ok(name) = PdbName::from_user(&path.to_string_lossy()) {
+                let path = self.dump_dir.join(name.as_str());
+                files.output_below("the PDB", &path, Content::Own)?;
+            }
+        }
+        if let Some(path) = &self.manifest {
+            files.input("--manifest", path);
+        }
+        match &self.write_manifest {
+            Some(path) => files.output("--write-manifest", path, Content::Plain),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Brings the PDBs.
 ///
 /// # Errors
@@ -86,7 +108,7 @@ pub fn run(
     }
     if let Some(path) = &plan.write_manifest {
         let missing = Manifest { wanted: report.missing() };
-        missing.write_file(path).with_context(|| format!("cannot write {}", path.display()))?;
+        files::write(path, |sink| missing.write(sink))?;
     }
     report.conclude(console)
 }
@@ -161,15 +183,11 @@ fn named_by(path: &Path) -> anyhow::Result<Vec<Wanted>> {
 /// Puts a PDB that was found under its name into the folder.
 fn deliver(found: Found, wanted: &Wanted, folder: &Path) -> Result<Found, Error> {
     let path = folder.join(wanted.name.as_str());
-    let same =
-        path.canonicalize().ok().filter(|path| found.path.canonicalize().is_ok_and(|from| from == *path));
-    if same.is_none() {
-        found.copy_to(&path).map_err(|source| Error::Store {
-            wanted: wanted.clone(),
-            folder: folder.to_owned(),
-            source,
-        })?;
-    }
+    found.copy_to(&path).map_err(|source| Error::Store {
+        wanted: wanted.clone(),
+        folder: folder.to_owned(),
+        source,
+    })?;
     Ok(Found { path, ..found })
 }
 

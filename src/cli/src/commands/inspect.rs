@@ -11,6 +11,7 @@ use crate::access;
 use crate::arguments::{self, Global};
 use crate::console::Console;
 use crate::declaration::declaration;
+use crate::files::{Files, UsesFiles};
 use crate::outcome::Outcome;
 use crate::sandbox::Access;
 
@@ -40,6 +41,15 @@ impl Arguments {
                 access.read(&self.profile);
             }
         }
+    }
+}
+
+impl UsesFiles for Arguments {
+    fn list_files(&self, _: &Global, files: &mut Files) -> anyhow::Result<()> {
+        if self.across.is_none() {
+            files.input("PROFILE", &self.profile);
+        }
+        Ok(())
     }
 }
 

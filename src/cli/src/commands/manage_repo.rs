@@ -1,5 +1,5 @@
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -15,6 +15,7 @@ use crate::access;
 use crate::arguments;
 use crate::arguments::Global;
 use crate::console::Console;
+use crate::files::{self, Content, Files, UsesFiles};
 use crate::outcome::Outcome;
 use crate::sandbox::Access;
 use crate::table::Table;
@@ -80,6 +81,24 @@ impl Arguments {
             Ok(Verb::BuildAll | Verb::Build | Verb::AddGuid | Verb::Verify) => {
                 access::symbols(&self.symbols, access);
             }
+        }
+    }
+}
+
+impl UsesFiles for Arguments {
+    fn list_files(&self, _: &Global, files: &mut Files) -> anyhow::Result<()> {
+        for path in &self.binary {
+            files.input("--binary", path);
+        }
+        // What is wrong with the words is said when they are used.
+        if let Ok(Words { verb: Verb::Import, rest, .. }) = sort_out(&self.words) {
+            for word in rest {
+                files.input("FILE", Path::new(word));
+            }
+        }
+        match &self.output {
+            Some(path) => files.output("--output", path, Content::Plain),
+            None => Ok(()),
         }
     }
 }
@@ -455,7 +474,7 @@ impl Work<'_> {
         let count = manifest.wanted.len();
         match &self.arguments.output {
             Some(path) => {
-                manifest.write_file(path).with_context(|| format!("cannot write {}", path.display()))?;
+                files::write(path, |sink| manifest.write(sink))?;
                 self.console.say(format_args!(
                     "{count} PDBs are wanted: {} (fetch_pdb --manifest {} brings them)",
                     path.display(),

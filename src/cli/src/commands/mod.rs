@@ -26,9 +26,12 @@ pub mod version_scan;
 
 use anyhow::bail;
 
-use crate::arguments::{Cli, Command};
+use crate::arguments::{Cli, Command, Global};
+use crate::configuration::Configuration;
 use crate::console::Console;
+use crate::files::{Files, UsesFiles};
 use crate::outcome::Outcome;
+use crate::profiles;
 
 /// Runs the command the arguments name.
 ///
@@ -90,6 +93,57 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
             no_image(filename.as_deref())?;
             man::run(&arguments, console)
         }
+    }
+}
+
+/// Adds the files that a command line names.
+///
+/// # Errors
+/// Arguments that contradict each other, or a file that cannot be looked at.
+pub fn list_files(cli: &Cli, files: &mut Files) -> anyhow::Result<()> {
+    let global = &cli.global;
+    if let Some(path) = Configuration::place() {
+        files.input("the configuration", &path);
+    }
+    let Some(command) = &cli.command else {
+        list_image(global, files);
+        return Ok(());
+    };
+    match command {
+        Command::Validate | Command::Pslist | Command::Modules | Command::Autodetect => {
+            list_image(global, files);
+            Ok(())
+        }
+        Command::BuildLocalProfile(_) | Command::GuessGuid(_) => {
+            list_image(global, files);
+            Ok(())
+        }
+        Command::VersionModules(arguments) => arguments.list_files(global, files),
+        Command::FetchPdb(arguments) => arguments.list_files(global, files),
+        Command::ParsePdb(arguments) => arguments.list_files(global, files),
+        Command::FetchDebug(arguments) => arguments.list_files(global, files),
+        Command::ParseDwarf(arguments) => arguments.list_files(global, files),
+        Command::ConvertProfile(arguments) => arguments.list_files(global, files),
+        Command::Peinfo(arguments) => arguments.list_files(global, files),
+        Command::VersionScan(arguments) => arguments.list_files(global, files),
+        Command::Inspect(arguments) => arguments.list_files(global, files),
+        Command::Check(arguments) => arguments.list_files(global, files),
+        Command::Export(arguments) => arguments.list_files(global, files),
+        Command::ManageRepo(arguments) => arguments.list_files(global, files),
+        Command::BuildIndex(arguments) => arguments.list_files(global, files),
+        Command::Man(arguments) => arguments.list_files(global, files),
+        // Neither names a file.
+        Command::Serve(_) | Command::Completions(_) => Ok(()),
+    }
+}
+
+/// Adds the memory image and the profile of its kernel.
+fn list_image(global: &Global, files: &mut Files) {
+    if let Some(image) = &global.filename {
+        files.image("-f", image);
+    }
+    if let Some(profile) = global.profile.as_deref().and_then(profiles::file) {
+        files.input("--profile", &profile);
     }
 }
 

@@ -10,6 +10,7 @@ use crate::access;
 use crate::arguments;
 use crate::arguments::Global;
 use crate::console::Console;
+use crate::files::{Files, UsesFiles};
 use crate::outcome::Outcome;
 use crate::output::Plan;
 use crate::sandbox::Access;
@@ -36,6 +37,21 @@ pub struct Arguments {
     arch: Option<Arch>,
     #[command(flatten)]
     output: arguments::Output,
+}
+
+impl UsesFiles for Arguments {
+    fn list_files(&self, global: &Global, files: &mut Files) -> anyhow::Result<()> {
+        for path in self.file.iter().chain(&global.filename) {
+            files.input("the debug file", path);
+            if path.is_dir() {
+                files.input_folder("the debug file", path, |_| true);
+            }
+        }
+        if let Some(path) = &self.system_map {
+            files.input("--system-map", path);
+        }
+        self.output.list_files(None, files)
+    }
 }
 
 impl Arguments {

@@ -7,6 +7,7 @@ use crate::access;
 use crate::arguments;
 use crate::arguments::Global;
 use crate::console::Console;
+use crate::files::{Files, UsesFiles};
 use crate::input::open_pdb;
 use crate::outcome::Outcome;
 use crate::output::Plan;
@@ -49,6 +50,15 @@ impl Arguments {
             access::unpack_unless(path, &[b"Microsoft C/C++ MSF 7.00"], access);
         }
         access::output(&self.output, self.dump_dir.as_deref(), access);
+    }
+}
+
+impl UsesFiles for Arguments {
+    fn list_files(&self, global: &Global, files: &mut Files) -> anyhow::Result<()> {
+        for path in self.pdb_filename.iter().chain(&global.filename) {
+            files.input("the PDB", path);
+        }
+        self.output.list_files(self.dump_dir.as_deref(), files)
     }
 }
 

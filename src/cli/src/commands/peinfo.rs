@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use symbols::Rsds;
 use symbols::pe::{Export, Import, Pe, PeError, Version};
 
+use crate::arguments::Global;
 use crate::console::Console;
+use crate::files::{Files, UsesFiles};
 use crate::outcome::Outcome;
 use crate::sandbox::Access;
 
@@ -24,6 +26,13 @@ impl Arguments {
     /// What a run may do.
     pub fn access(&self, access: &mut Access) {
         access.read(&self.file);
+    }
+}
+
+impl UsesFiles for Arguments {
+    fn list_files(&self, _: &Global, files: &mut Files) -> anyhow::Result<()> {
+        files.input("FILE", &self.file);
+        Ok(())
     }
 }
 

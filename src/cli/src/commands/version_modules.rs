@@ -11,6 +11,7 @@ use crate::access;
 use crate::arguments::Global;
 use crate::commands::version_scan;
 use crate::console::Console;
+use crate::files::{self, Content, Files, UsesFiles};
 use crate::outcome::Outcome;
 use crate::profiles;
 use crate::sandbox::Access;
@@ -39,6 +40,16 @@ impl Arguments {
         if let Some(path) = &self.write_manifest {
             access.write(path);
         }
+    }
+}
+
+impl UsesFiles for Arguments {
+    fn list_files(&self, global: &Global, files: &mut Files) -> anyhow::Result<()> {
+        super::list_image(global, files);
+        if let Some(path) = &self.write_manifest {
+            files.output("--write-manifest", path, Content::Plain)?;
+        }
+        Ok(())
     }
 }
 
@@ -121,7 +132,7 @@ pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow:
                 manifest.add(Wanted { name, guid_age: **guid_age, seen });
             }
         }
-        manifest.write_file(path).with_context(|| format!("cannot write {}", path.display()))?;
+        files::write(path, |sink| manifest.write(sink))?;
     }
     let failed = match arguments.fetch {
         Some(which) => {

@@ -11,6 +11,7 @@ use symbols::{Manifest, Rsds, Sighting, Wanted};
 use crate::access;
 use crate::arguments::Global;
 use crate::console::Console;
+use crate::files::{self, Content, Files, UsesFiles};
 use crate::input;
 use crate::outcome::Outcome;
 use crate::sandbox::Access;
@@ -41,6 +42,19 @@ impl Arguments {
         if let Some(path) = &self.write_manifest {
             access.write(path);
         }
+    }
+}
+
+impl UsesFiles for Arguments {
+    fn list_files(&self, global: &Global, files: &mut Files) -> anyhow::Result<()> {
+        super::list_image(global, files);
+        if let Some(path) = &self.file {
+            files.input("FILE", path);
+        }
+        if let Some(path) = &self.write_manifest {
+            files.output("--write-manifest", path, Content::Plain)?;
+        }
+        Ok(())
     }
 }
 
@@ -89,7 +103,7 @@ pub fn run(arguments: &Arguments, image: Option<&Path>, console: &Console) -> an
     }
     if let Some(path) = &arguments.write_manifest {
         let manifest = manifest(&found, &source);
-        manifest.write_file(path).with_context(|| format!("cannot write {}", path.display()))?;
+        files::write(path, |sink| manifest.write(sink))?;
     }
     say_losses(&report, console);
     if found.is_empty() {

@@ -55,9 +55,14 @@ impl Access {
     }
 
     /// Writes the file of this name: it is created or replaced in its folder, or written to if it is a pipe or device.
+    /// A socket is connected to, which takes the system calls of the network.
     /// `-`, which is standard output, needs no right.
     pub fn write(&mut self, file: impl AsRef<Path>) -> &mut Self {
         insert(&mut self.outputs, file.as_ref());
+        #[cfg(unix)]
+        if std::fs::metadata(&file).is_ok_and(|metadata| is_socket(&metadata)) {
+            self.network = Network::Connect;
+        }
         self
     }
 
@@ -121,6 +126,11 @@ impl Access {
     pub(super) fn needs_scratch(&self) -> bool {
         self.scratch
     }
+}
+
+#[cfg(unix)]
+fn is_socket(metadata: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::FileTypeExt::is_socket(&metadata.file_type())
 }
 
 fn insert(paths: &mut BTreeSet<PathBuf>, path: &Path) {

@@ -8,7 +8,7 @@ use crate::harness::{Folder, corpus};
 const CASES: [windows::Case; 4] =
     [windows::Case::Win7X64, windows::Case::Win10X64, windows::Case::Win7X86Pae, windows::Case::XpX86];
 
-const SPECIFICATION: &str = "path: nt/\nsymbols:\n  - name: NtBuildLab\n    data: [\"str:19041.\", \"str:7601.\", \
+pub const SPECIFICATION: &str = "path: nt/\nsymbols:\n  - name: NtBuildLab\n    data: [\"str:19041.\", \"str:7601.\", \
                              \"str:2600.\"]\n  - {name: KeBugCheckEx, data: [\"CC\", 90], shift: -1}\n  \
                              - {name: Nowhere, data: [00]}\n";
 

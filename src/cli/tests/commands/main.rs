@@ -16,6 +16,8 @@ mod lost_inventory;
 mod manage_repo;
 mod manage_repo_trouble;
 mod network;
+#[cfg(unix)]
+mod outputs;
 mod parse_dwarf;
 mod parse_pdb;
 mod peinfo;

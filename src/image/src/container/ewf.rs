@@ -114,7 +114,7 @@ pub(crate) fn open(first: Arc<dyn Bytes>, path: Option<&Path>) -> Result<(Ewf, O
 }
 
 /// The name of the file with this number: `.E02` to `.E99`, `.EAA` to `.EZZ`, `.FAA` to `.ZZZ`, in the case of the first.
-fn segment_path(first: &Path, number: usize) -> Option<PathBuf> {
+pub(crate) fn segment_path(first: &Path, number: usize) -> Option<PathBuf> {
     let extension = first.extension()?.to_str()?;
     let letter = extension.chars().next().filter(char::is_ascii_alphabetic)?;
     let text = if number < 100 {

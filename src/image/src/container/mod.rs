@@ -19,6 +19,8 @@ mod notes;
 mod triage;
 mod vmware;
 
+pub(crate) use ewf::segment_path;
+
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use profile::AtomicFile;
+use profile::{AtomicFile, open_input};
 
 use super::{Condition, Object, Stat, Storage, Version};
 use crate::{Error, Key};
@@ -154,7 +154,7 @@ impl Storage for Folder {
         if stat(&path)?.is_none() {
             return Ok(None);
         }
-        let file = match File::open(&path) {
+        let file = match open_input(&path) {
             Ok(file) => file,
             Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(failed(error)),

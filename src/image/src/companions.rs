@@ -1,0 +1,41 @@
+use std::path::{Path, PathBuf};
+
+use crate::container::segment_path;
+
+/// The files beside an image that opening it may read as well, by their names: the other parts of an E01, and what VMware
+/// keeps beside a `.vmem`, `.vmss` or `.vmsn`. Only files that exist are listed.
+pub fn companions(image: &Path) -> Vec<PathBuf> {
+    const VMWARE: [&str; 3] = ["vmem", "vmss", "vmsn"];
+    let Some(extension) = image.extension().and_then(|extension| extension.to_str()) else {
+        return Vec::new();
+    };
+    if VMWARE.iter().any(|known| extension.eq_ignore_ascii_case(known)) {
+        let beside = VMWARE.iter().map(|known| image.with_extension(known));
+        return beside.filter(|path| path != image && path.exists()).collect();
+    }
+    if extension.get(1..) == Some("01") {
+        // The parts are numbered without a gap.
+        let parts = (2..).map_while(|number| segment_path(image, number));
+        return parts.take_while(|path| path.exists()).collect();
+    }
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn companions_are_those_that_exist() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["a.E01", "a.E02", "a.E03", "a.E05", "b.vmem", "b.vmss", "c.raw", "c.vmss"] {
+            std::fs::write(at(name), "").unwrap();
+        }
+        assert_eq!(companions(&at("a.E01")), [at("a.E02"), at("a.E03")]);
+        assert_eq!(companions(&at("b.vmem")), [at("b.vmss")]);
+        assert_eq!(companions(&at("b.vmss")), [at("b.vmem")]);
+        assert!(companions(&at("c.raw")).is_empty());
+        assert!(companions(&at("none")).is_empty());
+    }
+}

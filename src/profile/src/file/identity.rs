@@ -1,0 +1,111 @@
+//! Whether two names mean the same file, and which files this process has read.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// What a file is, whatever its names: links of both kinds lead to the same one. On Unix it is the file's device and
+/// number, elsewhere its full path.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileId(Key);
+
+#[cfg(unix)]
+type Key = (u64, u64);
+#[cfg(not(unix))]
+type Key = std::path::PathBuf;
+
+impl FileId {
+    /// The file that a name leads to, through any links.
+    ///
+    /// # Errors
+    /// Whatever looking the file up gives.
+    pub fn of_path(path: &Path) -> io::Result<Self> {
+        #[cfg(unix)]
+        let id = Self::of(&std::fs::metadata(path)?);
+        #[cfg(not(unix))]
+        let id = Self(std::fs::canonicalize(path)?);
+        Ok(id)
+    }
+
+    /// An open file.
+    ///
+    /// # Errors
+    /// Whatever asking for it gives; elsewhere than on Unix an open file cannot be told by this.
+    pub fn of_file(file: &File) -> io::Result<Self> {
+        #[cfg(unix)]
+        return Ok(Self::of(&file.metadata()?));
+        #[cfg(not(unix))]
+        {
+            let _ = file;
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
+    /// The file that this metadata is of. A disk can have several device files; all of them are the same file.
+    #[cfg(unix)]
+    pub fn of(metadata: &std::fs::Metadata) -> Self {
+        use std::os::unix::fs::{FileTypeExt, MetadataExt};
+        let disk = metadata.file_type().is_block_device();
+        Self(if disk { (u64::MAX, metadata.rdev()) } else { (metadata.dev(), metadata.ino()) })
+    }
+
+    /// Whether this process has opened the file as an input.
+    pub fn was_read(&self) -> bool {
+        inputs().contains(self)
+    }
+}
+
+/// Opens a file to read it, and remembers that it is an input of this process: [`OutputFile`](super::OutputFile) never
+/// replaces one.
+///
+/// # Errors
+/// Whatever opening the file gives.
+pub fn open_input(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    #[cfg(unix)]
+    remember_input(&file.metadata()?);
+    #[cfg(not(unix))]
+    if let Ok(id) = FileId::of_path(path) {
+        inputs().insert(id);
+    }
+    Ok(file)
+}
+
+/// Remembers a file that was opened in another way as an input.
+#[cfg(unix)]
+pub(crate) fn remember_input(metadata: &std::fs::Metadata) {
+    inputs().insert(FileId::of(metadata));
+}
+
+/// The files that this process has opened as inputs.
+fn inputs() -> std::sync::MutexGuard<'static, BTreeSet<FileId>> {
+    static INPUTS: Mutex<BTreeSet<FileId>> = Mutex::new(BTreeSet::new());
+    INPUTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_is_known_under_all_its_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("a"), folder.path().join("b"));
+        std::fs::write(&path, "1").unwrap();
+        std::fs::write(&other, "1").unwrap();
+        assert!(!FileId::of_path(&path).unwrap().was_read());
+        open_input(&path).unwrap();
+        assert!(FileId::of_path(&path).unwrap().was_read());
+        assert!(!FileId::of_path(&other).unwrap().was_read());
+        #[cfg(unix)]
+        {
+            let (hard, soft) = (folder.path().join("hard"), folder.path().join("soft"));
+            std::fs::hard_link(&path, &hard).unwrap();
+            std::os::unix::fs::symlink("hard", &soft).unwrap();
+            assert!(FileId::of_path(&hard).unwrap().was_read());
+            assert!(FileId::of_path(&soft).unwrap().was_read());
+        }
+    }
+}
