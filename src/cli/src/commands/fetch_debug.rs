@@ -39,6 +39,8 @@ impl Arguments {
         if let Some(build_id) = self.wanted.as_ref().and_then(|wanted| wanted.to_str()?.parse().ok()) {
             access.write(place(&self.dump_dir, &build_id));
         }
+        // What goes to a pipe or a device is checked in a temporary file first.
+        access.unpack();
         access::client(access);
         access::connect(global.symbols.offline, access);
     }

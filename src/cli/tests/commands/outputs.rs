@@ -201,7 +201,16 @@ fn exporting_as_nobody(folder: &Folder, name: &str) -> Output {
     }
     let mut command = Command::new(program);
     command.args(EXPORT).arg(name).current_dir(folder.path()).env_clear().env("HOME", folder.path());
-    command.uid(65534).gid(65534).output().unwrap()
+    command.uid(65534).gid(65534);
+    loop {
+        match command.output() {
+            // Another test started a process while the copy was being written, which has it open for a moment.
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            output => return output.unwrap(),
+        }
+    }
 }
 
 #[test]
