@@ -93,6 +93,10 @@ impl Health {
             verdict = Verdict::SymbolsOnly;
             reasons.push("the source holds no types".to_owned());
         }
+        if resolution.oversized() > 0 {
+            verdict = Verdict::Failed;
+            reasons.push(format!("{} sizes or offsets are above 2^40", resolution.oversized()));
+        }
         let lacking = essentials(profile, resolution, scope);
         if kernel && structs > 0 && !lacking.is_empty() {
             verdict = Verdict::Failed;

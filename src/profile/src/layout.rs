@@ -1,3 +1,6 @@
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
 use sha2::{Digest, Sha256};
 
 use crate::{EnumId, Member, Names, RecordId, Type, TypeId, Types};
@@ -33,6 +36,8 @@ pub(crate) struct Layouts {
     budget: usize,
     /// Room for texts to hash, used again.
     spare: Vec<String>,
+    /// What is added to the names of definitions that share theirs with others.
+    marks: HashMap<Definition, String, RandomState>,
 }
 
 /// Hashes by the index of their definition: profiles can have some for nearly all they define.
@@ -77,6 +82,22 @@ const MAX_TYPES: usize = 1024;
 const MAX_TYPES_PER_MEMBER: usize = 16;
 
 impl Layouts {
+    /// Layouts in whose texts the definitions in `marks` have this behind their names.
+    pub(crate) fn with_marks(marks: HashMap<Definition, String, RandomState>) -> Self {
+        Self { marks, ..Self::default() }
+    }
+
+    /// Gives a definition another hash than its own members make.
+    pub(crate) fn set(&mut self, definition: Definition, hash: LayoutHash) {
+        self.known.insert(definition, hash);
+    }
+
+    fn push_mark(&self, definition: Definition, text: &mut String) {
+        if let Some(mark) = self.marks.get(&definition) {
+            text.push_str(mark);
+        }
+    }
+
     pub(crate) fn hash(&mut self, names: &Names, types: &Types, definition: Definition) -> LayoutHash {
         if let Some(hash) = self.known.get(definition) {
             return hash;
@@ -168,7 +189,10 @@ impl Layouts {
             Type::Record(id) => {
                 let name = types.record(id).and_then(|record| record.name).or(alias);
                 match name {
-                    Some(name) => text.push_str(names.get(name)),
+                    Some(name) => {
+                        text.push_str(names.get(name));
+                        self.push_mark(Definition::Record(id), text);
+                    }
                     None => self.unnamed(names, types, Definition::Record(id), text),
                 }
             }
@@ -176,7 +200,10 @@ impl Layouts {
                 let name = types.enumeration(id).and_then(|item| item.name).or(alias);
                 text.push_str("Enumeration ");
                 match name {
-                    Some(name) => text.push_str(names.get(name)),
+                    Some(name) => {
+                        text.push_str(names.get(name));
+                        self.push_mark(Definition::Enumeration(id), text);
+                    }
                     None => self.unnamed(names, types, Definition::Enumeration(id), text),
                 }
             }

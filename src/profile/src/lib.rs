@@ -24,6 +24,7 @@
 
 mod arch;
 mod bits;
+mod choice;
 mod companion;
 mod compare;
 mod export;
@@ -59,6 +60,7 @@ mod xz;
 
 pub use arch::{Arch, ArchError};
 pub use bits::{BitRange, StorageUnit};
+pub use choice::{Choice, ChoiceOption};
 pub use companion::{CompanionFolders, LARGEST_COMPANION, is_refusal, open_regular};
 pub use compare::{Comparison, Difference, Settled, compare};
 pub use export::{Addresses, Compat, Form, Format, Selection, add_well_known_types, write_form};
@@ -81,7 +83,7 @@ pub use progress::{Progress, Silent};
 pub use reader::identity::pdb_class;
 pub use reader::{JsonPlace, MAX_TEXT, ReadError, read_file, read_profile, read_text, unpack};
 pub use report::{Report, Tally};
-pub use resolution::{Conflict, Resolution};
+pub use resolution::{Ambiguity, Conflict, Resolution};
 pub use shrunk::report_shrunken_files;
 pub use symbols::{Binding, choose_symbols, number_by_address};
 pub use types::{

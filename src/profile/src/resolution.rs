@@ -1,4 +1,6 @@
-use std::cmp::Reverse;
+mod standing;
+mod variants;
+
 use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
@@ -9,6 +11,7 @@ use crate::vocabulary::reserved_words;
 use crate::{
     Arch, BitRange, EnumId, Member, Name, Names, Profile, RecordId, Report, StorageUnit, Type, TypeId, Types,
 };
+use standing::{Rank, Standing};
 
 /// The names under which a profile's records and enumerations are written, and what had to be settled for
 /// that: unnamed types, duplicates, conflicts, members no reader could follow.
@@ -17,8 +20,13 @@ use crate::{
 ///
 /// - a definition keeps its own name; an unnamed one is named by the typedef through which it is reached,
 ///   else `__unnamed_<owner>_<member>`, else `__unnamed_` and its layout hash;
-/// - of several different definitions under one name the larger keeps it, then the one with more members,
-///   then the one with the smaller layout hash; the others are `<name>__` and their layout hash;
+/// - of several different definitions under one name, one with pointers of the architecture's width goes
+///   before one that has other pointers only; then the one that the source means most often keeps the name,
+///   then the larger, then the one with more members, then the one with the smaller layout hash; the others
+///   are `<name>__` and their layout hash;
+/// - a use that several definitions fit alike means the one of them that ranks first, and is counted and
+///   listed ([`crate::Choice`]);
+/// - a second member of one name in a struct is `<name>_1`;
 /// - a struct may not bear a name that means something else to readers (`Pointer`, `unsigned long`): it is
 ///   `<name>__` and its layout hash;
 /// - members that begin outside their struct are left out; members that reach beyond its end, or whose
@@ -34,6 +42,8 @@ pub struct Resolution {
     /// Variables whose type cannot be described.
     untyped: HashSet<TypeId, RandomState>,
     conflicts: Vec<Conflict>,
+    ambiguities: Vec<Ambiguity>,
+    oversized: u64,
 }
 
 /// Several different definitions under one name.
@@ -45,6 +55,17 @@ pub struct Conflict {
     pub kept: u64,
     /// The others: the name each got, and its size in bytes.
     pub renamed: Vec<(String, u64)>,
+}
+
+/// A use of a name that several definitions fit alike.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ambiguity {
+    /// Where the use is: `owner.member`, or the name of a variable.
+    pub place: String,
+    /// The name under which the definition is written that was taken.
+    pub taken: String,
+    /// Those under which the others are written, sorted.
+    pub others: Vec<String>,
 }
 
 /// Why a member is not written as the source has it.
@@ -75,6 +96,13 @@ const MAX_NESTING: usize = 16;
 const MAX_DEPTH: usize = 32;
 const MAX_DESCRIPTORS: usize = 1024;
 
+/// No memory is larger: a size or an offset above it is damage.
+const MAX_SIZE: u64 = 1 << 40;
+
+/// Counted for sizes and offsets beyond that.
+const OVERSIZED: &str = "sizes and offsets above 2^40";
+/// Counted for uses of a name that several definitions fit alike.
+const AMBIGUOUS: &str = "uses that several definitions fit alike";
 /// Counted for members that do not lie within their struct.
 const OUTSIDE: &str = "members outside their struct";
 /// Counted for members and variables whose descriptor would have no end.
@@ -89,14 +117,20 @@ impl Resolution {
     /// Settles all names of `profile`, adding those it makes to its table; what had to be changed or left
     /// out is counted in `report`.
     pub fn new(profile: &mut Profile, report: &mut Report) -> Self {
+        number_repeated_members(profile, report);
+        let address = profile.arch.address_size();
+        let (mut layouts, mut standing) = (Layouts::default(), Standing::default());
+        let settled = settle_choices(profile, &mut layouts, &mut standing);
         let mut resolver = Resolver {
             reserved: reserved_words(&profile.names, profile.types.natives()),
             names: &mut profile.names,
             types: &profile.types,
             structs: Vec::new(),
             little_endian: is_little_endian(profile.arch),
-            address: profile.arch.address_size(),
-            layouts: Layouts::default(),
+            address,
+            layouts,
+            standing,
+            variables: &profile.constant_types,
             result: Resolution {
                 record_keys: Keys::new(profile.types.records().len()),
                 enum_keys: Keys::new(profile.types.enumerations().len()),
@@ -108,6 +142,7 @@ impl Resolution {
         resolver.name_enumerations(&profile.constant_types);
         resolver.find_flaws(report);
         resolver.check_variables(&profile.constant_types, report);
+        resolver.list_ambiguities(settled, report);
         resolver.finish(report)
     }
 
@@ -124,6 +159,16 @@ impl Resolution {
     /// Names that had several different definitions, sorted.
     pub fn conflicts(&self) -> &[Conflict] {
         &self.conflicts
+    }
+
+    /// Uses that several definitions fit alike, sorted by place.
+    pub fn ambiguities(&self) -> &[Ambiguity] {
+        &self.ambiguities
+    }
+
+    /// How many sizes and offsets are larger than any memory (2^40).
+    pub fn oversized(&self) -> u64 {
+        self.oversized
     }
 
     /// The record that bears `name`, or was renamed because it did.
@@ -261,6 +306,8 @@ struct Resolver<'a> {
     /// The size of an address in bytes.
     address: u8,
     layouts: Layouts,
+    standing: Standing,
+    variables: &'a [(Name, TypeId)],
     result: Resolution,
 }
 
@@ -281,6 +328,7 @@ impl Resolver<'_> {
             Type::Record(id) if types.record(id)?.name.is_none() => Some((name, Definition::Record(id))),
             _ => None,
         }));
+        variants::tell_apart(self.names, types, &mut self.layouts, &wanted);
         let keys = self.claim(Space::Structs, &wanted);
         for (position, ((name, definition), key)) in wanted.iter().zip(&keys).enumerate() {
             if position >= own {
@@ -414,18 +462,14 @@ impl Resolver<'_> {
             .iter()
             .map(|definition| self.layouts.hash(self.names, self.types, *definition))
             .collect();
-        let mut distinct: Map<LayoutHash, Definition> = Map::default();
-        for (hash, definition) in hashes.iter().zip(definitions) {
+        for definition in definitions {
             self.keys(space).reach(*definition);
-            if held.is_none_or(|(held, _)| held != *hash) {
-                distinct.entry(*hash).or_insert(*definition);
-            }
         }
-        let mut ranked: Vec<(LayoutHash, Definition)> = distinct.into_iter().collect();
-        ranked.sort_unstable_by_key(|(hash, definition)| {
-            let (size, members) = self.types.extent(*definition);
-            (Reverse(size), Reverse(members), *hash)
-        });
+        let context = (self.variables, self.address);
+        let ranked = self.standing.rank(self.names, self.types, &mut self.layouts, context, definitions);
+        let ranked = ranked.iter().map(|Rank { hash, definition, .. }| (*hash, *definition));
+        let mut ranked: Vec<(LayoutHash, Definition)> =
+            ranked.filter(|(hash, _)| held.is_none_or(|(held, _)| held != *hash)).collect();
         ranked.splice(0..0, held);
         let reserved = space == Space::Structs && self.reserved.contains(&name);
         let mut by_hash: Map<LayoutHash, Name> = Map::default();
@@ -640,27 +684,31 @@ impl Resolver<'_> {
         let mut records: Vec<RecordId> = self.structs.iter().map(|(_, id)| *id).collect();
         records.sort_unstable();
         records.dedup();
-        let mut last_owners = vec![None; self.names.len()];
         for id in &records {
-            self.check_members(*id, &mut last_owners, report);
+            self.check_members(*id, report);
         }
         self.cut_cycles(&records, report);
     }
 
-    /// `last_owners` has for each name the record looked at last that has a member of that name.
-    fn check_members(&mut self, id: RecordId, last_owners: &mut [Option<RecordId>], report: &mut Report) {
+    fn check_members(&mut self, id: RecordId, report: &mut Report) {
         let types = self.types;
         let Some(record) = types.record(id) else { return };
+        if record.size > MAX_SIZE {
+            self.result.oversized += 1;
+            report.lose(OVERSIZED, || {
+                let name = record.name.map_or("(unnamed)", |name| self.names.get(name));
+                format!("{name}: {} bytes", record.size)
+            });
+        }
         for (index, member) in types.members(id).iter().enumerate() {
-            let last_owner = last_owners.get_mut(member.name.index());
-            let repeats = last_owner.is_some_and(|owner| owner.replace(id) == Some(id));
             let place = || {
                 let owner = record.name.map_or("(unnamed)", |name| self.names.get(name));
                 format!("{owner}.{}", self.names.get(member.name))
             };
             let bit_field = member.bits.filter(|_| !self.has_unit(member.ty));
-            let flaw = if repeats {
-                report.lose("members that repeat a name in their struct", place);
+            let flaw = if member.offset > MAX_SIZE {
+                self.result.oversized += 1;
+                report.lose(OVERSIZED, || format!("{} at {}", place(), member.offset));
                 Some(Flaw::Dropped)
             } else if member.offset > record.size {
                 report.lose(OUTSIDE, place);
@@ -715,6 +763,35 @@ impl Resolver<'_> {
             StorageUnit::big_endian(first_bit.checked_add(from_top)?, width, 1)?
         };
         (unit.offset.checked_add(unit.size)? <= end).then_some(Flaw::Unit(unit))
+    }
+
+    /// Counts and lists the uses that several definitions fit alike.
+    fn list_ambiguities(&mut self, settled: Vec<Settled>, report: &mut Report) {
+        for Settled { place, taken, others } in settled {
+            let taken = self.shown_key(taken);
+            let mut others: Vec<String> =
+                others.into_iter().map(|definition| self.shown_key(definition)).collect();
+            others.sort_unstable();
+            self.result.ambiguities.push(Ambiguity { place, taken, others });
+        }
+        self.result.ambiguities.sort_unstable();
+        self.result.ambiguities.dedup();
+        for ambiguity in &self.result.ambiguities {
+            report.lose(AMBIGUOUS, || ambiguity.place.clone());
+        }
+    }
+
+    fn shown_key(&self, definition: Definition) -> String {
+        let (keys, own) = match definition {
+            Definition::Record(id) => {
+                (&self.result.record_keys, self.types.record(id).and_then(|record| record.name))
+            }
+            Definition::Enumeration(id) => {
+                (&self.result.enum_keys, self.types.enumeration(id).and_then(|item| item.name))
+            }
+        };
+        let key = keys.given(definition).or(own);
+        key.map_or_else(|| "(unnamed)".to_owned(), |key| self.names.get(key).to_owned())
     }
 
     /// Leaves out the types of variables that no descriptor can hold.
@@ -880,4 +957,134 @@ impl Resolver<'_> {
         }
         Resolution { structs: self.structs, enums, ..self.result }
     }
+}
+
+/// A use that several definitions fit alike, with the one that was taken.
+struct Settled {
+    place: String,
+    taken: Definition,
+    others: Vec<Definition>,
+}
+
+/// Gives a second member of one name in a struct the name `<name>_1`, a third `<name>_2`, and so on; numbers
+/// that other members bear already are passed over.
+fn number_repeated_members(profile: &mut Profile, report: &mut Report) {
+    let (names, types) = (&mut profile.names, &profile.types);
+    // For each name the record looked at last that has a member of that name.
+    let mut last_owners: Vec<Option<RecordId>> = vec![None; names.len()];
+    let mut repeating: Vec<RecordId> = Vec::new();
+    for (id, _) in types.records() {
+        for member in types.members(id) {
+            let last_owner = last_owners.get_mut(member.name.index());
+            if last_owner.is_some_and(|owner| owner.replace(id) == Some(id)) && repeating.last() != Some(&id)
+            {
+                repeating.push(id);
+            }
+        }
+    }
+    let mut renamed: Vec<(RecordId, usize, Name)> = Vec::new();
+    for id in repeating {
+        let members = types.members(id);
+        let mut held: HashSet<Name, RandomState> = members.iter().map(|member| member.name).collect();
+        let mut counts: Map<Name, u32> = Map::default();
+        for (position, member) in members.iter().enumerate() {
+            let Some(number) = counts.get_mut(&member.name) else {
+                counts.insert(member.name, 0);
+                continue;
+            };
+            report.lose("members that repeat a name in their struct (numbered)", || {
+                let owner = types.record(id).and_then(|record| record.name);
+                let owner = owner.map_or("(unnamed)", |name| names.get(name));
+                format!("{owner}.{}", names.get(member.name))
+            });
+            loop {
+                *number += 1;
+                let text = format!("{}_{number}", names.get(member.name));
+                let name = names.intern(&text);
+                if held.insert(name) {
+                    renamed.push((id, position, name));
+                    break;
+                }
+            }
+        }
+    }
+    profile.types.rename_members(renamed);
+}
+
+/// Gives every use that several definitions may be meant by the meaning that ranks first. Those of which
+/// the layouts differ are handed back.
+fn settle_choices(profile: &mut Profile, layouts: &mut Layouts, standing: &mut Standing) -> Vec<Settled> {
+    let choices = profile.types.take_choices();
+    if choices.is_empty() {
+        return Vec::new();
+    }
+    let (names, types) = (&profile.names, &profile.types);
+    // All definitions of each name: a layout counts for as much as all of its definitions do.
+    let mut by_name: Map<Name, Vec<Definition>> = Map::default();
+    for (id, record) in types.records() {
+        if let Some(name) = record.name {
+            by_name.entry(name).or_default().push(Definition::Record(id));
+        }
+    }
+    let mut enums_by_name: Map<Name, Vec<Definition>> = Map::default();
+    for (id, item) in types.enumerations() {
+        if let Some(name) = item.name {
+            enums_by_name.entry(name).or_default().push(Definition::Enumeration(id));
+        }
+    }
+    let wanted: Vec<(Name, Definition)> = by_name
+        .iter()
+        .flat_map(|(name, definitions)| definitions.iter().map(|definition| (*name, *definition)))
+        .collect();
+    variants::tell_apart(names, types, layouts, &wanted);
+    let context = (profile.constant_types.as_slice(), profile.arch.address_size());
+    let mut ranked_names: Map<Definition, Vec<Rank>> = Map::default();
+    let mut settled = Vec::new();
+    let mut meanings: Vec<(TypeId, Type)> = Vec::new();
+    for choice in choices {
+        let options: Vec<(Definition, Type)> = choice
+            .options
+            .iter()
+            .filter_map(|option| match option.definition {
+                Type::Record(id) => Some((Definition::Record(id), option.whole)),
+                Type::Enumeration(id) => Some((Definition::Enumeration(id), option.whole)),
+                _ => None,
+            })
+            .collect();
+        let Some((first, _)) = options.first() else { continue };
+        let named = match first {
+            Definition::Record(id) => {
+                types.record(*id).and_then(|it| it.name).and_then(|name| by_name.get(&name))
+            }
+            Definition::Enumeration(id) => {
+                types.enumeration(*id).and_then(|it| it.name).and_then(|name| enums_by_name.get(&name))
+            }
+        };
+        let ranked = match named.and_then(|group| Some((group, *group.first()?))) {
+            Some((group, key)) => ranked_names
+                .entry(key)
+                .or_insert_with(|| standing.rank(names, types, layouts, context, group)),
+            None => {
+                let group: Vec<Definition> = options.iter().map(|(definition, _)| *definition).collect();
+                &mut standing.rank(names, types, layouts, context, &group)
+            }
+        };
+        let mut of_hash: Map<LayoutHash, (Definition, Type)> = Map::default();
+        for (definition, whole) in options {
+            of_hash.entry(layouts.hash(names, types, definition)).or_insert((definition, whole));
+        }
+        let mut in_order = ranked.iter().filter_map(|rank| of_hash.get(&rank.hash).copied());
+        let Some((taken, whole)) = in_order.next() else { continue };
+        meanings.push((choice.slot, whole));
+        let others: Vec<Definition> = in_order.map(|(definition, _)| definition).collect();
+        if !others.is_empty() {
+            settled.push(Settled { place: choice.place, taken, others });
+        }
+    }
+    for (slot, meaning) in meanings {
+        profile.types.set(slot, meaning);
+    }
+    // What holds a settled use may have another hash now.
+    *layouts = Layouts::default();
+    settled
 }

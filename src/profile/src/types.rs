@@ -1,8 +1,10 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use foldhash::fast::RandomState;
+
 use crate::layout::Definition;
-use crate::{BitRange, Name};
+use crate::{BitRange, Choice, Name};
 
 /// A type in a profile's table of [`Types`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -206,6 +208,8 @@ pub struct Types {
     labels: Vec<Label>,
     arguments: Vec<TypeId>,
     verbatim: Vec<(String, serde_json::Value)>,
+    choices: Vec<Choice>,
+    units: HashMap<Definition, u32, RandomState>,
 }
 
 impl Types {
@@ -385,6 +389,46 @@ impl Types {
     /// An enumeration's labels, in the order declared.
     pub fn labels(&self, id: EnumId) -> &[Label] {
         self.enumeration(id).and_then(|item| self.labels.get(item.labels.range())).unwrap_or_default()
+    }
+
+    /// Notes a use of a name that several definitions fit alike. [`crate::Resolution`] settles it.
+    pub fn add_choice(&mut self, choice: Choice) {
+        self.choices.push(choice);
+    }
+
+    /// Hands over the uses that are not settled yet.
+    pub(crate) fn take_choices(&mut self) -> Vec<Choice> {
+        std::mem::take(&mut self.choices)
+    }
+
+    /// Says how many compile units hold this definition of its name. Where a front-end says so for any
+    /// definition, these numbers decide which of several keeps the name (docs/format.md, invariant 6);
+    /// else the members and variables that hold it by value are counted.
+    pub fn set_record_units(&mut self, id: RecordId, units: u32) {
+        self.units.insert(Definition::Record(id), units);
+    }
+
+    /// Likewise for an enumeration.
+    pub fn set_enumeration_units(&mut self, id: EnumId, units: u32) {
+        self.units.insert(Definition::Enumeration(id), units);
+    }
+
+    pub(crate) fn has_units(&self) -> bool {
+        !self.units.is_empty()
+    }
+
+    pub(crate) fn units(&self, definition: Definition) -> u32 {
+        self.units.get(&definition).copied().unwrap_or(0)
+    }
+
+    /// Gives members other names: by their record, their place in it, and the name.
+    pub(crate) fn rename_members(&mut self, renamed: impl IntoIterator<Item = (RecordId, usize, Name)>) {
+        for (id, position, name) in renamed {
+            let Some(range) = self.record(id).map(|record| record.members.range()) else { continue };
+            if let Some(member) = self.members.get_mut(range).and_then(|members| members.get_mut(position)) {
+                member.name = name;
+            }
+        }
     }
 
     /// Keeps a list of argument types.

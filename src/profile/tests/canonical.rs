@@ -4,8 +4,8 @@
 use std::io;
 
 use profile::{
-    Arch, BitRange, Form, Label, NativeKind, NewMember, Profile, RecordKind, Report, Resolution, System,
-    Type, TypeId, write_form, write_text,
+    Arch, BitRange, Choice, ChoiceOption, Form, Health, Label, NativeKind, NewMember, Profile, RecordKind,
+    Report, Resolution, Scope, System, Type, TypeId, Verdict, write_form, write_text,
 };
 
 fn linux() -> Profile {
@@ -145,6 +145,167 @@ fn of_two_definitions_the_larger_keeps_the_name_and_users_of_the_other_say_so() 
     assert_eq!(report.count("name conflicts"), 1);
 }
 
+/// Two definitions of `note`, of 4 and of 8 bytes.
+fn two_notes(profile: &mut Profile) -> [TypeId; 2] {
+    let int = native(profile, "int", 4);
+    let one = [member(profile, "a", 0, int)];
+    let two = [member(profile, "a", 0, int), member(profile, "b", 4, int)];
+    [record(profile, "note", 4, &one), record(profile, "note", 8, &two)]
+}
+
+#[test]
+fn the_definition_that_most_members_and_variables_mean_keeps_the_name() {
+    let mut profile = linux();
+    let [small, _] = two_notes(&mut profile);
+    let many = profile.types.add(Type::Array { target: small, count: 3 });
+    let users = [member(&mut profile, "s", 0, small), member(&mut profile, "many", 4, many)];
+    record(&mut profile, "user", 16, &users);
+    let structs = structs(&mut profile);
+    assert_eq!(structs["note"][0], 4);
+    assert_eq!(structs["user"][1]["s"], serde_json::json!([0, ["note"]]));
+}
+
+#[test]
+fn the_definition_that_most_compile_units_hold_keeps_the_name_whatever_its_uses() {
+    let mut profile = linux();
+    let [small, large] = two_notes(&mut profile);
+    let users = [member(&mut profile, "l", 0, large), member(&mut profile, "m", 8, large)];
+    record(&mut profile, "user", 16, &users);
+    let (Type::Record(small), Type::Record(large)) = (profile.types.get(small), profile.types.get(large))
+    else {
+        panic!("both are records");
+    };
+    profile.types.set_record_units(small, 3);
+    profile.types.set_record_units(large, 2);
+    assert_eq!(structs(&mut profile)["note"][0], 4);
+}
+
+#[test]
+fn a_definition_with_pointers_of_the_architecture_goes_before_a_narrow_one() {
+    let mut profile = linux();
+    let void = profile.types.add(Type::Void);
+    let [narrow, wide] = [4, 8].map(|size| profile.types.add(Type::Pointer { target: void, size }));
+    let links = [member(&mut profile, "next", 0, narrow), member(&mut profile, "more", 4, narrow)];
+    let narrow = record(&mut profile, "list", 32, &links);
+    // The narrow pointers lie in a struct that it holds.
+    let inner = [member(&mut profile, "links", 0, narrow)];
+    let narrow_head = record(&mut profile, "head", 64, &inner);
+    let links = [member(&mut profile, "next", 0, wide), member(&mut profile, "more", 8, wide)];
+    let wide = record(&mut profile, "list", 16, &links);
+    let inner = [member(&mut profile, "links", 0, wide)];
+    record(&mut profile, "head", 16, &inner);
+    let users = [member(&mut profile, "n", 0, narrow), member(&mut profile, "h", 32, narrow_head)];
+    record(&mut profile, "user", 96, &users);
+    let structs = structs(&mut profile);
+    assert_eq!((&structs["list"][0], &structs["head"][0]), (&16.into(), &16.into()));
+}
+
+#[test]
+fn structs_that_differ_only_through_a_member_of_an_ambiguous_name_are_kept_apart() {
+    let mut profile = linux();
+    let int = native(&mut profile, "int", 4);
+    let [long, other] = ["x", "y"].map(|name| {
+        let members = [member(&mut profile, name, 0, int)];
+        record(&mut profile, "note", 4, &members)
+    });
+    // Two levels up, one of them through a struct without a name.
+    let tops = [long, other].map(|note| {
+        let members = [member(&mut profile, "note", 0, note)];
+        let inner = record(&mut profile, "", 4, &members);
+        let members = [member(&mut profile, "inner", 0, inner)];
+        let middle = record(&mut profile, "middle", 4, &members);
+        let members = [member(&mut profile, "middle", 0, middle)];
+        record(&mut profile, "top", 4, &members)
+    });
+    let users = [member(&mut profile, "one", 0, tops[0]), member(&mut profile, "two", 4, tops[1])];
+    record(&mut profile, "user", 8, &users);
+    let structs = structs(&mut profile);
+    let reached = ["one", "two"].map(|user| {
+        let key =
+            |entry: &serde_json::Value, member: &str| entry[1][member][1][0].as_str().unwrap().to_owned();
+        let top = key(&structs["user"], user);
+        let middle = key(&structs[&top], "middle");
+        let inner = key(&structs[&middle], "inner");
+        let note = key(&structs[&inner], "note");
+        structs[&note][1].as_object().unwrap().keys().next().unwrap().clone()
+    });
+    assert_eq!(reached, ["x", "y"], "{structs}");
+}
+
+#[test]
+fn a_use_that_several_definitions_fit_alike_means_the_first_in_rank_and_is_listed() {
+    let mut profile = linux();
+    let [small, large] = two_notes(&mut profile);
+    let options = [(small, 4), (large, 2)].map(|(note, count)| ChoiceOption {
+        definition: profile.types.get(note),
+        whole: Type::Array { target: note, count },
+    });
+    let slot = profile.types.reserve(1);
+    let name = profile.intern("note");
+    profile.types.set(slot, Type::Named(name));
+    let place = "user.notes".to_owned();
+    profile.types.add_choice(Choice { slot, options: options.to_vec(), place });
+    // Two of one layout leave no choice.
+    let [again, _] = two_notes(&mut profile);
+    let same = [small, again].map(|note| {
+        let whole = profile.types.get(note);
+        ChoiceOption { definition: whole, whole }
+    });
+    let certain = profile.types.reserve(1);
+    let place = "user.certain".to_owned();
+    profile.types.add_choice(Choice { slot: certain, options: same.to_vec(), place });
+    let users = [member(&mut profile, "notes", 0, slot), member(&mut profile, "certain", 16, certain)];
+    record(&mut profile, "user", 20, &users);
+    let mut report = Report::default();
+    let resolution = Resolution::new(&mut profile, &mut report);
+    let [ambiguity] = resolution.ambiguities() else { panic!("{:?}", resolution.ambiguities()) };
+    assert_eq!((ambiguity.place.as_str(), ambiguity.taken.as_str()), ("user.notes", "note"));
+    assert!(ambiguity.others[0].starts_with("note__"), "{ambiguity:?}");
+    assert_eq!(report.count("uses that several definitions fit alike"), 1);
+    let text = write_text(&profile, &resolution, Vec::new()).unwrap();
+    let text: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let user = &text["$STRUCTS"]["user"][1];
+    assert_eq!(user["notes"], serde_json::json!([0, ["Array", {"count": 2, "target": "note"}]]));
+    assert_eq!(user["certain"], serde_json::json!([16, [ambiguity.others[0].as_str()]]));
+}
+
+#[test]
+fn numbers_that_members_bear_already_are_passed_over() {
+    let mut profile = linux();
+    let int = native(&mut profile, "int", 4);
+    let members: Vec<NewMember> = ["a", "a_1", "a", "b", "a", "b"]
+        .iter()
+        .enumerate()
+        .map(|(position, name)| member(&mut profile, name, 4 * position as u64, int))
+        .collect();
+    record(&mut profile, "s", 24, &members);
+    assert_eq!(
+        structs(&mut profile)["s"][1],
+        serde_json::json!({"a": [0, ["int"]], "a_1": [4, ["int"]], "a_2": [8, ["int"]], "b": [12, ["int"]],
+            "a_3": [16, ["int"]], "b_1": [20, ["int"]]})
+    );
+}
+
+#[test]
+fn a_size_or_an_offset_that_no_memory_has_fails_the_profile() {
+    let most = 1u64 << 40;
+    for (size, offset, losses) in [(most, most, 0), (most + 1, 0, 1), (u64::MAX, most + 1, 2)] {
+        let mut profile = linux();
+        let void = profile.types.add(Type::Void);
+        let char = native(&mut profile, "char", 1);
+        let far = profile.types.add(Type::Array { target: char, count: 0 });
+        let pointer = profile.types.add(Type::Pointer { target: void, size: 8 });
+        let members = [member(&mut profile, "near", 0, pointer), member(&mut profile, "far", offset, far)];
+        record(&mut profile, "s", size, &members);
+        let mut report = Report::default();
+        let resolution = Resolution::new(&mut profile, &mut report);
+        assert_eq!(report.count("sizes and offsets above 2^40"), losses, "{size} {offset}");
+        let verdict = Health::of(&profile, &resolution, Scope::Whole).verdict;
+        let expected = if losses > 0 { Verdict::Failed } else { Verdict::Complete };
+        assert_eq!(verdict, expected, "{size} {offset}");
+    }
+}
+
 #[test]
 fn the_layout_hash_is_the_documented_sha_256() {
     let mut profile = linux();
@@ -227,13 +388,14 @@ fn what_no_reader_could_follow_is_cut_and_counted() {
             "opaque": [8, ["Array", {"count": 4, "target": "unsigned char"}]],
             "endless": [12, ["Pointer", {"target": "Void"}]],
             "twice": [20, ["int"]],
+            "twice_1": [24, ["int"]],
         })
     );
     assert_eq!(report.count("structs that hold themselves by value"), 1);
     assert_eq!(report.count("members of incomplete type held by value"), 1);
     assert_eq!(report.count("types nested too deeply to describe"), 1);
     assert_eq!(report.count("members outside their struct"), 1);
-    assert_eq!(report.count("members that repeat a name in their struct"), 1);
+    assert_eq!(report.count("members that repeat a name in their struct (numbered)"), 1);
 }
 
 #[test]
