@@ -8,17 +8,19 @@ use crate::Error;
 use crate::address::AddressMap;
 use crate::architecture;
 use crate::container::{Container, Stream};
+use crate::contributions::Contributions;
 use crate::dbi::{self, Dbi};
 use crate::identity::{self, Info};
-use crate::placement::{name_by_typedef, place_symbols};
+use crate::item_stream::{self, Origins};
+use crate::placement::{name_by_typedef, place_symbols, type_variables};
 use crate::symbols::{Reader, Symbols};
 use crate::text::TextReader;
 use crate::type_stream::{self, TypeStream};
-use crate::types;
+use crate::types::Lowering;
 
 /// This front-end and its revision, as `Generator` of `$METADATA` names it. The number changes when the
 /// same PDB can give another profile.
-pub const GENERATOR: &str = "rekall-profile pdb 1";
+pub const GENERATOR: &str = "rekall-profile pdb 2";
 
 /// How a PDB is converted.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +35,7 @@ pub struct Options {
     pub concise: bool,
     /// Symbols keep the names the linker gave them.
     pub raw_names: bool,
-    /// The architecture, where the PDB's own word is not to be taken.
+    /// The architecture, for PDBs that do not state it.
     pub arch: Option<Arch>,
 }
 
@@ -103,35 +105,63 @@ fn read(mut container: Container, options: &Options, progress: &dyn Progress) ->
         progress.tell(&format!("OMAP: {} parts of the image moved or removed", map.moved()));
         let (names, texts, report) = (&mut profile.names, &mut texts, &mut report);
         let (types, raw_names, found) = (stream.as_ref(), options.raw_names, Symbols::default());
-        let reader = Reader { map: &map, types, raw_names, names, texts, report, found };
+        let contributions = match types.is_some_and(TypeStream::has_ambiguous) {
+            true => Contributions::read(dbi.contributions),
+            false => Contributions::default(),
+        };
+        let module = 0;
+        let reader =
+            Reader { map: &map, types, raw_names, names, texts, report, found, contributions, module };
         symbols = reader.read(&mut container, dbi, progress);
     }
     let (machine, age) = dbi.map_or((0, None), |dbi| (dbi.machine, Some(dbi.age)));
-    profile.arch = match options.arch.or_else(|| architecture::of_machine(machine)) {
+    let stated = architecture::of_machine(machine);
+    if let (Some(asked), Some(stated)) = (options.arch, stated)
+        && asked != stated
+    {
+        return Err(Error::OtherArchitecture { asked, stated, machine });
+    }
+    profile.arch = match options.arch.or(stated) {
         Some(arch) => arch,
         None => architecture::guess(machine, &symbols, stream.as_ref())?,
+    };
+
+    let origins = match stream.as_ref().is_some_and(TypeStream::has_ambiguous) {
+        true => origins(&mut container, &symbols, &mut report),
+        false => Origins::default(),
     };
 
     // The file's pages are needed no more, unless a stream still refers to them.
     drop((dbi_bytes, container));
 
-    let mut lowered = None;
-    if let Some(stream) = &stream {
-        const STEP: &str = "Reading types";
-        progress.begin(STEP, Some(stream.len() as u64));
-        let mut advance = |done: usize| progress.advance(STEP, done as u64);
-        let address = profile.arch.address_size();
-        lowered = Some(types::lower(stream, address, &mut profile, &mut report, &mut texts, &mut advance));
-        progress.end(STEP);
-    }
-    if let Some(types) = &lowered {
-        name_by_typedef(&symbols, types, &mut profile);
-    }
-    if !options.concise {
-        place_symbols(symbols.symbols, stream.as_ref(), lowered.as_mut(), &mut profile);
+    let active_processes = [ACTIVE_PROCESSES, DECORATED_ACTIVE_PROCESSES].iter().any(|text| {
+        let name = profile.names.find(text);
+        name.is_some_and(|name| symbols.symbols.iter().any(|it| it.name == name))
+    });
+    match &stream {
+        Some(stream) => {
+            const STEP: &str = "Reading types";
+            progress.begin(STEP, Some(stream.len() as u64));
+            let mut advance = |done: usize| progress.advance(STEP, done as u64);
+            let address = profile.arch.address_size();
+            let mut types = Lowering::new(stream, &origins, address, &mut profile, &mut report, &mut texts);
+            types.lower(&mut advance);
+            progress.end(STEP);
+            name_by_typedef(&symbols, &mut types);
+            if !options.concise {
+                let variables = place_symbols(symbols.symbols, types.profile, types.report);
+                type_variables(&variables, &mut types);
+            }
+            types.close_uses();
+        }
+        None if options.concise => {}
+        None => {
+            place_symbols(symbols.symbols, &mut profile, &mut report);
+        }
     }
     texts.finish(&mut report);
-    set_metadata(&mut profile, options, &info, age);
+    let kernel = active_processes && profile.defines_struct(PROCESS);
+    set_metadata(&mut profile, options, kernel, &info, age);
     Ok(Converted { profile, report })
 }
 
@@ -140,6 +170,19 @@ fn info(container: &mut Container) -> Result<Info, Error> {
     let stream = container.stream(identity::STREAM).map_err(broken)?;
     let stream = stream.ok_or_else(|| broken("it is not there".to_owned()))?;
     Info::parse(&stream).map_err(|_| broken(format!("it has {} bytes, expected 28 at least", stream.len())))
+}
+
+/// Where types are defined, as far as the PDB says so.
+fn origins(container: &mut Container, symbols: &Symbols, report: &mut Report) -> Origins {
+    match container.optional_stream(item_stream::STREAM) {
+        // PDBs older than 2012 have something else under this number, or nothing.
+        Ok(Some(stream)) => Origins::read(&stream, &symbols.builds).unwrap_or_default(),
+        Ok(None) => Origins::default(),
+        Err(error) => {
+            report.lose("streams that cannot be read", || format!("4 (IPI): {error}"));
+            Origins::default()
+        }
+    }
 }
 
 fn debug_stream(container: &mut Container, report: &mut Report) -> Option<impl Stream + use<>> {
@@ -161,9 +204,15 @@ fn debug_header<'a>(bytes: &'a [u8], report: &mut Report) -> Option<Dbi<'a>> {
     header.ok()
 }
 
-fn set_metadata(profile: &mut Profile, options: &Options, info: &Info, dbi_age: Option<u32>) {
+/// What only a Windows kernel has together, whatever its PDB is called: ntdll has the struct alone.
+const PROCESS: &str = "_EPROCESS";
+const ACTIVE_PROCESSES: &str = "PsActiveProcessHead";
+const DECORATED_ACTIVE_PROCESSES: &str = "_PsActiveProcessHead";
+
+fn set_metadata(profile: &mut Profile, options: &Options, kernel: bool, info: &Info, dbi_age: Option<u32>) {
     let file_name = identity::base_name(&options.file_name);
-    let class = options.profile_class.clone().unwrap_or_else(|| pdb_class(file_name).to_owned());
+    let by_content = if kernel { "Nt" } else { pdb_class(file_name) };
+    let class = options.profile_class.clone().unwrap_or_else(|| by_content.to_owned());
     profile.set_metadata("ProfileClass", class);
     profile.set_metadata("PDBFile", file_name);
     profile.set_metadata("Version", info.version);

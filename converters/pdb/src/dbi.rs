@@ -17,6 +17,8 @@ pub(crate) struct Dbi<'a> {
     pub(crate) sections: Option<u16>,
     pub(crate) original_sections: Option<u16>,
     modules: &'a [u8],
+    /// Which parts of the image come from which module ([`crate::contributions`]).
+    pub(crate) contributions: &'a [u8],
 }
 
 /// A module (an object file) of the image.
@@ -76,6 +78,10 @@ impl<'a> Dbi<'a> {
             sections: slot(5),
             original_sections: slot(10),
             modules: behind.get(..modules as usize).unwrap_or(behind),
+            contributions: behind
+                .get(modules as usize..)
+                .and_then(|rest| rest.get(..contributions as usize))
+                .unwrap_or_default(),
         })
     }
 

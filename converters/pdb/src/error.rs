@@ -1,3 +1,5 @@
+use profile::Arch;
+
 use crate::FileKind;
 
 /// Why a file gives no profile at all. What costs single records only is counted in the report instead.
@@ -45,6 +47,18 @@ pub enum Error {
         name: &'static str,
         /// Why.
         reason: String,
+    },
+    /// The architecture asked for is not that of the file.
+    #[error(
+        "the PDB is for {stated} (machine field {machine:#06x}), not for {asked}: leave the architecture out"
+    )]
+    OtherArchitecture {
+        /// The architecture asked for.
+        asked: Arch,
+        /// What the file states.
+        stated: Arch,
+        /// The machine field of the DBI stream's header.
+        machine: u16,
     },
     /// Nothing in the file tells which processor it is for.
     #[error(

@@ -66,6 +66,7 @@ impl<'a> Lowering<'a, '_> {
         match field {
             Field::Member { ty, offset, name } => {
                 let name = (!name.is_empty()).then(|| self.name(name));
+                self.note_ambiguous(members.len(), ty);
                 members.push(match self.stream.bit_field(ty) {
                     Some(bits) => self.bits(name, offset, bits),
                     None => NewMember { name, offset, ty: self.type_of(ty), bits: None },
@@ -73,6 +74,7 @@ impl<'a> Lowering<'a, '_> {
             }
             Field::Base { ty, offset } => {
                 let name = Some(self.base_name(ty));
+                self.note_ambiguous(members.len(), ty);
                 members.push(NewMember { name, offset, ty: self.type_of(ty), bits: None });
             }
             Field::TablePointer { ty, offset } => {
@@ -100,8 +102,14 @@ impl<'a> Lowering<'a, '_> {
         }
     }
 
+    fn note_ambiguous(&mut self, member: usize, ty: u32) {
+        if self.stream.is_ambiguous(ty) {
+            self.ambiguous.push((member, ty));
+        }
+    }
+
     fn bits(&mut self, name: Option<Name>, offset: u64, field: BitField) -> NewMember {
-        let base = self.type_of(field.base);
+        let base = self.number_type(field.base);
         let size = self.stream.size_of(field.base, self.address).unwrap_or(0);
         let first = offset.checked_mul(8).and_then(|bit| bit.checked_add(field.position.into()));
         let unit = first.and_then(|first| StorageUnit::little_endian(first, field.length.into(), size));

@@ -17,12 +17,14 @@
 mod address;
 mod architecture;
 mod container;
+mod contributions;
 mod convert;
 mod cursor;
 mod dbi;
 mod error;
 mod fields;
 mod identity;
+mod item_stream;
 mod kind;
 mod leaf;
 mod name;
@@ -34,6 +36,7 @@ mod text;
 mod type_map;
 mod type_stream;
 mod types;
+mod uses;
 
 pub use convert::{Converted, GENERATOR, Options, convert};
 pub use error::Error;

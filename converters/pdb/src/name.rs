@@ -2,7 +2,44 @@
 
 use std::borrow::Cow;
 
-/// The name under which a symbol is written. The first rule that fits applies:
+use profile::{Arch, Claim};
+
+/// What was taken off a symbol's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Form {
+    /// Nothing.
+    Plain,
+    /// Nothing: the source's own name, beside the publics.
+    Source,
+    /// `?Name@...`: the decoration of C++.
+    Mangled,
+    /// The `_` of `_Name`: the decoration of C on 32-bit x86, a part of the name elsewhere.
+    Underscore,
+    /// `_Name@12` and `@Name@12`: calling conventions of 32-bit x86.
+    Call,
+    /// The dot of `.Name`.
+    Dot,
+}
+
+impl Form {
+    /// How good a symbol's claim to the name is that is left.
+    ///
+    /// On 32-bit x86, C compilers put `_` before every name: `_exit` is the function `exit`, and a static
+    /// function `exit`, which has no public, bears the name as well as that one does. Elsewhere `_exit` is the
+    /// function `_exit`.
+    pub(crate) fn claim(self, arch: Arch) -> Claim {
+        match self {
+            Self::Plain => Claim::Exact,
+            Self::Source if arch == Arch::I386 => Claim::Decorated,
+            Self::Source => Claim::Exact,
+            Self::Underscore | Self::Call if arch == Arch::I386 => Claim::Decorated,
+            Self::Mangled => Claim::Mangled,
+            Self::Underscore | Self::Call | Self::Dot => Claim::Stripped,
+        }
+    }
+}
+
+/// The name under which a symbol is written, and what was taken off. The first rule that fits applies:
 ///
 /// 1. `_Name@12` and `@Name@12` (the calling conventions of 32-bit x86) are `Name`;
 /// 2. `?Name@...` (C++) is `Name`;
@@ -10,29 +47,35 @@ use std::borrow::Cow;
 ///    knows them;
 /// 4. `??_C@...` (a string literal) is `str:` and its text;
 /// 5. everything else stays as it is.
-pub(crate) fn normalise(raw: &str) -> Cow<'_, str> {
+pub(crate) fn normalise(raw: &str) -> (Cow<'_, str>, Form) {
     let bytes = raw.as_bytes();
+    let kept = (Cow::Borrowed(raw), Form::Plain);
     match bytes {
         [b'?', b'?', b'_', b'C', b'@', rest @ ..] => match literal(rest) {
-            Some(text) => Cow::Owned(text),
-            None => Cow::Borrowed(raw),
+            Some(text) => (Cow::Owned(text), Form::Plain),
+            None => kept,
         },
-        [b'?', rest @ ..] => Cow::Borrowed(match word(rest) {
-            0 => raw,
-            end if rest.get(end) == Some(&b'@') => raw.get(1..=end).unwrap_or(raw),
-            _ => raw,
-        }),
-        [b'_' | b'@', rest @ ..] => {
-            let stripped = if bytes.first() == Some(&b'_') { raw.get(1..) } else { None };
+        [b'?', rest @ ..] => {
             let end = word(rest);
-            let name = match rest.get(end..) {
-                Some([b'@', digits @ ..]) if end > 0 && is_size(digits) => raw.get(1..=end),
-                _ => stripped,
-            };
-            Cow::Borrowed(name.unwrap_or(raw))
+            match raw.get(1..=end) {
+                Some(name) if end > 0 && rest.get(end) == Some(&b'@') => (Cow::Borrowed(name), Form::Mangled),
+                _ => kept,
+            }
         }
-        [b'.', ..] => Cow::Borrowed(raw.get(1..).unwrap_or(raw)),
-        _ => Cow::Borrowed(raw),
+        [first @ (b'_' | b'@'), rest @ ..] => {
+            let end = word(rest);
+            let call = match rest.get(end..) {
+                Some([b'@', digits @ ..]) if end > 0 && is_size(digits) => raw.get(1..=end),
+                _ => None,
+            };
+            match (call, raw.get(1..)) {
+                (Some(name), _) => (Cow::Borrowed(name), Form::Call),
+                (None, Some(name)) if *first == b'_' => (Cow::Borrowed(name), Form::Underscore),
+                _ => kept,
+            }
+        }
+        [b'.', ..] => raw.get(1..).map_or(kept, |name| (Cow::Borrowed(name), Form::Dot)),
+        _ => kept,
     }
 }
 
@@ -133,7 +176,27 @@ mod tests {
             ("", ""),
             ("?", "?"),
         ] {
-            assert_eq!(normalise(raw), name, "{raw}");
+            assert_eq!(normalise(raw).0, name, "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_an_underscore_means_depends_on_the_architecture() {
+        for (raw, form, narrow, wide) in [
+            ("exit", Form::Plain, Claim::Exact, Claim::Exact),
+            ("_exit", Form::Underscore, Claim::Decorated, Claim::Stripped),
+            ("_exit@4", Form::Call, Claim::Decorated, Claim::Stripped),
+            ("@exit@4", Form::Call, Claim::Decorated, Claim::Stripped),
+            ("?exit@@YAXH@Z", Form::Mangled, Claim::Mangled, Claim::Mangled),
+            (".exit", Form::Dot, Claim::Stripped, Claim::Stripped),
+            ("??_C@_00CNPNBAHC@?$AA@", Form::Plain, Claim::Exact, Claim::Exact),
+        ] {
+            let (_, found) = normalise(raw);
+            assert_eq!(found, form, "{raw}");
+            assert_eq!(found.claim(Arch::I386), narrow, "{raw}");
+            for arch in [Arch::Amd64, Arch::Arm64, Arch::Arm] {
+                assert_eq!(found.claim(arch), wide, "{raw} {arch:?}");
+            }
         }
     }
 
@@ -156,7 +219,7 @@ mod tests {
             // bytes above 0x7f
             ("??_C@_02ABCDEFGH@?C?$KJ?$AA@", "str:\u{e9}"),
         ] {
-            assert_eq!(normalise(raw), name, "{raw}");
+            assert_eq!(normalise(raw).0, name, "{raw}");
         }
     }
 
@@ -164,7 +227,7 @@ mod tests {
     fn what_is_no_string_literal_stays() {
         for raw in ["??_C@", "??_C@_2AB@", "??_C@_0", "??_C@_0B", "??_C@_0BQ@", "??_C@_07ABC", "??_C@_07A@?"]
         {
-            assert_eq!(normalise(raw), raw);
+            assert_eq!(normalise(raw).0, raw);
         }
     }
 

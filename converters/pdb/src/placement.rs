@@ -2,16 +2,17 @@
 
 use std::cmp::Reverse;
 
-use profile::{Binding, Name, Profile, Type, TypeId, number_by_address};
+use profile::{Name, NamedSymbol, Profile, Report, Type, TypeId, number_by_address};
 
+use crate::item_stream::Module;
 use crate::symbols::{Symbol, SymbolKind, Symbols};
-use crate::type_map::TypeMap;
-use crate::type_stream::TypeStream;
+use crate::types::Lowering;
 
 /// Gives structs and enumerations that have no name of their own that of a typedef.
-pub(crate) fn name_by_typedef(symbols: &Symbols, types: &TypeMap, profile: &mut Profile) {
+pub(crate) fn name_by_typedef(symbols: &Symbols, types: &mut Lowering<'_, '_>) {
+    let profile = &mut *types.profile;
     let mut wanted: Vec<(TypeId, Name)> =
-        symbols.typedefs.iter().map(|(name, position)| (types.record(*position), *name)).collect();
+        symbols.typedefs.iter().map(|(name, position)| (types.map.record(*position), *name)).collect();
     // Of several typedefs the first by name, whatever order the linker left them in.
     wanted.sort_unstable_by(|a, b| (a.0, profile.names.get(a.1)).cmp(&(b.0, profile.names.get(b.1))));
     wanted.dedup_by_key(|(id, _)| *id);
@@ -21,40 +22,81 @@ pub(crate) fn name_by_typedef(symbols: &Symbols, types: &TypeMap, profile: &mut 
     }
 }
 
-/// Sorts symbols into functions and constants, and gives the constants their types.
+/// A variable with the index of its type and its module, counted from 1 (0 where that is not known).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Variable {
+    name: Name,
+    ty: u32,
+    module: Module,
+}
+
+/// Sorts symbols into functions and constants; those of the constants that have a type.
 pub(crate) fn place_symbols(
     symbols: Vec<Symbol>,
-    stream: Option<&TypeStream<'_>>,
-    types: Option<&mut TypeMap>,
     profile: &mut Profile,
-) {
+    report: &mut Report,
+) -> Vec<Variable> {
     let mut symbols = symbols;
     // One symbol may stand in several streams; publics say best what it is.
     symbols.sort_unstable_by_key(|it| (it.name, it.rva, Reverse(it.binding), it.kind, it.ty));
-    let mut typed: Vec<(u64, Name, u32)> = Vec::new();
+    let mut typed: Vec<(u64, Name, u32, Module)> = Vec::new();
     for it in symbols.iter().filter(|it| it.ty != 0) {
-        typed.push((it.rva.into(), it.name, it.ty));
+        typed.push((it.rva.into(), it.name, it.ty, it.module));
     }
-    symbols.dedup_by_key(|it| (it.name, it.rva));
-    let of_kind = |kind: SymbolKind| -> Vec<(Name, u64, Binding)> {
-        let chosen = symbols.iter().filter(|it| it.kind == kind);
-        chosen.map(|it| (it.name, it.rva.into(), it.binding)).collect()
+    let arch = profile.arch;
+    let mut named: Vec<(SymbolKind, NamedSymbol)> = Vec::with_capacity(symbols.len());
+    for it in &symbols {
+        let (address, claim) = (u64::from(it.rva), it.form.claim(arch));
+        match named.last_mut() {
+            Some((_, last)) if (last.name, last.address) == (it.name, address) => {
+                last.claim = last.claim.max(claim);
+            }
+            _ => {
+                named.push((it.kind, NamedSymbol { name: it.name, address, binding: it.binding, claim }));
+            }
+        }
+    }
+    let of_kind = |kind: SymbolKind| -> Vec<NamedSymbol> {
+        named.iter().filter(|(own, _)| *own == kind).map(|(_, symbol)| *symbol).collect()
     };
     profile.functions = number_by_address(&mut profile.names, of_kind(SymbolKind::Function));
     profile.constants = number_by_address(&mut profile.names, of_kind(SymbolKind::Data));
+    report_shared_names(profile, report);
 
-    let (Some(stream), Some(types)) = (stream, types) else { return };
-    typed.sort_unstable_by_key(|(rva, name, ty)| (*rva, *name, *ty));
-    for position in 0..profile.constants.len() {
-        let Some((name, rva)) = profile.constants.get(position).copied() else { continue };
+    typed.sort_unstable();
+    let mut variables = Vec::new();
+    for (name, rva) in profile.constants.iter().copied() {
         // A public's name is decorated, so whatever stands at its place tells its type.
-        let by_name = typed.partition_point(|(at, other, _)| (*at, *other) < (rva, name));
+        let by_name = typed.partition_point(|(at, other, ..)| (*at, *other) < (rva, name));
         let by_place = typed.partition_point(|(at, ..)| *at < rva);
-        let of_name = typed.get(by_name).filter(|(at, other, _)| (*at, *other) == (rva, name));
+        let of_name = typed.get(by_name).filter(|(at, other, ..)| (*at, *other) == (rva, name));
         let at_place = typed.get(by_place).filter(|(at, ..)| *at == rva);
-        let Some((.., index)) = of_name.or(at_place) else { continue };
-        if let Some(ty) = types.get(*index, stream, profile) {
-            profile.constant_types.push((name, ty));
+        if let Some((_, _, ty, module)) = of_name.or(at_place).copied() {
+            variables.push(Variable { name, ty, module });
+        }
+    }
+    variables
+}
+
+/// Lists the names that mean a function at one address and something else at another: which of the two a
+/// reader finds depends on where it looks first.
+fn report_shared_names(profile: &Profile, report: &mut Report) {
+    let mut functions = profile.functions.clone();
+    functions.sort_unstable();
+    for (name, address) in &profile.constants {
+        let function = functions.binary_search_by_key(name, |(name, _)| *name).ok();
+        if function.and_then(|at| functions.get(at)).is_some_and(|(_, other)| other != address) {
+            report
+                .list("names of both a function and something else", || profile.names.get(*name).to_owned());
+        }
+    }
+}
+
+/// Gives variables their types.
+pub(crate) fn type_variables(variables: &[Variable], types: &mut Lowering<'_, '_>) {
+    for Variable { name, ty, module } in variables.iter().copied() {
+        if let Some(ty) = types.variable_type(ty, (module != 0).then_some(module), name) {
+            types.profile.constant_types.push((name, ty));
         }
     }
 }

@@ -89,5 +89,5 @@ pub(crate) fn primitive(index: u32) -> Option<(Primitive, Mode)> {
 
 /// Whether an enumeration over this type has values with a sign. (`char` has one on Windows.)
 pub(crate) fn is_signed(index: u32) -> bool {
-    matches!(index, 0x10..=0x14 | 0x08 | 0x68 | 0x70 | 0x72 | 0x74 | 0x76 | 0x78)
+    matches!(index, 0x10..=0x14 | 0x04 | 0x08 | 0x68 | 0x70 | 0x72 | 0x74 | 0x76 | 0x78)
 }

@@ -32,6 +32,10 @@ pub(crate) enum SymbolRecord<'a> {
         ty: u32,
         name: &'a [u8],
     },
+    /// The item that says how a module was built.
+    Build {
+        item: u32,
+    },
     /// The processor a module was compiled for (`CV_CPU_TYPE_e`).
     Compiler {
         processor: u16,
@@ -93,6 +97,8 @@ pub(crate) fn parse(kind: u16, body: &[u8]) -> Result<SymbolRecord<'_>, Malforme
             cursor.u32()?;
             SymbolRecord::Compiler { processor: cursor.u16()? }
         }
+        // S_BUILDINFO
+        0x114c => SymbolRecord::Build { item: cursor.u32()? },
         // Procedures of a later form, whose layout nobody has published.
         0x1172..=0x1175 => SymbolRecord::Unknown,
         // Kinds with 16-bit type indexes, with counted names, and today's.

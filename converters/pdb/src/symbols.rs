@@ -4,8 +4,10 @@ use profile::{Binding, Name, Names, Progress, Report};
 
 use crate::address::{Address, AddressMap};
 use crate::container::Container;
+use crate::contributions::Contributions;
 use crate::dbi::Dbi;
-use crate::name::{is_x86_call, normalise};
+use crate::item_stream::Module;
+use crate::name::{Form, is_x86_call, normalise};
 use crate::symbol::{Place, SymbolRecord, SymbolRecords, parse};
 use crate::text::{TextReader, is_unnamed};
 use crate::type_stream::TypeStream;
@@ -25,8 +27,12 @@ pub(crate) struct Symbol {
     pub(crate) kind: SymbolKind,
     /// Publics are global; the source's own global symbols count as weak, so that a public keeps its name.
     pub(crate) binding: Binding,
+    /// What was taken off its name.
+    pub(crate) form: Form,
     /// The index of its type; 0 where none is given.
     pub(crate) ty: u32,
+    /// The module it comes from, counted from 1; 0 where that is not known or does not matter.
+    pub(crate) module: Module,
 }
 
 /// What the symbol records of a PDB say.
@@ -35,6 +41,8 @@ pub(crate) struct Symbols {
     pub(crate) symbols: Vec<Symbol>,
     /// Typedefs of types without a name of their own: name, and position of the record meant.
     pub(crate) typedefs: Vec<(Name, usize)>,
+    /// The items that say how the modules were built, each with its module.
+    pub(crate) builds: Vec<(u32, Module)>,
     /// The processor that the first compile record names (`CV_CPU_TYPE_e`).
     pub(crate) processor: Option<u16>,
     /// Whether a public carries a decoration that only 32-bit x86 has.
@@ -50,6 +58,10 @@ pub(crate) struct Reader<'r, 't> {
     pub(crate) texts: &'r mut TextReader,
     pub(crate) report: &'r mut Report,
     pub(crate) found: Symbols,
+    /// Which module each place comes from; only read where types have ambiguous names.
+    pub(crate) contributions: Contributions,
+    /// The module whose records are being read, counted from 1; 0 for those of the whole PDB.
+    pub(crate) module: Module,
 }
 
 impl Reader<'_, '_> {
@@ -68,6 +80,7 @@ impl Reader<'_, '_> {
         const STEP: &str = "Reading the modules' symbols";
         progress.begin(STEP, None);
         for (done, module) in dbi.modules().enumerate() {
+            self.module = Module::try_from(done + 1).unwrap_or(0);
             let Ok(module) = module else {
                 self.lost_stream("modules", "the list ends within an entry");
                 break;
@@ -141,6 +154,11 @@ impl Reader<'_, '_> {
                     self.found.typedefs.push((name, position));
                 }
             }
+            SymbolRecord::Build { item } => {
+                if self.module != 0 {
+                    self.found.builds.push((item, self.module));
+                }
+            }
             SymbolRecord::Compiler { processor } => {
                 self.found.processor.get_or_insert(processor);
             }
@@ -159,12 +177,18 @@ impl Reader<'_, '_> {
         let lost = match self.map.address(place) {
             Address::Rva(rva) => {
                 // Names beside publics are the source's own, undecorated.
-                let name = match (std::str::from_utf8(raw), public && !self.raw_names) {
-                    (Ok(text), true) => self.names.intern(&normalise(text)),
-                    (Ok(text), false) => self.names.intern(text),
-                    (Err(_), _) => self.texts.intern(raw, self.names),
+                let own = if public { Form::Plain } else { Form::Source };
+                let (name, form) = match (std::str::from_utf8(raw), public && !self.raw_names) {
+                    (Ok(text), true) => {
+                        let (text, form) = normalise(text);
+                        (self.names.intern(&text), form)
+                    }
+                    (Ok(text), false) => (self.names.intern(text), own),
+                    (Err(_), _) => (self.texts.intern(raw, self.names), own),
                 };
-                self.found.symbols.push(Symbol { name, rva, kind, binding, ty });
+                let ambiguous = self.types.is_some_and(|types| types.is_ambiguous(ty));
+                let module = if ambiguous { self.contributions.module(place).unwrap_or(0) } else { 0 };
+                self.found.symbols.push(Symbol { name, rva, kind, binding, form, ty, module });
                 return;
             }
             // The linker keeps the records of functions and data that nothing referred to.

@@ -1,5 +1,6 @@
 //! The stream of type records (TPI): where each record lies, and which record defines a name.
 
+use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
@@ -7,7 +8,7 @@ use hashbrown::HashTable;
 use profile::Report;
 
 use crate::cursor::{Cursor, Malformed};
-use crate::leaf::{self, BitField, Leaf};
+use crate::leaf::{self, BitField, Leaf, PointerKind};
 use crate::primitive::{FIRST_RECORD, Mode, Primitive, primitive};
 use crate::text::is_unnamed;
 
@@ -26,6 +27,9 @@ pub(crate) struct TypeStream<'a> {
     roles: Vec<Role>,
     first: u32,
     definitions: Definitions,
+    /// Which records lead to a declaration that several records define, without a definition in between;
+    /// empty where there is no such declaration.
+    ambiguous: Vec<bool>,
 }
 
 /// What a record is to one that names it. Nearly all are other records, which is known from here without a
@@ -80,7 +84,8 @@ impl<'a> TypeStream<'a> {
         // The smallest record has four bytes.
         let most = (records.rest().len() / 4).min(claimed as usize);
         let (offsets, roles) = (Vec::with_capacity(most), Vec::with_capacity(most));
-        let mut types = Self { bytes, offsets, roles, first, definitions: Definitions::default() };
+        let mut types =
+            Self { bytes, offsets, roles, first, definitions: Definitions::default(), ambiguous: Vec::new() };
         let mut definitions = Definitions::default();
         while types.len() < claimed as usize && !records.is_empty() {
             let offset = bytes.len() - records.rest().len();
@@ -98,7 +103,63 @@ impl<'a> TypeStream<'a> {
             });
         }
         types.definitions = definitions;
+        if !types.definitions.repeats.is_empty() {
+            types.find_ambiguous();
+        }
         Ok(types)
+    }
+
+    /// Finds the records that lead to a declaration with several definitions. Records refer to what stands
+    /// before them.
+    fn find_ambiguous(&mut self) {
+        self.ambiguous.reserve(self.len());
+        for position in 0..self.len() {
+            let leaf = self.at(position).map(RawRecord::parse);
+            let ambiguous = match leaf {
+                Some(Ok(Leaf::Class(class))) if class.forward => {
+                    self.definition(class.name, class.unique_name).is_some_and(|it| it.repeated)
+                }
+                Some(Ok(Leaf::Enumeration(item))) if item.forward => {
+                    self.definition(item.name, item.unique_name).is_some_and(|it| it.repeated)
+                }
+                Some(Ok(Leaf::Modifier(target) | Leaf::Alias { target, .. } | Leaf::Procedure(target))) => {
+                    self.is_ambiguous(target)
+                }
+                Some(Ok(Leaf::Pointer(pointer))) => {
+                    pointer.kind() == PointerKind::Address && self.is_ambiguous(pointer.target)
+                }
+                Some(Ok(Leaf::Array { element, .. })) => self.is_ambiguous(element),
+                Some(Ok(Leaf::BitField(field))) => self.is_ambiguous(field.base),
+                Some(Ok(Leaf::Arguments(indexes))) => indexes
+                    .chunks_exact(4)
+                    .filter_map(|index| index.first_chunk().copied())
+                    .any(|index| self.is_ambiguous(u32::from_le_bytes(index))),
+                _ => false,
+            };
+            self.ambiguous.push(ambiguous);
+        }
+    }
+
+    /// Whether a use of this type leads to a declaration that several records define.
+    pub(crate) fn is_ambiguous(&self, index: u32) -> bool {
+        let position = index.checked_sub(self.first).and_then(|position| usize::try_from(position).ok());
+        position.and_then(|position| self.ambiguous.get(position)).copied().unwrap_or(false)
+    }
+
+    /// Whether any use of a type does.
+    pub(crate) fn has_ambiguous(&self) -> bool {
+        self.ambiguous.contains(&true)
+    }
+
+    /// The positions of all records that define what the declaration with this index declares.
+    pub(crate) fn definitions_of(&self, index: u32) -> &[u32] {
+        let definition = match self.get(index).map(RawRecord::parse) {
+            Some(Ok(Leaf::Class(class))) => self.definition(class.name, class.unique_name),
+            Some(Ok(Leaf::Enumeration(item))) => self.definition(item.name, item.unique_name),
+            _ => None,
+        };
+        let first = definition.and_then(|definition| u32::try_from(definition.position).ok());
+        first.and_then(|first| self.definitions.repeats.get(&first)).map_or(&[], Vec::as_slice)
     }
 
     /// The role of the record that comes next; what it defines for forward references is noted.
@@ -256,6 +317,8 @@ pub(crate) struct Definition {
 struct Definitions {
     table: HashTable<Slot>,
     hasher: FixedState,
+    /// All definitions of what has several, by the first of them.
+    repeats: HashMap<u32, Vec<u32>, FixedState>,
 }
 
 /// The position of a record, with the top bit set where another one defines the same; and the half of its
@@ -288,7 +351,11 @@ impl Definitions {
         let hash = self.hasher.hash_one(key) as u32;
         let equal = |slot: &Slot| slot.hash == hash && key_at(types, slot.position()) == Some(key);
         match self.table.find_mut(Slot::spread(hash), equal) {
-            Some(slot) => slot.position |= REPEATED,
+            Some(slot) => {
+                slot.position |= REPEATED;
+                let first = slot.position & !REPEATED;
+                self.repeats.entry(first).or_insert_with(|| vec![first]).push(position);
+            }
             None => {
                 let slot = Slot { position, hash };
                 self.table.insert_unique(Slot::spread(hash), slot, |slot| Slot::spread(slot.hash));

@@ -3,55 +3,23 @@
 use profile::{Label, Name, NewMember, Profile, RecordKind, Report, Type, TypeId};
 
 use crate::cursor::Malformed;
+use crate::item_stream::Origins;
 use crate::leaf::{Class, ClassKind, Enumeration, Field, Leaf, Pointer, PointerKind};
 use crate::primitive::is_signed;
 use crate::text::{TextReader, is_unnamed};
 use crate::type_map::TypeMap;
 use crate::type_stream::TypeStream;
-
-/// Lowers every record of `stream` into `profile`.
-pub(crate) fn lower(
-    stream: &TypeStream<'_>,
-    address: u8,
-    profile: &mut Profile,
-    report: &mut Report,
-    texts: &mut TextReader,
-    progress: &mut dyn FnMut(usize),
-) -> TypeMap {
-    let map = TypeMap::new(stream, profile);
-    // Of each record's own name and those of its members, many are met before.
-    profile.names.reserve(stream.len() / 2);
-    let mut lowering = Lowering {
-        stream,
-        address,
-        profile,
-        report,
-        texts,
-        map,
-        members: Vec::new(),
-        labels: Vec::new(),
-        chain: Vec::new(),
-        field_bytes: (stream.size() as u64).saturating_mul(4).saturating_add(16 << 20),
-        forwards: Vec::new(),
-    };
-    for position in 0..stream.len() {
-        lowering.record(position);
-        if position % 65536 == 0 {
-            progress(position);
-        }
-    }
-    lowering.connect_forwards();
-    lowering.map
-}
+use crate::uses::{Decided, OpenUse};
 
 /// A type stream on its way into a profile.
 pub(crate) struct Lowering<'a, 's> {
     pub(crate) stream: &'s TypeStream<'a>,
+    pub(crate) origins: &'s Origins,
     pub(crate) address: u8,
     pub(crate) profile: &'s mut Profile,
     pub(crate) report: &'s mut Report,
     texts: &'s mut TextReader,
-    map: TypeMap,
+    pub(crate) map: TypeMap,
     members: Vec<NewMember>,
     labels: Vec<Label>,
     /// The records of the field list at hand.
@@ -61,9 +29,58 @@ pub(crate) struct Lowering<'a, 's> {
     pub(crate) field_bytes: u64,
     /// Forward references, with the position of their definition.
     forwards: Vec<(usize, usize)>,
+    /// The members of the class at hand whose types lead to an ambiguous name: by their number, with their
+    /// type index.
+    pub(crate) ambiguous: Vec<(usize, u32)>,
+    pub(crate) open_uses: Vec<OpenUse>,
+    pub(crate) decided: Decided,
+    /// How many comparisons may still be made to tell what ambiguous names mean.
+    pub(crate) work: usize,
 }
 
-impl<'a> Lowering<'a, '_> {
+impl<'a, 's> Lowering<'a, 's> {
+    pub(crate) fn new(
+        stream: &'s TypeStream<'a>,
+        origins: &'s Origins,
+        address: u8,
+        profile: &'s mut Profile,
+        report: &'s mut Report,
+        texts: &'s mut TextReader,
+    ) -> Self {
+        let map = TypeMap::new(stream, profile);
+        // Of each record's own name and those of its members, many are met before.
+        profile.names.reserve(stream.len() / 2);
+        Self {
+            stream,
+            origins,
+            address,
+            profile,
+            report,
+            texts,
+            map,
+            members: Vec::new(),
+            labels: Vec::new(),
+            chain: Vec::new(),
+            field_bytes: (stream.size() as u64).saturating_mul(4).saturating_add(16 << 20),
+            forwards: Vec::new(),
+            ambiguous: Vec::new(),
+            open_uses: Vec::new(),
+            decided: Decided::default(),
+            work: Self::work_for(stream.len()),
+        }
+    }
+
+    /// Lowers every record of the stream into the profile.
+    pub(crate) fn lower(&mut self, progress: &mut dyn FnMut(usize)) {
+        for position in 0..self.stream.len() {
+            self.record(position);
+            if position % 65536 == 0 {
+                progress(position);
+            }
+        }
+        self.connect_forwards();
+    }
+
     fn record(&mut self, position: usize) {
         let Some(record) = self.stream.at(position) else { return };
         let place = || format!("record {:#x}", self.stream.index_of(position));
@@ -94,7 +111,7 @@ impl<'a> Lowering<'a, '_> {
                 let Some(ty) = self.forward(position, class.name, class.unique_name) else { return };
                 ty
             }
-            Leaf::Class(class) => self.class(class),
+            Leaf::Class(class) => self.class(position, class),
             Leaf::Enumeration(item) if item.forward => {
                 match self.stream.definition(item.name, item.unique_name) {
                     Some(definition) => {
@@ -129,6 +146,18 @@ impl<'a> Lowering<'a, '_> {
 
     fn own_name(&mut self, bytes: &[u8]) -> Option<Name> {
         (!is_unnamed(bytes)).then(|| self.name(bytes))
+    }
+
+    /// The type of an enumeration's values or of a bit-field: a number, where elsewhere it is a text.
+    ///
+    /// Plain `char` has a sign, which the native that arrays of text are made of has not; `wchar_t` and
+    /// `char16_t` are unsigned numbers of two bytes.
+    pub(crate) fn number_type(&mut self, index: u32) -> TypeId {
+        match self.stream.unmodified(index) {
+            0x70 => self.type_of(0x10),
+            0x71 | 0x7a => self.type_of(0x21),
+            _ => self.type_of(index),
+        }
     }
 
     /// An unsigned native of `size` bytes, or as many bytes.
@@ -166,6 +195,10 @@ impl<'a> Lowering<'a, '_> {
         match self.stream.size_of(element, self.address) {
             _ if bytes == 0 => Type::Array { target, count: 0 },
             Some(size) if size > 0 && bytes.is_multiple_of(size) => {
+                Type::Array { target, count: bytes / size }
+            }
+            // Every use finds out for itself what the element is.
+            Some(size) if size > 0 && self.stream.is_ambiguous(element) => {
                 Type::Array { target, count: bytes / size }
             }
             Some(size) if size > 0 => {
@@ -235,7 +268,7 @@ impl<'a> Lowering<'a, '_> {
         }
     }
 
-    fn class(&mut self, class: Class<'a>) -> Type {
+    fn class(&mut self, position: usize, class: Class<'a>) -> Type {
         let name = self.own_name(class.name);
         let kind = match class.kind {
             ClassKind::Struct => RecordKind::Struct,
@@ -248,6 +281,10 @@ impl<'a> Lowering<'a, '_> {
         self.fields(class.fields, class.name, |lowering, field| {
             lowering.member(field, class.name, &mut tables, &mut members);
         });
+        if !self.ambiguous.is_empty() {
+            let ambiguous = std::mem::take(&mut self.ambiguous);
+            self.bind_members(position, &class, &mut members, &ambiguous);
+        }
         let profile = &mut *self.profile;
         let id = profile.types.add_record(&mut profile.names, name, kind, class.size, &members);
         self.members = members;
@@ -258,8 +295,7 @@ impl<'a> Lowering<'a, '_> {
         let name = self.own_name(item.name);
         let base = self.stream.unmodified(item.underlying);
         let (size, signed) = (self.stream.size_of(base, self.address), is_signed(base));
-        // Plain char has a sign, which the native that arrays of text are made of has not.
-        let underlying = self.type_of(if base == 0x70 { 0x10 } else { item.underlying });
+        let underlying = self.number_type(item.underlying);
         let mut labels = std::mem::take(&mut self.labels);
         labels.clear();
         self.fields(item.fields, item.name, |lowering, field| {

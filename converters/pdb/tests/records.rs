@@ -303,14 +303,19 @@ fn classes_have_bases_and_tables_and_skip_what_is_not_in_memory() {
         structs(&printed)["derived"],
         json!([40, {
             "__base_base": [0, ["base", {}]],
+            "__base_base_1": [8, ["base", {}]],
             "__vbptr": [16, table],
             "__vfptr": [0, table],
+            "__vfptr_1": [24, table],
             "last": [32, ["unsigned long", {}]],
         }])
     );
     assert_eq!(
         losses(&printed),
-        [("members that repeat a name in their struct", 2), ("virtual base classes (placed at run time)", 2)]
+        [
+            ("members that repeat a name in their struct (numbered)", 2),
+            ("virtual base classes (placed at run time)", 2)
+        ]
     );
 }
 
@@ -511,7 +516,7 @@ fn forward_references_mean_what_bears_their_decorated_name() {
 }
 
 #[test]
-fn a_forward_reference_with_two_definitions_means_the_one_that_keeps_the_name() {
+fn a_forward_reference_with_two_definitions_means_the_one_that_fills_its_room() {
     let printed = built(&Pdb::of_types(vec![
         record(0x1505).u16(0).u16(0x80).u32s(&[0, 0, 0]).number(0).text("n"),
         fields(&[member("m", 0, 0x1000)]),
@@ -522,6 +527,168 @@ fn a_forward_reference_with_two_definitions_means_the_one_that_keeps_the_name() 
     assert_eq!(structs(&printed)["s"][1]["m"], json!([0, ["n", {}]]));
     assert_eq!(structs(&printed)["n"][0], 8);
     assert_eq!(losses(&printed), [("name conflicts", 1)]);
+}
+
+/// A declaration of a struct without a body.
+fn declared(name: &str) -> Bytes {
+    record(0x1505).u16(0).u16(0x80).u32s(&[0, 0, 0]).number(0).text(name)
+}
+
+/// `LF_ARRAY` of so many bytes.
+fn array(element: u32, bytes: u64) -> Bytes {
+    record(0x1503).u32s(&[element, 0x23]).number(bytes).text("")
+}
+
+#[test]
+fn every_use_means_the_definition_that_fits_it() {
+    let printed = built(&Pdb::of_types(vec![
+        declared("n"),
+        array(0x1000, 24),
+        array(0x1000, 20),
+        array(0x1002, 40),
+        pointer(0x1000),
+        // In a union and at the end of a struct, and an array in an array.
+        fields(&[member("one", 0, 0x1000), member("next", 8, 0x22), member("last", 12, 0x1000)]),
+        structure("s", 24, 0x1005),
+        record(0x1506).u16(1).u16(0).u32(0x1005).number(24).text("u"),
+        fields(&[member("a", 0, 0x1001), member("b", 24, 0x1003), member("p", 64, 0x1004)]),
+        structure("t", 72, 0x1008),
+        fields(&[member("x", 0, 0x22), member("me", 4, 0x1004)]),
+        structure("n", 12, 0x100a),
+        fields(&[member("y", 0, 0x22), member("z", 4, 0x20)]),
+        structure("n", 5, 0x100c),
+        fields(&[member("z", 0, 0x1004)]),
+        structure("n", 8, 0x100e),
+    ]));
+    let structs = structs(&printed);
+    let size = |entry: &Value| {
+        let target = entry[1][1].get("target_args").map_or(&entry[1][1]["target"], |args| &args["target"]);
+        let name = if entry[1][1].get("target").is_some() { target } else { &entry[1][0] };
+        structs[name.as_str().unwrap()][0].clone()
+    };
+    assert_eq!(size(&structs["s"][1]["one"]), 8);
+    assert_eq!(size(&structs["s"][1]["last"]), 12);
+    assert_eq!(size(&structs["t"][1]["b"]), 5);
+    assert_eq!(structs["t"][1]["b"][1][1]["target_args"]["count"], 4);
+    // A definition that refers to its own name means itself.
+    for (name, member) in [("n", "me"), ("n", "z")] {
+        let mut own = structs.as_object().unwrap().iter().filter(|(key, _)| key.starts_with(name));
+        let (key, entry) = own.find(|(_, entry)| entry[1][member][1][0] == "Pointer").unwrap();
+        assert_eq!(entry[1][member][1][1]["target"], key.as_str());
+    }
+    // Both 8 and 12 bytes divide the array, nothing tells what the pointer means, and the union has room for all.
+    let ambiguous: Vec<&str> = printed
+        .report
+        .losses()
+        .flat_map(|(kind, tally)| {
+            let kept = kind == "uses that several definitions fit alike";
+            tally.examples.iter().filter(move |_| kept).map(String::as_str)
+        })
+        .collect();
+    assert_eq!(ambiguous, ["t.a", "t.p", "u.one"]);
+}
+
+#[test]
+fn an_array_of_a_name_that_is_not_defined_twice_alike_counts_its_own_elements() {
+    // 64 bytes are 4 of 16 or 8 of 8 bytes; only one of the two holds pointers of this architecture.
+    let narrow = record(0x1002).u32s(&[0x22, 0x800a]);
+    let printed = built(&Pdb::of_types(vec![
+        declared("n"),
+        array(0x1000, 64),
+        narrow,
+        pointer(0x22),
+        fields(&[member("p", 0, 0x1002), member("q", 4, 0x1002)]),
+        structure("n", 8, 0x1004),
+        fields(&[member("p", 0, 0x1003), member("q", 8, 0x1003)]),
+        structure("n", 16, 0x1006),
+    ]));
+    assert_eq!(structs(&printed)["n"][0], 16);
+}
+
+#[test]
+fn as_many_uses_as_definitions_of_one_name_stay_cheap() {
+    let mut types = vec![declared("n")];
+    for number in 0..3000u32 {
+        types.push(fields(&[member("m", 0, 0x1000), member("number", 8, 0x22)]));
+        types.push(structure(&format!("s{number}"), 12, 0x1000 + types.len() as u32 - 1));
+        types.push(structure("n", u64::from(number % 8), 0));
+    }
+    let started = std::time::Instant::now();
+    let printed = built(&Pdb::of_types(types));
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+    let untold = printed.report.count("uses of names that have too many definitions to tell apart");
+    assert!(untold > 0, "{:?}", losses(&printed));
+}
+
+#[test]
+fn enumerations_and_bit_fields_over_every_simple_type() {
+    for (index, target, signed) in [
+        (0x10, "char", true),
+        (0x20, "unsigned char", false),
+        (0x68, "char", true),
+        (0x69, "unsigned char", false),
+        (0x70, "char", true),
+        (0x7c, "unsigned char", false),
+        (0x30, "unsigned char", false),
+        (0x11, "short", true),
+        (0x72, "short", true),
+        (0x21, "unsigned short", false),
+        (0x73, "unsigned short", false),
+        (0x71, "unsigned short", false),
+        (0x7a, "unsigned short", false),
+        (0x31, "unsigned short", false),
+        (0x12, "long", true),
+        (0x74, "long", true),
+        (0x08, "long", true),
+        (0x22, "unsigned long", false),
+        (0x75, "unsigned long", false),
+        (0x7b, "unsigned long", false),
+        (0x32, "unsigned long", false),
+        (0x13, "long long", true),
+        (0x76, "long long", true),
+        (0x04, "long long", true),
+        (0x23, "unsigned long long", false),
+        (0x77, "unsigned long long", false),
+        (0x33, "unsigned long long", false),
+    ] {
+        let printed = built(&Pdb::of_types(vec![
+            fields(&[label("LAST", &[0x0a, 0x80, 255, 255, 255, 255, 255, 255, 255, 255])]),
+            enumeration("e", index, 0x1000),
+            // A const base is the same one.
+            record(0x1001).u32(index).u16(1),
+            record(0x1205).u32(index).u8(3).u8(2),
+            record(0x1205).u32(0x1001).u8(2).u8(5),
+            record(0x1205).u32(0x1002).u8(1).u8(7),
+            fields(&[
+                member("value", 0, 0x1001),
+                member("low", 8, 0x1003),
+                member("tint", 8, 0x1004),
+                member("top", 8, 0x1005),
+            ]),
+            structure("s", 16, 0x1006),
+        ]));
+        let bits = |start: u8, end: u8| json!({"start_bit": start, "end_bit": end, "target": target});
+        assert_eq!(
+            structs(&printed)["s"][1],
+            json!({
+                "value": [0, ["Enumeration", {"enum_name": "e", "target": target}]],
+                "low": [8, ["BitField", bits(2, 5)]],
+                "tint": [8, ["Enumeration",
+                    {"enum_name": "e", "target": "BitField", "target_args": bits(5, 7)}]],
+                "top": [8, ["BitField", bits(7, 8)]],
+            }),
+            "{index:#x}"
+        );
+        let size = match target.rsplit(' ').next() {
+            Some("char") => 1,
+            Some("short") => 2,
+            _ if target.ends_with("long long") => 8,
+            _ => 4,
+        };
+        let last = if signed { -1i128 } else { (1i128 << (8 * size)) - 1 };
+        assert_eq!(printed.json["$ENUMS"]["e"], json!({last.to_string(): "LAST"}), "{index:#x}");
+        assert_eq!(losses(&printed), [], "{index:#x}");
+    }
 }
 
 #[test]

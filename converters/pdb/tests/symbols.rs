@@ -46,6 +46,69 @@ fn symbols_of_one_name_are_numbered_by_address_functions_and_constants_apart() {
 }
 
 #[test]
+fn a_name_goes_to_the_symbol_that_really_bears_it() {
+    // On 64-bit systems C has no decoration: `_exit` is another function than `exit`.
+    let publics = vec![
+        public("_exit", true, 1, 0),
+        public("exit", true, 1, 0x20),
+        public("?exit@app@@YAXXZ", true, 1, 0x30),
+        public("_only", true, 1, 0x40),
+        public("_both", true, 1, 0x50),
+        public("?both@app@@YAXXZ", true, 1, 0x60),
+        public("_under", false, 2, 0),
+        public("under", false, 2, 4),
+    ];
+    for machine in [0x8664, 0xaa64, 0x01c4] {
+        let printed = built(&Pdb { dbi: Some((machine, 1)), symbols: publics.clone(), ..Pdb::default() });
+        assert_eq!(
+            printed.json["$FUNCTIONS"],
+            json!({"exit": 0x1020, "exit_1": 0x1000, "exit_2": 0x1030, "only": 0x1040,
+                "both": 0x1060, "both_1": 0x1050})
+        );
+        assert_eq!(printed.json["$CONSTANTS"], json!({"under": 0x3004, "under_1": 0x3000}));
+    }
+    // On 32-bit x86 it is C's own `both`, before a member of a class.
+    let printed = built(&Pdb { dbi: Some((0x014c, 1)), symbols: publics, ..Pdb::default() });
+    assert_eq!(
+        printed.json["$FUNCTIONS"],
+        json!({"exit": 0x1020, "exit_1": 0x1000, "exit_2": 0x1030, "only": 0x1040,
+            "both": 0x1050, "both_1": 0x1060})
+    );
+}
+
+#[test]
+fn a_static_function_bears_its_name_exactly_where_c_has_no_decoration() {
+    let pdb = |machine: u16| Pdb {
+        dbi: Some((machine, 1)),
+        symbols: vec![public("_run", true, 1, 0), public("_run@8", true, 1, 0x40)],
+        modules: vec![Module {
+            name: "a.obj",
+            symbols: vec![procedure("_run", true, 1, 0), procedure("run", false, 1, 0x20)],
+        }],
+        ..Pdb::default()
+    };
+    let wide = built(&pdb(0x8664)).json["$FUNCTIONS"].clone();
+    assert_eq!((&wide["run"], &wide["_run"]), (&json!(0x1020), &json!(0x1000)));
+    let narrow = built(&pdb(0x014c)).json["$FUNCTIONS"].clone();
+    assert_eq!((&narrow["run"], &narrow["run_2"]), (&json!(0x1000), &json!(0x1020)));
+}
+
+#[test]
+fn a_name_of_a_function_and_of_other_data_is_listed() {
+    let printed = built(&Pdb::of_symbols(vec![
+        public("run", true, 1, 0),
+        public("_run", false, 2, 0),
+        public("same", true, 1, 0x10),
+        public("?same@@3HA", false, 1, 0x10),
+        public("code", true, 1, 0x20),
+        public("data", false, 2, 0x20),
+    ]));
+    let kind = "names of both a function and something else";
+    let (_, tally) = printed.report.losses().find(|(it, _)| *it == kind).unwrap();
+    assert_eq!((tally.count, tally.examples.as_slice()), (1, &["run".to_owned()][..]));
+}
+
+#[test]
 fn a_public_keeps_its_name_before_private_symbols() {
     let pdb = Pdb {
         symbols: vec![public("_count", false, 2, 0x40)],
@@ -220,6 +283,40 @@ fn else_the_user_has_to_say_it() {
     assert!(matches!(error, Error::Architecture { machine: 0 }), "{error}");
     let options = Options { arch: Some(Arch::Arm), ..Options::default() };
     assert_eq!(print(&file, &options).unwrap().json["$METADATA"]["arch"], "ARM");
+}
+
+#[test]
+fn an_architecture_that_contradicts_the_file_is_refused() {
+    let pdb = Pdb { dbi: Some((0x8664, 1)), ..Pdb::of_symbols(vec![public("f", true, 1, 0)]) };
+    let file = MappedFile::from(pdb.bytes());
+    let with = |arch| print(&file, &Options { arch: Some(arch), ..Options::default() });
+    let error = with(Arch::I386).err().unwrap();
+    assert!(
+        matches!(error, Error::OtherArchitecture { asked: Arch::I386, stated: Arch::Amd64, machine: 0x8664 }),
+        "{error}"
+    );
+    assert!(with(Arch::Amd64).is_ok());
+}
+
+#[test]
+fn a_kernel_is_told_by_what_it_holds_whatever_it_is_called() {
+    let class = |name: &str, types: &[&str], symbols: &[&str], raw_names: bool| {
+        let pdb = Pdb {
+            types: types.iter().map(|name| structure(name, 4, 0)).collect(),
+            symbols: symbols.iter().map(|name| public(name, false, 2, 0)).collect(),
+            ..Pdb::default()
+        };
+        let options = Options { file_name: name.to_owned(), raw_names, ..Options::default() };
+        built_with(&pdb, &options).json["$METADATA"]["ProfileClass"].as_str().unwrap().to_owned()
+    };
+    let head = "PsActiveProcessHead";
+    assert_eq!(class("nt (1).pdb", &["_EPROCESS"], &[head], false), "Nt");
+    assert_eq!(class("download", &["_EPROCESS"], &["_PsActiveProcessHead"], false), "Nt");
+    assert_eq!(class("download", &["_EPROCESS"], &["_PsActiveProcessHead"], true), "Nt");
+    // The types of a kernel, as ntdll has them, or a symbol of one, as a driver may have it.
+    assert_eq!(class("ntdll.pdb", &["_EPROCESS"], &["NtClose"], false), "Ntdll");
+    assert_eq!(class("driver.pdb", &["_ETHREAD"], &[head], false), "BasicPEProfile");
+    assert_eq!(class("ntkrnlmp.pdb", &[], &["NtClose"], false), "Nt");
 }
 
 #[test]

@@ -33,15 +33,15 @@ pub fn open_image(path: &Path, console: &Console) -> anyhow::Result<Image> {
 }
 
 /// The PDB in a file: the file itself, or what a cabinet (`.pd_`) or the compact form (MSFZ) holds, unpacked into
-/// a file that has no name and is gone with the program.
+/// a file that has no name and is gone with the program; and the PDB's own name, where a cabinet tells it.
 ///
 /// # Errors
 /// Where the file cannot be read, or a cabinet or compact form holds no readable PDB.
-pub fn open_pdb(path: &Path, console: &Console) -> anyhow::Result<MappedFile> {
+pub fn open_pdb(path: &Path, console: &Console) -> anyhow::Result<(MappedFile, Option<String>)> {
     let mut file = open_input(path)?;
     if !file.metadata()?.is_file() {
         // What comes through a pipe cannot be looked at twice.
-        return Ok(MappedFile::from_file(file)?);
+        return Ok((MappedFile::from_file(file)?, None));
     }
     let mut start = Vec::new();
     (&mut file).take(Container::LOOK as u64).read_to_end(&mut start)?;
@@ -60,14 +60,14 @@ pub fn open_pdb(path: &Path, console: &Console) -> anyhow::Result<MappedFile> {
             let extracted = cabinet.extract(&mut plain, &|done| progress.advance(&member.name, done));
             progress.end(&member.name);
             extracted?;
-            Ok(MappedFile::from_file(plain)?)
+            Ok((MappedFile::from_file(plain)?, Some(member.name)))
         }
         Container::Msfz => {
             console.tell("Unpacking the compact form");
             let plain = tempfile::tempfile().context("cannot create a temporary file")?;
             unpack_msfz(&file, &plain, LARGEST_PDB, &|_| ())?;
-            Ok(MappedFile::from_file(plain)?)
+            Ok((MappedFile::from_file(plain)?, None))
         }
-        _ => Ok(MappedFile::from_file(file)?),
+        _ => Ok((MappedFile::from_file(file)?, None)),
     }
 }

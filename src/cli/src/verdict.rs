@@ -18,7 +18,7 @@ pub struct Summary<'a> {
     pub scope: Scope,
 }
 
-/// How many conflicts are listed without `-v`.
+/// How many conflicts, losses of one kind and ambiguous uses are listed without `-v`.
 const CONFLICTS_SHOWN: usize = 5;
 
 impl Summary<'_> {
@@ -77,6 +77,14 @@ impl Summary<'_> {
         if conflicts.len() > shown {
             console.say(format_args!("  and {} more (-v lists them)", conflicts.len() - shown));
         }
+        for ambiguity in self.resolution.ambiguities() {
+            console.tell(format_args!(
+                "  {} may mean {}: {} was taken",
+                ambiguity.place,
+                ambiguity.others.join(", "),
+                ambiguity.taken
+            ));
+        }
     }
 
     fn to_json(&self, health: &Health) -> Value {
@@ -88,6 +96,12 @@ impl Summary<'_> {
             .map(|conflict| {
                 json!({"name": conflict.name, "kept_bytes": conflict.kept, "renamed": conflict.renamed})
             })
+            .collect();
+        let ambiguities: Vec<Value> = self
+            .resolution
+            .ambiguities()
+            .iter()
+            .map(|it| json!({"place": it.place, "taken": it.taken, "others": it.others}))
             .collect();
         json!({
             "source": self.source,
@@ -102,6 +116,7 @@ impl Summary<'_> {
             },
             "losses": losses(self.report),
             "conflicts": conflicts,
+            "ambiguities": ambiguities,
             "warnings": self.report.warnings(),
             "health": health.to_json(),
         })
@@ -114,8 +129,9 @@ pub fn say_losses(report: &Report, console: &Console) {
         console.say(format_args!("  {warning}"));
     }
     for (kind, tally) in report.losses() {
-        let more = if tally.count > tally.examples.len() as u64 { ", ..." } else { "" };
-        let examples: Vec<String> = tally.examples.iter().map(|example| shortened(example)).collect();
+        let shown = if console.verbosity() > 0 { tally.examples.len() } else { CONFLICTS_SHOWN };
+        let examples: Vec<String> = tally.examples.iter().take(shown).map(|it| shortened(it)).collect();
+        let more = if tally.count > examples.len() as u64 { ", ..." } else { "" };
         console.say(format_args!("  {} {kind}: {}{more}", tally.count, examples.join(", ")));
     }
 }

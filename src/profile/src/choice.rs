@@ -4,15 +4,17 @@ use crate::{Type, TypeId};
 ///
 /// A front-end that cannot tell which definition the source means reserves a type for the use
 /// ([`crate::Types::reserve`]), gives it a meaning that holds in any case (`Type::Named`), and notes the
-/// possibilities with [`crate::Types::add_choice`]. [`crate::Resolution`] then takes the possibility whose
-/// definition ranks first for the name, and counts and lists the use as ambiguous where the possibilities
-/// differ in layout.
+/// possibilities with [`crate::Types::add_choice`]. [`crate::Resolution`] then takes one of them, by default
+/// the one whose definition ranks first for the name, and counts and lists the use as ambiguous where the
+/// possibilities differ in layout.
 #[derive(Clone, Debug)]
 pub struct Choice {
     /// The reserved type that stands for the use.
     pub slot: TypeId,
     /// What the use may mean; at least one.
     pub options: Vec<ChoiceOption>,
+    /// Whether the options are in order of likelihood: the first is taken then, whatever the ranks are.
+    pub ordered: bool,
     /// Where the use is, for the report: `owner.member`, or a variable's name.
     pub place: String,
 }

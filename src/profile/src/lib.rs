@@ -85,7 +85,7 @@ pub use reader::{JsonPlace, MAX_TEXT, ReadError, read_file, read_profile, read_t
 pub use report::{Report, Tally};
 pub use resolution::{Ambiguity, Conflict, Resolution};
 pub use shrunk::report_shrunken_files;
-pub use symbols::{Binding, choose_symbols, number_by_address};
+pub use symbols::{Binding, Claim, NamedSymbol, choose_symbols, number_by_address};
 pub use types::{
     Arguments, EnumId, Enumeration, Label, Member, Native, NativeId, NativeKind, NewMember, Record, RecordId,
     RecordKind, Type, TypeId, Types,

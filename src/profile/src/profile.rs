@@ -107,6 +107,12 @@ impl Profile {
         self.names.intern(text)
     }
 
+    /// Whether the source defines a struct, union or class with this name.
+    pub fn defines_struct(&self, name: &str) -> bool {
+        let name = self.names.find(name);
+        name.is_some() && self.types.records().any(|(_, record)| record.name == name)
+    }
+
     /// Adds a native type by its name in Rekall's spelling.
     pub fn native(&mut self, name: &str, size: u32, kind: crate::NativeKind) -> Type {
         let name = self.names.intern(name);

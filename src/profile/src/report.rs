@@ -14,13 +14,16 @@ pub struct Report {
 pub struct Tally {
     /// How often.
     pub count: u64,
-    /// Up to [`Tally::EXAMPLES`] places or names, in the order met.
+    /// Up to [`Tally::EXAMPLES`] places or names, in the order met; up to [`Tally::LISTED`] where each of them
+    /// matters ([`Report::list`]).
     pub examples: Vec<String>,
 }
 
 impl Tally {
     /// How many examples are kept.
     pub const EXAMPLES: usize = 5;
+    /// How many are kept of what is listed.
+    pub const LISTED: usize = 1000;
 }
 
 impl Report {
@@ -31,12 +34,22 @@ impl Report {
 
     /// Counts `count` losses of `kind` at once, with one example for them.
     pub fn lose_many(&mut self, kind: &str, count: u64, example: impl FnOnce() -> String) {
+        self.add(kind, count, Tally::EXAMPLES, example);
+    }
+
+    /// Counts one loss of `kind` of which a user wants to know every single one: up to [`Tally::LISTED`] are
+    /// kept.
+    pub fn list(&mut self, kind: &str, example: impl FnOnce() -> String) {
+        self.add(kind, 1, Tally::LISTED, example);
+    }
+
+    fn add(&mut self, kind: &str, count: u64, kept: usize, example: impl FnOnce() -> String) {
         if !self.losses.contains_key(kind) {
             self.losses.insert(kind.to_owned(), Tally::default());
         }
         if let Some(tally) = self.losses.get_mut(kind) {
             tally.count += count;
-            if tally.examples.len() < Tally::EXAMPLES {
+            if tally.examples.len() < kept {
                 tally.examples.push(example());
             }
         }
@@ -72,8 +85,9 @@ impl Report {
         for (kind, theirs) in other.losses {
             let ours = self.losses.entry(kind).or_default();
             ours.count += theirs.count;
+            let kept = Tally::EXAMPLES.max(ours.examples.len()).max(theirs.examples.len());
             ours.examples.extend(theirs.examples);
-            ours.examples.truncate(Tally::EXAMPLES);
+            ours.examples.truncate(kept);
         }
         self.warnings.extend(other.warnings);
     }

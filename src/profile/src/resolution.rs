@@ -777,7 +777,7 @@ impl Resolver<'_> {
         self.result.ambiguities.sort_unstable();
         self.result.ambiguities.dedup();
         for ambiguity in &self.result.ambiguities {
-            report.lose(AMBIGUOUS, || ambiguity.place.clone());
+            report.list(AMBIGUOUS, || ambiguity.place.clone());
         }
     }
 
@@ -1069,11 +1069,14 @@ fn settle_choices(profile: &mut Profile, layouts: &mut Layouts, standing: &mut S
                 &mut standing.rank(names, types, layouts, context, &group)
             }
         };
+        let likeliest = choice.ordered.then_some(layouts.hash(names, types, *first));
         let mut of_hash: Map<LayoutHash, (Definition, Type)> = Map::default();
         for (definition, whole) in options {
             of_hash.entry(layouts.hash(names, types, definition)).or_insert((definition, whole));
         }
-        let mut in_order = ranked.iter().filter_map(|rank| of_hash.get(&rank.hash).copied());
+        let likeliest = likeliest.and_then(|hash| of_hash.remove(&hash));
+        let in_order = ranked.iter().filter_map(|rank| of_hash.get(&rank.hash).copied());
+        let mut in_order = likeliest.into_iter().chain(in_order);
         let Some((taken, whole)) = in_order.next() else { continue };
         meanings.push((choice.slot, whole));
         let others: Vec<Definition> = in_order.map(|(definition, _)| definition).collect();

@@ -39,16 +39,56 @@ fn beginning(text: &str) -> u128 {
     u128::from_be_bytes(bytes)
 }
 
-/// Numbers symbols that share a name: of the most widely visible ones the one with the lowest address keeps
-/// the name, the others become `<name>_1`, `<name>_2`, ... in the same order (numbers that other symbols bear
-/// already are passed over), as Rekall does. Several at one address are one symbol. Sorted by name.
-pub fn number_by_address(names: &mut Names, symbols: Vec<(Name, u64, Binding)>) -> Vec<(Name, u64)> {
+/// How a symbol came by its name: of several that share one, the strongest claim keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Claim {
+    /// A part of its real name was taken off that is not a decoration.
+    Stripped,
+    /// A decoration of C++ was taken off: the name alone, without class and arguments.
+    Mangled,
+    /// A decoration of C was taken off: this is its name in the source.
+    Decorated,
+    /// It bears the name exactly.
+    Exact,
+}
+
+/// A symbol that may have to share its name with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamedSymbol {
+    /// The name.
+    pub name: Name,
+    /// Its address.
+    pub address: u64,
+    /// How widely it is visible.
+    pub binding: Binding,
+    /// How it came by the name.
+    pub claim: Claim,
+}
+
+/// Numbers symbols that share a name (docs/format.md, invariant 8): the one with the strongest claim keeps it,
+/// of these the most widely visible one, of these the one with the lowest address. The others become
+/// `<name>_1`, `<name>_2`, ..., the most widely visible first, then by address, as Rekall does (numbers that
+/// other symbols bear already are passed over). Several at one address are one symbol. Sorted by name.
+pub fn number_by_address(names: &mut Names, symbols: Vec<NamedSymbol>) -> Vec<(Name, u64)> {
     let mut symbols = symbols;
-    symbols.sort_unstable_by_key(|(name, address, binding)| (*name, *address, Reverse(*binding)));
-    symbols.dedup_by_key(|(name, address, _)| (*name, *address));
-    symbols.sort_unstable_by_key(|(name, address, binding)| (*name, Reverse(*binding), *address));
-    let mut symbols: Vec<(Name, u64)> =
-        symbols.into_iter().map(|(name, address, _)| (name, address)).collect();
+    symbols.sort_unstable_by_key(|it| (it.name, it.address));
+    symbols.dedup_by(|next, kept| {
+        let same = (next.name, next.address) == (kept.name, kept.address);
+        if same {
+            kept.binding = kept.binding.max(next.binding);
+            kept.claim = kept.claim.max(next.claim);
+        }
+        same
+    });
+    symbols.sort_unstable_by_key(|it| (it.name, Reverse(it.binding), it.address));
+    for group in symbols.chunk_by_mut(|a, b| a.name == b.name).filter(|group| group.len() > 1) {
+        let strongest = group.iter().map(|it| it.claim).max();
+        let first = group.iter().position(|it| Some(it.claim) == strongest).unwrap_or(0);
+        if let Some(front) = group.get_mut(..=first) {
+            front.rotate_right(1);
+        }
+    }
+    let mut symbols: Vec<(Name, u64)> = symbols.into_iter().map(|it| (it.name, it.address)).collect();
     let mut held: HashSet<Name, RandomState> = symbols.iter().map(|(name, _)| *name).collect();
     let mut previous = None;
     let mut number = 0u32;
@@ -94,12 +134,33 @@ mod tests {
         assert_eq!(texts(&names, &chosen), [("a", 7), ("b", 2)]);
     }
 
+    fn symbol(name: Name, address: u64, binding: Binding) -> NamedSymbol {
+        NamedSymbol { name, address, binding, claim: Claim::Exact }
+    }
+
+    #[test]
+    fn the_strongest_claim_keeps_the_name_and_the_others_keep_their_order() {
+        let mut names = Names::default();
+        let a = names.intern("a");
+        let stripped =
+            |address| NamedSymbol { claim: Claim::Stripped, ..symbol(a, address, Binding::Global) };
+        let symbols = vec![
+            stripped(10),
+            NamedSymbol { claim: Claim::Mangled, ..symbol(a, 40, Binding::Global) },
+            stripped(20),
+            symbol(a, 40, Binding::Local),
+            stripped(50),
+        ];
+        let numbered = number_by_address(&mut names, symbols);
+        assert_eq!(texts(&names, &numbered), [("a", 40), ("a_1", 10), ("a_2", 20), ("a_3", 50)]);
+    }
+
     #[test]
     fn duplicates_are_numbered_by_address() {
         let mut names = Names::default();
         let (a, a1) = (names.intern("a"), names.intern("a_1"));
         let symbols = [(a, 30), (a, 10), (a1, 5), (a, 20), (a, 10)];
-        let symbols = symbols.map(|(name, address)| (name, address, Binding::Global)).to_vec();
+        let symbols = symbols.map(|(name, address)| symbol(name, address, Binding::Global)).to_vec();
         let numbered = number_by_address(&mut names, symbols);
         assert_eq!(texts(&names, &numbered), [("a", 10), ("a_1", 5), ("a_2", 20), ("a_3", 30)]);
     }
@@ -108,7 +169,11 @@ mod tests {
     fn a_local_symbol_takes_no_name_from_a_global_one() {
         let mut names = Names::default();
         let a = names.intern("a");
-        let symbols = vec![(a, 10, Binding::Local), (a, 20, Binding::Global), (a, 20, Binding::Local)];
+        let symbols = vec![
+            symbol(a, 10, Binding::Local),
+            symbol(a, 20, Binding::Global),
+            symbol(a, 20, Binding::Local),
+        ];
         let numbered = number_by_address(&mut names, symbols);
         assert_eq!(texts(&names, &numbered), [("a", 20), ("a_1", 10)]);
     }

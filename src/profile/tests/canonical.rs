@@ -244,7 +244,7 @@ fn a_use_that_several_definitions_fit_alike_means_the_first_in_rank_and_is_liste
     let name = profile.intern("note");
     profile.types.set(slot, Type::Named(name));
     let place = "user.notes".to_owned();
-    profile.types.add_choice(Choice { slot, options: options.to_vec(), place });
+    profile.types.add_choice(Choice { slot, options: options.to_vec(), ordered: false, place });
     // Two of one layout leave no choice.
     let [again, _] = two_notes(&mut profile);
     let same = [small, again].map(|note| {
@@ -253,7 +253,7 @@ fn a_use_that_several_definitions_fit_alike_means_the_first_in_rank_and_is_liste
     });
     let certain = profile.types.reserve(1);
     let place = "user.certain".to_owned();
-    profile.types.add_choice(Choice { slot: certain, options: same.to_vec(), place });
+    profile.types.add_choice(Choice { slot: certain, options: same.to_vec(), ordered: false, place });
     let users = [member(&mut profile, "notes", 0, slot), member(&mut profile, "certain", 16, certain)];
     record(&mut profile, "user", 20, &users);
     let mut report = Report::default();

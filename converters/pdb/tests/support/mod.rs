@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
 pub mod build;
+pub mod meaning;
 pub mod second;
 pub mod shown;
 pub mod third;

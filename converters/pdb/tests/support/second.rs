@@ -123,7 +123,7 @@ impl Reader<'_> {
                 }
                 _ => continue,
             };
-            layout.members.entry(name).or_insert(place);
+            layout.add(name, place);
         }
         layout
     }

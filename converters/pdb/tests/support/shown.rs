@@ -84,6 +84,13 @@ pub fn size(profile: &Value, target: &str, args: &Value) -> Option<u64> {
 }
 
 impl Layout {
+    /// Adds a member; a second one of its name is `<name>_1`, a third `<name>_2`.
+    pub fn add(&mut self, name: String, place: Place) {
+        let numbered = (1..).map(|number| format!("{name}_{number}"));
+        let free = std::iter::once(name.clone()).chain(numbered).find(|it| !self.members.contains_key(it));
+        self.members.insert(free.unwrap(), place);
+    }
+
     /// Equal but for the sizes of members that the other reader cannot tell.
     pub fn equals(&self, other: &Layout) -> bool {
         self.size == other.size

@@ -60,7 +60,7 @@ fn members(finder: &pdb::TypeFinder<'_>, fields: Option<TypeIndex>, layout: &mut
             }
             _ => continue,
         };
-        layout.members.entry(name).or_insert(Place { bit, width });
+        layout.add(name, Place { bit, width });
     }
     members(finder, list.continuation, layout);
 }
@@ -88,6 +88,44 @@ pub fn publics(path: &Path) -> Result<Vec<Public>, String> {
         }
     }
     Ok(publics)
+}
+
+/// Every variable with an address: its name and the index of its type; several where modules have variables of
+/// one name.
+pub fn variables(path: &Path) -> Result<Vec<(String, u32)>, String> {
+    let reason = |error: pdb::Error| error.to_string();
+    let mut pdb = pdb::PDB::open(std::fs::File::open(path).unwrap()).unwrap();
+    let mut variables = Vec::new();
+    let mut add = |record: pdb::Symbol<'_>| {
+        if let Ok(SymbolData::Data(it)) = record.parse()
+            && it.type_index.0 != 0
+        {
+            variables.push((it.name.to_string().into_owned(), it.type_index.0));
+        }
+    };
+    let table = pdb.global_symbols().map_err(reason)?;
+    let mut records = table.iter();
+    while let Some(record) = records.next().map_err(reason)? {
+        add(record);
+    }
+    let information = pdb.debug_information().map_err(reason)?;
+    let mut modules = information.modules().map_err(reason)?;
+    while let Some(module) = modules.next().map_err(reason)? {
+        let Some(module) = pdb.module_info(&module).map_err(reason)? else { continue };
+        let mut records = module.symbols().map_err(reason)?;
+        while let Some(record) = records.next().map_err(reason)? {
+            add(record);
+        }
+    }
+    variables.sort();
+    variables.dedup();
+    // Which of several has the plain name is a matter of addresses, which are not looked at here.
+    let mut counts = BTreeMap::<String, usize>::new();
+    for (name, _) in &variables {
+        *counts.entry(name.clone()).or_default() += 1;
+    }
+    variables.retain(|(name, _)| counts[name] == 1);
+    Ok(variables)
 }
 
 /// The OMAP of a PDB that has no original section headers, which `pdb2` does not look at then: Syzygy leaves

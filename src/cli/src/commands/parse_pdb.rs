@@ -37,7 +37,8 @@ pub struct Arguments {
     /// Keep symbols' names as the linker wrote them.
     #[arg(long = "raw-names")]
     raw_names: bool,
-    /// The architecture, where the PDB does not tell: AMD64, I386, ARM or ARM64.
+    /// The architecture, where the PDB does not tell: AMD64, I386, ARM or ARM64. One that contradicts the PDB
+    /// is refused.
     #[arg(long)]
     arch: Option<Arch>,
 }
@@ -74,10 +75,10 @@ pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -
     };
     let plan = Plan::new(&arguments.output, arguments.dump_dir.as_deref(), console)?;
     let source = path.display().to_string();
-    let file = open_pdb(&path, console).with_context(|| format!("cannot open {source}"))?;
+    let (file, inner_name) = open_pdb(&path, console).with_context(|| format!("cannot open {source}"))?;
     console.tell(format_args!("opened {source}"));
     let options = pdb_converter::Options {
-        file_name: pdb_name(&path),
+        file_name: inner_name.unwrap_or_else(|| pdb_name(&path)),
         windows_version: arguments.windows_version,
         profile_class: arguments.profile_class,
         concise: arguments.concise,
@@ -99,7 +100,7 @@ pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -
         .conclude(console)
 }
 
-/// The PDB's name as the image has it: the file's own, a cabinet's last letter put right.
+/// The PDB's name by that of its file, whose last letter is put right where it is a cabinet's.
 fn pdb_name(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     match name.strip_suffix('_') {

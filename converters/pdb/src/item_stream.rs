@@ -1,0 +1,151 @@
+//! The stream of item records (IPI), as far as it tells which modules and source files define a type.
+//!
+//! Microsoft's linker lists every module that holds a definition (`LF_UDT_MOD_SRC_LINE`). LLVM's linker keeps
+//! what the compiler wrote (`LF_UDT_SRC_LINE`), in the order of the modules, each module's items ending with
+//! its `LF_BUILDINFO`, which the module's symbols name (`S_BUILDINFO`); an item that an earlier module had
+//! already is left out.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+
+use crate::cursor::{Cursor, Malformed};
+use crate::primitive::FIRST_RECORD;
+
+/// The number of the stream.
+pub(crate) const STREAM: u16 = 4;
+
+/// A module, counted from 1 as section contributions and item records do after adding one.
+pub(crate) type Module = u16;
+
+/// LF_UDT_SRC_LINE: type, source file (an item), line.
+const UDT_SRC_LINE: u16 = 0x1606;
+/// LF_UDT_MOD_SRC_LINE: type, source file (a string), line, module.
+const UDT_MOD_SRC_LINE: u16 = 0x1607;
+/// LF_STRING_ID: an item, then the text.
+const STRING_ID: u16 = 0x1605;
+/// LF_BUILDINFO: a count of items, then the items: folder, compiler, source file, ...
+const BUILD_INFO: u16 = 0x1603;
+/// Which of the items of an LF_BUILDINFO names the source file.
+const BUILD_INFO_SOURCE: usize = 2;
+
+/// Where a type is defined.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The modules that are known to hold it, sorted.
+    pub(crate) modules: Vec<Module>,
+    /// Whether no other module can hold it.
+    pub(crate) complete: bool,
+    /// The source files that define it, sorted; numbers that mean the same file are equal.
+    pub(crate) files: Vec<u32>,
+}
+
+/// The origins of a PDB's definitions, by type index.
+#[derive(Debug, Default)]
+pub(crate) struct Origins {
+    by_type: HashMap<u32, Origin, FixedState>,
+}
+
+impl Origins {
+    /// Reads the stream. `builds` has the item of every module's `S_BUILDINFO`.
+    ///
+    /// # Errors
+    /// A header that is not that of an item stream: older PDBs keep something else under this number.
+    pub(crate) fn read(bytes: &[u8], builds: &[(u32, Module)]) -> Result<Self, Malformed> {
+        let mut header = Cursor::new(bytes);
+        let _version = header.u32()?;
+        let header_size = header.u32()?;
+        let (first, end) = (header.u32()?, header.u32()?);
+        if first < FIRST_RECORD || header_size != 56 {
+            return Err(Malformed::Numeric);
+        }
+        let mut rest = Cursor::new(bytes);
+        rest.take(56)?;
+        let mut origins = Self::default();
+        let mut of_items: Vec<(u32, u32, u32)> = Vec::new();
+        let mut sources: HashMap<u32, u32, FixedState> = HashMap::default();
+        let mut texts: HashMap<u32, &[u8], FixedState> = HashMap::default();
+        for item in first..end {
+            let record = rest.u16().and_then(|length| rest.take(length.into()));
+            let Ok([low, high, body @ ..]) = record else { break };
+            let mut body = Cursor::new(body);
+            match u16::from_le_bytes([*low, *high]) {
+                UDT_SRC_LINE => of_items.push((item, body.u32()?, body.u32()?)),
+                UDT_MOD_SRC_LINE => {
+                    let (ty, file, _line) = (body.u32()?, body.u32()?, body.u32()?);
+                    let module = body.u16()?;
+                    let origin = origins.by_type.entry(ty).or_default();
+                    origin.modules.push(module);
+                    origin.files.push(file);
+                    origin.complete = true;
+                }
+                STRING_ID => {
+                    body.u32()?;
+                    texts.insert(item, body.text()?);
+                }
+                BUILD_INFO => {
+                    let count = usize::from(body.u16()?);
+                    if count > BUILD_INFO_SOURCE {
+                        body.take(4 * BUILD_INFO_SOURCE)?;
+                        sources.insert(item, body.u32()?);
+                    }
+                }
+                _ => {}
+            }
+        }
+        // Compilers write the main source file as it was named to them, others with their folders.
+        let is_main = |build: u32, file: u32| {
+            let main = sources.get(&build).and_then(|source| texts.get(source));
+            match (main, texts.get(&file)) {
+                (Some(main), Some(file)) => base_name(main).eq_ignore_ascii_case(base_name(file)),
+                _ => false,
+            }
+        };
+        origins.add_items(&of_items, is_main, builds);
+        for origin in origins.by_type.values_mut() {
+            origin.modules.sort_unstable();
+            origin.modules.dedup();
+            origin.files.sort_unstable();
+            origin.files.dedup();
+        }
+        Ok(origins)
+    }
+
+    /// Takes over `LF_UDT_SRC_LINE` records: item, type and source file of each.
+    fn add_items(
+        &mut self,
+        items: &[(u32, u32, u32)],
+        is_main: impl Fn(u32, u32) -> bool,
+        builds: &[(u32, Module)],
+    ) {
+        let mut ends: Vec<(u32, Module)> = builds.to_vec();
+        ends.sort_unstable();
+        ends.dedup_by_key(|(item, _)| *item);
+        // Modules of one source file and the same options share an LF_BUILDINFO: what is theirs alone
+        // cannot be told from what the next module has.
+        let shared = builds.len() != ends.len();
+        for (item, ty, file) in items {
+            let origin = self.by_type.entry(*ty).or_default();
+            origin.files.push(*file);
+            let end = ends.partition_point(|(end, _)| end < item);
+            let Some((build, module)) = ends.get(end).filter(|_| !shared) else {
+                origin.complete = false;
+                continue;
+            };
+            origin.modules.push(*module);
+            // What the main source file of a module defines, no other module holds.
+            let own = is_main(*build, *file);
+            origin.complete = own && (origin.complete || origin.modules.len() == 1);
+        }
+    }
+
+    /// Where the type with this index is defined, if the stream says so.
+    pub(crate) fn of(&self, ty: u32) -> Option<&Origin> {
+        self.by_type.get(&ty)
+    }
+}
+
+/// The last part of a path, of Windows or any other.
+fn base_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| matches!(byte, b'/' | b'\\')).next().unwrap_or(path)
+}

@@ -1,0 +1,63 @@
+//! Symbol names compared with the export tables of the images that the PDBs belong to.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use goblin::pe::PE;
+use profile::MappedFile;
+use serde_json::Value;
+use support::{corpus, fixture, print_as};
+
+/// The RVA of every name that an image exports, but for those that another image has.
+fn exports(image: &[u8]) -> BTreeMap<String, u64> {
+    let pe = PE::parse(image).unwrap();
+    let own = pe.exports.iter().filter(|export| export.reexport.is_none() && export.offset.is_some());
+    own.filter_map(|export| Some((export.name?.to_owned(), export.rva as u64))).collect()
+}
+
+/// How many exports there are, and those that the profile has elsewhere.
+fn compared(json: &Value, image: &[u8]) -> (usize, Vec<String>) {
+    let exports = exports(image);
+    let at = |section: &str, name: &str| json[section].get(name).and_then(Value::as_u64);
+    let mut wrong = Vec::new();
+    for (name, rva) in &exports {
+        let found = [at("$FUNCTIONS", name), at("$CONSTANTS", name)];
+        // A name that was exported under an alias has no symbol of its own.
+        if found.iter().any(Option::is_some) && !found.contains(&Some(*rva)) {
+            wrong.push(format!("{name}: exported at {rva:#x}, found {found:x?}"));
+        }
+    }
+    (exports.len(), wrong)
+}
+
+#[test]
+fn a_stripped_name_goes_to_the_function_that_is_exported_under_it() {
+    for (case, architecture) in [("names-x64", "AMD64"), ("names-x86", "I386"), ("names-arm64", "ARM64")] {
+        let pdb = MappedFile::open(&fixture(&format!("exports/{case}.pdb"))).unwrap();
+        let json = print_as(&pdb, "names.pdb").unwrap().json;
+        assert_eq!(json["$METADATA"]["arch"], architecture);
+        let image = std::fs::read(fixture(&format!("exports/{case}.dll"))).unwrap();
+        assert_eq!(compared(&json, &image), (4, Vec::new()), "{case}");
+    }
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn every_exported_name_of_the_corpus_is_where_the_image_has_it() {
+    let mut total = (0, 0);
+    for entry in std::fs::read_dir(corpus("pdb/pe")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        // PE__<PDB without its ending>__<image>
+        let stem = name.strip_prefix("PE__").unwrap().rsplit_once("__").unwrap().0;
+        let Ok(pdb) = MappedFile::open(&corpus("pdb").join(format!("{stem}.pdb"))) else { continue };
+        let json = print_as(&pdb, "image.pdb").unwrap().json;
+        let (count, wrong) = compared(&json, &std::fs::read(&path).unwrap());
+        assert_eq!(wrong, Vec::<String>::new(), "{name}");
+        total = (total.0 + 1, total.1 + count);
+    }
+    assert_eq!(total, (11, 0));
+}

@@ -1,0 +1,1 @@
+struct Tool { int weight; };
