@@ -58,7 +58,7 @@ const READABLE: [(&str, [usize; 4]); 48] = [
     ("mspub-multiotp__ntdll.pdb", [348, 3239, 5453, 122]),
     ("mspub-multiotp__rpcrt4.pdb", [0, 0, 4333, 136]),
     ("node-pty__win32-arm64-conpty.pdb", [1266, 3485, 2400, 11]),
-    ("r2__pdb-ghidra_rust_pdb_bug.pdb", [902, 1894, 449, 8]),
+    ("r2__pdb-ghidra_rust_pdb_bug.pdb", [902, 2066, 449, 8]),
     ("rizin__pdb-exceptions-test.pdb", [304, 982, 571, 10]),
     ("rizin__pdb-vs2019_cpp_override.pdb", [276, 553, 277, 9]),
     ("rizin__pe-microsoft_seh_tests-ARM64-xcpt4.pdb", [171, 817, 346, 10]),
@@ -148,9 +148,14 @@ fn every_struct_is_laid_out_as_a_second_reader_has_it() {
     assert!(expected.is_empty(), "differences that vanished: {expected:?}");
 }
 
-/// PDBs that are not compared in full: their field lists are damaged, or `ms-pdb` does not know their records.
-const NOT_COMPARED: [&str; 3] =
-    ["made__fuzz-f118.pdb", "made__fuzz-f41.pdb", "rizin__pdb-vs2019_cpp_override.pdb"];
+/// PDBs that are not compared in full: their field lists are damaged, `ms-pdb` does not know their records, or (Rust)
+/// their pointers have two words.
+const NOT_COMPARED: [&str; 4] = [
+    "made__fuzz-f118.pdb",
+    "made__fuzz-f41.pdb",
+    "r2__pdb-ghidra_rust_pdb_bug.pdb",
+    "rizin__pdb-vs2019_cpp_override.pdb",
+];
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
@@ -167,7 +172,8 @@ fn every_member_array_and_variable_is_described_as_a_second_reader_has_it() {
         wrong.extend(compared.wrong.into_iter().map(|it| format!("{file}: {it}")));
     }
     assert!(wrong.is_empty(), "{} wrong of {seen:?}:\n{}", wrong.len(), wrong.join("\n"));
-    assert_eq!(seen, [45, 0, 0, 0, 0]);
+    let least = [44, 17_000, 226_000, 22_000, 13_000];
+    assert!(seen.iter().zip(least).all(|(seen, least)| *seen >= least), "{seen:?}");
 }
 
 #[test]
