@@ -11,7 +11,7 @@ use crate::scan::{Broken, Root};
 use crate::split::SplitFiles;
 use crate::symbols::{self, TypedVariable};
 use crate::units::{Skeleton, Units, keeps_each_text_once};
-use crate::{Error, identity};
+use crate::{Error, identity, variants};
 
 /// This front-end and its revision, as `Generator` of `$METADATA` names it. The number changes when the
 /// same file can give another profile.
@@ -125,6 +125,7 @@ pub fn convert(
             reason: "its units name the same abbreviations again and again".to_owned(),
         });
     }
+    variants::tell_apart(&units, &options.languages, &mut found);
     for (unit, broken) in &found.broken {
         report.lose("units that break off", || match broken {
             Broken::Abbreviations => {
@@ -145,13 +146,14 @@ pub fn convert(
     // The symbol table is read meanwhile: it needs nothing of the definitions.
     let own = thread::scope(|scope| {
         let own = (options.threads > 1).then(|| scope.spawn(|| symbols::of_file(&container)));
-        let mut lowering = Lowering::new(&units, &found, &options.languages, &mut profile, &mut report);
+        let mut lowering = Lowering::new(&units, &found, &mut profile, &mut report);
         lowering.definitions(options.threads);
         for FoundVariable { site, address, .. } in found.placed.iter().chain(&found.declared) {
             if let Some((name, ty)) = lowering.variable(*site) {
                 variables.push(TypedVariable { name, ty, address: *address });
             }
         }
+        lowering.settle_declarations();
         own.and_then(|own| own.join().ok()).unwrap_or_else(|| symbols::of_file(&container))
     })?;
     profile.settle_natives();

@@ -31,8 +31,27 @@ pub(crate) struct FoundVariable {
     pub(crate) print: u64,
 }
 
-/// By fingerprint, the first entry that has it.
-pub(crate) type Firsts = HashMap<u64, Site, BuildHasherDefault<Already>>;
+/// By fingerprint, the definition that has it.
+pub(crate) type Firsts = HashMap<u64, First, BuildHasherDefault<Already>>;
+
+/// Definitions that are equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct First {
+    /// The one that is read; at first the one that comes first.
+    pub(crate) site: Site,
+    /// The key of its name; 0 where it has none.
+    pub(crate) name: u64,
+    /// How many units hold it.
+    pub(crate) units: u32,
+    /// The unit that was counted last.
+    last: u32,
+}
+
+impl First {
+    pub(crate) fn new(site: Site, name: u64, units: u32) -> Self {
+        Self { site, name, units, last: site.unit }
+    }
+}
 
 /// What the first pass found.
 #[derive(Debug, Default)]
@@ -49,7 +68,13 @@ pub(crate) struct Found {
     pub(crate) placed: Vec<FoundVariable>,
     /// Variables without one, each name and type once.
     pub(crate) declared: Vec<FoundVariable>,
-    declared_seen: Firsts,
+    declared_seen: HashMap<u64, Site, BuildHasherDefault<Already>>,
+    /// For every unit the names that it defines, shortened to 32 bits.
+    pub(crate) holders: Vec<(u32, u32)>,
+    /// Which definition of a name that has several an entry is ([`crate::variants`]).
+    pub(crate) exact: HashMap<Site, u64, RandomState>,
+    /// Definitions whose members mean several definitions of one name, depending on the unit.
+    pub(crate) ambiguous: Vec<Site>,
     /// What each unit's first entry says, by the unit's number.
     pub(crate) roots: HashMap<u32, Root>,
     walked: HashSet<u32, RandomState>,
@@ -150,23 +175,23 @@ impl Found {
             let site = Site { unit: number, at: node.at };
             match node.kind {
                 Kind::Record | Kind::Enumeration if node.declared => {}
-                Kind::Record => {
+                Kind::Record | Kind::Enumeration => {
+                    let (name, is_record) = (node.name, node.kind == Kind::Record);
                     self.definitions += 1;
                     let print = prints.definition(index);
-                    keep(&mut self.records, print, site);
-                }
-                Kind::Enumeration => {
-                    self.definitions += 1;
-                    let print = prints.definition(index);
-                    keep(&mut self.enumerations, print, site);
+                    if name != 0 {
+                        self.holders.push((name as u32, number));
+                    }
+                    let firsts = if is_record { &mut self.records } else { &mut self.enumerations };
+                    keep(firsts, print, site, name);
                 }
                 Kind::Typedef => {
                     let (name, ty) = (node.name, node.ty);
                     let target = prints.reference(ty);
                     if target.unnamed {
-                        keep(&mut self.typedefs, mix(target.hash, name), site);
+                        keep(&mut self.typedefs, mix(target.hash, name), site, name);
                     } else if target.named_record {
-                        keep(&mut self.second_names, mix(target.hash, name), site);
+                        keep(&mut self.second_names, mix(target.hash, name), site, name);
                     }
                 }
                 _ => {}
@@ -240,7 +265,11 @@ impl Found {
         // Both threads may have met the same declaration: the earlier one stays.
         let theirs: HashMap<Site, FoundVariable> =
             other.declared.into_iter().map(|variable| (variable.site, variable)).collect();
-        merge(&mut self.declared_seen, other.declared_seen);
+        for (print, site) in other.declared_seen {
+            let first = self.declared_seen.entry(print).or_insert(site);
+            *first = (*first).min(site);
+        }
+        self.holders.extend(other.holders);
         let kept: HashSet<Site> = self.declared_seen.values().copied().collect();
         self.declared.extend(theirs.into_values());
         self.declared.retain(|variable| kept.contains(&variable.site));
@@ -254,12 +283,30 @@ impl Found {
     }
 }
 
-fn keep(firsts: &mut Firsts, print: u64, site: Site) {
-    firsts.entry(print).or_insert(site);
+fn keep(firsts: &mut Firsts, print: u64, site: Site, name: u64) {
+    match firsts.entry(print) {
+        Entry::Vacant(place) => {
+            place.insert(First::new(site, name, 1));
+        }
+        Entry::Occupied(mut place) => {
+            let first = place.get_mut();
+            first.units += u32::from(first.last != site.unit);
+            first.last = site.unit;
+        }
+    }
 }
 
 fn merge(ours: &mut Firsts, theirs: Firsts) {
-    for (print, site) in theirs {
-        ours.entry(print).and_modify(|first| *first = (*first).min(site)).or_insert(site);
+    for (print, other) in theirs {
+        match ours.entry(print) {
+            Entry::Vacant(place) => {
+                place.insert(other);
+            }
+            Entry::Occupied(mut place) => {
+                let first = place.get_mut();
+                first.site = first.site.min(other.site);
+                first.units = first.units.saturating_add(other.units);
+            }
+        }
     }
 }

@@ -40,6 +40,7 @@ mod split;
 mod symbols;
 mod units;
 mod value;
+mod variants;
 
 pub use companions::{Alone, Beside, Companion, Companions};
 pub use convert::{Converted, GENERATOR, Options, convert};

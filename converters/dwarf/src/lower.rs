@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use foldhash::fast::RandomState;
 use gimli::constants as dw;
 use profile::{
-    Label, Name, NativeKind, NewMember, Profile, RecordKind, Report, StorageUnit, Type, TypeId, Types,
+    Choice, ChoiceOption, Label, Name, NativeKind, NewMember, Profile, RecordKind, Report, StorageUnit, Type,
+    TypeId, Types,
 };
 
 use crate::entry::{self, Entry};
-use crate::fold::{Firsts, Found, Site};
+use crate::fold::{First, Firsts, Found, Site};
 use crate::language::Languages;
 use crate::native;
 use crate::plan::{Encoding, Kind, Plans};
-use crate::print::Prints;
 use crate::scan::Reference;
 use crate::scope::Scopes;
 use crate::units::{Table, Unit, Units};
@@ -31,14 +31,13 @@ const MAX_DEPTH: usize = 96;
 const MAX_PLANS: usize = 48 << 20;
 /// From this length on, names are counted.
 const LONG_NAME: usize = 256;
-/// How many units' fingerprints are kept.
-const MAX_PRINTS: usize = 64;
+/// Counted for uses of a name that several definitions fit alike.
+const AMBIGUOUS: &str = "definitions that point to different definitions of one name in different units";
 
 /// Reads definitions into `profile`.
 pub(crate) struct Lowering<'p, 'u, 'a> {
     units: &'u Units<'a>,
     found: &'u Found,
-    languages: &'u Languages,
     profile: &'p mut Profile,
     report: &'p mut Report,
     /// By the table they were compiled from, which several units may share.
@@ -65,15 +64,17 @@ pub(crate) struct Lowering<'p, 'u, 'a> {
     enumerations: Chosen,
     /// Entries being read, with the place kept for one that led back to itself.
     open: Vec<(Site, Option<TypeId>)>,
-    /// Fingerprints of the definitions in units where a name alone does not tell which one is meant.
-    prints: Map<u32, Map<u32, u64>>,
+    /// Declarations of names that have several definitions, none of them in the unit that declares it.
+    forward: Map<(bool, Name), TypeId>,
 }
 
 /// The definitions of one kind that were chosen.
 #[derive(Default)]
 struct Chosen {
-    by_name: Map<Name, Vec<(Site, TypeId)>>,
-    by_print: Map<u64, TypeId>,
+    by_name: Map<Name, Vec<TypeId>>,
+    by_print: Map<u64, (Name, TypeId)>,
+    /// Of names with several definitions: the one that a unit holds; `None` where it holds several.
+    in_unit: Map<(u32, Name), Option<TypeId>>,
 }
 
 /// The plans of a unit, to be kept.
@@ -92,14 +93,12 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
     pub(crate) fn new(
         units: &'u Units<'a>,
         found: &'u Found,
-        languages: &'u Languages,
         profile: &'p mut Profile,
         report: &'p mut Report,
     ) -> Self {
         Self {
             units,
             found,
-            languages,
             profile,
             report,
             plans: Map::default(),
@@ -117,7 +116,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
             records: Chosen::default(),
             enumerations: Chosen::default(),
             open: Vec::new(),
-            prints: Map::default(),
+            forward: Map::default(),
         }
     }
 
@@ -125,25 +124,85 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
     pub(crate) fn definitions(&mut self, threads: usize) {
         let records = sorted(&self.found.records);
         let enumerations = sorted(&self.found.enumerations);
-        self.prepare(records.iter().chain(&enumerations).map(|(_, site)| site.unit).collect(), threads);
+        self.prepare(
+            records.iter().chain(&enumerations).map(|(_, first)| first.site.unit).collect(),
+            threads,
+        );
         // Names first: a definition may use any other.
         let named_records = self.reserve(&records, true);
         let named_enumerations = self.reserve(&enumerations, false);
-        for (site, name, ty) in named_enumerations {
-            self.define_enumeration(site, name, ty);
+        self.place_in_units();
+        for (first, name, ty) in named_enumerations {
+            self.define_enumeration(first, name, ty);
         }
-        for (site, name, ty) in named_records {
-            self.define_record(site, name, ty);
+        for (first, name, ty) in named_records {
+            self.define_record(first, name, ty);
         }
         // What has no name of its own is read where it is met; this finds what nothing else leads to.
-        for (_, site) in records.iter().chain(&enumerations) {
-            self.ty(*site);
+        for (_, first) in records.iter().chain(&enumerations) {
+            self.ty(first.site);
         }
-        for (_, site) in sorted(&self.found.typedefs) {
-            self.ty(site);
+        for (_, first) in sorted(&self.found.typedefs) {
+            let ty = self.ty(first.site);
+            self.count_units(ty, first.units);
         }
-        for (_, site) in sorted(&self.found.second_names) {
-            self.second_name(site);
+        for (_, first) in sorted(&self.found.second_names) {
+            self.second_name(first.site);
+        }
+        for site in &self.found.ambiguous {
+            let name = self.entry(*site).and_then(|entry| self.name(*site, &entry));
+            let text =
+                name.map_or_else(|| self.units.place(*site), |name| self.profile.names.get(name).to_owned());
+            self.report.lose(AMBIGUOUS, || text);
+        }
+    }
+
+    /// Notes how many units hold a definition without a name that a typedef names.
+    fn count_units(&mut self, ty: TypeId, units: u32) {
+        match self.profile.types.peel(ty) {
+            Type::Record(id) if self.profile.types.record(id).is_some_and(|it| it.name.is_none()) => {
+                self.profile.types.set_record_units(id, units);
+            }
+            Type::Enumeration(id)
+                if self.profile.types.enumeration(id).is_some_and(|it| it.name.is_none()) =>
+            {
+                self.profile.types.set_enumeration_units(id, units);
+            }
+            _ => {}
+        }
+    }
+
+    /// Finds, for names with several definitions, the one that each unit holds.
+    fn place_in_units(&mut self) {
+        for (site, print) in &self.found.exact {
+            for kind in [&mut self.records, &mut self.enumerations] {
+                let Some((name, ty)) = kind.by_print.get(print).copied() else { continue };
+                let place = kind.in_unit.entry((site.unit, name)).or_insert(Some(ty));
+                *place = place.filter(|known| *known == ty);
+            }
+        }
+    }
+
+    /// Gives the declarations of names with several definitions, which no definition of their own unit
+    /// settles, the definition that keeps the name; they are counted as ambiguous.
+    pub(crate) fn settle_declarations(&mut self) {
+        let mut forward: Vec<_> = self.forward.drain().collect();
+        forward.sort_unstable();
+        for ((is_record, name), slot) in forward {
+            let kind = if is_record { &self.records } else { &self.enumerations };
+            let mut options = Vec::new();
+            for ty in kind.by_name.get(&name).into_iter().flatten() {
+                let definition = self.profile.types.get(*ty);
+                if matches!(definition, Type::Record(_) | Type::Enumeration(_)) {
+                    options.push(ChoiceOption { definition, whole: definition });
+                }
+            }
+            let text = self.profile.names.get(name);
+            let word = if is_record { "struct" } else { "enum" };
+            let place = format!("{word} {text}, in units that declare it only");
+            if !options.is_empty() {
+                self.profile.types.add_choice(Choice { slot, options, ordered: false, place });
+            }
         }
     }
 
@@ -190,38 +249,42 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
     }
 
     /// Keeps places for the definitions that have names: their sites, names and types.
-    fn reserve(&mut self, chosen: &[(u64, Site)], records: bool) -> Vec<(Site, Name, TypeId)> {
+    fn reserve(&mut self, chosen: &[(u64, First)], records: bool) -> Vec<(First, Name, TypeId)> {
         let mut named = Vec::new();
-        for (print, site) in chosen {
-            let Some(entry) = self.entry(*site) else { continue };
-            let Some(name) = self.name(*site, &entry) else { continue };
+        for (print, first) in chosen {
+            let Some(entry) = self.entry(first.site) else { continue };
+            let Some(name) = self.name(first.site, &entry) else { continue };
             let ty = self.profile.types.reserve(1);
             let kind = if records { &mut self.records } else { &mut self.enumerations };
-            kind.by_name.entry(name).or_default().push((*site, ty));
-            kind.by_print.insert(*print, ty);
+            kind.by_name.entry(name).or_default().push(ty);
+            kind.by_print.insert(*print, (name, ty));
             if records {
                 self.reserved.insert(ty, name);
             }
-            self.known.insert(*site, ty);
-            named.push((*site, name, ty));
+            self.known.insert(first.site, ty);
+            named.push((*first, name, ty));
         }
         named
     }
 
-    fn define_record(&mut self, site: Site, name: Name, ty: TypeId) {
+    fn define_record(&mut self, first: First, name: Name, ty: TypeId) {
+        let site = first.site;
         let Some(entry) = self.entry(site) else { return };
         let members = self.members(site, &entry);
         let size = entry.size.unwrap_or(0);
         let kind = record_kind(entry.tag);
         let id = self.profile.types.add_record(&mut self.profile.names, Some(name), kind, size, &members);
         self.profile.types.set(ty, Type::Record(id));
+        self.profile.types.set_record_units(id, first.units);
     }
 
-    fn define_enumeration(&mut self, site: Site, name: Name, ty: TypeId) {
+    fn define_enumeration(&mut self, first: First, name: Name, ty: TypeId) {
+        let site = first.site;
         let Some(entry) = self.entry(site) else { return };
         let (underlying, signed, labels) = self.labels(site, &entry);
         let id = self.profile.types.add_enumeration(Some(name), underlying, signed, &labels);
         self.profile.types.set(ty, Type::Enumeration(id));
+        self.profile.types.set_enumeration_units(id, first.units);
     }
 
     /// The type a reference from an entry of `unit` leads to; void where it leads nowhere.
@@ -347,42 +410,30 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         ty
     }
 
-    /// The chosen definition that an entry with this name is, or declares; `None` where there is none, or
-    /// several and nothing says which.
+    /// The definition that an entry with this name is, or declares; `None` where there is none.
+    ///
+    /// Of several, a definition is itself, and a declaration means the one of its own unit. A declaration in a
+    /// unit without one gets a place of its own ([`Lowering::settle_declarations`]).
     fn chosen(&mut self, site: Site, entry: &Entry<'a>, name: Name, records: bool) -> Option<TypeId> {
         let kind = if records { &self.records } else { &self.enumerations };
-        let sites = kind.by_name.get(&name)?;
-        if let [(_, only)] = sites.as_slice() {
+        let definitions = kind.by_name.get(&name)?;
+        if let [only] = definitions.as_slice() {
             return Some(*only);
         }
-        if entry.declared {
-            return None;
+        if !entry.declared
+            && let Some((_, ty)) = self.found.exact.get(&site).and_then(|print| kind.by_print.get(print))
+        {
+            return Some(*ty);
         }
-        let print = self.print_of(site)?;
-        let kind = if records { &self.records } else { &self.enumerations };
-        kind.by_print.get(&print).copied()
-    }
-
-    /// A definition's fingerprint, computed again.
-    fn print_of(&mut self, site: Site) -> Option<u64> {
-        if !self.prints.contains_key(&site.unit) {
-            let mut prints = Prints::new(self.units, self.languages);
-            let _ = prints.enter(site.unit)?;
-            let count = prints.types().map_or(0, |types| types.nodes.len());
-            let mut by_entry = Map::default();
-            for index in 0..count {
-                let node = prints.types()?.nodes.get(index)?;
-                if matches!(node.kind, Kind::Record | Kind::Enumeration) && !node.declared {
-                    let at = node.at;
-                    by_entry.insert(at, prints.definition(index));
-                }
-            }
-            if self.prints.len() >= MAX_PRINTS {
-                self.prints.clear();
-            }
-            self.prints.insert(site.unit, by_entry);
+        if let Some(Some(ty)) = kind.in_unit.get(&(site.unit, name)) {
+            return Some(*ty);
         }
-        self.prints.get(&site.unit)?.get(&site.at).copied()
+        let types = &mut self.profile.types;
+        Some(*self.forward.entry((records, name)).or_insert_with(|| {
+            let slot = types.reserve(1);
+            types.set(slot, Type::Named(name));
+            slot
+        }))
     }
 
     fn typedef(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
@@ -759,9 +810,9 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
 }
 
 /// Definitions in the order of the file.
-fn sorted(firsts: &Firsts) -> Vec<(u64, Site)> {
-    let mut sorted: Vec<(u64, Site)> = firsts.iter().map(|(print, site)| (*print, *site)).collect();
-    sorted.sort_unstable_by_key(|(print, site)| (*site, *print));
+fn sorted(firsts: &Firsts) -> Vec<(u64, First)> {
+    let mut sorted: Vec<(u64, First)> = firsts.iter().map(|(print, first)| (*print, *first)).collect();
+    sorted.sort_unstable_by_key(|(print, first)| (first.site, *print));
     sorted
 }
 

@@ -6,6 +6,11 @@
 //! their own content, as in the layout hash of the profile (docs/format.md, invariant 6). Where two
 //! fingerprints differ for one layout, the layout hash still finds them equal.
 
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use crate::fold::Site;
 use crate::language::Languages;
 use crate::plan::Kind;
 use crate::scan::{Reference, Scanner, UnitTypes};
@@ -61,6 +66,10 @@ const MAX_DEPTH: u32 = 64;
 /// How many units beside the current one are kept walked.
 const MAX_LOADED: usize = 16;
 
+/// How many marked entries one definition may lead to: what leads to them is computed anew each time, and
+/// functions that take functions double with each level.
+const MAX_MET: usize = 4096;
+
 /// Computes fingerprints in the unit walked last, and, where its types refer to them, in others.
 pub(crate) struct Prints<'u, 'a> {
     units: &'u Units<'a>,
@@ -68,11 +77,73 @@ pub(crate) struct Prints<'u, 'a> {
     scanner: Scanner,
     /// Walked units; the first is the current one.
     loaded: Vec<(u32, UnitTypes)>,
+    reading: Reading,
+    /// Marks of definitions that share their name with others.
+    pub(crate) marks: Marks,
+    /// The marked entries that were met since [`Prints::read_as`].
+    met: Vec<Site>,
+    left_unit: bool,
+}
+
+/// Marks of definitions.
+pub(crate) type Marks = HashMap<Site, u64, RandomState>;
+
+/// How named types within a definition count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// By name alone.
+    Names,
+    /// By name and mark where they are held by value; what a pointer leads to does not count.
+    Values,
+    /// By name and mark.
+    Everything,
 }
 
 impl<'u, 'a> Prints<'u, 'a> {
     pub(crate) fn new(units: &'u Units<'a>, languages: &'u Languages) -> Self {
-        Self { units, languages, scanner: Scanner::default(), loaded: Vec::new() }
+        Self {
+            units,
+            languages,
+            scanner: Scanner::default(),
+            loaded: Vec::new(),
+            reading: Reading::Names,
+            marks: Marks::default(),
+            met: Vec::new(),
+            left_unit: false,
+        }
+    }
+
+    /// From now on, named types count like this; fingerprints known so far are forgotten.
+    pub(crate) fn read_as(&mut self, reading: Reading) {
+        self.reading = reading;
+        for (_, types) in &mut self.loaded {
+            types.nodes.iter_mut().for_each(|node| node.print = None);
+        }
+        self.met.clear();
+    }
+
+    /// Hands over the marked entries that were met since the last time.
+    pub(crate) fn take_met(&mut self) -> Vec<Site> {
+        std::mem::take(&mut self.met)
+    }
+
+    /// Whether a type led into another unit.
+    pub(crate) fn has_left_unit(&self) -> bool {
+        self.left_unit
+    }
+
+    /// The mark of a named type, where marks count and it has one.
+    fn mark(&mut self, from: usize, at: u32) -> Option<u64> {
+        if self.reading == Reading::Names {
+            return None;
+        }
+        let site = Site { unit: self.loaded.get(from)?.0, at };
+        let mark = *self.marks.get(&site)?;
+        if self.met.len() >= MAX_MET {
+            return None;
+        }
+        self.met.push(site);
+        Some(mark)
     }
 
     /// Walks a unit and makes it the current one.
@@ -136,6 +207,7 @@ impl<'u, 'a> Prints<'u, 'a> {
             None => return UNKNOWN,
         };
         let Some((unit, at)) = self.units.find(unit, reference) else { return UNKNOWN };
+        self.left_unit = true;
         let index = match self.loaded.iter().position(|(loaded, _)| *loaded == unit) {
             Some(index) => index,
             None => {
@@ -157,17 +229,23 @@ impl<'u, 'a> Prints<'u, 'a> {
         if let Some(print) = node.print {
             return print;
         }
+        let met = self.met.len();
         let (kind, name, ty, content, link) = (node.kind, node.name, node.ty, node.content, node.link);
+        let at = node.at;
         let tag = |hash| Print { hash: mix(hash, kind as u64), unnamed: false, named_record: false };
+        let named = |hash| Print { named_record: kind == Kind::Record, ..tag(hash) };
         let print = match kind {
-            Kind::Record if name != 0 => Print { named_record: true, ..tag(name) },
-            Kind::Enumeration if name != 0 => tag(name),
+            Kind::Record | Kind::Enumeration if name != 0 => match self.mark(from, at) {
+                Some(mark) => return named(mix(name, mark)),
+                None => named(name),
+            },
+            Kind::Pointer | Kind::Signature if self.reading == Reading::Values => tag(content),
             Kind::Record | Kind::Enumeration if link != Reference::Nothing => {
                 return self.resolve(from, link, depth + 1);
             }
             Kind::Record | Kind::Enumeration => {
                 // One that leads back to itself finds this meanwhile.
-                self.settle(from, number, UNKNOWN);
+                self.settle(from, number, Some(UNKNOWN));
                 let hash = self.content(from, number, depth);
                 Print { hash, unnamed: true, named_record: false }
             }
@@ -188,18 +266,19 @@ impl<'u, 'a> Prints<'u, 'a> {
                 tag(mix(target.hash, content))
             }
             Kind::Signature => {
-                self.settle(from, number, UNKNOWN);
+                self.settle(from, number, Some(UNKNOWN));
                 tag(self.content(from, number, depth))
             }
             _ => tag(mix(name, content)),
         };
-        self.settle(from, number, print);
+        // What leads to marked entries is not kept, so that they are met wherever it is used.
+        self.settle(from, number, (self.met.len() == met).then_some(print));
         print
     }
 
-    fn settle(&mut self, from: usize, number: usize, print: Print) {
+    fn settle(&mut self, from: usize, number: usize, print: Option<Print>) {
         if let Some(node) = self.loaded.get_mut(from).and_then(|(_, types)| types.nodes.get_mut(number)) {
-            node.print = Some(print);
+            node.print = print;
         }
     }
 

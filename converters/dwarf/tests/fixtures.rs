@@ -167,12 +167,16 @@ macro_rules! fixtures {
                 for entry in std::fs::read_dir(fixture(folder)).unwrap() {
                     let name = format!("{folder}/{}", entry.unwrap().file_name().to_str().unwrap());
                     let companion = [".dwo", ".dwp", ".debug"].iter().any(|end| name.ends_with(end));
+                    let companion = companion || WITH_TESTS_OF_THEIR_OWN.contains(&name.as_str());
                     assert!(companion || name.ends_with("-fat") || tested.contains(&name.as_str()), "{name}");
                 }
             }
         }
     };
 }
+
+const WITH_TESTS_OF_THEIR_OWN: [&str; 5] =
+    ["elf/variants", "elf/variants-reversed", "elf/natives", "elf/rust-natives.o", "elf/thin-x64"];
 
 fixtures! {
     gcc_x64: "elf/gcc-x64" => "gcc-x64",
@@ -644,5 +648,107 @@ fn corrupted_files_never_panic() {
                 write_text(&converted.profile, &resolution, Vec::new()).unwrap();
             }
         }
+    }
+}
+
+/// The one struct of this name that had to be renamed, with its new name.
+fn renamed<'m>(made: &'m Made, name: &str) -> (&'m str, &'m Value) {
+    let structs = made.structs().as_object().unwrap();
+    let prefix = format!("{name}__");
+    let mut found = structs.iter().filter(|(key, _)| key.starts_with(&prefix));
+    let (key, value) = found.next().unwrap_or_else(|| panic!("{name} has one layout only"));
+    assert!(found.next().is_none(), "{name}");
+    (key, value)
+}
+
+#[test]
+fn a_name_with_several_definitions_means_the_one_of_its_own_unit() {
+    let [one, other] = ["elf/variants", "elf/variants-reversed"].map(made);
+    for made in [&one, &other] {
+        let structs = made.structs();
+        // Two of three units mean the struct with one member.
+        assert_eq!(structs["inner"], json!([8, {"value": [0, ["long long"]]}]));
+        let (inner, pair) = renamed(made, "inner");
+        assert_eq!(pair, &json!([8, {"first": [0, ["int"]], "second": [4, ["int"]]}]));
+        // Structs that differ through what they hold alone are two, and so are those that hold them.
+        let (outer, pair_outer) = renamed(made, "outer");
+        assert_eq!(structs["outer"][1]["in"], json!([0, ["inner"]]));
+        assert_eq!(structs["outer"][1]["next"][1][1]["target"], "inner");
+        assert_eq!(pair_outer[1]["in"], json!([0, [inner]]));
+        assert_eq!(pair_outer[1]["next"][1][1]["target"], inner);
+        let types = &made.profile["$CONSTANT_TYPES"];
+        for (variable, held) in [("pair_above", outer), ("single_above", "outer")] {
+            let above = &structs[types[variable][0].as_str().unwrap()];
+            assert_eq!(above[1]["outers"][1], json!(["Array", {"target": held, "count": 2}]), "{variable}");
+        }
+        // A struct that only points to them stays one, and means what most units mean.
+        assert_eq!(structs["shared"][1]["inner"][1][1]["target"], "inner");
+        assert_eq!(structs["holder"][1]["unknown"][1][1]["target"], "inner");
+        assert_eq!(types["pair_inners"], json!(["Array", {"target": inner, "count": 3}]));
+        assert_eq!(types["single_inners"], json!(["Array", {"target": "inner", "count": 5}]));
+        assert_eq!(types["pair_outer"], json!([outer]));
+        assert_eq!(types["again_outer"], json!(["outer"]));
+        let losses: Vec<(&str, u64)> =
+            made.report.losses().map(|(kind, tally)| (kind, tally.count)).collect();
+        assert!(losses.iter().any(|(kind, count)| kind.starts_with("definitions that point") && *count == 1));
+        assert!(losses.iter().any(|(kind, count)| kind.contains("fit alike") && *count == 1), "{losses:?}");
+    }
+    for section in ["$STRUCTS", "$CONSTANT_TYPES"] {
+        assert_eq!(one.profile[section], other.profile[section]);
+    }
+    assert_eq!(one.report, other.report);
+}
+
+#[test]
+fn natives_that_share_a_name_have_their_own_sizes() {
+    let made = made("elf/natives");
+    let members = &made.structs()["natives"][1];
+    for (member, expected) in [
+        ("narrow", "signed char"),
+        ("wide", "__int128"),
+        ("odd", "unsigned long long"),
+        ("single", "complex float"),
+        ("pair", "complex double"),
+    ] {
+        assert_eq!(members[member][1], json!([expected]), "{member}");
+    }
+}
+
+#[test]
+fn the_base_types_of_rust_are_natives_by_encoding_and_size() {
+    let options = Options { languages: Languages::with(&[Language::Rust]), ..Options::default() };
+    let made = made_with("elf/rust-natives.o", &options, &Alone).unwrap();
+    let structs = made.structs().as_object().unwrap();
+    let (_, natives) = structs.iter().find(|(name, _)| name.ends_with("::Natives")).unwrap();
+    for (member, expected) in [
+        ("tiny", "signed char"),
+        ("byte", "unsigned char"),
+        ("short", "short"),
+        ("word", "unsigned short"),
+        ("int", "int"),
+        ("dword", "unsigned int"),
+        ("long", "long long"),
+        ("qword", "unsigned long long"),
+        ("wide", "__int128"),
+        ("oword", "unsigned __int128"),
+        ("offset", "long long"),
+        ("size", "unsigned long long"),
+        ("single", "float"),
+        ("double", "double"),
+        ("truth", "bool"),
+        ("letter", "char32_t"),
+    ] {
+        assert_eq!(natives[1][member][1], json!([expected]), "{member}");
+    }
+    assert_eq!(natives[1]["nothing"][1], json!(["Array", {"target": "unsigned char", "count": 0}]));
+}
+
+#[test]
+fn a_variable_with_a_suffix_of_the_compiler_has_its_plain_name_too() {
+    let (made, plain) = (made("elf/thin-x64"), made("elf/gcc-x64"));
+    let suffixed = "init_task.llvm.15133981562545858343";
+    for section in ["$CONSTANTS", "$CONSTANT_TYPES"] {
+        assert_eq!(made.profile[section]["init_task"], plain.profile[section]["init_task"], "{section}");
+        assert_eq!(made.profile[section][suffixed], plain.profile[section]["init_task"], "{section}");
     }
 }

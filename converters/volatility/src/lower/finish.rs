@@ -1,6 +1,9 @@
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use profile::{Label, Name, NativeKind, NewMember, Profile, Report, StorageUnit, Type, TypeId, Types};
+use profile::{
+    Choice, ChoiceOption, Label, Name, NativeKind, NewMember, Profile, Report, StorageUnit, Type, TypeId,
+    Types,
+};
 
 use super::pending::{Bits, Enumeration, Member, Pending, Record};
 use super::{Hints, Lowering};
@@ -59,6 +62,7 @@ impl Lowering<'_> {
         for record in &pending.records {
             finisher.record(record);
         }
+        finisher.bind_declarations();
         variables.sort_by_key(|(name, _)| *name);
         variables.dedup_by_key(|(name, _)| *name);
         profile.constant_types = variables;
@@ -128,6 +132,7 @@ impl Finisher<'_> {
             .collect();
         let id = self.profile.types.add_enumeration(item.name, underlying, signed, &labels);
         self.profile.types.set(item.ty, Type::Enumeration(id));
+        self.profile.types.set_enumeration_units(id, 1);
     }
 
     fn record(&mut self, record: &Record) {
@@ -156,6 +161,35 @@ impl Finisher<'_> {
             &self.members,
         );
         self.profile.types.set(record.ty, Type::Record(id));
+        // Equal ones of several units are counted together.
+        self.profile.types.set_record_units(id, 1);
+    }
+
+    /// Binds declarations of names that have several definitions: to the one of their own unit, else to the one
+    /// that keeps the name, which is counted as ambiguous where the definitions differ (docs/format.md,
+    /// invariant 6).
+    fn bind_declarations(&mut self) {
+        let mut definitions: HashMap<Name, Vec<(u32, TypeId)>, RandomState> = HashMap::default();
+        for record in &self.pending.records {
+            if let Some(name) = record.name {
+                definitions.entry(name).or_default().push((record.unit, record.ty));
+            }
+        }
+        for (slot, name, unit) in &self.pending.forward {
+            let Some(known) = definitions.get(name).filter(|known| known.len() > 1) else { continue };
+            let mut own = known.iter().filter(|(of, _)| of == unit).map(|(_, ty)| *ty);
+            if let (Some(target), None) = (own.next(), own.next()) {
+                self.profile.types.set(*slot, Type::Alias { name: None, target });
+                continue;
+            }
+            let options = known.iter().map(|(_, ty)| {
+                let definition = self.profile.types.get(*ty);
+                ChoiceOption { definition, whole: definition }
+            });
+            let options = options.collect();
+            let place = format!("struct {}, where it is declared only", self.profile.names.get(*name));
+            self.profile.types.add_choice(Choice { slot: *slot, options, ordered: false, place });
+        }
     }
 
     /// `__base_` and the name of the class, behind any typedefs.

@@ -51,6 +51,8 @@ pub(crate) struct Lowering<'p> {
     epoch: u64,
     /// Where the present unit begins, the epoch included.
     unit: u64,
+    /// How many units have begun.
+    unit_number: u32,
     /// The greatest key used so far.
     last: u64,
     skipping: bool,
@@ -109,6 +111,7 @@ impl<'p> Lowering<'p> {
             types: HashMap::default(),
             epoch: 0,
             unit: 0,
+            unit_number: 0,
             last: 0,
             skipping: false,
             cplusplus: false,
@@ -183,6 +186,7 @@ impl<'p> Lowering<'p> {
 
     fn begin_unit(&mut self, entry: &Entry<'_>) {
         self.base_types.clear();
+        self.unit_number = self.unit_number.saturating_add(1);
         let (start, offset) = match entry.id {
             Id::Unit { start, offset } => (Some(start), offset),
             // Offsets are those of the section already.
@@ -282,7 +286,8 @@ impl<'p> Lowering<'p> {
         match kind {
             ScopeKind::Record { ty, kind, name, size, .. } => {
                 let members = self.pending.keep_members(self.members.drain(start..));
-                self.pending.records.push(Record { ty, kind, name, size, members });
+                let unit = self.unit_number;
+                self.pending.records.push(Record { ty, kind, name, size, members, unit });
             }
             ScopeKind::Array { ty, target } => {
                 let mut element = target;
@@ -316,6 +321,7 @@ impl<'p> Lowering<'p> {
             // Only declared: whichever definition bears the name is meant.
             let declared = name.map_or(Type::Void, Type::Named);
             self.profile.types.set(ty, declared);
+            self.pending.forward.extend(name.map(|name| (ty, name, self.unit_number)));
             if entry.flag(Attribute::Declaration) || name.is_none() {
                 return;
             }
@@ -565,8 +571,8 @@ fn language(text: &[u8]) -> Language {
     if let Some(code) = value::integer(text) {
         // DWARF 5, section 7.12; 0x10 and 0x11 are Objective-C's, 0x8001 is MIPS's assembler.
         return match code.plain {
-            0x01 | 0x02 | 0x0c | 0x10 | 0x1d | 0x2c | 0x8001 => Language::C,
-            0x04 | 0x11 | 0x1a | 0x21 | 0x2b => Language::CPlusPlus,
+            0x01 | 0x02 | 0x0c | 0x10 | 0x1d | 0x2c | 0x3e | 0x8001 => Language::C,
+            0x04 | 0x11 | 0x1a | 0x21 | 0x2b | 0x3a => Language::CPlusPlus,
             _ => Language::Other,
         };
     }

@@ -13,6 +13,8 @@ pub(super) struct Pending {
     pub(super) pointers: Vec<(TypeId, TypeId)>,
     /// C++'s pointers to members, with the type of the member.
     pub(super) member_pointers: Vec<(TypeId, TypeId)>,
+    /// Structs that are only declared: the type, the name, and the number of the unit.
+    pub(super) forward: Vec<(TypeId, Name, u32)>,
     members: Vec<Member>,
     labels: Vec<(Name, Integer)>,
     void: Option<TypeId>,
@@ -24,6 +26,8 @@ pub(super) struct Record {
     pub(super) name: Option<Name>,
     pub(super) size: u64,
     pub(super) members: Range<usize>,
+    /// The number of the unit that it stands in.
+    pub(super) unit: u32,
 }
 
 pub(super) struct Enumeration {

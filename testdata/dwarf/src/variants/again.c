@@ -1,0 +1,6 @@
+struct inner {
+	long long value;
+};
+#include "outer.h"
+struct outer again_outer;
+struct shared again_shared;
