@@ -2,10 +2,11 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use repository::yaml::{At, Data, Node};
+use repository::Error;
+use repository::yaml::{self, At, Data, Node};
 
 /// What the user's configuration file sets: `config.yaml` in the program's configuration folder, else Rekall's
-/// `~/.rekallrc`. Settings of Rekall's that mean nothing here are passed over.
+/// `~/.rekallrc`. Settings of Rekall's that mean nothing here are passed over; unknown ones are errors.
 #[derive(Debug, Default)]
 pub struct Configuration {
     /// Repositories, in order (`profile_path` or `repository_path`).
@@ -41,7 +42,7 @@ impl Configuration {
         let place = path.display().to_string();
         let text = std::fs::read_to_string(&path).with_context(|| place.clone())?;
         let node = Node::parse(&text, &place)?;
-        node.entries(&At { place: &place, key: "" })?;
+        check_keys(&node, &place)?;
         let mut configuration = Self::default();
         for key in ["profile_path", "repository_path"] {
             let at = At { place: &place, key };
@@ -76,6 +77,92 @@ fn number(node: &Node, place: &str, key: &str, range: RangeInclusive<u64>) -> an
             range.end()
         ),
     }
+}
+
+/// The keys that mean something here.
+const OURS: [&str; 5] = ["profile_path", "repository_path", "symbol_path", "least_rate", "least_rate_time"];
+
+/// The options of Rekall's that its own configuration may set. They mean nothing here, and are passed over.
+const REKALLS: [&str; 53] = [
+    "agent_configuration",
+    "autodetect",
+    "autodetect_build_local",
+    "autodetect_build_local_tracked",
+    "autodetect_scan_length",
+    "autodetect_threshold",
+    "base_filename",
+    "buffer_size",
+    "cache",
+    "cache_dir",
+    "cache_expiry_time",
+    "colors",
+    "cpu_quota",
+    "debug",
+    "dtb",
+    "environment",
+    "ept",
+    "file_offset",
+    "filename",
+    "format",
+    "help",
+    "highlighting_style",
+    "home",
+    "ipython_engine",
+    "kernel_slide",
+    "live",
+    "load_quota",
+    "log_domain",
+    "logging_format",
+    "logging_level",
+    "max_collector_cost",
+    "name_resolution_strategies",
+    "no_autodetect",
+    "nocolors",
+    "notebook_dir",
+    "output",
+    "output_style",
+    "overwrite",
+    "pagefile",
+    "pager",
+    "paging_limit",
+    "performance",
+    "plugin",
+    "plugins",
+    "profile",
+    "quiet",
+    "renderer",
+    "run",
+    "session_name",
+    "timezone",
+    "verbose",
+    "version",
+    "vspagefilenumber",
+];
+
+/// Refuses keys that neither we nor Rekall know: a mistyped one would set nothing, silently.
+fn check_keys(node: &Node, place: &str) -> anyhow::Result<()> {
+    let at = At { place, key: "" };
+    for (key, _) in node.entries(&at)? {
+        let name = key.text(&at)?;
+        // `<module>_profile` names the profile of a module.
+        let rekalls = REKALLS.contains(&name) || name.ends_with("_profile");
+        if OURS.contains(&name) || rekalls {
+            continue;
+        }
+        let like: Vec<&str> = OURS.iter().chain(&REKALLS).copied().collect();
+        let nearest = yaml::nearest(name, &like).map(str::to_owned);
+        let key_name = name.chars().take(64).collect();
+        let known = format!("{}, or an option of Rekall's", OURS.join(", "));
+        return Err(Error::UnknownKey {
+            place: place.to_owned(),
+            line: key.line,
+            key: key_name,
+            nearest,
+            known,
+        }
+        .into());
+    }
+    Ok(())
 }
 
 /// A path with `~` for the home folder.

@@ -71,6 +71,21 @@ pub struct IndexSource {
 /// The object that holds the configuration.
 pub const CONFIG: &str = "config.yaml";
 
+/// The keys that every entry may have.
+const COMMON: [&str; 3] = ["type", "index", "transforms"];
+/// Those of each handler.
+const KEYS: [(&str, &[&str]); 5] = [
+    ("WindowsGUIDProfile", &["guids", "has_structs", "profile_class", "possible_guid_filenames"]),
+    ("CopyAndTransform", &["source"]),
+    ("OSXProfile", &["sources"]),
+    ("LinuxProfile", &[]),
+    ("ArtifactProfile", &["patterns"]),
+];
+
+fn every_key() -> Vec<&'static str> {
+    COMMON.iter().chain(KEYS.iter().flat_map(|(_, keys)| keys.iter())).copied().collect()
+}
+
 const HANDLERS: &str = "WindowsGUIDProfile, CopyAndTransform, OSXProfile, LinuxProfile or ArtifactProfile";
 
 impl Config {
@@ -120,8 +135,17 @@ impl<'a> Reader<'a> {
         let name = self.name.parse().map_err(|error: Error| self.not_a_name(self.node, self.name, &error))?;
         // It has to be a mapping before its keys are looked up.
         self.node.entries(&at)?;
+        if self.node.get("type").is_none() {
+            // The type itself may be what is mistyped.
+            self.node.only_known(&every_key(), &at)?;
+        }
         let kind = self.required("type", HANDLERS)?;
-        let handler = match kind.text(&At { place: self.place, key: &self.key("type") })? {
+        let kind_name = kind.text(&At { place: self.place, key: &self.key("type") })?;
+        if let Some((_, keys)) = KEYS.iter().find(|(name, _)| *name == kind_name) {
+            let known: Vec<&str> = COMMON.iter().chain(*keys).copied().collect();
+            self.node.only_known(&known, &at)?;
+        }
+        let handler = match kind_name {
             "WindowsGUIDProfile" => self.windows()?,
             "CopyAndTransform" => {
                 Handler::Copy { source: self.path("source", self.required("source", "a path")?)? }
@@ -173,6 +197,7 @@ impl<'a> Reader<'a> {
                 });
             }
             let expected = "a path, {src, dest}, or a list of {src, dest}";
+            node.only_known(&["src", "dest", "dst"], &At { place: self.place, key: &self.key(at) })?;
             let source = node.get("src").ok_or_else(|| self.wrong(at, node, expected))?;
             let target =
                 node.get("dest").or_else(|| node.get("dst")).ok_or_else(|| self.wrong(at, node, expected))?;
@@ -197,8 +222,10 @@ impl<'a> Reader<'a> {
         let key = self.key("transforms");
         let mut names = Vec::new();
         for (name, value) in transforms.entries(&At { place: self.place, key: &key })? {
-            if name.text(&At { place: self.place, key: &key })? != "merge" {
-                return Err(self.wrong("transforms", name, "merge, the one transform there is"));
+            let at = At { place: self.place, key: &key };
+            let transform = name.text(&at)?;
+            if transform != "merge" {
+                return Err(at.unknown(name, transform, &["merge"]));
             }
             for item in value.items(&At { place: self.place, key: &format!("{key}.merge") })? {
                 let text = self.text("transforms.merge", item)?;
@@ -334,7 +361,26 @@ mod tests {
             ),
             (
                 "a:\n  type: CopyAndTransform\n  source: a\n  transforms:\n    rename: x\n",
-                "config.yaml:5: a.transforms: expected merge, the one transform there is, found 'rename'",
+                "config.yaml:5: a.transforms.rename: unknown key; expected merge",
+            ),
+            (
+                "nt/GUID:\n  type: WindowsGUIDProfile\n  guids: a\n  has_struct: false\n",
+                "config.yaml:4: nt/GUID.has_struct: unknown key (did you mean 'has_structs'?); expected type, \
+                 index, transforms, guids, has_structs, profile_class or possible_guid_filenames",
+            ),
+            (
+                "nt/GUID:\n  tpye: WindowsGUIDProfile\n",
+                "config.yaml:2: nt/GUID.tpye: unknown key (did you mean 'type'?); expected type, index, \
+                 transforms, guids, has_structs, profile_class, possible_guid_filenames, source, sources or patterns",
+            ),
+            (
+                "OSX:\n  type: OSXProfile\n  sources: []\n  index:\n    - {scr: a, dest: b}\n",
+                "config.yaml:5: OSX.index[0].scr: unknown key (did you mean 'src'?); expected src, dest or dst",
+            ),
+            (
+                "a:\n  type: CopyAndTransform\n  source: a\n  transform: {merge: [b]}\n",
+                "config.yaml:4: a.transform: unknown key (did you mean 'transforms'?); expected type, index, \
+                 transforms or source",
             ),
         ] {
             assert_eq!(parsed(text).unwrap_err().to_string(), message);

@@ -68,6 +68,20 @@ pub enum Error {
         /// What stands there.
         found: String,
     },
+    /// A key that a configuration, or another text of the repository, does not have.
+    #[error("{place}:{line}: {key}: unknown key{}; expected {known}", nearest_part(.nearest.as_deref()))]
+    UnknownKey {
+        /// The file.
+        place: String,
+        /// The line, from 1.
+        line: usize,
+        /// The key as a path (`nt/GUID.has_struct`).
+        key: String,
+        /// The known key that is most like it, where one is.
+        nearest: Option<String>,
+        /// The known keys, in words.
+        known: String,
+    },
     /// No repository has the profile.
     #[error("unable to load profile {name} from any repository{}", listed(.tried))]
     NotFound {
@@ -88,7 +102,7 @@ pub enum Error {
         problem: String,
     },
     /// Symlink profiles that lead in a circle, or too far.
-    #[error("symlink profiles lead nowhere: {}", .names.join(" -> "))]
+    #[error("symlink profiles lead in a circle: {}", .names.join(" -> "))]
     Links {
         /// The names on the way.
         names: Vec<String>,
@@ -113,6 +127,10 @@ pub enum Error {
 
 fn key_part(key: &str) -> String {
     if key.is_empty() { String::new() } else { format!(" {key}:") }
+}
+
+fn nearest_part(nearest: Option<&str>) -> String {
+    nearest.map(|nearest| format!(" (did you mean '{nearest}'?)")).unwrap_or_default()
 }
 
 fn listed(tried: &[(String, String)]) -> String {

@@ -31,7 +31,7 @@ impl Guids {
         for (key, value) in root.entries(&At { place, key: "" })? {
             let name = key.text(&At { place, key: "" })?;
             let at = At { place, key: name };
-            let pdb = PdbName::from_user(name).map_err(|_| at.wrong(key, "the name of a PDB"))?;
+            let pdb = pdb_name(name).ok_or_else(|| at.wrong(key, "the name of a PDB (NAME.pdb)"))?;
             guids.named.entry(pdb).or_default().extend(builds(value, &at)?);
         }
         Ok(guids)
@@ -67,6 +67,13 @@ impl Guids {
         }
         text
     }
+}
+
+/// The PDB that a key names. A name with another ending is a mistyped one.
+fn pdb_name(key: &str) -> Option<PdbName> {
+    let pdb = PdbName::from_user(key).ok()?;
+    let ending = key.rsplit_once('.').map_or("pdb", |(_, ending)| ending);
+    ["pdb", "pd_"].iter().any(|known| known.eq_ignore_ascii_case(ending)).then_some(pdb)
 }
 
 fn builds(node: &Node, at: &At<'_>) -> Result<BTreeSet<GuidAge>, Error> {
@@ -114,6 +121,17 @@ mod tests {
         let error =
             Guids::parse("a.pdb:\n- 00625D7D36754CBEBA4533BA9A0F3FE22\n- XYZ\n", "g.yaml").unwrap_err();
         assert!(error.to_string().starts_with("g.yaml:3: a.pdb: expected a GUID with its age"), "{error}");
+    }
+
+    #[test]
+    fn a_mistyped_ending_is_not_a_pdb() {
+        let error =
+            Guids::parse("ntkrnlmp.pbd:\n- 00625D7D36754CBEBA4533BA9A0F3FE22\n", "g.yaml").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "g.yaml:1: ntkrnlmp.pbd: expected the name of a PDB (NAME.pdb), found 'ntkrnlmp.pbd'"
+        );
+        assert!(Guids::parse("ntkrnlmp: []\nnvlddmkm.sys.PDB: []\n", "g.yaml").is_ok());
     }
 
     #[test]

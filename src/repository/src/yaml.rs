@@ -62,6 +62,21 @@ impl Node {
         }
     }
 
+    /// Refuses keys of a mapping that are not among the `known`. What is not a mapping has no keys.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKey`] with the line and the nearest known key.
+    pub fn only_known(&self, known: &[&str], at: &At<'_>) -> Result<(), Error> {
+        let Data::Mapping(entries) = &self.data else { return Ok(()) };
+        for (key, _) in entries {
+            let name = key.text(at)?;
+            if !known.contains(&name) {
+                return Err(at.unknown(key, name, known));
+            }
+        }
+        Ok(())
+    }
+
     /// The items of a list; none where it is nothing at all.
     ///
     /// # Errors
@@ -197,6 +212,35 @@ impl At<'_> {
             found: node.described(),
         }
     }
+
+    /// That the mapping here has no key of this name.
+    pub fn unknown(&self, node: &Node, name: &str, known: &[&str]) -> Error {
+        let shown: String = name.chars().take(64).collect();
+        let path = if self.key.is_empty() { shown } else { format!("{}.{shown}", self.key) };
+        Error::UnknownKey {
+            place: self.place.to_owned(),
+            line: node.line,
+            key: path,
+            nearest: nearest(name, known).map(str::to_owned),
+            known: match known {
+                [one] => (*one).to_owned(),
+                [others @ .., last] => format!("{} or {last}", others.join(", ")),
+                [] => "no keys".to_owned(),
+            },
+        }
+    }
+}
+
+/// The known name that is most like another one: where at most a third of its letters differ, or one holds the other.
+pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    let lower: String = name.to_lowercase().chars().take(64).collect();
+    let distance = |known: &&'k str| {
+        let distance = strsim::damerau_levenshtein(&lower, &known.to_lowercase());
+        let like = distance <= (known.len() / 3).max(1)
+            || (lower.len() >= 3 && (known.contains(lower.as_str()) || lower.contains(*known)));
+        like.then_some((distance, *known))
+    };
+    known.iter().filter_map(distance).min().map(|(_, known)| known)
 }
 
 /// Builds the tree. What is under way stands on a stack of its own, so that a text cannot exhaust the program's.

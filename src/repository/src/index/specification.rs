@@ -109,6 +109,10 @@ const KERNEL_EXPORTS: [&str; 48] = [
     "ZwCreateFile",
 ];
 
+/// The keys of a specification, those that only Rekall reads among them.
+const KEYS: [&str; 8] =
+    ["path", "type", "base_symbol", "symbols", "members", "min_traits", "implementation", "repository_root"];
+
 /// How many traits each profile gets where the text does not say.
 const TRAITS: usize = 6;
 /// More are not looked for.
@@ -122,6 +126,7 @@ impl Specification {
     pub fn parse(text: &str, place: &str) -> Result<Self, Error> {
         let root = Node::parse(text, place)?;
         root.entries(&At { place, key: "" })?;
+        root.only_known(&KEYS, &At { place, key: "" })?;
         Reader { place, root: &root }.specification()
     }
 
@@ -185,6 +190,7 @@ impl<'a> Reader<'a> {
         let mut places = Vec::new();
         for (at, node) in list.items(&self.at("symbols"))?.iter().enumerate() {
             let key = format!("symbols[{at}]");
+            node.only_known(&["name", "data", "shift"], &self.at(&key))?;
             let entry =
                 |name: &str| node.get(name).ok_or_else(|| self.wrong(&key, node, "{name, data, shift}"));
             let name = self.text(&format!("{key}.name"), entry("name")?)?.to_owned();
