@@ -26,6 +26,24 @@ artifacts: {type: ArtifactProfile, patterns: ['src/artifacts/*.yaml']}
 OSX: {type: OSXProfile, sources: [src/OSX/10.9.5]}
 Linux: {type: LinuxProfile}
 '''
+# The dump of a small kernel's debug information, and its map.
+DUMP = '''
+.debug_info
+
+<0><0x0+0xb><DW_TAG_compile_unit> DW_AT_producer<GNU C -m64> DW_AT_language<DW_LANG_C89> DW_AT_name<m.c>
+<1><0x1d><DW_TAG_base_type> DW_AT_byte_size<0x00000004> DW_AT_encoding<DW_ATE_signed> DW_AT_name<int>
+<1><0x24><DW_TAG_structure_type> DW_AT_name<task_struct> DW_AT_byte_size<0x00000020>
+<2><0x30><DW_TAG_member> DW_AT_name<tasks> DW_AT_type<<0x0000001d>> DW_AT_data_member_location<0>
+<2><0x38><DW_TAG_member> DW_AT_name<pid> DW_AT_type<<0x0000001d>> DW_AT_data_member_location<8>
+<2><0x40><DW_TAG_member> DW_AT_name<comm> DW_AT_type<<0x0000001d>> DW_AT_data_member_location<12>
+<2><0x48><DW_TAG_member> DW_AT_name<mm> DW_AT_type<<0x0000001d>> DW_AT_data_member_location<16>
+<1><0x60><DW_TAG_structure_type> DW_AT_name<mm_struct> DW_AT_byte_size<0x00000008>
+<2><0x68><DW_TAG_member> DW_AT_name<pgd> DW_AT_type<<0x0000001d>> DW_AT_data_member_location<0>
+'''
+MAP = '''ffffffff81000000 T _text
+ffffffff81600000 D init_task
+ffffffff81700000 D init_top_pgt
+'''
 chance = random.Random(SEED)
 
 
@@ -73,7 +91,6 @@ def prepare():
                 str(SCRATCH / f'{name}.json.gz')]
         subprocess.run(made, stdout=subprocess.DEVNULL)
     source = SCRATCH / 'source/v1.0'
-    dump = (ROOT / 'testdata/volatility/lines.dwarf').read_bytes()
     texts = {'config.yaml': CONFIG, 'src/nt/guids.yaml': guid_list({'ntkrnlmp.pdb': builds + [NOWHERE]}),
              'src/public/guids.yaml': guid_list({'rpcrt4.pdb': public}),
              'src/nt/undocumented.yaml': '$STRUCTS: {_X: [8, {a: [0, [unsigned int]]}]}\n',
@@ -82,10 +99,12 @@ def prepare():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text(text)
     (source / 'src/OSX/10.9.5').mkdir(parents=True)
-    (source / 'src/OSX/10.9.5/module.dwarf').write_bytes(dump)
+    (source / 'src/OSX/10.9.5/module.dwarf').write_text(DUMP)
+    (source / 'src/OSX/10.9.5/System.map-6.1.0').write_text(MAP)
     (source / 'src/Linux/Debian').mkdir(parents=True)
     with zipfile.ZipFile(source / 'src/Linux/Debian/6.1.0-smp.zip', 'w') as pack:
-        pack.writestr('module.dwarf', dump)
+        pack.writestr('module.dwarf', DUMP)
+        pack.writestr('System.map-6.1.0', MAP)
     binary = str(ROOT / 'testdata/kernel/ntoskrnl.exe')
     return [
         [['build', '--shard', f'{number}/{SHARDS}'] for number in range(1, SHARDS + 1)],

@@ -1,12 +1,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use profile::GuidAge;
 use repository::ProfileName;
 use repository::build::{
-    Builder, Check, Plan, Sealed, Selection, Shard, Summary, add_binary, add_guids, import, seal,
+    Binary, Builder, Check, Plan, Sealed, Selection, Shard, Summary, add_guids, import, link, seal,
 };
 use serde_json::{Value, json};
 use symbols::{Fetcher, PdbName};
@@ -41,7 +41,7 @@ pub struct Arguments {
     /// Into how many parts plan divides the work.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1000))]
     shards: u16,
-    /// Try again what could not be made before.
+    /// Try again what could not be made before, and ask servers again for what they did not have.
     #[arg(long)]
     retry: bool,
     /// Build every index from nothing, also where no profile changed.
@@ -102,6 +102,9 @@ impl UsesFiles for Arguments {
         }
     }
 }
+
+/// What add_guid adds to where no target is named.
+const DEFAULT_TARGET: &str = "nt/GUID";
 
 const VERBS: &str = "\
 Verbs:
@@ -184,7 +187,12 @@ pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> 
     let client = arguments.symbols.client(symbols::Web::options())?;
     let storage = repository::storage::open(&arguments.repository, &client)?;
     let storage = storage.as_ref();
-    let options = arguments.symbols.options(None, console)?;
+    let mut options = arguments.symbols.options(None, console)?;
+    // Whoever wants it tried again, or names it, wants servers asked again too.
+    let anew = arguments.retry || (words.verb == Verb::Build && !words.rest.is_empty());
+    if let Some(missing) = options.negative_cache.as_mut().filter(|_| anew) {
+        missing.expiry = Duration::ZERO;
+    }
     let downloads = options.workers;
     let fetcher = Fetcher::new(options);
     let builder = Builder {
@@ -197,7 +205,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> 
     };
     let work = Work { arguments, builder, console };
     match words.verb {
-        Verb::BuildAll | Verb::Build => work.build(&words),
+        Verb::BuildAll | Verb::Build => work.build(&words, &[]),
         Verb::AddGuid => work.add_guid(&words),
         Verb::Verify => work.verify(&words),
         Verb::Import => work.import(&words),
@@ -271,7 +279,8 @@ impl Work<'_> {
         Ok(selection)
     }
 
-    fn build(&self, words: &Words<'_>) -> anyhow::Result<Outcome> {
+    /// Makes what is asked for and seals it, with the names that binaries have in the older hierarchy.
+    fn build(&self, words: &Words<'_>, binaries: &[Binary]) -> anyhow::Result<Outcome> {
         if words.verb == Verb::BuildAll && !words.rest.is_empty() {
             bail!("build_all takes no names: build makes single profiles");
         }
@@ -280,6 +289,9 @@ impl Work<'_> {
         let selection = self.select(words, &mut plan)?;
         let summary = self.builder.build(&plan, &selection)?;
         drop(plan);
+        for binary in binaries {
+            self.link(words.target.unwrap_or(DEFAULT_TARGET), binary)?;
+        }
         // A part of the work is sealed once all parts are done.
         let sealed = if selection.shard.is_none() { Some(self.seal()?) } else { None };
         self.conclude(&summary, sealed.as_ref(), start)
@@ -364,7 +376,7 @@ impl Work<'_> {
     }
 
     fn add_guid(&self, words: &Words<'_>) -> anyhow::Result<Outcome> {
-        let target = words.target.unwrap_or("nt/GUID");
+        let target = words.target.unwrap_or(DEFAULT_TARGET);
         let storage = self.builder.storage;
         if words.rest.is_empty() && self.arguments.binary.is_empty() {
             bail!("which build? manage_repo {target} add_guid NAME.pdb/GUID..., or --binary FILE");
@@ -378,13 +390,12 @@ impl Work<'_> {
                 }
             }
         }
+        let mut binaries = Vec::new();
         for path in &self.arguments.binary {
             let file = profile::MappedFile::open(path).with_context(|| path.display().to_string())?;
-            let (pdb, guid_age, names) = add_binary(storage, target, &path.display().to_string(), &file)?;
-            for name in names {
-                self.console.say(format_args!("{name} stands for {target}/{guid_age}"));
-            }
-            builds.push((pdb, guid_age));
+            let binary = Binary::read(&path.display().to_string(), &file)?;
+            builds.push((binary.pdb.clone(), binary.guid_age));
+            binaries.push(binary);
         }
         let addition = add_guids(storage, target, &builds)?;
         for (pdb, guid_age) in &addition.added {
@@ -393,7 +404,23 @@ impl Work<'_> {
         for (pdb, guid_age) in &addition.known {
             self.console.say(format_args!("{}: {pdb} {guid_age} stands there already", addition.list));
         }
-        self.build(&Words { target: Some(target), verb: Verb::Build, rest: &[] })
+        self.build(&Words { target: Some(target), verb: Verb::Build, rest: &[] }, &binaries)
+    }
+
+    /// Writes the names of a binary's profile in the older hierarchy, where there is the profile.
+    fn link(&self, target: &str, binary: &Binary) -> anyhow::Result<()> {
+        let profile: ProfileName = format!("{target}/{}", binary.guid_age).parse()?;
+        let linked = link(self.builder.storage, &profile, &binary.names)?;
+        for name in &binary.names {
+            if linked {
+                self.console.say(format_args!("{name} stands for {profile}"));
+            } else {
+                self.console.warn(format_args!(
+                    "{name}: not written, because {profile} is not there; run the same line again once its PDB can be had"
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn verify(&self, words: &Words<'_>) -> anyhow::Result<Outcome> {
@@ -410,6 +437,7 @@ impl Work<'_> {
                     (2, "different", format!("sha256 {found}, expected {expected}"))
                 }
                 Check::Absent => (2, "absent", String::new()),
+                Check::Dangling(target) => (2, "leads nowhere:", format!("{target} is not there")),
                 Check::Misrecorded(how) => (4, "recorded wrongly:", how.clone()),
                 Check::Unproven(reason) => (3, "unproven", reason.clone()),
                 _ => (3, "unproven", String::new()),

@@ -2,7 +2,6 @@
 //! the profiles.
 
 use std::io::{Cursor, Write};
-use std::path::PathBuf;
 
 use symbol_server::fixture;
 use zip::ZipWriter;
@@ -37,11 +36,26 @@ Linux: {type: LinuxProfile}
 
 const INVENTORY: &str = "repo/v1.0/inventory.gz";
 
+/// The dump of a small kernel's debug information, and its map.
+const DUMP: &str = "\n.debug_info\n\n\
+    <0><0x0+0xb><DW_TAG_compile_unit> DW_AT_producer<GNU C -m64> DW_AT_language<DW_LANG_C89> DW_AT_name<m.c>\n\
+    <1><0x1d><DW_TAG_base_type> DW_AT_byte_size<0x00000004> DW_AT_encoding<DW_ATE_signed> DW_AT_name<int>\n\
+    <1><0x24><DW_TAG_structure_type> DW_AT_name<task_struct> DW_AT_byte_size<0x00000020>\n\
+    <2><0x30><DW_TAG_member> DW_AT_name<tasks> DW_AT_type<<0x0000001d>> DW_AT_data_member_location<0>\n\
+    <2><0x38><DW_TAG_member> DW_AT_name<pid> DW_AT_type<<0x0000001d>> DW_AT_data_member_location<8>\n\
+    <2><0x40><DW_TAG_member> DW_AT_name<comm> DW_AT_type<<0x0000001d>> DW_AT_data_member_location<12>\n\
+    <2><0x48><DW_TAG_member> DW_AT_name<mm> DW_AT_type<<0x0000001d>> DW_AT_data_member_location<16>\n\
+    <1><0x60><DW_TAG_structure_type> DW_AT_name<mm_struct> DW_AT_byte_size<0x00000008>\n\
+    <2><0x68><DW_TAG_member> DW_AT_name<pgd> DW_AT_type<<0x0000001d>> DW_AT_data_member_location<0>\n\
+";
+const MAP: &str = "ffffffff81000000 T _text\nffffffff81600000 D init_task\nffffffff81700000 D init_top_pgt\n";
+
 fn pack() -> Vec<u8> {
-    let dump = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/volatility/lines.dwarf");
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     writer.start_file("module.dwarf", SimpleFileOptions::default()).unwrap();
-    writer.write_all(&std::fs::read(dump).unwrap()).unwrap();
+    writer.write_all(DUMP.as_bytes()).unwrap();
+    writer.start_file("System.map-6.1.0", SimpleFileOptions::default()).unwrap();
+    writer.write_all(MAP.as_bytes()).unwrap();
     writer.finish().unwrap().into_inner()
 }
 
@@ -71,8 +85,8 @@ fn every_kind() -> Folder {
     folder.write("repo/v1.0/src/nt/undocumented.yaml", "$STRUCTS: {_X: [8, {a: [0, [unsigned int]]}]}\n");
     folder.write("repo/v1.0/src/empty.yaml", "$METADATA: {Type: Profile, ProfileClass: Nt}\n");
     folder.write("repo/v1.0/src/artifacts/a.yaml", "name: A\n---\nname: B\n");
-    let dump = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/volatility/lines.dwarf");
-    std::fs::copy(dump, folder.join("repo/v1.0/src/OSX/10.9.5/module.dwarf")).unwrap();
+    folder.write("repo/v1.0/src/OSX/10.9.5/module.dwarf", DUMP);
+    folder.write("repo/v1.0/src/OSX/10.9.5/System.map-6.1.0", MAP);
     folder.write("repo/v1.0/src/Linux/Debian/12/6.1.0-smp.zip", pack());
 
     folder.run(line(&["build_all"])).stderr("9 made, 0 unchanged, 0 rejected before, 0 failed").check();

@@ -377,14 +377,118 @@ fn a_binary_with_a_version_has_its_place_in_the_older_hierarchy() {
     // They outlive the loss of what is recorded of them, and nothing is made twice.
     std::fs::remove_file(folder.join("repo/v1.0/inventory.gz")).unwrap();
     folder.run(line(&["build_all"])).stderr("1 made, 1 unchanged").check();
+    put(&folder, &kernel(), "ntkrnlmp.pdb", guid(6));
     for (name, bytes) in found.iter().filter(|(name, _)| *name != "nt/export_index.gz") {
         assert!(profiles(&folder).get(name) == Some(bytes), "{name}");
     }
     // Without a version resource there is the GUID alone, and what is no binary is told.
     folder.write("plain.exe", fixture::pe(&[(&fixture::rsds(guid(6), "ntkrnlmp.pdb"), Reach::Rva)]));
     let run = folder.run(line(&["nt/GUID", "add_guid", "--binary", "plain.exe"]));
-    run.status(1).stderr(format!("GUID/{} stands for", guid(6))).check();
-    assert_eq!(profiles(&folder).keys().filter(|name| name.contains(&guid(6).to_string())).count(), 1);
+    run.stderr(format!("GUID/{} stands for", guid(6))).check();
+    assert_eq!(profiles(&folder).keys().filter(|name| name.contains(&guid(6).to_string())).count(), 2);
     folder.write("text.exe", "no binary");
     folder.run(line(&["nt/GUID", "add_guid", "--binary", "text.exe"])).status(2).stderr("text.exe: ").check();
+}
+
+#[test]
+fn retry_asks_servers_again_and_reasons_stay_the_same() {
+    let folder = repository(1);
+    let server = symbol_server::Server::start(|_| symbol_server::Response::status(404)).unwrap();
+    let url = server.url();
+    let run = |words: &[&str]| {
+        let line = ["manage_repo", "--path_to_repository", "repo", "--symbol-path", &url];
+        folder.run(line.iter().chain(words).copied().collect::<Vec<_>>())
+    };
+    run(&["build_all"]).status(1).check();
+    let rejects = folder.read(REJECTS);
+    let asked = server.paths().len();
+    assert!(asked > 0);
+    run(&["build_all"]).check();
+    assert_eq!(server.paths().len(), asked, "what was not there is passed over");
+    for rounds in 2..4 {
+        run(&["build_all", "--retry"]).status(1).check();
+        assert_eq!(server.paths().len(), rounds * asked, "--retry asks the server itself");
+        assert_eq!(folder.read(REJECTS), rejects, "{}", unpacked(&folder, REJECTS));
+    }
+    // From elsewhere, where another place does not have it.
+    folder.run(line(&["build_all", "--retry"])).status(1).check();
+    let reasons = unpacked(&folder, REJECTS);
+    let nowhere = "000000000000000000000000000000000";
+    assert_eq!(reasons[nowhere], format!("ntkrnlmp.pdb {nowhere} is not there"));
+}
+
+#[test]
+fn a_binary_without_its_pdb_leaves_no_symlinks() {
+    let folder = repository(0);
+    let build = guid(5);
+    folder.write("NTOSKRNL.EXE", with_debug_information(build, "ntkrnlmp.pdb"));
+    let add = || folder.run(line(&["nt/GUID", "add_guid", "--binary", "NTOSKRNL.EXE"]));
+    add()
+        .status(1)
+        .stderr(format!("GUID/{build}: not written, because nt/GUID/{build} is not there"))
+        .check();
+    let links = [format!("GUID/{build}.gz"), format!("ntoskrnl.exe/AMD64/6.1.7601.17514/{build}.gz")];
+    for link in &links {
+        assert!(!profiles(&folder).contains_key(link), "{link}");
+    }
+    // The list has the build: once its PDB is there, the same line writes everything.
+    put(&folder, &kernel(), "ntkrnlmp.pdb", build);
+    folder
+        .run(line(&["nt/GUID", "add_guid", "--binary", "NTOSKRNL.EXE", "--retry"]))
+        .status(1)
+        .stderr(format!("GUID/{build} stands for nt/GUID/{build}"))
+        .check();
+    for link in &links {
+        assert!(profiles(&folder).contains_key(link), "{link}");
+    }
+    folder.run(line(&["build_all"])).check();
+    folder.run(line(&["verify"])).stderr("0 recorded wrongly").check();
+    std::fs::remove_file(folder.join(&format!("repo/v1.0/nt/GUID/{build}.gz"))).unwrap();
+    folder
+        .run(line(&["verify"]))
+        .status(1)
+        .stderr(format!("GUID/{build}: leads nowhere: nt/GUID/{build} is not there"))
+        .check();
+}
+
+#[test]
+fn a_linux_profile_is_imported_under_its_build_id() {
+    let folder = repository(0);
+    let elf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/dwarf/elf/gcc-x64");
+    folder.run(["parse_dwarf", elf.to_str().unwrap(), "-q", "-o", "kernel.json.gz"]).status(1).check();
+    let id = unpacked(&folder, "kernel.json.gz")["$METADATA"]["BuildID"].as_str().unwrap().to_owned();
+    folder.run(line(&["import", "kernel.json.gz"])).stderr(format!("kernel.json.gz: Linux/{id} (")).check();
+    assert_eq!(folder.read(&format!("repo/v1.0/Linux/{id}.gz")), folder.read("kernel.json.gz"));
+}
+
+#[test]
+fn mistyped_keys_are_refused_wherever_they_stand() {
+    let folder = repository(1);
+    let config = String::from_utf8(folder.read("repo/v1.0/config.yaml")).unwrap();
+    let list = String::from_utf8(folder.read("repo/v1.0/src/nt/guids.yaml")).unwrap();
+    folder.write("repo/v1.0/config.yaml", config.replace("has_structs", "has_struct"));
+    for verb in ["build_all", "seal", "verify", "missing"] {
+        folder
+            .run(line(&[verb]))
+            .status(2)
+            .stderr("config.yaml:4: nt/GUID.has_struct: unknown key (did you mean 'has_structs'?)")
+            .check();
+    }
+    folder.write(
+        "repo/v1.0/config.yaml",
+        config.replace("  has_structs", "  index: src/nt/index.yaml\n  has_structs"),
+    );
+    folder.write("repo/v1.0/src/nt/index.yaml", "path: nt\ntype: export\nsymbol: [NtClose]\n");
+    folder
+        .run(line(&["build_all"]))
+        .status(2)
+        .stderr("index.yaml:3: symbol: unknown key (did you mean 'symbols'?)")
+        .check();
+    folder.write("repo/v1.0/config.yaml", &config);
+    folder.write("repo/v1.0/src/nt/guids.yaml", list.replace("ntkrnlmp.pdb", "ntkrnlmp.pbd"));
+    folder
+        .run(line(&["build_all"]))
+        .status(2)
+        .stderr("guids.yaml:1: ntkrnlmp.pbd: expected the name of a PDB (NAME.pdb)")
+        .check();
 }

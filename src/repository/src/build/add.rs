@@ -69,43 +69,67 @@ pub fn add_guids(
     Err(Error::Storage { place: storage.place_of(guids), problem })
 }
 
-/// What a binary says of itself: its PDB and build, and (where it has a version resource) the name its profile has in
-/// the older hierarchy, `ntoskrnl.exe/AMD64/6.1.7601.17514/<GUID>`.
-///
-/// With `write`, the profile of that name is written as a symlink to `target`, and `GUID/<GUID>` as another.
+/// What a binary says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binary {
+    /// Its PDB.
+    pub pdb: PdbName,
+    /// Its build.
+    pub guid_age: GuidAge,
+    /// The names that its profile has in the older hierarchy: `GUID/<GUID>`, and where it has a version resource
+    /// `ntoskrnl.exe/AMD64/6.1.7601.17514/<GUID>`.
+    pub names: Vec<ProfileName>,
+}
+
+impl Binary {
+    /// Reads a binary; `file_name` is named in errors, and its last part in the older hierarchy.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] for what is no PE file, or names no PDB.
+    pub fn read(file_name: &str, bytes: &[u8]) -> Result<Self, Error> {
+        let failed = |problem: String| Error::Storage { place: file_name.to_owned(), problem };
+        let pe = Pe::parse(bytes).map_err(|error| failed(error.to_string()))?;
+        let records = pe.rsds().map_err(|error| failed(error.to_string()))?;
+        let record = records.first().ok_or_else(|| failed("it names no PDB (no RSDS record)".to_owned()))?;
+        let pdb: PdbName =
+            record.file_name().parse().map_err(|error: symbols::NameError| failed(error.to_string()))?;
+        let guid_age = record.guid_age;
+        let mut names: Vec<ProfileName> = vec![format!("GUID/{guid_age}").parse()?];
+        let version = pe.version().ok().flatten().and_then(|version| version.file);
+        let arch = arch(pe.headers().machine);
+        if let (Some([major, minor, build, revision]), Some(arch)) = (version, arch) {
+            let last = file_name.rsplit(['/', '\\']).next().unwrap_or(file_name).to_lowercase();
+            let folder = format!("{last}/{arch}/{major}.{minor}.{build}.{revision}");
+            names.push(format!("{folder}/{guid_age}").parse()?);
+        }
+        Ok(Self { pdb, guid_age, names })
+    }
+}
+
+/// Writes profiles of these names as symlinks to `target`, and notes them, to be sealed. Whether it did: where the target
+/// is not there nothing is written, as the symlinks would lead nowhere.
 ///
 /// # Errors
-/// [`Error::Storage`] for what is no PE file, or names no PDB.
-pub fn add_binary(
-    storage: &dyn Storage,
-    target: &str,
-    file_name: &str,
-    bytes: &[u8],
-) -> Result<(PdbName, GuidAge, Vec<ProfileName>), Error> {
-    let failed = |problem: String| Error::Storage { place: file_name.to_owned(), problem };
-    let pe = Pe::parse(bytes).map_err(|error| failed(error.to_string()))?;
-    let records = pe.rsds().map_err(|error| failed(error.to_string()))?;
-    let record = records.first().ok_or_else(|| failed("it names no PDB (no RSDS record)".to_owned()))?;
-    let pdb: PdbName =
-        record.file_name().parse().map_err(|error: symbols::NameError| failed(error.to_string()))?;
-    let guid_age = record.guid_age;
-    let full = format!("{target}/{guid_age}");
-    let mut names: Vec<ProfileName> = vec![format!("GUID/{guid_age}").parse()?];
-    let version = pe.version().ok().flatten().and_then(|version| version.file);
-    let arch = arch(pe.headers().machine);
-    if let (Some([major, minor, build, revision]), Some(arch)) = (version, arch) {
-        let last = file_name.rsplit(['/', '\\']).next().unwrap_or(file_name).to_lowercase();
-        let folder = format!("{last}/{arch}/{major}.{minor}.{build}.{revision}");
-        names.push(format!("{folder}/{guid_age}").parse()?);
+/// Where the repository cannot be read or written.
+pub fn link(storage: &dyn Storage, target: &ProfileName, names: &[ProfileName]) -> Result<bool, Error> {
+    let mut present = false;
+    for key in target.keys() {
+        present = present || storage.stat(&key)?.is_some();
     }
+    if !present {
+        return Ok(false);
+    }
+    let bytes = symlink(target.as_str())?;
     let mut part = Part::default();
-    for name in &names {
-        let bytes = symlink(&full)?;
+    for name in names.iter().filter(|name| *name != target) {
         part.made.insert(name.to_string(), describe(&bytes));
-        storage.write(&name.key(), &bytes, &Condition::Always)?;
+        let known = storage.read(&name.key(), bytes.len() as u64);
+        if !matches!(known, Ok(Some(known)) if known.bytes == bytes) {
+            storage.write(&name.key(), &bytes, &Condition::Always)?;
+        }
     }
     part.write(storage)?;
-    Ok((pdb, guid_age, names))
+    Ok(true)
 }
 
 fn arch(machine: u16) -> Option<Arch> {

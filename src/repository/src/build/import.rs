@@ -1,4 +1,4 @@
-use profile::{MAX_TEXT, Profile, Report, read_text};
+use profile::{MAX_TEXT, Profile, Report, System, read_text};
 
 use super::state::{Part, describe};
 use crate::packed::pack;
@@ -16,7 +16,8 @@ pub struct Imported {
 }
 
 /// Takes a profile that somebody else made into a repository, as it is (packed, where it was not). Without a name it
-/// gets the one that its metadata give it: `nt/GUID/...` for a kernel of Windows, `<pdb>/GUID/...` for another module.
+/// gets the one that its metadata give it: `nt/GUID/...` for a kernel of Windows, `<pdb>/GUID/...` for another module,
+/// `Linux/<build-id>` for Linux.
 ///
 /// # Errors
 /// [`Error::Profile`] for what is no profile; [`Error::Storage`] where nothing tells its name.
@@ -55,6 +56,13 @@ pub fn import(
 const KERNELS: [&str; 4] = ["ntkrnlmp", "ntkrnlpa", "ntkrpamp", "ntoskrnl"];
 
 fn name_of(profile: &Profile) -> Option<Result<ProfileName, Error>> {
+    // Detection asks for a Linux kernel under this name first.
+    let build_id = profile.metadata_text("BuildID").filter(|_| profile.system == System::Linux);
+    let build_id = build_id.map(str::to_ascii_lowercase);
+    if let Some(id) = build_id.filter(|id| id.len() >= 8 && id.bytes().all(|digit| digit.is_ascii_hexdigit()))
+    {
+        return Some(format!("Linux/{id}").parse());
+    }
     let guid_age = profile.metadata_text("GUID_AGE")?.parse().ok()?;
     let pdb = profile.metadata_text("PDBFile").unwrap_or("ntkrnlmp.pdb").to_ascii_lowercase();
     let stem = pdb.strip_suffix(".pdb").unwrap_or(&pdb);

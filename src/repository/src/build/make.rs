@@ -40,15 +40,22 @@ pub struct Failure {
     pub reason: String,
     /// Whether another attempt would end the same way: the source is not there, or is no good.
     pub lasting: bool,
+    /// The reason as it is recorded, where the words hold what changes from run to run: who was asked when.
+    pub(crate) recorded: Option<String>,
 }
 
 impl Failure {
     fn lasting(reason: impl ToString) -> Self {
-        Self { reason: reason.to_string(), lasting: true }
+        Self { reason: reason.to_string(), lasting: true, recorded: None }
     }
 
     pub(crate) fn passing(reason: impl ToString) -> Self {
-        Self { reason: reason.to_string(), lasting: false }
+        Self { reason: reason.to_string(), lasting: false, recorded: None }
+    }
+
+    /// The reason as it is recorded: the same on every machine and in every run.
+    pub(crate) fn recorded(&self) -> &str {
+        self.recorded.as_deref().unwrap_or(&self.reason)
     }
 }
 
@@ -92,7 +99,9 @@ pub(crate) fn bring(
             }
         }
     }
-    Err(Failure { lasting: lasting && failure.lasting, ..failure })
+    let absent: Vec<String> = item.wanted().iter().map(|wanted| format!("{wanted} is not there")).collect();
+    let lasting = lasting && failure.lasting;
+    Err(Failure { lasting, recorded: (!absent.is_empty()).then(|| absent.join("; ")), ..failure })
 }
 
 /// Makes an item's profile.

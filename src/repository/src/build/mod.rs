@@ -28,7 +28,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use profile::Progress;
 use symbols::{Fetcher, Manifest};
 
-pub use add::{Addition, add_binary, add_guids};
+pub use add::{Addition, Binary, add_guids, link};
 pub use import::{Imported, import};
 pub use item::{Item, Plan, Selection, Source};
 pub use make::{Failure, Made};
@@ -192,7 +192,6 @@ impl Builder<'_> {
 }
 
 fn note(notes: &mut Notes, plan: &Plan, item: &Item, fate: Fate) {
-    let known = plan.rejected(item).is_some();
     let Some(counts) = notes.summary.counts(&item.entry) else { return };
     match fate {
         Fate::Made { content, losses } => {
@@ -209,10 +208,10 @@ fn note(notes: &mut Notes, plan: &Plan, item: &Item, fate: Fate) {
             counts.failed += 1;
             if let Source::Pdb { guids, guid_age, .. } = &item.source
                 && failure.lasting
-                && (!known || plan.rejected(item) != Some(failure.reason.as_str()))
+                && plan.rejected(item) != Some(failure.recorded())
             {
                 let reasons = notes.part.rejects.entry(guids.to_string()).or_default();
-                reasons.insert(guid_age.to_string(), failure.reason.clone());
+                reasons.insert(guid_age.to_string(), failure.recorded().to_owned());
             }
             notes.summary.failures.insert(item.name.clone(), failure);
         }

@@ -7,7 +7,7 @@ use super::item::{Item, Plan, Selection};
 use super::make::Made;
 use super::pipeline::{self, Fate, locked};
 use super::state::{PROFILE_LIMIT, is_listed};
-use crate::packed::sha256;
+use crate::packed::{sha256, unpack};
 use crate::{Content, Error, Key, ProfileName};
 
 /// How a profile compares with what would be made again.
@@ -27,6 +27,8 @@ pub enum Check {
     Absent,
     /// It was imported, and cannot be made again.
     Imported,
+    /// It is a symlink to a profile that is not there.
+    Dangling(ProfileName),
     /// It could not be made again.
     Unproven(String),
     /// Every byte is the same, but the inventory says something else of it.
@@ -106,9 +108,22 @@ impl Builder<'_> {
             };
             if let Check::Misrecorded(how) = recorded_as(plan, &key, &content, Check::Same) {
                 verified.insert(name, Check::Misrecorded(how));
+            } else if content.health == "symlink"
+                && let Some(target) = self.target(&key)?
+                && !target.keys().iter().any(|key| plan.state.present.contains_key(key))
+            {
+                verified.insert(name, Check::Dangling(target));
             }
         }
         Ok(())
+    }
+
+    /// The profile that a symlink leads to.
+    fn target(&self, key: &Key) -> Result<Option<ProfileName>, Error> {
+        let Some(object) = self.storage.read(key, PROFILE_LIMIT)? else { return Ok(None) };
+        let value = unpack(&object.bytes, &self.storage.place_of(key))?;
+        let target = value.get("$METADATA").and_then(|metadata| metadata.get("Target")?.as_str());
+        Ok(target.and_then(|target| target.parse().ok()))
     }
 
     /// What an undisturbed builder would have recorded of an object.
