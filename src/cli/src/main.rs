@@ -16,6 +16,8 @@ mod commands;
 mod configuration;
 mod console;
 mod declaration;
+#[cfg(test)]
+mod documented_lines;
 mod files;
 mod identity;
 mod input;

@@ -6,6 +6,8 @@ mod analyzer;
 #[cfg(unix)]
 mod ci_files;
 mod convert_profile;
+#[cfg(unix)]
+mod documented;
 mod export;
 mod fetch_debug;
 mod fetch_pdb;
