@@ -1,6 +1,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use crate::profiles::NoProfile;
+
 /// How a command ended that could do its work; what it could not do is an error (exit code 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -61,4 +63,5 @@ pub struct AnotherKernel(pub String);
 pub fn is_not_found(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref::<repository::Error>(), Some(repository::Error::NotFound { .. }))
         || error.downcast_ref::<AnotherKernel>().is_some()
+        || error.downcast_ref::<NoProfile>().is_some()
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use analyzer::Layout;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use image::Image;
 use profile::Report;
 use repository::detect::{self, Candidate, Detection, Kernel, detect};
@@ -49,8 +49,8 @@ pub fn places(global: &Global) -> anyhow::Result<Vec<String>> {
 /// The profile that the user names: a file, with or without its `.gz`, else a name in a repository.
 ///
 /// # Errors
-/// Where there is none, or it cannot be read.
-pub fn named(name: &str, global: &Global, console: &Console) -> anyhow::Result<Layout> {
+/// Where there is none: what was asked, and how to bring the profile of the image's kernel. Where it cannot be read.
+pub fn named(name: &str, image: &Image, global: &Global, console: &Console) -> anyhow::Result<Layout> {
     if let Some(path) = file(name) {
         let layout = Layout::open(&path).with_context(|| path.display().to_string())?;
         console.tell(format_args!("Loaded profile {}", path.display()));
@@ -59,7 +59,19 @@ pub fn named(name: &str, global: &Global, console: &Console) -> anyhow::Result<L
     let parsed: ProfileName =
         name.parse().with_context(|| format!("--profile {name}: there is no such file"))?;
     let repositories = repositories(global)?;
-    let loaded = repositories.load(&parsed, console.progress())?;
+    let loaded = match repositories.load(&parsed, console.progress()) {
+        Err(error @ repository::Error::NotFound { .. }) => {
+            let made = parsed.guid_age().map(|_| format!("; build_local_profile {parsed} makes it"));
+            let kernels = detect::kernels(image, &console.search());
+            return Err(NoProfile(format!(
+                "{error}{}{}",
+                made.unwrap_or_default(),
+                named_by_image(&kernels)
+            ))
+            .into());
+        }
+        loaded => loaded?,
+    };
     tell(&loaded, console);
     Ok(repositories.layout(loaded, console.progress())?)
 }
@@ -98,13 +110,24 @@ pub fn detected(image: &Image, source: &str, global: &Global, console: &Console)
         Ok(None) => {}
         Err(error) => lines.push_str(&format!("\n  {error:#}")),
     }
-    bail!(
-        "{source}: which profile? none that fits was found; name that of the image's kernel with --profile NAME_OR_FILE{}{lines}",
-        match identity::advice(&detection.kernels) {
-            kernels if kernels.is_empty() => String::new(),
-            kernels => format!("; the image names{kernels}"),
-        }
-    )
+    let advice = named_by_image(&detection.kernels);
+    Err(NoProfile(format!(
+        "{source}: which profile? none that fits was found; name that of the image's kernel with --profile NAME_OR_FILE{advice}{lines}"
+    ))
+    .into())
+}
+
+/// No repository has the profile that is wanted: an answer, not a failure.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NoProfile(String);
+
+/// The kernels that the image names, each with the command that brings its profile.
+fn named_by_image(kernels: &[detect::Sighted]) -> String {
+    match identity::advice(kernels) {
+        kernels if kernels.is_empty() => String::new(),
+        kernels => format!("; the image names{kernels}"),
+    }
 }
 
 /// No more kernels' PDBs are fetched for one image.

@@ -32,7 +32,7 @@ impl Subject {
         let Some(filename) = global.filename.as_deref() else { bail!("which image? name it with -f FILE") };
         let (image, source) = open_image(filename, console)?;
         let layout = match &global.profile {
-            Some(name) => profiles::named(name, global, console)?,
+            Some(name) => profiles::named(name, &image, global, console)?,
             None => profiles::detected(&image, &source, global, console)?,
         };
         Ok(Self { image, layout, source, force: global.force })

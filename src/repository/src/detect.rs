@@ -11,7 +11,7 @@ use profile::System;
 pub use fingerprint::{Fingerprint, ModuleIndexes};
 pub use identity::{Kernel, Sighted, kernels};
 
-use crate::{Error, Loaded, ProfileName, Repositories};
+use crate::{Error, Loaded, ProfileName, Reach, Repositories};
 use fingerprint::fingerprints;
 
 /// No more profiles are tried on one image.
@@ -29,6 +29,8 @@ pub struct Candidate {
     pub evidence: String,
     /// What the proof said; else why there was none.
     pub proof: Result<Validation, String>,
+    /// Whether no repository that was asked has it.
+    pub absent: bool,
 }
 
 impl Candidate {
@@ -58,29 +60,35 @@ pub struct Detection {
 }
 
 /// Finds the profile of an image: by what the image says of its kernel, then among all that could be it; where none of
-/// these is proved, by what lies where in the kernel. Each is proved before it is the answer.
+/// these is proved, by what lies where in the kernel. Each is proved before it is the answer. The repositories on this
+/// machine are asked for every name before any server is.
 pub fn detect(image: &Image, repositories: &Repositories, plan: &Plan<'_>) -> Detection {
     let kernels = kernels(image, plan);
     let mut detection = Detection { kernels, fingerprints: Vec::new(), tried: Vec::new(), found: None };
-    let mut names: Vec<(ProfileName, String)> = Vec::new();
-    for sighted in &detection.kernels {
-        names.extend(sighted.kernel.names(repositories).into_iter().map(|name| (name, sighted.to_string())));
-    }
     let mut trial = Trial { image, repositories, plan, left: MOST_TRIED };
-    trial.run(names, &mut detection);
-    if detection.found.is_none() {
-        detection.fingerprints = fingerprints(image, repositories, plan);
-        for problem in detection.fingerprints.iter().flat_map(|one| &one.problems) {
-            plan.progress.tell(problem);
+    let reaches = [Reach::Local, Reach::Everywhere];
+    for reach in reaches.into_iter().take(if repositories.has_remote() { 2 } else { 1 }) {
+        let mut names: Vec<(ProfileName, String)> = Vec::new();
+        for sighted in &detection.kernels {
+            let known = sighted.kernel.names(repositories, reach).into_iter();
+            names.extend(known.map(|name| (name, sighted.to_string())));
         }
-        let names: Vec<(ProfileName, String)> =
-            detection.fingerprints.iter().flat_map(Fingerprint::names).collect();
-        trial.left = MOST_LIKELY;
-        trial.run(names, &mut detection);
+        trial.run(names, reach, &mut detection);
+        if detection.found.is_some() {
+            return detection;
+        }
     }
+    detection.fingerprints = fingerprints(image, repositories, plan);
+    for problem in detection.fingerprints.iter().flat_map(|one| &one.problems) {
+        plan.progress.tell(problem);
+    }
+    let names: Vec<(ProfileName, String)> =
+        detection.fingerprints.iter().flat_map(Fingerprint::names).collect();
+    trial.left = MOST_LIKELY;
+    trial.run(names, Reach::Everywhere, &mut detection);
     if detection.found.is_none() {
         trial.left = MOST_TRIED;
-        trial.run(few_kernels(&detection.kernels, repositories), &mut detection);
+        trial.run(few_kernels(&detection.kernels, repositories), Reach::Everywhere, &mut detection);
     }
     detection
 }
@@ -112,20 +120,28 @@ struct Trial<'a> {
 
 impl Trial<'_> {
     /// Tries profiles, each once, until one is proved.
-    fn run(&mut self, names: Vec<(ProfileName, String)>, detection: &mut Detection) {
+    fn run(&mut self, names: Vec<(ProfileName, String)>, reach: Reach, detection: &mut Detection) {
         let progress = self.plan.progress;
         for (name, evidence) in names {
-            if detection.tried.iter().any(|known| known.name == name) {
+            // What was not on this machine may be on a server.
+            let known = detection.tried.iter().position(|known| known.name == name);
+            if known.and_then(|known| detection.tried.get(known)).is_some_and(|known| !known.absent) {
                 continue;
             }
-            let Some(left) = self.left.checked_sub(1) else { break };
-            self.left = left;
-            progress.tell(&format!("Verifying profile {name}"));
-            let loaded = match self.repositories.load(&name, progress) {
+            match known {
+                Some(known) => drop(detection.tried.remove(known)),
+                None => {
+                    let Some(left) = self.left.checked_sub(1) else { break };
+                    self.left = left;
+                    progress.tell(&format!("Verifying profile {name}"));
+                }
+            }
+            let loaded = match self.repositories.load_within(&name, reach, progress) {
                 Ok(loaded) => loaded,
                 Err(error) => {
+                    let absent = matches!(error, Error::NotFound { .. });
                     let (place, proof) = (String::new(), Err(error.to_string()));
-                    detection.tried.push(Candidate { name, place, evidence, proof });
+                    detection.tried.push(Candidate { name, place, evidence, proof, absent });
                     continue;
                 }
             };
@@ -154,8 +170,11 @@ pub fn prove(
     let layout: Result<Layout, Error> = repositories.layout(loaded, plan.progress);
     let layout = match layout {
         Ok(layout) => layout,
-        Err(error) => return (Candidate { name, place, evidence, proof: Err(error.to_string()) }, None),
+        Err(error) => {
+            let proof = Err(error.to_string());
+            return (Candidate { name, place, evidence, proof, absent: false }, None);
+        }
     };
     let proof = validate(image, &layout, Scope::Quick, plan).map_err(|error| error.to_string());
-    (Candidate { name, place, evidence, proof }, Some(layout))
+    (Candidate { name, place, evidence, proof, absent: false }, Some(layout))
 }

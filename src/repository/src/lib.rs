@@ -34,5 +34,5 @@ pub use inventory::{Content, INVENTORY, Inventory, Record};
 pub use key::{Key, KeyError};
 pub use name::ProfileName;
 pub use rejects::Rejects;
-pub use repositories::{Loaded, Options, PUBLIC, Repositories};
+pub use repositories::{Loaded, Options, PUBLIC, Reach, Repositories};
 pub use storage::{Bucket, Condition, Folder, Object, Stat, Storage, Version};

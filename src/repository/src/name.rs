@@ -41,6 +41,27 @@ impl ProfileName {
         self.0.clone()
     }
 
+    /// Every address that its object may have, in the order in which they are tried: packed, as manage_repo writes it;
+    /// plain, as hand-made repositories have it; and both under the names that `parse_pdb --output` is given.
+    pub fn keys(&self) -> Vec<Key> {
+        let endings = [".gz", "", ".json.gz", ".json"];
+        endings.iter().filter_map(|ending| format!("{}{ending}", self.0).parse().ok()).collect()
+    }
+
+    /// The name that a reader gives the object `key` of a repository that anybody may have made: as
+    /// [`ProfileName::of_key`], and without `.json`. `None` for the inventory too.
+    pub fn of_any_key(key: &Key) -> Option<Self> {
+        let text = key.as_str();
+        if text == crate::INVENTORY {
+            return None;
+        }
+        let name = text.strip_suffix(".json.gz").or_else(|| text.strip_suffix(".json"));
+        match name.filter(|_| !text.starts_with("src/")) {
+            Some(name) => name.parse().ok(),
+            None => Self::of_key(key),
+        }
+    }
+
     /// The GUID and age that its last part is, where it is one.
     pub fn guid_age(&self) -> Option<GuidAge> {
         self.0.file_name().parse().ok()
@@ -78,6 +99,24 @@ mod tests {
         assert_eq!(ProfileName::of_key(&"src/nt/guids.yaml.rejects.gz".parse().unwrap()), None);
         assert_eq!(ProfileName::of_key(&"OSX/10.7.4_AMD.gz.gz".parse().unwrap()), None);
         assert!(".gz.gz".parse::<ProfileName>().is_err());
+    }
+
+    #[test]
+    fn an_object_may_have_four_addresses() {
+        let name: ProfileName = "GUID/A".parse().unwrap();
+        let keys: Vec<String> = name.keys().iter().map(ToString::to_string).collect();
+        assert_eq!(keys, ["GUID/A.gz", "GUID/A", "GUID/A.json.gz", "GUID/A.json"]);
+        for (key, expected) in [
+            ("GUID/A.gz", Some("GUID/A")),
+            ("GUID/A.json.gz", Some("GUID/A")),
+            ("GUID/A.json", Some("GUID/A")),
+            ("src/a.json", None),
+            ("GUID/A.txt", None),
+            ("inventory.gz", None),
+        ] {
+            let found = ProfileName::of_any_key(&key.parse().unwrap());
+            assert_eq!(found.as_ref().map(ProfileName::as_str), expected, "{key}");
+        }
     }
 
     #[test]

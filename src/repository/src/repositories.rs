@@ -1,5 +1,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use analyzer::Layout;
 use profile::{Profile, Progress, ReadError, Report, Text, merge, unpack};
@@ -8,14 +10,54 @@ use symbols::{ClientOptions, Web};
 use url::Url;
 
 use crate::storage::{self, Site, Storage};
-use crate::{Error, ProfileName};
+use crate::{Error, Object, ProfileName};
 
 /// The public repository of Rekall's profiles.
 pub const PUBLIC: &str = "https://github.com/google/rekall-profiles/raw/master";
 
-/// Repositories in the order in which they are looked through.
+/// Repositories in the order in which they are looked through: those on this machine before those on servers, each kind
+/// in the order in which it is named.
 pub struct Repositories {
-    places: Vec<Box<dyn Storage>>,
+    places: Vec<Place>,
+    /// How many of them are on this machine.
+    local: usize,
+}
+
+/// A repository, and why it is no longer asked in this run, where it is not.
+struct Place {
+    storage: Box<dyn Storage>,
+    silent: OnceLock<String>,
+}
+
+/// Who fails only after so long does not answer, and is not asked again.
+const SILENT: Duration = Duration::from_secs(4);
+
+impl Place {
+    /// Asks the repository, unless it did not answer before.
+    fn ask<T>(&self, question: impl FnOnce(&dyn Storage) -> Result<T, Error>) -> Result<T, Error> {
+        if let Some(problem) = self.silent.get() {
+            let problem = format!("not asked again in this run: {problem}");
+            return Err(Error::Storage { place: self.storage.place(), problem });
+        }
+        let begun = Instant::now();
+        let answer = question(self.storage.as_ref());
+        if let Err(error) = &answer
+            && begun.elapsed() >= SILENT
+        {
+            // Whoever comes first says why.
+            let _ = self.silent.set(error.to_string());
+        }
+        answer
+    }
+}
+
+/// Which repositories are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Those on this machine.
+    Local,
+    /// All of them, those on this machine first.
+    Everywhere,
 }
 
 /// How repositories are opened.
@@ -57,38 +99,70 @@ impl Repositories {
     /// # Errors
     /// [`Error::Storage`] for a text that is none of them.
     pub fn open(places: &[String], options: &Options) -> Result<Self, Error> {
-        let open = |place: &String| open(place, options);
-        Ok(Self { places: places.iter().map(open).collect::<Result<_, _>>()? })
+        // Nobody waits for a server while a folder may have the answer.
+        let (local, remote): (Vec<&String>, Vec<&String>) =
+            places.iter().partition(|place| !place.contains("://"));
+        let count = local.len();
+        let open =
+            |place: &String| open(place, options).map(|storage| Place { storage, silent: OnceLock::new() });
+        let places = local.into_iter().chain(remote).map(open).collect::<Result<_, _>>()?;
+        Ok(Self { places, local: count })
     }
 
     /// Their places, in order.
     pub fn places(&self) -> impl Iterator<Item = String> {
-        self.places.iter().map(|place| place.place())
+        self.places.iter().map(|place| place.storage.place())
     }
 
     /// Their storages, in order.
     pub fn storages(&self) -> impl Iterator<Item = &dyn Storage> {
-        self.places.iter().map(AsRef::as_ref)
+        self.places.iter().map(|place| place.storage.as_ref())
+    }
+
+    fn within(&self, reach: Reach) -> &[Place] {
+        match reach {
+            Reach::Local => self.places.get(..self.local).unwrap_or(&self.places),
+            Reach::Everywhere => &self.places,
+        }
+    }
+
+    /// Whether some of them are on servers or in buckets.
+    pub fn has_remote(&self) -> bool {
+        self.local < self.places.len()
     }
 
     /// The profile of this name, from the first repository that has it, behind any symlinks.
     ///
     /// # Errors
     /// [`Error::NotFound`] with every place that was asked; what [`Storage::read`] gives where no place has it and one
-    /// could not be asked stands there too. [`Error::Links`] for symlinks that lead nowhere.
+    /// could not be asked stands there too. [`Error::Links`] for symlinks that lead in a circle.
     pub fn load(&self, name: &ProfileName, progress: &dyn Progress) -> Result<Loaded, Error> {
+        self.load_within(name, Reach::Everywhere, progress)
+    }
+
+    /// The same, from the repositories within reach. What a symlink leads to may be anywhere.
+    ///
+    /// # Errors
+    /// As for [`Repositories::load`].
+    pub fn load_within(
+        &self,
+        name: &ProfileName,
+        reach: Reach,
+        progress: &dyn Progress,
+    ) -> Result<Loaded, Error> {
         let mut way: Vec<(ProfileName, String)> = Vec::new();
         let mut wanted = name.clone();
         loop {
-            let (name, place, text) = self.find(&wanted, progress)?;
+            let reach = if way.is_empty() { reach } else { Reach::Everywhere };
+            let (name, place, text) = self.find(&wanted, reach, &way, progress)?;
             let metadata = text.metadata();
             let entry = |key: &str| metadata.get(key).and_then(Value::as_str);
             let target = entry("Target").filter(|_| entry("Type") == Some("Symlink"));
             let Some(target) = target else {
                 return Ok(Loaded { name, place, text, way });
             };
-            let circle = way.iter().any(|(known, _)| known.as_str() == target) || name.as_str() == target;
             let target: ProfileName = target.parse()?;
+            let circle = name == target || way.iter().any(|(known, _)| *known == target);
             way.push((name, place));
             if circle || way.len() > MOST_LINKS {
                 let mut names: Vec<String> = way.iter().map(|(name, _)| name.to_string()).collect();
@@ -99,19 +173,28 @@ impl Repositories {
         }
     }
 
+    /// Finds a name, which the symlinks on the `way` led to. A symlink that is on the way already is not what it leads
+    /// to itself, under whatever spelling of the name it is found.
     fn find(
         &self,
         name: &ProfileName,
+        reach: Reach,
+        way: &[(ProfileName, String)],
         progress: &dyn Progress,
     ) -> Result<(ProfileName, String, Text), Error> {
         let mut tried = Vec::new();
-        for storage in self.storages() {
+        for repository in self.within(reach) {
+            let storage = repository.storage.as_ref();
             let place = storage.place();
             let mut answer = None;
             for name in spellings(name) {
-                for key in [name.key(), name.plain_key()] {
+                for key in name.keys() {
                     let place = storage.place_of(&key);
-                    match storage.read(&key, LARGEST) {
+                    if let Some((link, _)) = way.iter().find(|(_, known)| *known == place) {
+                        answer = Some(format!("not there, and {link} is a symlink that leads to it"));
+                        continue;
+                    }
+                    match repository.ask(|storage| storage.read(&key, LARGEST)) {
                         Ok(None) => {}
                         Ok(Some(object)) => {
                             progress.tell(&format!("Opened {place}"));
@@ -133,16 +216,32 @@ impl Repositories {
 
     /// Every profile whose name begins with the folder `prefix`, each once, with the places that cannot tell.
     pub fn names(&self, prefix: &str) -> (Vec<ProfileName>, Vec<Error>) {
+        self.names_within(prefix, Reach::Everywhere)
+    }
+
+    /// The same, of the repositories within reach.
+    pub fn names_within(&self, prefix: &str, reach: Reach) -> (Vec<ProfileName>, Vec<Error>) {
         let (mut names, mut failed) = (Vec::new(), Vec::new());
-        for storage in self.storages() {
-            match storage.list(prefix) {
-                Ok(listed) => names.extend(listed.iter().filter_map(|(key, _)| ProfileName::of_key(key))),
+        for repository in self.within(reach) {
+            match repository.ask(|storage| storage.list(prefix)) {
+                Ok(listed) => names.extend(listed.iter().filter_map(|(key, _)| ProfileName::of_any_key(key))),
                 Err(error) => failed.push(error),
             }
         }
         names.sort();
         names.dedup();
         (names, failed)
+    }
+
+    /// The object of a profile or index under its own name, in every repository that has one, with its address. A place
+    /// that cannot be asked is told where profiles are asked for.
+    pub(crate) fn objects(&self, name: &ProfileName, limit: u64) -> Vec<(String, Object)> {
+        let key = name.key();
+        let object = |repository: &Place| {
+            let object = repository.ask(|storage| storage.read(&key, limit)).ok().flatten()?;
+            Some((repository.storage.place_of(&key), object))
+        };
+        self.places.iter().filter_map(object).collect()
     }
 
     /// The first that can be written to: a folder or a bucket.

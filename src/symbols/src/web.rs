@@ -75,8 +75,9 @@ impl Web {
     /// The options for repositories: a server that is out of reach for the moment does not hold up the others for long.
     pub fn options() -> ClientOptions {
         ClientOptions {
-            patience: Patience { retries: 2, ..Patience::default() },
-            idle_limit: Duration::from_secs(10),
+            patience: Patience { retries: 1, ..Patience::default() },
+            connect_limit: Duration::from_secs(5),
+            idle_limit: Duration::from_secs(5),
             ..ClientOptions::default()
         }
     }

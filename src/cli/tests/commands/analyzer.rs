@@ -105,7 +105,7 @@ fn what_is_missing_is_named() {
     let folder = windows(windows::Case::XpX86);
     folder.run(["pslist"]).status(2).stderr("which image? name it with -f FILE").check();
     // Without a profile the image is asked which one it needs.
-    let run = folder.run(["-f", "win7.elf", "pslist", "--offline"]).status(2).stderr("which profile?");
+    let run = folder.run(["-f", "win7.elf", "pslist", "--offline"]).status(1).stderr("which profile?");
     run.stderr("the image names\n  Windows: fetch_pdb nt").stderr(", then parse_pdb nt").check();
     folder.run([""; 0]).status(2).stderr("which image?").check();
     folder
@@ -114,13 +114,13 @@ fn what_is_missing_is_named() {
         .stderr("takes no profile of an image's kernel")
         .check();
     folder.write("empty.raw", [0; 65536]);
-    folder.run(["-f", "empty.raw", "--offline"]).status(2).stderr("with --profile NAME_OR_FILE\n").check();
+    folder.run(["-f", "empty.raw", "--offline"]).status(1).stderr("with --profile NAME_OR_FILE\n").check();
     let mut linux = vec![0; 65536];
     let info = b"OSRELEASE=6.1.0\nBUILD-ID=3b43\nPAGESIZE=4096\nSYMBOL(a)=ff\nSYMBOL(b)=ff\n";
     linux[8192 + 100..][..info.len()].copy_from_slice(info);
     folder.write("linux.raw", linux);
     let advice = "Linux 6.1.0: fetch_debug 3b43, then parse_dwarf";
-    folder.run(["-f", "linux.raw", "--offline"]).status(2).stderr(advice).check();
+    folder.run(["-f", "linux.raw", "--offline"]).status(1).stderr(advice).check();
     folder
         .run(["-f", "empty.raw", "--profile", "nt.json.gz", "pslist"])
         .status(2)
@@ -140,7 +140,7 @@ fn what_an_image_says_of_itself_is_neither_run_nor_endless() {
     let banner = b"Linux version 6.1\x1b[2J-x (d@d.org) (gcc) #1 SMP\n\0";
     image[4096..][..banner.len()].copy_from_slice(banner);
     folder.write("escapes.raw", &image);
-    let run = folder.run(["-f", "escapes.raw", "--offline"]).status(2);
+    let run = folder.run(["-f", "escapes.raw", "--offline"]).status(1);
     run.stderr("Linux 6.1\\u{1b}[2J-x: parse_dwarf").check();
 
     let info = b"OSRELEASE=6.1.0\nBUILD-ID=3b; rm -rf .\nPAGESIZE=4096\nSYMBOL(a)=ff\nSYMBOL(b)=ff\n";

@@ -99,7 +99,7 @@ fn a_missing_profile_names_the_places_asked() {
     symlink(&folder, "b", "a");
     let run =
         folder.run(["-f", "win10.elf", "--profile", "a", "--profile_path", "repository", "pslist"]).status(2);
-    run.stderr("symlink profiles lead nowhere: a -> b -> a").check();
+    run.stderr("symlink profiles lead in a circle: a -> b -> a").check();
 }
 
 #[test]
@@ -314,4 +314,136 @@ fn a_bucket_is_not_asked_offline() {
     run.stderr("s3://bucket/profiles: not asked: offline").check();
     // The next place is.
     folder.run(line.iter().copied().chain(["--profile_path", "repository", "pslist"])).check();
+}
+
+#[test]
+fn profiles_are_found_under_the_names_that_parse_pdb_was_given() {
+    let (folder, guid) = repository("nt/GUID/GUID_AGE");
+    let packed = folder.read(&format!("repository/v1.0/nt/GUID/{guid}.gz"));
+    let text = profile::unpack(&packed, 1 << 30).unwrap().into_owned();
+    // Nothing but the folder that holds them says that these are repositories.
+    for (place, name, bytes) in [
+        ("plain", format!("GUID/{guid}.json"), &text),
+        ("packed", format!("GUID/{guid}.json.gz"), &packed),
+        ("kernels", format!("nt/GUID/{guid}.json"), &text),
+        ("layout", format!("v1.0/GUID/{guid}.json.gz"), &packed),
+    ] {
+        let path = format!("{place}/{name}");
+        std::fs::create_dir_all(folder.join(&path).parent().unwrap()).unwrap();
+        folder.write(&path, bytes);
+        let line = ["-f", "win10.elf", "--offline", "-v", "--profile_path", place];
+        let by_name = format!("GUID/{}", guid.to_lowercase());
+        let named = line.into_iter().chain(["--profile", &by_name, "pslist"]);
+        folder.run(named).stderr(format!("from {path}")).check();
+        folder.run(line.into_iter().chain(["pslist"])).stderr("Detected profile").check();
+        folder
+            .run(["inspect", "--across", place, "_EPROCESS.ImageFileName"])
+            .stderr("1 of 1 profiles have it")
+            .check();
+    }
+}
+
+#[test]
+fn a_missing_profile_is_told_as_detection_tells_it() {
+    let (folder, guid) = image_and_store();
+    let line = ["-f", "win10.elf", "--offline", "--profile_path", "empty", "--symbol-path", "nowhere"];
+    let advice =
+        format!("the image names\n  Windows: fetch_pdb ntkrnlmp.pdb {guid}, then parse_pdb ntkrnlmp.pdb");
+    let run = |words: &[&str]| folder.run(line.iter().chain(words).copied().collect::<Vec<_>>());
+    run(&["pslist"]).status(1).stderr(&advice).check();
+    let name = format!("GUID/{guid}");
+    for command in ["pslist", "validate", "modules"] {
+        run(&["--profile", &name, command])
+            .status(1)
+            .stderr(format!("unable to load profile {name}"))
+            .stderr(format!("build_local_profile {name} makes it"))
+            .stderr(&advice)
+            .check();
+    }
+    run(&["--profile", "Win10x64", "pslist"]).status(1).stderr(&advice).check();
+    // A symlink to the profile that is missing, under the older name of the same build.
+    std::fs::create_dir_all(folder.join("repository/v1.0/GUID")).unwrap();
+    symlink(&folder, &name, &format!("nt/GUID/{guid}"));
+    folder
+        .run(["-f", "win10.elf", "--offline", "--profile_path", "repository", "--profile", &name, "pslist"])
+        .status(1)
+        .stderr(format!("unable to load profile nt/GUID/{guid}"))
+        .stderr(format!("not there, and {name} is a symlink that leads to it"))
+        .stderr(&advice)
+        .check();
+}
+
+#[test]
+fn no_server_is_asked_while_a_folder_has_the_profile() {
+    let (folder, guid) = repository("nt/GUID/GUID_AGE");
+    let server = Server::start(|_| Response::status(404)).unwrap();
+    let url = server.url();
+    // The server stands first.
+    let line = ["-f", "win10.elf", "--profile_path", &url, "--profile_path", "repository"];
+    let run = |words: &[&str]| folder.run(line.iter().chain(words).copied().collect::<Vec<_>>());
+    run(&["autodetect"]).check();
+    run(&["--profile", &format!("nt/GUID/{guid}"), "pslist"]).check();
+    assert_eq!(server.paths(), [""; 0]);
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_asked_once() {
+    let (folder, _) = repository("nt/GUID/other");
+    let stalled = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", stalled.local_addr().unwrap());
+    let connections = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let held = connections.clone();
+    std::thread::spawn(move || {
+        while let Ok((connection, _)) = stalled.accept() {
+            held.lock().unwrap().push(connection);
+        }
+    });
+    let begun = std::time::Instant::now();
+    folder
+        .run(["-f", "win10.elf", "--profile_path", "empty", "--profile_path", &url, "autodetect"])
+        .status(1)
+        .check();
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(connections.lock().unwrap().len() <= 2, "once, and once more");
+}
+
+#[test]
+fn across_counts_profiles_alone() {
+    let (folder, guid) = repository("nt/GUID/GUID_AGE");
+    symlink(&folder, "Win10x64", &format!("nt/GUID/{guid}"));
+    std::fs::create_dir_all(folder.join("repository/v1.0/src/nt")).unwrap();
+    folder.write("repository/v1.0/src/nt/guids.yaml", format!("ntkrnlmp.pdb:\n- {guid}\n"));
+    folder.write(
+        "repository/v1.0/config.yaml",
+        "nt/GUID: {type: WindowsGUIDProfile, guids: src/nt/guids.yaml, has_structs: true}\n\
+         artifacts: {type: ArtifactProfile, patterns: ['src/a*.yaml']}\n",
+    );
+    folder.write("repository/v1.0/src/a.yaml", "name: A\n");
+    folder
+        .run(["manage_repo", "--path_to_repository", "repository", "--symbol-path", "store", "build_all"])
+        .check();
+    for name in ["inventory.gz", "nt/export_index.gz", "artifacts.gz"] {
+        assert!(folder.join(&format!("repository/v1.0/{name}")).exists(), "{name}");
+    }
+    folder
+        .run(["inspect", "--across", "repository", "_EPROCESS.ImageFileName"])
+        .stderr("1 of 1 profiles have it")
+        .check();
+}
+
+#[test]
+fn a_mistyped_key_of_a_configuration_is_refused() {
+    let (folder, _) = repository("nt/GUID/GUID_AGE");
+    let run = || folder.run(["-f", "win10.elf", "--offline", "autodetect"]);
+    folder.write(".rekallrc", "# settings\nprofile_pth:\n  - ~/repository\n");
+    run().status(2).stderr(".rekallrc:2: profile_pth: unknown key (did you mean 'profile_path'?)").check();
+    // Options of Rekall's own mean nothing here.
+    folder.write(
+        ".rekallrc",
+        "repository_path: [~/repository]\ncache_dir: ~/.cache\nautodetect_build_local: none\nnt_profile: x\n",
+    );
+    run().check();
+    std::fs::create_dir_all(folder.join(".config/rekall-profile")).unwrap();
+    folder.write(".config/rekall-profile/config.yaml", "symbolpath: srv*\n");
+    run().status(2).stderr("config.yaml:1: symbolpath: unknown key (did you mean 'symbol_path'?)").check();
 }

@@ -88,14 +88,10 @@ impl Lookup<'_> {
     fn all<T>(&mut self, name: &str, parse: fn(&[u8], &str) -> Result<T, Error>) -> Vec<T> {
         let mut found = Vec::new();
         let Ok(name) = name.parse::<ProfileName>() else { return found };
-        for storage in self.repositories.storages() {
-            let place = storage.place_of(&name.key());
-            // A place that cannot be asked was told when profiles were asked for.
-            if let Ok(Some(object)) = storage.read(&name.key(), LIMIT) {
-                match parse(&object.bytes, &place) {
-                    Ok(index) => found.push(index),
-                    Err(error) => self.problems.push(error.to_string()),
-                }
+        for (place, object) in self.repositories.objects(&name, LIMIT) {
+            match parse(&object.bytes, &place) {
+                Ok(index) => found.push(index),
+                Err(error) => self.problems.push(error.to_string()),
             }
         }
         found

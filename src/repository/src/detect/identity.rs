@@ -7,7 +7,7 @@ use maps::Banner;
 use profile::{GuidAge, System};
 use symbols::Rsds;
 
-use crate::{ProfileName, Repositories};
+use crate::{ProfileName, Reach, Repositories};
 
 const LINUX: &[u8] = b"Linux version ";
 const DARWIN: &[u8] = b"Darwin Kernel Version ";
@@ -117,19 +117,19 @@ impl Kernel {
 
     /// The names that its profile may have: of a Windows kernel by its build; of Linux what is called like its build-id
     /// or release; of macOS what is called like the version of the system that came with it.
-    pub(super) fn names(&self, repositories: &Repositories) -> Vec<ProfileName> {
+    pub(super) fn names(&self, repositories: &Repositories, reach: Reach) -> Vec<ProfileName> {
         match self {
             Kernel::Windows { guid_age, .. } => ProfileName::of_guid("nt", *guid_age).into_iter().collect(),
             Kernel::Linux { release, build_id } => {
                 let mut names: Vec<ProfileName> =
                     build_id.iter().filter_map(|id| format!("Linux/{id}").parse().ok()).collect();
-                let (listed, _) = repositories.names("Linux");
+                let (listed, _) = repositories.names_within("Linux", reach);
                 let like = |name: &ProfileName| holds(name.as_str(), release);
                 names.extend(listed.into_iter().filter(like));
                 names
             }
             Kernel::Mac { version } => {
-                let (listed, _) = repositories.names("OSX");
+                let (listed, _) = repositories.names_within("OSX", reach);
                 let Some(system) = mac_version(version) else { return Vec::new() };
                 listed.into_iter().filter(|name| holds(name.as_str(), &system)).collect()
             }

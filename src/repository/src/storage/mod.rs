@@ -92,13 +92,18 @@ pub fn open(text: &str, client: &ClientOptions) -> Result<Box<dyn Storage>, Erro
     }
 }
 
+/// Folders of profiles. Whoever made one by hand has a repository without `v1.0`.
+const FAMILIES: [&str; 5] = ["GUID", "nt/GUID", "Linux", "OSX", "ntoskrnl.exe"];
+
 /// The folder in which a repository on this machine keeps its objects: `v1.0` below what the user names, unless that
-/// is it already.
+/// is it already (it is called so, has a configuration or an inventory, or holds folders of profiles).
 fn objects_below(root: &Path) -> PathBuf {
     const LAYOUT: &str = "v1.0";
     let inside = root.join(LAYOUT);
     let holds = |name: &str| root.join(name).exists();
-    let itself = root.file_name().is_some_and(|name| name == LAYOUT) || holds(INVENTORY) || holds(CONFIG);
+    let itself = root.file_name().is_some_and(|name| name == LAYOUT)
+        || [INVENTORY, CONFIG].into_iter().any(holds)
+        || FAMILIES.into_iter().any(|name| root.join(name).is_dir());
     if !inside.is_dir() && itself { root.to_owned() } else { inside }
 }
 
@@ -155,6 +160,11 @@ mod tests {
             std::fs::write(root.join(name), "").unwrap();
             assert_eq!(objects_below(root), root, "{name} lies in the folder itself");
             std::fs::remove_file(root.join(name)).unwrap();
+        }
+        for name in ["GUID", "nt/GUID"] {
+            std::fs::create_dir_all(root.join(name)).unwrap();
+            assert_eq!(objects_below(root), root, "{name} lies in the folder itself");
+            std::fs::remove_dir(root.join(name)).unwrap();
         }
         std::fs::create_dir(root.join("v1.0")).unwrap();
         std::fs::write(root.join(CONFIG), "").unwrap();

@@ -40,7 +40,8 @@ pub fn run(
     if let Some(error) = failed.into_iter().next() {
         return Err(error.into());
     }
-    let (rows, mut unread) = look(&repositories, &names, members, console);
+    let Found { rows, others, mut unread, .. } = look(&repositories, &names, members, console);
+    let profiles = rows.len() + others + unread.len();
     unread.sort();
     if console.json() {
         let row =
@@ -62,47 +63,71 @@ pub fn run(
     for problem in &unread {
         console.warn(problem);
     }
-    console.say(format_args!("{} of {} profiles have it", rows.len(), names.len()));
+    console.say(format_args!("{} of {profiles} profiles have it", rows.len()));
     Ok(Outcome::from_good(!rows.is_empty() && unread.is_empty()))
 }
 
+/// What came of reading the profiles of a repository.
+#[derive(Default)]
+struct Found {
+    rows: Vec<Row>,
+    /// How many profiles have none of the members.
+    others: usize,
+    /// Why objects could not be read.
+    unread: Vec<String>,
+    /// How many objects were looked at.
+    seen: u64,
+}
+
 /// Reads the profiles on many threads.
-fn look(
-    repositories: &Repositories,
-    names: &[ProfileName],
-    members: &[String],
-    console: &Console,
-) -> (Vec<Row>, Vec<String>) {
+fn look(repositories: &Repositories, names: &[ProfileName], members: &[String], console: &Console) -> Found {
     const STEP: &str = "Reading profiles";
     let (next, progress) = (AtomicUsize::new(0), console.progress());
-    let found: Mutex<(Vec<Row>, Vec<String>)> = Mutex::default();
+    let found: Mutex<Found> = Mutex::default();
     progress.begin(STEP, Some(names.len() as u64));
     std::thread::scope(|scope| {
         for _ in 0..console.threads().min(names.len()).max(1) {
             scope.spawn(|| {
                 while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let row = row(repositories, name, members);
+                    let answer = answer(repositories, name, members);
                     let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-                    match row {
-                        Ok(row) => found.0.extend(row),
-                        Err(problem) => found.1.push(problem),
+                    match answer {
+                        Ok(Answer::Has(row)) => found.rows.push(row),
+                        Ok(Answer::Lacks) => found.others += 1,
+                        Ok(Answer::NotAProfile) => {}
+                        Err(problem) => found.unread.push(problem),
                     }
-                    progress.advance(STEP, (found.0.len() + found.1.len()) as u64);
+                    found.seen += 1;
+                    progress.advance(STEP, found.seen);
                 }
             });
         }
     });
     progress.end(STEP);
-    let (mut rows, unread) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    rows.sort_by(|left, right| left.name.cmp(&right.name));
-    (rows, unread)
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    found.rows.sort_by(|left, right| left.name.cmp(&right.name));
+    found
 }
 
-/// The answer of one profile; nothing where it has none of the members, or is a symlink to one that answers itself.
-fn row(repositories: &Repositories, name: &ProfileName, members: &[String]) -> Result<Option<Row>, String> {
+/// What an object of a repository says of the members.
+enum Answer {
+    /// It is a profile that has one of them.
+    Has(Row),
+    /// It is a profile that has none of them.
+    Lacks,
+    /// It is an index, a symlink to a profile that answers itself, or the like.
+    NotAProfile,
+}
+
+/// Sections of which a profile has at least one.
+const SECTIONS: [&str; 4] = ["\"$STRUCTS\"", "\"$CONSTANTS\"", "\"$FUNCTIONS\"", "\"$ENUMS\""];
+
+fn answer(repositories: &Repositories, name: &ProfileName, members: &[String]) -> Result<Answer, String> {
     let loaded = repositories.load(name, &Silent).map_err(|error| error.to_string())?;
-    if !loaded.way.is_empty() {
-        return Ok(None);
+    let text = loaded.text.as_str();
+    let is_profile = !text.contains("\"$INDEX\"") && SECTIONS.iter().any(|section| text.contains(section));
+    if !loaded.way.is_empty() || !is_profile {
+        return Ok(Answer::NotAProfile);
     }
     let layout = Layout::from_text(loaded.text);
     let offset = |member: &String| {
@@ -113,8 +138,10 @@ fn row(repositories: &Repositories, name: &ProfileName, members: &[String]) -> R
         })
     };
     let offsets: Vec<Option<String>> = members.iter().map(offset).collect();
+    if offsets.iter().all(Option::is_none) {
+        return Ok(Answer::Lacks);
+    }
     let said = |key: &str| layout.metadata(key);
     let build = said("PDBFile").or_else(|| said("Release")).or_else(|| said("release")).unwrap_or_default();
-    let some = offsets.iter().any(Option::is_some);
-    Ok(some.then_some(Row { name: loaded.name, build, offsets }))
+    Ok(Answer::Has(Row { name: loaded.name, build, offsets }))
 }
