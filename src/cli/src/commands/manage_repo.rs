@@ -77,7 +77,11 @@ impl Arguments {
         }
         let verb = sort_out(&self.words).map(|words| words.verb);
         match verb {
-            Ok(Verb::Import | Verb::Missing | Verb::Plan | Verb::Seal) | Err(_) => {}
+            // Profiles that nobody recorded are made again, packs among them.
+            Ok(Verb::Import | Verb::Missing | Verb::Seal) => {
+                access.unpack();
+            }
+            Ok(Verb::Plan) | Err(_) => {}
             Ok(Verb::BuildAll | Verb::Build | Verb::AddGuid | Verb::Verify) => {
                 access::symbols(&self.symbols, access);
             }

@@ -67,12 +67,15 @@ fn inputs() -> Folder {
 }
 
 /// Lines that cannot run here, each by a part of it, with the reason.
-const ELSEWHERE: [(&str, &str); 6] = [
+const ELSEWHERE: [(&str, &str); 9] = [
     ("/etc/vmi/", "writes into a folder of the system"),
     ("fetch_debug", "asks a server"),
     ("serve ", "does not end"),
     ("HTTPS_PROXY", "asks a server through a proxy"),
     ("--only task_struct", "needs a whole kernel of Linux"),
+    ("--only vm_area_struct", "needs a whole kernel of Linux"),
+    ("vmlinux.zst", "needs a whole kernel of Linux"),
+    ("export symbols/linux/", "needs a table that an earlier line makes of another kernel"),
     ("convert_profile Ubuntu1604.zip", "needs a pack with a banner"),
 ];
 
