@@ -211,3 +211,90 @@ fn places(global: &Global, access: &mut Access) -> Vec<String> {
     configuration(access);
     profiles::places(global).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::any::TypeId;
+
+    use clap::{Arg, CommandFactory, Parser};
+
+    use super::*;
+
+    const PLACE: &str = "a-folder/a-place";
+
+    fn names_a_path(argument: &Arg) -> bool {
+        argument.get_value_parser().type_id() == TypeId::of::<PathBuf>()
+    }
+
+    /// A value that the argument takes.
+    fn value(argument: &Arg) -> String {
+        match argument.get_possible_values().first() {
+            Some(value) => value.get_name().to_owned(),
+            None => "1".to_owned(),
+        }
+    }
+
+    fn given(argument: &Arg, value: &str) -> Vec<String> {
+        match argument.get_long() {
+            Some(long) => vec![format!("--{long}"), value.to_owned()],
+            None => vec![value.to_owned()],
+        }
+    }
+
+    /// A command that gets a new argument for a file has to say so, or the sandbox refuses the file.
+    #[test]
+    fn every_path_on_the_command_line_is_allowed() {
+        let program = Cli::command();
+        let mut tried = 0;
+        for command in program.get_subcommands() {
+            let own = command.get_arguments().filter(|argument| !argument.is_global_set());
+            for argument in own.clone().filter(|argument| names_a_path(argument)) {
+                let mut line = vec!["rekall-profile".to_owned(), command.get_name().to_owned()];
+                for other in own.clone().filter(|other| other.get_id() != argument.get_id()) {
+                    if other.is_required_set() {
+                        line.extend(given(other, &value(other)));
+                    }
+                }
+                line.extend(given(argument, PLACE));
+                let cli = Cli::try_parse_from(&line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
+                let access = format!("{:?}", of(&cli));
+                assert!(access.contains(PLACE), "{line:?}: {access}");
+                tried += 1;
+            }
+        }
+        assert!(tried > 20, "{tried} arguments");
+    }
+
+    fn network(line: &str) -> Network {
+        of(&Cli::try_parse_from(line.split(' ')).unwrap()).network()
+    }
+
+    #[test]
+    fn commands_that_fetch_connect_unless_they_are_offline() {
+        for line in [
+            "p fetch_pdb a.pdb F8E2A8B5C9B74BF4A6E4A48F180099942",
+            "p fetch_debug 0123456789abcdef0123456789abcdef01234567",
+            "p -f i.raw pslist",
+            "p -f i.raw",
+            "p -f i.raw --profile nt/GUID/A --profile_path https://h pslist",
+            "p build_local_profile nt/GUID/F8E2A8B5C9B74BF4A6E4A48F180099942",
+            "p manage_repo build_all",
+            "p manage_repo --path_to_repository s3://b/p seal",
+            "p build_index s.yaml --root s3://b/p",
+            "p inspect --across https://h S.m",
+        ] {
+            assert_eq!(network(line), Network::Connect, "{line}");
+            assert_eq!(network(&format!("{line} --offline")), Network::None, "{line} --offline");
+        }
+        assert_eq!(network("p serve d"), Network::Listen);
+        for line in [
+            "p -f i.raw --profile_path d --profile nt/GUID/A pslist",
+            "p manage_repo seal",
+            "p inspect --across d S.m",
+            "p build_index s.yaml --root d",
+            "p parse_pdb a.pdb",
+        ] {
+            assert_eq!(network(line), Network::None, "{line}");
+        }
+    }
+}
