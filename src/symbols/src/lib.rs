@@ -45,6 +45,12 @@ mod store;
 mod symbol_path;
 mod web;
 
+/// For the fuzz targets alone, which are built with `--cfg fuzzing`.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    pub use crate::download::fuzzing::play;
+}
+
 pub use cabinet::{CabinetError, Member, PdbCabinet};
 pub use client_options::{ClientOptions, LeastRate};
 pub use container::Container;

@@ -3,6 +3,8 @@
 //! [`Download::begin`] gives the first [`Step`]; each step is done by the driver and then consumed by telling
 //! what came of it, which gives the next one, until [`Step::Over`].
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod headers;
 
 use std::time::{Duration, SystemTime};
