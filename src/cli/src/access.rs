@@ -247,15 +247,20 @@ mod tests {
         let program = Cli::command();
         let mut tried = 0;
         for command in program.get_subcommands() {
-            let own = command.get_arguments().filter(|argument| !argument.is_global_set());
-            for argument in own.clone().filter(|argument| names_a_path(argument)) {
+            let own: Vec<&Arg> =
+                command.get_arguments().filter(|argument| !argument.is_global_set()).collect();
+            for argument in own.iter().filter(|argument| names_a_path(argument)) {
                 let mut line = vec!["rekall-profile".to_owned(), command.get_name().to_owned()];
-                for other in own.clone().filter(|other| other.get_id() != argument.get_id()) {
+                for other in own.iter().filter(|other| other.get_id() != argument.get_id()) {
                     if other.is_required_set() {
                         line.extend(given(other, &value(other)));
                     }
                 }
                 line.extend(given(argument, PLACE));
+                // A folder that outputs are relative to means nothing without one.
+                if argument.get_long() == Some("dump_dir") && command.get_name() == "parse_pdb" {
+                    line.extend(["--output".to_owned(), "a.json".to_owned()]);
+                }
                 let cli = Cli::try_parse_from(&line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
                 let access = format!("{:?}", of(&cli));
                 assert!(access.contains(PLACE), "{line:?}: {access}");
