@@ -419,6 +419,19 @@ impl<'a> Exam<'a> {
         }
     }
 
+    /// Makes every failure doubtful, where `proof` shows that the profile is right: then the memory does not fit together.
+    pub(crate) fn blame_memory(&mut self, proof: &str) {
+        let failed = |check: &&mut Check| check.passage == Passage::Failed && check.weight > Weight::Note;
+        for check in self.checks.iter_mut().filter(failed) {
+            check.passage = Passage::Doubtful;
+            check.actual = format!(
+                "{}; yet {proof}: a part of the memory is missing or displaced (in a raw file, offsets may not be \
+                 physical addresses), or it changed while it was copied",
+                check.actual
+            );
+        }
+    }
+
     fn failed(&self) -> impl Iterator<Item = &Check> {
         self.checks.iter().filter(|check| check.passage == Passage::Failed && check.weight > Weight::Note)
     }

@@ -81,6 +81,10 @@ pub struct Global {
     /// size and at most 16G, memory images to more.
     #[arg(long = "unpack-limit", alias = "unpack_limit", global = true, value_name = "SIZE", value_parser = size)]
     unpack_limit: Option<NonZeroU64>,
+    /// Where the parts of a raw memory image belong, if file offsets are not physical addresses: hexadecimal
+    /// START:LENGTH@FILE_OFFSET, several separated by commas.
+    #[arg(long, global = true, value_name = "PARTS", value_delimiter = ',')]
+    pub layout: Vec<image::Placed>,
     /// Go on with the profile of another build than the one that the memory image names.
     #[arg(long, global = true)]
     pub force: bool,

@@ -15,6 +15,7 @@ pub struct Console {
     color: bool,
     strict: bool,
     threads: usize,
+    layout: Vec<image::Placed>,
     bar: Bar,
 }
 
@@ -34,6 +35,7 @@ impl Console {
             color,
             strict: global.strict,
             threads: global.threads(),
+            layout: global.layout.clone(),
             bar: Bar::new(terminal && !global.quiet, global.verbose > 0),
         }
     }
@@ -61,6 +63,14 @@ impl Console {
     /// The observer of long work.
     pub fn progress(&self) -> &Bar {
         &self.bar
+    }
+
+    /// The image with its parts where `--layout` puts them, if that is given.
+    ///
+    /// # Errors
+    /// [`image::Error::Layout`] if the image says itself where its parts belong.
+    pub fn lay_out(&self, image: image::Image) -> Result<image::Image, image::Error> {
+        if self.layout.is_empty() { Ok(image) } else { image.laid_out(&self.layout) }
     }
 
     /// How an image is searched.

@@ -16,7 +16,7 @@ const LARGEST_PDB: u64 = 4 << 30;
 /// # Errors
 /// Where the file cannot be read, or is no memory image.
 pub fn open_image(path: &Path, console: &Console) -> anyhow::Result<Image> {
-    let image = match Image::open(path) {
+    let image = match Image::open(path).and_then(|image| console.lay_out(image)) {
         Ok(image) => image,
         // It names the file itself.
         Err(error @ image::Error::Io { .. }) => return Err(error).context("cannot open the image"),

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use analyzer::{Guest, Identity, Layout};
 use anyhow::{Context, bail};
-use image::Image;
+use image::{Image, Placed};
 use profile::System;
 use repository::detect;
 
@@ -35,7 +35,37 @@ impl Subject {
             Some(name) => profiles::named(name, &image, global, console)?,
             None => profiles::detected(&image, &source, global, console)?,
         };
-        Ok(Self { image, layout, source, force: global.force })
+        let mut subject = Self { image, layout, source, force: global.force };
+        if global.layout.is_empty() {
+            subject.find_displaced_memory(console)?;
+        }
+        Ok(subject)
+    }
+
+    /// If the kernel is not where physical addresses say and the file is raw memory, works out how the ranges of memory
+    /// lie in the file and goes on with that.
+    fn find_displaced_memory(&mut self, console: &Console) -> anyhow::Result<()> {
+        let raw = self.image.container() == image::Container::Raw;
+        if !raw || self.layout.system() != System::Linux {
+            return Ok(());
+        }
+        if Guest::find(&self.image, &self.layout, &console.search()).is_ok() {
+            return Ok(());
+        }
+        let Some(parts) = analyzer::linux::displaced(&self.image, &self.layout, &console.search()) else {
+            return Ok(());
+        };
+        let image = self.image.laid_out(&parts)?;
+        if Guest::find(&image, &self.layout, &console.search()).is_ok() {
+            let text = |part: &Placed| format!("{:x}:{:x}@{:x}", part.start, part.length, part.offset);
+            console.warn(format_args!(
+                "{}: file offsets are not physical addresses; going on with --layout {}",
+                self.source,
+                parts.iter().map(text).collect::<Vec<_>>().join(",")
+            ));
+            self.image = image;
+        }
+        Ok(())
     }
 
     /// Opens an image with the profile in a file.
@@ -104,9 +134,12 @@ impl Subject {
 }
 
 /// The image, with what could not be read of its container told.
-pub fn open_image(filename: &Path, console: &Console) -> anyhow::Result<(Image, String)> {
+pub fn open_image(filename: &Path, layout: &[Placed], console: &Console) -> anyhow::Result<(Image, String)> {
     let source = filename.display().to_string();
-    let image = Image::open(filename).with_context(|| source.clone())?;
+    let mut image = Image::open(filename).with_context(|| source.clone())?;
+    if !layout.is_empty() {
+        image = image.laid_out(layout).with_context(|| format!("{source}: --layout"))?;
+    }
     if let Some(what) = triage::without_memory(&image) {
         bail!("{source}: {what}");
     }

@@ -7,6 +7,12 @@ use crate::bytes::{BytesError, Problem};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A layout was given for a file that says itself where its bytes belong.
+    #[error("a {container} says itself where its memory belongs; a layout is for raw memory")]
+    Layout {
+        /// What the file is.
+        container: Container,
+    },
     /// The file cannot be opened or read.
     #[error("{}: {source}", path.display())]
     Io {

@@ -1,7 +1,9 @@
 //! Where the kernel is. The physical and the virtual shift are found apart from each other: kernels since 4.8 choose
 //! both at random.
 
-use image::{AddressSpace, Fault, Granule, Memory, Paging, PhysicalAddress, Plan, VirtualAddress, Window};
+use image::{
+    AddressSpace, Fault, Granule, Memory, Paging, PhysicalAddress, Placed, Plan, VirtualAddress, Window,
+};
 use memchr::memmem;
 use profile::Arch;
 
@@ -208,6 +210,48 @@ fn of_vmcoreinfo(layout: &Layout, info: &VmCoreInfo, by: &str) -> Option<Place> 
     let root = symbols.iter().find_map(|name| info.symbol(name)).map(|address| address.wrapping_add(back));
     Some(Place { delta: shift.wrapping_add(back), shift: Some(shift), root, by: by.to_owned() })
 }
+
+/// How the ranges of physical memory lie in a file of raw memory whose offsets are not physical addresses, because the
+/// holes between the ranges were left out: LiME's `raw` format, or a `.vmem` without its state file.
+///
+/// VMCOREINFO says where the banner is in physical memory; if the only copies of that banner stand elsewhere, all by one
+/// distance, everything from 1 MiB on is displaced by it. Below 1 MiB, which holds nothing of the kernel, the place of the
+/// bytes is not known: they are left out. `None` if there is no such evidence.
+pub fn displaced(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Option<Vec<Placed>> {
+    let linked = layout.symbol("linux_banner")?;
+    let size = memory.runs().iter().map(|run| run.end()).max()?;
+    let found = search(memory, plan);
+    let banners = |release: &str| {
+        let begins = format!("Linux version {release} ");
+        let texts = found.iter().filter_map(|(at, sighting)| match sighting {
+            Sighting::Banner(text) => Some((*at, text)),
+            Sighting::Info(_) => None,
+        });
+        texts.filter(move |(_, text)| text.starts_with(&begins)).map(|(at, _)| at).collect::<Vec<u64>>()
+    };
+    found.iter().find_map(|(_, sighting)| {
+        let Sighting::Info(info) = sighting else { return None };
+        let expected = linked.wrapping_add(of_vmcoreinfo(layout, info, "VMCOREINFO")?.delta);
+        let places = banners(info.release()?);
+        if places.contains(&expected) {
+            return None;
+        }
+        places.into_iter().find_map(|at| {
+            // Left-out holes bring everything nearer to the beginning of the file.
+            let distance = expected.checked_sub(at)?;
+            let start = distance.max(LOW_MEMORY);
+            let offset = start - distance;
+            Some(vec![Placed {
+                start,
+                length: size.checked_sub(offset).filter(|length| *length > 0)?,
+                offset,
+            }])
+        })
+    })
+}
+
+/// Where the memory begins that no PC leaves to its firmware.
+const LOW_MEMORY: u64 = 1 << 20;
 
 /// Proves a place by the kernel's own page tables, which have to lead to it.
 fn settle<'a>(

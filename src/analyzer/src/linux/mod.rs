@@ -16,6 +16,7 @@ use crate::view::{Links, View};
 use crate::{Error, Layout, Physical};
 
 pub use carried::CarriedSymbols;
+pub use locate::displaced;
 pub use reads::READS;
 pub use vmcoreinfo::VmCoreInfo;
 

@@ -51,6 +51,9 @@ pub(crate) fn validate(
             if scope == Scope::Whole {
                 identity::decoys(&kernel, plan, &mut exam);
             }
+            if let Some(proof) = tables::decisive(&exam) {
+                exam.blame_memory(&proof);
+            }
             let mut facts = kernel.facts();
             facts.extend(found);
             Ok(exam.conclude(facts))

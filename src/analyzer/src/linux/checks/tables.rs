@@ -55,6 +55,14 @@ pub(super) fn overwhelming(exam: &Exam<'_>) -> Option<String> {
         .then(|| format!("all {compared} symbols are where the kernel's own table has them"))
 }
 
+/// What both tables prove together, in words, if every symbol and every member that the profile shares with them agrees:
+/// then nothing that fails elsewhere can be the profile's fault.
+pub(super) fn decisive(exam: &Exam<'_>) -> Option<String> {
+    let symbols = overwhelming(exam)?;
+    let members = exam.passed("BTF")?.split(' ').next()?;
+    Some(format!("{symbols}, and all {members} members where its table of types has them"))
+}
+
 fn compare_symbols(kernel: &Kernel<'_>, symbols: &Symbols) -> Finding {
     let profile = match kernel.layout.whole() {
         Ok(profile) => profile,
