@@ -134,12 +134,10 @@ impl Subject {
 }
 
 /// The image, with what could not be read of its container told.
-pub fn open_image(filename: &Path, layout: &[Placed], console: &Console) -> anyhow::Result<(Image, String)> {
+pub fn open_image(filename: &Path, console: &Console) -> anyhow::Result<(Image, String)> {
     let source = filename.display().to_string();
-    let mut image = Image::open(filename).with_context(|| source.clone())?;
-    if !layout.is_empty() {
-        image = image.laid_out(layout).with_context(|| format!("{source}: --layout"))?;
-    }
+    let image = Image::open(filename).and_then(|image| console.lay_out(image));
+    let image = image.with_context(|| source.clone())?;
     if let Some(what) = triage::without_memory(&image) {
         bail!("{source}: {what}");
     }

@@ -45,11 +45,11 @@ fn inputs() -> Folder {
     }
     put(&format!("store/ntkrnlmp.pdb/{BUILD}/ntkrnlmp.pdb"), &pdb);
     let (_, name, bytes) = CASE.pdb();
-    put(name, &bytes);
+    put(name, bytes);
     let records = folder.run(["-f", "memory.raw", "version_scan", "--name_regex", "^nt", "--json"]).check();
     let records: serde_json::Value = serde_json::from_str(&records).unwrap();
     let guid = records["records"][0]["guid_age"].as_str().unwrap();
-    put(&format!("symbols/{name}/{guid}/{name}"), &bytes);
+    put(&format!("symbols/{name}/{guid}/{name}"), bytes);
     folder.run(["parse_pdb", name, "-q", "-o", "kernel.json.gz"]).check();
     std::fs::copy(folder.join("kernel.json.gz"), folder.join("profile.json.gz")).unwrap();
     std::fs::remove_file(folder.join(name)).unwrap();
