@@ -78,9 +78,12 @@ fn remove_abandoned(shared: &Path) {
     let Ok(entries) = std::fs::read_dir(shared) else { return };
     for entry in entries.take(MOST_ENTRIES).flatten() {
         let ours = entry.file_name().to_string_lossy().starts_with(SCRATCH);
-        let folder = ours && entry.file_type().is_ok_and(|kind| kind.is_dir());
+        // Looked at before it is opened: to open a pipe of somebody else would wait for its writer.
+        if !ours || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
         // Locked until it is gone, so that a process that has just made it notices.
-        let Some(lock) = File::open(entry.path()).ok().filter(|_| folder) else { continue };
+        let Ok(lock) = File::open(entry.path()) else { continue };
         if lock.try_lock().is_ok() {
             // What belongs to somebody else stays.
             let _ = std::fs::remove_dir_all(entry.path());

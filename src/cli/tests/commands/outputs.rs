@@ -614,3 +614,14 @@ fn a_file_that_is_written_in_place_is_read_whole() {
     assert_eq!(status.code(), Some(1));
     assert_eq!(folder.read("log"), [b"text\n".as_slice(), &exported()].concat());
 }
+
+#[test]
+fn a_pipe_among_the_temporary_files_blocks_nobody() {
+    let folder = Folder::new();
+    fs::create_dir(folder.join("tmp")).unwrap();
+    for name in ["tmp/pipe", "tmp/rekall-profile.pipe", "tmp/.rekall-profile-aaaaaaaaaaaa.partial"] {
+        assert!(made("mkfifo", &[name], &folder));
+    }
+    folder.run(["pslist"]).env("TMPDIR", folder.join("tmp")).status(2).stderr("which image?").check();
+    folder.run(["man", "tmp"]).check();
+}
