@@ -36,7 +36,7 @@ pub fn restrict(cli: &Cli, console: &Console) -> bool {
         return false;
     }
     let sandbox = sandbox::enter(&of(cli));
-    console.tell(&sandbox);
+    sandbox.lines().iter().for_each(|line| console.tell(line));
     sandbox.is_active()
 }
 

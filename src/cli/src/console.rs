@@ -1,11 +1,32 @@
+//! The only place that prints.
+//!
+//! Reports, errors, progress and the story that `-v` tells can repeat text from outside: names, paths, evidence, answers of
+//! servers, arguments. Every way to print escapes such text ([`escape`]), and takes one line at a time or [`Lines`] of
+//! which each was escaped on its own; colours are added here, around words of our own. So nothing that a command prints
+//! can begin a line or move the cursor unless the command says so. Only [`product`] writes bytes as they are, for
+//! what the program makes: profiles, which are ASCII, and completions.
+
+mod errors;
+mod escape;
+mod json;
+mod lines;
+mod progress;
+mod usage;
+
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
+use serde::Serialize;
 use serde_json::Value;
+
+pub use errors::{Listed, lines_of};
+pub use escape::escaped;
+pub use lines::Lines;
+pub use progress::Bar;
+pub use usage::explain;
 
 use crate::arguments::{Color, Global};
 use crate::outcome::StandardOutput;
-use crate::progress::Bar;
 
 /// Where everything a command says goes: the product to standard output, all else to standard error.
 pub struct Console {
@@ -97,20 +118,46 @@ impl Console {
         self.bar.line(&line.to_string());
     }
 
-    /// A word in the colour of good or bad news, where colours are wanted.
-    pub fn judged(&self, word: &str, good: bool) -> String {
-        let code = if good { 32 } else { 31 };
-        if self.color { format!("\u{1b}[1;{code}m{word}\u{1b}[0m") } else { word.to_owned() }
+    /// Lines for the user on standard error; `-q` silences them.
+    pub fn say_lines(&self, lines: &Lines) {
+        if !self.quiet {
+            self.bar.lines(lines);
+        }
     }
 
-    /// Text on standard output: what the command was asked for.
+    /// A line with a word in the colour of good or bad news, if colours are wanted; `-q` silences it.
+    pub fn say_judged(&self, before: impl Display, word: &str, good: bool, after: impl Display) {
+        if !self.quiet {
+            self.warn_judged(before, word, good, after);
+        }
+    }
+
+    /// The same, but `-q` does not silence it.
+    pub fn warn_judged(&self, before: impl Display, word: &str, good: bool, after: impl Display) {
+        if self.color {
+            let colour = if good { 32 } else { 31 };
+            self.bar.coloured(&before.to_string(), word, colour, &after.to_string());
+        } else {
+            self.warn(format_args!("{before}{word}{after}"));
+        }
+    }
+
+    /// An error after which the work went on, with a line for each item of its list.
+    pub fn warn_error(&self, error: &(dyn std::error::Error + 'static)) {
+        self.bar.lines(&errors::lines_of_error(error));
+    }
+
+    /// The error that ends a command.
+    pub fn fail(&self, error: &anyhow::Error) {
+        self.bar.lines(&lines_of("rekall-profile: ", error));
+    }
+
+    /// Lines on standard output: what the command was asked for.
     ///
     /// # Errors
     /// [`StandardOutput`] where it cannot be written.
-    pub fn print(&self, text: &str) -> anyhow::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(StandardOutput)?;
-        Ok(())
+    pub fn print(&self, lines: &Lines) -> anyhow::Result<()> {
+        product(|out| out.write_all(lines.text().as_bytes()))
     }
 
     /// The report as the one JSON document on standard output; `"schema": 1` is added to it.
@@ -121,17 +168,44 @@ impl Console {
         if let Some(entries) = report.as_object_mut() {
             entries.insert("schema".to_owned(), Value::from(1));
         }
-        self.print(&format!("{report:#}\n"))
+        self.print_document(&report)
+    }
+
+    /// A JSON document on standard output, as it is.
+    ///
+    /// # Errors
+    /// [`StandardOutput`] where it cannot be written.
+    pub fn print_document(&self, document: &impl Serialize) -> anyhow::Result<()> {
+        let text = json::to_text(document)?;
+        product(|out| out.write_all(text.as_bytes()))
     }
 }
 
-/// Keeps the message of a panic off the terminal where a front-end guards a library that can panic on one
-/// record: the record is counted as lost, and that is what the user is told. Any other panic speaks.
-pub fn hush_guarded_panics() {
-    let speak = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if !profile::is_guarded() {
-            speak(info);
+/// What the program makes, on standard output, byte for byte.
+///
+/// # Errors
+/// [`StandardOutput`] where it cannot be written.
+pub fn product(body: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    body(&mut out).and_then(|()| out.flush()).map_err(StandardOutput)?;
+    Ok(())
+}
+
+/// Prints panics as every other text is printed. Where a front-end guards a library that can panic on one record, nothing
+/// is printed: the record is counted as lost, and that is what the user is told.
+pub fn escape_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        if profile::is_guarded() {
+            return;
+        }
+        let message = format!("rekall-profile: this is a fault of the program, please report it: {info}");
+        let mut stderr = io::stderr().lock();
+        // Nobody is left to be told that standard error is closed.
+        let _ = writeln!(stderr, "{}", escaped(&message));
+        let backtrace = std::backtrace::Backtrace::capture();
+        if backtrace.status() == std::backtrace::BacktraceStatus::Captured {
+            let lines: Lines = backtrace.to_string().lines().collect();
+            let _ = stderr.write_all(lines.text().as_bytes());
         }
     }));
 }

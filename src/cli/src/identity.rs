@@ -1,24 +1,15 @@
 //! How to bring the profile of a kernel that an image names.
 
-use std::fmt::Write as _;
-
 use repository::detect::{Kernel, Sighted};
-
-use crate::table::printable;
 
 /// How many kernels are told; stale and foreign records are many in some images.
 const MOST: usize = 4;
 
-/// A line for each kernel that the image names by what says most, with the command that brings its profile; nothing
-/// where it names none.
-pub fn advice(kernels: &[Sighted]) -> String {
+/// For each kernel that the image names by its best evidence, the kernel and the command that brings its profile.
+pub fn advice(kernels: &[Sighted]) -> Vec<String> {
     let best = kernels.first().map(|sighted| sighted.rank);
     let told = kernels.iter().filter(|sighted| Some(sighted.rank) == best).take(MOST);
-    told.fold(String::new(), |mut lines, sighted| {
-        // Writing to a string cannot fail.
-        let _ = write!(lines, "\n  {}", printable(&how_to(&sighted.kernel)));
-        lines
-    })
+    told.map(|sighted| how_to(&sighted.kernel)).collect()
 }
 
 /// The kernel, and the command that brings its profile.

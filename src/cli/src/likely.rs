@@ -3,20 +3,21 @@
 use repository::index::Likeness;
 use serde_json::{Value, json};
 
-use crate::table::{Table, printable};
+use crate::console::Lines;
+use crate::table::Table;
 
 /// A table of profiles, best first.
-pub fn table<'l>(title: &str, likely: impl Iterator<Item = &'l Likeness>) -> String {
+pub fn table<'l>(title: &str, likely: impl Iterator<Item = &'l Likeness>) -> Lines {
     let mut table = Table::new(&[title, ">Score", ">Points", ">Bits"]);
     for one in likely {
         table.row([
-            printable(&one.profile),
+            one.profile.clone(),
             format!("{:.3}", one.score()),
             format!("{}/{}", one.agreed, one.seen),
             format!("{}/{}", one.bits, one.of),
         ]);
     }
-    table.print()
+    table.lines()
 }
 
 /// The same as JSON.

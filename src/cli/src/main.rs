@@ -2,7 +2,7 @@
 //!
 //! - [`arguments`] holds the argument types, nothing else.
 //! - [`commands`] holds one file per command; each checks its arguments once, then runs.
-//! - [`console`] is the only place that prints; [`progress`] shows how far long work has come.
+//! - [`console`] is the only place that prints.
 //! - [`banner`] completes profiles whose source does not say which kernel they are of.
 //! - [`files`] knows which files a command reads and writes, and writes them.
 //! - [`output`] writes profiles; [`verdict`] says how they turned out.
@@ -26,26 +26,24 @@ mod likely;
 mod outcome;
 mod output;
 mod profiles;
-mod progress;
 mod sandbox;
 mod subject;
 mod table;
 mod triage;
 mod verdict;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 fn main() -> ExitCode {
-    console::hush_guarded_panics();
+    console::escape_panics();
     profile::report_shrunken_files();
-    let cli = match arguments::Cli::try_parse_from(arguments::with_command_name(std::env::args_os())) {
+    let arguments = arguments::with_command_name(std::env::args_os());
+    let cli = match arguments::Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are answers, not errors; neither may fail on a closed pipe.
-            let _ = error.print();
+            console::explain::<arguments::Cli>(&error, &arguments);
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -59,7 +57,7 @@ fn main() -> ExitCode {
         Ok(outcome) => outcome.into(),
         Err(error) if outcome::is_closed_output(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "rekall-profile: {error:#}");
+            console.fail(&error);
             if restricted && outcome::is_refused(&error) {
                 console.warn(access::ADVICE);
             }

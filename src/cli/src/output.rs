@@ -8,9 +8,8 @@ use profile::{
 };
 
 use crate::arguments;
-use crate::console::Console;
+use crate::console::{self, Console};
 use crate::files::{self, Content, Files, Packing};
-use crate::outcome::StandardOutput;
 
 /// Where a profile is to go and in which form, checked before any work begins.
 #[derive(Debug)]
@@ -146,11 +145,7 @@ impl Plan {
         body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> anyhow::Result<()> {
         match &self.place {
-            Place::StandardOutput => {
-                let mut sink = io::stdout().lock();
-                let written = body(&mut sink).and_then(|()| sink.flush());
-                written.map_err(|error| StandardOutput(error).into())
-            }
+            Place::StandardOutput => console::product(body),
             Place::File { path, packing } => self.write_file(path, *packing, threads, body),
             Place::Symbols(folder) => bail!("--symbols-dir {}: this is no table", folder.display()),
         }

@@ -12,7 +12,7 @@ use symbols::{Fetcher, PdbName};
 
 use crate::arguments::Global;
 use crate::configuration::{Configuration, own_repository};
-use crate::console::Console;
+use crate::console::{Console, Listed, lines_of};
 use crate::identity;
 
 /// The repositories that the command line names, else the configuration, else the user's own and the public one.
@@ -60,15 +60,19 @@ pub fn named(name: &str, image: &Image, global: &Global, console: &Console) -> a
         name.parse().with_context(|| format!("--profile {name}: there is no such file"))?;
     let repositories = repositories(global)?;
     let loaded = match repositories.load(&parsed, console.progress()) {
-        Err(error @ repository::Error::NotFound { .. }) => {
-            let made = parsed.guid_age().map(|_| format!("; build_local_profile {parsed} makes it"));
-            let kernels = detect::kernels(image, &console.search());
-            return Err(NoProfile(format!(
-                "{error}{}{}",
-                made.unwrap_or_default(),
-                named_by_image(&kernels)
-            ))
-            .into());
+        Err(repository::Error::NotFound { name, tried }) => {
+            let mut items: Vec<String> =
+                tried.iter().map(|(place, answer)| format!("{place}: {answer}")).collect();
+            let kernels = identity::advice(&detect::kernels(image, &console.search()));
+            let made = parsed.guid_age().map(|_| format!("build_local_profile {parsed} makes it"));
+            let named = (!kernels.is_empty()).then(|| "the image names".to_owned());
+            let next: Vec<String> = made.into_iter().chain(named).collect();
+            if !next.is_empty() {
+                items.push(next.join("; "));
+            }
+            items.extend(kernels);
+            let what = format!("unable to load profile {name} from any repository");
+            return Err(NoProfile(Listed { what, items }).into());
         }
         loaded => loaded?,
     };
@@ -101,34 +105,28 @@ pub fn detected(image: &Image, source: &str, global: &Global, console: &Console)
         console.tell(format_args!("Detected profile {name} from {place}"));
         return Ok(layout);
     }
-    let mut lines = tried(&detection);
+    let mut items = identity::advice(&detection.kernels);
+    let named = if items.is_empty() { "" } else { "; the image names" };
+    items.extend(tried(&detection));
     match built(image, &repositories, &detection, global, console) {
         Ok(Some((name, layout))) => {
             console.say(format_args!("made profile {name}"));
             return Ok(layout);
         }
         Ok(None) => {}
-        Err(error) => lines.push_str(&format!("\n  {error:#}")),
+        Err(error) => items.extend(lines_of("", &error).text().lines().map(str::to_owned)),
     }
-    let advice = named_by_image(&detection.kernels);
-    Err(NoProfile(format!(
-        "{source}: which profile? none that fits was found; name that of the image's kernel with --profile NAME_OR_FILE{advice}{lines}"
-    ))
-    .into())
+    let what = format!(
+        "{source}: which profile? none that fits was found; name that of the image's kernel with --profile \
+         NAME_OR_FILE{named}"
+    );
+    Err(NoProfile(Listed { what, items }).into())
 }
 
 /// No repository has the profile that is wanted: an answer, not a failure.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct NoProfile(String);
-
-/// The kernels that the image names, each with the command that brings its profile.
-fn named_by_image(kernels: &[detect::Sighted]) -> String {
-    match identity::advice(kernels) {
-        kernels if kernels.is_empty() => String::new(),
-        kernels => format!("; the image names{kernels}"),
-    }
-}
+#[error(transparent)]
+pub struct NoProfile(pub Listed);
 
 /// No more kernels' PDBs are fetched for one image.
 const MOST_BUILT: usize = 4;
@@ -136,9 +134,9 @@ const MOST_BUILT: usize = 4;
 const MOST_TOLD: usize = 8;
 
 /// What profiles do not fit, a line each; those that no repository has are told with `-v` alone.
-fn tried(detection: &Detection) -> String {
+fn tried(detection: &Detection) -> Vec<String> {
     let tried = detection.tried.iter().filter(|candidate| candidate.proof.is_ok()).take(MOST_TOLD);
-    tried.map(|candidate| format!("\n  {}: {}", candidate.name, outcome(candidate))).collect()
+    tried.map(|candidate| format!("{}: {}", candidate.name, outcome(candidate))).collect()
 }
 
 /// What came of trying a profile, in words.

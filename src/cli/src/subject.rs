@@ -128,7 +128,10 @@ impl Subject {
                 System::Mac => "a macOS kernel",
                 System::Other => "no kernel",
             };
-            format!("the profile is of {system}, but the image names{}", identity::advice(&kernels))
+            format!(
+                "the profile is of {system}, but the image names {}",
+                identity::advice(&kernels).join("; ")
+            )
         })
     }
 }

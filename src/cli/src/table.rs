@@ -1,4 +1,7 @@
+use std::borrow::Cow;
 use std::fmt::Write as _;
+
+use crate::console::{Lines, escaped};
 
 /// Rows under titles, each column as wide as it has to be: numbers to the right, all else to the left.
 pub struct Table<'a> {
@@ -7,7 +10,7 @@ pub struct Table<'a> {
 }
 
 struct Title<'a> {
-    text: &'a str,
+    text: Cow<'a, str>,
     right: bool,
 }
 
@@ -18,19 +21,19 @@ impl<'a> Table<'a> {
     /// A table with these titles; a title that begins with `>` stands over numbers.
     pub fn new(titles: &[&'a str]) -> Self {
         let title = |text: &&'a str| match text.strip_prefix('>') {
-            Some(text) => Title { text, right: true },
-            None => Title { text, right: false },
+            Some(text) => Title { text: escaped(text), right: true },
+            None => Title { text: escaped(text), right: false },
         };
         Self { titles: titles.iter().map(title).collect(), rows: Vec::new() }
     }
 
-    /// Adds a row, one cell for each title.
+    /// Adds a row, one cell for each title; a column is as wide as its cells are once they are escaped.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().map(|cell| printable(&cell)).collect());
+        self.rows.push(cells.into_iter().map(|cell| escaped(&cell).into_owned()).collect());
     }
 
-    /// The text, with a line under the titles. Columns in which nothing stands are left out.
-    pub fn print(&self) -> String {
+    /// The lines, with a rule under the titles. Empty columns are left out.
+    pub fn lines(&self) -> Lines {
         let cell = |row: &'_ Vec<String>, column: usize| row.get(column).cloned().unwrap_or_default();
         let width = |column: usize| self.rows.iter().map(|row| cell(row, column).chars().count()).max();
         let mut shown: Vec<(usize, &Title<'_>, usize)> = self
@@ -39,13 +42,13 @@ impl<'a> Table<'a> {
             .enumerate()
             .map(|(column, title)| (column, title, width(column).unwrap_or(0)))
             .filter(|(.., width)| *width > 0 || self.rows.is_empty())
-            .map(|(column, title, width)| (column, title, width.max(title.text.len())))
+            .map(|(column, title, width)| (column, title, width.max(title.text.chars().count())))
             .collect();
         // Behind the last column nothing has to stand in line, and its sentences can be long.
         if let Some((_, Title { right: false, .. }, width)) = shown.last_mut() {
             *width = (*width).min(LONGEST_RULE);
         }
-        let mut text = String::new();
+        let mut lines = Lines::new();
         let mut line = |cells: Vec<String>| {
             let mut line = String::new();
             for (cell, (_, title, width)) in cells.iter().zip(&shown) {
@@ -56,26 +59,15 @@ impl<'a> Table<'a> {
                     false => write!(line, "{gap}{cell:width$}"),
                 };
             }
-            text.push_str(line.trim_end());
-            text.push('\n');
+            lines.line(line.trim_end());
         };
-        line(shown.iter().map(|(_, title, _)| title.text.to_owned()).collect());
+        line(shown.iter().map(|(_, title, _)| title.text.clone().into_owned()).collect());
         line(shown.iter().map(|(.., width)| "-".repeat(*width)).collect());
         for row in &self.rows {
             line(shown.iter().map(|(column, ..)| cell(row, *column)).collect());
         }
-        text
+        lines
     }
-}
-
-/// Names come from memory, where anything may stand: what would move the cursor is shown as its code.
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|character| match character {
-            character if character.is_control() => character.escape_default().to_string(),
-            character => character.to_string(),
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -88,7 +80,7 @@ mod tests {
         table.row(["systemd".to_owned(), "1".to_owned(), String::new(), "sleeping".to_owned()]);
         table.row(["a\u{1b}[2J".to_owned(), "10024".to_owned(), String::new(), String::new()]);
         assert_eq!(
-            table.print(),
+            table.lines().text(),
             "Name         PID State\n---------- ----- --------\nsystemd        1 sleeping\na\\u{1b}[2J 10024\n"
         );
     }
@@ -97,13 +89,13 @@ mod tests {
     fn a_long_last_column_has_a_short_line_over_it() {
         let mut table = Table::new(&["PID", "What"]);
         table.row(["4".to_owned(), "x".repeat(200)]);
-        let text = table.print();
-        let lengths: Vec<usize> = text.lines().map(str::len).collect();
+        let lines = table.lines();
+        let lengths: Vec<usize> = lines.text().lines().map(str::len).collect();
         assert_eq!(lengths, [8, 4 + LONGEST_RULE, 204]);
     }
 
     #[test]
     fn an_empty_table_still_says_what_it_lists() {
-        assert_eq!(Table::new(&["Name", ">PID"]).print(), "Name PID\n---- ---\n");
+        assert_eq!(Table::new(&["Name", ">PID"]).lines().text(), "Name PID\n---- ---\n");
     }
 }

@@ -3,6 +3,7 @@
 use image::{Image, Memory, Triage};
 use serde_json::{Value, json};
 
+use crate::console::Lines;
 use crate::table::Table;
 use crate::verdict::counted;
 
@@ -26,7 +27,7 @@ pub fn without_memory(image: &Image) -> Option<String> {
 }
 
 /// Its modules, in the order of loading.
-pub fn table(triage: &Triage) -> String {
+pub fn table(triage: &Triage) -> Lines {
     let mut table = Table::new(&["Name", "Base", ">Size", "Linked", "File"]);
     for module in &triage.modules {
         table.row([
@@ -37,7 +38,7 @@ pub fn table(triage: &Triage) -> String {
             module.name.clone(),
         ]);
     }
-    table.print()
+    table.lines()
 }
 
 /// The same for `--json`; `linked` and `size` name a PE in a symbol store.

@@ -150,8 +150,8 @@ pub fn say_verdict(health: &Health, console: &Console) {
         [] => String::new(),
         reasons => format!(": {}", reasons.join("; ")),
     };
-    let judged = console.judged(health.verdict.name(), health.verdict == Verdict::Complete);
-    console.say(format_args!("verdict: {judged}{reasons}"));
+    let good = health.verdict == Verdict::Complete;
+    console.say_judged("verdict: ", health.verdict.name(), good, reasons);
     if health.opaque > 0 {
         let names = counted(health.opaque, "name");
         console

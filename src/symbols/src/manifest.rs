@@ -139,14 +139,20 @@ impl Manifest {
     /// # Errors
     /// Whatever writing gives.
     pub fn write(&self, mut sink: impl Write) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut sink, self)?;
+        sink.write_all(b"\n")
+    }
+}
+
+impl Serialize for Manifest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let entry = |wanted: &Wanted| Entry {
             name: wanted.name.to_string(),
             guid_age: wanted.guid_age.to_string(),
             seen: wanted.seen.clone(),
         };
         let text = Text { schema: Self::SCHEMA, wanted: self.wanted.iter().map(entry).collect() };
-        serde_json::to_writer_pretty(&mut sink, &text)?;
-        sink.write_all(b"\n")
+        text.serialize(serializer)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::input::open_image;
 use crate::likely;
 use crate::outcome::Outcome;
 use crate::profiles;
-use crate::table::{Table, printable};
+use crate::table::Table;
 use crate::triage;
 
 /// How many of the profiles that are like a kernel are shown.
@@ -44,34 +44,34 @@ pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
             kernels.row([
                 format!("{:#x}", sighted.at.0),
                 sighted.by.to_owned(),
-                printable(&sighted.kernel.to_string()),
-                printable(&how_to(&sighted.kernel)),
+                sighted.kernel.to_string(),
+                how_to(&sighted.kernel),
             ]);
         }
         let mut tried = Table::new(&["Profile", "Place", "Result"]);
         for candidate in &detection.tried {
             // What was asked of every repository is told with -v.
             let result = profiles::outcome(candidate);
-            let result = printable(result.lines().next().unwrap_or_default());
+            let result = result.lines().next().unwrap_or_default().to_owned();
             tried.row([candidate.name.to_string(), candidate.place.clone(), result]);
         }
-        let mut text = kernels.print();
+        let mut lines = kernels.lines();
         for fingerprint in &detection.fingerprints {
             for problem in &fingerprint.problems {
-                console.warn(printable(problem));
+                console.warn(problem);
             }
             if fingerprint.likely.is_empty() {
                 continue;
             }
             let likely = fingerprint.likely.iter().take(MOST_LIKELY);
-            text.push_str(&format!(
-                "\nThe kernel at {}; margin {:.3}\n{}",
-                printable(&fingerprint.kernel),
-                fingerprint.margin(),
-                likely::table("Like the kernel", likely)
-            ));
+            lines.line("");
+            let (kernel, margin) = (&fingerprint.kernel, fingerprint.margin());
+            lines.line(format_args!("The kernel at {kernel}; margin {margin:.3}"));
+            lines.append(&likely::table("Like the kernel", likely));
         }
-        console.print(&format!("{text}\n{}", tried.print()))?;
+        lines.line("");
+        lines.append(&tried.lines());
+        console.print(&lines)?;
         match &found {
             Some((name, place)) => console.say(format_args!("profile: {name} from {place}")),
             None => console.say("profile: none that fits; build_local_profile makes a Windows kernel's"),

@@ -68,21 +68,22 @@ pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow:
     let storage =
         repositories.writable().context("no repository can be written to; name one with --profile_path")?;
     let fetcher = Fetcher::new(global.symbols.options(None, console)?);
-    let mut failed: Vec<String> = Vec::new();
+    let mut failed: Vec<repository::Error> = Vec::new();
     for (pdb, guid_age) in wanted {
         match local::build(&pdb, guid_age, &fetcher, storage, console.progress()) {
             Ok(built) => return conclude(built, image.as_ref(), &repositories, console),
             Err(error) => {
-                console.tell(format_args!("{pdb} {guid_age}: {error}"));
-                failed.push(error.to_string());
+                console.tell(format_args!("{pdb} {guid_age} could not be made into a profile"));
+                failed.push(error);
             }
         }
     }
     if console.json() {
-        console.print_json(json!({"profile": Value::Null, "problems": failed}))?;
+        let problems: Vec<String> = failed.iter().map(ToString::to_string).collect();
+        console.print_json(json!({"profile": Value::Null, "problems": problems}))?;
     } else {
         for problem in &failed {
-            console.warn(problem);
+            console.warn_error(problem);
         }
     }
     Ok(Outcome::Negative)

@@ -141,7 +141,7 @@ fn say(comparison: &Comparison, console: &Console) {
     }
     let agree = comparison.differences.is_empty();
     let verdict = if agree { "they agree" } else { "they contradict each other" };
-    console.say(format_args!("verdict: {}", console.judged(verdict, agree)));
+    console.say_judged("verdict: ", verdict, agree, "");
 }
 
 fn to_json(comparison: &Comparison, health: &Health) -> Value {

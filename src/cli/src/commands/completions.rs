@@ -2,7 +2,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::arguments::Cli;
-use crate::console::Console;
+use crate::console;
 use crate::outcome::Outcome;
 
 /// Which shell.
@@ -16,9 +16,9 @@ pub struct Arguments {
 ///
 /// # Errors
 /// Where standard output cannot be written.
-pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Cli::command(), "rekall-profile", &mut script);
-    console.print(&String::from_utf8_lossy(&script))?;
+    console::product(|out| out.write_all(&script))?;
     Ok(Outcome::Success)
 }

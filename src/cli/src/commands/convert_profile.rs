@@ -13,7 +13,7 @@ use crate::access;
 use crate::arguments;
 use crate::arguments::Global;
 use crate::banner;
-use crate::console::Console;
+use crate::console::{Console, Listed, escaped};
 use crate::files::{Content, Files, UsesFiles, has_packed_ending};
 use crate::outcome::Outcome;
 use crate::output::Plan;
@@ -163,8 +163,8 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Work> {
         };
     }
     let packs = find_packs(source).with_context(|| format!("cannot read the folder {}", source.display()))?;
-    let listed = |packs: &[PathBuf]| -> String {
-        packs.iter().map(|pack| format!("\n  {}", pack.display())).collect()
+    let listed = |what: String, packs: &[PathBuf]| {
+        Err(Listed::error(what, packs.iter().map(|pack| pack.display().to_string()).collect()))
     };
     match (packs.as_slice(), out) {
         ([], _) => bail!(
@@ -173,19 +173,19 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Work> {
         ),
         ([pack], None) => one(pack, arguments.output.clone()),
         ([pack], Some(out)) if is_profile(out) => one(pack, to(out)),
-        (packs, None) => bail!(
-            "{} holds {} packs: name the folder for their profiles, or one of them:{}",
-            source.display(),
-            packs.len(),
-            listed(packs)
-        ),
-        (packs, Some(out)) if is_profile(out) => bail!(
-            "{} holds {} packs, and {} is one file: name a folder for their profiles, or one of them:{}",
-            source.display(),
-            packs.len(),
-            out.display(),
-            listed(packs)
-        ),
+        (packs, None) => {
+            let (source, count) = (source.display(), packs.len());
+            let what =
+                format!("{source} holds {count} packs: name the folder for their profiles, or one of them:");
+            listed(what, packs)
+        }
+        (packs, Some(out)) if is_profile(out) => {
+            let (source, count, out) = (source.display(), packs.len(), out.display());
+            let what = format!(
+                "{source} holds {count} packs, and {out} is one file: name a folder for their profiles, or one of them:"
+            );
+            listed(what, packs)
+        }
         (packs, Some(out)) => {
             let jobs = packs.iter().map(|pack| {
                 // The folders between are kept; a pack that is the source itself keeps its own name.
@@ -412,7 +412,10 @@ fn row_json((pack, out): &(PathBuf, PathBuf), fate: &Fate) -> Value {
 }
 
 fn say_table(fates: &[(&(PathBuf, PathBuf), Fate)], console: &Console) {
-    let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let name = |path: &Path| {
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        escaped(&name).into_owned()
+    };
     let width = fates.iter().map(|((pack, _), _)| name(pack).chars().count()).max().unwrap_or(0).clamp(4, 60);
     console.say(format_args!(
         "{:width$}  {:6} {:>7} {:>8} {:>7} {:>10} {:>5}  verdict",
@@ -424,23 +427,24 @@ fn say_table(fates: &[(&(PathBuf, PathBuf), Fate)], console: &Console) {
         match fate {
             Fate::Written(written) => {
                 failed += usize::from(!written.good);
-                console.say(format_args!(
-                    "{pack:width$}  {:6} {:>7} {:>8} {:>7} {:>10} {:>5.2}  {}",
+                let before = format!(
+                    "{pack:width$}  {:6} {:>7} {:>8} {:>7} {:>10} {:>5.2}  ",
                     written.arch,
                     written.structs,
                     written.symbols,
                     written.losses,
                     written.profile_bytes,
                     ratio(written),
-                    console.judged(&written.verdict, written.good),
-                ));
+                );
+                console.say_judged(before, &written.verdict, written.good, "");
                 for warning in &written.warnings {
                     console.tell(format_args!("{:width$}  {warning}", ""));
                 }
             }
             Fate::Failed(reason) => {
                 failed += 1;
-                console.warn(format_args!("{pack:width$}  {}: {reason}", console.judged("failed", false)));
+                let (before, after) = (format!("{pack:width$}  "), format!(": {reason}"));
+                console.warn_judged(before, "failed", false, after);
             }
         }
     }

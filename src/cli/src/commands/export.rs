@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::access;
 use crate::arguments::{self, Global};
 use crate::banner;
-use crate::console::Console;
+use crate::console::{Console, escaped};
 use crate::files::{Files, UsesFiles};
 use crate::outcome::Outcome;
 use crate::output::Plan;
@@ -108,8 +108,8 @@ pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow:
     if let Some(text) = configuration.filter(|_| !console.json()) {
         // Standard output may hold the profile.
         match arguments.output.output.as_ref().is_some_and(|output| output.as_os_str() != "-") {
-            true => console.print(&text)?,
-            false => console.say(text),
+            true => console.print(&text.lines().collect())?,
+            false => console.say_lines(&text.lines().collect()),
         }
     }
     Ok(outcome)
@@ -137,9 +137,11 @@ fn configuration(
         System::Mac => "OSX",
         _ => "Windows",
     };
-    let name = image.file_name().unwrap_or(image.as_os_str()).to_string_lossy();
+    let name = escaped(&image.file_name().unwrap_or(image.as_os_str()).to_string_lossy()).into_owned();
     let profile = match &arguments.output.output {
-        Some(path) if path.as_os_str() != "-" => std::path::absolute(path)?.display().to_string(),
+        Some(path) if path.as_os_str() != "-" => {
+            escaped(&std::path::absolute(path)?.to_string_lossy()).into_owned()
+        }
         _ => "PROFILE.json".to_owned(),
     };
     Ok(format!(

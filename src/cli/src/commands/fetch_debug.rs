@@ -130,7 +130,7 @@ fn missing(error: &Error, build_id: &BuildId, console: &Console) -> anyhow::Resu
         let tried: Vec<_> = tried.iter().map(place).collect();
         console.print_json(json!({"build_id": build_id.to_string(), "status": status, "tried": tried}))?;
     }
-    console.warn(error);
+    console.warn_error(error);
     console.say(
         "The distribution's debug package may have it: Debian's linux-image-RELEASE-dbg, Ubuntu's \
          linux-image-RELEASE-dbgsym, Fedora's kernel-debuginfo; parse_dwarf opens packages as they are.",

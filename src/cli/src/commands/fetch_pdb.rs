@@ -246,7 +246,7 @@ impl Report {
                     failed += 1;
                     match error {
                         Error::Missing { .. } | Error::Refused { .. } | Error::Unavailable { .. } => {
-                            console.warn(&error);
+                            console.warn_error(&error);
                         }
                         // Nothing about the PDB: this machine cannot do it.
                         error if broken.is_none() => broken = Some(error),

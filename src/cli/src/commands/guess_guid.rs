@@ -17,7 +17,6 @@ use crate::outcome::Outcome;
 use crate::profiles;
 use crate::sandbox::Access;
 use crate::subject::Subject;
-use crate::table::printable;
 use crate::triage;
 
 /// Whose build is guessed.
@@ -84,7 +83,7 @@ pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow:
     let score = |at: usize| shown.likely.get(at).map_or(0.0, Likeness::score);
     let margin = score(0) - score(1);
     let told = shown.likely.iter().take(arguments.limit);
-    let pdb = shown.pdb.as_ref().map(|(guid_age, name)| (guid_age.to_string(), printable(name)));
+    let pdb = shown.pdb.as_ref().map(|(guid_age, name)| (guid_age.to_string(), name.clone()));
     if console.json() {
         console.print_json(json!({
             "module": module,

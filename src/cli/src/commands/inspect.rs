@@ -1,6 +1,5 @@
 mod across;
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::access;
 use crate::arguments::{self, Global};
-use crate::console::Console;
+use crate::console::{Console, Lines, escaped};
 use crate::declaration::declaration;
 use crate::files::{Files, UsesFiles};
 use crate::outcome::Outcome;
@@ -112,8 +111,14 @@ pub fn run(
         let items: Vec<Value> = items.iter().map(to_json).collect();
         console.print_json(json!({"items": items, "missing": missing}))?;
     } else {
-        let blocks: Vec<String> = items.iter().map(|item| show(item, text.system())).collect();
-        console.print(&blocks.join("\n"))?;
+        let mut lines = Lines::new();
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                lines.line("");
+            }
+            show(item, text.system(), &mut lines);
+        }
+        console.print(&lines)?;
     }
     for name in &missing {
         let similar = text.similar(name, SUGGESTIONS);
@@ -148,45 +153,43 @@ fn find(text: &Text, name: &str) -> Vec<Item> {
     found
 }
 
-fn show(item: &Item, system: System) -> String {
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = match item {
-        Item::Structure(name, structure) => show_structure(&mut text, name, structure),
+fn show(item: &Item, system: System, lines: &mut Lines) {
+    match item {
+        Item::Structure(name, structure) => show_structure(lines, name, structure),
         Item::Member { owner, structure, member } => {
-            let shown = show_member(structure, member, 3);
-            writeln!(text, "{owner}: {shown}")
+            lines.line(format_args!("{owner}: {}", show_member(structure, member, 3)));
         }
         Item::Enumeration(name, labels) => {
-            let mut result = writeln!(text, "enum {name} {{");
+            lines.line(format_args!("enum {name} {{"));
             for (label, value) in labels {
-                result = result.and_then(|()| writeln!(text, "  {label} = {value},"));
+                lines.line(format_args!("  {label} = {value},"));
             }
-            result.and_then(|()| writeln!(text, "}};"))
+            lines.line("};");
         }
-        Item::Symbol(symbol) => writeln!(text, "{}", show_symbol(symbol, system)),
+        Item::Symbol(symbol) => lines.line(show_symbol(symbol, system)),
         Item::Near(address, symbols) if symbols.is_empty() => {
-            writeln!(text, "{address:#x} lies below every symbol")
+            lines.line(format_args!("{address:#x} lies below every symbol"));
         }
-        Item::Near(address, symbols) => symbols.iter().try_for_each(|symbol| {
-            writeln!(text, "{address:#x} is {} + {:#x}", symbol.name, address - symbol.address)
-        }),
-    };
-    text
+        Item::Near(address, symbols) => {
+            for symbol in symbols {
+                lines.line(format_args!("{address:#x} is {} + {:#x}", symbol.name, address - symbol.address));
+            }
+        }
+    }
 }
 
-fn show_structure(text: &mut String, name: &str, structure: &Structure) -> std::fmt::Result {
+fn show_structure(lines: &mut Lines, name: &str, structure: &Structure) {
     let types = &structure.profile.types;
     let size = types.record(structure.record).map_or(0, |record| record.size);
     // As many digits as the last offset needs.
     let digits = format!("{size:x}").len().max(3);
     let mut members: Vec<&Member> = types.members(structure.record).iter().collect();
     members.sort_by_key(|member| (member.offset, member.bits.map(|bits| bits.start)));
-    writeln!(text, "struct {name} {{  // {size} bytes ({size:#x})")?;
+    lines.line(format_args!("struct {name} {{  // {size} bytes ({size:#x})"));
     for member in members {
-        writeln!(text, "  {}", show_member(structure, member, digits))?;
+        lines.line(format_args!("  {}", show_member(structure, member, digits)));
     }
-    writeln!(text, "}};")
+    lines.line("};");
 }
 
 fn show_member(structure: &Structure, member: &Member, digits: usize) -> String {
@@ -261,14 +264,16 @@ fn summary(text: &Text, arguments: &Arguments, console: &Console) -> anyhow::Res
         console.print_json(json!({"metadata": metadata, "counts": counts}))?;
         return Ok(Outcome::Success);
     }
-    let mut lines = String::new();
-    let width = metadata.keys().map(String::len).chain(counts.keys().map(String::len)).max().unwrap_or(0);
-    for (key, value) in &metadata {
+    let mut lines = Lines::new();
+    let keys: Vec<_> = metadata.keys().map(|key| escaped(key)).collect();
+    let widths = keys.iter().map(|key| key.chars().count()).chain(counts.keys().map(String::len));
+    let width = widths.max().unwrap_or(0);
+    for (key, value) in keys.iter().zip(metadata.values()) {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let _ = writeln!(lines, "{key:width$}  {value}");
+        lines.line(format_args!("{key:width$}  {value}"));
     }
     for (section, count) in &counts {
-        let _ = writeln!(lines, "{section:width$}  {count}");
+        lines.line(format_args!("{section:width$}  {count}"));
     }
     console.print(&lines)?;
     Ok(Outcome::Success)

@@ -364,7 +364,7 @@ impl Work<'_> {
                     format!("{:.1}", counts.bytes as f64 / 1e6),
                 ]);
             }
-            console.say(table.print().trim_end());
+            console.say_lines(&table.lines());
             console.say(format_args!(
                 "{} made, {} unchanged, {} rejected before{}, {} failed, in {:.1} s",
                 total.made,
@@ -514,9 +514,7 @@ impl Work<'_> {
                 ));
             }
             None => {
-                let mut text = Vec::new();
-                manifest.write(&mut text)?;
-                self.console.print(&String::from_utf8_lossy(&text))?;
+                self.console.print_document(&manifest)?;
             }
         }
         Ok(Outcome::Success)
@@ -537,7 +535,7 @@ impl Work<'_> {
         if self.console.json() {
             self.console.print_json(json!({"matrix": {"include": shards}}))?;
         } else {
-            self.console.print(&table.print())?;
+            self.console.print(&table.lines())?;
         }
         Ok(Outcome::Success)
     }

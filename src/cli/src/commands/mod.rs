@@ -87,7 +87,7 @@ pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
         }
         Command::Completions(arguments) => {
             no_image(filename.as_deref())?;
-            completions::run(&arguments, console)
+            completions::run(&arguments)
         }
         Command::Man(arguments) => {
             no_image(filename.as_deref())?;

@@ -3,7 +3,7 @@ use image::Image;
 use serde_json::{Value, json};
 
 use crate::arguments::Global;
-use crate::console::Console;
+use crate::console::{Console, Lines};
 use crate::outcome::Outcome;
 use crate::subject::Subject;
 use crate::table::Table;
@@ -41,7 +41,7 @@ pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
     Ok(Outcome::from_good(end.is_ok()))
 }
 
-fn table(rows: &[Module]) -> String {
+fn table(rows: &[Module]) -> Lines {
     let mut table =
         Table::new(&["Offset (V)", "Name", "Base", ">Size", ">Uses", "State", "GUID/Age", "PDB", "File"]);
     for row in rows {
@@ -61,7 +61,7 @@ fn table(rows: &[Module]) -> String {
             row.path.clone().unwrap_or_default(),
         ]);
     }
-    table.print()
+    table.lines()
 }
 
 fn to_json(row: &Module) -> Value {

@@ -1,4 +1,4 @@
-use std::fmt::{Display, Write};
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,7 @@ use symbols::Rsds;
 use symbols::pe::{Export, Import, Pe, PeError, Version};
 
 use crate::arguments::Global;
-use crate::console::Console;
+use crate::console::{Console, Lines};
 use crate::files::{Files, UsesFiles};
 use crate::outcome::Outcome;
 use crate::sandbox::Access;
@@ -49,7 +49,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> 
     if console.json() {
         console.print_json(info.to_json(&pe, &source))?;
     } else {
-        console.print(&info.to_text(&pe))?;
+        console.print(&info.to_lines(&pe))?;
     }
     for problem in &info.problems {
         console.warn(format_args!("{source}: {problem}"));
@@ -91,13 +91,10 @@ impl Info {
         info
     }
 
-    fn to_text(&self, pe: &Pe<'_>) -> String {
+    fn to_lines(&self, pe: &Pe<'_>) -> Lines {
         let headers = pe.headers();
-        let mut text = String::new();
-        let mut row = |name: &str, value: &dyn Display| {
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "{name:28} {value}");
-        };
+        let mut lines = Lines::new();
+        let mut row = |name: &str, value: &dyn Display| lines.line(format_args!("{name:28} {value}"));
         row("Machine", &format_args!("{} ({:#06x})", headers.machine_name, headers.machine));
         row("TimeDateStamp", &format_args!("{:08X} ({})", headers.timestamp, date(headers.timestamp)));
         row(
@@ -120,22 +117,26 @@ impl Info {
         row("MinorSubsystemVersion", &headers.subsystem_version.1);
         row("ImageBase", &format_args!("{:#x}", headers.image_base));
         row("SizeOfImage", &format_args!("{:#x}", headers.size_of_image));
-        let _ = writeln!(text, "\nSections\nPerm Name       Raw offset VMA        Size");
+        for line in ["", "Sections", "Perm Name       Raw offset VMA        Size"] {
+            lines.line(line);
+        }
         for section in pe.sections() {
-            let _ = writeln!(
-                text,
+            lines.line(format_args!(
                 "{:4} {:10} {:#010x} {:#010x} {:#010x}",
                 section.permissions, section.name, section.raw_offset, section.rva, section.size
-            );
+            ));
         }
-        let _ = writeln!(text, "\nData directories\nName                 VMA        Size");
+        for line in ["", "Data directories", "Name                 VMA        Size"] {
+            lines.line(line);
+        }
         for directory in pe.directories() {
-            let _ = writeln!(text, "{:20} {:#010x} {:#010x}", directory.name, directory.rva, directory.size);
+            let directory = (directory.name, directory.rva, directory.size);
+            lines.line(format_args!("{:20} {:#010x} {:#010x}", directory.0, directory.1, directory.2));
         }
         if let Some(tables) = &self.tables {
-            tables.write(&mut text);
+            tables.write(&mut lines);
         }
-        text
+        lines
     }
 
     fn to_json(&self, pe: &Pe<'_>, source: &str) -> Value {
@@ -184,30 +185,34 @@ impl Info {
 }
 
 impl Tables {
-    fn write(&self, text: &mut String) {
-        let _ = writeln!(text, "\nImports");
+    fn write(&self, lines: &mut Lines) {
+        for line in ["", "Imports"] {
+            lines.line(line);
+        }
         for import in &self.imports {
             for function in &import.functions {
-                let _ = writeln!(text, "{}!{function}", import.library);
+                lines.line(format_args!("{}!{function}", import.library));
             }
         }
-        let _ = writeln!(text, "\nExports\nOrdinal VMA        Name");
-        for export in &self.exports {
-            let _ = write!(text, "{:7} {:#010x} ", export.ordinal, export.rva);
-            let _ = match (&export.name, &export.forwarded) {
-                (name, Some(to)) => writeln!(text, "{} -> {to}", name.as_deref().unwrap_or("-")),
-                (name, None) => writeln!(text, "{}", name.as_deref().unwrap_or("-")),
-            };
+        for line in ["", "Exports", "Ordinal VMA        Name"] {
+            lines.line(line);
         }
-        let _ = writeln!(text, "\nVersion");
+        for export in &self.exports {
+            let name = export.name.as_deref().unwrap_or("-");
+            let forwarded = export.forwarded.as_ref().map(|to| format!(" -> {to}")).unwrap_or_default();
+            lines.line(format_args!("{:7} {:#010x} {name}{forwarded}", export.ordinal, export.rva));
+        }
+        for line in ["", "Version"] {
+            lines.line(line);
+        }
         if let Some(version) = &self.version {
             for (name, words) in [("file", version.file), ("product", version.product)] {
                 if let Some(words) = words {
-                    let _ = writeln!(text, "{name:20} {}", dotted(words));
+                    lines.line(format_args!("{name:20} {}", dotted(words)));
                 }
             }
             for (key, value) in &version.strings {
-                let _ = writeln!(text, "{key:20} {value}");
+                lines.line(format_args!("{key:20} {value}"));
             }
         }
     }

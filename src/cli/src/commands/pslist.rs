@@ -2,7 +2,7 @@ use analyzer::{Listing, Process};
 use serde_json::{Value, json};
 
 use crate::arguments::Global;
-use crate::console::Console;
+use crate::console::{Console, Lines};
 use crate::outcome::Outcome;
 use crate::subject::Subject;
 use crate::table::Table;
@@ -28,7 +28,7 @@ pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
     Ok(Outcome::from_good(end.is_ok() && !rows.is_empty()))
 }
 
-fn table(rows: &[Process]) -> String {
+fn table(rows: &[Process]) -> Lines {
     let mut table = Table::new(&[
         "Offset (V)",
         "Name",
@@ -60,7 +60,7 @@ fn table(rows: &[Process]) -> String {
             row.ended.map(|time| time.to_string()).unwrap_or_default(),
         ]);
     }
-    table.print()
+    table.lines()
 }
 
 fn to_json(row: &Process) -> Value {

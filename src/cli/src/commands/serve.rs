@@ -38,7 +38,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> 
     if console.json() {
         console.print_json(json!({"folder": arguments.folder.to_string_lossy(), "url": url}))?;
     } else {
-        console.print(&format!("{url}\n"))?;
+        console.print(&[&url].into_iter().collect())?;
     }
     console.say(format_args!(
         "Serving {} to read only, until Ctrl-C; a symbol path for it: srv*CACHE*{url}",

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use crate::arguments::Global;
 use crate::commands::validate;
-use crate::console::Console;
+use crate::console::{Console, Lines};
 use crate::outcome::Outcome;
 use crate::subject::Subject;
 
@@ -27,17 +27,20 @@ pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
         }
         console.print_json(report)?;
     } else {
-        let mut lines = format!(
-            "image        {}: {}, {} bytes\n",
+        let mut lines = Lines::new();
+        lines.line(format_args!(
+            "image        {}: {}, {} bytes",
             subject.source,
             subject.image.container(),
             subject.image.size()
-        );
+        ));
         for (name, fact) in validation.facts.iter() {
-            lines.push_str(&format!("{name:12} {}\n", crate::table::printable(fact)));
+            lines.line(format_args!("{name:12} {fact}"));
         }
         for (name, count) in [("processes", processes), ("modules", modules)] {
-            lines.push_str(&count.map(|count| format!("{name:12} {count}\n")).unwrap_or_default());
+            if let Some(count) = count {
+                lines.line(format_args!("{name:12} {count}"));
+            }
         }
         console.print(&lines)?;
         validate::say(&validation, console);

@@ -2,10 +2,10 @@ use analyzer::{Check, Passage, Validation, Verdict};
 use serde_json::{Value, json};
 
 use crate::arguments::Global;
-use crate::console::Console;
+use crate::console::{Console, Lines};
 use crate::outcome::Outcome;
 use crate::subject::Subject;
-use crate::table::{Table, printable};
+use crate::table::Table;
 
 /// Proves the profile on the image, check by check.
 ///
@@ -37,14 +37,14 @@ pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
 /// The verdict, with what gave a mismatch away.
 pub fn say(validation: &Validation, console: &Console) {
     if !validation.suspects.is_empty() {
-        console.say(format_args!("given away by: {}", printable(&validation.suspects.join(", "))));
+        console.say(format_args!("given away by: {}", validation.suspects.join(", ")));
     }
     let good = validation.verdict == Verdict::Match;
-    let verdict = console.judged(validation.verdict.name(), good);
-    console.say(format_args!("verdict: {verdict} ({})", printable(&validation.reason)));
+    let name = validation.verdict.name();
+    console.say_judged("verdict: ", name, good, format_args!(" ({})", validation.reason));
 }
 
-fn table(validation: &Validation) -> String {
+fn table(validation: &Validation) -> Lines {
     let mut table = Table::new(&["Check", "Result", "Weight", "Expected", "Actual"]);
     for Check { group, name, weight, expected, actual, passage, .. } in &validation.checks {
         table.row([
@@ -55,7 +55,7 @@ fn table(validation: &Validation) -> String {
             actual.clone(),
         ]);
     }
-    table.print()
+    table.lines()
 }
 
 /// The report.

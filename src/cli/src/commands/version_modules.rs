@@ -16,7 +16,7 @@ use crate::outcome::Outcome;
 use crate::profiles;
 use crate::sandbox::Access;
 use crate::subject::Subject;
-use crate::table::{Table, printable};
+use crate::table::Table;
 
 /// What is done with what is found.
 #[derive(Debug, clap::Args)]
@@ -121,7 +121,7 @@ pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow:
                 module.name.clone(),
             ]);
         }
-        console.print(&table.print())?;
+        console.print(&table.lines())?;
     }
     if let Some(path) = &arguments.write_manifest {
         let mut manifest = Manifest::default();
@@ -197,7 +197,7 @@ fn fetch(wanted: &[(String, GuidAge)], global: &Global, console: &Console) -> an
                 failed += 1;
                 let error = format!("{error:#}");
                 let first = error.lines().next().unwrap_or_default();
-                console.warn(format_args!("{}: {}", printable(pdb), printable(first)));
+                console.warn(format_args!("{}: {}", pdb, first));
             }
         }
     }

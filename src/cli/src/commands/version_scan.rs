@@ -1,4 +1,3 @@
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -10,7 +9,7 @@ use symbols::{Manifest, Rsds, Sighting, Wanted};
 
 use crate::access;
 use crate::arguments::Global;
-use crate::console::Console;
+use crate::console::{Console, Lines};
 use crate::files::{self, Content, Files, UsesFiles};
 use crate::input;
 use crate::outcome::Outcome;
@@ -144,14 +143,14 @@ pub fn search(image: &Image, console: &Console, report: &mut Report) -> Vec<Sigh
 }
 
 /// The columns as Rekall prints them.
-fn table(found: &[Sighting]) -> String {
-    let mut text = format!("  Offset (P)   {:32} PDB\n", "GUID/Version");
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "{:-<14} {:-<32} {:-<30}", "", "", "");
+fn table(found: &[Sighting]) -> Lines {
+    let mut lines = Lines::new();
+    lines.line(format_args!("  Offset (P)   {:32} PDB", "GUID/Version"));
+    lines.line(format_args!("{:-<14} {:-<32} {:-<30}", "", "", ""));
     for Sighting { offset, rsds } in found {
-        let _ = writeln!(text, "{offset:#014x} {:32} {}", rsds.guid_age.to_string(), rsds.path);
+        lines.line(format_args!("{offset:#014x} {:32} {}", rsds.guid_age.to_string(), rsds.path));
     }
-    text
+    lines
 }
 
 fn to_json(sighting: &Sighting) -> Value {

@@ -62,16 +62,20 @@ impl Sandbox {
     }
 }
 
+impl Sandbox {
+    /// What it restricts, a line for each layer.
+    pub fn lines(&self) -> [String; 2] {
+        let line = |what: &str, layer: &Layer| match layer {
+            Layer::Enforced(how) => format!("Sandbox: {what} are restricted ({how})"),
+            Layer::Missing(why) => format!("Sandbox: {what} are not restricted: {why}"),
+        };
+        [line("files", &self.files), line("system calls", &self.calls)]
+    }
+}
+
 impl fmt::Display for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.files {
-            Layer::Enforced(what) => writeln!(f, "Sandbox: files are restricted ({what})")?,
-            Layer::Missing(why) => writeln!(f, "Sandbox: files are not restricted: {why}")?,
-        }
-        match &self.calls {
-            Layer::Enforced(what) => write!(f, "Sandbox: system calls are restricted ({what})"),
-            Layer::Missing(why) => write!(f, "Sandbox: system calls are not restricted: {why}"),
-        }
+        f.write_str(&self.lines().join("\n"))
     }
 }
 

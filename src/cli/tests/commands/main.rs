@@ -12,6 +12,7 @@ mod export;
 mod fetch_debug;
 mod fetch_pdb;
 mod harness;
+mod hostile_text;
 mod indexes;
 mod inspect;
 mod lost_inventory;

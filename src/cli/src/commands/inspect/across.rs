@@ -58,7 +58,7 @@ pub fn run(
             cells.extend(row.offsets.iter().map(|offset| offset.clone().unwrap_or_else(|| "-".to_owned())));
             table.row(cells);
         }
-        console.print(&table.print())?;
+        console.print(&table.lines())?;
     }
     for problem in &unread {
         console.warn(problem);

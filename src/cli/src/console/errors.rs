@@ -1,0 +1,109 @@
+use super::Lines;
+use crate::profiles::NoProfile;
+
+/// An error with a list: what is wrong in a sentence, then one line for each item.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}{}", joined(items))]
+pub struct Listed {
+    /// What is wrong.
+    pub what: String,
+    /// What there is to choose from, or what was tried.
+    pub items: Vec<String>,
+}
+
+impl Listed {
+    /// As the error of a command.
+    pub fn error(what: String, items: Vec<String>) -> anyhow::Error {
+        Self { what, items }.into()
+    }
+}
+
+/// Lists as the libraries' own errors write them.
+fn joined(items: &[String]) -> String {
+    items.iter().map(|item| format!("\n  {item}")).collect()
+}
+
+/// An error with its causes on one line, behind what is said before it; if one of them has a list, with a line for each item of it.
+///
+/// The text of an error can hold anything. Only a list that its error has as data is taken apart into lines.
+pub fn lines_of(before: &str, error: &anyhow::Error) -> Lines {
+    let whole = format!("{before}{error:#}");
+    let items = error.chain().find_map(items_of).unwrap_or_default();
+    lines(&whole, &items)
+}
+
+/// The same for an error of a library on its own.
+pub fn lines_of_error(error: &(dyn std::error::Error + 'static)) -> Lines {
+    lines(&error.to_string(), &items_of(error).unwrap_or_default())
+}
+
+fn lines(whole: &str, items: &[String]) -> Lines {
+    let mut lines = Lines::new();
+    match whole.strip_suffix(&joined(items)) {
+        Some(what) => {
+            lines.line(what);
+            items.iter().for_each(|item| lines.line(format_args!("  {item}")));
+        }
+        // Something was said after the list.
+        None => lines.line(whole),
+    }
+    lines
+}
+
+/// The items of the list that ends an error's text.
+fn items_of(error: &(dyn std::error::Error + 'static)) -> Option<Vec<String>> {
+    let own = error.downcast_ref::<NoProfile>().map(|NoProfile(listed)| listed);
+    if let Some(Listed { items, .. }) = own.or(error.downcast_ref()) {
+        return Some(items.clone());
+    }
+    match error.downcast_ref::<repository::Error>() {
+        Some(repository::Error::NotFound { tried, .. }) => {
+            return Some(tried.iter().map(|(place, answer)| format!("{place}: {answer}")).collect());
+        }
+        Some(repository::Error::Fetch(error)) => return tried(error),
+        _ => {}
+    }
+    tried(error.downcast_ref::<symbols::Error>()?)
+}
+
+/// Where a file was looked for, with the answers.
+fn tried(error: &symbols::Error) -> Option<Vec<String>> {
+    match error {
+        symbols::Error::Missing { tried, .. }
+        | symbols::Error::Unavailable { tried, .. }
+        | symbols::Error::Refused { tried, .. }
+        | symbols::Error::NoDebugFile { tried, .. }
+        | symbols::Error::DebugFileUnavailable { tried, .. }
+        | symbols::Error::DebugFileRefused { tried, .. } => {
+            Some(tried.iter().map(|one| format!("{}: {}", one.place, one.answer)).collect())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn only_the_items_of_a_list_are_lines() {
+        let items = vec!["a\nverdict: match".to_owned(), "b".to_owned()];
+        let error = Listed::error("which?\u{1b}[2J".to_owned(), items);
+        assert_eq!(lines_of("", &error).text(), "which?\\u{1b}[2J\n  a\\nverdict: match\n  b\n");
+        let error = error.context("x\ny");
+        assert_eq!(lines_of("", &error).text(), "x\\ny: which?\\u{1b}[2J\n  a\\nverdict: match\n  b\n");
+        let error: anyhow::Result<()> = Err(anyhow::anyhow!("a\n  b")).context("c");
+        assert_eq!(lines_of("", &error.unwrap_err()).text(), "c: a\\n  b\n");
+    }
+
+    #[test]
+    fn lists_of_libraries_are_lines_too() {
+        let tried = vec![("repo\n".to_owned(), "not there".to_owned())];
+        let error = repository::Error::NotFound { name: "nt/x".to_owned(), tried };
+        let expected = "unable to load profile nt/x from any repository\n  repo\\n: not there\n";
+        assert_eq!(lines_of_error(&error).text(), expected);
+        assert_eq!(lines_of("", &error.into()).text(), expected);
+    }
+}

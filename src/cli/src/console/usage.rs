@@ -1,0 +1,59 @@
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use clap::Parser;
+
+use super::Lines;
+use super::escape::escaped;
+
+/// Prints what is wrong with a command line; or the help or the version, if it asks for that.
+///
+/// Messages about a command line repeat its arguments, and lay them out in lines. If an argument could forge such a line,
+/// the line is parsed again with that argument escaped, which gives the same message without the danger.
+pub fn explain<P: Parser>(error: &clap::Error, arguments: &[OsString]) {
+    let harmless: Vec<Cow<'_, str>> = arguments.iter().map(|argument| shown(argument)).collect();
+    let changed = harmless.iter().zip(arguments).any(|(shown, argument)| shown.as_ref() != argument);
+    // Neither help nor an error may fail on a closed pipe.
+    let _ = match changed.then(|| P::try_parse_from(harmless.iter().map(|argument| argument.as_ref()))) {
+        None => error.print(),
+        Some(Err(same)) => same.print(),
+        // The escaped argument is a good one. Then the message is one line.
+        Some(Ok(_)) => {
+            let line: Lines = [error.to_string()].into_iter().collect();
+            io::stderr().lock().write_all(line.text().as_bytes())
+        }
+    };
+}
+
+/// An argument as it is printed; bytes that are not UTF-8 as their codes.
+fn shown(argument: &OsString) -> Cow<'_, str> {
+    match argument.to_str() {
+        Some(text) => escaped(text),
+        None => {
+            let bytes = argument.as_encoded_bytes();
+            let text: String = bytes.utf8_chunks().fold(String::new(), |mut text, chunk| {
+                text.push_str(&escaped(chunk.valid()));
+                text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+                text
+            });
+            Cow::Owned(text)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_shown_without_danger() {
+        assert_eq!(shown(&"plain".into()), "plain");
+        assert_eq!(shown(&"a\u{1b}\n".into()), "a\\u{1b}\\n");
+        #[cfg(unix)]
+        {
+            use std::os::unix::ffi::OsStringExt;
+            assert_eq!(shown(&OsString::from_vec(b"a\xff\n".to_vec())), "a\\xff\\n");
+        }
+    }
+}
