@@ -267,7 +267,9 @@ fn macos_is_found_by_what_lies_around_its_mark() {
         folder.run(["parse_dwarf", file, "-q", "-o", &format!("repository/v1.0/OSX/{name}.gz")]).check();
     }
     folder.write("mac.elf", macos::image(macos::Case::High).write(Container::Elf));
-    detected(&folder, "mac.elf", 1);
+    // Where no index is, the few profiles that there are of the system are tried.
+    let report = detected(&folder, "mac.elf", 0);
+    assert_eq!((&report["profile"], &report["fingerprints"]), (&"OSX/two".into(), &serde_json::json!([])));
     let text = "repository_root: ./\npath: OSX\nbase_symbol: \"_lowGlo\"\nsymbols:\n  -\n    name: \"_version\"\n    \
                 data: [\"str:Darwin Kernel Version \"]\n";
     folder.write("osx.yaml", text);

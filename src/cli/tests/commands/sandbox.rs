@@ -133,3 +133,28 @@ fn folders_that_do_not_exist_are_made_and_not_left_empty() {
     folder.run(["convert_profile", "missing", "out/of/reach"]).status(2).check();
     assert_eq!(folder.names(), ["deep"]);
 }
+
+#[test]
+fn a_pipe_among_temporary_files_is_not_opened() {
+    let folder = Folder::new();
+    fs::create_dir(folder.join("shared")).unwrap();
+    for name in ["shared/rekall-profile.pipe", "shared/pipe"] {
+        assert!(std::process::Command::new("mkfifo").arg(folder.join(name)).status().unwrap().success());
+    }
+    folder.write("a.json", "{}");
+    let run = folder.run(["inspect", "a.json"]).env("TMPDIR", folder.join("shared"));
+    let mut child = run
+        .command()
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = std::time::Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begun.elapsed() > std::time::Duration::from_secs(60) {
+            child.kill().unwrap();
+            unreachable!("it waits for the pipe");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
