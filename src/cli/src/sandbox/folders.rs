@@ -64,9 +64,13 @@ const MOST_ENTRIES: usize = 4096;
 fn create_scratch(shared: &Path) -> io::Result<(PathBuf, File)> {
     loop {
         let folder = tempfile::Builder::new().prefix(SCRATCH).tempdir_in(shared)?.keep();
-        let lock = File::open(&folder)?;
+        // Another process may take it for abandoned before it is locked, and remove it.
+        let lock = match File::open(&folder) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
         lock.lock()?;
-        // Another process may have taken it for abandoned before it was locked.
         if folder.is_dir() {
             return Ok((folder, lock));
         }
