@@ -9,13 +9,8 @@ fn every_test_the_format_page_names_exists() {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(crate_folder.join("../../docs/format.md")).unwrap();
     let mut sources = String::new();
-    for folder in ["tests", "src"] {
-        for entry in std::fs::read_dir(crate_folder.join(folder)).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "rs") {
-                sources += &std::fs::read_to_string(path).unwrap();
-            }
-        }
+    for folder in ["src", "converters"] {
+        read_sources(&crate_folder.join("../..").join(folder), &mut sources);
     }
     // Names of tests are sentences: three words or more in backticks.
     let quoted = page.split('`').skip(1).step_by(2);
@@ -29,5 +24,17 @@ fn every_test_the_format_page_names_exists() {
     assert!(names.len() > 25, "{names:?}");
     for name in names {
         assert!(sources.contains(&format!("fn {name}(")), "no test is called {name}");
+    }
+}
+
+/// Adds every Rust file below a folder.
+fn read_sources(folder: &Path, sources: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_sources(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            *sources += &std::fs::read_to_string(path).unwrap();
+        }
     }
 }

@@ -207,7 +207,6 @@ impl Pieces {
             let count_at = self.aligned_count(source, pointer)?;
             let size = u64::from(pointer);
             let offsets = (4 * u64::from(self.count)).next_multiple_of(size);
-            let pointers = count_at.checked_sub(size * u64::from(self.count));
             let based = |base: u64| Some((base.checked_sub(offsets)?, base));
             let before = count_at.checked_sub(size).and_then(based);
             let behind = (self.index + 512).next_multiple_of(size);
@@ -216,7 +215,9 @@ impl Pieces {
             let based = based.flat_map(|(at, base)| {
                 [Encoding::AbsoluteOrFromBase { at, base }, Encoding::FromBase { at, base }]
             });
-            let candidates = pointers.map(|at| Encoding::Pointers { at }).into_iter().chain(based);
+            let pointers = [count_at.checked_sub(size * u64::from(self.count)), Some(behind)];
+            let pointers = pointers.into_iter().flatten().map(|at| Encoding::Pointers { at });
+            let candidates = pointers.chain(based);
             Some((format, choose(source, format, self.count, candidates)?))
         })
     }

@@ -7,12 +7,13 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 /// What a file is, whatever its names: links of both kinds lead to the same one. On Unix it is the file's device and
-/// number, elsewhere its full path.
+/// number, with the time of its creation where the file system keeps that (a number is given to another file once
+/// its own is gone); elsewhere it is the full path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileId(Key);
 
 #[cfg(unix)]
-type Key = (u64, u64);
+type Key = (u64, u64, Option<std::time::SystemTime>);
 #[cfg(not(unix))]
 type Key = std::path::PathBuf;
 
@@ -48,7 +49,10 @@ impl FileId {
     pub fn of(metadata: &std::fs::Metadata) -> Self {
         use std::os::unix::fs::{FileTypeExt, MetadataExt};
         let disk = metadata.file_type().is_block_device();
-        Self(if disk { (u64::MAX, metadata.rdev()) } else { (metadata.dev(), metadata.ino()) })
+        Self(match disk {
+            true => (u64::MAX, metadata.rdev(), None),
+            false => (metadata.dev(), metadata.ino(), metadata.created().ok()),
+        })
     }
 
     /// Whether this process has opened the file as an input.
