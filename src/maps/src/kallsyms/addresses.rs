@@ -89,10 +89,9 @@ pub fn choose(
 
 /// How often an address is below the one before it; `None` if these cannot be the addresses of a kernel.
 fn falls(addresses: &[u64], format: Format) -> Option<usize> {
-    // User space ends below 3 GiB, with a vanishing number of exceptions, and below 2 GiB on MIPS; 64-bit kernels
-    // are in the upper half, with five levels of page tables too.
-    let kernel =
-        if format.pointer == 8 { 0xff00_0000_0000_0000..=u64::MAX } else { 0x4000_0000..=0xffff_ffff };
+    // Kernels run in the upper half of 64 bits; those of s390x and SPARC, which do not, are not recognised. With 32
+    // bits they run above 1 GiB and well below the end, where the small negative offsets of other encodings are.
+    let kernel = if format.pointer == 8 { 1 << 63..=u64::MAX } else { 0x4000_0000..=0xefff_ffff };
     let falls = addresses.windows(2).filter(|pair| pair.first() > pair.last()).count();
     // Several symbols may share an address, but not most of them, as in memory of one value.
     let rises = addresses.windows(2).filter(|pair| pair.first() < pair.last()).count();
