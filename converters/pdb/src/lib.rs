@@ -14,6 +14,8 @@
 //!
 //! This crate prints nothing and writes no JSON.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
+
 mod address;
 mod architecture;
 mod container;

@@ -14,6 +14,8 @@
 //! What the text does not tell, and what it tells wrongly, is worked out where that is certain and counted in
 //! the report where it is not (docs/volatility-packs.md).
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
+
 mod convert;
 mod detect;
 mod dump;

@@ -10,6 +10,8 @@
 //!
 //! This crate prints nothing and knows no repository.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
+
 mod error;
 mod guest;
 mod identity;

@@ -6,6 +6,8 @@
 //! can begin a line or move the cursor unless the command says so. Only [`product`] writes bytes as they are, for
 //! what the program makes: profiles, which are ASCII, and completions.
 
+#![allow(clippy::disallowed_methods, reason = "this is the module that prints")]
+
 mod errors;
 mod escape;
 mod json;

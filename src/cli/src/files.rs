@@ -278,6 +278,7 @@ fn files_below(root: &Path, takes: Takes) -> Vec<PathBuf> {
 }
 
 /// The file that standard output goes to, if it is one that keeps what is written: not a terminal, a pipe, a null device.
+#[allow(clippy::disallowed_methods, reason = "nothing is printed")]
 fn standard_output() -> Option<FileId> {
     #[cfg(unix)]
     {

@@ -9,6 +9,8 @@
 //! - [`configuration`] reads the user's settings; [`profiles`] finds profiles in repositories, by name or by image.
 //! - [`subject`] opens an image with the profile of its kernel; [`table`] lays out what is listed of it.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
+
 mod access;
 mod arguments;
 mod banner;

@@ -13,6 +13,8 @@
 //!
 //! This crate knows no profile: it interprets containers and page tables, nothing of the system in the memory.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
+
 mod address;
 mod bitmap;
 mod bytes;

@@ -17,6 +17,8 @@
 //!
 //! Parsing a text does not fail: a text that is not a map gives no symbols, and [`SystemMap::link`] says so.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
+
 mod arch;
 mod banner;
 mod config;

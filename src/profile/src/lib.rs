@@ -22,6 +22,8 @@
 //!
 //! This crate knows no debug format, no file layout of a repository and no network.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
+
 mod arch;
 mod bits;
 mod choice;

@@ -10,6 +10,8 @@
 //!   [`Inventory`] records what is there, [`Rejects`] what could not be made. [`build`] makes what is missing.
 //! - **Texts.** [`yaml`] reads the configuration's language, with the line of every value.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
+
 pub mod build;
 mod config;
 pub mod detect;

@@ -18,6 +18,8 @@
 //! What to ask a server next is decided without a socket (`download`); the socket layer (`http`) only sends. The layout
 //! of stores is no entry point. This crate knows nothing of what is in a PDB beyond its identity.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
+
 mod cabinet;
 mod client_options;
 mod container;

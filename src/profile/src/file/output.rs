@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "this is the module that writes files")]
+
 use std::fs::File;
 #[cfg(unix)]
 use std::fs::Metadata;

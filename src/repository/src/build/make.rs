@@ -153,6 +153,10 @@ fn from_pack(item: &Item, storage: &dyn Storage, state: &State) -> Result<Made, 
         };
         let parent = target.parent().unwrap_or(folder.path());
         std::fs::create_dir_all(parent).map_err(Failure::passing)?;
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "a temporary folder of our own, gone when the pack is read"
+        )]
         std::fs::write(&target, &object.bytes).map_err(Failure::passing)?;
     }
     let options = volatility_converter::Options { threads: 1, ..volatility_converter::Options::default() };

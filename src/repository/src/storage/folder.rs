@@ -48,6 +48,7 @@ impl Folder {
         let failed = |error| Error::io(path.display(), error);
         let end = Instant::now() + PATIENCE;
         loop {
+            #[allow(clippy::disallowed_methods, reason = "the lock's file stays empty")]
             let file =
                 File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
             match file.try_lock() {
