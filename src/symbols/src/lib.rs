@@ -47,8 +47,8 @@ mod store;
 mod symbol_path;
 mod web;
 
-/// For the fuzz targets alone, which are built with `--cfg fuzzing`.
-#[cfg(fuzzing)]
+/// Only for the fuzz targets, which switch the feature on.
+#[cfg(feature = "fuzzing")]
 pub mod fuzzing {
     pub use crate::download::fuzzing::play;
 }

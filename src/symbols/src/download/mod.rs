@@ -3,7 +3,7 @@
 //! [`Download::begin`] gives the first [`Step`]; each step is done by the driver and then consumed by telling
 //! what came of it, which gives the next one, until [`Step::Over`].
 
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod headers;
 
