@@ -40,7 +40,7 @@ impl<R: Read> Archive<R> {
 
     /// The next member; `None` behind the last.
     pub(super) fn next(&mut self) -> Result<Option<Entry>, PackageError> {
-        self.pass(self.left + self.padding)?;
+        self.pass(self.left.saturating_add(self.padding))?;
         match self.layout {
             Layout::Tar => self.next_in_tar(),
             Layout::Cpio => self.next_in_cpio(),
@@ -74,6 +74,9 @@ impl<R: Read> Archive<R> {
             let field = |from: usize, to: usize| header.get(from..to).unwrap_or_default();
             let size =
                 tar_number(field(124, 136)).ok_or(PackageError::Damaged("a size in it is no number"))?;
+            if size > i64::MAX as u64 {
+                return Err(PackageError::Damaged("a size in it is larger than any file"));
+            }
             let padding = size.wrapping_neg() % BLOCK as u64;
             let kind = header[156];
             if matches!(kind, b'L' | b'x') {
@@ -172,6 +175,17 @@ mod tests {
         assert_eq!(tar_number(b"00000001750\0"), Some(1000));
         assert_eq!(tar_number(b"\x80\0\0\0\0\0\0\x02\0\0\0\0"), Some(0x2_0000_0000));
         assert_eq!(tar_number(b"9"), None);
+    }
+
+    /// Found by fuzzing: the padding behind such a member does not fit into 64 bits either.
+    #[test]
+    fn a_size_beyond_any_file_is_refused() {
+        let mut header = [0; BLOCK];
+        header[..4].copy_from_slice(b"name");
+        header[124..136].fill(0xff);
+        let mut archive = Archive::new(header.as_slice(), Layout::Tar);
+        let Err(PackageError::Damaged(reason)) = archive.next() else { panic!("it was read") };
+        assert_eq!(reason, "a size in it is larger than any file");
     }
 
     #[test]
