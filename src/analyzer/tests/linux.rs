@@ -3,9 +3,9 @@
 
 mod support;
 
-use analyzer::linux::CarriedSymbols;
+use analyzer::linux::{CarriedSymbols, displaced};
 use analyzer::{Guest, Passage, Process, Scope, Verdict, validate};
-use image::Plan;
+use image::{Image, Memory, PhysicalAddress, Placed, Plan};
 use serde_json::Value;
 use support::{Guests, losses, without};
 
@@ -137,7 +137,7 @@ fn an_image_without_the_way_to_its_kernel_proves_nothing() {
     let plan = Plan::default();
     let Guest::Linux(kernel) = Guest::find(&guests.image, &guests.layout, &plan).unwrap() else { panic!() };
     let root = kernel.symbol("init_top_pgt").map(|at| kernel.view().space.physical(at).unwrap()).unwrap();
-    let prove = |image: &image::Image| validate(image, &guests.layout, Scope::Whole, &plan).unwrap();
+    let prove = |image: &Image| validate(image, &guests.layout, Scope::Whole, &plan).unwrap();
     // The topmost table, and with it everything from there on (the banner lies before), or up to there.
     for gap in [root..root + 4096, root..u64::MAX, 0x10_0000..root + 4096] {
         let proof = prove(&without(&guests.image, |page| gap.contains(&page)));
@@ -268,4 +268,28 @@ fn a_place_relative_table_is_found_by_name_and_by_form() {
         }
     }
     assert!(compared > 100_000, "{compared}");
+}
+
+/// LiME's raw format joins the ranges of memory, so that everything behind the first hole stands too early in the file.
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn a_file_that_leaves_out_the_holes_is_laid_out_anew() {
+    let guests = Guests::open("full.raw.xz");
+    let read = |from: u64, to: u64| {
+        let mut bytes = vec![0; (to - from) as usize];
+        guests.image.read(PhysicalAddress(from), &mut bytes).unwrap();
+        bytes
+    };
+    let size = guests.image.size();
+    let joined = [read(0x1000, 0x9_fc00), read(0x10_0000, size)].concat();
+    let image = Image::from_content(joined).unwrap();
+    assert!(Guest::find(&image, &guests.layout, &Plan::default()).is_err());
+    let layouts = displaced(&image, &guests.layout, &Plan::default());
+    let right = Placed { start: 0x10_0000, length: size - 0x10_0000, offset: 0x9_ec00 };
+    assert!(layouts.contains(&right), "{layouts:x?}");
+    let image = image.laid_out(&[right]).unwrap();
+    let proof = validate(&image, &guests.layout, Scope::Whole, &Plan::default()).unwrap();
+    assert_eq!(proof.verdict, Verdict::Match, "{:?}", proof.suspects);
+    // A file whose offsets are physical addresses needs no other layout.
+    assert_eq!(displaced(&guests.image, &guests.layout, &Plan::default()), []);
 }

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use analyzer::{Guest, Identity, Layout};
 use anyhow::{Context, bail};
-use image::{Image, Placed};
+use image::Image;
 use profile::System;
 use repository::detect;
 
@@ -52,18 +52,17 @@ impl Subject {
         if Guest::find(&self.image, &self.layout, &console.search()).is_ok() {
             return Ok(());
         }
-        let Some(parts) = analyzer::linux::displaced(&self.image, &self.layout, &console.search()) else {
-            return Ok(());
-        };
-        let image = self.image.laid_out(&parts)?;
-        if Guest::find(&image, &self.layout, &console.search()).is_ok() {
-            let text = |part: &Placed| format!("{:x}:{:x}@{:x}", part.start, part.length, part.offset);
+        for placed in analyzer::linux::displaced(&self.image, &self.layout, &console.search()) {
+            let image = self.image.laid_out(&[placed])?;
+            if Guest::find(&image, &self.layout, &console.search()).is_err() {
+                continue;
+            }
             console.warn(format_args!(
-                "{}: file offsets are not physical addresses; going on with --layout {}",
-                self.source,
-                parts.iter().map(text).collect::<Vec<_>>().join(",")
+                "{}: file offsets are not physical addresses; going on with --layout {:x}:{:x}@{:x}",
+                self.source, placed.start, placed.length, placed.offset
             ));
             self.image = image;
+            break;
         }
         Ok(())
     }

@@ -216,39 +216,45 @@ fn of_vmcoreinfo(layout: &Layout, info: &VmCoreInfo, by: &str) -> Option<Place> 
 ///
 /// VMCOREINFO says where the banner is in physical memory; if the only copies of that banner stand elsewhere, all by one
 /// distance, everything from 1 MiB on is displaced by it. Below 1 MiB, which holds nothing of the kernel, the place of the
-/// bytes is not known: they are left out. `None` if there is no such evidence.
-pub fn displaced(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Option<Vec<Placed>> {
-    let linked = layout.symbol("linux_banner")?;
-    let size = memory.runs().iter().map(|run| run.end()).max()?;
+/// bytes is not known: they are left out.
+///
+/// Each copy of the banner gives a layout, the one that moves the memory least first; there are none without such
+/// evidence. The right one shows the kernel.
+pub fn displaced(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Vec<Placed> {
+    let Some(linked) = layout.symbol("linux_banner") else { return Vec::new() };
+    let size = memory.runs().iter().map(|run| run.end()).max().unwrap_or(0);
     let found = search(memory, plan);
-    let banners = |release: &str| {
-        let begins = format!("Linux version {release} ");
-        let texts = found.iter().filter_map(|(at, sighting)| match sighting {
-            Sighting::Banner(text) => Some((*at, text)),
-            Sighting::Info(_) => None,
+    let mut layouts: Vec<Placed> = Vec::new();
+    for (_, sighting) in &found {
+        let Sighting::Info(info) = sighting else { continue };
+        let place = of_vmcoreinfo(layout, info, "VMCOREINFO");
+        let (Some(place), Some(release)) = (place, info.release()) else { continue };
+        let (expected, begins) = (linked.wrapping_add(place.delta), format!("Linux version {release} "));
+        let banners = found.iter().filter_map(|(at, sighting)| match sighting {
+            Sighting::Banner(text) if text.starts_with(&begins) => Some(*at),
+            _ => None,
         });
-        texts.filter(move |(_, text)| text.starts_with(&begins)).map(|(at, _)| at).collect::<Vec<u64>>()
-    };
-    found.iter().find_map(|(_, sighting)| {
-        let Sighting::Info(info) = sighting else { return None };
-        let expected = linked.wrapping_add(of_vmcoreinfo(layout, info, "VMCOREINFO")?.delta);
-        let places = banners(info.release()?);
-        if places.contains(&expected) {
-            return None;
+        let banners: Vec<u64> = banners.collect();
+        if banners.contains(&expected) {
+            return Vec::new();
         }
-        places.into_iter().find_map(|at| {
-            // Left-out holes bring everything nearer to the beginning of the file.
-            let distance = expected.checked_sub(at)?;
+        // Holes that are left out bring everything nearer to the beginning of the file.
+        let distances = banners.into_iter().filter_map(|at| expected.checked_sub(at));
+        layouts.extend(distances.filter(|distance| *distance > 0).filter_map(|distance| {
             let start = distance.max(LOW_MEMORY);
             let offset = start - distance;
-            Some(vec![Placed {
-                start,
-                length: size.checked_sub(offset).filter(|length| *length > 0)?,
-                offset,
-            }])
-        })
-    })
+            let length = size.checked_sub(offset).filter(|length| *length > 0)?;
+            Some(Placed { start, length, offset })
+        }));
+    }
+    layouts.sort_by_key(|placed| placed.start - placed.offset);
+    layouts.dedup();
+    layouts.truncate(MOST_LAYOUTS);
+    layouts
 }
+
+/// No more layouts are proposed: each costs a search of the image.
+const MOST_LAYOUTS: usize = 8;
 
 /// Where the memory begins that no PC leaves to its firmware.
 const LOW_MEMORY: u64 = 1 << 20;
