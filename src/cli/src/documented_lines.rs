@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
-use crate::arguments::{Cli, with_command_name};
+use crate::options::{Cli, with_command_name};
 
 /// What stands for what in the pages.
 const PLACEHOLDERS: [(&str, &str); 24] = [

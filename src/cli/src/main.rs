@@ -1,38 +1,26 @@
 //! The program `rekall-profile`: reads its command line, runs one command, answers with an exit code.
 //!
-//! - [`arguments`] holds the argument types, nothing else.
+//! - [`options`] holds the argument types, nothing else.
 //! - [`commands`] holds one file per command; each checks its arguments once, then runs.
 //! - [`console`] is the only place that prints.
-//! - [`banner`] completes profiles whose source does not say which kernel they are of.
 //! - [`files`] knows which files a command reads and writes, and writes them.
-//! - [`output`] writes profiles; [`verdict`] says how they turned out.
-//! - [`configuration`] reads the user's settings; [`profiles`] finds profiles in repositories, by name or by image.
-//! - [`subject`] opens an image with the profile of its kernel; [`table`] lays out what is listed of it.
+//! - [`configuration`] reads the user's settings.
+//! - [`profiles`] finds, completes, describes and writes profiles; [`images`] opens memory images.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
-mod access;
-mod arguments;
-mod banner;
 mod commands;
 mod configuration;
 mod console;
-mod declaration;
 #[cfg(test)]
 mod documented_lines;
 mod files;
-mod identity;
-mod input;
+mod images;
 mod interrupt;
-mod likely;
+mod options;
 mod outcome;
-mod output;
 mod profiles;
 mod sandbox;
-mod subject;
-mod table;
-mod triage;
-mod verdict;
 
 use std::process::ExitCode;
 
@@ -41,11 +29,11 @@ use clap::Parser;
 fn main() -> ExitCode {
     console::escape_panics();
     profile::report_shrunken_files();
-    let arguments = arguments::with_command_name(std::env::args_os());
-    let cli = match arguments::Cli::try_parse_from(&arguments) {
+    let arguments = options::with_command_name(std::env::args_os());
+    let cli = match options::Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            console::explain::<arguments::Cli>(&error, &arguments);
+            console::explain::<options::Cli>(&error, &arguments);
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -53,7 +41,7 @@ fn main() -> ExitCode {
     let console = console::Console::new(&cli.global);
     let checked = files::Files::of(&cli).and_then(|files| files.check());
     // Before any other thread runs.
-    let restricted = checked.is_ok() && access::restrict(&cli, &console);
+    let restricted = checked.is_ok() && files::access::restrict(&cli, &console);
     interrupt::clean_up_when_told_to_stop();
     let code = match checked.and_then(|()| commands::run(cli, &console)) {
         Ok(outcome) => outcome.into(),
@@ -61,7 +49,7 @@ fn main() -> ExitCode {
         Err(error) => {
             console.fail(&error);
             if restricted && outcome::is_refused(&error) {
-                console.warn(access::ADVICE);
+                console.warn(files::access::ADVICE);
             }
             ExitCode::from(if outcome::is_not_found(&error) { 1 } else { 2 })
         }

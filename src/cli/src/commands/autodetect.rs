@@ -2,15 +2,15 @@ use anyhow::bail;
 use repository::detect::{Candidate, Fingerprint, Sighted, detect};
 use serde_json::{Value, json};
 
-use crate::arguments::Global;
 use crate::console::Console;
-use crate::identity::how_to;
-use crate::input::open_image;
-use crate::likely;
+use crate::console::table::Table;
+use crate::files::input::open_image;
+use crate::images::triage;
+use crate::options::Global;
 use crate::outcome::Outcome;
 use crate::profiles;
-use crate::table::Table;
-use crate::triage;
+use crate::profiles::identity::how_to;
+use crate::profiles::likely;
 
 /// How many of the profiles that are like a kernel are shown.
 const MOST_LIKELY: usize = 5;

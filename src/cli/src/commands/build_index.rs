@@ -7,12 +7,12 @@ use repository::index::{Specification, build_below};
 use repository::{Condition, ProfileName};
 use serde_json::json;
 
-use crate::access;
-use crate::arguments::{self, Global};
 use crate::console::Console;
+use crate::files::access;
 use crate::files::{self, Content, Files, Packing, UsesFiles};
+use crate::options::{self, Global};
 use crate::outcome::Outcome;
-use crate::output::write_packed;
+use crate::profiles::output::write_packed;
 use crate::sandbox::Access;
 
 /// What is indexed.
@@ -64,11 +64,7 @@ impl UsesFiles for Arguments {
 ///
 /// # Errors
 /// A specification that cannot be read, or a repository that cannot be read or written.
-pub fn run(
-    arguments: &Arguments,
-    symbols: &arguments::Symbols,
-    console: &Console,
-) -> anyhow::Result<Outcome> {
+pub fn run(arguments: &Arguments, symbols: &options::Symbols, console: &Console) -> anyhow::Result<Outcome> {
     let place = arguments.specification.display().to_string();
     let text = fs::read_to_string(&arguments.specification).with_context(|| place.clone())?;
     let specification = Specification::parse(&text, &place)?;

@@ -5,14 +5,14 @@ use repository::{ProfileName, Repositories, local};
 use serde_json::{Value, json};
 use symbols::{Fetcher, PdbName};
 
-use crate::access;
-use crate::arguments::Global;
 use crate::console::Console;
-use crate::input::open_image;
+use crate::files::access;
+use crate::files::input::open_image;
+use crate::images::triage;
+use crate::options::Global;
 use crate::outcome::Outcome;
 use crate::profiles;
 use crate::sandbox::Access;
-use crate::triage;
 
 /// Whose profile is made.
 #[derive(Debug, clap::Args)]

@@ -7,12 +7,12 @@ use profile::{
 };
 use serde_json::{Value, json};
 
-use crate::arguments::Global;
 use crate::console::Console;
 use crate::files::{Files, UsesFiles};
+use crate::options::Global;
 use crate::outcome::Outcome;
+use crate::profiles::verdict::{Summary, counted};
 use crate::sandbox::Access;
-use crate::verdict::{Summary, counted};
 
 /// A profile, and perhaps another of the same build.
 #[derive(Debug, clap::Args)]

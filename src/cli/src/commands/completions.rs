@@ -1,8 +1,8 @@
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::arguments::Cli;
 use crate::console;
+use crate::options::Cli;
 use crate::outcome::Outcome;
 
 /// Which shell.

@@ -9,16 +9,16 @@ use profile::{Format, Health, Progress, Scope, Silent, Verdict};
 use serde_json::{Value, json};
 use volatility_converter::{Options, Pack, convert, find_packs, is_pack_member, write_legacy};
 
-use crate::access;
-use crate::arguments;
-use crate::arguments::Global;
-use crate::banner;
 use crate::console::{Console, Listed, escaped};
+use crate::files::access;
 use crate::files::{Content, Files, UsesFiles, has_packed_ending};
+use crate::options;
+use crate::options::Global;
 use crate::outcome::Outcome;
-use crate::output::Plan;
+use crate::profiles::banner;
+use crate::profiles::output::Plan;
+use crate::profiles::verdict::Summary;
 use crate::sandbox::Access;
-use crate::verdict::Summary;
 
 /// A pack, or a folder of packs, and what to make of it.
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,7 @@ pub struct Arguments {
     #[arg(value_name = "OUT", conflicts_with = "output")]
     out_file: Option<PathBuf>,
     #[command(flatten)]
-    output: arguments::Output,
+    output: options::Output,
     #[command(flatten)]
     banner: banner::Arguments,
     /// The class Rekall loads the profile with; by default it follows from the pack.
@@ -100,7 +100,7 @@ enum Compat {
 enum Work {
     One {
         pack: PathBuf,
-        output: arguments::Output,
+        output: options::Output,
     },
     /// Packs, each with the profile it becomes.
     Many(Vec<(PathBuf, PathBuf)>),
@@ -151,7 +151,7 @@ fn list_pack(pack: &Path, files: &mut Files) {
 fn plan(arguments: &Arguments) -> anyhow::Result<Work> {
     let source = &arguments.source;
     let out = arguments.out_file.as_ref().or(arguments.output.output.as_ref());
-    let to = |path: &Path| arguments::Output { output: Some(path.to_owned()), ..arguments.output.clone() };
+    let to = |path: &Path| options::Output { output: Some(path.to_owned()), ..arguments.output.clone() };
     let one = |pack: &Path, output| Ok(Work::One { pack: pack.to_owned(), output });
     if !source.is_dir() {
         return match out {
@@ -339,7 +339,7 @@ fn convert_in_batch(
     if let Some(folder) = out.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
-    let output = arguments::Output { output: Some(out.to_owned()), ..arguments.output.clone() };
+    let output = options::Output { output: Some(out.to_owned()), ..arguments.output.clone() };
     let plan = Plan::new(&output, None, console)?;
     let pack_bytes = size_of(path);
     if arguments.compat.is_some() {

@@ -5,16 +5,16 @@ use image::Paging;
 use profile::{Format, Report, Scope, System, read_file};
 use serde_json::Value;
 
-use crate::access;
-use crate::arguments::{self, Global};
-use crate::banner;
 use crate::console::{Console, escaped};
+use crate::files::access;
 use crate::files::{Files, UsesFiles};
+use crate::images::subject::Subject;
+use crate::options::{self, Global};
 use crate::outcome::Outcome;
-use crate::output::Plan;
+use crate::profiles::banner;
+use crate::profiles::output::Plan;
+use crate::profiles::verdict::Summary;
 use crate::sandbox::Access;
-use crate::subject::Subject;
-use crate::verdict::Summary;
 
 /// A profile, and the form another program reads.
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,7 @@ pub struct Arguments {
     /// The profile, or a table of Volatility 3 (ISF): text, gzip, xz or zstd.
     profile: PathBuf,
     #[command(flatten)]
-    output: arguments::Output,
+    output: options::Output,
     #[command(flatten)]
     banner: banner::Arguments,
     /// Say what a program insists on, beyond the truth. volatility3: name dwarf2json as the producer of the table, as

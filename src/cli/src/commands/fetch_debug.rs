@@ -6,10 +6,10 @@ use serde_json::json;
 use symbols::{BuildId, DebugFile, DebugOptions, Error, Tried, fetch_debug};
 use url::Url;
 
-use crate::access;
-use crate::arguments::{self, Global};
 use crate::console::Console;
+use crate::files::access;
 use crate::files::{Content, Files, UsesFiles};
+use crate::options::{self, Global};
 use crate::outcome::Outcome;
 use crate::sandbox::Access;
 
@@ -74,7 +74,7 @@ const FEDERATION: &str = "https://debuginfod.elfutils.org/";
 pub fn run(
     arguments: Arguments,
     filename: Option<PathBuf>,
-    symbols: &arguments::Symbols,
+    symbols: &options::Symbols,
     console: &Console,
 ) -> anyhow::Result<Outcome> {
     let build_id = wanted(arguments.wanted, filename)?;

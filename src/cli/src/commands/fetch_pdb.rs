@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use symbols::pe::Pe;
 use symbols::{Error, Fetcher, Found, Manifest, PdbName, Tried, Wanted};
 
-use crate::access;
-use crate::arguments;
-use crate::arguments::Global;
 use crate::console::Console;
+use crate::files::access;
 use crate::files::{self, Content, Files, UsesFiles};
+use crate::options;
+use crate::options::Global;
 use crate::outcome::Outcome;
 use crate::sandbox::Access;
 
@@ -90,7 +90,7 @@ impl UsesFiles for Arguments {
 pub fn run(
     arguments: Arguments,
     filename: Option<PathBuf>,
-    symbols: &arguments::Symbols,
+    symbols: &options::Symbols,
     console: &Console,
 ) -> anyhow::Result<Outcome> {
     let plan = Plan::new(arguments, filename)?;

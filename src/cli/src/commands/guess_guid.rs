@@ -8,16 +8,16 @@ use repository::index::Likeness;
 use repository::local;
 use serde_json::json;
 
-use crate::access;
-use crate::arguments::Global;
 use crate::console::Console;
-use crate::input::open_image;
-use crate::likely;
+use crate::files::access;
+use crate::files::input::open_image;
+use crate::images::subject::Subject;
+use crate::images::triage;
+use crate::options::Global;
 use crate::outcome::Outcome;
 use crate::profiles;
+use crate::profiles::likely;
 use crate::sandbox::Access;
-use crate::subject::Subject;
-use crate::triage;
 
 /// Whose build is guessed.
 #[derive(Debug, clap::Args)]

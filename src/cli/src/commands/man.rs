@@ -4,9 +4,9 @@ use anyhow::Context;
 use clap::CommandFactory;
 use clap_mangen::Man;
 
-use crate::arguments::{Cli, Global};
 use crate::console::Console;
 use crate::files::{self, Content, Files, UsesFiles};
+use crate::options::{Cli, Global};
 use crate::outcome::Outcome;
 use crate::sandbox::Access;
 

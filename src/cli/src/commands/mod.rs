@@ -26,10 +26,10 @@ pub mod version_scan;
 
 use anyhow::bail;
 
-use crate::arguments::{Cli, Command, Global};
 use crate::configuration::Configuration;
 use crate::console::Console;
 use crate::files::{Files, UsesFiles};
+use crate::options::{Cli, Command, Global};
 use crate::outcome::Outcome;
 use crate::profiles;
 

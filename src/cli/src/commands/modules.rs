@@ -2,12 +2,12 @@ use analyzer::{Listing, Module};
 use image::Image;
 use serde_json::{Value, json};
 
-use crate::arguments::Global;
+use crate::console::table::Table;
 use crate::console::{Console, Lines};
+use crate::images::subject::Subject;
+use crate::images::triage;
+use crate::options::Global;
 use crate::outcome::Outcome;
-use crate::subject::Subject;
-use crate::table::Table;
-use crate::triage;
 
 /// Lists the modules of the kernel in an image, in the order of its list; those that a triage dump lists need no
 /// profile.

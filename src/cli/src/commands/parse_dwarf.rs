@@ -6,15 +6,15 @@ use anyhow::{Context, bail};
 use dwarf_converter::{Beside, Language, Languages, Options, Package};
 use profile::{Arch, CompanionFolders, LARGEST_COMPANION, MappedFile, Progress, Scope};
 
-use crate::access;
-use crate::arguments;
-use crate::arguments::Global;
 use crate::console::Console;
+use crate::files::access;
 use crate::files::{Files, UsesFiles};
+use crate::options;
+use crate::options::Global;
 use crate::outcome::Outcome;
-use crate::output::Plan;
+use crate::profiles::output::Plan;
+use crate::profiles::verdict::Summary;
 use crate::sandbox::Access;
-use crate::verdict::Summary;
 
 /// A kernel's debug file, and what to make of it.
 #[derive(Debug, clap::Args)]
@@ -36,7 +36,7 @@ pub struct Arguments {
     #[arg(long)]
     arch: Option<Arch>,
     #[command(flatten)]
-    output: arguments::Output,
+    output: options::Output,
 }
 
 impl UsesFiles for Arguments {

@@ -3,16 +3,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use profile::{Arch, Scope};
 
-use crate::access;
-use crate::arguments;
-use crate::arguments::Global;
 use crate::console::Console;
+use crate::files::access;
+use crate::files::input::open_pdb;
 use crate::files::{Files, UsesFiles};
-use crate::input::open_pdb;
+use crate::options;
+use crate::options::Global;
 use crate::outcome::Outcome;
-use crate::output::Plan;
+use crate::profiles::output::Plan;
+use crate::profiles::verdict::Summary;
 use crate::sandbox::Access;
-use crate::verdict::Summary;
 
 /// A PDB, and what to make of it.
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub struct Arguments {
     #[arg(value_name = "FILE.pdb")]
     pdb_filename: Option<PathBuf>,
     #[command(flatten)]
-    output: arguments::Output,
+    output: options::Output,
     /// The folder that --output is relative to.
     #[arg(short = 'D', long = "dump_dir", value_name = "DIR")]
     dump_dir: Option<PathBuf>,

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use symbols::Rsds;
 use symbols::pe::{Export, Import, Pe, PeError, Version};
 
-use crate::arguments::Global;
 use crate::console::{Console, Lines};
 use crate::files::{Files, UsesFiles};
+use crate::options::Global;
 use crate::outcome::Outcome;
 use crate::sandbox::Access;
 

@@ -1,11 +1,11 @@
 use analyzer::{Listing, Process};
 use serde_json::{Value, json};
 
-use crate::arguments::Global;
+use crate::console::table::Table;
 use crate::console::{Console, Lines};
+use crate::images::subject::Subject;
+use crate::options::Global;
 use crate::outcome::Outcome;
-use crate::subject::Subject;
-use crate::table::Table;
 
 /// Lists the processes of an image, in the order of the kernel's list.
 ///

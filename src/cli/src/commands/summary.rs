@@ -1,10 +1,10 @@
 use serde_json::json;
 
-use crate::arguments::Global;
 use crate::commands::validate;
 use crate::console::{Console, Lines};
+use crate::images::subject::Subject;
+use crate::options::Global;
 use crate::outcome::Outcome;
-use crate::subject::Subject;
 
 /// Proves the profile on the image, and sums up what is in it.
 ///

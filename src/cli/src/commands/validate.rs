@@ -1,11 +1,11 @@
 use analyzer::{Check, Passage, Validation, Verdict};
 use serde_json::{Value, json};
 
-use crate::arguments::Global;
+use crate::console::table::Table;
 use crate::console::{Console, Lines};
+use crate::images::subject::Subject;
+use crate::options::Global;
 use crate::outcome::Outcome;
-use crate::subject::Subject;
-use crate::table::Table;
 
 /// Proves the profile on the image, check by check.
 ///

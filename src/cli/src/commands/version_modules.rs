@@ -7,16 +7,16 @@ use repository::{ProfileName, local};
 use serde_json::{Value, json};
 use symbols::{Fetcher, Manifest, Wanted};
 
-use crate::access;
-use crate::arguments::Global;
 use crate::commands::version_scan;
 use crate::console::Console;
+use crate::console::table::Table;
+use crate::files::access;
 use crate::files::{self, Content, Files, UsesFiles};
+use crate::images::subject::Subject;
+use crate::options::Global;
 use crate::outcome::Outcome;
 use crate::profiles;
 use crate::sandbox::Access;
-use crate::subject::Subject;
-use crate::table::Table;
 
 /// What is done with what is found.
 #[derive(Debug, clap::Args)]

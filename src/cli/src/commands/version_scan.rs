@@ -7,15 +7,15 @@ use regex::Regex;
 use serde_json::{Value, json};
 use symbols::{Manifest, Rsds, Sighting, Wanted};
 
-use crate::access;
-use crate::arguments::Global;
 use crate::console::{Console, Lines};
+use crate::files::access;
+use crate::files::input;
 use crate::files::{self, Content, Files, UsesFiles};
-use crate::input;
+use crate::images::triage;
+use crate::options::Global;
 use crate::outcome::Outcome;
+use crate::profiles::verdict::{losses, say_losses};
 use crate::sandbox::Access;
-use crate::triage;
-use crate::verdict::{losses, say_losses};
 
 /// Which file, and which of its records.
 #[derive(Debug, clap::Args)]

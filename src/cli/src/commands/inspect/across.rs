@@ -7,10 +7,10 @@ use profile::{Progress, Silent};
 use repository::{Options, ProfileName, Repositories};
 use serde_json::{Value, json};
 
-use crate::arguments;
 use crate::console::Console;
+use crate::console::table::Table;
+use crate::options;
 use crate::outcome::Outcome;
-use crate::table::Table;
 
 /// One profile's answer.
 struct Row {
@@ -28,7 +28,7 @@ struct Row {
 pub fn run(
     place: &str,
     members: &[String],
-    symbols: &arguments::Symbols,
+    symbols: &options::Symbols,
     console: &Console,
 ) -> anyhow::Result<Outcome> {
     if let Some(member) = members.iter().find(|member| !member.contains('.')) {

@@ -7,10 +7,10 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use symbols::{ClientOptions, LeastRate, NegativeCache, SymbolPath};
 
-use crate::access;
 use crate::commands;
 use crate::configuration::Configuration;
 use crate::console::Console;
+use crate::files::access;
 
 /// Profiles for memory forensics: made from debug information, proved, kept and exported.
 #[derive(Debug, Parser)]

@@ -13,6 +13,7 @@ mod escape;
 mod json;
 mod lines;
 mod progress;
+pub mod table;
 mod usage;
 
 use std::fmt::Display;
@@ -27,7 +28,7 @@ pub use lines::Lines;
 pub use progress::Bar;
 pub use usage::explain;
 
-use crate::arguments::{Color, Global};
+use crate::options::{Color, Global};
 use crate::outcome::StandardOutput;
 
 /// Where everything a command says goes: the product to standard output, all else to standard error.

@@ -1,5 +1,12 @@
 //! Profiles by name: which repositories are looked through, and how the profile of an image is found without a name.
 
+pub mod banner;
+pub mod declaration;
+pub mod identity;
+pub mod likely;
+pub mod output;
+pub mod verdict;
+
 use std::path::{Path, PathBuf};
 
 use analyzer::Layout;
@@ -10,10 +17,9 @@ use repository::detect::{self, Candidate, Detection, Kernel, detect};
 use repository::{Loaded, Options, PUBLIC, ProfileName, Repositories, local};
 use symbols::{Fetcher, PdbName};
 
-use crate::arguments::Global;
 use crate::configuration::{Configuration, own_repository};
 use crate::console::{Console, Listed, lines_of};
-use crate::identity;
+use crate::options::Global;
 
 /// The repositories that the command line names, else the configuration, else the user's own and the public one.
 ///
@@ -194,6 +200,6 @@ pub fn windows_kernel(sighted: &detect::Sighted) -> Option<(PdbName, profile::Gu
 /// What was lost while a profile was made, and its verdict.
 pub fn say_built(built: &local::Built, console: &Console) {
     let losses: &Report = &built.report;
-    crate::verdict::say_losses(losses, console);
-    crate::verdict::say_verdict(&built.health, console);
+    verdict::say_losses(losses, console);
+    verdict::say_verdict(&built.health, console);
 }

@@ -5,6 +5,9 @@
 //! What a command opens later, by names that it finds in its inputs, is not listed here. Such files are remembered when
 //! they are opened (`profile::open_input`), and `profile::OutputFile` refuses to write to them.
 
+pub mod access;
+pub mod input;
+
 use std::ffi::OsString;
 use std::fs::Metadata;
 use std::io::{self, BufWriter, Write};
@@ -13,8 +16,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use profile::{FileId, OutputFile};
 
-use crate::arguments::{Cli, Global};
 use crate::commands;
+use crate::options::{Cli, Global};
 use crate::outcome::WrittenThrough;
 
 /// The files of one command.

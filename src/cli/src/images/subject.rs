@@ -6,12 +6,12 @@ use image::Image;
 use profile::System;
 use repository::detect;
 
-use crate::arguments::Global;
 use crate::console::Console;
-use crate::identity;
+use crate::images::triage;
+use crate::options::Global;
 use crate::outcome::AnotherKernel;
 use crate::profiles;
-use crate::triage;
+use crate::profiles::identity;
 
 /// A memory image and the profile of the kernel in it.
 pub struct Subject {

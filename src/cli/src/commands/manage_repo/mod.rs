@@ -11,14 +11,14 @@ use repository::build::{
 use serde_json::{Value, json};
 use symbols::{Fetcher, PdbName};
 
-use crate::access;
-use crate::arguments;
-use crate::arguments::Global;
 use crate::console::Console;
+use crate::console::table::Table;
+use crate::files::access;
 use crate::files::{self, Content, Files, UsesFiles};
+use crate::options;
+use crate::options::Global;
 use crate::outcome::Outcome;
 use crate::sandbox::Access;
-use crate::table::Table;
 
 /// A repository, and what to do with it.
 #[derive(Debug, clap::Args)]
@@ -57,7 +57,7 @@ pub struct Arguments {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
-    symbols: arguments::Symbols,
+    symbols: options::Symbols,
 }
 
 impl Arguments {

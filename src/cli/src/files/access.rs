@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use symbols::{Credentials, SymbolPath};
 
-use crate::arguments::{Cli, Command, Global, Output, Symbols};
 use crate::configuration::{Configuration, own_repository};
 use crate::console::Console;
+use crate::options::{Cli, Command, Global, Output, Symbols};
 use crate::profiles;
 use crate::sandbox::{self, Access, Network};
 

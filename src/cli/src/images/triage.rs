@@ -4,8 +4,8 @@ use image::{Image, Memory, Triage};
 use serde_json::{Value, json};
 
 use crate::console::Lines;
-use crate::table::Table;
-use crate::verdict::counted;
+use crate::console::table::Table;
+use crate::profiles::verdict::counted;
 
 /// What an image without any memory is, and what it tells instead; nothing where it has memory.
 pub fn without_memory(image: &Image) -> Option<String> {

@@ -7,9 +7,9 @@ use profile::{
     add_well_known_types, banner_symbol, table_path, write_form,
 };
 
-use crate::arguments;
 use crate::console::{self, Console};
 use crate::files::{self, Content, Files, Packing};
+use crate::options;
 
 /// Where a profile is to go and in which form, checked before any work begins.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Plan {
     /// # Errors
     /// Where both the report (`--json`) and the profile would go to standard output, and for options that contradict
     /// each other.
-    pub fn new(output: &arguments::Output, folder: Option<&Path>, console: &Console) -> anyhow::Result<Self> {
+    pub fn new(output: &options::Output, folder: Option<&Path>, console: &Console) -> anyhow::Result<Self> {
         let effort = if output.best { Effort::Best } else { Effort::Default };
         let format = output.format();
         if output.addresses.is_some() && format != Format::LibVmi {
@@ -188,7 +188,7 @@ pub fn write_packed(
     }
 }
 
-impl arguments::Output {
+impl options::Output {
     /// Adds the file that these options name; `folder` is what it is relative to.
     ///
     /// # Errors

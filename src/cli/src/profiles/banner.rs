@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use profile::{Profile, System};
 
 use crate::console::Console;
-use crate::subject::open_image;
+use crate::images::subject::open_image;
 
 /// Where the banner comes from.
 #[derive(Clone, Debug, clap::Args)]

@@ -6,12 +6,12 @@ use anyhow::Context;
 use profile::{Member, Structure, Symbol, System, Text};
 use serde_json::{Value, json};
 
-use crate::access;
-use crate::arguments::{self, Global};
 use crate::console::{Console, Lines, escaped};
-use crate::declaration::declaration;
+use crate::files::access;
 use crate::files::{Files, UsesFiles};
+use crate::options::{self, Global};
 use crate::outcome::Outcome;
+use crate::profiles::declaration::declaration;
 use crate::sandbox::Access;
 
 /// A profile, and what to show of it.
@@ -83,11 +83,7 @@ enum Item {
 ///
 /// # Errors
 /// Where the file is no readable profile.
-pub fn run(
-    arguments: &Arguments,
-    symbols: &arguments::Symbols,
-    console: &Console,
-) -> anyhow::Result<Outcome> {
+pub fn run(arguments: &Arguments, symbols: &options::Symbols, console: &Console) -> anyhow::Result<Outcome> {
     if let Some(place) = &arguments.across {
         let first = arguments.profile.to_string_lossy().into_owned();
         let members: Vec<String> = [first].into_iter().chain(arguments.names.iter().cloned()).collect();
