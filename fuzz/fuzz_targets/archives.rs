@@ -7,7 +7,7 @@ use std::io::{self, Cursor, Write};
 use dwarf_converter::Package;
 use libfuzzer_sys::fuzz_target;
 use profile::Silent;
-use symbols::PdbCabinet;
+use pe::PdbCabinet;
 use volatility_converter::{Options, Pack, convert};
 
 /// No more is taken out of one member.

@@ -4,7 +4,7 @@
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use symbols::PdbCabinet;
+use pe::PdbCabinet;
 
 const LIMIT: u64 = 1 << 22;
 

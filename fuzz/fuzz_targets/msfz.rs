@@ -35,7 +35,7 @@ fuzz_target!(
                 file.rewind().unwrap();
             }
             source.write_all(&stamped).unwrap();
-            if symbols::unpack_msfz(source, plain, LIMIT, &|_| ()).is_ok() {
+            if pe::unpack_msfz(source, plain, LIMIT, &|_| ()).is_ok() {
                 assert!(plain.metadata().unwrap().len() <= 2 * LIMIT + (1 << 20));
             }
         });

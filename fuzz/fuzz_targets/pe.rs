@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use symbols::pe::Pe;
+use pe::Pe;
 
 fuzz_target!(
     init: {

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use libfuzzer_sys::fuzz_target;
-use symbols::Rsds;
+use pe::Rsds;
 
 fuzz_target!(|bytes: &[u8]| {
     // A record in front lets more inputs in; the rest may bring its own.

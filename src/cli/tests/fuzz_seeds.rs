@@ -11,10 +11,11 @@ use std::sync::Once;
 
 use dwarf_converter::{Alone, Language, Languages, Package};
 use image::{Image, Memory};
+use pe::{Identity, PdbCabinet, Rsds};
 use profile::{MappedFile, Profile, Report, Resolution, Silent, read_profile, write_text};
 use repository::index::{DataIndex, ExportIndex, Specification, StructIndex, SymbolIndex};
 use serde_json::Value;
-use symbols::{Identity, Manifest, PdbCabinet, Pointer, Rsds, SymbolPath};
+use symbols::{Manifest, Pointer, SymbolPath};
 use volatility_converter::Pack;
 
 #[allow(dead_code, reason = "the tests of the front-end use the rest")]
@@ -236,8 +237,7 @@ fn compact_pdbs_unpack() {
     for (name, bytes) in seeds("msfz") {
         let (mut source, plain) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
         std::io::Write::write_all(&mut source, &bytes).unwrap();
-        symbols::unpack_msfz(&source, &plain, 1 << 22, &|_| ())
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        pe::unpack_msfz(&source, &plain, 1 << 22, &|_| ()).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(plain.metadata().unwrap().len() > 1000, "{name}");
     }
 }
@@ -248,7 +248,7 @@ fn small_texts_and_records_are_understood() {
         Identity::read(&mut Cursor::new(&bytes)).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
     for (name, bytes) in seeds("pe") {
-        let pe = symbols::pe::Pe::parse(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let pe = pe::Pe::parse(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
         let found = pe.rsds().unwrap_or_default().len() + pe.exports().unwrap_or_default().len();
         assert!(found > 0 || pe.version().is_ok_and(|version| version.is_some()), "{name}");
     }

@@ -1,4 +1,4 @@
-use symbols::PdbName;
+use pe::PdbName;
 
 use crate::yaml::{At, Node};
 use crate::{Error, Key, ProfileName};

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use pe::PdbName;
 use profile::GuidAge;
-use symbols::PdbName;
 
 use crate::Error;
 use crate::yaml::{At, Data, Node};

@@ -1,7 +1,8 @@
 //! The profile that no repository has, made from its PDB and stored.
 
+use pe::PdbName;
 use profile::{GuidAge, Health, MappedFile, Progress, Report, Text};
-use symbols::{Fetcher, PdbName, Wanted};
+use symbols::{Fetcher, Wanted};
 
 use crate::printed::Printed;
 use crate::{Condition, Error, Loaded, ProfileName, Storage};

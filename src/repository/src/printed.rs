@@ -2,10 +2,10 @@
 
 use std::io;
 
+use pe::PdbName;
 use profile::{
     Effort, GzipWriter, Health, MappedFile, Profile, Progress, Report, Resolution, Scope, guarded, write_text,
 };
-use symbols::PdbName;
 
 /// A profile's bytes, and what is known of them.
 pub(crate) struct Printed {

@@ -2,13 +2,12 @@
 //!
 //! Start here: a [`Fetcher`] with [`Options`] brings what is [`Wanted`], along a [`SymbolPath`].
 //!
-//! - **What is asked for.** A [`Wanted`] is a [`PdbName`] with a GUID and age; a [`Manifest`] is a list of them. They
-//!   come from the [`Rsds`] records of a PE ([`pe`]) or of any file ([`Rsds::scan`]).
+//! - **What is asked for.** A [`Wanted`] is a [`pe::PdbName`] with a GUID and age; a [`Manifest`] is a list of them. They
+//!   come from RSDS records, which the crate [`pe`] reads.
 //! - **Where.** [`SymbolPath`] reads the language of `_NT_SYMBOL_PATH`: folders laid out as stores, and servers. A
 //!   [`NegativeCache`] remembers what servers do not have; [`Credentials`] say who we are to private ones.
-//! - **In which form.** A [`Container`] is told by its first bytes; [`PdbCabinet`] and [`unpack_msfz`] take the PDB
-//!   out of its packed forms, [`Pointer`] says where else it is; [`Identity`] reads who a PDB is, before anything
-//!   believes it.
+//! - **In which form.** The crate [`pe`] takes a PDB out of its packed forms and reads its identity, before anything
+//!   believes it; a [`Pointer`] says where else it is.
 //! - **Debug files.** [`fetch_debug`] brings an ELF file's debug information by its [`BuildId`] from debuginfod servers.
 //! - **Other files.** [`Web`] reads files below one address: what repositories of profiles keep on servers.
 //! - **How servers are asked.** [`ClientOptions`] says how patient, how fast and as whom; all of the above obey it, and
@@ -20,9 +19,7 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
-mod cabinet;
 mod client_options;
-mod container;
 mod credentials;
 mod debuginfod;
 mod delivery;
@@ -31,17 +28,12 @@ mod encoding;
 mod error;
 mod fetch;
 mod http;
-mod identity;
 mod layout;
 mod listing;
 mod manifest;
 mod mirror;
-mod msfz;
-mod name;
 mod negative;
-pub mod pe;
 mod pointer;
-mod rsds;
 mod start;
 mod store;
 mod symbol_path;
@@ -53,23 +45,17 @@ pub mod fuzzing {
     pub use crate::download::fuzzing::play;
 }
 
-pub use cabinet::{CabinetError, Member, PdbCabinet};
 pub use client_options::{ClientOptions, LeastRate};
-pub use container::Container;
 pub use credentials::{Credentials, CredentialsError};
 pub use debuginfod::{BuildId, BuildIdError, DebugFile, DebugOptions, fetch_debug};
 pub use delivery::Explain;
 pub use download::{Patience, Tried};
 pub use error::Error;
 pub use fetch::{Fetcher, Found, Options};
-pub use identity::{Identity, IdentityError};
 pub use manifest::{Manifest, ManifestError, Wanted};
 pub use mirror::{Mirror, MirrorLimits, MirrorStop};
-pub use msfz::{MsfzError, unpack as unpack_msfz};
-pub use name::{NameError, PdbName};
 pub use negative::NegativeCache;
 pub use pointer::{Pointer, PointerError};
-pub use rsds::{Rsds, Sighting};
 pub use start::Start;
 pub use symbol_path::{SymbolPath, SymbolPathError};
 pub use web::{Demand, Fetched, Web, WebError};

@@ -4,7 +4,7 @@ use std::path::Path;
 use profile::{GuidAge, open_input};
 use serde::{Deserialize, Serialize};
 
-use crate::name::PdbName;
+use pe::PdbName;
 
 /// A PDB that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
-use crate::container::Container;
+use pe::{Container, IdentityError};
+
 use crate::error::in_words;
-use crate::identity::IdentityError;
 
 /// What a download has to begin with. The first bytes are looked at as they arrive, so that a page of a captive portal
 /// or endless junk is dropped before it fills a disk.

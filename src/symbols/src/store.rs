@@ -2,16 +2,13 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use pe::{CabinetError, Container, Identity, IdentityError, MsfzError, PdbCabinet, unpack_msfz};
 use profile::{AtomicFile, Progress};
 
-use crate::cabinet::PdbCabinet;
-use crate::container::Container;
 use crate::error::in_words;
-use crate::identity::{Identity, IdentityError};
 use crate::layout::{self, Form};
 use crate::listing::Listings;
 use crate::manifest::Wanted;
-use crate::msfz;
 use crate::pointer::Pointer;
 
 /// Why a file is not what was wanted.
@@ -162,18 +159,18 @@ pub(crate) fn unpack(
             let result = cabinet.extract(target, &came);
             progress.end(&step);
             result.map_err(|error| match error {
-                crate::CabinetError::Write(source) => Refusal::Write(source),
-                error @ crate::CabinetError::Cut { .. } => Refusal::Cut(in_words(&error)),
+                CabinetError::Write(source) => Refusal::Write(source),
+                error @ CabinetError::Cut { .. } => Refusal::Cut(in_words(&error)),
                 error => refuse(&error),
             })?;
         }
         _ => {
             progress.tell(&format!("Unpacking the compact PDB {shown}"));
             progress.begin(&step, None);
-            let result = msfz::unpack(source, target.as_file(), limit, &came);
+            let result = unpack_msfz(source, target.as_file(), limit, &came);
             progress.end(&step);
             result.map_err(|error| match error {
-                crate::MsfzError::Write(source) => Refusal::Write(source),
+                MsfzError::Write(source) => Refusal::Write(source),
                 error => refuse(&error),
             })?;
         }

@@ -3,10 +3,11 @@
 
 mod support;
 
+use pe::Identity;
 use profile::GuidAge;
 use support::{GUID_AGE, World, guid_age, other_pdb, pdb, place, read, wanted};
 use symbol_server::fixture;
-use symbols::{Error, Fetcher, Identity};
+use symbols::{Error, Fetcher};
 
 #[test]
 fn a_chain_is_searched_left_to_right_and_filled_right_to_left() {
@@ -233,7 +234,7 @@ fn a_cabinet_cut_or_bent_at_any_byte_gives_an_error_or_the_file() {
     let cabinet = fixture::cabinet(&[("k.pdb", &fixture::pdb(guid_age(), 100).unwrap())]).unwrap();
     let extract = |bytes: &[u8]| {
         let mut sink = Vec::new();
-        let cabinet = symbols::PdbCabinet::open(std::io::Cursor::new(bytes), None, 1 << 20);
+        let cabinet = pe::PdbCabinet::open(std::io::Cursor::new(bytes), None, 1 << 20);
         cabinet.and_then(|mut cabinet| cabinet.extract(&mut sink, &|_| ()))
     };
     for length in 0..cabinet.len() {

@@ -60,7 +60,7 @@ fn cabinets_and_the_compact_form_come_from_servers_too() {
         world.file(&format!("served/{}", place(name)), &bytes);
         let server = Server::of_folder(&world.path("served")).unwrap();
         let found = world.fetch(&format!("srv*{}*{}", world.path("a").display(), server.url())).unwrap();
-        let identity = symbols::Identity::read(&mut std::fs::File::open(&found.path).unwrap()).unwrap();
+        let identity = pe::Identity::read(&mut std::fs::File::open(&found.path).unwrap()).unwrap();
         assert_eq!(identity.guid_age, guid_age(), "{name}");
         let expected = [format!("a/{}", place("k.pdb")), format!("served/{}", place(name))];
         assert_eq!(world.files(), expected, "{name}");

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use image::{Hints, Memory, Plan, Window};
 use memchr::memmem;
+use pe::Rsds;
 use profile::GuidAge;
-use symbols::Rsds;
 
 use super::list::{self, forwards, leads_back};
 use super::{DIRECTORY, Kernel, Mapped, builds, shared_data, upper_half};

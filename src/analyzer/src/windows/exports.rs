@@ -1,4 +1,4 @@
-use symbols::pe::Pe;
+use pe::Pe;
 
 use super::Mapped;
 use crate::Space;

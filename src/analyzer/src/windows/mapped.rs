@@ -1,6 +1,6 @@
+use pe::Rsds;
+use pe::{Headers, Pe};
 use profile::GuidAge;
-use symbols::Rsds;
-use symbols::pe::{Headers, Pe};
 
 use super::exports::directory;
 use crate::Space;

@@ -1,9 +1,10 @@
 use anyhow::{Context, bail};
+use pe::PdbName;
 use profile::{GuidAge, Verdict};
 use repository::detect::{kernels, prove};
 use repository::{ProfileName, Repositories, local};
 use serde_json::{Value, json};
-use symbols::{Fetcher, PdbName};
+use symbols::Fetcher;
 
 use crate::console::Console;
 use crate::files::access;

@@ -1,10 +1,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use pe::PdbName;
+use pe::Pe;
 use profile::{GuidAge, MappedFile, Progress};
 use serde_json::{Value, json};
-use symbols::pe::Pe;
-use symbols::{Error, Fetcher, Found, Manifest, PdbName, Tried, Wanted};
+use symbols::{Error, Fetcher, Found, Manifest, Tried, Wanted};
 
 use crate::console::Console;
 use crate::files::access;

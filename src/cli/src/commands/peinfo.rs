@@ -3,10 +3,10 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
+use pe::Rsds;
+use pe::{Export, Import, Pe, PeError, Version};
 use profile::MappedFile;
 use serde_json::{Value, json};
-use symbols::Rsds;
-use symbols::pe::{Export, Import, Pe, PeError, Version};
 
 use crate::console::{Console, Lines};
 use crate::files::{Files, UsesFiles};

@@ -2,10 +2,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use image::{Image, Plan};
+use pe::{Rsds, Sighting};
 use profile::{MappedFile, Report};
 use regex::Regex;
 use serde_json::{Value, json};
-use symbols::{Manifest, Rsds, Sighting, Wanted};
+use symbols::{Manifest, Wanted};
 
 use crate::console::{Console, Lines};
 use crate::files::access;

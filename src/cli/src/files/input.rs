@@ -3,8 +3,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use image::Image;
+use pe::{Container, PdbCabinet, unpack_msfz};
 use profile::{MappedFile, Progress, open_input};
-use symbols::{Container, PdbCabinet, unpack_msfz};
 
 use crate::console::Console;
 

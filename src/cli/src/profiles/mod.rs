@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use analyzer::Layout;
 use anyhow::Context;
 use image::Image;
+use pe::PdbName;
 use profile::Report;
 use repository::detect::{self, Candidate, Detection, Kernel, detect};
 use repository::{Loaded, Options, PUBLIC, ProfileName, Repositories, local};
-use symbols::{Fetcher, PdbName};
+use symbols::Fetcher;
 
 use crate::configuration::{Configuration, own_repository};
 use crate::console::{Console, Listed, lines_of};

@@ -17,7 +17,7 @@ pub const OURS: &str = "9E4DF50D3AD3E3064C4C44205044422E1";
 pub fn kernel() -> Vec<u8> {
     let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/kernel/store");
     let path = store.join("ntkrnlmp.pdb").join(OURS).join("ntkrnlmp.pd_");
-    let mut cabinet = symbols::PdbCabinet::open(File::open(path).unwrap(), None, 1 << 30).unwrap();
+    let mut cabinet = pe::PdbCabinet::open(File::open(path).unwrap(), None, 1 << 30).unwrap();
     let mut pdb = tempfile::tempfile().unwrap();
     cabinet.extract(&mut pdb, &|_| ()).unwrap();
     profile::MappedFile::from_file(pdb).unwrap().to_vec()

@@ -1,6 +1,6 @@
+use pe::PdbName;
+use pe::Pe;
 use profile::{Arch, GuidAge, Profile, Report, Resolution, System, write_text};
-use symbols::PdbName;
-use symbols::pe::Pe;
 
 use super::item::text;
 use super::state::{Part, describe};
@@ -92,7 +92,7 @@ impl Binary {
         let records = pe.rsds().map_err(|error| failed(error.to_string()))?;
         let record = records.first().ok_or_else(|| failed("it names no PDB (no RSDS record)".to_owned()))?;
         let pdb: PdbName =
-            record.file_name().parse().map_err(|error: symbols::NameError| failed(error.to_string()))?;
+            record.file_name().parse().map_err(|error: pe::NameError| failed(error.to_string()))?;
         let guid_age = record.guid_age;
         let mut names: Vec<ProfileName> = vec![format!("GUID/{guid_age}").parse()?];
         let version = pe.version().ok().flatten().and_then(|version| version.file);

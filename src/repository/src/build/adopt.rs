@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
+use pe::PdbName;
 use profile::{GuidAge, Health, Verdict};
-use symbols::PdbName;
 
 use super::item::{Item, Source};
 use super::make::{Material, make};

@@ -1,7 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use pe::PdbName;
 use profile::{GuidAge, pdb_class};
-use symbols::{PdbName, Wanted};
+use symbols::Wanted;
 
 use super::adopt::adopt;
 use super::indexes::specification;

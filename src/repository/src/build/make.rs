@@ -1,8 +1,9 @@
 use std::io::Cursor;
 
+use pe::{Identity, PdbName};
 use profile::{Health, MAX_TEXT, MappedFile, Profile, Progress, Report, Silent, Verdict, guarded, read_text};
 use serde_json::{Map, Value};
-use symbols::{Fetcher, Identity, PdbName};
+use symbols::Fetcher;
 use volatility_converter::Pack;
 
 use super::adopt::is_symbols_alone;

@@ -4,8 +4,8 @@ use analyzer::linux::VmCoreInfo;
 use analyzer::windows;
 use image::{Image, Memory, PhysicalAddress, Plan};
 use maps::Banner;
+use pe::Rsds;
 use profile::{GuidAge, System};
-use symbols::Rsds;
 
 use crate::{ProfileName, Reach, Repositories};
 

@@ -3,13 +3,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use pe::PdbName;
 use profile::GuidAge;
 use repository::ProfileName;
 use repository::build::{
     Binary, Builder, Check, Plan, Sealed, Selection, Shard, Summary, add_guids, import, link, seal,
 };
 use serde_json::{Value, json};
-use symbols::{Fetcher, PdbName};
+use symbols::Fetcher;
 
 use crate::console::Console;
 use crate::console::table::Table;

@@ -38,7 +38,8 @@ impl Container {
     /// How many bytes from the start [`Container::of`] looks at.
     pub const LOOK: usize = 512;
 
-    pub(crate) const PDB_MAGIC: &[u8; 32] = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
+    /// The first bytes of an MSF 7.00 file.
+    pub const PDB_MAGIC: &[u8; 32] = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
     const OLD_PDB_MAGIC: &[u8] = b"Microsoft C/C++ program database 2.00\r\n\x1aJG";
     const MSFZ_MAGIC: &[u8; 32] = b"Microsoft MSFZ Container\r\n\x1aALD\0\0";
 

@@ -1,12 +1,16 @@
 //! PE files made for the purpose.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
-use support::{GUID_AGE, OTHER, guid_age};
+use pe::{Container, Pe, PeError};
+use profile::GuidAge;
 use symbol_server::fixture::{self, Reach};
-use symbols::Container;
-use symbols::pe::{Pe, PeError};
+
+const GUID_AGE: &str = "F8E2A8B5C9B74BF4A6E4A48F180099942";
+const OTHER: &str = "3844DBB920174967BE7AA4A2C20430FA2";
+
+fn guid_age() -> GuidAge {
+    GUID_AGE.parse().unwrap()
+}
 
 #[test]
 fn records_are_reached_by_offset_or_rva_and_there_may_be_several() {

@@ -1,0 +1,26 @@
+//! PE files and the debug records in them, and PDBs seen from the outside. Everything here works offline.
+//!
+//! Start here: [`Pe::parse`] reads a PE file, [`Rsds::scan`] finds the records that name PDBs in any bytes.
+//!
+//! - **Executables** (`executable`). A [`Pe`] gives its headers, sections, RSDS records, imports, exports and version.
+//!   Every part is read on its own, so a damaged part costs only itself.
+//! - **Debug records** (`rsds`). An [`Rsds`] names a PDB by its path, GUID and age.
+//! - **PDBs from the outside** (`pdb`). [`PdbName`] is the name in a store, [`Identity`] the GUID and age that the file
+//!   itself carries. [`PdbCabinet`] and [`unpack_msfz`] take a PDB out of its packed forms.
+//! - **Kinds** (`container`). A [`Container`] says what a file is by its first bytes.
+//!
+//! This crate knows nothing of what is in a PDB beyond its identity.
+
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
+
+mod container;
+mod executable;
+mod pdb;
+mod rsds;
+
+pub use container::Container;
+pub use executable::{Directory, Export, Headers, Import, Pe, PeError, Section, Version};
+pub use pdb::{
+    CabinetError, Identity, IdentityError, Member, MsfzError, NameError, PdbCabinet, PdbName, unpack_msfz,
+};
+pub use rsds::{Rsds, Sighting};
