@@ -79,22 +79,6 @@ pub enum Error {
         /// Why it cannot.
         source: io::Error,
     },
-    /// No requests can be taken at an address.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// The address.
-        address: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// A folder cannot be served.
-    #[error("cannot serve {}", folder.display())]
-    Mirror {
-        /// The folder.
-        folder: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
     /// The socket layer cannot be set up.
     #[error("no connection can be made: {reason}")]
     Client {

@@ -12,7 +12,6 @@
 //! - **Other files.** [`Web`] reads files below one address: what repositories of profiles keep on servers.
 //! - **How servers are asked.** [`ClientOptions`] says how patient, how fast and as whom; all of the above obey it, and
 //!   one loop (`delivery`) serves them all.
-//! - **The other side.** A [`Mirror`] serves a folder, for those who cannot reach the servers of others.
 //!
 //! What to ask a server next is decided without a socket (`download`); the socket layer (`http`) only sends. The layout
 //! of stores is no entry point. This crate knows nothing of what is in a PDB beyond its identity.
@@ -31,7 +30,6 @@ mod http;
 mod layout;
 mod listing;
 mod manifest;
-mod mirror;
 mod negative;
 mod pointer;
 mod start;
@@ -53,7 +51,6 @@ pub use download::{Patience, Tried};
 pub use error::Error;
 pub use fetch::{Fetcher, Found, Options};
 pub use manifest::{Manifest, ManifestError, Wanted};
-pub use mirror::{Mirror, MirrorLimits, MirrorStop};
 pub use negative::NegativeCache;
 pub use pointer::{Pointer, PointerError};
 pub use start::Start;

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use serde_json::json;
-use symbols::{Mirror, MirrorLimits};
+use server::{Mirror, MirrorLimits};
 
 use crate::console::Console;
 use crate::interrupt;

@@ -1,16 +1,4 @@
-//! A folder over HTTP, for networks that are closed to the servers of others.
-//!
-//! - Which file a request names is decided by [`path`] (a text to names) and [`tree`] (names to a file).
-//! - What is sent of it is decided by [`answer`]: conditions and ranges.
-//! - [`body`] reads it in pieces; [`stream`] breaks off where the client takes too little.
-//! - [`clients`] decides who has to wait, and whose connection is closed, when there is no room.
-
-mod answer;
-mod body;
-mod clients;
-mod path;
-mod stream;
-mod tree;
+//! The server itself: connections come in, requests are answered, until it is stopped.
 
 use std::convert::Infallible;
 use std::fmt::Write;
@@ -32,13 +20,14 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 
-use self::answer::{Answer, Entity, decide};
-use self::body::{Content, Taken};
-use self::clients::{Clients, Place};
-use self::path::Refusal;
-use self::stream::Stream;
-use self::tree::Tree;
-use crate::Error;
+use crate::answer::{Answer, Entity, decide};
+use crate::body::{Content, Taken};
+use crate::clients::{Clients, Place};
+use crate::error::Error;
+use crate::limits::MirrorLimits;
+use crate::path::Refusal;
+use crate::stream::Stream;
+use crate::tree::Tree;
 
 /// Serves the files of a folder over HTTP/1.1, as they lie, to read only: a symbol store, a repository of profiles.
 ///
@@ -50,45 +39,6 @@ pub struct Mirror {
     tree: Arc<Tree>,
     limits: MirrorLimits,
     stop: Arc<Notify>,
-}
-
-/// How much a [`Mirror`] does for its clients.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MirrorLimits {
-    /// How many connections there are at once. One more closes the one that has kept the mirror waiting for longest.
-    pub connections: usize,
-    /// How many of them one client has at once: one address, or one network of 64 bits with IPv6.
-    pub connections_of_client: usize,
-    /// How many requests are answered at once; others wait.
-    pub requests: usize,
-    /// How many of them are one client's.
-    pub requests_of_client: usize,
-    /// How long a connection may keep the mirror waiting before one that needs its room gets it.
-    pub patience: Duration,
-    /// How long a client may take for the head of a request, and how long none may come.
-    pub head: Duration,
-    /// Within this time, a client has to take `stall_bytes` of an answer (or all that is left).
-    pub stall: Duration,
-    /// How many bytes that are.
-    pub stall_bytes: u64,
-    /// How long answers under way have to end when the mirror is stopped.
-    pub grace: Duration,
-}
-
-impl Default for MirrorLimits {
-    fn default() -> Self {
-        Self {
-            connections: 256,
-            connections_of_client: 64,
-            requests: 192,
-            requests_of_client: 32,
-            patience: Duration::from_millis(250),
-            head: Duration::from_secs(15),
-            stall: Duration::from_secs(30),
-            stall_bytes: 30 << 10,
-            grace: Duration::from_secs(5),
-        }
-    }
 }
 
 /// Ends a [`Mirror`] from another thread.

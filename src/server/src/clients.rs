@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::MirrorLimits;
+use crate::limits::MirrorLimits;
 
 /// The connections of a mirror: whose they are, and how long each has kept the mirror waiting. When there is no room,
 /// the connection that has kept it waiting for longest is closed, so that slow clients never shut out others.

@@ -1,6 +1,7 @@
 //! A folder served over HTTP, asked by our own fetcher and by hand.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../../symbols/tests/support/mod.rs"]
 mod support;
 
 use std::io::{Read, Write};
@@ -9,8 +10,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use server::{Mirror, MirrorLimits, MirrorStop};
 use support::{GUID_AGE, Story, World, pdb, place, read};
-use symbols::{Mirror, MirrorLimits, MirrorStop};
 
 /// A mirror of the test's folder `served`, stopped with the test.
 struct Served {
@@ -351,7 +352,10 @@ fn what_cannot_be_served_is_said() {
     let error = |folder: &str, address: &str| match Mirror::bind(&world.path(folder), address, limits.clone())
     {
         Ok(_) => panic!("{folder} at {address} is served"),
-        Err(error) => error.with_causes(),
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+            format!("{error}{}", cause.unwrap_or_default())
+        }
     };
     assert!(error("nowhere", "127.0.0.1:0").starts_with("cannot serve "));
     assert!(error("served/k.pdb", "127.0.0.1:0").starts_with("cannot serve "));

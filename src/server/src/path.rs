@@ -150,7 +150,7 @@ mod tests {
         assert!(taken > 1000, "{taken}");
     }
 
-    pub(in crate::mirror) const EVIL: &[&str] = &[
+    pub(crate) const EVIL: &[&str] = &[
         "",
         "x",
         "*",
