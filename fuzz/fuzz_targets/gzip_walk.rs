@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 
 // The module is private to its crate and needs nothing of it.
-#[path = "../../src/profile/src/gzip/walk.rs"]
+#[path = "../../src/profile/src/compress/gzip/walk.rs"]
 mod walk;
 
 fuzz_target!(|stream: &[u8]| {

@@ -1,6 +1,6 @@
 //! Measures deflate compressors over profile texts: the table in `docs/compression.md`.
 //!
-//! `cargo run --release -p rekall-profile-profile --example compressors -- TEXT...`
+//! `cargo run --release -p rekall-profile-model --example compressors -- TEXT...`
 //!
 //! Times are CPU time of the whole process, the least of several runs; where threads are used, the time on
 //! the clock stands behind. Lines with blocks show what it costs that a block does not see the text before it.

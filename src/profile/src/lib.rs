@@ -24,73 +24,45 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
-mod arch;
-mod bits;
-mod choice;
-mod companion;
-mod compare;
+mod canonical;
+mod compress;
 mod export;
 mod file;
-mod foreign;
 mod guard;
-mod guid_age;
-mod gzip;
-mod health;
 mod isf;
-mod json;
-mod layout;
-mod limits;
-mod listing;
+mod judge;
 mod lookup;
 mod merge;
-mod name;
-mod natives;
-mod needs;
-mod obstacles;
-mod plain;
-mod profile;
+mod model;
 mod progress;
-mod reader;
-mod report;
+mod read;
 mod resolution;
-mod shrunk;
-mod symbols;
-mod types;
-mod vocabulary;
-mod writer;
-mod xz;
 
-pub use arch::{Arch, ArchError};
-pub use bits::{BitRange, StorageUnit};
-pub use choice::{Choice, ChoiceOption};
-pub use companion::{CompanionFolders, LARGEST_COMPANION, is_refusal, open_regular};
-pub use compare::{Comparison, Difference, Settled, compare};
+pub use canonical::{write_listing, write_text};
+pub use compress::{
+    Effort, GzipWriter, InflateError, Metered, UnpackLimitError, UnpackLimits, UnpackMeter, XzWriter, inflate,
+};
 pub use export::{Addresses, Compat, Form, Format, Selection, add_well_known_types, write_form};
-pub use file::{AtomicFile, FileId, MappedFile, OutputFile, abandon_temporaries, open_input};
-pub use foreign::Foreign;
+pub use file::{
+    AtomicFile, CompanionFolders, FileId, LARGEST_COMPANION, MappedFile, OutputFile, abandon_temporaries,
+    is_refusal, open_input, open_regular, report_shrunken_files,
+};
 pub use guard::{guarded, is_guarded};
-pub use guid_age::{GuidAge, GuidAgeError};
-pub use gzip::{Effort, GzipWriter, InflateError, inflate};
-pub use health::{Health, Missing, Scope, Verdict, member_offset};
 pub use isf::{Table, banner_symbol, table_path};
-pub use limits::{Metered, UnpackLimitError, UnpackLimits, UnpackMeter};
-pub use listing::write_listing;
+pub use judge::{
+    Comparison, Consumer, Difference, FileForm, Health, Missing, Obstacle, Scope, Settled, Verdict, compare,
+    member_offset, obstacles,
+};
 pub use lookup::{Structure, Symbol, Text};
 pub use merge::{MergeError, follow_symlinks, merge};
-pub use name::{Name, Names};
-pub use needs::Consumer;
-pub use obstacles::{FileForm, Obstacle, obstacles};
-pub use profile::{Profile, System};
-pub use progress::{Progress, Silent};
-pub use reader::identity::pdb_class;
-pub use reader::{JsonPlace, MAX_TEXT, ReadError, read_file, read_profile, read_text, unpack};
-pub use report::{Report, Tally};
-pub use resolution::{Ambiguity, Conflict, Resolution};
-pub use shrunk::report_shrunken_files;
-pub use symbols::{Binding, Claim, NamedSymbol, choose_symbols, number_by_address};
-pub use types::{
-    Arguments, EnumId, Enumeration, Label, Member, Native, NativeId, NativeKind, NewMember, Record, RecordId,
-    RecordKind, Type, TypeId, Types,
+pub use model::{
+    Arch, ArchError, Arguments, Binding, BitRange, Choice, ChoiceOption, Claim, EnumId, Enumeration, GuidAge,
+    GuidAgeError, Label, Member, Name, NamedSymbol, Names, Native, NativeId, NativeKind, NewMember, Profile,
+    Record, RecordId, RecordKind, Report, StorageUnit, System, Tally, Type, TypeId, Types, choose_symbols,
+    number_by_address,
 };
-pub use writer::write_text;
-pub use xz::XzWriter;
+pub use progress::{Progress, Silent};
+pub use read::{
+    Foreign, JsonPlace, MAX_TEXT, ReadError, pdb_class, read_file, read_profile, read_text, unpack,
+};
+pub use resolution::{Ambiguity, Conflict, Resolution};

@@ -18,7 +18,8 @@ pub(crate) use libvmi::{masked, symbols as libvmi_symbols};
 pub use selection::Selection;
 pub use well_known::add_well_known_types;
 
-use crate::{Profile, Report, Resolution, isf, writer};
+use crate::canonical::writer;
+use crate::{Profile, Report, Resolution, isf};
 
 /// A program's form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

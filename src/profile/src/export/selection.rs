@@ -2,8 +2,8 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
-use crate::health::has;
-use crate::needs::{Consumer, Lookup, kernel_needs};
+use crate::judge::health::has;
+use crate::judge::needs::{Consumer, Lookup, kernel_needs};
 use crate::resolution::Place;
 use crate::{Name, Profile, RecordId, Resolution, Type, TypeId, Types};
 

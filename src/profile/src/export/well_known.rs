@@ -2,9 +2,8 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
-use crate::{
-    Arch, Name, NativeKind, NewMember, Profile, RecordId, RecordKind, System, Type, TypeId, vocabulary,
-};
+use crate::model::vocabulary;
+use crate::{Arch, Name, NativeKind, NewMember, Profile, RecordId, RecordKind, System, Type, TypeId};
 
 /// A kernel's variable and its type: a struct or a native by name, behind `*` a pointer to it, behind `[n]` an
 /// array of it. Of several types separated by `|` the first that the profile has counts; they are of the same size, or

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
+use crate::model::vocabulary;
 use crate::resolution::is_little_endian;
-use crate::{Arch, Native, NativeId, NativeKind, Profile, Report, System, Type, vocabulary};
+use crate::{Arch, Native, NativeId, NativeKind, Profile, Report, System, Type};
 
 /// The base types of a table: what each native type of a profile is called, and how its bytes are read.
 pub(super) struct BaseTypes {

@@ -5,7 +5,7 @@ use foldhash::fast::RandomState;
 
 use super::entry::{fields, string, unsigned};
 use super::enumeration;
-use crate::reader::stream;
+use crate::read::stream;
 use crate::{BitRange, Name, Profile, Report, Type, TypeId};
 
 /// What a member's or symbol's descriptor says.

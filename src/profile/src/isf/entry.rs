@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::reader::stream;
+use crate::read::stream;
 
 /// The texts of the values that the object `text` has under `keys`, in the order of `keys`; `None` for a key that is
 /// absent or `null`, and for every other key of the object. If a key appears twice, the last one counts. Returns

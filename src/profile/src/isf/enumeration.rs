@@ -1,7 +1,7 @@
 use super::descriptor::{DANGLING, Descriptors};
 use super::entry::{fields, string, unsigned};
 use super::reader::own_name;
-use crate::reader::{stream, value_bits};
+use crate::read::{stream, value_bits};
 use crate::{Label, Name, NativeKind, Profile, Report, Type, TypeId};
 
 /// Counted for enumerations of which part is missing or of another type than the schema says.

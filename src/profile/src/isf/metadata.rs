@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::entry::{fields, string, unsigned};
 use super::machine;
-use crate::reader::identity::{Evidence, pdb_class, settle};
+use crate::read::identity::{Evidence, pdb_class, settle};
 use crate::{Arch, GuidAge, NativeKind, ReadError, Report, System};
 
 /// `metadata.windows.pe` and the fields of `$METADATA` that hold the same.

@@ -6,9 +6,10 @@ use super::descriptor::Descriptors;
 use super::metadata::{BaseType, Identity, Sources, check_format, parse};
 use super::structure::Struct;
 use super::{SECTIONS, enumeration, is_section, structure, symbol};
-use crate::reader::keyed::Keyed;
-use crate::reader::stream;
-use crate::{Name, Profile, ReadError, Report, System, Type, TypeId, vocabulary};
+use crate::model::vocabulary;
+use crate::read::keyed::Keyed;
+use crate::read::stream;
+use crate::{Name, Profile, ReadError, Report, System, Type, TypeId};
 
 /// Reads the profile that an ISF text holds.
 ///
@@ -81,7 +82,7 @@ fn entries<'de>(
         ReadError::Section { section: section.to_owned(), expected, found }
     })?;
     if damaged > 0 {
-        report.lose_many(crate::reader::INVALID_TEXT, damaged, || section.to_owned());
+        report.lose_many(crate::read::INVALID_TEXT, damaged, || section.to_owned());
     }
     Ok(())
 }

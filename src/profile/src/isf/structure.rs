@@ -1,6 +1,6 @@
 use super::descriptor::{Descriptors, Lowered};
 use super::entry::{fields, string, unsigned};
-use crate::reader::stream;
+use crate::read::stream;
 use crate::resolution::is_little_endian;
 use crate::{Name, NewMember, Profile, RecordKind, Report, StorageUnit, Type, TypeId, Types};
 

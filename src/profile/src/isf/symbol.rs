@@ -2,7 +2,7 @@ use super::base64;
 use super::descriptor::{Descriptors, Lowered};
 use super::entry::{fields, string};
 use super::structure::NOT_UNDERSTOOD;
-use crate::reader::address;
+use crate::read::address;
 use crate::{Profile, Report, Type, TypeId};
 
 /// A symbol's entry.

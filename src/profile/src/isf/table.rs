@@ -161,7 +161,7 @@ impl Table {
         let windows = self.system() == System::Windows;
         let Some(section) = self.skeleton.section(self.document(), "symbols").map(lossy) else { return };
         // A damaged text ends the walk where it is damaged.
-        let _ = crate::reader::stream::entries(&section, |name, text| {
+        let _ = crate::read::stream::entries(&section, |name, text| {
             if let Some(at) = symbol::place(text) {
                 each(&name, at, windows && symbol::is_function(text));
             }
@@ -185,7 +185,7 @@ impl Table {
         }
         let mut found = None;
         if let Cow::Borrowed(text) = lossy(section) {
-            let _ = crate::reader::stream::entries(text, |key, value| {
+            let _ = crate::read::stream::entries(text, |key, value| {
                 if key == name {
                     found = Some(Cow::Borrowed(value));
                 }

@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 use super::base_types::{BaseTypes, WIDE_CHARACTER, pointer_name};
 use super::metadata::PE_FIELDS;
 use super::{banner_symbol, base64, machine};
-use crate::json::Printer;
+use crate::canonical::json::Printer;
+use crate::canonical::writer::last_values;
 use crate::resolution::{Flaw, Place};
-use crate::writer::last_values;
 use crate::{
     BitRange, Compat, EnumId, Form, GuidAge, Member, Name, Profile, RecordId, RecordKind, Report, Resolution,
     Selection, System, Type, TypeId,

@@ -3,7 +3,7 @@ use std::ops::Range;
 use memchr::memmem;
 
 use crate::ReadError;
-use crate::reader::stream;
+use crate::read::stream;
 
 /// Where the sections of a profile's text are.
 #[derive(Debug)]

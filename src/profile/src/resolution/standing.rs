@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::MAX_DEPTH;
-use crate::layout::{Definition, LayoutHash, Layouts};
+use crate::model::layout::{Definition, LayoutHash, Layouts};
 use crate::{Names, RecordId, Type, TypeId, Types};
 
 /// How many members are looked at for the pointers that a definition holds.

@@ -2,9 +2,11 @@
 //! user gave, [`AtomicFile`] for the files of stores and repositories.
 
 mod atomic;
+mod companion;
 mod destination;
 mod identity;
 mod output;
+mod shrunk;
 mod temporary;
 
 use std::fs::File;
@@ -14,13 +16,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use atomic::AtomicFile;
+pub use companion::{CompanionFolders, LARGEST_COMPANION, is_refusal, open_regular};
 #[cfg(unix)]
 pub(crate) use identity::remember_input;
 pub use identity::{FileId, open_input};
 pub use output::OutputFile;
+pub use shrunk::report_shrunken_files;
 pub use temporary::abandon_temporaries;
-
-use crate::shrunk;
 
 /// A file's bytes, mapped, so that they are read when they are looked at and never copied whole.
 ///
@@ -81,7 +83,7 @@ impl MappedFile {
             // time without checking them again: every length and index is checked where it is used. Bytes that
             // another process changes can therefore only give wrong results, which evidence that changes gives
             // anyway. A page that is gone because the file was truncated raises SIGBUS, which ends the process
-            // (`crate::shrunk`).
+            // (`crate::file::shrunk`).
             #[allow(unsafe_code)]
             let map = unsafe { memmap2::Mmap::map(&file)? };
             let range = map.as_ptr_range();

@@ -12,7 +12,7 @@ fn page() -> String {
     let mut page = String::from(
         "# What other programs look up in a profile\n\n\
          The test `the_page_of_lookups_is_that_of_the_table` prints this page from the table that `check` uses \
-         (`src/profile/src/needs`);\n`UPDATE=1 cargo test -p rekall-profile-profile --lib page` writes it again.\n\n\
+         (`src/profile/src/judge/needs`);\n`UPDATE=1 cargo test -p rekall-profile-model --lib page` writes it again.\n\n\
          **needs**: the program does not work without it. **uses**: some part of it does not, or a version of it. \
          Names that are\njoined by \"or\" are alternatives of different versions of a kernel: one of them is enough.\n\n\
          | program | versions | read from |\n|---|---|---|\n",

@@ -1,4 +1,4 @@
-use crate::needs::Consumer;
+use crate::judge::needs::Consumer;
 use crate::{Profile, System, Type, isf};
 
 /// Why a consumer cannot use a file as it is, whatever the profile in it holds.

@@ -7,11 +7,11 @@ use std::thread;
 use foldhash::fast::RandomState;
 use serde_json::Value;
 
+use crate::canonical::json::{Printer, is_plain, vanishes};
 use crate::export::{libvmi_symbols, masked};
-use crate::json::{Printer, is_plain, vanishes};
-use crate::name::Ranks;
+use crate::model::name::Ranks;
+use crate::model::vocabulary::is_reserved;
 use crate::resolution::{Flaw, Place};
-use crate::vocabulary::is_reserved;
 use crate::{
     BitRange, EnumId, Form, Format, Label, Member, Name, Profile, RecordId, Resolution, System, Type, TypeId,
     Types,

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::needs::{ALL, Consumer, Lookup, Need, kernel_needs};
+use crate::judge::needs::{ALL, Consumer, Lookup, Need, kernel_needs};
 use crate::{Profile, Resolution, System, Type, TypeId};
 
 /// How a profile turned out.

@@ -1,3 +1,4 @@
+mod plain;
 mod standing;
 mod variants;
 
@@ -5,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
-use crate::layout::{Definition, LayoutHash, Layouts, push_hex};
-use crate::plain::PlainTypes;
-use crate::vocabulary::reserved_words;
+use crate::model::layout::{Definition, LayoutHash, Layouts, push_hex};
+use crate::model::vocabulary::reserved_words;
+use crate::resolution::plain::PlainTypes;
 use crate::{
     Arch, BitRange, EnumId, Member, Name, Names, Profile, RecordId, Report, StorageUnit, Type, TypeId, Types,
 };

@@ -3,7 +3,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use crate::json::Printer;
+use crate::canonical::json::Printer;
 
 /// Prints what a repository keeps beside its profiles (an inventory, an index) in the canonical layout: `$METADATA`, and
 /// one section more, which stands there even where it is empty. Its entries come one at a time, in the order of their

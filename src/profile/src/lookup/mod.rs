@@ -16,8 +16,8 @@ use memchr::memmem;
 use sections::Sections;
 use serde_json::{Map, Value};
 
-use crate::reader::identity::{Evidence, Identity, settle};
-use crate::reader::{Builder, address, stream};
+use crate::read::identity::{Evidence, Identity, settle};
+use crate::read::{Builder, address, stream};
 use crate::{
     Arch, Foreign, MAX_TEXT, MappedFile, Profile, ReadError, RecordId, Report, Resolution, System, isf,
     read_text, unpack, write_text,

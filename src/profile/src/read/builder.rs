@@ -7,9 +7,10 @@ use super::descriptor::{ADDRESS, Descriptors, Lowered, NOT_UNDERSTOOD, value_bit
 use super::identity::{Evidence, Identity, settle};
 use super::keyed::Keyed;
 use super::{INVALID_TEXT, ReadError, stream};
+use crate::model::vocabulary;
 use crate::{
     Arch, Label, Name, Native, NativeKind, NewMember, Profile, RecordId, RecordKind, Report, System, Type,
-    TypeId, vocabulary,
+    TypeId,
 };
 
 /// Collects the entries of a profile's text, whatever the order of its sections, and makes a profile of

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use crate::natives::SPELLINGS;
+use crate::model::natives::SPELLINGS;
 use crate::{Arch, Name, Names, Native, NativeKind, System};
 
 /// What a native type's name means to a reader of profiles.

@@ -3,7 +3,7 @@ use std::ops::Range;
 
 use foldhash::fast::RandomState;
 
-use crate::layout::Definition;
+use crate::model::layout::Definition;
 use crate::{BitRange, Choice, Name};
 
 /// A type in a profile's table of [`Types`].

@@ -15,6 +15,7 @@
 mod builder;
 mod descriptor;
 mod error;
+mod foreign;
 pub(crate) mod identity;
 pub(crate) mod keyed;
 pub(crate) mod stream;
@@ -26,9 +27,11 @@ use std::path::Path;
 pub(crate) use builder::{Builder, address};
 pub(crate) use descriptor::value_bits;
 pub use error::{JsonPlace, ReadError};
+pub use foreign::Foreign;
+pub use identity::pdb_class;
 pub use unpack::unpack;
 
-use crate::{Foreign, MappedFile, Profile, Report, isf};
+use crate::{MappedFile, Profile, Report, isf};
 
 /// How long a profile's text may be, in bytes. That of a whole C++ program's PDB of 100 MB has 300 MB; a
 /// kernel's has 10 to 40.

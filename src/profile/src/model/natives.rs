@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Name, NativeKind, Profile, Type, vocabulary};
+use crate::model::vocabulary;
+use crate::{Name, NativeKind, Profile, Type};
 
 /// C spellings with the name Rekall has for the same type; every other name stays as the source has it.
 pub(crate) const SPELLINGS: [(&str, &str); 13] = [

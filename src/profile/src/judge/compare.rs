@@ -158,7 +158,7 @@ fn members(side: Settled<'_>, record: RecordId) -> BTreeMap<&str, Place> {
 impl Settled<'_> {
     /// The unnamed record behind a member called as those without a name are.
     fn unnamed(self, ty: crate::TypeId, member: &str) -> Option<RecordId> {
-        if !crate::health::is_numbered(member) {
+        if !crate::judge::health::is_numbered(member) {
             return None;
         }
         let (key, record) = match self.profile.types.peel(ty) {

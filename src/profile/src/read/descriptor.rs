@@ -3,8 +3,8 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use serde_json::{Map, Value};
 
-use crate::json::vanishes;
-use crate::vocabulary::{self, is_reserved};
+use crate::canonical::json::vanishes;
+use crate::model::vocabulary::{self, is_reserved};
 use crate::{BitRange, Label, Name, Profile, Report, Type, TypeId};
 
 /// What a member's descriptor says.

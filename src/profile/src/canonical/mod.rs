@@ -1,0 +1,8 @@
+//! The canonical text: sorted, streamed, the same bytes for the same profile.
+
+pub(crate) mod json;
+mod listing;
+pub(crate) mod writer;
+
+pub use listing::write_listing;
+pub use writer::write_text;

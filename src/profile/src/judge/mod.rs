@@ -1,0 +1,11 @@
+//! Judgement: whether a profile holds what its readers look up, whether they can use its file, and whether two agree.
+
+mod compare;
+pub(crate) mod health;
+pub(crate) mod needs;
+mod obstacles;
+
+pub use compare::{Comparison, Difference, Settled, compare};
+pub use health::{Health, Missing, Scope, Verdict, member_offset};
+pub use needs::Consumer;
+pub use obstacles::{FileForm, Obstacle, obstacles};

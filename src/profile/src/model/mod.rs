@@ -1,0 +1,27 @@
+//! The model: what a profile holds, before anyone decides how it is printed.
+
+mod arch;
+mod bits;
+mod choice;
+mod guid_age;
+pub(crate) mod layout;
+pub(crate) mod name;
+pub(crate) mod natives;
+mod profile;
+mod report;
+mod symbols;
+mod types;
+pub(crate) mod vocabulary;
+
+pub use arch::{Arch, ArchError};
+pub use bits::{BitRange, StorageUnit};
+pub use choice::{Choice, ChoiceOption};
+pub use guid_age::{GuidAge, GuidAgeError};
+pub use name::{Name, Names};
+pub use profile::{Profile, System};
+pub use report::{Report, Tally};
+pub use symbols::{Binding, Claim, NamedSymbol, choose_symbols, number_by_address};
+pub use types::{
+    Arguments, EnumId, Enumeration, Label, Member, Native, NativeId, NativeKind, NewMember, Record, RecordId,
+    RecordKind, Type, TypeId, Types,
+};
