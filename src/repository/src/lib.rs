@@ -7,12 +7,12 @@
 //! - **Which.** [`detect`] finds the profile of a memory image and proves it; [`local`] makes the one that is missing.
 //! - **By likeness.** [`index`] tells of which of thousands of profiles a kernel is that does not say so itself.
 //! - **What belongs there.** [`Config`] says what makes which profiles, [`Guids`] which builds of Windows; an
-//!   [`Inventory`] records what is there, [`Rejects`] what could not be made. [`build`] makes what is missing.
+//!   [`Inventory`] records what is there, [`Rejects`] what could not be made. [`batch`] makes what is missing.
 //! - **Texts.** [`yaml`] reads the configuration's language, with the line of every value.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
-pub mod build;
+pub mod batch;
 mod config;
 pub mod detect;
 mod error;

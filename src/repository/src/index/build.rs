@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::data::Point;
 use super::pieces::{Piece, piece};
 use super::{EXPORTS, INDEX, Kind, SOURCES, Specification, ambiguity, sections, traits};
-use crate::build::{PROFILE_LIMIT, State, locked};
+use crate::batch::{PROFILE_LIMIT, State, locked};
 use crate::packed::{pack, sha256};
 use crate::{Error, ProfileName, Storage};
 

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use pe::PdbName;
 use profile::GuidAge;
 use repository::ProfileName;
-use repository::build::{
+use repository::batch::{
     Binary, Builder, Check, Plan, Sealed, Selection, Shard, Summary, add_guids, import, link, seal,
 };
 use serde_json::{Value, json};
