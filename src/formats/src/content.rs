@@ -1,0 +1,79 @@
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+/// What is looked at to tell what a file is.
+pub trait Content {
+    /// How many bytes there are; `None` if only the first ones are known.
+    fn length(&self) -> Option<u64>;
+
+    /// Copies the bytes from `offset` on into `buffer` and returns how many there were. What cannot be read counts as
+    /// not there.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize;
+}
+
+impl Content for [u8] {
+    fn length(&self) -> Option<u64> {
+        Some(self.len() as u64)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        let rest = usize::try_from(offset).ok().and_then(|offset| self.get(offset..)).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        for (to, from) in buffer.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        count
+    }
+}
+
+impl Content for &[u8] {
+    fn length(&self) -> Option<u64> {
+        (**self).length()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        (**self).read_at(offset, buffer)
+    }
+}
+
+/// The first bytes of a file whose rest is not there yet, such as a download.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a>(pub &'a [u8]);
+
+impl Content for Start<'_> {
+    fn length(&self) -> Option<u64> {
+        None
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        self.0.read_at(offset, buffer)
+    }
+}
+
+/// An open file. Its place is not kept.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenFile<'a>(pub &'a File);
+
+impl Content for OpenFile<'_> {
+    fn length(&self) -> Option<u64> {
+        let mut file = self.0;
+        file.seek(SeekFrom::End(0)).ok()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        let mut file = self.0;
+        if file.seek(SeekFrom::Start(offset)).is_err() {
+            return 0;
+        }
+        let mut count = 0;
+        while let Some(rest) = buffer.get_mut(count..).filter(|rest| !rest.is_empty()) {
+            match file.read(rest) {
+                Ok(0) => break,
+                Ok(more) => count += more,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        count
+    }
+}

@@ -1,0 +1,99 @@
+use std::fmt;
+
+use crate::FileKind;
+
+/// What a file turned out to be. Displayed, it is the words for that; [`Identified::advice`] is the next step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identified {
+    /// The kind.
+    pub kind: FileKind,
+    /// What the file says of itself, as far as the next step depends on it.
+    pub detail: Option<Detail>,
+}
+
+/// What a file says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Detail {
+    /// The PDB of an executable.
+    Pdb {
+        /// Its file name, without folders. It is text from the file: escape it before it is printed.
+        name: String,
+        /// Its GUID and age, as symbol stores write them.
+        guid_age: String,
+    },
+    /// A CodeView record of an executable that names no PDB.
+    Unnamed {
+        /// Its GUID and age.
+        guid_age: String,
+    },
+    /// A build-id, in lower-case hexadecimal digits.
+    BuildId(String),
+    /// The first bytes of a file that nothing else is known of.
+    Start(Vec<u8>),
+}
+
+impl Identified {
+    /// The next step that works: sentences in which command lines stand between backticks. `FILE` is the file itself;
+    /// other words in capitals are the reader's to choose.
+    pub fn advice(&self) -> String {
+        match (&self.detail, self.kind) {
+            (Some(Detail::Pdb { name, guid_age }), _) if is_plain(name) => {
+                format!("`rekall-profile fetch_pdb {name} {guid_age}` fetches the PDB that it names")
+            }
+            (Some(Detail::Unnamed { .. }), _) => FileKind::PeWithoutPdb.advice().to_owned(),
+            (Some(Detail::BuildId(id)), FileKind::ElfStripped | FileKind::ElfBtf) => {
+                format!(
+                    "`rekall-profile fetch_debug {id}` fetches its debug file; \
+                     the distribution's debug package has it too"
+                )
+            }
+            _ => self.kind.advice().to_owned(),
+        }
+    }
+}
+
+/// Whether a name from a file may stand in a command line as it is: such a line is copied into a shell.
+fn is_plain(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+');
+    !name.is_empty() && !name.starts_with('-') && name.bytes().all(plain)
+}
+
+impl From<FileKind> for Identified {
+    fn from(kind: FileKind) -> Self {
+        Self { kind, detail: None }
+    }
+}
+
+impl fmt::Display for Identified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)?;
+        match &self.detail {
+            None => Ok(()),
+            Some(Detail::Pdb { name, guid_age }) => write!(f, " that names {name} {guid_age}"),
+            Some(Detail::Unnamed { guid_age }) => write!(f, ", whose debug record has the GUID {guid_age}"),
+            Some(Detail::BuildId(id)) => write!(f, " with the build-id {id}"),
+            Some(Detail::Start(bytes)) => {
+                f.write_str(" that begins with")?;
+                bytes.iter().try_for_each(|byte| write!(f, " {byte:02x}"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_a_shell_would_read_stay_out_of_command_lines() {
+        let of = |name: &str| {
+            let detail = Detail::Pdb { name: name.to_owned(), guid_age: "0A1".to_owned() };
+            Identified { kind: FileKind::Pe, detail: Some(detail) }.advice()
+        };
+        assert!(of("ntkrnlmp.pdb").contains("`rekall-profile fetch_pdb ntkrnlmp.pdb 0A1`"));
+        for name in ["$(reboot).pdb", "a b.pdb", "-D.pdb", "a;b", "", "a`b", "a\nb"] {
+            assert_eq!(of(name), FileKind::Pe.advice(), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What kind of file a file is: one table for every command.
+//!
+//! Start here: [`identify`] looks at a file's content and returns what it found, [`Identified`]; [`identify_path`] does
+//! the same for a path, which may also lead to a folder or a device; [`FileKind::of`] is the short form for bytes in
+//! memory.
+//!
+//! - **The table.** [`FileKind`] (`kind`) has one row per kind: its name, the words for it, and the next step that works.
+//!   Every message of the program that names a file takes its words from there.
+//! - **Content.** [`Content`] is what is looked at: bytes in memory, an open file, or the first bytes of a download
+//!   ([`Start`]), of which nothing is said that only the rest could tell.
+//! - **Recognisers.** `recognise` has one file per noun: executables, debug files, memory images, disks, archives,
+//!   profiles, texts. Each looks at the head of the file and, where its format demands that, at a few other places.
+//!
+//! Recognition reads at most a few hundred kilobytes, whatever the size of the file, never opens another file, and never
+//! fails: a file that merely begins like one of the kinds, or that is cut short, is named as what it can be proved to be.
+//!
+//! This crate depends on nothing of ours, so that every other one may use its words.
+//!
+//! ```
+//! use formats::FileKind;
+//!
+//! let kind = FileKind::of(b"MSCF\0\0\0\0\x2c\0\0\0\0\0\0\0");
+//! assert_eq!(kind, FileKind::Cabinet);
+//! assert_eq!(kind.to_string(), "a cabinet");
+//! assert!(kind.advice().contains("`rekall-profile parse_pdb FILE -o PROFILE.json.gz`"));
+//! ```
+
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
+
+mod content;
+mod identified;
+mod identify;
+mod kind;
+mod look;
+mod recognise;
+
+pub use content::{Content, OpenFile, Start};
+pub use identified::{Detail, Identified};
+pub use identify::{identify, identify_path};
+pub use kind::{FileKind, Group};
