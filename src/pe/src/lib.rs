@@ -22,5 +22,6 @@ pub use container::Container;
 pub use executable::{Directory, Export, Headers, Import, Pe, PeError, Section, Version};
 pub use pdb::{
     CabinetError, Identity, IdentityError, Member, MsfzError, NameError, PdbCabinet, PdbName, unpack_msfz,
+    unpack_msfz_bytes,
 };
 pub use rsds::{Rsds, Sighting};

@@ -7,5 +7,5 @@ mod name;
 
 pub use cabinet::{CabinetError, Member, PdbCabinet};
 pub use identity::{Identity, IdentityError};
-pub use msfz::{MsfzError, unpack as unpack_msfz};
+pub use msfz::{MsfzError, unpack as unpack_msfz, unpack_bytes as unpack_msfz_bytes};
 pub use name::{NameError, PdbName};

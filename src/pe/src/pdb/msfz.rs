@@ -70,14 +70,31 @@ const STEP: usize = 64 * 1024;
 pub fn unpack(source: &File, plain: &File, limit: u64, came: &dyn Fn(u64)) -> Result<(), MsfzError> {
     let source = source.try_clone().map_err(MsfzError::Read)?;
     let length = source.metadata().map_err(MsfzError::Read)?.len();
-    let source = RandomAccessFile::from(source);
-    check_header(&source, length)?;
+    unpack_from(&RandomAccessFile::from(source), length, plain, limit, came)
+}
+
+/// The same for a compact PDB that is mapped or in memory.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn unpack_bytes(source: &[u8], plain: &File, limit: u64, came: &dyn Fn(u64)) -> Result<(), MsfzError> {
+    unpack_from(&source, source.len() as u64, plain, limit, came)
+}
+
+fn unpack_from<R: ReadAt>(
+    source: &R,
+    length: u64,
+    plain: &File,
+    limit: u64,
+    came: &dyn Fn(u64),
+) -> Result<(), MsfzError> {
+    check_header(source, length)?;
     let plain = RandomAccessFile::from(plain.try_clone().map_err(MsfzError::Write)?);
-    guarded(|| copy(&source, length, plain, limit, came)).ok_or_else(|| damaged("its reader gave up"))?
+    guarded(|| copy(source, length, plain, limit, came)).ok_or_else(|| damaged("its reader gave up"))?
 }
 
 /// Looks at every size in the header before the reader reserves memory for it.
-fn check_header(source: &RandomAccessFile, length: u64) -> Result<(), MsfzError> {
+fn check_header(source: &impl ReadAt, length: u64) -> Result<(), MsfzError> {
     let mut header = [0; HEADER];
     let mut filled = 0;
     while let Some(rest) = header.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -104,7 +121,7 @@ fn check_header(source: &RandomAccessFile, length: u64) -> Result<(), MsfzError>
     within("the size of the chunk table", number(76), length)
 }
 
-fn open(source: &RandomAccessFile, length: u64) -> Result<Msfz<&RandomAccessFile>, MsfzError> {
+fn open<R: ReadAt>(source: &R, length: u64) -> Result<Msfz<&R>, MsfzError> {
     let msfz = Msfz::from_file(source).map_err(damaged)?;
     for chunk in msfz.chunks() {
         let (packed, size) = (u64::from(chunk.compressed_size.get()), chunk.uncompressed_size.get().into());
@@ -127,8 +144,8 @@ fn open(source: &RandomAccessFile, length: u64) -> Result<Msfz<&RandomAccessFile
     Ok(msfz)
 }
 
-fn copy(
-    source: &RandomAccessFile,
+fn copy<R: ReadAt>(
+    source: &R,
     length: u64,
     plain: RandomAccessFile,
     limit: u64,
@@ -197,7 +214,7 @@ struct Kept {
 }
 
 impl Kept {
-    fn touch(&mut self, msfz: &Msfz<&RandomAccessFile>, stream: u32, from: u64, count: u64) {
+    fn touch<R: ReadAt>(&mut self, msfz: &Msfz<R>, stream: u32, from: u64, count: u64) {
         let mut start = 0u64;
         for fragment in msfz.stream_fragments(stream).unwrap_or_default() {
             let end = start + u64::from(fragment.size);
