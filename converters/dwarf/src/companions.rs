@@ -1,10 +1,9 @@
-use std::collections::HashMap;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
-use profile::{CompanionFolders, MappedFile, Report, is_refusal, open_regular};
+use frontend::{Files, Opener};
+use profile::{MappedFile, Report, is_refusal};
 
 /// A file that belongs to the one being converted: it holds a part of its debug information.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +54,8 @@ impl Companions for Alone {
 #[derive(Debug)]
 pub struct Beside {
     file: PathBuf,
-    /// What was opened, by device and number: a file that is named again is not mapped again.
-    opened: Mutex<HashMap<(u64, u64), MappedFile>>,
+    opener: Arc<dyn Opener>,
 }
-
-/// The largest companion, in bytes. The largest packages of split units known have about 4 GiB.
-const LARGEST: u64 = 16 << 30;
 
 /// Where distributions keep debug files.
 const DEBUG_FILES: &str = "usr/lib/debug";
@@ -73,27 +68,14 @@ struct Candidate {
 }
 
 impl Beside {
-    /// Companions of the file at this path.
+    /// Companions of the file at this path, on the disk.
     pub fn new(file: &Path) -> Self {
-        Self { file: file.to_owned(), opened: Mutex::default() }
+        Self::through(file, Arc::new(Files::default()))
     }
 
-    fn map(&self, file: File, path: &Path) -> io::Result<MappedFile> {
-        #[cfg(unix)]
-        let id = {
-            use std::os::unix::fs::MetadataExt;
-            let metadata = file.metadata()?;
-            Some((metadata.dev(), metadata.ino()))
-        };
-        #[cfg(not(unix))]
-        let id = None;
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = id.and_then(|id| opened.get(&id)) {
-            return Ok(known.clone());
-        }
-        let file = MappedFile::named(file, path)?;
-        opened.extend(id.map(|id| (id, file.clone())));
-        Ok(file)
+    /// Companions of the file at this path, which `opener` opens.
+    pub fn through(file: &Path, opener: Arc<dyn Opener>) -> Self {
+        Self { file: file.to_owned(), opener }
     }
 
     fn candidates(&self, companion: Companion<'_>) -> Vec<Candidate> {
@@ -142,11 +124,7 @@ impl Companions for Beside {
     fn find(&self, companion: Companion<'_>, report: &mut Report) -> Option<MappedFile> {
         let mut refused: Vec<(PathBuf, io::Error)> = Vec::new();
         for Candidate { path, below } in self.candidates(companion) {
-            let opened = match below {
-                Some(folder) => CompanionFolders::new([folder]).open(&path, LARGEST),
-                None => open_regular(&path, LARGEST),
-            };
-            match opened.and_then(|file| self.map(file, &path)) {
+            match self.opener.open(&path, below.as_deref()) {
                 Ok(file) => return Some(file),
                 Err(error) if is_refusal(&error) || error.kind() == io::ErrorKind::PermissionDenied => {
                     refused.push((path, error));

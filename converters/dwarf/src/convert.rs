@@ -1,5 +1,6 @@
 use std::thread;
 
+use frontend::Converted;
 use profile::{Arch, MappedFile, Profile, Progress, Report, System};
 
 use crate::companions::{Companion, Companions};
@@ -33,15 +34,6 @@ pub struct Options<'a> {
     pub arch: Option<Arch>,
     /// How many threads may be used; 0 is one.
     pub threads: usize,
-}
-
-/// A converted file.
-#[derive(Debug)]
-pub struct Converted {
-    /// The profile, its names and conflicts not settled yet ([`profile::Resolution`]).
-    pub profile: Profile,
-    /// What could not be carried over.
-    pub report: Report,
 }
 
 /// Converts an ELF or Mach-O file; what belongs to it is found through `companions`.

@@ -1,5 +1,4 @@
-use std::str::FromStr;
-
+use frontend::Language;
 use gimli::constants as dw;
 
 /// The source languages whose definitions are taken: C, C++ and assembly, and those asked for besides.
@@ -8,59 +7,6 @@ use gimli::constants as dw;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Languages {
     asked_for: Vec<Language>,
-}
-
-/// A source language whose definitions are left out unless asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Language {
-    /// Rust.
-    Rust,
-    /// Go.
-    Go,
-    /// D.
-    D,
-    /// Swift.
-    Swift,
-    /// Zig.
-    Zig,
-    /// Ada.
-    Ada,
-    /// Fortran.
-    Fortran,
-    /// Pascal and Modula.
-    Pascal,
-    /// Every language there is.
-    All,
-}
-
-const NAMES: [(Language, &str); 9] = [
-    (Language::Rust, "rust"),
-    (Language::Go, "go"),
-    (Language::D, "d"),
-    (Language::Swift, "swift"),
-    (Language::Zig, "zig"),
-    (Language::Ada, "ada"),
-    (Language::Fortran, "fortran"),
-    (Language::Pascal, "pascal"),
-    (Language::All, "all"),
-];
-
-/// A text that names no language known here.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "language '{0}' is not known, expected one of rust, go, d, swift, zig, ada, fortran, pascal, all (C, C++ and assembly are always taken)"
-)]
-pub struct LanguageError(pub String);
-
-impl FromStr for Language {
-    type Err = LanguageError;
-
-    /// Any case.
-    fn from_str(text: &str) -> Result<Self, LanguageError> {
-        let found = NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text));
-        found.map(|(language, _)| *language).ok_or_else(|| LanguageError(text.to_owned()))
-    }
 }
 
 /// `DW_LANG_Mips_Assembler`, which every assembler uses, and `DW_LANG_Assembly`, its successor.
@@ -151,11 +97,5 @@ mod tests {
         assert!(Languages::default().wants(Some(dw::DW_LANG_C11.0)));
         assert!(Languages::default().wants(Some(ASSEMBLERS[0])));
         assert!(Languages::default().wants(None));
-    }
-
-    #[test]
-    fn names_are_read_in_any_case() {
-        assert_eq!("RUST".parse(), Ok(Language::Rust));
-        assert!("c#".parse::<Language>().is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! ELF and Mach-O debug information (DWARF 2 to 5) to profile: from the bytes of a kernel's debug file, a
 //! module or a kext to what its structs look like and where its symbols are.
 //!
-//! Start here: [`convert`] takes a mapped file and gives a [`Converted`].
+//! Start here: [`Dwarf`] is the front-end; [`convert`] takes a mapped file and gives a [`Converted`].
 //!
 //! - **Container.** `object` opens the file; sections are unpacked, and relocated where the file is not
 //!   linked yet. [`FileKind`] names whatever is no such file.
@@ -27,6 +27,7 @@ mod convert;
 mod entry;
 mod error;
 mod fold;
+mod front_end;
 mod identity;
 mod kind;
 mod language;
@@ -45,9 +46,11 @@ mod value;
 mod variants;
 
 pub use companions::{Alone, Beside, Companion, Companions};
-pub use convert::{Converted, GENERATOR, Options, convert};
+pub use convert::{GENERATOR, Options, convert};
 pub use error::Error;
+pub use front_end::Dwarf;
+pub use frontend::{Converted, Language, LanguageError};
 pub use identity::{build_id, check_debug_file};
 pub use kind::FileKind;
-pub use language::{Language, LanguageError, Languages};
+pub use language::Languages;
 pub use package::{Package, PackageError, Unpacked};

@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 use std::thread;
 
+use frontend::Converted;
 use profile::{Arch, MappedFile, Profile, Progress, Report, System, pdb_class};
 use sha2::{Digest, Sha256};
 
@@ -37,15 +38,6 @@ pub struct Options {
     pub raw_names: bool,
     /// The architecture, for PDBs that do not state it.
     pub arch: Option<Arch>,
-}
-
-/// A converted PDB.
-#[derive(Debug)]
-pub struct Converted {
-    /// The profile, its names and conflicts not settled yet ([`profile::Resolution`]).
-    pub profile: Profile,
-    /// What could not be carried over.
-    pub report: Report,
 }
 
 /// Converts a PDB, which is unmapped, unless others hold it as well, as soon as its records are read.

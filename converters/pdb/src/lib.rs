@@ -1,7 +1,7 @@
 //! PDB to profile: from the bytes of a program database to what its build's structs look like and where
 //! its symbols are.
 //!
-//! Start here: [`convert`] takes a mapped PDB and gives a [`Converted`].
+//! Start here: [`Pdb`] is the front-end; [`convert`] takes a mapped PDB and gives a [`Converted`].
 //!
 //! - **Container.** The streams of an MSF 7.00 file, through the `pdb` library; [`FileKind`] names whatever
 //!   is no such file.
@@ -25,6 +25,7 @@ mod cursor;
 mod dbi;
 mod error;
 mod fields;
+mod front_end;
 mod identity;
 mod item_stream;
 mod kind;
@@ -40,6 +41,8 @@ mod type_stream;
 mod types;
 mod uses;
 
-pub use convert::{Converted, GENERATOR, Options, convert};
+pub use convert::{GENERATOR, Options, convert};
 pub use error::Error;
+pub use front_end::Pdb;
+pub use frontend::Converted;
 pub use kind::FileKind;

@@ -1,3 +1,4 @@
+use frontend::Converted;
 use maps::{Banner, Kernel, KernelConfig, MapError, SymbolTable, SystemMap, add_symbols};
 use profile::{Arch, Profile, Progress, Report, System, Type};
 
@@ -19,15 +20,6 @@ pub struct Options {
     pub profile_class: Option<String>,
     /// How many threads may be used for a pack's kernel module; 0 is one. Texts are read on one.
     pub threads: usize,
-}
-
-/// A converted pack.
-#[derive(Debug)]
-pub struct Converted {
-    /// The profile, its names and conflicts not settled yet ([`profile::Resolution`]).
-    pub profile: Profile,
-    /// What could not be carried over, and what a user should know.
-    pub report: Report,
 }
 
 /// Makes a profile of a pack.

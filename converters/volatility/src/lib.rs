@@ -1,6 +1,6 @@
 //! Volatility 2 packs to profiles: a dump of DWARF as text or vtypes, beside the map of the kernel's symbols.
 //!
-//! Start here: [`Pack::open`] looks into a zip archive, its unpacked folder or a single file, [`convert`] makes
+//! Start here: [`Volatility`] is the front-end. [`Pack::open`] looks into a zip archive, its unpacked folder or a single file, [`convert`] makes
 //! the profile.
 //!
 //! - **Packs.** [`Pack`] chooses the members that matter, by name, and reads them within bounds; nothing of a
@@ -20,14 +20,17 @@ mod convert;
 mod detect;
 mod dump;
 mod error;
+mod front_end;
 mod legacy;
 mod lower;
 mod pack;
 mod vtypes;
 
-pub use convert::{Converted, GENERATOR, Options, convert};
+pub use convert::{GENERATOR, Options, convert};
 pub use dump::{Dialect, entries};
 pub use error::Error;
+pub use front_end::Volatility;
+pub use frontend::Converted;
 pub use legacy::write_legacy;
 pub use pack::{Pack, find_packs, is_pack_member};
 pub use vtypes::Found;

@@ -1,7 +1,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::folder;
+use frontend::folder;
+
 use super::role::{self, Role};
 
 /// Finds the packs below a folder, sorted by path: every zip archive; where there is none, the folder itself if members of
@@ -13,15 +14,14 @@ pub fn find_packs(root: &Path) -> io::Result<Vec<PathBuf>> {
     let files = folder::files(root)?;
     let zips: Vec<PathBuf> = files
         .iter()
-        .filter(|file| file.member.name.to_ascii_lowercase().ends_with(".zip"))
-        .filter(|file| !file.member.name.starts_with("__MACOSX/"))
+        .filter(|file| file.name.to_ascii_lowercase().ends_with(".zip"))
+        .filter(|file| !file.name.starts_with("__MACOSX/"))
         .map(|file| file.path.clone())
         .collect();
     if !zips.is_empty() {
         return Ok(zips);
     }
-    let members =
-        files.iter().filter_map(|file| Some((file.member.name.as_str(), role::of(&file.member.name)?)));
+    let members = files.iter().filter_map(|file| Some((file.name.as_str(), role::of(&file.name)?)));
     let mut packs: Vec<PathBuf> = pack_folders(members.collect())
         .into_iter()
         .map(|folder| if folder.is_empty() { root.to_owned() } else { root.join(folder) })
@@ -32,16 +32,14 @@ pub fn find_packs(root: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// The folders, by their names below the root, that are packs; the root's own name is empty.
 fn pack_folders(members: Vec<(&str, Role)>) -> Vec<String> {
-    let is_types = |role: Role| matches!(role, Role::Dump | Role::Vtypes | Role::Module);
-    let has_types = members.iter().any(|(_, role)| is_types(*role));
-    if !has_types {
+    if !members.iter().any(|(_, role)| role.has_types()) {
         return Vec::new();
     }
     // What lies directly here belongs to one pack, as the map does beside two dumps.
     let lies_here = members.iter().any(|(name, _)| !name.contains('/'));
     let mut below: Vec<&str> = members
         .iter()
-        .filter(|(_, role)| is_types(*role))
+        .filter(|(_, role)| role.has_types())
         .filter_map(|(name, _)| name.split_once('/').map(|(folder, _)| folder))
         .collect();
     below.sort_unstable();

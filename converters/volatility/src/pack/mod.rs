@@ -1,14 +1,15 @@
 //! What users have: a zip archive, the folder it was unpacked into, or one of its files.
 
 mod discover;
-mod folder;
 mod role;
 mod zip;
 
+use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use frontend::{Source, folder};
 use profile::MappedFile;
 use sha2::{Digest, Sha256};
 
@@ -36,6 +37,8 @@ struct Member {
 #[derive(Debug)]
 enum Origin {
     Zip(zip::Archive),
+    /// The one member.
+    File(MappedFile),
     /// The paths of the members, in their order.
     Files(Vec<PathBuf>),
     /// Their bytes.
@@ -61,6 +64,9 @@ impl Deref for Content {
     }
 }
 
+/// What is read here, in words.
+pub(crate) const READS: &str = "a pack of Volatility 2, a dump of DWARF or vtypes";
+
 /// Whether a file with this name, in a pack's folder, is one that a profile is made of.
 pub fn is_pack_member(name: &str) -> bool {
     role::of(name).is_some()
@@ -73,29 +79,41 @@ impl Pack {
     /// # Errors
     /// [`Error::Open`] and [`Error::NoArchive`].
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let shown = || path.display().to_string();
-        let open_error = |source| Error::Open { path: shown(), source };
-        let metadata = std::fs::metadata(path).map_err(open_error)?;
-        if metadata.is_dir() {
-            let found = folder::files(path).map_err(open_error)?;
-            let (members, files) = found.into_iter().map(|file| (file.member, file.path)).unzip();
-            return Ok(Self { path: path.to_owned(), members, origin: Origin::Files(files) });
+        let opened = Source::open(path).map_err(|error| match error {
+            frontend::Error::Open { place, source } => Error::Open { path: place, source },
+            other => Error::Open { path: path.display().to_string(), source: io::Error::other(other) },
+        });
+        Self::of_source(opened?)
+    }
+
+    /// The same for a source that is open already.
+    ///
+    /// # Errors
+    /// [`Error::NoArchive`].
+    pub fn of_source(source: Source) -> Result<Self, Error> {
+        let (place, path, name) = (source.place().to_owned(), source.path().to_owned(), source.name());
+        if source.is_folder() {
+            let found = source.members().iter();
+            let (members, files) = found
+                .map(|file: &folder::Member| {
+                    (Member { name: file.name.clone(), size: file.size }, file.path.clone())
+                })
+                .unzip();
+            return Ok(Self { path, members, origin: Origin::Files(files) });
         }
-        let file = MappedFile::open(path).map_err(open_error)?;
+        let no_archive = |reason: String| Error::NoArchive { path: place.clone(), reason };
+        let file = source.into_file(READS).map_err(|error| no_archive(error.to_string()))?;
         if zip::is_archive(&file) {
-            let archive = zip::Archive::open(file).map_err(|reason| Error::NoArchive {
-                path: shown(),
-                reason: format!("the archive is damaged ({reason})"),
-            })?;
+            let archive = zip::Archive::open(file)
+                .map_err(|reason| no_archive(format!("the archive is damaged ({reason})")))?;
             let members = archive.members();
-            return Ok(Self { path: path.to_owned(), members, origin: Origin::Zip(archive) });
+            return Ok(Self { path, members, origin: Origin::Zip(archive) });
         }
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if role::of(&name).is_none() {
-            return Err(Error::NoArchive { path: shown(), reason: what_it_is(&file).to_owned() });
+            return Err(no_archive(what_it_is(&file).to_owned()));
         }
         let members = vec![Member { name, size: file.len() as u64 }];
-        Ok(Self { path: path.to_owned(), members, origin: Origin::Files(vec![path.to_owned()]) })
+        Ok(Self { path, members, origin: Origin::File(file) })
     }
 
     /// A pack of members that are in memory already, each with its name in the pack.
@@ -138,6 +156,7 @@ impl Pack {
         let damaged = |reason: String| Error::Member { member: self.name_of(member).to_owned(), reason };
         match &self.origin {
             Origin::Zip(archive) => archive.read(member).map(Content::Unpacked).map_err(damaged),
+            Origin::File(file) => Ok(Content::Mapped(file.clone())),
             Origin::Files(paths) => {
                 let path = paths.get(member).ok_or_else(|| damaged("it is gone".to_owned()))?;
                 MappedFile::open(path).map(Content::Mapped).map_err(|error| damaged(error.to_string()))

@@ -15,6 +15,13 @@ pub(super) enum Role {
     Banner,
 }
 
+impl Role {
+    /// Whether types may come from such a member.
+    pub(super) fn has_types(self) -> bool {
+        matches!(self, Role::Dump | Role::Vtypes | Role::Module)
+    }
+}
+
 /// What a member is for; `None` for those a profile does not need, the litter of archivers among them.
 pub(super) fn of(name: &str) -> Option<Role> {
     let name = name.to_ascii_lowercase();

@@ -1,20 +1,28 @@
+//! The files of a source that is a folder.
+
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Member;
-
-/// How deep folders are followed, and how many files are taken, before a folder counts as no pack's.
+/// How deep folders are followed, and how many files are taken, before a folder counts as no source.
 const MAX_DEPTH: usize = 16;
 const MAX_FILES: usize = 100_000;
 
 /// A file below a folder.
-pub(super) struct File {
-    pub(super) member: Member,
-    pub(super) path: PathBuf,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its name below the folder, with slashes between folders.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Where it lies.
+    pub path: PathBuf,
 }
 
-/// Every file below `root`, sorted by name. Links to folders are not followed.
-pub(super) fn files(root: &Path) -> io::Result<Vec<File>> {
+/// Lists every file below `root`, sorted by name. Links to folders are not followed; pipes and devices are left out.
+///
+/// # Errors
+/// Whatever reading the folders gives; more than 100,000 files.
+pub fn files(root: &Path) -> io::Result<Vec<Member>> {
     let mut files = Vec::new();
     let mut pending = vec![(root.to_owned(), String::new(), 0)];
     while let Some((folder, prefix, depth)) = pending.pop() {
@@ -32,7 +40,7 @@ pub(super) fn files(root: &Path) -> io::Result<Vec<File>> {
             // Follows a link to a file; what is neither file nor link is no member.
             let Ok(metadata) = std::fs::metadata(&path) else { continue };
             if metadata.is_file() {
-                files.push(File { member: Member { name, size: metadata.len() }, path });
+                files.push(Member { name, size: metadata.len(), path });
             }
             if files.len() > MAX_FILES {
                 let message = format!("it holds more than {MAX_FILES} files, expected an unpacked pack");
@@ -40,6 +48,6 @@ pub(super) fn files(root: &Path) -> io::Result<Vec<File>> {
             }
         }
     }
-    files.sort_by(|a, b| a.member.name.cmp(&b.member.name));
+    files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(files)
 }

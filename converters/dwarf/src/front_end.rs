@@ -1,0 +1,152 @@
+//! DWARF as a front-end: the debug file may be in a package or in a dSYM bundle.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use formats::FileKind;
+use frontend::{Converted, Error, FrontEnd, OptionName, Source};
+use profile::{MappedFile, Progress};
+
+use crate::{Beside, GENERATOR, Languages, Options, Package, PackageError, convert};
+
+/// Reads ELF and Mach-O files with DWARF, packages that hold one (`.deb`, `.ddeb`, `.rpm`, a compressed file), and dSYM
+/// bundles.
+#[derive(Clone, Copy, Debug)]
+pub struct Dwarf;
+
+const READS: &str = "an ELF or Mach-O file with DWARF";
+
+/// Where a dSYM bundle keeps its files.
+const IN_BUNDLE: &str = "Contents/Resources/DWARF";
+
+impl FrontEnd for Dwarf {
+    fn command(&self) -> &'static str {
+        "parse_dwarf"
+    }
+
+    fn reads(&self) -> &'static str {
+        READS
+    }
+
+    fn generator(&self) -> &'static str {
+        GENERATOR
+    }
+
+    fn options(&self) -> &'static [OptionName] {
+        &[OptionName::Languages, OptionName::SymbolMap, OptionName::Member, OptionName::Arch]
+    }
+
+    fn kinds(&self) -> &'static [FileKind] {
+        &[
+            FileKind::ElfDebug,
+            FileKind::ElfStripped,
+            FileKind::ElfBtf,
+            FileKind::ElfCut,
+            FileKind::Elf,
+            FileKind::MachODebug,
+            FileKind::MachOStripped,
+            FileKind::MachOFat,
+            FileKind::MachO,
+            FileKind::DsymBundle,
+            FileKind::Deb,
+            FileKind::Rpm,
+            FileKind::Gzip,
+            FileKind::Xz,
+            FileKind::Zstd,
+        ]
+    }
+
+    fn convert(
+        &self,
+        source: Source,
+        options: &frontend::Options,
+        progress: &dyn Progress,
+    ) -> Result<Converted, Error> {
+        let place = source.place().to_owned();
+        let (path, file) = match source.is_folder() {
+            true => debug_file_of(&source)?,
+            false => (source.path().to_owned(), None),
+        };
+        let beside = Beside::through(&path, source.opener());
+        let mut file = file.map_or_else(|| source.into_file(READS), Ok)?;
+        if let Some(package) = Package::recognise(&file) {
+            file = unpacked(&package, options.member.as_deref(), progress).map_err(Error::failed)?;
+        } else if let Some(member) = &options.member {
+            let found = format!("{place}, which is not a package");
+            return Err(Error::Unusable { expected: format!("a package for --member {member}"), found });
+        }
+        let options = Options {
+            languages: Languages::with(&options.languages),
+            symbol_map: options.symbol_map.as_deref(),
+            arch: options.arch,
+            threads: options.threads,
+        };
+        convert(&file, &options, &beside, progress).map_err(Error::failed)
+    }
+}
+
+/// Whether a file of this name, below a folder, is the debug file of a dSYM bundle.
+fn is_in_bundle(name: &str) -> bool {
+    let below = name.strip_prefix(IN_BUNDLE).and_then(|rest| rest.strip_prefix('/'));
+    below.is_some_and(|name| !name.contains('/'))
+}
+
+/// The debug file in a dSYM bundle. A bundle may be evidence, so the file is opened as one that it names.
+fn debug_file_of(bundle: &Source) -> Result<(PathBuf, Option<MappedFile>), Error> {
+    let folder = bundle.path().join(IN_BUNDLE);
+    let files = bundle.members().iter().filter(|member| is_in_bundle(&member.name));
+    let paths: Vec<_> = files.map(|member| &member.path).collect();
+    match paths.as_slice() {
+        [only] => {
+            let opened = bundle.opener().open(only, Some(&folder));
+            let failed = |source| Error::Open { place: only.display().to_string(), source };
+            Ok(((*only).clone(), Some(opened.map_err(failed)?)))
+        }
+        [] => Err(Error::Unusable {
+            expected: format!("{READS}, or a dSYM bundle"),
+            found: format!("a folder that is not a dSYM bundle (it has no {IN_BUNDLE})"),
+        }),
+        several => Err(Error::Unusable {
+            expected: "one debug file".to_owned(),
+            found: format!("{} in {}: name one of them", several.len(), folder.display()),
+        }),
+    }
+}
+
+/// The debug file of a package, written to the disk under no name, so that nothing of it stays.
+fn unpacked(
+    package: &Package<'_>,
+    member: Option<&str>,
+    progress: &dyn Progress,
+) -> Result<MappedFile, PackageError> {
+    const STEP: &str = "Unpacking";
+    progress.begin(STEP, None);
+    let file = tempfile::tempfile().map_err(PackageError::Io)?;
+    let mut sink = Counted { file, written: 0, progress, step: STEP };
+    let unpacked = package.unpack(member, &mut sink)?;
+    progress.end(STEP);
+    progress.tell(&format!("unpacked {} ({} bytes)", unpacked.path, unpacked.size));
+    MappedFile::from_file(sink.file).map_err(PackageError::Io)
+}
+
+/// A file that reports how much was written to it.
+struct Counted<'a> {
+    file: File,
+    written: u64,
+    progress: &'a dyn Progress,
+    step: &'static str,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.written += count as u64;
+        self.progress.advance(self.step, self.written);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}

@@ -1,0 +1,84 @@
+use std::error::Error as StdError;
+use std::io;
+
+use formats::Identified;
+
+use crate::{OptionName, Source};
+
+/// Why a source gives no profile.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file or folder cannot be opened.
+    #[error("cannot open {place}")]
+    Open {
+        /// The source, as the user named it.
+        place: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another kind of file than is read here.
+    #[error("expected {expected}, found {found}; {}", .found.advice())]
+    WrongKind {
+        /// What is read here, in words.
+        expected: String,
+        /// What the source is.
+        found: Identified,
+    },
+    /// A file or folder that is of the right kind and cannot be used.
+    #[error("expected {expected}, found {found}")]
+    Unusable {
+        /// What is needed.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// An option that the front-end does not use.
+    #[error("{option}: {place} is read as {kind}, for which this option has no meaning; leave it out")]
+    UnusedOption {
+        /// The option.
+        option: OptionName,
+        /// The source.
+        place: String,
+        /// What the front-end reads.
+        kind: &'static str,
+    },
+    /// The front-end gave up.
+    #[error(transparent)]
+    Failed(Box<dyn StdError + Send + Sync>),
+    /// The front-end gave up, and an option may help.
+    #[error("{advice}")]
+    Advised {
+        /// What to do next.
+        advice: &'static str,
+        /// Why it gave up.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// A front-end's own error.
+    pub fn failed(error: impl StdError + Send + Sync + 'static) -> Self {
+        Self::Failed(Box::new(error))
+    }
+
+    /// An option that a front-end which reads `kind` does not use for `source`.
+    pub fn unused(option: OptionName, source: &Source, kind: &'static str) -> Self {
+        Self::UnusedOption { option, place: source.place().to_owned(), kind }
+    }
+
+    /// The reason on one line, with its causes and without advice.
+    pub fn reason(&self) -> String {
+        let (mut text, mut cause) = match self {
+            Self::Advised { source, .. } => (source.to_string(), source.source()),
+            error => (error.to_string(), error.source()),
+        };
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        text
+    }
+}

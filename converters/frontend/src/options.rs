@@ -1,0 +1,102 @@
+use std::fmt;
+
+use profile::{Arch, MappedFile};
+
+use crate::{Error, FrontEnd, Language, Source};
+
+/// How a source is converted. Every option has a default, and none is looked at by a front-end that does not list it
+/// in [`FrontEnd::options`].
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The class that Rekall loads the profile with, in place of the one that follows from the source.
+    pub profile_class: Option<String>,
+    /// The Windows version that the build belongs to ("6.1"), for `major`, `minor` and `rev`.
+    pub windows_version: Option<String>,
+    /// Symbols keep the names that the linker gave them.
+    pub raw_names: bool,
+    /// Types only: no symbols.
+    pub concise: bool,
+    /// Languages whose definitions are taken besides those of C, C++ and assembly.
+    pub languages: Vec<Language>,
+    /// A `System.map` or `/proc/kallsyms` to take the symbols from.
+    pub symbol_map: Option<MappedFile>,
+    /// Which file of a package to read, by the end of its path.
+    pub member: Option<String>,
+    /// The architecture, or the slice of a file for several.
+    pub arch: Option<Arch>,
+    /// How many threads may be used; 0 means 1. Never changes what is made.
+    pub threads: usize,
+}
+
+/// An option that not every front-end uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OptionName {
+    /// [`Options::profile_class`].
+    ProfileClass,
+    /// [`Options::windows_version`].
+    WindowsVersion,
+    /// [`Options::raw_names`].
+    RawNames,
+    /// [`Options::concise`].
+    Concise,
+    /// [`Options::languages`].
+    Languages,
+    /// [`Options::symbol_map`].
+    SymbolMap,
+    /// [`Options::member`].
+    Member,
+    /// [`Options::arch`].
+    Arch,
+    /// A banner given to the profile once it is made.
+    Banner,
+    /// [`FrontEnd::rekall_text`] in place of a profile.
+    Compat,
+}
+
+impl fmt::Display for OptionName {
+    /// As on the command line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ProfileClass => "--profile_class",
+            Self::WindowsVersion => "--win",
+            Self::RawNames => "--raw-names",
+            Self::Concise => "--concise",
+            Self::Languages => "--lang",
+            Self::SymbolMap => "--system-map",
+            Self::Member => "--member",
+            Self::Arch => "--arch",
+            Self::Banner => "--banner",
+            Self::Compat => "--compat",
+        })
+    }
+}
+
+impl Options {
+    /// The options that differ from their defaults.
+    pub fn given(&self) -> impl Iterator<Item = OptionName> + use<> {
+        [
+            (self.profile_class.is_some(), OptionName::ProfileClass),
+            (self.windows_version.is_some(), OptionName::WindowsVersion),
+            (self.raw_names, OptionName::RawNames),
+            (self.concise, OptionName::Concise),
+            (!self.languages.is_empty(), OptionName::Languages),
+            (self.symbol_map.is_some(), OptionName::SymbolMap),
+            (self.member.is_some(), OptionName::Member),
+            (self.arch.is_some(), OptionName::Arch),
+        ]
+        .into_iter()
+        .filter_map(|(given, name)| given.then_some(name))
+    }
+
+    /// Refuses options that a front-end does not use.
+    ///
+    /// # Errors
+    /// [`Error::UnusedOption`] for the first of them.
+    pub fn check(&self, front_end: &dyn FrontEnd, source: &Source) -> Result<(), Error> {
+        match self.given().find(|option| !front_end.options().contains(option)) {
+            Some(option) => Err(Error::unused(option, source, front_end.reads())),
+            None => Ok(()),
+        }
+    }
+}
