@@ -2,6 +2,7 @@
 
 use std::io;
 
+use converters::{Options, PDB, Source};
 use pe::PdbName;
 use profile::{
     Effort, GzipWriter, Health, MappedFile, Profile, Progress, Report, Resolution, Scope, guarded, write_text,
@@ -46,15 +47,12 @@ impl Printed {
         merge: &[String],
         progress: &dyn Progress,
     ) -> Result<Self, String> {
-        let options = pdb_converter::Options {
-            file_name: name.as_str().to_owned(),
-            profile_class: profile_class.map(str::to_owned),
-            ..pdb_converter::Options::default()
-        };
+        let options = Options { profile_class: profile_class.map(str::to_owned), ..Options::default() };
+        let source = Source::from_bytes(name.as_str(), file);
         // Whatever a hostile PDB does to the front-end costs its own profile.
         let printed = guarded(|| {
             let converted =
-                pdb_converter::convert(file, &options, progress).map_err(|error| error.to_string())?;
+                converters::convert_with(PDB, source, &options, progress).map_err(|error| error.reason())?;
             Self::new(converted.profile, converted.report, merge).map_err(|error| error.to_string())
         });
         printed.unwrap_or_else(|| Err("the front-end gave up on it: please report the PDB".to_owned()))

@@ -5,9 +5,9 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, bail};
+use converters::{Options, Source, VOLATILITY};
 use profile::{Format, Health, Progress, Scope, Silent, Verdict};
 use serde_json::{Value, json};
-use volatility_converter::{Options, Pack, convert, find_packs, is_pack_member, write_legacy};
 
 use crate::console::{Console, Listed, escaped};
 use crate::files::access;
@@ -112,7 +112,7 @@ enum Work {
 /// Wrong usage, a pack without readable types, or an output that cannot be written. In a folder of packs what
 /// fails for one is told in the table, and is no error.
 pub fn run(arguments: Arguments, image: Option<&Path>, console: &Console) -> anyhow::Result<Outcome> {
-    let options = Options { profile_class: arguments.profile_class.clone(), threads: console.threads() };
+    let options = options_of(&arguments, console.threads());
     if arguments.compat.is_some() && options.profile_class.is_some() {
         bail!("--profile_class: Rekall's own text has the class Rekall gave it; leave out one of the two");
     }
@@ -139,10 +139,15 @@ pub fn run(arguments: Arguments, image: Option<&Path>, console: &Console) -> any
     }
 }
 
+/// How packs are converted.
+fn options_of(arguments: &Arguments, threads: usize) -> Options {
+    Options { profile_class: arguments.profile_class.clone(), threads, ..Options::default() }
+}
+
 /// Adds the files of a pack.
 fn list_pack(pack: &Path, files: &mut Files) {
     if pack.is_dir() {
-        files.input_folder("SOURCE", pack, is_pack_member);
+        files.input_folder("SOURCE", pack, |name| VOLATILITY.uses_member(name));
     } else {
         files.input("SOURCE", pack);
     }
@@ -162,7 +167,9 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Work> {
             None => one(source, arguments.output.clone()),
         };
     }
-    let packs = find_packs(source).with_context(|| format!("cannot read the folder {}", source.display()))?;
+    let packs = VOLATILITY
+        .sources_below(source)
+        .with_context(|| format!("cannot read the folder {}", source.display()))?;
     let listed = |what: String, packs: &[PathBuf]| {
         Err(Listed::error(what, packs.iter().map(|pack| pack.display().to_string()).collect()))
     };
@@ -227,11 +234,9 @@ fn convert_one(
     console: &Console,
 ) -> anyhow::Result<Outcome> {
     let source = path.display().to_string();
-    let pack = Pack::open(path)?;
-    for name in pack.member_names() {
-        console.tell(format_args!("opened {source}: {name}"));
-    }
-    let converted = convert(&pack, options, console.progress()).with_context(|| source.clone())?;
+    let opened = Source::open(path)?;
+    let converted = converters::convert_with(VOLATILITY, opened, options, console.progress())
+        .with_context(|| source.clone())?;
     let (mut profile, mut report) = (converted.profile, converted.report);
     banner.complete(&mut profile, image, console)?;
     let resolution = plan.settle(&mut profile, &mut report);
@@ -256,8 +261,7 @@ fn write_compatible(path: &Path, plan: &Plan, console: &Console) -> anyhow::Resu
 }
 
 fn legacy_text(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let pack = Pack::open(path)?;
-    write_legacy(&pack, Vec::new()).with_context(|| path.display().to_string())
+    VOLATILITY.rekall_text(Source::open(path)?).with_context(|| path.display().to_string())
 }
 
 /// How one pack of many fared.
@@ -357,9 +361,8 @@ fn convert_in_batch(
             profile_bytes: size_of(out),
         }));
     }
-    let pack = Pack::open(path)?;
-    let options = Options { profile_class: arguments.profile_class.clone(), threads: 1 };
-    let converted = convert(&pack, &options, &Silent)?;
+    let options = options_of(arguments, 1);
+    let converted = converters::convert_with(VOLATILITY, Source::open(path)?, &options, &Silent)?;
     let (mut profile, mut report) = (converted.profile, converted.report);
     let resolution = plan.settle(&mut profile, &mut report);
     plan.write(&profile, &resolution, &mut report, 1)?;
@@ -385,7 +388,7 @@ fn size_of(path: &Path) -> u64 {
     if !metadata.is_dir() {
         return metadata.len();
     }
-    Pack::open(path).map_or(0, |pack| pack.size())
+    Source::open(path).map_or(0, |source| source.size())
 }
 
 fn ratio(written: &Written) -> f64 {

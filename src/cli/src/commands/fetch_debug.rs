@@ -86,7 +86,7 @@ pub fn run(
     let path = place(&arguments.dump_dir, &build_id);
     let judge = |file: &std::fs::File| {
         let file = file.try_clone().and_then(MappedFile::from_file).map_err(|error| error.to_string())?;
-        dwarf_converter::check_debug_file(&file, build_id.as_bytes())
+        converters::check_debug_file(&file, build_id.as_bytes())
     };
     match fetch_debug(&build_id, &path, &options, &judge, console.progress()) {
         Ok(file) => found(&file, &build_id, console),
@@ -153,13 +153,13 @@ fn wanted(named: Option<PathBuf>, filename: Option<PathBuf>) -> anyhow::Result<B
             .with_context(|| format!("{} is no file, and no build-id either", text.display()));
     }
     let bytes = content(&text).with_context(|| format!("cannot open {}", text.display()))?;
-    let id = dwarf_converter::build_id(&bytes).with_context(|| {
+    let id = converters::build_id(&bytes).with_context(|| {
         format!(
             "{} has no build-id that can be read ({}); the running kernel's stands in /sys/kernel/notes",
             text.display(),
             match bytes.starts_with(b"\x7fELF") {
                 true => "an ELF file without that note".to_owned(),
-                false => dwarf_converter::FileKind::of(&bytes).to_string(),
+                false => converters::FileKind::of(&bytes).to_string(),
             }
         )
     })?;

@@ -1,10 +1,8 @@
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use dwarf_converter::{Beside, Language, Languages, Options, Package};
-use profile::{Arch, CompanionFolders, LARGEST_COMPANION, MappedFile, Progress, Scope};
+use converters::{DWARF, Language, Options, Source};
+use profile::{Arch, MappedFile, Scope};
 
 use crate::console::Console;
 use crate::files::access;
@@ -84,15 +82,9 @@ pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -
         (None, None) => bail!("which file? parse_dwarf vmlinux, or parse_dwarf module.ko"),
     };
     let plan = Plan::new(&arguments.output, None, console)?;
-    let path = if path.is_dir() { in_bundle(&path)? } else { path };
     let source = path.display().to_string();
-    let mut file = MappedFile::open(&path).with_context(|| format!("cannot open {source}"))?;
+    let opened = Source::open(&path)?;
     console.tell(format_args!("opened {source}"));
-    if let Some(package) = Package::recognise(&file) {
-        file = unpacked(&package, arguments.member.as_deref(), console).with_context(|| source.clone())?;
-    } else if let Some(member) = arguments.member {
-        bail!("--member {member}: {source} is no package");
-    }
     let map = match &arguments.system_map {
         Some(path) => {
             Some(MappedFile::open(path).with_context(|| format!("cannot open {}", path.display()))?)
@@ -100,12 +92,14 @@ pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -
         None => None,
     };
     let options = Options {
-        languages: Languages::with(&arguments.languages),
-        symbol_map: map.as_deref(),
+        languages: arguments.languages,
+        symbol_map: map,
+        member: arguments.member,
         arch: arguments.arch,
         threads: console.threads(),
+        ..Options::default()
     };
-    let converted = dwarf_converter::convert(&file, &options, &Beside::new(&path), console.progress())
+    let converted = converters::convert_with(DWARF, opened, &options, console.progress())
         .with_context(|| source.clone())?;
     let (mut profile, mut report) = (converted.profile, converted.report);
     let resolution = plan.settle(&mut profile, &mut report);
@@ -115,57 +109,4 @@ pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -
     let scope = Scope::Whole;
     Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope }
         .conclude(console)
-}
-
-/// A package's debug file, written to the disk under no name, so that nothing of it stays.
-fn unpacked(package: &Package<'_>, member: Option<&str>, console: &Console) -> anyhow::Result<MappedFile> {
-    const STEP: &str = "Unpacking";
-    console.progress().begin(STEP, None);
-    let mut sink = Counted { file: tempfile::tempfile()?, written: 0, console, step: STEP };
-    let unpacked = package.unpack(member, &mut sink)?;
-    console.progress().end(STEP);
-    console.tell(format_args!("unpacked {} ({} bytes)", unpacked.path, unpacked.size));
-    Ok(MappedFile::from_file(sink.file)?)
-}
-
-/// A file that tells how much was written to it.
-struct Counted<'a> {
-    file: File,
-    written: u64,
-    console: &'a Console,
-    step: &'static str,
-}
-
-impl Write for Counted<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.file.write(bytes)?;
-        self.written += count as u64;
-        self.console.progress().advance(self.step, self.written);
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-/// The debug file in a dSYM bundle.
-fn in_bundle(bundle: &Path) -> anyhow::Result<PathBuf> {
-    let folder = bundle.join("Contents/Resources/DWARF");
-    let files = std::fs::read_dir(&folder).with_context(|| {
-        format!("{} is a folder and no dSYM bundle: no Contents/Resources/DWARF", bundle.display())
-    })?;
-    let mut files: Vec<PathBuf> =
-        files.map(|file| file.map(|file| file.path())).collect::<io::Result<_>>()?;
-    files.sort();
-    match files.as_slice() {
-        [only] => {
-            // A bundle may be evidence: what is in it has to be a file of its own.
-            CompanionFolders::new([folder])
-                .open(only, LARGEST_COMPANION)
-                .with_context(|| only.display().to_string())?;
-            Ok(only.clone())
-        }
-        _ => bail!("{} holds {} files: name one of them", folder.display(), files.len()),
-    }
 }

@@ -1,11 +1,11 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use converters::{Options, PDB, Source};
 use profile::{Arch, Scope};
 
 use crate::console::Console;
 use crate::files::access;
-use crate::files::input::open_pdb;
 use crate::files::{Files, UsesFiles};
 use crate::options;
 use crate::options::Global;
@@ -75,21 +75,19 @@ pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -
     };
     let plan = Plan::new(&arguments.output, arguments.dump_dir.as_deref(), console)?;
     let source = path.display().to_string();
-    let (file, inner_name) = open_pdb(&path, console).with_context(|| format!("cannot open {source}"))?;
+    let opened = Source::open(&path)?;
     console.tell(format_args!("opened {source}"));
-    let options = pdb_converter::Options {
-        file_name: inner_name.unwrap_or_else(|| pdb_name(&path)),
+    let options = Options {
         windows_version: arguments.windows_version,
         profile_class: arguments.profile_class,
         concise: arguments.concise,
         raw_names: arguments.raw_names,
         arch: arguments.arch,
+        threads: console.threads(),
+        ..Options::default()
     };
-    let converted = pdb_converter::convert(file, &options, console.progress()).map_err(|error| {
-        let hint = matches!(error, pdb_converter::Error::Architecture { .. });
-        let error = anyhow::Error::new(error).context(source.clone());
-        if hint { error.context("add --arch, for example --arch I386") } else { error }
-    })?;
+    let converted = converters::convert_with(PDB, opened, &options, console.progress())
+        .with_context(|| source.clone())?;
     let (mut profile, mut report) = (converted.profile, converted.report);
     let resolution = plan.settle(&mut profile, &mut report);
     if let Some(path) = plan.write(&profile, &resolution, &mut report, console.threads())? {
@@ -98,13 +96,4 @@ pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -
     let scope = if arguments.concise { Scope::Types } else { Scope::Whole };
     Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope }
         .conclude(console)
-}
-
-/// The PDB's name by that of its file, whose last letter is put right where it is a cabinet's.
-fn pdb_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    match name.strip_suffix('_') {
-        Some(stem) if stem.to_ascii_lowercase().ends_with(".pd") => format!("{stem}b"),
-        _ => name.into_owned(),
-    }
 }

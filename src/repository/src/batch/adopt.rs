@@ -67,7 +67,7 @@ pub(crate) fn adopt(
 /// A kernel's profile without types: a builder of ours stores one only where the configuration allows it.
 fn judge_symbols(content: &mut Content, health: Option<&Health>, has_structs: bool) {
     let Some(health) = health else { return };
-    let ours = family(&content.generator) == family(pdb_converter::GENERATOR);
+    let ours = family(&content.generator) == family(converters::PDB.generator());
     if health.verdict == Verdict::Failed && is_symbols_alone(health) && (ours || !has_structs) {
         content.health = Verdict::SymbolsOnly.name().to_owned();
     }

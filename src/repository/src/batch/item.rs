@@ -55,8 +55,8 @@ impl Item {
     /// The front-end that makes it, with its revision.
     pub fn generator(&self) -> &'static str {
         match &self.source {
-            Source::Pdb { .. } => pdb_converter::GENERATOR,
-            Source::Pack(_) => volatility_converter::GENERATOR,
+            Source::Pdb { .. } => converters::PDB.generator(),
+            Source::Pack(_) => converters::VOLATILITY.generator(),
             Source::Text(_) | Source::Artifacts(_) => COPY_GENERATOR,
         }
     }

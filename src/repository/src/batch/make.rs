@@ -4,7 +4,6 @@ use pe::{Identity, PdbName};
 use profile::{Health, MAX_TEXT, MappedFile, Profile, Progress, Report, Silent, Verdict, guarded, read_text};
 use serde_json::{Map, Value};
 use symbols::Fetcher;
-use volatility_converter::Pack;
 
 use super::adopt::is_symbols_alone;
 use super::item::{COPY_GENERATOR, Item, Source};
@@ -160,9 +159,9 @@ fn from_pack(item: &Item, storage: &dyn Storage, state: &State) -> Result<Made, 
         )]
         std::fs::write(&target, &object.bytes).map_err(Failure::passing)?;
     }
-    let options = volatility_converter::Options { threads: 1, ..volatility_converter::Options::default() };
-    let converted = Pack::open(&path)
-        .and_then(|pack| volatility_converter::convert(&pack, &options, &Silent))
+    let options = converters::Options { threads: 1, ..Default::default() };
+    let converted = converters::Source::open(&path)
+        .and_then(|source| converters::convert_with(converters::VOLATILITY, source, &options, &Silent))
         .map_err(|error| Failure::lasting(told(&error, folder.path())))?;
     let mut made = finish(item, converted.profile, converted.report, |_| false)?;
     made.content.source = digest;

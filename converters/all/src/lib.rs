@@ -1,0 +1,112 @@
+//! All front-ends: whoever makes a profile (a command, the batch, detection) makes it here, so that a new front-end is
+//! at once usable in all of them.
+//!
+//! Start here: [`convert`] makes a profile of any source, [`FRONT_ENDS`] is the list. A new front-end is one line in it.
+//!
+//! ```
+//! use converters::{Options, Source};
+//!
+//! let source = Source::from_bytes("x", b"neither of them".to_vec().into());
+//! let error = converters::convert(source, &Options::default(), &profile::Silent).unwrap_err();
+//! assert!(error.to_string().starts_with("expected a PDB,"), "{error}");
+//! ```
+
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
+
+pub use dwarf_converter::{FileKind, build_id, check_debug_file};
+pub use frontend::{
+    Converted, Error, FrontEnd, Identity, Language, LanguageError, OptionName, Options, Source,
+};
+use profile::Progress;
+
+/// Declares the front-ends, each under a name of its own, and the list of them.
+macro_rules! front_ends {
+    ($($(#[$documentation:meta])* $name:ident = $front_end:expr;)*) => {
+        $($(#[$documentation])* pub static $name: &dyn FrontEnd = &$front_end;)*
+
+        /// Every front-end, in the order in which they are asked whether a source is theirs.
+        pub static FRONT_ENDS: &[&dyn FrontEnd] = &[$(&$front_end),*];
+    };
+}
+
+front_ends! {
+    /// PDBs, also in cabinets and in the compact form.
+    PDB = pdb_converter::Pdb;
+    /// ELF and Mach-O files with DWARF, also in packages and dSYM bundles.
+    DWARF = dwarf_converter::Dwarf;
+    /// Packs of Volatility 2, dumps of DWARF and vtypes.
+    VOLATILITY = volatility_converter::Volatility;
+}
+
+/// The front-end that reads a source, by what the source is.
+///
+/// # Errors
+/// [`Error::WrongKind`] if there is none.
+pub fn front_end_of(source: &Source) -> Result<&'static dyn FrontEnd, Error> {
+    let found = source.identify();
+    let reads = FRONT_ENDS.iter().copied().find(|front_end| front_end.kinds().contains(&found.kind));
+    reads.ok_or_else(|| Error::WrongKind { expected: everything_read(), found })
+}
+
+/// What all front-ends read, in words.
+pub fn everything_read() -> String {
+    let all: Vec<&str> = FRONT_ENDS.iter().map(|front_end| front_end.reads()).collect();
+    match all.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{}, or {last}", rest.join(", ")),
+        _ => all.concat(),
+    }
+}
+
+/// Makes a profile of a source, by what it is.
+///
+/// # Errors
+/// As [`front_end_of`] and [`convert_with`].
+pub fn convert(source: Source, options: &Options, progress: &dyn Progress) -> Result<Converted, Error> {
+    convert_with(front_end_of(&source)?, source, options, progress)
+}
+
+/// Makes a profile of a source with one front-end, whatever the source is.
+///
+/// # Errors
+/// [`Error::UnusedOption`] for an option that the front-end does not use; else as [`FrontEnd::convert`].
+pub fn convert_with(
+    front_end: &dyn FrontEnd,
+    source: Source,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<Converted, Error> {
+    options.check(front_end, &source)?;
+    front_end.convert(source, options, progress)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_kind_of_file_is_read_by_two_front_ends() {
+        let kinds: Vec<_> = FRONT_ENDS.iter().flat_map(|front_end| front_end.kinds()).collect();
+        let words: BTreeSet<&str> = kinds.iter().map(|kind| kind.words()).collect();
+        assert_eq!(kinds.len(), words.len());
+    }
+
+    #[test]
+    fn an_option_that_means_nothing_is_refused_by_name() {
+        let source = || Source::from_bytes("a.pdb", Vec::new().into());
+        let options = Options { languages: vec![Language::Rust], ..Options::default() };
+        let error = convert_with(PDB, source(), &options, &profile::Silent).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "--lang: a.pdb is read as a PDB, for which this option has no meaning; leave it out"
+        );
+        let options = Options { concise: true, ..Options::default() };
+        for front_end in [DWARF, VOLATILITY] {
+            let error = convert_with(front_end, source(), &options, &profile::Silent).unwrap_err();
+            assert!(matches!(error, Error::UnusedOption { option: OptionName::Concise, .. }), "{error}");
+        }
+        let error = DWARF.rekall_text(source()).unwrap_err();
+        assert!(matches!(error, Error::UnusedOption { option: OptionName::Compat, .. }), "{error}");
+    }
+}

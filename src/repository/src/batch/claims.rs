@@ -1,0 +1,121 @@
+//! Which debug file the profile of a build is made from.
+//!
+//! The name of such a profile is the build that the debug file is of, which is known once the file has been read. Two
+//! files may be of one build (a vmlinux and the package that it came in), and builders on other machines may read them
+//! at the same time. So that everyone ends with the same bytes, the file whose key comes first makes the profile, and
+//! each other one is rejected. A claim is the object that says which file that is; it also says what the profile was
+//! made from in case the inventory is lost.
+
+use serde_json::{Value, json};
+
+use super::item::DebugSource;
+use super::make::Made;
+use crate::packed::sha256;
+use crate::{Condition, Error, Key, ProfileName, Storage, Version};
+
+/// The folder of claims.
+pub(crate) const CLAIMS: &str = "src/builds";
+
+/// The largest claim that is read, in bytes.
+const LIMIT: u64 = 64 << 10;
+/// How often storing begins anew because another builder came first.
+const ATTEMPTS: usize = 32;
+
+/// What makes a profile, and which bytes it had when it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Claim {
+    /// The debug file.
+    pub(crate) source: DebugSource,
+    /// The SHA-256 of the profile's object.
+    pub(crate) profile: String,
+}
+
+/// What came of storing a profile.
+#[derive(Debug)]
+pub(crate) enum Stored {
+    /// It is there. If another debug file of the same build made it before, that file makes it no more.
+    Kept { displaced: Option<DebugSource> },
+    /// It is not written: this debug file, whose key comes first, makes it.
+    Other(Key),
+}
+
+impl Claim {
+    pub(crate) fn key(name: &ProfileName) -> Result<Key, Error> {
+        format!("{CLAIMS}/{name}.json").parse()
+    }
+
+    /// The profile that a claim is for, by the claim's key.
+    pub(crate) fn profile_of(key: &Key) -> Option<ProfileName> {
+        let name = key.as_str().strip_prefix(CLAIMS)?.strip_prefix('/')?;
+        name.strip_suffix(".json")?.parse().ok()
+    }
+
+    /// Reads the claim for a profile; `None` if there is none, or none that can be understood.
+    pub(crate) fn read(
+        storage: &dyn Storage,
+        name: &ProfileName,
+    ) -> Result<Option<(Option<Self>, Version)>, Error> {
+        let object = storage.read(&Self::key(name)?, LIMIT)?;
+        Ok(object.map(|object| (Self::parse(&object.bytes), object.version)))
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let value: Value = serde_json::from_slice(bytes).ok()?;
+        let text = |key: &str| value.get(key).and_then(Value::as_str);
+        let source = DebugSource { key: text("source")?.parse().ok()?, sha256: text("sha256")?.to_owned() };
+        Some(Self { source, profile: text("profile")?.to_owned() })
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let value = json!({"source": self.source.key.as_str(), "sha256": self.source.sha256,
+            "profile": self.profile});
+        format!("{value:#}\n").into_bytes()
+    }
+}
+
+/// Writes a profile, unless a debug file of the same build whose key comes before `source` is asked for too.
+///
+/// Every write depends on the state that was read before, so that of builders that store at the same time the one whose
+/// debug file comes first has the last word.
+///
+/// # Errors
+/// What reading and writing give; [`Error::Storage`] if others are always faster.
+pub(crate) fn store(
+    storage: &dyn Storage,
+    made: &Made,
+    source: &DebugSource,
+    is_asked_for: &dyn Fn(&Key) -> bool,
+) -> Result<Stored, Error> {
+    let (name, key) = (&made.name, made.name.key());
+    let claim = Claim { source: source.clone(), profile: sha256(&made.bytes) };
+    let mut displaced = None;
+    for _ in 0..ATTEMPTS {
+        // Before the claim is looked at: whoever claims in between and writes changes this state.
+        let before = storage.stat(&key)?.map_or(Condition::Absent, |stat| Condition::Unchanged(stat.version));
+        let known = Claim::read(storage, name)?;
+        let condition = match &known {
+            None => Condition::Absent,
+            Some((_, version)) => Condition::Unchanged(version.clone()),
+        };
+        let known = known.and_then(|(known, _)| known);
+        if let Some(known) = &known
+            && known.source.key != source.key
+            && is_asked_for(&known.source.key)
+        {
+            if known.source.key < source.key {
+                return Ok(Stored::Other(known.source.key.clone()));
+            }
+            displaced = Some(known.source.clone());
+        }
+        if known.as_ref() != Some(&claim)
+            && storage.write(&Claim::key(name)?, &claim.to_bytes(), &condition)?.is_none()
+        {
+            continue;
+        }
+        if storage.write(&key, &made.bytes, &before)?.is_some() {
+            return Ok(Stored::Kept { displaced });
+        }
+    }
+    let problem = "another builder writes it all the time; build it again once that one is done".to_owned();
+    Err(Error::Storage { place: storage.place_of(&key), problem })
+}
