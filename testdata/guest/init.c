@@ -109,23 +109,6 @@ static void show(const char *path) {
   close(file);
 }
 
-static const char *const symbols[] = {"_text",    "_stext",       "init_task",    "init_top_pgt",   "swapper_pg_dir",
-                                      "modules",  "linux_banner", "init_uts_ns",  "phys_base",      "page_offset_base",
-                                      "jiffies",  "sys_call_table"};
-
-static void show_symbols(void) {
-  char line[512], name[256];
-  FILE *file = fopen("/proc/kallsyms", "r");
-  if (!file) return;
-  printf("@ /proc/kallsyms\n");
-  while (fgets(line, sizeof line, file)) {
-    if (sscanf(line, "%*s %*s %255s", name) != 1) continue;
-    for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++)
-      if (!strcmp(name, symbols[i])) fputs(line, stdout);
-  }
-  fclose(file);
-}
-
 static void show_processes(void) {
   DIR *proc = opendir("/proc");
   if (!proc) return;
@@ -140,11 +123,20 @@ static void show_processes(void) {
   closedir(proc);
 }
 
-static void load(const char *path) {
-  int file = open(path, O_RDONLY);
-  if (file < 0) return;
-  if (syscall(SYS_finit_module, file, "", 0)) printf("@ cannot load %s\n", path);
-  close(file);
+// Loads the modules of a folder in the order of their names: each file is NUMBER-NAME.ko.
+static void load(const char *folder, int unload) {
+  struct dirent **found;
+  char path[300], name[256];
+  int count = scandir(folder, &found, NULL, alphasort);
+  for (int i = 0; i < count; i++) {
+    if (sscanf(found[i]->d_name, "%*d-%255[^.]", name) != 1) continue;
+    snprintf(path, sizeof path, "%s/%s", folder, found[i]->d_name);
+    int file = open(path, O_RDONLY);
+    if (file < 0) continue;
+    if (syscall(SYS_finit_module, file, "", 0)) printf("@ cannot load %s\n", path);
+    close(file);
+    if (unload && syscall(SYS_delete_module, name, O_NONBLOCK)) printf("@ cannot unload %s\n", name);
+  }
 }
 
 int main(void) {
@@ -157,14 +149,8 @@ int main(void) {
   if (level >= 0 && write(level, "1", 1) == 1) close(level);
   int names = open("/proc/sys/kernel/kptr_restrict", O_WRONLY);
   if (names >= 0 && write(names, "0", 1) == 1) close(names);
-  DIR *modules = opendir("/modules");
-  for (struct dirent *entry; modules && (entry = readdir(modules));) {
-    char path[300];
-    if (entry->d_name[0] == '.') continue;
-    snprintf(path, sizeof path, "/modules/%s", entry->d_name);
-    load(path);
-  }
-  if (modules) closedir(modules);
+  load("/unloaded", 1);
+  load("/modules", 0);
   if (spawn() == 0) family();
   // Whatever starting them set off has time to end.
   sleep(3);
@@ -173,10 +159,11 @@ int main(void) {
   show("/proc/cmdline");
   show("/proc/iomem");
   show("/proc/modules");
-  show("/proc/uptime");
   show("/proc/stat");
   show("/sys/kernel/vmcoreinfo");
-  show_symbols();
+  // This is the longest by far, so what changes while it is printed comes behind it.
+  show("/proc/kallsyms");
+  show("/proc/uptime");
   show_processes();
   printf("@ end\n");
   fflush(stdout);
