@@ -52,8 +52,10 @@ def fail(*words):
 
 
 def command(repository, *words):
-    return [PROGRAM, 'manage_repo', '--path_to_repository', str(repository), '--symbol-path', str(SCRATCH / 'symbols'),
-            '-q', *words]
+    # The other verbs fetch nothing, and refuse the option.
+    fetches = not set(words) & {'import', 'missing', 'plan', 'seal'}
+    symbols = ['--symbol-path', str(SCRATCH / 'symbols')] if fetches else []
+    return [PROGRAM, 'manage_repo', '--path_to_repository', str(repository), *symbols, '-q', *words]
 
 
 def run(repository, *words):

@@ -4,10 +4,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::cli::{Cli, tree};
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
-
-use crate::options::{Cli, with_command_name};
 
 /// What stands for what in the pages.
 const PLACEHOLDERS: [(&str, &str); 24] = [
@@ -49,7 +47,7 @@ fn pages() -> Vec<PathBuf> {
 
 /// The commands by name, with their aliases.
 fn commands() -> Vec<String> {
-    let cli = Cli::command();
+    let cli = tree();
     let names = cli.get_subcommands().flat_map(|command| {
         let names = std::iter::once(command.get_name()).chain(command.get_all_aliases());
         names.map(str::to_owned).collect::<Vec<_>>()
@@ -111,7 +109,7 @@ fn lines_in_text(text: &str, commands: &[String]) -> Vec<String> {
 }
 
 /// The words of a line as a shell splits them; redirections and what stands behind a pipe are left out.
-fn words(line: &str) -> Vec<String> {
+pub fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
     let (mut quote, mut inside) = (None, false);
@@ -165,7 +163,7 @@ fn parse(words: &[String]) -> Result<Cli, clap::Error> {
     let program =
         (words.first().map(String::as_str) != Some("rekall-profile")).then(|| "rekall-profile".to_owned());
     let words = program.into_iter().chain(words.iter().cloned()).map(OsString::from);
-    Cli::try_parse_from(with_command_name(words))
+    Cli::parse_line(words.collect())
 }
 
 #[test]

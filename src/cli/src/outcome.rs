@@ -1,7 +1,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use crate::profiles::NoProfile;
+use crate::console::{NoProfile, StandardOutput};
 
 /// How a command ended that could do its work; what it could not do is an error (exit code 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +28,6 @@ impl From<Outcome> for ExitCode {
         }
     }
 }
-
-/// Marks a failure to write to standard output, so that a reader who stopped reading is told from a broken
-/// connection.
-#[derive(Debug, thiserror::Error)]
-#[error("standard output: {0}")]
-pub struct StandardOutput(#[source] pub io::Error);
 
 /// Marks a failure to write to a pipe, device or socket that the user named as the output.
 #[derive(Debug, thiserror::Error)]

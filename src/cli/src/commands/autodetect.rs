@@ -2,31 +2,81 @@ use anyhow::bail;
 use repository::detect::{Candidate, Fingerprint, Sighted, detect};
 use serde_json::{Value, json};
 
-use crate::console::Console;
-use crate::console::table::Table;
-use crate::files::input::open_image;
-use crate::images::triage;
-use crate::options::Global;
+use super::Run;
+use crate::console::{Console, Settings, Table};
+use crate::files::Files;
+use crate::images::{open_image, triage};
+use crate::options::{
+    Connection, General, Image, Json, NamedImage, Repositories, Threads, Unpacking, settings,
+};
 use crate::outcome::Outcome;
-use crate::profiles;
 use crate::profiles::identity::how_to;
-use crate::profiles::likely;
+use crate::profiles::{self, likely};
+
+/// Tell which profile a memory image needs.
+///
+/// Looks for what the image says about its kernel: debug records, a banner, a build-id. Tries the profiles that the
+/// repositories have for it, and proves each on the image. The first one that matches is the answer; without one the
+/// exit code is 1, and the table shows how to bring the right profile.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(flatten)]
+    named: NamedImage,
+    #[command(flatten)]
+    image: Image,
+    #[command(flatten)]
+    unpacking: Unpacking,
+    #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
+    repositories: Repositories,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    general: General,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile autodetect memory.raw
+  rekall-profile -f memory.raw --profile_path profiles --offline autodetect";
+
+impl Arguments {
+    fn image(&self) -> Image {
+        self.image.or(&self.named)
+    }
+}
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.threads, &self.unpacking])
+    }
+
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
+        self.image().list(files);
+        self.repositories.list(&self.connection, files);
+        Ok(())
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
+    }
+}
 
 /// How many of the profiles that are like a kernel are shown.
 const MOST_LIKELY: usize = 5;
 
-/// Tells which profile an image needs: what the image says of its kernel, and what came of every profile tried.
-///
-/// # Errors
-/// Where the image or the configuration cannot be read.
-pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
-    let Some(filename) = &global.filename else { bail!("which image? name it with -f FILE") };
-    let image = open_image(filename, console)?;
-    let source = filename.display().to_string();
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let options = arguments.image();
+    let image = open_image(&options, console)?;
+    let source = options.required()?.display().to_string();
     if let Some(what) = triage::without_memory(&image) {
         bail!("{source}: {what}");
     }
-    let repositories = profiles::repositories(global)?;
+    let repositories = arguments.repositories.open(&arguments.connection)?;
     let detection = detect(&image, &repositories, &console.search());
     let found = detection.found.as_ref().map(|(name, place, _)| (name.to_string(), place.clone()));
     if console.json() {

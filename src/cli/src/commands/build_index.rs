@@ -7,68 +7,83 @@ use repository::index::{Specification, build_below};
 use repository::{Condition, ProfileName};
 use serde_json::json;
 
-use crate::console::Console;
-use crate::files::access;
-use crate::files::{self, Content, Files, Packing, UsesFiles};
-use crate::options::{self, Global};
+use super::Run;
+use crate::console::{Console, Settings};
+use crate::files::{self, Content, Files, Packing};
+use crate::options::heading::{INPUT, OUTPUT, REPOSITORIES};
+use crate::options::repositories::{is_remote, list_repository};
+use crate::options::{Connection, General, Json, Threads, settings};
 use crate::outcome::Outcome;
 use crate::profiles::output::write_packed;
-use crate::sandbox::Access;
 
-/// What is indexed.
+/// Build an index over the profiles of a repository.
+///
+/// An index recognises a kernel or module that does not say which build it is. SPEC lists the structs and symbols that
+/// are compared (docs/indexes.md). The index is stored in the repository, unless --output names a file.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
-    /// What the index says of each profile: a text in YAML (docs/indexes.md).
+    /// What the index says about each profile: a text in YAML.
     #[arg(value_name = "SPEC")]
     specification: PathBuf,
-    /// The repository: the folder that holds v1.0/, that folder itself, or s3://BUCKET/PREFIX.
-    #[arg(long, value_name = "PATH", default_value = ".")]
-    root: String,
-    /// The index's name in the repository; without it index, eprocess_index or export_index in the
-    /// folder that SPEC names, by its kind.
-    #[arg(long = "as", value_name = "NAME", conflicts_with = "output")]
-    name: Option<ProfileName>,
-    /// Write it to this file instead: gzip where its name ends in .gz, xz in .xz, plain text otherwise.
-    #[arg(short, long, value_name = "FILE")]
+    /// The file to write the index to, instead of the repository.
+    ///
+    /// It is packed with gzip if its name ends in .gz, with xz if it ends in .xz, and plain text otherwise.
+    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    json: Json,
+    /// The repository: a folder that holds v1.0/, that folder itself, or s3://BUCKET/PREFIX.
+    #[arg(long, value_name = "PATH", default_value = ".", help_heading = REPOSITORIES)]
+    root: String,
+    /// The index's name in the repository.
+    ///
+    /// By default it is index, eprocess_index or export_index, by the kind of index, in the folder that SPEC names.
+    #[arg(long = "as", value_name = "NAME", conflicts_with = "output", help_heading = REPOSITORIES)]
+    name: Option<ProfileName>,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    general: General,
 }
 
-impl Arguments {
-    /// What a run may do.
-    pub fn access(&self, global: &Global, access: &mut Access) {
-        access.read(&self.specification);
-        access::repository(&self.root, global.symbols.offline, access);
-        match &self.output {
-            Some(path) => {
-                access.write(path);
-            }
-            None if !access::is_remote(&self.root) => {
-                access.fill(&self.root);
-            }
-            None => {}
-        }
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile build_index index.yaml --root profiles
+  rekall-profile build_index index.yaml --root profiles --output index.json.gz";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.threads])
     }
-}
 
-impl UsesFiles for Arguments {
-    fn list_files(&self, _: &Global, files: &mut Files) -> anyhow::Result<()> {
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
         files.input("SPEC", &self.specification);
+        list_repository(&self.root, &self.connection, files);
         match &self.output {
             Some(path) => files.output("--output", path, Content::Packable),
-            None => Ok(()),
+            None => {
+                if !is_remote(&self.root) {
+                    files.folder(Path::new(&self.root));
+                }
+                Ok(())
+            }
         }
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
     }
 }
 
-/// Builds an index over the profiles of a repository, and stores it there.
-///
-/// # Errors
-/// A specification that cannot be read, or a repository that cannot be read or written.
-pub fn run(arguments: &Arguments, symbols: &options::Symbols, console: &Console) -> anyhow::Result<Outcome> {
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let place = arguments.specification.display().to_string();
     let text = fs::read_to_string(&arguments.specification).with_context(|| place.clone())?;
     let specification = Specification::parse(&text, &place)?;
-    let storage = repository::storage::open(&arguments.root, &symbols.client(symbols::Web::options())?)?;
+    let client = arguments.connection.client(symbols::Web::options())?;
+    let storage = repository::storage::open(&arguments.root, &client)?;
     let built = build_below(&specification, storage.as_ref(), console.threads(), console.progress())?;
     let stored = match &arguments.output {
         Some(path) => {

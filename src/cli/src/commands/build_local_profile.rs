@@ -6,51 +6,75 @@ use repository::{ProfileName, Repositories, local};
 use serde_json::{Value, json};
 use symbols::Fetcher;
 
-use crate::console::Console;
-use crate::files::access;
-use crate::files::input::open_image;
-use crate::images::triage;
-use crate::options::Global;
+use super::Run;
+use crate::console::{Console, Settings};
+use crate::files::Files;
+use crate::images::{open_image, triage};
+use crate::options::heading::INPUT;
+use crate::options::{Building, General, Image, Json, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::profiles;
-use crate::sandbox::Access;
 
-/// Whose profile is made.
+/// Fetch a PDB, make its profile and store it.
+///
+/// The PDB is that of MODULE, or of the Windows kernel in the image that -f names. The profile goes to the first
+/// repository that can be written to. If there is an image, the profile is proved on it.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
-    /// The profile's name (nt/GUID/F8E2...), or the module's (nt, tcpip, ntkrnlmp.pdb); without one, the kernel in the
-    /// image (-f).
+    /// A profile's name (nt/GUID/F8E2...), or a module's (nt, tcpip, ntkrnlmp.pdb).
     #[arg(value_name = "MODULE")]
     module_name: Option<String>,
-    /// The GUID and age, where the name does not say them.
+    /// The GUID and age, if MODULE does not hold them.
     #[arg(value_name = "GUIDAGE")]
     guid: Option<GuidAge>,
+    #[command(flatten)]
+    image: Image,
+    #[command(flatten)]
+    unpacking: Unpacking,
+    #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
+    building: Building,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    general: General,
 }
 
-impl Arguments {
-    /// What a run may do.
-    pub fn access(&self, global: &Global, access: &mut Access) {
-        access::image(global.filename.as_deref(), access);
-        access::building(global, access);
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile build_local_profile nt/GUID/F8E2A8B5C9B74BF4A6E4A48F180099942
+  rekall-profile build_local_profile tcpip 0E2C4DFA8E6D4B0A9F2C1D3E4F5061721
+  rekall-profile -f memory.raw --profile_path profiles build_local_profile";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.threads, &self.unpacking])
+    }
+
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
+        self.image.list(files);
+        self.building.list(files);
+        Ok(())
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
     }
 }
 
-/// Makes the profile, stores it in the first repository that can be written to, and proves it on the image, if one is
-/// given.
-///
-/// # Errors
-/// Wrong usage, an image that cannot be read, or no repository to write to.
-pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow::Result<Outcome> {
-    let image = match &global.filename {
-        Some(path) => Some(open_image(path, console)?),
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let image = match &arguments.image.filename {
+        Some(_) => Some(open_image(&arguments.image, console)?),
         None => None,
     };
-    if let (Some(image), Some(path)) = (&image, &global.filename)
+    if let (Some(image), Some(path)) = (&image, &arguments.image.filename)
         && let Some(what) = triage::without_memory(image)
     {
         bail!("{}: {what}", path.display());
     }
-    let repositories = profiles::repositories(global)?;
+    let repositories = arguments.building.open()?;
     let wanted: Vec<(PdbName, GuidAge)> = match (&arguments.module_name, &image) {
         (Some(name), _) => by_name(name, arguments.guid)?,
         (None, Some(image)) => {
@@ -68,7 +92,7 @@ pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow:
     };
     let storage =
         repositories.writable().context("no repository can be written to; name one with --profile_path")?;
-    let fetcher = Fetcher::new(global.symbols.options(None, console)?);
+    let fetcher = Fetcher::new(arguments.building.symbols.options(None, console.threads())?);
     let mut failed: Vec<repository::Error> = Vec::new();
     for (pdb, guid_age) in wanted {
         match local::build(&pdb, guid_age, &fetcher, storage, console.progress()) {

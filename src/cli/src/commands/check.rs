@@ -7,51 +7,64 @@ use profile::{
 };
 use serde_json::{Value, json};
 
-use crate::console::Console;
-use crate::files::{Files, UsesFiles};
-use crate::options::Global;
+use super::Run;
+use crate::console::{Console, Settings};
+use crate::files::Files;
+use crate::options::heading::INPUT;
+use crate::options::{General, Json, Strict, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::profiles::verdict::{Summary, counted};
-use crate::sandbox::Access;
 
-/// A profile, and perhaps another of the same build.
+/// Check whether a profile is complete, and whether it agrees with another.
+///
+/// Counts what the profile holds, and lists what Rekall, Volatility 3, LibVMI and DRAKVUF would miss in it. With
+/// --against it is compared, by meaning, with a profile of the same build from another source.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
     /// The profile, or a table of Volatility 3 (ISF): text, gzip, xz or zstd.
+    #[arg(value_name = "PROFILE")]
     profile: PathBuf,
-    /// A profile of the same build from another source; what contradicts is listed (exit code 1).
+    /// A profile of the same build; contradictions are listed (exit code 1).
     #[arg(long, value_name = "OTHER")]
     against: Option<PathBuf>,
+    #[command(flatten)]
+    unpacking: Unpacking,
+    #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
+    strict: Strict,
+    #[command(flatten)]
+    general: General,
 }
 
-impl Arguments {
-    /// What a run may do.
-    pub fn access(&self, access: &mut Access) {
-        access.read(&self.profile);
-        if let Some(path) = &self.against {
-            access.read(path);
-        }
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile check nt.json.gz
+  rekall-profile check nt.json.gz --against ntkrnlmp.isf.json.xz";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.strict, &self.unpacking])
     }
-}
 
-impl UsesFiles for Arguments {
-    fn list_files(&self, _: &Global, files: &mut Files) -> anyhow::Result<()> {
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
         files.input("PROFILE", &self.profile);
         if let Some(path) = &self.against {
             files.input("--against", path);
         }
         Ok(())
     }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
+    }
 }
 
 /// How many contradictions are listed without `-v`.
 const DIFFERENCES_SHOWN: usize = 20;
 
-/// Judges the profile.
-///
-/// # Errors
-/// Where a file is no readable profile.
-pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let Opened { profile, resolution, report, form } = open(&arguments.profile)?;
     let source = arguments.profile.display().to_string();
     let Some(against) = &arguments.against else {

@@ -1,24 +1,52 @@
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::console;
-use crate::options::Cli;
+use super::{Run, Tree};
+use crate::console::{self, Console, Settings};
+use crate::files::Files;
+use crate::options::heading::INPUT;
+use crate::options::{General, settings};
 use crate::outcome::Outcome;
 
-/// Which shell.
+/// Print the completions of a shell.
+///
+/// The script completes commands, options and file names. Where it belongs depends on the shell; the examples show the
+/// usual places.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
     /// The shell to complete in.
+    #[arg(value_name = "SHELL")]
     shell: Shell,
+    #[command(flatten)]
+    general: General,
+    #[arg(skip)]
+    tree: Option<Tree>,
 }
 
-/// Prints the completions.
-///
-/// # Errors
-/// Where standard output cannot be written.
-pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "rekall-profile", &mut script);
-    console::product(|out| out.write_all(&script))?;
-    Ok(Outcome::Success)
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile completions bash > ~/.local/share/bash-completion/completions/rekall-profile
+  rekall-profile completions zsh > ~/.zfunc/_rekall-profile";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general])
+    }
+
+    fn list(&self, _: &mut Files) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn know(&mut self, tree: Tree) {
+        self.tree = Some(tree);
+    }
+
+    fn run(&self, _: &Console) -> anyhow::Result<Outcome> {
+        let mut script = Vec::new();
+        if let Some(tree) = self.tree {
+            clap_complete::generate(self.shell, &mut tree(), "rekall-profile", &mut script);
+        }
+        console::product(|out| out.write_all(&script))?;
+        Ok(Outcome::Success)
+    }
 }

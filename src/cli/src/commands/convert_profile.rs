@@ -9,77 +9,74 @@ use converters::{Options, Source, VOLATILITY};
 use profile::{Format, Health, Progress, Scope, Silent, Verdict};
 use serde_json::{Value, json};
 
-use crate::console::{Console, Listed, escaped};
-use crate::files::access;
-use crate::files::{Content, Files, UsesFiles, has_packed_ending};
-use crate::options;
-use crate::options::Global;
+use super::Run;
+use crate::console::{Console, Listed, Settings, escaped};
+use crate::files::{Content, Files, has_packed_ending};
+use crate::images::banner;
+use crate::options::heading::{INPUT, OUTPUT};
+use crate::options::{Banner, General, Json, Output, Strict, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
-use crate::profiles::banner;
 use crate::profiles::output::Plan;
 use crate::profiles::verdict::Summary;
-use crate::sandbox::Access;
 
-/// A pack, or a folder of packs, and what to make of it.
+/// Make a profile from a Volatility 2 pack, or profiles from a folder of packs.
+///
+/// A pack is a zip archive with a kernel's types (module.dwarf) and its System.map; the folder it was unpacked into
+/// and the files in it are read too. From a folder with several packs, OUT is the folder for their profiles.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
     /// A zip archive, the folder it was unpacked into, a .dwarf, .vtypes or .py file, or a folder of packs.
     #[arg(value_name = "SOURCE")]
     source: PathBuf,
-    /// The profile to write, gzip where the name ends in .gz; for a folder of packs, the folder of profiles.
-    #[arg(value_name = "OUT", conflicts_with = "output")]
+    /// The profile to write; for a folder of packs, the folder for the profiles.
+    #[arg(value_name = "OUT", conflicts_with = "output", help_heading = OUTPUT)]
     out_file: Option<PathBuf>,
     #[command(flatten)]
-    output: options::Output,
+    unpacking: Unpacking,
     #[command(flatten)]
-    banner: banner::Arguments,
+    output: Output,
+    #[command(flatten)]
+    banner: Banner,
     /// The class Rekall loads the profile with; by default it follows from the pack.
-    #[arg(long = "profile_class", value_name = "CLASS")]
+    #[arg(long = "profile_class", value_name = "CLASS", help_heading = OUTPUT)]
     profile_class: Option<String>,
-    /// Write the text Rekall itself wrote, byte for byte: its legacy forms, its choices and mistakes.
-    #[arg(long, value_enum)]
+    /// rekall: write the text Rekall itself wrote, byte for byte, with its mistakes.
+    #[arg(long, value_enum, hide_possible_values = true, help_heading = OUTPUT)]
     compat: Option<Compat>,
+    #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
+    strict: Strict,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    general: General,
 }
 
-impl Arguments {
-    /// What a run may do.
-    pub fn access(&self, global: &Global, access: &mut Access) {
-        access.read(&self.source);
-        access::image(global.filename.as_deref(), access);
-        let (folder, format) = (self.source.is_dir(), self.output.format());
-        match &self.out_file {
-            // Packs of a folder become profiles in a folder, unless it holds one and the name is a profile's.
-            Some(out) if folder && !is_profile(out) => {
-                access.fill(out);
-            }
-            Some(out) if out.is_dir() => {
-                access.write(out.join(profile_name(&self.source, format)));
-            }
-            Some(out) => {
-                access.write(out);
-            }
-            None => match &self.output.output {
-                Some(out) if folder && !is_profile(out) => {
-                    access.fill(out);
-                }
-                _ => access::output(&self.output, None, access),
-            },
-        }
-        access.unpack();
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile convert_profile Ubuntu1310.zip Ubuntu1310.json.gz
+  rekall-profile convert_profile packs/ profiles/
+  rekall-profile convert_profile pack.zip --format isf --symbols-dir symbols -f memory.raw";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.strict, &self.threads, &self.unpacking])
     }
-}
 
-impl UsesFiles for Arguments {
-    fn list_files(&self, global: &Global, files: &mut Files) -> anyhow::Result<()> {
-        if let Some(image) = &global.filename {
-            files.image("-f", image);
-        }
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
+        self.banner.list(files);
+        files.access().read(&self.source).unpack();
         match plan(self)? {
             Work::One { pack, output } => {
                 list_pack(&pack, files);
-                output.list_files(None, files)
+                output.list(None, files)
             }
             Work::Many(jobs) => {
+                if let Some(out) = self.out() {
+                    files.folder(out);
+                }
                 for (pack, profile) in &jobs {
                     list_pack(pack, files);
                     files.output_below("OUT", profile, Content::Packable)?;
@@ -87,6 +84,16 @@ impl UsesFiles for Arguments {
                 Ok(())
             }
         }
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
+    }
+}
+
+impl Arguments {
+    fn out(&self) -> Option<&PathBuf> {
+        self.out_file.as_ref().or(self.output.output.as_ref())
     }
 }
 
@@ -100,19 +107,15 @@ enum Compat {
 enum Work {
     One {
         pack: PathBuf,
-        output: options::Output,
+        output: Output,
     },
     /// Packs, each with the profile it becomes.
     Many(Vec<(PathBuf, PathBuf)>),
 }
 
-/// Converts.
-///
-/// # Errors
-/// Wrong usage, a pack without readable types, or an output that cannot be written. In a folder of packs what
-/// fails for one is told in the table, and is no error.
-pub fn run(arguments: Arguments, image: Option<&Path>, console: &Console) -> anyhow::Result<Outcome> {
-    let options = options_of(&arguments, console.threads());
+/// Converts. What fails for one pack of a folder is told in the table, and is not an error.
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let options = options_of(arguments, console.threads());
     if arguments.compat.is_some() && options.profile_class.is_some() {
         bail!("--profile_class: Rekall's own text has the class Rekall gave it; leave out one of the two");
     }
@@ -121,21 +124,21 @@ pub fn run(arguments: Arguments, image: Option<&Path>, console: &Console) -> any
     {
         bail!("--compat rekall: that text is Rekall's own, whole; leave out --format and --only");
     }
-    if arguments.compat.is_some() && arguments.banner.any(image) {
+    if arguments.compat.is_some() && arguments.banner.any() {
         bail!("--compat rekall: that text is Rekall's own, which has no banner; leave out --banner and -f");
     }
-    match plan(&arguments)? {
+    match plan(arguments)? {
         Work::One { pack, output } => {
             let plan = Plan::new(&output, None, console)?;
             match arguments.compat {
                 Some(Compat::Rekall) => write_compatible(&pack, &plan, console),
-                None => convert_one(&pack, &plan, &options, (&arguments.banner, image), console),
+                None => convert_one(&pack, &plan, &options, &arguments.banner, console),
             }
         }
-        Work::Many(_) if arguments.banner.any(image) => {
+        Work::Many(_) if arguments.banner.any() => {
             bail!("--banner and -f say which kernel one pack is of: name one pack, not a folder of them")
         }
-        Work::Many(jobs) => convert_many(&jobs, &arguments, console),
+        Work::Many(jobs) => convert_many(&jobs, arguments, console),
     }
 }
 
@@ -155,8 +158,8 @@ fn list_pack(pack: &Path, files: &mut Files) {
 
 fn plan(arguments: &Arguments) -> anyhow::Result<Work> {
     let source = &arguments.source;
-    let out = arguments.out_file.as_ref().or(arguments.output.output.as_ref());
-    let to = |path: &Path| options::Output { output: Some(path.to_owned()), ..arguments.output.clone() };
+    let out = arguments.out();
+    let to = |path: &Path| Output { output: Some(path.to_owned()), ..arguments.output.clone() };
     let one = |pack: &Path, output| Ok(Work::One { pack: pack.to_owned(), output });
     if !source.is_dir() {
         return match out {
@@ -230,7 +233,7 @@ fn convert_one(
     path: &Path,
     plan: &Plan,
     options: &Options,
-    (banner, image): (&banner::Arguments, Option<&Path>),
+    banner: &Banner,
     console: &Console,
 ) -> anyhow::Result<Outcome> {
     let source = path.display().to_string();
@@ -238,7 +241,7 @@ fn convert_one(
     let converted = converters::convert_with(VOLATILITY, opened, options, console.progress())
         .with_context(|| source.clone())?;
     let (mut profile, mut report) = (converted.profile, converted.report);
-    banner.complete(&mut profile, image, console)?;
+    banner::complete(banner, &mut profile, console)?;
     let resolution = plan.settle(&mut profile, &mut report);
     if let Some(path) = plan.write(&profile, &resolution, &mut report, console.threads())? {
         console.say(format_args!("wrote {}", path.display()));
@@ -343,7 +346,7 @@ fn convert_in_batch(
     if let Some(folder) = out.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
-    let output = options::Output { output: Some(out.to_owned()), ..arguments.output.clone() };
+    let output = Output { output: Some(out.to_owned()), ..arguments.output.clone() };
     let plan = Plan::new(&output, None, console)?;
     let pack_bytes = size_of(path);
     if arguments.compat.is_some() {

@@ -5,31 +5,55 @@ use image::Paging;
 use profile::{Format, Report, Scope, System, read_file};
 use serde_json::Value;
 
-use crate::console::{Console, escaped};
-use crate::files::access;
-use crate::files::{Files, UsesFiles};
-use crate::images::subject::Subject;
-use crate::options::{self, Global};
+use super::Run;
+use crate::console::{Console, Settings, escaped};
+use crate::files::Files;
+use crate::images::{Subject, banner};
+use crate::options::heading::{INPUT, OUTPUT};
+use crate::options::{Banner, General, Json, Output, Strict, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
-use crate::profiles::banner;
 use crate::profiles::output::Plan;
 use crate::profiles::verdict::Summary;
-use crate::sandbox::Access;
 
-/// A profile, and the form another program reads.
+/// Write a profile in the form that another program reads.
+///
+/// The forms are those of Volatility 3 (isf), of LibVMI and DRAKVUF (libvmi), and of Rekall (rekall). With --format
+/// libvmi and an image (-f), the image's stanza for LibVMI's configuration is printed too.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
     /// The profile, or a table of Volatility 3 (ISF): text, gzip, xz or zstd.
+    #[arg(value_name = "PROFILE")]
     profile: PathBuf,
     #[command(flatten)]
-    output: options::Output,
+    unpacking: Unpacking,
+    /// Go on if the image is of another build than the profile.
+    #[arg(long, requires = "filename", hide_short_help = true)]
+    force: bool,
     #[command(flatten)]
-    banner: banner::Arguments,
-    /// Say what a program insists on, beyond the truth. volatility3: name dwarf2json as the producer of the table, as
-    /// linux.hidden_modules wants it.
-    #[arg(long, value_enum)]
+    output: Output,
+    #[command(flatten)]
+    banner: Banner,
+    /// volatility3: name dwarf2json as the producer of the table.
+    ///
+    /// The plug-in linux.hidden_modules of Volatility 3 insists on that name.
+    #[arg(long, value_enum, hide_possible_values = true, help_heading = OUTPUT)]
     compat: Option<Compat>,
+    #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
+    strict: Strict,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    general: General,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile export nt.json.gz --format isf --symbols-dir symbols
+  rekall-profile export nt.json.gz --format libvmi --output nt.json
+  rekall-profile export nt.json.gz --format isf --only _EPROCESS,_KTHREAD -o slim.json";
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Compat {
@@ -37,32 +61,24 @@ enum Compat {
     Volatility3,
 }
 
-impl Arguments {
-    /// What a run may do.
-    pub fn access(&self, global: &Global, access: &mut Access) {
-        access.read(&self.profile);
-        access::image(global.filename.as_deref(), access);
-        access::output(&self.output, None, access);
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.strict, &self.threads, &self.unpacking])
     }
-}
 
-impl UsesFiles for Arguments {
-    fn list_files(&self, global: &Global, files: &mut Files) -> anyhow::Result<()> {
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
         files.input("PROFILE", &self.profile);
-        if let Some(path) = &global.filename {
-            files.image("-f", path);
-        }
-        self.output.list_files(None, files)
+        self.banner.list(files);
+        self.output.list(None, files)
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
     }
 }
 
-/// Writes the profile in that form. For LibVMI and an image (`-f`) it also prints what LibVMI's configuration needs to
-/// say of that image.
-///
-/// # Errors
-/// Wrong usage, a file that is no readable profile, or an output that cannot be written.
-pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow::Result<Outcome> {
-    let image = global.filename.as_deref();
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let image = arguments.banner.image.filename.as_deref();
     if arguments.output.format.is_none() {
         bail!("which form? --format isf (Volatility 3), --format libvmi (and DRAKVUF) or --format rekall");
     }
@@ -75,8 +91,9 @@ pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow:
             image.display()
         );
     }
-    // For LibVMI the image is what the configuration is about.
-    let pictured = image.filter(|_| format == Format::Isf);
+    if arguments.force && (image.is_none() || format != Format::LibVmi) {
+        bail!("--force: only --format libvmi with an image (-f) compares the profile with the image");
+    }
     let compat = match arguments.compat {
         Some(Compat::Volatility3) if format != Format::Isf => {
             bail!("--compat volatility3: only its own tables can please it; add --format isf")
@@ -91,13 +108,17 @@ pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow:
     if profile.system == System::Other {
         bail!("{source}: it is no operating system's profile, so no other program has a form for it");
     }
-    arguments.banner.complete(&mut profile, pictured, console)?;
+    match format {
+        // For LibVMI the image is what the configuration is about.
+        Format::LibVmi => banner::complete(&arguments.banner.without_image(), &mut profile, console)?,
+        _ => banner::complete(&arguments.banner, &mut profile, console)?,
+    }
     let resolution = plan.settle(&mut profile, &mut report);
     if let Some(path) = plan.write(&profile, &resolution, &mut report, console.threads())? {
         console.say(format_args!("wrote {}", path.display()));
     }
-    let configuration = match image.filter(|_| pictured.is_none()) {
-        Some(image) => Some(configuration(arguments, image, global, console)?),
+    let configuration = match image.filter(|_| format == Format::LibVmi) {
+        Some(image) => Some(configuration(arguments, image, console)?),
         None => None,
     };
     let scope = Scope::Whole;
@@ -117,13 +138,9 @@ pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow:
 
 /// The stanza for LibVMI's configuration (`libvmi.conf`): without `kpgd` and `pagemode` it searches the image for the
 /// kernel, and does not find one with page-table isolation by masked addresses.
-fn configuration(
-    arguments: &Arguments,
-    image: &Path,
-    global: &Global,
-    console: &Console,
-) -> anyhow::Result<String> {
-    let subject = Subject::with_file(image, &arguments.profile, global, console)?;
+fn configuration(arguments: &Arguments, image: &Path, console: &Console) -> anyhow::Result<String> {
+    let options = &arguments.banner.image;
+    let subject = Subject::with_file(options, &arguments.profile, arguments.force, console)?;
     let (tables, paging) = subject.guest(console)?.page_tables();
     let mode = match paging {
         Paging::X86 => "VMI_PM_LEGACY",

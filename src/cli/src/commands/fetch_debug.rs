@@ -6,60 +6,79 @@ use serde_json::json;
 use symbols::{BuildId, DebugFile, DebugOptions, Error, Tried, fetch_debug};
 use url::Url;
 
-use crate::console::Console;
-use crate::files::access;
-use crate::files::{Content, Files, UsesFiles};
-use crate::options::{self, Global};
+use super::Run;
+use crate::console::{Console, Settings};
+use crate::files::{Content, Files};
+use crate::options::heading::{INPUT, OUTPUT, SERVERS};
+use crate::options::{Connection, General, Json, settings};
 use crate::outcome::Outcome;
-use crate::sandbox::Access;
 
-/// Which debug file, and where it goes.
+/// Fetch the debug file of a Linux kernel or module from debuginfod servers.
+///
+/// The file is found by its build-id. It is checked before it is kept: it must be an ELF file with that build-id.
+/// Servers are those of --server, else of DEBUGINFOD_URLS, else the elfutils project's.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
-    /// The build-id in hexadecimal digits; or a file that has one (vmlinux, a module, /sys/kernel/notes). -f names it too.
+    /// The build-id in hexadecimal digits; or a file that has one (vmlinux, a module, /sys/kernel/notes).
     #[arg(value_name = "BUILD_ID | FILE")]
     wanted: Option<PathBuf>,
-    /// The folder to put the file into, as BUILD_ID.debug.
-    #[arg(short = 'D', long = "dump_dir", value_name = "DIR", default_value = ".")]
+    /// The file that has the build-id; the same as FILE.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "wanted")]
+    filename: Option<PathBuf>,
+    /// The folder for the debug file, which is called BUILD_ID.debug.
+    #[arg(short = 'D', long = "dump_dir", value_name = "DIR", default_value = ".", help_heading = OUTPUT)]
     dump_dir: PathBuf,
-    /// A debuginfod server, to be asked in place of those in DEBUGINFOD_URLS; may be repeated.
-    #[arg(long = "server", value_name = "URL")]
+    #[command(flatten)]
+    json: Json,
+    /// A debuginfod server to ask, instead of those in DEBUGINFOD_URLS; may be repeated.
+    #[arg(long = "server", value_name = "URL", help_heading = SERVERS)]
     servers: Vec<String>,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    general: General,
 }
 
-impl Arguments {
-    /// What a run may do.
-    pub fn access(&self, global: &Global, access: &mut Access) {
-        for path in self.wanted.iter().chain(&global.filename) {
-            access.read(path);
-        }
-        // The file's name is the build-id, which a file has to be read for.
-        access.write(&self.dump_dir);
-        // The file of that name may be a link to somewhere else.
-        if let Some(build_id) = self.wanted.as_ref().and_then(|wanted| wanted.to_str()?.parse().ok()) {
-            access.write(place(&self.dump_dir, &build_id));
-        }
-        // What goes to a pipe or a device is checked in a temporary file first.
-        access.unpack();
-        access::client(access);
-        access::connect(global.symbols.offline, access);
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile fetch_debug 3b43fad5034874490492495d552c0af6a5fab235
+  rekall-profile fetch_debug vmlinuz.elf -D debug --server https://debuginfod.debian.net/";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json])
     }
-}
 
-impl UsesFiles for Arguments {
-    fn list_files(&self, global: &Global, files: &mut Files) -> anyhow::Result<()> {
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
         let named = self.wanted.as_ref().filter(|wanted| wanted.exists());
-        for path in named.into_iter().chain(&global.filename) {
+        for path in named.into_iter().chain(&self.filename) {
             files.input("FILE", path);
         }
+        if let Some(path) = &self.wanted {
+            files.access().read(path);
+        }
+        // The file's name is the build-id, for which a file has to be read first.
+        files.access().write(&self.dump_dir);
+        // What goes to a pipe or a device is checked in a temporary file first.
+        files.access().unpack();
+        self.connection.list_client(files);
+        self.connection.list(files);
         let build_id = self.wanted.as_ref().and_then(|wanted| wanted.to_str()?.parse::<BuildId>().ok());
         match build_id {
             Some(build_id) if named.is_none() => {
-                files.output_below("the debug file", &place(&self.dump_dir, &build_id), Content::Own)
+                let place = place(&self.dump_dir, &build_id);
+                // The file of that name may be a link to somewhere else.
+                files.access().write(&place);
+                files.output_below("the debug file", &place, Content::Own)
             }
             // The file says which it is.
             _ => Ok(()),
         }
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
     }
 }
 
@@ -67,22 +86,13 @@ impl UsesFiles for Arguments {
 /// the distributions.
 const FEDERATION: &str = "https://debuginfod.elfutils.org/";
 
-/// Brings the debug file.
-///
-/// # Errors
-/// Wrong usage, a file without a build-id, or a folder that takes no file.
-pub fn run(
-    arguments: Arguments,
-    filename: Option<PathBuf>,
-    symbols: &options::Symbols,
-    console: &Console,
-) -> anyhow::Result<Outcome> {
-    let build_id = wanted(arguments.wanted, filename)?;
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let build_id = wanted(arguments)?;
     if !arguments.dump_dir.is_dir() {
         bail!("--dump_dir {}: the folder does not exist", arguments.dump_dir.display());
     }
     let mut options = DebugOptions::new(servers(&arguments.servers)?);
-    options.client = symbols.client(options.client)?;
+    options.client = arguments.connection.client(options.client)?;
     let path = place(&arguments.dump_dir, &build_id);
     let judge = |file: &std::fs::File| {
         let file = file.try_clone().and_then(MappedFile::from_file).map_err(|error| error.to_string())?;
@@ -139,11 +149,10 @@ fn missing(error: &Error, build_id: &BuildId, console: &Console) -> anyhow::Resu
 }
 
 /// The build-id that was named, or that of the file that was.
-fn wanted(named: Option<PathBuf>, filename: Option<PathBuf>) -> anyhow::Result<BuildId> {
-    let (text, is_file) = match (named, filename) {
-        (Some(text), None) => (text, false),
+fn wanted(arguments: &Arguments) -> anyhow::Result<BuildId> {
+    let (text, is_file) = match (&arguments.wanted, &arguments.filename) {
+        (Some(text), _) => (text, false),
         (None, Some(path)) => (path, true),
-        (Some(_), Some(_)) => bail!("the debug file is named twice: once with -f, once without"),
         (None, None) => bail!("which debug file? fetch_debug BUILD_ID, or fetch_debug FILE"),
     };
     if !is_file && !text.exists() {
@@ -152,7 +161,7 @@ fn wanted(named: Option<PathBuf>, filename: Option<PathBuf>) -> anyhow::Result<B
             .parse()
             .with_context(|| format!("{} is no file, and no build-id either", text.display()));
     }
-    let bytes = content(&text).with_context(|| format!("cannot open {}", text.display()))?;
+    let bytes = content(text).with_context(|| format!("cannot open {}", text.display()))?;
     let id = converters::build_id(&bytes).with_context(|| {
         format!(
             "{} has no build-id that can be read ({}); the running kernel's stands in /sys/kernel/notes",

@@ -7,72 +7,85 @@ use profile::{GuidAge, MappedFile, Progress};
 use serde_json::{Value, json};
 use symbols::{Error, Fetcher, Found, Manifest, Tried, Wanted};
 
-use crate::console::Console;
-use crate::files::access;
-use crate::files::{self, Content, Files, UsesFiles};
-use crate::options;
-use crate::options::Global;
+use super::Run;
+use crate::console::{Console, Settings};
+use crate::files::{self, Content, Files};
+use crate::options::heading::{INPUT, OUTPUT};
+use crate::options::{General, Json, Symbols, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
-use crate::sandbox::Access;
 
-/// Which PDBs, and where they go.
+/// Fetch PDBs from symbol stores and servers.
+///
+/// A PDB is named by its file name with GUID and age, by a PE file that names it, or by a manifest of many. Stores and
+/// servers are those of the symbol path. Each PDB is checked before it is kept: it must have the GUID that was asked for.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
-    /// The PDB's name, with its GUID and age; or a PE file (.exe, .dll, .sys), which says itself. -f names it as well.
+    /// The PDB's name, with its GUID and age; or a PE file (.exe, .dll, .sys) that names it.
     #[arg(value_name = "NAME | FILE.exe")]
     pdb_filename: Option<PathBuf>,
-    /// The GUID and age: 32 digits, then the age.
+    /// The GUID and age: 32 hexadecimal digits, then the age.
     #[arg(value_name = "GUIDAGE")]
     guid_age: Option<String>,
-    /// The GUID and age, as an option.
+    /// The same as NAME or FILE.exe.
+    #[arg(short, long, value_name = "NAME", conflicts_with = "pdb_filename")]
+    filename: Option<PathBuf>,
+    /// The same as GUIDAGE.
     #[arg(long, value_name = "GUIDAGE", conflicts_with = "guid_age")]
     guid: Option<String>,
-    /// The folder to put the PDB into. With --manifest it becomes a symbol store.
-    #[arg(short = 'D', long = "dump_dir", value_name = "DIR", default_value = ".")]
-    dump_dir: PathBuf,
     /// Fetch every PDB of this list.
-    #[arg(long, value_name = "WANTED.json", conflicts_with_all = ["pdb_filename", "guid_age", "guid"])]
+    #[arg(long, value_name = "WANTED.json",
+        conflicts_with_all = ["pdb_filename", "guid_age", "guid", "filename"])]
     manifest: Option<PathBuf>,
-    /// Write a list of those that were not found, to be fetched on another machine.
-    #[arg(long = "write-manifest", value_name = "FILE")]
+    #[command(flatten)]
+    unpacking: Unpacking,
+    /// The folder for the PDB; with --manifest it becomes a symbol store.
+    #[arg(short = 'D', long = "dump_dir", value_name = "DIR", default_value = ".", help_heading = OUTPUT)]
+    dump_dir: PathBuf,
+    /// Write a list of the PDBs that were not found, to fetch them on another machine.
+    #[arg(long = "write-manifest", value_name = "FILE", help_heading = OUTPUT)]
     write_manifest: Option<PathBuf>,
+    #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
+    symbols: Symbols,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    general: General,
 }
 
-impl Arguments {
-    /// What a run may do.
-    pub fn access(&self, global: &Global, access: &mut Access) {
-        let Global { filename, symbols, .. } = global;
-        // A name may also be that of a PE file.
-        for path in [&self.pdb_filename, filename, &self.manifest].into_iter().flatten() {
-            access.read(path);
-        }
-        if let Some(path) = &self.write_manifest {
-            access.write(path);
-        }
-        if self.manifest.is_some() {
-            access.fill(&self.dump_dir);
-        } else {
-            // Also through a link of the PDB's name.
-            let name = self.pdb_filename.as_ref().or(filename.as_ref());
-            access.write(&self.dump_dir);
-            if let Some(name) = name.and_then(|name| name.file_name()) {
-                access.write(self.dump_dir.join(name));
-            }
-        }
-        access::symbols(symbols, access);
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile fetch_pdb ntkrnlmp.pdb F8E2A8B5C9B74BF4A6E4A48F180099942
+  rekall-profile fetch_pdb ntoskrnl.exe -D pdbs
+  rekall-profile fetch_pdb --manifest wanted.json -D store";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.threads, &self.unpacking])
     }
-}
 
-impl UsesFiles for Arguments {
-    fn list_files(&self, global: &Global, files: &mut Files) -> anyhow::Result<()> {
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
         let is_named = self.guid_age.is_some() || self.guid.is_some();
-        for path in self.pdb_filename.iter().chain(&global.filename) {
+        if self.manifest.is_some() {
+            files.folder(&self.dump_dir);
+        } else {
+            files.access().write(&self.dump_dir);
+        }
+        self.symbols.list(files);
+        if let Some(path) = self.name() {
             if !is_named {
                 files.input("FILE.exe", path);
             } else if let Ok(name) = PdbName::from_user(&path.to_string_lossy()) {
                 let path = self.dump_dir.join(name.as_str());
+                // Also through a link of the PDB's name.
+                files.access().write(&path);
                 files.output_below("the PDB", &path, Content::Own)?;
             }
+        }
+        if let Some(path) = self.name().and_then(|path| path.file_name()) {
+            files.access().write(self.dump_dir.join(path));
         }
         if let Some(path) = &self.manifest {
             files.input("--manifest", path);
@@ -82,20 +95,21 @@ impl UsesFiles for Arguments {
             None => Ok(()),
         }
     }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
+    }
 }
 
-/// Brings the PDBs.
-///
-/// # Errors
-/// Wrong usage, a file that is no PE or no manifest, or a folder that takes no file.
-pub fn run(
-    arguments: Arguments,
-    filename: Option<PathBuf>,
-    symbols: &options::Symbols,
-    console: &Console,
-) -> anyhow::Result<Outcome> {
-    let plan = Plan::new(arguments, filename)?;
-    let options = symbols.options(plan.store.as_deref(), console)?;
+impl Arguments {
+    fn name(&self) -> Option<&PathBuf> {
+        self.pdb_filename.as_ref().or(self.filename.as_ref())
+    }
+}
+
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let plan = Plan::new(arguments)?;
+    let options = arguments.symbols.options(plan.store.as_deref(), console.threads())?;
     let fetcher = Fetcher::new(options);
     let teller = Teller { console, aloud: plan.wanted.len() == 1 };
     let results = fetcher.fetch_all(&plan.wanted, &teller);
@@ -124,35 +138,32 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(arguments: Arguments, filename: Option<PathBuf>) -> anyhow::Result<Self> {
-        let Arguments { pdb_filename, guid_age, guid, dump_dir, manifest, write_manifest } = arguments;
+    fn new(arguments: &Arguments) -> anyhow::Result<Self> {
+        let dump_dir = arguments.dump_dir.clone();
+        let write_manifest = arguments.write_manifest.clone();
         if !dump_dir.is_dir() {
             bail!("--dump_dir {}: the folder does not exist", dump_dir.display());
         }
-        if let Some(path) = manifest {
-            if filename.is_some() {
-                bail!("--manifest names the PDBs; -f is one too many");
-            }
-            let manifest = Manifest::read_file(&path).with_context(|| path.display().to_string())?;
+        if let Some(path) = &arguments.manifest {
+            let manifest = Manifest::read_file(path).with_context(|| path.display().to_string())?;
             let store = Some(dump_dir.clone());
             return Ok(Self { wanted: manifest.wanted, dump_dir, store, write_manifest });
         }
-        let name = match (pdb_filename, filename) {
-            (Some(name), None) | (None, Some(name)) => name,
-            (Some(_), Some(_)) => bail!("the PDB is named twice: once with -f, once without"),
-            (None, None) if guid.is_some() => {
-                bail!("a GUID needs the name of its PDB: fetch_pdb NAME GUIDAGE, or --filename NAME")
-            }
-            (None, None) => {
-                bail!("which PDB? fetch_pdb NAME GUIDAGE, fetch_pdb FILE.exe, or --manifest FILE")
+        let guid_age = arguments.guid_age.as_ref().or(arguments.guid.as_ref());
+        let Some(name) = arguments.name() else {
+            match guid_age {
+                Some(_) => {
+                    bail!("a GUID needs the name of its PDB: fetch_pdb NAME GUIDAGE, or --filename NAME")
+                }
+                None => bail!("which PDB? fetch_pdb NAME GUIDAGE, fetch_pdb FILE.exe, or --manifest FILE"),
             }
         };
-        let wanted = match guid_age.or(guid) {
+        let wanted = match guid_age {
             Some(guid_age) => {
                 let guid_age: GuidAge = guid_age.parse()?;
                 vec![Wanted::new(PdbName::from_user(&name.to_string_lossy())?, guid_age)]
             }
-            None => named_by(&name)?,
+            None => named_by(name)?,
         };
         Ok(Self { wanted, dump_dir, store: None, write_manifest })
     }

@@ -8,36 +8,70 @@ use repository::index::Likeness;
 use repository::local;
 use serde_json::json;
 
-use crate::console::Console;
-use crate::files::access;
-use crate::files::input::open_image;
-use crate::images::subject::Subject;
-use crate::images::triage;
-use crate::options::Global;
+use super::Run;
+use crate::console::{Console, Settings};
+use crate::files::Files;
+use crate::images::{Subject, open_image, triage};
+use crate::options::heading::{INPUT, OUTPUT};
+use crate::options::{self, General, Image, Json, NamedImage, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
-use crate::profiles;
 use crate::profiles::likely;
-use crate::sandbox::Access;
 
-/// Whose build is guessed.
+/// Tell which build a Windows module in a memory image is, by indexes.
+///
+/// The exports and code of the module are compared with the indexes of the repositories. So a module is recognised even
+/// if it does not name its PDB. The kernel (nt) is found without a profile; for other modules the kernel's list is read.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
     /// The module (nt, tcpip, win32k.sys).
     #[arg(value_name = "MODULE")]
     module: String,
-    /// How many of the profiles that are most like it are shown.
-    #[arg(long, value_name = "N", default_value = "10")]
+    #[command(flatten)]
+    named: NamedImage,
+    #[command(flatten)]
+    subject: options::Subject,
+    #[command(flatten)]
+    unpacking: Unpacking,
+    /// How many profiles are shown.
+    #[arg(long, value_name = "N", default_value = "10", help_heading = OUTPUT)]
     limit: usize,
+    #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    general: General,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile guess_guid nt memory.raw
+  rekall-profile -f memory.raw guess_guid tcpip --profile_path profiles";
+
 impl Arguments {
-    /// What a run may do.
-    pub fn access(&self, global: &Global, access: &mut Access) {
-        access::repositories(global, access);
+    fn subject(&self) -> options::Subject {
+        self.subject.with(&self.named)
+    }
+}
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.threads, &self.unpacking])
+    }
+
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
+        let options = self.subject();
+        options.building.list_reading(files);
         match folder_of(&self.module).as_str() {
-            KERNEL => access::image(global.filename.as_deref(), access),
-            _ => access::subject(global, access),
+            KERNEL => options.image.list(files),
+            _ => options.list(files),
         }
+        Ok(())
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
     }
 }
 
@@ -52,18 +86,14 @@ struct Shown {
     likely: Vec<Likeness>,
 }
 
-/// Tells which builds a module in an image may be of, by the indexes of the repositories: also where it does not say so
-/// itself.
-///
-/// # Errors
-/// An image that cannot be read, or that holds no such module.
-pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow::Result<Outcome> {
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let options = arguments.subject();
     let module = arguments.module.as_str();
     let folder = folder_of(module);
-    if let (KERNEL, Some(profile)) = (folder.as_str(), &global.profile) {
+    if let (KERNEL, Some(profile)) = (folder.as_str(), &options.profile) {
         bail!("--profile {profile}: the kernel is found without one");
     }
-    let repositories = profiles::repositories(global)?;
+    let repositories = options.building.open()?;
     let (indexes, problems) = ModuleIndexes::open(&folder, &repositories);
     for problem in problems {
         console.warn(problem);
@@ -76,9 +106,9 @@ pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow:
         return Ok(Outcome::Negative);
     }
     let shown = if folder == KERNEL {
-        of_kernel(&indexes, global, console)?
+        of_kernel(&indexes, &options.image, console)?
     } else {
-        of_module(module, &indexes, global, console)?
+        of_module(module, &indexes, &options, console)?
     };
     let score = |at: usize| shown.likely.get(at).map_or(0.0, Likeness::score);
     let margin = score(0) - score(1);
@@ -114,10 +144,9 @@ fn folder_of(module: &str) -> String {
 }
 
 /// The kernel: it is found without a profile.
-fn of_kernel(indexes: &ModuleIndexes, global: &Global, console: &Console) -> anyhow::Result<Shown> {
-    let Some(filename) = &global.filename else { bail!("which image? name it with -f FILE") };
-    let image = open_image(filename, console)?;
-    let source = filename.display();
+fn of_kernel(indexes: &ModuleIndexes, options: &Image, console: &Console) -> anyhow::Result<Shown> {
+    let image = open_image(options, console)?;
+    let source = options.required()?.display();
     if let Some(what) = triage::without_memory(&image) {
         bail!("{source}: {what}");
     }
@@ -134,10 +163,10 @@ fn of_kernel(indexes: &ModuleIndexes, global: &Global, console: &Console) -> any
 fn of_module(
     name: &str,
     indexes: &ModuleIndexes,
-    global: &Global,
+    options: &options::Subject,
     console: &Console,
 ) -> anyhow::Result<Shown> {
-    let subject = Subject::open(global, console)?;
+    let subject = Subject::open(options, console)?;
     let Guest::Windows(kernel) = subject.guest(console)? else {
         bail!("{}: expected a Windows image; modules of other systems have no builds", subject.source)
     };

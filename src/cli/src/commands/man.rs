@@ -1,67 +1,79 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::CommandFactory;
 use clap_mangen::Man;
 
-use crate::console::Console;
-use crate::files::{self, Content, Files, UsesFiles};
-use crate::options::{Cli, Global};
+use super::{Run, Tree};
+use crate::console::{Console, Settings};
+use crate::files::{self, Content, Files};
+use crate::options::heading::OUTPUT;
+use crate::options::{General, settings};
 use crate::outcome::Outcome;
-use crate::sandbox::Access;
 
-/// Where to.
+/// Write the manual pages into a folder.
+///
+/// There is a page for the program and one for each command. Existing pages are replaced.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = OUTPUT)]
 pub struct Arguments {
-    /// The folder for the pages; made where it does not exist.
+    /// The folder for the pages; it is made if it does not exist.
+    #[arg(value_name = "DIR")]
     folder: PathBuf,
+    #[command(flatten)]
+    general: General,
+    #[arg(skip)]
+    tree: Option<Tree>,
 }
 
-impl Arguments {
-    /// What a run may do.
-    pub fn access(&self, access: &mut Access) {
-        access.fill(&self.folder);
-        // A page may be a link to somewhere else.
-        for page in pages() {
-            access.write(self.folder.join(page.get_filename()));
-        }
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile man ~/.local/share/man/man1
+  rekall-profile man pages -v";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general])
     }
-}
 
-impl UsesFiles for Arguments {
-    fn list_files(&self, _: &Global, files: &mut Files) -> anyhow::Result<()> {
-        for page in pages() {
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
+        files.folder(&self.folder);
+        for page in self.pages() {
             let path = self.folder.join(page.get_filename());
             files.output_below("the manual page", &path, Content::Own)?;
+            // A page may be a link to somewhere else.
+            files.access().write(path);
         }
         Ok(())
     }
+
+    fn know(&mut self, tree: Tree) {
+        self.tree = Some(tree);
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        let folder = &self.folder;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        for page in self.pages() {
+            files::write(&folder.join(page.get_filename()), |sink| page.render(sink))?;
+        }
+        console.tell(format_args!("wrote the manual pages into {}", folder.display()));
+        Ok(Outcome::Success)
+    }
 }
 
-/// Writes one page per command.
-///
-/// # Errors
-/// Where the folder or a page cannot be written.
-pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
-    let folder: &Path = &arguments.folder;
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    for page in pages() {
-        files::write(&folder.join(page.get_filename()), |sink| page.render(sink))?;
+impl Arguments {
+    /// A page for the program and for each of its commands.
+    fn pages(&self) -> Vec<Man> {
+        let Some(tree) = self.tree else { return Vec::new() };
+        let mut program = tree().disable_help_subcommand(true);
+        program.build();
+        let mut pages = Vec::new();
+        let mut pending = vec![program];
+        while let Some(command) = pending.pop() {
+            pending.extend(command.get_subcommands().filter(|command| !command.is_hide_set()).cloned());
+            pages.push(Man::new(command));
+        }
+        pages
     }
-    console.tell(format_args!("wrote the manual pages into {}", folder.display()));
-    Ok(Outcome::Success)
-}
-
-/// A page for the program and for each of its commands.
-fn pages() -> Vec<Man> {
-    let mut program = Cli::command().disable_help_subcommand(true);
-    program.build();
-    let mut pages = Vec::new();
-    let mut pending = vec![program];
-    while let Some(command) = pending.pop() {
-        pending.extend(command.get_subcommands().filter(|command| !command.is_hide_set()).cloned());
-        pages.push(Man::new(command));
-    }
-    pages
 }

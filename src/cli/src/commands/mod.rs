@@ -1,4 +1,4 @@
-//! One file per command: its argument types, a plan checked once, and `run`.
+//! One file per command: its arguments, a plan that is checked once, and [`Run`].
 
 pub mod autodetect;
 pub mod build_index;
@@ -24,145 +24,72 @@ pub mod validate;
 pub mod version_modules;
 pub mod version_scan;
 
-use anyhow::bail;
+use std::process::ExitCode;
 
-use crate::configuration::Configuration;
-use crate::console::Console;
-use crate::files::{Files, UsesFiles};
-use crate::options::{Cli, Command, Global};
-use crate::outcome::Outcome;
-use crate::profiles;
+use crate::console::{Console, Settings};
+use crate::files::Files;
+use crate::interrupt;
+use crate::outcome::{self, Outcome};
+use crate::sandbox::{self, Access};
 
-/// Runs the command the arguments name.
-///
-/// # Errors
-/// Wrong usage, unreadable input, or a failure to read or write: exit code 2.
-pub fn run(cli: Cli, console: &Console) -> anyhow::Result<Outcome> {
-    let Cli { global, command } = cli;
-    let Some(command) = command else { return summary::run(&global, console) };
-    let filename = global.filename.clone();
-    if let Some(profile) = &global.profile
-        && !takes_profile(&command)
-    {
-        bail!("--profile {profile}: this command takes no profile of an image's kernel");
+/// The whole command line, for commands that describe it.
+pub type Tree = fn() -> clap::Command;
+
+/// A command with its arguments.
+pub trait Run {
+    /// What the options set for the whole run.
+    fn settings(&self) -> Settings;
+
+    /// Adds the files that the command reads and writes, and what else it may do.
+    ///
+    /// # Errors
+    /// Arguments that contradict each other, or a file that cannot be looked at.
+    fn list(&self, files: &mut Files) -> anyhow::Result<()>;
+
+    /// Does the command's work.
+    ///
+    /// # Errors
+    /// Wrong usage, unreadable input, or a failure to read or write: exit code 2.
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome>;
+
+    /// Hands the whole command line to a command that describes it.
+    fn know(&mut self, _: Tree) {}
+}
+
+/// What to do where the sandbox may be the reason for an error.
+const ADVICE: &str = "The sandbox may be the reason: -v shows what it allows, --no-sandbox turns it off.";
+
+/// Runs a command: checks the files that it names, restricts the process to them, does the work, and reports an error.
+pub fn execute(command: &dyn Run, settings: &Settings, console: &Console) -> ExitCode {
+    if let Some(size) = settings.unpack_limit {
+        profile::UnpackLimits::allow(size);
     }
-    match command {
-        Command::Validate => validate::run(&global, console),
-        Command::Pslist => pslist::run(&global, console),
-        Command::Modules => modules::run(&global, console),
-        Command::VersionModules(arguments) => version_modules::run(&arguments, &global, console),
-        Command::Autodetect => autodetect::run(&global, console),
-        Command::GuessGuid(arguments) => guess_guid::run(&arguments, &global, console),
-        Command::BuildLocalProfile(arguments) => build_local_profile::run(&arguments, &global, console),
-        Command::FetchPdb(arguments) => fetch_pdb::run(arguments, filename, &global.symbols, console),
-        Command::ParsePdb(arguments) => parse_pdb::run(arguments, filename, console),
-        Command::FetchDebug(arguments) => fetch_debug::run(arguments, filename, &global.symbols, console),
-        Command::ParseDwarf(arguments) => parse_dwarf::run(arguments, filename, console),
-        Command::ConvertProfile(arguments) => convert_profile::run(arguments, filename.as_deref(), console),
-        Command::Peinfo(arguments) => {
-            no_image(filename.as_deref())?;
-            peinfo::run(&arguments, console)
-        }
-        Command::VersionScan(arguments) => version_scan::run(&arguments, filename.as_deref(), console),
-        Command::Inspect(arguments) => {
-            no_image(filename.as_deref())?;
-            inspect::run(&arguments, &global.symbols, console)
-        }
-        Command::Check(arguments) => {
-            no_image(filename.as_deref())?;
-            check::run(&arguments, console)
-        }
-        Command::Export(arguments) => export::run(&arguments, &global, console),
-        Command::Serve(arguments) => {
-            no_image(filename.as_deref())?;
-            serve::run(&arguments, console)
-        }
-        Command::BuildIndex(arguments) => {
-            no_image(filename.as_deref())?;
-            build_index::run(&arguments, &global.symbols, console)
-        }
-        Command::ManageRepo(arguments) => {
-            no_image(filename.as_deref())?;
-            manage_repo::run(&arguments, console)
-        }
-        Command::Completions(arguments) => {
-            no_image(filename.as_deref())?;
-            completions::run(&arguments)
-        }
-        Command::Man(arguments) => {
-            no_image(filename.as_deref())?;
-            man::run(&arguments, console)
+    let mut files = Files::default();
+    let checked = command.list(&mut files).and_then(|()| files.check());
+    // Before any other thread runs.
+    let restricted = checked.is_ok() && restrict(&files.into_access(), settings, console);
+    interrupt::clean_up_when_told_to_stop();
+    match checked.and_then(|()| command.run(console)) {
+        Ok(outcome) => outcome.into(),
+        Err(error) if outcome::is_closed_output(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            console.fail(&error);
+            if restricted && outcome::is_refused(&error) {
+                console.warn(ADVICE);
+            }
+            ExitCode::from(if outcome::is_not_found(&error) { 1 } else { 2 })
         }
     }
 }
 
-/// Adds the files that a command line names.
-///
-/// # Errors
-/// Arguments that contradict each other, or a file that cannot be looked at.
-pub fn list_files(cli: &Cli, files: &mut Files) -> anyhow::Result<()> {
-    let global = &cli.global;
-    if let Some(path) = Configuration::place() {
-        files.input("the configuration", &path);
+/// Restricts this process to what the command line asks for, unless that is turned off, and says so with `-v`. Returns
+/// whether anything is restricted.
+fn restrict(access: &Access, settings: &Settings, console: &Console) -> bool {
+    if !settings.sandbox {
+        console.tell("Sandbox: turned off by --no-sandbox");
+        return false;
     }
-    let Some(command) = &cli.command else {
-        list_image(global, files);
-        return Ok(());
-    };
-    match command {
-        Command::Validate | Command::Pslist | Command::Modules | Command::Autodetect => {
-            list_image(global, files);
-            Ok(())
-        }
-        Command::BuildLocalProfile(_) | Command::GuessGuid(_) => {
-            list_image(global, files);
-            Ok(())
-        }
-        Command::VersionModules(arguments) => arguments.list_files(global, files),
-        Command::FetchPdb(arguments) => arguments.list_files(global, files),
-        Command::ParsePdb(arguments) => arguments.list_files(global, files),
-        Command::FetchDebug(arguments) => arguments.list_files(global, files),
-        Command::ParseDwarf(arguments) => arguments.list_files(global, files),
-        Command::ConvertProfile(arguments) => arguments.list_files(global, files),
-        Command::Peinfo(arguments) => arguments.list_files(global, files),
-        Command::VersionScan(arguments) => arguments.list_files(global, files),
-        Command::Inspect(arguments) => arguments.list_files(global, files),
-        Command::Check(arguments) => arguments.list_files(global, files),
-        Command::Export(arguments) => arguments.list_files(global, files),
-        Command::ManageRepo(arguments) => arguments.list_files(global, files),
-        Command::BuildIndex(arguments) => arguments.list_files(global, files),
-        Command::Man(arguments) => arguments.list_files(global, files),
-        // Neither names a file.
-        Command::Serve(_) | Command::Completions(_) => Ok(()),
-    }
-}
-
-/// Adds the memory image and the profile of its kernel.
-fn list_image(global: &Global, files: &mut Files) {
-    if let Some(image) = &global.filename {
-        files.image("-f", image);
-    }
-    if let Some(profile) = global.profile.as_deref().and_then(profiles::file) {
-        files.input("--profile", &profile);
-    }
-}
-
-/// Whether `--profile` says something to the command.
-fn takes_profile(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Validate
-            | Command::Pslist
-            | Command::Modules
-            | Command::VersionModules(_)
-            | Command::GuessGuid(_)
-    )
-}
-
-/// Refuses `-f` where a command has no use for it.
-fn no_image(filename: Option<&std::path::Path>) -> anyhow::Result<()> {
-    match filename {
-        Some(path) => bail!("-f {}: this command takes no image; name its file without -f", path.display()),
-        None => Ok(()),
-    }
+    let sandbox = sandbox::enter(access);
+    sandbox.lines().iter().for_each(|line| console.tell(line));
+    sandbox.is_active()
 }

@@ -2,21 +2,58 @@ use analyzer::{Listing, Module};
 use image::Image;
 use serde_json::{Value, json};
 
-use crate::console::table::Table;
-use crate::console::{Console, Lines};
-use crate::images::subject::Subject;
-use crate::images::triage;
-use crate::options::Global;
+use super::Run;
+use crate::console::{Console, Lines, Settings, Table};
+use crate::files::Files;
+use crate::images::{Subject, triage};
+use crate::options::{self, General, Json, NamedImage, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 
-/// Lists the modules of the kernel in an image, in the order of its list; those that a triage dump lists need no
-/// profile.
+/// List the modules of the kernel in a memory image.
 ///
-/// # Errors
-/// Where image or profile cannot be read, or no kernel that fits is found.
-pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
+/// The kernel's own list is followed, in its order. The profile is found as autodetect finds it, unless --profile names
+/// one. The modules that a Windows triage dump lists are shown without a profile.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(flatten)]
+    named: NamedImage,
+    #[command(flatten)]
+    subject: options::Subject,
+    #[command(flatten)]
+    unpacking: Unpacking,
+    #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    general: General,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile modules memory.raw
+  rekall-profile -f memory.raw --profile nt.json.gz modules --json";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.threads, &self.unpacking])
+    }
+
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
+        self.subject.with(&self.named).list(files);
+        Ok(())
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
+    }
+}
+
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let options = arguments.subject.with(&arguments.named);
     // What cannot be opened is told below.
-    let image = global.filename.as_ref().and_then(|filename| Image::open(filename).ok());
+    let image = options.image.filename.as_ref().and_then(|filename| Image::open(filename).ok());
     if let Some(triage) = image.as_ref().and_then(|image| image.hints().triage.as_ref()) {
         match console.json() {
             true => console.print_json(json!({"triage": true, "modules": triage::to_json(triage)}))?,
@@ -24,7 +61,7 @@ pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
         }
         return Ok(Outcome::Success);
     }
-    let subject = Subject::open(global, console)?;
+    let subject = Subject::open(&options, console)?;
     let guest = subject.guest(console)?;
     let Listing { rows, end } = guest.modules()?;
     if console.json() {

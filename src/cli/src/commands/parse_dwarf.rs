@@ -4,27 +4,35 @@ use anyhow::{Context, bail};
 use converters::{DWARF, Language, Options, Source};
 use profile::{Arch, MappedFile, Scope};
 
-use crate::console::Console;
-use crate::files::access;
-use crate::files::{Files, UsesFiles};
-use crate::options;
-use crate::options::Global;
+use super::Run;
+use crate::console::{Console, Settings};
+use crate::files::{Files, unpack_unless};
+use crate::options::heading::INPUT;
+use crate::options::{General, Json, Output, Strict, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::profiles::output::Plan;
 use crate::profiles::verdict::Summary;
-use crate::sandbox::Access;
 
-/// A kernel's debug file, and what to make of it.
+/// Make a profile from the DWARF of an ELF or Mach-O file.
+///
+/// The file is a Linux kernel (vmlinux), its separate debug file, a module, a macOS kernel or its dSYM bundle, or a
+/// package that holds one. Parts that the file names (split DWARF, alternate files) are looked for beside it and in
+/// /usr/lib/debug. Without --output the profile is printed on standard output.
 #[derive(Debug, clap::Args)]
+#[command(alias = "dwarfparser", after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
-    /// A vmlinux or separate debug file, a module (.ko), a Mach-O kernel of a dSYM bundle or the bundle; or a package
-    /// that holds one (.deb, .ddeb, .rpm).
+    /// An ELF or Mach-O file, a dSYM bundle, or a package (.deb, .ddeb, .rpm).
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// The kernel's System.map, or its /proc/kallsyms: symbols are taken from there, not from the file.
-    #[arg(long, alias = "system_map", alias = "kallsyms", value_name = "FILE")]
+    /// The same as FILE.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "file")]
+    filename: Option<PathBuf>,
+    /// The kernel's System.map or /proc/kallsyms, from which symbols are taken.
+    #[arg(long, alias = "kallsyms", value_name = "FILE")]
     system_map: Option<PathBuf>,
-    /// Take this language's definitions too, next to those of C, C++ and assembly (rust, go, ..., all).
+    /// Take definitions of these languages too (rust, go, ..., all).
+    ///
+    /// Those of C, C++ and assembly are always taken.
     #[arg(long = "lang", value_name = "LANGUAGE", value_delimiter = ',')]
     languages: Vec<Language>,
     /// Which file of a package to read, by the end of its path; by default its vmlinux.
@@ -34,56 +42,66 @@ pub struct Arguments {
     #[arg(long)]
     arch: Option<Arch>,
     #[command(flatten)]
-    output: options::Output,
+    unpacking: Unpacking,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
+    strict: Strict,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    general: General,
 }
 
-impl UsesFiles for Arguments {
-    fn list_files(&self, global: &Global, files: &mut Files) -> anyhow::Result<()> {
-        for path in self.file.iter().chain(&global.filename) {
-            files.input("the debug file", path);
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile parse_dwarf vmlinux --output linux.json.gz
+  rekall-profile parse_dwarf vmlinux --system-map System.map -o linux.json.gz
+  rekall-profile parse_dwarf linux-image-dbg.deb --format isf -o linux.isf.json.xz";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.strict, &self.threads, &self.unpacking])
+    }
+
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
+        if let Some(path) = self.path() {
+            files.input_beside("the debug file", path);
             if path.is_dir() {
                 files.input_folder("the debug file", path, |_| true);
             }
+            unpack_unless(path, &[b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"], files);
         }
+        files.access().read_store(DEBUG_FOLDER);
         if let Some(path) = &self.system_map {
             files.input("--system-map", path);
         }
-        self.output.list_files(None, files)
+        self.output.list(None, files)
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
     }
 }
 
 impl Arguments {
-    /// What a run may do.
-    pub fn access(&self, global: &Global, access: &mut Access) {
-        for path in self.file.iter().chain(&global.filename) {
-            access.read_beside(path);
-            access::unpack_unless(path, &[b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"], access);
-        }
-        access.read_store(DEBUG_FOLDER);
-        if let Some(path) = &self.system_map {
-            access.read(path);
-        }
-        access::output(&self.output, None, access);
+    fn path(&self) -> Option<&PathBuf> {
+        self.file.as_ref().or(self.filename.as_ref())
     }
 }
 
 /// Where distributions put separate debug files.
 const DEBUG_FOLDER: &str = "/usr/lib/debug";
 
-/// Makes the profile.
-///
-/// # Errors
-/// Wrong usage, a file without readable debug information, symbols of another build, or an output that
-/// cannot be written.
-pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -> anyhow::Result<Outcome> {
-    let path = match (arguments.file, filename) {
-        (Some(path), None) | (None, Some(path)) => path,
-        (Some(_), Some(_)) => bail!("the debug file is named twice: once with -f, once without"),
-        (None, None) => bail!("which file? parse_dwarf vmlinux, or parse_dwarf module.ko"),
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let Some(path) = arguments.path() else {
+        bail!("which file? parse_dwarf vmlinux, or parse_dwarf module.ko")
     };
     let plan = Plan::new(&arguments.output, None, console)?;
     let source = path.display().to_string();
-    let opened = Source::open(&path)?;
+    let opened = Source::open(path)?;
     console.tell(format_args!("opened {source}"));
     let map = match &arguments.system_map {
         Some(path) => {
@@ -92,9 +110,9 @@ pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -
         None => None,
     };
     let options = Options {
-        languages: arguments.languages,
+        languages: arguments.languages.clone(),
         symbol_map: map,
-        member: arguments.member,
+        member: arguments.member.clone(),
         arch: arguments.arch,
         threads: console.threads(),
         ..Options::default()

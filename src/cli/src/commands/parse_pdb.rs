@@ -4,82 +4,101 @@ use anyhow::{Context, bail};
 use converters::{Options, PDB, Source};
 use profile::{Arch, Scope};
 
-use crate::console::Console;
-use crate::files::access;
-use crate::files::{Files, UsesFiles};
-use crate::options;
-use crate::options::Global;
+use super::Run;
+use crate::console::{Console, Settings};
+use crate::files::{Files, unpack_unless};
+use crate::options::heading::{INPUT, OUTPUT};
+use crate::options::{General, Json, Output, Strict, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::profiles::output::Plan;
 use crate::profiles::verdict::Summary;
-use crate::sandbox::Access;
 
-/// A PDB, and what to make of it.
+/// Make a profile from a PDB.
+///
+/// The PDB may be packed in a cabinet (.pd_) or in the compact form (MSFZ). Without --output the profile is printed on
+/// standard output. A report of what was read, and what was lost, goes to standard error.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
-    /// The PDB, or a cabinet that holds it (.pd_); the same as -f.
+    /// The PDB, or a cabinet that holds it (.pd_).
     #[arg(value_name = "FILE.pdb")]
     pdb_filename: Option<PathBuf>,
-    #[command(flatten)]
-    output: options::Output,
-    /// The folder that --output is relative to.
-    #[arg(short = 'D', long = "dump_dir", value_name = "DIR")]
-    dump_dir: Option<PathBuf>,
-    /// The Windows version, for the profile's metadata: 6.1 or 6.1.7601.
-    #[arg(long = "win", alias = "windows_version", value_name = "MAJOR.MINOR[.REV]")]
-    windows_version: Option<String>,
-    /// The class Rekall loads the profile with; by default it follows from the PDB's name.
-    #[arg(long = "profile_class", value_name = "CLASS")]
-    profile_class: Option<String>,
-    /// Leave out symbols and label-to-value tables: structs and enumerations only.
-    #[arg(long)]
-    concise: bool,
-    /// Keep symbols' names as the linker wrote them.
-    #[arg(long = "raw-names")]
-    raw_names: bool,
-    /// The architecture, where the PDB does not tell: AMD64, I386, ARM or ARM64. One that contradicts the PDB
-    /// is refused.
+    /// The same as FILE.pdb.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "pdb_filename")]
+    filename: Option<PathBuf>,
+    /// The architecture, if the PDB does not name it: AMD64, I386, ARM or ARM64.
     #[arg(long)]
     arch: Option<Arch>,
+    #[command(flatten)]
+    unpacking: Unpacking,
+    #[command(flatten)]
+    output: Output,
+    /// The folder that --output is relative to.
+    #[arg(short = 'D', long = "dump_dir", value_name = "DIR", help_heading = OUTPUT)]
+    dump_dir: Option<PathBuf>,
+    /// The Windows version, for the profile's metadata: 6.1 or 6.1.7601.
+    #[arg(long = "win", alias = "windows_version", value_name = "VERSION", help_heading = OUTPUT)]
+    windows_version: Option<String>,
+    /// The class Rekall loads the profile with; by default it follows from the PDB's name.
+    #[arg(long = "profile_class", value_name = "CLASS", help_heading = OUTPUT)]
+    profile_class: Option<String>,
+    /// Leave out symbols and label-to-value tables: structs and enumerations only.
+    #[arg(long, help_heading = OUTPUT)]
+    concise: bool,
+    /// Keep symbols' names as the linker wrote them.
+    #[arg(long = "raw-names", help_heading = OUTPUT)]
+    raw_names: bool,
+    #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
+    strict: Strict,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    general: General,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile parse_pdb ntkrnlmp.pdb --output nt.json.gz
+  rekall-profile parse_pdb -f ntkrnlmp.pdb --output nt.json --win 6.1
+  rekall-profile parse_pdb ntkrnlmp.pd_ --format isf --symbols-dir symbols";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.strict, &self.threads, &self.unpacking])
+    }
+
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
+        if let Some(path) = self.path() {
+            files.input("the PDB", path);
+            unpack_unless(path, &[b"Microsoft C/C++ MSF 7.00"], files);
+        }
+        self.output.list(self.dump_dir.as_deref(), files)
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
+    }
 }
 
 impl Arguments {
-    /// What a run may do.
-    pub fn access(&self, global: &Global, access: &mut Access) {
-        for path in self.pdb_filename.iter().chain(&global.filename) {
-            access.read(path);
-            access::unpack_unless(path, &[b"Microsoft C/C++ MSF 7.00"], access);
-        }
-        access::output(&self.output, self.dump_dir.as_deref(), access);
+    fn path(&self) -> Option<&PathBuf> {
+        self.pdb_filename.as_ref().or(self.filename.as_ref())
     }
 }
 
-impl UsesFiles for Arguments {
-    fn list_files(&self, global: &Global, files: &mut Files) -> anyhow::Result<()> {
-        for path in self.pdb_filename.iter().chain(&global.filename) {
-            files.input("the PDB", path);
-        }
-        self.output.list_files(self.dump_dir.as_deref(), files)
-    }
-}
-
-/// Makes the profile.
-///
-/// # Errors
-/// Wrong usage, a file that is no readable PDB, or an output that cannot be written.
-pub fn run(arguments: Arguments, filename: Option<PathBuf>, console: &Console) -> anyhow::Result<Outcome> {
-    let path = match (arguments.pdb_filename, filename) {
-        (Some(path), None) | (None, Some(path)) => path,
-        (Some(_), Some(_)) => bail!("the PDB is named twice: once with -f, once without"),
-        (None, None) => bail!("which PDB? parse_pdb FILE.pdb, or parse_pdb -f FILE.pdb"),
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let Some(path) = arguments.path() else {
+        bail!("which PDB? parse_pdb FILE.pdb, or parse_pdb -f FILE.pdb")
     };
     let plan = Plan::new(&arguments.output, arguments.dump_dir.as_deref(), console)?;
     let source = path.display().to_string();
-    let opened = Source::open(&path)?;
+    let opened = Source::open(path)?;
     console.tell(format_args!("opened {source}"));
     let options = Options {
-        windows_version: arguments.windows_version,
-        profile_class: arguments.profile_class,
+        windows_version: arguments.windows_version.clone(),
+        profile_class: arguments.profile_class.clone(),
         concise: arguments.concise,
         raw_names: arguments.raw_names,
         arch: arguments.arch,

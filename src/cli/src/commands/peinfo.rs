@@ -8,40 +8,52 @@ use pe::{Export, Import, Pe, PeError, Version};
 use profile::MappedFile;
 use serde_json::{Value, json};
 
-use crate::console::{Console, Lines};
-use crate::files::{Files, UsesFiles};
-use crate::options::Global;
+use super::Run;
+use crate::console::{Console, Lines, Settings};
+use crate::files::Files;
+use crate::options::heading::INPUT;
+use crate::options::{General, Json, Strict, settings};
 use crate::outcome::Outcome;
-use crate::sandbox::Access;
 
-/// Which file.
+/// Show what a PE file is, and which PDB it names.
+///
+/// Shows the headers, the GUID and age of the PDB, the sections and the data directories. With -v, and always with
+/// --json, imports, exports and the version resource are shown too.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
     /// The PE file (.exe, .dll, .sys).
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
+    strict: Strict,
+    #[command(flatten)]
+    general: General,
 }
 
-impl Arguments {
-    /// What a run may do.
-    pub fn access(&self, access: &mut Access) {
-        access.read(&self.file);
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile peinfo ntoskrnl.exe
+  rekall-profile peinfo tcpip.sys --json";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.strict])
     }
-}
 
-impl UsesFiles for Arguments {
-    fn list_files(&self, _: &Global, files: &mut Files) -> anyhow::Result<()> {
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
         files.input("FILE", &self.file);
         Ok(())
     }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
+    }
 }
 
-/// Says what a PE file is: its headers, its PDB, its sections and directories; with `-v` (and in JSON always) also
-/// what it imports and exports, and its version.
-///
-/// # Errors
-/// A file that cannot be read or is no PE.
-pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let source = arguments.file.display().to_string();
     let file = MappedFile::open(&arguments.file).with_context(|| format!("cannot open {source}"))?;
     let pe = Pe::parse(&file).with_context(|| source.clone())?;

@@ -1,18 +1,56 @@
 use analyzer::{Listing, Process};
 use serde_json::{Value, json};
 
-use crate::console::table::Table;
-use crate::console::{Console, Lines};
-use crate::images::subject::Subject;
-use crate::options::Global;
+use super::Run;
+use crate::console::{Console, Lines, Settings, Table};
+use crate::files::Files;
+use crate::images::Subject;
+use crate::options::{self, General, Json, NamedImage, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 
-/// Lists the processes of an image, in the order of the kernel's list.
+/// List the processes in a memory image.
 ///
-/// # Errors
-/// Where image or profile cannot be read, or no kernel that fits is found.
-pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
-    let subject = Subject::open(global, console)?;
+/// The kernel's own list is followed, in its order. The profile is found as autodetect finds it, unless --profile names
+/// one; a profile of another build is refused.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(flatten)]
+    named: NamedImage,
+    #[command(flatten)]
+    subject: options::Subject,
+    #[command(flatten)]
+    unpacking: Unpacking,
+    #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    general: General,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile pslist memory.raw
+  rekall-profile -f memory.raw --profile nt.json.gz pslist";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.threads, &self.unpacking])
+    }
+
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
+        self.subject.with(&self.named).list(files);
+        Ok(())
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
+    }
+}
+
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let subject = Subject::open(&arguments.subject.with(&arguments.named), console)?;
     let guest = subject.guest(console)?;
     let Listing { rows, end } = guest.processes()?;
     if console.json() {

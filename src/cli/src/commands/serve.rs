@@ -3,34 +3,55 @@ use std::path::PathBuf;
 use serde_json::json;
 use server::{Mirror, MirrorLimits};
 
-use crate::console::Console;
+use super::Run;
+use crate::console::{Console, Settings};
+use crate::files::Files;
 use crate::interrupt;
+use crate::options::heading::{GENERAL, INPUT};
+use crate::options::{General, Json, settings};
 use crate::outcome::Outcome;
-use crate::sandbox::{Access, Network};
+use crate::sandbox::Network;
 
-/// Which folder, and where it can be reached.
+/// Serve a symbol store or a repository of profiles over HTTP.
+///
+/// Files below DIR are served to read only, to everyone who can reach the address. The server runs until Ctrl-C; -v
+/// shows every request.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
-    /// The folder: a symbol store, a repository of profiles. Its files can be read by all who reach the address.
+    /// The folder: a symbol store, or a repository of profiles.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// The address to listen on; port 0 takes any that is free, and its address is printed.
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    #[command(flatten)]
+    json: Json,
+    /// The address to listen on; port 0 takes a free port.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", help_heading = GENERAL)]
     listen: String,
+    #[command(flatten)]
+    general: General,
 }
 
-impl Arguments {
-    /// What a run may do.
-    pub fn access(&self, access: &mut Access) {
-        access.read_store(&self.folder).network_as(Network::Listen);
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile serve symbols
+  rekall-profile serve profiles --listen 127.0.0.1:0 -v";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json])
+    }
+
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
+        files.access().read_store(&self.folder).network_as(Network::Listen);
+        Ok(())
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
     }
 }
 
-/// Serves until it is told to stop; `-v` shows every request.
-///
-/// # Errors
-/// A folder that cannot be read, an address that is another's.
-pub fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let mirror = Mirror::bind(&arguments.folder, &arguments.listen, MirrorLimits::default())?;
     let url = format!("http://{}", mirror.address());
     let stop = mirror.stop();

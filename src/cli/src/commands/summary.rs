@@ -1,17 +1,44 @@
 use serde_json::json;
 
-use crate::commands::validate;
-use crate::console::{Console, Lines};
-use crate::images::subject::Subject;
-use crate::options::Global;
+use super::{Run, validate};
+use crate::console::{Console, Lines, Settings};
+use crate::files::Files;
+use crate::images::Subject;
+use crate::options::{self, General, Json, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 
-/// Proves the profile on the image, and sums up what is in it.
-///
-/// # Errors
-/// Where image or profile cannot be read.
-pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
-    let subject = Subject::open(global, console)?;
+/// An image, which is summed up where no command is named.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    subject: options::Subject,
+    #[command(flatten)]
+    unpacking: Unpacking,
+    #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    general: General,
+}
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.threads, &self.unpacking])
+    }
+
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
+        self.subject.list(files);
+        Ok(())
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
+    }
+}
+
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let subject = Subject::open(&arguments.subject, console)?;
     let validation =
         analyzer::validate(&subject.image, &subject.layout, analyzer::Scope::Whole, &console.search())?;
     let guest = subject.guest(console).ok();

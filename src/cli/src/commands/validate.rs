@@ -1,18 +1,56 @@
 use analyzer::{Check, Passage, Validation, Verdict};
 use serde_json::{Value, json};
 
-use crate::console::table::Table;
-use crate::console::{Console, Lines};
-use crate::images::subject::Subject;
-use crate::options::Global;
+use super::Run;
+use crate::console::{Console, Lines, Settings, Table};
+use crate::files::Files;
+use crate::images::Subject;
+use crate::options::{self, General, Json, NamedImage, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 
-/// Proves the profile on the image, check by check.
+/// Prove a profile on a memory image, check by check.
 ///
-/// # Errors
-/// Where image or profile cannot be read, or the profile is no kernel's.
-pub fn run(global: &Global, console: &Console) -> anyhow::Result<Outcome> {
-    let subject = Subject::open(global, console)?;
+/// Each check compares what the profile says with what the image holds, and shows both. The verdict is match, mismatch or
+/// inconclusive; the exit code is 0 for a match only.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(flatten)]
+    named: NamedImage,
+    #[command(flatten)]
+    subject: options::Subject,
+    #[command(flatten)]
+    unpacking: Unpacking,
+    #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    general: General,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile validate memory.raw --profile nt.json.gz
+  rekall-profile -f memory.raw --profile nt/GUID/F8E2A8B5C9B74BF4A6E4A48F180099942 validate";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.threads, &self.unpacking])
+    }
+
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
+        self.subject.with(&self.named).list(files);
+        Ok(())
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
+    }
+}
+
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let subject = Subject::open(&arguments.subject.with(&arguments.named), console)?;
     let validation =
         analyzer::validate(&subject.image, &subject.layout, analyzer::Scope::Whole, &console.search())?;
     // If no part of a kernel was found, the image may hold one of another system.

@@ -7,49 +7,68 @@ use repository::{ProfileName, local};
 use serde_json::{Value, json};
 use symbols::{Fetcher, Manifest, Wanted};
 
-use crate::commands::version_scan;
-use crate::console::Console;
-use crate::console::table::Table;
-use crate::files::access;
-use crate::files::{self, Content, Files, UsesFiles};
-use crate::images::subject::Subject;
-use crate::options::Global;
+use super::{Run, version_scan};
+use crate::console::{Console, Settings, Table};
+use crate::files::{self, Content, Files};
+use crate::images::Subject;
+use crate::options::heading::{OUTPUT, REPOSITORIES};
+use crate::options::{self, Building, General, Json, NamedImage, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
-use crate::profiles;
-use crate::sandbox::Access;
 
-/// What is done with what is found.
+/// List GUID, age and PDB of every Windows module in a memory image.
+///
+/// They are read from the headers of the modules, as far as these are in memory. With --fetch the profile of each module
+/// is made and stored in the first repository that can be written to.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Write what was found as a list for fetch_pdb --manifest.
-    #[arg(long = "write-manifest", value_name = "FILE")]
+    #[command(flatten)]
+    named: NamedImage,
+    #[command(flatten)]
+    subject: options::Subject,
+    #[command(flatten)]
+    unpacking: Unpacking,
+    /// Write the PDBs as a list for fetch_pdb --manifest.
+    #[arg(long = "write-manifest", value_name = "FILE", help_heading = OUTPUT)]
     write_manifest: Option<PathBuf>,
-    /// Make the profile of each and store it in the first repository that can be written to. With =drakvuf, of all the
-    /// modules that DRAKVUF takes a profile of, libraries of processes included.
-    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "modules")]
+    #[command(flatten)]
+    json: Json,
+    /// Make the profile of each; =drakvuf: of the modules DRAKVUF takes profiles of.
+    ///
+    /// DRAKVUF also takes profiles of libraries of processes.
+    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "modules",
+        hide_possible_values = true, help_heading = REPOSITORIES)]
     fetch: Option<Which>,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    general: General,
 }
 
-impl Arguments {
-    /// What a run may do.
-    pub fn access(&self, global: &Global, access: &mut Access) {
-        access::subject(global, access);
-        if self.fetch.is_some() {
-            access::building(global, access);
-        }
-        if let Some(path) = &self.write_manifest {
-            access.write(path);
-        }
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile version_modules memory.raw
+  rekall-profile -f memory.raw version_modules --write-manifest wanted.json
+  rekall-profile -f memory.raw version_modules --fetch=drakvuf --profile_path profiles";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.threads, &self.unpacking])
     }
-}
 
-impl UsesFiles for Arguments {
-    fn list_files(&self, global: &Global, files: &mut Files) -> anyhow::Result<()> {
-        super::list_image(global, files);
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
+        self.subject.with(&self.named).list(files);
+        if self.fetch.is_some() {
+            self.subject.building.list(files);
+        }
         if let Some(path) = &self.write_manifest {
             files.output("--write-manifest", path, Content::Plain)?;
         }
         Ok(())
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
     }
 }
 
@@ -87,12 +106,8 @@ const DRAKVUF: [&str; 20] = [
     "win32kfull",
 ];
 
-/// Lists what every loaded module names as its PDB, as far as its headers are in memory.
-///
-/// # Errors
-/// Where image or profile cannot be read, no kernel that fits is found, or the output cannot be written.
-pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow::Result<Outcome> {
-    let subject = Subject::open(global, console)?;
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let subject = Subject::open(&arguments.subject.with(&arguments.named), console)?;
     let guest = subject.guest(console)?;
     if !matches!(guest, analyzer::Guest::Windows(_)) {
         bail!("{}: expected a Windows image; modules of other systems name no PDB", subject.source);
@@ -147,7 +162,7 @@ pub fn run(arguments: &Arguments, global: &Global, console: &Console) -> anyhow:
             }
             wanted.sort();
             wanted.dedup();
-            fetch(&wanted, global, console)?
+            fetch(&wanted, &arguments.subject.building, console)?
         }
         None => 0,
     };
@@ -173,11 +188,11 @@ fn is_drakvufs(pdb: &str) -> bool {
 }
 
 /// Makes the profiles that no repository has yet; how many could not be made.
-fn fetch(wanted: &[(String, GuidAge)], global: &Global, console: &Console) -> anyhow::Result<usize> {
-    let repositories = profiles::repositories(global)?;
+fn fetch(wanted: &[(String, GuidAge)], building: &Building, console: &Console) -> anyhow::Result<usize> {
+    let repositories = building.open()?;
     let storage =
         repositories.writable().context("no repository can be written to; name one with --profile_path")?;
-    let fetcher = Fetcher::new(global.symbols.options(None, console)?);
+    let fetcher = Fetcher::new(building.symbols.options(None, console.threads())?);
     let (mut there, mut made, mut failed) = (0, 0, 0);
     for (pdb, guid_age) in wanted {
         let name = ProfileName::of_guid(&local::folder_of(pdb), *guid_age);

@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use image::{Image, Plan};
@@ -8,46 +8,58 @@ use regex::Regex;
 use serde_json::{Value, json};
 use symbols::{Manifest, Wanted};
 
-use crate::console::{Console, Lines};
-use crate::files::access;
-use crate::files::input;
-use crate::files::{self, Content, Files, UsesFiles};
-use crate::images::triage;
-use crate::options::Global;
+use super::Run;
+use crate::console::{Console, Lines, Settings};
+use crate::files::{self, Content, Files};
+use crate::images::{open_image, triage};
+use crate::options::heading::{INPUT, OUTPUT};
+use crate::options::{self, General, Json, Strict, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::profiles::verdict::{losses, say_losses};
-use crate::sandbox::Access;
 
-/// Which file, and which of its records.
+/// Find the records in a file or memory image that name a PDB.
+///
+/// These RSDS records hold a PDB's name, GUID and age. Each GUID and age is listed once, with the offset of its first
+/// record. FILE is searched as it is; of a memory image, named with -f, the physical memory is searched.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
-    /// The file to search, of any kind; its bytes are searched as they are. A memory image is given with -f.
-    #[arg(value_name = "FILE")]
+    /// The file to search, of any kind.
+    #[arg(value_name = "FILE", conflicts_with = "filename")]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    image: options::Image,
     /// Show only records whose path this regular expression finds.
     #[arg(long = "name_regex", value_name = "REGEX", default_value = ".")]
     name_regex: Regex,
-    /// Write what was found as a list for fetch_pdb --manifest.
-    #[arg(long = "write-manifest", value_name = "FILE")]
+    #[command(flatten)]
+    unpacking: Unpacking,
+    /// Write the PDBs as a list for fetch_pdb --manifest.
+    #[arg(long = "write-manifest", value_name = "FILE", help_heading = OUTPUT)]
     write_manifest: Option<PathBuf>,
+    #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
+    strict: Strict,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    general: General,
 }
 
-impl Arguments {
-    /// What a run may do.
-    pub fn access(&self, global: &Global, access: &mut Access) {
-        if let Some(path) = &self.file {
-            access.read(path);
-        }
-        access::image(global.filename.as_deref(), access);
-        if let Some(path) = &self.write_manifest {
-            access.write(path);
-        }
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile version_scan firmware.bin
+  rekall-profile -f win7.elf version_scan --name_regex krnl
+  rekall-profile version_scan -f memory.raw --write-manifest wanted.json";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.strict, &self.threads, &self.unpacking])
     }
-}
 
-impl UsesFiles for Arguments {
-    fn list_files(&self, global: &Global, files: &mut Files) -> anyhow::Result<()> {
-        super::list_image(global, files);
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
+        self.image.list(files);
         if let Some(path) = &self.file {
             files.input("FILE", path);
         }
@@ -55,6 +67,10 @@ impl UsesFiles for Arguments {
             files.output("--write-manifest", path, Content::Plain)?;
         }
         Ok(())
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
     }
 }
 
@@ -66,13 +82,9 @@ enum Target {
     File(MappedFile),
 }
 
-/// Finds the RSDS records of a memory image or of a file: each GUID and age once, where it stands first.
-///
-/// # Errors
-/// A file that cannot be read, or an output that cannot be written.
-pub fn run(arguments: &Arguments, image: Option<&Path>, console: &Console) -> anyhow::Result<Outcome> {
-    let (path, target) = match (&arguments.file, image) {
-        (None, Some(path)) => (path, Target::Image(Box::new(input::open_image(path, console)?))),
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let (path, target) = match (&arguments.file, arguments.image.filename.as_deref()) {
+        (None, Some(path)) => (path, Target::Image(Box::new(open_image(&arguments.image, console)?))),
         (Some(path), None) => {
             let file = MappedFile::open(path).with_context(|| format!("cannot open {}", path.display()))?;
             (path.as_path(), Target::File(file))

@@ -1,5 +1,4 @@
 use super::Lines;
-use crate::profiles::NoProfile;
 
 /// An error with a list: what is wrong in a sentence, then one line for each item.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +16,11 @@ impl Listed {
         Self { what, items }.into()
     }
 }
+
+/// No repository has the profile that is wanted: an answer, not a failure.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct NoProfile(pub Listed);
 
 /// Lists as the libraries' own errors write them.
 fn joined(items: &[String]) -> String {

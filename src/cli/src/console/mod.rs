@@ -13,7 +13,8 @@ mod escape;
 mod json;
 mod lines;
 mod progress;
-pub mod table;
+mod settings;
+mod table;
 mod usage;
 
 use std::fmt::Display;
@@ -22,14 +23,13 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 use serde_json::Value;
 
-pub use errors::{Listed, lines_of};
+pub use errors::{Listed, NoProfile, lines_of};
 pub use escape::escaped;
 pub use lines::Lines;
 pub use progress::Bar;
+pub use settings::Settings;
+pub use table::Table;
 pub use usage::explain;
-
-use crate::options::{Color, Global};
-use crate::outcome::StandardOutput;
 
 /// Where everything a command says goes: the product to standard output, all else to standard error.
 pub struct Console {
@@ -39,28 +39,22 @@ pub struct Console {
     color: bool,
     strict: bool,
     threads: usize,
-    layout: Vec<image::Placed>,
     bar: Bar,
 }
 
 impl Console {
-    /// What the global options ask for.
-    pub fn new(global: &Global) -> Self {
+    /// A console as the settings ask for.
+    pub fn new(settings: &Settings) -> Self {
         let terminal = io::stderr().is_terminal();
-        let color = match global.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none(),
-        };
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            json: global.json,
-            quiet: global.quiet,
-            verbosity: global.verbose,
-            color,
-            strict: global.strict,
-            threads: global.threads(),
-            layout: global.layout.clone(),
-            bar: Bar::new(terminal && !global.quiet, global.verbose > 0),
+            json: settings.json,
+            quiet: settings.quiet,
+            verbosity: settings.verbosity,
+            color: settings.color.unwrap_or_else(|| terminal && std::env::var_os("NO_COLOR").is_none()),
+            strict: settings.strict,
+            threads: settings.threads.map_or_else(cores, usize::from),
+            bar: Bar::new(terminal && !settings.quiet, settings.verbosity > 0),
         }
     }
 
@@ -87,14 +81,6 @@ impl Console {
     /// The observer of long work.
     pub fn progress(&self) -> &Bar {
         &self.bar
-    }
-
-    /// The image with its parts where `--layout` puts them, if that is given.
-    ///
-    /// # Errors
-    /// [`image::Error::Layout`] if the image says itself where its parts belong.
-    pub fn lay_out(&self, image: image::Image) -> Result<image::Image, image::Error> {
-        if self.layout.is_empty() { Ok(image) } else { image.laid_out(&self.layout) }
     }
 
     /// How an image is searched.
@@ -183,6 +169,12 @@ impl Console {
         product(|out| out.write_all(text.as_bytes()))
     }
 }
+
+/// Marks a failure to write to standard output, so that a reader who stopped reading is told from a broken
+/// connection.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output: {0}")]
+pub struct StandardOutput(#[source] pub io::Error);
 
 /// What the program makes, on standard output, byte for byte.
 ///

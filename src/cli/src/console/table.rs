@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::console::{Lines, escaped};
+use super::{Lines, escaped};
 
 /// Rows under titles, each column as wide as it has to be: numbers to the right, all else to the left.
 pub struct Table<'a> {

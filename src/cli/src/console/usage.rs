@@ -2,8 +2,6 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::{self, Write};
 
-use clap::Parser;
-
 use super::Lines;
 use super::escape::escaped;
 
@@ -11,11 +9,15 @@ use super::escape::escaped;
 ///
 /// Messages about a command line repeat its arguments, and lay them out in lines. If an argument could forge such a line,
 /// the line is parsed again with that argument escaped, which gives the same message without the danger.
-pub fn explain<P: Parser>(error: &clap::Error, arguments: &[OsString]) {
+pub fn explain<T>(
+    error: &clap::Error,
+    arguments: &[OsString],
+    parse: impl Fn(Vec<OsString>) -> Result<T, clap::Error>,
+) {
     let harmless: Vec<Cow<'_, str>> = arguments.iter().map(|argument| shown(argument)).collect();
     let changed = harmless.iter().zip(arguments).any(|(shown, argument)| shown.as_ref() != argument);
     // Neither help nor an error may fail on a closed pipe.
-    let _ = match changed.then(|| P::try_parse_from(harmless.iter().map(|argument| argument.as_ref()))) {
+    let _ = match changed.then(|| parse(harmless.iter().map(|argument| argument.as_ref().into()).collect())) {
         None => error.print(),
         Some(Err(same)) => same.print(),
         // The escaped argument is a good one. Then the message is one line.

@@ -1,17 +1,16 @@
 use std::path::Path;
 
 use analyzer::{Guest, Identity, Layout};
-use anyhow::{Context, bail};
+use anyhow::Context;
 use image::Image;
 use profile::System;
 use repository::detect;
 
+use super::open_memory;
 use crate::console::Console;
-use crate::images::triage;
-use crate::options::Global;
+use crate::options;
 use crate::outcome::AnotherKernel;
-use crate::profiles;
-use crate::profiles::identity;
+use crate::profiles::{self, identity};
 
 /// A memory image and the profile of the kernel in it.
 pub struct Subject {
@@ -28,15 +27,14 @@ impl Subject {
     ///
     /// # Errors
     /// Where one is not named or cannot be read, or no profile fits.
-    pub fn open(global: &Global, console: &Console) -> anyhow::Result<Self> {
-        let Some(filename) = global.filename.as_deref() else { bail!("which image? name it with -f FILE") };
-        let (image, source) = open_image(filename, console)?;
-        let layout = match &global.profile {
-            Some(name) => profiles::named(name, &image, global, console)?,
-            None => profiles::detected(&image, &source, global, console)?,
+    pub fn open(options: &options::Subject, console: &Console) -> anyhow::Result<Self> {
+        let (image, source) = open_memory(&options.image, console)?;
+        let layout = match &options.profile {
+            Some(name) => profiles::named(name, &image, &options.building, console)?,
+            None => profiles::detected(&image, &source, &options.building, console)?,
         };
-        let mut subject = Self { image, layout, source, force: global.force };
-        if global.layout.is_empty() {
+        let mut subject = Self { image, layout, source, force: options.force };
+        if options.image.layout.is_empty() {
             subject.find_displaced_memory(console)?;
         }
         Ok(subject)
@@ -72,14 +70,14 @@ impl Subject {
     /// # Errors
     /// Where one of them cannot be read.
     pub fn with_file(
-        filename: &Path,
+        image: &options::Image,
         profile: &Path,
-        global: &Global,
+        force: bool,
         console: &Console,
     ) -> anyhow::Result<Self> {
-        let (image, source) = open_image(filename, console)?;
+        let (image, source) = open_memory(image, console)?;
         let layout = Layout::open(profile).with_context(|| profile.display().to_string())?;
-        Ok(Self { image, layout, source, force: global.force })
+        Ok(Self { image, layout, source, force })
     }
 
     /// Finds the kernel, tells where, and makes sure that the profile is of its build.
@@ -133,26 +131,4 @@ impl Subject {
             )
         })
     }
-}
-
-/// The image, with what could not be read of its container told.
-pub fn open_image(filename: &Path, console: &Console) -> anyhow::Result<(Image, String)> {
-    let source = filename.display().to_string();
-    let image = Image::open(filename).and_then(|image| console.lay_out(image));
-    let image = image.with_context(|| source.clone())?;
-    if let Some(what) = triage::without_memory(&image) {
-        bail!("{source}: {what}");
-    }
-    console.tell(format_args!(
-        "Autodetected physical address space {}: {} bytes",
-        image.container(),
-        image.size()
-    ));
-    for warning in image.report().warnings() {
-        console.warn(format_args!("{source}: {warning}"));
-    }
-    for (kind, tally) in image.report().losses() {
-        console.warn(format_args!("{source}: {kind}: {} ({})", tally.count, tally.examples.join(", ")));
-    }
-    Ok((image, source))
 }

@@ -3,8 +3,7 @@
 use image::{Image, Memory, Triage};
 use serde_json::{Value, json};
 
-use crate::console::Lines;
-use crate::console::table::Table;
+use crate::console::{Lines, Table};
 use crate::profiles::verdict::counted;
 
 /// What an image without any memory is, and what it tells instead; nothing where it has memory.

@@ -4,7 +4,7 @@ use repository::index::Likeness;
 use serde_json::{Value, json};
 
 use crate::console::Lines;
-use crate::console::table::Table;
+use crate::console::Table;
 
 /// A table of profiles, best first.
 pub fn table<'l>(title: &str, likely: impl Iterator<Item = &'l Likeness>) -> Lines {

@@ -8,8 +8,8 @@ use profile::{
 };
 
 use crate::console::{self, Console};
-use crate::files::{self, Content, Files, Packing};
-use crate::options;
+use crate::files::{self, Packing};
+use crate::options::Output;
 
 /// Where a profile is to go and in which form, checked before any work begins.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Plan {
     /// # Errors
     /// Where both the report (`--json`) and the profile would go to standard output, and for options that contradict
     /// each other.
-    pub fn new(output: &options::Output, folder: Option<&Path>, console: &Console) -> anyhow::Result<Self> {
+    pub fn new(output: &Output, folder: Option<&Path>, console: &Console) -> anyhow::Result<Self> {
         let effort = if output.best { Effort::Best } else { Effort::Default };
         let format = output.format();
         if output.addresses.is_some() && format != Format::LibVmi {
@@ -48,10 +48,9 @@ impl Plan {
         if output.symbols_dir.is_some() && format != Format::Isf {
             bail!("--symbols-dir: only Volatility 3 looks for its tables there; add --format isf");
         }
-        let place = match (&output.symbols_dir, &output.output) {
+        let place = match (&output.symbols_dir, output.file(folder)) {
             (Some(folder), _) => Place::Symbols(folder.clone()),
-            (None, Some(path)) if path.as_os_str() != "-" => {
-                let path = folder.map_or_else(|| path.clone(), |folder| folder.join(path));
+            (None, Some(path)) => {
                 let packing = Packing::of(&path);
                 if format == Format::LibVmi && packing != Packing::Plain {
                     bail!("--output {}: LibVMI and DRAKVUF read plain JSON alone", path.display());
@@ -185,22 +184,6 @@ pub fn write_packed(
             sink.finish().map(drop)
         }
         Packing::Plain => body(sink),
-    }
-}
-
-impl options::Output {
-    /// Adds the file that these options name; `folder` is what it is relative to.
-    ///
-    /// # Errors
-    /// A name that cannot be written to.
-    pub fn list_files(&self, folder: Option<&Path>, files: &mut Files) -> anyhow::Result<()> {
-        match &self.output {
-            Some(path) if path.as_os_str() != "-" => {
-                let path = folder.map_or_else(|| path.clone(), |folder| folder.join(path));
-                files.output("--output", &path, Content::Packable)
-            }
-            _ => Ok(()),
-        }
     }
 }
 

@@ -200,7 +200,7 @@ fn wrong_usage_is_exit_code_2_and_leaves_nothing() {
         (&[], "which PDB?"),
         (&["--guid", GUID_AGE], "a GUID needs the name of its PDB"),
         (&["k.pdb", "F8E2"], "expected 33 to 40"),
-        (&["k.pdb", GUID_AGE, "-f", "l.pdb"], "named twice"),
+        (&["k.pdb", GUID_AGE, "-f", "l.pdb"], "cannot be used with"),
         (&["a:b", GUID_AGE], "PDB name 'a:b.pdb'"),
         (&["k.pdb", GUID_AGE, "-D", "nowhere"], "nowhere: the folder does not exist"),
         (&["k.pdb", GUID_AGE, "--symbol-path", "server*x"], "symbol path, element 1 ('server*x')"),

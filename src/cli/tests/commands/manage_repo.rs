@@ -59,7 +59,11 @@ pub fn repository(count: u8) -> Folder {
 }
 
 pub fn line<'a>(words: &[&'a str]) -> Vec<&'a str> {
-    let mut line = vec!["manage_repo", "--path_to_repository", "repo", "--symbol-path", "symbols"];
+    let mut line = vec!["manage_repo", "--path_to_repository", "repo"];
+    // The other verbs fetch nothing, and refuse the option.
+    if !words.iter().any(|word| ["import", "missing", "plan", "seal"].contains(word)) {
+        line.extend(["--symbol-path", "symbols"]);
+    }
     line.extend(words);
     line
 }
@@ -296,7 +300,16 @@ fn what_is_wrong_is_said_with_its_place() {
         .status(2)
         .stderr("config.yaml:2: nt/GUID.type: expected WindowsGUIDProfile, CopyAndTransform, OSXProfile")
         .check();
-    folder.run(line(&["rebuild"])).status(2).stderr("expected build_all, build, add_guid").check();
+    for (verb, expected) in [
+        (&["rebuild"][..], "unrecognized subcommand 'rebuild'"),
+        (&["biuld"], "similar subcommand"),
+        (&["seal", "nt/GUID"], "unexpected argument 'nt/GUID' found"),
+        (&["plan", "--retry"], "unexpected argument '--retry' found"),
+        (&["nt/GUID", "plan"], "unexpected argument '--target' found"),
+        (&["import", "a.json", "b.json", "--as", "x"], "--as: it names one profile, and 2 are given"),
+    ] {
+        folder.run(line(verb)).status(2).stderr(expected).check();
+    }
     let empty = Folder::new();
     empty.run(line(&["build_all"])).status(2).stderr("config.yaml is not there").check();
     empty.run(line(&["build", "--shard", "4/3"])).status(2).stderr("expected K/N").check();

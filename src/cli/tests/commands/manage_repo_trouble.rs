@@ -237,7 +237,7 @@ fn pdbs_kept_with_the_repository_need_no_store() {
     let run = |words: &[&'static str]| folder.run(offline.into_iter().chain(words.iter().copied()));
     run(&["build_all"]).status(1).stderr("3 made, 0 unchanged, 0 rejected before, 1 failed").check();
     assert_eq!(profiles(&folder), profiles(&truth.0));
-    let missing: serde_json::Value = serde_json::from_str(&run(&["missing"]).check()).unwrap();
+    let missing: serde_json::Value = serde_json::from_str(&folder.run(line(&["missing"])).check()).unwrap();
     assert_eq!(missing["wanted"].as_array().unwrap().len(), 1);
     // Another build's PDB under this name, half a file, and what is none.
     let path = format!("repo/v1.0/src/pdb/{}.pdb.gz", guid(1));

@@ -289,7 +289,7 @@ const WRITERS: [(&str, &str); 15] = [
     ("-f image.elf export nt.json.gz --format libvmi -o OUT", "o.json"),
     ("version_scan image.elf --write-manifest OUT", "o.json"),
     ("-f image.elf --profile nt.json.gz version_modules --write-manifest OUT", "o.json"),
-    ("manage_repo --path_to_repository repo --symbol-path store missing --output OUT", "o.json"),
+    ("manage_repo --path_to_repository repo missing --output OUT", "o.json"),
     ("fetch_pdb --manifest wanted.json -D out --symbol-path none --write-manifest OUT", "o.json"),
     ("fetch_pdb k.pdb F8E2A8B5C9B74BF4A6E4A48F180099942 -D out --symbol-path store", "k.pdb"),
 ];
@@ -415,14 +415,8 @@ const CLASHES: [(&str, &str); 26] = [
     ("-f split.E01 version_scan --write-manifest OUT", "split.E03"),
     ("-f image.elf --profile nt.json.gz version_modules --write-manifest OUT", "image.elf"),
     ("-f image.elf --profile nt.json version_modules --write-manifest OUT", "nt.json.gz"),
-    (
-        "manage_repo --path_to_repository repo --symbol-path store missing --output OUT",
-        "repo/v1.0/config.yaml",
-    ),
-    (
-        "manage_repo --path_to_repository repo --symbol-path store missing --output OUT",
-        "repo/v1.0/src/nt/guids.yaml",
-    ),
+    ("manage_repo --path_to_repository repo missing --output OUT", "repo/v1.0/config.yaml"),
+    ("manage_repo --path_to_repository repo missing --output OUT", "repo/v1.0/src/nt/guids.yaml"),
     ("build_index index.yaml --root repo --output OUT", "index.yaml"),
     ("fetch_pdb --manifest wanted.json -D out --symbol-path store --write-manifest OUT", "wanted.json"),
     ("fetch_pdb k.exe -D out --symbol-path store --write-manifest OUT", "k.exe"),

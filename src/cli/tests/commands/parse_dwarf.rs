@@ -61,7 +61,7 @@ fn a_bundle_is_opened_and_a_fat_file_asks_for_its_slice() {
     let text = folder.run(["parse_dwarf", "kext.dSYM", "--arch", "arm64"]).status(1).check();
     assert!(text.contains("\"arch\": \"ARM64\""));
     std::fs::create_dir(folder.join("empty")).unwrap();
-    folder.run(["parse_dwarf", "empty"]).status(2).stderr("no dSYM bundle").check();
+    folder.run(["parse_dwarf", "empty"]).status(2).stderr("not a dSYM bundle").check();
 }
 
 #[test]

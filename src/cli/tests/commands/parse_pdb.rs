@@ -69,7 +69,7 @@ fn what_is_no_pdb_is_named_and_nothing_is_written() {
 fn wrong_usage_is_exit_code_2() {
     let folder = Folder::new();
     folder.run(["parse_pdb"]).status(2).stderr("which PDB?").check();
-    folder.run(["parse_pdb", "a.pdb", "-f", "b.pdb"]).status(2).stderr("named twice").check();
+    folder.run(["parse_pdb", "a.pdb", "-f", "b.pdb"]).status(2).stderr("cannot be used with").check();
     folder.run(["parse_pdb", "a.pdb", "-o", "no/p.json"]).status(2).stderr("does not exist").check();
     folder.run(["parse_pdb", "a.pdb", "--arch", "vax"]).status(2).stderr("'vax' is not known").check();
 }

@@ -42,7 +42,7 @@ fn every_command_says_what_it_may_do() {
         ("--offline fetch_pdb a.pdb F8E2A8B5C9B74BF4A6E4A48F180099942", none),
         ("--offline manage_repo build_all", none),
         ("manage_repo plan", none),
-        ("-f image.raw --profile_path . --profile nt/GUID/X autodetect", none),
+        ("-f image.raw --profile_path . autodetect", none),
         ("fetch_pdb a.pdb F8E2A8B5C9B74BF4A6E4A48F180099942 --symbol-path store", "network allowed"),
     ] {
         let output = folder.run(["-v"].into_iter().chain(line.split(' '))).command().output().unwrap();

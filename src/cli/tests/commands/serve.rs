@@ -43,7 +43,7 @@ fn wrong_lines_are_refused() {
         (&["serve", "file", "--listen", "127.0.0.1:0"], "cannot serve file"),
         (&["serve", ".", "--listen", "8080"], "cannot listen on 8080"),
         (&["serve", ".", "--listen", "192.0.2.1:80"], "cannot listen on 192.0.2.1:80"),
-        (&["serve", ".", "-f", "x"], "this command takes no image"),
+        (&["serve", ".", "-f", "x"], "unexpected argument '-f'"),
     ] {
         folder.run(line).status(2).stdout("").stderr(expected).check();
     }

@@ -105,7 +105,7 @@ fn one_thing_is_searched_at_a_time() {
     folder
         .run(["version_scan", "image.raw", "-f", "image.raw"])
         .status(2)
-        .stderr("found both -f and a FILE")
+        .stderr("cannot be used with")
         .check();
     folder.run(["version_scan", "-f", "none"]).status(2).stderr("cannot open the image: none").check();
 }

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pe::PdbName;
 use profile::{GuidAge, pdb_class};
-use symbols::Wanted;
+use symbols::{Manifest, Wanted};
 
 use super::adopt::adopt;
 use super::indexes::specification;
@@ -242,6 +242,24 @@ impl Plan {
             content.is_some_and(|content| item.is_made(content, storage, &self.state))
         });
         (done.count(), items.len())
+    }
+
+    /// The PDBs that are still wanted, for a machine that can fetch them.
+    pub fn missing(&self, selection: &Selection, storage: &dyn Storage) -> Manifest {
+        let mut manifest = Manifest::default();
+        for item in self.items.iter().filter(|item| selection.takes(item)) {
+            let kept = item.wanted().first().map(|wanted| format!("src/pdb/{}.pdb.gz", wanted.guid_age));
+            let kept = kept.and_then(|kept| kept.parse::<Key>().ok());
+            if kept.is_some_and(|kept| self.state.present.contains_key(&kept)) || self.is_done(item, storage)
+            {
+                continue;
+            }
+            for mut wanted in item.wanted() {
+                wanted.seen.push(item.name.to_string());
+                manifest.wanted.push(wanted);
+            }
+        }
+        manifest
     }
 
     /// What stands in the way of nothing, yet should be known.

@@ -26,7 +26,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use profile::Progress;
-use symbols::{Fetcher, Manifest};
+use symbols::Fetcher;
 
 pub use add::{Addition, Binary, add_guids, link};
 pub use import::{Imported, import};
@@ -169,25 +169,6 @@ impl Builder<'_> {
         result?;
         noted?;
         Ok(notes.summary)
-    }
-
-    /// The PDBs that are still wanted, for a machine that can fetch them.
-    pub fn missing(&self, plan: &Plan, selection: &Selection) -> Manifest {
-        let mut manifest = Manifest::default();
-        for item in plan.items.iter().filter(|item| selection.takes(item)) {
-            let kept = item.wanted().first().map(|wanted| format!("src/pdb/{}.pdb.gz", wanted.guid_age));
-            let kept = kept.and_then(|kept| kept.parse::<Key>().ok());
-            if kept.is_some_and(|kept| plan.state.present.contains_key(&kept))
-                || plan.is_done(item, self.storage)
-            {
-                continue;
-            }
-            for mut wanted in item.wanted() {
-                wanted.seen.push(item.name.to_string());
-                manifest.wanted.push(wanted);
-            }
-        }
-        manifest
     }
 }
 

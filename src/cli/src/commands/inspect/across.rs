@@ -7,9 +7,8 @@ use profile::{Progress, Silent};
 use repository::{Options, ProfileName, Repositories};
 use serde_json::{Value, json};
 
-use crate::console::Console;
-use crate::console::table::Table;
-use crate::options;
+use crate::console::{Console, Table};
+use crate::options::Connection;
 use crate::outcome::Outcome;
 
 /// One profile's answer.
@@ -28,13 +27,13 @@ struct Row {
 pub fn run(
     place: &str,
     members: &[String],
-    symbols: &options::Symbols,
+    connection: &Connection,
     console: &Console,
 ) -> anyhow::Result<Outcome> {
     if let Some(member) = members.iter().find(|member| !member.contains('.')) {
         bail!("{member}: --across shows members; name one as STRUCT.MEMBER");
     }
-    let options = Options { cache: None, client: symbols.client(symbols::Web::options())? };
+    let options = Options { cache: None, client: connection.client(symbols::Web::options())? };
     let repositories = Repositories::open(&[place.to_owned()], &options)?;
     let (names, failed) = repositories.names("");
     if let Some(error) = failed.into_iter().next() {

@@ -6,49 +6,69 @@ use anyhow::Context;
 use profile::{Member, Structure, Symbol, System, Text};
 use serde_json::{Value, json};
 
-use crate::console::{Console, Lines, escaped};
-use crate::files::access;
-use crate::files::{Files, UsesFiles};
-use crate::options::{self, Global};
+use super::Run;
+use crate::console::{Console, Lines, Settings, escaped};
+use crate::files::Files;
+use crate::options::heading::{INPUT, REPOSITORIES};
+use crate::options::repositories::list_repository;
+use crate::options::{Connection, General, Json, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::profiles::declaration::declaration;
-use crate::sandbox::Access;
 
-/// A profile, and what to show of it.
+/// Show what a profile holds.
+///
+/// Without a NAME it shows metadata and counts. A struct is shown as C would declare it, with offsets. A name that the
+/// profile does not have is answered with similar ones (exit code 1).
 #[derive(Debug, clap::Args)]
+#[command(alias = "vtypes", after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
     /// The profile, or a table of Volatility 3 (ISF): text, gzip, xz or zstd. With --across, the first NAME.
+    #[arg(value_name = "PROFILE")]
     profile: PathBuf,
-    /// Structs, members (STRUCT.MEMBER), enumerations and symbols to show; without one, a summary.
+    /// Structs, members (STRUCT.MEMBER), enumerations and symbols to show.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// Show which symbol an address (or, of a Windows profile, an RVA) belongs to.
+    /// Show which symbol an address belongs to; of a Windows profile, an RVA.
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     at: Vec<u64>,
-    /// Show where members (STRUCT.MEMBER) lie in every profile of a repository: a folder, an address, or one folder of
-    /// either (DIR/v1.0/nt).
-    #[arg(long, value_name = "REPOSITORY", conflicts_with = "at")]
+    #[command(flatten)]
+    unpacking: Unpacking,
+    #[command(flatten)]
+    json: Json,
+    /// Show where members (STRUCT.MEMBER) lie in every profile of a repository.
+    ///
+    /// The repository is a folder, an address, or one folder of either (DIR/v1.0/nt).
+    #[arg(long, value_name = "REPOSITORY", conflicts_with = "at", help_heading = REPOSITORIES)]
     across: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    general: General,
 }
 
-impl Arguments {
-    /// What a run may do.
-    pub fn access(&self, global: &Global, access: &mut Access) {
-        match &self.across {
-            Some(place) => access::repository(place, global.symbols.offline, access),
-            None => {
-                access.read(&self.profile);
-            }
-        }
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile inspect nt.json.gz
+  rekall-profile inspect nt.json.gz _EPROCESS PsActiveProcessHead
+  rekall-profile inspect --across profiles _EPROCESS.UniqueProcessId";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.threads, &self.unpacking])
     }
-}
 
-impl UsesFiles for Arguments {
-    fn list_files(&self, _: &Global, files: &mut Files) -> anyhow::Result<()> {
-        if self.across.is_none() {
-            files.input("PROFILE", &self.profile);
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
+        match &self.across {
+            Some(place) => list_repository(place, &self.connection, files),
+            None => files.input("PROFILE", &self.profile),
         }
         Ok(())
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
     }
 }
 
@@ -79,15 +99,11 @@ enum Item {
     Near(u64, Vec<Symbol>),
 }
 
-/// Shows it on standard output.
-///
-/// # Errors
-/// Where the file is no readable profile.
-pub fn run(arguments: &Arguments, symbols: &options::Symbols, console: &Console) -> anyhow::Result<Outcome> {
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     if let Some(place) = &arguments.across {
         let first = arguments.profile.to_string_lossy().into_owned();
         let members: Vec<String> = [first].into_iter().chain(arguments.names.iter().cloned()).collect();
-        return across::run(place, &members, symbols, console);
+        return across::run(place, &members, &arguments.connection, console);
     }
     let text = Text::open(&arguments.profile).with_context(|| arguments.profile.display().to_string())?;
     if arguments.names.is_empty() && arguments.at.is_empty() {

@@ -1,0 +1,192 @@
+//! Steps that several verbs share.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use anyhow::Context;
+use pe::PdbName;
+use profile::GuidAge;
+use repository::batch::{Plan, Sealed, Selection, Shard, Summary, seal};
+use repository::storage::Storage;
+use serde_json::{Value, json};
+
+use crate::console::{Console, Table};
+use crate::outcome::Outcome;
+
+/// Reads what the configuration asks for, and what is there.
+///
+/// # Errors
+/// A configuration or a repository that cannot be read.
+pub fn read_plan(storage: &dyn Storage, console: &Console) -> anyhow::Result<Plan> {
+    let plan = Plan::read(storage)?;
+    for warning in plan.warnings() {
+        console.warn(format_args!("warning: {warning}"));
+    }
+    Ok(plan)
+}
+
+/// Selects plan items. Builds that no list names are added to the plan.
+///
+/// # Errors
+/// A target or a name that the configuration does not ask for.
+pub fn select(
+    plan: &mut Plan,
+    target: Option<&str>,
+    names: &[String],
+    shard: Option<Shard>,
+) -> anyhow::Result<Selection> {
+    let mut selection = Selection { shard, ..Selection::default() };
+    if let Some(target) = target {
+        let entry = plan.config.entry(target);
+        let entry = entry.with_context(|| {
+            let known: Vec<&str> = plan.config.entries.iter().map(|entry| entry.name.as_str()).collect();
+            format!("the configuration has no entry '{target}'; there are: {}", known.join(", "))
+        })?;
+        selection.entry = Some(entry.name.clone());
+    }
+    if names.is_empty() {
+        return Ok(selection);
+    }
+    let mut only = BTreeSet::new();
+    for word in names {
+        if let Some(target) = target
+            && let Ok((pdb, guid_age)) = build_of(word)
+        {
+            only.insert(plan.ask(target, pdb.as_ref(), guid_age)?);
+            continue;
+        }
+        let item = plan.items.iter().find(|item| {
+            item.name.as_str() == word
+                || build_of(word).is_ok_and(|(pdb, guid_age)| {
+                    let mut wanted = item.wanted().into_iter();
+                    wanted.any(|wanted| {
+                        wanted.guid_age == guid_age
+                            && pdb
+                                .as_ref()
+                                .is_none_or(|pdb| pdb.as_str().eq_ignore_ascii_case(wanted.name.as_str()))
+                    })
+                })
+        });
+        let item = item.with_context(|| {
+            format!(
+                "'{word}' is nothing the configuration asks for: expected a profile's name, or NAME.pdb/GUID"
+            )
+        })?;
+        only.insert(item.name.clone());
+    }
+    selection.only = Some(only);
+    Ok(selection)
+}
+
+/// Merges what was made into inventory, indexes and rejects. With `anew` every index is built from nothing.
+///
+/// # Errors
+/// A repository that cannot be read or written.
+pub fn seal_all(storage: &dyn Storage, anew: bool, console: &Console) -> anyhow::Result<Sealed> {
+    console.tell("Updating inventory.");
+    let sealed = seal(storage, console.threads(), anew, console.progress())?;
+    for (name, profiles) in &sealed.indexes {
+        console.say(format_args!("{name}: index of {profiles} profiles"));
+    }
+    for warning in &sealed.warnings {
+        console.warn(format_args!("warning: {warning}"));
+    }
+    for (name, how) in &sealed.corrected {
+        console.warn(format_args!("{name}: its record was corrected: {how}"));
+    }
+    for (name, reason) in &sealed.unreadable {
+        console.warn(format_args!("{name}: {reason}"));
+    }
+    console.say(format_args!("inventory: {} profiles", sealed.profiles));
+    Ok(sealed)
+}
+
+/// Reports what came of making profiles.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn conclude(
+    summary: &Summary,
+    sealed: Option<&Sealed>,
+    start: Instant,
+    console: &Console,
+) -> anyhow::Result<Outcome> {
+    let total = summary.total();
+    if console.json() {
+        let entries: Vec<Value> = summary
+            .entries
+            .iter()
+            .map(|(name, counts)| {
+                json!({"name": name.as_str(), "made": counts.made, "unchanged": counts.unchanged,
+                    "rejected_before": counts.rejected, "failed": counts.failed, "bytes": counts.bytes,
+                    "losses": counts.losses})
+            })
+            .collect();
+        let failures: Vec<Value> = summary
+            .failures
+            .iter()
+            .map(|(name, failure)| {
+                json!({"name": name.as_str(), "reason": failure.reason, "rejected": failure.lasting})
+            })
+            .collect();
+        console.print_json(json!({"entries": entries, "failures": failures,
+            "sealed": sealed.map(sealed_json)}))?;
+    } else {
+        for (name, failure) in &summary.failures {
+            console.say(format_args!("{name} rejected: {}", failure.reason));
+        }
+        let mut table = Table::new(&["Entry", ">Made", ">Unchanged", ">Rejected before", ">Failed", ">MB"]);
+        for (name, counts) in &summary.entries {
+            table.row([
+                name.to_string(),
+                counts.made.to_string(),
+                counts.unchanged.to_string(),
+                counts.rejected.to_string(),
+                counts.failed.to_string(),
+                format!("{:.1}", counts.bytes as f64 / 1e6),
+            ]);
+        }
+        console.say_lines(&table.lines());
+        console.say(format_args!(
+            "{} made, {} unchanged, {} rejected before{}, {} failed, in {:.1} s",
+            total.made,
+            total.unchanged,
+            total.rejected,
+            if total.rejected > 0 { " (--retry tries them again)" } else { "" },
+            total.failed,
+            start.elapsed().as_secs_f64()
+        ));
+    }
+    let lossless = total.losses == 0 || !console.strict();
+    Ok(Outcome::from_good(total.failed == 0 && lossless))
+}
+
+/// What sealing came to, for `--json`.
+pub fn sealed_json(sealed: &Sealed) -> Value {
+    json!({"profiles": sealed.profiles, "parts": sealed.parts, "looked_into": sealed.looked_into,
+        "changed": sealed.changed, "corrected": sealed.corrected, "unreadable": sealed.unreadable,
+        "indexes": sealed.indexes.iter().map(|(name, profiles)| json!({"name": name.as_str(), "profiles": profiles})).collect::<Value>()})
+}
+
+/// A build as a user names it: `[NAME.pdb/]GUID`.
+///
+/// # Errors
+/// A text that is not a GUID with an age, or a file name that cannot be a PDB's.
+pub fn build_of(word: &str) -> anyhow::Result<(Option<PdbName>, GuidAge)> {
+    match word.rsplit_once('/') {
+        Some((pdb, guid)) => Ok((Some(PdbName::from_user(pdb)?), guid.parse()?)),
+        None => Ok((None, word.parse()?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::build_of;
+
+    #[test]
+    fn ages_of_several_digits_are_accepted() {
+        let (pdb, guid_age) = build_of("ntkrnlmp.pdb/F8E2A8B5C9B74BF4A6E4A48F180099941F").unwrap();
+        assert_eq!((pdb.unwrap().as_str(), guid_age.age()), ("ntkrnlmp.pdb", 0x1f));
+        assert!(build_of("ntkrnlmp.pdb/F8E2").is_err());
+    }
+}

@@ -1,0 +1,54 @@
+use anyhow::{Context, bail};
+use image::Image;
+
+use super::triage;
+use crate::console::Console;
+use crate::options;
+
+/// The memory image that the options name, with a line about it for `-v`.
+///
+/// # Errors
+/// If none is named, or the file cannot be read or is not a memory image.
+pub fn open_image(options: &options::Image, console: &Console) -> anyhow::Result<Image> {
+    let path = options.required()?;
+    let image = match Image::open(path).and_then(|image| options.lay_out(image)) {
+        Ok(image) => image,
+        // It names the file itself.
+        Err(error @ image::Error::Io { .. }) => return Err(error).context("cannot open the image"),
+        Err(error) => return Err(error).with_context(|| path.display().to_string()),
+    };
+    let packing = image.packing().map(|packing| format!(" ({packing})")).unwrap_or_default();
+    console.tell(format_args!(
+        "{}: {}{packing}, {} bytes of memory",
+        path.display(),
+        image.container(),
+        image.size()
+    ));
+    Ok(image)
+}
+
+/// The same for an image whose memory is searched, with what could not be read of its container.
+///
+/// # Errors
+/// As [`open_image`], and if the image holds no memory.
+pub fn open_memory(options: &options::Image, console: &Console) -> anyhow::Result<(Image, String)> {
+    let filename = options.required()?;
+    let source = filename.display().to_string();
+    let image = Image::open(filename).and_then(|image| options.lay_out(image));
+    let image = image.with_context(|| source.clone())?;
+    if let Some(what) = triage::without_memory(&image) {
+        bail!("{source}: {what}");
+    }
+    console.tell(format_args!(
+        "Autodetected physical address space {}: {} bytes",
+        image.container(),
+        image.size()
+    ));
+    for warning in image.report().warnings() {
+        console.warn(format_args!("{source}: {warning}"));
+    }
+    for (kind, tally) in image.report().losses() {
+        console.warn(format_args!("{source}: {kind}: {} ({})", tally.count, tally.examples.join(", ")));
+    }
+    Ok((image, source))
+}

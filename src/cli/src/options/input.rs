@@ -1,0 +1,122 @@
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::Args;
+use image::Placed;
+
+use super::general::Sets;
+use super::heading::INPUT;
+use crate::console::Settings;
+use crate::files::Files;
+
+/// A memory image.
+#[derive(Clone, Debug, Args)]
+#[group(skip)]
+#[command(next_help_heading = INPUT)]
+pub struct Image {
+    /// The memory image.
+    #[arg(short, long, value_name = "FILE")]
+    pub filename: Option<PathBuf>,
+    /// Where the parts of a raw image belong, if file offsets are not physical addresses.
+    ///
+    /// Hexadecimal START:LENGTH@FILE_OFFSET, several separated by commas.
+    #[arg(long, value_name = "PARTS", value_delimiter = ',', hide_short_help = true)]
+    pub layout: Vec<Placed>,
+}
+
+impl Image {
+    /// The image's file.
+    ///
+    /// # Errors
+    /// If no image is named.
+    pub fn required(&self) -> anyhow::Result<&PathBuf> {
+        match &self.filename {
+            Some(filename) => Ok(filename),
+            None => bail!("which image? name it with -f FILE"),
+        }
+    }
+
+    /// The same image, or the one that was named without `-f`.
+    pub fn or(&self, named: &NamedImage) -> Self {
+        let filename = self.filename.clone().or_else(|| named.path.clone());
+        Self { filename, layout: self.layout.clone() }
+    }
+
+    /// The opened image with its parts where `--layout` puts them, if that is given.
+    ///
+    /// # Errors
+    /// [`image::Error::Layout`] if the image says itself where its parts belong.
+    pub fn lay_out(&self, image: image::Image) -> Result<image::Image, image::Error> {
+        if self.layout.is_empty() { Ok(image) } else { image.laid_out(&self.layout) }
+    }
+
+    /// Adds the image with the files that belong to it.
+    pub fn list(&self, files: &mut Files) {
+        if let Some(filename) = &self.filename {
+            files.image("-f", filename);
+        }
+    }
+}
+
+/// The memory image as an argument, for commands that have no other.
+#[derive(Clone, Debug, Args)]
+#[group(skip)]
+#[command(next_help_heading = INPUT)]
+pub struct NamedImage {
+    /// The memory image; the same as -f.
+    #[arg(id = "image_argument", value_name = "IMAGE", conflicts_with = "filename")]
+    path: Option<PathBuf>,
+}
+
+/// For commands that read packed files.
+#[derive(Clone, Debug, Args)]
+#[group(skip)]
+#[command(next_help_heading = INPUT)]
+pub struct Unpacking {
+    /// Let packed input unpack to SIZE bytes (20G, 512M, ...), whatever the ratio.
+    ///
+    /// By default packed input may unpack to 200 times its packed size and at most 16G, memory images to more.
+    #[arg(long = "unpack-limit", value_name = "SIZE", value_parser = size, hide_short_help = true)]
+    unpack_limit: Option<NonZeroU64>,
+}
+
+impl Sets for Unpacking {
+    fn set(&self, settings: &mut Settings) {
+        settings.unpack_limit = self.unpack_limit;
+    }
+}
+
+/// Parses a size in bytes: a number and, if wanted, K, M, G or T (powers of 1024; `KiB` and `KB` mean the same).
+fn size(text: &str) -> Result<NonZeroU64, String> {
+    let wrong = || format!("expected a size such as 20G or 512M, found '{text}'");
+    let upper = text.trim().to_ascii_uppercase();
+    let digits = upper.trim_end_matches(|character: char| !character.is_ascii_digit());
+    let shift = match upper.get(digits.len()..).map(str::trim) {
+        Some("" | "B") => 0,
+        Some("K" | "KB" | "KIB") => 10,
+        Some("M" | "MB" | "MIB") => 20,
+        Some("G" | "GB" | "GIB") => 30,
+        Some("T" | "TB" | "TIB") => 40,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    number.checked_mul(1 << shift).and_then(NonZeroU64::new).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_numbers_with_a_unit() {
+        for (text, expected) in
+            [("7", 7), ("512M", 512 << 20), ("20g", 20 << 30), ("1 TiB", 1 << 40), ("3KB", 3 << 10)]
+        {
+            assert_eq!(size(text).map(NonZeroU64::get), Ok(expected), "{text}");
+        }
+        for text in ["", "0", "G", "-1", "1.5G", "20P", "99999999999T", "1G1"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+}

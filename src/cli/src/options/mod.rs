@@ -1,0 +1,35 @@
+//! Groups of options that several commands share. Each command takes the groups that it uses, and no others.
+//!
+//! - [`general`] has what every command takes, and how much of the machine a run may use;
+//! - [`input`] names memory images, and limits what packed input may unpack to;
+//! - [`output`] says where a profile goes, and in which form;
+//! - [`repositories`] says where profiles are looked for;
+//! - [`symbols`] says where PDBs are looked for, and how servers are asked;
+//! - [`subject`] is a memory image with the profile of its kernel.
+//!
+//! A group lists the files that it names ([`crate::files::Files`]). No group knows a command.
+
+pub mod banner;
+pub mod general;
+pub mod input;
+pub mod output;
+pub mod repositories;
+pub mod subject;
+pub mod symbols;
+
+pub use banner::Banner;
+pub use general::{General, Json, Strict, Threads, settings};
+pub use input::{Image, NamedImage, Unpacking};
+pub use output::Output;
+pub use repositories::{Building, Repositories};
+pub use subject::Subject;
+pub use symbols::{Connection, Symbols};
+
+/// The headings in the help of every command.
+pub mod heading {
+    pub const INPUT: &str = "Input";
+    pub const OUTPUT: &str = "Output";
+    pub const REPOSITORIES: &str = "Profiles and repositories";
+    pub const SERVERS: &str = "Symbol servers";
+    pub const GENERAL: &str = "General";
+}

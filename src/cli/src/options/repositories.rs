@@ -1,0 +1,118 @@
+use std::path::Path;
+
+use clap::Args;
+use repository::{Options, PUBLIC};
+
+use super::heading::REPOSITORIES;
+use super::symbols::{Connection, Symbols};
+use crate::configuration::{Configuration, own_repository};
+use crate::files::{Files, cache_folder, list_configuration};
+
+/// Where profiles are looked for.
+#[derive(Clone, Debug, Args)]
+#[group(skip)]
+#[command(next_help_heading = REPOSITORIES)]
+pub struct Repositories {
+    /// A repository of profiles, a folder or an address; may be repeated.
+    ///
+    /// Repositories are searched in order. By default they are those of the configuration, else the user's own and the
+    /// public one.
+    #[arg(long = "profile_path", alias = "repository_path", value_name = "DIR_OR_URL")]
+    profile_path: Vec<String>,
+}
+
+impl Repositories {
+    /// The repositories that the options name, else the configuration, else the user's own and the public one.
+    ///
+    /// # Errors
+    /// A configuration that cannot be understood, or a place that is neither a folder nor an address.
+    pub fn open(&self, connection: &Connection) -> anyhow::Result<repository::Repositories> {
+        let cache = directories::ProjectDirs::from("", "", "rekall-profile");
+        let options = Options {
+            cache: cache.map(|folders| folders.cache_dir().join("repositories")),
+            client: connection.client(symbols::Web::options())?,
+        };
+        Ok(repository::Repositories::open(&self.places()?, &options)?)
+    }
+
+    /// Adds the repositories, to be read.
+    pub fn list(&self, connection: &Connection, files: &mut Files) {
+        for place in self.listed_places(files) {
+            list_repository(&place, connection, files);
+        }
+    }
+
+    /// Their places: folders and addresses.
+    fn places(&self) -> anyhow::Result<Vec<String>> {
+        if !self.profile_path.is_empty() {
+            return Ok(self.profile_path.clone());
+        }
+        Ok(match Configuration::read()?.profile_path {
+            Some(places) => places,
+            None => {
+                let own = own_repository().map(|path| path.display().to_string());
+                own.into_iter().chain([PUBLIC.to_owned()]).collect()
+            }
+        })
+    }
+
+    /// The places; none if the configuration cannot be understood, which the command reports.
+    fn listed_places(&self, files: &mut Files) -> Vec<String> {
+        list_configuration(files);
+        self.places().unwrap_or_default()
+    }
+}
+
+/// Where profiles are looked for, and what profiles that are missing are made from.
+#[derive(Clone, Debug, Args)]
+#[group(skip)]
+pub struct Building {
+    #[command(flatten)]
+    pub repositories: Repositories,
+    #[command(flatten)]
+    pub symbols: Symbols,
+}
+
+impl Building {
+    /// The repositories.
+    ///
+    /// # Errors
+    /// As [`Repositories::open`].
+    pub fn open(&self) -> anyhow::Result<repository::Repositories> {
+        self.repositories.open(&self.symbols.connection)
+    }
+
+    /// Adds the repositories, to be read.
+    pub fn list_reading(&self, files: &mut Files) {
+        self.repositories.list(&self.symbols.connection, files);
+    }
+
+    /// Adds the repositories, the first folder among them to be written to, and the places of PDBs.
+    pub fn list(&self, files: &mut Files) {
+        self.list_reading(files);
+        let places = self.repositories.listed_places(files);
+        if let Some(folder) = places.iter().find(|place| !is_remote(place)) {
+            match own_repository().filter(|own| own == Path::new(folder)) {
+                Some(own) => files.access().fill_own(own),
+                None => files.access().fill(folder),
+            };
+        }
+        self.symbols.list(files);
+    }
+}
+
+/// Adds one repository, a folder or an address, to be read.
+pub fn list_repository(place: &str, connection: &Connection, files: &mut Files) {
+    connection.list_client(files);
+    if is_remote(place) {
+        files.access().fill_own(cache_folder()).unpack();
+        connection.list(files);
+    } else {
+        files.access().read_store(place).read_store(Path::new(place).join("v1.0"));
+    }
+}
+
+/// Whether a repository's place is an address.
+pub fn is_remote(place: &str) -> bool {
+    place.contains("://")
+}

@@ -1,0 +1,49 @@
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::heading::REPOSITORIES;
+use super::{Building, Image, NamedImage};
+use crate::files::Files;
+
+/// A memory image and the profile of the kernel in it.
+#[derive(Clone, Debug, Args)]
+#[group(skip)]
+#[command(next_help_heading = REPOSITORIES)]
+pub struct Subject {
+    #[command(flatten)]
+    pub image: Image,
+    /// The kernel's profile: a file, or a name in a repository; by default it is detected.
+    #[arg(id = "profile_of_image", long = "profile", value_name = "NAME_OR_FILE")]
+    pub profile: Option<String>,
+    /// Go on with the profile of another build than the one that the image names.
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub building: Building,
+}
+
+impl Subject {
+    /// The same, with the image that was named without `-f`.
+    pub fn with(&self, named: &NamedImage) -> Self {
+        Self { image: self.image.or(named), ..self.clone() }
+    }
+
+    /// Adds the image and the profile. A profile that is not named is looked for, and made if there is none.
+    pub fn list(&self, files: &mut Files) {
+        self.image.list(files);
+        match self.profile.as_deref() {
+            Some(name) => match file(name) {
+                Some(path) => files.input("--profile", &path),
+                None => self.building.list_reading(files),
+            },
+            None => self.building.list(files),
+        }
+    }
+}
+
+/// The profile's file of this name, or of this name with `.gz`.
+pub fn file(name: &str) -> Option<PathBuf> {
+    let packed = format!("{name}.gz");
+    [name, packed.as_str()].into_iter().map(Path::new).find(|path| path.is_file()).map(Path::to_owned)
+}

@@ -1,0 +1,158 @@
+use analyzer::Layout;
+use anyhow::Context;
+use image::Image;
+use pe::PdbName;
+use profile::Report;
+use repository::detect::{self, Candidate, Detection, Kernel, detect};
+use repository::{Loaded, ProfileName, Repositories, local};
+use symbols::Fetcher;
+
+use super::{identity, verdict};
+use crate::console::{Console, Listed, NoProfile, lines_of};
+use crate::options::{Building, subject};
+
+/// The profile that the user names: a file, with or without its `.gz`, else a name in a repository.
+///
+/// # Errors
+/// Where there is none: what was asked, and how to bring the profile of the image's kernel. Where it cannot be read.
+pub fn named(name: &str, image: &Image, options: &Building, console: &Console) -> anyhow::Result<Layout> {
+    if let Some(path) = subject::file(name) {
+        let layout = Layout::open(&path).with_context(|| path.display().to_string())?;
+        console.tell(format_args!("Loaded profile {}", path.display()));
+        return Ok(layout);
+    }
+    let parsed: ProfileName =
+        name.parse().with_context(|| format!("--profile {name}: there is no such file"))?;
+    let repositories = options.open()?;
+    let loaded = match repositories.load(&parsed, console.progress()) {
+        Err(repository::Error::NotFound { name, tried }) => {
+            let mut items: Vec<String> =
+                tried.iter().map(|(place, answer)| format!("{place}: {answer}")).collect();
+            let kernels = identity::advice(&detect::kernels(image, &console.search()));
+            let made = parsed.guid_age().map(|_| format!("build_local_profile {parsed} makes it"));
+            let named = (!kernels.is_empty()).then(|| "the image names".to_owned());
+            let next: Vec<String> = made.into_iter().chain(named).collect();
+            if !next.is_empty() {
+                items.push(next.join("; "));
+            }
+            items.extend(kernels);
+            let what = format!("unable to load profile {name} from any repository");
+            return Err(NoProfile(Listed { what, items }).into());
+        }
+        loaded => loaded?,
+    };
+    tell(&loaded, console);
+    Ok(repositories.layout(loaded, console.progress())?)
+}
+
+fn tell(loaded: &Loaded, console: &Console) {
+    console.tell(format_args!("Loaded profile {} from {}", loaded.name, loaded.place));
+    for (name, place) in loaded.way.iter().rev() {
+        console.tell(format_args!("Loaded profile {name} from {place}"));
+    }
+}
+
+/// The profile that an image needs: one that a repository has, else one that is made from the kernel's PDB and kept; in
+/// either case one that was proved on the image.
+///
+/// # Errors
+/// Where none is found: what the image says of its kernel, what was tried, and how to bring what is missing.
+pub fn detected(
+    image: &Image,
+    source: &str,
+    options: &Building,
+    console: &Console,
+) -> anyhow::Result<Layout> {
+    let repositories = options.open()?;
+    let detection = detect(image, &repositories, &console.search());
+    if let Some((name, place, layout)) = detection.found {
+        console.tell(format_args!("Detected profile {name} from {place}"));
+        return Ok(layout);
+    }
+    let mut items = identity::advice(&detection.kernels);
+    let named = if items.is_empty() { "" } else { "; the image names" };
+    items.extend(tried(&detection));
+    match built(image, &repositories, &detection, options, console) {
+        Ok(Some((name, layout))) => {
+            console.say(format_args!("made profile {name}"));
+            return Ok(layout);
+        }
+        Ok(None) => {}
+        Err(error) => items.extend(lines_of("", &error).text().lines().map(str::to_owned)),
+    }
+    let what = format!(
+        "{source}: which profile? none that fits was found; name that of the image's kernel with --profile \
+         NAME_OR_FILE{named}"
+    );
+    Err(NoProfile(Listed { what, items }).into())
+}
+
+/// No more kernels' PDBs are fetched for one image.
+const MOST_BUILT: usize = 4;
+/// How many of the profiles that do not fit are told.
+const MOST_TOLD: usize = 8;
+
+/// What profiles do not fit, a line each; those that no repository has are told with `-v` alone.
+fn tried(detection: &Detection) -> Vec<String> {
+    let tried = detection.tried.iter().filter(|candidate| candidate.proof.is_ok()).take(MOST_TOLD);
+    tried.map(|candidate| format!("{}: {}", candidate.name, outcome(candidate))).collect()
+}
+
+/// What came of trying a profile, in words.
+pub fn outcome(candidate: &Candidate) -> String {
+    match &candidate.proof {
+        Ok(proof) => format!("{} ({})", proof.verdict.name(), proof.reason),
+        Err(problem) => problem.clone(),
+    }
+}
+
+/// Makes the profile of the first Windows kernel that the image names and that its PDB proves, and keeps it.
+///
+/// # Errors
+/// Where a PDB could not be brought, or nothing can be written.
+fn built(
+    image: &Image,
+    repositories: &Repositories,
+    detection: &Detection,
+    options: &Building,
+    console: &Console,
+) -> anyhow::Result<Option<(ProfileName, Layout)>> {
+    let kernels: Vec<_> = detection.kernels.iter().filter_map(windows_kernel).take(MOST_BUILT).collect();
+    if kernels.is_empty() {
+        return Ok(None);
+    }
+    let storage = repositories.writable().context("no repository can be written to")?;
+    let fetcher = Fetcher::new(options.symbols.options(None, console.threads())?);
+    let mut failed = None;
+    for (pdb, guid_age, evidence) in kernels {
+        match local::build(&pdb, guid_age, &fetcher, storage, console.progress()) {
+            Ok(built) => {
+                let (candidate, layout) =
+                    detect::prove(image, repositories, built.loaded, evidence, &console.search());
+                if let (true, Some(layout)) = (candidate.matches(), layout) {
+                    return Ok(Some((candidate.name, layout)));
+                }
+                failed.get_or_insert_with(|| anyhow::anyhow!("{}: {}", candidate.name, outcome(&candidate)));
+            }
+            Err(error) => {
+                failed.get_or_insert(error.into());
+            }
+        }
+    }
+    failed.map_or(Ok(None), Err)
+}
+
+/// The PDB of a kernel that an image names, where it is Windows' and could be fetched.
+pub fn windows_kernel(sighted: &detect::Sighted) -> Option<(PdbName, profile::GuidAge, String)> {
+    match &sighted.kernel {
+        Kernel::Windows { pdb, guid_age } => Some((pdb.parse().ok()?, *guid_age, sighted.to_string())),
+        _ => None,
+    }
+}
+
+/// What was lost while a profile was made, and its verdict.
+pub fn say_built(built: &local::Built, console: &Console) {
+    let losses: &Report = &built.report;
+    verdict::say_losses(losses, console);
+    verdict::say_verdict(&built.health, console);
+}
