@@ -5,10 +5,11 @@ use profile::{Arch, MappedFile, Profile, Progress, Report, System};
 
 use crate::companions::{Companion, Companions};
 use crate::container::Container;
-use crate::fold::{Found, FoundVariable, Site, fold};
+use crate::fold::{Found, FoundVariable, fold};
 use crate::language::Languages;
 use crate::lower::Lowering;
 use crate::scan::{Broken, Root};
+use crate::site::Site;
 use crate::split::SplitFiles;
 use crate::symbols::{self, TypedVariable};
 use crate::units::{Skeleton, Units, keeps_each_text_once};

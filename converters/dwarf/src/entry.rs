@@ -4,7 +4,8 @@ use gimli::constants as dw;
 
 use crate::bytes::Cursor;
 use crate::plan::{Kind, Plan, Plans, Slot};
-use crate::scan::{Reference, reference};
+use crate::scan::reference;
+use crate::site::Reference;
 use crate::units::Unit;
 use crate::value::{self, Value};
 

@@ -9,18 +9,13 @@ use foldhash::fast::RandomState;
 use profile::Progress;
 
 use crate::language::Languages;
+use crate::mix::mix;
 use crate::plan::Kind;
-use crate::print::{Prints, mix};
-use crate::scan::{Broken, Reference, Root};
+use crate::print::Prints;
+use crate::scan::{Broken, Root};
+use crate::site::{Reference, Site};
 use crate::units::Units;
 use crate::value::Place;
-
-/// An entry: its unit's number, and its offset from that unit's header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Site {
-    pub(crate) unit: u32,
-    pub(crate) at: u32,
-}
 
 /// A variable with the fingerprint of its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

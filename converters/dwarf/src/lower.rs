@@ -13,12 +13,12 @@ use profile::{
 };
 
 use crate::entry::{self, Entry};
-use crate::fold::{First, Firsts, Found, Site};
+use crate::fold::{First, Firsts, Found};
 use crate::language::Languages;
 use crate::native;
 use crate::plan::{Encoding, Kind, Plans};
-use crate::scan::Reference;
 use crate::scope::Scopes;
+use crate::site::{Reference, Site};
 use crate::units::{Table, Unit, Units};
 use crate::value::{Place, Value, place};
 

@@ -10,52 +10,12 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use crate::fold::Site;
 use crate::language::Languages;
+use crate::mix::{Print, mix};
 use crate::plan::Kind;
-use crate::scan::{Reference, Scanner, UnitTypes};
+use crate::scan::{Broken, Root, Scanner, UnitTypes};
+use crate::site::{Reference, Site};
 use crate::units::Units;
-
-/// Mixes two numbers into one.
-#[inline(always)]
-pub(crate) fn mix(a: u64, b: u64) -> u64 {
-    const A: u64 = 0x9e37_79b9_7f4a_7c15;
-    const B: u64 = 0xe703_7ed1_a0b4_28db;
-    let product = u128::from(a ^ A).wrapping_mul(u128::from(b.wrapping_add(B)));
-    (product as u64) ^ ((product >> 64) as u64)
-}
-
-/// A number for some bytes; never 0.
-#[inline]
-pub(crate) fn mix_text(text: &[u8]) -> u64 {
-    if text.len() > LONGEST_MIXED
-        && let (Some(head), Some(tail)) =
-            (text.get(..LONGEST_MIXED / 2), text.get(text.len() - LONGEST_MIXED / 2..))
-    {
-        return mix(mix(mix_text(head), mix_text(tail)), text.len() as u64) | 1;
-    }
-    let mut state = text.len() as u64;
-    let mut chunks = text.chunks_exact(8);
-    for chunk in &mut chunks {
-        let word = chunk.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        state = mix(state, word);
-    }
-    let rest = chunks.remainder().iter().fold(0u64, |rest, byte| rest << 8 | u64::from(*byte));
-    mix(state, rest) | 1
-}
-
-/// How much of a text is mixed: more than any real name has. Of a longer one, its ends and its length count.
-const LONGEST_MIXED: usize = 16 << 10;
-
-/// A type's fingerprint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Print {
-    pub(crate) hash: u64,
-    /// Whether the type is a record or enumeration without a name, so that a typedef may name it.
-    pub(crate) unnamed: bool,
-    /// Whether the type is a record with a name, so that a typedef is another name for it.
-    pub(crate) named_record: bool,
-}
 
 /// Stands for types that are not known: void, what is nested too deeply, references that lead nowhere.
 const UNKNOWN: Print = Print { hash: 0x566f_6964, unnamed: false, named_record: false };
@@ -147,10 +107,7 @@ impl<'u, 'a> Prints<'u, 'a> {
     }
 
     /// Walks a unit and makes it the current one.
-    pub(crate) fn enter(
-        &mut self,
-        number: u32,
-    ) -> Option<(crate::scan::Root, Result<(), crate::scan::Broken>)> {
+    pub(crate) fn enter(&mut self, number: u32) -> Option<(Root, Result<(), Broken>)> {
         let unit = self.units.units.get(number as usize)?;
         let mut types = match self.loaded.is_empty() {
             true => UnitTypes::default(),
@@ -175,7 +132,7 @@ impl<'u, 'a> Prints<'u, 'a> {
     }
 
     /// Whether units like the one with this root are taken.
-    pub(crate) fn wants(&self, root: &crate::scan::Root) -> bool {
+    pub(crate) fn wants(&self, root: &Root) -> bool {
         self.languages.wants(root.language)
     }
 

@@ -2,25 +2,11 @@
 
 use crate::bytes::Cursor;
 use crate::language::Languages;
+use crate::mix::{Print, mix, mix_text};
 use crate::plan::{Form, Kind, Plan, Plans, Slot, Step};
-use crate::print::{mix, mix_text};
+use crate::site::Reference;
 use crate::units::{Strings, Table, Unit};
 use crate::value::{self, Place, Value};
-
-/// Where an attribute points to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reference {
-    /// Nowhere.
-    Nothing,
-    /// An entry of the same unit, by its offset from the unit's header.
-    Here(u32),
-    /// An entry of the same file's `.debug_info`, by its offset there.
-    Section(u64),
-    /// A type unit, by its signature.
-    Signature(u64),
-    /// An entry of the supplementary file.
-    Supplement(u64),
-}
 
 /// What is known of a type after the walk.
 #[derive(Clone, Debug)]
@@ -41,7 +27,7 @@ pub(crate) struct Node {
     first: u32,
     last: u32,
     /// Its fingerprint, once computed; see [`crate::print`].
-    pub(crate) print: Option<crate::print::Print>,
+    pub(crate) print: Option<Print>,
 }
 
 /// A member, a base class or an argument.

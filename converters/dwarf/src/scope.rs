@@ -6,8 +6,8 @@ use std::rc::Rc;
 use foldhash::fast::RandomState;
 
 use crate::entry::walk;
-use crate::fold::Site;
 use crate::plan::{Kind, Plans};
+use crate::site::Site;
 use crate::units::{Strings, Unit};
 
 /// The scopes around types, unit by unit as they are asked for.

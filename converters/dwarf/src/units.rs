@@ -6,10 +6,9 @@ use foldhash::fast::RandomState;
 use gimli::{DebugInfo, DebugTypes, EndianSlice, RunTimeEndian, UnitType};
 
 use crate::bytes::{Cursor, text_at};
-use crate::fold::Site;
+use crate::mix::{mix, mix_text};
 use crate::plan::Encoding;
-use crate::print::{mix, mix_text};
-use crate::scan::Reference;
+use crate::site::{Reference, Site};
 use crate::value::Value;
 
 /// The debug sections of one file, or of one unit's share in a package of split units.

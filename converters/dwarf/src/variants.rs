@@ -18,10 +18,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use foldhash::fast::RandomState;
 
 use crate::entry;
-use crate::fold::{First, Firsts, Found, Site};
+use crate::fold::{First, Firsts, Found};
 use crate::language::Languages;
+use crate::mix::{mix, mix_text};
 use crate::plan::{Kind, Plans};
-use crate::print::{Prints, Reading, mix, mix_text};
+use crate::print::{Prints, Reading};
+use crate::site::Site;
 use crate::units::Units;
 use crate::value::Value;
 

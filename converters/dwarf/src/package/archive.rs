@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::PackageError;
+use super::error::PackageError;
 
 /// How an archive is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

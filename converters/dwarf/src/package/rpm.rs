@@ -1,6 +1,6 @@
 //! Where an RPM package's content begins.
 
-use super::PackageError;
+use super::error::PackageError;
 
 /// How the lead begins.
 pub(super) const MAGIC: &[u8] = b"\xed\xab\xee\xdb";
