@@ -29,11 +29,14 @@ mod compress;
 mod export;
 mod file;
 mod guard;
+mod input;
 mod isf;
+mod json;
 mod judge;
 mod lookup;
 mod merge;
 mod model;
+mod output;
 mod progress;
 mod read;
 mod resolution;
@@ -42,27 +45,27 @@ pub use canonical::{write_listing, write_text};
 pub use compress::{
     Effort, GzipWriter, InflateError, Metered, UnpackLimitError, UnpackLimits, UnpackMeter, XzWriter, inflate,
 };
-pub use export::{Addresses, Compat, Form, Format, Selection, add_well_known_types, write_form};
+pub use export::{Addresses, Compat, Form, Format, Selection, add_well_known_types};
 pub use file::{
     AtomicFile, CompanionFolders, FileId, LARGEST_COMPANION, MappedFile, OutputFile, abandon_temporaries,
     is_refusal, open_input, open_regular, report_shrunken_files,
 };
 pub use guard::{guarded, is_guarded};
-pub use isf::{Table, banner_symbol, table_path};
+pub use input::{MAX_TEXT, read_file, read_profile, read_text};
+pub use isf::{Table, table_path};
 pub use judge::{
     Comparison, Consumer, Difference, FileForm, Health, Missing, Obstacle, Scope, Settled, Verdict, compare,
     member_offset, obstacles,
 };
-pub use lookup::{Structure, Symbol, Text};
+pub use lookup::Text;
 pub use merge::{MergeError, follow_symlinks, merge};
 pub use model::{
     Arch, ArchError, Arguments, Binding, BitRange, Choice, ChoiceOption, Claim, EnumId, Enumeration, GuidAge,
     GuidAgeError, Label, Member, Name, NamedSymbol, Names, Native, NativeId, NativeKind, NewMember, Profile,
-    Record, RecordId, RecordKind, Report, StorageUnit, System, Tally, Type, TypeId, Types, choose_symbols,
-    number_by_address,
+    Record, RecordId, RecordKind, Report, StorageUnit, Structure, Symbol, System, Tally, Type, TypeId, Types,
+    banner_symbol, choose_symbols, number_by_address,
 };
+pub use output::write_form;
 pub use progress::{Progress, Silent};
-pub use read::{
-    Foreign, JsonPlace, MAX_TEXT, ReadError, pdb_class, read_file, read_profile, read_text, unpack,
-};
+pub use read::{Foreign, JsonPlace, ReadError, pdb_class, unpack};
 pub use resolution::{Ambiguity, Conflict, Resolution};

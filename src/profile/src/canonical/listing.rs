@@ -3,7 +3,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use crate::canonical::json::Printer;
+use crate::json::printer::Printer;
 
 /// Prints what a repository keeps beside its profiles (an inventory, an index) in the canonical layout: `$METADATA`, and
 /// one section more, which stands there even where it is empty. Its entries come one at a time, in the order of their

@@ -1,6 +1,5 @@
 //! The canonical text: sorted, streamed, the same bytes for the same profile.
 
-pub(crate) mod json;
 mod listing;
 pub(crate) mod writer;
 

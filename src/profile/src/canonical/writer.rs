@@ -7,8 +7,8 @@ use std::thread;
 use foldhash::fast::RandomState;
 use serde_json::Value;
 
-use crate::canonical::json::{Printer, is_plain, vanishes};
 use crate::export::{libvmi_symbols, masked};
+use crate::json::printer::{Printer, is_plain, vanishes};
 use crate::model::name::Ranks;
 use crate::model::vocabulary::is_reserved;
 use crate::resolution::{Flaw, Place};

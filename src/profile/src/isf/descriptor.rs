@@ -3,9 +3,11 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
+use super::bases::{Bases, dangling};
 use super::entry::{fields, string, unsigned};
 use super::enumeration;
-use crate::read::stream;
+use super::losses::DANGLING;
+use crate::json::walk;
 use crate::{BitRange, Name, Profile, Report, Type, TypeId};
 
 /// What a member's or symbol's descriptor says.
@@ -27,8 +29,8 @@ pub(super) type FindEnumeration<'t> = &'t dyn Fn(&str) -> Option<Cow<'t, str>>;
 /// by value is the bytes up to the next member ([`crate::Resolution`]).
 pub(super) struct Descriptors<'de, 't> {
     seen: HashMap<&'de str, Lowered, RandomState>,
-    /// Each base type, with its type and its size in bytes.
-    bases: HashMap<Name, (TypeId, u32), RandomState>,
+    /// The base types.
+    pub(super) bases: Bases,
     enums: HashMap<Name, TypeId, RandomState>,
     /// The type of each struct that is used: a mere name until all structs are read.
     pub(super) records: HashMap<Name, TypeId, RandomState>,
@@ -51,7 +53,7 @@ impl<'de, 't> Descriptors<'de, 't> {
     ) -> Self {
         Self {
             seen: HashMap::default(),
-            bases: HashMap::default(),
+            bases: Bases::default(),
             enums: HashMap::default(),
             records: HashMap::default(),
             address,
@@ -60,37 +62,8 @@ impl<'de, 't> Descriptors<'de, 't> {
         }
     }
 
-    /// Every base type, with its type and its size in bytes.
-    pub(super) fn into_bases(self) -> Vec<(Name, TypeId, u32)> {
-        self.bases.into_iter().map(|(name, (ty, size))| (name, ty, size)).collect()
-    }
-
-    pub(super) fn add_base(&mut self, name: Name, ty: TypeId, size: u32) {
-        self.bases.insert(name, (ty, size));
-    }
-
     pub(super) fn add_enumeration(&mut self, name: Name, ty: TypeId) {
         self.enums.insert(name, ty);
-    }
-
-    /// The type of a base type that the table defines, and its size in bytes.
-    pub(super) fn known_base(&self, name: &str, profile: &Profile) -> Option<(TypeId, u32)> {
-        self.bases.get(&profile.names.find(name)?).copied()
-    }
-
-    /// The type of a base type. A name that the table does not define stays opaque and is counted.
-    pub(super) fn base(&mut self, name: &str, profile: &mut Profile, report: &mut Report) -> TypeId {
-        let name = profile.intern(name);
-        if let Some((ty, _)) = self.bases.get(&name) {
-            return *ty;
-        }
-        // Readers know this one, whether a table defines it or not.
-        let ty = match profile.names.get(name) {
-            "void" => profile.types.add(Type::Void),
-            _ => dangling(name, profile, report),
-        };
-        self.bases.insert(name, (ty, 0));
-        ty
     }
 
     /// The type that the descriptor `text` stands for.
@@ -167,7 +140,7 @@ impl<'de, 't> Descriptors<'de, 't> {
                 if self.wide_character.is_some_and(|wide| profile.names.get(wide) == name) {
                     return known(profile.types.add(Type::WideString { bytes: None }));
                 }
-                known(self.base(&name, profile, report))
+                known(self.bases.of(&name, profile, report))
             }
             "pointer" => {
                 let (target, understood) = match subtype {
@@ -183,7 +156,7 @@ impl<'de, 't> Descriptors<'de, 't> {
             }
             "array" => {
                 let (target, understood) = self.target(subtype, depth, profile, report);
-                let number = count.and_then(stream::integer);
+                let number = count.and_then(walk::integer);
                 // Go's DWARF reader gives -1 for an array without a bound.
                 let count = number.map(|number| u64::try_from(number.max(0)).unwrap_or_default());
                 let (count, understood) = (count.unwrap_or_default(), understood && count.is_some());
@@ -218,7 +191,7 @@ impl<'de, 't> Descriptors<'de, 't> {
             return *ty;
         }
         let ty = match self.elsewhere.and_then(|find| find(text)) {
-            Some(entry) => enumeration::lower(name, &entry, self, profile, report),
+            Some(entry) => enumeration::lower(name, &entry, &mut self.bases, profile, report),
             None => dangling(name, profile, report),
         };
         self.enums.insert(name, ty);
@@ -226,8 +199,8 @@ impl<'de, 't> Descriptors<'de, 't> {
     }
 
     fn pointer_size(&self, base: &str, profile: &Profile, report: &mut Report) -> u8 {
-        let known = profile.names.find(base).and_then(|name| self.bases.get(&name));
-        match known.and_then(|(_, size)| u8::try_from(*size).ok()).filter(|size| *size > 0) {
+        let known = self.bases.known(base, profile);
+        match known.and_then(|(_, size)| u8::try_from(size).ok()).filter(|size| *size > 0) {
             Some(size) => size,
             None => {
                 report.lose(DANGLING, || base.to_owned());
@@ -235,12 +208,4 @@ impl<'de, 't> Descriptors<'de, 't> {
             }
         }
     }
-}
-
-/// Counted for base types and enumerations that are used and defined nowhere.
-pub(super) const DANGLING: &str = "names of base types or enumerations that nothing defines";
-
-fn dangling(name: Name, profile: &mut Profile, report: &mut Report) -> TypeId {
-    report.lose(DANGLING, || profile.names.get(name).to_owned());
-    profile.types.add(Type::Named(name))
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::read::stream;
+use crate::json::walk;
 
 /// The texts of the values that the object `text` has under `keys`, in the order of `keys`; `None` for a key that is
 /// absent or `null`, and for every other key of the object. If a key appears twice, the last one counts. Returns
@@ -12,7 +12,7 @@ pub(super) fn fields<'de, const N: usize>(text: &'de str, keys: [&str; N]) -> Op
         return None;
     }
     let mut found = [None; N];
-    stream::entries(text, |key, value| {
+    walk::entries(text, |key, value| {
         let place = keys.iter().position(|known| *known == key);
         if let Some(slot) = place.and_then(|place| found.get_mut(place)) {
             *slot = Some(value).filter(|value| *value != "null");
@@ -24,12 +24,12 @@ pub(super) fn fields<'de, const N: usize>(text: &'de str, keys: [&str; N]) -> Op
 
 /// The string that the value `text` is; `None` for any other value.
 pub(super) fn string<'de>(text: Option<&'de str>) -> Option<Cow<'de, str>> {
-    stream::string(text?).map(|(string, _)| string)
+    walk::string(text?).map(|(string, _)| string)
 }
 
 /// The whole number that the value `text` is; `None` for negative numbers and any other value.
 pub(super) fn unsigned(text: Option<&str>) -> Option<u64> {
-    u64::try_from(stream::integer(text?)?).ok()
+    u64::try_from(walk::integer(text?)?).ok()
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
-use super::descriptor::{DANGLING, Descriptors};
+use super::bases::Bases;
 use super::entry::{fields, string, unsigned};
-use super::reader::own_name;
-use crate::read::{stream, value_bits};
+use super::losses::DANGLING;
+use super::names::own_name;
+use crate::json::walk;
+use crate::read::value_bits;
 use crate::{Label, Name, NativeKind, Profile, Report, Type, TypeId};
 
 /// Counted for enumerations of which part is missing or of another type than the schema says.
@@ -14,7 +16,7 @@ const DAMAGED: &str = "enumerations that are not as the schema has them";
 pub(super) fn lower(
     key: Name,
     text: &str,
-    descriptors: &mut Descriptors<'_, '_>,
+    bases: &mut Bases,
     profile: &mut Profile,
     report: &mut Report,
 ) -> TypeId {
@@ -26,13 +28,13 @@ pub(super) fn lower(
     let mut labels: Vec<(Name, i128)> = Vec::new();
     if let Some(constants) = constants {
         // What precedes a damaged place counts.
-        let _ = stream::entries(constants, |label, value| match stream::integer(value) {
+        let _ = walk::entries(constants, |label, value| match walk::integer(value) {
             Some(value) => labels.push((profile.intern(&label), value)),
             None => report.lose("labels whose value is no integer", || label.into_owned()),
         });
     }
     let negative = labels.iter().any(|(_, value)| *value < 0);
-    let underlying = storage(key, base.as_deref(), size, negative, descriptors, profile, report);
+    let underlying = storage(key, base.as_deref(), size, negative, bases, profile, report);
     let kind = match profile.types.get(underlying) {
         Type::Native(native) => profile.types.native_of(native).map(|native| native.kind),
         _ => None,
@@ -58,11 +60,11 @@ fn storage(
     base: Option<&str>,
     size: Option<u64>,
     negative: bool,
-    descriptors: &mut Descriptors<'_, '_>,
+    bases: &mut Bases,
     profile: &mut Profile,
     report: &mut Report,
 ) -> TypeId {
-    let known = base.and_then(|base| descriptors.known_base(base, profile));
+    let known = base.and_then(|base| bases.known(base, profile));
     // An enumeration of size 0 is declared and defined nowhere.
     let wanted = size.filter(|size| *size > 0).and_then(|size| u32::try_from(size).ok());
     match (known, wanted) {
@@ -83,7 +85,7 @@ fn storage(
             }
         }
         (None, None) => match base {
-            Some(base) => descriptors.base(base, profile, report),
+            Some(base) => bases.of(base, profile, report),
             None => profile.types.add(Type::Void),
         },
     }

@@ -190,7 +190,7 @@ impl Identity {
             empty_arguments: &|| false,
         };
         let settled = settle(&mut metadata, &evidence);
-        let symbol = super::banner_symbol(settled.system);
+        let symbol = crate::banner_symbol(settled.system);
         let content = symbol.and_then(|symbol| (sources.content)(symbol));
         if let Some(banner) = content.as_deref().and_then(first_line) {
             let release = banner.strip_prefix("Linux version ").and_then(|rest| rest.split(' ').next());

@@ -1,7 +1,7 @@
 //! ISF, the symbol tables of Volatility 3 (Intermediate Symbol Format; its JSON schemas, 4.x and 6.x).
 //!
 //! - [`read`] makes a profile of one: `structure`, `enumeration` and `symbol` lower the entries of the sections,
-//!   `descriptor` their types, `entry` reads an object key by key; `metadata` says what the table is of, and
+//!   `descriptor` their types (`bases` knows those that the table defines), `entry` reads an object key by key; `metadata` says what the table is of, and
 //!   `machine` the architecture, which ISF does not name.
 //! - [`Table`] looks up single entries, which `skeleton` finds without reading the rest.
 //! - [`write`] prints a profile as one: `base_types` says what its natives are called there, [`table_path`] where
@@ -14,11 +14,14 @@
 
 mod base64;
 mod base_types;
+mod bases;
 mod descriptor;
 mod entry;
 mod enumeration;
+mod losses;
 mod machine;
 mod metadata;
+mod names;
 mod place;
 mod reader;
 mod skeleton;
@@ -28,25 +31,6 @@ mod table;
 mod writer;
 
 pub use place::table_path;
-pub(crate) use reader::{is_isf, read};
+pub(crate) use reader::read;
 pub use table::Table;
 pub(crate) use writer::write;
-
-use crate::System;
-
-/// The sections of a table.
-pub(crate) const SECTIONS: [&str; 5] = ["metadata", "base_types", "user_types", "enums", "symbols"];
-
-/// Whether a key at the top of a text is one of ISF's, which no profile has.
-pub(crate) fn is_section(key: &str) -> bool {
-    SECTIONS.contains(&key)
-}
-
-/// The symbol at which a kernel's banner lies; Volatility 3 finds a kernel's table by its content.
-pub fn banner_symbol(system: System) -> Option<&'static str> {
-    match system {
-        System::Linux => Some("linux_banner"),
-        System::Mac => Some("_version"),
-        System::Windows | System::Other => None,
-    }
-}

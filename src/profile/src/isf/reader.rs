@@ -3,12 +3,15 @@ use std::collections::HashMap;
 
 use super::base_types::WIDE_CHARACTER;
 use super::descriptor::Descriptors;
+use super::losses::REPEATED;
 use super::metadata::{BaseType, Identity, Sources, check_format, parse};
+use super::names::own_name;
 use super::structure::Struct;
-use super::{SECTIONS, enumeration, is_section, structure, symbol};
+use super::{enumeration, structure, symbol};
+use crate::json::walk;
 use crate::model::vocabulary;
 use crate::read::keyed::Keyed;
-use crate::read::stream;
+use crate::read::{INVALID_TEXT, ISF_SECTIONS, document};
 use crate::{Name, Profile, ReadError, Report, System, Type, TypeId};
 
 /// Reads the profile that an ISF text holds.
@@ -34,20 +37,17 @@ pub(crate) fn read(text: &str, report: &mut Report) -> Result<Profile, ReadError
     Ok(profile)
 }
 
-/// Counted for keys of an object that appear more than once.
-pub(super) const REPEATED: &str = "keys that appear twice";
-
 /// The texts of the sections; of one that appears twice the last.
 struct Texts<'de> {
-    texts: [Option<&'de str>; SECTIONS.len()],
+    texts: [Option<&'de str>; ISF_SECTIONS.len()],
 }
 
 impl<'de> Texts<'de> {
     fn find(text: &'de str) -> Result<Self, ReadError> {
-        let mut texts = [None; SECTIONS.len()];
+        let mut texts = [None; ISF_SECTIONS.len()];
         let mut other = None;
-        stream::sections(text, |key, value| {
-            let known = SECTIONS.iter().position(|section| *section == key);
+        document::sections(text, |key, value| {
+            let known = ISF_SECTIONS.iter().position(|section| *section == key);
             if let Some(slot) = known.and_then(|place| texts.get_mut(place)) {
                 *slot = Some(value);
             } else if key.starts_with('$') {
@@ -55,7 +55,7 @@ impl<'de> Texts<'de> {
             }
         })?;
         if let Some(other) = other {
-            let isf = SECTIONS.iter().zip(&texts).find(|(_, text)| text.is_some());
+            let isf = ISF_SECTIONS.iter().zip(&texts).find(|(_, text)| text.is_some());
             return Err(ReadError::Mixed {
                 rekall: other,
                 isf: isf.map_or_else(String::new, |(section, _)| (*section).to_owned()),
@@ -66,7 +66,7 @@ impl<'de> Texts<'de> {
 
     /// A section's text; an empty object where it is not there.
     fn of(&self, section: &'static str) -> (&'static str, &'de str) {
-        let found = SECTIONS.iter().zip(&self.texts).find(|(name, _)| **name == section);
+        let found = ISF_SECTIONS.iter().zip(&self.texts).find(|(name, _)| **name == section);
         (section, found.and_then(|(_, text)| *text).unwrap_or("{}"))
     }
 }
@@ -77,12 +77,12 @@ fn entries<'de>(
     report: &mut Report,
     mut each: impl FnMut(Cow<'de, str>, &'de str, &mut Report),
 ) -> Result<(), ReadError> {
-    let damaged = stream::entries(text, |name, text| each(name, text, report)).map_err(|error| {
+    let damaged = walk::entries(text, |name, text| each(name, text, report)).map_err(|error| {
         let (expected, found) = ("an object", error.to_string());
         ReadError::Section { section: section.to_owned(), expected, found }
     })?;
     if damaged > 0 {
-        report.lose_many(crate::read::INVALID_TEXT, damaged, || section.to_owned());
+        report.lose_many(INVALID_TEXT, damaged, || section.to_owned());
     }
     Ok(())
 }
@@ -140,7 +140,7 @@ pub(super) fn add_bases(
         };
         let ty = profile.types.add(ty);
         let name = profile.intern(&name);
-        descriptors.add_base(name, ty, base.size);
+        descriptors.bases.add(name, ty, base.size);
     }
 }
 
@@ -183,7 +183,7 @@ impl<'de> Reader<'de, '_> {
             }
         })?;
         for (key, text) in enums.entries {
-            let ty = enumeration::lower(key, text, descriptors, profile, report);
+            let ty = enumeration::lower(key, text, &mut descriptors.bases, profile, report);
             descriptors.add_enumeration(key, ty);
         }
         Ok(())
@@ -251,19 +251,6 @@ impl<'de> Reader<'de, '_> {
     }
 }
 
-/// The name that the source gives to a definition with this key; `None` where the key is made of a number of
-/// its producer's: `unnamed_` and sixteen digits (dwarf2json), `__unnamed_` or `__anonymous_` and a type index
-/// (Volatility's `pdbconv`).
-pub(super) fn own_name(profile: &Profile, key: Name) -> Option<Name> {
-    let text = profile.names.get(key);
-    let number = |prefix: &str, lengths: std::ops::RangeInclusive<usize>| {
-        let digits = text.strip_prefix(prefix).unwrap_or_default();
-        lengths.contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
-    };
-    let made = number("unnamed_", 16..=16) || number("__unnamed_", 1..=7) || number("__anonymous_", 1..=7);
-    (!made).then_some(key)
-}
-
 /// Puts system, architecture and metadata into place.
 fn settle(profile: &mut Profile, identity: &Identity, address_size: u8) {
     let record_size = |name: &str| {
@@ -286,9 +273,4 @@ fn settle(profile: &mut Profile, identity: &Identity, address_size: u8) {
     profile.system = system;
     profile.arch = arch;
     profile.metadata = metadata.into_iter().collect();
-}
-
-/// Whether the first key of an object that tells is one of ISF's.
-pub(crate) fn is_isf(text: &[u8]) -> bool {
-    stream::first_key(text, |key| key.starts_with('$') || is_section(key)).is_some_and(|key| is_section(&key))
 }

@@ -1,12 +1,12 @@
 use std::ops::Range;
 
-use super::SECTIONS;
+use crate::read::ISF_SECTIONS;
 
 /// Where the sections of an ISF text are, and each struct and enumeration in them, found in one pass that looks at
 /// braces and quotes only.
 #[derive(Debug)]
 pub(super) struct Skeleton {
-    sections: [Option<Range<usize>>; SECTIONS.len()],
+    sections: [Option<Range<usize>>; ISF_SECTIONS.len()],
     /// The entries of `user_types` and `enums`, each sorted by the bytes of the key.
     structs: Vec<Entry>,
     enums: Vec<Entry>,
@@ -46,7 +46,7 @@ impl Skeleton {
     pub(super) fn find(text: &[u8]) -> Option<Self> {
         u32::try_from(text.len()).ok()?;
         let mut found = Self {
-            sections: [const { None }; SECTIONS.len()],
+            sections: [const { None }; ISF_SECTIONS.len()],
             structs: Vec::new(),
             enums: Vec::new(),
             escapes: false,
@@ -70,7 +70,7 @@ impl Skeleton {
                         if name.starts_with(b"$") || name.contains(&b'\\') {
                             return None;
                         }
-                        section = SECTIONS.iter().position(|known| known.as_bytes() == name);
+                        section = ISF_SECTIONS.iter().position(|known| known.as_bytes() == name);
                     } else if depth == 2 && section.is_some() {
                         key = Some((at as u32 + 1, end as u32));
                     }
@@ -124,7 +124,7 @@ impl Skeleton {
     }
 
     fn add(&mut self, text: &[u8], section: usize, entry: Entry) {
-        let entries = match SECTIONS.get(section) {
+        let entries = match ISF_SECTIONS.get(section) {
             Some(&"user_types") => &mut self.structs,
             Some(&"enums") => &mut self.enums,
             _ => return,
@@ -135,7 +135,7 @@ impl Skeleton {
 
     /// A section's bytes.
     pub(super) fn section<'t>(&self, text: &'t [u8], section: &str) -> Option<&'t [u8]> {
-        let (_, range) = SECTIONS.iter().zip(&self.sections).find(|(name, _)| **name == section)?;
+        let (_, range) = ISF_SECTIONS.iter().zip(&self.sections).find(|(name, _)| **name == section)?;
         text.get(range.clone()?)
     }
 

@@ -1,11 +1,10 @@
 use super::descriptor::{Descriptors, Lowered};
 use super::entry::{fields, string, unsigned};
-use crate::read::stream;
+use super::losses::{NOT_UNDERSTOOD, REPEATED};
+use crate::json::walk;
 use crate::resolution::is_little_endian;
 use crate::{Name, NewMember, Profile, RecordKind, Report, StorageUnit, Type, TypeId, Types};
 
-/// Counted for descriptors of which something was not understood.
-pub(super) const NOT_UNDERSTOOD: &str = "type descriptors that are not as the schema has them";
 /// Counted for members without a place.
 const PLACELESS: &str = "members whose offset is no whole number";
 /// Counted for structs whose kind, size or members are missing.
@@ -37,7 +36,7 @@ pub(super) fn lower<'de>(
     };
     let size = unsigned(size);
     let mut members: Vec<(Name, bool, NewMember)> = Vec::new();
-    let walked = stream::entries(entries.unwrap_or("{}"), |name, text| {
+    let walked = walk::entries(entries.unwrap_or("{}"), |name, text| {
         let Some([Some(offset), ty, anonymous]) = fields(text, ["offset", "type", "anonymous"]) else {
             return report.lose(PLACELESS, || format!("{owner}.{name}"));
         };
@@ -60,7 +59,7 @@ pub(super) fn lower<'de>(
     let before = members.len();
     members.dedup_by_key(|(name, ..)| *name);
     if members.len() < before {
-        report.lose_many(super::reader::REPEATED, (before - members.len()) as u64, || owner.to_owned());
+        report.lose_many(REPEATED, (before - members.len()) as u64, || owner.to_owned());
     }
     // Some producers sort members by name; declared they were, but for unions, in this order.
     members.sort_by_key(|(name, _, member)| {

@@ -1,7 +1,7 @@
 use super::base64;
 use super::descriptor::{Descriptors, Lowered};
 use super::entry::{fields, string};
-use super::structure::NOT_UNDERSTOOD;
+use super::losses::NOT_UNDERSTOOD;
 use crate::read::address;
 use crate::{Profile, Report, Type, TypeId};
 

@@ -12,13 +12,13 @@ use serde_json::value::RawValue;
 
 use super::descriptor::Descriptors;
 use super::metadata::{Identity, Sources, check_format, parse};
-use super::reader::{add_bases, add_wide_character, address_size, bases, is_isf};
+use super::reader::{self, add_bases, add_wide_character, address_size, bases};
 use super::skeleton::Skeleton;
 use super::structure::Struct;
 use super::{entry, structure, symbol};
-use crate::{
-    Arch, MappedFile, Name, Profile, ReadError, RecordId, Report, Structure, Symbol, System, read_text,
-};
+use crate::json::walk;
+use crate::read::{is_isf, utf8};
+use crate::{Arch, MappedFile, Name, Profile, ReadError, RecordId, Report, Structure, Symbol, System};
 
 /// The text of a symbol table of Volatility 3 (ISF), unpacked, in which single entries are looked up.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Table {
     }
 
     /// Opens a table of a Linux or Windows build. Returns `None` for any other text, and for every table with which
-    /// something is wrong or unusual: [`read_text`] reads those, or says what it is.
+    /// something is wrong or unusual: [`crate::read_text`] reads those, or says what it is.
     pub fn new(text: MappedFile) -> Option<Self> {
         let start = if text.starts_with(MARK) { MARK.len() } else { 0 };
         let bytes = text.get(start..)?;
@@ -92,7 +92,7 @@ impl Table {
         table.wide_character = add_wide_character(&identity, &bases, &mut table.empty);
         let mut descriptors = Descriptors::new(table.address_size, table.wide_character, None);
         add_bases(bases, &mut descriptors, &mut table.empty, &mut report);
-        table.bases = descriptors.into_bases();
+        table.bases = descriptors.bases.into_all();
         Some(table)
     }
 
@@ -114,9 +114,10 @@ impl Table {
     /// The profile of the whole table.
     ///
     /// # Errors
-    /// As for [`read_text`].
+    /// As for [`crate::read_text`].
     pub fn profile(&self, report: &mut Report) -> Result<Profile, ReadError> {
-        read_text(&self.text, report)
+        let text = utf8(&self.text, report);
+        reader::read(&text, report)
     }
 
     /// The struct of this name; `None` where there is none. Other structs that it holds are known by the names that
@@ -128,7 +129,7 @@ impl Table {
         let find = |name: &str| self.skeleton.enumeration(self.document(), name).map(lossy);
         let mut descriptors = Descriptors::new(self.address_size, self.wide_character, Some(&find));
         for (name, ty, size) in &self.bases {
-            descriptors.add_base(*name, *ty, *size);
+            descriptors.bases.add(*name, *ty, *size);
         }
         let entry = structure::lower(name, &text, &mut descriptors, &mut profile, &mut report)?;
         let Struct { kind, size, members } = entry;
@@ -161,7 +162,7 @@ impl Table {
         let windows = self.system() == System::Windows;
         let Some(section) = self.skeleton.section(self.document(), "symbols").map(lossy) else { return };
         // A damaged text ends the walk where it is damaged.
-        let _ = crate::read::stream::entries(&section, |name, text| {
+        let _ = walk::entries(&section, |name, text| {
             if let Some(at) = symbol::place(text) {
                 each(&name, at, windows && symbol::is_function(text));
             }
@@ -185,7 +186,7 @@ impl Table {
         }
         let mut found = None;
         if let Cow::Borrowed(text) = lossy(section) {
-            let _ = crate::read::stream::entries(text, |key, value| {
+            let _ = walk::entries(text, |key, value| {
                 if key == name {
                     found = Some(Cow::Borrowed(value));
                 }

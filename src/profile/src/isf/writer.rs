@@ -6,13 +6,13 @@ use serde_json::{Map, Value, json};
 
 use super::base_types::{BaseTypes, WIDE_CHARACTER, pointer_name};
 use super::metadata::PE_FIELDS;
-use super::{banner_symbol, base64, machine};
-use crate::canonical::json::Printer;
+use super::{base64, machine};
 use crate::canonical::writer::last_values;
+use crate::json::printer::Printer;
 use crate::resolution::{Flaw, Place};
 use crate::{
     BitRange, Compat, EnumId, Form, GuidAge, Member, Name, Profile, RecordId, RecordKind, Report, Resolution,
-    Selection, System, Type, TypeId,
+    Selection, System, Type, TypeId, banner_symbol,
 };
 
 /// Prints a profile as a symbol table of Volatility 3 (ISF, schema 6.2.0): compact, keys sorted by code point,

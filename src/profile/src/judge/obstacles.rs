@@ -1,5 +1,6 @@
 use crate::judge::needs::Consumer;
-use crate::{Profile, System, Type, isf};
+use crate::read::is_isf;
+use crate::{Profile, System, Type, banner_symbol};
 
 /// Why a consumer cannot use a file as it is, whatever the profile in it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl FileForm {
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => Packing::Other,
             _ => Packing::Plain,
         };
-        Self { packing, isf: isf::Table::recognises(text) }
+        Self { packing, isf: is_isf(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)) }
     }
 }
 
@@ -81,7 +82,7 @@ pub fn obstacles(profile: &Profile, form: FileForm) -> Vec<Obstacle> {
             _ => "reads ISF tables: export --format isf",
         },
     );
-    let banner = isf::banner_symbol(profile.system).and_then(|symbol| profile.names.find(symbol));
+    let banner = banner_symbol(profile.system).and_then(|symbol| profile.names.find(symbol));
     let has_banner = profile.metadata_text("Banner").is_some()
         || banner.is_some_and(|symbol| profile.contents.contains_key(&symbol));
     say(Volatility3, kernel && !has_banner, "picks tables by the kernel's banner, which is not known here");

@@ -16,11 +16,12 @@ use memchr::memmem;
 use sections::Sections;
 use serde_json::{Map, Value};
 
+use crate::json::walk;
 use crate::read::identity::{Evidence, Identity, settle};
-use crate::read::{Builder, address, stream};
+use crate::read::{Builder, address, document, is_isf};
 use crate::{
-    Arch, Foreign, MAX_TEXT, MappedFile, Profile, ReadError, RecordId, Report, Resolution, System, isf,
-    read_text, unpack, write_text,
+    Arch, Foreign, MAX_TEXT, MappedFile, Profile, ReadError, Report, Resolution, Structure, Symbol, System,
+    isf, read_text, unpack, write_text,
 };
 
 /// The text of a profile, unpacked, in which single entries are looked up. Of an ISF table it is the canonical
@@ -30,29 +31,6 @@ pub struct Text {
     text: String,
     sections: Sections,
     identity: OnceCell<(Identity, Map<String, Value>)>,
-}
-
-/// A struct that was looked up: a profile of that struct alone, with the metadata of the whole.
-///
-/// Other structs that it holds or points to are known by name only ([`crate::Type::Named`]);
-/// [`Text::structure`] finds each in turn.
-#[derive(Debug)]
-pub struct Structure {
-    /// The profile.
-    pub profile: Profile,
-    /// The struct in it.
-    pub record: RecordId,
-}
-
-/// A symbol that was looked up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Symbol {
-    /// Its name.
-    pub name: String,
-    /// Its RVA (Windows) or address.
-    pub address: u64,
-    /// Whether it stands among the functions, which only Windows profiles keep apart.
-    pub function: bool,
 }
 
 impl Text {
@@ -82,7 +60,7 @@ impl Text {
         if text.trim_ascii().is_empty() {
             return Err(ReadError::Empty);
         }
-        let text = if isf::is_isf(text.as_bytes()) { canonical(&text)? } else { text };
+        let text = if is_isf(text.as_bytes()) { canonical(&text)? } else { text };
         let sections = Sections::find(&text)?;
         Ok(Self { text, sections, identity: OnceCell::new() })
     }
@@ -121,10 +99,10 @@ impl Text {
     /// [`ReadError`] where the text is no JSON.
     pub fn counts(&self) -> Result<BTreeMap<String, usize>, ReadError> {
         let mut counts = BTreeMap::new();
-        stream::sections(&self.text, |section, value| {
+        document::sections(&self.text, |section, value| {
             let mut count = 0;
-            if stream::entries(value, |_, _| count += 1).is_err() {
-                count = stream::items(value).map_or(1, |items| items.len());
+            if walk::entries(value, |_, _| count += 1).is_err() {
+                count = walk::items(value).map_or(1, |items| items.len());
             }
             counts.insert(section.into_owned(), count);
         })?;
@@ -136,7 +114,7 @@ impl Text {
         let mut entry = self.find("$STRUCTS", name, is_struct)?;
         // An entry that is a mere name stands for the struct of that name.
         for _ in 0..MAX_ALIASES {
-            let Some((target, _)) = stream::string(entry) else { break };
+            let Some((target, _)) = walk::string(entry) else { break };
             entry = self.find("$STRUCTS", &target, is_struct)?;
         }
         let mut report = Report::default();
@@ -150,8 +128,8 @@ impl Text {
 
     /// The size in bytes of the struct of this name; `None` where there is none.
     pub fn size(&self, name: &str) -> Option<u64> {
-        let (size, _) = stream::pair(self.find("$STRUCTS", name, is_struct)?)?;
-        u64::try_from(stream::integer(size)?).ok()
+        let (size, _) = walk::pair(self.find("$STRUCTS", name, is_struct)?)?;
+        u64::try_from(walk::integer(size)?).ok()
     }
 
     /// The labels of an enumeration with their values, by value; `None` where there is none of this name.
@@ -159,16 +137,16 @@ impl Text {
         let mut labels = Vec::new();
         let by_label = self.find("$REVENUMS", name, is_object);
         if let Some(entry) = by_label {
-            let _ = stream::entries(entry, |label, value| {
-                labels.extend(stream::integer(value).map(|value| (label.into_owned(), value)));
+            let _ = walk::entries(entry, |label, value| {
+                labels.extend(walk::integer(value).map(|value| (label.into_owned(), value)));
             });
         }
         // Older profiles have this section alone, or lack the zeros in the other.
         let by_value = self.find("$ENUMS", name, is_object);
         if let Some(entry) = by_value {
-            let _ = stream::entries(entry, |value, label| {
-                let label = stream::string(label).map(|(label, _)| label.into_owned());
-                labels.extend(label.zip(stream::integer(&value)));
+            let _ = walk::entries(entry, |value, label| {
+                let label = walk::string(label).map(|(label, _)| label.into_owned());
+                labels.extend(label.zip(walk::integer(&value)));
             });
         }
         by_label.or(by_value)?;
@@ -213,7 +191,7 @@ impl Text {
         let mut found = Vec::new();
         for section in ["$STRUCTS", "$ENUMS", "$CONSTANTS", "$FUNCTIONS"] {
             if let Some(text) = self.sections.of(&self.text, section) {
-                let _ = stream::entries(text, |key, _| {
+                let _ = walk::entries(text, |key, _| {
                     let key_plain = plain(&key);
                     if key_plain == wanted {
                         found.push((0, key.into_owned()));
@@ -235,7 +213,7 @@ impl Text {
         for (section, function) in [("$CONSTANTS", false), ("$FUNCTIONS", true)] {
             if let Some(text) = self.sections.of(&self.text, section) {
                 // A damaged text ends the walk where it is damaged.
-                let _ = stream::entries(text, |name, value| {
+                let _ = walk::entries(text, |name, value| {
                     if let Some(value) = address(value) {
                         each(&name, value, function);
                     }
@@ -259,7 +237,7 @@ impl Text {
             };
             let config = |name: &str| {
                 let entry = walk_to_key(self.sections.of(&self.text, "$CONFIG")?, name)?;
-                Some(stream::string(entry)?.0.into_owned())
+                Some(walk::string(entry)?.0.into_owned())
             };
             let highest = || {
                 let mut highest = 0;
@@ -320,7 +298,7 @@ fn find_key<'a>(section: &'a str, name: &str, shape: fn(&[u8]) -> bool) -> Optio
             found = Some(bytes.len() - value.len());
         }
     }
-    stream::value(section.get(found?..)?).ok()
+    walk::value(section.get(found?..)?).ok()
 }
 
 /// Whether a name is written as it is, and cannot be mistaken for what stands between two strings: such a
@@ -335,7 +313,7 @@ fn is_plain(name: &str) -> bool {
 fn walk_to_key<'a>(section: &'a str, name: &str) -> Option<&'a str> {
     let mut found = None;
     // What was found before a damaged place counts.
-    let _ = stream::entries(section, |key, value| {
+    let _ = walk::entries(section, |key, value| {
         if key == name {
             found = Some(value);
         }

@@ -3,7 +3,7 @@ use std::ops::Range;
 use memchr::memmem;
 
 use crate::ReadError;
-use crate::read::stream;
+use crate::read::{document, judge_keys};
 
 /// Where the sections of a profile's text are.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl Sections {
             Some(all) => all,
             None => by_walking(text)?,
         };
-        stream::judge_keys(all.iter().map(|(name, _)| name.clone()).collect())?;
+        judge_keys(all.iter().map(|(name, _)| name.clone()).collect())?;
         Ok(Self { all })
     }
 
@@ -65,7 +65,7 @@ fn by_lines(text: &str) -> Option<Vec<(String, Range<usize>)>> {
 fn by_walking(text: &str) -> Result<Vec<(String, Range<usize>)>, ReadError> {
     let mut found = Vec::new();
     let base = text.as_ptr().addr();
-    stream::sections(text, |name, value| {
+    document::sections(text, |name, value| {
         let start = value.as_ptr().addr() - base;
         found.push((name.into_owned(), start..start + value.len()));
     })?;

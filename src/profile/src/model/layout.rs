@@ -3,24 +3,8 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use sha2::{Digest, Sha256};
 
+use crate::model::types::Definition;
 use crate::{EnumId, Member, Names, RecordId, Type, TypeId, Types};
-
-/// Something that has a name of its own in a profile: a record or an enumeration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Definition {
-    Record(RecordId),
-    Enumeration(EnumId),
-}
-
-impl Definition {
-    /// Its place among the records, or among the enumerations.
-    pub(crate) fn index(self) -> usize {
-        match self {
-            Self::Record(id) => id.index(),
-            Self::Enumeration(id) => id.index(),
-        }
-    }
-}
 
 /// A layout hash: equal for definitions that put the same members at the same places, whatever the source
 /// (docs/format.md, invariant 6).

@@ -3,6 +3,7 @@
 mod arch;
 mod bits;
 mod choice;
+mod found;
 mod guid_age;
 pub(crate) mod layout;
 pub(crate) mod name;
@@ -16,11 +17,13 @@ pub(crate) mod vocabulary;
 pub use arch::{Arch, ArchError};
 pub use bits::{BitRange, StorageUnit};
 pub use choice::{Choice, ChoiceOption};
+pub use found::{Structure, Symbol};
 pub use guid_age::{GuidAge, GuidAgeError};
 pub use name::{Name, Names};
-pub use profile::{Profile, System};
+pub use profile::{Profile, System, banner_symbol};
 pub use report::{Report, Tally};
 pub use symbols::{Binding, Claim, NamedSymbol, choose_symbols, number_by_address};
+pub(crate) use types::Definition;
 pub use types::{
     Arguments, EnumId, Enumeration, Label, Member, Native, NativeId, NativeKind, NewMember, Record, RecordId,
     RecordKind, Type, TypeId, Types,

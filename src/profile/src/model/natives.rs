@@ -3,23 +3,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::vocabulary;
 use crate::{Name, NativeKind, Profile, Type};
 
-/// C spellings with the name Rekall has for the same type; every other name stays as the source has it.
-pub(crate) const SPELLINGS: [(&str, &str); 13] = [
-    ("long int", "long"),
-    ("long unsigned int", "unsigned long"),
-    ("unsigned long int", "unsigned long"),
-    ("short int", "short"),
-    ("short unsigned int", "unsigned short"),
-    ("unsigned short int", "unsigned short"),
-    ("long long int", "long long"),
-    ("long long unsigned int", "unsigned long long"),
-    ("unsigned long long int", "unsigned long long"),
-    ("signed int", "int"),
-    ("unsigned", "unsigned int"),
-    ("sizetype", "unsigned long"),
-    ("ssizetype", "long"),
-];
-
 /// Integers by size in bytes: with a sign, without.
 const INTEGERS: [(u32, &str, &str); 5] = [
     (1, "char", "unsigned char"),
@@ -40,7 +23,7 @@ impl Profile {
                 return integer;
             }
         }
-        let spelling = SPELLINGS.iter().find(|(source, _)| *source == name);
+        let spelling = vocabulary::SPELLINGS.iter().find(|(source, _)| *source == name);
         self.native(spelling.map_or(name, |(_, rekall)| rekall), size, kind)
     }
 

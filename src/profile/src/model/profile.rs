@@ -119,3 +119,12 @@ impl Profile {
         Type::Native(self.types.native(crate::Native { name, size, kind }))
     }
 }
+
+/// The symbol at which a kernel's banner lies; Volatility 3 finds a kernel's table by its content.
+pub fn banner_symbol(system: System) -> Option<&'static str> {
+    match system {
+        System::Linux => Some("linux_banner"),
+        System::Mac => Some("_version"),
+        System::Windows | System::Other => None,
+    }
+}

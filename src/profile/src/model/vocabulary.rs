@@ -1,7 +1,23 @@
 use std::collections::HashSet;
 
-use crate::model::natives::SPELLINGS;
 use crate::{Arch, Name, Names, Native, NativeKind, System};
+
+/// C spellings with the name Rekall has for the same type; every other name stays as the source has it.
+pub(crate) const SPELLINGS: [(&str, &str); 13] = [
+    ("long int", "long"),
+    ("long unsigned int", "unsigned long"),
+    ("unsigned long int", "unsigned long"),
+    ("short int", "short"),
+    ("short unsigned int", "unsigned short"),
+    ("unsigned short int", "unsigned short"),
+    ("long long int", "long long"),
+    ("long long unsigned int", "unsigned long long"),
+    ("unsigned long long int", "unsigned long long"),
+    ("signed int", "int"),
+    ("unsigned", "unsigned int"),
+    ("sizetype", "unsigned long"),
+    ("ssizetype", "long"),
+];
 
 /// What a native type's name means to a reader of profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,9 +4,11 @@ use foldhash::fast::RandomState;
 use serde_json::{Map, Value};
 
 use super::descriptor::{ADDRESS, Descriptors, Lowered, NOT_UNDERSTOOD, value_bits};
+use super::error::ReadError;
 use super::identity::{Evidence, Identity, settle};
 use super::keyed::Keyed;
-use super::{INVALID_TEXT, ReadError, stream};
+use super::text::INVALID_TEXT;
+use crate::json::walk;
 use crate::model::vocabulary;
 use crate::{
     Arch, Label, Name, Native, NativeKind, NewMember, Profile, RecordId, RecordKind, Report, System, Type,
@@ -133,10 +135,10 @@ impl<'de, 'r> Builder<'de, 'r> {
     /// An entry of `$STRUCTS`.
     pub(crate) fn structure(&mut self, name: &str, entry: &'de str) {
         let entry = if entry.starts_with('"') {
-            stream::string(entry).map(|(target, _)| Struct::Alias(self.profile.intern(&target)))
+            walk::string(entry).map(|(target, _)| Struct::Alias(self.profile.intern(&target)))
         } else {
-            stream::pair(entry).and_then(|(size, members)| {
-                let size = u64::try_from(stream::integer(size)?).ok()?;
+            walk::pair(entry).and_then(|(size, members)| {
+                let size = u64::try_from(walk::integer(size)?).ok()?;
                 Some(Struct::Defined { size, members: self.members(name, members)? })
             })
         };
@@ -152,9 +154,9 @@ impl<'de, 'r> Builder<'de, 'r> {
 
     fn members(&mut self, owner: &str, text: &'de str) -> Option<Vec<NewMember>> {
         let mut members: Vec<NewMember> = Vec::new();
-        let damaged = stream::entries(text, |name, entry| {
-            let member = stream::pair(entry).and_then(|(offset, descriptor)| {
-                let offset = u64::try_from(stream::integer(offset)?).ok()?;
+        let damaged = walk::entries(text, |name, entry| {
+            let member = walk::pair(entry).and_then(|(offset, descriptor)| {
+                let offset = u64::try_from(walk::integer(offset)?).ok()?;
                 let Lowered { ty, bits } =
                     self.descriptors.lower(descriptor, &mut self.profile, self.report)?;
                 Some(NewMember { name: Some(self.profile.intern(&name)), offset, ty, bits })
@@ -191,11 +193,11 @@ impl<'de, 'r> Builder<'de, 'r> {
         let labels = self.enums.entry(key).or_default();
         let filled = if by_label { !labels.by_label.is_empty() } else { !labels.by_value.is_empty() };
         let mut by_value = Vec::new();
-        let walked = stream::entries(entry, |key, value| {
+        let walked = walk::entries(entry, |key, value| {
             let (value, label) = if by_label {
-                (stream::integer(value), Some((key.clone(), false)))
+                (walk::integer(value), Some((key.clone(), false)))
             } else {
-                (stream::integer(&key), stream::string(value))
+                (walk::integer(&key), walk::string(value))
             };
             match (value, label) {
                 (Some(value), Some((label, _))) => by_value.push((value, names.intern(&label))),
@@ -226,8 +228,8 @@ impl<'de, 'r> Builder<'de, 'r> {
             "$CONFIG" => {
                 let config = &mut self.profile.config;
                 let report = &mut *self.report;
-                let walked = stream::entries(text, |key, value| {
-                    let setting = match stream::string(value) {
+                let walked = walk::entries(text, |key, value| {
+                    let setting = match walk::string(value) {
                         Some((setting, _)) => setting.into_owned(),
                         None if value.starts_with(['{', '[']) => {
                             return report.lose("settings that are no text", || key.into_owned());
@@ -241,10 +243,10 @@ impl<'de, 'r> Builder<'de, 'r> {
                     Err(_) => return refuse("an object of settings", kind(text)),
                 }
             }
-            "$MERGE" => match stream::items(text) {
+            "$MERGE" => match walk::items(text) {
                 Some(items) => {
                     for item in items {
-                        match stream::string(item) {
+                        match walk::string(item) {
                             Some((name, _)) => self.profile.merge.push(name.into_owned()),
                             None => {
                                 self.report.lose("names of profiles that are no text", || item.to_owned())
@@ -556,7 +558,7 @@ fn kind_of(name: &str, members: &[NewMember]) -> RecordKind {
 
 /// An address or RVA; a negative one, as some writers have it, is the same 64 bits unsigned.
 pub(crate) fn address(text: &str) -> Option<u64> {
-    let value = stream::integer(text)?;
+    let value = walk::integer(text)?;
     u64::try_from(value).ok().or_else(|| i64::try_from(value).ok().map(|value| value as u64))
 }
 

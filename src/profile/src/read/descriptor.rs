@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use serde_json::{Map, Value};
 
-use crate::canonical::json::vanishes;
+use crate::json::printer::vanishes;
 use crate::model::vocabulary::{self, is_reserved};
 use crate::{BitRange, Label, Name, Profile, Report, Type, TypeId};
 

@@ -1,7 +1,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::{Foreign, InflateError};
+use super::foreign::Foreign;
+use crate::InflateError;
 
 /// Why a file could not be read as a profile.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::io::{self, Read};
 
-use super::ReadError;
+use super::error::ReadError;
 use crate::{Foreign, Metered, UnpackLimitError, UnpackMeter, inflate};
 
 /// Returns the text of a file: what gzip, xz or zstd hold, told by content, or the bytes themselves.

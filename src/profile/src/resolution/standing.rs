@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use super::MAX_DEPTH;
-use crate::model::layout::{Definition, LayoutHash, Layouts};
+use super::bounds::MAX_DEPTH;
+use crate::model::Definition;
+use crate::model::layout::{LayoutHash, Layouts};
 use crate::{Names, RecordId, Type, TypeId, Types};
 
 /// How many members are looked at for the pointers that a definition holds.

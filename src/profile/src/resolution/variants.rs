@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
 
-use crate::model::layout::{Definition, LayoutHash, Layouts, push_hex};
+use crate::model::Definition;
+use crate::model::layout::{LayoutHash, Layouts, push_hex};
 use crate::{Name, Names, Types};
 
 /// How often what was told apart is used to tell others apart: structs in structs in structs.

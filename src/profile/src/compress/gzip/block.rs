@@ -4,7 +4,7 @@ use std::io;
 use libdeflater::Compressor;
 use zopfli::{BlockType, DeflateEncoder, Options, Write};
 
-use super::Effort;
+use super::effort::Effort;
 use super::walk::{self, Ends};
 
 /// An empty stored block of a deflate stream from its length on (RFC 1951, section 3.2.4); it ends on a

@@ -32,6 +32,7 @@
 //! version, and a test holds the bytes.
 
 mod block;
+mod effort;
 mod inflate;
 mod pool;
 mod walk;
@@ -40,57 +41,9 @@ use std::io::{self, Write};
 use std::mem;
 
 use block::{Block, Packer};
+pub use effort::Effort;
 pub use inflate::{InflateError, inflate};
-use libdeflater::CompressionLvl;
 use pool::Pool;
-
-/// How hard to look for a shorter form of the same text.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Effort {
-    /// At most 112 % of what `zopfli` makes of the text, for the least work.
-    #[default]
-    Default,
-    /// Within 1 % of what `zopfli` makes of the text, for some twenty times the work; a text of up to 512 KiB
-    /// takes about a second.
-    Best,
-}
-
-impl Effort {
-    /// libdeflate's level, from 0 to 12.
-    fn level(self) -> CompressionLvl {
-        let level = match self {
-            Self::Default => 6,
-            Self::Best => 11,
-        };
-        CompressionLvl::new(level).unwrap_or_default()
-    }
-
-    /// Bytes of text in a block; part of the format, since it decides the compressed bytes.
-    fn block_size(self) -> usize {
-        match self {
-            Self::Default => 1 << 20,
-            Self::Best => 4 << 20,
-        }
-    }
-
-    /// The longest text in bytes that zopfli packs itself; part of the format as well.
-    fn zopfli_up_to(self) -> usize {
-        match self {
-            Self::Default => 0,
-            Self::Best => 512 << 10,
-        }
-    }
-
-    /// The ten bytes that open the member (RFC 1952, section 2.3): deflate, no flags, no time, an unknown
-    /// operating system. XFL tells whether the slowest algorithm was used.
-    fn header(self) -> [u8; 10] {
-        let xfl = match self {
-            Self::Default => 0,
-            Self::Best => 2,
-        };
-        [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, xfl, 255]
-    }
-}
 
 /// Writes text into `W` as one gzip member.
 ///

@@ -4,8 +4,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use super::Effort;
 use super::block::{Block, Packer};
+use super::effort::Effort;
 
 /// Threads that pack blocks; the blocks come back in the order in which they were submitted.
 #[derive(Debug)]

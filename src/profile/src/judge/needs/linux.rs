@@ -1,7 +1,7 @@
 //! What is looked up in the profile of a Linux kernel.
 
-use super::Consumer::{LibVmi, Rekall, Volatility3};
-use super::{ALL, Cpu, DRAKVUF, LIBVMI, LISTS, Need, REKALL, VOLATILITY, may, must};
+use super::need::Consumer::{LibVmi, Rekall, Volatility3};
+use super::need::{ALL, Cpu, DRAKVUF, LIBVMI, LISTS, Need, REKALL, VOLATILITY, may, must};
 
 pub(super) const NEEDS: &[Need] = &[
     // Process lists.

@@ -1,6 +1,6 @@
 //! What is looked up in the profile of a macOS kernel.
 
-use super::{ALL, LISTS, Need, VOLATILITY, may, must};
+use super::need::{ALL, LISTS, Need, VOLATILITY, may, must};
 
 pub(super) const NEEDS: &[Need] = &[
     // Process lists.

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{ALL, Consumer, Cpu, Need, table};
+use super::need::{ALL, Consumer, Cpu, Need};
+use super::table;
 use crate::System;
 
 /// Where the page is.

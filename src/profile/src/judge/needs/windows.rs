@@ -1,6 +1,6 @@
 //! What is looked up in the profile of a Windows kernel.
 
-use super::{ALL, Cpu, DRAKVUF, LIBVMI, LISTS, Need, VMI, VOLATILITY, may, must};
+use super::need::{ALL, Cpu, DRAKVUF, LIBVMI, LISTS, Need, VMI, VOLATILITY, may, must};
 
 pub(super) const NEEDS: &[Need] = &[
     // Process lists.

@@ -1,197 +1,21 @@
+//! The table of a profile's types: `id` numbers them, `kind` says what a type is, `definition` what a record or an
+//! enumeration holds.
+
+mod definition;
+mod id;
+mod kind;
+
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 
+pub(crate) use definition::Definition;
+use definition::Span;
+pub use definition::{Enumeration, Label, Member, NewMember, Record, RecordKind};
 use foldhash::fast::RandomState;
+use id::index;
+pub use id::{EnumId, NativeId, RecordId, TypeId};
+pub use kind::{Arguments, Native, NativeKind, Type};
 
-use crate::model::layout::Definition;
-use crate::{BitRange, Choice, Name};
-
-/// A type in a profile's table of [`Types`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TypeId(u32);
-
-/// The definition of a struct, union or class in a profile's table of [`Types`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RecordId(u32);
-
-/// The definition of an enumeration in a profile's table of [`Types`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EnumId(u32);
-
-/// A native type (`unsigned long`) in a profile's table of [`Types`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NativeId(u32);
-
-/// A type as the source has it: what names it and what stands behind it are found through the tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Type {
-    /// Nothing, only meaningful behind a pointer.
-    Void,
-    /// A base type.
-    Native(NativeId),
-    /// A pointer of `size` bytes.
-    Pointer {
-        /// What it points to.
-        target: TypeId,
-        /// Its size in bytes.
-        size: u8,
-    },
-    /// `count` elements; 0 where the array has no bound.
-    Array {
-        /// The element's type.
-        target: TypeId,
-        /// How many elements.
-        count: u64,
-    },
-    /// A function, with the list of its arguments' types.
-    Function(Arguments),
-    /// A struct, union or class defined here.
-    Record(RecordId),
-    /// An enumeration defined here.
-    Enumeration(EnumId),
-    /// Another type under this name (a typedef), or under none (const, volatile).
-    Alias {
-        /// The typedef's name.
-        name: Option<Name>,
-        /// The type meant.
-        target: TypeId,
-    },
-    /// A struct, union or class known by name only: whichever definition bears the name, if any does.
-    Named(Name),
-    /// An array of wide characters, `bytes` long where that is known.
-    WideString {
-        /// Its length in bytes.
-        bytes: Option<u64>,
-    },
-    /// A descriptor of a profile that was read, kept as it stood: its arguments are meant for one reader.
-    Verbatim(u32),
-}
-
-/// The list of a function's argument types.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Arguments {
-    start: u32,
-    len: u32,
-}
-
-/// What a native type's bytes mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum NativeKind {
-    /// An integer with a sign.
-    Signed,
-    /// An integer without.
-    Unsigned,
-    /// A character.
-    Char,
-    /// A truth value.
-    Bool,
-    /// A floating-point number.
-    Float,
-    /// Anything else (complex numbers, vectors, decimal floats).
-    Other,
-}
-
-/// A native type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Native {
-    /// Its name, in Rekall's spelling.
-    pub name: Name,
-    /// Its size in bytes; 0 where it is not known.
-    pub size: u32,
-    /// What its bytes mean.
-    pub kind: NativeKind,
-}
-
-/// What kind of aggregate a record is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RecordKind {
-    /// A struct.
-    Struct,
-    /// A union.
-    Union,
-    /// A C++ class or interface.
-    Class,
-}
-
-/// A struct, union or class.
-#[derive(Clone, Copy, Debug)]
-pub struct Record {
-    /// Its own name (a tag), where it has one.
-    pub name: Option<Name>,
-    /// Struct, union or class.
-    pub kind: RecordKind,
-    /// Its size in bytes.
-    pub size: u64,
-    members: Span,
-}
-
-/// A member of a record.
-#[derive(Clone, Copy, Debug)]
-pub struct Member {
-    /// Its name; `u1`, `u2`, ... for members without one.
-    pub name: Name,
-    /// Whether the source gives it no name.
-    pub anonymous: bool,
-    /// Its offset in bytes; a bit-field's is that of its storage unit.
-    pub offset: u64,
-    /// Its type; a bit-field's is that of its storage unit, or an enumeration.
-    pub ty: TypeId,
-    /// For a bit-field, its bits in the storage unit.
-    pub bits: Option<BitRange>,
-}
-
-/// A member as a front-end gives it.
-#[derive(Clone, Copy, Debug)]
-pub struct NewMember {
-    /// Its name, where it has one.
-    pub name: Option<Name>,
-    /// Its offset in bytes; a bit-field's is that of its storage unit (see [`crate::StorageUnit`]).
-    pub offset: u64,
-    /// Its type.
-    pub ty: TypeId,
-    /// For a bit-field, its bits in the storage unit.
-    pub bits: Option<BitRange>,
-}
-
-/// An enumeration.
-#[derive(Clone, Copy, Debug)]
-pub struct Enumeration {
-    /// Its own name (a tag), where it has one.
-    pub name: Option<Name>,
-    /// The native type its values are stored in.
-    pub underlying: TypeId,
-    /// Whether that type has a sign, and so the values have.
-    pub signed: bool,
-    labels: Span,
-}
-
-/// One label of an enumeration, in the order declared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Label {
-    /// The label.
-    pub name: Name,
-    /// The value's 64 bits; see [`Enumeration::signed`] for their meaning.
-    pub bits: u64,
-}
-
-impl Label {
-    /// The value, with the sign the enumeration's type gives it.
-    pub fn value(&self, signed: bool) -> i128 {
-        if signed { i128::from(self.bits as i64) } else { i128::from(self.bits) }
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    start: u32,
-    len: u32,
-}
-
-impl Span {
-    fn range(self) -> Range<usize> {
-        self.start as usize..self.start as usize + self.len as usize
-    }
-}
+use crate::{Choice, Name};
 
 /// Every type of a profile, as the source defines them.
 ///
@@ -565,39 +389,4 @@ impl Types {
         }
         (last, Type::Void)
     }
-}
-
-impl TypeId {
-    /// The id `by` places further on, for blocks of reserved types.
-    pub fn offset(self, by: usize) -> Self {
-        TypeId(self.0.saturating_add(index(by)))
-    }
-
-    pub(crate) fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-impl RecordId {
-    pub(crate) fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-impl NativeId {
-    pub(crate) fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-impl EnumId {
-    pub(crate) fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// Tables hold fewer entries than their input has bytes, and no front-end takes four billion of those; an
-/// index beyond that reads as an unknown type.
-fn index(position: usize) -> u32 {
-    u32::try_from(position).unwrap_or(u32::MAX)
 }

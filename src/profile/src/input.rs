@@ -1,0 +1,50 @@
+//! A profile from a file or text in any form: Rekall's, or a table of Volatility 3 (ISF).
+
+use std::path::Path;
+
+use crate::read::{is_isf, utf8};
+use crate::{Foreign, MappedFile, Profile, ReadError, Report, isf, read, unpack};
+
+/// How long a profile's text may be, in bytes. That of a whole C++ program's PDB of 100 MB has 300 MB; a
+/// kernel's has 10 to 40.
+pub const MAX_TEXT: usize = 1 << 30;
+
+/// Reads the profile in the file at `path`: text, gzip, xz or zstd, told by content.
+///
+/// # Errors
+/// [`ReadError`] as for [`read_profile`], and where the file cannot be read.
+pub fn read_file(path: &Path, report: &mut Report) -> Result<Profile, ReadError> {
+    let bytes = MappedFile::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+    read_profile(&bytes, report)
+}
+
+/// Reads a profile from a file's bytes: text, gzip, xz or zstd, told by content.
+///
+/// Profiles of every age are read: modern and legacy descriptors, every spelling of the class, files
+/// without an architecture. What is written from the result ([`crate::write_text`]) is the canonical form;
+/// a canonical text is read and written without a change. Symbol tables of Volatility 3 (ISF) are told by their
+/// keys and read too. Losses are counted in `report`.
+///
+/// # Errors
+/// [`ReadError`] says what was expected, what was found and where.
+pub fn read_profile(bytes: &[u8], report: &mut Report) -> Result<Profile, ReadError> {
+    read_text(&unpack(bytes, MAX_TEXT)?, report)
+}
+
+/// Reads a profile from its text.
+///
+/// # Errors
+/// As for [`read_profile`].
+pub fn read_text(text: &[u8], report: &mut Report) -> Result<Profile, ReadError> {
+    if let Some(found) = Foreign::of(text) {
+        return Err(ReadError::Foreign { found });
+    }
+    let text = utf8(text, report);
+    if text.trim_ascii().is_empty() {
+        return Err(ReadError::Empty);
+    }
+    if is_isf(text.as_bytes()) {
+        return isf::read(&text, report);
+    }
+    read::read(&text, report)
+}

@@ -1,0 +1,50 @@
+/// A type in a profile's table of [`Types`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TypeId(pub(super) u32);
+
+/// The definition of a struct, union or class in a profile's table of [`Types`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordId(pub(super) u32);
+
+/// The definition of an enumeration in a profile's table of [`Types`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EnumId(pub(super) u32);
+
+/// A native type (`unsigned long`) in a profile's table of [`Types`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NativeId(pub(super) u32);
+
+impl TypeId {
+    /// The id `by` places further on, for blocks of reserved types.
+    pub fn offset(self, by: usize) -> Self {
+        TypeId(self.0.saturating_add(index(by)))
+    }
+
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl RecordId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl NativeId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl EnumId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Tables hold fewer entries than their input has bytes, and no front-end takes four billion of those; an
+/// index beyond that reads as an unknown type.
+pub(super) fn index(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}

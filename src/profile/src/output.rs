@@ -1,0 +1,23 @@
+//! A profile in the form asked for.
+
+use std::io::{self, Write};
+
+use crate::canonical::writer;
+use crate::{Form, Format, Profile, Report, Resolution, isf};
+
+/// Prints a profile in a form. What the form cannot express is counted in `report`.
+///
+/// # Errors
+/// What the sink gives; and, as for [`crate::write_text`], where two symbols bear one name.
+pub fn write_form<W: Write>(
+    profile: &Profile,
+    resolution: &Resolution,
+    form: Form<'_>,
+    report: &mut Report,
+    sink: W,
+) -> io::Result<W> {
+    match form.format {
+        Format::Rekall | Format::LibVmi => writer::write(profile, resolution, form, sink),
+        Format::Isf => isf::write(profile, resolution, form, report, sink),
+    }
+}

@@ -1,0 +1,74 @@
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use crate::Name;
+use crate::model::Definition;
+
+pub(super) type Map<K, V> = HashMap<K, V, RandomState>;
+
+/// Where a type stands: in the member with this index of the struct with this key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) owner: Name,
+    pub(crate) member: u32,
+}
+
+/// The keys of one name space, and by which way each is found.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    /// Who bears a key.
+    pub(super) taken: Map<Name, Definition>,
+    /// Whether a definition has a key, or its equal has, by the definition's index.
+    pub(super) reached: Vec<bool>,
+    /// By the definition's index: the key it has instead of its own name, or has by its hash.
+    pub(super) given: Vec<Option<Name>>,
+    pub(super) by_alias: Map<(Name, Definition), Name>,
+    pub(super) by_path: Map<(Name, u32), Name>,
+    /// The keys of structs whose names mean something else to readers.
+    pub(super) moved: Map<Name, Name>,
+}
+
+impl Keys {
+    /// No keys yet, of a name space with so many definitions.
+    pub(super) fn new(definitions: usize) -> Self {
+        Self { reached: vec![false; definitions], given: vec![None; definitions], ..Self::default() }
+    }
+
+    pub(super) fn is_reached(&self, definition: Definition) -> bool {
+        self.reached.get(definition.index()).copied().unwrap_or_default()
+    }
+
+    pub(super) fn reach(&mut self, definition: Definition) {
+        if let Some(reached) = self.reached.get_mut(definition.index()) {
+            *reached = true;
+        }
+    }
+
+    pub(super) fn given(&self, definition: Definition) -> Option<Name> {
+        self.given.get(definition.index()).copied().flatten()
+    }
+
+    pub(super) fn give(&mut self, definition: Definition, key: Name) {
+        if let Some(given) = self.given.get_mut(definition.index()) {
+            *given = Some(key);
+        }
+    }
+
+    pub(super) fn key(
+        &self,
+        own: Option<Name>,
+        place: Option<Place>,
+        alias: Option<Name>,
+        it: Definition,
+    ) -> Option<Name> {
+        if own.is_some() {
+            return self.given(it).or(own);
+        }
+        let by_alias = alias.and_then(|alias| self.by_alias.get(&(alias, it)));
+        let by_path = || {
+            alias.is_none().then(|| place.and_then(|place| self.by_path.get(&(place.owner, place.member))))
+        };
+        by_alias.or_else(|| by_path().flatten()).copied().or_else(|| self.given(it))
+    }
+}
