@@ -1,0 +1,163 @@
+//! The floors of the house (ARCHITECTURE.md): which crate may use which, and where the network ends.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// The packages of the workspace, without their common prefix, from the ground up. A package uses only packages of
+/// lower floors. Crates that only tests use (`testdata/`) have no floor, and no package uses them.
+const FLOORS: [&[&str]; 11] = [
+    &["formats"],
+    &["model"],
+    &["pe", "maps"],
+    &["image", "frontend"],
+    &["pdb", "dwarf", "btf"],
+    // A pack may hold a DWARF file.
+    &["volatility"],
+    &["converters", "symbols"],
+    &["analyzer", "bundle"],
+    &["repository"],
+    &["server"],
+    &["cli"],
+];
+
+/// The packages that may open sockets, and all that use them.
+const NETWORK: [&str; 4] = ["symbols", "repository", "server", "cli"];
+
+/// Crates that open sockets, or exist for those that do.
+const NETWORK_CRATES: [&str; 20] = [
+    "async-std",
+    "curl",
+    "h2",
+    "hyper",
+    "hyper-rustls",
+    "hyper-util",
+    "isahc",
+    "mio",
+    "native-tls",
+    "object_store",
+    "openssl",
+    "quinn",
+    "reqwest",
+    "rustls",
+    "smol",
+    "socket2",
+    "tokio",
+    "tokio-rustls",
+    "tungstenite",
+    "ureq",
+];
+
+const PREFIX: &str = "rekall-profile-";
+
+/// What each package of the workspace, and each package that it may be built with, depends on when it is not a test.
+struct Graph {
+    names: BTreeMap<String, String>,
+    dependencies: BTreeMap<String, Vec<String>>,
+    /// The packages of the workspace outside `testdata/`: name without prefix, and id.
+    ours: BTreeMap<String, String>,
+}
+
+impl Graph {
+    fn read() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let host = output(Command::new("rustc").arg("-vV"));
+        let host = host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["metadata", "--offline", "--locked", "--format-version=1", "--filter-platform", &host]);
+        let metadata: Value = serde_json::from_str(&output(cargo.current_dir(root))).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let list = |value: &Value| value.as_array().unwrap().clone();
+        let members: BTreeSet<String> = list(&metadata["workspace_members"]).iter().map(text).collect();
+        let mut graph = Self { names: BTreeMap::new(), dependencies: BTreeMap::new(), ours: BTreeMap::new() };
+        for package in list(&metadata["packages"]) {
+            let (id, name) = (text(&package["id"]), text(&package["name"]));
+            let is_test_data = text(&package["manifest_path"]).contains("testdata");
+            if members.contains(&id) && !is_test_data {
+                let name = name.strip_prefix(PREFIX).unwrap_or_else(|| panic!("{name}: expected {PREFIX}…"));
+                graph.ours.insert(name.to_owned(), id.clone());
+            }
+            graph.names.insert(id, name);
+        }
+        for node in list(&metadata["resolve"]["nodes"]) {
+            let is_normal = |dependency: &Value| {
+                dependency["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"].is_null())
+            };
+            let normal = list(&node["deps"]).into_iter().filter(is_normal);
+            graph
+                .dependencies
+                .insert(text(&node["id"]), normal.map(|dependency| text(&dependency["pkg"])).collect());
+        }
+        graph
+    }
+
+    /// How `package` comes to depend on one of the crates called `names`: the way from one to the other.
+    fn way(&self, package: &str, names: &[&str]) -> Option<Vec<&str>> {
+        let mut came_from: BTreeMap<&str, Option<&str>> = BTreeMap::from([(package, None)]);
+        let mut waiting = vec![package];
+        while let Some(id) = waiting.pop() {
+            if names.contains(&self.names[id].as_str()) {
+                let mut way = Vec::new();
+                let mut at = Some(id);
+                while let Some(id) = at {
+                    way.insert(0, self.names[id].as_str());
+                    at = came_from[id];
+                }
+                return Some(way);
+            }
+            for dependency in &self.dependencies[id] {
+                if !came_from.contains_key(dependency.as_str()) {
+                    came_from.insert(dependency, Some(id));
+                    waiting.push(dependency);
+                }
+            }
+        }
+        None
+    }
+}
+
+fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn floor(package: &str) -> usize {
+    let found = FLOORS.iter().position(|floor| floor.contains(&package));
+    found.unwrap_or_else(|| {
+        panic!("{package} has no floor: add it to FLOORS in this test and to ARCHITECTURE.md")
+    })
+}
+
+#[test]
+fn a_crate_uses_only_crates_on_lower_floors() {
+    let graph = Graph::read();
+    for (name, id) in &graph.ours {
+        for dependency in &graph.dependencies[id] {
+            let Some(used) = graph.names[dependency].strip_prefix(PREFIX) else { continue };
+            assert!(graph.ours.contains_key(used), "{name} uses {used}, which is there for tests alone");
+            assert!(floor(used) < floor(name), "{name} uses {used}, which is not on a lower floor");
+        }
+    }
+}
+
+#[test]
+fn no_network_crate_is_reached_below_the_client() {
+    let graph = Graph::read();
+    let mut checked = 0;
+    for (name, id) in &graph.ours {
+        let way = graph.way(id, &NETWORK_CRATES);
+        if NETWORK.contains(&name.as_str()) {
+            // Shows that the search finds what is there.
+            assert!(way.is_some(), "{name} reaches no network crate: take it off the list NETWORK");
+        } else {
+            assert_eq!(way, None, "{name} reaches the network");
+            checked += 1;
+        }
+    }
+    assert!(checked >= 8, "{checked} crates");
+}
