@@ -3,21 +3,18 @@
 
 use std::sync::Arc;
 
+use object::elf::{self, FileHeader32, FileHeader64};
+use object::read::elf::{FileHeader, ProgramHeader as _, SectionHeader as _};
+use object::{Endianness, pod};
 use profile::Arch;
 
 use crate::Error;
 use crate::bytes::Bytes;
 use crate::container::{Container, Parts, notes};
-use crate::fields::Fields;
 use crate::segments::Segment;
 
-pub(crate) const MAGIC: &[u8] = b"\x7fELF";
+pub(crate) const MAGIC: &[u8] = &elf::ELFMAG;
 
-const PT_LOAD: u32 = 1;
-const PT_NOTE: u32 = 4;
-const ET_CORE: u16 = 4;
-/// The number of program headers does not fit: it stands in the first section header (`sh_info`).
-const PN_XNUM: u64 = 0xffff;
 /// More ranges than any machine has.
 const MOST_HEADERS: u64 = 1 << 20;
 /// Notes beyond are not read: 64 thousand processors have room in it.
@@ -26,53 +23,77 @@ const LONGEST_NOTES: u64 = 64 << 20;
 const NO_ADDRESS: u64 = u64::MAX;
 
 struct ProgramHeader {
-    kind: u32,
+    kind: elf::ProgramType,
     offset: u64,
     physical: u64,
     virtual_address: u64,
     length: u64,
 }
 
+/// Opens the core that begins with `start`. The table of program headers and the notes are read up to the size of the
+/// file; `object` gives the fields of each header.
 pub(crate) fn open(bytes: Arc<dyn Bytes>, start: &[u8]) -> Result<Parts, Error> {
-    let mut parts = Parts::new(Container::ElfCore, bytes);
-    let malformed =
-        |offset, expected, found| Error::Malformed { container: Container::ElfCore, offset, expected, found };
-    let short = || malformed(0, "an ELF header", format!("the end of the file after {} bytes", start.len()));
-    let (class, data) = match start.get(4..6) {
-        Some([class, data]) => (*class, *data),
-        _ => return Err(short()),
+    let (class, order) = match start.get(4..6) {
+        Some([class, order]) => (elf::FileClass(*class), elf::DataEncoding(*order)),
+        _ => return Err(short(start)),
     };
-    if !matches!(class, 1 | 2) || !matches!(data, 1 | 2) {
-        return Err(malformed(4, "class 1 or 2 and byte order 1 or 2", format!("{class} and {data}")));
+    let endian = match order {
+        elf::ELFDATA2LSB => Some(Endianness::Little),
+        elf::ELFDATA2MSB => Some(Endianness::Big),
+        _ => None,
+    };
+    match (class, endian) {
+        (elf::ELFCLASS64, Some(endian)) => open_as::<FileHeader64<Endianness>>(bytes, start, endian),
+        (elf::ELFCLASS32, Some(endian)) => open_as::<FileHeader32<Endianness>>(bytes, start, endian),
+        _ => Err(malformed(4, "class 1 or 2 and byte order 1 or 2", format!("{} and {}", class.0, order.0))),
     }
-    let wide = class == 2;
-    let header = Fields::of_endian(start, data == 2);
-    let kind = header.u16(16).ok_or_else(short)?;
-    if kind != ET_CORE {
+}
+
+fn open_as<Elf: FileHeader<Endian = Endianness>>(
+    bytes: Arc<dyn Bytes>,
+    start: &[u8],
+    endian: Endianness,
+) -> Result<Parts, Error> {
+    let (header, _) = pod::from_bytes::<Elf>(start).map_err(|()| short(start))?;
+    if header.e_type(endian) != elf::ET_CORE {
         return Err(Error::Foreign {
             found: "an ELF file that is no core".to_owned(),
             advice: "parse_dwarf makes a profile of a kernel or module",
         });
     }
-    let machine = header.u16(18).ok_or_else(short)?;
-    let (table, sections, sizes) = if wide {
-        (header.u64(32), header.u64(40), 54)
-    } else {
-        (header.word(28, false), header.word(32, false), 42)
-    };
-    let table = table.ok_or_else(short)?;
-    let size = u64::from(header.u16(sizes).ok_or_else(short)?);
-    let mut count = u64::from(header.u16(sizes + 2).ok_or_else(short)?);
-    let smallest = if wide { 56 } else { 32 };
-    if !(smallest..=2 * smallest).contains(&size) {
-        return Err(malformed(sizes as u64, "the size of a program header", size.to_string()));
+    let mut parts = Parts::new(Container::ElfCore, bytes);
+    parts.hints.arch = arch(header.e_machine(endian));
+    let table: u64 = header.e_phoff(endian).into();
+    let headers = program_headers(header, endian, &mut parts)?;
+    read_notes::<Elf>(&headers, endian, &mut parts);
+    parts.segments = segments(&headers);
+    if parts.segments.is_empty() {
+        let found = format!("none among {}", headers.len());
+        return Err(malformed(table, "program headers that hold memory", found));
     }
-    if count == PN_XNUM {
-        let section =
-            parts.bytes.up_to(sections.ok_or_else(short)?, 64).map_err(Error::reading(Container::ElfCore))?;
-        let at = if wide { 44 } else { 28 };
-        let section = Fields::of_endian(&section, data == 2);
-        count = section.u32(at).map_or(count, u64::from);
+    Ok(parts)
+}
+
+/// The program headers, as far as the file has them.
+fn program_headers<Elf: FileHeader<Endian = Endianness>>(
+    header: &Elf,
+    endian: Endianness,
+    parts: &mut Parts,
+) -> Result<Vec<ProgramHeader>, Error> {
+    let table: u64 = header.e_phoff(endian).into();
+    let size = u64::from(header.e_phentsize(endian));
+    let smallest = size_of::<Elf::ProgramHeader>() as u64;
+    if !(smallest..=2 * smallest).contains(&size) {
+        let at = if Elf::is_type_64_sized() { 54 } else { 42 };
+        return Err(malformed(at, "the size of a program header", size.to_string()));
+    }
+    let mut count = u64::from(header.e_phnum(endian));
+    if count == u64::from(elf::PN_XNUM) {
+        // The number does not fit: it is in the first section header.
+        let section = parts.bytes.up_to(header.e_shoff(endian).into(), size_of::<Elf::SectionHeader>());
+        let section = section.map_err(Error::reading(Container::ElfCore))?;
+        let section = pod::from_bytes::<Elf::SectionHeader>(&section).ok();
+        count = section.map_or(count, |(section, _)| section.sh_info(endian).into());
     }
     // What the file has room for; a smaller table is a truncated file.
     let room = (parts.bytes.len().saturating_sub(table) / size).min(MOST_HEADERS);
@@ -81,20 +102,29 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>, start: &[u8]) -> Result<Parts, Error> 
             format!("the file has {room} of {count} program headers")
         });
     }
-    let count = count.min(room);
-    let headers = parts
-        .bytes
-        .up_to(table, usize::try_from(count * size).unwrap_or(usize::MAX))
-        .map_err(Error::reading(Container::ElfCore))?;
-    let headers: Vec<ProgramHeader> = headers
-        .chunks_exact(size as usize)
-        .filter_map(|header| program_header(Fields::of_endian(header, data == 2), wide))
-        .collect();
+    let length = usize::try_from(count.min(room) * size).unwrap_or(usize::MAX);
+    let content = parts.bytes.up_to(table, length).map_err(Error::reading(Container::ElfCore))?;
+    let headers = content.chunks_exact(size as usize);
+    let headers = headers.filter_map(|header| pod::from_bytes::<Elf::ProgramHeader>(header).ok());
+    let headers = headers.map(|(header, _)| ProgramHeader {
+        kind: header.p_type(endian),
+        offset: header.p_offset(endian).into(),
+        virtual_address: header.p_vaddr(endian).into(),
+        physical: header.p_paddr(endian).into(),
+        length: header.p_filesz(endian).into(),
+    });
+    Ok(headers.collect())
+}
 
-    parts.hints.arch = arch(machine);
+/// Reads the notes into the hints.
+fn read_notes<Elf: FileHeader<Endian = Endianness>>(
+    headers: &[ProgramHeader],
+    endian: Endianness,
+    parts: &mut Parts,
+) {
     // Several headers may name the same notes: all of them together are read up to the size of the file.
     let mut room = parts.bytes.len().min(LONGEST_NOTES);
-    for header in headers.iter().filter(|header| header.kind == PT_NOTE) {
+    for header in headers.iter().filter(|header| header.kind == elf::PT_NOTE) {
         let there = parts.bytes.len().saturating_sub(header.offset);
         let length = header.length.min(LONGEST_NOTES).min(there);
         if length > room {
@@ -105,34 +135,26 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>, start: &[u8]) -> Result<Parts, Error> 
         }
         room -= length;
         match parts.bytes.up_to(header.offset, length as usize) {
-            Ok(content) => notes::read(&content, data == 2, &mut parts.hints),
+            Ok(content) => notes::read::<Elf>(&content, endian, &mut parts.hints),
             Err(error) => {
                 let error = Error::reading(Container::ElfCore)(error);
                 parts.report.lose("unreadable note", || error.to_string());
             }
         }
     }
-    parts.segments = segments(&headers);
-    if parts.segments.is_empty() {
-        return Err(malformed(table, "program headers that hold memory", format!("none among {count}")));
-    }
-    Ok(parts)
 }
 
-fn program_header(fields: Fields, wide: bool) -> Option<ProgramHeader> {
-    let [offset, virtual_address, physical, length] = if wide { [8, 16, 24, 32] } else { [4, 8, 12, 16] };
-    Some(ProgramHeader {
-        kind: fields.u32(0)?,
-        offset: fields.word(offset, wide)?,
-        virtual_address: fields.word(virtual_address, wide)?,
-        physical: fields.word(physical, wide)?,
-        length: fields.word(length, wide)?,
-    })
+fn malformed(offset: u64, expected: &'static str, found: String) -> Error {
+    Error::Malformed { container: Container::ElfCore, offset, expected, found }
+}
+
+fn short(start: &[u8]) -> Error {
+    malformed(0, "an ELF header", format!("the end of the file after {} bytes", start.len()))
 }
 
 /// The ranges of memory. Where no header has a physical address, the virtual one is taken for it.
 fn segments(headers: &[ProgramHeader]) -> Vec<Segment> {
-    let loaded = || headers.iter().filter(|header| header.kind == PT_LOAD && header.length > 0);
+    let loaded = || headers.iter().filter(|header| header.kind == elf::PT_LOAD && header.length > 0);
     let physical = loaded().any(|header| header.physical != 0) || loaded().count() == 1;
     loaded()
         .filter(|header| header.physical != NO_ADDRESS)
@@ -145,17 +167,17 @@ fn segments(headers: &[ProgramHeader]) -> Vec<Segment> {
 }
 
 /// `e_machine`, for the processors whose memory is looked at.
-pub(crate) fn arch(machine: u16) -> Option<Arch> {
+fn arch(machine: elf::Machine) -> Option<Arch> {
     Some(match machine {
-        3 => Arch::I386,
-        8 => Arch::Mips,
-        20 => Arch::Ppc,
-        21 => Arch::Ppc64,
-        22 => Arch::S390x,
-        40 => Arch::Arm,
-        62 => Arch::Amd64,
-        183 => Arch::Arm64,
-        243 => Arch::Riscv64,
+        elf::EM_386 => Arch::I386,
+        elf::EM_MIPS => Arch::Mips,
+        elf::EM_PPC => Arch::Ppc,
+        elf::EM_PPC64 => Arch::Ppc64,
+        elf::EM_S390 => Arch::S390x,
+        elf::EM_ARM => Arch::Arm,
+        elf::EM_X86_64 => Arch::Amd64,
+        elf::EM_AARCH64 => Arch::Arm64,
+        elf::EM_RISCV => Arch::Riscv64,
         _ => return None,
     })
 }

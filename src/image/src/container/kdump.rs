@@ -3,6 +3,9 @@
 
 use std::sync::Arc;
 
+use object::Endianness;
+use object::elf::FileHeader64;
+
 use crate::Error;
 use crate::bitmap::Bitmap;
 use crate::bytes::{Bytes, BytesError};
@@ -73,7 +76,9 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>, start: &[u8]) -> Result<Parts, Error> 
     for (what, (offset, size)) in [("VMCOREINFO", sub.vmcoreinfo), ("notes", sub.notes)] {
         match bytes.up_to(offset, size.min(LONGEST_NOTES) as usize) {
             Ok(content) if what == "VMCOREINFO" => notes::vmcoreinfo(&mut parts.hints, &content),
-            Ok(content) => notes::read(&content, false, &mut parts.hints),
+            Ok(content) => {
+                notes::read::<FileHeader64<Endianness>>(&content, Endianness::Little, &mut parts.hints);
+            }
             Err(error) => {
                 let error = reading(error);
                 parts.report.lose("unreadable note", || format!("{what}: {error}"));

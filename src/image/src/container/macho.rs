@@ -3,84 +3,86 @@
 
 use std::sync::Arc;
 
+use object::macho::{self, LoadCommand, MachHeader32, MachHeader64, SegmentCommand32, SegmentCommand64};
+use object::read::macho::MachHeader;
+use object::{Endianness, pod};
 use profile::Arch;
 
 use crate::Error;
 use crate::bytes::Bytes;
 use crate::container::{Container, Parts};
-use crate::fields::Fields;
 use crate::segments::Segment;
 
-const MAGIC_32: u32 = 0xfeed_face;
-const MAGIC_64: u32 = 0xfeed_facf;
-const MH_CORE: u32 = 4;
-const LC_SEGMENT: u32 = 1;
-const LC_SEGMENT_64: u32 = 0x19;
 /// Commands beyond are not read: half a million segments have room in it.
 const LONGEST_COMMANDS: u32 = 64 << 20;
 /// No machine has physical memory beyond 52 bits; what lies there is virtual.
 const PHYSICAL: u64 = 1 << 52;
+/// The smallest size a load command may state: that of its own two fields.
+const SMALLEST_COMMAND: u32 = size_of::<LoadCommand<Endianness>>() as u32;
 
 /// Whether `start` begins a Mach-O file, and with which width and order of bytes.
-pub(crate) fn recognise(start: &[u8]) -> Option<(bool, bool)> {
-    for big_endian in [false, true] {
-        match Fields::of_endian(start, big_endian).u32(0)? {
-            MAGIC_32 => return Some((false, big_endian)),
-            MAGIC_64 => return Some((true, big_endian)),
-            _ => {}
-        }
-    }
-    None
+pub(crate) fn recognise(start: &[u8]) -> Option<(bool, Endianness)> {
+    let magic = *start.first_chunk()?;
+    [(u32::from_le_bytes(magic), Endianness::Little), (u32::from_be_bytes(magic), Endianness::Big)]
+        .into_iter()
+        .find_map(|(magic, endian)| match magic {
+            macho::MH_MAGIC => Some((false, endian)),
+            macho::MH_MAGIC_64 => Some((true, endian)),
+            _ => None,
+        })
 }
 
 pub(crate) fn open(
     bytes: Arc<dyn Bytes>,
     start: &[u8],
     wide: bool,
-    big_endian: bool,
+    endian: Endianness,
+) -> Result<Parts, Error> {
+    match wide {
+        true => open_as::<MachHeader64<Endianness>>(bytes, start, endian),
+        false => open_as::<MachHeader32<Endianness>>(bytes, start, endian),
+    }
+}
+
+fn open_as<Mach: MachHeader<Endian = Endianness>>(
+    bytes: Arc<dyn Bytes>,
+    start: &[u8],
+    endian: Endianness,
 ) -> Result<Parts, Error> {
     let container = Container::MachCore;
     let malformed = |offset, expected, found| Error::Malformed { container, offset, expected, found };
-    let fields = Fields::of_endian(start, big_endian);
-    let (Some(cpu), Some(kind), Some(count), Some(size)) =
-        (fields.u32(4), fields.u32(12), fields.u32(16), fields.u32(20))
-    else {
+    let Ok((header, _)) = pod::from_bytes::<Mach>(start) else {
         return Err(malformed(0, "a Mach-O header", format!("{} bytes", start.len())));
     };
-    if kind != MH_CORE {
+    if header.filetype(endian) != macho::MH_CORE {
         return Err(Error::Foreign {
             found: "a Mach-O file that is no core".to_owned(),
             advice: "parse_dwarf makes a profile of a kernel's debug file",
         });
     }
-    let first = if wide { 32 } else { 28 };
-    let commands =
-        bytes.up_to(first, size.min(LONGEST_COMMANDS) as usize).map_err(Error::reading(container))?;
+    let first = size_of::<Mach>() as u64;
+    let length = header.sizeofcmds(endian).min(LONGEST_COMMANDS) as usize;
+    let commands = bytes.up_to(first, length).map_err(Error::reading(container))?;
     let mut parts = Parts::new(container, bytes);
-    parts.hints.arch = match cpu {
-        7 => Some(Arch::I386),
-        0x0100_0007 => Some(Arch::Amd64),
-        0x0100_000c => Some(Arch::Arm64),
-        18 => Some(Arch::Ppc),
-        _ => None,
-    };
-    let mut at = 0;
+    parts.hints.arch = arch(header.cputype(endian));
+    let count = header.ncmds(endian);
+    let mut rest = commands.as_slice();
     for done in 0..count {
-        let command = commands.get(at..).map(|rest| Fields::of_endian(rest, big_endian));
-        let head = command.and_then(|command| Some((command, command.u32(0)?, command.u32(4)?)));
-        let Some((command, kind, length)) = head.filter(|(.., length)| *length >= 8) else {
+        let command = pod::from_bytes::<LoadCommand<Endianness>>(rest).ok();
+        let command = command.map(|(command, _)| (command.cmd.get(endian), command.cmdsize.get(endian)));
+        let Some((kind, length)) = command.filter(|(_, length)| *length >= SMALLEST_COMMAND) else {
             parts.report.lose_many("missing load command", (count - done).into(), || {
                 format!("the commands end after {done} of {count}")
             });
             break;
         };
         let segment = match kind {
-            LC_SEGMENT_64 => segment(command, 24, true),
-            LC_SEGMENT => segment(command, 24, false),
+            macho::LC_SEGMENT_64 => segment::<SegmentCommand64<Endianness>>(rest, endian),
+            macho::LC_SEGMENT => segment::<SegmentCommand32<Endianness>>(rest, endian),
             _ => None,
         };
         parts.segments.extend(segment.filter(|segment| segment.length > 0));
-        at = at.saturating_add(length as usize);
+        rest = rest.get(length as usize..).unwrap_or_default();
     }
     if parts.segments.is_empty() {
         return Err(malformed(
@@ -98,9 +100,27 @@ pub(crate) fn open(
     Ok(parts)
 }
 
-/// Address, size in memory, offset and size in the file, from `at` on.
-fn segment(command: Fields, at: usize, wide: bool) -> Option<Segment> {
-    let width = if wide { 8 } else { 4 };
-    let word = |index: usize| command.word(at + index * width, wide);
-    Some(Segment { start: word(0)?, offset: word(2)?, length: word(3)?.min(word(1)?) })
+/// The memory that the segment command at the start of `bytes` describes, as far as the file holds it.
+fn segment<S: object::read::macho::Segment<Endian = Endianness>>(
+    bytes: &[u8],
+    endian: Endianness,
+) -> Option<Segment> {
+    let (command, _) = pod::from_bytes::<S>(bytes).ok()?;
+    let (offset, length) = command.file_range(endian);
+    Some(Segment {
+        start: command.vmaddr(endian).into(),
+        offset,
+        length: length.min(command.vmsize(endian).into()),
+    })
+}
+
+/// `cputype`, for the processors whose memory is looked at.
+fn arch(cpu: macho::CpuType) -> Option<Arch> {
+    Some(match cpu {
+        macho::CPU_TYPE_X86 => Arch::I386,
+        macho::CPU_TYPE_X86_64 => Arch::Amd64,
+        macho::CPU_TYPE_ARM64 => Arch::Arm64,
+        macho::CPU_TYPE_POWERPC => Arch::Ppc,
+        _ => return None,
+    })
 }

@@ -185,8 +185,8 @@ fn plain(bytes: Arc<dyn Bytes>, start: &[u8], path: Option<&Path>) -> Result<Par
     if start.starts_with(crash_dump::MAGIC_32) || start.starts_with(crash_dump::MAGIC_64) {
         return crash_dump::open(bytes);
     }
-    if let Some((wide, big_endian)) = macho::recognise(start) {
-        return macho::open(bytes, start, wide, big_endian);
+    if let Some((wide, endian)) = macho::recognise(start) {
+        return macho::open(bytes, start, wide, endian);
     }
     if vmware::recognise(start) {
         let mut refused = None;

@@ -1,20 +1,27 @@
 //! The notes of ELF cores (System V ABI, "Note section") that tell of a machine.
 
+use object::Endianness;
+use object::read::elf::{FileHeader, NoteIterator};
+
 use crate::fields::Fields;
 use crate::hints::{Cpu, Hints};
 use crate::{PhysicalAddress, VirtualAddress};
 
-/// Reads all notes of one segment; what is damaged ends it.
-pub(crate) fn read(content: &[u8], big_endian: bool, hints: &mut Hints) {
-    let mut at = 0;
-    while let Some((name, kind, body, next)) = note(content, at, big_endian) {
-        match (name, kind) {
-            (b"QEMU", _) => cpu(hints, qemu(body)),
-            (b"VBCPU", VIRTUALBOX_CPU) => cpu(hints, virtualbox(body)),
-            (b"VMCOREINFO", _) => vmcoreinfo(hints, body),
+/// Reads all notes of one segment; what is damaged ends it. Sizes are rounded up to four bytes, in files of 64 bits as
+/// well, as every writer of cores does.
+pub(crate) fn read<Elf: FileHeader<Endian = Endianness>>(
+    content: &[u8],
+    endian: Endianness,
+    hints: &mut Hints,
+) {
+    let Ok(notes) = NoteIterator::<Elf>::new(endian, Elf::Word::default(), content) else { return };
+    for note in notes.map_while(Result::ok) {
+        match (note.name(), note.n_type(endian).0) {
+            (b"QEMU", _) => cpu(hints, qemu(note.desc())),
+            (b"VBCPU", VIRTUALBOX_CPU) => cpu(hints, virtualbox(note.desc())),
+            (b"VMCOREINFO", _) => vmcoreinfo(hints, note.desc()),
             _ => {}
         }
-        at = next;
     }
 }
 
@@ -25,20 +32,6 @@ pub(crate) fn vmcoreinfo(hints: &mut Hints, body: &[u8]) {
     if text.starts_with("OSRELEASE=") && hints.vmcoreinfo.is_none() {
         hints.vmcoreinfo = Some(text.into_owned());
     }
-}
-
-/// The note at `at`: its name without the zero byte, its type, its content, and where the next one begins. Sizes are
-/// rounded up to four bytes, in files of 64 bits as well, as every writer of cores does.
-fn note(content: &[u8], at: usize, big_endian: bool) -> Option<(&[u8], u32, &[u8], usize)> {
-    let fields = Fields::of_endian(content.get(at..)?, big_endian);
-    let name_size = fields.u32(0)? as usize;
-    let body_size = fields.u32(4)? as usize;
-    let kind = fields.u32(8)?;
-    let name = fields.bytes(12, name_size)?;
-    let body_at = 12usize.checked_add(name_size.checked_next_multiple_of(4)?)?;
-    let body = fields.bytes(body_at, body_size)?;
-    let next = at.checked_add(body_at)?.checked_add(body_size.checked_next_multiple_of(4)?)?;
-    Some((name.strip_suffix(b"\0").unwrap_or(name), kind, body, next))
 }
 
 fn cpu(hints: &mut Hints, cpu: Option<Cpu>) {
