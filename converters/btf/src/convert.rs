@@ -1,0 +1,154 @@
+use std::borrow::Cow;
+
+use maps::MapSymbol;
+use profile::{Arch, Profile, Progress, Report, System};
+use sha2::{Digest, Sha256};
+
+use crate::elf::{self, Elf};
+use crate::lower::Lowering;
+use crate::table::Table;
+use crate::variables::Agreement;
+use crate::{Error, blob, machine, symbols, variables};
+
+/// This front-end and its revision, as `Generator` of `$METADATA` names it. The number changes when the same file can
+/// give another profile.
+pub const GENERATOR: &str = "rekall-profile btf 1";
+
+/// The steps, for [`Progress`].
+const READING: &str = "Reading definitions";
+const SYMBOLS: &str = "Reading symbols";
+
+/// How many per-CPU variables a map has to share with a blob before it can be told to be of another build.
+const ENOUGH: u64 = 8;
+
+/// How a file is converted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options<'a> {
+    /// The text of a `System.map` or of `/proc/kallsyms`, to be taken in place of the file's own symbols.
+    pub symbol_map: Option<&'a [u8]>,
+    /// The kernel's BTF, or its vmlinux, for the BTF of a module.
+    pub base: Option<&'a [u8]>,
+    /// The processor, which a blob does not name.
+    pub arch: Option<Arch>,
+}
+
+/// A converted file.
+#[derive(Debug)]
+pub struct Converted {
+    /// The profile, its names and conflicts not settled yet ([`profile::Resolution`]).
+    pub profile: Profile,
+    /// What could not be carried over.
+    pub report: Report,
+}
+
+/// A blob with the ELF file that holds it, if one does.
+struct Input<'a> {
+    elf: Option<Elf<'a>>,
+    blob: Cow<'a, [u8]>,
+    distilled: Option<Cow<'a, [u8]>>,
+}
+
+impl<'a> Input<'a> {
+    fn open(bytes: &'a [u8]) -> Result<Self, Error> {
+        if blob::is_blob(bytes) || !elf::is_elf(bytes) {
+            return Ok(Self { elf: None, blob: Cow::Borrowed(bytes), distilled: None });
+        }
+        let elf = Elf::open(bytes)?;
+        let (blob, distilled) = (elf.btf()?, elf.base()?);
+        Ok(Self { elf: Some(elf), blob, distilled })
+    }
+}
+
+/// Converts a BTF blob, or the `.BTF` section of an ELF file.
+///
+/// # Errors
+/// If `bytes` are neither, or so damaged that their types cannot be told apart; if the base of a module is missing or
+/// of another build; and if the symbol map is none, or one of another build. What costs single types only is counted in
+/// the report.
+pub fn convert(bytes: &[u8], options: &Options<'_>, progress: &dyn Progress) -> Result<Converted, Error> {
+    progress.begin(READING, None);
+    let mut report = Report::default();
+    let input = Input::open(bytes)?;
+    let of_base = |error| Error::Base(Box::new(error));
+    let base = options.base.map(Input::open).transpose().map_err(of_base)?;
+    let base = base.as_ref().map(|base| &*base.blob);
+    let table = Table::with_base(&input.blob, input.distilled.as_deref(), base)?;
+    progress.tell(&format!("{} types", table.len()));
+    table.warnings().iter().for_each(|warning| report.warn(warning.as_str()));
+
+    let pointer = machine::pointer_size(&table)
+        .or_else(|| input.elf.as_ref().map(Elf::pointer_size))
+        .or_else(|| options.arch.map(Arch::address_size))
+        .unwrap_or(8);
+    let told = input.elf.as_ref().and_then(Elf::arch).or(options.arch);
+    let told = told.or_else(|| machine::arch(&table, pointer));
+    let mut profile = Profile::new(System::Linux, told.unwrap_or(Arch::Amd64));
+    let mut lowering = Lowering::new(&table, pointer, &mut profile, &mut report);
+    lowering.definitions();
+    let variables = variables::read(&table, &mut lowering);
+    progress.end(READING);
+
+    progress.begin(SYMBOLS, None);
+    let own = input.elf.as_ref().map(Elf::symbols).transpose()?.unwrap_or_default();
+    profile.arch = told.unwrap_or_else(|| {
+        let by_symbols = options.symbol_map.and_then(arch_of_map);
+        by_symbols.filter(|arch| arch.address_size() == pointer).unwrap_or_else(|| {
+            let usual = machine::usual(table.is_big_endian(), pointer);
+            report.warn(format!("nothing says which processor this BTF is for: {usual} is assumed (--arch)"));
+            usual
+        })
+    });
+    profile.settle_natives();
+    let arch = profile.arch;
+    let mapped =
+        options.symbol_map.map(|text| symbols::of_map(text, input.elf.as_ref(), &own, arch, &mut report));
+    let mapped = mapped.transpose()?;
+    let btf_length = mapped.as_ref().and_then(|mapped| mapped.btf_length);
+    let has_map = mapped.is_some();
+    maps::add_symbols(&mut profile, mapped.map_or(own, |mapped| mapped.symbols), &mut report);
+    let agreement = variables::add_types(&mut profile, &variables, &mut report);
+    if has_map && !table.is_module() {
+        check_map(btf_length, input.blob.len() as u64, agreement)?;
+    }
+    progress.end(SYMBOLS);
+    describe(&mut profile, &input);
+    Ok(Converted { profile, report })
+}
+
+/// The architecture that the symbols of a map tell.
+fn arch_of_map(text: &[u8]) -> Option<Arch> {
+    let symbols: Vec<MapSymbol<'_>> = maps::SystemMap::parse(text).symbols;
+    maps::arch_of_symbols(&symbols)
+}
+
+/// Refuses a map that is not of the kernel that the blob describes: its bounds give the blob another length, or most
+/// per-CPU variables lie elsewhere. A blob that pahole made anew has another length and the same variables.
+fn check_map(map: Option<u64>, blob: u64, agreement: Agreement) -> Result<(), Error> {
+    let Agreement { agree, elsewhere } = agreement;
+    let enough = agree + elsewhere >= ENOUGH;
+    let variables_differ = enough && elsewhere > agree;
+    let variables_agree = enough && elsewhere * 20 <= agree;
+    let length_differs = map.is_some_and(|map| map != blob);
+    if variables_differ || length_differs && !variables_agree {
+        return Err(Error::MapOfOtherBuild { map, blob, agree, elsewhere });
+    }
+    Ok(())
+}
+
+fn describe(profile: &mut Profile, input: &Input<'_>) {
+    profile.set_metadata("ProfileClass", "Linux");
+    profile.set_metadata("Version", 1);
+    profile.set_metadata("Generator", GENERATOR);
+    match &input.elf {
+        Some(elf) => {
+            let symbol = profile.names.find("linux_banner");
+            let banner = profile.constants.iter().find(|(name, _)| Some(*name) == symbol).map(|(_, at)| *at);
+            elf.describe(profile, banner);
+        }
+        None => {
+            let digest: String =
+                Sha256::digest(&*input.blob).iter().map(|byte| format!("{byte:02x}")).collect();
+            profile.set_metadata("SourceSHA256", digest);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The layout section (Linux 7.1, pahole 1.31): how many bytes a record of each kind takes.
+
+use crate::record::Kind;
+
+/// The bytes of an entry: `u8 info_sz`, `u8 elem_sz`, `u16 flags`.
+const ENTRY: usize = 4;
+
+/// A table with the sizes of each kind of record, indexed by the kind's number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout<'a>(&'a [u8]);
+
+/// How many bytes follow a record's first twelve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// Once.
+    pub(crate) fixed: u8,
+    /// For each of its elements.
+    pub(crate) each: u8,
+}
+
+impl<'a> Layout<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// What the table says of a kind, by its number; `None` if the table ends before it.
+    pub(crate) fn extent(self, kind: u8) -> Option<Extent> {
+        let entry = self.0.get(usize::from(kind) * ENTRY..)?.get(..ENTRY)?;
+        Some(Extent { fixed: *entry.first()?, each: *entry.get(1)? })
+    }
+
+    /// The first kind of which the table says something else than the format does; a table that has one is not
+    /// trusted.
+    pub(crate) fn contradiction(self) -> Option<Kind> {
+        Kind::KNOWN.iter().copied().find(|kind| {
+            let said = self.extent(kind.number());
+            said.is_some_and(|said| Some(said) != kind.extent())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_contradicts_the_format_is_found_out() {
+        let mut table = vec![0u8; 21 * ENTRY];
+        for kind in Kind::KNOWN {
+            let extent = kind.extent().unwrap();
+            table[usize::from(kind.number()) * ENTRY] = extent.fixed;
+            table[usize::from(kind.number()) * ENTRY + 1] = extent.each;
+        }
+        table[20 * ENTRY] = 4;
+        table[20 * ENTRY + 1] = 8;
+        let layout = Layout::new(&table);
+        assert_eq!(layout.contradiction(), None);
+        assert_eq!(layout.extent(20), Some(Extent { fixed: 4, each: 8 }));
+        assert_eq!(layout.extent(21), None);
+        table[4 * ENTRY + 1] = 16;
+        assert_eq!(Layout::new(&table).contradiction(), Some(Kind::Struct));
+    }
+}

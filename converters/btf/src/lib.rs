@@ -1,0 +1,38 @@
+//! BTF to profile: from the kernel's own compact description of its types to what its structs look like.
+//!
+//! Start here: [`convert`] takes a mapped file and gives a [`Converted`].
+//!
+//! - **Blob.** `blob` reads the header, `layout` the table of record sizes that blobs have since 2026, `record` the
+//!   records; `elf` finds the blob in a kernel's or a module's file.
+//! - **Table.** [`Table`] numbers the types of a kernel and those of a module that continue them; `relocate` finds the
+//!   kernel's types that a module's small base means.
+//! - **Lowering.** `lower` reads the types into the model by the rules that the DWARF front-end follows; names,
+//!   duplicates and conflicts are left to [`profile::Resolution`].
+//! - **Symbols.** A blob has none: they come from the ELF file or from a map. `variables` gives them the types of the
+//!   variables that the blob describes, and finds out a map of another build.
+//! - **Losses.** A type that is not understood costs itself and is counted by kind in the [`profile::Report`]; an
+//!   [`Error`] means that there is no profile at all.
+//!
+//! This crate prints nothing and writes no JSON.
+
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
+
+mod blob;
+mod convert;
+mod elf;
+mod error;
+mod layout;
+mod lower;
+mod machine;
+mod record;
+mod relocate;
+mod symbols;
+mod table;
+mod variables;
+
+pub use blob::is_blob;
+pub use convert::{Converted, GENERATOR, Options, convert};
+pub use elf::has_btf_only;
+pub use error::Error;
+pub use record::Kind;
+pub use table::{Member, Table, View};

@@ -1,0 +1,95 @@
+//! What types mean once qualifiers, notes and second names are looked through.
+
+use profile::Report;
+
+use crate::record::Kind;
+use crate::table::{Table, View};
+
+/// For each type the one that it means.
+pub(super) struct Meanings(Vec<u32>);
+
+/// Not looked at yet, and being looked at.
+const UNKNOWN: u32 = u32::MAX;
+const OPEN: u32 = u32::MAX - 1;
+
+impl Meanings {
+    /// Looks through every type of a table. What leads to itself, or to what is not a type, means `void` and is
+    /// counted.
+    pub(super) fn new(table: &Table<'_>, report: &mut Report) -> Self {
+        let mut meanings = vec![UNKNOWN; table.len() as usize + 1];
+        if let Some(void) = meanings.first_mut() {
+            *void = 0;
+        }
+        let mut path = Vec::new();
+        for start in 1..=table.len() {
+            let mut id = start;
+            let meaning = loop {
+                match meanings.get_mut(id as usize) {
+                    Some(known @ &mut UNKNOWN) => *known = OPEN,
+                    Some(&mut OPEN) => {
+                        report
+                            .lose("typedefs and qualifiers that lead to themselves", || format!("type {id}"));
+                        break 0;
+                    }
+                    Some(known) => break *known,
+                    None => break 0,
+                }
+                path.push(id);
+                let Some(view) = table.view(id) else { break 0 };
+                match step(&view) {
+                    Step::Itself => break id,
+                    Step::Nothing => break 0,
+                    Step::Further(Some(target)) => id = target,
+                    Step::Further(None) => {
+                        report.lose("references that lead nowhere", || format!("type {id}"));
+                        break 0;
+                    }
+                }
+            };
+            let mut meaning = meaning;
+            // A typedef that stands closest to a type without a name names it.
+            while let Some(id) = path.pop() {
+                let names = table.view(id).is_some_and(|view| {
+                    view.kind() == Kind::Typedef
+                        && !view.name().is_empty()
+                        && table.view(meaning).is_some_and(|meant| is_unnamed(&meant))
+                });
+                if names {
+                    meaning = id;
+                }
+                if let Some(slot) = meanings.get_mut(id as usize) {
+                    *slot = meaning;
+                }
+            }
+        }
+        Self(meanings)
+    }
+
+    /// What a type means; 0 for `void`.
+    pub(super) fn of(&self, id: u32) -> u32 {
+        self.0.get(id as usize).copied().unwrap_or_default()
+    }
+}
+
+enum Step {
+    Itself,
+    /// It is not a type.
+    Nothing,
+    Further(Option<u32>),
+}
+
+fn step(view: &View<'_, '_>) -> Step {
+    match view.kind() {
+        Kind::Typedef | Kind::Volatile | Kind::Const | Kind::Restrict | Kind::TypeTag => {
+            Step::Further(view.target())
+        }
+        Kind::Function | Kind::Variable | Kind::Section | Kind::DeclarationTag | Kind::Unknown(_) => {
+            Step::Nothing
+        }
+        _ => Step::Itself,
+    }
+}
+
+fn is_unnamed(view: &View<'_, '_>) -> bool {
+    matches!(view.kind(), Kind::Struct | Kind::Union | Kind::Enum | Kind::Enum64) && view.name().is_empty()
+}

@@ -1,0 +1,283 @@
+//! Types of a table, read into the profile's model by the rules that the DWARF front-end follows.
+//!
+//! - [`meaning`] looks through what has no place in a profile: qualifiers, notes, second names.
+//! - [`native`] decides what base types are called.
+
+mod enumeration;
+mod meaning;
+mod native;
+mod record;
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+use profile::{Choice, ChoiceOption, Name, Profile, Report, Type, TypeId};
+
+use crate::record::Kind;
+use crate::table::{Table, View};
+use meaning::Meanings;
+
+/// From this length on, names are counted.
+const LONG_NAME: usize = 256;
+
+/// Reads types into `profile`.
+pub(crate) struct Lowering<'t, 'a, 'p> {
+    table: &'t Table<'a>,
+    profile: &'p mut Profile,
+    report: &'p mut Report,
+    /// The size of a pointer in bytes.
+    pointer: u8,
+    meanings: Meanings,
+    /// The place of type 1; the others follow it.
+    first: TypeId,
+    void: TypeId,
+    /// Types that something refers to, in the order met, and whether a type is among them.
+    wanted: Vec<u32>,
+    is_wanted: Vec<bool>,
+    /// Integers that stand for others, by size and sign.
+    integers: HashMap<(u32, bool), TypeId, RandomState>,
+    /// Structs and unions that are declared only.
+    forward: Vec<u32>,
+    /// Whether enumerations say that their values have a sign (since pahole 1.24).
+    signs_told: bool,
+    /// How many enumerations of a blob without signs were read with one.
+    signs_guessed: u64,
+    /// How many bytes the names may have together.
+    longest_names: usize,
+}
+
+impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
+    pub(crate) fn new(
+        table: &'t Table<'a>,
+        pointer: u8,
+        profile: &'p mut Profile,
+        report: &'p mut Report,
+    ) -> Self {
+        let count = table.len() as usize;
+        let meanings = Meanings::new(table, report);
+        let void = profile.types.add(Type::Void);
+        let first = profile.types.reserve(count);
+        let longest_names = profile.names.length().saturating_add(table.size().saturating_mul(4));
+        Self {
+            table,
+            profile,
+            report,
+            pointer,
+            meanings,
+            first,
+            void,
+            wanted: Vec::new(),
+            is_wanted: vec![false; count + 1],
+            integers: HashMap::default(),
+            forward: Vec::new(),
+            signs_told: enumeration::are_signs_told(table),
+            signs_guessed: 0,
+            longest_names,
+        }
+    }
+
+    /// Reads every type of the file, and what these refer to.
+    pub(crate) fn definitions(&mut self) {
+        for id in self.table.own() {
+            let Some(view) = self.table.view(id) else { continue };
+            match view.kind() {
+                Kind::Typedef => self.typedef(id, &view),
+                Kind::Function | Kind::Variable | Kind::Section | Kind::DeclarationTag => {}
+                Kind::Unknown(kind) => {
+                    self.report
+                        .lose("types of a kind that is not known", || format!("type {id}, kind {kind}"));
+                }
+                _ => {
+                    self.ty(id);
+                }
+            }
+        }
+        self.finish();
+    }
+
+    /// Reads what is wanted, until nothing more is.
+    pub(crate) fn finish(&mut self) {
+        let mut next = 0;
+        while let Some(id) = self.wanted.get(next).copied() {
+            next += 1;
+            if let Some(view) = self.table.view(id) {
+                let ty = self.define(id, &view);
+                self.profile.types.set(self.place(id), ty);
+            }
+        }
+        self.wanted.clear();
+        self.settle_declarations();
+        if self.signs_guessed > 0 {
+            let guessed = self.signs_guessed;
+            self.signs_guessed = 0;
+            self.report.warn(format!(
+                "this BTF does not say which enumerations have a sign; {guessed} with small negative values were read \
+                 with one"
+            ));
+        }
+    }
+
+    /// The type with this number, as the profile has it.
+    pub(crate) fn ty(&mut self, id: u32) -> TypeId {
+        let meaning = self.meanings.of(id);
+        if meaning == 0 {
+            return self.void;
+        }
+        if let Some(wanted) = self.is_wanted.get_mut(meaning as usize)
+            && !*wanted
+        {
+            *wanted = true;
+            self.wanted.push(meaning);
+        }
+        self.place(meaning)
+    }
+
+    /// The type that a record names; `void` where that leads nowhere.
+    fn reference(&mut self, id: u32, target: Option<u32>) -> TypeId {
+        match target {
+            Some(target) => self.ty(target),
+            None => {
+                self.report.lose("references that lead nowhere", || format!("type {id}"));
+                self.void
+            }
+        }
+    }
+
+    fn place(&self, id: u32) -> TypeId {
+        self.first.offset(id as usize - 1)
+    }
+
+    fn define(&mut self, id: u32, view: &View<'t, 'a>) -> Type {
+        match view.kind() {
+            Kind::Int => self.integer_type(view),
+            Kind::Float => self.float_type(view),
+            Kind::Pointer => {
+                let target = self.reference(id, view.target());
+                Type::Pointer { target, size: self.pointer }
+            }
+            Kind::Array => {
+                let (element, count) = view.record.array();
+                let target = self.reference(id, view.id(element));
+                Type::Array { target, count: count.into() }
+            }
+            Kind::Struct | Kind::Union => self.record(id, view),
+            Kind::Enum | Kind::Enum64 => self.enumeration(id, view),
+            Kind::Forward => {
+                self.forward.push(id);
+                self.named(id, view)
+            }
+            Kind::Signature => {
+                let arguments: Vec<u32> = view.record.arguments().collect();
+                let arguments: Vec<TypeId> =
+                    arguments.into_iter().map(|argument| self.reference(id, view.id(argument))).collect();
+                Type::Function(self.profile.types.add_arguments(&arguments))
+            }
+            // What is left after looking through is what names a type that has no name.
+            Kind::Typedef => {
+                let target = self.reference(id, view.target());
+                Type::Alias { name: self.name(id, view.record.name, view), target }
+            }
+            _ => Type::Void,
+        }
+    }
+
+    /// A typedef of the file: what names a type is read like a type; another name of a struct is noted.
+    fn typedef(&mut self, id: u32, view: &View<'t, 'a>) {
+        let meaning = self.meanings.of(id);
+        let ty = self.ty(id);
+        let Some(meant) = self.table.view(meaning) else { return };
+        if meaning != id
+            && matches!(meant.kind(), Kind::Struct | Kind::Union)
+            && let Some(name) = self.name(id, view.record.name, view)
+        {
+            self.profile.typedefs.push((name, ty));
+        }
+    }
+
+    /// A struct or union that is known by its name only.
+    fn named(&mut self, id: u32, view: &View<'t, 'a>) -> Type {
+        self.name(id, view.record.name, view).map_or(Type::Void, Type::Named)
+    }
+
+    /// Gives declarations whose name has several definitions one of these. They are counted as ambiguous.
+    fn settle_declarations(&mut self) {
+        let forward = std::mem::take(&mut self.forward);
+        if forward.is_empty() {
+            return;
+        }
+        let is_union = |view: &View<'_, '_>| match view.kind() {
+            Kind::Forward => view.record.flag,
+            kind => kind == Kind::Union,
+        };
+        let mut definitions: HashMap<(bool, &[u8]), Vec<TypeId>, RandomState> = HashMap::default();
+        for id in &forward {
+            if let Some(view) = self.table.view(*id) {
+                definitions.entry((is_union(&view), view.name())).or_default();
+            }
+        }
+        for id in 1..=self.table.len() {
+            let Some(view) = self.table.view(id) else { continue };
+            if matches!(view.kind(), Kind::Struct | Kind::Union)
+                && self.is_wanted.get(id as usize).is_some_and(|wanted| *wanted)
+                && let Some(found) = definitions.get_mut(&(is_union(&view), view.name()))
+            {
+                found.push(self.place(id));
+            }
+        }
+        for id in forward {
+            let Some(view) = self.table.view(id) else { continue };
+            let Some(found) = definitions.get(&(is_union(&view), view.name())) else { continue };
+            if found.len() < 2 {
+                continue;
+            }
+            let options = found.iter().map(|ty| {
+                let definition = self.profile.types.get(*ty);
+                ChoiceOption { definition, whole: definition }
+            });
+            let options = options.filter(|option| matches!(option.definition, Type::Record(_))).collect();
+            let place = format!("struct {}, where it is declared only", String::from_utf8_lossy(view.name()));
+            self.profile.types.add_choice(Choice { slot: self.place(id), options, ordered: false, place });
+        }
+    }
+
+    /// The integer of this size that stands for another type; `void` where there is none.
+    fn integer(&mut self, size: u32, signed: bool) -> TypeId {
+        if let Some(known) = self.integers.get(&(size, signed)) {
+            return *known;
+        }
+        let ty = self.profile.c_integer(size, signed).unwrap_or(Type::Void);
+        let ty = self.profile.types.add(ty);
+        self.integers.insert((size, signed), ty);
+        ty
+    }
+
+    /// The name at an offset among the strings; `None` for none.
+    pub(crate) fn name(&mut self, id: u32, offset: u32, view: &View<'_, '_>) -> Option<Name> {
+        if offset == 0 {
+            return None;
+        }
+        let Some(text) = view.text(offset) else {
+            self.report.lose("names outside the strings", || format!("type {id}, offset {offset:#x}"));
+            return None;
+        };
+        if text.is_empty() {
+            return None;
+        }
+        // Long ones may overlap, so that together they could have any size; no more of them are kept than the blob
+        // could hold one by one.
+        if text.len() >= LONG_NAME
+            && self.profile.names.length().saturating_add(text.len()) > self.longest_names
+        {
+            self.report.lose("names that overlap", || format!("type {id}"));
+            return None;
+        }
+        match str::from_utf8(text) {
+            Ok(text) => Some(self.profile.names.intern(text)),
+            Err(_) => {
+                let text = String::from_utf8_lossy(text);
+                self.report.lose("names that are not UTF-8", || text.clone().into_owned());
+                Some(self.profile.names.intern(&text))
+            }
+        }
+    }
+}

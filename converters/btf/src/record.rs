@@ -1,0 +1,262 @@
+//! The records of types, and what follows them.
+//!
+//! Source of the format: Documentation/bpf/btf.rst and include/uapi/linux/btf.h of the kernel's sources. Since 2026 a
+//! record counts its elements in 24 bits and numbers its kind in seven; before, it used 16 and five, and the bits
+//! between were zero.
+
+use crate::blob::word;
+use crate::layout::Extent;
+
+/// The bytes that every record begins with: name, information, size or type.
+pub(crate) const HEAD: usize = 12;
+/// The bits of the information that count a record's elements.
+const COUNT: u32 = 0x00ff_ffff;
+/// The bits that number its kind, shifted down.
+const KIND: u32 = 0x7f;
+
+macro_rules! kinds {
+    ($($(#[$documentation:meta])* $name:ident = $number:literal, $fixed:literal + $each:literal;)*) => {
+        /// The kind of a record.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Kind {
+            $($(#[$documentation])* $name,)*
+            /// One that is newer than this program, by its number.
+            Unknown(u8),
+        }
+
+        impl Kind {
+            /// Every kind that is known, in the order of their numbers.
+            pub(crate) const KNOWN: &[Self] = &[$(Self::$name),*];
+
+            fn of(number: u8) -> Self {
+                match number {
+                    $($number => Self::$name,)*
+                    other => Self::Unknown(other),
+                }
+            }
+
+            /// The number of the kind.
+            pub(crate) fn number(self) -> u8 {
+                match self {
+                    $(Self::$name => $number,)*
+                    Self::Unknown(number) => number,
+                }
+            }
+
+            /// How many bytes follow a record's head; `None` for a kind that is not known.
+            pub(crate) fn extent(self) -> Option<Extent> {
+                match self {
+                    $(Self::$name => Some(Extent { fixed: $fixed, each: $each }),)*
+                    Self::Unknown(_) => None,
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// An integer.
+    Int = 1, 4 + 0;
+    /// A pointer.
+    Pointer = 2, 0 + 0;
+    /// An array.
+    Array = 3, 12 + 0;
+    /// A struct.
+    Struct = 4, 0 + 12;
+    /// A union.
+    Union = 5, 0 + 12;
+    /// An enumeration of up to 32 bits.
+    Enum = 6, 0 + 8;
+    /// A struct or union that is declared only.
+    Forward = 7, 0 + 0;
+    /// A typedef.
+    Typedef = 8, 0 + 0;
+    /// A volatile type.
+    Volatile = 9, 0 + 0;
+    /// A constant type.
+    Const = 10, 0 + 0;
+    /// A restricted pointer.
+    Restrict = 11, 0 + 0;
+    /// A function; its number of elements is its linkage.
+    Function = 12, 0 + 0;
+    /// The type of a function.
+    Signature = 13, 0 + 8;
+    /// A variable.
+    Variable = 14, 4 + 0;
+    /// A section with variables.
+    Section = 15, 0 + 12;
+    /// A floating-point number.
+    Float = 16, 0 + 0;
+    /// A note on a declaration.
+    DeclarationTag = 17, 4 + 0;
+    /// A note on a type.
+    TypeTag = 18, 0 + 0;
+    /// An enumeration of 64 bits.
+    Enum64 = 19, 0 + 12;
+}
+
+/// A record.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    pub(crate) kind: Kind,
+    /// Where its name begins among the strings; 0 where it has none.
+    pub(crate) name: u32,
+    /// How many elements it has.
+    pub(crate) count: u32,
+    /// The flag whose meaning the kind decides.
+    pub(crate) flag: bool,
+    /// Its size in bytes, or the type that it refers to.
+    pub(crate) size_or_type: u32,
+    /// What follows its head, up to the end of the section.
+    rest: &'a [u8],
+    big_endian: bool,
+}
+
+/// A member of a struct or union, as the record has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RawMember {
+    pub(crate) name: u32,
+    pub(crate) ty: u32,
+    /// Where it begins, in bits.
+    pub(crate) bit: u32,
+    /// For a bit-field, its width in bits.
+    pub(crate) width: Option<u32>,
+}
+
+/// What a record says of an integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Integer {
+    pub(crate) signed: bool,
+    pub(crate) character: bool,
+    pub(crate) boolean: bool,
+    /// Where its value begins in its bytes, in bits, and how many bits it has: tables before 2018 write bit-fields so.
+    pub(crate) offset: u32,
+    pub(crate) bits: u32,
+}
+
+impl<'a> Record<'a> {
+    /// Reads the head of the record at an offset.
+    pub(crate) fn read(types: &'a [u8], at: usize, big_endian: bool) -> Option<Self> {
+        let info = word(types, at.checked_add(4)?, big_endian)?;
+        Some(Self {
+            kind: Kind::of((info >> 24 & KIND) as u8),
+            name: word(types, at, big_endian)?,
+            count: info & COUNT,
+            flag: info >> 31 != 0,
+            size_or_type: word(types, at.checked_add(8)?, big_endian)?,
+            rest: types.get(at.checked_add(HEAD)?..)?,
+            big_endian,
+        })
+    }
+
+    /// How many bytes it takes if its kind has this extent.
+    pub(crate) fn length(&self, extent: Extent) -> Option<usize> {
+        let elements = usize::from(extent.each).checked_mul(self.count as usize)?;
+        HEAD.checked_add(usize::from(extent.fixed))?.checked_add(elements)
+    }
+
+    /// How many bytes there are, of the record and of all behind it.
+    pub(crate) fn available(&self) -> usize {
+        HEAD + self.rest.len()
+    }
+
+    fn word(&self, index: usize) -> u32 {
+        // What a record takes was checked when the table was opened.
+        word(self.rest, index * 4, self.big_endian).unwrap_or_default()
+    }
+
+    /// The type that it refers to, for kinds that refer to one.
+    pub(crate) fn target(&self) -> u32 {
+        self.size_or_type
+    }
+
+    /// Its size in bytes, for kinds that have one.
+    pub(crate) fn size(&self) -> u32 {
+        self.size_or_type
+    }
+
+    pub(crate) fn integer(&self) -> Integer {
+        let encoding = self.word(0);
+        let has = |bit: u32| encoding >> 24 & bit != 0;
+        Integer {
+            signed: has(1),
+            character: has(2),
+            boolean: has(4),
+            offset: encoding >> 16 & 0xff,
+            bits: encoding & 0xff,
+        }
+    }
+
+    /// The type of an array's elements, and how many there are.
+    pub(crate) fn array(&self) -> (u32, u32) {
+        (self.word(0), self.word(2))
+    }
+
+    /// The members of a struct or union.
+    pub(crate) fn members(&self) -> impl ExactSizeIterator<Item = RawMember> {
+        (0..self.count as usize).map(|index| {
+            let (name, ty, place) =
+                (self.word(index * 3), self.word(index * 3 + 1), self.word(index * 3 + 2));
+            match self.flag {
+                true => RawMember {
+                    name,
+                    ty,
+                    bit: place & COUNT,
+                    width: Some(place >> 24).filter(|width| *width > 0),
+                },
+                false => RawMember { name, ty, bit: place, width: None },
+            }
+        })
+    }
+
+    /// The labels of an enumeration: their names and values, which a flag says to have a sign.
+    pub(crate) fn labels(&self) -> impl ExactSizeIterator<Item = (u32, u64)> {
+        let wide = self.kind == Kind::Enum64;
+        (0..self.count as usize).map(move |index| match wide {
+            true => {
+                let (low, high) = (self.word(index * 3 + 1), self.word(index * 3 + 2));
+                (self.word(index * 3), u64::from(high) << 32 | u64::from(low))
+            }
+            false => (self.word(index * 2), u64::from(self.word(index * 2 + 1))),
+        })
+    }
+
+    /// The types of a function's arguments. An element without name and type stands for further ones.
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = u32> {
+        let all = (0..self.count as usize).map(|index| (self.word(index * 2), self.word(index * 2 + 1)));
+        all.filter(|argument| *argument != (0, 0)).map(|(_, ty)| ty)
+    }
+
+    /// The variables of a section: their records and where they lie in it, in bytes.
+    pub(crate) fn variables(&self) -> impl ExactSizeIterator<Item = (u32, u32)> {
+        (0..self.count as usize).map(|index| (self.word(index * 3), self.word(index * 3 + 1)))
+    }
+
+    /// Whether a variable is seen outside its source file.
+    pub(crate) fn is_global(&self) -> bool {
+        self.word(0) != 0
+    }
+
+    /// Every type that the record names.
+    pub(crate) fn references(&self, mut each: impl FnMut(u32)) {
+        match self.kind {
+            Kind::Pointer
+            | Kind::Typedef
+            | Kind::Volatile
+            | Kind::Const
+            | Kind::Restrict
+            | Kind::Function
+            | Kind::Variable
+            | Kind::DeclarationTag
+            | Kind::TypeTag => each(self.target()),
+            Kind::Array => each(self.array().0),
+            Kind::Struct | Kind::Union => self.members().for_each(|member| each(member.ty)),
+            Kind::Signature => {
+                each(self.target());
+                self.arguments().for_each(each);
+            }
+            Kind::Section => self.variables().for_each(|(variable, _)| each(variable)),
+            Kind::Int | Kind::Enum | Kind::Enum64 | Kind::Forward | Kind::Float | Kind::Unknown(_) => {}
+        }
+    }
+}

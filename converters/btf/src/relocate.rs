@@ -1,0 +1,75 @@
+//! The small base that comes with a module (`.BTF.base`, Linux 6.11): which types of the kernel are meant.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use crate::record::Kind;
+use crate::table::Table;
+
+/// Finds for every type of the small base the kernel's type of its kind, name and size. A struct without a size in the
+/// base is used through pointers only, and means any of its name. Types that are not found stay what they are: names
+/// without a layout.
+pub(crate) fn relocate(table: &mut Table<'_>, kernel: usize, distilled: usize) {
+    let moved = {
+        let range = |part: usize| {
+            let first = table.parts.get(part).map_or(0, |part| part.first);
+            let end = table.parts.get(part + 1).map_or(table.len(), |next| next.first);
+            first.saturating_add(1)..=end
+        };
+        let mut wanted: HashMap<(Group, &[u8]), Vec<(u32, u32)>, RandomState> = HashMap::default();
+        let described = |id: u32| {
+            let view = table.view(id)?;
+            let group = Group::of(view.kind(), view.record.flag)?;
+            Some((group, view.name(), view.record.size())).filter(|(_, name, _)| !name.is_empty())
+        };
+        for id in range(distilled) {
+            if let Some((group, name, _)) = described(id) {
+                wanted.entry((group, name)).or_default();
+            }
+        }
+        for id in range(kernel) {
+            if let Some((group, name, size)) = described(id)
+                && let Some(found) = wanted.get_mut(&(group, name))
+                && table.view(id).is_some_and(|view| view.kind() != Kind::Forward)
+            {
+                found.push((id, size));
+            }
+        }
+        let means = |id: u32| {
+            let (group, name, size) = described(id)?;
+            let found = wanted.get(&(group, name))?;
+            let forward = table.view(id)?.kind() == Kind::Forward || size == 0;
+            found.iter().find(|(_, known)| forward || *known == size).map(|(id, _)| *id)
+        };
+        range(distilled).map(means).collect()
+    };
+    if let Some(part) = table.parts.get_mut(distilled) {
+        part.moved = moved;
+    }
+}
+
+/// Kinds that are looked for by name.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Group {
+    Integer,
+    Float,
+    Struct,
+    Union,
+    Enumeration,
+}
+
+impl Group {
+    fn of(kind: Kind, flag: bool) -> Option<Self> {
+        Some(match kind {
+            Kind::Int => Self::Integer,
+            Kind::Float => Self::Float,
+            Kind::Struct => Self::Struct,
+            Kind::Union => Self::Union,
+            Kind::Forward if flag => Self::Union,
+            Kind::Forward => Self::Struct,
+            Kind::Enum | Kind::Enum64 => Self::Enumeration,
+            _ => return None,
+        })
+    }
+}

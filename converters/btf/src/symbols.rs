@@ -1,0 +1,63 @@
+//! Symbols: those of the file's own table, or of a map beside it.
+
+use maps::{Kernel, MapSymbol, SystemMap};
+use profile::{Arch, Report};
+
+use crate::Error;
+use crate::elf::Elf;
+
+/// A map, and what it says of the kernel that it belongs to.
+pub(crate) struct Mapped<'m> {
+    pub(crate) symbols: Vec<MapSymbol<'m>>,
+    /// How many bytes the kernel's own BTF has, if the map names its bounds.
+    pub(crate) btf_length: Option<u64>,
+}
+
+/// The symbols of a map, as the kernel was linked ([`SystemMap::link`]): the rule for all maps.
+///
+/// # Errors
+/// [`Error::Map`] for a map that gives no symbols of this build.
+pub(crate) fn of_map<'m>(
+    text: &'m [u8],
+    elf: Option<&Elf<'_>>,
+    own: &[MapSymbol<'_>],
+    arch: Arch,
+    report: &mut Report,
+) -> Result<Mapped<'m>, Error> {
+    let mut map = SystemMap::parse(text);
+    let linked_file = elf.filter(|elf| !elf.is_relocatable());
+    let known: Vec<(&[u8], u64)> = own.iter().map(|symbol| (symbol.name, symbol.address)).collect();
+    let bounds = match linked_file {
+        Some(elf) if known.is_empty() => elf.bounds(),
+        _ => Vec::new(),
+    };
+    let kernel = Kernel {
+        arch,
+        known: &known,
+        bounds: &bounds,
+        text: linked_file.filter(|_| known.is_empty()).and_then(Elf::first_code),
+        release: elf.and_then(Elf::module_release),
+        config: None,
+        running: false,
+    };
+    let linked = map.link(&kernel)?;
+    if map.skipped > 0 {
+        report.lose_many("lines of the symbol map that are not symbols", map.skipped, || {
+            map.first_skipped.map_or_else(String::new, |(number, line)| {
+                format!("line {number}: {}", String::from_utf8_lossy(line))
+            })
+        });
+    }
+    if linked.shift != 0 {
+        report.warn(format!("the symbol map is shifted by {:#x}; the shift is taken back", linked.shift));
+    }
+    if linked.elsewhere > 0 {
+        report.lose_many("symbols of the map that lie elsewhere in the file", linked.elsewhere, || {
+            format!("of {} that both have", linked.shared)
+        });
+    }
+    let btf_length = map.address("__stop_BTF").zip(map.address("__start_BTF"));
+    let btf_length =
+        btf_length.and_then(|(stop, start)| stop.checked_sub(start)).filter(|length| *length > 0);
+    Ok(Mapped { symbols: map.symbols, btf_length })
+}
