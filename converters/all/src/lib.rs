@@ -34,6 +34,8 @@ front_ends! {
     PDB = pdb_converter::Pdb;
     /// ELF and Mach-O files with DWARF, also in packages and dSYM bundles.
     DWARF = dwarf_converter::Dwarf;
+    /// BTF: blobs, and ELF files that have no DWARF.
+    BTF = btf_converter::Btf;
     /// Packs of Volatility 2, dumps of DWARF and vtypes.
     VOLATILITY = volatility_converter::Volatility;
 }

@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 
+use frontend::Converted;
 use maps::MapSymbol;
 use profile::{Arch, Profile, Progress, Report, System};
 use sha2::{Digest, Sha256};
@@ -30,15 +31,6 @@ pub struct Options<'a> {
     pub base: Option<&'a [u8]>,
     /// The processor, which a blob does not name.
     pub arch: Option<Arch>,
-}
-
-/// A converted file.
-#[derive(Debug)]
-pub struct Converted {
-    /// The profile, its names and conflicts not settled yet ([`profile::Resolution`]).
-    pub profile: Profile,
-    /// What could not be carried over.
-    pub report: Report,
 }
 
 /// A blob with the ELF file that holds it, if one does.

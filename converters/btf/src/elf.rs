@@ -21,13 +21,6 @@ pub(crate) struct Elf<'a> {
     size: u64,
 }
 
-/// Whether a file is an ELF file with BTF and without DWARF, which would tell more.
-pub fn has_btf_only(bytes: &[u8]) -> bool {
-    let Some(elf) = is_elf(bytes).then(|| Elf::open(bytes)).and_then(Result::ok) else { return false };
-    let has = |name| elf.file.section_by_name(name).is_some();
-    has(".BTF") && !has(".debug_info") && !has(".debug_types")
-}
-
 /// Whether bytes begin as an ELF file does.
 pub(crate) fn is_elf(bytes: &[u8]) -> bool {
     bytes.starts_with(&object::elf::ELFMAG)
@@ -51,8 +44,7 @@ impl<'a> Elf<'a> {
             return Err(Error::Elf { reason });
         }
         if file.kind() == ObjectKind::Core {
-            let found = "an ELF core file: a memory image; build_local_profile -f reads those".to_owned();
-            return Err(Error::WrongKind { found });
+            return Err(Error::Core);
         }
         Ok(Self { file, size })
     }

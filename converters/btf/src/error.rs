@@ -92,12 +92,9 @@ pub enum Error {
         /// What to do next.
         hint: &'static str,
     },
-    /// Another kind of file.
-    #[error("expected a BTF blob or an ELF file with a .BTF section, found {found}")]
-    WrongKind {
-        /// What it is, in words.
-        found: String,
-    },
+    /// A core file: memory, not debug information.
+    #[error("expected a BTF blob or an ELF file with a .BTF section, found an ELF core file: a memory image")]
+    Core,
     /// The ELF file's own tables are damaged.
     #[error("the ELF file is damaged: {reason}")]
     Elf {

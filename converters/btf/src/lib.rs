@@ -1,6 +1,6 @@
 //! BTF to profile: from the kernel's own compact description of its types to what its structs look like.
 //!
-//! Start here: [`convert`] takes a mapped file and gives a [`Converted`].
+//! Start here: [`Btf`] is the front-end; [`convert`] takes a mapped file and gives a [`Converted`].
 //!
 //! - **Blob.** `blob` reads the header, `layout` the table of record sizes that blobs have since 2026, `record` the
 //!   records; `elf` finds the blob in a kernel's or a module's file.
@@ -21,6 +21,7 @@ mod blob;
 mod convert;
 mod elf;
 mod error;
+mod front_end;
 mod layout;
 mod lower;
 mod machine;
@@ -31,8 +32,9 @@ mod table;
 mod variables;
 
 pub use blob::is_blob;
-pub use convert::{Converted, GENERATOR, Options, convert};
-pub use elf::has_btf_only;
+pub use convert::{GENERATOR, Options, convert};
 pub use error::Error;
+pub use front_end::Btf;
+pub use frontend::Converted;
 pub use record::Kind;
 pub use table::{Member, Table, View};

@@ -17,7 +17,7 @@ pub(crate) fn relocate(table: &mut Table<'_>, kernel: usize, distilled: usize) {
             let end = table.parts.get(part + 1).map_or(table.len(), |next| next.first);
             first.saturating_add(1)..=end
         };
-        let mut wanted: HashMap<(Group, &[u8]), Vec<(u32, u32)>, RandomState> = HashMap::default();
+        let mut wanted = Wanted::default();
         let described = |id: u32| {
             let view = table.view(id)?;
             let group = Group::of(view.kind(), view.record.flag)?;
@@ -48,6 +48,9 @@ pub(crate) fn relocate(table: &mut Table<'_>, kernel: usize, distilled: usize) {
         part.moved = moved;
     }
 }
+
+/// The kernel's types of each kind and name, with their sizes.
+type Wanted<'a> = HashMap<(Group, &'a [u8]), Vec<(u32, u32)>, RandomState>;
 
 /// Kinds that are looked for by name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -41,7 +41,6 @@ impl FrontEnd for Dwarf {
         &[
             FileKind::ElfDebug,
             FileKind::ElfStripped,
-            FileKind::ElfBtf,
             FileKind::ElfCut,
             FileKind::Elf,
             FileKind::MachODebug,

@@ -20,6 +20,8 @@ pub struct Options {
     pub languages: Vec<Language>,
     /// A `System.map` or `/proc/kallsyms` to take the symbols from.
     pub symbol_map: Option<MappedFile>,
+    /// The debug information that the source continues: that of the kernel, for a module.
+    pub base: Option<MappedFile>,
     /// Which file of a package to read, by the end of its path.
     pub member: Option<String>,
     /// The architecture, or the slice of a file for several.
@@ -44,6 +46,8 @@ pub enum OptionName {
     Languages,
     /// [`Options::symbol_map`].
     SymbolMap,
+    /// [`Options::base`].
+    Base,
     /// [`Options::member`].
     Member,
     /// [`Options::arch`].
@@ -64,6 +68,7 @@ impl fmt::Display for OptionName {
             Self::Concise => "--concise",
             Self::Languages => "--lang",
             Self::SymbolMap => "--system-map",
+            Self::Base => "--base",
             Self::Member => "--member",
             Self::Arch => "--arch",
             Self::Banner => "--banner",
@@ -82,6 +87,7 @@ impl Options {
             (self.concise, OptionName::Concise),
             (!self.languages.is_empty(), OptionName::Languages),
             (self.symbol_map.is_some(), OptionName::SymbolMap),
+            (self.base.is_some(), OptionName::Base),
             (self.member.is_some(), OptionName::Member),
             (self.arch.is_some(), OptionName::Arch),
         ]

@@ -10,7 +10,7 @@ use crate::commands::*;
 /// Build profiles for memory forensics, and prove them on memory images.
 ///
 /// A profile holds the structs, enumerations and symbols of one kernel build. It is made from debug information (PDB,
-/// DWARF, Volatility packs) and read by Rekall, Volatility 3, LibVMI and DRAKVUF. Without a command, and with -f IMAGE,
+/// DWARF, BTF, Volatility packs) and read by Rekall, Volatility 3, LibVMI and DRAKVUF. Without a command, and with -f IMAGE,
 /// the profile of the image is found and proved, and the image is summed up.
 #[derive(Debug, Parser)]
 #[command(name = "rekall-profile", version, max_term_width = 100, after_long_help = EXAMPLES)]
@@ -60,6 +60,7 @@ commands! {
     ParsePdb => parse_pdb,
     FetchDebug => fetch_debug,
     ParseDwarf => parse_dwarf,
+    ParseBtf => parse_btf,
     ConvertProfile => convert_profile,
     Peinfo => peinfo,
     VersionScan => version_scan,

@@ -87,6 +87,7 @@ const PACK_PART: &str = "it is part of a Volatility 2 pack; `rekall-profile conv
 const FETCH_AGAIN: &str = "fetch it again: `rekall-profile fetch_pdb NAME GUIDAGE`";
 const NATIVE_PDB: &str = "the PDB of native code, in the MSF 7.00 format, is needed; \
                           `rekall-profile fetch_pdb EXECUTABLE` fetches the one that an executable names";
+const PARSE_BTF: &str = "`rekall-profile parse_btf FILE --system-map MAP -o PROFILE.json.gz` makes a profile from it and the kernel's symbols";
 const DSYM: &str = "`rekall-profile parse_dwarf NAME.dSYM -o PROFILE.json.gz` reads its dSYM bundle";
 const DEBUG_KIT: &str = "it holds no DWARF; `rekall-profile parse_dwarf kernel.dSYM -o PROFILE.json.gz` reads the kernel \
                          of Apple's Kernel Debug Kit for that build";
@@ -124,8 +125,7 @@ kinds! {
         ElfDebug: "an ELF file with debug information (DWARF)" => PARSE_DWARF;
         ElfStripped: "an ELF file without debug information" =>
             "`rekall-profile parse_dwarf PACKAGE -o PROFILE.json.gz` reads the distribution's debug package";
-        ElfBtf: "an ELF file with BTF and without DWARF" =>
-            "`rekall-profile parse_dwarf PACKAGE -o PROFILE.json.gz` reads the distribution's debug package";
+        ElfBtf: "an ELF file with BTF and without DWARF" => PARSE_BTF;
         ElfCut: "an ELF file that is cut short" => "`readelf --file-header FILE` shows what it should have; copy it again";
         Elf: "an ELF file" => PARSE_DWARF;
         MachODebug: "a Mach-O file with debug information (DWARF)" => PARSE_DWARF;
@@ -164,7 +164,7 @@ kinds! {
         Dwo: "a split DWARF file (.dwo)" => SPLIT;
         Dwp: "a package of split DWARF files (.dwp)" => SPLIT;
         DsymBundle: "a dSYM bundle" => PARSE_DWARF;
-        Btf: "a BTF blob" => BOOTED;
+        Btf: "a BTF blob" => PARSE_BTF;
         Breakpad: "a Breakpad symbol file" =>
             "it holds no types; the PDB or the DWARF it was made from is needed: \
              `rekall-profile fetch_pdb NAME GUIDAGE`, or `rekall-profile fetch_debug BUILD_ID`";

@@ -77,7 +77,7 @@ impl Blob {
     }
 
     pub fn int(&mut self, name: &str, size: u32, encoding: u32) -> u32 {
-        self.add(name, INT << 24, size, &[encoding << 24 | size * 8])
+        self.add(name, INT << 24, size, &[(encoding << 24) | (size * 8)])
     }
 
     /// A record with elements of `(name, type, offset)`.

@@ -1,10 +1,10 @@
 //! The kernel's own description of its types, in memory: BTF.
 //!
-//! Only what is compared is read: the members of structs and unions. Source of the format:
-//! Documentation/bpf/btf.rst of the kernel's sources.
+//! Only what is compared is taken: the members of structs and unions.
 
 use std::collections::HashMap;
 
+use btf_converter::{Kind, Table, View};
 use foldhash::fast::RandomState;
 
 /// A member that is reached by its name: of the struct, or of its members without a name.
@@ -22,22 +22,8 @@ pub(crate) type Members = HashMap<String, Place, RandomState>;
 /// Every struct and union with a name; several of one name where the kernel has several.
 pub(crate) type Structs = HashMap<String, Vec<Members>, RandomState>;
 
-/// What the table begins with, little-endian.
-const MAGIC: u16 = 0xeb9f;
 /// The header and all that follows: no kernel's is longer.
 pub(crate) const LONGEST: u64 = 64 << 20;
-
-/// The bits of a record's second word that count its members: 24 since the wider format of 2026, where older
-/// tables, which use 16, have zeros above them.
-const MEMBER_COUNT: u32 = 0x00ff_ffff;
-/// The bits of the kind, shifted down: seven since then, five before.
-const KIND: u32 = 0x7f;
-
-const KIND_STRUCT: u32 = 4;
-const KIND_UNION: u32 = 5;
-const KIND_TYPEDEF: u32 = 8;
-const KIND_VOLATILE: u32 = 9;
-const KIND_CONST: u32 = 10;
 
 /// Deeper nesting of members without a name is cut.
 const MAX_DEPTH: usize = 32;
@@ -47,140 +33,69 @@ const MAX_MEMBERS: usize = 16;
 /// No name in a kernel is longer (`KSYM_NAME_LEN`).
 const LONGEST_NAME: usize = 512;
 
-struct Table<'a> {
-    bytes: &'a [u8],
-    strings: &'a [u8],
-    /// Where each type's record begins; type 0 is `void`.
-    starts: Vec<usize>,
-}
-
 /// Reads the structs; `None` where the bytes are no such table.
 pub(crate) fn read(bytes: &[u8]) -> Option<Structs> {
-    let word =
-        |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map(|bytes| u32::from_le_bytes(*bytes));
-    let half =
-        |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map(|bytes| u16::from_le_bytes(*bytes));
-    if half(0)? != MAGIC {
-        return None;
-    }
-    let header = word(4)? as usize;
-    let part = |offset: usize, length: usize| {
-        let start = header.checked_add(word(offset)? as usize)?;
-        bytes.get(start..start.checked_add(word(length)? as usize)?)
-    };
-    let (types, strings) = (part(8, 12)?, part(16, 20)?);
-    let mut table = Table { bytes: types, strings, starts: vec![usize::MAX] };
-    let mut at = 0;
-    while at < types.len() {
-        table.starts.push(at);
-        at = at.checked_add(table.length(at)?)?;
-    }
+    let table = Table::open(bytes).ok()?;
     let mut structs = Structs::default();
-    let mut left = (types.len() / 12).saturating_mul(MAX_MEMBERS).saturating_add(1);
-    for id in 1..table.starts.len() {
-        let Some((name, kind, _)) = table.record(id) else { continue };
-        if matches!(kind, KIND_STRUCT | KIND_UNION) && name != 0 {
+    let mut left = (bytes.len() / 12).saturating_mul(MAX_MEMBERS).saturating_add(1);
+    for id in table.own() {
+        let Some(view) = table.view(id) else { continue };
+        if matches!(view.kind(), Kind::Struct | Kind::Union) && !view.name().is_empty() {
             let mut found = Members::default();
-            table.members(id, 0, 0, &mut left, &mut found);
+            members(&table, &view, 0, 0, &mut left, &mut found);
             if left == 0 {
                 return None;
             }
-            structs.entry(table.text(name).into_owned()).or_default().push(found);
+            structs.entry(text(view.name())).or_default().push(found);
         }
     }
     Some(structs)
 }
 
-impl Table<'_> {
-    fn word(&self, at: usize) -> Option<u32> {
-        self.bytes.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
-    }
+fn text(name: &[u8]) -> String {
+    String::from_utf8_lossy(name.get(..LONGEST_NAME).unwrap_or(name)).into_owned()
+}
 
-    /// How many bytes the record at `at` takes.
-    fn length(&self, at: usize) -> Option<usize> {
-        let info = self.word(at + 4)?;
-        let count = (info & MEMBER_COUNT) as usize;
-        Some(
-            12 + match info >> 24 & KIND {
-                // An integer's encoding, a variable's linkage, a declaration's component.
-                1 | 14 | 17 => 4,
-                3 => 12,
-                KIND_STRUCT | KIND_UNION | 15 | 19 => 12 * count,
-                6 | 13 => 8 * count,
-                2 | 7 | 8..=12 | 16 | 18 => 0,
-                _ => return None,
-            },
-        )
+/// Adds the members of a struct. If there are too many, `left` is 0 afterwards.
+fn members(
+    table: &Table<'_>,
+    view: &View<'_, '_>,
+    base: u64,
+    depth: usize,
+    left: &mut usize,
+    found: &mut Members,
+) {
+    let all = view.members();
+    *left = left.saturating_sub(all.len());
+    if *left == 0 {
+        return;
     }
-
-    /// A type's name, kind and the flag of its kind.
-    fn record(&self, id: usize) -> Option<(u32, u32, bool)> {
-        let at = *self.starts.get(id)?;
-        let info = self.word(at.checked_add(4)?)?;
-        Some((self.word(at)?, info >> 24 & KIND, info >> 31 != 0))
-    }
-
-    /// The type that another one refers to.
-    fn target(&self, id: usize) -> Option<u32> {
-        self.word(self.starts.get(id)?.checked_add(8)?)
-    }
-
-    fn text(&self, offset: u32) -> std::borrow::Cow<'_, str> {
-        let text = self.strings.get(offset as usize..).unwrap_or_default();
-        let text = text.get(..LONGEST_NAME).unwrap_or(text);
-        let end = memchr::memchr(0, text).unwrap_or(text.len());
-        String::from_utf8_lossy(text.get(..end).unwrap_or_default())
-    }
-
-    /// Adds the members of a struct. `None` if the table breaks off, or if there are too many: then `left` is 0.
-    fn members(
-        &self,
-        id: usize,
-        base: u64,
-        depth: usize,
-        left: &mut usize,
-        found: &mut Members,
-    ) -> Option<()> {
-        let at = *self.starts.get(id)?;
-        let (_, _, with_widths) = self.record(id)?;
-        let count = (self.word(at.checked_add(4)?)? & MEMBER_COUNT) as usize;
-        *left = left.saturating_sub(count);
-        if *left == 0 {
-            return None;
-        }
-        for member in 0..count {
-            let entry = at + 12 + 12 * member;
-            let (name, ty, place) = (self.word(entry)?, self.word(entry + 4)?, self.word(entry + 8)?);
-            let (bit, width) = match with_widths {
-                true => (u64::from(place & 0x00ff_ffff), u64::from(place >> 24)),
-                false => (u64::from(place), 0),
-            };
-            let bit = base.saturating_add(bit);
-            if name == 0 {
-                if let Some(inner) = self.record_behind(ty as usize)
-                    && depth < MAX_DEPTH
-                {
-                    self.members(inner, bit, depth + 1, left, found);
-                }
-                continue;
+    for member in all {
+        let bit = base.saturating_add(member.bit);
+        if member.name.is_empty() {
+            if let Some(inner) = record_behind(table, member.ty)
+                && depth < MAX_DEPTH
+            {
+                members(table, &inner, bit, depth + 1, left, found);
             }
-            let place = Place { bit, width: (width > 0).then_some(width) };
-            found.entry(self.text(name).into_owned()).or_insert(place);
+            continue;
         }
-        Some(())
+        let place = Place { bit, width: member.width.map(u64::from) };
+        found.entry(text(member.name)).or_insert(place);
     }
+}
 
-    /// The struct or union that a type is, behind its qualifiers.
-    fn record_behind(&self, mut id: usize) -> Option<usize> {
-        for _ in 0..MAX_DEPTH {
-            match self.record(id)?.1 {
-                KIND_STRUCT | KIND_UNION => return Some(id),
-                KIND_TYPEDEF | KIND_VOLATILE | KIND_CONST => id = self.target(id)? as usize,
-                _ => return None,
-            }
+/// The struct or union that a type is, behind its qualifiers.
+fn record_behind<'t, 'a>(table: &'t Table<'a>, mut id: u32) -> Option<View<'t, 'a>> {
+    for _ in 0..MAX_DEPTH {
+        let view = table.view(id)?;
+        match view.kind() {
+            Kind::Struct | Kind::Union => return Some(view),
+            Kind::Typedef | Kind::Volatile | Kind::Const | Kind::TypeTag => id = view.target()?,
+            _ => return None,
         }
-        None
     }
+    None
 }
 
 #[cfg(test)]

@@ -56,6 +56,9 @@ fn inputs() -> Folder {
     put("ntkrnlmp.pdb", &pdb);
     let data = |name: &str| std::fs::read(root().join("testdata").join(name)).unwrap();
     put("vmlinux", &data("dwarf/elf/gcc-x64"));
+    put("vmlinux-7.3.4", &data("btf/vmlinux"));
+    put("fuse.ko", &data("btf/module.ko"));
+    put("System.map-7.3.4", b"0000000000403060 D init_task\n");
     put(DEB, &data("dwarf/packages/kernel-xz.deb"));
     put("profiles/Volatility/OSX_10.6.6_AMD.zip", &pack());
     put("Ubuntu1604.zip", &pack());
@@ -67,7 +70,8 @@ fn inputs() -> Folder {
 }
 
 /// Lines that cannot run here, each by a part of it, with the reason.
-const ELSEWHERE: [(&str, &str); 9] = [
+const ELSEWHERE: [(&str, &str); 10] = [
+    ("/sys/kernel/btf/", "reads the running kernel"),
     ("/etc/vmi/", "writes into a folder of the system"),
     ("fetch_debug", "asks a server"),
     ("serve ", "does not end"),
@@ -81,7 +85,13 @@ const ELSEWHERE: [(&str, &str); 9] = [
 
 /// Lines whose answer is negative with these inputs: our small kernels of Linux lack what readers need, and the image
 /// has no such module.
-const NEGATIVE: [&str; 4] = ["guess_guid tcpip", "parse_dwarf", "convert_profile", "--manifest wanted.json"];
+const NEGATIVE: [&str; 5] = [
+    "guess_guid tcpip",
+    "parse_dwarf",
+    "parse_btf vmlinux-7.3.4",
+    "convert_profile",
+    "--manifest wanted.json",
+];
 
 /// The blocks of a page, each as its lines: of those with prompts what stands behind them.
 fn blocks(page: &str) -> Vec<Vec<String>> {

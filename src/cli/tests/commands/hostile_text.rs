@@ -299,6 +299,8 @@ fn arguments_are_harmless_in_every_message() {
         &["parse_pdb", "file", "--win", BAD, "--arch", BAD],
         &["parse_dwarf", BAD, "--system-map", BAD],
         &["parse_dwarf", "file", "--lang", BAD],
+        &["parse_btf", BAD, "--system-map", BAD],
+        &["parse_btf", "file", "--base", BAD],
         &["convert_profile", BAD, BAD],
         &["convert_profile", BAD, "a", "b"],
         &["version_scan", "file", "--name_regex", BAD],

@@ -22,6 +22,7 @@ mod manage_repo_trouble;
 mod network;
 #[cfg(unix)]
 mod outputs;
+mod parse_btf;
 mod parse_dwarf;
 mod parse_pdb;
 mod peinfo;

@@ -256,6 +256,10 @@ fn workplace() -> Folder {
     folder.run(["parse_pdb", "nt.pdb", "-q", "-o", "nt.json.gz"]).check();
     folder.write("image.elf", windows::image(case).write(Container::Elf));
     folder.write("module.ko", fs::read(testdata("dwarf/elf/module-x64.ko")).unwrap());
+    for name in ["vmlinux", "module.btf"] {
+        let source = testdata(&format!("btf/{}", name.replace("module", "module-x64")));
+        folder.write(name, fs::read(source).unwrap());
+    }
     folder.write("module.dwarf", fs::read(testdata("volatility/readelf.dwarf")).unwrap());
     fs::create_dir_all(folder.join("packs/one")).unwrap();
     folder.write("packs/one/module.dwarf", DUMP);
@@ -276,11 +280,12 @@ fn workplace() -> Folder {
 }
 
 /// Every command that writes a file under a name from the command line: its line, in which OUT is that name.
-const WRITERS: [(&str, &str); 15] = [
+const WRITERS: [(&str, &str); 16] = [
     ("parse_pdb nt.pdb -o OUT", "o.json"),
     ("parse_pdb nt.pdb -D out -o OUT", "o.json.gz"),
     ("parse_pdb nt.pdb --format isf -o OUT", "o.json.xz"),
     ("parse_dwarf module.ko -o OUT", "o.json"),
+    ("parse_btf module.btf --base vmlinux -o OUT", "o.json"),
     ("convert_profile module.dwarf OUT", "o.json"),
     ("convert_profile module.dwarf --output OUT", "o.json"),
     ("convert_profile packs/one OUT", "o.json"),
@@ -394,13 +399,16 @@ fn manual_pages_go_through_links_and_leave_nothing_behind() {
 }
 
 /// Command lines in which OUT is an input as well, with the input's name.
-const CLASHES: [(&str, &str); 26] = [
+const CLASHES: [(&str, &str); 29] = [
     ("parse_pdb nt.pdb -o OUT", "nt.pdb"),
     ("parse_pdb -f nt.pdb --format isf -o OUT", "nt.pdb"),
     ("parse_pdb nt.pdb -D . -o OUT", "nt.pdb"),
     ("parse_dwarf module.ko -o OUT", "module.ko"),
     ("parse_dwarf -f module.ko -o OUT", "module.ko"),
     ("parse_dwarf module.ko --system-map System.map -o OUT", "System.map"),
+    ("parse_btf module.btf --base vmlinux -o OUT", "module.btf"),
+    ("parse_btf module.btf --base vmlinux -o OUT", "vmlinux"),
+    ("parse_btf vmlinux --system-map System.map -o OUT", "System.map"),
     ("convert_profile module.dwarf OUT", "module.dwarf"),
     ("convert_profile module.dwarf --output OUT --compat rekall", "module.dwarf"),
     ("convert_profile packs/one --output OUT", "packs/one/module.dwarf"),

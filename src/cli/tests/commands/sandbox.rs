@@ -28,6 +28,7 @@ fn every_command_says_what_it_may_do() {
     for (line, calls) in [
         ("parse_pdb image.raw", none),
         ("parse_dwarf image.raw", none),
+        ("parse_btf image.raw", none),
         ("convert_profile image.raw", none),
         ("inspect a.json", none),
         ("check a.json", none),

@@ -76,7 +76,8 @@ impl MappedFile {
         if metadata.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, expected a file"));
         }
-        let bytes = if metadata.is_file() && metadata.len() > 0 {
+        // Files of the kernel (`/sys/kernel/btf/vmlinux`) are regular and have a size, and some cannot be mapped.
+        let map = (metadata.is_file() && metadata.len() > 0).then(|| {
             // SAFETY: `map` needs a file that nobody changes as long as the map lives, which no program can
             // promise. This is what keeps it sound here. The map is private, read-only and only ever seen as
             // `&[u8]`, in which any value is valid, and no code takes a decision on bytes that it reads a second
@@ -85,7 +86,10 @@ impl MappedFile {
             // anyway. A page that is gone because the file was truncated raises SIGBUS, which ends the process
             // (`crate::file::shrunk`).
             #[allow(unsafe_code)]
-            let map = unsafe { memmap2::Mmap::map(&file)? };
+            let map = unsafe { memmap2::Mmap::map(&file) };
+            map
+        });
+        let bytes = if let Some(Ok(map)) = map {
             let range = map.as_ptr_range();
             let entry = shrunk::register(range.start as usize..range.end as usize, path);
             Bytes::Mapped { map, _entry: entry }
@@ -125,6 +129,14 @@ impl Deref for MappedFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_regular_file_that_cannot_be_mapped_is_read() {
+        let path = Path::new("/sys/kernel/notes");
+        let Ok(content) = std::fs::read(path) else { return };
+        assert_eq!(&*MappedFile::open(path).unwrap(), content);
+    }
 
     #[test]
     fn an_empty_file_maps() {

@@ -1,0 +1,111 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use converters::{BTF, Options, Source};
+use profile::{Arch, MappedFile, Scope};
+
+use super::Run;
+use crate::console::{Console, Settings};
+use crate::files::Files;
+use crate::options::heading::INPUT;
+use crate::options::{General, Json, Output, Strict, Threads, settings};
+use crate::outcome::Outcome;
+use crate::profiles::output::Plan;
+use crate::profiles::verdict::Summary;
+
+/// Make a profile from BTF, a Linux kernel's own description of its types.
+///
+/// The file is a BTF blob (/sys/kernel/btf/vmlinux), or an ELF file with a .BTF section: a vmlinux or a module. A blob has
+/// types only, so the symbols come from --system-map. Without --output the profile is printed on standard output.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = INPUT)]
+pub struct Arguments {
+    /// A BTF blob, or an ELF file with a .BTF section.
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The same as FILE.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "file")]
+    filename: Option<PathBuf>,
+    /// The kernel's System.map or /proc/kallsyms, from which symbols are taken.
+    #[arg(long, alias = "kallsyms", value_name = "FILE")]
+    system_map: Option<PathBuf>,
+    /// The BTF or the vmlinux of the kernel, for the BTF of a module.
+    #[arg(long, value_name = "FILE")]
+    base: Option<PathBuf>,
+    /// The processor (AMD64, ARM64, ...), if neither the file nor its types tell it.
+    #[arg(long)]
+    arch: Option<Arch>,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
+    strict: Strict,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    general: General,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile parse_btf /sys/kernel/btf/vmlinux --kallsyms /proc/kallsyms -o linux.json.gz
+  rekall-profile parse_btf vmlinux --system-map System.map -o linux.json.gz
+  rekall-profile parse_btf fuse.ko --base vmlinux -o fuse.json.gz";
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.strict, &self.threads])
+    }
+
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
+        if let Some(path) = self.path() {
+            files.input("the BTF", path);
+        }
+        if let Some(path) = &self.system_map {
+            files.input("--system-map", path);
+        }
+        if let Some(path) = &self.base {
+            files.input("--base", path);
+        }
+        self.output.list(None, files)
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        run(self, console)
+    }
+}
+
+impl Arguments {
+    fn path(&self) -> Option<&PathBuf> {
+        self.file.as_ref().or(self.filename.as_ref())
+    }
+}
+
+fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let Some(path) = arguments.path() else {
+        bail!("which file? parse_btf /sys/kernel/btf/vmlinux, or parse_btf vmlinux")
+    };
+    let plan = Plan::new(&arguments.output, None, console)?;
+    let source = path.display().to_string();
+    let opened = Source::open(path)?;
+    console.tell(format_args!("opened {source}"));
+    let map = |path: &Path| MappedFile::open(path).with_context(|| format!("cannot open {}", path.display()));
+    let options = Options {
+        symbol_map: arguments.system_map.as_deref().map(map).transpose()?,
+        base: arguments.base.as_deref().map(map).transpose()?,
+        arch: arguments.arch,
+        threads: console.threads(),
+        ..Options::default()
+    };
+    let converted = converters::convert_with(BTF, opened, &options, console.progress())
+        .with_context(|| source.clone())?;
+    let (mut profile, mut report) = (converted.profile, converted.report);
+    let resolution = plan.settle(&mut profile, &mut report);
+    if let Some(path) = plan.write(&profile, &resolution, &mut report, console.threads())? {
+        console.say(format_args!("wrote {}", path.display()));
+    }
+    let scope = Scope::Whole;
+    Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope }
+        .conclude(console)
+}
