@@ -48,7 +48,7 @@ pub use compress::{
 pub use export::{Addresses, Compat, Form, Format, Selection, add_well_known_types};
 pub use file::{
     AtomicFile, CompanionFolders, FileId, LARGEST_COMPANION, MappedFile, OutputFile, abandon_temporaries,
-    is_refusal, open_input, open_regular, report_shrunken_files,
+    is_refusal, open_input, open_regular, remove_leftovers, report_shrunken_files,
 };
 pub use guard::{guarded, is_guarded};
 pub use input::{MAX_TEXT, read_file, read_profile, read_text};

@@ -22,7 +22,7 @@ pub(crate) use identity::remember_input;
 pub use identity::{FileId, open_input};
 pub use output::OutputFile;
 pub use shrunk::report_shrunken_files;
-pub use temporary::abandon_temporaries;
+pub use temporary::{abandon_temporaries, remove_leftovers};
 
 /// A file's bytes, mapped, so that they are read when they are looked at and never copied whole.
 ///

@@ -84,13 +84,16 @@ fn sweep_once(folder: &Path) {
     static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     let mut swept = SWEPT.lock().unwrap_or_else(PoisonError::into_inner);
     if swept.insert(folder.to_owned()) {
-        sweep(folder);
+        remove_leftovers(folder);
     }
 }
 
-/// Removes the temporary files in a folder that no process has locked. What cannot be removed stays: it is in nobody's
-/// way.
-fn sweep(folder: &Path) {
+/// Removes the temporary files in `folder`, but not in folders below it, that no process has locked: those of processes
+/// that were killed. A file that cannot be removed stays; it is in nobody's way.
+///
+/// Whether a process still holds a file is asked of the file's lock, never of its age: a long build may write to a file
+/// for days, and a file that nobody holds is of no use after a second. On a file system without locks nothing is removed.
+pub fn remove_leftovers(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         if entry.file_name().to_str().is_some_and(is_temporary_name) {
@@ -214,7 +217,7 @@ mod tests {
         expected.push(held.file.path().file_name().unwrap().to_str().unwrap().to_owned());
         expected.sort();
         assert_eq!(names(folder.path()), expected);
-        sweep(folder.path());
+        remove_leftovers(folder.path());
         assert_eq!(names(folder.path()), expected, "a file that is being written is not a leftover");
     }
 
@@ -225,7 +228,7 @@ mod tests {
         fs::write(folder.path().join("precious"), "1").unwrap();
         let link = folder.path().join(format!("{PREFIX}aaaaaaaaaaaa{SUFFIX}"));
         std::os::unix::fs::symlink("precious", &link).unwrap();
-        sweep(folder.path());
+        remove_leftovers(folder.path());
         assert_eq!(names(folder.path()).len(), 2);
     }
 
@@ -236,7 +239,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                    sweep(folder.path());
+                    remove_leftovers(folder.path());
                 }
             });
             for round in 0..300 {

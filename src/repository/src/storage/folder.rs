@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use profile::{AtomicFile, open_input};
+use profile::{AtomicFile, open_input, remove_leftovers};
 
 use super::{Condition, Object, Stat, Storage, Version};
 use crate::{Error, Key};
@@ -22,8 +22,6 @@ const LOCK: &str = ".lock";
 /// How long somebody else may have the lock, who holds it for a rename as a rule, and how often it is asked for.
 const PATIENCE: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_millis(2);
-/// How old a temporary file is that a builder left behind when it was killed.
-const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
 impl Folder {
     /// The folder at `root`, which need not exist before something is written.
@@ -98,20 +96,13 @@ impl Folder {
         Ok(())
     }
 
-    /// Removes temporary files that nobody can be writing any more.
+    /// Removes the temporary files of killed builders in a folder and those below it. Links to folders are not followed.
     fn sweep(&self, folder: &Path, depth: usize) -> Result<(), Error> {
+        remove_leftovers(folder);
         for entry in fs::read_dir(folder).map_err(|error| Error::io(folder.display(), error))?.flatten() {
-            let name = entry.file_name();
-            let Some(name) = name.to_str() else { continue };
-            let Ok(metadata) = entry.metadata() else { continue };
-            if metadata.is_dir() && !name.starts_with('.') && depth < MAX_DEPTH {
+            let hidden = entry.file_name().to_str().is_none_or(|name| name.starts_with('.'));
+            if !hidden && depth < MAX_DEPTH && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 self.sweep(&entry.path(), depth + 1)?;
-            }
-            let age = metadata.modified().ok().and_then(|time| time.elapsed().ok());
-            let ours = metadata.is_file() && name.starts_with('.') && name.ends_with(".partial");
-            if ours && age.is_some_and(|age| age > ABANDONED) {
-                // Another one that tidies up may have been faster.
-                let _ = fs::remove_file(entry.path());
             }
         }
         Ok(())
@@ -335,19 +326,26 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Folder::new(folder.path());
         store.write(&key("nt/GUID/k.gz"), b"", &Condition::Always).unwrap();
-        let (old, new) =
-            (folder.path().join("nt/GUID/.abc.partial"), folder.path().join("nt/GUID/.def.partial"));
-        let other = folder.path().join("nt/.notes");
-        for path in [&old, &new, &other] {
-            fs::write(path, "half").unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let left = ["nt/GUID/.rekall-profile-abcdefABC012.partial", ".rekall-profile-0123456789ab.partial"];
+        let others = ["nt/.notes", "nt/GUID/.abc.partial", "nt/x.partial"];
+        for name in left.iter().chain(&others) {
+            fs::write(at(name), "half").unwrap();
         }
-        let yesterday = SystemTime::now() - ABANDONED - Duration::from_secs(60);
-        for path in [&old, &other] {
-            File::options().write(true).open(path).unwrap().set_modified(yesterday).unwrap();
-        }
+        // A builder that has been writing for two days is still writing.
+        let held = AtomicFile::create(&at("nt/GUID/big.gz")).unwrap();
+        held.as_file().set_modified(SystemTime::now() - Duration::from_secs(2 * 24 * 3600)).unwrap();
+        // The folders that were written to are swept once by then; what appears later is left to this.
+        left.iter().for_each(|name| fs::write(at(name), "half").unwrap());
         store.tidy().unwrap();
-        assert!(!old.exists() && new.exists() && other.exists());
-        assert_eq!(store.list("").unwrap().len(), 1);
+        for name in left {
+            assert!(!at(name).exists(), "{name}");
+        }
+        for name in others {
+            assert!(at(name).exists(), "{name}");
+        }
+        held.commit().unwrap();
+        assert_eq!(store.list("").unwrap().len(), 3, "the object, the one that was held, and x.partial");
     }
 
     #[test]
