@@ -51,19 +51,22 @@ const MOST_STREAMS: u64 = 0xfffe;
 const LARGEST_DIRECTORY: u64 = 64 << 20;
 /// Known writers make chunks of a few MiB.
 const LARGEST_CHUNK: u64 = 256 << 20;
-/// Inflated chunks are kept by the reader; beyond this many bytes of them it is opened anew.
+/// The reader keeps what it has inflated. Before it would keep more than this, it is opened anew.
 const KEPT: u64 = 16 << 20;
 /// How many times the size allowed for the plain PDB may be inflated, as chunks that several streams share are
 /// inflated again after the reader was opened anew.
 const MOST_INFLATED: u64 = 4;
-const STEP: usize = 64 * 1024;
+/// How many bytes are copied at a time. For each such step the reader goes through all fragments of the stream, of which
+/// a directory can hold five million, so steps are long.
+const STEP: usize = 4 << 20;
 
 /// Writes the streams of the compact PDB `source` into the empty file `plain`, as a PDB that every tool reads.
 /// The streams are the same byte for byte; how they lie in the file is not recorded in the compact form.
 ///
 /// The streams together may have `limit` bytes and must stay within [`profile::UnpackLimits`] for the size of
-/// `source`. Memory is bounded by the directory (64 MiB) and by the largest chunk (256 MiB, and what is allowed) beside the 16 MiB of
-/// chunks that are kept; chunks are inflated to at most four times what is allowed in all.
+/// `source`. Memory is bounded by the directory (64 MiB, inflated) and by one chunk (256 MiB, and what is allowed) or, if
+/// chunks are smaller, the 16 MiB of them that are kept. All chunks and directories that are read and inflated, again and
+/// again where streams share them, may together have four times the bytes that are allowed.
 ///
 /// # Errors
 /// [`MsfzError`]; `plain` then holds a part.
@@ -162,7 +165,9 @@ fn copy<R: ReadAt>(
     }
     meter.check_declared(total)?;
     let most_inflated = meter.allowed().saturating_mul(MOST_INFLATED);
-    let mut inflated = 0u64;
+    // The directory is inflated again with each reader.
+    let directory = msfz.num_fragments() as u64 * FRAGMENT;
+    let mut inflated = directory;
     let mut msf = Msf::create_with_file(plain, CreateOptions::default()).map_err(write_error)?;
     let mut kept = Kept::default();
     let mut buffer = vec![0; STEP];
@@ -178,35 +183,48 @@ fn copy<R: ReadAt>(
         }
         let mut writer = msf.write_stream(stream).map_err(write_error)?;
         let size = msfz.stream_size(stream).map_err(damaged)?;
+        let mut place = Place::default();
         let mut at = 0;
         while at < size {
-            let want = usize::try_from(size - at).unwrap_or(STEP).min(STEP);
-            let space = buffer.get_mut(..want).unwrap_or_default();
-            let reader = msfz.get_stream_reader(stream).map_err(damaged)?;
-            let count = reader.read_at(space, at).map_err(damaged)?;
-            if count == 0 {
-                return Err(damaged(format!("stream {stream} ends at {at}, expected {size} bytes")));
-            }
-            writer.write_all(space.get(..count).unwrap_or_default()).map_err(MsfzError::Write)?;
-            kept.touch(&msfz, stream, at, count as u64);
-            at += count as u64;
-            done += count as u64;
-            came(done);
-            if kept.bytes > KEPT {
-                inflated = inflated.saturating_add(kept.bytes);
-                if inflated > most_inflated {
+            let want = kept.gather(&msfz, stream, &mut place);
+            if want == 0 {
+                // The next chunk has no room beside those that the reader keeps.
+                inflated = inflated.saturating_add(kept.bytes).saturating_add(directory);
+                if kept.chunks.is_empty() || inflated > most_inflated {
                     return Err(meter.exceeded().into());
                 }
                 msfz = open(source, length)?;
                 kept = Kept::default();
+                continue;
             }
+            let space = buffer.get_mut(..want).unwrap_or_default();
+            let count =
+                msfz.get_stream_reader(stream).map_err(damaged)?.read_at(space, at).map_err(damaged)?;
+            if count != want {
+                let end = at + count as u64;
+                return Err(damaged(format!("stream {stream} ends at {end}, expected {size} bytes")));
+            }
+            writer.write_all(space).map_err(MsfzError::Write)?;
+            at += count as u64;
+            done += count as u64;
+            came(done);
         }
     }
     msf.commit().map_err(write_error)?;
     Ok(())
 }
 
-/// Which chunks the reader holds inflated, and how many bytes that is.
+/// How many bytes an entry of the directory takes.
+const FRAGMENT: u64 = 12;
+
+/// How far a stream has been read: the number of a fragment, and how many bytes of it are done.
+#[derive(Default)]
+struct Place {
+    fragment: usize,
+    within: usize,
+}
+
+/// Which chunks the reader holds inflated, and how many bytes they have, inflated and packed.
 #[derive(Default)]
 struct Kept {
     chunks: HashSet<u32>,
@@ -214,19 +232,35 @@ struct Kept {
 }
 
 impl Kept {
-    fn touch<R: ReadAt>(&mut self, msfz: &Msfz<R>, stream: u32, from: u64, count: u64) {
-        let mut start = 0u64;
-        for fragment in msfz.stream_fragments(stream).unwrap_or_default() {
-            let end = start + u64::from(fragment.size);
-            if end > from && start < from + count && fragment.location.is_compressed() {
+    /// How many bytes of a stream can be read at once from `place` on, which is moved behind them: as many as a step
+    /// has, but no further than the first chunk for which there is no room. Zero if that is the very next one.
+    fn gather<R: ReadAt>(&mut self, msfz: &Msfz<R>, stream: u32, place: &mut Place) -> usize {
+        let fragments = msfz.stream_fragments(stream).unwrap_or_default();
+        let mut gathered = 0;
+        while gathered < STEP {
+            let Some(fragment) = fragments.get(place.fragment) else { break };
+            if fragment.location.is_compressed() {
                 let chunk = fragment.location.compressed_first_chunk();
-                if self.chunks.insert(chunk) {
-                    let entry = msfz.chunks().get(chunk as usize);
-                    self.bytes += entry.map_or(0, |entry| u64::from(entry.uncompressed_size.get()));
+                if !self.chunks.contains(&chunk) {
+                    let size = msfz.chunks().get(chunk as usize).map_or(0, |entry| {
+                        u64::from(entry.uncompressed_size.get()) + u64::from(entry.compressed_size.get())
+                    });
+                    if !self.chunks.is_empty() && self.bytes.saturating_add(size) > KEPT {
+                        break;
+                    }
+                    self.chunks.insert(chunk);
+                    self.bytes = self.bytes.saturating_add(size);
                 }
             }
-            start = end;
+            let left = (fragment.size as usize).saturating_sub(place.within);
+            let taken = left.min(STEP - gathered);
+            gathered += taken;
+            place.within += taken;
+            if taken == left {
+                *place = Place { fragment: place.fragment + 1, within: 0 };
+            }
         }
+        gathered
     }
 }
 
