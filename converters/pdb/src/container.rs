@@ -11,8 +11,10 @@ use crate::{Error, FileKind};
 
 /// The PDB's streams.
 ///
-/// A stream is never larger than the file. One whose pages do not follow each other is copied; all copies together
-/// may have [`MAX_COPIED`] times the size of the file.
+/// A stream is never larger than the file, and all streams that are read, one that is read twice counted twice, may
+/// together have [`MAX_READ`] times the size of the file. What is done for each of their bytes is then in proportion to
+/// the file, however often its tables name the same pages or the same stream. A stream whose pages do not follow each
+/// other is copied; others are read where they are.
 pub(crate) struct Container {
     pdb: pdb::PDB<'static, Bytes>,
 }
@@ -25,7 +27,7 @@ impl Container {
         }
         check_header(file)?;
         let broken = |reason: String| Error::Stream { number: 0, name: "stream directory", reason };
-        let left = (file.len() as u64).saturating_mul(MAX_COPIED);
+        let left = (file.len() as u64).saturating_mul(MAX_READ);
         match guarded(|| pdb::PDB::open(Bytes { file: file.clone(), left })) {
             Some(Ok(pdb)) => Ok(Self { pdb }),
             Some(Err(error)) => Err(broken(error.to_string())),
@@ -91,13 +93,14 @@ fn check_header(bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// How many times its size may be copied of a file. Every stream is read once or twice, and no page belongs to two.
-const MAX_COPIED: u64 = 8;
+/// How many times its size may be read of a file. Every stream is read once or twice, and no page belongs to two.
+const MAX_READ: u64 = 8;
 
 /// The file's bytes, as the container library asks for them.
 pub(crate) struct Bytes {
     file: MappedFile,
-    /// How many bytes may still be copied: directories of hostile files name the same pages in many streams.
+    /// How many bytes may still be read: directories of hostile files name the same pages in many streams, and their
+    /// lists of modules the same stream many times.
     left: u64,
 }
 
@@ -120,14 +123,14 @@ impl Source<'static> for Bytes {
             let message = format!("it claims {total} bytes, the whole file has {}", self.file.len());
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
-        if let [slice] = slices {
-            let range = self.range(slice)?;
-            return Ok(Box::new(View::Part { file: self.file.clone(), range }));
-        }
         self.left = self.left.checked_sub(total as u64).ok_or_else(|| {
             let message = "the streams name the same pages again and again".to_owned();
             io::Error::new(io::ErrorKind::InvalidData, message)
         })?;
+        if let [slice] = slices {
+            let range = self.range(slice)?;
+            return Ok(Box::new(View::Part { file: self.file.clone(), range }));
+        }
         let mut gathered = Vec::with_capacity(total);
         for slice in slices {
             let range = self.range(slice)?;
