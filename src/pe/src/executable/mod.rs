@@ -20,6 +20,8 @@ use crate::rsds::Rsds;
 
 pub use tables::{Export, Import, Version};
 
+use tables::LONGEST_NAME;
+
 /// A PE file as it lies on disk.
 pub struct Pe<'a> {
     bytes: &'a [u8],
@@ -148,6 +150,10 @@ const CHARACTERISTICS: [(u16, &str); 10] = [
 /// Windows loads files of at most 96 sections; every address is looked for in all of them.
 const MOST_SECTIONS: usize = 1024;
 
+const SECTION_ENTRY: usize = goblin::pe::section_table::SIZEOF_SECTION_TABLE;
+/// What each symbol takes before the table of strings.
+const SYMBOL_ENTRY: usize = goblin::pe::symbol::COFF_SYMBOL_SIZE;
+
 const DEBUG_CODEVIEW: u32 = 2;
 const DEBUG_ENTRY: usize = 28;
 
@@ -178,18 +184,25 @@ impl<'a> Pe<'a> {
         let Some(optional) = header.optional_header else {
             return Err(damaged("optional header", "expected one, found an object file"));
         };
-        let mut table = start + 24 + usize::from(header.coff_header.size_of_optional_header);
-        let sections = header
-            .coff_header
-            .sections(bytes, &mut table)
-            .map_err(|error| damaged("section table", error))?;
-        if sections.len() > MOST_SECTIONS {
-            let found = sections.len();
+        let coff = &header.coff_header;
+        let found = usize::from(coff.number_of_sections);
+        if found > MOST_SECTIONS {
             return Err(damaged(
                 "section table",
                 format!("expected at most {MOST_SECTIONS} sections, found {found}"),
             ));
         }
+        let table = bytes.get(start + 24 + usize::from(coff.size_of_optional_header)..).unwrap_or_default();
+        let (entries, _) = table.as_chunks::<SECTION_ENTRY>();
+        let Some(entries) = entries.get(..found) else {
+            let there = entries.len();
+            return Err(damaged(
+                "section table",
+                format!("expected {found} sections, found {there} before the end"),
+            ));
+        };
+        let strings = string_table(bytes, coff.pointer_to_symbol_table, coff.number_of_symbol_table);
+        let sections = entries.iter().map(|entry| section(entry, strings)).collect::<Result<_, _>>()?;
         Ok(Self { bytes, header, optional, sections })
     }
 
@@ -325,6 +338,31 @@ impl<'a> Pe<'a> {
     ) -> Option<DataDirectory> {
         get(&self.optional).copied()
     }
+}
+
+/// The table of strings behind the symbols, in which long names of sections are, if there is one.
+fn string_table(bytes: &[u8], symbols: u32, count: u32) -> Option<&[u8]> {
+    let start = (count as usize).checked_mul(SYMBOL_ENTRY)?.checked_add(symbols as usize)?;
+    bytes.get(start..).filter(|_| symbols != 0)
+}
+
+/// A section of the table. A long name is read up to [`LONGEST_NAME`] bytes: goblin would copy whatever comes before the
+/// next zero byte of the file, anew for each section.
+fn section(entry: &[u8; SECTION_ENTRY], strings: Option<&[u8]>) -> Result<SectionTable, PeError> {
+    let mut short = *entry;
+    if let [mark @ b'/', ..] = &mut short {
+        *mark = 0;
+    }
+    let mut section =
+        SectionTable::parse(&short, &mut 0, 0).map_err(|error| damaged("section table", error))?;
+    section.name = entry.first_chunk().copied().unwrap_or_default();
+    if let (Some(strings), Ok(Some(offset))) = (strings, section.name_offset()) {
+        let name = strings.get(offset..).unwrap_or_default();
+        let name = name.get(..LONGEST_NAME).unwrap_or(name);
+        let name = memchr::memchr(0, name).and_then(|end| name.get(..end));
+        section.real_name = name.map(|name| String::from_utf8_lossy(name).into_owned());
+    }
+    Ok(section)
 }
 
 /// The bytes of a number.

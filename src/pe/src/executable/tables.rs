@@ -38,7 +38,7 @@ pub struct Version {
 }
 
 /// The longest name that is read, in bytes.
-const LONGEST_NAME: usize = 4096;
+pub(super) const LONGEST_NAME: usize = 4096;
 const IMPORT_ENTRY: usize = 20;
 
 /// How many bytes tables and their names may have together. Every honest entry has bytes of its own in the file; one
