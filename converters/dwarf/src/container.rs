@@ -14,8 +14,8 @@ use crate::{Error, FileKind, relocate};
 /// An opened ELF or Mach-O file.
 ///
 /// What its compressed sections unpack to counts together, against [`profile::UnpackLimits`] for the size of the
-/// file. The sections of an ELF file may together have twice as many bytes in the file as the file has, and so may
-/// its notes: no honest file has thousands of headers for the same bytes. Whatever is then done once for each
+/// file. The sections of a file may together have twice as many bytes in the file as the file has, and so may
+/// the notes of an ELF file: no honest file has thousands of headers for the same bytes. Whatever is then done once for each
 /// section (copying those of one name, applying relocations, looking for a build-id) takes time and memory in
 /// proportion to the file.
 pub(crate) struct Container<'a> {
@@ -208,7 +208,7 @@ pub(crate) fn parse<'a>(format: &'static str, bytes: &'a [u8]) -> Result<object:
     let named = match &file {
         object::File::Elf32(elf) => named(elf, size),
         object::File::Elf64(elf) => named(elf, size),
-        _ => 0,
+        file => named_by_sections(file, size),
     };
     if named > size.saturating_mul(MAX_NAMED) {
         return Err(Error::Repeated { named, file: size });
@@ -231,6 +231,14 @@ fn named<E: object::read::elf::FileHeader>(elf: &object::read::elf::ElfFile<'_, 
         sum.saturating_add(there(note.p_offset(endian).into(), note.p_filesz(endian).into()))
     });
     sections.max(notes)
+}
+
+/// How many bytes of a Mach-O file the headers of its sections name. The sections of code in a dSYM bundle, which has
+/// only the debug information, keep their sizes and have no place.
+fn named_by_sections(file: &object::File<'_>, size: u64) -> u64 {
+    let placed =
+        file.sections().filter_map(|section| section.file_range()).filter(|(offset, _)| *offset != 0);
+    placed.fold(0, |sum, (offset, length)| sum.saturating_add(size.saturating_sub(offset).min(length)))
 }
 
 fn damaged(format: &'static str) -> impl Fn(object::Error) -> Error {

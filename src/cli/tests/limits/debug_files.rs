@@ -166,6 +166,55 @@ fn skeletons_that_name_one_split_file() {
     });
 }
 
+/// The index of a package of split units (DWARF 4 with GNU's extension): `n` units with the identifiers 1 to `n`, all of
+/// them the same bytes of `.debug_info.dwo` and `.debug_abbrev.dwo`.
+fn index(n: usize, info: usize, abbreviations: usize) -> Vec<u8> {
+    const INFO: u32 = 1;
+    const ABBREVIATIONS: u32 = 3;
+    let slots = (2 * n).next_power_of_two();
+    let mut index = [2, 2, n as u32, slots as u32].map(u32::to_le_bytes).concat();
+    // Unit i is in slot i; the others are free.
+    let taken = |slot: usize| if (1..=n).contains(&slot) { slot } else { 0 };
+    index.extend((0..slots).flat_map(|slot| (taken(slot) as u64).to_le_bytes()));
+    index.extend((0..slots).flat_map(|slot| (taken(slot) as u32).to_le_bytes()));
+    index.extend([INFO, ABBREVIATIONS].map(u32::to_le_bytes).concat());
+    index.extend([0; 8].repeat(n));
+    index.extend([info as u32, abbreviations as u32].map(u32::to_le_bytes).concat().repeat(n));
+    index
+}
+
+#[test]
+fn units_of_a_package_that_are_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = |n: usize| {
+        let (info, table) = (unit(C99, 0, &structs(n)), abbreviations());
+        let package = vec![
+            Section::new(".debug_cu_index", PROGBITS, index(n, info.len(), table.len())),
+            Section::new(".debug_abbrev.dwo", PROGBITS, table),
+            Section::new(".debug_info.dwo", PROGBITS, info),
+        ];
+        std::fs::write(folder.path().join("vmlinux.dwp"), elf(1, package)).unwrap();
+        let mut table = abbreviations();
+        table.pop();
+        // A skeleton with the name of its split file and its identifier.
+        table.extend_from_slice(&[9, 0x11, 0, 0xb0, 0x42, 0x08, 0xb1, 0x42, 0x07, 0, 0, 0]);
+        let skeleton = |number: usize| {
+            let root = [&b"\x09a.dwo\0"[..], &(number as u64).to_le_bytes()].concat();
+            let length = (7 + root.len() as u32).to_le_bytes();
+            [&length[..], &[4, 0, 0, 0, 0, 0, 8], &root].concat()
+        };
+        dwarf((1..=n).flat_map(skeleton).collect(), table, vec![0])
+    };
+    proportional(1000, 200, input, |bytes| {
+        let options = Options { threads: 2, ..Options::default() };
+        let companions = Beside::new(&folder.path().join("vmlinux"));
+        let converted = convert(&bytes, &options, &companions, &Silent).unwrap();
+        assert!(converted.profile.types.records().len() >= 1000, "{:?}", converted.report);
+        let repeated = converted.report.count("split units that name the same bytes as others");
+        assert!(repeated >= 998, "{:?}", converted.report);
+    });
+}
+
 #[test]
 fn an_abbreviation_of_many_attributes() {
     let input = |n: usize| {

@@ -105,3 +105,118 @@ fn a_bitmap_without_pages_behind_it() {
         assert_eq!(Image::from_content(bytes).unwrap().size(), 0);
     });
 }
+
+/// A file of an E01 image: its sections, each a kind and a body, behind the mark.
+fn ewf(sections: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut file = b"EVF\x09\x0d\x0a\xff\0\x01\x01\0\0\0".to_vec();
+    for (number, (kind, body)) in sections.iter().enumerate() {
+        let (at, size) = (file.len() as u64, 76 + body.len() as u64);
+        let next = if number + 1 == sections.len() { at } else { at + size };
+        let start = file.len();
+        file.extend(kind.as_bytes());
+        file.resize(start + 16, 0);
+        file.extend([next, size].map(u64::to_le_bytes).concat());
+        file.resize(start + 76, 0);
+        file.extend(body);
+    }
+    file
+}
+
+/// The geometry of an image of this many chunks of 32 KiB.
+fn volume(chunks: u64) -> Vec<u8> {
+    let mut body = [0, chunks as u32, 64, 512].map(u32::to_le_bytes).concat();
+    body.extend((64 * chunks).to_le_bytes());
+    body.resize(94, 0);
+    body
+}
+
+/// A table that says it has `count` entries.
+fn table(count: u32, entries: &[u8]) -> Vec<u8> {
+    let mut body = [count, 0, 0, 0, 0, 0].map(u32::to_le_bytes).concat();
+    body.extend(entries);
+    body
+}
+
+#[test]
+fn chunks_of_an_e01_image_over_the_same_bytes() {
+    let input = |n: usize| {
+        // Every entry names the first bytes, packed.
+        let entries = (1u32 << 31 | 13).to_le_bytes().repeat(n);
+        ewf(&[("volume", volume(n as u64)), ("table", table(n as u32, &entries)), ("done", Vec::new())])
+    };
+    proportional(1 << 14, 4, input, |bytes| {
+        let error = Image::from_content(bytes).unwrap_err().to_string();
+        assert!(error.contains("packed bytes say that they hold"), "{error}");
+    });
+}
+
+#[test]
+fn tables_of_an_e01_image_over_the_same_bytes() {
+    let input = |n: usize| {
+        // Each table says that it has entries up to the end of the file.
+        let mut sections = vec![("volume", volume(n as u64))];
+        sections.extend((0..n).map(|_| ("table", table(u32::MAX, &[]))));
+        sections.push(("done", Vec::new()));
+        ewf(&sections)
+    };
+    proportional(4000, 4, input, |bytes| {
+        let error = Image::from_content(bytes).unwrap_err().to_string();
+        assert!(error.contains("tables that do not overlap"), "{error}");
+    });
+}
+
+/// A VMware state file whose groups, `count` of them, all name the same tags.
+fn state(count: usize, tags: &[u8]) -> Vec<u8> {
+    let mut file = [0xbed2_bed2, 8, count as u32].map(u32::to_le_bytes).concat();
+    let at = 12 + 80 * count as u64;
+    for _ in 0..count {
+        let start = file.len();
+        file.extend(b"memory");
+        file.resize(start + 64, 0);
+        file.extend([at, 0].map(u64::to_le_bytes).concat());
+    }
+    file.extend(tags);
+    file.extend([0, 0]);
+    file
+}
+
+#[test]
+fn groups_of_a_vmware_state_file_over_the_same_tags() {
+    let input = |n: usize| state(n, &[4, 1, b'x', 1, 2, 3, 4].repeat(80 * n / 7));
+    proportional(500, 40, input, |bytes| {
+        let error = Image::from_content(bytes).unwrap_err().to_string();
+        assert!(error.contains("memory in the state file"), "{error}");
+    });
+}
+
+#[test]
+fn regions_of_a_vmware_state_file_over_the_same_memory() {
+    let input = |n: usize| {
+        let tag = |name: &str, indices: &[u32], value: u32| {
+            let mut tag = vec![(indices.len() as u8) << 6 | 4, name.len() as u8];
+            tag.extend(name.as_bytes());
+            tag.extend(indices.iter().flat_map(|index| index.to_le_bytes()));
+            tag.extend(value.to_le_bytes());
+            tag
+        };
+        let mut tags = tag("regionsCount", &[], n as u32);
+        let pages = n as u32 / 16;
+        for region in 0..n as u32 {
+            tags.extend(tag("regionPPN", &[region], region * pages));
+            tags.extend(tag("regionPageNum", &[region], 0));
+            tags.extend(tag("regionSize", &[region], pages));
+        }
+        let length = u64::from(pages) * 4096;
+        tags.extend([2 << 6 | 63, 6]);
+        tags.extend(b"Memory");
+        tags.extend([0; 8]);
+        tags.extend([length, length].map(u64::to_le_bytes).concat());
+        tags.extend([0, 0]);
+        tags.resize(tags.len() + length as usize, 7);
+        state(1, &tags)
+    };
+    proportional(1000, 40, input, |bytes| {
+        let error = Image::from_content(bytes).unwrap_err().to_string();
+        assert!(error.contains("bytes of their own"), "{error}");
+    });
+}

@@ -3,10 +3,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[allow(dead_code, reason = "the tests of the front-end use the rest")]
+#[path = "../../../../converters/pdb/tests/support/build.rs"]
+mod build;
+
+mod archives;
 mod commands;
 mod debug_files;
 mod documentation;
 mod elf;
+mod executables;
 mod images;
+mod macho;
 mod measure;
 mod packed;
+mod pdb;
