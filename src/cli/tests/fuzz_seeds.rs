@@ -22,6 +22,13 @@ use volatility_converter::Pack;
 #[path = "../../../converters/pdb/tests/support/build.rs"]
 mod build;
 
+#[path = "../../../fuzz/fuzz_targets/support/text.rs"]
+mod text;
+
+#[cfg(unix)]
+#[path = "../../../fuzz/fuzz_targets/support/outputs.rs"]
+mod outputs;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -292,5 +299,22 @@ fn small_texts_and_records_are_understood() {
         let text = String::from_utf8(bytes).unwrap();
         let parsed = text.parse::<repository::ProfileName>().is_ok();
         assert!(parsed || repository::yaml::Node::parse(&text, "seed").is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn text_is_escaped() {
+    for (_, bytes) in seeds("escape") {
+        text::check(&String::from_utf8_lossy(&bytes));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn outputs_get_their_names() {
+    for (_, bytes) in seeds("output_names") {
+        for abandoned in [false, true] {
+            outputs::check(&bytes[1..], abandoned);
+        }
     }
 }
