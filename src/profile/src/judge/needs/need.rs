@@ -10,7 +10,7 @@ pub enum Consumer {
     Rekall,
     /// LibVMI 0.14 and later.
     LibVmi,
-    /// DRAKVUF 1.0 and later.
+    /// DRAKVUF as of 2026; version 1.0 asks for most of the same names.
     Drakvuf,
     /// Volatility 3 (2.x), through the ISF export.
     Volatility3,
@@ -32,7 +32,7 @@ impl Consumer {
         match self {
             Rekall => "1.6 and 1.7",
             LibVmi => "0.14 and 0.15",
-            Drakvuf => "1.0 to 1.2",
+            Drakvuf => "commit cb621398",
             Volatility3 => "2.28.2",
         }
     }

@@ -46,7 +46,7 @@ fn sources(consumer: Consumer) -> &'static str {
         Consumer::LibVmi => {
             "`json_profiles/rekall.c`, and the start-up in `os/linux/core.c` and `os/windows/core.c`"
         }
-        Consumer::Drakvuf => "`win-offsets-map.h` and `linux-offsets-map.h` as of commit cb621398",
+        Consumer::Drakvuf => "`win-offsets-map.h` and `linux-offsets-map.h`",
         Consumer::Volatility3 => "the `linux`, `mac` and `windows` frameworks and plug-ins",
     }
 }
