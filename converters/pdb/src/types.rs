@@ -38,6 +38,12 @@ pub(crate) struct Lowering<'a, 's> {
     pub(crate) work: usize,
 }
 
+/// How many bytes of field lists are read, in sizes of the type stream: each list once for each type that it serves, and
+/// an honest one serves one type, or one for each translation unit that was linked.
+const MAX_FIELDS: u64 = 4;
+/// How many bytes of field lists are read beside, however small the type stream is.
+const LEAST_FIELDS: u64 = 16 << 20;
+
 impl<'a, 's> Lowering<'a, 's> {
     pub(crate) fn new(
         stream: &'s TypeStream<'a>,
@@ -61,7 +67,7 @@ impl<'a, 's> Lowering<'a, 's> {
             members: Vec::new(),
             labels: Vec::new(),
             chain: Vec::new(),
-            field_bytes: (stream.size() as u64).saturating_mul(4).saturating_add(16 << 20),
+            field_bytes: (stream.size() as u64).saturating_mul(MAX_FIELDS).saturating_add(LEAST_FIELDS),
             forwards: Vec::new(),
             ambiguous: Vec::new(),
             open_uses: Vec::new(),
