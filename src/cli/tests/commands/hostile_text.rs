@@ -14,15 +14,15 @@ const GUID_AGE: &str = "F8E2A8B5C9B74BF4A6E4A48F180099942";
 const FORGED: &str = "verdict: match";
 
 /// Titles and colours of a terminal, BEL, DEL, C1, directions, characters without width, separators, tags and a forged line.
-const BAD: &str = "\u{1b}]0;x\u{7}\u{1b}[2J\u{1b}[31m\u{7f}\u{9b}31m\u{202e}\u{2066}\u{200b}\u{2028}\u{e0041}\r\
+pub const BAD: &str = "\u{1b}]0;x\u{7}\u{1b}[2J\u{1b}[31m\u{7f}\u{9b}31m\u{202e}\u{2066}\u{200b}\u{2028}\u{e0041}\r\
                    verdict: match\nverdict: match\n  verdict: match\n";
 
 /// The same where a record ends at a line feed or a NUL, or a file has the name.
-const BAD_NAME: &str = "\u{1b}[2J\u{7}\u{9b}1m\u{202e}\u{200b}";
+pub const BAD_NAME: &str = "\u{1b}[2J\u{7}\u{9b}1m\u{202e}\u{200b}";
 
 /// Nothing but printable text and line feeds, and no forged line.
 #[track_caller]
-fn check(said: &str, output: &Output) {
+pub fn check(said: &str, output: &Output) {
     for (name, bytes) in [("standard output", &output.stdout), ("standard error", &output.stderr)] {
         let text = std::str::from_utf8(bytes).unwrap();
         let bad = |character: &char| {
@@ -39,7 +39,7 @@ fn check(said: &str, output: &Output) {
 
 /// Runs a command in every way that changes what it prints.
 #[track_caller]
-fn run(folder: &Folder, line: &[&str]) {
+pub fn run(folder: &Folder, line: &[&str]) {
     for more in [&[][..], &["-vv"], &["--json"], &["-q"]] {
         let line: Vec<&str> = more.iter().chain(line).copied().collect();
         let output = folder.run(&line).command().output().unwrap();
@@ -51,7 +51,7 @@ fn run(folder: &Folder, line: &[&str]) {
 }
 
 /// A profile in which every name and text is hostile.
-fn profile(class: &str) -> String {
+pub fn profile(class: &str) -> String {
     let bad = |name: &str| format!("{name}{BAD}");
     let member = json!([0, ["Pointer", {"target": bad("T")}]]);
     json!({
@@ -137,7 +137,7 @@ fn a_repository_with_hostile_names_is_harmless() {
 }
 
 /// A zip archive of stored members.
-fn zip(members: &[(String, Vec<u8>)]) -> Vec<u8> {
+pub fn zip(members: &[(String, Vec<u8>)]) -> Vec<u8> {
     let (mut archive, mut directory) = (Vec::new(), Vec::new());
     for (name, content) in members {
         let crc = content.iter().fold(!0u32, |crc, byte| {
@@ -163,7 +163,7 @@ fn zip(members: &[(String, Vec<u8>)]) -> Vec<u8> {
 }
 
 /// A Debian package with one file of this name.
-fn deb(name: &str, content: &[u8]) -> Vec<u8> {
+pub fn deb(name: &str, content: &[u8]) -> Vec<u8> {
     let mut header = vec![0u8; 512];
     header[..name.len()].copy_from_slice(name.as_bytes());
     header[100..107].copy_from_slice(b"0000644");

@@ -13,6 +13,7 @@ mod fetch_debug;
 mod fetch_pdb;
 mod front_ends;
 mod harness;
+mod hostile_names;
 mod hostile_text;
 mod indexes;
 mod inspect;
