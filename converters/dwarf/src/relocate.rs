@@ -1,6 +1,9 @@
 //! Relocations of files that are not linked yet, such as modules.
 //!
 //! A linked kernel may carry its relocations along; they are applied already and must not be again.
+//!
+//! The work is one step for each relocation. How many there can be is bounded by the container: sections together name at
+//! most twice the bytes of the file.
 
 use object::elf;
 use object::{

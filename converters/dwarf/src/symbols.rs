@@ -1,4 +1,6 @@
 //! Symbols: those of the file's table, or of a map beside it, and the types of those that are variables.
+//!
+//! Symbols borrow their names. The names of a file's own symbols may together have four times the size of the file.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,6 @@
 //! The DBI stream: its header, the list of modules behind it, and the list of further streams at its end.
+//!
+//! Lists are read entry by entry, as far as their bytes reach, and nothing is reserved for the numbers that they state.
 
 use crate::cursor::{Cursor, Malformed};
 

@@ -4,6 +4,8 @@
 //! what the compiler wrote (`LF_UDT_SRC_LINE`), in the order of the modules, each module's items ending with
 //! its `LF_BUILDINFO`, which the module's symbols name (`S_BUILDINFO`); an item that an earlier module had
 //! already is left out.
+//!
+//! Each item is read once, as far as the stream reaches, whatever number of items its header states.
 
 use std::collections::HashMap;
 

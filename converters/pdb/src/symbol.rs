@@ -1,4 +1,7 @@
 //! Symbol records, one by one (`cvinfo.h`, `SYM_ENUM_e` and the structures behind it).
+//!
+//! Each record is read once; names are borrowed from the stream. How many streams are read at all is bounded by the
+//! container.
 
 use crate::cursor::{Cursor, Malformed};
 

@@ -1,4 +1,7 @@
 //! The stream of type records (TPI): where each record lies, and which record defines a name.
+//!
+//! Memory is in proportion to the stream: a few small entries are kept for each record. Chains from record to record are
+//! followed for 64 steps.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;

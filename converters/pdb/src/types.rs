@@ -1,4 +1,7 @@
 //! From type records to the model's types.
+//!
+//! Work and memory are in proportion to the type stream: a field list that serves many types is read for each of them, but
+//! only until `MAX_FIELDS` sizes of the stream, and 16 MiB, are read; what is beyond is counted as lost.
 
 use profile::{Label, Name, NewMember, Profile, RecordKind, Report, Type, TypeId};
 

@@ -1,4 +1,6 @@
 //! Compressed blocks: each is unpacked whole, into a buffer of the size it must have.
+//!
+//! The size is the page or chunk size of the image, at most 16 MiB.
 
 use std::cell::RefCell;
 use std::io::Read;

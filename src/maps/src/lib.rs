@@ -16,6 +16,9 @@
 //! - **Tables in memory.** [`kallsyms`] decodes the packed table of symbols that a running kernel keeps of itself.
 //!
 //! Parsing a text does not fail: a text that is not a map gives no symbols, and [`SystemMap::link`] says so.
+//!
+//! Texts are read in one pass and borrowed where that is possible, so memory is in proportion to the text. A table of
+//! kallsyms has at most a million symbols with names of at most 512 bytes.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 

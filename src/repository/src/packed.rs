@@ -1,4 +1,6 @@
 //! JSON texts of a repository, packed or not.
+//!
+//! A packed text unpacks to at most `MAX_TEXT` bytes and stays within [`profile::UnpackLimits`].
 
 use std::fmt;
 use std::fmt::Write as _;

@@ -1,4 +1,6 @@
 //! The members of a tar or cpio archive, one after the other.
+//!
+//! Content is streamed and never kept, and a name has at most 64 KiB.
 
 use std::io::{self, Read};
 

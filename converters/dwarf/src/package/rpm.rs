@@ -1,4 +1,6 @@
 //! Where an RPM package's content begins.
+//!
+//! Only sizes are read; nothing is reserved.
 
 use super::error::PackageError;
 

@@ -1,4 +1,6 @@
 //! Dumps of DWARF as text, in every dialect met: which one it is, and its entries in order.
+//!
+//! Entries are handed on one by one and borrow from the text, so that reading takes one pass and no memory of its own.
 
 pub(crate) mod entry;
 mod libdwarf;

@@ -23,6 +23,9 @@ pub use tables::{Export, Import, Version};
 use tables::LONGEST_NAME;
 
 /// A PE file as it lies on disk.
+///
+/// Memory is in proportion to the file. A file has at most 1,024 sections, names are read up to 4 KiB, and the entries of
+/// a table may together, with their names, have four times the size of the file: honest entries have bytes of their own.
 pub struct Pe<'a> {
     bytes: &'a [u8],
     header: Header<'a>,

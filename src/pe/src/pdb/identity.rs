@@ -5,6 +5,8 @@ use profile::GuidAge;
 use crate::container::Container;
 
 /// Who a PDB says it is: read from a few bytes of the file, whatever its size.
+///
+/// Only the header, the directory's pages and the first bytes of two streams are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// The GUID of the info stream, and the age by which stores know the file: the one in the DBI stream

@@ -18,6 +18,8 @@ use crate::{Name, Profile, ReadError, Report, System, Type, TypeId};
 ///
 /// The sections may come in any order. What is not as the schema says costs itself alone and is counted in `report`:
 /// a type its target, a member its offset, a symbol its type. Symbols of type `void` count as symbols without one.
+///
+/// The text is read once, and memory is in proportion to it.
 pub(crate) fn read(text: &str, report: &mut Report) -> Result<Profile, ReadError> {
     let texts = Texts::find(text)?;
     let metadata = parse(texts.of("metadata").1)?;

@@ -11,6 +11,9 @@
 //! - `identity` decides what system and architecture a profile is of, from old and new metadata.
 //!
 //! What cannot be carried over is counted in the [`Report`]; what no profile can be is a [`ReadError`].
+//!
+//! Memory is in proportion to the text, which may have 1 GiB; what unpacks to it is bounded by [`crate::UnpackLimits`] while it
+//! unpacks.
 
 mod builder;
 mod descriptor;
