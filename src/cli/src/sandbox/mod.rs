@@ -31,20 +31,13 @@ mod calls {
 #[cfg(target_os = "linux")]
 mod files;
 mod folders;
+mod layer;
 
 pub use access::{Access, Network};
 pub use folders::clean_up;
+pub use layer::Layer;
 
 use std::fmt;
-
-/// A layer of the sandbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Layer {
-    /// The kernel enforces it: which means it uses, and what it leaves open.
-    Enforced(String),
-    /// The program runs without it: why.
-    Missing(String),
-}
 
 /// What a sandbox came to on this kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
