@@ -17,6 +17,19 @@
 //!   [`profile::Report`]; an [`Error`] means that there is no profile at all.
 //!
 //! This crate prints nothing and writes no JSON.
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use dwarf_converter::{Alone, Options, convert};
+//!
+//! let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/dwarf/elf");
+//! let bytes = std::fs::read(folder.join("gcc-x64"))?;
+//! let converted = convert(&bytes, &Options::default(), &Alone, &profile::Silent)?;
+//! assert_eq!(converted.profile.arch.name(), "AMD64");
+//! assert!(converted.profile.types.records().len() > 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 

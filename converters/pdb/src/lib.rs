@@ -13,6 +13,20 @@
 //!   [`profile::Report`]; an [`Error`] means that there is no profile at all.
 //!
 //! This crate prints nothing and writes no JSON.
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use pdb_converter::{Options, convert};
+//! use profile::MappedFile;
+//!
+//! let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/pdb");
+//! let file = MappedFile::open(&folder.join("types-x64/input.pdb"))?;
+//! let converted = convert(file, &Options::default(), &profile::Silent)?;
+//! assert_eq!(converted.profile.arch.name(), "AMD64");
+//! assert!(converted.profile.types.records().len() > 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 

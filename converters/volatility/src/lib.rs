@@ -13,6 +13,18 @@
 //!
 //! What the text does not tell, and what it tells wrongly, is worked out where that is certain and counted in
 //! the report where it is not (docs/volatility-packs.md).
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use volatility_converter::{Options, Pack, convert};
+//!
+//! let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/volatility");
+//! let pack = Pack::open(&folder.join("dense-dw4.dwarf"))?;
+//! let converted = convert(&pack, &Options::default(), &profile::Silent)?;
+//! assert!(converted.profile.types.records().len() > 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 

@@ -9,6 +9,19 @@
 //! - **Proof.** A [`Validation`] is made of [`Check`]s; `READS` of each system is all that they rest on.
 //!
 //! This crate prints nothing and knows no repository.
+//!
+//! ```
+//! use analyzer::Layout;
+//! use profile::Text;
+//!
+//! let text = br#"{"$METADATA": {"Type": "Profile", "ProfileClass": "Linux", "arch": "AMD64"},
+//!     "$STRUCTS": {"list_head": [16, {"next": [0, ["Pointer", {"target": "list_head"}]],
+//!                                     "prev": [8, ["Pointer", {"target": "list_head"}]]}]}}"#;
+//! let layout = Layout::from_text(Text::new(text.to_vec())?);
+//! assert_eq!(layout.field("list_head.prev")?.offset, 8);
+//! assert!(!layout.has("task_struct.tasks"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 

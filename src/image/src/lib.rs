@@ -12,6 +12,19 @@
 //!   looks for needles.
 //!
 //! This crate knows no profile: it interprets containers and page tables, nothing of the system in the memory.
+//!
+//! ```
+//! use image::{Container, Image, Memory, PhysicalAddress};
+//!
+//! // Nothing tells raw memory: address zero is the first byte of the file.
+//! let image = Image::from_content(vec![7; 2 * 4096])?;
+//! assert_eq!((image.container(), image.size()), (Container::Raw, 8192));
+//! let mut bytes = [0; 4];
+//! image.read(PhysicalAddress(0x1000), &mut bytes)?;
+//! assert_eq!(bytes, [7; 4]);
+//! assert!(image.read(PhysicalAddress(0x2000), &mut bytes).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 

@@ -19,6 +19,14 @@
 //!
 //! Texts are read in one pass and borrowed where that is possible, so memory is in proportion to the text. A table of
 //! kallsyms has at most a million symbols with names of at most 512 bytes.
+//!
+//! ```
+//! use maps::SystemMap;
+//!
+//! let map = SystemMap::parse(b"ffffffff81000000 T _text\nffffffff82413440 D init_task\n");
+//! assert_eq!(map.address("init_task"), Some(0xffff_ffff_8241_3440));
+//! assert!(!map.is_hidden());
+//! ```
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 

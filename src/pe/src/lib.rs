@@ -10,6 +10,19 @@
 //! - **Kinds** (`container`). A [`Container`] says what a file is by its first bytes.
 //!
 //! This crate knows nothing of what is in a PDB beyond its identity.
+//!
+//! ```
+//! use pe::Rsds;
+//!
+//! let mut bytes = b"some bytes RSDS".to_vec();
+//! bytes.extend([0xab; 16]); // the GUID
+//! bytes.extend(2_u32.to_le_bytes()); // the age
+//! bytes.extend(b"d:\\build\\ntkrnlmp.pdb\0");
+//! let found = Rsds::scan(&bytes, 1);
+//! assert_eq!(found[0].offset, 11);
+//! assert_eq!(found[0].rsds.file_name(), "ntkrnlmp.pdb");
+//! assert_eq!(found[0].rsds.guid_age.to_string(), "ABABABABABABABABABABABABABABABAB2");
+//! ```
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 

@@ -21,6 +21,25 @@
 //!   files are read and written, [`GuidAge`] names a build.
 //!
 //! This crate knows no debug format, no file layout of a repository and no network.
+//!
+//! ```
+//! use profile::{Arch, NewMember, Profile, RecordKind, Report, Resolution, System, Text, Type, write_text};
+//!
+//! // What a front-end does: struct list_head { struct list_head *next, *prev; } of an x86-64 kernel.
+//! let mut profile = Profile::new(System::Linux, Arch::Amd64);
+//! let [head, next, prev] = ["list_head", "next", "prev"].map(|name| profile.intern(name));
+//! let target = profile.types.add(Type::Named(head));
+//! let ty = profile.types.add(Type::Pointer { target, size: 8 });
+//! let member = |name, offset| NewMember { name: Some(name), offset, ty, bits: None };
+//! let Profile { types, names, .. } = &mut profile;
+//! types.add_record(names, Some(head), RecordKind::Struct, 16, &[member(next, 0), member(prev, 8)]);
+//!
+//! // Names are settled, the canonical text is printed, and one struct is looked up in it.
+//! let resolution = Resolution::new(&mut profile, &mut Report::default());
+//! let text = Text::new(write_text(&profile, &resolution, Vec::new())?)?;
+//! assert_eq!(text.size("list_head"), Some(16));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 

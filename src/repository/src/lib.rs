@@ -9,6 +9,16 @@
 //! - **What belongs there.** [`Config`] says what makes which profiles, [`Guids`] which builds of Windows; an
 //!   [`Inventory`] records what is there, [`Rejects`] what could not be made. [`batch`] makes what is missing.
 //! - **Texts.** [`yaml`] reads the configuration's language, with the line of every value.
+//!
+//! ```
+//! use repository::{Key, ProfileName};
+//!
+//! let name: ProfileName = "nt/GUID/F8E2A8B5C9B74BF4A6E4A48F180099942".parse()?;
+//! assert_eq!(name.key().to_string(), "nt/GUID/F8E2A8B5C9B74BF4A6E4A48F180099942.gz");
+//! assert_eq!(ProfileName::of_key(&name.key()), Some(name));
+//! assert!("../outside".parse::<Key>().is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 

@@ -9,6 +9,19 @@
 //!   how much room there is.
 //!
 //! Nothing is ever written, and only files below the folder are read.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use server::{Mirror, MirrorLimits};
+//!
+//! let mirror = Mirror::bind(Path::new("/srv/symbols"), "127.0.0.1:0", MirrorLimits::default())?;
+//! println!("http://{}", mirror.address());
+//! let stop = mirror.stop();
+//! std::thread::spawn(move || mirror.run(&profile::Silent));
+//! stop.stop();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 

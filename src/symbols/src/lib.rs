@@ -15,6 +15,17 @@
 //!
 //! What to ask a server next is decided without a socket (`download`); the socket layer (`http`) only sends. The layout
 //! of stores is no entry point. This crate knows nothing of what is in a PDB beyond its identity.
+//!
+//! ```no_run
+//! use symbols::{Fetcher, Options, SymbolPath, Wanted};
+//!
+//! let path: SymbolPath = "srv*/tmp/store*https://msdl.microsoft.com/download/symbols".parse()?;
+//! let fetcher = Fetcher::new(Options::new(path, "/tmp/store".into()));
+//! let wanted = Wanted::new("ntkrnlmp.pdb".parse()?, "F8E2A8B5C9B74BF4A6E4A48F180099942".parse()?);
+//! let found = fetcher.fetch(&wanted, &profile::Silent)?;
+//! println!("{}", found.path.display());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
