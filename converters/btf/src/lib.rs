@@ -14,6 +14,19 @@
 //!   [`Error`] means that there is no profile at all.
 //!
 //! This crate prints nothing and writes no JSON.
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use btf_converter::{Options, convert};
+//!
+//! let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/btf");
+//! let bytes = std::fs::read(folder.join("gcc-x64.btf"))?;
+//! let options = Options { arch: Some(profile::Arch::Amd64), ..Options::default() };
+//! let converted = convert(&bytes, &options, &profile::Silent)?;
+//! assert!(converted.profile.types.records().len() > 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
