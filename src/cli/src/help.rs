@@ -7,6 +7,7 @@ use clap::Command;
 use crate::cli::{Cli, tree};
 use crate::documented_lines::words;
 use crate::options::heading;
+use crate::report::schemas;
 
 /// How many lines the short help may have.
 const SCREEN: usize = 40;
@@ -71,6 +72,19 @@ fn every_command_has_examples_that_parse() {
             assert!(line.iter().any(|word| word == name) || name.is_empty(), "{called}: {example}");
             Cli::parse_line(line).unwrap_or_else(|error| panic!("{called}: {example}: {error}"));
         }
+    }
+}
+
+#[test]
+fn every_command_with_a_report_has_a_schema() {
+    for (called, command) in all() {
+        let name = match called.trim() {
+            "" => "summary".to_owned(),
+            name => name.replace(' ', "_"),
+        };
+        let reports = command.get_arguments().any(|argument| argument.get_id() == "json");
+        let schema = schemas::folder().join(format!("{name}.json"));
+        assert_eq!(reports, schema.exists(), "{called}: {}", schema.display());
     }
 }
 

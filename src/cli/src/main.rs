@@ -2,6 +2,7 @@
 //!
 //! Each module uses only modules above it in this list:
 //!
+//! - [`report`] has what `--json` prints;
 //! - [`console`] is the only place that prints, and [`sandbox`] restricts what the process may do;
 //! - [`outcome`] decides the exit code, [`interrupt`] cleans up when the program is told to stop;
 //! - [`configuration`] reads the user's settings;
@@ -28,6 +29,7 @@ mod interrupt;
 mod options;
 mod outcome;
 mod profiles;
+mod report;
 mod sandbox;
 
 use std::process::ExitCode;

@@ -1,6 +1,5 @@
 use anyhow::bail;
 use repository::detect::{Candidate, Fingerprint, Sighted, detect};
-use serde_json::{Value, json};
 
 use super::Run;
 use crate::console::{Console, Settings, Table};
@@ -12,6 +11,7 @@ use crate::options::{
 use crate::outcome::Outcome;
 use crate::profiles::identity::how_to;
 use crate::profiles::{self, likely};
+use crate::report::image as report;
 
 /// Tell which profile a memory image needs.
 ///
@@ -80,14 +80,14 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let detection = detect(&image, &repositories, &console.search());
     let found = detection.found.as_ref().map(|(name, place, _)| (name.to_string(), place.clone()));
     if console.json() {
-        console.print_json(json!({
-            "image": source,
-            "profile": found.as_ref().map(|(name, _)| name),
-            "place": found.as_ref().map(|(_, place)| place),
-            "kernels": detection.kernels.iter().map(sighted).collect::<Value>(),
-            "fingerprints": detection.fingerprints.iter().map(fingerprint).collect::<Value>(),
-            "tried": detection.tried.iter().map(candidate).collect::<Value>(),
-        }))?;
+        console.print_report(&report::Detection {
+            image: source,
+            profile: found.as_ref().map(|(name, _)| name.clone()),
+            place: found.as_ref().map(|(_, place)| place.clone()),
+            kernels: detection.kernels.iter().map(sighted).collect(),
+            fingerprints: detection.fingerprints.iter().map(fingerprint).collect(),
+            tried: detection.tried.iter().map(candidate).collect(),
+        })?;
     } else {
         let mut kernels = Table::new(&["Offset (P)", "Evidence", "Kernel", "Its profile"]);
         for sighted in &detection.kernels {
@@ -130,27 +130,31 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     Ok(Outcome::from_good(found.is_some()))
 }
 
-fn fingerprint(fingerprint: &Fingerprint) -> Value {
-    json!({
-        "kernel": fingerprint.kernel,
-        "likely": likely::to_json(fingerprint.likely.iter().take(MOST_LIKELY)),
-        "margin": fingerprint.margin(),
-        "problems": fingerprint.problems,
-    })
+fn fingerprint(fingerprint: &Fingerprint) -> report::Fingerprint {
+    report::Fingerprint {
+        kernel: fingerprint.kernel.clone(),
+        likely: report::likely(fingerprint.likely.iter().take(MOST_LIKELY)),
+        margin: fingerprint.margin(),
+        problems: fingerprint.problems.clone(),
+    }
 }
 
-fn sighted(sighted: &Sighted) -> Value {
-    json!({"offset": sighted.at.0, "evidence": sighted.by, "kernel": sighted.kernel.to_string()})
+fn sighted(sighted: &Sighted) -> report::Sighting {
+    report::Sighting {
+        offset: sighted.at.0,
+        evidence: sighted.by.to_owned(),
+        kernel: sighted.kernel.to_string(),
+    }
 }
 
-fn candidate(candidate: &Candidate) -> Value {
+fn candidate(candidate: &Candidate) -> report::Candidate {
     let proof = candidate.proof.as_ref();
-    json!({
-        "profile": candidate.name.to_string(),
-        "place": candidate.place,
-        "evidence": candidate.evidence,
-        "verdict": proof.ok().map(|proof| proof.verdict.name()),
-        "reason": proof.map_or_else(Clone::clone, |proof| proof.reason.clone()),
-        "score": proof.ok().map(|_| candidate.score()),
-    })
+    report::Candidate {
+        profile: candidate.name.to_string(),
+        place: candidate.place.clone(),
+        evidence: candidate.evidence.clone(),
+        verdict: proof.ok().map(|proof| proof.verdict.name().to_owned()),
+        reason: proof.map_or_else(Clone::clone, |proof| proof.reason.clone()),
+        score: proof.ok().map(|_| candidate.score()),
+    }
 }

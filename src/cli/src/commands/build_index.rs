@@ -5,7 +5,6 @@ use anyhow::Context;
 use profile::{Effort, MAX_TEXT, unpack};
 use repository::index::{Specification, build_below};
 use repository::{Condition, ProfileName};
-use serde_json::json;
 
 use super::Run;
 use crate::console::{Console, Settings};
@@ -15,6 +14,7 @@ use crate::options::repositories::{is_remote, list_repository};
 use crate::options::{Connection, General, Json, Threads, settings};
 use crate::outcome::Outcome;
 use crate::profiles::output::write_packed;
+use crate::report::batch as report;
 
 /// Build an index over the profiles of a repository.
 ///
@@ -103,8 +103,13 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         console.warn(format_args!("warning: {warning}"));
     }
     if console.json() {
-        console.print_json(json!({"index": stored, "profiles": built.profiles, "read": built.read,
-            "bytes": built.bytes.len(), "warnings": built.warnings}))?;
+        console.print_report(&report::Index {
+            index: stored,
+            profiles: built.profiles,
+            read: built.read,
+            bytes: built.bytes.len(),
+            warnings: built.warnings,
+        })?;
     } else {
         console.say(format_args!(
             "{stored}: index of {} profiles, {:.1} kB",

@@ -3,7 +3,6 @@ use pe::PdbName;
 use profile::{GuidAge, Verdict};
 use repository::detect::{kernels, prove};
 use repository::{ProfileName, Repositories, local};
-use serde_json::{Value, json};
 use symbols::Fetcher;
 
 use super::Run;
@@ -14,6 +13,7 @@ use crate::options::heading::INPUT;
 use crate::options::{Building, General, Image, Json, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::profiles;
+use crate::report::fetch::LocalProfile;
 
 /// Fetch a PDB, make its profile and store it.
 ///
@@ -105,7 +105,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     }
     if console.json() {
         let problems: Vec<String> = failed.iter().map(ToString::to_string).collect();
-        console.print_json(json!({"profile": Value::Null, "problems": problems}))?;
+        console.print_report(&LocalProfile::Failed { profile: (), problems })?;
     } else {
         for problem in &failed {
             console.warn_error(problem);
@@ -145,20 +145,21 @@ fn conclude(
         console.say(format_args!("{name}: made from {}, stored as {place}", built.from));
         profiles::say_built(&built, console);
     }
-    let (from, health) = (built.from, built.health.to_json());
+    let (from, health) = (built.from, &built.health);
+    let health = health.into();
     let proved =
         image.map(|image| prove(image, repositories, built.loaded, String::new(), &console.search()).0);
     if let Some(candidate) = proved.as_ref().filter(|_| !console.json()) {
         console.say(format_args!("on the image: {}", profiles::outcome(candidate)));
     }
     if console.json() {
-        console.print_json(json!({
-            "profile": name.to_string(),
-            "place": place,
-            "from": from,
-            "health": health,
-            "on_image": proved.as_ref().map(profiles::outcome),
-        }))?;
+        console.print_report(&LocalProfile::Stored {
+            profile: name.to_string(),
+            place,
+            from,
+            health,
+            on_image: proved.as_ref().map(profiles::outcome),
+        })?;
     }
     Ok(Outcome::from_good(sound && proved.is_none_or(|candidate| candidate.matches())))
 }

@@ -5,7 +5,6 @@ use profile::{
     Comparison, FileForm, Health, MAX_TEXT, MappedFile, Obstacle, Profile, Report, Resolution, Scope,
     Settled, Verdict, compare, obstacles, read_text, unpack,
 };
-use serde_json::{Value, json};
 
 use super::Run;
 use crate::console::{Console, Settings};
@@ -14,6 +13,7 @@ use crate::options::heading::INPUT;
 use crate::options::{General, Json, Strict, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::profiles::verdict::{Summary, counted};
+use crate::report::profile as report;
 
 /// Check whether a profile is complete, and whether it agrees with another.
 ///
@@ -76,7 +76,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
             scope: Scope::Whole,
         };
         let obstacles = obstacles(&profile, form);
-        let outcome = summary.conclude_with(console, Some(("obstacles", to_rows(&obstacles))))?;
+        let outcome = summary.conclude_with(console, |made| made.obstacles = Some(to_rows(&obstacles)))?;
         if !console.json() {
             say_obstacles(&obstacles, console);
         }
@@ -89,7 +89,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     );
     let health = Health::of(&profile, &resolution, Scope::Whole);
     if console.json() {
-        console.print_json(to_json(&comparison, &health))?;
+        console.print_report(&to_report(&comparison, &health))?;
     } else {
         say(&comparison, console);
     }
@@ -127,10 +127,11 @@ fn say_obstacles(obstacles: &[Obstacle], console: &Console) {
     }
 }
 
-fn to_rows(obstacles: &[Obstacle]) -> Value {
-    let row = |obstacle: &Obstacle| {
-        let consumer = obstacle.consumer;
-        json!({"consumer": consumer.name(), "versions": consumer.versions(), "what": obstacle.what})
+fn to_rows(obstacles: &[Obstacle]) -> Vec<report::Obstacle> {
+    let row = |Obstacle { consumer, what }: &Obstacle| report::Obstacle {
+        consumer: consumer.name().to_owned(),
+        versions: consumer.versions().to_owned(),
+        what: what.to_string(),
     };
     obstacles.iter().map(row).collect()
 }
@@ -157,23 +158,21 @@ fn say(comparison: &Comparison, console: &Console) {
     console.say_judged("verdict: ", verdict, agree, "");
 }
 
-fn to_json(comparison: &Comparison, health: &Health) -> Value {
-    let differences: Vec<Value> = comparison
-        .differences
-        .iter()
-        .map(|difference| {
-            json!({"name": difference.name, "first": difference.first, "second": difference.second})
-        })
-        .collect();
-    json!({
-        "health": health.to_json(),
-        "compared": {
-            "structs": comparison.structs,
-            "members": comparison.members,
-            "symbols": comparison.symbols,
+fn to_report(comparison: &Comparison, health: &Health) -> report::Comparison {
+    let differences = comparison.differences.iter().map(|difference| report::Difference {
+        name: difference.name.clone(),
+        first: difference.first.clone(),
+        second: difference.second.clone(),
+    });
+    report::Comparison {
+        health: health.into(),
+        compared: report::Compared {
+            structs: comparison.structs,
+            members: comparison.members,
+            symbols: comparison.symbols,
         },
-        "differences": differences,
-        "only_first": comparison.only_first,
-        "only_second": comparison.only_second,
-    })
+        differences: differences.collect(),
+        only_first: comparison.only_first.clone(),
+        only_second: comparison.only_second.clone(),
+    }
 }

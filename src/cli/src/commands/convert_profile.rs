@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, bail};
 use converters::{Options, Source, VOLATILITY};
 use profile::{Format, Health, Progress, Scope, Silent, Verdict};
-use serde_json::{Value, json};
 
 use super::Run;
 use crate::console::{Console, Listed, Settings, escaped};
@@ -18,6 +17,7 @@ use crate::options::{Banner, General, Json, Output, Strict, Threads, Unpacking, 
 use crate::outcome::Outcome;
 use crate::profiles::output::Plan;
 use crate::profiles::verdict::Summary;
+use crate::report::profile as report;
 
 /// Make a profile from a Volatility 2 pack, or profiles from a folder of packs.
 ///
@@ -256,7 +256,8 @@ fn write_compatible(path: &Path, plan: &Plan, console: &Console) -> anyhow::Resu
     let text = legacy_text(path)?;
     plan.write_with(console.threads(), |sink| sink.write_all(&text))?;
     if console.json() {
-        console.print_json(json!({"source": source, "compat": "rekall", "text_bytes": text.len()}))?;
+        let compat = "rekall".to_owned();
+        console.print_report(&report::Compatible { source, compat, text_bytes: text.len() })?;
     } else {
         console.say(format_args!("{source}: Rekall's own text, {} bytes", text.len()));
     }
@@ -324,9 +325,8 @@ fn convert_many(
         .map(|(job, fate)| (job, fate.unwrap_or_else(|| Fate::Failed("it was not reached".to_owned()))))
         .collect();
     if console.json() {
-        console.print_json(
-            json!({"packs": fates.iter().map(|(job, fate)| row_json(job, fate)).collect::<Vec<_>>()}),
-        )?;
+        let packs = fates.iter().map(|(job, fate)| to_row(job, fate)).collect();
+        console.print_report(&report::Packs { packs })?;
     } else {
         say_table(&fates, console);
     }
@@ -398,22 +398,22 @@ fn ratio(written: &Written) -> f64 {
     if written.pack_bytes == 0 { 0.0 } else { written.profile_bytes as f64 / written.pack_bytes as f64 }
 }
 
-fn row_json((pack, out): &(PathBuf, PathBuf), fate: &Fate) -> Value {
+fn to_row((pack, out): &(PathBuf, PathBuf), fate: &Fate) -> report::Pack {
     let pack = pack.display().to_string();
     match fate {
-        Fate::Failed(reason) => json!({"pack": pack, "error": reason}),
-        Fate::Written(written) => json!({
-            "pack": pack,
-            "profile": out.display().to_string(),
-            "arch": written.arch,
-            "structs": written.structs,
-            "symbols": written.symbols,
-            "losses": written.losses,
-            "warnings": written.warnings,
-            "verdict": written.verdict,
-            "pack_bytes": written.pack_bytes,
-            "profile_bytes": written.profile_bytes,
-        }),
+        Fate::Failed(reason) => report::Pack::Failed { pack, error: reason.clone() },
+        Fate::Written(written) => report::Pack::Written {
+            pack,
+            profile: out.display().to_string(),
+            arch: written.arch.to_owned(),
+            structs: written.structs,
+            symbols: written.symbols,
+            losses: written.losses,
+            warnings: written.warnings.clone(),
+            verdict: written.verdict.clone(),
+            pack_bytes: written.pack_bytes,
+            profile_bytes: written.profile_bytes,
+        },
     }
 }
 

@@ -3,7 +3,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use image::Paging;
 use profile::{Format, Report, Scope, System, read_file};
-use serde_json::Value;
 
 use super::Run;
 use crate::console::{Console, Settings, escaped};
@@ -124,8 +123,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let scope = Scope::Whole;
     let summary =
         Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope };
-    let more = configuration.as_ref().map(|text| ("libvmi_configuration", Value::from(text.as_str())));
-    let outcome = summary.conclude_with(console, more)?;
+    let outcome = summary.conclude_with(console, |made| made.libvmi_configuration = configuration.clone())?;
     if let Some(text) = configuration.filter(|_| !console.json()) {
         // Standard output may hold the profile.
         match arguments.output.output.as_ref().is_some_and(|output| output.as_os_str() != "-") {

@@ -2,8 +2,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use profile::MappedFile;
-use serde_json::json;
-use symbols::{BuildId, DebugFile, DebugOptions, Error, Tried, fetch_debug};
+use symbols::{BuildId, DebugFile, DebugOptions, Error, fetch_debug};
 use url::Url;
 
 use super::Run;
@@ -12,6 +11,7 @@ use crate::files::{Content, Files};
 use crate::options::heading::{INPUT, OUTPUT, SERVERS};
 use crate::options::{Connection, General, Json, settings};
 use crate::outcome::Outcome;
+use crate::report::fetch::{self as report, Status};
 
 /// Fetch the debug file of a Linux kernel or module from debuginfod servers.
 ///
@@ -116,13 +116,8 @@ fn place(folder: &Path, build_id: &BuildId) -> PathBuf {
 
 fn found(file: &DebugFile, build_id: &BuildId, console: &Console) -> anyhow::Result<Outcome> {
     if console.json() {
-        console.print_json(json!({
-            "build_id": build_id.to_string(),
-            "status": "found",
-            "path": file.path.to_string_lossy(),
-            "from": file.from,
-            "bytes": file.size,
-        }))?;
+        let outcome = report::Outcome::found(&file.path, &file.from, file.size);
+        console.print_report(&report::DebugFile { build_id: build_id.to_string(), outcome })?;
     }
     console.say(format_args!("{} ({} bytes)", file.path.display(), file.size));
     Ok(Outcome::Success)
@@ -130,15 +125,14 @@ fn found(file: &DebugFile, build_id: &BuildId, console: &Console) -> anyhow::Res
 
 fn missing(error: &Error, build_id: &BuildId, console: &Console) -> anyhow::Result<Outcome> {
     if console.json() {
-        let (status, tried) = match error {
-            Error::NoDebugFile { tried, .. } => ("missing", tried.as_slice()),
-            Error::DebugFileRefused { tried, .. } => ("refused", tried.as_slice()),
-            Error::DebugFileUnavailable { tried, .. } => ("unavailable", tried.as_slice()),
-            _ => ("failed", &[][..]),
+        let not_found = report::Outcome::not_found;
+        let outcome = match error {
+            Error::NoDebugFile { tried, .. } => not_found(Status::Missing, tried),
+            Error::DebugFileRefused { tried, .. } => not_found(Status::Refused, tried),
+            Error::DebugFileUnavailable { tried, .. } => not_found(Status::Unavailable, tried),
+            error => report::Outcome::failed(error.with_causes()),
         };
-        let place = |tried: &Tried| json!({"place": tried.place, "answer": tried.answer});
-        let tried: Vec<_> = tried.iter().map(place).collect();
-        console.print_json(json!({"build_id": build_id.to_string(), "status": status, "tried": tried}))?;
+        console.print_report(&report::DebugFile { build_id: build_id.to_string(), outcome })?;
     }
     console.warn_error(error);
     console.say(

@@ -4,8 +4,7 @@ use anyhow::{Context, bail};
 use pe::PdbName;
 use pe::Pe;
 use profile::{GuidAge, MappedFile, Progress};
-use serde_json::{Value, json};
-use symbols::{Error, Fetcher, Found, Manifest, Tried, Wanted};
+use symbols::{Error, Fetcher, Found, Manifest, Wanted};
 
 use super::Run;
 use crate::console::{Console, Settings};
@@ -13,6 +12,7 @@ use crate::files::{self, Content, Files};
 use crate::options::heading::{INPUT, OUTPUT};
 use crate::options::{General, Json, Symbols, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
+use crate::report::fetch::{self as report, Status};
 
 /// Fetch PDBs from symbol stores and servers.
 ///
@@ -246,7 +246,7 @@ impl Report {
 
     fn conclude(self, console: &Console) -> anyhow::Result<Outcome> {
         if console.json() {
-            console.print_json(self.to_json())?;
+            console.print_report(&self.to_report())?;
         }
         let count = self.items.len();
         let mut failed = 0;
@@ -277,35 +277,19 @@ impl Report {
         Ok(Outcome::from_good(failed == 0))
     }
 
-    fn to_json(&self) -> Value {
-        let tried = |tried: &[Tried]| -> Value {
-            tried.iter().map(|tried| json!({"place": tried.place, "answer": tried.answer})).collect()
+    fn to_report(&self) -> report::Pdbs {
+        let not_found = report::Outcome::not_found;
+        let item = |(wanted, result): &(Wanted, Result<Found, Error>)| report::Pdb {
+            name: wanted.name.to_string(),
+            guid_age: wanted.guid_age.to_string(),
+            outcome: match result {
+                Ok(found) => report::Outcome::found(&found.path, &found.from, found.size),
+                Err(Error::Missing { tried, .. }) => not_found(Status::Missing, tried),
+                Err(Error::Refused { tried, .. }) => not_found(Status::Refused, tried),
+                Err(Error::Unavailable { tried, .. }) => not_found(Status::Unavailable, tried),
+                Err(error) => report::Outcome::failed(error.with_causes()),
+            },
         };
-        let item = |(wanted, result): &(Wanted, Result<Found, Error>)| {
-            let outcome = match result {
-                Ok(found) => json!({
-                    "status": "found",
-                    "path": found.path.to_string_lossy(),
-                    "from": found.from,
-                    "bytes": found.size,
-                }),
-                Err(Error::Missing { tried: places, .. }) => {
-                    json!({"status": "missing", "tried": tried(places)})
-                }
-                Err(Error::Refused { tried: places, .. }) => {
-                    json!({"status": "refused", "tried": tried(places)})
-                }
-                Err(Error::Unavailable { tried: places, .. }) => {
-                    json!({"status": "unavailable", "tried": tried(places)})
-                }
-                Err(error) => json!({"status": "failed", "reason": error.with_causes()}),
-            };
-            let mut item = json!({"name": wanted.name.as_str(), "guid_age": wanted.guid_age.to_string()});
-            if let (Some(item), Value::Object(outcome)) = (item.as_object_mut(), outcome) {
-                item.extend(outcome);
-            }
-            item
-        };
-        json!({"results": self.items.iter().map(item).collect::<Value>()})
+        report::Pdbs { results: self.items.iter().map(item).collect() }
     }
 }

@@ -6,7 +6,6 @@ use profile::GuidAge;
 use repository::detect::ModuleIndexes;
 use repository::index::Likeness;
 use repository::local;
-use serde_json::json;
 
 use super::Run;
 use crate::console::{Console, Settings};
@@ -16,6 +15,7 @@ use crate::options::heading::{INPUT, OUTPUT};
 use crate::options::{self, General, Image, Json, NamedImage, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::profiles::likely;
+use crate::report::image as report;
 
 /// Tell which build a Windows module in a memory image is, by indexes.
 ///
@@ -115,14 +115,14 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let told = shown.likely.iter().take(arguments.limit);
     let pdb = shown.pdb.as_ref().map(|(guid_age, name)| (guid_age.to_string(), name.clone()));
     if console.json() {
-        console.print_json(json!({
-            "module": module,
-            "base": shown.base,
-            "guid_age": pdb.as_ref().map(|(guid_age, _)| guid_age),
-            "pdb": pdb.as_ref().map(|(_, name)| name),
-            "likely": likely::to_json(told),
-            "margin": margin,
-        }))?;
+        console.print_report(&report::Guess {
+            module: module.to_owned(),
+            base: shown.base,
+            guid_age: pdb.as_ref().map(|(guid_age, _)| guid_age.clone()),
+            pdb: pdb.as_ref().map(|(_, name)| name.clone()),
+            likely: report::likely(told),
+            margin,
+        })?;
     } else {
         console.print(&likely::table("Profile", told))?;
         let says = match &pdb {

@@ -74,11 +74,12 @@ pub fn execute(command: &dyn Run, settings: &Settings, console: &Console) -> Exi
         Ok(outcome) => outcome.into(),
         Err(error) if outcome::is_closed_output(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            console.fail(&error);
+            let code = if outcome::is_not_found(&error) { 1 } else { 2 };
+            console.fail(&error, code);
             if restricted && outcome::is_refused(&error) {
                 console.warn(ADVICE);
             }
-            ExitCode::from(if outcome::is_not_found(&error) { 1 } else { 2 })
+            ExitCode::from(code)
         }
     }
 }

@@ -1,6 +1,5 @@
 use analyzer::{Listing, Module};
 use image::Image;
-use serde_json::{Value, json};
 
 use super::Run;
 use crate::console::{Console, Lines, Settings, Table};
@@ -8,6 +7,7 @@ use crate::files::Files;
 use crate::images::{Subject, triage};
 use crate::options::{self, General, Json, NamedImage, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
+use crate::report::image as report;
 
 /// List the modules of the kernel in a memory image.
 ///
@@ -56,7 +56,10 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let image = options.image.filename.as_ref().and_then(|filename| Image::open(filename).ok());
     if let Some(triage) = image.as_ref().and_then(|image| image.hints().triage.as_ref()) {
         match console.json() {
-            true => console.print_json(json!({"triage": true, "modules": triage::to_json(triage)}))?,
+            true => {
+                let modules = triage::to_report(triage);
+                console.print_report(&report::Modules::Triage { triage: true, modules })?;
+            }
             false => console.print(&triage::table(triage))?,
         }
         return Ok(Outcome::Success);
@@ -65,9 +68,11 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let guest = subject.guest(console)?;
     let Listing { rows, end } = guest.modules()?;
     if console.json() {
-        let modules: Vec<Value> = rows.iter().map(to_json).collect();
-        let problem = end.as_ref().err().map(ToString::to_string);
-        console.print_json(json!({"image": subject.source, "modules": modules, "problem": problem}))?;
+        console.print_report(&report::Modules::Kernel {
+            image: subject.source.clone(),
+            modules: rows.iter().map(to_report).collect(),
+            problem: end.as_ref().err().map(ToString::to_string),
+        })?;
     } else {
         console.print(&table(&rows))?;
     }
@@ -101,16 +106,16 @@ fn table(rows: &[Module]) -> Lines {
     table.lines()
 }
 
-fn to_json(row: &Module) -> Value {
-    json!({
-        "offset": row.address,
-        "name": row.name,
-        "base": row.base,
-        "size": row.size,
-        "uses": row.uses,
-        "state": row.state,
-        "guid_age": row.pdb.as_ref().map(|(guid_age, _)| guid_age.to_string()),
-        "pdb": row.pdb.as_ref().map(|(_, pdb)| pdb),
-        "file": row.path,
-    })
+fn to_report(row: &Module) -> report::Module {
+    report::Module {
+        offset: row.address,
+        name: row.name.clone(),
+        base: row.base,
+        size: row.size,
+        uses: row.uses,
+        state: row.state.map(str::to_owned),
+        guid_age: row.pdb.as_ref().map(|(guid_age, _)| guid_age.to_string()),
+        pdb: row.pdb.as_ref().map(|(_, pdb)| pdb.clone()),
+        file: row.path.clone(),
+    }
 }

@@ -6,7 +6,6 @@ use anyhow::Context;
 use pe::Rsds;
 use pe::{Export, Import, Pe, PeError, Version};
 use profile::MappedFile;
-use serde_json::{Value, json};
 
 use super::Run;
 use crate::console::{Console, Lines, Settings};
@@ -14,6 +13,7 @@ use crate::files::Files;
 use crate::options::heading::INPUT;
 use crate::options::{General, Json, Strict, settings};
 use crate::outcome::Outcome;
+use crate::report::executable as report;
 
 /// Show what a PE file is, and which PDB it names.
 ///
@@ -59,7 +59,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let pe = Pe::parse(&file).with_context(|| source.clone())?;
     let info = Info::of(&pe, console.json() || console.verbosity() > 0);
     if console.json() {
-        console.print_json(info.to_json(&pe, &source))?;
+        console.print_report(&info.to_report(&pe, source.clone()))?;
     } else {
         console.print(&info.to_lines(&pe))?;
     }
@@ -151,48 +151,59 @@ impl Info {
         lines
     }
 
-    fn to_json(&self, pe: &Pe<'_>, source: &str) -> Value {
+    fn to_report(&self, pe: &Pe<'_>, source: String) -> report::Executable {
         let headers = pe.headers();
-        let version = |(major, minor): (u16, u16)| json!({"major": major, "minor": minor});
-        let mut document = json!({
-            "source": source,
-            "machine": headers.machine_name,
-            "machine_number": headers.machine,
-            "timestamp": headers.timestamp,
-            "characteristics": headers.characteristics,
-            "characteristic_names": headers.characteristic_names,
-            "size_of_image": headers.size_of_image,
-            "image_base": headers.image_base,
-            "entry": headers.entry,
-            "is_64": headers.is_64,
-            "subsystem": headers.subsystem,
-            "os_version": version(headers.os_version),
-            "image_version": version(headers.image_version),
-            "subsystem_version": version(headers.subsystem_version),
-            "pdbs": self.records.iter().map(|record| json!({
-                "guid_age": record.guid_age.to_string(),
-                "name": record.file_name(),
-                "path": record.path,
-            })).collect::<Value>(),
-            "sections": pe.sections().iter().map(|section| json!({
-                "name": section.name,
-                "permissions": section.permissions,
-                "raw_offset": section.raw_offset,
-                "raw_size": section.raw_size,
-                "rva": section.rva,
-                "size": section.size,
-            })).collect::<Value>(),
-            "directories": pe.directories().iter().map(|directory| json!({
-                "name": directory.name,
-                "rva": directory.rva,
-                "size": directory.size,
-            })).collect::<Value>(),
-            "problems": self.problems.iter().map(ToString::to_string).collect::<Value>(),
+        let numbers = |(major, minor): (u16, u16)| report::Numbers { major, minor };
+        let pdbs = self.records.iter().map(|record| report::Pdb {
+            guid_age: record.guid_age.to_string(),
+            name: record.file_name().to_owned(),
+            path: record.path.clone(),
         });
-        if let (Some(document), Some(tables)) = (document.as_object_mut(), &self.tables) {
-            document.extend(tables.to_json());
+        let (sections, directories) = (pe.sections(), pe.directories());
+        let sections = sections.iter().map(|section| report::Section {
+            name: section.name.clone(),
+            permissions: section.permissions.clone(),
+            raw_offset: section.raw_offset,
+            raw_size: section.raw_size,
+            rva: section.rva,
+            size: section.size,
+        });
+        let directories = directories.iter().map(|directory| report::Directory {
+            name: directory.name.to_owned(),
+            rva: directory.rva,
+            size: directory.size,
+        });
+        let (imports, exports, version) = match &self.tables {
+            Some(tables) => (tables.imports(), tables.exports(), tables.version()),
+            None => Default::default(),
+        };
+        report::Executable {
+            source,
+            machine: headers.machine_name.to_owned(),
+            machine_number: headers.machine,
+            timestamp: headers.timestamp,
+            characteristics: headers.characteristics,
+            characteristic_names: headers
+                .characteristic_names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect(),
+            size_of_image: headers.size_of_image,
+            image_base: headers.image_base,
+            entry: headers.entry,
+            is_64: headers.is_64,
+            subsystem: headers.subsystem,
+            os_version: numbers(headers.os_version),
+            image_version: numbers(headers.image_version),
+            subsystem_version: numbers(headers.subsystem_version),
+            pdbs: pdbs.collect(),
+            sections: sections.collect(),
+            directories: directories.collect(),
+            problems: self.problems.iter().map(ToString::to_string).collect(),
+            imports,
+            exports,
+            version,
         }
-        document
     }
 }
 
@@ -229,32 +240,32 @@ impl Tables {
         }
     }
 
-    fn to_json(&self) -> serde_json::Map<String, Value> {
-        let imports = self
-            .imports
-            .iter()
-            .map(|import| json!({"library": import.library, "functions": import.functions}));
-        let exports = self.exports.iter().map(|export| {
-            json!({
-                "ordinal": export.ordinal,
-                "name": export.name,
-                "rva": export.rva,
-                "forwarded": export.forwarded,
-            })
-        });
-        let version = self.version.as_ref().map(|version| {
-            let strings: serde_json::Map<String, Value> =
-                version.strings.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
-            json!({"file": version.file.map(dotted), "product": version.product.map(dotted), "strings": strings})
-        });
-        [
-            ("imports", imports.collect::<Value>()),
-            ("exports", exports.collect::<Value>()),
-            ("version", json!(version)),
-        ]
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect()
+    fn imports(&self) -> Vec<report::Library> {
+        let library = |import: &Import| report::Library {
+            library: import.library.clone(),
+            functions: import.functions.iter().map(ToString::to_string).collect(),
+        };
+        self.imports.iter().map(library).collect()
+    }
+
+    fn exports(&self) -> Vec<report::Export> {
+        let export = |export: &Export| report::Export {
+            ordinal: export.ordinal,
+            name: export.name.clone(),
+            rva: export.rva,
+            forwarded: export.forwarded.clone(),
+        };
+        self.exports.iter().map(export).collect()
+    }
+
+    fn version(&self) -> Option<report::Version> {
+        let version = self.version.as_ref()?;
+        let strings = version.strings.iter().map(|(key, value)| (key.to_string(), value.clone()));
+        Some(report::Version {
+            file: version.file.map(dotted),
+            product: version.product.map(dotted),
+            strings: strings.collect(),
+        })
     }
 }
 

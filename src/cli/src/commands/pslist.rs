@@ -1,5 +1,4 @@
 use analyzer::{Listing, Process};
-use serde_json::{Value, json};
 
 use super::Run;
 use crate::console::{Console, Lines, Settings, Table};
@@ -7,6 +6,7 @@ use crate::files::Files;
 use crate::images::Subject;
 use crate::options::{self, General, Json, NamedImage, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
+use crate::report::image as report;
 
 /// List the processes in a memory image.
 ///
@@ -54,9 +54,11 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let guest = subject.guest(console)?;
     let Listing { rows, end } = guest.processes()?;
     if console.json() {
-        let processes: Vec<Value> = rows.iter().map(to_json).collect();
-        let problem = end.as_ref().err().map(ToString::to_string);
-        console.print_json(json!({"image": subject.source, "processes": processes, "problem": problem}))?;
+        console.print_report(&report::Processes {
+            image: subject.source.clone(),
+            processes: rows.iter().map(to_report).collect(),
+            problem: end.as_ref().err().map(ToString::to_string),
+        })?;
     } else {
         console.print(&table(&rows))?;
     }
@@ -101,20 +103,20 @@ fn table(rows: &[Process]) -> Lines {
     table.lines()
 }
 
-fn to_json(row: &Process) -> Value {
-    json!({
-        "offset": row.address,
-        "name": row.name,
-        "pid": row.pid,
-        "ppid": row.parent,
-        "threads": row.threads,
-        "handles": row.handles,
-        "uid": row.user,
-        "gid": row.group,
-        "state": row.state,
-        "dtb": row.dtb,
-        "nanoseconds_after_boot": row.after_boot,
-        "start": row.started.map(|time| time.to_string()),
-        "exit": row.ended.map(|time| time.to_string()),
-    })
+fn to_report(row: &Process) -> report::Process {
+    report::Process {
+        offset: row.address,
+        name: row.name.clone(),
+        pid: row.pid,
+        ppid: row.parent,
+        threads: row.threads,
+        handles: row.handles,
+        uid: row.user,
+        gid: row.group,
+        state: row.state.map(str::to_owned),
+        dtb: row.dtb,
+        nanoseconds_after_boot: row.after_boot,
+        start: row.started.map(|time| time.to_string()),
+        exit: row.ended.map(|time| time.to_string()),
+    }
 }

@@ -1,6 +1,5 @@
 use std::path::PathBuf;
 
-use serde_json::json;
 use server::{Mirror, MirrorLimits};
 
 use super::Run;
@@ -10,6 +9,7 @@ use crate::interrupt;
 use crate::options::heading::{GENERAL, INPUT};
 use crate::options::{General, Json, settings};
 use crate::outcome::Outcome;
+use crate::report::fetch::Served;
 use crate::sandbox::Network;
 
 /// Serve a symbol store or a repository of profiles over HTTP.
@@ -57,7 +57,8 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let stop = mirror.stop();
     interrupt::when_told_to_stop(move || stop.stop());
     if console.json() {
-        console.print_json(json!({"folder": arguments.folder.to_string_lossy(), "url": url}))?;
+        let folder = arguments.folder.to_string_lossy().into_owned();
+        console.print_report(&Served { folder, url: url.clone() })?;
     } else {
         console.print(&[&url].into_iter().collect())?;
     }

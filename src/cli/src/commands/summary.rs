@@ -1,11 +1,10 @@
-use serde_json::json;
-
 use super::{Run, validate};
 use crate::console::{Console, Lines, Settings};
 use crate::files::Files;
 use crate::images::Subject;
 use crate::options::{self, General, Json, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
+use crate::report::image as report;
 
 /// An image, which is summed up where no command is named.
 #[derive(Debug, clap::Args)]
@@ -45,14 +44,13 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let processes = guest.as_ref().and_then(|guest| guest.processes().ok()).map(|listing| listing.rows.len());
     let modules = guest.as_ref().and_then(|guest| guest.modules().ok()).map(|listing| listing.rows.len());
     if console.json() {
-        let mut report = validate::to_json(&validation, &subject.source);
-        if let Some(entries) = report.as_object_mut() {
-            entries.insert("container".to_owned(), json!(subject.image.container().to_string()));
-            entries.insert("bytes".to_owned(), json!(subject.image.size()));
-            entries.insert("processes".to_owned(), json!(processes));
-            entries.insert("modules".to_owned(), json!(modules));
-        }
-        console.print_json(report)?;
+        console.print_report(&report::Summary {
+            validation: validate::to_report(&validation, &subject.source, None),
+            container: subject.image.container().to_string(),
+            bytes: subject.image.size(),
+            processes,
+            modules,
+        })?;
     } else {
         let mut lines = Lines::new();
         lines.line(format_args!(

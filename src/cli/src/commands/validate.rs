@@ -1,5 +1,4 @@
 use analyzer::{Check, Passage, Validation, Verdict};
-use serde_json::{Value, json};
 
 use super::Run;
 use crate::console::{Console, Lines, Settings, Table};
@@ -7,6 +6,7 @@ use crate::files::Files;
 use crate::images::Subject;
 use crate::options::{self, General, Json, NamedImage, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
+use crate::report::image as report;
 
 /// Prove a profile on a memory image, check by check.
 ///
@@ -57,11 +57,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let found_none = validation.facts.is_empty() && validation.verdict != Verdict::Match;
     let another = if found_none { subject.of_another_system(console) } else { None };
     if console.json() {
-        let mut report = to_json(&validation, &subject.source);
-        if let (Some(another), Some(entries)) = (&another, report.as_object_mut()) {
-            entries.insert("another_system".to_owned(), json!(another));
-        }
-        console.print_json(report)?;
+        console.print_report(&to_report(&validation, &subject.source, another))?;
     } else {
         console.print(&table(&validation))?;
         if let Some(another) = another {
@@ -96,35 +92,29 @@ fn table(validation: &Validation) -> Lines {
     table.lines()
 }
 
-/// The report.
-pub fn to_json(validation: &Validation, source: &str) -> Value {
-    let checks: Vec<Value> = validation
-        .checks
-        .iter()
-        .map(|check| {
-            json!({
-                "group": check.group.name(),
-                "name": check.name,
-                "weight": check.weight.name(),
-                "expected": check.expected,
-                "actual": check.actual,
-                "result": check.passage.name(),
-                "reads": check.items,
-            })
-        })
-        .collect();
+/// The report. `another` says which kernels of another system the image names.
+pub fn to_report(validation: &Validation, source: &str, another: Option<String>) -> report::Validation {
+    let checks = validation.checks.iter().map(|check| report::Check {
+        group: check.group.name().to_owned(),
+        name: check.name.clone(),
+        weight: check.weight.name().to_owned(),
+        expected: check.expected.clone(),
+        actual: check.actual.clone(),
+        result: check.passage.name().to_owned(),
+        reads: check.items.clone(),
+    });
     let count = |passage: Passage| validation.checks.iter().filter(|check| check.passage == passage).count();
-    let facts: serde_json::Map<String, Value> =
-        validation.facts.iter().map(|(name, fact)| ((*name).to_owned(), json!(fact))).collect();
-    json!({
-        "image": source,
-        "verdict": validation.verdict.name(),
-        "reason": validation.reason,
-        "suspects": validation.suspects,
-        "passed": count(Passage::Passed),
-        "failed": count(Passage::Failed),
-        "skipped": count(Passage::Skipped),
-        "facts": facts,
-        "checks": checks,
-    })
+    let facts = validation.facts.iter().map(|(name, fact)| (name.to_string(), fact.to_string()));
+    report::Validation {
+        image: source.to_owned(),
+        verdict: validation.verdict.name().to_owned(),
+        reason: validation.reason.clone(),
+        suspects: validation.suspects.clone(),
+        passed: count(Passage::Passed),
+        failed: count(Passage::Failed),
+        skipped: count(Passage::Skipped),
+        facts: facts.collect(),
+        checks: checks.collect(),
+        another_system: another,
+    }
 }

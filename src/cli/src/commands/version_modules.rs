@@ -4,7 +4,6 @@ use analyzer::Module;
 use anyhow::{Context, bail};
 use profile::{GuidAge, Report, Silent};
 use repository::{ProfileName, local};
-use serde_json::{Value, json};
 use symbols::{Fetcher, Manifest, Wanted};
 
 use super::{Run, version_scan};
@@ -14,6 +13,7 @@ use crate::images::Subject;
 use crate::options::heading::{OUTPUT, REPOSITORIES};
 use crate::options::{self, Building, General, Json, NamedImage, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
+use crate::report::image as report;
 
 /// List GUID, age and PDB of every Windows module in a memory image.
 ///
@@ -119,13 +119,17 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         .filter_map(|module| module.pdb.as_ref().map(|(guid_age, pdb)| (module, guid_age, pdb.as_str())))
         .collect();
     if console.json() {
-        let row = |(module, guid_age, pdb): &(&Module, &GuidAge, &str)| json!({"base": module.base, "module": module.name, "guid_age": guid_age.to_string(), "pdb": pdb});
-        let rows: Vec<Value> = named.iter().map(row).collect();
-        console.print_json(json!({
-            "image": subject.source,
-            "modules": rows,
-            "without": listing.rows.len() - named.len(),
-        }))?;
+        let modules = named.iter().map(|(module, guid_age, pdb)| report::ModuleVersion {
+            base: module.base,
+            module: module.name.clone(),
+            guid_age: guid_age.to_string(),
+            pdb: (*pdb).to_owned(),
+        });
+        console.print_report(&report::ModuleVersions {
+            image: subject.source.clone(),
+            modules: modules.collect(),
+            without: listing.rows.len() - named.len(),
+        })?;
     } else {
         let mut table = Table::new(&["Base", "GUID/Version", "PDB", "Module"]);
         for (module, guid_age, pdb) in &named {

@@ -5,7 +5,6 @@ use image::{Image, Plan};
 use pe::{Rsds, Sighting};
 use profile::{MappedFile, Report};
 use regex::Regex;
-use serde_json::{Value, json};
 use symbols::{Manifest, Wanted};
 
 use super::Run;
@@ -15,7 +14,9 @@ use crate::images::{open_image, triage};
 use crate::options::heading::{INPUT, OUTPUT};
 use crate::options::{self, General, Json, Strict, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
-use crate::profiles::verdict::{losses, say_losses};
+use crate::profiles::verdict::say_losses;
+use crate::report::executable::{Record, Records};
+use crate::report::profile::losses;
 
 /// Find the records in a file or memory image that name a PDB.
 ///
@@ -104,12 +105,16 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let all = found.len();
     found.retain(|sighting| arguments.name_regex.is_match(&sighting.rsds.path));
     if console.json() {
-        let mut document = json!({"source": source, "records": found.iter().map(to_json).collect::<Value>()});
-        if let (Some(document), Target::Image(image)) = (document.as_object_mut(), &target) {
-            document.insert("container".to_owned(), image.container().to_string().into());
-            document.insert("losses".to_owned(), losses(&report));
-        }
-        console.print_json(document)?;
+        let image = match &target {
+            Target::Image(image) => Some(image),
+            Target::File(_) => None,
+        };
+        console.print_report(&Records {
+            source: source.clone(),
+            records: found.iter().map(to_report).collect(),
+            container: image.map(|image| image.container().to_string()),
+            losses: image.map(|_| losses(&report)),
+        })?;
     } else {
         console.print(&table(&found))?;
     }
@@ -166,13 +171,13 @@ fn table(found: &[Sighting]) -> Lines {
     lines
 }
 
-fn to_json(sighting: &Sighting) -> Value {
-    json!({
-        "offset": sighting.offset,
-        "guid_age": sighting.rsds.guid_age.to_string(),
-        "name": sighting.rsds.file_name(),
-        "path": sighting.rsds.path,
-    })
+fn to_report(sighting: &Sighting) -> Record {
+    Record {
+        offset: sighting.offset,
+        guid_age: sighting.rsds.guid_age.to_string(),
+        name: sighting.rsds.file_name().to_owned(),
+        path: sighting.rsds.path.clone(),
+    }
 }
 
 fn manifest(found: &[Sighting], source: &str) -> Manifest {

@@ -41,6 +41,16 @@ pub fn lines_of_error(error: &(dyn std::error::Error + 'static)) -> Lines {
     lines(&error.to_string(), &items_of(error).unwrap_or_default())
 }
 
+/// An error with its causes, and the items of its list, for a document.
+pub fn parts(error: &anyhow::Error) -> (String, Vec<String>) {
+    let whole = format!("{error:#}");
+    let items = error.chain().find_map(items_of).unwrap_or_default();
+    match whole.strip_suffix(&joined(&items)) {
+        Some(what) => (what.to_owned(), items),
+        None => (whole, Vec::new()),
+    }
+}
+
 fn lines(whole: &str, items: &[String]) -> Lines {
     let mut lines = Lines::new();
     match whole.strip_suffix(&joined(items)) {

@@ -19,6 +19,7 @@ mod usage;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -29,6 +30,8 @@ pub use lines::Lines;
 pub use progress::Bar;
 pub use settings::Settings;
 pub use table::Table;
+
+use crate::report::Error;
 pub use usage::explain;
 
 /// Where everything a command says goes: the product to standard output, all else to standard error.
@@ -39,6 +42,8 @@ pub struct Console {
     color: bool,
     strict: bool,
     threads: usize,
+    /// Whether a document was printed.
+    printed: AtomicBool,
     bar: Bar,
 }
 
@@ -54,6 +59,7 @@ impl Console {
             color: settings.color.unwrap_or_else(|| terminal && std::env::var_os("NO_COLOR").is_none()),
             strict: settings.strict,
             threads: settings.threads.map_or_else(cores, usize::from),
+            printed: AtomicBool::new(false),
             bar: Bar::new(terminal && !settings.quiet, settings.verbosity > 0),
         }
     }
@@ -136,9 +142,14 @@ impl Console {
         self.bar.lines(&errors::lines_of_error(error));
     }
 
-    /// The error that ends a command.
-    pub fn fail(&self, error: &anyhow::Error) {
+    /// The error that ends a command: a line on standard error, and with `--json` a document too, unless there is one.
+    pub fn fail(&self, error: &anyhow::Error, exit_code: u8) {
         self.bar.lines(&lines_of("rekall-profile: ", error));
+        if self.json && !self.printed.load(Ordering::Relaxed) {
+            let (error, items) = errors::parts(error);
+            // Standard output may be what failed.
+            let _ = self.print_report(&Error { error, items, exit_code });
+        }
     }
 
     /// Lines on standard output: what the command was asked for.
@@ -153,11 +164,8 @@ impl Console {
     ///
     /// # Errors
     /// [`StandardOutput`] where it cannot be written.
-    pub fn print_json(&self, mut report: Value) -> anyhow::Result<()> {
-        if let Some(entries) = report.as_object_mut() {
-            entries.insert("schema".to_owned(), Value::from(1));
-        }
-        self.print_document(&report)
+    pub fn print_report(&self, report: &impl Serialize) -> anyhow::Result<()> {
+        self.print_text(&document(report)?)
     }
 
     /// A JSON document on standard output, as it is.
@@ -165,9 +173,22 @@ impl Console {
     /// # Errors
     /// [`StandardOutput`] where it cannot be written.
     pub fn print_document(&self, document: &impl Serialize) -> anyhow::Result<()> {
-        let text = json::to_text(document)?;
+        self.print_text(&json::to_text(document)?)
+    }
+
+    fn print_text(&self, text: &str) -> anyhow::Result<()> {
+        self.printed.store(true, Ordering::Relaxed);
         product(|out| out.write_all(text.as_bytes()))
     }
+}
+
+/// A report as the text of a document: `"schema": 1` is added to it.
+fn document(report: &impl Serialize) -> serde_json::Result<String> {
+    let mut report = serde_json::to_value(report)?;
+    if let Some(entries) = report.as_object_mut() {
+        entries.insert("schema".to_owned(), Value::from(1));
+    }
+    json::to_text(&report)
 }
 
 /// Marks a failure to write to standard output, so that a reader who stopped reading is told from a broken

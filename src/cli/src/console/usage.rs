@@ -2,8 +2,9 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::{self, Write};
 
-use super::Lines;
 use super::escape::escaped;
+use super::{Lines, document};
+use crate::report::Error;
 
 /// Prints what is wrong with a command line; or the help or the version, if it asks for that.
 ///
@@ -26,6 +27,19 @@ pub fn explain<T>(
             io::stderr().lock().write_all(line.text().as_bytes())
         }
     };
+    if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
+        let error = Error { error: said(error), items: Vec::new(), exit_code: 2 };
+        let _ = document(&error).map(|text| io::stdout().lock().write_all(text.as_bytes()));
+    }
+}
+
+/// What is wrong, without usage and colours.
+fn said(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let what = text.split("\n\nUsage:").next().unwrap_or_default();
+    let what = what.split("\n\nFor more information").next().unwrap_or_default();
+    let words: Vec<&str> = what.strip_prefix("error: ").unwrap_or(what).split_whitespace().collect();
+    words.join(" ")
 }
 
 /// An argument as it is printed; bytes that are not UTF-8 as their codes.

@@ -1,10 +1,10 @@
 //! Windows triage dumps: they list the modules and the process of a crash, and hold no memory.
 
 use image::{Image, Memory, Triage};
-use serde_json::{Value, json};
 
 use crate::console::{Lines, Table};
 use crate::profiles::verdict::counted;
+use crate::report::image::TriageModule;
 
 /// What an image without any memory is, and what it tells instead; nothing where it has memory.
 pub fn without_memory(image: &Image) -> Option<String> {
@@ -40,10 +40,13 @@ pub fn table(triage: &Triage) -> Lines {
     table.lines()
 }
 
-/// The same for `--json`; `linked` and `size` name a PE in a symbol store.
-pub fn to_json(triage: &Triage) -> Value {
-    let modules = triage.modules.iter().map(|module| {
-        json!({"file": module.name, "base": module.base.0, "size": module.size, "linked": module.timestamp})
+/// The same for `--json`.
+pub fn to_report(triage: &Triage) -> Vec<TriageModule> {
+    let modules = triage.modules.iter().map(|module| TriageModule {
+        file: module.name.clone(),
+        base: module.base.0,
+        size: module.size,
+        linked: module.timestamp,
     });
     modules.collect()
 }

@@ -56,6 +56,16 @@ impl Connection {
         Ok(ClientOptions { offline: self.offline, least_rate, credentials, ..defaults })
     }
 
+    /// One of these options that is given, for commands that ask servers in some of their uses only.
+    pub fn given(&self) -> Option<&'static str> {
+        let given = [
+            ("--offline", self.offline),
+            ("--least-rate", self.least_rate.is_some()),
+            ("--least-rate-time", self.least_rate_time.is_some()),
+        ];
+        given.into_iter().find_map(|(name, given)| given.then_some(name))
+    }
+
     /// Adds connections to servers, unless they are forbidden.
     pub fn list(&self, files: &mut Files) {
         if self.offline {

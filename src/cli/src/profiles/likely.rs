@@ -1,7 +1,6 @@
 //! Profiles that are like a kernel or module, as they are shown.
 
 use repository::index::Likeness;
-use serde_json::{Value, json};
 
 use crate::console::Lines;
 use crate::console::Table;
@@ -18,13 +17,4 @@ pub fn table<'l>(title: &str, likely: impl Iterator<Item = &'l Likeness>) -> Lin
         ]);
     }
     table.lines()
-}
-
-/// The same as JSON.
-pub fn to_json<'l>(likely: impl Iterator<Item = &'l Likeness>) -> Value {
-    let one = |one: &Likeness| {
-        json!({"profile": one.profile, "score": one.score(), "agreed": one.agreed, "seen": one.seen,
-            "bits": one.bits, "of_bits": one.of})
-    };
-    likely.map(one).collect()
 }

@@ -1,8 +1,8 @@
 use profile::{Health, Profile, Report, Resolution, Scope, Verdict};
-use serde_json::{Value, json};
 
 use crate::console::Console;
 use crate::outcome::Outcome;
+use crate::report::profile as report;
 
 /// What a command that made a profile says of it at the end: counts, losses, conflicts and the verdict.
 pub struct Summary<'a> {
@@ -27,21 +27,23 @@ impl Summary<'_> {
     /// # Errors
     /// Where standard output cannot be written.
     pub fn conclude(&self, console: &Console) -> anyhow::Result<Outcome> {
-        self.conclude_with(console, None)
+        self.conclude_with(console, |_| ())
     }
 
-    /// Like [`Summary::conclude`], with one entry more in the JSON.
+    /// Like [`Summary::conclude`], with a report that `complete` completes.
     ///
     /// # Errors
     /// Where standard output cannot be written.
-    pub fn conclude_with(&self, console: &Console, more: Option<(&str, Value)>) -> anyhow::Result<Outcome> {
+    pub fn conclude_with(
+        &self,
+        console: &Console,
+        complete: impl FnOnce(&mut report::Made),
+    ) -> anyhow::Result<Outcome> {
         let health = Health::of(self.profile, self.resolution, self.scope);
         if console.json() {
-            let mut report = self.to_json(&health);
-            if let (Some((key, value)), Some(entries)) = (more, report.as_object_mut()) {
-                entries.insert(key.to_owned(), value);
-            }
-            console.print_json(report)?;
+            let mut made = self.to_report(&health);
+            complete(&mut made);
+            console.print_report(&made)?;
         } else {
             self.say(console);
             say_verdict(&health, console);
@@ -87,39 +89,37 @@ impl Summary<'_> {
         }
     }
 
-    fn to_json(&self, health: &Health) -> Value {
+    fn to_report(&self, health: &Health) -> report::Made {
         let profile = self.profile;
-        let conflicts: Vec<Value> = self
-            .resolution
-            .conflicts()
-            .iter()
-            .map(|conflict| {
-                json!({"name": conflict.name, "kept_bytes": conflict.kept, "renamed": conflict.renamed})
-            })
-            .collect();
-        let ambiguities: Vec<Value> = self
-            .resolution
-            .ambiguities()
-            .iter()
-            .map(|it| json!({"place": it.place, "taken": it.taken, "others": it.others}))
-            .collect();
-        json!({
-            "source": self.source,
-            "metadata": profile.metadata,
-            "arch": profile.arch.name(),
-            "counts": {
-                "structs": self.resolution.structs().len(),
-                "enumerations": self.resolution.enumerations().len(),
-                "constants": profile.constants.len(),
-                "functions": profile.functions.len(),
-                "constant_types": profile.constant_types.len(),
+        let conflicts = self.resolution.conflicts().iter().map(|conflict| report::Conflict {
+            name: conflict.name.clone(),
+            kept_bytes: conflict.kept,
+            renamed: conflict.renamed.clone(),
+        });
+        let ambiguities = self.resolution.ambiguities().iter().map(|it| report::Ambiguity {
+            place: it.place.clone(),
+            taken: it.taken.clone(),
+            others: it.others.clone(),
+        });
+        report::Made {
+            source: self.source.to_owned(),
+            metadata: profile.metadata.clone(),
+            arch: profile.arch.name().to_owned(),
+            counts: report::Counts {
+                structs: self.resolution.structs().len(),
+                enumerations: self.resolution.enumerations().len(),
+                constants: profile.constants.len(),
+                functions: profile.functions.len(),
+                constant_types: profile.constant_types.len(),
             },
-            "losses": losses(self.report),
-            "conflicts": conflicts,
-            "ambiguities": ambiguities,
-            "warnings": self.report.warnings(),
-            "health": health.to_json(),
-        })
+            losses: report::losses(self.report),
+            conflicts: conflicts.collect(),
+            ambiguities: ambiguities.collect(),
+            warnings: self.report.warnings().to_vec(),
+            health: health.into(),
+            obstacles: None,
+            libvmi_configuration: None,
+        }
     }
 }
 
@@ -134,14 +134,6 @@ pub fn say_losses(report: &Report, console: &Console) {
         let more = if tally.count > examples.len() as u64 { ", ..." } else { "" };
         console.say(format_args!("  {} {kind}: {}{more}", tally.count, examples.join(", ")));
     }
-}
-
-/// The same for a report in JSON.
-pub fn losses(report: &Report) -> Value {
-    let losses = report
-        .losses()
-        .map(|(kind, tally)| (kind.to_owned(), json!({"count": tally.count, "examples": tally.examples})));
-    Value::Object(losses.collect())
 }
 
 /// The verdict in one line, what required things are missing and for whom, and with `-v` the optional ones.

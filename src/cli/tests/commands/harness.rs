@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::schema;
+
 /// An empty folder in which commands run; gone with the test.
 pub struct Folder(tempfile::TempDir);
 
@@ -128,6 +130,15 @@ impl Run<'_> {
         }
         for part in self.stderr.iter().filter(|part| !stderr.contains(part.as_str())) {
             let _ = writeln!(wrong, "- standard error does not say '{part}'");
+        }
+        let line: Vec<String> =
+            self.arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        if line.iter().any(|word| word == "--json") && self.stdout.is_none() {
+            let problem = match serde_json::from_str(&stdout) {
+                Ok(document) => schema::problem(&line, &document),
+                Err(error) => Some(format!("not one JSON document: {error}")),
+            };
+            problem.iter().for_each(|problem| wrong += &format!("- with --json: {problem}\n"));
         }
         assert!(
             wrong.is_empty(),

@@ -73,6 +73,26 @@ fn the_summary_counts_and_the_report_is_json() {
 }
 
 #[test]
+fn an_error_is_a_document_too() {
+    let folder = folder();
+    for (line, code, expected) in [
+        (&["inspect", "none.json", "--json"][..], 2, "none.json"),
+        (&["inspect", "p.json", "--json", "--nonsense"], 2, "unexpected argument '--nonsense' found"),
+        (&["inspect", "p.json", "--json", "--offline"], 2, "--offline: only --across asks servers"),
+        (&["export", "p.json", "--format", "isf", "--json"], 2, "add --output FILE"),
+    ] {
+        let report: serde_json::Value =
+            serde_json::from_str(&folder.run(line).status(code).stderr(expected).check()).unwrap();
+        assert!(report["error"].as_str().unwrap().contains(expected), "{report}");
+        assert_eq!((&report["schema"], &report["exit_code"]), (&1.into(), &code.into()), "{report}");
+    }
+    // A report is not followed by another document.
+    let report = folder.run(["inspect", "p.json", "nothing_like_it", "--json"]).status(1).check();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["missing"][0], "nothing_like_it");
+}
+
+#[test]
 fn check_judges_and_compares() {
     let folder = folder();
     folder.run(["check", "p.json"]).stdout("").stderr("verdict: complete").check();

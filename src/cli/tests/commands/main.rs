@@ -30,5 +30,6 @@ mod peinfo;
 mod repository;
 #[cfg(target_os = "linux")]
 mod sandbox;
+mod schema;
 mod serve;
 mod version_scan;

@@ -5,11 +5,11 @@ use analyzer::Layout;
 use anyhow::bail;
 use profile::{Progress, Silent};
 use repository::{Options, ProfileName, Repositories};
-use serde_json::{Value, json};
 
 use crate::console::{Console, Table};
 use crate::options::Connection;
 use crate::outcome::Outcome;
+use crate::report::inspect as report;
 
 /// One profile's answer.
 struct Row {
@@ -43,10 +43,16 @@ pub fn run(
     let profiles = rows.len() + others + unread.len();
     unread.sort();
     if console.json() {
-        let row =
-            |row: &Row| json!({"profile": row.name.to_string(), "build": row.build, "offsets": row.offsets});
-        let rows: Vec<Value> = rows.iter().map(row).collect();
-        console.print_json(json!({"members": members, "profiles": rows, "unread": unread}))?;
+        let profiles = rows.iter().map(|row| report::Row {
+            profile: row.name.to_string(),
+            build: row.build.clone(),
+            offsets: row.offsets.clone(),
+        });
+        console.print_report(&report::Inspection::Across {
+            members: members.to_vec(),
+            profiles: profiles.collect(),
+            unread: unread.clone(),
+        })?;
     } else {
         let mut heads = vec!["Profile".to_owned(), "Build".to_owned()];
         heads.extend(members.iter().map(|member| format!(">{member}")));

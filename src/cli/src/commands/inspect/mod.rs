@@ -2,9 +2,9 @@ mod across;
 
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use profile::{Member, Structure, Symbol, System, Text};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Run;
 use crate::console::{Console, Lines, Settings, escaped};
@@ -14,6 +14,7 @@ use crate::options::repositories::list_repository;
 use crate::options::{Connection, General, Json, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::profiles::declaration::declaration;
+use crate::report::inspect as report;
 
 /// Show what a profile holds.
 ///
@@ -105,6 +106,9 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         let members: Vec<String> = [first].into_iter().chain(arguments.names.iter().cloned()).collect();
         return across::run(place, &members, &arguments.connection, console);
     }
+    if let Some(option) = arguments.connection.given() {
+        bail!("{option}: only --across asks servers");
+    }
     let text = Text::open(&arguments.profile).with_context(|| arguments.profile.display().to_string())?;
     if arguments.names.is_empty() && arguments.at.is_empty() {
         return summary(&text, arguments, console);
@@ -120,8 +124,9 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     }
     items.extend(arguments.at.iter().map(|address| Item::Near(*address, text.symbols_at(*address))));
     if console.json() {
-        let items: Vec<Value> = items.iter().map(to_json).collect();
-        console.print_json(json!({"items": items, "missing": missing}))?;
+        let items = items.iter().map(to_report).collect();
+        let missing = missing.iter().map(|name| (*name).to_owned()).collect();
+        console.print_report(&report::Inspection::Items { items, missing })?;
     } else {
         let mut lines = Lines::new();
         for (index, item) in items.iter().enumerate() {
@@ -220,50 +225,52 @@ fn show_symbol(symbol: &Symbol, system: System) -> String {
     format!("{} = {:#x}{kind}", symbol.name, symbol.address)
 }
 
-fn to_json(item: &Item) -> Value {
+fn to_report(item: &Item) -> report::Item {
     match item {
         Item::Structure(name, structure) => {
             let types = &structure.profile.types;
-            let members: Vec<Value> =
-                types.members(structure.record).iter().map(|member| member_json(structure, member)).collect();
-            let size = types.record(structure.record).map_or(0, |record| record.size);
-            json!({"kind": "struct", "name": name, "size": size, "members": members})
+            let members = types.members(structure.record).iter();
+            report::Item::Struct {
+                name: name.clone(),
+                size: types.record(structure.record).map_or(0, |record| record.size),
+                members: members.map(|member| member_report(structure, member)).collect(),
+            }
         }
         Item::Member { owner, structure, member } => {
-            json!({"kind": "member", "struct": owner, "member": member_json(structure, member)})
+            report::Item::Member { owner: owner.clone(), member: member_report(structure, member) }
         }
         Item::Enumeration(name, labels) => {
-            // Values beyond 64 bits do not occur; a number keeps all of them exact.
-            let labels: Vec<Value> = labels
+            let labels = labels
                 .iter()
-                .map(|(label, value)| json!({"label": label, "value": value.to_string()}))
-                .collect();
-            json!({"kind": "enumeration", "name": name, "labels": labels})
+                .map(|(label, value)| report::Label { label: label.clone(), value: value.to_string() });
+            report::Item::Enumeration { name: name.clone(), labels: labels.collect() }
         }
-        Item::Symbol(symbol) => symbol_json("symbol", symbol),
+        Item::Symbol(symbol) => report::Item::Symbol {
+            name: symbol.name.clone(),
+            value: symbol.address,
+            function: symbol.function,
+        },
         Item::Near(address, symbols) => {
-            let symbols: Vec<Value> = symbols.iter().map(|symbol| symbol_json("symbol", symbol)).collect();
-            json!({"kind": "address", "address": address, "symbols": symbols})
+            let symbols = symbols.iter().map(|symbol| report::Symbol {
+                kind: "symbol".to_owned(),
+                name: symbol.name.clone(),
+                value: symbol.address,
+                function: symbol.function,
+            });
+            report::Item::Address { address: *address, symbols: symbols.collect() }
         }
     }
 }
 
-fn member_json(structure: &Structure, member: &Member) -> Value {
+fn member_report(structure: &Structure, member: &Member) -> report::Member {
     let profile = &structure.profile;
     let name = profile.names.get(member.name);
-    let mut value = json!({
-        "name": name,
-        "offset": member.offset,
-        "declaration": declaration(profile, member.ty, member.bits, name),
-    });
-    if let (Some(bits), Some(entries)) = (member.bits, value.as_object_mut()) {
-        entries.insert("bits".to_owned(), json!([bits.start, bits.end]));
+    report::Member {
+        name: name.to_owned(),
+        offset: member.offset,
+        declaration: declaration(profile, member.ty, member.bits, name),
+        bits: member.bits.map(|bits| (bits.start, bits.end)),
     }
-    value
-}
-
-fn symbol_json(kind: &str, symbol: &Symbol) -> Value {
-    json!({"kind": kind, "name": symbol.name, "value": symbol.address, "function": symbol.function})
 }
 
 fn summary(text: &Text, arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
@@ -273,7 +280,7 @@ fn summary(text: &Text, arguments: &Arguments, console: &Console) -> anyhow::Res
         metadata.insert("arch".to_owned(), Value::from(text.arch().name()));
     }
     if console.json() {
-        console.print_json(json!({"metadata": metadata, "counts": counts}))?;
+        console.print_report(&report::Inspection::Whole { metadata, counts })?;
         return Ok(Outcome::Success);
     }
     let mut lines = Lines::new();

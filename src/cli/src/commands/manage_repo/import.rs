@@ -3,7 +3,6 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use repository::ProfileName;
 use repository::batch::import;
-use serde_json::json;
 
 use super::options::{Indexes, Place};
 use super::work::seal_all;
@@ -13,6 +12,7 @@ use crate::files::Files;
 use crate::options::heading::{INPUT, REPOSITORIES};
 use crate::options::{Connection, General, Json, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
+use crate::report::batch as report;
 
 /// Take existing profiles into the repository.
 ///
@@ -76,20 +76,24 @@ impl Run for Arguments {
             match import(storage.as_ref(), &file, &bytes, self.name.clone()) {
                 Ok(imported) => {
                     console.say(format_args!("{file}: {} ({})", imported.name, imported.health));
-                    rows.push(json!({"file": file, "name": imported.name.as_str(),
-                        "bytes": imported.size, "health": imported.health}));
+                    rows.push(report::Import::Taken {
+                        file,
+                        name: imported.name.to_string(),
+                        bytes: imported.size,
+                        health: imported.health,
+                    });
                 }
                 Err(error @ (repository::Error::Profile { .. } | repository::Error::Storage { .. })) => {
                     failed = true;
                     console.warn(format_args!("{error}"));
-                    rows.push(json!({"file": file, "error": error.to_string()}));
+                    rows.push(report::Import::Failed { file, error: error.to_string() });
                 }
                 Err(error) => return Err(error.into()),
             }
         }
         seal_all(storage.as_ref(), self.indexes.anew, console)?;
         if console.json() {
-            console.print_json(json!({"imported": rows}))?;
+            console.print_report(&report::Imports { imported: rows })?;
         }
         Ok(Outcome::from_good(!failed))
     }

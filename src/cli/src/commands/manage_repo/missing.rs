@@ -1,7 +1,5 @@
 use std::path::PathBuf;
 
-use serde_json::json;
-
 use super::options::{Part, Place, Target};
 use super::work::{read_plan, select};
 use crate::commands::Run;
@@ -10,6 +8,7 @@ use crate::files::{self, Content, Files};
 use crate::options::heading::{INPUT, OUTPUT};
 use crate::options::{Connection, General, Json, settings};
 use crate::outcome::Outcome;
+use crate::report::batch as report;
 
 /// List the PDBs that are still wanted.
 ///
@@ -68,7 +67,8 @@ impl Run for Arguments {
             Some(path) => {
                 files::write(path, |sink| manifest.write(sink))?;
                 if console.json() {
-                    console.print_json(json!({"manifest": path.to_string_lossy(), "wanted": count}))?;
+                    let manifest = path.to_string_lossy().into_owned();
+                    console.print_report(&report::WrittenManifest { manifest, wanted: count })?;
                 }
                 console.say(format_args!(
                     "{count} PDBs are wanted: {} (fetch_pdb --manifest {} brings them)",

@@ -1,5 +1,4 @@
 use repository::batch::{Selection, Shard};
-use serde_json::json;
 
 use super::options::Place;
 use super::work::read_plan;
@@ -9,6 +8,7 @@ use crate::files::Files;
 use crate::options::heading::INPUT;
 use crate::options::{Connection, General, Json, settings};
 use crate::outcome::Outcome;
+use crate::report::batch as report;
 
 /// Divide the work into parts.
 ///
@@ -55,11 +55,11 @@ impl Run for Arguments {
             let shard = Shard { number, count };
             let selection = Selection { shard: Some(shard), ..Selection::default() };
             let (done, all) = plan.progress(&selection, storage.as_ref());
-            shards.push(json!({"shard": shard.to_string(), "profiles": all, "to_make": all - done}));
+            shards.push(report::Part { shard: shard.to_string(), profiles: all, to_make: all - done });
             table.row([shard.to_string(), all.to_string(), (all - done).to_string()]);
         }
         if console.json() {
-            console.print_json(json!({"matrix": {"include": shards}}))?;
+            console.print_report(&report::Plan { matrix: report::Matrix { include: shards } })?;
         } else {
             console.print(&table.lines())?;
         }

@@ -1,5 +1,5 @@
 use super::options::{Indexes, Place};
-use super::work::{seal_all, sealed_json};
+use super::work::{seal_all, sealed_report};
 use crate::commands::Run;
 use crate::console::{Console, Settings};
 use crate::files::Files;
@@ -50,7 +50,7 @@ impl Run for Arguments {
         let storage = self.place.open(&self.connection)?;
         let sealed = seal_all(storage.as_ref(), self.indexes.anew, console)?;
         if console.json() {
-            console.print_json(sealed_json(&sealed))?;
+            console.print_report(&sealed_report(&sealed))?;
         }
         Ok(Outcome::from_good(sealed.unreadable.is_empty()))
     }

@@ -1,5 +1,4 @@
 use repository::batch::Check;
-use serde_json::json;
 
 use super::options::{Part, Place, Target, Workshop};
 use super::work::{read_plan, select};
@@ -9,6 +8,7 @@ use crate::files::Files;
 use crate::options::heading::INPUT;
 use crate::options::{General, Json, Symbols, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
+use crate::report::batch as report;
 
 /// Make profiles again, and compare every byte.
 ///
@@ -81,12 +81,18 @@ impl Run for Arguments {
             if column > 1 {
                 console.say(format_args!("{name}: {word} {detail}"));
             }
-            rows.push(json!({"name": name.as_str(), "check": word, "detail": detail}));
+            rows.push(report::Checked { name: name.to_string(), check: word.to_owned(), detail });
         }
         let [same, imported, different, unproven, misrecorded] = counts;
         if console.json() {
-            console.print_json(json!({"same": same, "imported": imported, "different": different,
-                "unproven": unproven, "misrecorded": misrecorded, "profiles": rows}))?;
+            console.print_report(&report::Verified {
+                same,
+                imported,
+                different,
+                unproven,
+                misrecorded,
+                profiles: rows,
+            })?;
         } else {
             console.say(format_args!(
                 "{same} the same, {imported} imported, {different} different or absent, {unproven} could not be made again, {misrecorded} recorded wrongly{}",

@@ -8,10 +8,10 @@ use pe::PdbName;
 use profile::GuidAge;
 use repository::batch::{Plan, Sealed, Selection, Shard, Summary, seal};
 use repository::storage::Storage;
-use serde_json::{Value, json};
 
 use crate::console::{Console, Table};
 use crate::outcome::Outcome;
+use crate::report::batch as report;
 
 /// Reads what the configuration asks for, and what is there.
 ///
@@ -113,24 +113,25 @@ pub fn conclude(
 ) -> anyhow::Result<Outcome> {
     let total = summary.total();
     if console.json() {
-        let entries: Vec<Value> = summary
-            .entries
-            .iter()
-            .map(|(name, counts)| {
-                json!({"name": name.as_str(), "made": counts.made, "unchanged": counts.unchanged,
-                    "rejected_before": counts.rejected, "failed": counts.failed, "bytes": counts.bytes,
-                    "losses": counts.losses})
-            })
-            .collect();
-        let failures: Vec<Value> = summary
-            .failures
-            .iter()
-            .map(|(name, failure)| {
-                json!({"name": name.as_str(), "reason": failure.reason, "rejected": failure.lasting})
-            })
-            .collect();
-        console.print_json(json!({"entries": entries, "failures": failures,
-            "sealed": sealed.map(sealed_json)}))?;
+        let entries = summary.entries.iter().map(|(name, counts)| report::Entry {
+            name: name.to_string(),
+            made: counts.made,
+            unchanged: counts.unchanged,
+            rejected_before: counts.rejected,
+            failed: counts.failed,
+            bytes: counts.bytes,
+            losses: counts.losses,
+        });
+        let failures = summary.failures.iter().map(|(name, failure)| report::Failure {
+            name: name.to_string(),
+            reason: failure.reason.clone(),
+            rejected: failure.lasting,
+        });
+        console.print_report(&report::Built {
+            entries: entries.collect(),
+            failures: failures.collect(),
+            sealed: sealed.map(sealed_report),
+        })?;
     } else {
         for (name, failure) in &summary.failures {
             console.say(format_args!("{name} rejected: {}", failure.reason));
@@ -162,10 +163,20 @@ pub fn conclude(
 }
 
 /// What sealing came to, for `--json`.
-pub fn sealed_json(sealed: &Sealed) -> Value {
-    json!({"profiles": sealed.profiles, "parts": sealed.parts, "looked_into": sealed.looked_into,
-        "changed": sealed.changed, "corrected": sealed.corrected, "unreadable": sealed.unreadable,
-        "indexes": sealed.indexes.iter().map(|(name, profiles)| json!({"name": name.as_str(), "profiles": profiles})).collect::<Value>()})
+pub fn sealed_report(sealed: &Sealed) -> report::Sealed {
+    let indexes = sealed
+        .indexes
+        .iter()
+        .map(|(name, profiles)| report::BuiltIndex { name: name.to_string(), profiles: *profiles });
+    report::Sealed {
+        profiles: sealed.profiles,
+        parts: sealed.parts,
+        looked_into: sealed.looked_into,
+        changed: sealed.changed,
+        corrected: sealed.corrected.clone(),
+        unreadable: sealed.unreadable.clone(),
+        indexes: indexes.collect(),
+    }
 }
 
 /// A build as a user names it: `[NAME.pdb/]GUID`.

@@ -1,0 +1,105 @@
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// `inspect`: a whole profile, items of it, or members in many profiles.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum Inspection {
+    Whole {
+        metadata: BTreeMap<String, Value>,
+        /// How many entries each section has.
+        counts: BTreeMap<String, usize>,
+    },
+    Items {
+        items: Vec<Item>,
+        /// Names that the profile does not have.
+        missing: Vec<String>,
+    },
+    Across {
+        /// The members that are looked for.
+        members: Vec<String>,
+        /// The profiles that have one of them.
+        profiles: Vec<Row>,
+        /// Why objects of the repository could not be read.
+        unread: Vec<String>,
+    },
+}
+
+/// What a name stands for.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Item {
+    Struct {
+        name: String,
+        /// In bytes.
+        size: u64,
+        members: Vec<Member>,
+    },
+    Member {
+        #[serde(rename = "struct")]
+        owner: String,
+        member: Member,
+    },
+    Enumeration {
+        name: String,
+        labels: Vec<Label>,
+    },
+    Symbol {
+        name: String,
+        value: u64,
+        function: bool,
+    },
+    Address {
+        address: u64,
+        /// The symbols that it belongs to.
+        symbols: Vec<Symbol>,
+    },
+}
+
+/// A symbol at or below an address.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Symbol {
+    /// `symbol`.
+    pub kind: String,
+    pub name: String,
+    pub value: u64,
+    pub function: bool,
+}
+
+/// A member of a struct.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Member {
+    pub name: String,
+    /// In bytes.
+    pub offset: u64,
+    /// As C would declare it.
+    pub declaration: String,
+    /// Of a bit-field: its first bit, and the one behind its last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bits: Option<(u16, u16)>,
+}
+
+/// A label of an enumeration. The value is a decimal text, since it can be larger than a number in JSON is read.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Label {
+    pub label: String,
+    pub value: String,
+}
+
+/// Where members lie in one profile.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Row {
+    pub profile: String,
+    /// What says which build it is.
+    pub build: String,
+    /// For each member its offset in hexadecimal digits, with the bits of a bit-field; null if the profile lacks it.
+    pub offsets: Vec<Option<String>>,
+}

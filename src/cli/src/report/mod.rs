@@ -1,0 +1,17 @@
+//! What `--json` prints: one struct for each report. Commands fill them, [`crate::console::Console::print_report`] prints
+//! them with `"schema": 1`.
+//!
+//! The schemas in `docs/json/` are generated from these structs by the test below: `UPDATE=1 cargo test schemas` writes
+//! them. A field that is new or gone, or that means something else, is an entry of the changelog.
+
+pub mod batch;
+mod error;
+pub mod executable;
+pub mod fetch;
+pub mod image;
+pub mod inspect;
+pub mod profile;
+#[cfg(test)]
+pub mod schemas;
+
+pub use error::Error;

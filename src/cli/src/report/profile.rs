@@ -1,0 +1,216 @@
+use std::collections::BTreeMap;
+
+use profile::Health as Judged;
+use serde::Serialize;
+use serde_json::Value;
+
+/// A profile that was made, exported or checked.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Made {
+    /// What the profile was made from, as the user named it.
+    pub source: String,
+    /// The profile's metadata.
+    pub metadata: BTreeMap<String, Value>,
+    /// The architecture, in Rekall's words.
+    pub arch: String,
+    pub counts: Counts,
+    pub losses: Losses,
+    /// Names of several layouts.
+    pub conflicts: Vec<Conflict>,
+    /// Uses of a name that may mean one of several layouts.
+    pub ambiguities: Vec<Ambiguity>,
+    pub warnings: Vec<String>,
+    pub health: Health,
+    /// Who could not use the file as it is; of `check` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub obstacles: Option<Vec<Obstacle>>,
+    /// The image's stanza for LibVMI's configuration; of `export` with an image only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub libvmi_configuration: Option<String>,
+}
+
+/// How much a profile holds.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Counts {
+    pub structs: usize,
+    pub enumerations: usize,
+    pub constants: usize,
+    pub functions: usize,
+    pub constant_types: usize,
+}
+
+/// What was lost, by kind.
+pub type Losses = BTreeMap<String, Loss>;
+
+/// Losses of one kind.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Loss {
+    pub count: u64,
+    /// Some of them by name.
+    pub examples: Vec<String>,
+}
+
+/// What was lost, as a report counts it.
+pub fn losses(report: &profile::Report) -> Losses {
+    let loss = |(kind, tally): (&str, &profile::Tally)| {
+        (kind.to_owned(), Loss { count: tally.count, examples: tally.examples.clone() })
+    };
+    report.losses().map(loss).collect()
+}
+
+/// A name of several layouts.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Conflict {
+    pub name: String,
+    /// The size, in bytes, of the layout that keeps the name.
+    pub kept_bytes: u64,
+    /// The names that the others got, with their sizes in bytes.
+    pub renamed: Vec<(String, u64)>,
+}
+
+/// A use of a name that may mean one of several layouts.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Ambiguity {
+    pub place: String,
+    pub taken: String,
+    pub others: Vec<String>,
+}
+
+/// How complete a profile is.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Health {
+    /// `complete`, `symbols only`, `types only`, `failed`, ...
+    pub verdict: String,
+    pub reasons: Vec<String>,
+    /// Whether it is judged as the profile of a kernel.
+    pub kernel: bool,
+    /// What programs would miss.
+    pub missing: Vec<Missing>,
+    /// How many names are used as types and defined nowhere.
+    pub opaque_types: usize,
+    /// Names held by value that are neither a struct of the profile nor a known native type.
+    pub unresolved_types: Vec<String>,
+}
+
+/// What one program would miss.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Missing {
+    /// The program.
+    pub consumer: String,
+    /// Its versions.
+    pub versions: String,
+    pub what: String,
+    /// Whether the program does not work without it.
+    pub required: bool,
+}
+
+impl From<&Judged> for Health {
+    fn from(health: &Judged) -> Self {
+        let missing = health.missing.iter().map(|missing| Missing {
+            consumer: missing.consumer.name().to_owned(),
+            versions: missing.consumer.versions().to_owned(),
+            what: missing.what.clone(),
+            required: missing.required,
+        });
+        Self {
+            verdict: health.verdict.name().to_owned(),
+            reasons: health.reasons.clone(),
+            kernel: health.kernel,
+            missing: missing.collect(),
+            opaque_types: health.opaque,
+            unresolved_types: health.unresolved.clone(),
+        }
+    }
+}
+
+/// Who could not use a file as it is.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Obstacle {
+    pub consumer: String,
+    pub versions: String,
+    pub what: String,
+}
+
+/// Two profiles of the same build.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Comparison {
+    /// The verdict on the first.
+    pub health: Health,
+    pub compared: Compared,
+    /// Where they contradict each other.
+    pub differences: Vec<Difference>,
+    /// Names that only the first has.
+    pub only_first: Vec<String>,
+    /// Names that only the second has.
+    pub only_second: Vec<String>,
+}
+
+/// How much two profiles have in common.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Compared {
+    pub structs: usize,
+    pub members: usize,
+    pub symbols: usize,
+}
+
+/// A contradiction.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Difference {
+    pub name: String,
+    pub first: String,
+    pub second: String,
+}
+
+/// What came of the packs of a folder.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Packs {
+    pub packs: Vec<Pack>,
+}
+
+/// Rekall's own text of a pack.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Compatible {
+    pub source: String,
+    /// `rekall`.
+    pub compat: String,
+    pub text_bytes: usize,
+}
+
+/// One pack of many.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum Pack {
+    Failed {
+        pack: String,
+        /// Why it could not be converted.
+        error: String,
+    },
+    Written {
+        pack: String,
+        /// The file that was written.
+        profile: String,
+        arch: String,
+        structs: usize,
+        symbols: usize,
+        /// How many losses were counted.
+        losses: u64,
+        warnings: Vec<String>,
+        verdict: String,
+        pack_bytes: u64,
+        profile_bytes: u64,
+    },
+}
