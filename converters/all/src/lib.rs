@@ -13,7 +13,8 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
-pub use dwarf_converter::{FileKind, build_id, check_debug_file};
+pub use dwarf_converter::{build_id, check_debug_file};
+use formats::WrongKind;
 pub use frontend::{
     Converted, Error, FrontEnd, Identity, Language, LanguageError, OptionName, Options, Source,
 };
@@ -47,7 +48,7 @@ front_ends! {
 pub fn front_end_of(source: &Source) -> Result<&'static dyn FrontEnd, Error> {
     let found = source.identify();
     let reads = FRONT_ENDS.iter().copied().find(|front_end| front_end.kinds().contains(&found.kind));
-    reads.ok_or_else(|| Error::WrongKind { expected: everything_read(), found })
+    reads.ok_or_else(|| WrongKind::new(everything_read(), found).into())
 }
 
 /// What all front-ends read, in words.
@@ -67,10 +68,11 @@ pub fn convert(source: Source, options: &Options, progress: &dyn Progress) -> Re
     convert_with(front_end_of(&source)?, source, options, progress)
 }
 
-/// Makes a profile of a source with one front-end, whatever the source is.
+/// Makes a profile of a source with one front-end.
 ///
 /// # Errors
-/// [`Error::UnusedOption`] for an option that the front-end does not use; else as [`FrontEnd::convert`].
+/// [`Error::UnusedOption`] for an option that the front-end does not use, [`Error::WrongKind`] for a source that it does
+/// not read; else as [`FrontEnd::convert`].
 pub fn convert_with(
     front_end: &dyn FrontEnd,
     source: Source,
@@ -78,7 +80,19 @@ pub fn convert_with(
     progress: &dyn Progress,
 ) -> Result<Converted, Error> {
     options.check(front_end, &source)?;
+    check_kind(front_end, &source)?;
     front_end.convert(source, options, progress)
+}
+
+/// Refuses a source of a kind that a front-end does not read. A file whose name says that it is part of what the
+/// front-end reads is left to the front-end.
+fn check_kind(front_end: &dyn FrontEnd, source: &Source) -> Result<(), Error> {
+    let found = source.identify();
+    let reads = front_end.kinds().iter().chain(front_end.also_reads()).any(|kind| *kind == found.kind);
+    if reads || front_end.uses_member(&source.name()) {
+        return Ok(());
+    }
+    Err(WrongKind::new(front_end.reads(), found).into())
 }
 
 #[cfg(test)]

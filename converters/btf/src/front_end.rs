@@ -1,6 +1,6 @@
 //! BTF as a front-end.
 
-use formats::FileKind;
+use formats::{FileKind, WrongKind};
 use frontend::{Converted, Error, FrontEnd, OptionName, Source};
 use profile::Progress;
 
@@ -34,6 +34,11 @@ impl FrontEnd for Btf {
         &[FileKind::Btf, FileKind::ElfBtf]
     }
 
+    /// It may have a `.BTF` section as well.
+    fn also_reads(&self) -> &'static [FileKind] {
+        &[FileKind::ElfDebug]
+    }
+
     fn convert(
         &self,
         source: Source,
@@ -42,7 +47,7 @@ impl FrontEnd for Btf {
     ) -> Result<Converted, Error> {
         let is_read = source.bytes().is_some_and(|bytes| is_blob(bytes) || elf::is_elf(bytes));
         if !is_read {
-            return Err(Error::WrongKind { expected: READS.to_owned(), found: source.identify() });
+            return Err(WrongKind::new(READS, source.identify()).into());
         }
         let file = source.into_file(READS)?;
         let options = Options {

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 
+use formats::{FileKind, WrongKind, identify};
 use object::read::macho::{FatArch, MachOFatFile32, MachOFatFile64};
 use object::{Architecture, FileKind as Format, Object, ObjectKind, ObjectSection};
 use profile::{Arch, Report, System, UnpackMeter};
 
 use crate::bytes::Cursor;
 use crate::units::Sections;
-use crate::{Error, FileKind, relocate};
+use crate::{Error, relocate};
 
 /// An opened ELF or Mach-O file.
 ///
@@ -20,6 +21,7 @@ use crate::{Error, FileKind, relocate};
 /// proportion to the file.
 pub(crate) struct Container<'a> {
     pub(crate) file: object::File<'a>,
+    bytes: &'a [u8],
     pub(crate) system: System,
     pub(crate) arch: Arch,
     /// Whether it is not linked yet, so that nothing in it has an address.
@@ -56,11 +58,16 @@ impl<'a> Container<'a> {
                 let fat = MachOFatFile64::parse(bytes).map_err(damaged("Mach-O"))?;
                 ("Mach-O", slice(bytes, fat.arches(), wanted)?)
             }
-            _ => return Err(Error::WrongKind { found: FileKind::of(bytes) }),
+            _ => return Err(wrong_kind(bytes)),
         };
-        let file = parse(format, bytes)?;
+        let file = match parse(format, bytes) {
+            Err(Error::Container { .. }) if FileKind::of(bytes) == FileKind::ElfCut => {
+                return Err(wrong_kind(bytes));
+            }
+            parsed => parsed?,
+        };
         if file.kind() == ObjectKind::Core {
-            return Err(Error::Core);
+            return Err(wrong_kind(bytes));
         }
         let architecture = file.architecture();
         let arch = arch(architecture).ok_or_else(|| Error::Architecture(format!("{architecture:?}")))?;
@@ -69,7 +76,7 @@ impl<'a> Container<'a> {
         let relocatable = file.kind() == ObjectKind::Relocatable;
         let size = bytes.len() as u64;
         let unpacked = Mutex::new(UnpackMeter::new(size));
-        Ok(Self { file, system, arch, relocatable, size, unpacked })
+        Ok(Self { file, bytes, system, arch, relocatable, size, unpacked })
     }
 
     /// The debug sections, unpacked and, in a file that is not linked, relocated.
@@ -86,7 +93,10 @@ impl<'a> Container<'a> {
             big_endian: !self.file.is_little_endian(),
         };
         if loaded.info.is_empty() && loaded.types.is_empty() {
-            return Err(Error::NoDebugInfo { hint: self.hint() });
+            return Err(match FileKind::of(self.bytes) {
+                FileKind::ElfDebug | FileKind::MachODebug => Error::NoDebugInfo,
+                _ => wrong_kind(self.bytes),
+            });
         }
         Ok(loaded)
     }
@@ -164,20 +174,11 @@ impl<'a> Container<'a> {
     pub(crate) fn has_symbols(&self) -> bool {
         self.file.symbols().next().is_some()
     }
+}
 
-    /// What a file without types has instead.
-    fn hint(&self) -> &'static str {
-        let has = |name| self.file.section_by_name(name).is_some();
-        if has(".BTF") {
-            "; it has a .BTF section, from which parse_btf makes a profile"
-        } else if has(".gnu_debuglink") || has(".note.gnu.build-id") || has(".notes") {
-            "; its debug information is a file of its own: fetch_debug FILE brings it, or install the distribution's debug package"
-        } else if self.system == System::Mac {
-            "; its dSYM bundle has it (X.dSYM/Contents/Resources/DWARF/X)"
-        } else {
-            "; it is stripped, or was built without -g"
-        }
-    }
+/// The error for a file, or a slice of one, that holds no DWARF.
+fn wrong_kind(bytes: &[u8]) -> Error {
+    WrongKind::new("an ELF or Mach-O file with debug information (DWARF)", identify(&bytes, None)).into()
 }
 
 impl Loaded<'_> {

@@ -1,4 +1,4 @@
-use crate::FileKind;
+use formats::WrongKind;
 
 /// Why a file gives no profile at all. What costs single units or records only is counted in the report
 /// instead.
@@ -6,16 +6,8 @@ use crate::FileKind;
 #[non_exhaustive]
 pub enum Error {
     /// Another kind of file.
-    #[error("expected an ELF or Mach-O file with DWARF, found {found}")]
-    WrongKind {
-        /// What it is.
-        found: FileKind,
-    },
-    /// A core file: memory, not debug information.
-    #[error(
-        "expected an ELF file with DWARF, found an ELF core file: a memory image; the debug file of its kernel is wanted here"
-    )]
-    Core,
+    #[error(transparent)]
+    WrongKind(#[from] WrongKind),
     /// The container's own tables are damaged.
     #[error("the {format} file is damaged: {reason}")]
     Container {
@@ -38,12 +30,9 @@ pub enum Error {
         /// Those there are.
         found: String,
     },
-    /// There are symbols, or nothing, but no types.
-    #[error("no debug information: the file has no .debug_info section{hint}")]
-    NoDebugInfo {
-        /// What else there is, and what to do with it.
-        hint: &'static str,
-    },
+    /// There is a place for types, and there are none.
+    #[error("no debug information: the section .debug_info is empty or missing")]
+    NoDebugInfo,
     /// A section cannot be read.
     #[error("section {name} cannot be read: {reason}")]
     Section {

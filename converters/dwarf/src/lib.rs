@@ -4,7 +4,7 @@
 //! Start here: [`Dwarf`] is the front-end; [`convert`] takes a mapped file and gives a [`Converted`].
 //!
 //! - **Container.** `object` opens the file; sections are unpacked, and relocated where the file is not
-//!   linked yet. [`FileKind`] names whatever is no such file.
+//!   linked yet. Another kind of file is named ([`Error::WrongKind`]).
 //! - **Packages.** [`Package`] streams the debug file out of a `.deb`, `.ddeb` or `.rpm`.
 //! - **Companions.** Split units (`.dwo`, `.dwp`) and what `dwz` moved elsewhere are asked for through
 //!   [`Companions`]; [`Beside`] looks where they usually are.
@@ -42,7 +42,6 @@ mod error;
 mod fold;
 mod front_end;
 mod identity;
-mod kind;
 mod language;
 mod lower;
 mod mix;
@@ -66,6 +65,5 @@ pub use error::Error;
 pub use front_end::Dwarf;
 pub use frontend::{Converted, Language, LanguageError};
 pub use identity::{build_id, check_debug_file};
-pub use kind::FileKind;
 pub use language::Languages;
 pub use package::{Package, PackageError, Unpacked};

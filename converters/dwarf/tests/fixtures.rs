@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dwarf_converter::{
-    Alone, Beside, Companions, Error, FileKind, Language, Languages, Options, Package, PackageError,
-    build_id, check_debug_file, convert,
+    Alone, Beside, Companions, Error, Language, Languages, Options, Package, PackageError, build_id,
+    check_debug_file, convert,
 };
+use formats::FileKind;
 use maps::MapError;
 use profile::{Arch, MappedFile, Report, Resolution, Silent, write_text};
 use serde_json::{Value, json};
@@ -501,12 +502,12 @@ fn companions_that_are_missing_are_counted() {
 #[test]
 fn wrong_files_are_named() {
     let kind = |bytes: &[u8]| match convert(bytes, &Options::default(), &Alone, &Silent) {
-        Err(Error::WrongKind { found }) => found,
+        Err(Error::WrongKind(wrong)) => wrong.kind(),
         other => panic!("{other:?}"),
     };
     assert_eq!(kind(b""), FileKind::Empty);
     assert_eq!(kind(b"!<arch>\ndebian-binary   "), FileKind::Deb);
-    assert_eq!(kind(b"Microsoft C/C++ MSF 7.00"), FileKind::Pdb);
+    assert_eq!(kind(b"Microsoft C/C++ MSF 7.00"), FileKind::PdbCut);
 }
 
 #[test]
@@ -516,7 +517,7 @@ fn a_debug_file_is_known_by_its_build_id() {
     assert_eq!(check_debug_file(&bytes, &id), Ok(()));
     let other = check_debug_file(&bytes, b"12345678").unwrap_err();
     assert!(other.contains("expected 3132333435363738"), "{other}");
-    assert!(check_debug_file(b"<html>", &id).unwrap_err().contains("unknown kind"));
+    assert!(check_debug_file(b"<html>", &id).unwrap_err().contains("found an HTML page"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use std::error::Error as StdError;
 use std::io;
 
-use formats::Identified;
+use formats::WrongKind;
 
 use crate::{OptionName, Source};
 
@@ -19,13 +19,8 @@ pub enum Error {
         source: io::Error,
     },
     /// Another kind of file than is read here.
-    #[error("expected {expected}, found {found}; {}", .found.advice())]
-    WrongKind {
-        /// What is read here, in words.
-        expected: String,
-        /// What the source is.
-        found: Identified,
-    },
+    #[error(transparent)]
+    WrongKind(#[from] WrongKind),
     /// A file or folder that is of the right kind and cannot be used.
     #[error("expected {expected}, found {found}")]
     Unusable {

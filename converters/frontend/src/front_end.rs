@@ -25,6 +25,11 @@ pub trait FrontEnd: Debug + Sync {
     /// The kinds of files that it reads. No two front-ends have a kind in common.
     fn kinds(&self) -> &'static [FileKind];
 
+    /// The kinds that it reads too if it is asked by name, though another front-end is chosen for them by kind.
+    fn also_reads(&self) -> &'static [FileKind] {
+        &[]
+    }
+
     /// Makes a profile of a source, which is let go as soon as it has been read.
     ///
     /// # Errors

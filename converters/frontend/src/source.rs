@@ -2,7 +2,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use formats::{FileKind, Identified};
+use formats::{FileKind, Identified, WrongKind};
 use profile::MappedFile;
 
 use crate::folder::{self, Member};
@@ -130,9 +130,7 @@ impl Source {
     pub fn into_file(self, expected: &str) -> Result<MappedFile, Error> {
         match self.content {
             Content::File(file) => Ok(file),
-            Content::Folder(_) => {
-                Err(Error::WrongKind { expected: expected.to_owned(), found: FileKind::Folder.into() })
-            }
+            Content::Folder(_) => Err(WrongKind::new(expected.to_owned(), FileKind::Folder).into()),
         }
     }
 }

@@ -4,10 +4,14 @@ use std::fmt;
 use std::io;
 use std::ops::{Deref, Range};
 
+use formats::{WrongKind, identify};
 use pdb::{Source, SourceSlice, SourceView, StreamIndex};
 use profile::{MappedFile, guarded};
 
-use crate::{Error, FileKind};
+use crate::Error;
+
+/// How an MSF 7.00 file begins.
+const MAGIC: &[u8; 32] = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
 
 /// The PDB's streams.
 ///
@@ -22,8 +26,8 @@ pub(crate) struct Container {
 impl Container {
     /// Opens the container, having looked whether it is one, and whole.
     pub(crate) fn open(file: &MappedFile) -> Result<Self, Error> {
-        if let Some(found) = FileKind::of(file) {
-            return Err(Error::WrongKind { found });
+        if !file.starts_with(MAGIC) {
+            return Err(WrongKind::new("a PDB", identify(&&file[..], None)).into());
         }
         check_header(file)?;
         let broken = |reason: String| Error::Stream { number: 0, name: "stream directory", reason };

@@ -1,20 +1,16 @@
+use formats::WrongKind;
 use profile::Arch;
-
-use crate::FileKind;
 
 /// Why a file gives no profile at all. What costs single records only is counted in the report instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Another kind of file.
-    #[error("expected a PDB (MSF 7.00), found {found}")]
-    WrongKind {
-        /// What it is.
-        found: FileKind,
-    },
+    #[error(transparent)]
+    WrongKind(#[from] WrongKind),
     /// The file ends before its last page.
     #[error(
-        "the PDB is cut: its header counts {pages} pages of {page_size} bytes ({expected} bytes), the file has {found}; fetch it again"
+        "expected a whole PDB, found a PDB that is cut short: its header counts {pages} pages of {page_size} bytes ({expected} bytes), the file has {found}; fetch it again"
     )]
     Cut {
         /// How many pages the header counts.

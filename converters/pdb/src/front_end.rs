@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use formats::FileKind;
 use frontend::{Converted, Error, FrontEnd, OptionName, Source};
-use pe::{Container, PdbCabinet, unpack_msfz_bytes};
+use pe::{PdbCabinet, unpack_msfz_bytes};
 use profile::{MappedFile, Progress};
 
 use crate::{GENERATOR, Options, convert};
@@ -89,8 +89,8 @@ fn plain(source: Source, name: &str, progress: &dyn Progress) -> Result<(MappedF
         let place = "the unpacked PDB".to_owned();
         MappedFile::from_file(file).map_err(|source| Error::Open { place, source })
     };
-    match Container::of(&file) {
-        Container::Cabinet => {
+    match FileKind::of(&file) {
+        FileKind::Cabinet => {
             let wanted = with_last_letter(name);
             let cabinet = PdbCabinet::open(Cursor::new(&*file), wanted.as_deref(), LARGEST);
             let mut cabinet = cabinet.map_err(Error::failed)?;
@@ -104,7 +104,7 @@ fn plain(source: Source, name: &str, progress: &dyn Progress) -> Result<(MappedF
             extracted.map_err(Error::failed)?;
             Ok((mapped(plain)?, Some(member.name)))
         }
-        Container::Msfz => {
+        FileKind::Msfz => {
             progress.tell("Unpacking the compact form");
             let plain = temporary()?;
             unpack_msfz_bytes(&file, &plain, LARGEST, &|_| ()).map_err(Error::failed)?;

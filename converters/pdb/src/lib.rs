@@ -3,8 +3,8 @@
 //!
 //! Start here: [`Pdb`] is the front-end; [`convert`] takes a mapped PDB and gives a [`Converted`].
 //!
-//! - **Container.** The streams of an MSF 7.00 file, through the `pdb` library; [`FileKind`] names whatever
-//!   is no such file.
+//! - **Container.** The streams of an MSF 7.00 file, through the `pdb` library. Another kind of file is named
+//!   ([`Error::WrongKind`]).
 //! - **Types.** Records of the type stream are decoded one by one and lowered into the model; names,
 //!   duplicates and conflicts are left to [`profile::Resolution`].
 //! - **Symbols.** Publics, and where a PDB has them data and procedures with their types; addresses are
@@ -42,7 +42,6 @@ mod fields;
 mod front_end;
 mod identity;
 mod item_stream;
-mod kind;
 mod leaf;
 mod name;
 mod placement;
@@ -59,4 +58,3 @@ pub use convert::{GENERATOR, Options, convert};
 pub use error::Error;
 pub use front_end::Pdb;
 pub use frontend::Converted;
-pub use kind::FileKind;

@@ -9,7 +9,8 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pdb_converter::{Error, FileKind, Options};
+use formats::FileKind;
+use pdb_converter::{Error, Options};
 use profile::MappedFile;
 use serde_json::Value;
 use support::shown::{Layout, layouts};
@@ -310,17 +311,17 @@ fn other_files_are_named() {
         ("clr_loader__amd64-ClrLoader.pdb", FileKind::PortablePdb),
         ("r2__dotnet-HelloWorld.pdb", FileKind::PortablePdb),
         ("symbolic__symbolic-testutils-fixtures-windows-portable.pdb", FileKind::PortablePdb),
-        ("llvm-src__lld-test-bad-block-size.pdb", FileKind::CutPdb),
+        ("llvm-src__lld-test-bad-block-size.pdb", FileKind::PdbCut),
         ("made__ntkrnlpa-msfz.pdz", FileKind::Msfz),
         ("made__k-x86_64-msfz.pdz", FileKind::Msfz),
         ("dump_syms__test_data-windows-basic32.pd_", FileKind::Cabinet),
         ("made__ntdll-lzx-stored.cab", FileKind::Cabinet),
         ("pe/PE__made__k-x86_64__k-x86_64.sys", FileKind::Pe),
-        ("MANIFEST.tsv", FileKind::Unknown),
+        ("MANIFEST.tsv", FileKind::Text),
         ("facts.json", FileKind::Json),
     ] {
         match print_as(&open(file), file) {
-            Err(Error::WrongKind { found }) => assert_eq!(found, kind, "{file}"),
+            Err(Error::WrongKind(wrong)) => assert_eq!(wrong.kind(), kind, "{file}"),
             other => panic!("{file}: {:?}", other.err()),
         }
     }
@@ -347,7 +348,7 @@ fn a_real_pdb_cut_anywhere_is_refused() {
         for step in 0..64 {
             let length = bytes.len() * step / 64 + step % 3;
             match print_as(&MappedFile::from(bytes[..length.min(bytes.len() - 1)].to_vec()), file) {
-                Err(Error::Cut { .. } | Error::WrongKind { .. }) => {}
+                Err(Error::Cut { .. } | Error::WrongKind(_)) => {}
                 other => panic!("{file}: {length} bytes: {:?}", other.err()),
             }
         }

@@ -1,5 +1,7 @@
 use std::io;
 
+use formats::WrongKind;
+
 use crate::vtypes::Found;
 
 /// Why a pack gave no profile. Members are named as the pack names them, lines and columns count from 1.
@@ -15,14 +17,20 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// The file is no zip archive, or one whose directory cannot be read.
-    #[error(
-        "{path} is no pack: {reason}; expected a zip archive, a folder, or a .dwarf, .vtypes or .py file"
-    )]
-    NoArchive {
+    /// The file is neither a pack nor one of those that a pack is made of.
+    #[error("{path}: {wrong}")]
+    WrongKind {
         /// Its path.
         path: String,
-        /// What is wrong with it, or what it is instead.
+        /// What it is instead.
+        wrong: WrongKind,
+    },
+    /// A zip archive whose directory cannot be read.
+    #[error("{path}: the archive is damaged ({reason})")]
+    DamagedArchive {
+        /// Its path.
+        path: String,
+        /// What is wrong with it.
         reason: String,
     },
     /// The pack holds nothing that types could come from.

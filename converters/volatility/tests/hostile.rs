@@ -107,10 +107,10 @@ fn find(bytes: &[u8], needle: &[u8]) -> usize {
 
 #[test]
 fn what_is_no_pack_is_named() {
-    refused("k.bin", b"\x7fELF\x02\x01\x01", "it is an ELF file");
-    refused("k.bin", b"EMiL\x01", "it is a memory image");
-    refused("k.bin", b"{\"$METADATA\": {}}", "it is JSON");
-    refused("k.bin", b"", "it is empty");
+    refused("k.bin", b"\x7fELF\x02\x01\x01", "found an ELF file");
+    refused("k.bin", b"EMiL\x01", "found a LiME image");
+    refused("k.bin", b"{\"$METADATA\": {}}", "found a profile");
+    refused("k.bin", b"", "found an empty file");
     refused("p.zip", &archive(&[("inner.zip", &pack())]), "the pack holds inner.zip");
     refused("p.zip", &archive(&[]), "the pack holds nothing");
     refused(

@@ -122,7 +122,7 @@ impl Layout {
         }
         match Text::new(text.into_owned()) {
             Ok(text) => Ok(Self::from_text(text)),
-            Err(ReadError::Foreign { .. }) => {
+            Err(ReadError::WrongKind(_)) => {
                 Ok(Self::from_profile(profile::read_file(path, &mut Report::default())?))
             }
             Err(error) => Err(error.into()),

@@ -201,6 +201,34 @@ fn every_line_in_the_readme_and_the_docs_parses() {
     assert!(blocks >= 25 && pieces >= 30, "{blocks} lines in blocks, {pieces} in text were found");
 }
 
+/// What stands between backticks in the next steps that the table of file kinds gives.
+fn advised_lines() -> Vec<String> {
+    let all = formats::FileKind::ALL.iter();
+    let lines = all.flat_map(|kind| kind.advice().split('`').skip(1).step_by(2)).map(str::to_owned);
+    lines.collect()
+}
+
+#[test]
+fn no_next_step_names_a_command_or_option_that_does_not_exist() {
+    let (ours, others): (Vec<String>, Vec<String>) =
+        advised_lines().into_iter().partition(|line| line.contains("rekall-profile"));
+    let mut wrong = Vec::new();
+    for line in &ours {
+        if let Err(error) = parse(&variants(line)[0]) {
+            let error = error.to_string();
+            wrong.push(format!("{line}\n    {}", error.lines().next().unwrap_or_default()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(ours.len() >= 60, "{}", ours.len());
+    // Nor is one of our commands named without the program.
+    let commands = commands();
+    for line in &others {
+        let first = line.split_whitespace().next().unwrap_or_default();
+        assert!(!commands.iter().any(|name| name == first), "{line}");
+    }
+}
+
 #[test]
 fn lines_are_taken_apart_as_a_shell_does() {
     assert_eq!(words("A=b rekall-profile x 'a b' \"c\" > out"), ["rekall-profile", "x", "a b", "c"]);

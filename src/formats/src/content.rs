@@ -1,5 +1,6 @@
+use std::cell::RefCell;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
 /// What is looked at to tell what a file is.
 pub trait Content {
@@ -50,30 +51,57 @@ impl Content for Start<'_> {
     }
 }
 
-/// An open file. Its place is not kept.
+/// An open file. Its position is moved.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenFile<'a>(pub &'a File);
 
 impl Content for OpenFile<'_> {
     fn length(&self) -> Option<u64> {
-        let mut file = self.0;
-        file.seek(SeekFrom::End(0)).ok()
+        length(&mut &*self.0)
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
-        let mut file = self.0;
-        if file.seek(SeekFrom::Start(offset)).is_err() {
-            return 0;
-        }
-        let mut count = 0;
-        while let Some(rest) = buffer.get_mut(count..).filter(|rest| !rest.is_empty()) {
-            match file.read(rest) {
-                Ok(0) => break,
-                Ok(more) => count += more,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(_) => break,
-            }
-        }
-        count
+        read_at(&mut &*self.0, offset, buffer)
     }
+}
+
+/// Anything that can be read at a place. Its position is moved.
+#[derive(Debug)]
+pub struct Seekable<'a, F>(RefCell<&'a mut F>);
+
+impl<'a, F: Read + Seek> Seekable<'a, F> {
+    /// Looks at `file`.
+    pub fn new(file: &'a mut F) -> Self {
+        Self(RefCell::new(file))
+    }
+}
+
+impl<F: Read + Seek> Content for Seekable<'_, F> {
+    fn length(&self) -> Option<u64> {
+        length(&mut *self.0.try_borrow_mut().ok()?)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        self.0.try_borrow_mut().map_or(0, |mut file| read_at(&mut *file, offset, buffer))
+    }
+}
+
+fn length(file: &mut impl Seek) -> Option<u64> {
+    file.seek(SeekFrom::End(0)).ok()
+}
+
+fn read_at(file: &mut (impl Read + Seek), offset: u64, buffer: &mut [u8]) -> usize {
+    if file.seek(SeekFrom::Start(offset)).is_err() {
+        return 0;
+    }
+    let mut count = 0;
+    while let Some(rest) = buffer.get_mut(count..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest) {
+            Ok(0) => break,
+            Ok(more) => count += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    count
 }

@@ -1,6 +1,9 @@
 use std::fmt;
+use std::path::Path;
 
 use crate::FileKind;
+use crate::look::file_name;
+use crate::recognise::by_name;
 
 /// What a file turned out to be. Displayed, it is the words for that; [`Identified::advice`] is the next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +12,8 @@ pub struct Identified {
     pub kind: FileKind,
     /// What the file says of itself, as far as the next step depends on it.
     pub detail: Option<Detail>,
+    /// How it is packed, if what is meant is the content of a packed file.
+    pub packing: Option<FileKind>,
 }
 
 /// What a file says of itself.
@@ -34,15 +39,29 @@ pub enum Detail {
 }
 
 impl Identified {
+    /// The same for a file of this name: the name tells what the content did not.
+    pub fn named(self, name: &Path) -> Self {
+        match by_name(&file_name(name), self.kind) {
+            Some(kind) => Self { packing: self.packing, ..kind.into() },
+            None => self,
+        }
+    }
+
     /// The next step that works: sentences in which command lines stand between backticks. `FILE` is the file itself;
     /// other words in capitals are the reader's to choose.
     pub fn advice(&self) -> String {
+        if let Some(packing) = self.packing {
+            return packing.advice().to_owned();
+        }
         match (&self.detail, self.kind) {
             (Some(Detail::Pdb { name, guid_age }), _) if is_plain(name) => {
                 format!("`rekall-profile fetch_pdb {name} {guid_age}` fetches the PDB that it names")
             }
             (Some(Detail::Unnamed { .. }), _) => FileKind::PeWithoutPdb.advice().to_owned(),
-            (Some(Detail::BuildId(id)), FileKind::ElfStripped | FileKind::ElfBtf) => {
+            (Some(Detail::BuildId(id)), FileKind::ElfBtf) => {
+                format!("{}; `rekall-profile fetch_debug {id}` fetches its debug file", self.kind.advice())
+            }
+            (Some(Detail::BuildId(id)), FileKind::ElfStripped) => {
                 format!(
                     "`rekall-profile fetch_debug {id}` fetches its debug file; \
                      the distribution's debug package has it too"
@@ -61,12 +80,15 @@ fn is_plain(name: &str) -> bool {
 
 impl From<FileKind> for Identified {
     fn from(kind: FileKind) -> Self {
-        Self { kind, detail: None }
+        Self { kind, detail: None, packing: None }
     }
 }
 
 impl fmt::Display for Identified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(packing) = self.packing {
+            write!(f, "{packing} with ")?;
+        }
         self.kind.fmt(f)?;
         match &self.detail {
             None => Ok(()),
@@ -89,7 +111,7 @@ mod tests {
     fn names_that_a_shell_would_read_stay_out_of_command_lines() {
         let of = |name: &str| {
             let detail = Detail::Pdb { name: name.to_owned(), guid_age: "0A1".to_owned() };
-            Identified { kind: FileKind::Pe, detail: Some(detail) }.advice()
+            Identified { detail: Some(detail), ..FileKind::Pe.into() }.advice()
         };
         assert!(of("ntkrnlmp.pdb").contains("`rekall-profile fetch_pdb ntkrnlmp.pdb 0A1`"));
         for name in ["$(reboot).pdb", "a b.pdb", "-D.pdb", "a;b", "", "a`b", "a\nb"] {

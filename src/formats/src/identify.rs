@@ -13,7 +13,7 @@ pub fn identify(content: &dyn Content, name: Option<&Path>) -> Identified {
     }
     recognise::ALL.iter().find_map(|recognise| recognise(&look)).unwrap_or_else(|| {
         let start = look.head().iter().take(4).copied().collect();
-        Identified { kind: FileKind::Unknown, detail: Some(Detail::Start(start)) }
+        Identified { detail: Some(Detail::Start(start)), ..FileKind::Unknown.into() }
     })
 }
 

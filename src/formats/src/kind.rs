@@ -219,6 +219,8 @@ kinds! {
         VmwareCompressed: "a VMware state file with compressed memory" =>
             "the state with memory beside it is needed: `rekall-profile -f MACHINE.vmem autodetect`";
         Ewf: "an E01 image" => DETECT;
+        EwfPart: "a later file of an E01 image" =>
+            "`rekall-profile -f IMAGE.E01 autodetect` opens the image by its first file";
         Ex01: "an Ex01 image" =>
             "`ewfexport -f raw -t MEMORY -u FILE` writes raw memory, and `rekall-profile -f MEMORY.raw autodetect` opens it";
         LogicalEvidence: "a logical evidence file (L01, Lx01)" =>
@@ -230,7 +232,7 @@ kinds! {
         Ad1: "an AD1 image of FTK Imager" =>
             "it holds files; FTK Imager (Add Evidence Item, Export Files) takes the memory image out";
         Hpak: "an HPAK image of HBGary FastDump" =>
-            "`vol.py -f FILE hpakextract` (Volatility 2) writes raw memory, which \
+            "`vol.py -f FILE hpakextract --output-file=MEMORY.raw` (Volatility 2) writes raw memory, which \
              `rekall-profile -f MEMORY.raw autodetect` opens";
         Hibernation: "a hibernation file of Windows" => HIBERNATION;
         HibernationResumed: "a hibernation file of Windows after it was resumed" => HIBERNATION;
@@ -244,8 +246,7 @@ kinds! {
         Vma: "a backup of Proxmox (VMA)" =>
             "`vma extract FILE FOLDER` (Proxmox VE) takes out the disks that it holds";
         RawPiece: "a piece of a raw image" =>
-            "`cat IMAGE.001 IMAGE.002 > IMAGE.raw`, with all pieces in order, joins them, and \
-             `rekall-profile -f IMAGE.raw autodetect` opens the result";
+            "`rekall-profile -f IMAGE.001 autodetect` opens the whole set, by its first piece";
     }
     Disk {
         Qcow: "a QCOW2 disk image" => QEMU_DISK;
@@ -273,7 +274,6 @@ kinds! {
         Lzip: "an lzip file" => "`lzip -dc FILE > UNPACKED` unpacks it";
         Lzop: "an lzop file" => "`lzop -dc FILE > UNPACKED` unpacks it";
         Compress: "a file of compress (.Z)" => "`gzip -dc FILE > UNPACKED` unpacks it";
-        Snappy: "a file in the framing format of Snappy" => "`snzip -dc FILE > UNPACKED` unpacks it";
         SevenZip: "a 7z archive" => "`7z x FILE` unpacks it";
         Rar: "a RAR archive" => "`unar FILE` unpacks it";
         Pack: "a Volatility 2 pack" => CONVERT;

@@ -8,6 +8,7 @@
 //!   Every message of the program that names a file takes its words from there.
 //! - **Content.** [`Content`] is what is looked at: bytes in memory, an open file, or the first bytes of a download
 //!   ([`Start`]), of which nothing is said that only the rest could tell.
+//! - **Errors.** [`WrongKind`] is the error that every reader gives for a file of another kind.
 //! - **Recognisers.** `recognise` has one file per noun: executables, debug files, memory images, disks, archives,
 //!   profiles, texts. Each looks at the head of the file and, where its format demands that, at a few other places.
 //!
@@ -33,8 +34,10 @@ mod identify;
 mod kind;
 mod look;
 mod recognise;
+mod wrong_kind;
 
-pub use content::{Content, OpenFile, Start};
+pub use content::{Content, OpenFile, Seekable, Start};
 pub use identified::{Detail, Identified};
 pub use identify::{identify, identify_path};
 pub use kind::{FileKind, Group};
+pub use wrong_kind::WrongKind;

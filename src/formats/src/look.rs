@@ -21,12 +21,11 @@ pub(crate) struct Look<'a> {
 
 impl<'a> Look<'a> {
     pub(crate) fn new(content: &'a dyn Content, name: Option<&Path>) -> Self {
-        let name = name.and_then(Path::file_name).unwrap_or_default();
         let mut look = Self {
             content,
             head: Vec::new(),
             length: content.length(),
-            name: name.to_string_lossy().to_ascii_lowercase(),
+            name: name.map(file_name).unwrap_or_default(),
         };
         look.head = look.read(0, HEAD);
         look
@@ -87,6 +86,11 @@ impl<'a> Look<'a> {
         }
         (1..PLACES).all(|place| zeros(&self.read(size / PLACES * place, 4096))) && zeros(&self.tail(4096))
     }
+}
+
+/// The name of a file without its folders, in lower case.
+pub(crate) fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
 }
 
 /// Numbers in bytes of one order; whatever lies beyond the end is `None`.

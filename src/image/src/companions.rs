@@ -1,8 +1,8 @@
 use std::path::{Path, PathBuf};
 
-use crate::container::segment_path;
+use crate::container::{piece_path, segment_path};
 
-/// The files beside an image that opening it may read as well, by their names: the other parts of an E01, and what VMware
+/// The files beside an image that opening it may read as well, by their names: the other parts of an E01, the other pieces of a set, and what VMware
 /// keeps beside a `.vmem`, `.vmss` or `.vmsn`. Only files that exist are listed.
 pub fn companions(image: &Path) -> Vec<PathBuf> {
     const VMWARE: [&str; 3] = ["vmem", "vmss", "vmsn"];
@@ -13,12 +13,13 @@ pub fn companions(image: &Path) -> Vec<PathBuf> {
         let beside = VMWARE.iter().map(|known| image.with_extension(known));
         return beside.filter(|path| path != image && path.exists()).collect();
     }
-    if extension.get(1..) == Some("01") {
+    if extension.get(1..) == Some("01") && !extension.starts_with('0') {
         // The parts are numbered without a gap.
         let parts = (2..).map_while(|number| segment_path(image, number));
         return parts.take_while(|path| path.exists()).collect();
     }
-    Vec::new()
+    let pieces = (1..).map_while(|number| piece_path(image, number));
+    pieces.take_while(|path| path.exists()).collect()
 }
 
 #[cfg(test)]
@@ -29,12 +30,17 @@ mod tests {
     fn companions_are_those_that_exist() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        for name in ["a.E01", "a.E02", "a.E03", "a.E05", "b.vmem", "b.vmss", "c.raw", "c.vmss"] {
+        for name in [
+            "a.E01", "a.E02", "a.E03", "a.E05", "b.vmem", "b.vmss", "c.raw", "c.vmss", "d.001", "d.002",
+            "d.004",
+        ] {
             std::fs::write(at(name), "").unwrap();
         }
         assert_eq!(companions(&at("a.E01")), [at("a.E02"), at("a.E03")]);
         assert_eq!(companions(&at("b.vmem")), [at("b.vmss")]);
         assert_eq!(companions(&at("b.vmss")), [at("b.vmem")]);
+        assert_eq!(companions(&at("d.001")), [at("d.002")]);
+        assert!(companions(&at("d.002")).is_empty());
         assert!(companions(&at("c.raw")).is_empty());
         assert!(companions(&at("none")).is_empty());
     }

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use formats::{Identified, WrongKind};
+
 use crate::Container;
 use crate::bytes::{BytesError, Problem};
 
@@ -21,17 +23,9 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The file has no content.
-    #[error("the file is empty, expected a memory image")]
-    Empty,
     /// The file is of another kind.
-    #[error("expected a memory image, found {found}: {advice}")]
-    Foreign {
-        /// What it is.
-        found: String,
-        /// What to do with it.
-        advice: &'static str,
-    },
+    #[error(transparent)]
+    WrongKind(#[from] WrongKind),
     /// The container is not as its format says.
     #[error("{container}, byte {offset:#x}: expected {expected}, found {found}")]
     Malformed {
@@ -60,6 +54,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// What is no memory image.
+    pub(crate) fn wrong_kind(found: impl Into<Identified>) -> Self {
+        WrongKind::new("a memory image", found).into()
+    }
+
     /// What [`Bytes`](crate::bytes::Bytes) say, as the opening of `container` met it.
     pub(crate) fn reading(container: Container) -> impl Fn(BytesError) -> Self {
         move |error| Self::Unreadable {

@@ -7,7 +7,6 @@
 //! - **Debug records** (`rsds`). An [`Rsds`] names a PDB by its path, GUID and age.
 //! - **PDBs from the outside** (`pdb`). [`PdbName`] is the name in a store, [`Identity`] the GUID and age that the file
 //!   itself carries. [`PdbCabinet`] and [`unpack_msfz`] take a PDB out of its packed forms.
-//! - **Kinds** (`container`). A [`Container`] says what a file is by its first bytes.
 //!
 //! This crate knows nothing of what is in a PDB beyond its identity.
 //!
@@ -26,12 +25,10 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
-mod container;
 mod executable;
 mod pdb;
 mod rsds;
 
-pub use container::Container;
 pub use executable::{Directory, Export, Headers, Import, Pe, PeError, Section, Version};
 pub use pdb::{
     CabinetError, Identity, IdentityError, Member, MsfzError, NameError, PdbCabinet, PdbName, unpack_msfz,

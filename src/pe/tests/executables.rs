@@ -1,7 +1,8 @@
 //! PE files made for the purpose.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use pe::{Container, Pe, PeError};
+use formats::FileKind;
+use pe::{Pe, PeError};
 use profile::GuidAge;
 use symbol_server::fixture::{self, Reach};
 
@@ -40,8 +41,9 @@ fn a_file_without_a_record_says_what_it_has_instead() {
 #[test]
 fn other_files_are_named() {
     let page = Pe::parse(b"<html>").err().unwrap();
-    assert_eq!(page, PeError::Container { found: Container::Html });
-    assert!(Pe::parse(b"MZ and nothing else").is_err());
+    assert!(matches!(page, PeError::WrongKind(wrong) if wrong.kind() == FileKind::Html));
+    let dos = Pe::parse(b"MZ and nothing else").err().unwrap();
+    assert!(matches!(dos, PeError::WrongKind(wrong) if wrong.kind() == FileKind::DosProgram));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::read::{is_isf, utf8};
-use crate::{Foreign, MappedFile, Profile, ReadError, Report, isf, read, unpack};
+use crate::read::{check_kind, is_isf, utf8};
+use crate::{MappedFile, Profile, ReadError, Report, isf, read, unpack};
 
 /// How long a profile's text may be, in bytes. That of a whole C++ program's PDB of 100 MB has 300 MB; a
 /// kernel's has 10 to 40.
@@ -15,7 +15,7 @@ pub const MAX_TEXT: usize = 1 << 30;
 /// [`ReadError`] as for [`read_profile`], and where the file cannot be read.
 pub fn read_file(path: &Path, report: &mut Report) -> Result<Profile, ReadError> {
     let bytes = MappedFile::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
-    read_profile(&bytes, report)
+    read_profile(&bytes, report).map_err(|error| error.in_file(path, &bytes))
 }
 
 /// Reads a profile from a file's bytes: text, gzip, xz or zstd, told by content.
@@ -28,7 +28,7 @@ pub fn read_file(path: &Path, report: &mut Report) -> Result<Profile, ReadError>
 /// # Errors
 /// [`ReadError`] says what was expected, what was found and where.
 pub fn read_profile(bytes: &[u8], report: &mut Report) -> Result<Profile, ReadError> {
-    read_text(&unpack(bytes, MAX_TEXT)?, report)
+    read_text(&unpack(bytes, MAX_TEXT)?, report).map_err(|error| error.in_packing_of(bytes))
 }
 
 /// Reads a profile from its text.
@@ -36,13 +36,8 @@ pub fn read_profile(bytes: &[u8], report: &mut Report) -> Result<Profile, ReadEr
 /// # Errors
 /// As for [`read_profile`].
 pub fn read_text(text: &[u8], report: &mut Report) -> Result<Profile, ReadError> {
-    if let Some(found) = Foreign::of(text) {
-        return Err(ReadError::Foreign { found });
-    }
+    check_kind(text)?;
     let text = utf8(text, report);
-    if text.trim_ascii().is_empty() {
-        return Err(ReadError::Empty);
-    }
     if is_isf(text.as_bytes()) {
         return isf::read(&text, report);
     }

@@ -8,7 +8,8 @@
 //!   [`choose_symbols`] and [`number_by_address`] do the same for symbols, [`StorageUnit`] for bit-fields,
 //!   [`Profile::c_native`] for the names of C's base types.
 //! - **Text.** [`write_text`] prints the canonical form, sorted and streamed; [`GzipWriter`] packs it, [`inflate`] unpacks.
-//!   [`read_file`] reads a profile of any age and form back, and Volatility 3's tables (ISF); [`Foreign`] names files that are none;
+//!   [`read_file`] reads a profile of any age and form back, and Volatility 3's tables (ISF); another kind of file is named
+//!   ([`ReadError::WrongKind`]);
 //!   [`Text`] looks single entries up without reading the rest, [`Table`] those of an ISF table.
 //! - **Other programs.** [`write_form`] prints the forms of Volatility 3, LibVMI and DRAKVUF, whole or a
 //!   [`Selection`]; [`XzWriter`] packs where Volatility looks for xz.
@@ -86,5 +87,5 @@ pub use model::{
 };
 pub use output::write_form;
 pub use progress::{Progress, Silent};
-pub use read::{Foreign, JsonPlace, ReadError, pdb_class, unpack};
+pub use read::{JsonPlace, ReadError, pdb_class, unpack};
 pub use resolution::{Ambiguity, Conflict, Resolution};

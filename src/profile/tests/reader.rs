@@ -3,9 +3,9 @@
 
 use std::path::PathBuf;
 
+use formats::FileKind;
 use profile::{
-    Arch, Foreign, Profile, ReadError, Report, Resolution, System, read_profile, read_text, unpack,
-    write_text,
+    Arch, Profile, ReadError, Report, Resolution, System, read_profile, read_text, unpack, write_text,
 };
 use serde_json::{Value, json};
 
@@ -327,7 +327,7 @@ fn sections_of_the_wrong_kind_are_refused() {
         (r#"{"$CONSTANTS": "x"}"#, "an object of symbols", "string \"x\""),
         (r#"{"$METADATA": 1}"#, "an object", "a number"),
         (r#"{"$MERGE": {}}"#, "a list of names", "an object"),
-        (r#"[1]"#, "a profile (an object of sections)", "sequence"),
+        (r#"[1]"#, "a profile", "a JSON text"),
         (r#"{"$METADATA": {}} x"#, "trailing characters", ""),
         (r#"{"a": 1, "b": 2}"#, "the sections of a profile", "the keys a, b"),
         ("{}", "the sections of a profile", "an empty object"),
@@ -341,12 +341,12 @@ fn sections_of_the_wrong_kind_are_refused() {
 #[test]
 fn other_files_are_recognised() {
     for (bytes, kind) in [
-        (&b"<html><body>Sign in</body></html>"[..], Foreign::Markup),
-        (b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0", Foreign::Pdb),
-        (b"\x7fELF\x02\x01\x01", Foreign::Elf),
+        (&b"<html><body>Sign in</body></html>"[..], FileKind::Html),
+        (b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0", FileKind::PdbCut),
+        (b"\x7fELF\x02\x01\x01", FileKind::ElfCut),
     ] {
         let error = read_profile(bytes, &mut Report::default()).unwrap_err();
-        assert!(matches!(error, ReadError::Foreign { found } if found == kind), "{error}");
+        assert!(matches!(&error, ReadError::WrongKind(wrong) if wrong.kind() == kind), "{error}");
     }
 }
 
@@ -390,7 +390,7 @@ fn packed_texts_are_told_by_content() {
         }
         assert_eq!(read_profile(packed, &mut Report::default()).unwrap().arch, Arch::Arm64);
     }
-    assert!(matches!(unpack(b"", 10), Err(ReadError::Empty)));
+    assert!(matches!(unpack(b"", 10), Err(ReadError::WrongKind(_))));
     assert!(matches!(unpack(text, 10), Err(ReadError::TooLong { limit: 10 })));
 }
 

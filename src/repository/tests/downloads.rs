@@ -61,7 +61,7 @@ fn expected(kind: Kind, mode: Mode) -> Expected {
         }
         Mode::UnknownEncoding => Failed(&["\"br\""]),
         Mode::FalseEncoding => Failed(&["cannot be undone"]),
-        Mode::Endless => Failed(&["found text"]),
+        Mode::Endless => Failed(&["found a text"]),
         Mode::EndlessZeros | Mode::GzipBomb if kind == Kind::Pdb => Failed(&["more than its header states"]),
         Mode::EndlessZeros | Mode::GzipBomb | Mode::HugeLength => {
             Failed(&["which is the limit", "larger than"])
@@ -72,7 +72,7 @@ fn expected(kind: Kind, mode: Mode) -> Expected {
         // An object may be empty.
         Mode::Empty if kind == Kind::Bucket => Good,
         Mode::Empty => Failed(&["empty", "0 bytes"]),
-        Mode::Zeros => Failed(&["zero bytes"]),
+        Mode::Zeros => Failed(&["a file of zeros"]),
         Mode::Page => Failed(&["an HTML page"]),
         Mode::PointerToPath | Mode::PointerToShare if kind == Kind::Pdb => {
             Failed(&["a server can lead to an address only"])

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::time::SystemTime;
 
-use pe::Container;
 use profile::{Progress, UnpackMeter};
 use url::Url;
 
@@ -191,7 +190,7 @@ impl Delivery<'_> {
                     return Ok(End::Refused(error.to_string()));
                 }
                 if let Some(mut first) = seen.take() {
-                    first.extend(bytes.iter().take(Container::LOOK.saturating_sub(first.len())));
+                    first.extend(bytes.iter().take(Start::LENGTH.saturating_sub(first.len())));
                     if first.len() < Start::LENGTH {
                         seen = Some(first);
                     } else if let Some(reason) = start.refuse(&first) {

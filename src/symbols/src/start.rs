@@ -1,6 +1,4 @@
-use pe::{Container, IdentityError};
-
-use crate::error::in_words;
+use formats::{FileKind, WrongKind};
 
 /// What a download has to begin with. The first bytes are looked at as they arrive, so that a page of a captive portal
 /// or endless junk is dropped before it fills a disk.
@@ -24,19 +22,16 @@ impl Start {
 
     /// Says why a file with these first bytes is not what was asked for; `None` where it may be.
     pub(crate) fn refuse(self, start: &[u8]) -> Option<String> {
-        let found = Container::of(start);
+        let found = FileKind::of_start(start);
         let right = match self {
-            Self::Pdb => match found {
-                Container::Pdb | Container::Msfz | Container::Cabinet => true,
-                // The same words as for a file that came whole.
-                found => return Some(in_words(&IdentityError::Container { found })),
-            },
-            Self::Pointer => found == Container::Text,
-            Self::Elf => found == Container::Elf,
+            Self::Pdb => matches!(found, FileKind::Pdb | FileKind::Msfz | FileKind::Cabinet),
+            Self::Pointer => matches!(found, FileKind::FilePointer | FileKind::Text),
+            Self::Elf => matches!(found, FileKind::Elf | FileKind::ElfCore),
             Self::Profile => begins_profile(start),
-            Self::NoPage => found != Container::Html,
+            Self::NoPage => !matches!(found, FileKind::Html | FileKind::ErrorXml),
         };
-        (!right).then(|| format!("expected {}, found {found}", self.name()))
+        (!right)
+            .then(|| WrongKind::new(self.name(), formats::identify(&formats::Start(start), None)).reason())
     }
 
     /// How long a file with these first bytes can be, where its header says that: a container that goes on for much
@@ -46,11 +41,11 @@ impl Start {
             let bytes = start.get(at..at + 4)?;
             Some(u64::from(u32::from_le_bytes(bytes.try_into().ok()?)))
         };
-        let stated = match (self, Container::of(start)) {
+        let stated = match (self, FileKind::of_start(start)) {
             // The MSF File Format: the size of a page at 32, the number of pages at 40.
-            (Self::Pdb, Container::Pdb) => number(32)?.checked_mul(number(40)?)?,
+            (Self::Pdb, FileKind::Pdb) => number(32)?.checked_mul(number(40)?)?,
             // The cabinet's header: its size at 8.
-            (Self::Pdb, Container::Cabinet) => number(8)?,
+            (Self::Pdb, FileKind::Cabinet) => number(8)?,
             _ => return None,
         };
         stated.checked_add(Self::SLACK)
@@ -61,7 +56,7 @@ impl Start {
 
     fn name(self) -> &'static str {
         match self {
-            Self::Pdb => "a PDB (MSF 7.00)",
+            Self::Pdb => "a PDB",
             Self::Pointer => "a file.ptr",
             Self::Elf => "an ELF file",
             Self::Profile => "a profile",
@@ -84,6 +79,8 @@ fn begins_profile(start: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    const PDB_MAGIC: &[u8] = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
+
     fn padded(start: &[u8]) -> Vec<u8> {
         let mut bytes = start.to_vec();
         bytes.resize(Start::LENGTH, b' ');
@@ -92,11 +89,11 @@ mod tests {
 
     #[test]
     fn headers_state_how_long_a_file_can_be() {
-        let mut pdb = padded(Container::PDB_MAGIC);
+        let mut pdb = padded(PDB_MAGIC);
         pdb[32..36].copy_from_slice(&4096u32.to_le_bytes());
         pdb[40..44].copy_from_slice(&u32::MAX.to_le_bytes());
         assert_eq!(Start::Pdb.longest(&pdb), Some(4096 * u64::from(u32::MAX) + Start::SLACK));
-        let mut cabinet = padded(b"MSCF");
+        let mut cabinet = padded(b"MSCF\0\0\0\0");
         cabinet[8..12].copy_from_slice(&1000u32.to_le_bytes());
         assert_eq!(Start::Pdb.longest(&cabinet), Some(1000 + Start::SLACK));
         assert_eq!(Start::Pdb.longest(&cabinet[..10]), None);
@@ -106,7 +103,7 @@ mod tests {
     #[test]
     fn each_kind_takes_its_own_forms_and_names_what_it_found() {
         let good: [(Start, &[u8]); 9] = [
-            (Start::Pdb, Container::PDB_MAGIC),
+            (Start::Pdb, PDB_MAGIC),
             (Start::Pdb, b"MSCF\0\0\0\0"),
             (Start::Pdb, b"Microsoft MSFZ Container\r\n\x1aALD\0\0"),
             (Start::Pointer, b"PATH:https://h/k.pdb"),
@@ -125,11 +122,11 @@ mod tests {
             assert!(kind.refuse(&page).unwrap().ends_with("found an HTML page"), "{kind:?}");
         }
         for kind in [Start::Pdb, Start::Elf, Start::Profile] {
-            assert!(kind.refuse(&junk).unwrap().ends_with("found text"), "{kind:?}");
+            assert!(kind.refuse(&junk).unwrap().contains("found a text"), "{kind:?}");
         }
         assert_eq!(
             Start::Elf.refuse(&padded(b"MZ")).as_deref(),
-            Some("expected an ELF file, found a PE file")
+            Some("expected an ELF file, found a Windows executable (PE)")
         );
     }
 }

@@ -2,7 +2,8 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use pe::{CabinetError, Container, Identity, IdentityError, MsfzError, PdbCabinet, unpack_msfz};
+use formats::FileKind;
+use pe::{CabinetError, Identity, IdentityError, MsfzError, PdbCabinet, unpack_msfz};
 use profile::{AtomicFile, Progress};
 
 use crate::error::in_words;
@@ -43,7 +44,7 @@ pub(crate) enum Content {
     /// The PDB that was wanted, ready to be used.
     Pdb,
     /// A container of a PDB.
-    Packed(Container),
+    Packed(FileKind),
 }
 
 impl FolderStore {
@@ -123,13 +124,12 @@ pub(crate) fn examine(file: &mut (impl Read + Seek), wanted: &Wanted) -> Result<
         Ok(identity) => {
             Err(Refusal::Other(format!("expected the PDB {}, found {}", wanted.guid_age, identity.guid_age)))
         }
-        Err(IdentityError::Container { found: found @ (Container::Cabinet | Container::Msfz) }) => {
-            Ok(Content::Packed(found))
-        }
+        Err(IdentityError::WrongKind(wrong)) => match wrong.kind() {
+            kind @ (FileKind::Cabinet | FileKind::Msfz) => Ok(Content::Packed(kind)),
+            FileKind::Empty | FileKind::PdbCut => Err(Refusal::Cut(wrong.reason())),
+            _ => Err(Refusal::Other(wrong.reason())),
+        },
         Err(error @ IdentityError::Truncated { .. }) => Err(Refusal::Cut(in_words(&error))),
-        Err(error @ IdentityError::Container { found: Container::Empty }) => {
-            Err(Refusal::Cut(in_words(&error)))
-        }
         Err(error) => Err(Refusal::Other(in_words(&error))),
     }
 }
@@ -137,7 +137,7 @@ pub(crate) fn examine(file: &mut (impl Read + Seek), wanted: &Wanted) -> Result<
 /// Takes the PDB out of a container, in which it arrived under the name `shown`, into `target`.
 pub(crate) fn unpack(
     source: &File,
-    container: Container,
+    container: FileKind,
     shown: &str,
     wanted: &Wanted,
     target: &mut AtomicFile,
@@ -148,7 +148,7 @@ pub(crate) fn unpack(
     let came = |done| progress.advance(&step, done);
     let refuse = |error: &dyn std::error::Error| Refusal::Other(in_words(error));
     match container {
-        Container::Cabinet => {
+        FileKind::Cabinet => {
             let mut source = source.try_clone().map_err(|error| refuse(&error))?;
             source.seek(SeekFrom::Start(0)).map_err(|error| refuse(&error))?;
             progress.tell(&format!("Extracting cabinet: {shown}"));
@@ -191,7 +191,7 @@ pub(crate) fn read_pointer(file: &mut (impl Read + Seek)) -> Result<Pointer, Ref
         .and_then(|_| file.by_ref().take(Pointer::LONGEST + 1).read_to_end(&mut text))
         .map_err(|error| Refusal::Other(in_words(&error)))?;
     if text.len() as u64 > Pointer::LONGEST {
-        let found = Container::of(&text);
+        let found = FileKind::of(&text);
         return Err(Refusal::Other(format!(
             "expected a file.ptr of at most {} bytes, found {found}",
             Pointer::LONGEST

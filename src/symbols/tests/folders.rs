@@ -187,7 +187,7 @@ fn what_lies_in_a_store_is_looked_at_before_it_is_believed() {
             &other_pdb(),
             "expected the PDB F8E2A8B5C9B74BF4A6E4A48F180099942, found 3844DBB920174967BE7AA4A2C20430FA2",
         ),
-        (&[0; 4096], "zero bytes"),
+        (&[0; 4096], "a file of zeros"),
         (&fixture::cabinet(&[("readme.txt", b"x")]).unwrap(), "found 'readme.txt'"),
     ];
     for (bytes, reason) in cases {

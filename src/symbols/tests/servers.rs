@@ -330,8 +330,8 @@ fn pages_other_files_and_nonsense_never_enter_a_store() {
         (Response::bytes(fixture::cabinet(&[("k.pdb", &other_pdb())]).unwrap()), "found 3844DBB"),
         (Response::bytes(fixture::cabinet(&[("k.pdb", b"<html>")]).unwrap()), "an HTML page"),
         (Response::bytes(fixture::cabinet(&[("x", b"y")]).unwrap()), "found 'x'"),
-        (Response::bytes(b"\x1f\x8bzip".to_vec()), "gzip"),
-        (Response::bytes(vec![0; 100]), "zero bytes"),
+        (Response::bytes(b"\x1f\x8b\x08\0zip".to_vec()), "gzip"),
+        (Response::bytes(vec![0; 100]), "a file of zeros"),
         (Response::status(302), "302 without a place to go"),
         (Response::status(418), "418, expected 200"),
     ];

@@ -21,7 +21,6 @@ pub fn samples() -> Vec<Sample> {
         Sample::new("file.lz", FileKind::Lzip, some(b"LZIP\x01\x0c")),
         Sample::new("file.lzo", FileKind::Lzop, some(b"\x89LZO\0\x0d\x0a\x1a\x0a\x10")),
         Sample::new("file.Z", FileKind::Compress, some(b"\x1f\x9d\x90\x61")),
-        Sample::new("file.sz", FileKind::Snappy, some(b"\xff\x06\0\0sNaPpY")),
         Sample::new("file.7z", FileKind::SevenZip, some(b"7z\xbc\xaf\x27\x1c\0\x04")),
         Sample::new("file.rar", FileKind::Rar, some(b"Rar!\x1a\x07\x01\0")),
         Sample::new(

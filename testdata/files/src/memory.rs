@@ -34,6 +34,7 @@ pub fn samples() -> Vec<Sample> {
         Sample::new("process.dmp", FileKind::Minidump, page(b"MDMP\x93\xa7\x00\x00")),
         Sample::new("machine.vmss", FileKind::VmwareState, page(b"\xd2\xbe\xd2\xbe\x08\0\0\0")),
         Sample::new("memory.E01", FileKind::Ewf, page(b"EVF\x09\x0d\x0a\xff\0\x01\x01\0\0\0")),
+        Sample::new("memory.E02", FileKind::EwfPart, page(b"EVF\x09\x0d\x0a\xff\0\x01\x02\0\0\0")),
         Sample::new("memory.Ex01", FileKind::Ex01, page(b"EVF2\x0d\x0a\x81\0\x02\x01")),
         Sample::new("files.L01", FileKind::LogicalEvidence, page(b"LVF\x09\x0d\x0a\xff\0\x01\x01")),
         Sample::new("files.Lx01", FileKind::LogicalEvidence, page(b"LEF2\x0d\x0a\x81\0\x02\x01")),

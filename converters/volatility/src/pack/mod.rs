@@ -9,6 +9,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use formats::{FileKind, WrongKind, identify};
 use frontend::{Source, folder};
 use profile::MappedFile;
 use sha2::{Digest, Sha256};
@@ -77,7 +78,7 @@ impl Pack {
     /// for a pack of one member.
     ///
     /// # Errors
-    /// [`Error::Open`] and [`Error::NoArchive`].
+    /// [`Error::Open`], [`Error::WrongKind`] and [`Error::DamagedArchive`].
     pub fn open(path: &Path) -> Result<Self, Error> {
         let opened = Source::open(path).map_err(|error| match error {
             frontend::Error::Open { place, source } => Error::Open { path: place, source },
@@ -89,9 +90,9 @@ impl Pack {
     /// The same for a source that is open already.
     ///
     /// # Errors
-    /// [`Error::NoArchive`].
+    /// [`Error::WrongKind`] and [`Error::DamagedArchive`].
     pub fn of_source(source: Source) -> Result<Self, Error> {
-        let (place, path, name) = (source.place().to_owned(), source.path().to_owned(), source.name());
+        let (place, path, mut name) = (source.place().to_owned(), source.path().to_owned(), source.name());
         if source.is_folder() {
             let found = source.members().iter();
             let (members, files) = found
@@ -101,16 +102,28 @@ impl Pack {
                 .unzip();
             return Ok(Self { path, members, origin: Origin::Files(files) });
         }
-        let no_archive = |reason: String| Error::NoArchive { path: place.clone(), reason };
-        let file = source.into_file(READS).map_err(|error| no_archive(error.to_string()))?;
+        let file = source
+            .into_file(READS)
+            .map_err(|error| Error::Open { path: place.clone(), source: io::Error::other(error) })?;
+        let found = identify(&&file[..], Some(&path));
+        let wrong_kind =
+            |found| Err(Error::WrongKind { path: place.clone(), wrong: WrongKind::new(READS, found) });
         if zip::is_archive(&file) {
+            if matches!(found.kind, FileKind::Document | FileKind::Jar | FileKind::Aff4) {
+                return wrong_kind(found);
+            }
             let archive = zip::Archive::open(file)
-                .map_err(|reason| no_archive(format!("the archive is damaged ({reason})")))?;
+                .map_err(|reason| Error::DamagedArchive { path: place.clone(), reason })?;
             let members = archive.members();
             return Ok(Self { path, members, origin: Origin::Zip(archive) });
         }
-        if role::of(&name).is_none() {
-            return Err(no_archive(what_it_is(&file).to_owned()));
+        if !role::of(&name).is_some_and(role::Role::has_types) {
+            // The content tells what a file of another name is for.
+            name.push_str(match found.kind {
+                FileKind::LibdwarfText | FileKind::ReadelfText | FileKind::LlvmText => ".dwarf",
+                FileKind::Vtypes => ".vtypes",
+                _ => return wrong_kind(found),
+            });
         }
         let members = vec![Member { name, size: file.len() as u64 }];
         Ok(Self { path, members, origin: Origin::File(file) })
@@ -193,26 +206,4 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
     }
     text
-}
-
-/// What a file that is no pack is, for the message.
-fn what_it_is(bytes: &[u8]) -> &'static str {
-    let is = |start: &[u8]| bytes.starts_with(start);
-    if is(b"\x7fELF") {
-        "it is an ELF file; parse_dwarf reads those with debug information"
-    } else if is(b"\x1f\x8b") {
-        "it is a gzip file"
-    } else if is(b"Microsoft C/C++ MSF 7.00") {
-        "it is a PDB; parse_pdb reads those"
-    } else if is(b"EMiL") {
-        "it is a memory image (LiME)"
-    } else if is(b"Rar!") || is(b"7z\xbc\xaf\x27\x1c") || is(b"\xfd7zXZ") {
-        "it is an archive of another kind than zip"
-    } else if is(b"{") {
-        "it is JSON: a profile already, or a symbol file of Volatility 3"
-    } else if bytes.is_empty() {
-        "it is empty"
-    } else {
-        "nothing in it tells what it is"
-    }
 }

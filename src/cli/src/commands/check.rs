@@ -107,9 +107,10 @@ struct Opened {
 fn open(path: &Path) -> anyhow::Result<Opened> {
     let name = || path.display().to_string();
     let bytes = MappedFile::open(path).with_context(name)?;
-    let text = unpack(&bytes, MAX_TEXT).with_context(name)?;
+    let in_file = |error: profile::ReadError| error.in_file(path, &bytes);
+    let text = unpack(&bytes, MAX_TEXT).map_err(in_file).with_context(name)?;
     let mut report = Report::default();
-    let mut profile = read_text(&text, &mut report).with_context(name)?;
+    let mut profile = read_text(&text, &mut report).map_err(in_file).with_context(name)?;
     let form = FileForm::of(&bytes, &text);
     drop(text);
     let resolution = Resolution::new(&mut profile, &mut report);

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use formats::WrongKind;
 use profile::MappedFile;
 use symbols::{BuildId, DebugFile, DebugOptions, Error, fetch_debug};
 use url::Url;
@@ -156,22 +157,20 @@ fn wanted(arguments: &Arguments) -> anyhow::Result<BuildId> {
             .with_context(|| format!("{} is no file, and no build-id either", text.display()));
     }
     let bytes = content(text).with_context(|| format!("cannot open {}", text.display()))?;
-    let id = converters::build_id(&bytes).with_context(|| {
-        format!(
-            "{} has no build-id that can be read ({}); the running kernel's stands in /sys/kernel/notes",
-            text.display(),
-            match bytes.starts_with(b"\x7fELF") {
-                true => "an ELF file without that note".to_owned(),
-                false => converters::FileKind::of(&bytes).to_string(),
-            }
-        )
-    })?;
+    let id = converters::build_id(&bytes).ok_or_else(|| {
+        let found = formats::identify(&&bytes[..], Some(text.as_path()));
+        WrongKind::new("a file with a build-id (an ELF file, or /sys/kernel/notes)", found)
+    });
+    let id = id.with_context(|| text.display().to_string())?;
     Ok(BuildId::new(&id)?)
 }
 
 /// A file's bytes; those of `/sys` cannot be mapped.
 fn content(path: &Path) -> std::io::Result<MappedFile> {
-    MappedFile::open(path).or_else(|_| std::fs::read(path).map(MappedFile::from))
+    MappedFile::open(path).or_else(|error| match error.kind() {
+        std::io::ErrorKind::IsADirectory => Err(error),
+        _ => std::fs::read(path).map(MappedFile::from),
+    })
 }
 
 /// The servers to ask: those named, else those of the environment, else the federation's.

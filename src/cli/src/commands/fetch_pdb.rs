@@ -1,8 +1,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use pe::PdbName;
-use pe::Pe;
+use formats::WrongKind;
+use pe::{PdbName, Pe, PeError};
 use profile::{GuidAge, MappedFile, Progress};
 use symbols::{Error, Fetcher, Found, Manifest, Wanted};
 
@@ -175,9 +175,18 @@ fn named_by(path: &Path) -> anyhow::Result<Vec<Wanted>> {
     let file = MappedFile::open(path).with_context(|| {
         format!("cannot open {source}; a PDB that is not at hand is named with its GUID and age: fetch_pdb NAME GUIDAGE")
     })?;
-    let records = Pe::parse(&file).and_then(|pe| pe.rsds()).with_context(|| source.to_string())?;
+    let records = match Pe::parse(&file).and_then(|pe| pe.rsds()) {
+        Err(error @ PeError::NoRsds { .. }) => {
+            return Err(anyhow::Error::new(error).context(without_pdb(&file)).context(source.to_string()));
+        }
+        records => records.map_err(|error| error.named(path)).with_context(|| source.to_string())?,
+    };
+    if records.iter().all(|record| record.file_name().is_empty()) {
+        return Err(anyhow::Error::new(without_pdb(&file)).context(source.to_string()));
+    }
     let mut wanted: Vec<Wanted> = Vec::new();
-    for record in records {
+    // A record without a name is no PDB that could be fetched.
+    for record in records.into_iter().filter(|record| !record.file_name().is_empty()) {
         let name: PdbName = record.file_name().parse().with_context(|| source.to_string())?;
         if let Some(other) = wanted.iter().find(|other| other.name == name) {
             bail!(
@@ -190,6 +199,11 @@ fn named_by(path: &Path) -> anyhow::Result<Vec<Wanted>> {
         wanted.push(Wanted { name, guid_age: record.guid_age, seen });
     }
     Ok(wanted)
+}
+
+/// The error for an executable that names no PDB.
+fn without_pdb(file: &[u8]) -> WrongKind {
+    WrongKind::new("a Windows executable that names a PDB", formats::identify(&file, None))
 }
 
 /// Puts a PDB that was found under its name into the folder.

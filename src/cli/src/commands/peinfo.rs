@@ -56,7 +56,8 @@ impl Run for Arguments {
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let source = arguments.file.display().to_string();
     let file = MappedFile::open(&arguments.file).with_context(|| format!("cannot open {source}"))?;
-    let pe = Pe::parse(&file).with_context(|| source.clone())?;
+    let pe =
+        Pe::parse(&file).map_err(|error| error.named(&arguments.file)).with_context(|| source.clone())?;
     let info = Info::of(&pe, console.json() || console.verbosity() > 0);
     if console.json() {
         console.print_report(&info.to_report(&pe, source.clone()))?;

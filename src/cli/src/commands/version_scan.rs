@@ -1,6 +1,7 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use formats::Group;
 use image::{Image, Plan};
 use pe::{Rsds, Sighting};
 use profile::{MappedFile, Report};
@@ -130,12 +131,24 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         };
         console.say(match (without_memory, all) {
             (Some(what), _) => format!("{source}: {what}"),
-            (None, 0) => format!("{source}: no RSDS record that names a PDB"),
+            (None, 0) => format!("{source}: {}", without_records(&target, path)),
             (None, _) => format!("{source}: {all} RSDS records, none with a path that --name_regex finds"),
         });
     }
     let lossless = report.total() == 0 || !console.strict();
     Ok(Outcome::from_good(!found.is_empty() && lossless))
+}
+
+/// What was searched without finding a record, and what to do if it has to be unpacked first.
+fn without_records(target: &Target, path: &Path) -> String {
+    const NONE: &str = "no RSDS record that names a PDB";
+    let Target::File(file) = target else { return NONE.to_owned() };
+    let found = formats::identify(&&file[..], Some(path));
+    let advice = match found.kind.group() {
+        Group::Archive => format!("; {}", found.advice()),
+        _ => String::new(),
+    };
+    format!("{found}, and {NONE} in it{advice}")
 }
 
 /// The records in physical memory, each GUID and age once.

@@ -76,7 +76,7 @@ fn wrong_sources_and_lines_leave_nothing_behind() {
     for (source, expected) in [
         ("empty", "empty holds no pack"),
         ("module.dwarf", "module.dwarf"),
-        ("memory.lime", "it is a memory image"),
+        ("memory.lime", "found a LiME image"),
         ("nothing.zip", "nothing.zip"),
     ] {
         folder.run(["convert_profile", source, "out.json"]).status(2).stdout("").stderr(expected).check();

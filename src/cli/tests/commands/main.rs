@@ -11,6 +11,7 @@ mod documented;
 mod export;
 mod fetch_debug;
 mod fetch_pdb;
+mod file_kinds;
 mod front_ends;
 mod harness;
 mod hostile_names;

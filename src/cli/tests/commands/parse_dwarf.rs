@@ -61,7 +61,7 @@ fn a_bundle_is_opened_and_a_fat_file_asks_for_its_slice() {
     let text = folder.run(["parse_dwarf", "kext.dSYM", "--arch", "arm64"]).status(1).check();
     assert!(text.contains("\"arch\": \"ARM64\""));
     std::fs::create_dir(folder.join("empty")).unwrap();
-    folder.run(["parse_dwarf", "empty"]).status(2).stderr("not a dSYM bundle").check();
+    folder.run(["parse_dwarf", "empty"]).status(2).stderr("found a folder").check();
 }
 
 #[test]
@@ -74,9 +74,9 @@ fn wrong_files_and_lines_are_named_and_nothing_is_written() {
     folder.write("k.json", "{}");
     let names = folder.names();
     for (file, expected) in [
-        ("vmlinuz", "a bzImage (vmlinuz)"),
-        ("memory.lime", "a memory image; the debug file of its kernel"),
-        ("k.json", "perhaps a profile"),
+        ("vmlinuz", "found a packed Linux kernel (bzImage)"),
+        ("memory.lime", "found a LiME image; `rekall-profile -f FILE autodetect`"),
+        ("k.json", "found a JSON text"),
         ("nothing", "cannot open nothing"),
     ] {
         folder.run(["parse_dwarf", file, "-o", "out.json"]).status(2).stdout("").stderr(expected).check();

@@ -58,7 +58,7 @@ fn what_is_no_pdb_is_named_and_nothing_is_written() {
     folder.write("page.pdb", "<!DOCTYPE html><html><body>Sign in</body></html>");
     folder.write("empty.pdb", "");
     for (file, expected) in
-        [("page.pdb", "found a web page"), ("empty.pdb", "empty"), ("none.pdb", "cannot open none.pdb")]
+        [("page.pdb", "found an HTML page"), ("empty.pdb", "empty"), ("none.pdb", "cannot open none.pdb")]
     {
         folder.run(["parse_pdb", file, "-o", "p.json"]).status(2).stdout("").stderr(expected).check();
     }

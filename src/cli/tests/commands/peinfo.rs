@@ -61,7 +61,7 @@ fn other_files_are_named_and_damage_costs_its_part() {
     folder
         .run(["peinfo", "page.exe"])
         .status(2)
-        .stderr("page.exe: expected a PE file, found an HTML page")
+        .stderr("page.exe: expected a Windows executable (PE), found an HTML page")
         .check();
     // The export table's address leads out of the file.
     let mut bent = VERSION.to_vec();

@@ -132,6 +132,6 @@ fn what_is_no_image_is_named() {
     folder
         .run(["version_scan", "-f", "image.raw.gz"])
         .status(2)
-        .stderr("image.raw.gz: expected a memory image, found a gzip file: unpack it first")
+        .stderr("image.raw.gz: expected a memory image, found a gzip file; `gzip -dc FILE > UNPACKED`")
         .check();
 }

@@ -8,8 +8,8 @@ pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
 }
 
 fn kind(look: &Look<'_>) -> Option<FileKind> {
-    // The boot protocol's header (Documentation/arch/x86/boot.rst): the mark of a boot sector comes before it.
-    if look.has(0x202, b"HdrS") && look.has(0x1fe, b"\x55\xaa") {
+    // The boot protocol's header (Documentation/arch/x86/boot.rst).
+    if look.has(0x202, b"HdrS") {
         return Some(FileKind::BzImage);
     }
     // Documentation/arch/arm64/booting.rst and riscv/boot-image-header.rst.

@@ -42,7 +42,7 @@ pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
         return Some(FileKind::Dwo.into());
     }
     let kind = if has(".BTF") { FileKind::ElfBtf } else { FileKind::ElfStripped };
-    Some(Identified { kind, detail: elf.build_id(&sections).map(Detail::BuildId) })
+    Some(Identified { detail: elf.build_id(&sections).map(Detail::BuildId), ..kind.into() })
 }
 
 /// The header of an ELF file (System V ABI, "ELF Header").

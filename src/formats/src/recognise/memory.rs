@@ -7,7 +7,11 @@ use crate::{FileKind, Identified};
 const XPRESS: &[u8] = b"\x81\x81xpress";
 
 pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
-    crash_dump(look).or_else(|| hibernation(look)).or_else(|| vmware(look)).map(Into::into)
+    crash_dump(look)
+        .or_else(|| ewf(look))
+        .or_else(|| hibernation(look))
+        .or_else(|| vmware(look))
+        .map(Into::into)
 }
 
 fn crash_dump(look: &Look<'_>) -> Option<FileKind> {
@@ -21,6 +25,12 @@ fn crash_dump(look: &Look<'_>) -> Option<FileKind> {
         return None;
     };
     Some(if look.little().u32(kind) == Some(TRIAGE) { FileKind::TriageDump } else { whole })
+}
+
+/// The first file of an image is number one.
+fn ewf(look: &Look<'_>) -> Option<FileKind> {
+    let first = look.little().u16(9).is_none_or(|number| number == 1);
+    look.begins(b"EVF\x09\x0d\x0a\xff\0").then_some(if first { FileKind::Ewf } else { FileKind::EwfPart })
 }
 
 /// The header `PO_MEMORY_IMAGE` begins with its state; it may be zeroed, also as a whole, once the machine has resumed.

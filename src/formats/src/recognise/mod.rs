@@ -14,6 +14,8 @@ mod pe;
 mod signatures;
 mod texts;
 
+pub(crate) use named::by_name;
+
 use crate::Identified;
 use crate::look::Look;
 

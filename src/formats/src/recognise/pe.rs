@@ -30,7 +30,7 @@ pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
         Some(Detail::Pdb { .. }) => FileKind::Pe,
         _ => FileKind::PeWithoutPdb,
     };
-    Some(Identified { kind, detail })
+    Some(Identified { detail, ..kind.into() })
 }
 
 /// The first debug record that names a PDB, or else the first one of that form ("PE Format", "The .debug Section").

@@ -15,8 +15,7 @@ pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
     if head.is_empty() || !wide && !head.iter().take(4096).all(is_text) {
         return None;
     }
-    // Bytes beyond ASCII are letters, or it is no text.
-    if !wide && !mostly_utf8(head) && !head.iter().take(4096).all(|byte| *byte < 0x80 || *byte >= 0xa0) {
+    if !wide && !is_utf8(head) && !is_latin(head) {
         return None;
     }
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
@@ -36,12 +35,19 @@ pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
 }
 
 /// Whether the first bytes are UTF-8, but for a letter that the end of the look cuts.
-fn mostly_utf8(head: &[u8]) -> bool {
+fn is_utf8(head: &[u8]) -> bool {
     let head = head.get(..4096).unwrap_or(head);
     match std::str::from_utf8(head) {
         Ok(_) => true,
         Err(error) => error.error_len().is_none(),
     }
+}
+
+/// Whether the first bytes are a text in an older encoding: letters beyond ASCII among many that are not.
+fn is_latin(head: &[u8]) -> bool {
+    let head = head.get(..4096).unwrap_or(head);
+    let letters = head.iter().filter(|byte| **byte >= 0x80).count();
+    head.iter().all(|byte| *byte < 0x80 || *byte >= 0xa0) && letters <= head.len() / 3
 }
 
 /// Texts that stand for another file.

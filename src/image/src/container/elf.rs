@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use formats::identify;
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, ProgramHeader as _, SectionHeader as _};
 use object::{Endianness, pod};
@@ -10,7 +11,7 @@ use profile::Arch;
 
 use crate::Error;
 use crate::bytes::Bytes;
-use crate::container::{Container, Parts, notes};
+use crate::container::{Container, Looked, Parts, notes};
 use crate::segments::Segment;
 
 pub(crate) const MAGIC: &[u8] = &elf::ELFMAG;
@@ -56,10 +57,7 @@ fn open_as<Elf: FileHeader<Endian = Endianness>>(
 ) -> Result<Parts, Error> {
     let (header, _) = pod::from_bytes::<Elf>(start).map_err(|()| short(start))?;
     if header.e_type(endian) != elf::ET_CORE {
-        return Err(Error::Foreign {
-            found: "an ELF file that is no core".to_owned(),
-            advice: "parse_dwarf makes a profile of a kernel or module",
-        });
+        return Err(Error::wrong_kind(identify(&Looked(&bytes), None)));
     }
     let mut parts = Parts::new(Container::ElfCore, bytes);
     parts.hints.arch = arch(header.e_machine(endian));

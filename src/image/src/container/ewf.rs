@@ -7,6 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use formats::FileKind;
+
 use crate::Error;
 use crate::bytes::{Bytes, BytesError};
 use crate::cache::BlockCache;
@@ -85,10 +87,7 @@ pub(crate) fn open(first: Arc<dyn Bytes>, path: Option<&Path>) -> Result<(Ewf, O
     let mut reader = Reader { ewf, chunks: 0, promised: None, done: false, room: 0 };
     let number = first.up_to(0, HEADER as usize).ok().and_then(|header| Fields::little(&header).u16(9));
     if number != Some(1) {
-        return Err(Error::Foreign {
-            found: format!("file {} of an E01 image", number.unwrap_or(0)),
-            advice: "name its first file (.E01)",
-        });
+        return Err(Error::wrong_kind(FileKind::EwfPart));
     }
     reader.read_file(first)?;
     let mut missing = None;

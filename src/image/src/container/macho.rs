@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use formats::{FileKind, identify};
 use object::macho::{self, LoadCommand, MachHeader32, MachHeader64, SegmentCommand32, SegmentCommand64};
 use object::read::macho::MachHeader;
 use object::{Endianness, pod};
@@ -10,7 +11,7 @@ use profile::Arch;
 
 use crate::Error;
 use crate::bytes::Bytes;
-use crate::container::{Container, Parts};
+use crate::container::{Container, Looked, Parts};
 use crate::segments::Segment;
 
 /// Commands beyond are not read: half a million segments have room in it.
@@ -55,10 +56,7 @@ fn open_as<Mach: MachHeader<Endian = Endianness>>(
         return Err(malformed(0, "a Mach-O header", format!("{} bytes", start.len())));
     };
     if header.filetype(endian) != macho::MH_CORE {
-        return Err(Error::Foreign {
-            found: "a Mach-O file that is no core".to_owned(),
-            advice: "parse_dwarf makes a profile of a kernel's debug file",
-        });
+        return Err(Error::wrong_kind(identify(&Looked(&bytes), None)));
     }
     let first = size_of::<Mach>() as u64;
     let length = header.sizeofcmds(endian).min(LONGEST_COMMANDS) as usize;
@@ -92,10 +90,7 @@ fn open_as<Mach: MachHeader<Endian = Endianness>>(
         ));
     }
     if parts.segments.iter().any(|segment| segment.start >= PHYSICAL) {
-        return Err(Error::Foreign {
-            found: "a core of virtual memory, as a kernel debugger writes it".to_owned(),
-            advice: "physical memory is needed: a raw image, or what a memory reader writes",
-        });
+        return Err(Error::wrong_kind(FileKind::VirtualCore));
     }
     Ok(parts)
 }

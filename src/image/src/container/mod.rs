@@ -11,20 +11,22 @@ mod crash_dump;
 mod elf;
 mod ewf;
 mod flattened;
-mod foreign;
 mod kdump;
 mod lime;
 mod macho;
 mod notes;
+mod pieces;
 mod triage;
 mod vmware;
 
 pub(crate) use ewf::segment_path;
+pub(crate) use pieces::piece_path;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use formats::{Content, FileKind, identify};
 use profile::{Report, UnpackLimits};
 
 use crate::bytes::Bytes;
@@ -58,6 +60,8 @@ pub enum Container {
     Ewf,
     /// A packing of an ELF core or of kdump's format: the flattened form.
     Flattened,
+    /// A packing of any of the others, most often of raw memory: a file that was split into pieces.
+    Pieces,
 }
 
 impl fmt::Display for Container {
@@ -74,6 +78,7 @@ impl fmt::Display for Container {
             Self::Vmware => "VMware memory",
             Self::Ewf => "E01 image",
             Self::Flattened => "flattened file",
+            Self::Pieces => "set of pieces",
         })
     }
 }
@@ -131,7 +136,9 @@ impl Parts {
 /// Recognises and opens an image. `path` is where it is from, to look for what belongs to it.
 pub(crate) fn open(bytes: Arc<dyn Bytes>, path: Option<&Path>) -> Result<Image, Error> {
     if bytes.len() == 0 {
-        return Err(Error::Empty);
+        // A device may have no length.
+        let found = path.and_then(|path| formats::identify_path(path).ok());
+        return Err(Error::wrong_kind(found.unwrap_or_else(|| FileKind::Empty.into())));
     }
     let start = look(&bytes)?;
     if start.starts_with(ewf::MAGIC) {
@@ -154,6 +161,14 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>, path: Option<&Path>) -> Result<Image, 
             parts.report.lose("truncated", || "the flattened dump has no end".to_owned());
         }
         return parts.into_image(Some(Container::Flattened), file);
+    }
+    if let Some((inner, wrong)) = path.and_then(|path| pieces::open(&bytes, path)) {
+        let file = inner.len();
+        let mut parts = plain(Arc::new(inner), &start, None)?;
+        if let Some(wrong) = wrong {
+            parts.report.lose("missing part", || wrong);
+        }
+        return parts.into_image(Some(Container::Pieces), file);
     }
     let mut file = bytes.len();
     let parts = plain(bytes, &start, path)?;
@@ -203,10 +218,44 @@ fn plain(bytes: Arc<dyn Bytes>, start: &[u8], path: Option<&Path>) -> Result<Par
             (parts, _) => parts,
         };
     }
-    if let Some(error) = foreign::recognise(start) {
-        return Err(error);
+    let found = identify(&Looked(&bytes), path);
+    if !may_be_raw(found.kind, bytes.len(), path) {
+        return Err(Error::wrong_kind(found));
     }
     raw(bytes, path)
+}
+
+/// Raw memory of fewer bytes is taken for a file of another kind.
+const LEAST_MEMORY: u64 = 4096;
+
+/// Whether a file that no container's reader knows may be raw memory: its content tells nothing else, and it is as large
+/// as a page.
+fn may_be_raw(kind: FileKind, length: u64, path: Option<&Path>) -> bool {
+    let fits = match kind {
+        // A set is opened by its first piece.
+        FileKind::RawPiece => !path.is_some_and(pieces::is_later_piece),
+        kind => kind.may_be_memory(),
+    };
+    fits && length >= LEAST_MEMORY
+}
+
+/// An image as the table of file kinds looks at it.
+pub(crate) struct Looked<'a>(pub(crate) &'a Arc<dyn Bytes>);
+
+impl Content for Looked<'_> {
+    fn length(&self) -> Option<u64> {
+        Some(self.0.len())
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        // As much as passes by the cache: what is cached would hide that the file shrinks.
+        const UNCACHED: u64 = 64 << 10;
+        let before = offset.min(UNCACHED);
+        let length = buffer.len().saturating_add(before as usize);
+        let bytes = self.0.up_to(offset - before, length).unwrap_or_default();
+        let bytes = bytes.get(before as usize..).unwrap_or_default();
+        bytes.iter().zip(buffer).map(|(from, to)| *to = *from).count()
+    }
 }
 
 /// Nothing tells raw memory; only VMware's has a file beside it that says where it belongs.

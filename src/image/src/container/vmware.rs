@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use profile::Arch;
 
+use formats::FileKind;
+
 use crate::bytes::Bytes;
 use crate::container::{Container, Parts};
 use crate::fields::Fields;
@@ -69,10 +71,7 @@ pub(crate) fn open(state: Arc<dyn Bytes>, memory: Option<Arc<dyn Bytes>>) -> Res
             (memory, 0, length)
         }
         (None, Some(inside)) if inside.compressed => {
-            return Err(Error::Foreign {
-                found: "a VMware state file with compressed memory".to_owned(),
-                advice: "take the state with memory beside it (.vmem)",
-            });
+            return Err(Error::wrong_kind(FileKind::VmwareCompressed));
         }
         (None, Some(inside)) => (state, inside.offset, inside.length),
         (None, None) => {

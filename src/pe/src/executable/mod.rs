@@ -5,7 +5,9 @@
 mod tables;
 
 use std::collections::HashSet;
+use std::path::Path;
 
+use formats::{WrongKind, identify};
 use goblin::pe::characteristic;
 use goblin::pe::data_directories::DataDirectory;
 use goblin::pe::header::{Header, machine_to_str};
@@ -15,7 +17,6 @@ use goblin::pe::section_table::SectionTable;
 use goblin::pe::utils::find_offset;
 use profile::guarded;
 
-use crate::container::Container;
 use crate::rsds::Rsds;
 
 pub use tables::{Export, Import, Version};
@@ -38,11 +39,8 @@ pub struct Pe<'a> {
 #[non_exhaustive]
 pub enum PeError {
     /// Another kind of file.
-    #[error("expected a PE file, found {found}")]
-    Container {
-        /// What it is.
-        found: Container,
-    },
+    #[error(transparent)]
+    WrongKind(#[from] WrongKind),
     /// A part contradicts the format.
     #[error("{place}: {reason}")]
     Damaged {
@@ -57,6 +55,16 @@ pub enum PeError {
         /// What is there instead.
         found: String,
     },
+}
+
+impl PeError {
+    /// The same for a file of this name ([`WrongKind::named`]).
+    pub fn named(self, name: &Path) -> Self {
+        match self {
+            Self::WrongKind(wrong) => Self::WrongKind(wrong.named(name)),
+            error => error,
+        }
+    }
 }
 
 /// The numbers of the headers.
@@ -166,24 +174,20 @@ impl<'a> Pe<'a> {
     /// # Errors
     /// [`PeError`], where it is none or its headers are damaged.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, PeError> {
-        let found = Container::of(bytes);
-        if found != Container::Pe {
-            return Err(PeError::Container { found });
-        }
-        guarded(|| Self::parse_headers(bytes))
+        let start = number::<4>(bytes, 0x3c).map(u32::from_le_bytes).unwrap_or_default() as usize;
+        let headers =
+            bytes.get(start..).filter(|rest| bytes.starts_with(b"MZ") && rest.starts_with(b"PE\0\0"));
+        let Some(headers) = headers else {
+            return Err(WrongKind::new("a Windows executable (PE)", identify(&bytes, None)).into());
+        };
+        guarded(|| Self::parse_headers(bytes, start, headers))
             .unwrap_or_else(|| Err(damaged("headers", "their reader gave up")))
     }
 
-    fn parse_headers(bytes: &'a [u8]) -> Result<Self, PeError> {
-        let start = number::<4>(bytes, 0x3c).map(u32::from_le_bytes).unwrap_or_default() as usize;
-        let Some(rest @ [b'P', b'E', 0, 0, ..]) = bytes.get(start..) else {
-            return Err(damaged(
-                "DOS header",
-                format!("expected the letters PE at offset {start:#x}, found none"),
-            ));
-        };
+    /// `headers` is what lies from `start` on.
+    fn parse_headers(bytes: &'a [u8], start: usize, headers: &'a [u8]) -> Result<Self, PeError> {
         // What lies between the DOS header and this one is of no use here.
-        let header = Header::parse_without_dos(rest).map_err(|error| damaged("PE header", error))?;
+        let header = Header::parse_without_dos(headers).map_err(|error| damaged("PE header", error))?;
         let Some(optional) = header.optional_header else {
             return Err(damaged("optional header", "expected one, found an object file"));
         };

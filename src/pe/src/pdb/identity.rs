@@ -1,8 +1,7 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
+use formats::{Seekable, WrongKind, identify};
 use profile::GuidAge;
-
-use crate::container::Container;
 
 /// Who a PDB says it is: read from a few bytes of the file, whatever its size.
 ///
@@ -24,11 +23,8 @@ pub struct Identity {
 #[non_exhaustive]
 pub enum IdentityError {
     /// Another kind of file.
-    #[error("expected a PDB (MSF 7.00), found {found}")]
-    Container {
-        /// What it is.
-        found: Container,
-    },
+    #[error(transparent)]
+    WrongKind(#[from] WrongKind),
     /// The file is shorter than its header says.
     #[error("truncated: its header speaks of {expected} bytes, found {found}")]
     Truncated {
@@ -54,6 +50,9 @@ pub enum IdentityError {
     Io(#[from] io::Error),
 }
 
+/// How an MSF 7.00 file begins.
+const MAGIC: &[u8] = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
+
 impl Identity {
     /// Reads the identity of the PDB in `file`, wherever `file` stands.
     ///
@@ -65,12 +64,12 @@ impl Identity {
     pub fn read(file: &mut (impl Read + Seek)) -> Result<Self, IdentityError> {
         let length = file.seek(SeekFrom::End(0))?;
         file.seek(SeekFrom::Start(0))?;
-        let mut start = Vec::with_capacity(Container::LOOK);
-        file.by_ref().take(Container::LOOK as u64).read_to_end(&mut start)?;
-        match Container::of(&start) {
-            Container::Pdb => Msf::open(file, length)?.identity(),
-            found => Err(IdentityError::Container { found }),
+        let mut start = Vec::with_capacity(MAGIC.len());
+        file.by_ref().take(MAGIC.len() as u64).read_to_end(&mut start)?;
+        if start != MAGIC {
+            return Err(WrongKind::new("a PDB", identify(&Seekable::new(file), None)).into());
         }
+        Msf::open(file, length)?.identity()
     }
 }
 

@@ -2,11 +2,11 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Write};
 
+use formats::{FileKind, WrongKind};
 use ms_pdb_msf::{CreateOptions, Msf};
 use ms_pdb_msfz::Msfz;
 use sync_file::{RandomAccessFile, ReadAt};
 
-use crate::container::Container;
 use profile::{UnpackLimitError, UnpackMeter, guarded};
 
 /// Why a compact PDB cannot be turned into a plain one.
@@ -14,11 +14,8 @@ use profile::{UnpackLimitError, UnpackMeter, guarded};
 #[non_exhaustive]
 pub enum MsfzError {
     /// It is none.
-    #[error("expected a compact PDB (MSFZ), found {found}")]
-    Container {
-        /// What it is.
-        found: Container,
-    },
+    #[error(transparent)]
+    WrongKind(#[from] WrongKind),
     /// A number in the file is beyond what is sane, or beyond the file.
     #[error("the compact PDB is damaged: {place} is {found}, expected at most {limit}")]
     TooLarge {
@@ -106,9 +103,9 @@ fn check_header(source: &impl ReadAt, length: u64) -> Result<(), MsfzError> {
             count => filled += count,
         }
     }
-    let found = Container::of(header.get(..filled).unwrap_or_default());
-    if found != Container::Msfz {
-        return Err(MsfzError::Container { found });
+    let found = FileKind::of_start(header.get(..filled).unwrap_or_default());
+    if found != FileKind::Msfz {
+        return Err(WrongKind::new("a compact PDB (MSFZ)", found).into());
     }
     let number = |at: usize| {
         let bytes = header.get(at..).and_then(|rest| rest.first_chunk::<4>()).copied().unwrap_or_default();

@@ -8,6 +8,7 @@
 
 mod sections;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,10 +19,10 @@ use serde_json::{Map, Value};
 
 use crate::json::walk;
 use crate::read::identity::{Evidence, Identity, settle};
-use crate::read::{Builder, address, document, is_isf};
+use crate::read::{Builder, address, check_kind, document, is_isf};
 use crate::{
-    Arch, Foreign, MAX_TEXT, MappedFile, Profile, ReadError, Report, Resolution, Structure, Symbol, System,
-    isf, read_text, unpack, write_text,
+    Arch, MAX_TEXT, MappedFile, Profile, ReadError, Report, Resolution, Structure, Symbol, System, isf,
+    read_text, unpack, write_text,
 };
 
 /// The text of a profile, unpacked, in which single entries are looked up. Of an ISF table it is the canonical
@@ -42,7 +43,8 @@ impl Text {
     pub fn open(path: &Path) -> Result<Self, ReadError> {
         let bytes =
             MappedFile::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
-        Self::new(unpack(&bytes, MAX_TEXT)?.into_owned())
+        let text = unpack(&bytes, MAX_TEXT).map(Cow::into_owned);
+        text.and_then(Self::new).map_err(|error| error.in_file(path, &bytes))
     }
 
     /// From the unpacked text.
@@ -50,16 +52,11 @@ impl Text {
     /// # Errors
     /// As for [`Text::open`].
     pub fn new(text: Vec<u8>) -> Result<Self, ReadError> {
-        if let Some(found) = Foreign::of(&text) {
-            return Err(ReadError::Foreign { found });
-        }
+        check_kind(&text)?;
         let text = match String::from_utf8(text) {
             Ok(text) => text,
             Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
         };
-        if text.trim_ascii().is_empty() {
-            return Err(ReadError::Empty);
-        }
         let text = if is_isf(text.as_bytes()) { canonical(&text)? } else { text };
         let sections = Sections::find(&text)?;
         Ok(Self { text, sections, identity: OnceCell::new() })

@@ -1,7 +1,8 @@
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::foreign::Foreign;
+use formats::{FileKind, WrongKind};
+
 use crate::InflateError;
 
 /// Why a file could not be read as a profile.
@@ -16,15 +17,9 @@ pub enum ReadError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The file has no content.
-    #[error("the file is empty, expected a profile")]
-    Empty,
     /// The file is of another kind.
-    #[error("expected a profile, found {found}: {}", found.advice())]
-    Foreign {
-        /// What it is.
-        found: Foreign,
-    },
+    #[error(transparent)]
+    WrongKind(#[from] WrongKind),
     /// The gzip form is damaged.
     #[error("gzip: {0}")]
     Gzip(#[from] InflateError),
@@ -56,7 +51,10 @@ pub enum ReadError {
         message: String,
     },
     /// The text is a JSON object, but none of its keys names a section of a profile.
-    #[error("expected the sections of a profile ($METADATA, $STRUCTS, ...), found {}", keys(found))]
+    #[error(
+        "expected the sections of a profile ($METADATA, $STRUCTS, ...), found a JSON text with {}",
+        keys(found)
+    )]
     NoSections {
         /// The first of its keys.
         found: Vec<String>,
@@ -81,6 +79,33 @@ pub enum ReadError {
         /// What it is.
         found: String,
     },
+}
+
+/// How many bytes tell a packing.
+const START: usize = 64;
+
+impl ReadError {
+    /// The same for the content of this file. A file of another kind is named with its packing, and by its name if its
+    /// content tells nothing.
+    pub fn in_file(self, path: &Path, bytes: &[u8]) -> Self {
+        match self.in_packing_of(bytes) {
+            Self::WrongKind(wrong) => Self::WrongKind(wrong.named(path)),
+            error => error,
+        }
+    }
+
+    /// The same for what these bytes are packed with.
+    pub(crate) fn in_packing_of(self, bytes: &[u8]) -> Self {
+        match self {
+            Self::WrongKind(mut wrong) => {
+                let packing = FileKind::of_start(bytes.get(..START).unwrap_or(bytes));
+                let unpacked = matches!(packing, FileKind::Gzip | FileKind::Xz | FileKind::Zstd);
+                wrong.found.packing = Some(packing).filter(|_| unpacked);
+                Self::WrongKind(wrong)
+            }
+            error => error,
+        }
+    }
 }
 
 /// A place in a JSON text.

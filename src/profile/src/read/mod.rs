@@ -19,19 +19,19 @@ mod builder;
 mod descriptor;
 pub(crate) mod document;
 mod error;
-mod foreign;
 pub(crate) mod identity;
 pub(crate) mod keyed;
 mod keys;
+mod kind;
 mod text;
 mod unpack;
 
 pub(crate) use builder::{Builder, address};
 pub(crate) use descriptor::value_bits;
 pub use error::{JsonPlace, ReadError};
-pub use foreign::Foreign;
 pub use identity::pdb_class;
 pub(crate) use keys::{ISF_SECTIONS, is_isf, judge_keys};
+pub(crate) use kind::check_kind;
 pub(crate) use text::{INVALID_TEXT, utf8};
 pub use unpack::unpack;
 

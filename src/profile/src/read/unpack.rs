@@ -1,8 +1,11 @@
 use std::borrow::Cow;
 use std::io::{self, Read};
 
+use formats::{FileKind, WrongKind};
+
+use super::check_kind;
 use super::error::ReadError;
-use crate::{Foreign, Metered, UnpackLimitError, UnpackMeter, inflate};
+use crate::{Metered, UnpackLimitError, UnpackMeter, inflate};
 
 /// Returns the text of a file: what gzip, xz or zstd hold, told by content, or the bytes themselves.
 ///
@@ -17,7 +20,7 @@ pub fn unpack(bytes: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, ReadError> {
     let allowed = usize::try_from(meter.allowed()).unwrap_or(usize::MAX);
     let limit = if meter.is_chosen() { allowed } else { limit };
     match bytes {
-        [] => Err(ReadError::Empty),
+        [] => Err(WrongKind::new("a profile", FileKind::Empty).into()),
         [0x1f, 0x8b, ..] => match inflate(bytes, limit.min(allowed)) {
             Ok(text) => Ok(Cow::Owned(text)),
             Err(crate::InflateError::TooLong { .. }) if allowed <= limit => Err(meter.exceeded().into()),
@@ -49,10 +52,10 @@ pub fn unpack(bytes: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, ReadError> {
             }
             Ok(Cow::Owned(text))
         }
-        _ if bytes.len() > limit => match Foreign::of(bytes) {
-            Some(found) => Err(ReadError::Foreign { found }),
-            None => Err(ReadError::TooLong { limit }),
-        },
+        _ if bytes.len() > limit => {
+            check_kind(bytes)?;
+            Err(ReadError::TooLong { limit })
+        }
         _ => Ok(Cow::Borrowed(bytes)),
     }
 }

@@ -1,0 +1,185 @@
+//! A small file of every kind, given to every command that reads a file: all of them name it in the same words.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use file_samples::{Sample, samples};
+use formats::{FileKind, identify};
+
+use crate::harness::Folder;
+
+/// A command line, in which `@` is the file, and the kinds that it reads.
+struct Reader {
+    line: &'static [&'static str],
+    reads: &'static [FileKind],
+}
+
+const PACKED: [FileKind; 3] = [FileKind::Gzip, FileKind::Xz, FileKind::Zstd];
+
+const PROFILES: &[FileKind] = &[
+    FileKind::Profile,
+    FileKind::SymlinkProfile,
+    FileKind::Isf,
+    FileKind::Index,
+    FileKind::Inventory,
+    PACKED[0],
+    PACKED[1],
+    PACKED[2],
+];
+
+const IMAGES: &[FileKind] = &[
+    FileKind::ElfCore,
+    FileKind::XenCore,
+    FileKind::MachCore,
+    FileKind::Lime,
+    FileKind::Avml,
+    FileKind::Kdump,
+    FileKind::FlattenedDump,
+    FileKind::CrashDump32,
+    FileKind::CrashDump64,
+    FileKind::TriageDump,
+    FileKind::VmwareState,
+    FileKind::Ewf,
+    // The only piece of a raw image is the whole of it.
+    FileKind::RawPiece,
+    // Memory of which nothing was written.
+    FileKind::Zeros,
+];
+
+const READERS: &[Reader] = &[
+    Reader {
+        line: &["parse_pdb", "@", "-o", "out.json"],
+        reads: &[FileKind::Pdb, FileKind::PdbFastLink, FileKind::Msfz, FileKind::Cabinet],
+    },
+    Reader {
+        line: &["parse_dwarf", "@", "-o", "out.json"],
+        reads: &[
+            FileKind::ElfDebug,
+            FileKind::MachODebug,
+            FileKind::MachOFat,
+            FileKind::Deb,
+            FileKind::Rpm,
+            PACKED[0],
+            PACKED[1],
+            PACKED[2],
+        ],
+    },
+    Reader {
+        line: &["convert_profile", "@", "out.json"],
+        reads: &[
+            FileKind::Pack,
+            FileKind::Zip,
+            FileKind::LibdwarfText,
+            FileKind::ReadelfText,
+            FileKind::LlvmText,
+            FileKind::Vtypes,
+        ],
+    },
+    Reader {
+        line: &["parse_btf", "@", "-o", "out.json"],
+        reads: &[FileKind::Btf, FileKind::ElfBtf, FileKind::ElfDebug],
+    },
+    Reader { line: &["check", "@"], reads: PROFILES },
+    Reader { line: &["inspect", "@"], reads: PROFILES },
+    Reader { line: &["export", "@", "--format", "isf", "-o", "out.json"], reads: PROFILES },
+    Reader { line: &["peinfo", "@"], reads: &[FileKind::Pe, FileKind::PeWithoutPdb] },
+    Reader { line: &["version_scan", "@"], reads: &[FileKind::Pe] },
+    Reader { line: &["fetch_pdb", "@", "--offline"], reads: &[FileKind::Pe] },
+    Reader { line: &["fetch_debug", "@", "--offline"], reads: &[] },
+    Reader { line: &["-f", "@", "--offline", "autodetect"], reads: IMAGES },
+    Reader { line: &["-f", "@", "version_scan"], reads: IMAGES },
+];
+
+/// What a run gave that it should not: nothing if it named the file, or reads its kind.
+fn trial(folder: &Folder, reader: &Reader, sample: &Sample) -> Option<String> {
+    let line = reader.line.iter().map(|word| if *word == "@" { sample.name } else { word });
+    let output = folder.run(line).command().output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let names = told.contains(sample.kind.words());
+    let reads = reader.reads.contains(&sample.kind);
+    let named_by_build_id = reader.line[0] == "fetch_debug"
+        && identify(&sample.bytes.as_slice(), None).detail.is_some()
+        && matches!(sample.kind, FileKind::ElfStripped | FileKind::ElfBtf);
+    // No other kind is claimed: the longest words that are there are those of the kind.
+    let wrong = match output.status.code() {
+        _ if reads || named_by_build_id => None,
+        None => Some("it was killed"),
+        Some(0) => Some("it succeeded"),
+        Some(_) if !names => Some("it does not name the file"),
+        Some(_) => None,
+    };
+    let panicked = told.contains("fault of the program").then_some("it panicked");
+    panicked.or(wrong).map(|wrong| format!("{} {}: {wrong}: {told}", reader.line.join(" "), sample.name))
+}
+
+#[test]
+fn every_command_names_every_kind_of_file_in_the_same_words() {
+    let folder = Folder::new();
+    let samples = samples();
+    for Sample { name, bytes, .. } in &samples {
+        folder.write(name, bytes);
+    }
+    let trials: Vec<(&Reader, &Sample)> =
+        READERS.iter().flat_map(|reader| samples.iter().map(move |sample| (reader, sample))).collect();
+    let next = AtomicUsize::new(0);
+    let wrong = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                // Each has a folder of its own, as they write an output of one name.
+                let own = Folder::new();
+                for Sample { name, bytes, .. } in &samples {
+                    own.write(name, bytes);
+                }
+                while let Some((reader, sample)) = trials.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Some(found) = trial(&own, reader, sample) {
+                        wrong.lock().unwrap().push(found);
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), trials.len(), wrong.join("\n"));
+    assert!(trials.len() > 1500, "{}", trials.len());
+}
+
+#[test]
+fn folders_and_devices_are_named() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.join("folder")).unwrap();
+    for reader in READERS.iter().filter(|reader| reader.line[0] != "convert_profile") {
+        let line = reader.line.iter().map(|word| if *word == "@" { "folder" } else { word });
+        folder.run(line).status(2).stderr("a folder").check();
+    }
+    #[cfg(target_os = "linux")]
+    folder.run(["-f", "/dev/null", "--offline", "autodetect"]).status(2).stderr("found a device").check();
+}
+
+#[test]
+fn a_set_of_raw_pieces_is_opened_by_its_first_piece() {
+    let folder = Folder::new();
+    for name in ["m.raw.001", "m.raw.002", "m.raw.003"] {
+        folder.write(name, b"\x53\xff\0\xf0".repeat(2048));
+    }
+    let scan = ["-f", "m.raw.001", "-v", "version_scan"];
+    folder.run(scan).status(1).stderr("raw memory (set of pieces), 24576 bytes of memory").check();
+    let line = ["-f", "m.raw.002", "--offline", "autodetect"];
+    folder.run(line).status(2).stderr("found a piece of a raw image").stderr("by its first piece").check();
+    std::fs::remove_file(folder.join("m.raw.002")).unwrap();
+    folder.run(scan).status(1).stderr("raw memory, 8192 bytes of memory").check();
+    // A number that no other file leads up to says nothing.
+    folder.write("memory.2023", b"\x53\xff\0\xf0".repeat(2048));
+    let scan = ["-f", "memory.2023", "-v", "version_scan"];
+    folder.run(scan).status(1).stderr("raw memory, 8192 bytes of memory").check();
+}
+
+/// Every kind that the table has is given to the commands, but for those that no file has.
+#[test]
+fn the_collection_is_complete() {
+    let kinds: BTreeSet<&str> = samples().iter().map(|sample| sample.kind.words()).collect();
+    assert!(kinds.len() + 12 > FileKind::ALL.len(), "{} of {}", kinds.len(), FileKind::ALL.len());
+    assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/files.md").is_file());
+}
