@@ -21,8 +21,6 @@ use crate::rsds::Rsds;
 
 pub use tables::{Export, Import, Version};
 
-use tables::LONGEST_NAME;
-
 /// A PE file as it lies on disk.
 ///
 /// Memory is in proportion to the file. A file has at most 1,024 sections, names are read up to 4 KiB, and the entries of
@@ -125,6 +123,9 @@ pub struct Directory {
     /// How many bytes it has.
     pub size: u32,
 }
+
+/// The longest name that is read, in bytes.
+const LONGEST_NAME: usize = 4096;
 
 const DIRECTORY_NAMES: [&str; 16] = [
     "Export",

@@ -2,7 +2,7 @@ use goblin::pe::options::ParseOptions;
 use goblin::pe::resource::{ImageResourceDirectory, StringFileInfo, VersionInfo};
 use profile::guarded;
 
-use super::{Pe, PeError, damaged, number};
+use super::{LONGEST_NAME, Pe, PeError, damaged, number};
 
 /// What is imported from one library.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +37,6 @@ pub struct Version {
     pub strings: Vec<(&'static str, String)>,
 }
 
-/// The longest name that is read, in bytes.
-pub(super) const LONGEST_NAME: usize = 4096;
 const IMPORT_ENTRY: usize = 20;
 
 /// How many bytes tables and their names may have together. Every honest entry has bytes of its own in the file; one
