@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 use image::{Memory, PhysicalAddress, Plan};
-use maps::kallsyms::{self, DIGITS, Encoding, Format, Parts};
+use maps::kallsyms::{self, DIGITS, Encoding, Format, Parts, Symbol};
 
 use super::{Kernel, VmCoreInfo};
 use crate::view::View;
@@ -21,10 +21,11 @@ const MOST_PLACES: usize = 64;
 /// # Errors
 /// [`Error`] if the image or the profile lacks a part, or the bytes are not a symbol table.
 pub(crate) fn read(kernel: &Kernel<'_>, info: Option<&VmCoreInfo>) -> Result<Symbols, Error> {
-    read_at(kernel.view(), |name| match info.and_then(|info| info.symbol(name)) {
+    let parts = parts_at(kernel.view(), |name| match info.and_then(|info| info.symbol(name)) {
         Some(address) => Ok(address),
         None => kernel.symbol(name),
-    })
+    })?;
+    read_parts(&kernel.space, &parts)
 }
 
 /// Reads the table through a space of the kernel's own addresses, using only the places that VMCOREINFO names.
@@ -32,12 +33,20 @@ pub(crate) fn read(kernel: &Kernel<'_>, info: Option<&VmCoreInfo>) -> Result<Sym
 /// # Errors
 /// As for [`read`].
 pub(crate) fn read_from(layout: &Layout, space: &dyn Space, info: &VmCoreInfo) -> Result<Symbols, Error> {
-    read_at(View { layout, space }, |name| {
+    read_parts(space, &parts_from(layout, space, info)?)
+}
+
+/// Works out the parts of the table in a space of the kernel's own addresses, using only the places that VMCOREINFO names.
+///
+/// # Errors
+/// As for [`read`].
+pub(super) fn parts_from(layout: &Layout, space: &dyn Space, info: &VmCoreInfo) -> Result<Parts, Error> {
+    parts_at(View { layout, space }, |name| {
         info.symbol(name).ok_or_else(|| Error::Lacking { what: format!("symbol {name}") })
     })
 }
 
-fn read_at(view: View<'_>, place: impl Fn(&str) -> Result<u64, Error>) -> Result<Symbols, Error> {
+fn parts_at(view: View<'_>, place: impl Fn(&str) -> Result<u64, Error>) -> Result<Parts, Error> {
     let format = Format { big_endian: false, pointer: view.layout.address_size() as u8 };
     let names = place("kallsyms_names")?;
     let count = view.number(place("kallsyms_num_syms")?, 4)? as u32;
@@ -47,7 +56,7 @@ fn read_at(view: View<'_>, place: impl Fn(&str) -> Result<u64, Error>) -> Result
         (_, Ok(at)) => match place("kallsyms_relative_base") {
             Ok(base) => {
                 let base = view.pointer(base)?;
-                vec![Encoding::AbsoluteOrFromBase { at, base }, Encoding::FromBase { at, base }]
+                vec![Encoding::FromBase { at, base }, Encoding::AbsoluteOrFromBase { at, base }]
             }
             // Since 7.0 there is no base.
             Err(_) => vec![Encoding::FromPlace { at, virtual_address: at }, Encoding::Words { at }],
@@ -60,7 +69,7 @@ fn read_at(view: View<'_>, place: impl Fn(&str) -> Result<u64, Error>) -> Result
     let encoding = kallsyms::choose(&source, format, count, candidates.iter().copied()).ok_or_else(|| {
         // If the image lacks the offsets, that is the reason, and not what they say.
         match candidates.first() {
-            Some(Encoding::AbsoluteOrFromBase { at, .. } | Encoding::FromPlace { at, .. }) => {
+            Some(Encoding::FromBase { at, .. } | Encoding::FromPlace { at, .. }) => {
                 let mut offsets = vec![0; 4 * count as usize];
                 match view.space.read(*at, &mut offsets) {
                     Err(error) => error,
@@ -71,7 +80,7 @@ fn read_at(view: View<'_>, place: impl Fn(&str) -> Result<u64, Error>) -> Result
         }
     })?;
     let (tokens, index) = (place("kallsyms_token_table")?, place("kallsyms_token_index")?);
-    read_parts(view.space, &Parts { format, count, names, tokens, index, encoding })
+    Ok(Parts { format, count, names, tokens, index, encoding, placed: true })
 }
 
 /// Reads the table whose parts are known.
@@ -79,8 +88,21 @@ fn read_at(view: View<'_>, place: impl Fn(&str) -> Result<u64, Error>) -> Result
 /// # Errors
 /// [`Error`] if the image lacks a part, or the bytes are not a symbol table.
 pub(super) fn read_parts(space: &dyn Space, parts: &Parts) -> Result<Symbols, Error> {
+    let table = symbols(space, parts)?;
+    let mut symbols = Symbols::with_capacity_and_hasher(table.len(), RandomState::default());
+    for symbol in table {
+        symbols.entry(symbol.name).or_default().push(symbol.address);
+    }
+    Ok(symbols)
+}
+
+/// The same, in the table's order and with the kinds of the symbols.
+///
+/// # Errors
+/// As for [`read_parts`].
+pub(super) fn symbols(space: &dyn Space, parts: &Parts) -> Result<Vec<Symbol>, Error> {
     let source = |at: u64, into: &mut [u8]| space.read(at, into).is_ok();
-    let table = kallsyms::read(&source, parts).map_err(|error| match error {
+    kallsyms::read(&source, parts).map_err(|error| match error {
         kallsyms::Error::Missing { at, length } => {
             // The space knows whether the image lacks these bytes or the kernel does not map them.
             let mut bytes = vec![0; length as usize];
@@ -88,12 +110,7 @@ pub(super) fn read_parts(space: &dyn Space, parts: &Parts) -> Result<Symbols, Er
             space.read(at, &mut bytes).err().unwrap_or(absent)
         }
         error => not_a_table(parts.names, error),
-    })?;
-    let mut symbols = Symbols::with_capacity_and_hasher(table.len(), RandomState::default());
-    for symbol in table {
-        symbols.entry(symbol.name).or_default().push(symbol.address);
-    }
-    Ok(symbols)
+    })
 }
 
 fn not_a_table(address: u64, problem: kallsyms::Error) -> Error {

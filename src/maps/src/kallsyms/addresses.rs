@@ -1,3 +1,5 @@
+use std::ops::RangeInclusive;
+
 use super::{Error, Format, Source, bytes};
 
 /// How a table holds the addresses of its symbols. Every place is an address of the table's [`Source`].
@@ -38,6 +40,21 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// The same, of a kernel that runs `by` bytes higher, modulo 2^64.
+    #[must_use]
+    pub fn moved(self, by: u64) -> Self {
+        match self {
+            Self::FromBase { at, base } => Self::FromBase { at, base: base.wrapping_add(by) },
+            Self::AbsoluteOrFromBase { at, base } => {
+                Self::AbsoluteOrFromBase { at, base: base.wrapping_add(by) }
+            }
+            Self::FromPlace { at, virtual_address } => {
+                Self::FromPlace { at, virtual_address: virtual_address.wrapping_add(by) }
+            }
+            Self::Pointers { .. } | Self::Words { .. } => self,
+        }
+    }
+
     /// The addresses, in the table's order.
     pub(super) fn decode(self, source: &dyn Source, format: Format, count: u32) -> Result<Vec<u64>, Error> {
         let (at, size) = match self {
@@ -89,13 +106,23 @@ pub fn choose(
 
 /// How often an address is below the one before it; `None` if these cannot be the addresses of a kernel.
 fn falls(addresses: &[u64], format: Format) -> Option<usize> {
-    // Kernels run in the upper half of 64 bits; those of s390x and SPARC, which do not, are not recognised. With 32
-    // bits they run above 1 GiB and well below the end, where the small negative offsets of other encodings are.
-    let kernel = if format.pointer == 8 { 1 << 63..=u64::MAX } else { 0x4000_0000..=0xefff_ffff };
+    let kernel = kernel_addresses(format);
     let falls = addresses.windows(2).filter(|pair| pair.first() > pair.last()).count();
     // Several symbols may share an address, but not most of them, as in memory of one value.
     let rises = addresses.windows(2).filter(|pair| pair.first() < pair.last()).count();
     let inside = addresses.iter().filter(|address| kernel.contains(address)).count();
     let good = falls * 50 <= addresses.len() && rises * 4 > addresses.len() && inside * 2 > addresses.len();
     good.then_some(falls)
+}
+
+/// Where kernels run. With 64 bits that is the upper half, with 32 bits above 1 GiB and well below the end, where the small
+/// negative offsets of other encodings are. Big-endian machines such as s390x, SPARC and PA-RISC have kernels almost
+/// anywhere; the first pages are never theirs.
+pub(super) fn kernel_addresses(format: Format) -> RangeInclusive<u64> {
+    match (format.pointer, format.big_endian) {
+        (8, false) => 1 << 63..=u64::MAX,
+        (8, true) => 0x1_0000..=u64::MAX,
+        (_, false) => 0x4000_0000..=0xefff_ffff,
+        (_, true) => 0x1000_0000..=0xefff_ffff,
+    }
 }

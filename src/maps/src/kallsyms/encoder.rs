@@ -57,7 +57,7 @@ pub(super) fn encode(
 ) -> Encoded {
     let mut out =
         Out { bytes: Vec::new(), at, format, alignment: if age >= Age::V7_0 { 4 } else { format.pointer } };
-    let base = symbols.iter().map(|(_, address)| *address).filter(|address| *address > 0x4000_0000).min();
+    let base = symbols.iter().map(|(_, address)| *address).filter(|address| *address > 0x100_0000).min();
     let base = base.unwrap_or_default();
     let mut addresses = 0;
     if age < Age::V6_4 {

@@ -29,7 +29,7 @@ mod encoder;
 mod tests;
 
 pub use addresses::{Encoding, choose};
-pub use search::{DIGITS, find_near};
+pub use search::{DIGITS, find_near, is_token_table};
 
 /// The highest number of symbols that is believed. The largest kernels have about 400,000.
 pub const MOST_SYMBOLS: u32 = 1 << 20;
@@ -58,6 +58,10 @@ pub struct Parts {
     pub index: u64,
     /// The symbols' addresses.
     pub encoding: Encoding,
+    /// Whether the addresses are those at which the kernel runs or, in a kernel's file, at which it is linked. If not,
+    /// all of them are wrong by one distance: the table counts from its own place (since 7.0), or its base is filled
+    /// in when the kernel starts.
+    pub placed: bool,
 }
 
 /// One entry of the table.

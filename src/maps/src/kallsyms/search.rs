@@ -1,3 +1,4 @@
+use super::addresses::kernel_addresses;
 use super::names::{LONGEST_NAME, LONGEST_TOKENS, Tokens};
 use super::{Encoding, Format, MOST_SYMBOLS, Parts, Source, bytes, choose};
 
@@ -8,8 +9,8 @@ pub const DIGITS: &[u8] = b"0\x001\x002\x003\x004\x005\x006\x007\x008\x009\x00";
 const FEWEST_SYMBOLS: u32 = 1000;
 /// How far before the tokens the names may begin: large kernels have 400,000 names of some 15 bytes.
 const REACH: usize = 8 << 20;
-/// How far before the first digit the tokens may begin: 48 tokens of at most 80 bytes.
-const TOKENS_BEFORE: usize = 4096;
+/// How many tokens a table has.
+const TOKENS: usize = 256;
 /// What the kind of a symbol can be.
 const KINDS: &[u8] = b"aAbBcCdDgGiInNpPrRsStTuUvVwW?-";
 /// Every so manyth name has its place among the markers.
@@ -20,9 +21,9 @@ const PROVISIONAL: u64 = 0xffff_ffff_8200_0000;
 /// Works out the parts of the table whose token for the digit 0 is at `digit`, a place where [`DIGITS`] was found.
 ///
 /// The token index proves the tokens; the markers prove the names and their count; addresses that rise prove the
-/// encoding. All parts have to lie in one piece of the source, as they do in physical memory and in a kernel file. A
-/// place-relative table ([`Encoding::FromPlace`]) comes back with a provisional virtual address: differences between its
-/// symbols are right, and the caller has to find out where the kernel really runs.
+/// encoding. All parts have to lie in one piece of the source, as they do in physical memory and in a kernel file. Where
+/// the table does not say at which addresses its kernel runs ([`Parts::placed`]), differences between its symbols are
+/// right, and the caller has to find out the rest.
 ///
 /// At most 8 MiB before the tokens are read, and each byte of them is looked at a bounded number of times.
 pub fn find_near(source: &dyn Source, digit: u64) -> Option<Parts> {
@@ -57,6 +58,12 @@ pub fn find_near(source: &dyn Source, digit: u64) -> Option<Parts> {
     })
 }
 
+/// Whether a token table has its token for the digit 0 at `digit`, a place where [`DIGITS`] was found. This costs a read of
+/// some kilobytes, much less than [`find_near`].
+pub fn is_token_table(source: &dyn Source, digit: u64) -> bool {
+    TokenTable::around(source, digit).is_some()
+}
+
 /// A token table and its index.
 struct TokenTable {
     start: u64,
@@ -66,50 +73,66 @@ struct TokenTable {
 }
 
 impl TokenTable {
+    /// The table that has the token for the digit 0 at `digit`. The tokens behind it lead to the index, and the index
+    /// says how far before the digit the table begins: a place that only looks like one costs no more than these reads.
     fn around(source: &dyn Source, digit: u64) -> Option<Self> {
-        let from = digit.checked_sub(TOKENS_BEFORE as u64)?;
-        let before = bytes(source, from, TOKENS_BEFORE).ok()?;
-        // The token of the digit is number 48, so the 48th zero byte before it ends the first token.
-        let mut ends = before.iter().enumerate().rev().filter(|(_, byte)| **byte == 0).map(|(at, _)| at);
-        let first_end = ends.nth(usize::from(b'0') - 1)?;
-        let mut begin = (from + first_end as u64) & !3;
-        for _ in 0..LONGEST_NAME / 4 {
-            let lengths = [LONGEST_TOKENS, LONGEST_TOKENS / 4, LONGEST_TOKENS / 16];
-            let piece = lengths.into_iter().find_map(|length| bytes(source, begin, length).ok())?;
-            if let Some(table) = Self::parse(begin, &piece) {
-                return Some(table);
+        let rests = [LONGEST_TOKENS / 32, LONGEST_TOKENS / 8, LONGEST_TOKENS + 2 * TOKENS].into_iter();
+        // The first that reaches behind the index. In physical memory there may be nothing behind the table.
+        rests.map_while(|length| bytes(source, digit, length).ok()).find_map(|rest| {
+            let mut starts = Vec::with_capacity(TOKENS);
+            let mut at = 0;
+            for _ in usize::from(b'0')..TOKENS {
+                let length = memchr::memchr(0, rest.get(at..)?)?;
+                starts.push(at);
+                at += length + 1;
             }
-            begin = begin.checked_sub(4)?;
-        }
-        None
+            [4, 8].into_iter().find_map(|alignment| {
+                let index = (digit + at as u64).checked_next_multiple_of(alignment)?;
+                let offsets = rest.get((index - digit) as usize..)?.as_chunks::<2>().0.get(..TOKENS)?;
+                [false, true].into_iter().find_map(|big_endian| {
+                    let format = Format { big_endian, pointer: 8 };
+                    let offsets: Vec<u16> = offsets.iter().map(|offset| format.u16(*offset)).collect();
+                    let (before, behind) = offsets.split_at(usize::from(b'0'));
+                    let own = *behind.first()?;
+                    let agree = starts.iter().zip(behind).all(|(start, offset)| {
+                        usize::from(own).checked_add(*start) == Some(usize::from(*offset))
+                    });
+                    let start = digit.checked_sub(u64::from(own)).filter(|_| agree)?;
+                    Some(Self {
+                        start,
+                        index,
+                        format,
+                        tokens: Self::tokens(source, start, own, before, &rest)?,
+                    })
+                })
+            })
+        })
     }
 
-    /// The table that `piece` begins with.
-    fn parse(start: u64, piece: &[u8]) -> Option<Self> {
-        let (mut tokens, mut starts) = (Vec::with_capacity(256), Vec::with_capacity(256));
+    /// The texts of a table: the first 48, at the places that the index has `before` the digit, and those in `rest`.
+    fn tokens(
+        source: &dyn Source,
+        start: u64,
+        own: u16,
+        before: &[u16],
+        rest: &[u8],
+    ) -> Option<Vec<Vec<u8>>> {
+        let first = bytes(source, start, usize::from(own)).ok()?;
+        let mut tokens = Vec::with_capacity(TOKENS);
         let mut at = 0;
-        for _ in 0..256 {
-            let rest = piece.get(at..)?;
-            let length = memchr::memchr(0, rest)?;
-            if length > LONGEST_NAME {
+        for offset in before {
+            let text = first.get(at..)?;
+            let length = memchr::memchr(0, text)?;
+            if at != usize::from(*offset) || length > LONGEST_NAME {
                 return None;
             }
-            starts.push(u16::try_from(at).ok()?);
-            tokens.push(rest.get(..length)?.to_vec());
+            tokens.push(text.get(..length)?.to_vec());
             at += length + 1;
         }
-        let (index, big_endian) = [4, 8].into_iter().find_map(|alignment| {
-            let index = (start + at as u64).next_multiple_of(alignment) - start;
-            let (offsets, _) = piece.get(index as usize..)?.as_chunks::<2>();
-            let offsets = offsets.get(..256)?;
-            [false, true].into_iter().find_map(|big_endian| {
-                let format = Format { big_endian, pointer: 8 };
-                let same = starts.iter().zip(offsets).all(|(start, offset)| *start == format.u16(*offset));
-                same.then_some((index, big_endian))
-            })
-        })?;
-        let format = Format { big_endian, pointer: 8 };
-        Some(Self { start, index: start + index, format, tokens })
+        let behind = rest.split(|byte| *byte == 0).take(TOKENS - tokens.len());
+        tokens.extend(behind.map(<[u8]>::to_vec));
+        let fits = at == first.len() && tokens.iter().all(|token| token.len() <= LONGEST_NAME);
+        fits.then_some(tokens)
     }
 }
 
@@ -189,7 +212,11 @@ struct Pieces {
 
 impl Pieces {
     fn with_addresses(&self, source: &dyn Source) -> Option<Parts> {
-        let (format, encoding) = self.based(source).or_else(|| self.alone(source))?;
+        let placed = self.based(source).map(|found| (found, true));
+        let ((format, encoding), placed) = placed.or_else(|| {
+            let found = self.without_base(source).or_else(|| self.alone(source))?;
+            Some((found, matches!(found.1, Encoding::Words { .. })))
+        })?;
         Some(Parts {
             format,
             count: self.count,
@@ -197,6 +224,7 @@ impl Pieces {
             tokens: self.tokens,
             index: self.index,
             encoding,
+            placed,
         })
     }
 
@@ -213,7 +241,7 @@ impl Pieces {
             let places = [before, Some((behind, behind + offsets))].into_iter().flatten();
             let based = places.filter_map(|(at, base)| Some((at, Self::base(source, format, base)?)));
             let based = based.flat_map(|(at, base)| {
-                [Encoding::AbsoluteOrFromBase { at, base }, Encoding::FromBase { at, base }]
+                [Encoding::FromBase { at, base }, Encoding::AbsoluteOrFromBase { at, base }]
             });
             let pointers = [count_at.checked_sub(size * u64::from(self.count)), Some(behind)];
             let pointers = pointers.into_iter().flatten().map(|at| Encoding::Pointers { at });
@@ -237,6 +265,27 @@ impl Pieces {
         }
     }
 
+    /// Offsets whose base is zero in a kernel's file, since it is filled in when the kernel is relocated (arm64 before
+    /// it kept addends in place). The lowest symbol, which is the first one, has the offset 0.
+    fn without_base(&self, source: &dyn Source) -> Option<(Format, Encoding)> {
+        let pointer = 8;
+        let format = Format { pointer, ..self.format };
+        let count_at = self.aligned_count(source, pointer)?;
+        let size = u64::from(pointer);
+        let offsets = (4 * u64::from(self.count)).next_multiple_of(size);
+        let before = count_at.checked_sub(size).and_then(|base| Some((base.checked_sub(offsets)?, base)));
+        let behind = (self.index + 512).next_multiple_of(size);
+        let places = [before, Some((behind, behind + offsets))].into_iter().flatten();
+        let unknown = places.filter(|(at, base)| {
+            let zero = |at: u64, length: usize| {
+                bytes(source, at, length).is_ok_and(|found| found == vec![0; length])
+            };
+            zero(*base, 8) && zero(*at, 4)
+        });
+        let candidates = unknown.map(|(at, _)| Encoding::FromBase { at, base: PROVISIONAL });
+        Some((format, choose(source, format, self.count, candidates)?))
+    }
+
     /// Offsets without a base behind the tokens, since 7.0.
     fn alone(&self, source: &dyn Source) -> Option<(Format, Encoding)> {
         let at = self.index + 512;
@@ -252,8 +301,11 @@ impl Pieces {
     fn base(source: &dyn Source, format: Format, at: u64) -> Option<u64> {
         let base = bytes(source, at, usize::from(format.pointer)).ok()?;
         match format.pointer {
-            8 => Some(format.u64(*base.first_chunk()?)).filter(|base| *base > i64::MAX as u64),
-            _ => Some(u64::from(format.u32(*base.first_chunk()?))).filter(|base| *base >= 0x4000_0000),
+            8 => {
+                Some(format.u64(*base.first_chunk()?)).filter(|base| kernel_addresses(format).contains(base))
+            }
+            _ => Some(u64::from(format.u32(*base.first_chunk()?)))
+                .filter(|base| kernel_addresses(format).contains(base)),
         }
     }
 }

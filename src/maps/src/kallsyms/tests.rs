@@ -27,9 +27,14 @@ impl Source for Memory {
     }
 }
 
-/// The base of the kernel of each format.
+/// The base of the kernel of each format: x86-64, s390x since 6.10, 32 bits, PA-RISC.
 fn base(format: Format) -> u64 {
-    if format.pointer == 8 { 0xffff_ffff_9100_0000 } else { 0xc100_0000 }
+    match (format.pointer, format.big_endian) {
+        (8, false) => 0xffff_ffff_9100_0000,
+        (8, true) => 0x3ff_e000_0000,
+        (_, false) => 0xc100_0000,
+        (_, true) => 0x1010_0000,
+    }
 }
 
 fn symbols(format: Format, age: Age, choice: Choice) -> Vec<(String, u64)> {
@@ -99,6 +104,7 @@ fn every_layout_is_decoded_from_its_parts() {
             tokens: encoded.tokens,
             index: encoded.index,
             encoding,
+            placed: true,
         };
         let found = read(&memory, &parts).expect("a table");
         let expected = symbols.iter().map(|(name, address)| Symbol {
@@ -130,6 +136,56 @@ fn every_layout_is_found_by_its_form() {
             assert!(same, "{age:?} {choice:?} {format:?} {found:x?} {address:#x}");
         }
     });
+}
+
+#[test]
+fn a_table_whose_base_is_filled_in_later_is_found_and_says_so() {
+    let format = Format { big_endian: false, pointer: 8 };
+    for age in [Age::V4_6, Age::V4_20, Age::V6_2, Age::V6_4] {
+        let symbols = symbols(format, age, Choice::Relative);
+        let mut encoded = encode(age, Choice::Relative, format, &symbols, AT, 0);
+        let place = memchr::memmem::find(&encoded.bytes, &base(format).to_le_bytes()).expect("the base");
+        encoded.bytes[place..place + 8].fill(0);
+        let memory = Memory::of(&encoded.bytes);
+        let parts = find_near(&memory, mark(&encoded)).unwrap_or_else(|| panic!("{age:?}"));
+        assert!(!parts.placed, "{age:?}");
+        let found = read(&memory, &parts).expect("a table");
+        let moved = symbols[0].1.wrapping_sub(found[0].address);
+        let parts = Parts { encoding: parts.encoding.moved(moved), ..parts };
+        let found = read(&memory, &parts).expect("a table");
+        let same = found.iter().zip(&symbols).all(|(found, (_, address))| found.address == *address);
+        assert!(same, "{age:?}");
+    }
+}
+
+#[test]
+fn only_tables_that_count_from_their_own_place_are_not_placed() {
+    every(|age, choice, format, _, encoded| {
+        let memory = Memory::of(&encoded.bytes);
+        let parts = find_near(&memory, mark(encoded)).expect("a table");
+        let from_place = age == Age::V7_0 && choice == Choice::Relative;
+        assert_eq!(parts.placed, !from_place, "{age:?} {choice:?} {format:?}");
+    });
+}
+
+#[test]
+fn digits_that_are_not_of_a_token_table_cost_little() {
+    let read = std::cell::Cell::new(0);
+    let mut content = vec![0x5a; 1 << 20];
+    for place in (0..content.len() - DIGITS.len()).step_by(64) {
+        content[place..place + DIGITS.len()].copy_from_slice(DIGITS);
+    }
+    let memory = Memory(content);
+    let source = |at: u64, into: &mut [u8]| {
+        read.set(read.get() + into.len());
+        memory.read(at, into)
+    };
+    let mut places = 0;
+    for place in (0..(1 << 20) - DIGITS.len()).step_by(64) {
+        places += 1;
+        assert!(!is_token_table(&source, place as u64));
+    }
+    assert!(read.get() < places * 100_000, "{} bytes for {places} places", read.get());
 }
 
 #[test]
@@ -171,6 +227,7 @@ fn an_impossible_count_is_refused() {
         tokens: 0,
         index: 0,
         encoding: Encoding::Words { at: 0 },
+        placed: true,
     };
     let nothing = |_: u64, _: &mut [u8]| false;
     assert_eq!(read(&nothing, &parts), Err(Error::Count { count: u32::MAX }));
