@@ -33,6 +33,7 @@
 mod arch;
 mod banner;
 mod config;
+mod debug_package;
 mod dsymutil;
 pub mod kallsyms;
 mod link_address;
@@ -45,7 +46,9 @@ mod system_map;
 pub use arch::{arch_of_flags, arch_of_release, arch_of_symbols, is_big_endian};
 pub use banner::Banner;
 pub use config::KernelConfig;
+pub use debug_package::DebugPackage;
 pub use dsymutil::SymbolTable;
+pub use link_address::link_addresses_of_arm64;
 pub use linked::{Kernel, Linked, MapError, section_bounds};
 pub use release::release_in_path;
 pub use symbols::{MapSymbol, add_symbols};

@@ -156,15 +156,18 @@ const ARM64_ERAS: [((u32, u32), u64, u64); 5] = [
     ((6, 5), 2048 * MIB, 0),
 ];
 
+/// Every address at which some version of the kernel since 4.6 links its image on ARM64; those of current kernels first.
+pub fn link_addresses_of_arm64() -> Vec<u64> {
+    let of_era = |(since, offset, text): ((u32, u32), u64, u64)| {
+        let bases = if since >= FLIPPED { ARM64_FLIPPED } else { ARM64 };
+        bases.map(|base| base + offset + text)
+    };
+    ARM64_ERAS.into_iter().rev().flat_map(of_era).collect()
+}
+
 /// Whether some version of the kernel links its image at this address, among them those before 4.6.
 fn is_link_address_of_arm64(loaded: u64) -> bool {
-    let eras = || ARM64_ERAS.into_iter().map(|(since, offset, text)| (since >= FLIPPED, offset + text));
-    let since = [(false, ARM64), (true, ARM64_FLIPPED)].into_iter();
-    let mut addresses = since.flat_map(|(flipped, bases)| {
-        let offsets = eras().filter(move |(era, _)| *era == flipped).map(|(_, offset)| offset);
-        offsets.flat_map(move |offset| bases.map(|base| base + offset))
-    });
-    addresses.any(|address| address == loaded) || ARM64_FLIPPED.iter().any(|base| base + 0x8_0000 == loaded)
+    link_addresses_of_arm64().contains(&loaded) || ARM64_FLIPPED.iter().any(|base| base + 0x8_0000 == loaded)
 }
 
 /// The first two numbers of a release.

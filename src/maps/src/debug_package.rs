@@ -1,0 +1,141 @@
+use std::fmt;
+
+use crate::Banner;
+
+/// The package that holds a kernel's debug information, as far as its banner tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DebugPackage {
+    /// Whose kernel it is.
+    pub distribution: &'static str,
+    /// The package's name, without the version and the architecture that its file's name may add. `None` if the
+    /// distribution publishes none.
+    pub package: Option<String>,
+    /// Where it is.
+    pub place: &'static str,
+}
+
+impl DebugPackage {
+    /// Reads a banner: who built the kernel, and what its release is called.
+    pub fn of(banner: &Banner) -> Option<Self> {
+        let Banner { text, release } = banner;
+        let of =
+            |distribution, package: String, place| Some(Self { distribution, package: Some(package), place });
+        let has = |word: &str| text.contains(word);
+        // The release of a package of Red Hat's kind has a word for the distribution between its dots.
+        let part = |start: &str| release.split('.').any(|part| part.starts_with(start));
+        if has("@lists.debian.org") || has("(Debian ") && !has("Ubuntu") {
+            return of(
+                "Debian",
+                format!("linux-image-{release}-dbg"),
+                "deb.debian.org, else snapshot.debian.org",
+            );
+        }
+        if has("Ubuntu") {
+            let package = format!("linux-image-unsigned-{release}-dbgsym");
+            return of("Ubuntu", package, "ddebs.ubuntu.com (some kernels: linux-image-RELEASE-dbgsym)");
+        }
+        if part("amzn") {
+            let place = "the repository amazonlinux-debuginfo (debuginfo-install kernel)";
+            return of("Amazon Linux", format!("kernel-debuginfo-{release}"), place);
+        }
+        if release.contains("uek") {
+            return of("Oracle Linux", format!("kernel-uek-debuginfo-{release}"), "oss.oracle.com");
+        }
+        if part("fc") && has("fedoraproject.org") || part("fc") && release.matches('.').count() >= 3 {
+            return of("Fedora", format!("kernel-debuginfo-{release}"), "koji.fedoraproject.org");
+        }
+        if part("el") {
+            let package = format!("kernel-debuginfo-{release}");
+            let (distribution, place) = if has("almalinux.org") {
+                ("AlmaLinux", "vault.almalinux.org")
+            } else if has("rockylinux.org") {
+                ("Rocky Linux", "dl.rockylinux.org")
+            } else if has("centos.org") {
+                ("CentOS", "debuginfo.centos.org")
+            } else if has("oracle.com") || has("Oracle") {
+                ("Oracle Linux", "oss.oracle.com")
+            } else {
+                ("Red Hat Enterprise Linux", "the repository rhel-debug-rpms (debuginfo-install kernel)")
+            };
+            return of(distribution, package, place);
+        }
+        if has("geeko@buildhost") || has("(SUSE Linux)") {
+            let (version, flavour) = release.rsplit_once('-')?;
+            let package = format!("kernel-{flavour}-debuginfo-{version}");
+            return of("SUSE", package, "the debug repository of that version (zypper install)");
+        }
+        if release.contains("-arch") || has("@archlinux") {
+            let place = "Arch publishes no debug package of its kernels";
+            return Some(Self { distribution: "Arch Linux", package: None, place });
+        }
+        None
+    }
+}
+
+impl fmt::Display for DebugPackage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.package {
+            Some(package) => {
+                write!(
+                    f,
+                    "{}'s package {package} holds the debug information ({})",
+                    self.distribution, self.place
+                )
+            }
+            None => f.write_str(self.place),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_distribution_has_a_package_of_its_own_name() {
+        for (text, expected) in [
+            (
+                "Linux version 6.1.0-13-amd64 (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0-14) 12.2.0) #1 SMP",
+                "Debian's package linux-image-6.1.0-13-amd64-dbg",
+            ),
+            (
+                "Linux version 5.15.0-91-generic (buildd@lcy02-amd64-045) (gcc (Ubuntu 11.4.0-1ubuntu1) 11.4.0) #101-Ubuntu SMP",
+                "Ubuntu's package linux-image-unsigned-5.15.0-91-generic-dbgsym",
+            ),
+            (
+                "Linux version 6.5.6-300.fc39.x86_64 (mockbuild@a.iad2.fedoraproject.org) (gcc (GCC) 13.2.1) #1 SMP",
+                "Fedora's package kernel-debuginfo-6.5.6-300.fc39.x86_64",
+            ),
+            (
+                "Linux version 5.14.0-362.8.1.el9_3.x86_64 (mockbuild@x86-vm-07.build.eng.bos.redhat.com) (gcc) #1 SMP",
+                "Red Hat Enterprise Linux's package kernel-debuginfo-5.14.0-362.8.1.el9_3.x86_64",
+            ),
+            (
+                "Linux version 4.18.0-305.12.1.el8_4.x86_64 (mockbuild@kbuilder.bsys.centos.org) (gcc) #1 SMP",
+                "CentOS's package kernel-debuginfo-4.18.0-305.12.1.el8_4.x86_64",
+            ),
+            (
+                "Linux version 5.15.0-100.96.32.el8uek.x86_64 (mockbuild@host-100-100-224-6) (gcc) #2 SMP",
+                "Oracle Linux's package kernel-uek-debuginfo-5.15.0-100.96.32.el8uek.x86_64",
+            ),
+            (
+                "Linux version 6.1.61-85.141.amzn2023.x86_64 (mockbuild@ip-10-0-47-104) (gcc) #1 SMP",
+                "Amazon Linux's package kernel-debuginfo-6.1.61-85.141.amzn2023.x86_64",
+            ),
+            (
+                "Linux version 5.14.21-150500.53-default (geeko@buildhost) (gcc (SUSE Linux) 7.5.0) #1 SMP",
+                "SUSE's package kernel-default-debuginfo-5.14.21-150500.53",
+            ),
+            (
+                "Linux version 6.6.7-arch1-1 (linux@archlinux) (gcc (GCC) 13.2.1) #1 SMP",
+                "Arch publishes no debug package",
+            ),
+        ] {
+            let banner = Banner::find(text.as_bytes()).expect("a banner");
+            let package = DebugPackage::of(&banner).unwrap_or_else(|| panic!("{text}"));
+            assert!(package.to_string().starts_with(expected), "{package}");
+        }
+        let own = Banner::find(b"Linux version 6.6.7 (me@home) (gcc 13) #1 SMP").expect("a banner");
+        assert_eq!(DebugPackage::of(&own), None);
+    }
+}
