@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::elf::{self, Elf};
 use crate::lower::Lowering;
+use crate::symbols::Mapped;
 use crate::table::Table;
 use crate::variables::Agreement;
 use crate::{Error, blob, machine, symbols, variables};
@@ -27,6 +28,8 @@ const ENOUGH: u64 = 8;
 pub struct Options<'a> {
     /// The text of a `System.map` or of `/proc/kallsyms`, to be taken in place of the file's own symbols.
     pub symbol_map: Option<&'a [u8]>,
+    /// Symbols with their addresses as linked, to be taken in place of a map: the kernel's own table, decoded.
+    pub symbols: Option<&'a [MapSymbol<'a>]>,
     /// The kernel's BTF, or its vmlinux, for the BTF of a module.
     pub base: Option<&'a [u8]>,
     /// The processor, which a blob does not name.
@@ -95,6 +98,7 @@ pub fn convert(bytes: &[u8], options: &Options<'_>, progress: &dyn Progress) -> 
     let mapped =
         options.symbol_map.map(|text| symbols::of_map(text, input.elf.as_ref(), &own, arch, &mut report));
     let mapped = mapped.transpose()?;
+    let mapped = mapped.or_else(|| options.symbols.map(|symbols| Mapped::of(symbols.to_vec())));
     let btf_length = mapped.as_ref().and_then(|mapped| mapped.btf_length);
     let has_map = mapped.is_some();
     maps::add_symbols(&mut profile, mapped.map_or(own, |mapped| mapped.symbols), &mut report);

@@ -54,6 +54,7 @@ impl FrontEnd for Btf {
             symbol_map: options.symbol_map.as_deref(),
             base: options.base.as_deref(),
             arch: options.arch,
+            ..Options::default()
         };
         convert(&file, &options, progress).map_err(Error::failed)
     }

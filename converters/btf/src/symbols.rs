@@ -13,6 +13,16 @@ pub(crate) struct Mapped<'m> {
     pub(crate) btf_length: Option<u64>,
 }
 
+impl<'m> Mapped<'m> {
+    pub(crate) fn of(symbols: Vec<MapSymbol<'m>>) -> Self {
+        let address = |name: &[u8]| Some(symbols.iter().find(|symbol| symbol.name == name)?.address);
+        let bounds = address(b"__stop_BTF").zip(address(b"__start_BTF"));
+        let btf_length =
+            bounds.and_then(|(stop, start)| stop.checked_sub(start)).filter(|length| *length > 0);
+        Self { symbols, btf_length }
+    }
+}
+
 /// The symbols of a map, as the kernel was linked ([`SystemMap::link`]): the rule for all maps.
 ///
 /// # Errors
@@ -56,8 +66,5 @@ pub(crate) fn of_map<'m>(
             format!("of {} that both have", linked.shared)
         });
     }
-    let btf_length = map.address("__stop_BTF").zip(map.address("__start_BTF"));
-    let btf_length =
-        btf_length.and_then(|(stop, start)| stop.checked_sub(start)).filter(|length| *length > 0);
-    Ok(Mapped { symbols: map.symbols, btf_length })
+    Ok(Mapped::of(map.symbols))
 }

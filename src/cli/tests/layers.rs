@@ -17,8 +17,8 @@ const FLOORS: [&[&str]; 11] = [
     &["pe", "maps"],
     &["image", "frontend"],
     FRONT_ENDS,
-    // A pack may hold a DWARF file.
-    &["volatility"],
+    // A pack may hold a DWARF file; a kernel carries BTF, and may be in a package.
+    &["volatility", "kernel"],
     &["converters", "symbols"],
     &["analyzer", "bundle"],
     &["repository"],

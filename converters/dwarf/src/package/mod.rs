@@ -65,6 +65,25 @@ impl<'a> Package<'a> {
     /// # Errors
     /// [`PackageError`] where the package is damaged or does not hold it, or where writing fails.
     pub fn unpack(&self, member: Option<&str>, sink: &mut dyn Write) -> Result<Unpacked, PackageError> {
+        let wanted = member.map_or_else(|| "vmlinux".to_owned(), str::to_owned);
+        self.unpack_first(&wanted, &|path| is_wanted(path, member), sink)
+    }
+
+    /// Whether it holds several files, and is not a single one that is packed.
+    pub fn is_archive(&self) -> bool {
+        self.form != Form::Single
+    }
+
+    /// Writes the first file whose path `is_wanted` to `sink`; `wanted` are the words for it.
+    ///
+    /// # Errors
+    /// As [`Package::unpack`].
+    pub fn unpack_first(
+        &self,
+        wanted: &str,
+        is_wanted: &dyn Fn(&str) -> bool,
+        sink: &mut dyn Write,
+    ) -> Result<Unpacked, PackageError> {
         let (packed, layout) = match self.form {
             Form::Deb => (deb_data(self.bytes)?, Layout::Tar),
             Form::Rpm => (rpm::payload(self.bytes)?, Layout::Cpio),
@@ -76,7 +95,7 @@ impl<'a> Package<'a> {
         let mut archive = Archive::new(decompress(packed)?, layout);
         let mut found = Vec::new();
         while let Some(entry) = archive.next()? {
-            if entry.regular && is_wanted(&entry.path, member) {
+            if entry.regular && is_wanted(&entry.path) {
                 let size = io::copy(&mut archive.content(), sink)?;
                 if size != entry.size {
                     return Err(PackageError::Damaged("its content breaks off"));
@@ -87,8 +106,7 @@ impl<'a> Package<'a> {
                 found.push(entry.path);
             }
         }
-        let wanted = member.map_or_else(|| "vmlinux".to_owned(), str::to_owned);
-        Err(PackageError::NotFound { wanted, found })
+        Err(PackageError::NotFound { wanted: wanted.to_owned(), found })
     }
 }
 

@@ -1,0 +1,120 @@
+//! Kernels' files as a front-end.
+
+use dwarf_converter::Package;
+use formats::FileKind;
+use frontend::{Converted, Error, FrontEnd, OptionName, Options, Source};
+use profile::{MappedFile, Progress};
+
+use crate::{GENERATOR, convert_file};
+
+/// Reads kernels as they are booted, which carry their own types and symbols, and packages that hold one.
+#[derive(Clone, Copy, Debug)]
+pub struct KernelFile;
+
+const READS: &str = "a Linux kernel as it is booted (bzImage, Image, vmlinuz)";
+
+/// No kernel that is booted is larger, packed.
+const LARGEST: u64 = 1 << 30;
+
+impl KernelFile {
+    /// Whether the file of a package is a kernel that is booted.
+    fn is_kernel(path: &str) -> bool {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let stems = ["vmlinuz", "bzImage", "Image", "vmlinux"];
+        stems.iter().any(|stem| {
+            name.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
+        }) && !name.ends_with(".hmac")
+            && !name.ends_with(".sig")
+            && !name.ends_with(".h")
+    }
+}
+
+impl FrontEnd for KernelFile {
+    fn command(&self) -> &'static str {
+        "parse_btf"
+    }
+
+    fn reads(&self) -> &'static str {
+        READS
+    }
+
+    fn generator(&self) -> &'static str {
+        GENERATOR
+    }
+
+    fn options(&self) -> &'static [OptionName] {
+        &[OptionName::Member]
+    }
+
+    fn kinds(&self) -> &'static [FileKind] {
+        &[FileKind::BzImage, FileKind::Zboot, FileKind::Arm64Image]
+    }
+
+    fn convert(
+        &self,
+        source: Source,
+        options: &Options,
+        progress: &dyn Progress,
+    ) -> Result<Converted, Error> {
+        let mut file = source.into_file(READS)?;
+        if let Some(package) = Package::recognise(&file).filter(Package::is_archive) {
+            let mut kernel = Limited { bytes: Vec::new() };
+            let member = options.member.as_deref();
+            let unpacked = match member {
+                Some(_) => package.unpack(member, &mut kernel),
+                None => package.unpack_first("kernel (vmlinuz)", &Self::is_kernel, &mut kernel),
+            };
+            let unpacked = unpacked.map_err(Error::failed)?;
+            progress.tell(&format!("unpacked {} ({} bytes)", unpacked.path, unpacked.size));
+            file = MappedFile::from(kernel.bytes);
+        }
+        let converted = convert_file(&file, progress).map_err(Error::failed)?;
+        Ok(Converted { profile: converted.profile, report: converted.report })
+    }
+}
+
+/// Bytes in memory, no more of them than any kernel has.
+struct Limited {
+    bytes: Vec<u8>,
+}
+
+impl std::io::Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if (self.bytes.len() + bytes.len()) as u64 > LARGEST {
+            return Err(std::io::Error::other(format!(
+                "the file is larger than {LARGEST} bytes: no kernel is"
+            )));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_of_a_package_is_told_by_its_name() {
+        for path in [
+            "./boot/vmlinuz-6.1.0-57-cloud-amd64",
+            "usr/lib/modules/7.3.4+deb13-cloud-amd64/vmlinuz",
+            "boot/Image",
+        ] {
+            assert!(KernelFile::is_kernel(path), "{path}");
+        }
+        for path in [
+            "boot/.vmlinuz-5.14.0.hmac",
+            "boot/vmlinuz-5.14.0.hmac",
+            "boot/System.map-6.1",
+            "a/vmlinuzes",
+            "vmlinux.h",
+        ] {
+            assert!(!KernelFile::is_kernel(path), "{path}");
+        }
+    }
+}
