@@ -42,13 +42,7 @@ impl CarriedSymbols {
     }
 
     fn of(memory: &dyn Memory, info: &VmCoreInfo, by: &str) -> Option<Self> {
-        // The kernel's image lies in one piece: on x86-64 as far from where it is mapped as `phys_base` says, on ARM64
-        // as `kimage_voffset` does.
-        let delta = match (info.number("phys_base"), info.number("kimage_voffset")) {
-            (Some(base), _) => base.wrapping_sub(START_KERNEL_MAP),
-            (None, Some(offset)) => offset.wrapping_neg(),
-            (None, None) => return None,
-        };
+        let delta = delta_of(info)?;
         let layout = Layout::bare();
         let symbols = kallsyms::read_from(&layout, &Linear { memory, delta }, info).ok()?;
         Some(Self { symbols, found_by: by.to_owned() })
@@ -87,11 +81,21 @@ fn as_linked(memory: &dyn Memory, parts: &Parts) -> Parts {
     Parts { encoding: Encoding::FromPlace { at, virtual_address }, ..*parts }
 }
 
+/// What has to be added to a virtual address of the kernel's image to get the physical one, modulo 2^64. The image lies in
+/// one piece: on x86-64 as far from where it is mapped as `phys_base` says, on ARM64 as `kimage_voffset` does.
+pub(super) fn delta_of(info: &VmCoreInfo) -> Option<u64> {
+    match (info.number("phys_base"), info.number("kimage_voffset")) {
+        (Some(base), _) => Some(base.wrapping_sub(START_KERNEL_MAP)),
+        (None, Some(offset)) => Some(offset.wrapping_neg()),
+        (None, None) => None,
+    }
+}
+
 /// A kernel's image as one piece of physical memory.
-struct Linear<'a> {
-    memory: &'a dyn Memory,
+pub(super) struct Linear<'a> {
+    pub(super) memory: &'a dyn Memory,
     /// What has to be added to a virtual address, modulo 2^64.
-    delta: u64,
+    pub(super) delta: u64,
 }
 
 impl Space for Linear<'_> {

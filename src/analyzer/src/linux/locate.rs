@@ -21,6 +21,9 @@ const X86_RANGE: u64 = 1 << 30;
 /// What every banner begins with.
 pub(crate) const BANNER: &[u8] = b"Linux version ";
 
+/// The symbols of the kernel's own page tables, of x86-64 since 4.13 and before, and of other processors.
+pub(crate) const PAGE_TABLES: [&str; 3] = ["init_top_pgt", "init_level4_pgt", "swapper_pg_dir"];
+
 /// Where a kernel may lie.
 struct Place {
     /// Added to an address as linked, it gives the physical one.
@@ -194,7 +197,6 @@ pub(crate) fn search(memory: &dyn Memory, plan: &Plan<'_>) -> Vec<(u64, Sighting
 }
 
 fn of_vmcoreinfo(layout: &Layout, info: &VmCoreInfo, by: &str) -> Option<Place> {
-    let symbols = ["init_top_pgt", "init_level4_pgt", "swapper_pg_dir"];
     let shift = info.kernel_offset().or_else(|| {
         // Before the kernel wrote it down: as far as any symbol moved that both know.
         ["_stext", "swapper_pg_dir", "init_uts_ns"]
@@ -207,7 +209,8 @@ fn of_vmcoreinfo(layout: &Layout, info: &VmCoreInfo, by: &str) -> Option<Place> 
         Arch::I386 => 0x4000_0000_u64.wrapping_sub(1 << 32),
         _ => return None,
     };
-    let root = symbols.iter().find_map(|name| info.symbol(name)).map(|address| address.wrapping_add(back));
+    let root =
+        PAGE_TABLES.iter().find_map(|name| info.symbol(name)).map(|address| address.wrapping_add(back));
     Some(Place { delta: shift.wrapping_add(back), shift: Some(shift), root, by: by.to_owned() })
 }
 
@@ -272,7 +275,7 @@ fn settle<'a>(
     let anchor = anchor.ok_or("the profile has no symbols to begin with")?;
     let physical = anchor.wrapping_add(place.delta);
     let mut candidates: Vec<(u64, &str)> = Vec::new();
-    for name in ["init_top_pgt", "init_level4_pgt", "swapper_pg_dir"] {
+    for name in PAGE_TABLES {
         candidates.extend(layout.symbol(name).map(|linked| (linked.wrapping_add(place.delta), name)));
     }
     candidates.extend(place.root.map(|root| (root, "VMCOREINFO")));
@@ -342,7 +345,7 @@ fn shifts(layout: &Layout, memory: &dyn Memory, place: &Place) -> Vec<u64> {
 }
 
 /// How kernels of a processor may translate addresses, likely ones first.
-fn modes(arch: Arch) -> Option<Vec<Paging>> {
+pub(super) fn modes(arch: Arch) -> Option<Vec<Paging>> {
     Some(match arch {
         Arch::Amd64 => vec![Paging::X64, Paging::X64Level5],
         Arch::I386 => vec![Paging::X86Pae, Paging::X86],

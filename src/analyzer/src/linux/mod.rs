@@ -5,9 +5,11 @@ mod carried;
 pub(crate) mod checks;
 mod kallsyms;
 mod locate;
+mod module_tables;
 mod modules;
 mod processes;
 mod reads;
+mod unprofiled;
 mod vmcoreinfo;
 
 use image::{AddressSpace, Memory, PhysicalAddress};
@@ -17,7 +19,9 @@ use crate::{Error, Layout, Physical};
 
 pub use carried::CarriedSymbols;
 pub use locate::displaced;
+pub use module_tables::{ModuleTables, NamedTables};
 pub use reads::READS;
+pub use unprofiled::{Blob, UnprofiledKernel};
 pub use vmcoreinfo::VmCoreInfo;
 
 /// A Linux kernel found in an image.

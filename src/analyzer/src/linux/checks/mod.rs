@@ -16,7 +16,7 @@ pub(crate) use identity::Records;
 
 use super::locate::{Sighting, lost, search};
 use super::{Kernel, VmCoreInfo};
-use crate::validate::{Exam, MOST, Scope, Validation};
+use crate::validate::{Exam, Group, MOST, Scope, Validation};
 use crate::view::View;
 use crate::{Error, Layout};
 
@@ -51,7 +51,12 @@ pub(crate) fn validate(
             if scope == Scope::Whole {
                 identity::decoys(&kernel, plan, &mut exam);
             }
-            if let Some(proof) = tables::decisive(&exam) {
+            if is_made_of_an_image(layout) {
+                exam.discount(
+                    &[Group::Identity, Group::Tables],
+                    "the profile was made of an image's own records",
+                );
+            } else if let Some(proof) = tables::decisive(&exam) {
                 exam.blame_memory(&proof);
             }
             let mut facts = kernel.facts();
@@ -64,6 +69,12 @@ pub(crate) fn validate(
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether the profile was made of what a kernel in an image says of itself: then that proves nothing.
+fn is_made_of_an_image(layout: &Layout) -> bool {
+    let made_from = layout.metadata(kernel_converter::MADE_FROM);
+    made_from.is_some_and(|words| words == kernel_converter::Origin::Image.words())
 }
 
 fn examine(kernel: &Kernel<'_>, scope: Scope, exam: &mut Exam<'_>) -> Vec<(&'static str, String)> {
