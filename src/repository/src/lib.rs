@@ -32,6 +32,7 @@ mod inventory;
 mod key;
 pub mod local;
 mod name;
+pub mod of_image;
 mod packed;
 mod printed;
 mod rejects;

@@ -15,10 +15,11 @@ use crate::outcome::Outcome;
 use crate::profiles;
 use crate::report::fetch::LocalProfile;
 
-/// Fetch a PDB, make its profile and store it.
+/// Make the profile of a Windows module or of an image's kernel, and store it.
 ///
-/// The PDB is that of MODULE, or of the Windows kernel in the image that -f names. The profile goes to the first
-/// repository that can be written to. If there is an image, the profile is proved on it.
+/// The PDB of MODULE, or of the Windows kernel in the image that -f names, is fetched. A Linux kernel in the image carries
+/// its own types and symbols, of which its profile is made. The profile goes to the first repository that can be written
+/// to. If there is an image, the profile is proved on it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
@@ -28,6 +29,10 @@ pub struct Arguments {
     /// The GUID and age, if MODULE does not hold them.
     #[arg(value_name = "GUIDAGE")]
     guid: Option<GuidAge>,
+    /// Of a Linux kernel in an image, also make a profile with the types and symbols of its loaded modules: it is of this
+    /// boot alone, and stored under the kernel's name with -modules behind it.
+    #[arg(long)]
+    modules: bool,
     #[command(flatten)]
     image: Image,
     #[command(flatten)]
@@ -74,6 +79,9 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     {
         bail!("{}: {what}", path.display());
     }
+    if arguments.modules && arguments.module_name.is_some() {
+        bail!("--modules is for the Linux kernel in an image (-f FILE), which is not named");
+    }
     let repositories = arguments.building.open()?;
     let wanted: Vec<(PdbName, GuidAge)> = match (&arguments.module_name, &image) {
         (Some(name), _) => by_name(name, arguments.guid)?,
@@ -81,10 +89,11 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
             let found = kernels(image, &console.search());
             let windows = found.iter().filter_map(profiles::windows_kernel);
             let wanted: Vec<_> = windows.map(|(pdb, guid_age, _)| (pdb, guid_age)).collect();
+            if arguments.modules && !wanted.is_empty() {
+                bail!("--modules is for the Linux kernel in an image, and this image names a Windows kernel");
+            }
             if wanted.is_empty() {
-                bail!(
-                    "the image names no Windows kernel; a Linux or macOS kernel's profile is made by parse_dwarf"
-                );
+                return of_image(image, arguments.modules, &repositories, console);
             }
             wanted
         }
@@ -112,6 +121,53 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         }
     }
     Ok(Outcome::Negative)
+}
+
+/// Makes the profile of the Linux kernel in the image of what that carries of itself.
+fn of_image(
+    image: &image::Image,
+    modules: bool,
+    repositories: &Repositories,
+    console: &Console,
+) -> anyhow::Result<Outcome> {
+    let made = match repository::of_image::make(image, modules, &console.search()) {
+        Ok(made) => made,
+        Err(unmade) if unmade.is_empty() => bail!(
+            "the image names no Windows kernel, and no Linux kernel is found in it by its own table of symbols \
+             (kallsyms); a macOS kernel's profile is made by parse_dwarf"
+        ),
+        Err(unmade) => {
+            let problems: Vec<String> = unmade.iter().flat_map(profiles::of_image::words).collect();
+            if console.json() {
+                console.print_report(&LocalProfile::Failed { profile: (), problems })?;
+            } else {
+                problems.iter().for_each(|problem| console.warn(format_args!("{problem}")));
+            }
+            return Ok(Outcome::Negative);
+        }
+    };
+    let storage =
+        repositories.writable().context("no repository can be written to; name one with --profile_path")?;
+    let place = made.store(storage, console.progress())?;
+    if console.json() {
+        let with = made.modules.as_ref();
+        console.print_report(&LocalProfile::OfImage {
+            profile: made.name.to_string(),
+            place,
+            from: made.evidence.join("; "),
+            health: (&made.health).into(),
+            on_image: format!("{} ({})", made.proof.verdict.name(), made.proof.reason),
+            passed_over: made.passed_over,
+            with_modules: with.map(|with| with.name.to_string()),
+            modules: with.map(|with| with.modules.clone()).unwrap_or_default(),
+            problems: with.map(|with| with.problems.clone()).unwrap_or_default(),
+        })?;
+    } else {
+        profiles::of_image::say_made(&made, place.as_deref(), console);
+        profiles::verdict::say_losses(&made.report, console);
+        profiles::verdict::say_verdict(&made.health, console);
+    }
+    Ok(Outcome::from_good(made.health.verdict != Verdict::Failed))
 }
 
 /// The PDBs that a name may stand for: `nt` is any of the kernel's.

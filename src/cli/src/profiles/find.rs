@@ -7,7 +7,7 @@ use repository::detect::{self, Candidate, Detection, Kernel, detect};
 use repository::{Loaded, ProfileName, Repositories, local};
 use symbols::Fetcher;
 
-use super::{identity, verdict};
+use super::{identity, of_image, verdict};
 use crate::console::{Console, Listed, NoProfile, lines_of};
 use crate::options::{Building, subject};
 
@@ -52,8 +52,8 @@ fn tell(loaded: &Loaded, console: &Console) {
     }
 }
 
-/// The profile that an image needs: one that a repository has, else one that is made from the kernel's PDB and kept; in
-/// either case one that was proved on the image.
+/// The profile that an image needs: one that a repository has, else one that is made and kept, from a Windows kernel's PDB
+/// or of what a Linux kernel in the image carries of itself; in either case one that was proved on the image.
 ///
 /// # Errors
 /// Where none is found: what the image says of its kernel, what was tried, and how to bring what is missing.
@@ -77,7 +77,11 @@ pub fn detected(
             console.say(format_args!("made profile {name}"));
             return Ok(layout);
         }
-        Ok(None) => {}
+        Ok(None) => match of_image::made(image, &detection, &repositories, console) {
+            of_image::Outcome::Made(layout) => return Ok(*layout),
+            of_image::Outcome::Unmade(problems) => items.extend(problems),
+            of_image::Outcome::NoKernel => {}
+        },
         Err(error) => items.extend(lines_of("", &error).text().lines().map(str::to_owned)),
     }
     let what = format!(

@@ -121,6 +121,25 @@ pub enum LocalProfile {
         /// What came of proving it on the image; null without one.
         on_image: Option<String>,
     },
+    /// Of the Linux kernel in an image.
+    OfImage {
+        profile: String,
+        /// Where it is stored; null if a profile that was made otherwise has its name.
+        place: Option<String>,
+        /// How the kernel and its types were found.
+        from: String,
+        health: Health,
+        /// What came of proving it on the image.
+        on_image: String,
+        /// What else in the image was tried, or could have been.
+        passed_over: Vec<String>,
+        /// The profile that has the loaded modules too; null if it was not asked for.
+        with_modules: Option<String>,
+        /// The modules that are in it.
+        modules: Vec<String>,
+        /// What could not be added of the modules.
+        problems: Vec<String>,
+    },
     Failed {
         /// `null`.
         profile: (),

@@ -70,7 +70,9 @@ fn inputs() -> Folder {
 }
 
 /// Lines that cannot run here, each by a part of it, with the reason.
-const ELSEWHERE: [(&str, &str); 10] = [
+const ELSEWHERE: [(&str, &str); 12] = [
+    ("linux.raw", "needs the memory of a Linux machine"),
+    ("repository/v1.0/Linux/", "needs a profile that an earlier line makes of such memory"),
     ("/sys/kernel/btf/", "reads the running kernel"),
     ("/etc/vmi/", "writes into a folder of the system"),
     ("fetch_debug", "asks a server"),

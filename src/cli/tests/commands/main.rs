@@ -22,6 +22,7 @@ mod lost_inventory;
 mod manage_repo;
 mod manage_repo_trouble;
 mod network;
+mod of_image;
 #[cfg(unix)]
 mod outputs;
 mod parse_btf;

@@ -1,0 +1,116 @@
+//! A Linux image and nothing else: no profile, no repository, no network.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::harness::{Folder, corpus};
+
+const KERNELS: [(&str, &str); 2] = [
+    ("linux-6.1-cloud", "Linux/3b43fad5034874490492495d552c0af6a5fab235"),
+    ("linux-7.3-cloud", "Linux/1fe9968467f2755292a45806719b9bba136b0cc8"),
+];
+
+/// Where profiles are kept unless something else is said.
+const STORE: &str = ".local/share/rekall-profile/repository/v1.0";
+
+fn unpack(folder: &Folder, kernel: &str) {
+    let image = corpus(&format!("images/{kernel}/full.raw.xz"));
+    let unpacked = Command::new("xz").args(["-dqc"]).arg(image).output().unwrap();
+    assert!(unpacked.status.success());
+    folder.write("linux.raw", unpacked.stdout);
+}
+
+fn truth(kernel: &str) -> Value {
+    let path = corpus(&format!("images/{kernel}/full.truth.json"));
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// The processes that are listed are those that the guest printed: the same parents, threads, owners and start times.
+fn is_the_guests(listed: &str, kernel: &str) {
+    let listed: Value = serde_json::from_str(listed).unwrap();
+    assert_eq!(listed["problem"], Value::Null);
+    let rows = listed["processes"].as_array().unwrap();
+    let truth = truth(kernel);
+    let printed = truth["processes"].as_array().unwrap();
+    // The shell that printed the list is gone.
+    let last = printed.iter().map(|process| process["pid"].as_u64().unwrap()).max();
+    let mut compared = 0;
+    for process in printed.iter().filter(|process| process["pid"].as_u64() != last) {
+        let row = rows.iter().find(|row| row["pid"] == process["pid"]);
+        assert!(row.is_some(), "{process} is not listed");
+        let row = row.unwrap();
+        assert_eq!(row["ppid"], process["ppid"], "{process}");
+        assert_eq!(row["threads"], process["threads"], "{process}");
+        assert_eq!(row["uid"], process["uid"][0], "{process}");
+        // `/proc` counts hundredths of a second.
+        let started = row["nanoseconds_after_boot"].as_u64().map(|time| time / 10_000_000);
+        assert_eq!(started, process["starttime_ticks"].as_u64(), "{process}");
+        let (name, printed) = (row["name"].as_str().unwrap(), process["comm"].as_str().unwrap());
+        // Work queues add to the names of their threads; process 1 became a shell.
+        let same = printed.starts_with(name) || process["pid"] == 1 && name == "sh";
+        assert!(same, "{name} {process}");
+        compared += 1;
+    }
+    assert_eq!(compared + 1, printed.len());
+    let later = rows.iter().filter(|row| row["pid"].as_u64() > last);
+    assert!(rows.len() - later.count() == compared, "{} rows", rows.len());
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn an_image_is_enough_for_the_list_of_processes() {
+    for (kernel, name) in KERNELS {
+        let folder = Folder::new();
+        unpack(&folder, kernel);
+        let run = |words: &str| {
+            let run = folder.run(["-f", "linux.raw", "--offline", "--json", "-v", "pslist"]);
+            is_the_guests(&run.stderr(words).check(), kernel);
+        };
+        run(&format!("{name}: made of the image alone"));
+        // The second time it is there.
+        run(&format!("Detected profile {name}"));
+        let stored = format!("{STORE}/{name}.gz");
+        assert!(folder.join(&stored).is_file());
+        let shown = folder.run(["inspect", &stored]).check();
+        assert!(shown.contains("BTF and kallsyms of a memory image"), "{shown}");
+        // What it was made of does not prove it, and all else does.
+        let report = folder.run(["-f", "linux.raw", "--offline", "--json", "validate"]).check();
+        let report: Value = serde_json::from_str(&report).unwrap();
+        assert_eq!(report["verdict"], "match");
+        for check in report["checks"].as_array().unwrap() {
+            let by_construction =
+                ["banner", "build-id", "kallsyms", "BTF"].iter().any(|name| check["name"] == *name);
+            assert!(!by_construction || check["weight"] == "note", "{check}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn a_profile_of_an_image_is_made_on_request_and_nothing_is_replaced_by_it() {
+    let (kernel, name) = KERNELS[1];
+    let folder = Folder::new();
+    unpack(&folder, kernel);
+    let report = folder.run(["-f", "linux.raw", "--offline", "--json", "build_local_profile"]).check();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["profile"], name);
+    assert!(report["on_image"].as_str().unwrap().starts_with("match ("), "{report}");
+    assert_eq!(report["health"]["verdict"], "complete", "{report}");
+    // A profile from the debug package has the name already: it stays.
+    let own = std::fs::read(corpus("images/linux-7.3-cloud/profile.json.gz")).unwrap();
+    let stored = format!("{STORE}/{name}.gz");
+    folder.write(&stored, &own);
+    folder.run(["-f", "linux.raw", "--offline", "build_local_profile"]).stderr("not stored").check();
+    assert!(folder.read(&stored) == own);
+    // Both describe one kernel.
+    let made = Path::new("made/v1.0").join(name);
+    std::fs::create_dir_all(folder.join("made/v1.0/Linux")).unwrap();
+    folder.run(["-f", "linux.raw", "--offline", "--profile_path", "made", "build_local_profile"]).check();
+    let made = format!("{}.gz", made.display());
+    let compared = folder.run(["check", &made, "--against", &stored, "--json"]);
+    let output = compared.command().output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report.get("error").is_none(), "{report:#}");
+}
