@@ -135,12 +135,21 @@ impl Source {
     }
 }
 
-/// Everything that standard input has; a file that it comes from is mapped.
+/// Everything that standard input has; a file that it comes from is mapped, and is never written to afterwards.
 fn standard_input() -> io::Result<MappedFile> {
     #[cfg(unix)]
     {
+        use std::fs::File;
         use std::os::fd::AsFd;
-        MappedFile::from_file(io::stdin().as_fd().try_clone_to_owned()?.into())
+
+        use profile::remember_input;
+
+        let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+        let metadata = file.metadata()?;
+        if metadata.is_file() {
+            remember_input(&metadata);
+        }
+        MappedFile::from_file(file)
     }
     #[cfg(not(unix))]
     {

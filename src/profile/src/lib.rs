@@ -66,6 +66,8 @@ pub use compress::{
     Effort, GzipWriter, InflateError, Metered, UnpackLimitError, UnpackLimits, UnpackMeter, XzWriter, inflate,
 };
 pub use export::{Addresses, Compat, Form, Format, Selection, add_well_known_types};
+#[cfg(unix)]
+pub use file::remember_input;
 pub use file::{
     AtomicFile, CompanionFolders, FileId, LARGEST_COMPANION, MappedFile, OutputFile, abandon_temporaries,
     is_refusal, open_input, open_regular, remove_leftovers, report_shrunken_files,

@@ -30,6 +30,13 @@ struct Named {
     said: &'static str,
 }
 
+impl Named {
+    /// The file that it means now; None if there is none. `-` is the file that standard input comes from.
+    fn identity(&self) -> Option<FileId> {
+        if self.path.as_os_str() == "-" { standard_input() } else { FileId::of_path(&self.path).ok() }
+    }
+}
+
 /// How deep the folder of an unpacked pack is searched, and how many of its files are looked at: as deep and as many as
 /// are read.
 const MAX_DEPTH: usize = 16;
@@ -117,7 +124,7 @@ impl Files {
         let written = self.written();
         let standard_output = standard_output();
         for input in &self.inputs {
-            let Ok(id) = FileId::of_path(&input.path) else { continue };
+            let Some(id) = input.identity() else { continue };
             self.refuse(&written, &id, input, &input.path)?;
             if standard_output.as_ref() == Some(&id) {
                 bail!(
@@ -218,17 +225,28 @@ fn files_below(root: &Path, takes: Takes) -> Vec<PathBuf> {
     found
 }
 
-/// The file that standard output goes to, if it is one that keeps what is written: not a terminal, a pipe, a null device.
+/// The file that standard output goes to, if it keeps what is written.
 #[allow(clippy::disallowed_methods, reason = "nothing is printed")]
 fn standard_output() -> Option<FileId> {
     #[cfg(unix)]
-    {
-        use std::os::fd::AsFd;
-        use std::os::unix::fs::FileTypeExt;
-        let file = std::fs::File::from(io::stdout().as_fd().try_clone_to_owned().ok()?);
-        let keeps = |metadata: &Metadata| metadata.is_file() || metadata.file_type().is_block_device();
-        file.metadata().ok().filter(keeps).map(|metadata| FileId::of(&metadata))
-    }
+    return kept(std::os::fd::AsFd::as_fd(&io::stdout()));
     #[cfg(not(unix))]
     None
+}
+
+/// The file that standard input comes from, if it could be lost.
+fn standard_input() -> Option<FileId> {
+    #[cfg(unix)]
+    return kept(std::os::fd::AsFd::as_fd(&io::stdin()));
+    #[cfg(not(unix))]
+    None
+}
+
+/// An open file that keeps what is written to it: not a terminal, a pipe or a null device.
+#[cfg(unix)]
+fn kept(open: std::os::fd::BorrowedFd<'_>) -> Option<FileId> {
+    use std::os::unix::fs::FileTypeExt;
+    let file = std::fs::File::from(open.try_clone_to_owned().ok()?);
+    let keeps = |metadata: &Metadata| metadata.is_file() || metadata.file_type().is_block_device();
+    file.metadata().ok().filter(keeps).map(|metadata| FileId::of(&metadata))
 }

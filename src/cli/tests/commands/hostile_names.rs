@@ -20,7 +20,7 @@ mod elf;
 type Line = &'static [&'static str];
 
 /// Every command that reads a file which others made.
-const COMMANDS: [Line; 31] = [
+const COMMANDS: &[Line] = &[
     &["autodetect", "-f", "{}", "--offline", "--profile_path", "none"],
     &["build_index", "{}", "--root", "none"],
     &["build_local_profile", "-f", "{}", "--offline", "--profile_path", "none"],
@@ -39,6 +39,7 @@ const COMMANDS: [Line; 31] = [
     &["inspect", "{}", "--at", "0x1001"],
     &["manage_repo", "--path_to_repository", "none", "import", "{}"],
     &["modules", "-f", "{}", "--profile", "nt.json"],
+    &["parse_btf", "{}", "-o", "out.json"],
     &["parse_dwarf", "{}", "-o", "out.json", "--lang", "all"],
     &["parse_dwarf", "{}", "--member", "nothing", "-o", "out.json"],
     &["parse_dwarf", "good.elf", "--system-map", "{}", "-o", "out.json"],

@@ -486,6 +486,31 @@ fn an_input_is_refused_before_it_is_read() {
 }
 
 #[test]
+fn standard_input_is_an_input_too() {
+    let folder = kernel();
+    let evidence = fs::read(testdata("pdb/types-x64/input.pdb")).unwrap();
+    folder.write("evidence", &evidence);
+    fs::hard_link(folder.join("evidence"), folder.join("again")).unwrap();
+    for line in [
+        "parse_pdb - -o evidence",
+        "parse_pdb - -o again",
+        "parse_pdb - --output=./evidence",
+        "parse_dwarf - -o evidence",
+        "convert_profile - evidence",
+    ] {
+        let input = File::open(folder.join("evidence")).unwrap();
+        let mut command = folder.run(line.split(' ')).command();
+        let output = command.stdin(input).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line}: {}", text(&output));
+        assert!(text(&output).contains("it is the same file as"), "{line}: {}", text(&output));
+        assert_eq!(folder.read("evidence"), evidence, "{line}");
+    }
+    let input = File::open(folder.join("evidence")).unwrap();
+    let output = folder.run(["parse_pdb", "-", "-o", "new.json"]).command().stdin(input).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+}
+
+#[test]
 fn standard_output_is_an_output_too() {
     let folder = kernel();
     let before = folder.read("kernel.json");

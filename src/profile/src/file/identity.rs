@@ -77,9 +77,9 @@ pub fn open_input(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Remembers a file that was opened in another way as an input.
+/// Remembers a file that was opened in another way as an input: [`OutputFile`](super::OutputFile) never replaces one.
 #[cfg(unix)]
-pub(crate) fn remember_input(metadata: &std::fs::Metadata) {
+pub fn remember_input(metadata: &std::fs::Metadata) {
     inputs().insert(FileId::of(metadata));
 }
 

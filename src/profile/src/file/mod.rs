@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub use atomic::AtomicFile;
 pub use companion::{CompanionFolders, LARGEST_COMPANION, is_refusal, open_regular};
 #[cfg(unix)]
-pub(crate) use identity::remember_input;
+pub use identity::remember_input;
 pub use identity::{FileId, open_input};
 pub use output::OutputFile;
 pub use shrunk::report_shrunken_files;
