@@ -60,6 +60,19 @@ fn every_option_is_described_under_a_heading() {
 }
 
 #[test]
+fn headings_have_one_order() {
+    for (called, command) in all() {
+        let rank = |heading: &str| HEADINGS.iter().position(|known| *known == heading);
+        let mut ranks: Vec<_> =
+            command.get_arguments().map(|argument| argument.get_help_heading().and_then(rank)).collect();
+        // The first option under a heading decides where the heading stands.
+        let mut seen = std::collections::BTreeSet::new();
+        ranks.retain(|rank| seen.insert(*rank));
+        assert!(ranks.is_sorted(), "{called}: {ranks:?}");
+    }
+}
+
+#[test]
 fn every_command_has_examples_that_parse() {
     for (called, command) in all() {
         let after = command.get_after_help().or(command.get_after_long_help());

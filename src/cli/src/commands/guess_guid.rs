@@ -29,15 +29,15 @@ pub struct Arguments {
     module: String,
     #[command(flatten)]
     named: NamedImage,
-    #[command(flatten)]
-    subject: options::Subject,
-    #[command(flatten)]
-    unpacking: Unpacking,
     /// How many profiles are shown.
     #[arg(long, value_name = "N", default_value = "10", help_heading = OUTPUT)]
     limit: usize,
     #[command(flatten)]
     json: Json,
+    #[command(flatten)]
+    subject: options::Subject,
+    #[command(flatten)]
+    unpacking: Unpacking,
     #[command(flatten)]
     threads: Threads,
     #[command(flatten)]

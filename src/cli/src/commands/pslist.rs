@@ -18,11 +18,11 @@ pub struct Arguments {
     #[command(flatten)]
     named: NamedImage,
     #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
     subject: options::Subject,
     #[command(flatten)]
     unpacking: Unpacking,
-    #[command(flatten)]
-    json: Json,
     #[command(flatten)]
     threads: Threads,
     #[command(flatten)]

@@ -10,11 +10,11 @@ use crate::report::image as report;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    subject: options::Subject,
-    #[command(flatten)]
     unpacking: Unpacking,
     #[command(flatten)]
     json: Json,
+    #[command(flatten)]
+    subject: options::Subject,
     #[command(flatten)]
     threads: Threads,
     #[command(flatten)]

@@ -24,15 +24,15 @@ use crate::report::image as report;
 pub struct Arguments {
     #[command(flatten)]
     named: NamedImage,
-    #[command(flatten)]
-    subject: options::Subject,
-    #[command(flatten)]
-    unpacking: Unpacking,
     /// Write the PDBs as a list for fetch_pdb --manifest.
     #[arg(long = "write-manifest", value_name = "FILE", help_heading = OUTPUT)]
     write_manifest: Option<PathBuf>,
     #[command(flatten)]
     json: Json,
+    #[command(flatten)]
+    subject: options::Subject,
+    #[command(flatten)]
+    unpacking: Unpacking,
     /// Make the profile of each; =drakvuf: of the modules DRAKVUF takes profiles of.
     ///
     /// DRAKVUF also takes profiles of libraries of processes.

@@ -9,15 +9,14 @@ use crate::files::Files;
 /// A memory image and the profile of the kernel in it.
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
-#[command(next_help_heading = REPOSITORIES)]
 pub struct Subject {
     #[command(flatten)]
     pub image: Image,
     /// The kernel's profile: a file, or a name in a repository; by default it is detected.
-    #[arg(id = "profile_of_image", long = "profile", value_name = "NAME_OR_FILE")]
+    #[arg(long, value_name = "NAME_OR_FILE", help_heading = REPOSITORIES)]
     pub profile: Option<String>,
     /// Go on with the profile of another build than the one that the image names.
-    #[arg(long)]
+    #[arg(long, help_heading = REPOSITORIES)]
     pub force: bool,
     #[command(flatten)]
     pub building: Building,
