@@ -43,13 +43,12 @@ pub enum Error {
     #[error(transparent)]
     Failed(Box<dyn StdError + Send + Sync>),
     /// The front-end gave up, and an option may help.
-    #[error("{advice}")]
+    #[error("{reason}; {advice}")]
     Advised {
         /// What to do next.
         advice: &'static str,
         /// Why it gave up.
-        #[source]
-        source: Box<dyn StdError + Send + Sync>,
+        reason: Box<dyn StdError + Send + Sync>,
     },
 }
 
@@ -67,7 +66,8 @@ impl Error {
     /// The reason on one line, with its causes and without advice.
     pub fn reason(&self) -> String {
         let (mut text, mut cause) = match self {
-            Self::Advised { source, .. } => (source.to_string(), source.source()),
+            Self::Advised { reason, .. } => (reason.to_string(), reason.source()),
+            Self::WrongKind(wrong) => (wrong.reason(), None),
             error => (error.to_string(), error.source()),
         };
         while let Some(error) = cause {

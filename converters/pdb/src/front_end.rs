@@ -70,7 +70,7 @@ impl FrontEnd for Pdb {
         };
         convert(file, &options, progress).map_err(|error| match error {
             crate::Error::Architecture { .. } => {
-                Error::Advised { advice: "add --arch, for example --arch I386", source: Box::new(error) }
+                Error::Advised { advice: "add --arch, for example --arch I386", reason: Box::new(error) }
             }
             error => Error::failed(error),
         })

@@ -52,6 +52,11 @@ pub enum Handler {
     },
     /// `LinuxProfile`: one profile per zip below `src/` and the entry's name.
     Linux,
+    /// `DebugFile`: one profile per file with debug information, named by the build that the file is of.
+    DebugFiles {
+        /// Patterns of keys, as for [`Handler::Artifacts`].
+        patterns: Vec<String>,
+    },
     /// `ArtifactProfile`: one profile of the definitions in the texts that a pattern names.
     Artifacts {
         /// Patterns of keys: `*` stands for any letters, slashes too, `?` for one.
@@ -74,19 +79,21 @@ pub const CONFIG: &str = "config.yaml";
 /// The keys that every entry may have.
 const COMMON: [&str; 3] = ["type", "index", "transforms"];
 /// Those of each handler.
-const KEYS: [(&str, &[&str]); 5] = [
+const KEYS: [(&str, &[&str]); 6] = [
     ("WindowsGUIDProfile", &["guids", "has_structs", "profile_class", "possible_guid_filenames"]),
     ("CopyAndTransform", &["source"]),
     ("OSXProfile", &["sources"]),
     ("LinuxProfile", &[]),
     ("ArtifactProfile", &["patterns"]),
+    ("DebugFile", &["sources"]),
 ];
 
 fn every_key() -> Vec<&'static str> {
     COMMON.iter().chain(KEYS.iter().flat_map(|(_, keys)| keys.iter())).copied().collect()
 }
 
-const HANDLERS: &str = "WindowsGUIDProfile, CopyAndTransform, OSXProfile, LinuxProfile or ArtifactProfile";
+const HANDLERS: &str =
+    "WindowsGUIDProfile, CopyAndTransform, OSXProfile, LinuxProfile, ArtifactProfile or DebugFile";
 
 impl Config {
     /// Reads a configuration; `place` is named in errors.
@@ -152,6 +159,7 @@ impl<'a> Reader<'a> {
             }
             "OSXProfile" => Handler::Mac { sources: self.paths("sources")? },
             "LinuxProfile" => Handler::Linux,
+            "DebugFile" => Handler::DebugFiles { patterns: self.texts("sources")? },
             "ArtifactProfile" => Handler::Artifacts { patterns: self.texts("patterns")? },
             _ => return Err(self.wrong("type", kind, HANDLERS)),
         };
@@ -305,7 +313,8 @@ mod tests {
              nt/undocumented: {type: CopyAndTransform, source: src/nt/undocumented.yaml}\n\
              OSX: {type: OSXProfile, sources: [src/OSX/a.zip, src/OSX/b]}\n\
              Linux: {type: LinuxProfile}\n\
-             artifacts: {type: ArtifactProfile, patterns: ['src/artifacts/*.yaml']}\n",
+             artifacts: {type: ArtifactProfile, patterns: ['src/artifacts/*.yaml']}\n\
+             kernels: {type: DebugFile, sources: ['src/Linux/*.ddeb', src/Linux/vmlinux]}\n",
         )
         .unwrap();
         let nt = config.entry("nt/GUID").unwrap();
@@ -320,7 +329,9 @@ mod tests {
             }
         );
         assert_eq!((nt.merge.as_slice(), nt.line), (["nt/undocumented".to_owned()].as_slice(), 1));
-        assert_eq!(config.entries.len(), 5);
+        assert_eq!(config.entries.len(), 6);
+        let patterns = ["src/Linux/*.ddeb", "src/Linux/vmlinux"].map(str::to_owned).to_vec();
+        assert_eq!(config.entries[5].handler, Handler::DebugFiles { patterns });
         assert_eq!(config.entries[3].handler, Handler::Linux);
     }
 
@@ -345,7 +356,7 @@ mod tests {
             (
                 "nt/GUID:\n  type: WindowsGuidProfile\n",
                 "config.yaml:2: nt/GUID.type: expected WindowsGUIDProfile, CopyAndTransform, OSXProfile, \
-                 LinuxProfile or ArtifactProfile, found 'WindowsGuidProfile'",
+                 LinuxProfile, ArtifactProfile or DebugFile, found 'WindowsGuidProfile'",
             ),
             (
                 "x: 1\n\nnt/GUID:\n  type: WindowsGUIDProfile\n",

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use converters::Identity;
 use profile::GuidAge;
 
 use crate::{Error, Key};
@@ -8,6 +9,9 @@ use crate::{Error, Key};
 /// The name of a profile in a repository: its object's address without `.gz` (`nt/GUID/F8E2...2`, `OSX/10.7.4_AMD`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProfileName(Key);
+
+/// The PDB names of Windows kernels, without their ending.
+const KERNELS: [&str; 4] = ["ntkrnlmp", "ntkrnlpa", "ntkrpamp", "ntoskrnl"];
 
 impl ProfileName {
     /// The name of a Windows profile by its build, below a prefix such as `nt`.
@@ -23,6 +27,33 @@ impl ProfileName {
         let name = key.as_str().strip_suffix(".gz")?;
         // What was packed twice is no profile: a name does not end so.
         if name.starts_with("src/") || name.ends_with(".gz") { None } else { name.parse().ok() }
+    }
+
+    /// What a profile is called whose name is not known before its source has been read: by that source.
+    pub(crate) fn by_source(source: &Key) -> Self {
+        Self(source.clone())
+    }
+
+    /// The name of the profile of a build: `nt/GUID/...` for a kernel of Windows, `<pdb>/GUID/...` for another module,
+    /// `Linux/<build-id>` for Linux, where detection asks for it first, and `OSX/<UUID>` for macOS.
+    ///
+    /// # Errors
+    /// [`Error::Key`] for a PDB whose name cannot be a part of it.
+    pub fn of_build(identity: &Identity) -> Result<Self, Error> {
+        match identity {
+            Identity::BuildId(id) => format!("Linux/{id}").parse(),
+            Identity::Uuid(uuid) => format!("OSX/{uuid}").parse(),
+            Identity::Pdb { name, guid_age } => {
+                let pdb = if name.is_empty() { KERNELS[0].to_owned() } else { name.to_ascii_lowercase() };
+                let stem = pdb.strip_suffix(".pdb").unwrap_or(&pdb);
+                let family = if KERNELS.contains(&stem) { "nt" } else { stem };
+                Self::of_guid(family, *guid_age)
+            }
+            _ => Err(Error::Storage {
+                place: identity.to_string(),
+                problem: "profiles of such builds have no name; give it one with --as".to_owned(),
+            }),
+        }
     }
 
     /// The name as a text.

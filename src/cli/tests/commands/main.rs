@@ -6,6 +6,7 @@ mod analyzer;
 #[cfg(unix)]
 mod ci_files;
 mod convert_profile;
+mod debug_files;
 #[cfg(unix)]
 mod documented;
 mod export;

@@ -3,7 +3,8 @@ use std::collections::HashMap;
 use pe::PdbName;
 use profile::{GuidAge, Health, Verdict};
 
-use super::item::{Item, Source};
+use super::claims::Claim;
+use super::item::{COPY_GENERATOR, DebugSource, Item, Source};
 use super::make::{Material, make};
 use super::state::{PROFILE_LIMIT, State, described};
 use crate::{Config, Content, Error, Handler, Key, ProfileName, Storage};
@@ -45,9 +46,19 @@ pub(crate) fn adopt(
             judge_symbols(&mut content, health, *has_structs);
             name_source(&mut content, item, names, *guid_age);
         }
+        Some((item, Source::Debug { .. })) => {
+            let claim = Claim::read(storage, &item.name)?.and_then(|(claim, _)| claim);
+            match claim.filter(|claim| claim.profile == content.sha256) {
+                Some(claim) => {
+                    content.source = claim.source.to_string();
+                    content.recipe = item.recipe(None);
+                }
+                None => doubt = Some("nothing says which debug file it was made from".to_owned()),
+            }
+        }
         Some((item, source)) if !item.is_made(&content, storage, state) => {
             // A pack of an older revision of the front-end is what it says; everything else is made again here.
-            let current = content.generator == item.generator() || !matches!(source, Source::Pack(_));
+            let current = item.is_current(&content) || !matches!(source, Source::Pack(_));
             let made = current.then(|| make(item, Material::Here, storage, state));
             match made {
                 Some(Ok(made)) if made.bytes == object.bytes => content = made.content,
@@ -92,7 +103,7 @@ fn name_source(content: &mut Content, item: &Item, names: &[PdbName], guid_age: 
     let told = names.is_empty().then(|| pdb.parse().ok()).flatten();
     if let Some(name) = named.or(told.as_ref())
         && build == guid_age.to_string()
-        && content.generator == item.generator()
+        && item.is_current(content)
         && item.recipes(name).contains(&content.recipe)
     {
         content.source = format!("{name}/{guid_age}");
@@ -134,9 +145,16 @@ impl<'a> Rules<'a> {
         if content.generator == super::IMPORTED {
             return true;
         }
-        let text = self.items.get(key.as_str().strip_suffix(".gz").unwrap_or_default());
-        let text = text.filter(|item| matches!(item.source, Source::Text(_) | Source::Artifacts(_)));
-        let unmade = text.is_some_and(|item| family(&content.generator) != family(item.generator()));
+        let unmade = match self.items.get(key.as_str().strip_suffix(".gz").unwrap_or_default()) {
+            Some(Item { source: Source::Text(_) | Source::Artifacts(_), .. }) => {
+                family(&content.generator) != family(COPY_GENERATOR)
+            }
+            // Of several debug files of one build, one makes the profile.
+            Some(Item { source: Source::Debug { key, .. }, .. }) => {
+                DebugSource::parse(&content.source).is_none_or(|source| source.key != *key)
+            }
+            _ => false,
+        };
         content.health != Verdict::Failed.name() && !unmade
     }
 }

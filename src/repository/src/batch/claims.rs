@@ -6,10 +6,13 @@
 //! each other one is rejected. A claim is the object that says which file that is; it also says what the profile was
 //! made from in case the inventory is lost.
 
+use std::fmt;
+
 use serde_json::{Value, json};
 
 use super::item::DebugSource;
 use super::make::Made;
+use super::state::State;
 use crate::packed::sha256;
 use crate::{Condition, Error, Key, ProfileName, Storage, Version};
 
@@ -37,6 +40,48 @@ pub(crate) enum Stored {
     Kept { displaced: Option<DebugSource> },
     /// It is not written: this debug file, whose key comes first, makes it.
     Other(Key),
+}
+
+/// Why a debug file that could be read makes no profile. That holds only as long as what it names is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Conflict {
+    /// Another debug file of the same build makes it.
+    SameBuild { name: ProfileName, other: Key },
+    /// Somebody imported it.
+    Imported { name: ProfileName },
+}
+
+const MADE_FROM: &str = " is made from ";
+const SAME_BUILD: &str = ", which is of the same build; leave one of the two out";
+const IMPORTED: &str = " was imported, and stays until it is removed";
+
+impl Conflict {
+    /// Reads the reason of a reject; `None` for any other reason.
+    fn parse(reason: &str) -> Option<Self> {
+        if let Some(name) = reason.strip_suffix(IMPORTED) {
+            return Some(Self::Imported { name: name.parse().ok()? });
+        }
+        let (name, other) = reason.strip_suffix(SAME_BUILD)?.split_once(MADE_FROM)?;
+        Some(Self::SameBuild { name: name.parse().ok()?, other: other.parse().ok()? })
+    }
+
+    /// Whether the reason of a reject holds no more.
+    pub(crate) fn is_settled(reason: &str, state: &State, is_asked_for: &dyn Fn(&Key) -> bool) -> bool {
+        match Self::parse(reason) {
+            Some(Self::SameBuild { other, .. }) => !is_asked_for(&other),
+            Some(Self::Imported { name }) => !state.present.contains_key(&name.key()),
+            None => false,
+        }
+    }
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SameBuild { name, other } => write!(f, "{name}{MADE_FROM}{other}{SAME_BUILD}"),
+            Self::Imported { name } => write!(f, "{name}{IMPORTED}"),
+        }
+    }
 }
 
 impl Claim {
@@ -118,4 +163,48 @@ pub(crate) fn store(
     }
     let problem = "another builder writes it all the time; build it again once that one is done".to_owned();
     Err(Error::Storage { place: storage.place_of(&key), problem })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conflict_is_read_as_it_was_written() {
+        let name: ProfileName = "Linux/0123456789".parse().unwrap();
+        for conflict in [
+            Conflict::SameBuild { name: name.clone(), other: "src/Linux/a is made from b".parse().unwrap() },
+            Conflict::Imported { name },
+        ] {
+            assert_eq!(Conflict::parse(&conflict.to_string()), Some(conflict));
+        }
+        assert_eq!(Conflict::parse("the package is damaged: its archive breaks off"), None);
+    }
+
+    #[test]
+    fn the_first_file_by_name_has_the_last_word_whoever_comes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = crate::Folder::new(folder.path());
+        let name: ProfileName = "Linux/0123456789".parse().unwrap();
+        let store = |file: &str, bytes: &[u8], asked_for: &[&str]| {
+            let made =
+                Made { name: name.clone(), bytes: bytes.to_vec(), content: Default::default(), losses: 0 };
+            let source = DebugSource { key: file.parse().unwrap(), sha256: "00".to_owned() };
+            let is_asked_for = |key: &Key| asked_for.contains(&key.as_str());
+            let stored = store(&storage, &made, &source, &is_asked_for).unwrap();
+            let there = storage.read(&name.key(), 100).unwrap().unwrap().bytes;
+            (stored, String::from_utf8(there).unwrap())
+        };
+        let both = ["src/a", "src/b"];
+        let (stored, there) = store("src/b", b"B", &both);
+        assert!(matches!(stored, Stored::Kept { displaced: None }) && there == "B", "{stored:?} {there}");
+        let (stored, there) = store("src/a", b"A", &both);
+        let Stored::Kept { displaced: Some(displaced) } = stored else { panic!("{stored:?}") };
+        assert_eq!((displaced.key.as_str(), there.as_str()), ("src/b", "A"));
+        let (stored, there) = store("src/b", b"B", &both);
+        assert!(matches!(&stored, Stored::Other(key) if key.as_str() == "src/a") && there == "A");
+        // Once nobody asks for the first any more, the other one may.
+        let (stored, there) = store("src/b", b"B", &["src/b"]);
+        assert!(matches!(stored, Stored::Kept { displaced: None }) && there == "B", "{stored:?} {there}");
+    }
 }

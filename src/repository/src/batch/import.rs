@@ -1,4 +1,5 @@
-use profile::{MAX_TEXT, Profile, Report, System, read_text};
+use converters::Identity;
+use profile::{MAX_TEXT, Report, read_text};
 
 use super::state::{Part, describe};
 use crate::packed::pack;
@@ -17,7 +18,7 @@ pub struct Imported {
 
 /// Takes a profile that somebody else made into a repository, as it is (packed, where it was not). Without a name it
 /// gets the one that its metadata give it: `nt/GUID/...` for a kernel of Windows, `<pdb>/GUID/...` for another module,
-/// `Linux/<build-id>` for Linux.
+/// `Linux/<build-id>` for Linux, `OSX/<UUID>` for macOS.
 ///
 /// # Errors
 /// [`Error::Profile`] for what is no profile; [`Error::Storage`] where nothing tells its name.
@@ -32,10 +33,13 @@ pub fn import(
     let profile = read_text(&text, &mut Report::default()).map_err(failed)?;
     let name = match name {
         Some(name) => name,
-        None => name_of(&profile).ok_or_else(|| Error::Storage {
-            place: place.to_owned(),
-            problem: "it does not say which build it is of: give it a name with --as".to_owned(),
-        })??,
+        None => {
+            let identity = Identity::of(&profile).ok_or_else(|| Error::Storage {
+                place: place.to_owned(),
+                problem: "it does not say which build it is of: give it a name with --as".to_owned(),
+            })?;
+            ProfileName::of_build(&identity)?
+        }
     };
     // What is gzip already stays as it is, byte for byte.
     let packed = if bytes.starts_with(&[0x1f, 0x8b]) { bytes.to_vec() } else { pack(&text)? };
@@ -50,22 +54,4 @@ pub fn import(
     part.made.insert(name.to_string(), content);
     part.write(storage)?;
     Ok(Imported { name, size, health })
-}
-
-/// The PDB names of Windows kernels, without their ending.
-const KERNELS: [&str; 4] = ["ntkrnlmp", "ntkrnlpa", "ntkrpamp", "ntoskrnl"];
-
-fn name_of(profile: &Profile) -> Option<Result<ProfileName, Error>> {
-    // Detection asks for a Linux kernel under this name first.
-    let build_id = profile.metadata_text("BuildID").filter(|_| profile.system == System::Linux);
-    let build_id = build_id.map(str::to_ascii_lowercase);
-    if let Some(id) = build_id.filter(|id| id.len() >= 8 && id.bytes().all(|digit| digit.is_ascii_hexdigit()))
-    {
-        return Some(format!("Linux/{id}").parse());
-    }
-    let guid_age = profile.metadata_text("GUID_AGE")?.parse().ok()?;
-    let pdb = profile.metadata_text("PDBFile").unwrap_or("ntkrnlmp.pdb").to_ascii_lowercase();
-    let stem = pdb.strip_suffix(".pdb").unwrap_or(&pdb);
-    let family = if KERNELS.contains(&stem) { "nt" } else { stem };
-    Some(ProfileName::of_guid(family, guid_age))
 }

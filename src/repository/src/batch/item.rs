@@ -1,13 +1,15 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use pe::PdbName;
 use profile::{GuidAge, pdb_class};
 use symbols::{Manifest, Wanted};
 
 use super::adopt::adopt;
+use super::claims::{CLAIMS, Conflict};
 use super::indexes::specification;
 use super::shard::Shard;
-use super::state::State;
+use super::state::{IMPORTS, PARTS, State};
 use crate::packed::sha256;
 use crate::{CONFIG, Config, Content, Entry, Error, Guids, Handler, Key, ProfileName, Rejects, Storage};
 
@@ -46,19 +48,86 @@ pub enum Source {
     Pack(Key),
     /// The definitions in these texts.
     Artifacts(Vec<Key>),
+    /// A file with debug information.
+    Debug {
+        /// The file.
+        key: Key,
+        /// What its rejects belong to.
+        list: Key,
+        /// Whether the item's name is the profile's. It is not before the file has been read once.
+        named: bool,
+        /// Why it gave no profile before, if it is still the same file.
+        rejected: Option<String>,
+    },
+}
+
+/// A file with debug information, in one state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DebugSource {
+    /// The file.
+    pub key: Key,
+    /// The SHA-256 of its bytes, in hexadecimal digits.
+    pub sha256: String,
+}
+
+impl DebugSource {
+    /// What is between the two in a record.
+    const BETWEEN: &str = " sha256:";
+
+    /// Reads what [`Content::source`] has of a profile that is made from a debug file.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (key, sha256) = text.rsplit_once(Self::BETWEEN)?;
+        Some(Self { key: key.parse().ok()?, sha256: sha256.to_owned() })
+    }
+}
+
+impl fmt::Display for DebugSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}", self.key, Self::BETWEEN, self.sha256)
+    }
 }
 
 /// Makes texts and definitions into profiles; the number changes when the outcome can.
 pub(crate) const COPY_GENERATOR: &str = "rekall-profile copy 1";
 
 impl Item {
-    /// The front-end that makes it, with its revision.
-    pub fn generator(&self) -> &'static str {
+    /// The front-ends that may make it, each with its revision.
+    pub fn generators(&self) -> Vec<&'static str> {
         match &self.source {
-            Source::Pdb { .. } => converters::PDB.generator(),
-            Source::Pack(_) => converters::VOLATILITY.generator(),
-            Source::Text(_) | Source::Artifacts(_) => COPY_GENERATOR,
+            Source::Pdb { .. } => vec![converters::PDB.generator()],
+            Source::Pack(_) => vec![converters::VOLATILITY.generator()],
+            Source::Text(_) | Source::Artifacts(_) => vec![COPY_GENERATOR],
+            Source::Debug { .. } => {
+                converters::FRONT_ENDS.iter().map(|front_end| front_end.generator()).collect()
+            }
         }
+    }
+
+    /// Whether a front-end of today's revision made it.
+    pub(crate) fn is_current(&self, content: &Content) -> bool {
+        self.generators().contains(&content.generator.as_str())
+    }
+
+    /// The object of its profile. `None` if the profile's name is not known yet.
+    pub fn key(&self) -> Option<Key> {
+        match &self.source {
+            Source::Debug { named: false, .. } => None,
+            _ => Some(self.name.key()),
+        }
+    }
+
+    /// What decides to which shard it belongs: the same before and after the profile's name is known.
+    fn shard_name(&self) -> &str {
+        match &self.source {
+            Source::Debug { key, .. } => key.as_str(),
+            _ => self.name.as_str(),
+        }
+    }
+
+    /// Whether a user means it by a name: that of its profile or, for a debug file, of the file.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name.as_str() == name
+            || matches!(&self.source, Source::Debug { key, .. } if key.as_str() == name)
     }
 
     /// The PDBs that would do.
@@ -73,7 +142,7 @@ impl Item {
 
     /// Whether `content` is what would be made again.
     pub(crate) fn is_made(&self, content: &Content, storage: &dyn Storage, state: &State) -> bool {
-        if content.generator != self.generator() {
+        if !self.is_current(content) {
             // What was imported is somebody's choice, and stays.
             return content.generator == super::IMPORTED;
         }
@@ -86,6 +155,13 @@ impl Item {
                             .iter()
                             .any(|known| known.as_str() == name && content.recipe == self.recipe(Some(known)))
                 })
+            }
+            Source::Debug { key, .. } => {
+                let made_of = DebugSource::parse(&content.source).filter(|made_of| made_of.key == *key);
+                content.recipe == self.recipe(None)
+                    && made_of.is_some_and(|made_of| {
+                        state.digest(key, storage).is_ok_and(|sha256| sha256 == made_of.sha256)
+                    })
             }
             _ => {
                 content.recipe == self.recipe(None)
@@ -136,6 +212,7 @@ impl Item {
     pub(crate) fn source_keys(&self, state: &State) -> Vec<Key> {
         match &self.source {
             Source::Pdb { .. } => Vec::new(),
+            Source::Debug { key, .. } => vec![key.clone()],
             Source::Text(key) => vec![key.clone()],
             Source::Artifacts(keys) => keys.clone(),
             Source::Pack(key) => {
@@ -181,6 +258,8 @@ pub struct Plan {
     /// Those of each list that could not be made before, by the list.
     pub rejects: BTreeMap<Key, Rejects>,
     pub(crate) state: State,
+    /// Every debug file that is asked for.
+    debug_files: BTreeSet<Key>,
 }
 
 /// Which profiles of a plan are meant.
@@ -197,7 +276,7 @@ pub struct Selection {
 impl Selection {
     /// Whether an item is meant.
     pub fn takes(&self, item: &Item) -> bool {
-        self.shard.is_none_or(|shard| shard.takes(&item.name))
+        self.shard.is_none_or(|shard| shard.takes(item.shard_name()))
             && self.only.as_ref().is_none_or(|only| only.contains(&item.name))
             && self.entry.as_ref().is_none_or(|entry| *entry == item.entry)
     }
@@ -221,7 +300,7 @@ impl Plan {
         let expected = "the repository's configuration (docs/repository.md)";
         let config = Config::parse(&text(storage, &key, expected)?, &storage.place_of(&key))?;
         let state = State::read(storage)?;
-        let mut asked = Asked { storage, state: &state, items: Vec::new(), rejects: BTreeMap::new() };
+        let mut asked = Asked::new(storage, &state);
         for entry in &config.entries {
             asked.add(entry)?;
             // What is wrong with a specification is told before hours of work, not after.
@@ -229,16 +308,22 @@ impl Plan {
                 specification(storage, &index.source)?;
             }
         }
-        let Asked { mut items, rejects, .. } = asked;
+        let Asked { mut items, rejects, debug_files, .. } = asked;
         keep_first(&mut items);
-        Ok(Self { config, items, rejects, state })
+        let is_asked_for = |file: &Key| debug_files.contains(file);
+        for item in &mut items {
+            if let Source::Debug { rejected, .. } = &mut item.source {
+                rejected.take_if(|reason| Conflict::is_settled(reason, &state, &is_asked_for));
+            }
+        }
+        Ok(Self { config, items, rejects, state, debug_files })
     }
 
     /// How many profiles of a shard are recorded as they would be made, and how many there are.
     pub fn progress(&self, selection: &Selection, storage: &dyn Storage) -> (usize, usize) {
         let items: Vec<&Item> = self.items.iter().filter(|item| selection.takes(item)).collect();
         let done = items.iter().filter(|item| {
-            let content = self.state.recorded(&item.name.key(), storage);
+            let content = item.key().and_then(|key| self.state.recorded(&key, storage));
             content.is_some_and(|content| item.is_made(content, storage, &self.state))
         });
         (done.count(), items.len())
@@ -248,6 +333,10 @@ impl Plan {
     pub fn missing(&self, selection: &Selection, storage: &dyn Storage) -> Manifest {
         let mut manifest = Manifest::default();
         for item in self.items.iter().filter(|item| selection.takes(item)) {
+            // Only PDBs are fetched.
+            if item.wanted().is_empty() {
+                continue;
+            }
             let kept = item.wanted().first().map(|wanted| format!("src/pdb/{}.pdb.gz", wanted.guid_age));
             let kept = kept.and_then(|kept| kept.parse::<Key>().ok());
             if kept.is_some_and(|kept| self.state.present.contains_key(&kept)) || self.is_done(item, storage)
@@ -276,7 +365,7 @@ impl Plan {
     /// What the object of an item is: by the records, else (after a builder was stopped before it could write any) by
     /// itself.
     pub(crate) fn content(&self, item: &Item, storage: &dyn Storage) -> Option<Content> {
-        let key = item.name.key();
+        let key = item.key()?;
         if let Some(content) = self.state.recorded(&key, storage) {
             return Some(content.clone());
         }
@@ -286,9 +375,19 @@ impl Plan {
     }
 
     /// Why an item could not be made before, where it could not.
-    pub fn rejected(&self, item: &Item) -> Option<&str> {
-        let Source::Pdb { guid_age, guids, .. } = &item.source else { return None };
-        self.rejects.get(guids)?.reasons.get(&guid_age.to_string()).map(String::as_str)
+    pub fn rejected<'a>(&'a self, item: &'a Item) -> Option<&'a str> {
+        match &item.source {
+            Source::Pdb { guid_age, guids, .. } => {
+                self.rejects.get(guids)?.reasons.get(&guid_age.to_string()).map(String::as_str)
+            }
+            Source::Debug { rejected, .. } => rejected.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether the configuration asks for profiles of this debug file.
+    pub(crate) fn asks_for(&self, file: &Key) -> bool {
+        self.debug_files.contains(file)
     }
 
     /// Asks for one build of the entry `target` more, if the list does not already; its name.
@@ -336,7 +435,7 @@ pub(crate) fn items_of(
     storage: &dyn Storage,
     problems: &mut Vec<String>,
 ) -> Vec<Item> {
-    let mut asked = Asked { storage, state, items: Vec::new(), rejects: BTreeMap::new() };
+    let mut asked = Asked::new(storage, state);
     for entry in &config.entries {
         if let Err(error) = asked.add(entry) {
             problems.push(error.to_string());
@@ -359,9 +458,46 @@ struct Asked<'a> {
     state: &'a State,
     items: Vec<Item>,
     rejects: BTreeMap<Key, Rejects>,
+    debug_files: BTreeSet<Key>,
+    /// The profiles of debug files that were read before, by file; asked for once there is an entry for them.
+    builds: Option<BTreeMap<Key, ProfileName>>,
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
+    fn new(storage: &'a dyn Storage, state: &'a State) -> Self {
+        let (items, rejects) = (Vec::new(), BTreeMap::new());
+        Self { storage, state, items, rejects, debug_files: BTreeSet::new(), builds: None }
+    }
+
+    /// The items of debug files whose keys match one of the patterns.
+    fn add_debug_files(&mut self, entry: &Entry, patterns: &[String]) -> Result<(), Error> {
+        let list: Key = format!("src/{}", entry.name).parse()?;
+        let rejects = Rejects::read(self.storage, &list)?;
+        if self.builds.is_none() {
+            self.builds = Some(self.state.builds(self.storage)?);
+        }
+        for key in self.state.present.keys() {
+            if !asks_for(patterns, key) || !self.debug_files.insert(key.clone()) {
+                continue;
+            }
+            let known = self.builds.as_ref().and_then(|builds| builds.get(key));
+            let source = Source::Debug {
+                key: key.clone(),
+                list: list.clone(),
+                named: known.is_some(),
+                rejected: self.state.rejected(key, &rejects, self.storage),
+            };
+            self.items.push(Item {
+                name: known.cloned().unwrap_or_else(|| ProfileName::by_source(key)),
+                entry: entry.name.clone(),
+                source,
+                profile_class: None,
+                merge: entry.merge.clone(),
+            });
+        }
+        self.rejects.insert(list, rejects);
+        Ok(())
+    }
     fn add(&mut self, entry: &Entry) -> Result<(), Error> {
         let storage = self.storage;
         let item = |name: ProfileName, source| Item {
@@ -425,8 +561,33 @@ impl Asked<'_> {
                 let keys = keys.cloned().collect();
                 self.items.push(item(entry.name.clone(), Source::Artifacts(keys)));
             }
+            Handler::DebugFiles { patterns } => self.add_debug_files(entry, patterns)?,
         }
         Ok(())
+    }
+}
+
+/// Where a dSYM bundle keeps its debug files.
+const IN_BUNDLE: &str = "/Contents/Resources/DWARF/";
+
+/// Whether a pattern names a debug file, or the dSYM bundle that it is in. The other files of a bundle are none, and
+/// neither is what the repository itself keeps beside its sources.
+fn asks_for(patterns: &[String], key: &Key) -> bool {
+    let text = key.as_str();
+    let named = |name: &str| patterns.iter().any(|pattern| matches(pattern.as_bytes(), name.as_bytes()));
+    if [CLAIMS, PARTS, IMPORTS].iter().any(|folder| text.starts_with(&format!("{folder}/")))
+        || text.ends_with(".rejects.gz")
+        || text == CONFIG
+    {
+        return false;
+    }
+    match text.split_once(".dSYM/") {
+        None => named(text),
+        Some((bundle, inside)) => {
+            let is_debug_file =
+                format!("/{inside}").strip_prefix(IN_BUNDLE).is_some_and(|name| !name.contains('/'));
+            is_debug_file && (named(&format!("{bundle}.dSYM")) || named(text))
+        }
     }
 }
 
@@ -488,6 +649,27 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bundle_is_named_by_its_folder_and_only_its_debug_files_count() {
+        let patterns = ["src/OSX/*.dSYM".to_owned(), "src/Linux/*".to_owned()];
+        for (key, expected) in [
+            ("src/OSX/kernel.dSYM/Contents/Resources/DWARF/kernel", true),
+            ("src/OSX/kernel.dSYM/Contents/Info.plist", false),
+            ("src/OSX/kernel.dSYM/Contents/Resources/DWARF/a/b", false),
+            ("src/Linux/a/b.ddeb", true),
+            ("src/Linux/k.dSYM/Contents/Info.plist", false),
+            ("src/Linux/k.dSYM/Contents/Resources/DWARF/k", true),
+            ("src/Linux/x.rejects.gz", false),
+            ("src/Linus", false),
+        ] {
+            assert_eq!(asks_for(&patterns, &key.parse().unwrap()), expected, "{key}");
+        }
+        let all = ["*".to_owned()];
+        for key in ["config.yaml", "src/parts/1.json", "src/builds/Linux/a.json", "src/imported/a.gz.json"] {
+            assert!(!asks_for(&all, &key.parse().unwrap()), "{key}");
+        }
+    }
 
     #[test]
     fn patterns_match_as_rekalls() {

@@ -6,16 +6,18 @@ use serde_json::{Map, Value};
 use symbols::Fetcher;
 
 use super::adopt::is_symbols_alone;
-use super::item::{COPY_GENERATOR, Item, Source};
+use super::item::{COPY_GENERATOR, DebugSource, Item, Source};
 use super::state::State;
 use crate::packed::sha256;
 use crate::printed::Printed;
 use crate::yaml::Node;
-use crate::{Content, Key, Storage};
+use crate::{Content, Key, ProfileName, Storage};
 
 /// A profile's bytes and what is recorded of them.
 #[derive(Clone, Debug)]
 pub struct Made {
+    /// Its name.
+    pub name: ProfileName,
     /// The object's bytes.
     pub bytes: Vec<u8>,
     /// What they are.
@@ -29,6 +31,8 @@ pub struct Made {
 pub(crate) enum Material {
     /// A PDB, and the name under which it was found.
     Pdb(MappedFile, PdbName),
+    /// A debug file, and the SHA-256 of its bytes.
+    Debug(MappedFile, String),
     /// Nothing: the source lies in the repository.
     Here,
 }
@@ -45,7 +49,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn lasting(reason: impl ToString) -> Self {
+    pub(crate) fn lasting(reason: impl ToString) -> Self {
         Self { reason: reason.to_string(), lasting: true, recorded: None }
     }
 
@@ -67,6 +71,9 @@ pub(crate) fn bring(
     fetcher: &Fetcher,
     progress: &dyn Progress,
 ) -> Result<Material, Failure> {
+    if let Source::Debug { key, .. } = &item.source {
+        return bring_debug_file(item, key, storage, state);
+    }
     let Source::Pdb { names, guid_age, .. } = &item.source else { return Ok(Material::Here) };
     let kept = format!("src/pdb/{guid_age}.pdb.gz").parse::<Key>().map_err(Failure::lasting)?;
     if let (true, Some(name)) = (state.present.contains_key(&kept), names.first()) {
@@ -104,6 +111,18 @@ pub(crate) fn bring(
     Err(Failure { lasting, recorded: (!absent.is_empty()).then(|| absent.join("; ")), ..failure })
 }
 
+fn bring_debug_file(
+    item: &Item,
+    key: &Key,
+    storage: &dyn Storage,
+    state: &State,
+) -> Result<Material, Failure> {
+    let file = storage.map(key, super::DEBUG_LIMIT).map_err(Failure::passing)?;
+    let file = file.ok_or_else(|| Failure::passing(item.absent(storage, key)))?;
+    let digest = state.digest(key, storage).map_err(Failure::passing)?;
+    Ok(Material::Debug(file, digest))
+}
+
 /// Makes an item's profile.
 pub(crate) fn make(
     item: &Item,
@@ -114,7 +133,14 @@ pub(crate) fn make(
     // Whatever a hostile source does to a front-end costs its own profile.
     guarded(|| match (&item.source, material) {
         (Source::Pdb { .. }, Material::Pdb(file, name)) => from_pdb(item, file, &name),
-        (Source::Pdb { .. }, Material::Here) => Err(Failure::passing("its PDB was not brought")),
+        (Source::Pdb { .. }, _) => Err(Failure::passing("its PDB was not brought")),
+        (Source::Debug { key, .. }, Material::Debug(file, digest)) => {
+            from_debug_file(item, key, file, digest)
+        }
+        (Source::Debug { key, .. }, _) => match bring_debug_file(item, key, storage, state)? {
+            Material::Debug(file, digest) => from_debug_file(item, key, file, digest),
+            _ => Err(Failure::passing("its debug file was not brought")),
+        },
         (Source::Pack(_), _) => from_pack(item, storage, state),
         (Source::Text(key), _) => from_text(item, key, storage, state),
         (Source::Artifacts(keys), _) => from_artifacts(item, keys, storage, state),
@@ -131,6 +157,25 @@ fn from_pdb(item: &Item, file: MappedFile, name: &PdbName) -> Result<Made, Failu
     let mut made = judged(item, printed, |health| !has_structs && is_symbols_alone(health))?;
     made.content.source = format!("{name}/{guid_age}");
     made.content.recipe = item.recipe(Some(name));
+    Ok(made)
+}
+
+/// A debug file stands alone: files that it names are not looked for, as they may differ from machine to machine.
+fn from_debug_file(item: &Item, key: &Key, file: MappedFile, sha256: String) -> Result<Made, Failure> {
+    let source = converters::Source::from_bytes(key.file_name(), file);
+    let options = converters::Options { threads: 1, ..Default::default() };
+    let converted =
+        converters::convert(source, &options, &Silent).map_err(|error| Failure::lasting(error.reason()))?;
+    let identity = converted.identity().ok_or_else(|| {
+        Failure::lasting("it does not say which build it is of: it has no build-id, UUID or GUID")
+    })?;
+    let name = ProfileName::of_build(&identity).map_err(Failure::lasting)?;
+    let generator = converted.profile.metadata_text("Generator").unwrap_or_default().to_owned();
+    let mut made = finish(item, converted.profile, converted.report, |_| false)?;
+    made.name = name;
+    made.content.source = DebugSource { key: key.clone(), sha256 }.to_string();
+    made.content.generator = generator;
+    made.content.recipe = item.recipe(None);
     Ok(made)
 }
 
@@ -283,10 +328,10 @@ fn judged(item: &Item, printed: Printed, welcome: impl Fn(&Health) -> bool) -> R
         size: bytes.len() as u64,
         health: verdict.to_owned(),
         source: String::new(),
-        generator: item.generator().to_owned(),
+        generator: item.generators().first().copied().unwrap_or_default().to_owned(),
         recipe: String::new(),
     };
-    Ok(Made { bytes, content, losses: report.total() })
+    Ok(Made { name: item.name.clone(), bytes, content, losses: report.total() })
 }
 
 #[cfg(test)]

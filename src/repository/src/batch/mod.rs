@@ -11,6 +11,7 @@
 
 mod add;
 mod adopt;
+mod claims;
 mod import;
 mod indexes;
 mod item;
@@ -30,7 +31,7 @@ use symbols::Fetcher;
 
 pub use add::{Addition, Binary, add_guids, link};
 pub use import::{Imported, import};
-pub use item::{Item, Plan, Selection, Source};
+pub use item::{DebugSource, Item, Plan, Selection, Source};
 pub use make::{Failure, Made};
 pub use seal::{Sealed, seal};
 pub use shard::{Shard, ShardError};
@@ -40,6 +41,7 @@ use crate::{Condition, Error, Key, ProfileName, Storage};
 pub(crate) use pipeline::locked;
 pub(crate) use state::{PROFILE_LIMIT, State};
 
+use claims::{Conflict, Stored};
 use pipeline::Fate;
 use state::{PARTS, Part};
 
@@ -48,6 +50,9 @@ pub(crate) const IMPORTED: &str = "imported";
 
 /// The largest source that is read out of a repository, in bytes.
 pub(crate) const SOURCE_LIMIT: u64 = 1 << 30;
+
+/// The largest debug file or package that is read out of a repository, in bytes.
+pub(crate) const DEBUG_LIMIT: u64 = 16 << 30;
 
 /// How often a builder notes what it did.
 const NOTE: Duration = Duration::from_secs(5);
@@ -90,8 +95,8 @@ pub struct Counts {
 pub struct Summary {
     /// The counts of each entry, in the order of the configuration.
     pub entries: Vec<(ProfileName, Counts)>,
-    /// What could not be made, by name.
-    pub failures: BTreeMap<ProfileName, Failure>,
+    /// What could not be made, by the profile's name, or by the debug file if that name is not known.
+    pub failures: BTreeMap<String, Failure>,
 }
 
 impl Summary {
@@ -134,7 +139,10 @@ impl Builder<'_> {
             // Whoever names a profile wants it tried.
             let passed_over = !self.retry && selection.only.is_none() && plan.rejected(item).is_some();
             // A profile that is there all the same (imported, say) is no reject.
-            if passed_over && !plan.state.present.contains_key(&item.name.key()) {
+            // A debug file was rejected as it is; what it made before it was replaced is no reason to try it.
+            let present = !matches!(item.source, Source::Debug { .. })
+                && item.key().is_some_and(|key| plan.state.present.contains_key(&key));
+            if passed_over && !present {
                 if let Some(counts) = summary.counts(&item.entry) {
                     counts.rejected += 1;
                 }
@@ -144,25 +152,30 @@ impl Builder<'_> {
         }
         let notes = Mutex::new(Notes { summary, part: Part::default(), last: Instant::now() });
         let keep = |item: &Item, made: &Made| {
-            let key = item.name.key();
-            // Whoever removed an imported profile wants the one that is made.
-            let mark = state::mark(&key)?;
-            if plan.state.present.contains_key(&mark) {
-                self.storage.remove(&mark)?;
-            }
-            self.storage.write(&key, &made.bytes, &Condition::Always)?;
+            let displaced = match self.store(plan, item, made)? {
+                Ok(displaced) => displaced,
+                Err(failure) => return Ok(Err(failure)),
+            };
             let part = {
                 let mut notes = locked(&notes);
-                notes.part.made.insert(item.name.to_string(), made.content.clone());
+                notes.part.made.insert(made.name.to_string(), made.content.clone());
+                if let (Some(other), Source::Debug { key, list, .. }) = (displaced, &item.source) {
+                    let reason = same_build(&made.name, key);
+                    notes.reject(list, other.to_string(), reason.recorded());
+                    notes.summary.failures.insert(other.key.to_string(), reason);
+                    if let Some(counts) = notes.summary.counts(&item.entry) {
+                        counts.failed += 1;
+                    }
+                }
                 if notes.last.elapsed() < NOTE {
-                    return Ok(());
+                    return Ok(Ok(()));
                 }
                 notes.last = Instant::now();
                 std::mem::take(&mut notes.part)
             };
-            part.write(self.storage)
+            part.write(self.storage).map(Ok)
         };
-        let done = |item: &Item, fate: Fate| note(&mut locked(&notes), plan, item, fate);
+        let done = |item: &Item, fate: Fate| note(&mut locked(&notes), plan, self.storage, item, fate);
         let result = pipeline::run(self, plan, &items, true, &keep, &done);
         let notes = notes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let noted = notes.part.write(self.storage);
@@ -170,9 +183,52 @@ impl Builder<'_> {
         noted?;
         Ok(notes.summary)
     }
+
+    /// Writes a profile; which other debug file of the same build made it before, or why it is not written.
+    fn store(
+        &self,
+        plan: &Plan,
+        item: &Item,
+        made: &Made,
+    ) -> Result<Result<Option<DebugSource>, Failure>, Error> {
+        let key = made.name.key();
+        let mark = state::mark(&key)?;
+        let marked = plan.state.present.contains_key(&mark);
+        let is_debug_file = matches!(item.source, Source::Debug { .. });
+        if is_debug_file && marked && self.storage.stat(&key)?.is_some() {
+            return Ok(Err(Failure::lasting(Conflict::Imported { name: made.name.clone() })));
+        }
+        // Whoever removed an imported profile wants the one that is made.
+        if marked {
+            self.storage.remove(&mark)?;
+        }
+        if is_debug_file {
+            let Some(source) = DebugSource::parse(&made.content.source) else {
+                return Ok(Err(Failure::passing("its debug file was not brought")));
+            };
+            let stored = claims::store(self.storage, made, &source, &|other| plan.asks_for(other))?;
+            return Ok(match stored {
+                Stored::Other(other) => Err(same_build(&made.name, &other)),
+                Stored::Kept { displaced } => Ok(displaced),
+            });
+        }
+        self.storage.write(&key, &made.bytes, &Condition::Always)?;
+        Ok(Ok(None))
+    }
 }
 
-fn note(notes: &mut Notes, plan: &Plan, item: &Item, fate: Fate) {
+impl Notes {
+    fn reject(&mut self, list: &Key, source: String, reason: &str) {
+        self.part.rejects.entry(list.to_string()).or_default().insert(source, reason.to_owned());
+    }
+}
+
+/// Why the debug file of an item makes no profile: `other`, whose key comes first, is of the same build.
+fn same_build(name: &ProfileName, other: &Key) -> Failure {
+    Failure::lasting(Conflict::SameBuild { name: name.clone(), other: other.clone() })
+}
+
+fn note(notes: &mut Notes, plan: &Plan, storage: &dyn Storage, item: &Item, fate: Fate) {
     let Some(counts) = notes.summary.counts(&item.entry) else { return };
     match fate {
         Fate::Made { content, losses } => {
@@ -187,14 +243,22 @@ fn note(notes: &mut Notes, plan: &Plan, item: &Item, fate: Fate) {
         Fate::Unchanged => counts.unchanged += 1,
         Fate::Failed(failure) => {
             counts.failed += 1;
-            if let Source::Pdb { guids, guid_age, .. } = &item.source
-                && failure.lasting
-                && plan.rejected(item) != Some(failure.recorded())
-            {
-                let reasons = notes.part.rejects.entry(guids.to_string()).or_default();
-                reasons.insert(guid_age.to_string(), failure.recorded().to_owned());
+            if failure.lasting && plan.rejected(item) != Some(failure.recorded()) {
+                match &item.source {
+                    Source::Pdb { guids, guid_age, .. } => {
+                        notes.reject(guids, guid_age.to_string(), failure.recorded());
+                    }
+                    // What is rejected is this file, not one that takes its place.
+                    Source::Debug { key, list, .. } => {
+                        if let Ok(sha256) = plan.state.digest(key, storage) {
+                            let source = DebugSource { key: key.clone(), sha256 };
+                            notes.reject(list, source.to_string(), failure.recorded());
+                        }
+                    }
+                    _ => {}
+                }
             }
-            notes.summary.failures.insert(item.name.clone(), failure);
+            notes.summary.failures.insert(item.name.to_string(), failure);
         }
     }
 }

@@ -26,16 +26,19 @@ pub(crate) enum Fate {
 /// What is shown of the work.
 const STEP: &str = "Building profiles";
 
+/// Takes what was made, or says why it does not.
+pub(crate) type Keep<'a> = &'a (dyn Fn(&Item, &Made) -> Result<Result<(), Failure>, Error> + Sync);
+
 /// Brings, makes and hands over many profiles at once. Each stage waits for the next one where that is slower, so
 /// that what is under way is bounded by the number of threads.
 ///
-/// `keep` takes what was made; its error ends the work. `done` is told each fate as soon as it is known.
+/// `keep` takes what was made, unless it gives a reason not to; its error ends the work. `done` is told each fate as soon as it is known.
 pub(crate) fn run(
     builder: &Builder<'_>,
     plan: &Plan,
     items: &[&Item],
     look: bool,
-    keep: &(dyn Fn(&Item, &Made) -> Result<(), Error> + Sync),
+    keep: Keep<'_>,
     done: &(dyn Fn(&Item, Fate) + Sync),
 ) -> Result<(), Error> {
     let (storage, state) = (builder.storage, &plan.state);
@@ -109,7 +112,8 @@ pub(crate) fn run(
                         continue;
                     }
                     match keep(item, &profile) {
-                        Ok(()) => {
+                        Ok(Err(failure)) => end(item, Fate::Failed(failure)),
+                        Ok(Ok(())) => {
                             end(item, Fate::Made { content: profile.content, losses: profile.losses });
                         }
                         Err(error) => {
@@ -130,7 +134,7 @@ pub(crate) fn run(
 
 /// Whether the profile is there as it would be made: by the records, else by itself.
 fn already(plan: &Plan, item: &Item, storage: &dyn crate::Storage) -> Option<Fate> {
-    let key = item.name.key();
+    let key = item.key()?;
     if let Some(content) = plan.state.recorded(&key, storage) {
         return item.is_made(content, storage, &plan.state).then_some(Fate::Unchanged);
     }

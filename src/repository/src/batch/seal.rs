@@ -7,7 +7,7 @@ use profile::Progress;
 
 use super::adopt::{Adopted, Rules, adopt};
 use super::indexes::{Indexes, configuration};
-use super::item::items_of;
+use super::item::{DebugSource, items_of};
 use super::pipeline::locked;
 use super::state::{State, is_listed};
 use crate::inventory::seconds;
@@ -72,7 +72,7 @@ pub fn seal(
         for (target, _) in &sealed.indexes {
             state.inventory.records.remove(target.as_str());
         }
-        let rejects = write_rejects(storage, &state)?;
+        let rejects = write_rejects(storage, &state, &contents)?;
         let (inventory, kept) = inventory(&state, contents);
         sealed.profiles = inventory.records.len();
         sealed.changed = kept != known || kept != sealed.profiles || state.version.is_none();
@@ -230,12 +230,44 @@ fn inventory(state: &State, contents: BTreeMap<Key, Content>) -> (Inventory, usi
     (inventory, kept)
 }
 
+/// Adds a reject. Of a debug file, an older state of the same file is no longer one.
+fn reject(reasons: &mut BTreeMap<String, String>, source: &str, reason: &str) {
+    if let Some(DebugSource { key, .. }) = DebugSource::parse(source) {
+        forget(reasons, &key);
+    }
+    reasons.insert(source.to_owned(), reason.to_owned());
+}
+
+/// Removes the rejects of a debug file, whatever its state.
+fn forget(reasons: &mut BTreeMap<String, String>, file: &Key) {
+    reasons.retain(|known, _| DebugSource::parse(known).is_none_or(|known| known.key != *file));
+}
+
 /// Writes what could not be made, list by list; whether nobody wrote meanwhile.
-fn write_rejects(storage: &dyn Storage, state: &State) -> Result<bool, Error> {
+fn write_rejects(
+    storage: &dyn Storage,
+    state: &State,
+    contents: &BTreeMap<Key, Content>,
+) -> Result<bool, Error> {
+    // Of debug files, what counts is which one the profile that is there is made from.
+    let sources = contents.values().map(|content| content.source.as_str());
+    let sources: BTreeSet<&str> = sources.filter(|source| DebugSource::parse(source).is_some()).collect();
     let mut lists: BTreeMap<Key, BTreeMap<String, String>> = BTreeMap::new();
+    // Debug files that were mended: what is known of an older state of them holds no more.
+    let mut mended: BTreeSet<Key> = BTreeSet::new();
     for part in state.parts.values() {
+        let made = part.made.values().map(|content| content.source.as_str());
+        let made = made.filter(|source| sources.contains(source)).filter_map(DebugSource::parse);
+        for DebugSource { key, .. } in made {
+            lists.values_mut().for_each(|reasons| forget(reasons, &key));
+            mended.insert(key);
+        }
         for (list, reasons) in &part.rejects {
-            lists.entry(list.parse()?).or_default().extend(reasons.clone());
+            let list = lists.entry(list.parse()?).or_default();
+            for (source, reason) in reasons {
+                mended.retain(|key| DebugSource::parse(source).is_none_or(|source| source.key != *key));
+                reject(list, source, reason);
+            }
         }
     }
     // What was rejected once and has been made since is rejected no more.
@@ -243,6 +275,7 @@ fn write_rejects(storage: &dyn Storage, state: &State) -> Result<bool, Error> {
     for part in state.parts.values() {
         made.extend(part.made.keys().filter_map(|name| name.rsplit('/').next()));
     }
+    made.extend(sources);
     for key in state.present.keys() {
         let list = key.as_str().strip_suffix(".rejects.gz").and_then(|list| list.parse().ok());
         if let Some(list) = list.filter(|_| !made.is_empty()) {
@@ -254,8 +287,12 @@ fn write_rejects(storage: &dyn Storage, state: &State) -> Result<bool, Error> {
         let version = storage.stat(&key)?.map(|stat| stat.version);
         let mut rejects = Rejects::read(storage, &list)?;
         let before = rejects.clone();
-        rejects.reasons.extend(reasons);
-        rejects.reasons.retain(|guid, _| !made.contains(guid.as_str()));
+        mended.iter().for_each(|key| forget(&mut rejects.reasons, key));
+        reasons.iter().for_each(|(source, reason)| reject(&mut rejects.reasons, source, reason));
+        let is_gone = |source: &str| {
+            DebugSource::parse(source).is_some_and(|source| !state.present.contains_key(&source.key))
+        };
+        rejects.reasons.retain(|source, _| !made.contains(source.as_str()) && !is_gone(source));
         if rejects == before {
             continue;
         }

@@ -1,12 +1,18 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 use std::time::SystemTime;
 
 use profile::{Health, MAX_TEXT, Profile, Report, Resolution, Scope, read_text};
 use serde_json::{Map, Value, json};
 
-use super::item::recipe;
+use super::claims::Claim;
+use super::item::{DebugSource, recipe};
+use super::pipeline::locked;
 use crate::packed::{sha256, unpack_entries};
-use crate::{Condition, Content, Error, INVENTORY, Inventory, Key, Record, Stat, Storage, Version};
+use crate::{
+    Condition, Content, Error, INVENTORY, Inventory, Key, ProfileName, Record, Rejects, Stat, Storage,
+    Version,
+};
 
 /// What lies in a repository and what is recorded of it.
 #[derive(Debug, Default)]
@@ -19,6 +25,8 @@ pub(crate) struct State {
     /// The parts that wait to be sealed, the oldest first; one that cannot be read is empty.
     pub(crate) parts: BTreeMap<Key, Part>,
     pub(crate) warnings: Vec<String>,
+    /// The SHA-256 of debug files, each read once.
+    digests: Mutex<BTreeMap<Key, String>>,
 }
 
 /// What a builder did within some seconds, until it is sealed: an object under [`PARTS`], which nobody changes.
@@ -34,6 +42,8 @@ pub(crate) struct Part {
 
 /// The folder of parts.
 pub(crate) const PARTS: &str = "src/parts";
+/// The folder of what says that profiles were imported.
+pub(crate) const IMPORTS: &str = "src/imported";
 
 /// The largest profile that is read, in bytes.
 pub(crate) const PROFILE_LIMIT: u64 = 1 << 30;
@@ -119,6 +129,63 @@ impl State {
         self.present.get(&key)?.modified
     }
 
+    /// The SHA-256 of a debug file's bytes.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] if it is not there; what reading it gives.
+    pub(crate) fn digest(&self, file: &Key, storage: &dyn Storage) -> Result<String, Error> {
+        if let Some(known) = locked(&self.digests).get(file) {
+            return Ok(known.clone());
+        }
+        let mapped = storage.map(file, super::DEBUG_LIMIT)?;
+        let mapped = mapped.ok_or_else(|| Error::Absent {
+            place: storage.place_of(file),
+            expected: "a debug file".to_owned(),
+        })?;
+        let digest = sha256(&mapped);
+        locked(&self.digests).insert(file.clone(), digest.clone());
+        Ok(digest)
+    }
+
+    /// Why a debug file gave no profile before; `None` if it did, or if it is another file by now.
+    pub(crate) fn rejected(&self, file: &Key, rejects: &Rejects, storage: &dyn Storage) -> Option<String> {
+        let mut known = rejects.reasons.iter().filter_map(|(source, reason)| {
+            DebugSource::parse(source).filter(|source| source.key == *file).map(|source| (source, reason))
+        });
+        let (_, reason) = known
+            .find(|(source, _)| self.digest(file, storage).is_ok_and(|digest| digest == source.sha256))?;
+        Some(reason.clone())
+    }
+
+    /// The profiles of debug files that were read before, by file: what records say, and for profiles that nobody
+    /// recorded what claims say.
+    ///
+    /// # Errors
+    /// What reading claims gives.
+    pub(crate) fn builds(&self, storage: &dyn Storage) -> Result<BTreeMap<Key, ProfileName>, Error> {
+        let mut builds = BTreeMap::new();
+        let mut recorded = BTreeSet::new();
+        let records = self.inventory.records.iter();
+        let records = records.filter_map(|(name, record)| Some((name, record.content.as_ref()?)));
+        for (name, content) in records.chain(self.parts.values().flat_map(|part| &part.made)) {
+            let (Some(source), Ok(name)) = (DebugSource::parse(&content.source), name.parse::<ProfileName>())
+            else {
+                continue;
+            };
+            recorded.insert(name.clone());
+            builds.insert(source.key, name);
+        }
+        for name in self.present.keys().filter_map(Claim::profile_of) {
+            if recorded.contains(&name) {
+                continue;
+            }
+            if let Some((Some(claim), _)) = Claim::read(storage, &name)? {
+                builds.insert(claim.source.key, name);
+            }
+        }
+        Ok(builds)
+    }
+
     /// Whether a mark says that the object with this content was imported.
     pub(crate) fn is_marked(
         &self,
@@ -182,7 +249,7 @@ impl Part {
 /// The object that says, with its SHA-256, that a profile was imported: profiles do not say that of themselves, and
 /// inventories are lost.
 pub(crate) fn mark(profile: &Key) -> Result<Key, Error> {
-    format!("src/imported/{profile}.json").parse()
+    format!("{IMPORTS}/{profile}.json").parse()
 }
 
 /// What the bytes of a profile say of it.

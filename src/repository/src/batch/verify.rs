@@ -49,7 +49,12 @@ impl Builder<'_> {
         let verified: Mutex<Verified> = Mutex::default();
         let mut items: Vec<&Item> = Vec::new();
         for item in plan.items.iter().filter(|item| selection.takes(item)) {
-            let key = item.name.key();
+            let Some(key) = item.key() else {
+                if plan.rejected(item).is_none() {
+                    locked(&verified).insert(item.name.clone(), Check::Absent);
+                }
+                continue;
+            };
             let adopted = || self.adopted(plan, Some(item), &key);
             if plan.content(item, self.storage).is_some_and(|known| known.generator == super::IMPORTED) {
                 let check = match adopted()? {
@@ -64,9 +69,10 @@ impl Builder<'_> {
             }
         }
         let compare = |item: &Item, made: &Made| {
-            let check = match self.storage.read(&item.name.key(), PROFILE_LIMIT)? {
+            let key = made.name.key();
+            let check = match self.storage.read(&key, PROFILE_LIMIT)? {
                 Some(object) if object.bytes == made.bytes => {
-                    recorded_as(plan, &item.name.key(), &made.content, Check::Same)
+                    recorded_as(plan, &key, &made.content, Check::Same)
                 }
                 Some(object) => {
                     Check::Different { found: sha256(&object.bytes), expected: made.content.sha256.clone() }
@@ -74,7 +80,7 @@ impl Builder<'_> {
                 None => Check::Absent,
             };
             locked(&verified).insert(item.name.clone(), check);
-            Ok(())
+            Ok(Ok(()))
         };
         let done = |item: &Item, fate: Fate| {
             if let Fate::Failed(failure) = fate {

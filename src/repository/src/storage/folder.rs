@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use profile::{AtomicFile, open_input, remove_leftovers};
+use profile::{AtomicFile, MappedFile, open_input, open_regular, remove_leftovers};
 
 use super::{Condition, Object, Stat, Storage, Version};
 use crate::{Error, Key};
@@ -158,6 +158,15 @@ impl Storage for Folder {
             return Err(Error::TooLarge { place: path.display().to_string(), limit });
         }
         Ok(Some(Object { bytes, version: version(&metadata) }))
+    }
+
+    fn map(&self, key: &Key, limit: u64) -> Result<Option<MappedFile>, Error> {
+        let path = self.path(key);
+        match open_regular(&path, limit).and_then(|file| MappedFile::named(file, &path)) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(Error::io(path.display(), error)),
+        }
     }
 
     fn stat(&self, key: &Key) -> Result<Option<Stat>, Error> {

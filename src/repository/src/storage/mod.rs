@@ -8,6 +8,7 @@ mod web;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use profile::MappedFile;
 use symbols::ClientOptions;
 
 pub use bucket::Bucket;
@@ -16,6 +17,10 @@ use offline::Offline;
 pub use web::Site;
 
 use crate::{CONFIG, Error, INVENTORY, Key};
+
+/// The largest object that is brought into memory to be looked at, in bytes. The largest debug packages of kernels known
+/// have a little more than 1 GiB.
+const LARGEST_IN_MEMORY: u64 = 4 << 30;
 
 /// A place that holds objects by [`Key`].
 ///
@@ -35,6 +40,15 @@ pub trait Storage: Send + Sync {
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Io`], [`Error::Storage`].
     fn read(&self, key: &Key, limit: u64) -> Result<Option<Object>, Error>;
+
+    /// The object's bytes for a look at single places of them, up to `limit` bytes: a file is mapped, and what is
+    /// elsewhere is brought into memory, up to 4 GiB. `None` if there is no such object.
+    ///
+    /// # Errors
+    /// As for [`Storage::read`].
+    fn map(&self, key: &Key, limit: u64) -> Result<Option<MappedFile>, Error> {
+        Ok(self.read(key, limit.min(LARGEST_IN_MEMORY))?.map(|object| MappedFile::from(object.bytes)))
+    }
 
     /// What is known of the object without reading it; `None` where there is none.
     ///
