@@ -57,6 +57,7 @@ macro_rules! commands {
 
 commands! {
     FetchPdb => fetch_pdb,
+    Parse => parse,
     ParsePdb => parse_pdb,
     FetchDebug => fetch_debug,
     ParseDwarf => parse_dwarf,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, bail};
 use converters::{Options, Source, VOLATILITY};
-use profile::{Format, Health, Progress, Scope, Silent, Verdict};
+use profile::{Format, Health, Profile, Progress, Scope, Silent, Verdict};
 
 use super::Run;
 use crate::console::{Console, Listed, Settings, escaped};
@@ -15,8 +15,8 @@ use crate::images::banner;
 use crate::options::heading::{INPUT, OUTPUT};
 use crate::options::{Banner, General, Json, Output, Strict, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
+use crate::profiles::make::Request;
 use crate::profiles::output::Plan;
-use crate::profiles::verdict::Summary;
 use crate::report::profile as report;
 
 /// Make a profile from a Volatility 2 pack, or profiles from a folder of packs.
@@ -97,10 +97,35 @@ impl Arguments {
     }
 }
 
+/// Another program's text, byte for byte.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Compat {
+pub enum Compat {
     /// Rekall's last state, run with Python 2.7.
     Rekall,
+}
+
+impl Compat {
+    /// Refuses options that would change the text.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn check(self, class: Option<&str>, output: &Output, banner: &Banner) -> anyhow::Result<()> {
+        let Self::Rekall = self;
+        if class.is_some() {
+            bail!(
+                "--profile_class: Rekall's own text has the class Rekall gave it; leave out one of the two"
+            );
+        }
+        if output.format() != Format::Rekall || !output.only.is_empty() {
+            bail!("--compat rekall: that text is Rekall's own, whole; leave out --format and --only");
+        }
+        if banner.any() {
+            bail!(
+                "--compat rekall: that text is Rekall's own, which has no banner; leave out --banner and -f"
+            );
+        }
+        Ok(())
+    }
 }
 
 /// What there is to do, once the names on the command line have been looked up.
@@ -116,23 +141,19 @@ enum Work {
 /// Converts. What fails for one pack of a folder is told in the table, and is not an error.
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let options = options_of(arguments, console.threads());
-    if arguments.compat.is_some() && options.profile_class.is_some() {
-        bail!("--profile_class: Rekall's own text has the class Rekall gave it; leave out one of the two");
-    }
-    if arguments.compat.is_some()
-        && (arguments.output.format() != Format::Rekall || !arguments.output.only.is_empty())
-    {
-        bail!("--compat rekall: that text is Rekall's own, whole; leave out --format and --only");
-    }
-    if arguments.compat.is_some() && arguments.banner.any() {
-        bail!("--compat rekall: that text is Rekall's own, which has no banner; leave out --banner and -f");
+    if let Some(compat) = arguments.compat {
+        compat.check(options.profile_class.as_deref(), &arguments.output, &arguments.banner)?;
     }
     match plan(arguments)? {
         Work::One { pack, output } => {
             let plan = Plan::new(&output, None, console)?;
+            let complete = |profile: &mut Profile| banner::complete(&arguments.banner, profile, console);
+            let request =
+                Request { front_end: VOLATILITY, options: &options, plan: &plan, complete: &complete };
+            let source = Source::open(&pack)?;
             match arguments.compat {
-                Some(Compat::Rekall) => write_compatible(&pack, &plan, console),
-                None => convert_one(&pack, &plan, &options, &arguments.banner, console),
+                Some(Compat::Rekall) => request.write_rekall_text(source, console),
+                None => request.make(source, console),
             }
         }
         Work::Many(_) if arguments.banner.any() => {
@@ -227,41 +248,6 @@ fn profile_name(pack: &Path, format: Format) -> PathBuf {
     // LibVMI and DRAKVUF open plain text alone.
     let ending = if format == Format::LibVmi { "json" } else { "json.gz" };
     PathBuf::from(format!("{}.{ending}", stem.unwrap_or(&name)))
-}
-
-fn convert_one(
-    path: &Path,
-    plan: &Plan,
-    options: &Options,
-    banner: &Banner,
-    console: &Console,
-) -> anyhow::Result<Outcome> {
-    let source = path.display().to_string();
-    let opened = Source::open(path)?;
-    let converted = converters::convert_with(VOLATILITY, opened, options, console.progress())
-        .with_context(|| source.clone())?;
-    let (mut profile, mut report) = (converted.profile, converted.report);
-    banner::complete(banner, &mut profile, console)?;
-    let resolution = plan.settle(&mut profile, &mut report);
-    if let Some(path) = plan.write(&profile, &resolution, &mut report, console.threads())? {
-        console.say(format_args!("wrote {}", path.display()));
-    }
-    let scope = Scope::Whole;
-    Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope }
-        .conclude(console)
-}
-
-fn write_compatible(path: &Path, plan: &Plan, console: &Console) -> anyhow::Result<Outcome> {
-    let source = path.display().to_string();
-    let text = legacy_text(path)?;
-    plan.write_with(console.threads(), |sink| sink.write_all(&text))?;
-    if console.json() {
-        let compat = "rekall".to_owned();
-        console.print_report(&report::Compatible { source, compat, text_bytes: text.len() })?;
-    } else {
-        console.say(format_args!("{source}: Rekall's own text, {} bytes", text.len()));
-    }
-    Ok(Outcome::Success)
 }
 
 fn legacy_text(path: &Path) -> anyhow::Result<Vec<u8>> {

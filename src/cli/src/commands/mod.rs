@@ -14,6 +14,7 @@ pub mod inspect;
 pub mod man;
 pub mod manage_repo;
 pub mod modules;
+pub mod parse;
 pub mod parse_btf;
 pub mod parse_dwarf;
 pub mod parse_pdb;

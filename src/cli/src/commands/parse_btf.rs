@@ -1,8 +1,8 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use converters::{BTF, Options, Source};
-use profile::{Arch, MappedFile, Scope};
+use profile::Arch;
 
 use super::Run;
 use crate::console::{Console, Settings};
@@ -10,8 +10,8 @@ use crate::files::Files;
 use crate::options::heading::INPUT;
 use crate::options::{General, Json, Output, Strict, Threads, settings};
 use crate::outcome::Outcome;
+use crate::profiles::make::{Request, open_input};
 use crate::profiles::output::Plan;
-use crate::profiles::verdict::Summary;
 
 /// Make a profile from BTF, a Linux kernel's own description of its types.
 ///
@@ -87,25 +87,14 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         bail!("which file? parse_btf /sys/kernel/btf/vmlinux, or parse_btf vmlinux")
     };
     let plan = Plan::new(&arguments.output, None, console)?;
-    let source = path.display().to_string();
     let opened = Source::open(path)?;
-    console.tell(format_args!("opened {source}"));
-    let map = |path: &Path| MappedFile::open(path).with_context(|| format!("cannot open {}", path.display()));
+    console.tell(format_args!("opened {}", opened.place()));
     let options = Options {
-        symbol_map: arguments.system_map.as_deref().map(map).transpose()?,
-        base: arguments.base.as_deref().map(map).transpose()?,
+        symbol_map: open_input(arguments.system_map.as_deref())?,
+        base: open_input(arguments.base.as_deref())?,
         arch: arguments.arch,
         threads: console.threads(),
         ..Options::default()
     };
-    let converted = converters::convert_with(BTF, opened, &options, console.progress())
-        .with_context(|| source.clone())?;
-    let (mut profile, mut report) = (converted.profile, converted.report);
-    let resolution = plan.settle(&mut profile, &mut report);
-    if let Some(path) = plan.write(&profile, &resolution, &mut report, console.threads())? {
-        console.say(format_args!("wrote {}", path.display()));
-    }
-    let scope = Scope::Whole;
-    Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope }
-        .conclude(console)
+    Request { front_end: BTF, options: &options, plan: &plan, complete: &|_| Ok(()) }.make(opened, console)
 }

@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use converters::{DWARF, Language, Options, Source};
-use profile::{Arch, MappedFile, Scope};
+use profile::Arch;
 
 use super::Run;
 use crate::console::{Console, Settings};
@@ -10,8 +10,8 @@ use crate::files::{Files, unpack_unless};
 use crate::options::heading::INPUT;
 use crate::options::{General, Json, Output, Strict, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
+use crate::profiles::make::{Request, open_input};
 use crate::profiles::output::Plan;
-use crate::profiles::verdict::Summary;
 
 /// Make a profile from the DWARF of an ELF or Mach-O file.
 ///
@@ -93,38 +93,22 @@ impl Arguments {
 }
 
 /// Where distributions put separate debug files.
-const DEBUG_FOLDER: &str = "/usr/lib/debug";
+pub const DEBUG_FOLDER: &str = "/usr/lib/debug";
 
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let Some(path) = arguments.path() else {
         bail!("which file? parse_dwarf vmlinux, or parse_dwarf module.ko")
     };
     let plan = Plan::new(&arguments.output, None, console)?;
-    let source = path.display().to_string();
     let opened = Source::open(path)?;
-    console.tell(format_args!("opened {source}"));
-    let map = match &arguments.system_map {
-        Some(path) => {
-            Some(MappedFile::open(path).with_context(|| format!("cannot open {}", path.display()))?)
-        }
-        None => None,
-    };
+    console.tell(format_args!("opened {}", opened.place()));
     let options = Options {
         languages: arguments.languages.clone(),
-        symbol_map: map,
+        symbol_map: open_input(arguments.system_map.as_deref())?,
         member: arguments.member.clone(),
         arch: arguments.arch,
         threads: console.threads(),
         ..Options::default()
     };
-    let converted = converters::convert_with(DWARF, opened, &options, console.progress())
-        .with_context(|| source.clone())?;
-    let (mut profile, mut report) = (converted.profile, converted.report);
-    let resolution = plan.settle(&mut profile, &mut report);
-    if let Some(path) = plan.write(&profile, &resolution, &mut report, console.threads())? {
-        console.say(format_args!("wrote {}", path.display()));
-    }
-    let scope = Scope::Whole;
-    Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope }
-        .conclude(console)
+    Request { front_end: DWARF, options: &options, plan: &plan, complete: &|_| Ok(()) }.make(opened, console)
 }

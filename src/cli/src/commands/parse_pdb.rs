@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use converters::{Options, PDB, Source};
-use profile::{Arch, Scope};
+use profile::Arch;
 
 use super::Run;
 use crate::console::{Console, Settings};
@@ -10,8 +10,8 @@ use crate::files::{Files, unpack_unless};
 use crate::options::heading::{INPUT, OUTPUT};
 use crate::options::{General, Json, Output, Strict, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
+use crate::profiles::make::Request;
 use crate::profiles::output::Plan;
-use crate::profiles::verdict::Summary;
 
 /// Make a profile from a PDB.
 ///
@@ -93,9 +93,8 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         bail!("which PDB? parse_pdb FILE.pdb, or parse_pdb -f FILE.pdb")
     };
     let plan = Plan::new(&arguments.output, arguments.dump_dir.as_deref(), console)?;
-    let source = path.display().to_string();
     let opened = Source::open(path)?;
-    console.tell(format_args!("opened {source}"));
+    console.tell(format_args!("opened {}", opened.place()));
     let options = Options {
         windows_version: arguments.windows_version.clone(),
         profile_class: arguments.profile_class.clone(),
@@ -105,14 +104,5 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         threads: console.threads(),
         ..Options::default()
     };
-    let converted = converters::convert_with(PDB, opened, &options, console.progress())
-        .with_context(|| source.clone())?;
-    let (mut profile, mut report) = (converted.profile, converted.report);
-    let resolution = plan.settle(&mut profile, &mut report);
-    if let Some(path) = plan.write(&profile, &resolution, &mut report, console.threads())? {
-        console.say(format_args!("wrote {}", path.display()));
-    }
-    let scope = if arguments.concise { Scope::Types } else { Scope::Whole };
-    Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope }
-        .conclude(console)
+    Request { front_end: PDB, options: &options, plan: &plan, complete: &|_| Ok(()) }.make(opened, console)
 }

@@ -26,6 +26,15 @@ enum Converted {
     Many(profile::Packs),
 }
 
+/// `parse`: one profile, or Rekall's own text of a pack.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "only the schema is wanted")]
+enum Parsed {
+    One(Box<profile::Made>),
+    Compatible(profile::Compatible),
+}
+
 /// `manage_repo missing`: the manifest; or, if it went to a file, where it is.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
@@ -73,6 +82,7 @@ fn all() -> Vec<(&'static str, Value)> {
         ("manage_repo_seal", of::<batch::Sealed>()),
         ("manage_repo_verify", of::<batch::Verified>()),
         ("modules", of::<image::Modules>()),
+        ("parse", of::<Parsed>()),
         ("parse_btf", of::<profile::Made>()),
         ("parse_dwarf", of::<profile::Made>()),
         ("parse_pdb", of::<profile::Made>()),

@@ -26,6 +26,7 @@ mod network;
 mod of_image;
 #[cfg(unix)]
 mod outputs;
+mod parse;
 mod parse_btf;
 mod parse_dwarf;
 mod parse_pdb;

@@ -280,10 +280,12 @@ fn workplace() -> Folder {
 }
 
 /// Every command that writes a file under a name from the command line: its line, in which OUT is that name.
-const WRITERS: [(&str, &str); 16] = [
+const WRITERS: [(&str, &str); 18] = [
     ("parse_pdb nt.pdb -o OUT", "o.json"),
     ("parse_pdb nt.pdb -D out -o OUT", "o.json.gz"),
     ("parse_pdb nt.pdb --format isf -o OUT", "o.json.xz"),
+    ("parse module.ko -o OUT", "o.json"),
+    ("parse packs/one -o OUT --compat rekall", "o.json"),
     ("parse_dwarf module.ko -o OUT", "o.json"),
     ("parse_btf module.btf --base vmlinux -o OUT", "o.json"),
     ("convert_profile module.dwarf OUT", "o.json"),
@@ -399,10 +401,13 @@ fn manual_pages_go_through_links_and_leave_nothing_behind() {
 }
 
 /// Command lines in which OUT is an input as well, with the input's name.
-const CLASHES: [(&str, &str); 29] = [
+const CLASHES: [(&str, &str); 32] = [
     ("parse_pdb nt.pdb -o OUT", "nt.pdb"),
     ("parse_pdb -f nt.pdb --format isf -o OUT", "nt.pdb"),
     ("parse_pdb nt.pdb -D . -o OUT", "nt.pdb"),
+    ("parse module.ko -o OUT", "module.ko"),
+    ("parse module.ko --system-map System.map -o OUT", "System.map"),
+    ("parse module.btf --base vmlinux -o OUT", "vmlinux"),
     ("parse_dwarf module.ko -o OUT", "module.ko"),
     ("parse_dwarf -f module.ko -o OUT", "module.ko"),
     ("parse_dwarf module.ko --system-map System.map -o OUT", "System.map"),

@@ -26,6 +26,7 @@ fn every_command_says_what_it_may_do() {
     folder.write("a.json", "{}");
     let none = "no network, no new processes";
     for (line, calls) in [
+        ("parse image.raw", none),
         ("parse_pdb image.raw", none),
         ("parse_dwarf image.raw", none),
         ("parse_btf image.raw", none),

@@ -56,7 +56,7 @@ pub fn select(
             continue;
         }
         let item = plan.items.iter().find(|item| {
-            item.name.as_str() == word
+            item.is_called(word)
                 || build_of(word).is_ok_and(|(pdb, guid_age)| {
                     let mut wanted = item.wanted().into_iter();
                     wanted.any(|wanted| {
@@ -69,7 +69,7 @@ pub fn select(
         });
         let item = item.with_context(|| {
             format!(
-                "'{word}' is nothing the configuration asks for: expected a profile's name, or NAME.pdb/GUID"
+                "'{word}' is nothing the configuration asks for: expected a profile's name, a debug file, or NAME.pdb/GUID"
             )
         })?;
         only.insert(item.name.clone());
