@@ -45,9 +45,10 @@ fn only_the_list_of_front_ends_knows_front_ends() {
         assert!(in_list.contains(front_end), "{front_end} is not in {LIST}");
     }
     for package in &packages {
-        // A front-end may rest on another one: a pack of Volatility may hold a kernel module. The analyzer may read debug
-        // information that it finds in memory.
-        let reads_memory = name(package) == "rekall-profile-analyzer";
+        // A front-end may rest on another one: a pack of Volatility may hold a kernel module. The analyzer finds what a
+        // kernel carries in memory, and the repository makes its profile: their source is not a file.
+        let reads_memory =
+            ["rekall-profile-analyzer", "rekall-profile-repository"].contains(&name(package).as_str());
         if name(package) == LIST || reads_memory || front_ends.contains(&name(package)) {
             continue;
         }

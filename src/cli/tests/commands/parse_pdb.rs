@@ -46,7 +46,9 @@ fn the_json_report_is_the_one_document_on_standard_output() {
     let folder = Folder::new();
     let pdb = corpus("pdb").join(KERNEL);
     let pdb = pdb.to_str().unwrap();
-    folder.run(["parse_pdb", pdb, "--json"]).status(2).stdout("").stderr("add --output FILE").check();
+    let error = folder.run(["parse_pdb", pdb, "--json"]).status(2).stderr("add --output FILE").check();
+    let error: serde_json::Value = serde_json::from_str(&error).unwrap();
+    assert_eq!(error["exit_code"], 2);
     let report = folder.run(["parse_pdb", pdb, "--json", "-o", "p.json"]).check();
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     assert_eq!((&report["schema"], &report["counts"]["structs"]), (&1.into(), &584.into()));

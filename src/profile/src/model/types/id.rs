@@ -1,16 +1,16 @@
-/// A type in a profile's table of [`Types`].
+/// A type in a profile's table of [`Types`](super::Types).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TypeId(pub(super) u32);
 
-/// The definition of a struct, union or class in a profile's table of [`Types`].
+/// The definition of a struct, union or class in a profile's table of [`Types`](super::Types).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordId(pub(super) u32);
 
-/// The definition of an enumeration in a profile's table of [`Types`].
+/// The definition of an enumeration in a profile's table of [`Types`](super::Types).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EnumId(pub(super) u32);
 
-/// A native type (`unsigned long`) in a profile's table of [`Types`].
+/// A native type (`unsigned long`) in a profile's table of [`Types`](super::Types).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NativeId(pub(super) u32);
 
