@@ -84,16 +84,18 @@ fn every_pdb_has_the_identity_of_the_manifest_and_of_a_second_reader() {
             Err(error) => refused.push((name, error.to_string())),
         }
     }
-    let refused: Vec<_> = refused.iter().map(|(name, error)| format!("{name}: {error}")).collect();
+    // The advice, behind the first semicolon, is what `formats` says for the kind, and tested there.
+    let what = |error: &str| error.split("; ").next().unwrap_or_default().to_owned();
+    let refused: Vec<_> = refused.iter().map(|(name, error)| format!("{name}: {}", what(error))).collect();
     assert_eq!(
         refused,
         [
-            "clr_loader__amd64-ClrLoader.pdb: expected a PDB, found a portable PDB (.NET): ",
-            "llvm-src__lld-test-bad-block-size.pdb: expected a PDB (MSF 7.00), found a file that begins with 4d 69 63 72",
-            "r2__dotnet-HelloWorld.pdb: expected a PDB, found a portable PDB (.NET): ",
+            "clr_loader__amd64-ClrLoader.pdb: expected a PDB, found a portable PDB (.NET)",
+            "llvm-src__lld-test-bad-block-size.pdb: expected a PDB, found a PDB that is cut short",
+            "r2__dotnet-HelloWorld.pdb: expected a PDB, found a portable PDB (.NET)",
             "r2__pdb-fuzzed.pdb: page number at offset 0x34: expected a page of this file, found 1357",
             "r2__pdb-tmphwtYNU.fil: truncated: its header speaks of 347136 bytes, found 346824",
-            "symbolic__symbolic-testutils-fixtures-windows-portable.pdb: expected a PDB, found a portable PDB (.NET): ",
+            "symbolic__symbolic-testutils-fixtures-windows-portable.pdb: expected a PDB, found a portable PDB (.NET)",
         ]
     );
     assert_eq!(compared, 49);
