@@ -4,7 +4,7 @@ use dwarf_converter::{Alone, Beside, Converted, Error, Options, convert};
 use profile::{Resolution, Silent, write_text};
 
 use crate::elf::{NOTE, PROGBITS, RELA, STRTAB, SYMTAB, Section, abbreviations, elf, unit};
-use crate::measure::proportional;
+use crate::measure::{alone, proportional};
 
 const C99: u8 = 0x0c;
 const CPP: u8 = 0x04;
@@ -34,6 +34,7 @@ fn debug_file(kind: u16, sections: Vec<Section>) -> Vec<u8> {
 
 #[test]
 fn an_honest_file_is_read() {
+    let _alone = alone();
     let file = converted(debug_file(2, Vec::new())).unwrap();
     assert_eq!(file.profile.types.records().len(), 1000);
 }

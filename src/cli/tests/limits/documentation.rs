@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use crate::measure::alone;
+
 #[test]
 fn every_limit_in_the_table_is_the_one_in_the_code() {
+    let _alone = alone();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let page = std::fs::read_to_string(root.join("docs/limits.md")).unwrap();
     let mut rows = 0;

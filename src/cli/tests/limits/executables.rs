@@ -2,7 +2,7 @@
 
 use pe::{Pe, PeError};
 
-use crate::measure::proportional;
+use crate::measure::{alone, proportional};
 
 const RVA: u32 = 0x1000;
 const OPTIONAL: usize = 240;
@@ -65,6 +65,7 @@ fn sections_of_one_long_name() {
 
 #[test]
 fn a_long_name_of_a_section_is_read() {
+    let _alone = alone();
     let file = executable(2, b".debug_info", b"x", (DEBUG, 0));
     let names: Vec<String> =
         Pe::parse(&file).unwrap().sections().into_iter().map(|section| section.name).collect();

@@ -3,7 +3,7 @@
 use image::{Error, Image, Memory, PhysicalAddress};
 
 use crate::elf::core;
-use crate::measure::proportional;
+use crate::measure::{alone, proportional};
 
 const LOAD: u32 = 1;
 const NOTE: u32 = 4;
@@ -25,6 +25,7 @@ fn ranges_of_memory_over_the_same_bytes() {
 
 #[test]
 fn a_range_that_is_listed_twice_is_no_harm() {
+    let _alone = alone();
     let image = Image::from_content(core(&[(LOAD, 0, 0, 4096), (LOAD, 0, 8192, 4096)], &[7; 4096])).unwrap();
     assert_eq!(image.size(), 8192);
     let mut byte = [0];

@@ -5,7 +5,7 @@ use image::Image;
 use profile::Silent;
 
 use crate::elf::{abbreviations, unit};
-use crate::measure::proportional;
+use crate::measure::{alone, proportional};
 
 const SEGMENT: u32 = 0x19;
 const SYMTAB: u32 = 2;
@@ -60,6 +60,7 @@ fn repeated(bytes: Vec<u8>) {
 
 #[test]
 fn an_honest_file_is_read() {
+    let _alone = alone();
     let file = debug_file(1000, |_, _, _| Vec::new(), &[]);
     let converted = convert(&file, &Options::default(), &Alone, &Silent).unwrap();
     assert_eq!(converted.profile.types.records().len(), 1000);
