@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
+use formats::Detail;
 use pe::Rsds;
 use pe::{Export, Import, Pe, PeError, Version};
 use profile::MappedFile;
@@ -58,7 +59,10 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let file = MappedFile::open(&arguments.file).with_context(|| format!("cannot open {source}"))?;
     let pe =
         Pe::parse(&file).map_err(|error| error.named(&arguments.file)).with_context(|| source.clone())?;
-    let info = Info::of(&pe, console.json() || console.verbosity() > 0);
+    let mut info = Info::of(&pe, console.json() || console.verbosity() > 0);
+    if let Some(Detail::Unnamed { guid_age }) = formats::identify(&&file[..], None).detail {
+        info.unnamed = Some(guid_age);
+    }
     if console.json() {
         console.print_report(&info.to_report(&pe, source.clone()))?;
     } else {
@@ -74,6 +78,8 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
 #[derive(Default)]
 struct Info {
     records: Vec<Rsds>,
+    /// The GUID and age of a record that names no PDB, as MinGW, GCC and lld write build-ids.
+    unnamed: Option<String>,
     tables: Option<Tables>,
     problems: Vec<PeError>,
 }
@@ -119,8 +125,8 @@ impl Info {
             row("PDB", &record.path);
         }
         if self.records.is_empty() {
-            row("GUID/Age", &"-");
-            row("PDB", &"-");
+            row("GUID/Age", &self.unnamed.as_deref().unwrap_or("-"));
+            row("PDB", &if self.unnamed.is_some() { "- (the debug record names no PDB)" } else { "-" });
         }
         row("MajorOperatingSystemVersion", &headers.os_version.0);
         row("MinorOperatingSystemVersion", &headers.os_version.1);

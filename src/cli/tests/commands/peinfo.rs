@@ -74,3 +74,13 @@ fn other_files_are_named_and_damage_costs_its_part() {
         .check();
     folder.run(["peinfo", "bent.dll", "-v", "--strict"]).status(1).check();
 }
+
+#[test]
+fn a_record_without_the_name_of_a_pdb_still_gives_its_guid() {
+    let folder = Folder::new();
+    let sample = file_samples::samples().into_iter().find(|sample| sample.name == "mingw.dll").unwrap();
+    folder.write("mingw.dll", sample.bytes);
+    let text = folder.run(["peinfo", "mingw.dll"]).check();
+    assert!(text.contains("E2A8B5C9F4B7F84BA6E4A48F180099942"), "{text}");
+    assert!(text.contains("names no PDB"), "{text}");
+}
