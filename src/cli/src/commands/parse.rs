@@ -34,13 +34,13 @@ pub struct Arguments {
     #[arg(long, alias = "kallsyms", value_name = "FILE")]
     system_map: Option<PathBuf>,
     /// The BTF or the vmlinux of the kernel, for the BTF of a module.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     base: Option<PathBuf>,
     /// Take definitions of these languages too: rust, go, ..., all (DWARF).
-    #[arg(long = "lang", value_name = "LANGUAGE", value_delimiter = ',')]
+    #[arg(long = "lang", value_name = "LANGUAGE", value_delimiter = ',', hide_short_help = true)]
     languages: Vec<Language>,
     /// Which file of a package to read, by the end of its path; by default its vmlinux.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", hide_short_help = true)]
     member: Option<String>,
     #[command(flatten)]
     unpacking: Unpacking,
@@ -52,16 +52,16 @@ pub struct Arguments {
     #[arg(long = "win", alias = "windows_version", value_name = "VERSION", help_heading = OUTPUT)]
     windows_version: Option<String>,
     /// The class Rekall loads the profile with; by default it follows from the source (PDB, packs).
-    #[arg(long = "profile_class", value_name = "CLASS", help_heading = OUTPUT)]
+    #[arg(long = "profile_class", value_name = "CLASS", help_heading = OUTPUT, hide_short_help = true)]
     profile_class: Option<String>,
     /// Leave out symbols and label-to-value tables: structs and enumerations only (PDB).
-    #[arg(long, help_heading = OUTPUT)]
+    #[arg(long, help_heading = OUTPUT, hide_short_help = true)]
     concise: bool,
     /// Keep symbols' names as the linker wrote them (PDB).
-    #[arg(long = "raw-names", help_heading = OUTPUT)]
+    #[arg(long = "raw-names", help_heading = OUTPUT, hide_short_help = true)]
     raw_names: bool,
     /// rekall: write the text Rekall itself wrote, byte for byte, with its mistakes (packs).
-    #[arg(long, value_enum, hide_possible_values = true, help_heading = OUTPUT)]
+    #[arg(long, value_enum, hide_possible_values = true, help_heading = OUTPUT, hide_short_help = true)]
     compat: Option<Compat>,
     #[command(flatten)]
     json: Json,

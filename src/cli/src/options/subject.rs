@@ -12,7 +12,7 @@ use crate::files::Files;
 pub struct Subject {
     #[command(flatten)]
     pub image: Image,
-    /// The kernel's profile: a file, or a name in a repository; by default it is detected.
+    /// The kernel's profile: a file or a name; by default it is detected.
     #[arg(long, value_name = "NAME_OR_FILE", help_heading = REPOSITORIES)]
     pub profile: Option<String>,
     /// Go on with the profile of another build than the one that the image names.

@@ -39,6 +39,7 @@ const COMMANDS: &[Line] = &[
     &["inspect", "{}", "--at", "0x1001"],
     &["manage_repo", "--path_to_repository", "none", "import", "{}"],
     &["modules", "-f", "{}", "--profile", "nt.json"],
+    &["parse", "{}", "-o", "out.json"],
     &["parse_btf", "{}", "-o", "out.json"],
     &["parse_dwarf", "{}", "-o", "out.json", "--lang", "all"],
     &["parse_dwarf", "{}", "--member", "nothing", "-o", "out.json"],

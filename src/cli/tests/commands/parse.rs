@@ -21,7 +21,7 @@ const SOURCES: [(&str, &str); 10] = [
     ("parse_dwarf", "dwarf/packages/kernel-xz.deb"),
     ("parse_dwarf", "dwarf/packages/kernel-zstd.rpm"),
     ("convert_profile", "volatility/dense-dw5.dwarf"),
-    ("convert_profile", "volatility/darwin.py"),
+    ("convert_profile", "volatility/llvm.dwarf"),
 ];
 
 #[test]
@@ -154,7 +154,7 @@ fn what_no_front_end_reads_is_named() {
     folder.write("memory.lime", b"EMiL\x01\0\0\0\0\0\0\0\0\0\0\0\xff\x0f\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
     folder.write("nothing", "");
     for (file, found) in [
-        ("page.pdb", "page.pdb: expected a PDB, an ELF or Mach-O file with DWARF, or a pack"),
+        ("page.pdb", "page.pdb: expected a PDB, an ELF or Mach-O file with DWARF, "),
         ("page.pdb", "found an HTML page"),
         ("memory.lime", "found a LiME image"),
         ("nothing", "found an empty file"),

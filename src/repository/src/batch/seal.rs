@@ -256,8 +256,12 @@ fn write_rejects(
     // Debug files that were mended: what is known of an older state of them holds no more.
     let mut mended: BTreeSet<Key> = BTreeSet::new();
     for part in state.parts.values() {
-        let made = part.made.values().map(|content| content.source.as_str());
-        let made = made.filter(|source| sources.contains(source)).filter_map(DebugSource::parse);
+        // A record that was taken over into the inventory is empty here; the others may be of what is there no more.
+        let made = part.made.iter().filter_map(|(name, content)| {
+            let there = contents.get(&name.parse::<ProfileName>().ok()?.key())?;
+            let same = content.source.is_empty() || content.source == there.source;
+            DebugSource::parse(&there.source).filter(|_| same)
+        });
         for DebugSource { key, .. } in made {
             lists.values_mut().for_each(|reasons| forget(reasons, &key));
             mended.insert(key);
