@@ -89,7 +89,13 @@ const KEYS: [(&str, &[&str]); 6] = [
 ];
 
 fn every_key() -> Vec<&'static str> {
-    COMMON.iter().chain(KEYS.iter().flat_map(|(_, keys)| keys.iter())).copied().collect()
+    let mut all = COMMON.to_vec();
+    for key in KEYS.iter().flat_map(|(_, keys)| keys.iter()) {
+        if !all.contains(key) {
+            all.push(key);
+        }
+    }
+    all
 }
 
 const HANDLERS: &str =

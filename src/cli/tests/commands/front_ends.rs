@@ -13,9 +13,12 @@ const LIST: &str = "rekall-profile-converters";
 /// Converts what a kernel carries of itself.
 const CARRIED: &str = "rekall-profile-kernel";
 /// Who uses a front-end past the list: what was found of a kernel and its modules in memory, with their symbols decoded, is
-/// not a source that anybody opens.
-const IN_MEMORY: [(&str, &str); 2] =
-    [("rekall-profile-analyzer", "rekall-profile-btf"), ("rekall-profile-repository", "rekall-profile-btf")];
+/// not a source that anybody opens. A build-id in memory is a note as in a file.
+const IN_MEMORY: [(&str, &str); 3] = [
+    ("rekall-profile-analyzer", "rekall-profile-btf"),
+    ("rekall-profile-analyzer", "rekall-profile-dwarf"),
+    ("rekall-profile-repository", "rekall-profile-btf"),
+];
 
 /// The packages of the workspace.
 fn packages() -> Vec<Value> {
