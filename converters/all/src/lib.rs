@@ -44,7 +44,7 @@ front_ends! {
 /// The front-end that reads a source, by what the source is.
 ///
 /// # Errors
-/// [`Error::WrongKind`] if there is none.
+/// [`Error::WrongKind`] if no front-end reads this kind of file.
 pub fn front_end_of(source: &Source) -> Result<&'static dyn FrontEnd, Error> {
     let found = source.identify();
     let reads = FRONT_ENDS.iter().copied().find(|front_end| front_end.kinds().contains(&found.kind));

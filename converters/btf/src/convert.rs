@@ -58,8 +58,8 @@ impl<'a> Input<'a> {
 ///
 /// # Errors
 /// If `bytes` are neither, or so damaged that their types cannot be told apart; if the base of a module is missing or
-/// of another build; and if the symbol map is none, or one of another build. What costs single types only is counted in
-/// the report.
+/// of another build; and if the given file is not a symbol map, or belongs to another build. What costs single types
+/// only is counted in the report.
 pub fn convert(bytes: &[u8], options: &Options<'_>, progress: &dyn Progress) -> Result<Converted, Error> {
     progress.begin(READING, None);
     let mut report = Report::default();

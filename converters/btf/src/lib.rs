@@ -11,7 +11,7 @@
 //! - **Symbols.** A blob has none: they come from the ELF file or from a map. `variables` gives them the types of the
 //!   variables that the blob describes, and finds out a map of another build.
 //! - **Losses.** A type that is not understood costs itself and is counted by kind in the [`profile::Report`]; an
-//!   [`Error`] means that there is no profile at all.
+//!   [`Error`] means that no profile could be made.
 //!
 //! This crate prints nothing and writes no JSON.
 //!

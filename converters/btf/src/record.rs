@@ -221,7 +221,7 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// The types of a function's arguments. An element without name and type stands for further ones.
+    /// The types of a function's arguments. An element without a name and a type means a variable number of arguments.
     pub(crate) fn arguments(&self) -> impl Iterator<Item = u32> {
         let all = (0..self.count as usize).map(|index| (self.word(index * 2), self.word(index * 2 + 1)));
         all.filter(|argument| *argument != (0, 0)).map(|(_, ty)| ty)

@@ -14,7 +14,7 @@
 //!   to [`profile::Resolution`].
 //! - **Symbols.** Those of the file's table, or of a map beside it, with the types of the variables they are.
 //! - **Losses.** A unit or record that is not understood costs itself and is counted by kind in the
-//!   [`profile::Report`]; an [`Error`] means that there is no profile at all.
+//!   [`profile::Report`]; an [`Error`] means that no profile could be made.
 //!
 //! This crate prints nothing and writes no JSON.
 //!

@@ -7,7 +7,7 @@
 //!   belong to it. [`Options`] say how it is converted; an option that the front-end does not use is refused
 //!   ([`Options::check`]).
 //! - **Out.** A [`Converted`] is the profile, the report of what was lost, and the build that the source is of
-//!   ([`Identity`]). An [`Error`] means that there is no profile at all.
+//!   ([`Identity`]). An [`Error`] means that no profile could be made.
 //!
 //! The crate `all`, above the front-ends, lists them and chooses the one that reads a source. Nothing here prints, knows
 //! a command line or writes JSON.

@@ -10,7 +10,7 @@
 //! - **Symbols.** Publics, and where a PDB has them data and procedures with their types; addresses are
 //!   RVAs, OMAP applied.
 //! - **Losses.** A record that is not understood costs itself and is counted by kind in the
-//!   [`profile::Report`]; an [`Error`] means that there is no profile at all.
+//!   [`profile::Report`]; an [`Error`] means that no profile could be made.
 //!
 //! This crate prints nothing and writes no JSON.
 //!

@@ -27,12 +27,16 @@ impl DebugPackage {
             return of(
                 "Debian",
                 format!("linux-image-{release}-dbg"),
-                "deb.debian.org, else snapshot.debian.org",
+                "Debian's archive, or its snapshots for an older kernel",
             );
         }
         if has("Ubuntu") {
             let package = format!("linux-image-unsigned-{release}-dbgsym");
-            return of("Ubuntu", package, "ddebs.ubuntu.com (some kernels: linux-image-RELEASE-dbgsym)");
+            return of(
+                "Ubuntu",
+                package,
+                "Ubuntu's archive of debug symbols, ddebs (some kernels: linux-image-RELEASE-dbgsym)",
+            );
         }
         if part("amzn") {
             let place = "the repository amazonlinux-debuginfo (debuginfo-install kernel)";

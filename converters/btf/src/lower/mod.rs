@@ -34,7 +34,7 @@ pub(crate) struct Lowering<'t, 'a, 'p> {
     /// Types that something refers to, in the order met, and whether a type is among them.
     wanted: Vec<u32>,
     is_wanted: Vec<bool>,
-    /// Integers that stand for others, by size and sign.
+    /// The integer that is used in place of one with another name, by size and sign.
     integers: HashMap<(u32, bool), TypeId, RandomState>,
     /// Structs and unions that are declared only.
     forward: Vec<u32>,
@@ -240,7 +240,7 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
         }
     }
 
-    /// The integer of this size that stands for another type; `void` where there is none.
+    /// The integer of this size that is used in place of another type; `void` if the blob has no such integer.
     fn integer(&mut self, size: u32, signed: bool) -> TypeId {
         if let Some(known) = self.integers.get(&(size, signed)) {
             return *known;
