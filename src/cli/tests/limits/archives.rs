@@ -164,8 +164,8 @@ fn unpacked(bytes: &[u8]) -> Result<u64, MsfzError> {
 #[test]
 fn fragments_of_a_compact_pdb_from_many_chunks_over_the_same_bytes() {
     const SIZE: u32 = 4 << 20;
-    let packed = zeros(SIZE.into());
     let input = |n: usize| {
+        let packed = zeros(SIZE.into());
         let chunks = vec![(CONTENT, packed.len() as u32, SIZE); n];
         let fragments = (0..n).map(|number| (1, in_chunk(number))).collect();
         compact(&packed, &chunks, &[Vec::new(), fragments, Vec::new(), Vec::new()])
@@ -179,8 +179,8 @@ fn fragments_of_a_compact_pdb_from_many_chunks_over_the_same_bytes() {
 #[test]
 fn streams_of_a_compact_pdb_that_share_a_chunk() {
     const SIZE: u32 = 1 << 20;
-    let packed = zeros(SIZE.into());
     let input = |n: usize| {
+        let packed = zeros(SIZE.into());
         let chunks = [(CONTENT, packed.len() as u32, SIZE)];
         compact(&packed, &chunks, &vec![vec![(SIZE, in_chunk(0))]; n])
     };

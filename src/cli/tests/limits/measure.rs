@@ -91,7 +91,8 @@ const FACTOR: f64 = 5.0;
 const NOISE: u64 = 1 << 20;
 
 /// Works on inputs of the sizes n, 2n and 4n, and checks that peak memory, bytes and numbers of allocations, and time
-/// grow no faster than the input, and that the peak is at most `most` times the input and 8 MiB.
+/// grow no faster than the input, and that the peak is at most `most` times the input and 8 MiB. A test makes nothing
+/// large before it calls this, because another test may be measuring.
 pub fn proportional<T>(n: usize, most: u64, input: impl Fn(usize) -> Vec<u8>, work: impl Fn(Vec<u8>) -> T) {
     let _alone = alone();
     let mut costs = Vec::new();
