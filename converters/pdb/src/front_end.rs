@@ -60,6 +60,7 @@ impl FrontEnd for Pdb {
     ) -> Result<Converted, Error> {
         let name = source.name();
         let (file, inner_name) = plain(source, &name, progress)?;
+        let kind = FileKind::of(&file);
         let options = Options {
             file_name: inner_name.unwrap_or_else(|| with_last_letter(&name).unwrap_or(name)),
             windows_version: options.windows_version.clone(),
@@ -68,12 +69,19 @@ impl FrontEnd for Pdb {
             raw_names: options.raw_names,
             arch: options.arch,
         };
-        convert(file, &options, progress).map_err(|error| match error {
+        let mut converted = convert(file, &options, progress).map_err(|error| match error {
             crate::Error::Architecture { .. } => {
                 Error::Advised { advice: "add --arch, for example --arch I386", reason: Box::new(error) }
             }
             error => Error::failed(error),
-        })
+        })?;
+        if kind == FileKind::PdbFastLink {
+            let (words, advice) = (kind.words(), kind.advice());
+            converted
+                .report
+                .warn(format!("this is {words}; types may be missing from the profile: {advice}"));
+        }
+        Ok(converted)
     }
 }
 

@@ -88,7 +88,7 @@ impl Cli {
     /// # Errors
     /// What is wrong with it; also the help and the version, if it asks for them.
     pub fn parse_line(line: Vec<OsString>) -> Result<Self, clap::Error> {
-        let mut tree = tree();
+        let mut tree = named_as_one(tree());
         let line = command_line::in_order(&tree, line);
         if line.len() < 2 {
             return Err(clap::Error::raw(clap::error::ErrorKind::DisplayHelp, tree.render_long_help()));
@@ -114,6 +114,11 @@ pub fn tree() -> clap::Command {
         argument.hide_short_help(!shown)
     };
     adapted(Cli::command()).mut_args(top).propagate_version(true)
+}
+
+/// Names all commands as the one program, which is what `--version` then prints. (Manual pages have names of their own.)
+fn named_as_one(command: clap::Command) -> clap::Command {
+    command.display_name("rekall-profile").mut_subcommands(named_as_one)
 }
 
 /// A command and those below it with both spellings of names, `parse_pdb` and `parse-pdb`. The options `--help` and

@@ -52,7 +52,10 @@ fn verb_first(manage_repo: &Command, mut line: Vec<OsString>) -> Vec<OsString> {
         Some(second) if is_verb(line.get(second)) || target => {
             // What follows the verb is its own.
             let verb = line.remove(second);
-            line.insert(first, "--target".into());
+            // A verb without targets says that it does not know the word, rather than an option that nobody wrote.
+            if subcommand(manage_repo, &verb).is_none_or(takes_target) {
+                line.insert(first, "--target".into());
+            }
             line.insert(2, verb);
         }
         // Rekall's shortest line: a target alone.
@@ -63,6 +66,10 @@ fn verb_first(manage_repo: &Command, mut line: Vec<OsString>) -> Vec<OsString> {
         _ => return moved(line, first, 2),
     }
     line
+}
+
+fn takes_target(verb: &Command) -> bool {
+    verb.get_arguments().any(|argument| argument.get_long() == Some("target"))
 }
 
 /// The line with the word at `from` moved to `to`.

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use formats::{FileKind, WrongKind, identify};
 use profile::{
     Comparison, FileForm, Health, MAX_TEXT, MappedFile, Obstacle, Profile, Report, Resolution, Scope,
     Settled, Verdict, compare, obstacles, read_text, unpack,
@@ -109,6 +110,10 @@ fn open(path: &Path) -> anyhow::Result<Opened> {
     let bytes = MappedFile::open(path).with_context(name)?;
     let in_file = |error: profile::ReadError| error.in_file(path, &bytes);
     let text = unpack(&bytes, MAX_TEXT).map_err(in_file).with_context(name)?;
+    let found = identify(&&text[..], Some(path));
+    if matches!(found.kind, FileKind::Index | FileKind::Inventory) {
+        return Err(WrongKind::new("a profile", found)).with_context(name);
+    }
     let mut report = Report::default();
     let mut profile = read_text(&text, &mut report).map_err(in_file).with_context(name)?;
     let form = FileForm::of(&bytes, &text);

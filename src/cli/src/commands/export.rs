@@ -105,7 +105,9 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let mut report = Report::default();
     let mut profile = read_file(&arguments.profile, &mut report).with_context(|| source.clone())?;
     if profile.system == System::Other {
-        bail!("{source}: it is no operating system's profile, so no other program has a form for it");
+        bail!(
+            "{source}: this profile does not belong to an operating system, so no other program has a form for it"
+        );
     }
     match format {
         // For LibVMI the image is what the configuration is about.

@@ -113,7 +113,7 @@ fn wrong_usage_is_told() {
         ("export kernel.json --format isf --addresses signed", "only --format libvmi"),
         ("export kernel.json --format libvmi --symbols-dir s", "add --format isf"),
         ("export kernel.json --format isf --only nothing", "no struct, enumeration or symbol"),
-        ("export index.json --format isf", "no operating system's profile"),
+        ("export index.json --format isf", "does not belong to an operating system"),
         ("export kernel.json --format libvmi --compat volatility3", "add --format isf"),
         ("export kernel.json --format isf --banner Linux", "expected one line that begins with"),
         ("export none.json --format isf", "none.json"),

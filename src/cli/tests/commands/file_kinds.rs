@@ -29,6 +29,10 @@ const PROFILES: &[FileKind] = &[
     PACKED[2],
 ];
 
+/// What `check` reads: there is nothing to check in an index or an inventory.
+const CHECKED: &[FileKind] =
+    &[FileKind::Profile, FileKind::SymlinkProfile, FileKind::Isf, PACKED[0], PACKED[1], PACKED[2]];
+
 const IMAGES: &[FileKind] = &[
     FileKind::ElfCore,
     FileKind::XenCore,
@@ -81,7 +85,32 @@ const READERS: &[Reader] = &[
         line: &["parse_btf", "@", "-o", "out.json"],
         reads: &[FileKind::Btf, FileKind::ElfBtf, FileKind::ElfDebug],
     },
-    Reader { line: &["check", "@"], reads: PROFILES },
+    Reader {
+        line: &["parse", "@", "-o", "out.json"],
+        reads: &[
+            FileKind::Pdb,
+            FileKind::PdbFastLink,
+            FileKind::Msfz,
+            FileKind::Cabinet,
+            FileKind::ElfDebug,
+            FileKind::MachODebug,
+            FileKind::MachOFat,
+            FileKind::Deb,
+            FileKind::Rpm,
+            PACKED[0],
+            PACKED[1],
+            PACKED[2],
+            FileKind::Pack,
+            FileKind::Zip,
+            FileKind::LibdwarfText,
+            FileKind::ReadelfText,
+            FileKind::LlvmText,
+            FileKind::Vtypes,
+            FileKind::Btf,
+            FileKind::ElfBtf,
+        ],
+    },
+    Reader { line: &["check", "@"], reads: CHECKED },
     Reader { line: &["inspect", "@"], reads: PROFILES },
     Reader { line: &["export", "@", "--format", "isf", "-o", "out.json"], reads: PROFILES },
     Reader { line: &["peinfo", "@"], reads: &[FileKind::Pe, FileKind::PeWithoutPdb] },
@@ -90,6 +119,9 @@ const READERS: &[Reader] = &[
     Reader { line: &["fetch_debug", "@", "--offline"], reads: &[] },
     Reader { line: &["-f", "@", "--offline", "autodetect"], reads: IMAGES },
     Reader { line: &["-f", "@", "version_scan"], reads: IMAGES },
+    Reader { line: &["-f", "@", "--offline", "pslist"], reads: IMAGES },
+    Reader { line: &["-f", "@", "--offline", "version_modules"], reads: IMAGES },
+    Reader { line: &["-f", "@", "--offline", "build_local_profile"], reads: IMAGES },
 ];
 
 /// What a run gave that it should not: nothing if it named the file, or reads its kind.

@@ -185,7 +185,11 @@ fn three_shards_make_what_one_builder_makes() {
         serde_json::from_str(&folder.run(line(&["plan", "--shards", "3", "--json"])).check()).unwrap();
     let shards = plan["matrix"]["include"].as_array().unwrap();
     assert_eq!(shards.len(), 3);
-    assert_eq!(shards.iter().map(|shard| shard["to_make"].as_u64().unwrap()).sum::<u64>(), 10);
+    let to_make =
+        |shards: &[Value]| shards.iter().map(|shard| shard["to_make"].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(to_make(shards), 10);
+    let one: Value = serde_json::from_str(&folder.run(line(&["nt/GUID", "plan", "--json"])).check()).unwrap();
+    assert_eq!(to_make(one["matrix"]["include"].as_array().unwrap()), 9);
     // At once, one of them twice.
     let parts = ["1/3", "2/3", "3/3", "2/3"];
     let mut running: Vec<_> = parts
@@ -305,7 +309,7 @@ fn what_is_wrong_is_said_with_its_place() {
         (&["biuld"], "similar subcommand"),
         (&["seal", "nt/GUID"], "unexpected argument 'nt/GUID' found"),
         (&["plan", "--retry"], "unexpected argument '--retry' found"),
-        (&["nt/GUID", "plan"], "unexpected argument '--target' found"),
+        (&["nt/GUID", "seal"], "unexpected argument 'nt/GUID' found"),
         (&["import", "a.json", "b.json", "--as", "x"], "--as: it names one profile, and 2 are given"),
     ] {
         folder.run(line(verb)).status(2).stderr(expected).check();

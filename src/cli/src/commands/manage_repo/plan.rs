@@ -1,7 +1,7 @@
-use repository::batch::{Selection, Shard};
+use repository::batch::Shard;
 
-use super::options::Place;
-use super::work::read_plan;
+use super::options::{Place, Target};
+use super::work::{read_plan, select};
 use crate::commands::Run;
 use crate::console::{Console, Settings, Table};
 use crate::files::Files;
@@ -21,6 +21,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1000))]
     shards: u16,
     #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
     json: Json,
     #[command(flatten)]
     place: Place,
@@ -33,7 +35,8 @@ pub struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   rekall-profile manage_repo plan --shards 8
-  rekall-profile manage_repo --path_to_repository profiles plan --shards 8 --json";
+  rekall-profile manage_repo --path_to_repository profiles plan --shards 8 --json
+  rekall-profile manage_repo nt/GUID plan";
 
 impl Run for Arguments {
     fn settings(&self) -> Settings {
@@ -47,13 +50,13 @@ impl Run for Arguments {
 
     fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
         let storage = self.place.open(&self.connection)?;
-        let plan = read_plan(storage.as_ref(), console)?;
+        let mut plan = read_plan(storage.as_ref(), console)?;
         let count = u32::from(self.shards);
         let mut shards = Vec::new();
         let mut table = Table::new(&["Shard", ">Profiles", ">To make"]);
         for number in 1..=count {
             let shard = Shard { number, count };
-            let selection = Selection { shard: Some(shard), ..Selection::default() };
+            let selection = select(&mut plan, self.target.target.as_deref(), &[], Some(shard))?;
             let (done, all) = plan.progress(&selection, storage.as_ref());
             shards.push(report::Part { shard: shard.to_string(), profiles: all, to_make: all - done });
             table.row([shard.to_string(), all.to_string(), (all - done).to_string()]);
