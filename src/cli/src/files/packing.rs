@@ -33,8 +33,8 @@ impl Packing {
 }
 
 /// The endings of packed forms that are never written. A plain text under such a name would only look packed.
-const NEVER_WRITTEN: [&str; 11] =
-    ["zst", "zstd", "bz2", "zip", "7z", "lz4", "lzma", "lz", "br", "tgz", "txz"];
+const NEVER_WRITTEN: [&str; 15] =
+    ["zst", "zstd", "bz2", "zip", "7z", "lz4", "lzma", "lz", "br", "tgz", "txz", "tbz2", "z", "lzo", "rar"];
 
 /// Whether a name ends as the names of packed files do, also of those that are never written.
 pub fn has_packed_ending(path: &Path) -> bool {

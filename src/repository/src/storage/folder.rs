@@ -191,6 +191,7 @@ impl Storage for Folder {
     fn write(&self, key: &Key, bytes: &[u8], condition: &Condition) -> Result<Option<Version>, Error> {
         let path = self.path(key);
         let failed = |error| Error::io(path.display(), error);
+        check_replaceable(&path).map_err(failed)?;
         let parent = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(parent).map_err(|error| Error::io(parent.display(), error))?;
         let mut file = AtomicFile::create(&path).map_err(failed)?;
@@ -224,6 +225,19 @@ impl Storage for Folder {
             Err(error) if !is_absent(&error) => Err(Error::io(path.display(), error)),
             _ => Ok(()),
         }
+    }
+}
+
+/// Refuses to put a file in the place of a folder, a pipe or a device. Reading takes these for absent, so without this
+/// check a conditional write would fail as if another builder had written the file.
+fn check_replaceable(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => {
+            let found = formats::identify_path(path)?;
+            Err(io::Error::other(format!("expected a regular file or nothing, found {found}")))
+        }
+        // Whatever else is wrong with the path shows when the file is made.
+        _ => Ok(()),
     }
 }
 
@@ -388,6 +402,10 @@ mod tests {
             assert_eq!(store.stat(&key(name)).unwrap(), None, "{name}");
         }
         assert_eq!(store.list("").unwrap().len(), 1);
+        for condition in [Condition::Always, Condition::Absent] {
+            let error = store.write(&key("nt/GUID/pipe.gz"), b"", &condition).unwrap_err().to_string();
+            assert!(error.ends_with("expected a regular file or nothing, found a pipe or socket"), "{error}");
+        }
         store.tidy().unwrap();
     }
 
