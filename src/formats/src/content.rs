@@ -2,13 +2,13 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
-/// What is looked at to tell what a file is.
+/// The bytes that are examined to identify a file.
 pub trait Content {
     /// How many bytes there are; `None` if only the first ones are known.
     fn length(&self) -> Option<u64>;
 
-    /// Copies the bytes from `offset` on into `buffer` and returns how many there were. What cannot be read counts as
-    /// not there.
+    /// Copies the bytes from `offset` on into `buffer` and returns how many there were. Bytes that cannot be read
+    /// count as missing.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize;
 }
 
@@ -37,7 +37,7 @@ impl Content for &[u8] {
     }
 }
 
-/// The first bytes of a file whose rest is not there yet, such as a download.
+/// The first bytes of a file whose rest has not arrived yet, such as a download.
 #[derive(Clone, Copy, Debug)]
 pub struct Start<'a>(pub &'a [u8]);
 
@@ -51,7 +51,7 @@ impl Content for Start<'_> {
     }
 }
 
-/// An open file. Its position is moved.
+/// An open file. Reading moves its position.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenFile<'a>(pub &'a File);
 
@@ -65,7 +65,7 @@ impl Content for OpenFile<'_> {
     }
 }
 
-/// Anything that can be read at a place. Its position is moved.
+/// Anything that can be read at an offset. Reading moves its position.
 #[derive(Debug)]
 pub struct Seekable<'a, F>(RefCell<&'a mut F>);
 

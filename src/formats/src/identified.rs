@@ -5,18 +5,18 @@ use crate::FileKind;
 use crate::look::file_name;
 use crate::recognise::by_name;
 
-/// What a file turned out to be. Displayed, it is the words for that; [`Identified::advice`] is the next step.
+/// What kind of file a file is. `Display` prints it in words; [`Identified::advice`] is the next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identified {
     /// The kind.
     pub kind: FileKind,
-    /// What the file says of itself, as far as the next step depends on it.
+    /// What the file's content says about itself, where the next step depends on it.
     pub detail: Option<Detail>,
-    /// How it is packed, if what is meant is the content of a packed file.
+    /// The compression format, if `kind` describes the content of a compressed file.
     pub packing: Option<FileKind>,
 }
 
-/// What a file says of itself.
+/// A detail that a file's content gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Detail {
@@ -27,19 +27,19 @@ pub enum Detail {
         /// Its GUID and age, as symbol stores write them.
         guid_age: String,
     },
-    /// A CodeView record of an executable that names no PDB.
+    /// A CodeView record in an executable that does not name a PDB.
     Unnamed {
         /// Its GUID and age.
         guid_age: String,
     },
     /// A build-id, in lower-case hexadecimal digits.
     BuildId(String),
-    /// The first bytes of a file that nothing else is known of.
+    /// The first bytes of a file about which nothing else is known.
     Start(Vec<u8>),
 }
 
 impl Identified {
-    /// The same for a file of this name: the name tells what the content did not.
+    /// Refines the result by the file's name, for kinds that content alone does not tell apart.
     pub fn named(self, name: &Path) -> Self {
         match by_name(&file_name(name), self.kind) {
             Some(kind) => Self { packing: self.packing, ..kind.into() },
@@ -47,8 +47,8 @@ impl Identified {
         }
     }
 
-    /// The next step that works: sentences in which command lines stand between backticks. `FILE` is the file itself;
-    /// other words in capitals are the reader's to choose.
+    /// The next step that works: sentences in which command lines are in backticks. `FILE` stands for the file
+    /// itself; the reader chooses the other words in capitals.
     pub fn advice(&self) -> String {
         if let Some(packing) = self.packing {
             return packing.advice().to_owned();
@@ -72,7 +72,7 @@ impl Identified {
     }
 }
 
-/// Whether a name from a file may stand in a command line as it is: such a line is copied into a shell.
+/// Whether a name from a file can be put into a command line without quoting. Users copy such a line into a shell.
 fn is_plain(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+');
     !name.is_empty() && !name.starts_with('-') && name.bytes().all(plain)
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_a_shell_would_read_stay_out_of_command_lines() {
+    fn names_with_shell_characters_stay_out_of_command_lines() {
         let of = |name: &str| {
             let detail = Detail::Pdb { name: name.to_owned(), guid_age: "0A1".to_owned() };
             Identified { detail: Some(detail), ..FileKind::Pe.into() }.advice()

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::look::Look;
 use crate::{Content, Detail, FileKind, Identified, OpenFile, recognise};
 
-/// Tells what a file is by its content. `name` counts only where the content cannot tell.
+/// Identifies a file by its content. `name` is used only where the content is not enough.
 pub fn identify(content: &dyn Content, name: Option<&Path>) -> Identified {
     let look = Look::new(content, name);
     if look.length == Some(0) {
@@ -17,11 +17,11 @@ pub fn identify(content: &dyn Content, name: Option<&Path>) -> Identified {
     })
 }
 
-/// Tells what lies at a path: a folder, a device, a pipe, or what kind of file. Links are followed, as every command
-/// follows a path that the user names; nothing but a regular file is opened.
+/// Identifies what a path leads to: a folder, a device, a pipe, or a kind of file. Links are followed, as every
+/// command follows a path that the user names. Only regular files are opened.
 ///
 /// # Errors
-/// Whatever looking at the path or opening the file gives.
+/// Any error from reading the path's metadata or opening the file.
 pub fn identify_path(path: &Path) -> io::Result<Identified> {
     let metadata = std::fs::metadata(path)?;
     if metadata.is_file() {
@@ -31,7 +31,7 @@ pub fn identify_path(path: &Path) -> io::Result<Identified> {
     Ok(kind.into())
 }
 
-/// A folder by the names of what is in it.
+/// Identifies a folder by the names of the files in it.
 fn folder(path: &Path) -> FileKind {
     if path.join("Contents/Resources/DWARF").is_dir() {
         return FileKind::DsymBundle;

@@ -6,23 +6,23 @@ use crate::{Start, identify};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Group {
-    /// Programs, libraries, drivers, kernels and the files they are made of.
+    /// Programs, libraries, drivers, kernels, and the object files they are linked from.
     Executable,
-    /// Debug information apart from the program.
+    /// Debug information in a file of its own.
     DebugFile,
-    /// Profiles, tables of Volatility 3 and what a repository holds.
+    /// Profiles, symbol tables of Volatility 3, and the other files of a repository.
     Profile,
     /// Lists of symbols and types as text.
     SymbolText,
-    /// Memory, or files that memory can be taken out of.
+    /// Memory images, and files from which a memory image can be extracted.
     MemoryImage,
     /// Disks.
     Disk,
-    /// Files that hold other files, or one other file in packed form.
+    /// Archives and compressed files.
     Archive,
     /// Texts and documents without debug information.
     Text,
-    /// What content does not tell apart, and what is not a file.
+    /// Files whose content identifies nothing, and paths that are not files.
     Other,
 }
 
@@ -43,10 +43,10 @@ impl Group {
     }
 }
 
-/// The table: group, then one row per kind: its name, the words for it, the next step.
+/// The table. Each row has a group, a name, the words for the kind, and the next step.
 macro_rules! kinds {
     ($($group:ident { $($name:ident: $words:literal => $advice:expr;)+ })+) => {
-        /// A kind of file, as every command names it. Displayed, it is the words for it.
+        /// A kind of file, under the name that every command uses. `Display` prints it in words.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum FileKind {
@@ -60,18 +60,18 @@ macro_rules! kinds {
             /// Every kind, in the order of the table.
             pub const ALL: &'static [Self] = &[$($(Self::$name,)+)+];
 
-            /// The words for it, with their article.
+            /// The words for this kind, with their article.
             pub fn words(self) -> &'static str {
                 match self { $($(Self::$name => $words,)+)+ }
             }
 
-            /// The next step that works: sentences in which command lines stand between backticks. `FILE` is the file
-            /// itself; other words in capitals are the reader's to choose.
+            /// The next step that works: sentences in which command lines are in backticks. `FILE` stands for the
+            /// file itself; the reader chooses the other words in capitals.
             pub fn advice(self) -> &'static str {
                 match self { $($(Self::$name => $advice,)+)+ }
             }
 
-            /// What it is for.
+            /// The group that this kind is listed in.
             pub fn group(self) -> Group {
                 match self { $($(Self::$name)|+ => Group::$group,)+ }
             }
@@ -317,17 +317,19 @@ kinds! {
 }
 
 impl FileKind {
-    /// What bytes in memory are, from their first to their last.
+    /// Identifies bytes in memory, from first to last.
     pub fn of(bytes: &[u8]) -> Self {
         identify(&bytes, None).kind
     }
 
-    /// What a file is by its first bytes alone. What needs more of the file is named by its general kind.
+    /// Identifies a file by its first bytes alone. A kind that needs more of the file is reported as its general
+    /// kind.
     pub fn of_start(bytes: &[u8]) -> Self {
         identify(&Start(bytes), None).kind
     }
 
-    /// Whether raw memory may begin so: memory begins with anything, and a few kinds are told by little.
+    /// Whether raw memory may be identified as this kind by chance: memory can begin with any bytes, and a few kinds
+    /// are recognised by very few.
     pub fn may_be_memory(self) -> bool {
         matches!(self, Self::Unknown | Self::DosProgram | Self::Zeros)
     }

@@ -1,4 +1,4 @@
-//! What kind of file a file is: one table for every command.
+//! Identifies files: one table of file kinds for every command.
 //!
 //! Start here: [`identify`] looks at a file's content and returns what it found, [`Identified`]; [`identify_path`] does
 //! the same for a path, which may also lead to a folder or a device; [`FileKind::of`] is the short form for bytes in
@@ -6,16 +6,16 @@
 //!
 //! - **The table.** [`FileKind`] (`kind`) has one row per kind: its name, the words for it, and the next step that works.
 //!   Every message of the program that names a file takes its words from there.
-//! - **Content.** [`Content`] is what is looked at: bytes in memory, an open file, or the first bytes of a download
-//!   ([`Start`]), of which nothing is said that only the rest could tell.
+//! - **Content.** [`Content`] is the input: bytes in memory, an open file, or the first bytes of a download
+//!   ([`Start`]). Nothing is concluded from the first bytes that would need the rest of the file.
 //! - **Errors.** [`WrongKind`] is the error that every reader gives for a file of another kind.
 //! - **Recognisers.** `recognise` has one file per noun: executables, debug files, memory images, disks, archives,
-//!   profiles, texts. Each looks at the head of the file and, where its format demands that, at a few other places.
+//!   profiles, texts. Each reads the start of the file and, where its format requires it, a few other places.
 //!
-//! Recognition reads at most a few hundred kilobytes, whatever the size of the file, never opens another file, and never
-//! fails: a file that merely begins like one of the kinds, or that is cut short, is named as what it can be proved to be.
+//! Recognition reads at most a few hundred kilobytes, whatever the size of the file. It never opens another file and
+//! never fails: a damaged or truncated file gets the most specific kind that its bytes prove.
 //!
-//! This crate depends on nothing of ours, so that every other one may use its words.
+//! This crate depends on no other crate of the workspace, so that all of them can use its words.
 //!
 //! ```
 //! use formats::FileKind;

@@ -2,14 +2,14 @@ use std::path::Path;
 
 use crate::Content;
 
-/// How many bytes from the start are read at once: every signature that has a fixed place lies within, but for that of
+/// How many bytes are read from the start at once. Every signature at a fixed place lies within them, except that of
 /// an optical disc.
 const HEAD: usize = 64 << 10;
 
-/// The largest part that is read elsewhere.
+/// The most bytes that are read at once from any other place.
 const PART: usize = 1 << 20;
 
-/// A file that is looked at: its head, its name, and a way to the rest.
+/// A file under examination: its first bytes, its name, and access to the rest.
 pub(crate) struct Look<'a> {
     content: &'a dyn Content,
     head: Vec<u8>,
@@ -36,7 +36,7 @@ impl<'a> Look<'a> {
         &self.head
     }
 
-    /// Whether the file is known to its end, so that what is not there is not there at all.
+    /// Whether the whole file is available, so that bytes that are missing do not exist.
     pub(crate) fn is_whole(&self) -> bool {
         self.length.is_some()
     }
@@ -55,7 +55,7 @@ impl<'a> Look<'a> {
         Fields { bytes: &self.head, big_endian: false }
     }
 
-    /// Up to `length` bytes from `offset` on, never more than a megabyte.
+    /// Up to `length` bytes from `offset` on, at most one megabyte.
     pub(crate) fn read(&self, offset: u64, length: usize) -> Vec<u8> {
         let mut length = length.min(PART);
         if let Some(size) = self.length {
@@ -73,7 +73,7 @@ impl<'a> Look<'a> {
         self.read(size.saturating_sub(length as u64), length)
     }
 
-    /// Whether the file holds zeros only. Of a large file, places spread over its whole length are looked at.
+    /// Whether the file holds only zeros. In a large file, samples spread over its whole length are checked.
     pub(crate) fn is_zeros(&self) -> bool {
         const PLACES: u64 = 64;
         let zeros = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
@@ -93,7 +93,7 @@ pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
 }
 
-/// Numbers in bytes of one order; whatever lies beyond the end is `None`.
+/// Reads numbers in one byte order. A read beyond the end returns `None`.
 #[derive(Clone, Copy)]
 pub(crate) struct Fields<'a> {
     pub(crate) bytes: &'a [u8],

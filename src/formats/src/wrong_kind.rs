@@ -4,28 +4,28 @@ use std::path::Path;
 
 use crate::{FileKind, Identified};
 
-/// A file is of another kind than the one that is read. Displayed, it says what was expected, what was found, and what
-/// to do with it.
+/// The error for a file that is not of the expected kind. `Display` prints what was expected, what was found, and the
+/// next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrongKind {
-    /// What is read, with its article: "a PDB".
+    /// What the reader expects, with its article: "a PDB".
     pub expected: Cow<'static, str>,
-    /// What the file is.
+    /// What the file turned out to be.
     pub found: Identified,
 }
 
 impl WrongKind {
-    /// A file that is of another kind than `expected`.
+    /// Makes the error for a file that is not `expected`.
     pub fn new(expected: impl Into<Cow<'static, str>>, found: impl Into<Identified>) -> Self {
         Self { expected: expected.into(), found: found.into() }
     }
 
-    /// The same for a file of this name ([`Identified::named`]).
+    /// Refines the error by the file's name ([`Identified::named`]).
     pub fn named(self, name: &Path) -> Self {
         Self { found: self.found.named(name), ..self }
     }
 
-    /// What was expected and what was found, without the next step.
+    /// The expected and the found kind, without the next step.
     pub fn reason(&self) -> String {
         format!("expected {}, found {}", self.expected, self.found)
     }

@@ -1,4 +1,4 @@
-//! Every kind is recognised, by its content wherever content can tell it, and damage does not mislead.
+//! Every kind is recognised, by its content wherever possible, and damage never leads to a wrong kind.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ fn named(sample: &Sample) -> FileKind {
 }
 
 #[test]
-fn every_sample_is_what_it_is() {
+fn every_sample_is_identified() {
     let wrong: Vec<String> = samples()
         .iter()
         .filter(|sample| named(sample) != sample.kind)
@@ -19,8 +19,8 @@ fn every_sample_is_what_it_is() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Kinds that are no files, that only a reader of the whole finds, or that stand for others while only the first bytes
-/// are known.
+/// Kinds that are not files, that only a reader of the whole file finds, or that stand in for others while only the
+/// first bytes are known.
 const WITHOUT_SAMPLE: [FileKind; 9] = [
     FileKind::Folder,
     FileKind::DsymBundle,
@@ -54,7 +54,7 @@ fn names_count_only_where_content_cannot_tell() {
             }
             expected => assert_eq!(kind, expected, "{}", sample.name),
         }
-        // Another name changes nothing for what content tells.
+        // The name makes no difference for kinds that content identifies.
         if kind != FileKind::Unknown && kind != FileKind::Zeros {
             for name in ["x.vmrs", "x.001", "hiberfil.sys", "x.pdb"] {
                 let renamed = identify(&sample.bytes.as_slice(), Some(Path::new(name))).kind;
@@ -101,7 +101,7 @@ fn executables_name_their_pdb() {
         driver.advice(),
         "`rekall-profile fetch_pdb ntkrnlmp.pdb E2A8B5C9F4B7F84BA6E4A48F180099942` fetches the PDB that it names"
     );
-    // A record without a name does not hide one with a name.
+    // A record without a PDB name does not hide one with a name.
     assert!(matches!(of("two-records.sys").detail, Some(Detail::Pdb { name, .. }) if name == "k.pdb"));
     assert_eq!(
         of("mingw.dll").to_string(),
@@ -116,7 +116,7 @@ fn executables_name_their_pdb() {
 }
 
 #[test]
-fn first_bytes_alone_claim_nothing_of_the_rest() {
+fn first_bytes_alone_prove_nothing_about_the_rest() {
     let mut wrong = Vec::new();
     for sample in samples() {
         let start = sample.bytes.get(..64).unwrap_or(&sample.bytes);
@@ -144,16 +144,16 @@ fn first_bytes_alone_claim_nothing_of_the_rest() {
     assert_eq!(FileKind::of(b"\x7fELF\x02\x01"), FileKind::ElfCut);
 }
 
-/// What a file cut short is taken for is less than what it was, and never something else.
+/// A truncated file is identified less precisely than the whole one, and never as something else.
 #[test]
-fn truncated_files_are_not_taken_for_other_kinds() {
+fn truncated_files_are_not_mistaken_for_other_kinds() {
     for sample in samples() {
         for length in 0..sample.bytes.len().min(700) {
             let kind = identify(&sample.bytes.get(..length).unwrap_or_default(), None).kind;
             let fits = kind == sample.kind
                 || kind.group() == sample.kind.group()
                 || matches!(kind, FileKind::Empty | FileKind::Zeros | FileKind::Unknown | FileKind::Text)
-                // Less is known of a text, a disk by its end, and a dump by what follows its title.
+                // Truncation makes texts, disks with a footer and dumps with a title less certain.
                 || matches!(kind, FileKind::Json | FileKind::Xml | FileKind::Html | FileKind::SymbolMap | FileKind::Zip)
                 || matches!(kind, FileKind::DosProgram | FileKind::ElfCut | FileKind::MachOStripped | FileKind::PdbCut)
                 || matches!(kind, FileKind::ElfCore | FileKind::MachO);
@@ -162,7 +162,7 @@ fn truncated_files_are_not_taken_for_other_kinds() {
     }
 }
 
-/// One changed byte gives another kind only where that byte is what tells the two apart.
+/// One changed byte changes the kind only if that byte tells the two kinds apart.
 #[test]
 fn one_changed_byte_does_not_mislead() {
     for sample in samples() {
@@ -178,7 +178,7 @@ fn one_changed_byte_does_not_mislead() {
                         FileKind::Unknown | FileKind::Text | FileKind::Zeros | FileKind::DosProgram
                     )
                     || matches!(sample.kind, FileKind::Zeros | FileKind::Text | FileKind::Unknown);
-                // Formats that are told by one byte at a place of their own.
+                // Formats that a single byte identifies.
                 let near = matches!(
                     (sample.kind, kind),
                     (FileKind::Ewf, _)
@@ -212,12 +212,12 @@ fn raw_memory_is_not_refused() {
     {
         assert!(FileKind::of(memory).may_be_memory(), "{:?}", FileKind::of(memory));
     }
-    // The start of a program that lies at address zero.
+    // The start of a program located at address zero.
     assert!(FileKind::of(&[b"MZ", &[0; 600][..]].concat()).may_be_memory());
 }
 
 #[test]
-fn large_files_of_zeros_are_looked_at_in_places() {
+fn large_files_of_zeros_are_sampled() {
     struct Large;
     impl formats::Content for Large {
         fn length(&self) -> Option<u64> {
@@ -233,7 +233,7 @@ fn large_files_of_zeros_are_looked_at_in_places() {
 }
 
 #[test]
-fn paths_lead_to_folders_and_devices() {
+fn folders_and_devices_are_identified_by_path() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     assert_eq!(identify_path(folder).unwrap().kind, FileKind::Folder);
     assert_eq!(identify_path(&folder.join("Cargo.toml")).unwrap().kind, FileKind::Text);

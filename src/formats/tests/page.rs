@@ -1,4 +1,4 @@
-//! The page docs/files.md shows the table as it is. `UPDATE=1` writes it anew.
+//! Checks that docs/files.md shows the current table. `UPDATE=1` rewrites the page.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,16 +8,16 @@ use formats::{FileKind, Group};
 const START: &str = "\
 # Kinds of files
 
-You have a file and want to know what it is, which command reads it, or what has to be done first. Every command names a
-file in the words of this table, and says the same next step. What a file is shows in its content; its name counts only for
-the saved states of Hyper-V, the pieces of a raw image and a zeroed `hiberfil.sys`, which nothing in them tells.
+You have a file and want to know what it is, which command reads it, or what to do with it first. Every command
+names files in the words of this table and gives the same next step. Files are identified by their content. The name is
+used only for saved states of Hyper-V, pieces of a raw image and a zeroed `hiberfil.sys`, which have no signature.
 
-`FILE` is the file itself; other words in capitals are yours to choose.
+`FILE` is the file itself; you choose the other words in capitals.
 
-If a file says more of itself, the words and the next step say it too: an executable names its PDB with GUID and age, an
-ELF file without debug information its build-id.
+If a file identifies its debug information, the message and the next step include it: the PDB name, GUID and age of an
+executable, and the build-id of an ELF file without debug information.
 
-This page is made from the table in `src/formats/src/kind.rs` (`UPDATE=1 cargo test -p rekall-profile-formats --test page`).
+This page is generated from the table in `src/formats/src/kind.rs` (`UPDATE=1 cargo test -p rekall-profile-formats --test page`).
 ";
 
 fn page() -> String {

@@ -1,4 +1,4 @@
-//! Archives, and what their members say of them.
+//! Archives, identified by their headers and their members.
 
 use crate::look::{Fields, Look};
 use crate::{FileKind, Identified};
@@ -18,8 +18,8 @@ pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
     Some(kind.into())
 }
 
-/// "Microsoft Cabinet Format": version 1.3, or three reserved numbers of which the first is zero; memory and texts that
-/// begin alike have neither.
+/// "Microsoft Cabinet Format": version 1.3, or three reserved numbers of which the first is zero. This excludes
+/// memory and texts that begin with the same letters.
 fn cabinet(look: &Look<'_>) -> Option<FileKind> {
     let fields = look.little();
     let version = fields.u16(24).is_none_or(|version| version == 0x0103);
@@ -42,7 +42,7 @@ fn tar(look: &Look<'_>) -> Option<FileKind> {
     (sum - field + spaces == stated).then_some(FileKind::Tar)
 }
 
-/// What a zip archive is, by its comment and the names of its members.
+/// The kind of a zip archive, by its comment and the names of its members.
 fn zip(look: &Look<'_>) -> FileKind {
     let Some(directory) = directory(look) else { return by_first(look) };
     if directory.comment.starts_with(b"aff4:") {
@@ -51,7 +51,7 @@ fn zip(look: &Look<'_>) -> FileKind {
     of_names(&directory.names)
 }
 
-/// What the names of members tell.
+/// The kind of archive that these member names belong to.
 fn of_names(names: &[Vec<u8>]) -> FileKind {
     let any = |test: &dyn Fn(&str) -> bool| names.iter().any(|name| test(&String::from_utf8_lossy(name)));
     let base = |name: &str| name.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
@@ -72,7 +72,7 @@ fn of_names(names: &[Vec<u8>]) -> FileKind {
     }
 }
 
-/// Where the directory cannot be read: what the name of the first member tells.
+/// The kind by the name of the first member, for an archive whose directory cannot be read.
 fn by_first(look: &Look<'_>) -> FileKind {
     let length = usize::from(look.little().u16(26).unwrap_or(0));
     let name = look.head().get(30..30 + length).unwrap_or_default();
@@ -85,7 +85,7 @@ struct Directory {
     names: Vec<Vec<u8>>,
 }
 
-/// APPNOTE.TXT, 4.3.12 and 4.3.16. The comment of the archive is looked for in the last kilobytes only.
+/// APPNOTE.TXT, 4.3.12 and 4.3.16. The archive's comment is searched for in the last kilobytes only.
 fn directory(look: &Look<'_>) -> Option<Directory> {
     const TAIL: usize = 8 << 10;
     const LONGEST_DIRECTORY: usize = 256 << 10;

@@ -1,4 +1,4 @@
-//! Kernels as they are booted, and what they are wrapped in. Some of them are programs of the firmware (PE) as well.
+//! Boot images of kernels, and the containers around them. Some of them are also firmware programs (PE).
 
 use crate::look::{Fields, Look};
 use crate::{FileKind, Identified};
@@ -36,7 +36,7 @@ fn kind(look: &Look<'_>) -> Option<FileKind> {
     device_tree(look)
 }
 
-/// The Devicetree Specification, 5.2: the size and the offsets of the header lie within it.
+/// The Devicetree Specification, 5.2: the size and offsets in the header must lie within the file.
 fn device_tree(look: &Look<'_>) -> Option<FileKind> {
     if !look.begins(b"\xd0\x0d\xfe\xed") {
         return None;

@@ -1,4 +1,4 @@
-//! Disk images that a place other than the start tells.
+//! Disk images whose signature is not at the start of the file.
 
 use crate::look::Look;
 use crate::{FileKind, Identified};

@@ -1,9 +1,9 @@
-//! ELF files: which debug information they hold, and by which build-id the rest is found.
+//! ELF files: which debug information they hold, and the build-id by which separate debug information is found.
 
 use crate::look::{Fields, Look, text};
 use crate::{Detail, FileKind, Identified};
 
-/// Section headers and program headers beyond are not looked at.
+/// Further section and program headers are ignored.
 const MOST_SECTIONS: u64 = 8192;
 const MOST_SEGMENTS: u64 = 64;
 const LONGEST_NOTES: usize = 64 << 10;
@@ -17,21 +17,21 @@ pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
         return None;
     }
     let Some(elf) = Elf::of(look) else {
-        // A damaged header, or too few bytes of it.
+        // A damaged or truncated header.
         return Some(if look.is_whole() { FileKind::ElfCut } else { FileKind::Elf }.into());
     };
     if !look.is_whole() {
         return Some(if elf.kind == ET_CORE { FileKind::ElfCore } else { FileKind::Elf }.into());
     }
     let Some(sections) = elf.sections() else {
-        // A core is memory as far as it goes.
+        // A truncated core still holds memory up to its end.
         return Some(if elf.kind == ET_CORE { FileKind::ElfCore } else { FileKind::ElfCut }.into());
     };
     let has = |name: &str| sections.iter().any(|section| section.name == name.as_bytes());
     if elf.kind == ET_CORE {
         return Some(if has(".xen_pages") { FileKind::XenCore } else { FileKind::ElfCore }.into());
     }
-    // Sections that are packed the old way have another name.
+    // Sections compressed in the old format have another name.
     if has(".debug_info") || has(".zdebug_info") || has(".debug_types") {
         return Some(FileKind::ElfDebug.into());
     }
@@ -100,7 +100,7 @@ impl<'a> Elf<'a> {
         Fields { bytes, big_endian: self.big_endian }
     }
 
-    /// The sections with their names; `None` if the file ends before their table does.
+    /// The sections with their names; `None` if the file ends before the section table does.
     fn sections(&self) -> Option<Vec<Section>> {
         let Table { offset, size, mut count } = self.sections;
         if offset == 0 {
@@ -112,7 +112,7 @@ impl<'a> Elf<'a> {
         let first = self.look.read(offset, size as usize);
         let first = self.fields(&first);
         let mut names = self.names;
-        // What does not fit into the header stands in the first section's.
+        // Values that do not fit into the header are in the first section header.
         if count == 0 {
             count = first.word(if self.wide { 32 } else { 20 }, self.wide)?;
         }
@@ -145,7 +145,7 @@ impl<'a> Elf<'a> {
         Some(sections.collect())
     }
 
-    /// The build-id, from the sections that hold notes, or else from the segments that do.
+    /// The build-id from the note sections or, without any, from the note segments.
     fn build_id(&self, sections: &[Section]) -> Option<String> {
         let notes = |section: &&Section| matches!(&section.name[..], b".note.gnu.build-id" | b".notes");
         let in_sections =

@@ -9,7 +9,7 @@ pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
     if !matches!(text.first(), Some(b'{' | b'[')) || head.iter().take(512).any(|byte| *byte == 0) {
         return None;
     }
-    // After the bracket comes the start of a value or key; memory and other texts have anything there.
+    // After the bracket comes the start of a value or key. Memory and other texts can have any byte there.
     let next = text.get(1..).unwrap_or_default().trim_ascii_start().first();
     let starts = |byte: &u8| {
         matches!(byte, b'"' | b'{' | b'[' | b']' | b'}' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n')
@@ -17,7 +17,7 @@ pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
     if !next.is_none_or(starts) {
         return None;
     }
-    // The keys of a text that the head holds whole are all known.
+    // If the head holds the whole text, all of its keys are known.
     let tail = if look.length.is_some_and(|length| length > head.len() as u64) {
         look.tail(TAIL)
     } else {
@@ -26,7 +26,7 @@ pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
     Some(kind(&Keys::of(text), &tail).into())
 }
 
-/// How many bytes of the end are searched: metadata may come last.
+/// How many bytes at the end are searched, since metadata may come last.
 const TAIL: usize = 4096;
 
 fn kind(keys: &Keys<'_>, tail: &[u8]) -> FileKind {
@@ -63,7 +63,7 @@ fn find(text: &[u8], wanted: &[u8]) -> bool {
     text.windows(wanted.len()).any(|window| window == wanted)
 }
 
-/// The keys of the outermost object, as far as the head reaches.
+/// The keys of the outermost object, as far as the head holds them.
 struct Keys<'a> {
     outer: Vec<&'a [u8]>,
     /// Whether `$METADATA` says `"Type": "Symlink"`.
@@ -101,7 +101,7 @@ impl<'a> Keys<'a> {
     }
 }
 
-/// The text of a string whose content begins at `start`, as it is written, and where it ends.
+/// The raw text of a string whose content begins at `start`, and its end.
 fn string(text: &[u8], start: usize) -> Option<(&[u8], usize)> {
     let mut at = start;
     loop {

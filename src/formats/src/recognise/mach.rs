@@ -1,9 +1,9 @@
-//! Mach-O files (`mach-o/loader.h`), kernelcaches, and what Apple packs those in.
+//! Mach-O files (`mach-o/loader.h`), kernelcaches, and the containers that Apple packs them in.
 
 use crate::look::{Fields, Look, text};
 use crate::{FileKind, Identified};
 
-/// Load commands beyond are not looked at, in bytes.
+/// The most bytes of load commands that are read.
 const LONGEST_COMMANDS: usize = 256 << 10;
 
 const MH_CORE: u32 = 4;
@@ -46,7 +46,7 @@ fn macho(look: &Look<'_>) -> Option<FileKind> {
     })
 }
 
-/// The names of segments, in an object file those that its sections are meant for.
+/// The names of the segments; in an object file, the segments that its sections will be placed in.
 fn segments(mut commands: Fields<'_>, wide: bool) -> Vec<Vec<u8>> {
     let mut names = Vec::new();
     while let (Some(kind), Some(size)) = (commands.u32(0), commands.u32(4)) {
@@ -66,8 +66,8 @@ fn segments(mut commands: Fields<'_>, wide: bool) -> Vec<Vec<u8>> {
     names
 }
 
-/// A file with a Mach-O file for each of several architectures. Compiled Java begins alike, with a version in the place
-/// of the number of architectures.
+/// A file with one Mach-O file for each of several architectures. Compiled Java files begin with the same magic
+/// number and have a version in the place of the number of architectures.
 fn fat(look: &Look<'_>) -> Option<FileKind> {
     let fields = Fields::big(look.head());
     let is_fat = matches!(fields.u32(0)?, 0xcafe_babe | 0xcafe_babf)

@@ -1,4 +1,4 @@
-//! Memory images that more than a signature tells.
+//! Memory images that need more than a signature.
 
 use crate::look::Look;
 use crate::{FileKind, Identified};
@@ -15,7 +15,7 @@ pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
 }
 
 fn crash_dump(look: &Look<'_>) -> Option<FileKind> {
-    /// What the header's field for the kind of dump holds for one without memory.
+    /// The value of the header's dump type for a dump without memory.
     const TRIAGE: u32 = 4;
     let (whole, kind) = if look.begins(b"PAGEDU64") {
         (FileKind::CrashDump64, 0xf98)
@@ -33,9 +33,11 @@ fn ewf(look: &Look<'_>) -> Option<FileKind> {
     look.begins(b"EVF\x09\x0d\x0a\xff\0").then_some(if first { FileKind::Ewf } else { FileKind::EwfPart })
 }
 
-/// The header `PO_MEMORY_IMAGE` begins with its state; it may be zeroed, also as a whole, once the machine has resumed.
+/// The header `PO_MEMORY_IMAGE` begins with the state of the image. The state or the whole header may be zeroed after
+/// the machine has resumed.
 fn hibernation(look: &Look<'_>) -> Option<FileKind> {
-    // The rest of the header tells it from a text or memory that begins alike: the version's upper half is zero.
+    // The rest of the header excludes texts and memory that begin with the same bytes: the upper half of the version
+    // is zero.
     let header = look.has(6, &[0, 0]) || look.head().len() < 8;
     if header && (look.begins(b"hibr") || look.begins(b"HIBR")) {
         return Some(FileKind::Hibernation);
@@ -49,7 +51,7 @@ fn hibernation(look: &Look<'_>) -> Option<FileKind> {
     (zeroed && packed()).then_some(FileKind::HibernationZeroed)
 }
 
-/// A state file begins with one of a few magic numbers; the lowest four bits are the version.
+/// A state file begins with one of a few magic numbers, whose lowest four bits are the version.
 fn vmware(look: &Look<'_>) -> Option<FileKind> {
     let fields = look.little();
     let magic = matches!(

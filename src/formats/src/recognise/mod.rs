@@ -1,4 +1,4 @@
-//! One file per noun. A recogniser returns `None` for what is not of its kinds.
+//! One file per noun. A recogniser returns `None` for a file that is not of its kinds.
 
 mod archives;
 mod boot;
@@ -21,10 +21,10 @@ use crate::look::Look;
 
 type Recogniser = fn(&Look<'_>) -> Option<Identified>;
 
-/// All of them, in the order in which they are asked: what is told by more comes before what is told by less, and
+/// All recognisers, in the order in which they run: those that check more come before those that check less, and
 /// names come last.
 pub(crate) const ALL: &[Recogniser] = &[
-    // Before PE, since a kernel is a program of the firmware too.
+    // Before PE, since a kernel can also be a firmware program.
     boot::recognise,
     pdb::recognise,
     elf::recognise,

@@ -1,4 +1,4 @@
-//! Object files and separate debug files of Windows, which a magic of two bytes and their other fields tell.
+//! Object files and separate debug files of Windows, identified by a magic number of two bytes and other fields.
 
 use crate::look::Look;
 use crate::{FileKind, Identified};
@@ -29,7 +29,7 @@ fn coff(look: &Look<'_>) -> Option<FileKind> {
         && fields.u16(18)? & 0x0fe0 == 0
         && inside(symbols)
         && inside(20 + sections as u64 * 40);
-    // The name of the first section, filled up with zeros, and what it has in the file.
+    // The name of the first section, padded with zeros, and its place in the file.
     let name = look.head().get(20..28)?;
     let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
     let (shown, rest) = name.split_at_checked(end)?;

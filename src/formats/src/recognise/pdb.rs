@@ -7,7 +7,7 @@ const MSF: &[u8; 32] = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
 const MSFZ: &[u8; 32] = b"Microsoft MSFZ Container\r\n\x1aALD\0\0";
 const JG: &[u8] = b"Microsoft C/C++ program database 2.00\r\n\x1aJG";
 
-/// What every one of them begins with.
+/// The common beginning of all PDBs.
 const COMMON: &[u8] = b"Microsoft C/C++ ";
 
 pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
@@ -34,14 +34,14 @@ fn kind(look: &Look<'_>) -> Option<FileKind> {
     None
 }
 
-/// Whether a file begins like a PDB but for a few bytes.
+/// Whether a file begins like a PDB except for a few damaged bytes.
 fn almost(head: &[u8]) -> bool {
     const TOLERATED: usize = 4;
     let differing = head.iter().zip(MSF).filter(|(byte, expected)| byte != expected).count();
     head.len() >= MSF.len() && differing <= TOLERATED
 }
 
-/// A PDB with the right first bytes: whole, cut short, or one of `/DEBUG:FASTLINK`.
+/// Classifies a PDB with a valid magic number: whole, truncated, or made with `/DEBUG:FASTLINK`.
 fn msf(look: &Look<'_>) -> FileKind {
     let fields = look.little();
     let (Some(page), Some(pages)) = (fields.u32(32), fields.u32(40)) else {
@@ -59,7 +59,7 @@ fn msf(look: &Look<'_>) -> FileKind {
 }
 
 /// Whether the info stream has the feature `MINI` ("The PDB Info Stream", LLVM's documentation; `PdbRaw_FeatureSig`).
-/// `None` if it cannot be told.
+/// Returns `None` if the info stream cannot be read.
 fn is_fast_link(look: &Look<'_>, page: u64, pages: u64) -> Option<bool> {
     const MINI: u32 = 0x494e_494d;
     if !page.is_power_of_two() || !(512..=65536).contains(&page) {
@@ -99,7 +99,7 @@ fn is_fast_link(look: &Look<'_>, page: u64, pages: u64) -> Option<bool> {
     }
     let entries = usize::try_from(fields.u32(usize::try_from(32 + names).ok()?)?).ok()?;
     at = at.checked_add(entries.checked_mul(8)?)?;
-    // A word that writers leave behind the map.
+    // A word that linkers write after the map.
     let rest = info.get(at..)?;
     Some(rest.chunks_exact(4).any(|word| Fields::little(word).u32(0) == Some(MINI)))
 }

@@ -1,9 +1,9 @@
-//! Windows executables, with the PDB that they name.
+//! Windows executables, and the PDBs they name.
 
 use crate::look::{Fields, Look, text};
 use crate::{Detail, FileKind, Identified};
 
-/// Sections and debug records beyond are not looked at.
+/// Further sections and debug records are ignored.
 const MOST_SECTIONS: usize = 96;
 const MOST_RECORDS: usize = 32;
 /// The longest path of a PDB that is read, in bytes.
@@ -18,7 +18,7 @@ pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
     let start = u64::from(look.little().u32(0x3c).unwrap_or(0));
     let headers = look.read(start, 24 + 240 + MOST_SECTIONS * 40);
     if !headers.starts_with(b"PE\0\0") {
-        // The first bytes alone say nothing of what lies behind them.
+        // The first bytes alone do not show what follows them.
         let unseen = !look.is_whole() && (headers.is_empty() || start == 0);
         return Some(if unseen { FileKind::Pe } else { FileKind::DosProgram }.into());
     }
@@ -33,7 +33,8 @@ pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
     Some(Identified { detail, ..kind.into() })
 }
 
-/// The first debug record that names a PDB, or else the first one of that form ("PE Format", "The .debug Section").
+/// The first debug record that names a PDB or, if there is none, the first CodeView record ("PE Format", "The .debug
+/// Section").
 fn pdb(look: &Look<'_>, headers: Fields<'_>) -> Option<Detail> {
     let sections = usize::from(headers.u16(6)?).min(MOST_SECTIONS);
     let optional = headers.from(24);
@@ -42,7 +43,7 @@ fn pdb(look: &Look<'_>, headers: Fields<'_>) -> Option<Detail> {
         0x20b => 112,
         _ => return None,
     };
-    // How many directories there are stands before them; the one of debug records is the seventh.
+    // The number of directories is stored before them; debug records are the seventh.
     if optional.u32(directories - 4)? <= 6 {
         return None;
     }

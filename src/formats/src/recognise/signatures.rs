@@ -1,4 +1,5 @@
-//! What the first bytes alone tell: signatures of four bytes or more, and of fewer where other fields agree.
+//! Kinds that the first bytes alone identify: signatures of four bytes or more, and shorter ones confirmed by other
+//! fields.
 
 use crate::look::Look;
 use crate::{FileKind, Identified};
@@ -8,7 +9,7 @@ const SIGNATURES: &[(&[u8], FileKind)] = &[
     (b"BSJB\x01\0\x01\0", FileKind::PortablePdb),
     (b"BC\xc0\xde", FileKind::Bitcode),
     (b"\xde\xc0\x17\x0b", FileKind::Bitcode),
-    // Memory, and what memory is kept in.
+    // Memory images and their containers.
     (b"DISKDUMP", FileKind::Diskdump),
     (b"makedumpfile\0\0\0\0", FileKind::FlattenedDump),
     (b"KDUMP   ", FileKind::Kdump),
@@ -40,7 +41,7 @@ const SIGNATURES: &[(&[u8], FileKind)] = &[
     (b"vhdxfile", FileKind::Vhdx),
     (b"hsqs", FileKind::SquashFs),
     (b"encrcdsa", FileKind::Dmg),
-    // Packed files.
+    // Compressed files.
     (b"\xfd7zXZ\0", FileKind::Xz),
     (b"\x28\xb5\x2f\xfd", FileKind::Zstd),
     (b"\x04\x22\x4d\x18", FileKind::Lz4),
@@ -68,7 +69,7 @@ pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
     packed(look).or_else(|| btf(look)).map(Into::into)
 }
 
-/// Packed files whose signature is shorter than four bytes.
+/// Compressed files whose signature is shorter than four bytes.
 fn packed(look: &Look<'_>) -> Option<FileKind> {
     let head = look.head();
     match head {
@@ -96,7 +97,7 @@ fn lzma(look: &Look<'_>) -> Option<FileKind> {
     let round = dictionary.is_power_of_two() || (dictionary / 3).is_power_of_two() && dictionary % 3 == 0;
     let size = fields.u64(5)?;
     let plausible = size == u64::MAX || size > 0 && size < 1 << 40;
-    // The properties of every encoder met (lc 3, lp 0, pb 2); the first byte of the range coder is zero.
+    // The properties that every known encoder writes (lc 3, lp 0, pb 2). The first byte of the range coder is zero.
     let fits = fields.u8(0)? == 0x5d && round && dictionary >= 1 << 12 && plausible && fields.u8(13)? == 0;
     fits.then_some(FileKind::Lzma)
 }

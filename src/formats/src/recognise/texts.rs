@@ -3,9 +3,9 @@
 use crate::look::Look;
 use crate::{FileKind, Identified};
 
-/// How many lines are looked at.
+/// How many lines are read.
 const LINES: usize = 400;
-/// How much of a line is looked at, in bytes.
+/// How many bytes of a line are read.
 const LONGEST: usize = 400;
 
 pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
@@ -34,7 +34,7 @@ pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
     Some(kind.into())
 }
 
-/// Whether the first bytes are UTF-8, but for a letter that the end of the look cuts.
+/// Whether the first bytes are UTF-8. The last character may be cut off.
 fn is_utf8(head: &[u8]) -> bool {
     let head = head.get(..4096).unwrap_or(head);
     match std::str::from_utf8(head) {
@@ -43,20 +43,20 @@ fn is_utf8(head: &[u8]) -> bool {
     }
 }
 
-/// Whether the first bytes are a text in an older encoding: letters beyond ASCII among many that are not.
+/// Whether the first bytes are text in an older encoding: mostly ASCII, with some other letters.
 fn is_latin(head: &[u8]) -> bool {
     let head = head.get(..4096).unwrap_or(head);
     let letters = head.iter().filter(|byte| **byte >= 0x80).count();
     head.iter().all(|byte| *byte < 0x80 || *byte >= 0xa0) && letters <= head.len() / 3
 }
 
-/// Texts that stand for another file.
+/// Texts that refer to another file.
 fn pointer(text: &[u8]) -> Option<FileKind> {
     let begins = |start: &[u8]| text.starts_with(start);
     if begins(b"version https://git-lfs") {
         return Some(FileKind::LfsPointer);
     }
-    // The last line of such a text counts; one that has several is rare.
+    // Only the last line counts; files with several lines are rare.
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let short = text.len() <= 4096 && !line.trim_ascii().is_empty();
     if short && (begins(b"PATH:") || begins(b"MSG:") || begins(b"MSG ")) {
@@ -72,7 +72,7 @@ fn breakpad(line: &[u8]) -> Option<FileKind> {
     (id.len() >= 32 && id.iter().all(u8::is_ascii_hexdigit)).then_some(FileKind::Breakpad)
 }
 
-/// Dumps of DWARF: the first line that names a tag says whose.
+/// Dumps of DWARF: the first line that names a tag shows which tool printed it.
 fn dump(lines: &[&[u8]]) -> Option<FileKind> {
     let line = lines.iter().find(|line| contains(line, b"DW_TAG_"))?;
     let line = line.trim_ascii_start();
@@ -114,12 +114,12 @@ fn markup(text: &[u8]) -> Option<FileKind> {
 fn symbols(lines: &[&[u8]]) -> Option<FileKind> {
     let mut filled = lines.iter().filter(|line| !line.is_empty());
     let first = symbol_address(filled.next()?)?;
-    // The last line may be cut.
+    // The last line may be cut off.
     let second = filled.clone().next().filter(|_| lines.len() > 2);
     if second.is_some_and(|line| symbol_address(line).is_none()) {
         return None;
     }
-    // A few symbols of a real map have the address zero, those of the CPUs' own areas, but never all of them.
+    // A real map has a few symbols at address zero, those of the per-CPU areas, but never only such symbols.
     let zero = |address: &[u8]| address.iter().all(|digit| *digit == b'0');
     let rest: Vec<bool> = filled.filter_map(|line| symbol_address(line)).map(zero).collect();
     let hidden = zero(first) && rest.len() >= 3 && rest.iter().all(|zero| *zero);
@@ -136,7 +136,7 @@ fn symbol_address(line: &[u8]) -> Option<&[u8]> {
     letter.and(fields.next()).map(|_| address)
 }
 
-/// `ntkrnlmp_types = {`, behind comments and imports.
+/// `ntkrnlmp_types = {`, after comments and imports.
 fn python(lines: &[&[u8]]) -> Option<FileKind> {
     let code = lines.iter().take(100).filter_map(|line| {
         let at = line.iter().position(|byte| *byte == b'=')?;
@@ -149,7 +149,7 @@ fn python(lines: &[&[u8]]) -> Option<FileKind> {
     code.filter(|(name, _)| types(name)).any(|(_, value)| value.starts_with(b"{")).then_some(FileKind::Vtypes)
 }
 
-/// Small texts that go with a kernel.
+/// Small texts that accompany a kernel.
 fn kernel(lines: &[&[u8]]) -> Option<FileKind> {
     let first = lines.first()?;
     if first.starts_with(b"Linux version ") || first.starts_with(b"Darwin Kernel Version ") {
