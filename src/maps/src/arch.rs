@@ -2,7 +2,7 @@ use profile::Arch;
 
 use crate::MapSymbol;
 
-/// The architecture that the compiler's command line, as debug information records it, tells.
+/// The architecture that a compiler's command line, as debug information records it, compiles for.
 pub fn arch_of_flags(producer: &str) -> Option<Arch> {
     let flags = || producer.split_ascii_whitespace();
     let has = |wanted: &str| flags().any(|flag| flag == wanted);
@@ -35,14 +35,13 @@ pub fn arch_of_flags(producer: &str) -> Option<Arch> {
     None
 }
 
-/// Whether the compiler's command line, as debug information records it, asks for big-endian code.
+/// Whether a compiler's command line, as debug information records it, asks for big-endian code.
 pub fn is_big_endian(producer: &str) -> bool {
     const FLAGS: [&str; 4] = ["-meb", "-EB", "-mbig-endian", "-mbig"];
     producer.split_ascii_whitespace().any(|flag| FLAGS.contains(&flag))
 }
 
-/// The architecture that a kernel release, or another name, ends with or holds: `amd64`, `el7.x86_64`,
-/// `686-pae`, `arm64`.
+/// The architecture named by a kernel release, or by a similar name: `amd64`, `el7.x86_64`, `686-pae`, `arm64`.
 pub fn arch_of_release(release: &str) -> Option<Arch> {
     const WORDS: [(&str, Arch); 24] = [
         ("x86_64", Arch::Amd64),
@@ -82,10 +81,10 @@ pub fn arch_of_release(release: &str) -> Option<Arch> {
     })
 }
 
-/// The architecture that a kernel's own symbols tell: each of the names stands in every kernel of its kind
-/// and in no other's. Where none does, the width of the addresses decides between x86's two.
+/// The architecture that a kernel's own symbols show. Each of the names exists in every kernel of one architecture
+/// and in no other. Without any of them, the width of the addresses decides between the two x86 architectures.
 pub fn arch_of_symbols(symbols: &[MapSymbol<'_>]) -> Option<Arch> {
-    // Wide and narrow kernels of one family share most names; the addresses tell them apart.
+    // The 32-bit and 64-bit kernels of one family share most names; their addresses tell them apart.
     const NAMES: [(&[u8], Arch, Arch); 24] = [
         (b"arm_syscall", Arch::Arm, Arch::Arm),
         (b"__mmap_switched", Arch::Arm, Arch::Arm64),
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn releases_tell_their_architecture_in_a_word_of_its_own() {
+    fn the_architecture_is_a_separate_word_of_a_release() {
         for (release, arch) in [
             ("2.6.32-642.el6.x86_64", Some(Arch::Amd64)),
             ("3.2.0-4-amd64", Some(Arch::Amd64)),

@@ -1,4 +1,4 @@
-/// The line by which a Linux kernel names itself, as in `/proc/version` and at `linux_banner`.
+/// The line with which a Linux kernel identifies itself, as in `/proc/version` and at `linux_banner`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Banner {
     /// The whole line, without a line end.
@@ -11,9 +11,8 @@ pub struct Banner {
 const LONGEST: usize = 1024;
 
 impl Banner {
-    /// The first banner in a text: `Linux version `, a release, the builder in parentheses and what
-    /// follows, up to the end of the line or a NUL. The format string of the kernel's own sources
-    /// (`Linux version %s`) is none.
+    /// The first banner in a text: `Linux version `, a release, the builder in parentheses and what follows, up to
+    /// the end of the line or a NUL. The format string in the kernel's sources (`Linux version %s`) is not a banner.
     pub fn find(text: &[u8]) -> Option<Self> {
         const START: &[u8] = b"Linux version ";
         for start in memchr::memmem::find_iter(text, START) {
@@ -35,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_format_string_is_no_banner() {
+    fn the_format_string_is_not_a_banner() {
         let text = b"x\0Linux version %s (%s)\0Linux version 6.1.0-13-amd64 (d@d.org) (gcc-12) #1 SMP\n\0";
         let banner = Banner::find(text).unwrap();
         assert_eq!(banner.release, "6.1.0-13-amd64");

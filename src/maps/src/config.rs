@@ -5,16 +5,16 @@ use profile::Arch;
 /// A kernel's configuration: the file `.config`, or `config-<release>` beside the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KernelConfig {
-    /// Every option that is set, with its value (`y`, `m`, a number, a text without its quotes).
+    /// Every option that is set, with its value: `y`, `m`, a number, or a string without its quotes.
     pub options: BTreeMap<String, String>,
-    /// The release its first lines give (`# Linux/x86_64 3.10.0-229.el7.x86_64 Kernel Configuration`).
+    /// The release in its first lines (`# Linux/x86_64 3.10.0-229.el7.x86_64 Kernel Configuration`).
     pub release: Option<String>,
     /// How many lines are neither options nor comments.
     pub skipped: u64,
 }
 
 impl KernelConfig {
-    /// Reads a configuration. A text that is none gives no options, and its lines as skipped.
+    /// Reads a configuration. Any other text gives no options, and all its lines count as skipped.
     pub fn parse(text: &[u8]) -> Self {
         let mut config = Self::default();
         for line in text.split(|byte| *byte == b'\n') {
@@ -37,7 +37,7 @@ impl KernelConfig {
         config
     }
 
-    /// The architecture it configures.
+    /// The architecture that it configures.
     pub fn arch(&self) -> Option<Arch> {
         const OPTIONS: [(&str, Arch, Arch); 7] = [
             ("CONFIG_X86_64", Arch::Amd64, Arch::Amd64),
@@ -49,7 +49,7 @@ impl KernelConfig {
             ("CONFIG_S390", Arch::S390x, Arch::S390x),
         ];
         let wide = self.is_set("CONFIG_64BIT") || self.is_set("CONFIG_CPU_MIPS64");
-        // Rekall's own sign of MIPS, where the configuration is shortened.
+        // The marker by which Rekall recognises MIPS in a shortened configuration.
         if self.is_set("CONFIG_CPU_MIPS32") {
             return Some(Arch::Mips);
         }
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_are_those_that_are_set() {
+    fn only_options_that_are_set_are_listed() {
         let config = KernelConfig::parse(
             b"#\n# Linux/x86_64 3.10.0-229.el7 Kernel Configuration\n#\nCONFIG_X86_64=y\r\n\
               # CONFIG_X86_PAE is not set\nCONFIG_HZ=250\nCONFIG_DEFAULT_HOSTNAME=\"(none)\"\n\

@@ -2,26 +2,26 @@ use std::fmt;
 
 use crate::Banner;
 
-/// The package that holds a kernel's debug information, as far as its banner tells.
+/// The package that holds a kernel's debug information, derived from the kernel's banner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DebugPackage {
-    /// Whose kernel it is.
+    /// The distribution that built the kernel.
     pub distribution: &'static str,
-    /// The package's name, without the version and the architecture that its file's name may add. `None` if the
-    /// distribution publishes none.
+    /// The package's name, without the version and architecture that its file name may add. `None` if the
+    /// distribution does not publish one.
     pub package: Option<String>,
-    /// Where it is.
+    /// Where to get it.
     pub place: &'static str,
 }
 
 impl DebugPackage {
-    /// Reads a banner: who built the kernel, and what its release is called.
+    /// Derives the package from the builder and the release in a banner.
     pub fn of(banner: &Banner) -> Option<Self> {
         let Banner { text, release } = banner;
         let of =
             |distribution, package: String, place| Some(Self { distribution, package: Some(package), place });
         let has = |word: &str| text.contains(word);
-        // The release of a package of Red Hat's kind has a word for the distribution between its dots.
+        // Releases of Red Hat and its derivatives contain a word for the distribution between dots.
         let part = |start: &str| release.split('.').any(|part| part.starts_with(start));
         if has("@lists.debian.org") || has("(Debian ") && !has("Ubuntu") {
             return of(
@@ -69,7 +69,7 @@ impl DebugPackage {
             return of("SUSE", package, "the debug repository of that version (zypper install)");
         }
         if release.contains("-arch") || has("@archlinux") {
-            let place = "Arch publishes no debug package of its kernels";
+            let place = "Arch does not publish debug packages of its kernels";
             return Some(Self { distribution: "Arch Linux", package: None, place });
         }
         None
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_distribution_has_a_package_of_its_own_name() {
+    fn each_distribution_has_its_own_package_name() {
         for (text, expected) in [
             (
                 "Linux version 6.1.0-13-amd64 (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0-14) 12.2.0) #1 SMP",
@@ -132,7 +132,7 @@ mod tests {
             ),
             (
                 "Linux version 6.6.7-arch1-1 (linux@archlinux) (gcc (GCC) 13.2.1) #1 SMP",
-                "Arch publishes no debug package",
+                "Arch does not publish debug packages",
             ),
         ] {
             let banner = Banner::find(text.as_bytes()).expect("a banner");

@@ -7,8 +7,8 @@ use crate::system_map::hexadecimal;
 /// One symbol table of a Mach-O file as `dsymutil -s` prints it, under its line
 /// `Symbol table for: 'path' (arch)`.
 ///
-/// Only rows of the symbol table proper (nlist) with an address count: debugger rows (stabs) repeat them,
-/// some with a length or nothing in place of the address.
+/// Only rows of the symbol table proper (nlist) with an address count. Debugger rows (stabs) repeat them, some with a
+/// length or zero in the place of the address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SymbolTable<'a> {
     /// The path of the Mach-O file, as printed.
@@ -19,20 +19,20 @@ pub struct SymbolTable<'a> {
     pub symbols: Vec<MapSymbol<'a>>,
     /// How many rows could not be read.
     pub skipped: u64,
-    /// The first of these.
+    /// The first row that could not be read.
     pub first_skipped: Option<&'a [u8]>,
 }
 
 /// Bits of `n_type` that mark a row for the debugger (`N_STAB` in `<mach-o/nlist.h>`).
 const STAB: u8 = 0xe0;
-/// The bit of `n_type` that marks a symbol seen everywhere (`N_EXT`).
+/// The bit of `n_type` that marks an external symbol (`N_EXT`).
 const EXTERNAL: u8 = 0x01;
-/// The bit of `n_type` that marks one seen in its own image only (`N_PEXT`).
+/// The bit of `n_type` that marks a private external symbol (`N_PEXT`).
 const PRIVATE: u8 = 0x10;
 
 impl<'a> SymbolTable<'a> {
-    /// Reads every table of the text: one, or one per architecture of a fat file. A text without any gives
-    /// an empty list.
+    /// Reads every table of the text: one, or one per architecture of a fat file. A text without any table gives an
+    /// empty list.
     pub fn parse_all(text: &'a [u8]) -> Vec<Self> {
         let mut tables: Vec<Self> = Vec::new();
         let mut rest = text;
@@ -80,7 +80,7 @@ impl<'a> SymbolTable<'a> {
 
 enum Row<'a> {
     Symbol(MapSymbol<'a>),
-    /// A row for the debugger, or one without an address or a name.
+    /// A row for the debugger, or a row without an address or name.
     Other,
 }
 

@@ -1,24 +1,22 @@
-//! The small texts that stand beside a kernel's debug information: what its symbols, its configuration and
-//! its release are.
+//! Reads the small texts that accompany a kernel's debug information: symbols, configuration and release.
 //!
-//! Start here: [`SystemMap::parse`] and [`SymbolTable::parse_all`] read symbols, [`add_symbols`] puts them
-//! into a profile.
+//! Start here: [`SystemMap::parse`] and [`SymbolTable::parse_all`] read symbols; [`add_symbols`] puts them into a
+//! profile.
 //!
-//! - **Symbols.** [`SystemMap`] reads `System.map` and `/proc/kallsyms`, [`SymbolTable`] the tables that
-//!   macOS's `dsymutil -s` prints. Both borrow from the text and count the lines they do not understand.
-//! - **Identity.** [`Banner`] is the kernel's own first line, [`KernelConfig`] its configuration,
-//!   [`release_in_path`] the release in names like `System.map-6.1.0-13-amd64`, [`arch_of_release`],
-//!   [`arch_of_symbols`] and [`arch_of_flags`] the processor architecture each of them tells.
+//! - **Symbols.** [`SystemMap`] reads `System.map` and `/proc/kallsyms`; [`SymbolTable`] reads the tables that
+//!   macOS's `dsymutil -s` prints. Both borrow from the text and count the lines that they cannot read.
+//! - **Identity.** [`Banner`] is the line with which a kernel identifies itself, and [`KernelConfig`] is its
+//!   configuration. [`release_in_path`] finds the release in names like `System.map-6.1.0-13-amd64`.
+//!   [`arch_of_release`], [`arch_of_symbols`] and [`arch_of_flags`] find the architecture.
 //!
-//! - **Link addresses.** [`SystemMap::link`] is the rule for every map, through whichever front-end it came:
-//!   the shift of a kernel that KASLR moved is taken back, and a map that is hidden, foreign or of an unknown
-//!   place is refused with a [`MapError`].
-//! - **Tables in memory.** [`kallsyms`] decodes the packed table of symbols that a running kernel keeps of itself.
+//! - **Link addresses.** [`SystemMap::link`] is the one rule for symbol maps in every front-end. It removes the shift
+//!   of a kernel that KASLR moved, and returns a [`MapError`] for a map whose addresses are hidden, that belongs to
+//!   another build, or whose link address is unknown.
+//! - **Tables in memory.** [`kallsyms`] decodes the compressed symbol table that a running kernel holds.
 //!
-//! Parsing a text does not fail: a text that is not a map gives no symbols, and [`SystemMap::link`] says so.
+//! Parsing does not fail: a text that is not a map gives no symbols, and [`SystemMap::link`] reports that.
 //!
-//! Texts are read in one pass and borrowed where that is possible, so memory is in proportion to the text. A table of
-//! kallsyms has at most a million symbols with names of at most 512 bytes.
+//! Texts are read in one pass and borrowed where possible, so memory is proportional to the text.
 //!
 //! ```
 //! use maps::SystemMap;

@@ -1,25 +1,25 @@
-//! Where a kernel's image is linked, by its architecture and version.
+//! The address at which a kernel's image is linked, by its architecture and version.
 //!
 //! Sources: `arch/*/kernel/vmlinux.lds.S`, `arch/arm64/include/asm/memory.h`, and the load addresses in
-//! `arch/mips/*/Platform` of the kernel's own sources.
+//! `arch/mips/*/Platform` of the kernel sources.
 
 use profile::Arch;
 
 use crate::{KernelConfig, SystemMap};
 
-/// What the architecture says about a map whose kernel nobody has.
+/// What the architecture says about the shift of a map, if the kernel's own file is not available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
-    /// The image lies where it was linked, as far as can be told.
+    /// As far as can be known, the image is at its link address.
     Linked,
     /// The image was moved by this many bytes.
     Moved(u64),
-    /// The image was moved, and nothing says from where.
+    /// The image was moved, and its link address is unknown.
     Unknown,
 }
 
-/// Where the image of a map's kernel was linked. `loaded` is where the map says that it begins; `running`
-/// says that the map was taken from a running kernel.
+/// The shift of a map. `loaded` is the address at which the image begins in the map; `running` says that the map was
+/// taken from a running kernel.
 pub(crate) fn start(
     map: &SystemMap<'_>,
     loaded: u64,
@@ -37,7 +37,7 @@ pub(crate) fn start(
         Arch::S390x if running && loaded < S390X_VIRTUAL => moved_from(S390X, loaded, 4096, S390X_VIRTUAL),
         Arch::S390x if running => Start::Unknown,
         Arch::Ppc64 if running => moved_from(PPC64, loaded, 65536, 1 << 40),
-        // Nothing moves the kernels of the others.
+        // Kernels of the other architectures are not moved.
         _ => Start::Linked,
     }
 }
@@ -45,24 +45,24 @@ pub(crate) fn start(
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// `__START_KERNEL_map`, where x86-64 kernels map their image, and the end of that map.
+/// `__START_KERNEL_map`, where x86-64 kernels map their image, and the end of that mapping.
 const AMD64_MAP: u64 = 0xffff_ffff_8000_0000;
 const AMD64_END: u64 = 0xffff_ffff_c000_0000;
-/// `CONFIG_PHYSICAL_START` unless someone chose another.
+/// The default of `CONFIG_PHYSICAL_START`.
 const PHYSICAL_START: u64 = 0x100_0000;
-/// `CONFIG_PAGE_OFFSET` of i386, by the choice of `VMSPLIT`.
+/// The values of `CONFIG_PAGE_OFFSET` on i386, one for each choice of `VMSPLIT`.
 const I386_PAGE_OFFSETS: [u64; 5] = [0xc000_0000, 0xb000_0000, 0x8000_0000, 0x7800_0000, 0x4000_0000];
 /// How far a kernel of i386 can be moved (`KERNEL_IMAGE_SIZE`).
 const I386_RANGE: u64 = 512 * MIB;
 /// `KERNEL_LINK_ADDR` since 5.13.
 const RISCV64: u64 = 0xffff_ffff_8000_0000;
 const S390X: u64 = 0x10_0000;
-/// Below this the image has the addresses it had in physical memory, as until 6.9.
+/// Below this the image is at its physical address, as until 6.9.
 const S390X_VIRTUAL: u64 = 1 << 40;
 /// `KERNELBASE`.
 const PPC64: u64 = 0xc000_0000_0000_0000;
 
-/// Moved upwards from `linked`, in steps of `step`, by less than `range`.
+/// Moved up from `linked` in steps of `step`, by less than `range`.
 fn moved_from(linked: u64, loaded: u64, step: u64, range: u64) -> Start {
     match loaded.checked_sub(linked) {
         Some(shift) if shift > 0 && shift < range && shift.is_multiple_of(step) => Start::Moved(shift),
@@ -70,7 +70,7 @@ fn moved_from(linked: u64, loaded: u64, step: u64, range: u64) -> Start {
     }
 }
 
-/// The maps that a build makes also hold `phys_startup_64`, an absolute number that nothing moves.
+/// The map that a build makes also holds `phys_startup_64`, an absolute number that KASLR does not change.
 fn amd64(map: &SystemMap<'_>, loaded: u64, config: Option<&KernelConfig>) -> Start {
     if let Some(shift) = by_physical(map, "phys_startup_64", "startup_64", |_| Some(AMD64_MAP)) {
         return if shift < AMD64_END - AMD64_MAP { Start::moved(shift) } else { Start::Linked };
@@ -94,7 +94,7 @@ fn i386(map: &SystemMap<'_>, loaded: u64, config: Option<&KernelConfig>) -> Star
     moved_from(linked, loaded, 8192, I386_RANGE)
 }
 
-/// How far an image was moved, by a symbol's address and the physical address it was linked for.
+/// The shift of an image, from a symbol's address and the physical address that it was linked for.
 fn by_physical(
     map: &SystemMap<'_>,
     physical: &str,
@@ -113,23 +113,23 @@ fn physical_start(config: Option<&KernelConfig>) -> Option<u64> {
     u64::from_str_radix(digits, 16).ok().filter(|start| *start < AMD64_END - AMD64_MAP)
 }
 
-/// ARM64's image: where it is linked depends on the version and on how many bits addresses have.
+/// On ARM64 the link address depends on the version and on the number of address bits.
 fn arm64(map: &SystemMap<'_>, loaded: u64, running: bool, release: Option<&str>) -> Start {
-    // A build's own map holds these absolute numbers; /proc/kallsyms does not.
+    // A build's own map has these absolute symbols; /proc/kallsyms does not.
     let of_build = map.address("_kernel_flags_le_lo32").is_some() || map.address("_kernel_size_le").is_some();
     if of_build && !running || is_link_address_of_arm64(loaded) {
         return Start::Linked;
     }
-    // An odd address in a map that may be a build's own is that build's.
+    // If the map may be a build's own, an unusual address is the link address of that build.
     let unknown = if running { Start::Unknown } else { Start::Linked };
     let Some(version) = release.and_then(version) else { return unknown };
     let Some((_, offset, text_offset)) = ARM64_ERAS.into_iter().rev().find(|(since, ..)| *since <= version)
     else {
-        // Before 4.6 nothing moved it.
+        // Before 4.6 the image was never moved.
         return Start::Linked;
     };
     let lowest = if version >= FLIPPED { ARM64_FLIPPED } else { ARM64 };
-    // The narrowest space in which the address can lie.
+    // The smallest address space that contains the address.
     let Some(base) = lowest.into_iter().rev().find(|base| *base <= loaded) else { return unknown };
     // Until 5.3 the upper half of the space was the linear map.
     if version < FLIPPED && loaded >= base + base.wrapping_neg() / 2 {
@@ -141,13 +141,13 @@ fn arm64(map: &SystemMap<'_>, loaded: u64, running: bool, release: Option<&str>)
     }
 }
 
-/// Since 5.4 the kernel's half begins with the linear map, and the image lies behind it.
+/// Since 5.4 the kernel's half begins with the linear map, and the image comes after it.
 const FLIPPED: (u32, u32) = (5, 4);
 /// The lowest address of the image's region with 48, 42 and 39 bits of address, before and since 5.4.
 const ARM64: [u64; 3] = [0xffff_0000_0000_0000, 0xffff_fc00_0000_0000, 0xffff_ff80_0000_0000];
 const ARM64_FLIPPED: [u64; 3] = [0xffff_8000_0000_0000, 0xffff_fe00_0000_0000, 0xffff_ffc0_0000_0000];
-/// Since which version the image lies how far above that (`KIMAGE_VADDR`), and its text behind it
-/// (`TEXT_OFFSET`).
+/// By version, the distance of the image from that address (`KIMAGE_VADDR`), and the distance of its text from the
+/// image's start (`TEXT_OFFSET`).
 const ARM64_ERAS: [((u32, u32), u64, u64); 5] = [
     ((4, 6), 128 * MIB, 0x8_0000),
     ((5, 4), 256 * MIB, 0x8_0000),
@@ -156,7 +156,7 @@ const ARM64_ERAS: [((u32, u32), u64, u64); 5] = [
     ((6, 5), 2048 * MIB, 0),
 ];
 
-/// Every address at which some version of the kernel since 4.6 links its image on ARM64; those of current kernels first.
+/// Every address at which some kernel since 4.6 is linked on ARM64, current kernels first.
 pub fn link_addresses_of_arm64() -> Vec<u64> {
     let of_era = |(since, offset, text): ((u32, u32), u64, u64)| {
         let bases = if since >= FLIPPED { ARM64_FLIPPED } else { ARM64 };
@@ -165,7 +165,7 @@ pub fn link_addresses_of_arm64() -> Vec<u64> {
     ARM64_ERAS.into_iter().rev().flat_map(of_era).collect()
 }
 
-/// Whether some version of the kernel links its image at this address, among them those before 4.6.
+/// Whether some kernel, including those before 4.6, is linked at this address on ARM64.
 fn is_link_address_of_arm64(loaded: u64) -> bool {
     link_addresses_of_arm64().contains(&loaded) || ARM64_FLIPPED.iter().any(|base| base + 0x8_0000 == loaded)
 }
@@ -176,8 +176,8 @@ fn version(release: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-/// Each board of MIPS links its kernel where it likes, most at the first of these; the others are those of
-/// boards whose kernels people use. A kernel is moved by at least its own size, in steps of 64 KiB.
+/// Each MIPS board has its own link address. Most use the first of these; the others belong to boards in common use.
+/// A kernel is moved by at least its own size, in steps of 64 KiB.
 fn mips(map: &SystemMap<'_>, loaded: u64, running: bool) -> Start {
     const SEGMENT: u64 = 0xffff_ffff_8000_0000;
     const USUAL: u64 = 0x10_0000;
@@ -196,7 +196,7 @@ fn mips(map: &SystemMap<'_>, loaded: u64, running: bool) -> Start {
 }
 
 impl Start {
-    /// Moved by `shift`, or linked where that is 0.
+    /// Moved by `shift`, or linked if `shift` is 0.
     fn moved(shift: u64) -> Self {
         if shift == 0 { Self::Linked } else { Self::Moved(shift) }
     }
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn x86_64_is_told_by_its_physical_address_or_by_the_usual_place() {
+    fn x86_64_uses_the_physical_address_or_the_default() {
         let slid =
             "0000000001000000 A phys_startup_64\nffffffff93000000 T _text\nffffffff93000000 T startup_64\n";
         assert_eq!(told(Arch::Amd64, None, slid), Start::Moved(0x1200_0000));
@@ -222,7 +222,7 @@ mod tests {
             "ffffffff81000000 T _text\n",
             "ffffffff80200000 T _text\n",
             "0000000000000000 A phys_startup_64\nffffffff80000000 A _text\nffffffff80000000 T startup_64\n",
-            // A kernel that was built for another place says so.
+            // A kernel that was built for another address records it.
             "0000000002000000 A phys_startup_64\nffffffff82000000 T _text\nffffffff82000000 T startup_64\n",
         ] {
             assert_eq!(told(Arch::Amd64, None, linked), Start::Linked, "{linked}");
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn i386_is_told_for_every_split_of_its_memory() {
+    fn i386_is_found_for_every_memory_split() {
         for (text, expected) in [
             ("00100000 A phys_startup_32\nc0100000 A _text\nc0100000 T startup_32\n", Start::Linked),
             (
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn arm64_needs_the_version_to_be_moved_back() {
+    fn arm64_needs_the_version_to_remove_the_shift() {
         let slid = "ffffd2f5c3a00000 T _text\nffffd2f5bf000000 t foo [foo]\n";
         for (release, linked) in [
             ("4.19.0-6-arm64", None),
@@ -280,7 +280,7 @@ mod tests {
             "ffffffc000080000 T _text\n",
             "ffff000008080000 T _text\n",
             "0000000000000000 A _kernel_flags_le_lo32\nffff900012340000 T _text\n",
-            // At an odd place in a map that nothing says to be of a running kernel.
+            // An unusual address in a map that is not known to come from a running kernel.
             "ffffffff81001000 T _text\n",
         ] {
             assert_eq!(told(Arch::Arm64, Some("6.1.0"), linked), Start::Linked, "{linked}");
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn mips_is_moved_back_only_where_the_map_is_of_a_running_kernel() {
+    fn the_shift_of_mips_is_removed_only_from_maps_of_a_running_kernel() {
         assert_eq!(told(Arch::Mips, None, "80100000 T _text\nc0000000 t foo [foo]\n"), Start::Linked);
         assert_eq!(told(Arch::Mips, None, "80060000 T _text\nc0000000 t foo [foo]\n"), Start::Linked);
         assert_eq!(

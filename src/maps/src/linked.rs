@@ -1,5 +1,5 @@
-//! One rule for every symbol map, whichever command it came through: its addresses become those the kernel
-//! was linked with, or the map is refused (docs/format.md, invariant 8).
+//! The one rule for symbol maps, whichever command reads them: the addresses are converted to link addresses, or the
+//! map is refused (docs/format.md, invariant 8).
 
 use std::collections::HashMap;
 
@@ -9,18 +9,18 @@ use profile::Arch;
 use crate::link_address::{self, Start};
 use crate::{KernelConfig, SystemMap};
 
-/// What is known about the kernel that a symbol map should belong to.
+/// What is known about the kernel to which a symbol map should belong.
 #[derive(Clone, Copy, Debug)]
 pub struct Kernel<'a> {
     /// Its architecture.
     pub arch: Arch,
-    /// The symbols or variables of the kernel's own file with their addresses as linked; empty where nobody
-    /// has that file.
+    /// The symbols or variables in the kernel's own file, with their link addresses; empty if the file is not
+    /// available.
     pub known: &'a [(&'a [u8], u64)],
-    /// The bounds of that file's sections under the names that the kernel's linker script gives them
-    /// ([`section_bounds`]); empty where its symbols are known.
+    /// The bounds of that file's sections, under the names in the kernel's linker script ([`section_bounds`]); empty
+    /// if the symbols are known.
     pub bounds: &'a [(String, u64)],
-    /// The address of `_text` as linked, where the file's sections tell it.
+    /// The link address of `_text`, if the file's sections give it.
     pub text: Option<u64>,
     /// Its release (`6.1.0-13-arm64`).
     pub release: Option<&'a str>,
@@ -30,19 +30,19 @@ pub struct Kernel<'a> {
     pub running: bool,
 }
 
-/// What [`SystemMap::link`] did to a map.
+/// The result of [`SystemMap::link`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Linked {
-    /// How many bytes the running kernel lay above its link address; the map's addresses of the image are
-    /// lower by that now. 0 for a map as linked.
+    /// How far the running kernel was above its link address, in bytes. This has been subtracted from the map's
+    /// addresses of the image. 0 for a map with link addresses.
     pub shift: u64,
     /// How many symbols the map shares with the kernel's own file.
     pub shared: u64,
-    /// How many of these have another address in the file; few enough for the build to be the same.
+    /// How many of these have another address in the file. There are so few that the build is the same.
     pub elsewhere: u64,
 }
 
-/// Why a symbol map gives no symbols.
+/// Why a symbol map cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MapError {
@@ -54,57 +54,57 @@ pub enum MapError {
     },
     /// The kernel hid its addresses (`kptr_restrict`).
     #[error(
-        "the symbol map gives no addresses: every address is zero, for the running kernel hid them (kptr_restrict); \
+        "the symbol map gives no addresses: every address is zero, because the running kernel hid them (kptr_restrict); \
          read /proc/kallsyms as root with kernel.kptr_restrict at 0 or 1, or take the System.map of that build"
     )]
     Hidden,
     /// The map of another build.
     #[error(
-        "the symbol map belongs to another build: of {shared} symbols it shares with the file {agree} have the \
+        "the symbol map belongs to another build: of the {shared} symbols that it shares with the file, {agree} have the \
          same address (first difference: {example}); take the System.map of exactly this build"
     )]
     OtherBuild {
         /// Symbols that both have.
         shared: u64,
-        /// Those at one address.
+        /// Symbols that have the same address in both.
         agree: u64,
-        /// One that is not.
+        /// A symbol whose addresses differ.
         example: String,
     },
-    /// The map of a kernel that was moved, of which nothing says where it was linked.
+    /// The map of a kernel that was moved, whose link address is unknown.
     #[error(
         "the symbol map's addresses are those of one boot (_text lies at {loaded:#x}), and nothing says where that \
          kernel was linked; take the System.map of that build, or name its release (a map called System.map-<release>)"
     )]
     Moved {
-        /// Where the map says that the image begins.
+        /// The address at which the image begins in the map.
         loaded: u64,
     },
 }
 
-/// How many symbols of ten thousand may lie elsewhere in a map of the same build. There should be none; a few
-/// are let pass for names that several symbols share. Two builds of a kernel that differ by one security update
-/// have 6 in 1,000 (Debian's 6.1.0-56 and -57).
+/// How many symbols of ten thousand may have another address in a map of the same build. There should be none; a few
+/// are allowed because several symbols can share a name. Two kernel builds one security update apart differ in 6 of
+/// 1,000 (Debian's 6.1.0-56 and -57).
 const TOLERANCE: u64 = 2;
 
-/// The symbols at or before the beginning of an image, the surest first.
+/// Symbols at or before the beginning of an image, the most reliable first.
 const ANCHORS: [&str; 7] = ["_text", "_stext", "_start", "startup_64", "startup_32", "_head", "stext"];
 
-/// Behind this many bytes nothing belongs to the image, where no `_end` says more.
+/// Where there is no `_end`, the image ends at most this many bytes after its start.
 const LARGEST_IMAGE: u64 = 1 << 30;
-/// Early memory that a linker script puts behind `_end`.
+/// Early memory that the linker script places after `_end`.
 const BEHIND_END: u64 = 16 << 20;
 
 impl SystemMap<'_> {
-    /// Turns the addresses of the kernel's image into those it was linked with: where the map was read from
-    /// a kernel that KASLR moved, the shift is taken back. Per-CPU offsets and absolute numbers stay.
+    /// Converts the image's addresses to link addresses: if the map was read from a kernel that KASLR moved, the
+    /// shift is subtracted. Per-CPU offsets and absolute symbols stay unchanged.
     ///
-    /// The shift follows from the symbols of the kernel's own file; without that file, from the link address
-    /// of the architecture.
+    /// The shift is found by the symbols in the kernel's own file or, without that file, by the architecture's link
+    /// address.
     ///
     /// # Errors
-    /// [`MapError`] for a text that is not a map, one whose addresses are hidden, one of another build as
-    /// `kernel.known` shows, and one of a moved kernel whose link address nothing tells.
+    /// [`MapError`] if the text is not a map, its addresses are hidden, `kernel.known` shows another build, or the
+    /// kernel was moved and its link address is unknown.
     pub fn link(&mut self, kernel: &Kernel<'_>) -> Result<Linked, MapError> {
         if self.symbols.is_empty() {
             let line = self.first_skipped.map_or(&b""[..], |(_, line)| line);
@@ -114,8 +114,8 @@ impl SystemMap<'_> {
         if self.is_hidden() {
             return Err(MapError::Hidden);
         }
-        // In a pack nothing is known of the kernel's own file, and a table of all symbols would cost more than
-        // reading them did.
+        // For a pack the kernel's own file is not available, and a table of all symbols would cost more than reading
+        // them did.
         let linked = if kernel.known.is_empty() && kernel.bounds.is_empty() {
             let shift = match self.shift_by_text(kernel) {
                 Some(shift) => shift,
@@ -131,7 +131,7 @@ impl SystemMap<'_> {
         Ok(linked)
     }
 
-    /// Compares the map with what the kernel's own file knows.
+    /// Compares the map with the symbols in the kernel's own file.
     fn compare(&self, kernel: &Kernel<'_>) -> Result<Linked, MapError> {
         let places = Places::new(self);
         let shift = match self.shift_by_text(kernel).or_else(|| self.shift_by_file(kernel, &places)) {
@@ -141,7 +141,7 @@ impl SystemMap<'_> {
         let (linked, example) = places.compare(kernel.known, shift);
         let bounds: Vec<(&[u8], u64)> =
             kernel.bounds.iter().map(|(name, address)| (name.as_bytes(), *address)).collect();
-        // Bounds are few, and each is decisive: a build that differs in its BTF alone moves `__stop_BTF`.
+        // There are few bounds, and each is decisive: a build that differs only in its BTF moves `__stop_BTF`.
         let (bounded, moved) = places.compare(&bounds, shift);
         if bounded.elsewhere > 0 || linked.elsewhere * 10_000 > linked.shared * TOLERANCE {
             let shared = linked.shared + bounded.shared;
@@ -155,13 +155,12 @@ impl SystemMap<'_> {
         Ok(linked)
     }
 
-    /// The shift that the file's sections show.
+    /// The shift by the file's sections.
     fn shift_by_text(&self, kernel: &Kernel<'_>) -> Option<u64> {
         Some(self.address("_text")?.wrapping_sub(kernel.text?))
     }
 
-    /// The shift that the kernel's own file shows: that of `_text` or `_stext`, else the one that most
-    /// symbols have.
+    /// The shift by the file's symbols: that of `_text` or `_stext`, otherwise the most frequent one.
     fn shift_by_file(&self, kernel: &Kernel<'_>, places: &Places<'_>) -> Option<u64> {
         let difference = |name: &[u8], address: u64| match places.by_name.get(name)?.as_slice() {
             [only] => Some(only.wrapping_sub(address)),
@@ -179,7 +178,7 @@ impl SystemMap<'_> {
             *counts.entry(shift).or_default() += 1;
             compared += 1;
         }
-        // An image is mapped in pages: what differs by less was linked elsewhere.
+        // An image is mapped in whole pages, so a smaller difference comes from another link address.
         let most = counts.into_iter().max_by_key(|(shift, count)| (*count, std::cmp::Reverse(*shift)));
         most.filter(|(shift, count)| count * 2 > compared && shift.is_multiple_of(4096))
             .map(|(shift, _)| shift)
@@ -192,7 +191,7 @@ impl SystemMap<'_> {
         else {
             return Ok(0);
         };
-        // The text begins a little behind the image.
+        // The text begins a little after the start of the image.
         let loaded = match (anchor, kernel.arch) {
             ("_stext" | "stext", Arch::Amd64) => address & !0x1f_ffff,
             ("_stext" | "stext", Arch::Arm64) => address & !0x7_ffff,
@@ -206,10 +205,10 @@ impl SystemMap<'_> {
         }
     }
 
-    /// Moves the symbols of the image back by `shift`.
+    /// Subtracts `shift` from the addresses of the image's symbols.
     fn take_back(&mut self, shift: u64) {
         let Some(start) = ANCHORS.iter().filter_map(|anchor| self.lowest(anchor)).min().or_else(|| {
-            // Without an anchor: what lies above the per-CPU offsets, which count from zero.
+            // Without an anchor, the image is everything above the per-CPU offsets, which start at zero.
             self.symbols.iter().map(|symbol| symbol.address).filter(|address| *address >= shift).min()
         }) else {
             return;
@@ -227,27 +226,27 @@ impl SystemMap<'_> {
         }
     }
 
-    /// The address of the first global symbol with this name; of any, where none is global.
+    /// The address of the first global symbol with this name; without a global one, of any symbol with it.
     pub(crate) fn global(&self, name: &str) -> Option<u64> {
         let mut named = self.symbols.iter().filter(|symbol| symbol.name == name.as_bytes());
         let global = named.clone().find(|symbol| symbol.binding == profile::Binding::Global);
         global.or_else(|| named.next()).map(|symbol| symbol.address)
     }
 
-    /// The address of an anchor, which may share its name with a function of the trampoline.
+    /// The address of an anchor; a function of the trampoline may have the same name.
     fn lowest(&self, anchor: &str) -> Option<u64> {
         self.global(anchor).filter(|address| *address > 0)
     }
 }
 
-/// The bounds of a kernel's sections, given as name, address and size, under the names that the kernel's linker
-/// script gives them (`__start_BTF` and `__stop_BTF` for `.BTF`).
+/// The bounds of a kernel's sections, given as name, address and size, under the names in the kernel's linker script
+/// (`__start_BTF` and `__stop_BTF` for `.BTF`).
 pub fn section_bounds<'s>(sections: impl IntoIterator<Item = (&'s str, u64, u64)>) -> Vec<(String, u64)> {
     let mut bounds = Vec::new();
     for (name, address, size) in sections {
         let stem = name.strip_prefix('.').unwrap_or(name);
         let is_identifier = stem.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        // Of the read-only data the first part alone bears the name.
+        // Only the first part of the read-only data has this name.
         if address == 0 || !is_identifier || stem == "rodata" {
             continue;
         }
@@ -257,7 +256,7 @@ pub fn section_bounds<'s>(sections: impl IntoIterator<Item = (&'s str, u64, u64)
     bounds
 }
 
-/// Where the symbols of a map lie.
+/// The places of a map's symbols.
 struct Places<'a> {
     by_name: HashMap<&'a [u8], Vec<u64>, RandomState>,
     /// Sorted.
@@ -276,7 +275,7 @@ impl<'a> Places<'a> {
         Self { by_name, by_address }
     }
 
-    /// Compares a map that is `shift` too high with what the kernel's own file knows.
+    /// Compares a map, whose addresses are `shift` too high, with the symbols in the kernel's own file.
     fn compare<'k>(
         &self,
         known: impl IntoIterator<Item = &'k (&'k [u8], u64)>,
@@ -287,7 +286,7 @@ impl<'a> Places<'a> {
             let Some(places) = self.by_name.get(name) else { continue };
             shared += 1;
             let loaded = address.wrapping_add(shift);
-            // What counts from the start of a per-CPU area was never moved.
+            // Offsets into a per-CPU area are never moved.
             if places.contains(&loaded) || places.contains(address) || self.numbered(name, loaded) {
                 continue;
             }
@@ -301,7 +300,8 @@ impl<'a> Places<'a> {
         (Linked { shift, shared, elsewhere }, example)
     }
 
-    /// Whether a symbol at `address` is a numbered one of this name: a function's static variable (`name.3`).
+    /// Whether a symbol at `address` has this name with a number added, as a function's static variable has
+    /// (`name.3`).
     fn numbered(&self, name: &[u8], address: u64) -> bool {
         let first = self.by_address.partition_point(|(at, _)| *at < address);
         let here = self.by_address.get(first..).unwrap_or_default().iter();
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shift_is_taken_back_by_the_file_or_by_the_architecture() {
+    fn the_shift_is_found_by_the_file_or_by_the_architecture() {
         let expected: Vec<u64> =
             BUILD.iter().map(|(_, address)| *address).chain([0xffff_ffff_ff60_0000]).collect();
         for known in [BUILD, &BUILD[1..], &[]] {
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moved_kernel_whose_place_nobody_knows_is_refused() {
+    fn a_moved_kernel_with_an_unknown_link_address_is_refused() {
         let mut map = SystemMap::parse(b"ffffd2f5c3a00000 T _text\nffffd2f5bf000000 t foo [foo]\n");
         let unknown = Kernel { arch: Arch::Arm64, ..kernel(&[]) };
         assert_eq!(map.link(&unknown), Err(MapError::Moved { loaded: 0xffff_d2f5_c3a0_0000 }));
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn a_section_of_another_size_is_another_build() {
+    fn a_different_section_size_means_another_build() {
         let bounds =
             section_bounds([(".BTF", 0xffff_ffff_8210_0000, 0x123), (".text", 0, 0), (".a-b", 1, 1)]);
         assert_eq!(bounds[1], ("__stop_BTF".to_owned(), 0xffff_ffff_8210_0123));

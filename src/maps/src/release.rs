@@ -1,9 +1,8 @@
-/// The kernel release that a path tells: the part behind `System.map-`, `config-`, `linux-headers-`,
-/// `vmlinux-` and the like, or the folder under `/lib/modules/` or `/usr/src/kernels/`.
+/// The kernel release in a path: the part after `System.map-`, `config-`, `linux-headers-`, `vmlinux-` and similar
+/// prefixes, or the name of the folder below `/lib/modules/` or `/usr/src/kernels/`.
 ///
-/// A word behind one of these that does not begin with a digit (`System.map-new`) is no release. The
-/// distribution's headers may add their own ending (`-common`, `-x86_64` in Red Hat's `2.6.18-194.el5-i686`);
-/// it stays.
+/// A word after such a prefix that does not begin with a digit (`System.map-new`) is not a release. Endings that a
+/// distribution adds to its headers' name (`-common`, or `-x86_64` in Red Hat's `2.6.18-194.el5-i686`) are kept.
 pub fn release_in_path(path: &str) -> Option<&str> {
     const BEFORE_NAME: [&str; 8] = [
         "System.map-",

@@ -1,6 +1,5 @@
-/// The name that a compiler gave suffixes to (`x.llvm.1513`, `f.isra.0`, `f.part.0.cold`), without them;
-/// `None` for a name without such suffixes. A mere number (`count.3`) tells the static variables of functions
-/// apart, and stays.
+/// The name that a compiler gave suffixes to (`x.llvm.1513`, `f.isra.0`, `f.part.0.cold`), without them; `None` for a
+/// name without such suffixes. A plain number (`count.3`) distinguishes static variables of functions and is kept.
 pub(crate) fn without_suffixes(name: &str) -> Option<&str> {
     let mut plain = name;
     while let Some(shorter) = without_suffix(plain) {
@@ -9,8 +8,7 @@ pub(crate) fn without_suffixes(name: &str) -> Option<&str> {
     (plain.len() < name.len()).then_some(plain)
 }
 
-/// What compilers put behind names: clang's ThinLTO, and GCC where it makes a copy of a function, or brings
-/// several units together.
+/// Suffixes that compilers add: clang with ThinLTO, and GCC when it clones a function or merges compile units.
 const WORDS: [&str; 6] = ["llvm", "isra", "constprop", "part", "cold", "lto_priv"];
 
 fn without_suffix(name: &str) -> Option<&str> {
@@ -29,7 +27,7 @@ mod tests {
     use super::without_suffixes;
 
     #[test]
-    fn suffixes_of_compilers_are_told_from_others() {
+    fn suffixes_of_compilers_are_recognised() {
         for (name, plain) in [
             ("modules.llvm.15133981562545858343", Some("modules")),
             ("f.isra.0", Some("f")),

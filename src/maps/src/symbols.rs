@@ -5,30 +5,30 @@ use profile::{Binding, Name, Profile, Report, choose_symbols};
 
 use crate::suffix::without_suffixes;
 
-/// A symbol as a map has it.
+/// A symbol in a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MapSymbol<'a> {
-    /// Its address, as linked (or, in kallsyms of a running kernel, as loaded).
+    /// Its address: as linked or, in kallsyms of a running kernel, as loaded.
     pub address: u64,
-    /// Its name's bytes, as they stand.
+    /// The bytes of its name, unchanged.
     pub name: &'a [u8],
     /// How widely it is visible.
     pub binding: Binding,
-    /// Whether it is known to be a variable, not code.
+    /// Whether it is known to be a variable and not code.
     pub data: bool,
 }
 
-/// Puts the symbols of a map into the profile's constants: of several with one name the one that
-/// [`choose_symbols`] keeps. Names that are not UTF-8 are counted.
+/// Adds the symbols of a map to the profile's constants. If several share a name, [`choose_symbols`] chooses one.
+/// Names that are not UTF-8 are counted.
 ///
-/// A variable whose name got a suffix from the compiler (`modules.llvm.1513`) is entered under its plain name
-/// too, where no symbol bears that name and no other variable wants it (docs/format.md, invariant 8).
+/// A variable whose name has a compiler's suffix (`modules.llvm.1513`) is also added under its plain name, if no
+/// symbol and no other variable claims that name (docs/format.md, invariant 8).
 pub fn add_symbols<'a>(
     profile: &mut Profile,
     symbols: impl IntoIterator<Item = MapSymbol<'a>>,
     report: &mut Report,
 ) {
-    // Variables by the plain name that each wants, and where they lie.
+    // The plain name that each variable claims, with the variables' addresses.
     let mut plain: Vec<(Name, u64, Binding)> = Vec::new();
     let mut interned: Vec<(Name, u64, Binding)> = symbols
         .into_iter()
@@ -85,7 +85,7 @@ mod tests {
             profile.constants.iter().find(|(known, _)| *known == name).map(|(_, address)| *address)
         };
         assert_eq!((at("modules"), at("modules.llvm.15133981562545858343")), (Some(0x1000), Some(0x1000)));
-        // Two variables want the name, or a symbol has it already, or they are code.
+        // Two variables claim the name, a symbol already has it, or they are code.
         assert_eq!((at("once"), at("taken"), at("code"), at("work")), (None, Some(0x1018), None, None));
         assert_eq!(at("twice"), Some(0x1028));
         assert_eq!(profile.constants.len(), 11);

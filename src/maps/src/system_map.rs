@@ -5,25 +5,24 @@ use crate::MapSymbol;
 
 /// The symbols of a `System.map` or of `/proc/kallsyms`.
 ///
-/// A line is an address in hexadecimal, a letter and a name, and in kallsyms the module's name in brackets.
-/// The letters are those of `nm`: a capital one is a global symbol, `W` and `V` in either case are weak.
+/// A line is a hexadecimal address, a letter, a name and, in kallsyms, the module's name in brackets. The letters are
+/// those of `nm`: a capital letter is a global symbol, `W` and `V` in either case are weak.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SystemMap<'a> {
     /// The kernel's own symbols, in the order of the text.
     pub symbols: Vec<MapSymbol<'a>>,
-    /// How many symbols belong to modules; they have an address in one run of the kernel only and are left
-    /// out.
+    /// How many symbols belong to modules. They are left out because their addresses change with every boot.
     pub of_modules: u64,
-    /// How many lines are no symbols of the kernel's form, those without an address among them.
+    /// How many lines are not symbols of the kernel, including lines without an address.
     pub skipped: u64,
     /// The first of these lines, with its number (from 1).
     pub first_skipped: Option<(u64, &'a [u8])>,
-    /// The digits of an address: 16 on a 64-bit system, 8 on a 32-bit one; the most a line has.
+    /// The number of digits in the longest address: 16 on a 64-bit system, 8 on a 32-bit one.
     pub digits: usize,
 }
 
 impl<'a> SystemMap<'a> {
-    /// Reads a map. A text that is none gives no symbols, and all its lines as skipped.
+    /// Reads a map. Any other text gives no symbols, and all its lines count as skipped.
     pub fn parse(text: &'a [u8]) -> Self {
         let mut map = Self::default();
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
@@ -55,8 +54,8 @@ impl<'a> SystemMap<'a> {
         self.symbols.iter().find(|symbol| symbol.name == name.as_bytes()).map(|symbol| symbol.address)
     }
 
-    /// Whether the kernel hid its addresses from the reader (`kptr_restrict`): they read zero, all but a few
-    /// that something else may have added.
+    /// Whether the kernel hid its addresses from the reader (`kptr_restrict`): all are zero, except a few that other
+    /// software may have added.
     pub fn is_hidden(&self) -> bool {
         let zeros = self.symbols.iter().filter(|symbol| symbol.address == 0).count();
         zeros > 0 && zeros >= self.symbols.len() - self.symbols.len() / 10
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_tell_the_binding() {
+    fn letters_give_the_binding() {
         let map = SystemMap::parse(
             b"ffffffff81000000 T _text\nffffffff81000010 t local\nffffffff81000020 W weak\n\
               ffffffff81000030 v soft\n0000000000004000 A gdt_page\nffffffff81000040 ? odd\n",
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_wider_than_64_bits_are_no_addresses() {
+    fn addresses_wider_than_64_bits_are_not_addresses() {
         assert_eq!(hexadecimal(b"0xffffffffffffffff"), Some(u64::MAX));
         assert_eq!(hexadecimal(b"10000000000000000"), None);
         assert_eq!(hexadecimal(b""), None);

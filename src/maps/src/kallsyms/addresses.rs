@@ -2,7 +2,7 @@ use std::ops::RangeInclusive;
 
 use super::{Error, Format, Source, bytes};
 
-/// How a table holds the addresses of its symbols. Every place is an address of the table's [`Source`].
+/// How a table stores the addresses of its symbols. Every place is an address in the table's [`Source`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// Full addresses, one pointer each: before 4.6, or without `CONFIG_KALLSYMS_BASE_RELATIVE`.
@@ -17,7 +17,7 @@ pub enum Encoding {
         /// The value of `kallsyms_relative_base`.
         base: u64,
     },
-    /// Signed 32-bit offsets: one that is not negative is an absolute value, any other counts back from the byte
+    /// Signed 32-bit offsets. A non-negative offset is an absolute value; a negative one counts back from the byte
     /// before the base. Since 4.6 with `CONFIG_KALLSYMS_ABSOLUTE_PERCPU` (x86-64 until about 6.14).
     AbsoluteOrFromBase {
         /// Where the offsets are.
@@ -25,7 +25,7 @@ pub enum Encoding {
         /// The value of `kallsyms_relative_base`.
         base: u64,
     },
-    /// Signed 32-bit offsets, each from its own place: since 7.0.
+    /// Signed 32-bit offsets, each relative to its own address: since 7.0.
     FromPlace {
         /// Where the offsets are.
         at: u64,
@@ -40,7 +40,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// The same, of a kernel that runs `by` bytes higher, modulo 2^64.
+    /// The same encoding for a kernel loaded `by` bytes higher, modulo 2^64.
     #[must_use]
     pub fn moved(self, by: u64) -> Self {
         match self {
@@ -88,8 +88,9 @@ impl Encoding {
     }
 }
 
-/// Chooses the encoding by its result, since no version number tells which one a kernel uses: the right one gives
-/// addresses that rise, most of them in the kernel's half of the address space. Returns `None` if none does.
+/// Chooses the encoding by its result, since no version number tells which one a kernel uses. The right encoding
+/// gives ascending addresses, most of them in the kernel's half of the address space. Returns `None` if no encoding
+/// does.
 pub fn choose(
     source: &dyn Source,
     format: Format,
@@ -100,24 +101,24 @@ pub fn choose(
         let addresses = encoding.decode(source, format, count).ok()?;
         Some((falls(&addresses, format)?, encoding))
     });
-    // The first of equally good ones.
+    // Keeps the first of equally good ones.
     judged.min_by_key(|(falls, _)| *falls).map(|(_, encoding)| encoding)
 }
 
-/// How often an address is below the one before it; `None` if these cannot be the addresses of a kernel.
+/// How often an address is lower than the one before it; `None` if these cannot be the addresses of a kernel.
 fn falls(addresses: &[u64], format: Format) -> Option<usize> {
     let kernel = kernel_addresses(format);
     let falls = addresses.windows(2).filter(|pair| pair.first() > pair.last()).count();
-    // Several symbols may share an address, but not most of them, as in memory of one value.
+    // Several symbols may share an address. If most do, the memory holds one repeated value.
     let rises = addresses.windows(2).filter(|pair| pair.first() < pair.last()).count();
     let inside = addresses.iter().filter(|address| kernel.contains(address)).count();
     let good = falls * 50 <= addresses.len() && rises * 4 > addresses.len() && inside * 2 > addresses.len();
     good.then_some(falls)
 }
 
-/// Where kernels run. With 64 bits that is the upper half, with 32 bits above 1 GiB and well below the end, where the small
-/// negative offsets of other encodings are. Big-endian machines such as s390x, SPARC and PA-RISC have kernels almost
-/// anywhere; the first pages are never theirs.
+/// The addresses at which kernels run. With 64 bits that is the upper half; with 32 bits it is above 1 GiB and well
+/// below the end, where the small negative offsets of other encodings would be. Kernels of big-endian machines such
+/// as s390x, SPARC and PA-RISC can be almost anywhere, except in the first pages.
 pub(super) fn kernel_addresses(format: Format) -> RangeInclusive<u64> {
     match (format.pointer, format.big_endian) {
         (8, false) => 1 << 63..=u64::MAX,

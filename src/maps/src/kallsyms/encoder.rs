@@ -1,35 +1,36 @@
-//! Writes kallsyms tables of every layout, as `scripts/kallsyms.c` of each age does: the fixtures of the tests.
+//! Writes kallsyms tables in every layout, as each version of `scripts/kallsyms.c` does. The tests use them as
+//! fixtures.
 
 use super::Format;
 
-/// The ages whose layouts differ.
+/// The kernel versions at which the layout changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Age {
-    /// Count and markers as wide as a pointer, the addresses first.
+    /// Count and markers have the width of a pointer; the addresses come first.
     V2_6_10,
-    /// Offsets from a base, unless the kernel is built without them.
+    /// Offsets from a base, unless the kernel is configured without them.
     V4_6,
     /// Count and markers of 32 bits.
     V4_20,
     /// Lengths of two bytes.
     V6_1,
-    /// The sequence of the sorted names between markers and tokens.
+    /// The sequence of the sorted names lies between markers and tokens.
     V6_2,
-    /// The addresses behind the tokens.
+    /// The addresses come after the tokens.
     V6_4,
-    /// No base: offsets from their own places.
+    /// There is no base; offsets are relative to their own address.
     V7_0,
 }
 
 pub(super) const AGES: [Age; 7] =
     [Age::V2_6_10, Age::V4_6, Age::V4_20, Age::V6_1, Age::V6_2, Age::V6_4, Age::V7_0];
 
-/// How the addresses are kept, where the age leaves a choice.
+/// How the addresses are stored, where the version allows several ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
     /// `CONFIG_KALLSYMS_BASE_RELATIVE` is off.
     Pointers,
-    /// Without `CONFIG_KALLSYMS_ABSOLUTE_PERCPU`; since 7.0 relative to the place.
+    /// Without `CONFIG_KALLSYMS_ABSOLUTE_PERCPU`; since 7.0 relative to the offset's own address.
     Relative,
     /// With `CONFIG_KALLSYMS_ABSOLUTE_PERCPU`.
     AbsolutePerCpu,
@@ -37,7 +38,7 @@ pub(super) enum Choice {
     Words,
 }
 
-/// A table as it lies in memory, and where its parts are in it.
+/// A table as it lies in memory, and the places of its parts.
 pub(super) struct Encoded {
     pub(super) bytes: Vec<u8>,
     pub(super) names: u64,
@@ -46,7 +47,8 @@ pub(super) struct Encoded {
     pub(super) addresses: u64,
 }
 
-/// Encodes `symbols` (kind letter with name, and address), which start at `at` in memory, virtual address `virtual_at`.
+/// Encodes `symbols` (kind letter and name, address) as a table at `at` in memory, at the virtual address
+/// `virtual_at`.
 pub(super) fn encode(
     age: Age,
     choice: Choice,
@@ -144,7 +146,7 @@ impl Out {
             match choice {
                 Choice::Pointers => self.pointer(*address),
                 Choice::Words => self.word(*address as u32),
-                // Since 7.0 there is no base; each offset counts from its own place.
+                // Since 7.0 there is no base; each offset is relative to its own address.
                 Choice::Relative if self.alignment == 4 && virtual_at != 0 => {
                     let place = virtual_at + (start - self.at) + 4 * number as u64;
                     self.word(address.wrapping_sub(place) as u32);
@@ -172,7 +174,7 @@ impl Out {
     }
 }
 
-/// Tokens for a few pieces of names; all other tokens stand for their own character.
+/// Tokens for a few pieces of names; every other token stands for its own character.
 fn text(token: u8) -> Vec<u8> {
     match token {
         1 => b"function_".to_vec(),

@@ -1,10 +1,10 @@
-//! The kallsyms tables: the packed list of its own symbols that a Linux kernel keeps in its read-only data.
+//! The kallsyms table: the compressed list of its own symbols that a Linux kernel keeps in its read-only data.
 //!
-//! [`Parts`] says where the pieces of a table are, [`read`] decodes them, and [`find_near`] works out the parts
-//! when nothing names them, from the form of the token table.
+//! [`Parts`] gives the places of a table's parts, and [`read`] decodes them. [`find_near`] finds the parts by the
+//! form of the token table where no symbols lead to them.
 //!
-//! The pieces lie one behind the other. Their order, alignment and contents changed over time
-//! (`scripts/kallsyms.c` and `kernel/kallsyms.c` of the kernel's sources):
+//! The parts follow one another. Their order, alignment and contents have changed over time (`scripts/kallsyms.c` and
+//! `kernel/kallsyms.c` in the kernel's sources):
 //!
 //! | since | order | alignment |
 //! |---|---|---|
@@ -15,9 +15,9 @@
 //! | 7.0 | count, names, markers, tokens, token index, offsets, sequence | 4 bytes |
 //!
 //! A kernel built without `CONFIG_KALLSYMS_BASE_RELATIVE` keeps full addresses in place of offsets and base. The
-//! count is an `unsigned long` before 4.20 and 32 bits wide since; so are the markers. A name is a length and that
-//! many token numbers; since 6.1 a length of 128 or more takes two bytes. The first character of the expanded text
-//! is the symbol's kind, as `nm` prints it.
+//! count is an `unsigned long` before 4.20 and 32 bits wide since; so are the markers. A name is a length followed by
+//! that many token numbers; since 6.1 a length of 128 or more takes two bytes. The first character of the expanded
+//! text is the symbol's kind, as `nm` prints it.
 
 mod addresses;
 mod names;
@@ -31,7 +31,7 @@ mod tests;
 pub use addresses::{Encoding, choose};
 pub use search::{DIGITS, find_near, is_token_table};
 
-/// The highest number of symbols that is believed. The largest kernels have about 400,000.
+/// The highest number of symbols that is accepted.
 pub const MOST_SYMBOLS: u32 = 1 << 20;
 
 /// How the kernel stores numbers.
@@ -43,7 +43,7 @@ pub struct Format {
     pub pointer: u8,
 }
 
-/// Where the pieces of a table are, as addresses of one [`Source`].
+/// The places of a table's parts, as addresses in one [`Source`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parts {
     /// How numbers are stored.
@@ -58,9 +58,9 @@ pub struct Parts {
     pub index: u64,
     /// The symbols' addresses.
     pub encoding: Encoding,
-    /// Whether the addresses are those at which the kernel runs or, in a kernel's file, at which it is linked. If not,
-    /// all of them are wrong by one distance: the table counts from its own place (since 7.0), or its base is filled
-    /// in when the kernel starts.
+    /// Whether the addresses are those at which the kernel runs or, in a kernel file, those at which it is linked. If
+    /// not, all addresses are off by the same distance: the table stores offsets relative to itself (since 7.0), or
+    /// its base is filled in at boot.
     pub placed: bool,
 }
 
@@ -71,7 +71,8 @@ pub struct Symbol {
     pub kind: u8,
     /// The name. Bytes that are not UTF-8 become U+FFFD.
     pub name: String,
-    /// The address at which the kernel runs, KASLR included; per-CPU and absolute symbols as the kernel keeps them.
+    /// The address at which the kernel runs, KASLR included. Per-CPU and absolute symbols keep the value that the
+    /// kernel stores.
     pub address: u64,
 }
 
@@ -113,18 +114,18 @@ pub enum Error {
         /// The length of its packed or expanded name.
         length: usize,
     },
-    /// No rule turns the offsets into kernel addresses that rise.
-    #[error("the offsets do not give kernel addresses by any known rule")]
+    /// No encoding turns the offsets into ascending kernel addresses.
+    #[error("no known encoding turns the offsets into kernel addresses")]
     Addresses,
 }
 
-/// Decodes the table whose parts are known, in the table's order.
+/// Decodes a table whose parts are known, in the table's order.
 ///
 /// Memory is bounded by the count (at most [`MOST_SYMBOLS`]) times the longest name of 512 bytes, and in practice by
 /// the size of the table.
 ///
 /// # Errors
-/// [`Error`] if a part is missing or its content cannot be a symbol table.
+/// [`Error`] if a part is missing or its content cannot belong to a symbol table.
 pub fn read(source: &dyn Source, parts: &Parts) -> Result<Vec<Symbol>, Error> {
     if parts.count == 0 || parts.count > MOST_SYMBOLS {
         return Err(Error::Count { count: parts.count });

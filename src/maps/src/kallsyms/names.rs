@@ -3,7 +3,7 @@ use super::{Error, Parts, Source, bytes};
 /// The longest name in bytes, its kind letter included (`KSYM_NAME_LEN` is 512 since 6.1).
 pub(super) const LONGEST_NAME: usize = 512;
 
-/// No token table is longer: a token expands to a part of one name, and the index that addresses it is 16 bits wide.
+/// The longest token table: a token expands to a part of one name, and an index entry has 16 bits.
 pub(super) const LONGEST_TOKENS: usize = 1 << 16;
 
 /// The 256 texts that the bytes of packed names stand for.
@@ -21,7 +21,7 @@ impl Tokens {
         Ok(Self(tokens))
     }
 
-    /// Takes tokens that were read already.
+    /// Wraps tokens that have already been read.
     pub(super) fn new(tokens: Vec<Vec<u8>>) -> Self {
         Self(tokens)
     }
@@ -32,11 +32,12 @@ impl Tokens {
     }
 }
 
-/// A text that ends with a zero byte, cut at [`LONGEST_NAME`].
+/// A zero-terminated text, truncated at [`LONGEST_NAME`].
 fn text(source: &dyn Source, at: u64) -> Result<Vec<u8>, Error> {
     let mut text = Vec::new();
     while text.len() < LONGEST_NAME {
-        // Up to the next border of 32 bytes, so that a text near the end of a page needs no other page.
+        // Reads up to the next multiple of 32 bytes, so that a text near the end of a page does not need the next
+        // page.
         let place = at.wrapping_add(text.len() as u64);
         let mut piece = [0; 32];
         let piece = piece.get_mut(..32 - (place % 32) as usize).unwrap_or_default();

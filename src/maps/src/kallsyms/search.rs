@@ -2,30 +2,30 @@ use super::addresses::kernel_addresses;
 use super::names::{LONGEST_NAME, LONGEST_TOKENS, Tokens};
 use super::{Encoding, Format, MOST_SYMBOLS, Parts, Source, bytes, choose};
 
-/// The tokens of the ten digits, which stand for themselves in every table: the mark to search memory for.
+/// The tokens of the ten digits, which stand for themselves in every table. Memory is searched for this pattern.
 pub const DIGITS: &[u8] = b"0\x001\x002\x003\x004\x005\x006\x007\x008\x009\x00";
 
-/// The fewest symbols a table is believed to have.
+/// The smallest number of symbols that is accepted.
 const FEWEST_SYMBOLS: u32 = 1000;
-/// How far before the tokens the names may begin: large kernels have 400,000 names of some 15 bytes.
+/// How far before the tokens the names may begin. Large kernels have 400,000 names of about 15 bytes.
 const REACH: usize = 8 << 20;
 /// How many tokens a table has.
 const TOKENS: usize = 256;
-/// What the kind of a symbol can be.
+/// The possible kind letters of a symbol.
 const KINDS: &[u8] = b"aAbBcCdDgGiInNpPrRsStTuUvVwW?-";
-/// Every so manyth name has its place among the markers.
+/// Every 256th name has its place in the markers.
 const MARKED: usize = 256;
-/// A virtual address to decode place-relative offsets from while the real one is unknown.
+/// A virtual address for decoding place-relative offsets while the real one is unknown.
 const PROVISIONAL: u64 = 0xffff_ffff_8200_0000;
 
-/// Works out the parts of the table whose token for the digit 0 is at `digit`, a place where [`DIGITS`] was found.
+/// Finds the parts of the table whose token for the digit 0 is at `digit`, a place where [`DIGITS`] was found.
 ///
-/// The token index proves the tokens; the markers prove the names and their count; addresses that rise prove the
-/// encoding. All parts have to lie in one piece of the source, as they do in physical memory and in a kernel file. Where
-/// the table does not say at which addresses its kernel runs ([`Parts::placed`]), differences between its symbols are
-/// right, and the caller has to find out the rest.
+/// The token index confirms the tokens, the markers confirm the names and their count, and ascending addresses
+/// confirm the encoding. All parts have to lie in one contiguous piece of the source, as they do in physical memory
+/// and in a kernel file. If the table does not give the addresses at which its kernel runs ([`Parts::placed`]),
+/// differences between its symbols are right, and the caller has to find the shift.
 ///
-/// At most 8 MiB before the tokens are read, and each byte of them is looked at a bounded number of times.
+/// At most 8 MiB before the tokens are read, and each byte is examined a bounded number of times.
 pub fn find_near(source: &dyn Source, digit: u64) -> Option<Parts> {
     let table = TokenTable::around(source, digit)?;
     let before = Before::read(source, table.start)?;
@@ -37,8 +37,8 @@ pub fn find_near(source: &dyn Source, digit: u64) -> Option<Parts> {
         if !(FEWEST_SYMBOLS..MOST_SYMBOLS).contains(&count) {
             return None;
         }
-        // The names follow a count of 32 bits at once, or one that is padded to, or is, 64 bits. In a big-endian
-        // table the lower half of such a count comes last.
+        // The names follow either a 32-bit count or one that is stored in, or padded to, 64 bits. In a big-endian
+        // table the lower half of a 64-bit count comes last.
         let padded = before.bytes.get(at + 4..)?.first_chunk::<4>() == Some(&[0; 4]);
         let skips = if padded { [Some(4), Some(8)] } else { [Some(4), None] };
         skips.into_iter().flatten().find_map(|skip| {
@@ -73,11 +73,11 @@ struct TokenTable {
 }
 
 impl TokenTable {
-    /// The table that has the token for the digit 0 at `digit`. The tokens behind it lead to the index, and the index
-    /// says how far before the digit the table begins: a place that only looks like one costs no more than these reads.
+    /// The table that has the token for the digit 0 at `digit`. The tokens after it lead to the index, and the index
+    /// says how far before the digit the table begins. A false candidate costs no more than these reads.
     fn around(source: &dyn Source, digit: u64) -> Option<Self> {
         let rests = [LONGEST_TOKENS / 32, LONGEST_TOKENS / 8, LONGEST_TOKENS + 2 * TOKENS].into_iter();
-        // The first that reaches behind the index. In physical memory there may be nothing behind the table.
+        // The first piece that reaches past the index. In physical memory there may be nothing after the table.
         rests.map_while(|length| bytes(source, digit, length).ok()).find_map(|rest| {
             let mut starts = Vec::with_capacity(TOKENS);
             let mut at = 0;
@@ -109,7 +109,8 @@ impl TokenTable {
         })
     }
 
-    /// The texts of a table: the first 48, at the places that the index has `before` the digit, and those in `rest`.
+    /// The texts of a table: the first 48 from `before` the digit, at the places given by the index, and the others
+    /// from `rest`.
     fn tokens(
         source: &dyn Source,
         start: u64,
@@ -136,7 +137,7 @@ impl TokenTable {
     }
 }
 
-/// The memory in front of the tokens, as much of it as there is in one piece.
+/// The memory before the tokens, as much of it as is contiguous.
 struct Before {
     start: u64,
     bytes: Vec<u8>,
@@ -154,8 +155,8 @@ impl Before {
         }
     }
 
-    /// The places of every 256th of so many names at `names`, and where the last one ends. `budget` bounds the bytes
-    /// that all calls together look at.
+    /// The places of every 256th of `count` names at `names`, and where the last name ends. `budget` bounds the bytes
+    /// that all calls together examine.
     fn markers(&self, names: usize, count: u32, tokens: &Tokens, budget: &mut usize) -> Option<Markers> {
         let packed = self.bytes.get(names..)?;
         let (mut at, mut marks) = (0, Vec::new());
@@ -179,7 +180,7 @@ impl Before {
         Some(Markers { marks, end: names + at })
     }
 
-    /// Whether the markers follow the names: as 32 bits since 4.20, before as a pointer.
+    /// Whether the markers follow the names: with 32 bits since 4.20, before that with the width of a pointer.
     fn are_markers(&self, markers: &Markers, format: Format) -> bool {
         [4, 8].into_iter().any(|alignment| {
             let at = (self.start + markers.end as u64).next_multiple_of(alignment) - self.start;
@@ -194,13 +195,13 @@ impl Before {
     }
 }
 
-/// What the markers of a table should be.
+/// The expected markers of a table.
 struct Markers {
     marks: Vec<u64>,
     end: usize,
 }
 
-/// A table whose addresses are still to be found.
+/// A table whose addresses have not been found yet.
 struct Pieces {
     format: Format,
     count: u32,
@@ -228,7 +229,7 @@ impl Pieces {
         })
     }
 
-    /// Offsets with a base, or full addresses, for both sizes of a pointer: before the count, or behind the tokens.
+    /// Offsets with a base, or full addresses, for both pointer sizes: before the count, or after the tokens.
     fn based(&self, source: &dyn Source) -> Option<(Format, Encoding)> {
         [8, 4].into_iter().find_map(|pointer| {
             let format = Format { pointer, ..self.format };
@@ -250,8 +251,8 @@ impl Pieces {
         })
     }
 
-    /// Where the count begins, if the parts are aligned as before 7.0: to a pointer of this size. In a big-endian table
-    /// of 64 bits, the lower half of the count is its second word.
+    /// Where the count begins, if the parts are aligned to a pointer of this size, as before 7.0. In a big-endian
+    /// table of 64 bits, the lower half of the count is its second word.
     fn aligned_count(&self, source: &dyn Source, pointer: u8) -> Option<u64> {
         let skipped = self.names - self.count_at;
         match pointer {
@@ -265,8 +266,8 @@ impl Pieces {
         }
     }
 
-    /// Offsets whose base is zero in a kernel's file, since it is filled in when the kernel is relocated (arm64 before
-    /// it kept addends in place). The lowest symbol, which is the first one, has the offset 0.
+    /// Offsets whose base is zero in a kernel file because relocation fills it in (arm64 before it stored addends in
+    /// place). The first symbol is the lowest and has offset 0.
     fn without_base(&self, source: &dyn Source) -> Option<(Format, Encoding)> {
         let pointer = 8;
         let format = Format { pointer, ..self.format };
@@ -286,7 +287,7 @@ impl Pieces {
         Some((format, choose(source, format, self.count, candidates)?))
     }
 
-    /// Offsets without a base behind the tokens, since 7.0.
+    /// Offsets without a base after the tokens, since 7.0.
     fn alone(&self, source: &dyn Source) -> Option<(Format, Encoding)> {
         let at = self.index + 512;
         let narrow = Format { pointer: 4, ..self.format };
@@ -297,7 +298,7 @@ impl Pieces {
         })
     }
 
-    /// The base at a place, if it is one: the address of the lowest symbol of a kernel.
+    /// The base at `at`, if the value there can be the address of a kernel's lowest symbol.
     fn base(source: &dyn Source, format: Format, at: u64) -> Option<u64> {
         let base = bytes(source, at, usize::from(format.pointer)).ok()?;
         match format.pointer {

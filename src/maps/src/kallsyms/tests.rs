@@ -1,7 +1,7 @@
 use super::encoder::{AGES, Age, Choice, Encoded, encode};
 use super::*;
 
-/// Where the tables of the tests lie.
+/// The address of the tables in these tests.
 const AT: u64 = 0x10_0000;
 const COUNT: u64 = 3000;
 
@@ -56,7 +56,7 @@ fn symbols(format: Format, age: Age, choice: Choice) -> Vec<(String, u64)> {
     symbols
 }
 
-/// Every layout there is.
+/// Runs `check` on every layout.
 fn every(mut check: impl FnMut(Age, Choice, Format, &[(String, u64)], &Encoded)) {
     for age in AGES {
         for pointer in [8, 4] {
@@ -124,7 +124,7 @@ fn every_layout_is_found_by_its_form() {
             find_near(&memory, mark(encoded)).unwrap_or_else(|| panic!("{age:?} {choice:?} {format:?}"));
         let found = read(&memory, &parts).expect("a table");
         assert_eq!(found.len(), symbols.len(), "{age:?} {choice:?} {format:?}");
-        // A place-relative table does not say where it runs.
+        // A place-relative table does not give the address at which its kernel runs.
         let shift = match parts.encoding {
             Encoding::FromPlace { .. } => found[0].address.wrapping_sub(symbols[0].1),
             _ => 0,
@@ -139,7 +139,7 @@ fn every_layout_is_found_by_its_form() {
 }
 
 #[test]
-fn a_table_whose_base_is_filled_in_later_is_found_and_says_so() {
+fn a_table_whose_base_is_filled_in_at_boot_is_marked_as_not_placed() {
     let format = Format { big_endian: false, pointer: 8 };
     for age in [Age::V4_6, Age::V4_20, Age::V6_2, Age::V6_4] {
         let symbols = symbols(format, age, Choice::Relative);
@@ -159,7 +159,7 @@ fn a_table_whose_base_is_filled_in_later_is_found_and_says_so() {
 }
 
 #[test]
-fn only_tables_that_count_from_their_own_place_are_not_placed() {
+fn only_place_relative_tables_are_not_placed() {
     every(|age, choice, format, _, encoded| {
         let memory = Memory::of(&encoded.bytes);
         let parts = find_near(&memory, mark(encoded)).expect("a table");
@@ -169,7 +169,7 @@ fn only_tables_that_count_from_their_own_place_are_not_placed() {
 }
 
 #[test]
-fn digits_that_are_not_of_a_token_table_cost_little() {
+fn digits_outside_a_token_table_cost_little() {
     let read = std::cell::Cell::new(0);
     let mut content = vec![0x5a; 1 << 20];
     for place in (0..content.len() - DIGITS.len()).step_by(64) {
@@ -189,7 +189,7 @@ fn digits_that_are_not_of_a_token_table_cost_little() {
 }
 
 #[test]
-fn a_damaged_table_is_never_read_as_another() {
+fn damage_never_changes_the_symbols_that_are_read() {
     every(|age, choice, format, symbols, encoded| {
         for at in (0..encoded.bytes.len()).step_by(1999) {
             let mut changed = encoded.bytes.clone();
@@ -203,7 +203,7 @@ fn a_damaged_table_is_never_read_as_another() {
 }
 
 #[test]
-fn a_table_that_is_cut_is_not_found() {
+fn a_truncated_table_is_not_found() {
     let format = Format { big_endian: false, pointer: 8 };
     let symbols = symbols(format, Age::V7_0, Choice::Relative);
     let encoded = encode(Age::V7_0, Choice::Relative, format, &symbols, AT, base(format));
