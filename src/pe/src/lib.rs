@@ -1,14 +1,14 @@
-//! PE files and the debug records in them, and PDBs seen from the outside. Everything here works offline.
+//! Reads PE files, the debug records in them, and the identity of PDBs. Everything here works offline.
 //!
 //! Start here: [`Pe::parse`] reads a PE file, [`Rsds::scan`] finds the records that name PDBs in any bytes.
 //!
-//! - **Executables** (`executable`). A [`Pe`] gives its headers, sections, RSDS records, imports, exports and version.
-//!   Every part is read on its own, so a damaged part costs only itself.
+//! - **Executables** (`executable`). A [`Pe`] gives its headers, sections, RSDS records, imports, exports and
+//!   version. Every part is read on its own, so damage to one part does not affect the others.
 //! - **Debug records** (`rsds`). An [`Rsds`] names a PDB by its path, GUID and age.
-//! - **PDBs from the outside** (`pdb`). [`PdbName`] is the name in a store, [`Identity`] the GUID and age that the file
-//!   itself carries. [`PdbCabinet`] and [`unpack_msfz`] take a PDB out of its packed forms.
+//! - **Identity of PDBs** (`pdb`). [`PdbName`] is the name in a store, and [`Identity`] is the GUID and age in the
+//!   file itself. [`PdbCabinet`] and [`unpack_msfz`] unpack compressed PDBs.
 //!
-//! This crate knows nothing of what is in a PDB beyond its identity.
+//! This crate reads no part of a PDB beyond its identity.
 //!
 //! ```
 //! use pe::Rsds;

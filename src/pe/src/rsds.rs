@@ -4,7 +4,7 @@ use std::ops::Range;
 use memchr::memmem;
 use profile::GuidAge;
 
-/// A CodeView record of the kind "RSDS": it names the PDB of the image it stands in.
+/// A CodeView record of the kind "RSDS". It names the PDB of the image that contains it.
 ///
 /// Layout: the four letters, the GUID (16 bytes), the age (u32), the path of the PDB, a zero byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Rsds {
     pub path: String,
 }
 
-/// A record and where it was found.
+/// A record and the place where it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
     /// Where the record begins, in bytes from the start of what was searched.
@@ -25,9 +25,9 @@ pub struct Sighting {
 }
 
 impl Rsds {
-    /// What every record begins with.
+    /// The first bytes of every record.
     pub const MAGIC: &'static [u8; 4] = b"RSDS";
-    /// The longest path that is believed, in bytes.
+    /// The longest path that is accepted, in bytes.
     pub const LONGEST_PATH: usize = 1024;
 
     /// The most bytes a record takes, the zero byte included.
@@ -35,8 +35,8 @@ impl Rsds {
 
     const PATH: usize = 24;
 
-    /// Reads the record that `bytes` begins with. Nothing where there is none: the letters are missing, or the
-    /// path does not end within [`Rsds::LONGEST_PATH`] bytes, is empty, or holds control characters.
+    /// Reads the record at the start of `bytes`. Returns `None` if the letters are missing, or if the path does not
+    /// end within [`Rsds::LONGEST_PATH`] bytes, is empty, or holds control characters.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let rest = bytes.strip_prefix(Self::MAGIC)?;
         let (guid, rest) = rest.split_first_chunk::<16>()?;
@@ -55,8 +55,8 @@ impl Rsds {
         self.path.rsplit(['/', '\\']).next().unwrap_or(&self.path)
     }
 
-    /// Finds the records in `bytes` whose path ends in `.pdb` (in any case), each GUID and age once, where it
-    /// is met first, in the order of their offsets. `threads` share the work.
+    /// Finds the records in `bytes` whose path ends in `.pdb` (in any case), in the order of their offsets. Each GUID
+    /// and age is reported once, at its first place. The search uses `threads` threads.
     pub fn scan(bytes: &[u8], threads: usize) -> Vec<Sighting> {
         let share = bytes.len().div_ceil(threads.max(1)).max(1 << 20);
         let shares = (0..bytes.len()).step_by(share).map(|start| start..(start + share).min(bytes.len()));
@@ -69,7 +69,7 @@ impl Rsds {
         found
     }
 
-    /// Keeps of each GUID and age the first.
+    /// Keeps the first record of each GUID and age.
     pub fn keep_first(found: &mut Vec<Sighting>) {
         let mut seen = HashSet::new();
         found.retain(|sighting| seen.insert(sighting.rsds.guid_age));
@@ -85,7 +85,7 @@ impl Rsds {
         })
     }
 
-    /// The records that begin in `range`; they may reach beyond it.
+    /// The records that begin in `range`; they may extend beyond it.
     fn scan_range(bytes: &[u8], range: Range<usize>) -> Vec<Sighting> {
         let end = (range.end + Self::LONGEST).min(bytes.len());
         let Some(searched) = bytes.get(range.start..end) else { return Vec::new() };
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_only_looks_like_one() {
+    fn refuses_bytes_that_only_resemble_a_record() {
         let whole = record(1, 1, "k.pdb");
         for length in 0..whole.len() {
             assert_eq!(Rsds::parse(&whole[..length]), None, "cut to {length}");

@@ -60,7 +60,7 @@ fn every_pdb_has_the_identity_of_the_manifest_and_of_a_second_reader() {
         match identity {
             Ok(identity) => {
                 if note(notes, "kind") == Some("msf7") {
-                    // The manifest's key carries the age of the DBI stream.
+                    // The manifest's key has the age in the DBI stream.
                     assert_eq!(identity.guid_age.to_string(), *guid_age, "{name}");
                     assert_eq!(
                         Some(identity.info_age.to_string().as_str()),
@@ -84,7 +84,7 @@ fn every_pdb_has_the_identity_of_the_manifest_and_of_a_second_reader() {
             Err(error) => refused.push((name, error.to_string())),
         }
     }
-    // The advice, behind the first semicolon, is what `formats` says for the kind, and tested there.
+    // The advice after the first semicolon comes from `formats` and is tested there.
     let what = |error: &str| error.split("; ").next().unwrap_or_default().to_owned();
     let refused: Vec<_> = refused.iter().map(|(name, error)| format!("{name}: {}", what(error))).collect();
     assert_eq!(
@@ -94,7 +94,7 @@ fn every_pdb_has_the_identity_of_the_manifest_and_of_a_second_reader() {
             "llvm-src__lld-test-bad-block-size.pdb: expected a PDB, found a PDB that is cut short",
             "r2__dotnet-HelloWorld.pdb: expected a PDB, found a portable PDB (.NET)",
             "r2__pdb-fuzzed.pdb: page number at offset 0x34: expected a page of this file, found 1357",
-            "r2__pdb-tmphwtYNU.fil: truncated: its header speaks of 347136 bytes, found 346824",
+            "r2__pdb-tmphwtYNU.fil: truncated: its header gives 347136 bytes, found 346824",
             "symbolic__symbolic-testutils-fixtures-windows-portable.pdb: expected a PDB, found a portable PDB (.NET)",
         ]
     );
@@ -103,7 +103,7 @@ fn every_pdb_has_the_identity_of_the_manifest_and_of_a_second_reader() {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn what_is_no_pdb_is_named() {
+fn files_that_are_not_pdbs_are_named() {
     let cases = [
         ("clr_loader__amd64-ClrLoader.pdb", FileKind::PortablePdb),
         ("symbolic__symbolic-testutils-fixtures-windows-portable.pdb", FileKind::PortablePdb),
@@ -118,7 +118,7 @@ fn what_is_no_pdb_is_named() {
     }
 }
 
-/// The PE files beside the PDBs that they name.
+/// PE files and the PDBs next to them that they name.
 const PAIRS: [(&str, &str); 12] = [
     ("PE__breakpad__src-tools-windows-dump_syms-testdata-dump_syms_regtest64__dump_syms_regtest64.exe", ""),
     (
@@ -213,14 +213,14 @@ fn cabinets_give_the_files_that_lie_beside_them() {
         let bytes = extract(cabinet).unwrap();
         assert!(bytes == std::fs::read(pdb_folder().join(pdb)).unwrap(), "{cabinet}");
     }
-    // The plain file beside this one was changed after it was packed; the digest is what cabextract 1.9 gives.
+    // The plain file next to it was changed after it was compressed; the digest is that of cabextract 1.9.
     let name = "symsrv__tests-fixtures-ShowSSEConfig.pdb-A62592418D7807494C4C44205044422E1-ShowSSEConfig.pd_";
     let digest: String =
         Sha256::digest(extract(name).unwrap()).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(digest, "a27d126406d03980503176ff3f27125dc31c0002a01b8434193d2593502f7b52");
 }
 
-/// What comes out of a cabinet whose one file is a text: its name in the directory is changed to that of a PDB.
+/// Extracts from a cabinet whose only file is a text, after renaming the file in the directory to a PDB.
 fn extract_renamed(cabinet: &str, name: &str) -> Result<String, CabinetError> {
     let mut bytes = std::fs::read(pdb_folder().join(cabinet)).unwrap();
     let at = memchr::memmem::find(&bytes, format!("{name}\0").as_bytes()).expect("the name");

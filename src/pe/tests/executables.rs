@@ -1,4 +1,4 @@
-//! PE files made for the purpose.
+//! Tests on PE files that the tests themselves build.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use formats::FileKind;
@@ -25,7 +25,7 @@ fn records_are_reached_by_offset_or_rva_and_there_may_be_several() {
 }
 
 #[test]
-fn a_file_without_a_record_says_what_it_has_instead() {
+fn a_file_without_a_record_reports_what_it_has_instead() {
     type Records<'a> = &'a [(&'a [u8], Reach)];
     let cases: [(Records<'_>, &str); 3] = [
         (&[], "entries of other kinds (type 13)"),

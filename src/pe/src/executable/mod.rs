@@ -1,6 +1,6 @@
-//! PE files: their headers, the RSDS records that name their PDBs, what they import and export, their version.
+//! PE files: headers, the RSDS records that name their PDBs, imports, exports and version.
 //!
-//! Start here: [`Pe::parse`]. Every part is read on its own, so that a damaged one costs only itself.
+//! Start here: [`Pe::parse`]. Every part is read on its own, so damage to one part does not affect the others.
 
 mod tables;
 
@@ -23,8 +23,9 @@ pub use tables::{Export, Import, Version};
 
 /// A PE file as it lies on disk.
 ///
-/// Memory is in proportion to the file. A file has at most 1,024 sections, names are read up to 4 KiB, and the entries of
-/// a table may together, with their names, have four times the size of the file: honest entries have bytes of their own.
+/// Memory is in proportion to the file. A file has at most 1,024 sections, and names are read up to 4 KiB. The
+/// entries of a table, with their names, may take at most four times the size of the file, since valid entries do not
+/// share bytes.
 pub struct Pe<'a> {
     bytes: &'a [u8],
     header: Header<'a>,
@@ -32,31 +33,31 @@ pub struct Pe<'a> {
     sections: Vec<SectionTable>,
 }
 
-/// Why a file, or a part of it, cannot be read as a PE.
+/// Why a file, or a part of it, cannot be read as a PE file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PeError {
     /// Another kind of file.
     #[error(transparent)]
     WrongKind(#[from] WrongKind),
-    /// A part contradicts the format.
+    /// A part violates the format.
     #[error("{place}: {reason}")]
     Damaged {
         /// Which part.
         place: &'static str,
-        /// What the reader found.
+        /// The problem.
         reason: String,
     },
-    /// The file names no PDB by GUID and age.
+    /// The file does not name a PDB by GUID and age.
     #[error("expected a debug record that names a PDB (RSDS), found {found}")]
     NoRsds {
-        /// What is there instead.
+        /// What was found instead.
         found: String,
     },
 }
 
 impl PeError {
-    /// The same for a file of this name ([`WrongKind::named`]).
+    /// Refines the error by the file's name ([`WrongKind::named`]).
     pub fn named(self, name: &Path) -> Self {
         match self {
             Self::WrongKind(wrong) => Self::WrongKind(wrong.named(name)),
@@ -65,14 +66,14 @@ impl PeError {
     }
 }
 
-/// The numbers of the headers.
+/// The values in the headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Headers {
     /// The machine, as the format numbers it.
     pub machine: u16,
     /// The machine's name.
     pub machine_name: &'static str,
-    /// When it was linked, in seconds since 1970; in reproducible builds a hash.
+    /// The link time, in seconds since 1970; in reproducible builds a hash.
     pub timestamp: u32,
     /// The characteristics, as bits.
     pub characteristics: u16,
@@ -80,13 +81,13 @@ pub struct Headers {
     pub characteristic_names: Vec<&'static str>,
     /// Whether it is PE32+.
     pub is_64: bool,
-    /// The size of the image in memory, in bytes; with the timestamp it names the file in a symbol store.
+    /// The size of the image in memory, in bytes. The timestamp and this size identify the file in a symbol store.
     pub size_of_image: u32,
-    /// Where it wants to be loaded.
+    /// The preferred load address.
     pub image_base: u64,
     /// The entry point, as an RVA.
     pub entry: u32,
-    /// The system it was linked for, major and minor.
+    /// The version of the system it was linked for, major and minor.
     pub os_version: (u16, u16),
     /// Its own version, major and minor.
     pub image_version: (u16, u16),
@@ -103,13 +104,13 @@ pub struct Section {
     pub name: String,
     /// `r`, `w`, `x` or a dash each.
     pub permissions: String,
-    /// Where its bytes lie in the file.
+    /// The offset of its data in the file.
     pub raw_offset: u32,
-    /// How many bytes lie there.
+    /// The size of its data in the file, in bytes.
     pub raw_size: u32,
-    /// Where it lies in memory, as an RVA.
+    /// Its address in memory, as an RVA.
     pub rva: u32,
-    /// How many bytes it has in memory.
+    /// Its size in memory, in bytes.
     pub size: u32,
 }
 
@@ -118,9 +119,9 @@ pub struct Section {
 pub struct Directory {
     /// Its name.
     pub name: &'static str,
-    /// Where it lies, as an RVA (of the certificates, as an offset in the file).
+    /// Its address, as an RVA; for the certificates, an offset in the file.
     pub rva: u32,
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub size: u32,
 }
 
@@ -159,11 +160,11 @@ const CHARACTERISTICS: [(u16, &str); 10] = [
     (characteristic::IMAGE_FILE_UP_SYSTEM_ONLY, "UP_SYSTEM_ONLY"),
 ];
 
-/// Windows loads files of at most 96 sections; every address is looked for in all of them.
+/// Windows loads files of at most 96 sections. Every address lookup goes through all sections.
 const MOST_SECTIONS: usize = 1024;
 
 const SECTION_ENTRY: usize = goblin::pe::section_table::SIZEOF_SECTION_TABLE;
-/// What each symbol takes before the table of strings.
+/// The size of a symbol; the string table follows the symbols.
 const SYMBOL_ENTRY: usize = goblin::pe::symbol::COFF_SYMBOL_SIZE;
 
 const DEBUG_CODEVIEW: u32 = 2;
@@ -173,7 +174,7 @@ impl<'a> Pe<'a> {
     /// Reads the headers of a PE file.
     ///
     /// # Errors
-    /// [`PeError`], where it is none or its headers are damaged.
+    /// [`PeError`] if the file is not a PE file or its headers are damaged.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, PeError> {
         let start = number::<4>(bytes, 0x3c).map(u32::from_le_bytes).unwrap_or_default() as usize;
         let headers =
@@ -182,12 +183,12 @@ impl<'a> Pe<'a> {
             return Err(WrongKind::new("a Windows executable (PE)", identify(&bytes, None)).into());
         };
         guarded(|| Self::parse_headers(bytes, start, headers))
-            .unwrap_or_else(|| Err(damaged("headers", "their reader gave up")))
+            .unwrap_or_else(|| Err(damaged("headers", "the reader failed")))
     }
 
-    /// `headers` is what lies from `start` on.
+    /// `headers` is the file from `start` on.
     fn parse_headers(bytes: &'a [u8], start: usize, headers: &'a [u8]) -> Result<Self, PeError> {
-        // What lies between the DOS header and this one is of no use here.
+        // The bytes between the DOS header and this one are not needed.
         let header = Header::parse_without_dos(headers).map_err(|error| damaged("PE header", error))?;
         let Some(optional) = header.optional_header else {
             return Err(damaged("optional header", "expected one, found an object file"));
@@ -214,7 +215,7 @@ impl<'a> Pe<'a> {
         Ok(Self { bytes, header, optional, sections })
     }
 
-    /// The numbers of the headers.
+    /// The values in the headers.
     pub fn headers(&self) -> Headers {
         let coff = &self.header.coff_header;
         let windows = &self.optional.windows_fields;
@@ -260,7 +261,7 @@ impl<'a> Pe<'a> {
         self.sections.iter().map(section).collect()
     }
 
-    /// The data directories that are there.
+    /// The data directories that are present.
     pub fn directories(&self) -> Vec<Directory> {
         let directories = self.optional.data_directories.data_directories.iter().zip(DIRECTORY_NAMES);
         directories
@@ -271,11 +272,11 @@ impl<'a> Pe<'a> {
             .collect()
     }
 
-    /// The RSDS records, each once, in the order of the debug directory. A record is reached by the offset that its
-    /// entry gives or, where none stands there, by the RVA.
+    /// The RSDS records, each once, in the order of the debug directory. A record is found by the file offset in its
+    /// entry or, if there is no record at that offset, by the RVA.
     ///
     /// # Errors
-    /// [`PeError::NoRsds`] where there is none, with what is there instead.
+    /// [`PeError::NoRsds`] if there is none; it says what was found instead.
     pub fn rsds(&self) -> Result<Vec<Rsds>, PeError> {
         let none = |found: &str| Err(PeError::NoRsds { found: found.to_owned() });
         let Some(directory) = self.optional.data_directories.get_debug_table() else {
@@ -329,13 +330,13 @@ impl<'a> Pe<'a> {
         self.optional.windows_fields.file_alignment
     }
 
-    /// The bytes of the file from an RVA on.
+    /// The bytes of the file from an RVA on, as far as they are mapped in one piece.
     fn at_rva(&self, rva: u32) -> Option<&'a [u8]> {
         let headers = self.optional.windows_fields.size_of_headers;
         let offset = guarded(|| {
             find_offset(rva as usize, &self.sections, self.file_alignment(), &ParseOptions::default())
         });
-        // The headers are mapped as they lie in the file.
+        // The headers are mapped at the same offsets as in the file.
         let offset = offset.flatten().or_else(|| (rva < headers).then_some(rva as usize))?;
         self.bytes.get(offset..)
     }
@@ -348,14 +349,14 @@ impl<'a> Pe<'a> {
     }
 }
 
-/// The table of strings behind the symbols, in which long names of sections are, if there is one.
+/// The string table after the symbols, which holds long section names, if there is one.
 fn string_table(bytes: &[u8], symbols: u32, count: u32) -> Option<&[u8]> {
     let start = (count as usize).checked_mul(SYMBOL_ENTRY)?.checked_add(symbols as usize)?;
     bytes.get(start..).filter(|_| symbols != 0)
 }
 
-/// A section of the table. A long name is read up to [`LONGEST_NAME`] bytes: goblin would copy whatever comes before the
-/// next zero byte of the file, anew for each section.
+/// Reads a section header. A long name is read up to [`LONGEST_NAME`] bytes, because goblin would copy everything up
+/// to the next zero byte of the file, again for each section.
 fn section(entry: &[u8; SECTION_ENTRY], strings: Option<&[u8]>) -> Result<SectionTable, PeError> {
     let mut short = *entry;
     if let [mark @ b'/', ..] = &mut short {

@@ -4,7 +4,7 @@ use profile::guarded;
 
 use super::{LONGEST_NAME, Pe, PeError, damaged, number};
 
-/// What is imported from one library.
+/// The imports from one library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {
     /// The library's name.
@@ -18,11 +18,11 @@ pub struct Import {
 pub struct Export {
     /// Its ordinal.
     pub ordinal: u32,
-    /// Its name, where it has one.
+    /// Its name, if it has one.
     pub name: Option<String>,
-    /// Where it is, as an RVA.
+    /// Its address, as an RVA.
     pub rva: u32,
-    /// `LIBRARY.function`, where the export only leads there.
+    /// `LIBRARY.function`, if the export is forwarded.
     pub forwarded: Option<String>,
 }
 
@@ -33,14 +33,14 @@ pub struct Version {
     pub file: Option<[u16; 4]>,
     /// The version of the product.
     pub product: Option<[u16; 4]>,
-    /// The strings that are there, by their keys.
+    /// The strings that are present, by their keys.
     pub strings: Vec<(&'static str, String)>,
 }
 
 const IMPORT_ENTRY: usize = 20;
 
-/// How many bytes tables and their names may have together. Every honest entry has bytes of its own in the file; one
-/// that points all its entries at the same long name would fill the memory.
+/// The most bytes that tables and their names may take together. The bytes of valid entries do not overlap; without
+/// this limit, a table whose entries all point to one long name would fill the memory.
 struct Budget(usize);
 
 impl Budget {
@@ -55,7 +55,7 @@ impl Budget {
     }
 }
 
-/// A key of the version resource, and how its string is read.
+/// A key of the version resource, and the function that reads its string.
 type VersionString = (&'static str, fn(&StringFileInfo<'_>) -> Option<String>);
 
 const STRINGS: [VersionString; 12] = [
@@ -74,10 +74,10 @@ const STRINGS: [VersionString; 12] = [
 ];
 
 impl Pe<'_> {
-    /// What the file imports, in the order of its table.
+    /// The imports of the file, in the order of its table.
     ///
     /// # Errors
-    /// [`PeError::Damaged`], where the table is outside the file or is longer than the file could hold.
+    /// [`PeError::Damaged`] if the table is outside the file or longer than the file could hold.
     pub fn imports(&self) -> Result<Vec<Import>, PeError> {
         let Some(directory) = self.directory(|header| header.data_directories.get_import_table()) else {
             return Ok(Vec::new());
@@ -111,7 +111,7 @@ impl Pe<'_> {
                 let function = if by_ordinal {
                     format!("#{}", value & 0xffff)
                 } else {
-                    // A number of two bytes goes before the name.
+                    // A hint of two bytes precedes the name.
                     self.name_at(value.saturating_add(2)).unwrap_or_else(|| "?".to_owned())
                 };
                 budget.spend(width + function.len(), "import table")?;
@@ -123,10 +123,10 @@ impl Pe<'_> {
         Ok(imports)
     }
 
-    /// What the file exports, by ordinal.
+    /// The exports of the file, by ordinal.
     ///
     /// # Errors
-    /// [`PeError::Damaged`], where the tables are outside the file.
+    /// [`PeError::Damaged`] if the tables are outside the file.
     pub fn exports(&self) -> Result<Vec<Export>, PeError> {
         let Some(directory) = self.directory(|header| header.data_directories.get_export_table()) else {
             return Ok(Vec::new());
@@ -165,10 +165,10 @@ impl Pe<'_> {
         Ok(exports)
     }
 
-    /// The version resource, where there is one.
+    /// The version resource, if there is one.
     ///
     /// # Errors
-    /// [`PeError::Damaged`], where it cannot be read.
+    /// [`PeError::Damaged`] if it cannot be read.
     pub fn version(&self) -> Result<Option<Version>, PeError> {
         let Some(directory) = self.directory(|header| header.data_directories.get_resource_table()) else {
             return Ok(None);
@@ -199,10 +199,10 @@ impl Pe<'_> {
                 }
             }))
         };
-        guarded(read).unwrap_or_else(|| Err(damaged(place, "their reader gave up")))
+        guarded(read).unwrap_or_else(|| Err(damaged(place, "the reader failed")))
     }
 
-    /// A table of `count` entries of `width` bytes; nothing where it is not wholly in the file.
+    /// A table of `count` entries of `width` bytes; `None` if it is not entirely in the file.
     fn table(&self, rva: u32, count: u32, width: usize) -> Option<&[u8]> {
         if count == 0 {
             return Some(&[]);

@@ -4,11 +4,11 @@ use cab::{Cabinet, CompressionType};
 
 use profile::{Metered, UnpackLimitError, UnpackMeter, guarded};
 
-/// A cabinet that holds a PDB, as stores keep it under the name with an underscore.
+/// A cabinet that holds a PDB, as stores keep it under a name that ends in an underscore.
 ///
-/// MSZIP, LZX and stored cabinets are read, block by block, so that memory does not grow with the file. The
-/// folder that holds the PDB may unpack to as much as [`profile::UnpackLimits`] allow for the cabinet's size,
-/// what stands before the PDB in it included.
+/// MSZIP, LZX and stored cabinets are read, block by block, so that memory does not grow with the file. The folder
+/// that holds the PDB, including the data before the PDB, may unpack to as much as [`profile::UnpackLimits`] allow
+/// for the cabinet's size.
 pub struct PdbCabinet<R> {
     cabinet: Cabinet<R>,
     member: Member,
@@ -24,14 +24,14 @@ pub struct Member {
     pub size: u64,
 }
 
-/// Why no PDB comes out of a cabinet.
+/// Why a cabinet gives no PDB.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CabinetError {
-    /// The cabinet contradicts its format.
+    /// The cabinet violates the format.
     #[error("the cabinet is damaged: {reason}")]
     Damaged {
-        /// What the reader found.
+        /// The problem.
         reason: String,
     },
     /// A compression that symbol servers do not use and this program does not read.
@@ -40,25 +40,25 @@ pub enum CabinetError {
         /// Its name.
         found: &'static str,
     },
-    /// None of the files, or more than one, can be the PDB.
+    /// No file, or more than one, can be the PDB.
     #[error("expected one PDB in the cabinet, found {found}")]
     Members {
         /// What is in the cabinet, or "nothing".
         found: String,
     },
-    /// The directory speaks of more than is sane.
-    #[error("the cabinet speaks of {declared} bytes in one folder, expected at most {limit}")]
+    /// The size in the directory is too large to be plausible.
+    #[error("the cabinet declares {declared} bytes in one folder, expected at most {limit}")]
     TooLarge {
-        /// What the directory says, in bytes.
+        /// The size in the directory, in bytes.
         declared: u64,
-        /// What is allowed, in bytes.
+        /// The limit, in bytes.
         limit: u64,
     },
-    /// The cabinet grows beyond what the process allows.
+    /// The cabinet unpacks to more than the process allows.
     #[error(transparent)]
     Limit(#[from] UnpackLimitError),
-    /// The data ends before the file does.
-    #[error("the cabinet is cut: {member} has {expected} bytes, found {found}")]
+    /// The data ends before the end of the file in the cabinet.
+    #[error("the cabinet is truncated: {member} has {expected} bytes, found {found}")]
     Cut {
         /// The file in the cabinet.
         member: String,
@@ -72,17 +72,17 @@ pub enum CabinetError {
     Write(#[source] io::Error),
 }
 
-/// What one data block of a folder unpacks to at most (the cabinet format, "CFDATA").
+/// The largest unpacked size of a folder's data block (the cabinet format, "CFDATA").
 const LARGEST_BLOCK: u64 = 32 * 1024;
-/// How many bytes go from the cabinet to the file at a time.
+/// How many bytes are copied from the cabinet to the file at a time.
 const STEP: usize = 64 * 1024;
 
 impl<R: Read + Seek> PdbCabinet<R> {
-    /// Opens the cabinet and finds its PDB: the one file that ends in `.pdb`; among several, the one that is
-    /// called `wanted`. No folder may hold more than `limit` bytes.
+    /// Opens the cabinet and finds its PDB: the only file that ends in `.pdb` or, among several, the one named
+    /// `wanted`. No folder may hold more than `limit` bytes.
     ///
     /// # Errors
-    /// [`CabinetError`], where the cabinet is damaged or holds no such file.
+    /// [`CabinetError`] if the cabinet is damaged or does not hold such a file.
     pub fn open(mut reader: R, wanted: Option<&str>, limit: u64) -> Result<Self, CabinetError> {
         let packed = reader.seek(SeekFrom::End(0)).map_err(damaged)?;
         reader.rewind().map_err(damaged)?;
@@ -96,7 +96,7 @@ impl<R: Read + Seek> PdbCabinet<R> {
         let mut names = Vec::new();
         for folder in cabinet.folder_entries() {
             let declared: u64 = folder.file_entries().map(|file| u64::from(file.uncompressed_size())).sum();
-            // Files may overlap, so the blocks bound what has to be unpacked to reach the last one.
+            // Files may overlap, so the number of blocks bounds how much has to be unpacked to reach the last file.
             let declared = declared.max(u64::from(folder.num_data_blocks()) * LARGEST_BLOCK);
             for file in folder.file_entries() {
                 names.push(file.name().to_owned());
@@ -129,10 +129,11 @@ impl<R: Read + Seek> PdbCabinet<R> {
         &self.member
     }
 
-    /// Writes the PDB's bytes to `sink`; `came` hears how many there are so far.
+    /// Writes the PDB's bytes to `sink` and calls `came` with the number of bytes written so far.
     ///
     /// # Errors
-    /// [`CabinetError`], where the data is damaged or cut, or `sink` fails; `sink` then holds a part.
+    /// [`CabinetError`] if the data is damaged or truncated, or if `sink` fails. `sink` then holds a part of the
+    /// file.
     pub fn extract(&mut self, sink: &mut impl Write, came: &dyn Fn(u64)) -> Result<(), CabinetError> {
         let member = &self.member;
         let cabinet = &mut self.cabinet;
@@ -168,7 +169,7 @@ impl<R: Read + Seek> PdbCabinet<R> {
 }
 
 fn gave_up() -> CabinetError {
-    damaged("its reader gave up")
+    damaged("the reader failed")
 }
 
 fn damaged(reason: impl ToString) -> CabinetError {

@@ -3,18 +3,18 @@ use std::io::{self, Read, Seek, SeekFrom};
 use formats::{Seekable, WrongKind, identify};
 use profile::GuidAge;
 
-/// Who a PDB says it is: read from a few bytes of the file, whatever its size.
+/// The identity of a PDB, read from a few bytes of the file, whatever its size.
 ///
 /// Only the header, the directory's pages and the first bytes of two streams are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
-    /// The GUID of the info stream, and the age by which stores know the file: the one in the DBI stream
-    /// (which the RSDS record of the image repeats); where there is no DBI stream (type servers), the one
-    /// in the info stream.
+    /// The GUID in the info stream, with the age by which stores know the file. That is the age in the DBI stream,
+    /// which the RSDS record of the image repeats. A file without a DBI stream (a type server) has the age in the
+    /// info stream.
     pub guid_age: GuidAge,
     /// The age in the info stream, which can be higher than the one above.
     pub info_age: u32,
-    /// The size of the file by its own header, in bytes.
+    /// The size of the file according to its own header, in bytes.
     pub size: u64,
 }
 
@@ -26,23 +26,23 @@ pub enum IdentityError {
     #[error(transparent)]
     WrongKind(#[from] WrongKind),
     /// The file is shorter than its header says.
-    #[error("truncated: its header speaks of {expected} bytes, found {found}")]
+    #[error("truncated: its header gives {expected} bytes, found {found}")]
     Truncated {
-        /// The size by the header, in bytes.
+        /// The size in the header, in bytes.
         expected: u64,
         /// The size of the file, in bytes.
         found: u64,
     },
-    /// A field that no PDB has so.
+    /// A field has a value that no PDB can have.
     #[error("{place} at offset {offset:#x}: expected {expected}, found {found}")]
     Malformed {
         /// Which field.
         place: &'static str,
-        /// Where it lies in the file, in bytes.
+        /// Its offset in the file, in bytes.
         offset: u64,
-        /// What it has to be.
+        /// The values that are allowed.
         expected: &'static str,
-        /// What it is.
+        /// The value in the file.
         found: u64,
     },
     /// The file could not be read.
@@ -50,17 +50,17 @@ pub enum IdentityError {
     Io(#[from] io::Error),
 }
 
-/// How an MSF 7.00 file begins.
+/// The first bytes of an MSF 7.00 file.
 const MAGIC: &[u8] = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
 
 impl Identity {
-    /// Reads the identity of the PDB in `file`, wherever `file` stands.
+    /// Reads the identity of the PDB in `file`. The current position in `file` does not matter.
     ///
     /// Layout of the container: "The MSF File Format" and "The PDB Info Stream", "The PDB DBI Stream" of the
     /// LLVM documentation.
     ///
     /// # Errors
-    /// [`IdentityError`], where the file is no PDB, is shorter than it says, or cannot be read.
+    /// [`IdentityError`] if the file is not a PDB, is shorter than its header says, or cannot be read.
     pub fn read(file: &mut (impl Read + Seek)) -> Result<Self, IdentityError> {
         let length = file.seek(SeekFrom::End(0))?;
         file.seek(SeekFrom::Start(0))?;
@@ -73,7 +73,7 @@ impl Identity {
     }
 }
 
-/// As much of an MSF file as it takes to find the first bytes of its first streams.
+/// The parts of an MSF file that are needed to find the first bytes of its first streams.
 struct Msf<'a, F> {
     file: &'a mut F,
     page_size: u64,
@@ -84,7 +84,7 @@ struct Msf<'a, F> {
 
 const INFO_STREAM: u64 = 1;
 const DBI_STREAM: u64 = 3;
-/// Where the page numbers of the directory's page list stand in the first page.
+/// The offset in the first page of the page numbers of the directory's page list.
 const MAP: u64 = 52;
 
 impl<'a, F: Read + Seek> Msf<'a, F> {
@@ -106,7 +106,7 @@ impl<'a, F: Read + Seek> Msf<'a, F> {
         if !(8..=expected).contains(&msf.directory_size) {
             return Err(malformed("directory size", 44, "at least 8, within the file", msf.directory_size));
         }
-        // The numbers of the directory's pages fill pages whose own numbers must fit into the first page.
+        // The directory's page numbers fill pages whose own numbers must fit into the first page.
         let lists = (msf.directory_size.div_ceil(msf.page_size) * 4).div_ceil(msf.page_size);
         if MAP + lists * 4 > msf.page_size {
             return Err(malformed(
@@ -144,7 +144,7 @@ impl<'a, F: Read + Seek> Msf<'a, F> {
         Ok(Identity { guid_age, info_age, size: self.page_size * self.page_count })
     }
 
-    /// The first `N` bytes of a stream; nothing where it does not exist or is shorter.
+    /// The first `N` bytes of a stream; `None` if it does not exist or is shorter.
     fn stream_start<const N: usize>(&mut self, stream: u64) -> Result<Option<[u8; N]>, IdentityError> {
         if stream >= self.streams {
             return Ok(None);
@@ -165,7 +165,7 @@ impl<'a, F: Read + Seek> Msf<'a, F> {
 
     fn stream_size(&mut self, stream: u64) -> Result<u64, IdentityError> {
         let size = self.directory_u32((1 + stream) * 4)?;
-        // All ones is a stream that is not there.
+        // A size of all ones marks a stream that does not exist.
         Ok(if size == u32::MAX { 0 } else { size.into() })
     }
 

@@ -1,4 +1,4 @@
-//! PDBs from the outside: who they are, how they are called, and the forms in which stores pack them.
+//! What stores and readers need to know about a PDB: its identity, its name, and the compressed forms in stores.
 
 mod cabinet;
 mod identity;

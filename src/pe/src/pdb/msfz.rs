@@ -9,30 +9,30 @@ use sync_file::{RandomAccessFile, ReadAt};
 
 use profile::{UnpackLimitError, UnpackMeter, guarded};
 
-/// Why a compact PDB cannot be turned into a plain one.
+/// Why a compact PDB cannot be converted into a plain one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MsfzError {
-    /// It is none.
+    /// The file is not a compact PDB.
     #[error(transparent)]
     WrongKind(#[from] WrongKind),
-    /// A number in the file is beyond what is sane, or beyond the file.
+    /// A number in the file is not plausible, or points beyond the file.
     #[error("the compact PDB is damaged: {place} is {found}, expected at most {limit}")]
     TooLarge {
         /// Which number.
         place: &'static str,
-        /// What it is.
+        /// Its value.
         found: u64,
-        /// What is allowed.
+        /// The highest value that is allowed.
         limit: u64,
     },
-    /// The file contradicts its format.
+    /// The file violates its format.
     #[error("the compact PDB is damaged: {reason}")]
     Damaged {
-        /// What the reader found.
+        /// The problem.
         reason: String,
     },
-    /// The compact PDB grows beyond what the process allows.
+    /// The compact PDB unpacks to more than the process allows.
     #[error(transparent)]
     Limit(#[from] UnpackLimitError),
     /// The file could not be read.
@@ -48,25 +48,25 @@ const MOST_STREAMS: u64 = 0xfffe;
 const LARGEST_DIRECTORY: u64 = 64 << 20;
 /// Known writers make chunks of a few MiB.
 const LARGEST_CHUNK: u64 = 256 << 20;
-/// The reader keeps what it has inflated. Before it would keep more than this, it is opened anew.
+/// The reader keeps the chunks it has inflated. Before it would keep more than this, it is opened again.
 const KEPT: u64 = 16 << 20;
-/// How many times the size allowed for the plain PDB may be inflated, as chunks that several streams share are
-/// inflated again after the reader was opened anew.
+/// How many times the allowed size of the plain PDB may be inflated. Chunks that several streams share are inflated
+/// again after the reader has been reopened.
 const MOST_INFLATED: u64 = 4;
-/// How many bytes are copied at a time. For each such step the reader goes through all fragments of the stream, of which
-/// a directory can hold five million, so steps are long.
+/// How many bytes are copied at a time. In each step the reader goes through all fragments of the stream, of which a
+/// directory can hold five million, so steps are long.
 const STEP: usize = 4 << 20;
 
-/// Writes the streams of the compact PDB `source` into the empty file `plain`, as a PDB that every tool reads.
-/// The streams are the same byte for byte; how they lie in the file is not recorded in the compact form.
+/// Writes the streams of the compact PDB `source` into the empty file `plain`, as a PDB that every tool reads. The
+/// streams are the same byte for byte; their places in the file are not recorded in the compact form.
 ///
 /// The streams together may have `limit` bytes and must stay within [`profile::UnpackLimits`] for the size of
-/// `source`. Memory is bounded by the directory (64 MiB, inflated) and by one chunk (256 MiB, and what is allowed) or, if
-/// chunks are smaller, the 16 MiB of them that are kept. All chunks and directories that are read and inflated, again and
-/// again where streams share them, may together have four times the bytes that are allowed.
+/// `source`. Memory is bounded by the directory (64 MiB inflated) and by one chunk (256 MiB, within the allowed size)
+/// or, if chunks are smaller, by the 16 MiB of chunks that are kept. The total of bytes inflated, including chunks
+/// that are inflated repeatedly because streams share them, is at most four times the allowed size.
 ///
 /// # Errors
-/// [`MsfzError`]; `plain` then holds a part.
+/// [`MsfzError`]; `plain` then holds a part of the file.
 pub fn unpack(source: &File, plain: &File, limit: u64, came: &dyn Fn(u64)) -> Result<(), MsfzError> {
     let source = source.try_clone().map_err(MsfzError::Read)?;
     let length = source.metadata().map_err(MsfzError::Read)?.len();
@@ -90,10 +90,10 @@ fn unpack_from<R: ReadAt>(
 ) -> Result<(), MsfzError> {
     check_header(source, length)?;
     let plain = RandomAccessFile::from(plain.try_clone().map_err(MsfzError::Write)?);
-    guarded(|| copy(source, length, plain, limit, came)).ok_or_else(|| damaged("its reader gave up"))?
+    guarded(|| copy(source, length, plain, limit, came)).ok_or_else(|| damaged("the reader failed"))?
 }
 
-/// Looks at every size in the header before the reader reserves memory for it.
+/// Checks every size in the header before the reader allocates memory for it.
 fn check_header(source: &impl ReadAt, length: u64) -> Result<(), MsfzError> {
     let mut header = [0; HEADER];
     let mut filled = 0;
@@ -169,10 +169,10 @@ fn copy<R: ReadAt>(
     let mut kept = Kept::default();
     let mut buffer = vec![0; STEP];
     let mut done = 0u64;
-    // Stream 0 is the directory of the file before; the container writes its own.
+    // Stream 0 is the directory of the previous version of the file; the container writes its own.
     for stream in 1..msfz.num_streams() {
         if !msfz.is_stream_valid(stream) {
-            // The first streams are there from the start, and absent until they are written.
+            // The first streams exist from the start and are absent until they are written.
             if msf.num_streams() <= stream {
                 msf.nil_stream().map_err(write_error)?;
             }
@@ -185,7 +185,7 @@ fn copy<R: ReadAt>(
         while at < size {
             let want = kept.gather(&msfz, stream, &mut place);
             if want == 0 {
-                // The next chunk has no room beside those that the reader keeps.
+                // There is no room for the next chunk beside those that the reader keeps.
                 inflated = inflated.saturating_add(kept.bytes).saturating_add(directory);
                 if kept.chunks.is_empty() || inflated > most_inflated {
                     return Err(meter.exceeded().into());
@@ -211,17 +211,17 @@ fn copy<R: ReadAt>(
     Ok(())
 }
 
-/// How many bytes an entry of the directory takes.
+/// The size of a directory entry, in bytes.
 const FRAGMENT: u64 = 12;
 
-/// How far a stream has been read: the number of a fragment, and how many bytes of it are done.
+/// How far a stream has been read: the number of a fragment, and how many of its bytes are done.
 #[derive(Default)]
 struct Place {
     fragment: usize,
     within: usize,
 }
 
-/// Which chunks the reader holds inflated, and how many bytes they have, inflated and packed.
+/// The chunks that the reader holds inflated, and their total size, inflated and compressed.
 #[derive(Default)]
 struct Kept {
     chunks: HashSet<u32>,
@@ -229,8 +229,8 @@ struct Kept {
 }
 
 impl Kept {
-    /// How many bytes of a stream can be read at once from `place` on, which is moved behind them: as many as a step
-    /// has, but no further than the first chunk for which there is no room. Zero if that is the very next one.
+    /// How many bytes of a stream can be read at once from `place`, which then moves past them: up to one step, and
+    /// only up to the first chunk for which there is no room. Zero if that is the next chunk.
     fn gather<R: ReadAt>(&mut self, msfz: &Msfz<R>, stream: u32, place: &mut Place) -> usize {
         let fragments = msfz.stream_fragments(stream).unwrap_or_default();
         let mut gathered = 0;

@@ -1,33 +1,33 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The file name of a PDB as stores know it: one path component that ends in `.pdb`.
+/// The file name of a PDB in a store: one path component that ends in `.pdb`.
 ///
-/// What an RSDS record, a manifest or a user gives may be a whole path, with either slash; only its last
-/// component counts. A name that could leave the folder it is put in is refused.
+/// An RSDS record, a manifest or a user may give a whole path with either kind of slash; only the last component is
+/// used. A name that could lead out of its folder is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PdbName(String);
 
-/// Why a text names no PDB.
+/// Why a text is not the name of a PDB.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("PDB name '{text}': {reason}")]
 #[non_exhaustive]
 pub struct NameError {
     /// The text as given.
     pub text: String,
-    /// What is wrong with it.
+    /// The problem.
     pub reason: &'static str,
 }
 
 impl PdbName {
-    /// The longest name that is taken, in bytes: what common file systems can hold.
+    /// The longest allowed name, in bytes: the limit of common file systems.
     pub const LONGEST: usize = 255;
 
-    /// From a name as a person writes it: `.pdb` is added where it is missing, and `.pd_` (the name in its
-    /// compressed form) is understood.
+    /// Reads a name that a user typed: `.pdb` is added if it is missing, and `.pd_` (the name of the compressed form)
+    /// is accepted.
     ///
     /// # Errors
-    /// [`NameError`] where the text is no file name.
+    /// [`NameError`] if the text is not a file name.
     pub fn from_user(text: &str) -> Result<Self, NameError> {
         let lower = text.to_ascii_lowercase();
         if lower.ends_with(".pd_") {
@@ -44,7 +44,7 @@ impl PdbName {
         &self.0
     }
 
-    /// The name as a cabinet carries it in a store: the last character is an underscore.
+    /// The name under which a store keeps the file in a cabinet: the last character is an underscore.
     pub fn compressed(&self) -> String {
         let mut name = self.0.clone();
         name.pop();
@@ -52,7 +52,7 @@ impl PdbName {
         name
     }
 
-    /// The name in lower case, where that is another one.
+    /// The name in lower case, if that is a different name.
     pub fn lower(&self) -> Option<Self> {
         let lower = self.0.to_lowercase();
         (lower != self.0).then_some(Self(lower))
@@ -64,7 +64,7 @@ impl FromStr for PdbName {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let refuse = |reason| Err(NameError { text: text.to_owned(), reason });
-        // A name that begins with spaces would be another one when it is read again.
+        // A name that begins with spaces would not be the same when it is read again.
         let name = text.trim().rsplit(['/', '\\']).next().unwrap_or_default().trim_start();
         if name.len() <= ".pdb".len() || !name.to_ascii_lowercase().ends_with(".pdb") {
             return refuse("expected a file name that ends in .pdb");
