@@ -1,5 +1,5 @@
-//! All front-ends: whoever makes a profile (a command, the batch, detection) makes it here, so that a new front-end is
-//! at once usable in all of them.
+//! All front-ends. Every caller that makes profiles (a command, the batch, detection) makes them here, so that a new
+//! front-end is immediately usable in all of them.
 //!
 //! Start here: [`convert`] makes a profile of any source, [`FRONT_ENDS`] is the list. A new front-end is one line in it.
 //!
@@ -20,18 +20,18 @@ pub use frontend::{
 };
 use profile::Progress;
 
-/// Declares the front-ends, each under a name of its own, and the list of them.
+/// Declares the front-ends, each under its own name, and the list of them.
 macro_rules! front_ends {
     ($($(#[$documentation:meta])* $name:ident = $front_end:expr;)*) => {
         $($(#[$documentation])* pub static $name: &dyn FrontEnd = &$front_end;)*
 
-        /// Every front-end, in the order in which they are asked whether a source is theirs.
+        /// Every front-end, in the order in which a source is offered to them.
         pub static FRONT_ENDS: &[&dyn FrontEnd] = &[$(&$front_end),*];
     };
 }
 
 front_ends! {
-    /// PDBs, also in cabinets and in the compact form.
+    /// PDBs, also compressed (cabinets and MSFZ).
     PDB = pdb_converter::Pdb;
     /// ELF and Mach-O files with DWARF, also in packages and dSYM bundles.
     DWARF = dwarf_converter::Dwarf;
@@ -41,7 +41,7 @@ front_ends! {
     VOLATILITY = volatility_converter::Volatility;
 }
 
-/// The front-end that reads a source, by what the source is.
+/// The front-end that reads a source, chosen by the kind of the source.
 ///
 /// # Errors
 /// [`Error::WrongKind`] if no front-end reads this kind of file.
@@ -51,7 +51,7 @@ pub fn front_end_of(source: &Source) -> Result<&'static dyn FrontEnd, Error> {
     reads.ok_or_else(|| WrongKind::new(everything_read(), found).into())
 }
 
-/// What all front-ends read, in words.
+/// What all front-ends read, as text for messages.
 pub fn everything_read() -> String {
     let all: Vec<&str> = FRONT_ENDS.iter().map(|front_end| front_end.reads()).collect();
     match all.split_last() {
@@ -60,7 +60,7 @@ pub fn everything_read() -> String {
     }
 }
 
-/// Makes a profile of a source, by what it is.
+/// Makes a profile of a source with the front-end for its kind.
 ///
 /// # Errors
 /// As [`front_end_of`] and [`convert_with`].
@@ -68,11 +68,11 @@ pub fn convert(source: Source, options: &Options, progress: &dyn Progress) -> Re
     convert_with(front_end_of(&source)?, source, options, progress)
 }
 
-/// Makes a profile of a source with one front-end.
+/// Makes a profile of a source with the given front-end.
 ///
 /// # Errors
-/// [`Error::UnusedOption`] for an option that the front-end does not use, [`Error::WrongKind`] for a source that it does
-/// not read; else as [`FrontEnd::convert`].
+/// [`Error::UnusedOption`] for an option that the front-end does not use, [`Error::WrongKind`] for a source that it
+/// does not read, and any error of [`FrontEnd::convert`].
 pub fn convert_with(
     front_end: &dyn FrontEnd,
     source: Source,
@@ -84,8 +84,8 @@ pub fn convert_with(
     front_end.convert(source, options, progress)
 }
 
-/// Refuses a source of a kind that a front-end does not read. A file whose name says that it is part of what the
-/// front-end reads is left to the front-end.
+/// Refuses a source of a kind that a front-end does not read. A file whose name marks it as part of a larger source
+/// is passed on to the front-end.
 fn check_kind(front_end: &dyn FrontEnd, source: &Source) -> Result<(), Error> {
     let found = source.identify();
     let reads = front_end.kinds().iter().chain(front_end.also_reads()).any(|kind| *kind == found.kind);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_that_means_nothing_is_refused_by_name() {
+    fn an_unused_option_is_refused_by_name() {
         let source = || Source::from_bytes("a.pdb", Vec::new().into());
         let options = Options { languages: vec![Language::Rust], ..Options::default() };
         let error = convert_with(PDB, source(), &options, &profile::Silent).unwrap_err();

@@ -2,18 +2,19 @@ use profile::{Profile, Report};
 
 use crate::Identity;
 
-/// What a conversion gives.
+/// The result of a conversion.
 #[derive(Debug)]
 pub struct Converted {
-    /// The profile. Its names and conflicts are not settled yet ([`profile::Resolution`] does that). It holds what the
-    /// export to Volatility 3 needs beyond Rekall's form, such as the typedef names of structs.
+    /// The profile. Its name conflicts have not been settled yet ([`profile::Resolution`] does that). It holds data
+    /// that only the export to Volatility 3 needs, such as the typedef names of structs. It holds what the export to
+    /// Volatility 3 needs beyond Rekall's form, such as the typedef names of structs.
     pub profile: Profile,
-    /// What could not be carried over, and what a user should know.
+    /// What could not be converted, and what the user should know.
     pub report: Report,
 }
 
 impl Converted {
-    /// The build that the source is of, if the source says so.
+    /// The build that the source belongs to, if the source identifies it.
     pub fn identity(&self) -> Option<Identity> {
         Identity::of(&self.profile)
     }

@@ -14,19 +14,19 @@ pub enum Error {
     Open {
         /// The source, as the user named it.
         place: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// Another kind of file than is read here.
+    /// The file is not of a kind that this front-end reads.
     #[error(transparent)]
     WrongKind(#[from] WrongKind),
-    /// A file or folder that is of the right kind and cannot be used.
+    /// The file or folder is of the right kind but cannot be used.
     #[error("expected {expected}, found {found}")]
     Unusable {
         /// What is needed.
         expected: String,
-        /// What is there.
+        /// What was found.
         found: String,
     },
     /// An option that the front-end does not use.
@@ -39,31 +39,31 @@ pub enum Error {
         /// What the front-end reads.
         kind: &'static str,
     },
-    /// The front-end gave up.
+    /// The front-end failed.
     #[error(transparent)]
     Failed(Box<dyn StdError + Send + Sync>),
-    /// The front-end gave up, and an option may help.
+    /// The front-end failed, and an option may help.
     #[error("{reason}; {advice}")]
     Advised {
-        /// What to do next.
+        /// The next step.
         advice: &'static str,
-        /// Why it gave up.
+        /// The cause.
         reason: Box<dyn StdError + Send + Sync>,
     },
 }
 
 impl Error {
-    /// A front-end's own error.
+    /// Wraps a front-end's own error.
     pub fn failed(error: impl StdError + Send + Sync + 'static) -> Self {
         Self::Failed(Box::new(error))
     }
 
-    /// An option that a front-end which reads `kind` does not use for `source`.
+    /// Makes the error for an option that a front-end which reads `kind` does not use for `source`.
     pub fn unused(option: OptionName, source: &Source, kind: &'static str) -> Self {
         Self::UnusedOption { option, place: source.place().to_owned(), kind }
     }
 
-    /// The reason on one line, with its causes and without advice.
+    /// The error and its causes on one line, without advice.
     pub fn reason(&self) -> String {
         let (mut text, mut cause) = match self {
             Self::Advised { reason, .. } => (reason.to_string(), reason.source()),

@@ -1,9 +1,9 @@
-//! The files of a source that is a folder.
+//! The files of a source folder.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How deep folders are followed, and how many files are taken, before a folder counts as no source.
+/// The deepest nesting and the most files with which a folder is still accepted as a source.
 const MAX_DEPTH: usize = 16;
 const MAX_FILES: usize = 100_000;
 
@@ -14,14 +14,15 @@ pub struct Member {
     pub name: String,
     /// Its size in bytes.
     pub size: u64,
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
 }
 
-/// Lists every file below `root`, sorted by name. Links to folders are not followed; pipes and devices are left out.
+/// Lists every file below `root`, sorted by name. Links to folders are not followed, and pipes and devices are left
+/// out.
 ///
 /// # Errors
-/// Whatever reading the folders gives; more than 100,000 files.
+/// Any error from reading the folders; more than 100,000 files.
 pub fn files(root: &Path) -> io::Result<Vec<Member>> {
     let mut files = Vec::new();
     let mut pending = vec![(root.to_owned(), String::new(), 0)];
@@ -37,7 +38,7 @@ pub fn files(root: &Path) -> io::Result<Vec<Member>> {
                 }
                 continue;
             }
-            // Follows a link to a file; what is neither file nor link is no member.
+            // Links to files are followed. Anything that is not a file or a link to one is left out.
             let Ok(metadata) = std::fs::metadata(&path) else { continue };
             if metadata.is_file() {
                 files.push(Member { name, size: metadata.len(), path });

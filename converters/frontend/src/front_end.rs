@@ -12,11 +12,11 @@ pub trait FrontEnd: Debug + Sync {
     /// The command that makes a profile with this front-end alone (`parse_pdb`).
     fn command(&self) -> &'static str;
 
-    /// What it reads, in words that continue "expected ...": "a PDB".
+    /// What it reads, in words that can follow "expected": "a PDB".
     fn reads(&self) -> &'static str;
 
-    /// Its name and revision, as `Generator` of `$METADATA` has it. The number changes when the same source can give
-    /// another profile.
+    /// Its name and revision, as written to `Generator` in `$METADATA`. The revision changes when the same source can
+    /// give a different profile.
     fn generator(&self) -> &'static str;
 
     /// The options that it uses. Any other option is refused.
@@ -25,38 +25,38 @@ pub trait FrontEnd: Debug + Sync {
     /// The kinds of files that it reads. No two front-ends have a kind in common.
     fn kinds(&self) -> &'static [FileKind];
 
-    /// The kinds that it reads too if it is asked by name, though another front-end is chosen for them by kind.
+    /// The kinds that it reads only if the user names it, because another front-end is chosen for them by kind.
     fn also_reads(&self) -> &'static [FileKind] {
         &[]
     }
 
-    /// Makes a profile of a source, which is let go as soon as it has been read.
+    /// Makes a profile of a source. The source is dropped as soon as it has been read.
     ///
     /// # Errors
-    /// [`Error`] if the source gives no profile. What costs single records only is counted in the report.
+    /// [`Error`] if the source gives no profile. A problem that affects only single records is counted in the report.
     fn convert(&self, source: Source, options: &Options, progress: &dyn Progress)
     -> Result<Converted, Error>;
 
     /// Finds the sources below a folder, for front-ends that convert whole folders.
     ///
     /// # Errors
-    /// Whatever reading the folders gives.
+    /// Any error from reading the folders.
     fn sources_below(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
         let _ = folder;
         Ok(Vec::new())
     }
 
-    /// Whether a file of this name, in a folder that is one source, is one that the profile is made of.
+    /// Whether a file of this name is used, if the source is a whole folder.
     fn uses_member(&self, name: &str) -> bool {
         let _ = name;
         false
     }
 
-    /// The text that Rekall itself made of a source, byte for byte.
+    /// The text that Rekall itself would make of a source, byte for byte.
     ///
     /// # Errors
-    /// [`Error::UnusedOption`] if Rekall's text is not reproduced for this kind of source; what reading the source
-    /// gives.
+    /// [`Error::UnusedOption`] if Rekall's text cannot be reproduced for this kind of source, and any error from
+    /// reading the source.
     fn rekall_text(&self, source: Source) -> Result<Vec<u8>, Error> {
         Err(Error::unused(OptionName::Compat, &source, self.reads()))
     }

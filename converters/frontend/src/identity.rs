@@ -2,7 +2,7 @@ use std::fmt;
 
 use profile::{GuidAge, Profile, System};
 
-/// Which build a profile is of.
+/// The build that a profile belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Identity {
@@ -19,11 +19,12 @@ pub enum Identity {
     Uuid(String),
 }
 
-/// The shortest build-id that counts as one, in hexadecimal digits. Linkers write 16, 32 or 40; a user may give any.
+/// The shortest text that is accepted as a build-id, in hexadecimal digits. Linkers write 16, 32 or 40; a user may
+/// give any number.
 const SHORTEST_BUILD_ID: usize = 8;
 
 impl Identity {
-    /// What the metadata of a profile say. `None` if they name no build.
+    /// Reads the identity from the profile's metadata. `None` if it names no build.
     pub fn of(profile: &Profile) -> Option<Self> {
         let hexadecimal = |text: &str| text.bytes().all(|digit| digit.is_ascii_hexdigit());
         if profile.system == System::Linux
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_not_make_a_name_is_not_an_identity() {
+    fn texts_that_cannot_be_file_names_are_not_identities() {
         for (system, metadata) in [
             (System::Linux, [("BuildID", "../../etc")]),
             (System::Linux, [("BuildID", "3b43")]),

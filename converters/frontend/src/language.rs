@@ -1,6 +1,6 @@
 use std::str::FromStr;
 
-/// A source language whose definitions are left out unless asked for.
+/// A source language whose definitions are left out by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Language {
@@ -20,7 +20,7 @@ pub enum Language {
     Fortran,
     /// Pascal and Modula.
     Pascal,
-    /// Every language there is.
+    /// Every language.
     All,
 }
 
@@ -36,7 +36,7 @@ const NAMES: [(Language, &str); 9] = [
     (Language::All, "all"),
 ];
 
-/// A text that names no language known here.
+/// The text does not name a known language.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "language '{0}' is not known, expected one of rust, go, d, swift, zig, ada, fortran, pascal, all (C, C++ and assembly are always taken)"
@@ -46,7 +46,7 @@ pub struct LanguageError(pub String);
 impl FromStr for Language {
     type Err = LanguageError;
 
-    /// Any case.
+    /// Ignores case.
     fn from_str(text: &str) -> Result<Self, LanguageError> {
         let found = NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text));
         found.map(|(language, _)| *language).ok_or_else(|| LanguageError(text.to_owned()))

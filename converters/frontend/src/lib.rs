@@ -4,15 +4,15 @@
 //! Start here: [`FrontEnd`] is the trait that every front-end implements.
 //!
 //! - **In.** A [`Source`] is the mapped file or the folder that the user named, with an [`Opener`] for the files that
-//!   belong to it. [`Options`] say how it is converted; an option that the front-end does not use is refused
+//!   belong to it. [`Options`] say how it is converted. An option that the front-end does not use is refused
 //!   ([`Options::check`]).
-//! - **Out.** A [`Converted`] is the profile, the report of what was lost, and the build that the source is of
+//! - **Out.** A [`Converted`] is the profile, the report of what was lost, and the build that the source belongs to
 //!   ([`Identity`]). An [`Error`] means that no profile could be made.
 //!
-//! The crate `all`, above the front-ends, lists them and chooses the one that reads a source. Nothing here prints, knows
-//! a command line or writes JSON.
+//! The crate `all`, above the front-ends, lists them and chooses the one that reads a source. This crate prints
+//! nothing, knows no command line and writes no JSON.
 //!
-//! A front-end in full:
+//! A complete front-end:
 //!
 //! ```
 //! use formats::FileKind;

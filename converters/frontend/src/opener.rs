@@ -7,20 +7,20 @@ use std::sync::{Mutex, PoisonError};
 
 use profile::{CompanionFolders, MappedFile, open_regular};
 
-/// Opens the files that a source names. A front-end opens nothing else, and nothing in another way.
+/// Opens the files that a source names. A front-end opens no other files, and opens them only through this trait.
 pub trait Opener: Debug + Send + Sync {
-    /// Opens the regular file at `path`, which has to lie below the folder `below` if one is given.
+    /// Opens the regular file at `path`. If `below` is given, the file must be inside that folder.
     ///
     /// # Errors
-    /// [`io::ErrorKind::NotFound`] if there is no such file; a refusal ([`profile::is_refusal`]) if it may not be
+    /// [`io::ErrorKind::NotFound`] if there is no such file; a refusal ([`profile::is_refusal`]) if it must not be
     /// opened.
     fn open(&self, path: &Path, below: Option<&Path>) -> io::Result<MappedFile>;
 }
 
-/// Opens files on the disk, without blocking, up to 16 GiB. A file that is named again is not mapped again.
+/// Opens files on the disk, without blocking, up to 16 GiB. A file that is opened twice is mapped once.
 #[derive(Debug, Default)]
 pub struct Files {
-    /// What was opened, by device and number.
+    /// The files opened so far, by device and inode.
     opened: Mutex<HashMap<(u64, u64), MappedFile>>,
 }
 
@@ -57,7 +57,7 @@ impl Opener for Files {
     }
 }
 
-/// Opens nothing: the source stands alone.
+/// Opens no files, for a source that stands alone.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Nothing;
 

@@ -4,33 +4,33 @@ use profile::{Arch, MappedFile};
 
 use crate::{Error, FrontEnd, Language, Source};
 
-/// How a source is converted. Every option has a default, and none is looked at by a front-end that does not list it
-/// in [`FrontEnd::options`].
+/// How a source is converted. Every option has a default. A front-end reads only the options that it lists in
+/// [`FrontEnd::options`].
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The class that Rekall loads the profile with, in place of the one that follows from the source.
+    /// The class with which Rekall loads the profile, in place of the one derived from the source.
     pub profile_class: Option<String>,
-    /// The Windows version that the build belongs to ("6.1"), for `major`, `minor` and `rev`.
+    /// The Windows version of the build ("6.1"), for `major`, `minor` and `rev`.
     pub windows_version: Option<String>,
-    /// Symbols keep the names that the linker gave them.
+    /// Keep the linker's names of symbols.
     pub raw_names: bool,
-    /// Types only: no symbols.
+    /// Types only, without symbols.
     pub concise: bool,
-    /// Languages whose definitions are taken besides those of C, C++ and assembly.
+    /// Languages whose definitions are included, besides C, C++ and assembly.
     pub languages: Vec<Language>,
     /// A `System.map` or `/proc/kallsyms` to take the symbols from.
     pub symbol_map: Option<MappedFile>,
-    /// The debug information that the source continues: that of the kernel, for a module.
+    /// The debug information that the source refers to: that of the kernel, for a module.
     pub base: Option<MappedFile>,
     /// Which file of a package to read, by the end of its path.
     pub member: Option<String>,
-    /// The architecture, or the slice of a file for several.
+    /// The architecture, or the slice of a fat file.
     pub arch: Option<Arch>,
-    /// How many threads may be used; 0 means 1. Never changes what is made.
+    /// How many threads may be used; 0 means 1. The profile does not depend on it.
     pub threads: usize,
 }
 
-/// An option that not every front-end uses.
+/// The name of an option that not every front-end uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OptionName {
@@ -52,14 +52,14 @@ pub enum OptionName {
     Member,
     /// [`Options::arch`].
     Arch,
-    /// A banner given to the profile once it is made.
+    /// A banner that is added to the profile after the conversion.
     Banner,
     /// [`FrontEnd::rekall_text`] in place of a profile.
     Compat,
 }
 
 impl fmt::Display for OptionName {
-    /// As on the command line.
+    /// Prints the option as it is written on the command line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ProfileClass => "--profile_class",
@@ -95,7 +95,7 @@ impl Options {
         .filter_map(|(given, name)| given.then_some(name))
     }
 
-    /// Refuses options that a front-end does not use.
+    /// Refuses the options that a front-end does not use.
     ///
     /// # Errors
     /// [`Error::UnusedOption`] for the first of them.

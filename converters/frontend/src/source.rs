@@ -8,9 +8,9 @@ use profile::MappedFile;
 use crate::folder::{self, Member};
 use crate::{Error, Files, Nothing, Opener};
 
-/// What a profile is made from: one file, mapped and never copied, or a folder.
+/// The input of a conversion: one file, mapped and never copied, or a folder.
 ///
-/// A front-end takes it by value, so that the file is unmapped as soon as nothing of it is needed any more.
+/// A front-end takes it by value, so that the file is unmapped as soon as nothing in it is needed any more.
 #[derive(Debug)]
 pub struct Source {
     place: String,
@@ -25,11 +25,11 @@ enum Content {
     Folder(Vec<Member>),
 }
 
-/// What standard input is called in messages.
+/// The name of standard input in messages.
 const STANDARD_INPUT: &str = "standard input";
 
 impl Source {
-    /// Opens a file or a folder; `-` is standard input. Files that it names are looked for on the disk.
+    /// Opens a file or a folder; `-` is standard input. Files that it names are opened on the disk.
     ///
     /// # Errors
     /// [`Error::Open`].
@@ -39,7 +39,7 @@ impl Source {
         }
         let place = path.display().to_string();
         let failed = |source| Error::Open { place: place.clone(), source };
-        // A pipe is opened once only, and never looked at before.
+        // A pipe can be opened only once, and must not be read before that.
         let content = match std::fs::metadata(path).map_err(failed)?.is_dir() {
             true => Content::Folder(folder::files(path).map_err(failed)?),
             false => Content::File(MappedFile::open(path).map_err(failed)?),
@@ -53,7 +53,7 @@ impl Source {
         Ok(Self { place: STANDARD_INPUT.to_owned(), ..Self::from_bytes("", file) })
     }
 
-    /// A file that is mapped already, or in memory, under a name. It stands alone: files that it names are not opened.
+    /// A file that is already mapped or in memory, under a name. It stands alone: files that it names are not opened.
     pub fn from_bytes(name: &str, file: MappedFile) -> Self {
         let (place, path) = (name.to_owned(), PathBuf::from(name));
         Self { place, path, content: Content::File(file), opener: Arc::new(Nothing) }
@@ -64,7 +64,8 @@ impl Source {
         &self.place
     }
 
-    /// Its path, which need not lead to it: it may have been unpacked, or be in memory. Empty for standard input.
+    /// Its path. It may not exist on the disk: the file may have been unpacked, or be in memory. Empty for standard
+    /// input.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -95,7 +96,7 @@ impl Source {
         matches!(self.content, Content::Folder(_))
     }
 
-    /// What it is, by its content.
+    /// Its kind, by its content.
     pub fn identify(&self) -> Identified {
         match &self.content {
             Content::File(file) => {
@@ -110,7 +111,7 @@ impl Source {
         }
     }
 
-    /// Its size in bytes; of a folder, that of all files in it.
+    /// Its size in bytes; for a folder, the size of all files in it.
     pub fn size(&self) -> u64 {
         match &self.content {
             Content::File(file) => file.len() as u64,
@@ -118,7 +119,7 @@ impl Source {
         }
     }
 
-    /// What opens the files that it names.
+    /// Opens the files that it names.
     pub fn opener(&self) -> Arc<dyn Opener> {
         Arc::clone(&self.opener)
     }
@@ -126,7 +127,7 @@ impl Source {
     /// The file itself.
     ///
     /// # Errors
-    /// [`Error::WrongKind`] for a folder, where the front-end reads `expected`.
+    /// [`Error::WrongKind`] for a folder; `expected` says what the front-end reads.
     pub fn into_file(self, expected: &str) -> Result<MappedFile, Error> {
         match self.content {
             Content::File(file) => Ok(file),
@@ -135,7 +136,7 @@ impl Source {
     }
 }
 
-/// Everything that standard input has; a file that it comes from is mapped, and is never written to afterwards.
+/// All of standard input. If it is redirected from a file, the file is mapped, and the program never writes to it.
 fn standard_input() -> io::Result<MappedFile> {
     #[cfg(unix)]
     {
