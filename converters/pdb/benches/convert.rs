@@ -1,8 +1,8 @@
-//! What a conversion costs beside merely walking every record of the same PDB with the `pdb` library: read,
-//! names settled, text printed, nothing packed.
+//! Compares a conversion with a plain walk over every record of the same PDB with the `pdb` library. The conversion
+//! reads the PDB, settles names and prints the text; it does not compress it.
 //!
-//! Throughput is in bytes of the PDB. Over real files where `PROFILE_CORPUS` says where they are, and over
-//! the large one that `scripts/build-large-pdb` makes where it stands in `target/large.pdb`.
+//! Throughput is in bytes of the PDB. Runs over the real files in `PROFILE_CORPUS` if that is set, and over the large
+//! PDB made by `scripts/build-large-pdb` if `target/large.pdb` exists.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use std::hint::black_box;
@@ -15,7 +15,7 @@ use pdb::FallibleIterator;
 use pdb_converter::{Options, convert};
 use profile::{Form, MappedFile, Resolution, Silent, write_form};
 
-/// As the program on a machine of two processors, the fewest it is measured on.
+/// Two threads, the fewest processors that the program is measured on.
 const THREADS: usize = 2;
 
 /// From small to large.
@@ -36,7 +36,7 @@ fn inputs() -> Vec<PathBuf> {
     inputs
 }
 
-/// Parses every type record and every symbol of the PDB; how many there were.
+/// Parses every type record and every symbol of the PDB and counts them.
 fn walk(bytes: &[u8]) -> usize {
     let mut pdb = pdb::PDB::open(io::Cursor::new(bytes)).unwrap();
     let mut count = 0;
@@ -62,7 +62,7 @@ fn walk(bytes: &[u8]) -> usize {
     count
 }
 
-/// The whole front-end and the writer, into nothing.
+/// Runs the whole front-end and discards the writer's output.
 fn make(file: &MappedFile) -> usize {
     let options = Options { file_name: "bench.pdb".to_owned(), ..Options::default() };
     let mut converted = convert(file.clone(), &options, &Silent).unwrap();

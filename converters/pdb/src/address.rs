@@ -1,16 +1,16 @@
-//! From a symbol's section and offset to its RVA: section headers, and OMAP where the linked image was
-//! rearranged afterwards.
+//! From a symbol's section and offset to its RVA, through the section headers and, if the linked image was
+//! rearranged, OMAP.
 
 use crate::container::Container;
 use crate::dbi::Dbi;
 use crate::symbol::Place;
 use profile::Report;
 
-/// Where a symbol stands.
+/// The place of a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     Rva(u32),
-    /// In no section of the image: the number is a value, no address.
+    /// In no section of the image: the number is a value and not an address.
     Absolute,
     /// In a part of the image that was removed.
     Removed,
@@ -23,8 +23,8 @@ pub(crate) enum Address {
 pub(crate) struct AddressMap {
     /// RVAs of the sections' first bytes.
     sections: Vec<u32>,
-    /// `(from, to)` sorted by `from`: what stands at `from` or behind it was moved to `to`. `to` is 0, or
-    /// has its highest bit set (as Syzygy writes it), for what was removed.
+    /// `(from, to)` sorted by `from`: the bytes from `from` on were moved to `to`. For removed parts `to` is 0, or
+    /// has its highest bit set (as Syzygy writes it).
     omap: Vec<(u32, u32)>,
 }
 
@@ -44,7 +44,7 @@ impl AddressMap {
             }
         };
         let omap = bytes(dbi.omap_from_source, "OMAP").map_or_else(Vec::new, |stream| omap(&stream));
-        // Symbols are placed as before the parts were moved, so the sections are those of then.
+        // Symbols have their places from before the parts were moved, so the original sections are used.
         let original = match omap.is_empty() {
             true => None,
             false => bytes(dbi.original_sections, "original section headers"),
@@ -62,7 +62,7 @@ impl AddressMap {
         self.omap.len()
     }
 
-    /// The address of a byte of a section, which are counted from 1.
+    /// The address of a byte in a section. Sections are counted from 1.
     pub(crate) fn address(&self, place: Place) -> Address {
         if self.sections.is_empty() {
             return Address::Unknown;
@@ -76,7 +76,7 @@ impl AddressMap {
         match behind.checked_sub(1).and_then(|index| self.omap.get(index)) {
             Some((_, 0 | NOWHERE..)) => Address::Removed,
             Some((from, to)) => Address::Rva((rva - from).wrapping_add(*to)),
-            // What lies before the first part has not moved.
+            // The bytes before the first part did not move.
             None => Address::Rva(rva),
         }
     }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_symbol_of_no_section_is_absolute() {
+    fn a_symbol_in_no_section_is_absolute() {
         let map = map(&[]);
         assert_eq!(map.address(at(0, 0xffdf_0000)), Address::Absolute);
         assert_eq!(map.address(at(3, 0xffdf_0000)), Address::Absolute);

@@ -1,4 +1,4 @@
-//! Which processor a PDB is for.
+//! The processor architecture of a PDB.
 
 use profile::Arch;
 
@@ -8,7 +8,7 @@ use crate::primitive::FIRST_RECORD;
 use crate::symbols::Symbols;
 use crate::type_stream::TypeStream;
 
-/// The architecture a COFF machine number names, if it is one Windows runs on.
+/// The architecture of a COFF machine number, if Windows runs on it.
 pub(crate) fn of_machine(machine: u16) -> Option<Arch> {
     Some(match machine {
         0x014c => Arch::I386,
@@ -25,7 +25,7 @@ pub(crate) fn of_machine(machine: u16) -> Option<Arch> {
     })
 }
 
-/// The architecture a compile record's processor (`CV_CPU_TYPE_e`) names.
+/// The architecture of the processor in a compile record (`CV_CPU_TYPE_e`).
 fn of_processor(processor: u16) -> Option<Arch> {
     Some(match processor {
         0x00..=0x07 => Arch::I386,
@@ -39,8 +39,8 @@ fn of_processor(processor: u16) -> Option<Arch> {
     })
 }
 
-/// What tells, where the machine field does not: the modules' compile records, then the width of the
-/// pointers that types use, then the symbols' decorations.
+/// Decides the architecture where the machine field does not: by the modules' compile records, then by the width of
+/// the pointers that types use, then by the symbols' decorations.
 pub(crate) fn guess(machine: u16, symbols: &Symbols, types: Option<&TypeStream<'_>>) -> Result<Arch, Error> {
     if let Some(arch) = symbols.processor.and_then(of_processor) {
         return Ok(arch);
@@ -64,7 +64,7 @@ pub(crate) fn guess(machine: u16, symbols: &Symbols, types: Option<&TypeStream<'
         }
     }
     match (narrow.cmp(&wide), symbols.x86_decoration) {
-        // A 64-bit system has a few narrow pointers; a 32-bit one may have wide ones (WOW64).
+        // A 64-bit system uses a few narrow pointers, and a 32-bit system may use wide ones (WOW64).
         (std::cmp::Ordering::Greater, _) | (_, true) => Ok(Arch::I386),
         (std::cmp::Ordering::Less, false) => Ok(Arch::Amd64),
         (std::cmp::Ordering::Equal, false) => Err(Error::Architecture { machine }),

@@ -10,21 +10,20 @@ use profile::{MappedFile, guarded};
 
 use crate::Error;
 
-/// How an MSF 7.00 file begins.
+/// The first bytes of an MSF 7.00 file.
 const MAGIC: &[u8; 32] = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
 
 /// The PDB's streams.
 ///
-/// A stream is never larger than the file, and all streams that are read, one that is read twice counted twice, may
-/// together have [`MAX_READ`] times the size of the file. What is done for each of their bytes is then in proportion to
-/// the file, however often its tables name the same pages or the same stream. A stream whose pages do not follow each
-/// other is copied; others are read where they are.
+/// A stream is never larger than the file, and all reads together may cover at most [`MAX_READ`] times the size of
+/// the file. The work for each byte is then proportional to the file, however often its tables name the same pages or
+/// the same stream. A stream whose pages are not contiguous is copied; others are read in place.
 pub(crate) struct Container {
     pdb: pdb::PDB<'static, Bytes>,
 }
 
 impl Container {
-    /// Opens the container, having looked whether it is one, and whole.
+    /// Opens the container, after checking that it is one and that it is complete.
     pub(crate) fn open(file: &MappedFile) -> Result<Self, Error> {
         if !file.starts_with(MAGIC) {
             return Err(WrongKind::new("a PDB", identify(&&file[..], None)).into());
@@ -35,17 +34,17 @@ impl Container {
         match guarded(|| pdb::PDB::open(Bytes { file: file.clone(), left })) {
             Some(Ok(pdb)) => Ok(Self { pdb }),
             Some(Err(error)) => Err(broken(error.to_string())),
-            None => Err(broken("the container library gave up on it".to_owned())),
+            None => Err(broken("the container library failed on it".to_owned())),
         }
     }
 
-    /// The bytes of a stream that another one names: a part of the file where its pages follow each other,
-    /// else a copy. `None` where it is empty; an error says why it cannot be had.
+    /// The bytes of a stream that another stream names: a part of the file if its pages are contiguous, otherwise a
+    /// copy. Returns `None` if it is empty, and an error if it cannot be read.
     pub(crate) fn stream(&mut self, number: u16) -> Result<Option<impl Stream + use<>>, String> {
         self.find(number).unwrap_or_else(|| Err("the file has no such stream".to_owned()))
     }
 
-    /// Like [`Container::stream`], for a stream with a number of its own that a PDB need not have.
+    /// Like [`Container::stream`], for a stream with a fixed number that a PDB may lack.
     pub(crate) fn optional_stream(&mut self, number: u16) -> Result<Option<impl Stream + use<>>, String> {
         self.find(number).unwrap_or(Ok(None))
     }
@@ -55,7 +54,7 @@ impl Container {
             Some(Ok(stream)) => Some(Ok(stream.filter(|stream| !stream.is_empty()))),
             Some(Err(pdb::Error::StreamNotFound(_))) => None,
             Some(Err(error)) => Some(Err(error.to_string())),
-            None => Some(Err("the container library gave up on it".to_owned())),
+            None => Some(Err("the container library failed on it".to_owned())),
         }
     }
 }
@@ -65,7 +64,7 @@ pub(crate) trait Stream: Deref<Target = [u8]> {}
 
 impl<T: Deref<Target = [u8]>> Stream for T {}
 
-/// The header behind the magic: page size, free page map, number of pages, directory size.
+/// The header after the magic number: page size, free page map, number of pages, directory size.
 fn check_header(bytes: &[u8]) -> Result<(), Error> {
     let field = |offset: usize| {
         let raw = bytes.get(offset..)?.first_chunk()?;
@@ -97,14 +96,15 @@ fn check_header(bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// How many times its size may be read of a file. Every stream is read once or twice, and no page belongs to two.
+/// How many times the size of a file may be read from it. Every stream is read once or twice, and no page belongs to
+/// two streams.
 const MAX_READ: u64 = 8;
 
-/// The file's bytes, as the container library asks for them.
+/// The file's bytes, behind the interface of the container library.
 pub(crate) struct Bytes {
     file: MappedFile,
-    /// How many bytes may still be read: directories of hostile files name the same pages in many streams, and their
-    /// lists of modules the same stream many times.
+    /// How many bytes may still be read. The directory of a hostile file may name the same pages in many streams, and
+    /// its list of modules the same stream many times.
     left: u64,
 }
 
@@ -116,7 +116,7 @@ impl Source<'static> for Bytes {
         if let [SourceSlice { offset: 0, size }] = slices
             && self.file.len() < *size
         {
-            // The library reads its header as 4096 bytes; the smallest files have fewer.
+            // The library reads a header of 4096 bytes; the smallest files are shorter.
             let mut header = self.file.to_vec();
             header.resize(*size, 0);
             return Ok(Box::new(View::Gathered(header)));
@@ -128,7 +128,7 @@ impl Source<'static> for Bytes {
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         self.left = self.left.checked_sub(total as u64).ok_or_else(|| {
-            let message = "the streams name the same pages again and again".to_owned();
+            let message = "the streams share their pages too often".to_owned();
             io::Error::new(io::ErrorKind::InvalidData, message)
         })?;
         if let [slice] = slices {
@@ -145,7 +145,7 @@ impl Source<'static> for Bytes {
 }
 
 impl Bytes {
-    /// Where a slice lies, if it does.
+    /// The range of a slice, if it lies inside the file.
     fn range(&self, slice: &SourceSlice) -> Result<Range<usize>, io::Error> {
         let start = usize::try_from(slice.offset).ok();
         let range = start.and_then(|start| Some(start..start.checked_add(slice.size)?));

@@ -1,11 +1,11 @@
-//! Section contributions: which module each part of the image comes from.
+//! Section contributions: the module from which each part of the image comes.
 
 use crate::cursor::Cursor;
 use crate::item_stream::Module;
 use crate::symbol::Place;
 
-/// The first word of a list of contributions with checksums (`SCV60` of `dbi.h`), and of one with the number
-/// of the object's own section as well. Older lists begin with an entry.
+/// The first word of a list of contributions with checksums (`SCV60` in `dbi.h`), and of a list that also has the
+/// section numbers in the objects. Older lists begin directly with an entry.
 const WITH_CHECKSUMS: u32 = 0xeffe_0000 + 19_970_605;
 const WITH_SECTIONS: u32 = 0xeffe_0000 + 20_140_516;
 
@@ -24,7 +24,7 @@ struct Part {
 }
 
 impl Contributions {
-    /// Reads the list of the DBI stream; what lies behind an entry that is cut is not there.
+    /// Reads the list in the DBI stream, up to the first truncated entry.
     pub(crate) fn read(bytes: &[u8]) -> Self {
         let mut cursor = Cursor::new(bytes);
         let (skipped, rest) = match cursor.u32() {
@@ -52,7 +52,7 @@ impl Contributions {
         Self { parts }
     }
 
-    /// The module that a place of the image comes from.
+    /// The module from which a place in the image comes.
     pub(crate) fn module(&self, place: Place) -> Option<Module> {
         let behind =
             self.parts.partition_point(|it| (it.section, it.offset) <= (place.section, place.offset));
@@ -81,7 +81,7 @@ mod tests {
     fn a_place_belongs_to_the_part_that_holds_it() {
         for (head, rest) in [(vec![WITH_CHECKSUMS], 8), (vec![WITH_SECTIONS], 12), (vec![], 0)] {
             let mut bytes = list(&head, rest);
-            // A cut entry behind the last whole one.
+            // A truncated entry follows the last whole one.
             bytes.extend([1, 0, 0]);
             let contributions = Contributions::read(&bytes);
             let module = |section, offset| contributions.module(Place { section, offset });

@@ -19,36 +19,35 @@ use crate::text::TextReader;
 use crate::type_stream::{self, TypeStream};
 use crate::types::Lowering;
 
-/// This front-end and its revision, as `Generator` of `$METADATA` names it. The number changes when the
-/// same PDB can give another profile.
+/// This front-end and its revision, as written to `Generator` in `$METADATA`. The revision changes when the same PDB
+/// can give a different profile.
 pub const GENERATOR: &str = "rekall-profile pdb 2";
 
 /// How a PDB is converted.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The PDB's file name, as the image names it; a folder before it is passed over.
+    /// The PDB's file name as the image gives it; folders before it are ignored.
     pub file_name: String,
     /// The Windows version the build belongs to ("6.1"), for `major`, `minor` and `rev`.
     pub windows_version: Option<String>,
-    /// The class for Rekall's loader, where it is not to be chosen by file name.
+    /// The class for Rekall's loader, if it should not be chosen by the file name.
     pub profile_class: Option<String>,
     /// Types only: no symbols.
     pub concise: bool,
-    /// Symbols keep the names the linker gave them.
+    /// Keep the linker's names of symbols.
     pub raw_names: bool,
     /// The architecture, for PDBs that do not state it.
     pub arch: Option<Arch>,
 }
 
-/// Converts a PDB, which is unmapped, unless others hold it as well, as soon as its records are read.
+/// Converts a PDB. It is unmapped as soon as its records have been read, unless the caller holds it as well.
 ///
 /// # Errors
-/// Where `file` is no PDB, or one that is cut or so damaged that nothing can be read; and where nothing
-/// in it, nor [`Options::arch`], tells its architecture. Whatever costs single records only is counted in
-/// the report.
+/// If `file` is not a PDB, is truncated, or is too damaged to read anything; and if neither the file nor
+/// [`Options::arch`] gives its architecture. A problem that affects only single records is counted in the report.
 pub fn convert(file: MappedFile, options: &Options, progress: &dyn Progress) -> Result<Converted, Error> {
     let container = Container::open(&file)?;
-    // Naming the source needs nothing of what is read, and is done meanwhile.
+    // Hash the file in parallel with parsing.
     thread::scope(|scope| {
         let digest = scope.spawn(move || sha256(&file));
         let mut converted = read(container, options, progress)?;
@@ -85,7 +84,7 @@ fn read(mut container: Container, options: &Options, progress: &dyn Progress) ->
         None => None,
     };
 
-    // The architecture is known for certain only once symbols are read.
+    // The architecture is certain only after symbols have been read.
     let mut profile = Profile::new(System::Windows, Arch::Amd64);
     let mut texts = TextReader::default();
     let mut symbols = Symbols::default();
@@ -123,7 +122,7 @@ fn read(mut container: Container, options: &Options, progress: &dyn Progress) ->
         false => Origins::default(),
     };
 
-    // The file's pages are needed no more, unless a stream still refers to them.
+    // The file's pages are no longer needed, unless a stream still refers to them.
     drop((dbi_bytes, container));
 
     let active_processes = [ACTIVE_PROCESSES, DECORATED_ACTIVE_PROCESSES].iter().any(|text| {
@@ -164,10 +163,10 @@ fn info(container: &mut Container) -> Result<Info, Error> {
     Info::parse(&stream).map_err(|_| broken(format!("it has {} bytes, expected 28 at least", stream.len())))
 }
 
-/// Where types are defined, as far as the PDB says so.
+/// Where types are defined, if the PDB records it.
 fn origins(container: &mut Container, symbols: &Symbols, report: &mut Report) -> Origins {
     match container.optional_stream(item_stream::STREAM) {
-        // PDBs older than 2012 have something else under this number, or nothing.
+        // PDBs older than 2012 have other data, or none, under this number.
         Ok(Some(stream)) => Origins::read(&stream, &symbols.builds).unwrap_or_default(),
         Ok(None) => Origins::default(),
         Err(error) => {
@@ -196,7 +195,8 @@ fn debug_header<'a>(bytes: &'a [u8], report: &mut Report) -> Option<Dbi<'a>> {
     header.ok()
 }
 
-/// What only a Windows kernel has together, whatever its PDB is called: ntdll has the struct alone.
+/// A struct and a symbol that only a Windows kernel has together, whatever its PDB is called: ntdll has only the
+/// struct.
 const PROCESS: &str = "_EPROCESS";
 const ACTIVE_PROCESSES: &str = "PsActiveProcessHead";
 const DECORATED_ACTIVE_PROCESSES: &str = "_PsActiveProcessHead";

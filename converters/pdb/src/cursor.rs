@@ -1,19 +1,19 @@
-//! Reading a record's bytes: every read can fail, none can panic.
+//! Reads the bytes of a record. Every read can fail and none can panic.
 
 /// Why a record cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Malformed {
     /// It ends before its last field.
     Short,
-    /// Its number is of a kind that no size, offset or label can have.
+    /// A number that cannot be a size, an offset or a label.
     Numeric,
 }
 
-/// A number as a "numeric leaf" holds it: 0 to 0x7fff in two bytes, larger or negative ones behind a
-/// two-byte kind (`cvinfo.h`, `LF_NUMERIC`).
+/// A number in the encoding of a "numeric leaf": 0 to 0x7fff in two bytes, larger or negative ones after a two-byte
+/// kind (`cvinfo.h`, `LF_NUMERIC`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Number {
-    /// The number's 128 bits, sign-extended where its kind has a sign.
+    /// The number's 128 bits, sign-extended if its kind is signed.
     bits: u128,
     signed: bool,
 }
@@ -24,7 +24,7 @@ impl Number {
         u64::try_from(self.bits).map_err(|_| Malformed::Numeric)
     }
 
-    /// The low 64 bits, and whether they are all there is.
+    /// The low 64 bits, and whether they hold the whole number.
     pub(crate) fn low_bits(self) -> (u64, bool) {
         let low = self.bits as u64;
         let whole = match self.signed {
@@ -35,7 +35,7 @@ impl Number {
     }
 }
 
-/// What of a record is still to be read. Integers are little-endian.
+/// The part of a record that has not been read yet. Integers are little-endian.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor<'a> {
     rest: &'a [u8],
@@ -110,14 +110,14 @@ impl<'a> Cursor<'a> {
         Ok(text)
     }
 
-    /// A text behind its length in one byte, as compilers before 2005 wrote them.
+    /// A text preceded by its length in one byte, as compilers before 2005 wrote it.
     pub(crate) fn counted_text(&mut self) -> Result<&'a [u8], Malformed> {
         let count = self.u8()?;
         self.take(count.into())
     }
 
-    /// Passes the padding between the members of a field list: bytes of 0xf1 to 0xff, whose low half says
-    /// how many bytes to pass.
+    /// Skips the padding between the members of a field list: bytes from 0xf1 to 0xff, whose low half is the number
+    /// of bytes to skip.
     pub(crate) fn pass_padding(&mut self) {
         while let Some(padding @ 0xf0..) = self.rest.first() {
             let count = usize::from(padding & 0x0f).max(1);
@@ -154,12 +154,12 @@ mod tests {
     }
 
     #[test]
-    fn a_real_is_no_size() {
+    fn a_real_is_not_a_size() {
         assert_eq!(Cursor::new(&[0x05, 0x80, 0, 0, 0, 0]).unsigned(), Err(Malformed::Numeric));
     }
 
     #[test]
-    fn padding_is_passed_by_its_own_count() {
+    fn padding_is_skipped_by_its_own_count() {
         for (bytes, left) in [(&[0xf1, 1][..], 1), (&[0xf3, 0xf2, 0xf1, 7, 7], 2), (&[0xff], 0), (&[], 0)] {
             let mut cursor = Cursor::new(bytes);
             cursor.pass_padding();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_end_or_are_counted() {
+    fn texts_are_terminated_or_counted() {
         assert_eq!(Cursor::new(b"ab\0c").text(), Ok(&b"ab"[..]));
         assert_eq!(Cursor::new(b"ab").text(), Err(Malformed::Short));
         assert_eq!(Cursor::new(b"\x02abc").counted_text(), Ok(&b"ab"[..]));

@@ -1,25 +1,25 @@
-//! The DBI stream: its header, the list of modules behind it, and the list of further streams at its end.
+//! The DBI stream: its header, the list of modules after it, and the list of further streams at its end.
 //!
-//! Lists are read entry by entry, as far as their bytes reach, and nothing is reserved for the numbers that they state.
+//! Lists are read entry by entry up to the end of their bytes. Nothing is allocated by the counts that they state.
 
 use crate::cursor::{Cursor, Malformed};
 
 /// The number of the stream.
 pub(crate) const STREAM: u16 = 3;
 
-/// What the DBI stream says of the build, and where symbols and sections are to be found.
+/// What the DBI stream says about the build, and where symbols and sections are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dbi<'a> {
-    /// The age that the image's RSDS record carries as well.
+    /// The age, which the image's RSDS record has as well.
     pub(crate) age: u32,
-    /// A COFF machine number; 0 where the linker left it out.
+    /// A COFF machine number; 0 if the linker left it out.
     pub(crate) machine: u16,
     pub(crate) symbols: Option<u16>,
     pub(crate) omap_from_source: Option<u16>,
     pub(crate) sections: Option<u16>,
     pub(crate) original_sections: Option<u16>,
     modules: &'a [u8],
-    /// Which parts of the image come from which module ([`crate::contributions`]).
+    /// The section contributions: which parts of the image come from which module ([`crate::contributions`]).
     pub(crate) contributions: &'a [u8],
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct Dbi<'a> {
 pub(crate) struct Module<'a> {
     pub(crate) name: &'a [u8],
     pub(crate) stream: Option<u16>,
-    /// How many bytes of its stream are symbols.
+    /// The number of bytes of its stream that are symbols.
     pub(crate) symbols: u32,
 }
 
@@ -57,7 +57,7 @@ impl<'a> Dbi<'a> {
         let machine = cursor.u16()?;
         let _reserved = cursor.u32()?;
 
-        // The list of further streams may be short or missing; so is what it does not name.
+        // The list of further streams may be short or missing; streams that it does not name do not exist.
         let behind = cursor.rest();
         let mut list = cursor;
         for part in [modules, contributions, section_map, files, type_servers, edit_and_continue] {
@@ -87,7 +87,7 @@ impl<'a> Dbi<'a> {
         })
     }
 
-    /// The modules; ends with an error where an entry does not fit.
+    /// The modules; the iterator ends with an error if an entry does not fit.
     pub(crate) fn modules(&self) -> Modules<'a> {
         Modules { rest: Cursor::new(self.modules) }
     }
@@ -124,7 +124,7 @@ fn module<'a>(list: &mut Cursor<'a>) -> Result<Module<'a>, Malformed> {
     list.take(24)?;
     let name = list.text()?;
     let _object_file = list.text()?;
-    // Entries begin at multiples of four bytes; the last one need not be filled up.
+    // Entries begin at multiples of four bytes; the last one may lack its padding.
     let used = before - list.rest().len();
     let padding = used.next_multiple_of(4) - used;
     list.take(padding.min(list.rest().len()))?;

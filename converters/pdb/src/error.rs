@@ -1,64 +1,64 @@
 use formats::WrongKind;
 use profile::Arch;
 
-/// Why a file gives no profile at all. What costs single records only is counted in the report instead.
+/// Why a file gives no profile at all. A problem that affects only single records is counted in the report instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Another kind of file.
+    /// The file is of another kind.
     #[error(transparent)]
     WrongKind(#[from] WrongKind),
     /// The file ends before its last page.
     #[error(
-        "expected a whole PDB, found a PDB that is cut short: its header counts {pages} pages of {page_size} bytes ({expected} bytes), the file has {found}; fetch it again"
+        "expected a whole PDB, found a PDB that is cut short: its header gives {pages} pages of {page_size} bytes ({expected} bytes), the file has {found}; fetch it again"
     )]
     Cut {
-        /// How many pages the header counts.
+        /// The number of pages in the header.
         pages: u32,
         /// The size of a page in bytes.
         page_size: u32,
-        /// The bytes these make.
+        /// Their total size in bytes.
         expected: u64,
-        /// The bytes there are.
+        /// The size of the file in bytes.
         found: u64,
     },
-    /// A header field holds what it cannot hold.
+    /// A header field has a value that is not allowed.
     #[error("{place} at byte {offset}: expected {expected}, found {found}")]
     Header {
-        /// Which header.
+        /// The header.
         place: &'static str,
-        /// Where in it, in bytes from its start.
+        /// The offset of the field from the start of the header, in bytes.
         offset: u64,
-        /// What belongs there.
+        /// The values that are allowed.
         expected: &'static str,
-        /// What stands there.
+        /// The value that was found.
         found: String,
     },
-    /// A stream without which there is no profile cannot be read.
+    /// A stream that is required for a profile cannot be read.
     #[error("stream {number} ({name}) cannot be read: {reason}")]
     Stream {
         /// The stream's number.
         number: u16,
-        /// What it holds.
+        /// The name of the stream.
         name: &'static str,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The architecture asked for is not that of the file.
+    /// The requested architecture is not that of the file.
     #[error(
         "the PDB is for {stated} (machine field {machine:#06x}), not for {asked}: leave the architecture out"
     )]
     OtherArchitecture {
-        /// The architecture asked for.
+        /// The requested architecture.
         asked: Arch,
-        /// What the file states.
+        /// The architecture in the file.
         stated: Arch,
         /// The machine field of the DBI stream's header.
         machine: u16,
     },
-    /// Nothing in the file tells which processor it is for.
+    /// Nothing in the file shows which processor it is for.
     #[error(
-        "nothing in the PDB tells its architecture (machine field {machine:#06x}, no compile records, pointers or decorated symbols): name it, for example I386 or AMD64"
+        "nothing in the PDB gives its architecture (machine field {machine:#06x}, no compile records, pointers or decorated symbols): name it, for example I386 or AMD64"
     )]
     Architecture {
         /// The machine field of the DBI stream's header.

@@ -6,11 +6,11 @@ use crate::cursor::{Cursor, Malformed};
 use crate::leaf::{BitField, Field, FieldError, Leaf, next_field};
 use crate::types::Lowering;
 
-/// How many records one field list may be spread over.
+/// How many records one field list may span.
 const MAX_CONTINUATIONS: usize = 4096;
 
 impl<'a> Lowering<'a, '_> {
-    /// Hands on every entry of a field list, wherever it continues.
+    /// Passes every entry of a field list to `visit`, through all continuations.
     pub(crate) fn fields(&mut self, list: u32, owner: &[u8], mut each: impl FnMut(&mut Self, Field<'a>)) {
         let owner = || String::from_utf8_lossy(owner).into_owned();
         self.chain.clear();
@@ -86,7 +86,7 @@ impl<'a> Lowering<'a, '_> {
                 self.report.lose("virtual base classes (placed at run time)", || {
                     format!("{} in {}", String::from_utf8_lossy(base), String::from_utf8_lossy(owner))
                 });
-                // All virtual bases a class names itself are found by one table.
+                // One table leads to all virtual bases that a class names itself.
                 *tables += u32::from(direct);
                 if direct && *tables == 1 {
                     let name = Some(self.profile.names.intern("__vbptr"));
@@ -114,7 +114,7 @@ impl<'a> Lowering<'a, '_> {
         let first = offset.checked_mul(8).and_then(|bit| bit.checked_add(field.position.into()));
         let unit = first.and_then(|first| StorageUnit::little_endian(first, field.length.into(), size));
         let Some(unit) = unit else {
-            // A width of 0, or an absurd place: all of its type stands for it.
+            // A width of 0, or an impossible place: the member gets its whole type.
             self.report.lose("bit-fields that no storage unit holds", || {
                 name.map_or_else(String::new, |name| self.profile.names.get(name).to_owned())
             });

@@ -1,4 +1,4 @@
-//! PDBs as a front-end: the PDB may be in a cabinet or in the compact form.
+//! The PDB front-end. The PDB may be in a cabinet or in the compact form.
 
 use std::io::Cursor;
 
@@ -15,7 +15,7 @@ pub struct Pdb;
 
 const READS: &str = "a PDB";
 
-/// How large an unpacked PDB may be, in bytes: 4 GiB is what its format can address with common page sizes.
+/// The largest unpacked PDB, in bytes: 4 GiB is the most that its format can address with common page sizes.
 const LARGEST: u64 = 4 << 30;
 
 impl FrontEnd for Pdb {
@@ -85,8 +85,8 @@ impl FrontEnd for Pdb {
     }
 }
 
-/// The PDB in a file: the file itself, or what is packed in it, unpacked into a file that has no name and is gone with
-/// the program; and the PDB's own name if a cabinet tells it.
+/// The PDB in a file, with its own name if a cabinet gives it. It is the file itself, or the PDB unpacked from it
+/// into an unnamed temporary file that disappears with the program.
 fn plain(source: Source, name: &str, progress: &dyn Progress) -> Result<(MappedFile, Option<String>), Error> {
     let file = source.into_file(READS)?;
     let temporary = || {
@@ -122,7 +122,7 @@ fn plain(source: Source, name: &str, progress: &dyn Progress) -> Result<(MappedF
     }
 }
 
-/// A PDB's name by that of a cabinet, whose last letter is `_` (`ntkrnlmp.pd_`); `None` for other names.
+/// The name of a PDB from that of its cabinet, whose last letter is `_` (`ntkrnlmp.pd_`); `None` for other names.
 fn with_last_letter(name: &str) -> Option<String> {
     let stem = name.strip_suffix('_')?;
     stem.to_ascii_lowercase().ends_with(".pd").then(|| format!("{stem}b"))

@@ -1,4 +1,4 @@
-//! What identifies the build a PDB belongs to: the info stream, and the metadata made of it.
+//! The identity of the build that a PDB belongs to: the info stream, and the metadata derived from it.
 
 use profile::{GuidAge, Profile};
 
@@ -11,7 +11,7 @@ pub(crate) const STREAM: u16 = 1;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Info {
     pub(crate) version: u32,
-    /// When the PDB was made, in seconds since 1970; of a reproducible build, a hash.
+    /// The time when the PDB was made, in seconds since 1970; for a reproducible build, a hash.
     pub(crate) signature: u32,
     pub(crate) age: u32,
     guid: [u8; 16],
@@ -25,14 +25,14 @@ impl Info {
         Ok(Self { version, signature, age, guid })
     }
 
-    /// The name of the build. The image's RSDS record has the age of the DBI stream; the one here counts
-    /// how often the file was rewritten. Type servers have no DBI stream.
+    /// The identity of the build. The age is that of the DBI stream, which the image's RSDS record has; the age in
+    /// the info stream counts how often the file was rewritten. Type servers have no DBI stream.
     pub(crate) fn guid_age(&self, dbi_age: Option<u32>) -> GuidAge {
         GuidAge::from_raw(self.guid, dbi_age.filter(|age| *age != 0).unwrap_or(self.age))
     }
 }
 
-/// The last part of a path, of Windows or any other.
+/// The last part of a path, with slashes of either kind.
 pub(crate) fn base_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
@@ -44,10 +44,10 @@ pub(crate) fn set_version(profile: &mut Profile, version: &str) {
     }
 }
 
-/// `YYYY-MM-DD HH:MM:SSZ` of a time in seconds since 1970.
+/// Formats a time in seconds since 1970 as `YYYY-MM-DD HH:MM:SSZ`.
 pub(crate) fn timestamp(seconds: u32) -> String {
     let (days, time) = (seconds / 86400, seconds % 86400);
-    // The civil calendar in eras of 400 years that begin on a 1 March, so that leap days come last.
+    // Counts in eras of 400 years that begin on 1 March, so that leap days come last.
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146_096) / 365;

@@ -1,11 +1,11 @@
-//! The stream of item records (IPI), as far as it tells which modules and source files define a type.
+//! The stream of item records (IPI): the modules and source files that define a type.
 //!
-//! Microsoft's linker lists every module that holds a definition (`LF_UDT_MOD_SRC_LINE`). LLVM's linker keeps
-//! what the compiler wrote (`LF_UDT_SRC_LINE`), in the order of the modules, each module's items ending with
-//! its `LF_BUILDINFO`, which the module's symbols name (`S_BUILDINFO`); an item that an earlier module had
-//! already is left out.
+//! Microsoft's linker lists every module that holds a definition (`LF_UDT_MOD_SRC_LINE`). LLVM's linker keeps the
+//! compiler's records (`LF_UDT_SRC_LINE`) in the order of the modules. Each module's items end with its
+//! `LF_BUILDINFO`, which the module's symbols name (`S_BUILDINFO`), and items that an earlier module already had are
+//! left out.
 //!
-//! Each item is read once, as far as the stream reaches, whatever number of items its header states.
+//! Each item is read once, up to the end of the stream, whatever number of items the header states.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use crate::primitive::FIRST_RECORD;
 /// The number of the stream.
 pub(crate) const STREAM: u16 = 4;
 
-/// A module, counted from 1 as section contributions and item records do after adding one.
+/// The number of a module, counted from 1. Section contributions count from 0, item records from 1.
 pub(crate) type Module = u16;
 
 /// LF_UDT_SRC_LINE: type, source file (an item), line.
@@ -49,10 +49,10 @@ pub(crate) struct Origins {
 }
 
 impl Origins {
-    /// Reads the stream. `builds` has the item of every module's `S_BUILDINFO`.
+    /// Reads the stream. `builds` holds the item of every module's `S_BUILDINFO`.
     ///
     /// # Errors
-    /// A header that is not that of an item stream: older PDBs keep something else under this number.
+    /// The header is not that of an item stream: older PDBs have other data under this number.
     pub(crate) fn read(bytes: &[u8], builds: &[(u32, Module)]) -> Result<Self, Malformed> {
         let mut header = Cursor::new(bytes);
         let _version = header.u32()?;
@@ -95,7 +95,7 @@ impl Origins {
                 _ => {}
             }
         }
-        // Compilers write the main source file as it was named to them, others with their folders.
+        // Compilers write the main source file as they were given it, and other files with their folders.
         let is_main = |build: u32, file: u32| {
             let main = sources.get(&build).and_then(|source| texts.get(source));
             match (main, texts.get(&file)) {
@@ -113,7 +113,7 @@ impl Origins {
         Ok(origins)
     }
 
-    /// Takes over `LF_UDT_SRC_LINE` records: item, type and source file of each.
+    /// Adds `LF_UDT_SRC_LINE` records: the item, type and source file of each.
     fn add_items(
         &mut self,
         items: &[(u32, u32, u32)],
@@ -123,8 +123,8 @@ impl Origins {
         let mut ends: Vec<(u32, Module)> = builds.to_vec();
         ends.sort_unstable();
         ends.dedup_by_key(|(item, _)| *item);
-        // Modules of one source file and the same options share an LF_BUILDINFO: what is theirs alone
-        // cannot be told from what the next module has.
+        // Modules with the same source file and options share an LF_BUILDINFO, so their own items cannot be told from
+        // those of the next module.
         let shared = builds.len() != ends.len();
         for (item, ty, file) in items {
             let origin = self.by_type.entry(*ty).or_default();
@@ -135,13 +135,13 @@ impl Origins {
                 continue;
             };
             origin.modules.push(*module);
-            // What the main source file of a module defines, no other module holds.
+            // No other module holds the types that a module's main source file defines.
             let own = is_main(*build, *file);
             origin.complete = own && (origin.complete || origin.modules.len() == 1);
         }
     }
 
-    /// Where the type with this index is defined, if the stream says so.
+    /// Where the type with this index is defined, if the stream records it.
     pub(crate) fn of(&self, ty: u32) -> Option<&Origin> {
         self.by_type.get(&ty)
     }

@@ -1,13 +1,12 @@
 //! Type records, one by one.
 //!
-//! They are read here rather than by the container library, whose reader gives up a whole field list for
-//! one entry it does not know, has no 128-bit numbers and no arrays of 4 GiB, and panics on some of what
-//! hostile files hold. Layouts: `cvinfo.h` of Microsoft's published PDB sources; the wide `...2` kinds are
-//! known from files only.
+//! They are read here and not by the container library. Its reader drops a whole field list because of one unknown
+//! entry, lacks 128-bit numbers and arrays over 4 GiB, and panics on some hostile files. Layouts: `cvinfo.h` in
+//! Microsoft's published PDB sources; the wide `...2` kinds are known only from files.
 
 use crate::cursor::{Cursor, Malformed, Number};
 
-/// A type record, as far as it matters here. Types are meant by their index.
+/// A type record, reduced to the fields that are needed here. Types are given by their index.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Leaf<'a> {
     /// Another type, const or volatile.
@@ -30,9 +29,9 @@ pub(crate) enum Leaf<'a> {
         target: u32,
         name: &'a [u8],
     },
-    /// A kind that stands for no type of a member or variable: lists, tables, sources.
+    /// A kind that is not the type of a member or variable: lists, tables, sources.
     Auxiliary,
-    /// A kind not known here.
+    /// An unknown kind.
     Unknown,
 }
 
@@ -44,7 +43,7 @@ pub(crate) struct Pointer {
     member: u16,
 }
 
-/// A pointer to a member: not an address, and of a size of its own.
+/// A pointer to a member, which is not an address and has its own size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PointerKind {
     Address,
@@ -65,7 +64,7 @@ impl Pointer {
         if own != 0 {
             return own;
         }
-        // Compilers before 2003 left the size out.
+        // Compilers before 2003 did not write the size.
         let near = match self.attributes & 0x1f {
             0x00 => 2,
             0x01..=0x09 => 4,
@@ -75,11 +74,11 @@ impl Pointer {
             _ => address,
         };
         match (self.attributes >> 5 & 7, self.member) {
-            // Data members: an offset; with virtual bases also where to look them up.
+            // For data members an offset, and with virtual bases the place to look them up.
             (2, 1 | 2) => 4,
             (2, 3) => 8,
             (2, 4) => 12,
-            // Functions: an address, and adjustments.
+            // For functions an address and adjustments.
             (3, 6) => near + 4,
             (3, 7) => near + 8,
             (3, 8) => near + 12,
@@ -87,7 +86,7 @@ impl Pointer {
         }
     }
 
-    /// The number of its kind when it is an address: 0x0a is a flat 32-bit one, 0x0c a 64-bit one.
+    /// The number of its kind, if it is an address: 0x0a is a flat 32-bit pointer, 0x0c a 64-bit one.
     pub(crate) fn width(self) -> Option<u8> {
         match self.attributes & 0x1f {
             0x0a => Some(4),
@@ -108,13 +107,13 @@ pub(crate) enum ClassKind {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Class<'a> {
     pub(crate) kind: ClassKind,
-    /// Only declared: the definition stands elsewhere, if anywhere.
+    /// Whether it is only declared; its definition, if any, is another record.
     pub(crate) forward: bool,
-    /// The index of its field list; 0 where it has none.
+    /// The index of its field list; 0 if it has none.
     pub(crate) fields: u32,
     pub(crate) size: u64,
     pub(crate) name: &'a [u8],
-    /// Its decorated name, which tells apart what shares a name.
+    /// Its decorated name, which tells apart types that share a name.
     pub(crate) unique_name: Option<&'a [u8]>,
 }
 
@@ -138,10 +137,10 @@ pub(crate) struct BitField {
 const FORWARD: u32 = 0x80;
 const HAS_UNIQUE_NAME: u32 = 0x200;
 
-/// Kinds below this one hold counted names, kinds above names that end with a zero byte.
+/// Kinds below this one have counted names; those above have zero-terminated names.
 const LAST_COUNTED: u16 = 0x1500;
 
-/// Where a type record holds its name, if `kind` has one: the name, then the decorated name.
+/// Finds the name in a type record, if `kind` has one: the name, then the decorated name.
 fn names<'a>(
     kind: u16,
     properties: u32,
@@ -161,7 +160,7 @@ pub(crate) fn is_named(kind: u16) -> bool {
     matches!(kind, 0x1004..=0x1007 | 0x1504..=0x1507 | 0x1519 | 0x1608..=0x160b)
 }
 
-/// Reads the record of this kind from what stands behind the kind.
+/// Reads a record of this kind from the bytes after the kind.
 pub(crate) fn parse(kind: u16, body: &[u8]) -> Result<Leaf<'_>, Malformed> {
     let mut cursor = Cursor::new(body);
     let cursor = &mut cursor;
@@ -274,7 +273,7 @@ pub(crate) fn parse(kind: u16, body: &[u8]) -> Result<Leaf<'_>, Malformed> {
         | 0x100d | 0x100e | 0x1200 | 0x1203 | 0x1204 | 0x1206
         // LF_REFSYM, LF_TYPESERVER, LF_PRECOMP, LF_TYPESERVER2, LF_VFTABLE
         | 0x020c | 0x1501 | 0x1509 | 0x1515 | 0x151d
-        // LF_FUNC_ID to LF_UDT_MOD_SRC_LINE, which older linkers keep among the types
+        // LF_FUNC_ID to LF_UDT_MOD_SRC_LINE, which older linkers put among the types
         | 0x1601..=0x1607 => Leaf::Auxiliary,
         _ => Leaf::Unknown,
     })
@@ -293,8 +292,8 @@ pub(crate) enum Field<'a> {
         ty: u32,
         offset: u64,
     },
-    /// A virtual base class: where it lies is only known at run time, by a table the pointer at
-    /// `table_offset` leads to. `direct` where this class itself names it.
+    /// A virtual base class. Its place is known only at run time, through a table that the pointer at `table_offset`
+    /// leads to. `direct` is set if this class itself names it.
     VirtualBase {
         ty: u32,
         direct: bool,
@@ -310,16 +309,16 @@ pub(crate) enum Field<'a> {
         value: Number,
         name: &'a [u8],
     },
-    /// The list goes on in another record.
+    /// The list continues in another record.
     Continued(u32),
-    /// Methods, static members, nested types and friends: nothing in memory.
+    /// Methods, static members, nested types and friends, which take no space in memory.
     Nothing,
 }
 
-/// Why a field list ends before its time.
+/// Why a field list ends early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FieldError {
-    /// An entry of this kind is not known, and so is not where the next one begins.
+    /// The kind of an entry is unknown, and so is the start of the next one.
     Unknown(u16),
     Malformed(Malformed),
 }
@@ -365,7 +364,7 @@ pub(crate) fn next_field<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Field<'a>
             cursor.u32()?;
             Field::Nothing
         }
-        // LF_ONEMETHOD(_ST): one that introduces a virtual function also has its place in the table.
+        // LF_ONEMETHOD(_ST): a method that introduces a virtual function also has its place in the table.
         0x140b | 0x1511 => {
             cursor.u32()?;
             if matches!(attributes >> 2 & 7, 4 | 6) {

@@ -1,16 +1,15 @@
-//! PDB to profile: from the bytes of a program database to what its build's structs look like and where
-//! its symbols are.
+//! Converts PDBs to profiles: the layout of a build's types and the addresses of its symbols.
 //!
-//! Start here: [`Pdb`] is the front-end; [`convert`] takes a mapped PDB and gives a [`Converted`].
+//! Start here: [`Pdb`] is the front-end; [`convert`] takes a mapped PDB and returns a [`Converted`].
 //!
-//! - **Container.** The streams of an MSF 7.00 file, through the `pdb` library. Another kind of file is named
-//!   ([`Error::WrongKind`]).
-//! - **Types.** Records of the type stream are decoded one by one and lowered into the model; names,
-//!   duplicates and conflicts are left to [`profile::Resolution`].
-//! - **Symbols.** Publics, and where a PDB has them data and procedures with their types; addresses are
-//!   RVAs, OMAP applied.
-//! - **Losses.** A record that is not understood costs itself and is counted by kind in the
-//!   [`profile::Report`]; an [`Error`] means that no profile could be made.
+//! - **Container.** The streams of an MSF 7.00 file, read through the `pdb` library. A file of another kind gives
+//!   [`Error::WrongKind`].
+//! - **Types.** Records of the type stream are decoded one by one and lowered into the model. [`profile::Resolution`]
+//!   settles names, duplicates and conflicts.
+//! - **Symbols.** Publics and, if a PDB has them, data and procedures with their types. Addresses are RVAs, with OMAP
+//!   applied.
+//! - **Losses.** A record that cannot be read is skipped and counted by kind in the [`profile::Report`]. An [`Error`]
+//!   means that no profile could be made.
 //!
 //! This crate prints nothing and writes no JSON.
 //!

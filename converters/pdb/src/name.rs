@@ -1,19 +1,19 @@
-//! Symbol names as Rekall writes them: not demangled, stripped to what its users look up.
+//! Symbol names as Rekall writes them: not demangled, but reduced to the names that its users look up.
 
 use std::borrow::Cow;
 
 use profile::{Arch, Claim};
 
-/// What was taken off a symbol's name.
+/// What was removed from a symbol's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Form {
     /// Nothing.
     Plain,
-    /// Nothing: the source's own name, beside the publics.
+    /// Nothing: the name comes from the source, not from a public.
     Source,
     /// `?Name@...`: the decoration of C++.
     Mangled,
-    /// The `_` of `_Name`: the decoration of C on 32-bit x86, a part of the name elsewhere.
+    /// The `_` of `_Name`: the decoration of C on 32-bit x86, but a part of the name on other architectures.
     Underscore,
     /// `_Name@12` and `@Name@12`: calling conventions of 32-bit x86.
     Call,
@@ -22,11 +22,10 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// How good a symbol's claim to the name is that is left.
+    /// How strong a symbol's claim to the shortened name is.
     ///
-    /// On 32-bit x86, C compilers put `_` before every name: `_exit` is the function `exit`, and a static
-    /// function `exit`, which has no public, bears the name as well as that one does. Elsewhere `_exit` is the
-    /// function `_exit`.
+    /// On 32-bit x86, C compilers put `_` before every name: `_exit` is the function `exit`. A static function `exit`
+    /// has no public and an equal claim to the name. On other architectures `_exit` is the function `_exit`.
     pub(crate) fn claim(self, arch: Arch) -> Claim {
         match self {
             Self::Plain => Claim::Exact,
@@ -39,13 +38,13 @@ impl Form {
     }
 }
 
-/// The name under which a symbol is written, and what was taken off. The first rule that fits applies:
+/// The name under which a symbol is written, and what was removed from it. The first matching rule applies:
 ///
-/// 1. `_Name@12` and `@Name@12` (the calling conventions of 32-bit x86) are `Name`;
-/// 2. `?Name@...` (C++) is `Name`;
-/// 3. `_Name` and `.Name` lose their first character, on every architecture: that is how Rekall's index
-///    knows them;
-/// 4. `??_C@...` (a string literal) is `str:` and its text;
+/// 1. `_Name@12` and `@Name@12` (the calling conventions of 32-bit x86) become `Name`;
+/// 2. `?Name@...` (C++) becomes `Name`;
+/// 3. `_Name` and `.Name` lose their first character on every architecture, since Rekall's index knows them under
+///    that name;
+/// 4. `??_C@...` (a string literal) becomes `str:` and its text;
 /// 5. everything else stays as it is.
 pub(crate) fn normalise(raw: &str) -> (Cow<'_, str>, Form) {
     let bytes = raw.as_bytes();
@@ -79,15 +78,15 @@ pub(crate) fn normalise(raw: &str) -> (Cow<'_, str>, Form) {
     }
 }
 
-/// Whether a name carries the decoration of 32-bit x86 for arguments of 4 or 12 bytes, which no function of
-/// a 64-bit system has.
+/// Whether a name has the decoration of 32-bit x86 for arguments of 4 or 12 bytes. Functions of 64-bit systems never
+/// have it.
 pub(crate) fn is_x86_call(raw: &[u8]) -> bool {
     let [b'_' | b'@', rest @ ..] = raw else { return false };
     let Some(name) = rest.strip_suffix(b"@4").or_else(|| rest.strip_suffix(b"@12")) else { return false };
     !name.is_empty() && word(name) == name.len()
 }
 
-/// How many characters of a word `bytes` begin with.
+/// The number of word characters at the start of `bytes`.
 fn word(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count()
 }
@@ -96,11 +95,11 @@ fn is_size(digits: &[u8]) -> bool {
     (1..=3).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
 }
 
-/// The text of a string literal's symbol, from what stands behind `??_C@`: `_0` or `_1` for narrow or wide,
-/// the length in bytes, a checksum, the text (cut by the compiler after 32 bytes).
+/// The text of a string literal's symbol, from the characters after `??_C@`: `_0` or `_1` for narrow or wide, the
+/// length in bytes, a checksum, and the text (the compiler truncates it after 32 bytes).
 ///
-/// The length is one digit for 1 to 10, else letters A to P (the digits 0 to 15) up to an `@`; so the
-/// pieces between the `@` signs cannot be counted, as Rekall did.
+/// The length is one digit for 1 to 10, otherwise letters A to P (the digits 0 to 15) up to an `@`. So counting the
+/// pieces between the `@` signs, as Rekall did, does not work.
 fn literal(rest: &[u8]) -> Option<String> {
     let (wide, rest) = match rest {
         [b'_', b'0', rest @ ..] => (false, rest),
@@ -134,7 +133,7 @@ fn literal(rest: &[u8]) -> Option<String> {
         rest = behind;
     }
     let text = if wide {
-        // High byte first, whatever the processor's order; a cut text may end within a character.
+        // The high byte comes first, whatever the processor's order. A truncated text may end within a character.
         let units = bytes.chunks_exact(2).filter_map(|pair| pair.first_chunk().copied());
         char::decode_utf16(units.map(u16::from_be_bytes))
             .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
@@ -142,7 +141,7 @@ fn literal(rest: &[u8]) -> Option<String> {
     } else {
         String::from_utf8_lossy(&bytes).into_owned()
     };
-    // As Rekall shows them: names without spaces or line ends.
+    // Rekall shows names without spaces or line ends.
     let shown = text.chars().filter(|character| !matches!(character, '\0' | '\r'));
     let shown = shown.map(|character| match character {
         ' ' | '\t' => '_',
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_underscore_means_depends_on_the_architecture() {
+    fn the_meaning_of_an_underscore_depends_on_the_architecture() {
         for (raw, form, narrow, wide) in [
             ("exit", Form::Plain, Claim::Exact, Claim::Exact),
             ("_exit", Form::Underscore, Claim::Decorated, Claim::Stripped),
@@ -224,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_string_literal_stays() {
+    fn other_names_than_string_literals_stay() {
         for raw in ["??_C@", "??_C@_2AB@", "??_C@_0", "??_C@_0B", "??_C@_0BQ@", "??_C@_07ABC", "??_C@_07A@?"]
         {
             assert_eq!(normalise(raw).0, raw);
@@ -232,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn only_some_sizes_tell_x86() {
+    fn only_some_argument_sizes_show_x86() {
         assert!(is_x86_call(b"_NtClose@4") && is_x86_call(b"@Exf@12"));
         assert!(!is_x86_call(b"_NtClose@8") && !is_x86_call(b"NtClose@4") && !is_x86_call(b"_@4"));
     }

@@ -1,4 +1,4 @@
-//! From what symbol records say to the profile's tables.
+//! From symbol records to the profile's tables.
 
 use std::cmp::Reverse;
 
@@ -8,12 +8,12 @@ use crate::item_stream::Module;
 use crate::symbols::{Symbol, SymbolKind, Symbols};
 use crate::types::Lowering;
 
-/// Gives structs and enumerations that have no name of their own that of a typedef.
+/// Gives structs and enumerations without a name of their own the name of a typedef.
 pub(crate) fn name_by_typedef(symbols: &Symbols, types: &mut Lowering<'_, '_>) {
     let profile = &mut *types.profile;
     let mut wanted: Vec<(TypeId, Name)> =
         symbols.typedefs.iter().map(|(name, position)| (types.map.record(*position), *name)).collect();
-    // Of several typedefs the first by name, whatever order the linker left them in.
+    // Of several typedefs, takes the first by name, so that the linker's order does not matter.
     wanted.sort_unstable_by(|a, b| (a.0, profile.names.get(a.1)).cmp(&(b.0, profile.names.get(b.1))));
     wanted.dedup_by_key(|(id, _)| *id);
     for (id, name) in wanted {
@@ -22,7 +22,7 @@ pub(crate) fn name_by_typedef(symbols: &Symbols, types: &mut Lowering<'_, '_>) {
     }
 }
 
-/// A variable with the index of its type and its module, counted from 1 (0 where that is not known).
+/// A variable with the index of its type and its module, counted from 1 (0 if unknown).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Variable {
     name: Name,
@@ -30,14 +30,14 @@ pub(crate) struct Variable {
     module: Module,
 }
 
-/// Sorts symbols into functions and constants; those of the constants that have a type.
+/// Sorts symbols into functions and constants. Returns the constants that have a type.
 pub(crate) fn place_symbols(
     symbols: Vec<Symbol>,
     profile: &mut Profile,
     report: &mut Report,
 ) -> Vec<Variable> {
     let mut symbols = symbols;
-    // One symbol may stand in several streams; publics say best what it is.
+    // Several streams may describe one symbol; its public describes it best.
     symbols.sort_unstable_by_key(|it| (it.name, it.rva, Reverse(it.binding), it.kind, it.ty));
     let mut typed: Vec<(u64, Name, u32, Module)> = Vec::new();
     for it in symbols.iter().filter(|it| it.ty != 0) {
@@ -66,7 +66,7 @@ pub(crate) fn place_symbols(
     typed.sort_unstable();
     let mut variables = Vec::new();
     for (name, rva) in profile.constants.iter().copied() {
-        // A public's name is decorated, so whatever stands at its place tells its type.
+        // A public's name is decorated, so any variable at its address gives its type.
         let by_name = typed.partition_point(|(at, other, ..)| (*at, *other) < (rva, name));
         let by_place = typed.partition_point(|(at, ..)| *at < rva);
         let of_name = typed.get(by_name).filter(|(at, other, ..)| (*at, *other) == (rva, name));
@@ -78,8 +78,8 @@ pub(crate) fn place_symbols(
     variables
 }
 
-/// Lists the names that mean a function at one address and something else at another: which of the two a
-/// reader finds depends on where it looks first.
+/// Lists the names that stand for a function at one address and for something else at another. Which of the two a
+/// reader finds depends on the order in which it looks them up.
 fn report_shared_names(profile: &Profile, report: &mut Report) {
     let mut functions = profile.functions.clone();
     functions.sort_unstable();

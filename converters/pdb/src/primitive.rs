@@ -1,21 +1,21 @@
-//! Types that have a number instead of a record (below 0x1000): the low byte tells the kind, bits 8 to 10
-//! whether it is one or a pointer to one (`cvinfo.h`, `CV_PRIMITIVE_TYPE`).
+//! Types that have a number instead of a record (below 0x1000). The low byte is the kind; bits 8 to 10 say whether it
+//! is the type itself or a pointer to it (`cvinfo.h`, `CV_PRIMITIVE_TYPE`).
 
 use profile::NativeKind;
 
 /// A type without a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Primitive {
-    /// No type: what an untyped symbol has, and what stands for `...` at the end of an argument list.
+    /// No type: the type of untyped symbols, and of `...` at the end of an argument list.
     None,
     Void,
     /// A character of UTF-16, two bytes.
     WideChar,
-    /// By its name in Rekall's spelling, its size in bytes, and what its bytes mean.
+    /// Its name in Rekall's spelling, its size in bytes, and the meaning of its bytes.
     Native(&'static str, u32, NativeKind),
 }
 
-/// How the number of a type without a record says "pointer to it".
+/// The pointer mode in the number of a type without a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Direct,
@@ -25,10 +25,10 @@ pub(crate) enum Mode {
     NativePointer,
 }
 
-/// The lowest index that a type with a record has.
+/// The lowest index of a type with a record.
 pub(crate) const FIRST_RECORD: u32 = 0x1000;
 
-/// What the type with this number is, and whether a pointer to that; `None` for a number without a meaning.
+/// The type with this number, and whether the number means a pointer to it; `None` for an undefined number.
 pub(crate) fn primitive(index: u32) -> Option<(Primitive, Mode)> {
     use NativeKind::{Bool, Char, Float, Other, Signed, Unsigned};
     use Primitive::Native;
@@ -37,7 +37,7 @@ pub(crate) fn primitive(index: u32) -> Option<(Primitive, Mode)> {
         return None;
     }
     let mode = match index >> 8 & 7 {
-        // `nullptr_t`: a near pointer to void, whatever the system's pointers are.
+        // `nullptr_t`: a near pointer to void on every system.
         1 if index == 0x103 => Mode::NativePointer,
         0 => Mode::Direct,
         1 => Mode::Pointer(2),
@@ -52,7 +52,7 @@ pub(crate) fn primitive(index: u32) -> Option<(Primitive, Mode)> {
         0x02 => Native("unsigned short", 2, Unsigned), // segment
         0x04 => Native("long long", 8, Signed),        // currency
         0x08 => Native("long", 4, Signed),             // HRESULT
-        // char of a type of its own, signed and unsigned char, and integers by their width
+        // char as a distinct type, signed and unsigned char, and integers by their width
         0x10 | 0x68 => Native("char", 1, Char),
         0x20 | 0x69 | 0x70 | 0x7c => Native("unsigned char", 1, Char),
         0x11 | 0x72 => Native("short", 2, Signed),
@@ -87,7 +87,7 @@ pub(crate) fn primitive(index: u32) -> Option<(Primitive, Mode)> {
     Some((kind, mode))
 }
 
-/// Whether an enumeration over this type has values with a sign. (`char` has one on Windows.)
+/// Whether the values of an enumeration over this type are signed. (`char` is signed on Windows.)
 pub(crate) fn is_signed(index: u32) -> bool {
     matches!(index, 0x10..=0x14 | 0x04 | 0x08 | 0x68 | 0x70 | 0x72 | 0x74 | 0x76 | 0x78)
 }

@@ -1,20 +1,19 @@
-//! Symbol records, one by one (`cvinfo.h`, `SYM_ENUM_e` and the structures behind it).
+//! Symbol records, one by one (`cvinfo.h`, `SYM_ENUM_e` and the structures after it).
 //!
-//! Each record is read once; names are borrowed from the stream. How many streams are read at all is bounded by the
-//! container.
+//! Each record is read once; names are borrowed from the stream. The container bounds how many streams are read.
 
 use crate::cursor::{Cursor, Malformed};
 
-/// A symbol record, as far as it matters here.
+/// A symbol record, reduced to the fields that are needed here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SymbolRecord<'a> {
-    /// A name the linker exported to the PDB, decorated.
+    /// A decorated name that the linker published.
     Public {
         function: bool,
         place: Place,
         name: &'a [u8],
     },
-    /// A variable with its type; `global` where it is seen outside its module.
+    /// A variable with its type; `global` if it is visible outside its module.
     Data {
         global: bool,
         ty: u32,
@@ -26,7 +25,7 @@ pub(crate) enum SymbolRecord<'a> {
         place: Place,
         name: &'a [u8],
     },
-    /// A variable each thread has its own of.
+    /// A thread-local variable.
     ThreadLocal {
         name: &'a [u8],
     },
@@ -35,7 +34,7 @@ pub(crate) enum SymbolRecord<'a> {
         ty: u32,
         name: &'a [u8],
     },
-    /// The item that says how a module was built.
+    /// The item that describes how a module was built.
     Build {
         item: u32,
     },
@@ -43,10 +42,9 @@ pub(crate) enum SymbolRecord<'a> {
     Compiler {
         processor: u16,
     },
-    /// A kind that says nothing a profile has a place for: scopes, locals, registers, constants,
-    /// references, managed code.
+    /// A kind that has no place in a profile: scopes, locals, registers, constants, references, managed code.
     Other,
-    /// A kind not known here.
+    /// An unknown kind.
     Unknown,
 }
 
@@ -57,10 +55,10 @@ pub(crate) struct Place {
     pub(crate) offset: u32,
 }
 
-/// Kinds below this one hold counted names, kinds above names that end with a zero byte.
+/// Kinds below this one have counted names; those above have zero-terminated names.
 const LAST_COUNTED: u16 = 0x1100;
 
-/// Reads the record of this kind from what stands behind the kind.
+/// Reads a record of this kind from the bytes after the kind.
 pub(crate) fn parse(kind: u16, body: &[u8]) -> Result<SymbolRecord<'_>, Malformed> {
     let mut cursor = Cursor::new(body);
     let cursor = &mut cursor;
@@ -102,9 +100,9 @@ pub(crate) fn parse(kind: u16, body: &[u8]) -> Result<SymbolRecord<'_>, Malforme
         }
         // S_BUILDINFO
         0x114c => SymbolRecord::Build { item: cursor.u32()? },
-        // Procedures of a later form, whose layout nobody has published.
+        // A newer form of procedures, whose layout is unpublished.
         0x1172..=0x1175 => SymbolRecord::Unknown,
-        // Kinds with 16-bit type indexes, with counted names, and today's.
+        // Kinds with 16-bit type indexes, kinds with counted names, and current ones.
         0x0002..=0x000e
         | 0x0100..=0x010c
         | 0x0200..=0x020f
@@ -126,7 +124,7 @@ fn name<'a>(kind: u16, cursor: &mut Cursor<'a>) -> Result<&'a [u8], Malformed> {
     if kind < LAST_COUNTED { cursor.counted_text() } else { cursor.text() }
 }
 
-/// The records of a symbol stream; ends with an error where one does not fit.
+/// The records of a symbol stream; the iterator ends with an error at a record that does not fit.
 pub(crate) struct SymbolRecords<'a> {
     rest: Cursor<'a>,
 }
@@ -138,7 +136,7 @@ impl<'a> SymbolRecords<'a> {
 }
 
 impl<'a> Iterator for SymbolRecords<'a> {
-    /// A record's kind and what stands behind it.
+    /// A record's kind and the bytes after it.
     type Item = Result<(u16, &'a [u8]), Malformed>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -163,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn publics_with_either_kind_of_name() {
+    fn publics_have_counted_or_terminated_names() {
         let place = Place { section: 3, offset: 0x10 };
         let fields = [2, 0, 0, 0, 0x10, 0, 0, 0, 3, 0];
         let expected = Ok(SymbolRecord::Public { function: true, place, name: b"ab" });
@@ -180,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_are_known_or_not() {
+    fn unknown_kinds_are_reported_as_unknown() {
         assert_eq!(parse(0x113e, &[]), Ok(SymbolRecord::Other));
         assert_eq!(parse(0x1172, &[]), Ok(SymbolRecord::Unknown));
         assert_eq!(parse(0x1181, &[]), Ok(SymbolRecord::Unknown));

@@ -12,7 +12,7 @@ use crate::symbol::{Place, SymbolRecord, SymbolRecords, parse};
 use crate::text::{TextReader, is_unnamed};
 use crate::type_stream::TypeStream;
 
-/// Which section of the profile a symbol belongs to.
+/// The section of the profile that a symbol belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum SymbolKind {
     Function,
@@ -25,27 +25,27 @@ pub(crate) struct Symbol {
     pub(crate) name: Name,
     pub(crate) rva: u32,
     pub(crate) kind: SymbolKind,
-    /// Publics are global; the source's own global symbols count as weak, so that a public keeps its name.
+    /// Publics are global. Global symbols from the source count as weak, so that a public keeps its name.
     pub(crate) binding: Binding,
-    /// What was taken off its name.
+    /// What was removed from its name.
     pub(crate) form: Form,
-    /// The index of its type; 0 where none is given.
+    /// The index of its type; 0 if there is none.
     pub(crate) ty: u32,
-    /// The module it comes from, counted from 1; 0 where that is not known or does not matter.
+    /// The module it comes from, counted from 1; 0 if unknown or irrelevant.
     pub(crate) module: Module,
 }
 
-/// What the symbol records of a PDB say.
+/// The contents of a PDB's symbol records.
 #[derive(Debug, Default)]
 pub(crate) struct Symbols {
     pub(crate) symbols: Vec<Symbol>,
-    /// Typedefs of types without a name of their own: name, and position of the record meant.
+    /// Typedefs of types without a name of their own: the name, and the position of the type's record.
     pub(crate) typedefs: Vec<(Name, usize)>,
-    /// The items that say how the modules were built, each with its module.
+    /// The items that describe how the modules were built, each with its module.
     pub(crate) builds: Vec<(u32, Module)>,
     /// The processor that the first compile record names (`CV_CPU_TYPE_e`).
     pub(crate) processor: Option<u16>,
-    /// Whether a public carries a decoration that only 32-bit x86 has.
+    /// Whether a public has a decoration that only 32-bit x86 uses.
     pub(crate) x86_decoration: bool,
 }
 
@@ -58,9 +58,9 @@ pub(crate) struct Reader<'r, 't> {
     pub(crate) texts: &'r mut TextReader,
     pub(crate) report: &'r mut Report,
     pub(crate) found: Symbols,
-    /// Which module each place comes from; only read where types have ambiguous names.
+    /// The module that each place comes from; read only if types have ambiguous names.
     pub(crate) contributions: Contributions,
-    /// The module whose records are being read, counted from 1; 0 for those of the whole PDB.
+    /// The module whose records are being read, counted from 1; 0 for those that belong to the whole PDB.
     pub(crate) module: Module,
 }
 
@@ -108,7 +108,7 @@ impl Reader<'_, '_> {
         let symbols = stream.get(..symbols as usize).unwrap_or(stream);
         let Some((signature, records)) = symbols.split_first_chunk() else { return };
         match u32::from_le_bytes(*signature) {
-            // C11 and C13: the same symbols, other line numbers.
+            // C11 and C13: the same symbols with different line numbers.
             2 | 4 => self.records(records, name),
             older => self.lost_stream(&name(), &format!("symbols in format {older}, expected 2 or 4")),
         }
@@ -146,7 +146,7 @@ impl Reader<'_, '_> {
                     String::from_utf8_lossy(name).into_owned()
                 });
             }
-            // C++ compilers give unnamed types a typedef with the name they made up.
+            // C++ compilers give unnamed types a typedef with a made-up name.
             SymbolRecord::Typedef { name, .. } if is_unnamed(name) => {}
             SymbolRecord::Typedef { ty, name } => {
                 if let Some(position) = self.types.and_then(|types| types.unnamed(ty)) {
@@ -168,7 +168,7 @@ impl Reader<'_, '_> {
     }
 
     fn symbol(&mut self, raw: &[u8], kind: SymbolKind, binding: Binding, place: Place, ty: u32) {
-        // Jump tables and the like; what has no name cannot be looked up.
+        // Jump tables and similar symbols; a symbol without a name cannot be looked up.
         if raw.is_empty() {
             return;
         }
@@ -176,7 +176,7 @@ impl Reader<'_, '_> {
         self.found.x86_decoration |= public && is_x86_call(raw);
         let lost = match self.map.address(place) {
             Address::Rva(rva) => {
-                // Names beside publics are the source's own, undecorated.
+                // Names of symbols other than publics are those in the source, undecorated.
                 let own = if public { Form::Plain } else { Form::Source };
                 let (name, form) = match (std::str::from_utf8(raw), public && !self.raw_names) {
                     (Ok(text), true) => {
@@ -191,7 +191,7 @@ impl Reader<'_, '_> {
                 self.found.symbols.push(Symbol { name, rva, kind, binding, form, ty, module });
                 return;
             }
-            // The linker keeps the records of functions and data that nothing referred to.
+            // The linker keeps the records of functions and data that were not linked in.
             Address::Absolute if !public => "private symbols that were not linked in",
             Address::Absolute => "absolute symbols (values, not addresses)",
             Address::Removed if !public => "private symbols whose code was removed",

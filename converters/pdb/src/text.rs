@@ -1,8 +1,8 @@
-//! Names as the PDB has them.
+//! Names as they are stored in the PDB.
 
 use profile::{Name, Names, Report};
 
-/// Takes names over, counting those that are not UTF-8.
+/// Converts names to text and counts those that are not UTF-8.
 #[derive(Debug, Default)]
 pub(crate) struct TextReader {
     broken: u64,
@@ -22,7 +22,7 @@ impl TextReader {
         }
     }
 
-    /// Counts what was broken.
+    /// Counts the broken names.
     pub(crate) fn finish(self, report: &mut Report) {
         if self.broken > 0 {
             report.lose_many("names that are not UTF-8", self.broken, || self.example.unwrap_or_default());
@@ -30,10 +30,10 @@ impl TextReader {
     }
 }
 
-/// Whether a compiler's name for a type says that the source gives it none: `__unnamed` and
-/// `<unnamed-tag>` of C, `_FOO::<unnamed-type-u>`, `_FOO::<anonymous-tag>` and `<unnamed-enum-A>` of C++.
+/// Whether a type's name was made up by a compiler because the source gives none: `__unnamed` and `<unnamed-tag>` in
+/// C, `_FOO::<unnamed-type-u>`, `_FOO::<anonymous-tag>` and `<unnamed-enum-A>` in C++.
 pub(crate) fn is_unnamed(name: &[u8]) -> bool {
-    // Nearly all names are told by their last letter.
+    // The last letter excludes nearly all other names.
     if !matches!(name.last(), None | Some(b'd' | b'>')) {
         return false;
     }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unnamed_types_are_told_by_their_last_part() {
+    fn unnamed_types_are_recognised_by_their_last_part() {
         for name in [
             "",
             "__unnamed",

@@ -7,16 +7,16 @@ use crate::type_stream::TypeStream;
 
 /// The model's types for a PDB's type indexes.
 pub(crate) struct TypeMap {
-    /// The type of the first record; the others follow it.
+    /// The type of the first record; those of the other records follow it.
     first: TypeId,
     primitives: Vec<Option<TypeId>>,
     void: TypeId,
-    /// A text of any length, for pointers to wide characters.
+    /// A text of any length, the target of pointers to wide characters.
     wide_text: TypeId,
 }
 
 impl TypeMap {
-    /// Makes room for the types of all records, void until they are set.
+    /// Adds a type for every record; each is void until it is set.
     pub(crate) fn new(stream: &TypeStream<'_>, profile: &mut Profile) -> Self {
         let first = profile.types.reserve(stream.len());
         let void = profile.types.add(Type::Void);
@@ -54,7 +54,7 @@ impl TypeMap {
         let (kind, mode) = primitive(index)?;
         let base = match kind {
             Primitive::None | Primitive::Void => self.void,
-            // One by value, or a text behind a pointer.
+            // The type of a primitive: by value, or as a text behind a pointer.
             Primitive::WideChar if mode == Mode::Direct => {
                 profile.types.add(Type::WideString { bytes: Some(2) })
             }

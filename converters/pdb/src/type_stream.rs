@@ -1,7 +1,7 @@
-//! The stream of type records (TPI): where each record lies, and which record defines a name.
+//! The stream of type records (TPI): the place of each record, and the record that defines a name.
 //!
-//! Memory is in proportion to the stream: a few small entries are kept for each record. Chains from record to record are
-//! followed for 64 steps.
+//! Memory is proportional to the stream: a few small entries are kept for each record. Chains from record to record
+//! are followed for 64 steps.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -18,25 +18,25 @@ use crate::text::is_unnamed;
 /// The number of the stream.
 pub(crate) const STREAM: u16 = 2;
 
-/// How many steps through modifiers, enumerations and forward references are followed.
+/// The most steps through modifiers, enumerations and forward references.
 const MAX_CHAIN: usize = 64;
 
 /// Every type record of a PDB.
 pub(crate) struct TypeStream<'a> {
     bytes: &'a [u8],
-    /// Where each record's kind stands, in order of their indexes.
+    /// The offset of each record's kind, in the order of their indexes.
     offsets: Vec<u32>,
-    /// What each record is, as far as others ask about it.
+    /// The role of each record for records that refer to it.
     roles: Vec<Role>,
     first: u32,
     definitions: Definitions,
-    /// Which records lead to a declaration that several records define, without a definition in between;
-    /// empty where there is no such declaration.
+    /// The records that lead, with no definition in between, to a declaration that several records define; empty if
+    /// there is no such declaration.
     ambiguous: Vec<bool>,
 }
 
-/// What a record is to one that names it. Nearly all are other records, which is known from here without a
-/// look at them.
+/// The role of a record for records that refer to it. Nearly all have the role `Other`, which avoids reading them
+/// again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     BitField,
@@ -58,7 +58,7 @@ impl Role {
     }
 }
 
-/// A record's kind and what stands behind it.
+/// A record's kind and the bytes after it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawRecord<'a> {
     pub(crate) kind: u16,
@@ -72,7 +72,7 @@ impl<'a> RawRecord<'a> {
 }
 
 impl<'a> TypeStream<'a> {
-    /// Finds the records. The header's own count is only compared: it may claim anything.
+    /// Finds the records. The count in the header is only compared, since it may have any value.
     pub(crate) fn read(bytes: &'a [u8], report: &mut Report) -> Result<Self, Malformed> {
         let mut header = Cursor::new(bytes);
         let _version = header.u32()?;
@@ -112,8 +112,7 @@ impl<'a> TypeStream<'a> {
         Ok(types)
     }
 
-    /// Finds the records that lead to a declaration with several definitions. Records refer to what stands
-    /// before them.
+    /// Finds the records that lead to a declaration with several definitions. Records refer only to earlier records.
     fn find_ambiguous(&mut self) {
         self.ambiguous.reserve(self.len());
         for position in 0..self.len() {
@@ -149,7 +148,7 @@ impl<'a> TypeStream<'a> {
         position.and_then(|position| self.ambiguous.get(position)).copied().unwrap_or(false)
     }
 
-    /// Whether any use of a type does.
+    /// Whether this is true of any type.
     pub(crate) fn has_ambiguous(&self) -> bool {
         self.ambiguous.contains(&true)
     }
@@ -165,7 +164,7 @@ impl<'a> TypeStream<'a> {
         first.and_then(|first| self.definitions.repeats.get(&first)).map_or(&[], Vec::as_slice)
     }
 
-    /// The role of the record that comes next; what it defines for forward references is noted.
+    /// The role of the next record. If it is a definition, it is noted for forward references.
     fn define(&self, record: RawRecord<'a>, definitions: &mut Definitions) -> Role {
         let leaf = leaf::is_named(record.kind).then(|| record.parse());
         let (forward, name, unique_name) = match leaf {
@@ -179,12 +178,12 @@ impl<'a> TypeStream<'a> {
         if is_unnamed(name) { Role::Unnamed } else { Role::Other }
     }
 
-    /// How many records there are.
+    /// The number of records.
     pub(crate) fn len(&self) -> usize {
         self.offsets.len()
     }
 
-    /// How many bytes there are.
+    /// The size of the records in bytes.
     pub(crate) fn size(&self) -> usize {
         self.bytes.len()
     }
@@ -194,7 +193,7 @@ impl<'a> TypeStream<'a> {
         self.first.saturating_add(u32::try_from(position).unwrap_or(u32::MAX))
     }
 
-    /// Where the record with this index stands, if there is one.
+    /// The position of the record with this index, if there is one.
     pub(crate) fn position(&self, index: u32) -> Option<usize> {
         let position = usize::try_from(index.checked_sub(self.first)?).ok()?;
         (position < self.offsets.len()).then_some(position)
@@ -245,12 +244,12 @@ impl<'a> TypeStream<'a> {
         None
     }
 
-    /// The record that defines what this declaration means.
+    /// The record that defines a declaration.
     pub(crate) fn definition(&self, name: &[u8], unique_name: Option<&[u8]>) -> Option<Definition> {
         self.definitions.find(self, key(name, unique_name))
     }
 
-    /// Where the definition of the class or enumeration with this index stands, if it has no name.
+    /// The position of the definition of the class or enumeration with this index, if it has no name.
     pub(crate) fn unnamed(&self, index: u32) -> Option<usize> {
         if self.role(index) != Role::Unnamed {
             return None;
@@ -264,7 +263,7 @@ impl<'a> TypeStream<'a> {
         if forward { Some(self.definition(name, unique_name)?.position) } else { Some(position) }
     }
 
-    /// Looks through modifiers; the index of what they modify.
+    /// Skips modifiers and returns the index of the modified type.
     pub(crate) fn unmodified(&self, index: u32) -> u32 {
         let mut index = index;
         for _ in 0..MAX_CHAIN {
@@ -279,7 +278,7 @@ impl<'a> TypeStream<'a> {
         index
     }
 
-    /// The bit-field with this index, const or not, if it is one.
+    /// The bit-field with this index, if it is one, const or not.
     pub(crate) fn bit_field(&self, index: u32) -> Option<BitField> {
         let index = self.unmodified(index);
         if self.role(index) != Role::BitField {
@@ -302,30 +301,30 @@ impl<'a> TypeStream<'a> {
     }
 }
 
-/// What tells a class or enumeration from every other: its decorated name, else its name.
+/// The key that distinguishes a class or enumeration from all others: its decorated name or, without one, its name.
 fn key<'a>(name: &'a [u8], unique_name: Option<&'a [u8]>) -> &'a [u8] {
     unique_name.unwrap_or(name)
 }
 
-/// The record that defines what a forward reference means.
+/// The record that defines a forward reference.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Definition {
     pub(crate) position: usize,
-    /// Other records define the same, perhaps differently.
+    /// Whether other records define the same name, perhaps differently.
     pub(crate) repeated: bool,
 }
 
-/// Definitions of classes and enumerations by what tells them apart ([`key`]), the first of each.
+/// The first definition of each class and enumeration, by [`key`].
 #[derive(Default)]
 struct Definitions {
     table: HashTable<Slot>,
     hasher: FixedState,
-    /// All definitions of what has several, by the first of them.
+    /// All definitions of each key that has several, by the first of them.
     repeats: HashMap<u32, Vec<u32>, FixedState>,
 }
 
-/// The position of a record, with the top bit set where another one defines the same; and the half of its
-/// key's hash that the table needs to grow without reading records again.
+/// The position of a record, with the top bit set if another record defines the same key, and half of the key's hash,
+/// which lets the table grow without reading records again.
 #[derive(Clone, Copy)]
 struct Slot {
     position: u32,
@@ -335,7 +334,7 @@ struct Slot {
 const REPEATED: u32 = 1 << 31;
 
 impl Slot {
-    /// The hash the table is asked with: both ends of it are used.
+    /// The hash for lookups: the table uses both ends of it.
     fn spread(hash: u32) -> u64 {
         u64::from(hash) << 32 | u64::from(hash)
     }
@@ -346,7 +345,7 @@ impl Slot {
 }
 
 impl Definitions {
-    /// Notes that the record at `position` defines what `key` tells.
+    /// Notes that the record at `position` is a definition of `key`.
     fn insert(&mut self, types: &TypeStream<'_>, position: usize, key: &[u8]) {
         let Some(position) = u32::try_from(position).ok().filter(|position| position & REPEATED == 0) else {
             return;

@@ -1,7 +1,7 @@
 //! From type records to the model's types.
 //!
-//! Work and memory are in proportion to the type stream: a field list that serves many types is read for each of them, but
-//! only until `MAX_FIELDS` sizes of the stream, and 16 MiB, are read; what is beyond is counted as lost.
+//! Work and memory are proportional to the type stream. A field list that serves many types is read for each of them,
+//! up to a total of `MAX_FIELDS` sizes of the stream and 16 MiB; the rest is counted as lost.
 
 use profile::{Label, Name, NewMember, Profile, RecordKind, Report, Type, TypeId};
 
@@ -14,7 +14,7 @@ use crate::type_map::TypeMap;
 use crate::type_stream::TypeStream;
 use crate::uses::{Decided, OpenUse};
 
-/// A type stream on its way into a profile.
+/// A type stream that is being lowered into a profile.
 pub(crate) struct Lowering<'a, 's> {
     pub(crate) stream: &'s TypeStream<'a>,
     pub(crate) origins: &'s Origins,
@@ -25,26 +25,25 @@ pub(crate) struct Lowering<'a, 's> {
     pub(crate) map: TypeMap,
     members: Vec<NewMember>,
     labels: Vec<Label>,
-    /// The records of the field list at hand.
+    /// The records of the current field list.
     pub(crate) chain: Vec<u32>,
-    /// How many bytes of field lists may still be read. A list can serve many records, so a hostile file
-    /// could make it be read without end.
+    /// How many bytes of field lists may still be read. A list can serve many records, so a hostile file could make
+    /// it be read endlessly.
     pub(crate) field_bytes: u64,
-    /// Forward references, with the position of their definition.
+    /// Forward references, with the positions of their definitions.
     forwards: Vec<(usize, usize)>,
-    /// The members of the class at hand whose types lead to an ambiguous name: by their number, with their
-    /// type index.
+    /// The members of the current class whose types lead to an ambiguous name: their numbers and type indexes.
     pub(crate) ambiguous: Vec<(usize, u32)>,
     pub(crate) open_uses: Vec<OpenUse>,
     pub(crate) decided: Decided,
-    /// How many comparisons may still be made to tell what ambiguous names mean.
+    /// How many comparisons may still be made to resolve ambiguous names.
     pub(crate) work: usize,
 }
 
-/// How many bytes of field lists are read, in sizes of the type stream: each list once for each type that it serves, and
-/// an honest one serves one type, or one for each translation unit that was linked.
+/// How many bytes of field lists are read, in sizes of the type stream. Each list is read once for each type that it
+/// serves; a valid list serves one type, or one for each translation unit that was linked.
 const MAX_FIELDS: u64 = 4;
-/// How many bytes of field lists are read beside, however small the type stream is.
+/// How many bytes of field lists are read in addition, however small the type stream is.
 const LEAST_FIELDS: u64 = 16 << 20;
 
 impl<'a, 's> Lowering<'a, 's> {
@@ -57,7 +56,7 @@ impl<'a, 's> Lowering<'a, 's> {
         texts: &'s mut TextReader,
     ) -> Self {
         let map = TypeMap::new(stream, profile);
-        // Of each record's own name and those of its members, many are met before.
+        // Most names of records and members have been met before.
         profile.names.reserve(stream.len() / 2);
         Self {
             stream,
@@ -95,7 +94,7 @@ impl<'a, 's> Lowering<'a, 's> {
         let place = || format!("record {:#x}", self.stream.index_of(position));
         let leaf = match record.parse() {
             Ok(leaf) => leaf,
-            // What cannot be read stays void.
+            // Records that cannot be read stay void.
             Err(error) => {
                 let kind = match error {
                     Malformed::Short => format!("leaf {:#06x} that ends too early", record.kind),
@@ -110,7 +109,7 @@ impl<'a, 's> Lowering<'a, 's> {
                 let name = Some(self.name(name));
                 Type::Alias { name, target: self.type_of(target) }
             }
-            // By itself, a bit-field is what it is a part of.
+            // On its own, a bit-field has its underlying type.
             Leaf::BitField(field) => Type::Alias { name: None, target: self.type_of(field.base) },
             Leaf::Pointer(pointer) => self.pointer(pointer),
             Leaf::Array { element, bytes } => self.array(position, element, bytes),
@@ -127,7 +126,7 @@ impl<'a, 's> Lowering<'a, 's> {
                         self.forwards.push((position, definition.position));
                         return;
                     }
-                    // Its labels are nowhere; its values are still numbers.
+                    // Its labels are lost; its values are still numbers.
                     None => Type::Alias { name: None, target: self.type_of(item.underlying) },
                 }
             }
@@ -138,7 +137,7 @@ impl<'a, 's> Lowering<'a, 's> {
         self.profile.types.set(self.map.record(position), ty);
     }
 
-    /// The type with this index; void, and counted, where there is none.
+    /// The type with this index. If there is none, it is void and counted.
     pub(crate) fn type_of(&mut self, index: u32) -> TypeId {
         match self.map.get(index, self.stream, self.profile) {
             Some(id) => id,
@@ -157,10 +156,11 @@ impl<'a, 's> Lowering<'a, 's> {
         (!is_unnamed(bytes)).then(|| self.name(bytes))
     }
 
-    /// The type of an enumeration's values or of a bit-field: a number, where elsewhere it is a text.
+    /// The type of an enumeration's values or of a bit-field. It is a number even where the type would otherwise be a
+    /// text.
     ///
-    /// Plain `char` has a sign, which the native that arrays of text are made of has not; `wchar_t` and
-    /// `char16_t` are unsigned numbers of two bytes.
+    /// Plain `char` is signed here, unlike the native in arrays of text. `wchar_t` and `char16_t` are unsigned
+    /// numbers of two bytes.
     pub(crate) fn number_type(&mut self, index: u32) -> TypeId {
         match self.stream.unmodified(index) {
             0x70 => self.type_of(0x10),
@@ -169,7 +169,7 @@ impl<'a, 's> Lowering<'a, 's> {
         }
     }
 
-    /// An unsigned native of `size` bytes, or as many bytes.
+    /// An unsigned native of `size` bytes or, if there is none, that many bytes.
     fn opaque(&mut self, size: u64) -> Type {
         let bytes = self.type_of(0x20);
         let native = match size {
@@ -194,7 +194,7 @@ impl<'a, 's> Lowering<'a, 's> {
         Type::Pointer { target, size }
     }
 
-    /// CodeView gives an array's size in bytes; how many elements that makes is for us to find out.
+    /// CodeView gives an array's size in bytes; the number of elements has to be computed.
     fn array(&mut self, position: usize, element: u32, bytes: u64) -> Type {
         if matches!(self.stream.unmodified(element), 0x71 | 0x7a) {
             return Type::WideString { bytes: Some(bytes) };
@@ -206,13 +206,13 @@ impl<'a, 's> Lowering<'a, 's> {
             Some(size) if size > 0 && bytes.is_multiple_of(size) => {
                 Type::Array { target, count: bytes / size }
             }
-            // Every use finds out for itself what the element is.
+            // The element is resolved for every use.
             Some(size) if size > 0 && self.stream.is_ambiguous(element) => {
                 Type::Array { target, count: bytes / size }
             }
             Some(size) if size > 0 => {
                 self.report
-                    .lose("arrays whose size is no multiple of their element's", || place(self.stream));
+                    .lose("arrays whose size is not a multiple of their element's", || place(self.stream));
                 Type::Array { target, count: bytes / size }
             }
             _ => {
@@ -222,7 +222,7 @@ impl<'a, 's> Lowering<'a, 's> {
         }
     }
 
-    /// A function is what its argument list is.
+    /// A function is described by its argument list.
     fn procedure(&mut self, position: usize, arguments: u32) -> Type {
         match self.stream.position(arguments).filter(|_| self.stream.is_argument_list(arguments)) {
             Some(listed) if listed < position => self.profile.types.get(self.map.record(listed)),
@@ -238,7 +238,7 @@ impl<'a, 's> Lowering<'a, 's> {
         let mut types = Vec::with_capacity(indexes.len() / 4);
         for index in indexes.chunks_exact(4) {
             let index = index.first_chunk().copied().map_or(0, u32::from_le_bytes);
-            // No type at all stands for `...`.
+            // An argument without a type is `...`.
             if index != 0 {
                 types.push(self.type_of(index));
             }
@@ -246,10 +246,10 @@ impl<'a, 's> Lowering<'a, 's> {
         Type::Function(self.profile.types.add_arguments(&types))
     }
 
-    /// What a declaration without a body means; nothing yet where its definition is to be copied.
+    /// The definition of a declaration; not settled yet if its definition is to be copied.
     fn forward(&mut self, position: usize, name: &[u8], unique_name: Option<&[u8]>) -> Option<Type> {
         match self.stream.definition(name, unique_name) {
-            // Which of several is meant is not said; the name will stand for the one that keeps it.
+            // Nothing says which of several is used. The name will refer to the one that keeps it.
             Some(definition) if definition.repeated && !is_unnamed(name) => {}
             Some(definition) => {
                 self.forwards.push((position, definition.position));
@@ -260,7 +260,7 @@ impl<'a, 's> Lowering<'a, 's> {
         Some(Type::Named(self.name(name)))
     }
 
-    /// Gives forward references the meaning of their definitions, which may stand behind them.
+    /// Gives forward references the types of their definitions, which may come later in the stream.
     fn connect_forwards(&mut self) {
         for (position, definition) in std::mem::take(&mut self.forwards) {
             let definition = self.map.record(definition);
@@ -271,7 +271,7 @@ impl<'a, 's> Lowering<'a, 's> {
                 Type::Enumeration(id) => types.enumeration(id).is_some_and(|it| it.name.is_some()),
                 _ => true,
             };
-            // A typedef may still name what has no name.
+            // A typedef may still give a name to an unnamed type.
             let ty = if named { ty } else { Type::Alias { name: None, target: definition } };
             self.profile.types.set(self.map.record(position), ty);
         }
@@ -324,8 +324,8 @@ impl<'a, 's> Lowering<'a, 's> {
     }
 }
 
-/// What a value of an enumeration is in `size` bytes: Clang writes -1 as 4294967295 over an int, Visual C++
-/// writes 4294967295 as -1.
+/// The value of an enumeration in `size` bytes. Over an int, Clang writes -1 as 4294967295, and Visual C++ writes
+/// 4294967295 as -1.
 fn fit(bits: u64, size: u64, signed: bool) -> u64 {
     let unused = match size {
         1..=7 => 64 - 8 * size as u32,

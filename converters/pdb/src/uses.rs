@@ -1,17 +1,17 @@
-//! Which definition a use of a name means, where the type stream has several of that name.
+//! Which definition a use of a name refers to, if the type stream has several of that name.
 //!
-//! A declaration without a body (a forward reference) is one record for the whole PDB: the linker keeps one
-//! copy of what all modules write alike. So every use of it is looked at by itself. In this order:
+//! A declaration without a body (a forward reference) is one record for the whole PDB, because the linker keeps one
+//! copy of equal records from all modules. So every use of it is resolved separately. The criteria, in this order:
 //!
-//! 1. a definition that refers to itself means itself;
-//! 2. an array's bytes are a multiple of its element's size, and a member ends within its owner;
-//! 3. the definition that the user's own module has, where the item stream tells modules
-//!    ([`crate::item_stream`]); for types of headers that any module may include, the one of the same file;
-//! 4. a member ends before the next one begins, and fills the room up to it;
-//! 5. of definitions of the same module, and where modules are not known, the nearest in the type stream.
+//! 1. a definition that refers to its own name refers to itself;
+//! 2. an array's size is a multiple of its element's size, and a member ends within its owner;
+//! 3. the definition in the user's own module, if the item stream lists modules ([`crate::item_stream`]); for types
+//!    from headers that any module may include, the definition in the same file;
+//! 4. a member ends before the next one begins and fills the space up to it;
+//! 5. of definitions in the same module, or if modules are unknown, the nearest in the type stream.
 //!
-//! A module has one definition of a name: what one use of it in a module shows holds for the others too. What
-//! several definitions fit alike after that is left to [`profile::Choice`].
+//! A module has one definition of a name, so a use that is resolved in a module resolves the others there too. Uses
+//! that several definitions still fit are left to [`profile::Choice`].
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -25,21 +25,21 @@ use crate::types::Lowering;
 
 /// How deep types are followed from a use to the name.
 const MAX_DEPTH: usize = 32;
-/// How many candidates all uses together may be compared with, for each type record. A hostile file can have
-/// as many definitions of one name as uses of it.
+/// How many candidates all uses together may be compared with, for each type record. A hostile file can have as many
+/// definitions of one name as it has uses.
 const WORK_PER_RECORD: usize = 64;
 
-/// Who uses a type.
+/// The user of a type.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct User {
-    /// The position of the definition whose member it is.
+    /// The position of the definition that contains the member.
     owner: Option<usize>,
     origin: Origin,
     /// `owner.member`, or the name of a variable.
     place: String,
 }
 
-/// The room that a member held by value has, in bytes.
+/// The space that is available for a member held by value, in bytes.
 #[derive(Clone, Copy, Debug)]
 struct Room {
     /// Up to the end of the owner.
@@ -48,28 +48,27 @@ struct Room {
     next: u64,
 }
 
-/// A use that is left to the names' ranks.
+/// A use that is left to the ranking of names.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenUse {
     slot: TypeId,
-    /// The positions of the definitions, and what the use is in each case.
+    /// The positions of the definitions, and the type of the use with each of them.
     options: Vec<(u32, Type)>,
     ordered: bool,
     place: String,
-    /// The modules that the user is known to be in, if it can be in no other.
+    /// The modules that can contain the user, if that is known completely.
     modules: Vec<Module>,
     /// The first definition of the name.
     name: u32,
 }
 
-/// What a module means by a name, which its first definition stands for; `None` where uses contradict each
-/// other.
+/// The definition that a name has in a module, by the name's first definition; `None` if uses contradict each other.
 pub(crate) type Decided = HashMap<(Module, u32), Option<u32>, FixedState>;
 
-/// What a use means.
+/// The definition that a use refers to.
 enum Meaning {
     One(u32),
-    /// Several, the first of them the nearest if `ordered`.
+    /// Several; if `ordered`, the first is the nearest.
     Several {
         name: u32,
         definitions: Vec<u32>,
@@ -85,13 +84,13 @@ struct Candidate {
 }
 
 impl<'a> Lowering<'a, '_> {
-    /// How much work may be spent on uses of ambiguous names in a stream with so many records.
+    /// How many comparisons may be spent on ambiguous names in a stream with this many records.
     pub(crate) fn work_for(records: usize) -> usize {
         records.saturating_mul(WORK_PER_RECORD).saturating_add(4096)
     }
 
-    /// Gives members whose types lead to an ambiguous name their types: each by its place in `members`, with
-    /// its type index.
+    /// Resolves members whose types lead to an ambiguous name. Each is given by its place in `members` and its type
+    /// index.
     pub(crate) fn bind_members(
         &mut self,
         position: usize,
@@ -121,7 +120,7 @@ impl<'a> Lowering<'a, '_> {
         }
     }
 
-    /// The type of a variable that a module has.
+    /// The type of a variable in a module.
     pub(crate) fn variable_type(&mut self, index: u32, module: Option<Module>, name: Name) -> Option<TypeId> {
         if !self.stream.is_ambiguous(index) {
             return self.map.get(index, self.stream, self.profile);
@@ -132,7 +131,7 @@ impl<'a> Lowering<'a, '_> {
         Some(self.bound(index, &user, None, 0))
     }
 
-    /// The type with this index, as `user` means it.
+    /// The type with this index, resolved for `user`.
     fn bound(&mut self, index: u32, user: &User, room: Option<Room>, depth: usize) -> TypeId {
         if index < FIRST_RECORD || depth > MAX_DEPTH || !self.stream.is_ambiguous(index) {
             return self.type_of(index);
@@ -184,7 +183,7 @@ impl<'a> Lowering<'a, '_> {
             }
             _ => {
                 let target = self.bound(element, user, None, depth + 1);
-                // The element is a pointer or an array: its size is known without the name.
+                // The element is a pointer or an array, so its size is known without the name.
                 let count = match self.stream.size_of(element, self.address) {
                     Some(size) if size > 0 => bytes / size,
                     _ => 0,
@@ -194,8 +193,7 @@ impl<'a> Lowering<'a, '_> {
         }
     }
 
-    /// What a declaration without a body means for `user`, alone or as the element of an array of so many
-    /// bytes.
+    /// Resolves a declaration without a body for `user`, alone or as the element of an array of this many bytes.
     fn bound_name(&mut self, index: u32, user: &User, room: Option<Room>, array: Option<u64>) -> TypeId {
         let whole = |lowering: &Self, definition: u32| {
             let target = lowering.map.record(definition as usize);
@@ -214,8 +212,9 @@ impl<'a> Lowering<'a, '_> {
                 if let (Some(size), Some(bytes)) = (size.filter(|size| *size > 0), array)
                     && !bytes.is_multiple_of(size)
                 {
-                    self.report
-                        .lose("arrays whose size is no multiple of their element's", || user.place.clone());
+                    self.report.lose("arrays whose size is not a multiple of their element's", || {
+                        user.place.clone()
+                    });
                 }
                 let whole = whole(self, definition);
                 self.profile.types.add(whole)
@@ -233,7 +232,7 @@ impl<'a> Lowering<'a, '_> {
         }
     }
 
-    /// Which definitions a declaration means for `user`; `None` where that cannot be looked for.
+    /// The definitions that a declaration can refer to for `user`; `None` if they cannot be searched.
     fn meaning(
         &mut self,
         index: u32,
@@ -261,7 +260,7 @@ impl<'a> Lowering<'a, '_> {
         self.narrow_by_origin(&mut left, &user.origin);
         if let Some(room) = room {
             narrow(&mut left, |it| it.size.is_some_and(|size| size <= room.next));
-            // Up to the alignment of what follows.
+            // Allows for the alignment of the next member.
             narrow(&mut left, |it| it.size.is_some_and(|size| size <= room.next && room.next - size < 8));
             narrow(&mut left, |it| it.size == Some(room.next));
         }
@@ -283,11 +282,11 @@ impl<'a> Lowering<'a, '_> {
         Some(Meaning::Several { name, definitions, ordered })
     }
 
-    /// Keeps those candidates that the user's modules can mean.
+    /// Keeps the candidates that the user's modules can refer to.
     fn narrow_by_origin(&self, left: &mut Vec<Candidate>, user: &Origin) {
         if !user.complete && !user.files.is_empty() {
-            // A type of a header: other modules than those known may hold it, and mean something else by the
-            // name. Which of them comes first is a matter of the order of linking.
+            // For a type from a header: other modules than the known ones may hold it and use the name for something
+            // else. Which of them comes first depends on the order of linking.
             let same_file = |it: &Candidate| {
                 self.origin_at(it.position).is_some_and(|origin| have_common(&origin.files, &user.files))
             };
@@ -304,7 +303,7 @@ impl<'a> Lowering<'a, '_> {
             };
             let mut of_module: Vec<u32> = left.iter().filter(holds).map(|it| it.position).collect();
             if of_module.is_empty() {
-                // Linkers that leave out repetitions name only the first module that holds a definition.
+                // Linkers that merge duplicates name only the first module that holds a definition.
                 let may_hold = |it: &&Candidate| match self.origin_at(it.position) {
                     None => true,
                     Some(origin) => {
@@ -320,8 +319,8 @@ impl<'a> Lowering<'a, '_> {
         }
     }
 
-    /// Whether candidates are known to be of other modules than the user, or of different ones: where a
-    /// record lies in the stream then depends on the order of linking.
+    /// Whether the candidates are known to come from other modules than the user, or from different ones. The
+    /// position of a record in the stream then depends on the order of linking.
     fn in_unlike_modules(&self, candidates: &[Candidate], user: &Origin) -> bool {
         let mut origins =
             candidates.iter().map(|it| self.origin_at(it.position).map(|origin| &origin.modules));
@@ -340,7 +339,7 @@ impl<'a> Lowering<'a, '_> {
         self.stream.size_of(self.stream.index_of(position as usize), self.address)
     }
 
-    /// What other uses of the same name in the user's modules show this one to mean.
+    /// The definition that other uses of the same name in the user's modules were resolved to.
     fn decided_meaning(&self, open: &OpenUse) -> Option<Type> {
         let mut decided = open.modules.iter().map(|module| self.decided.get(&(*module, open.name)).copied());
         let first = decided.next()???;
@@ -349,7 +348,7 @@ impl<'a> Lowering<'a, '_> {
         Some(*whole)
     }
 
-    /// Hands the uses that are still open on to the profile.
+    /// Passes the uses that are still open to the profile.
     pub(crate) fn close_uses(&mut self) {
         for open in std::mem::take(&mut self.open_uses) {
             if let Some(whole) = self.decided_meaning(&open) {
@@ -367,7 +366,7 @@ impl<'a> Lowering<'a, '_> {
     }
 }
 
-/// Keeps the candidates that fit, unless none does.
+/// Keeps the candidates that fit, unless none fits.
 fn narrow(candidates: &mut Vec<Candidate>, fits: impl Fn(&Candidate) -> bool) {
     if candidates.iter().any(&fits) {
         candidates.retain(fits);

@@ -1,7 +1,7 @@
-//! Real PDBs of many linkers, compared with second readers and with facts of independent origin.
+//! Tests on real PDBs from many linkers, compared with other readers and with facts from independent sources.
 //!
-//! Whatever differs is listed by name and reason; a test fails when a difference appears or vanishes. How
-//! much is compared is asserted too, so that nothing is compared by comparing nothing.
+//! Every difference is listed by name and reason. A test fails when a difference appears or disappears. The amount
+//! that was compared is asserted too, so that an empty comparison cannot pass.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
@@ -16,8 +16,8 @@ use serde_json::Value;
 use support::shown::{Layout, layouts};
 use support::{Printed, corpus, meaning, print, print_as, second, third};
 
-/// The PDBs that can be read: structs and members that `ms-pdb` sees, then public symbols with an RVA and
-/// without.
+/// The PDBs that can be read, with the number of structs and members that `ms-pdb` sees, then of public symbols with
+/// an RVA and without.
 const READABLE: [(&str, [usize; 4]); 48] = [
     ("breakpad__src-tools-windows-dump_syms-testdata-dump_syms_regtest.pdb", [126, 818, 548, 2]),
     ("breakpad__src-tools-windows-dump_syms-testdata-omap_reorder_bbs.pdb", [126, 818, 548, 2]),
@@ -80,7 +80,7 @@ fn printed(name: &str) -> Printed {
     print_as(&open(name), name).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// A difference from the second reader that is meant to be there: file, struct, member, reason.
+/// An expected difference from the second reader: file, struct, member, reason.
 const LAYOUT_DIFFERENCES: [(&str, &str, &str, &str); 1] = [(
     "syzygy__syzygy-refinery-test_data-test_types_x64.dll.pdb",
     "testing::Multi",
@@ -90,7 +90,7 @@ const LAYOUT_DIFFERENCES: [(&str, &str, &str, &str); 1] = [(
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn every_struct_is_laid_out_as_a_second_reader_has_it() {
+fn every_struct_has_the_layout_that_a_second_reader_finds() {
     let mut expected: BTreeSet<(&str, String, String)> = LAYOUT_DIFFERENCES
         .iter()
         .map(|(file, name, member, _)| (*file, (*name).to_owned(), (*member).to_owned()))
@@ -109,7 +109,7 @@ fn every_struct_is_laid_out_as_a_second_reader_has_it() {
             for layout in layouts {
                 seen[0] += 1;
                 seen[1] += layout.members.len();
-                // What has no name may have got that of a typedef.
+                // An unnamed struct may have got the name of a typedef.
                 let mine = if name.is_empty() {
                     unnamed.clone()
                 } else {
@@ -128,7 +128,7 @@ fn every_struct_is_laid_out_as_a_second_reader_has_it() {
             wrong
                 .push(format!("{file}: compared {seen:?}, expected {structs} structs and {members} members"));
         }
-        // And nothing of ours is made up.
+        // Nothing may be in our profile that is not in the PDB.
         if theirs.unreadable == 0 {
             let known: usize = theirs.layouts.values().map(BTreeSet::len).sum();
             let all: BTreeSet<&Layout> = theirs.layouts.values().flatten().collect();
@@ -199,13 +199,14 @@ fn every_enumeration_has_the_labels_a_second_reader_sees() {
             for definition in definitions.iter().filter(|definition| !definition.is_empty()) {
                 enumerations += 1;
                 labels += definition.len();
-                // What has no name may have got that of a typedef; what lost its name has a longer one.
+                // An unnamed enumeration may have got the name of a typedef, and one that lost its name has a longer
+                // one.
                 let mut named = ours.iter().filter(|(key, _)| name.is_empty() || key.starts_with(name));
                 let equal = named.any(|(_, mine)| {
                     mine.len() == definition.len()
                         && mine.iter().zip(definition).all(|((label, value), (their_label, their_value))| {
-                            // Signed or not is the underlying type's business, which their reader leaves
-                            // to its user; so only bits are compared.
+                            // The sign is a property of the underlying type, which that reader leaves to its user; so
+                            // only bits are compared.
                             label == their_label && (value - their_value) % (1 << 32) == 0
                         })
                 });
@@ -216,11 +217,11 @@ fn every_enumeration_has_the_labels_a_second_reader_sees() {
     assert_eq!((enumerations, labels), (17327, 50173));
 }
 
-/// PDBs whose symbols the third reader gives up on, and what it says.
+/// PDBs whose symbols the third reader cannot read, and its error messages.
 const UNREAD_BY_THIRD: [(&str, &str); 3] = [
-    // A type server: there are none.
+    // A type server has no symbols.
     ("llvm-src__llvm-test-TypeServerTest.pdb", "UnexpectedEof"),
-    // The original section headers are named by a damaged number; without OMAP they are of no use anyway.
+    // The stream number of the original section headers is damaged; without OMAP they are not needed.
     ("made__fuzz-f2.pdb", "The requested stream (34308) is not stored in this file"),
     // The signature of its DBI header is damaged.
     ("made__fuzz-f59.pdb", "Unimplemented PDB feature: ancient DBI header"),
@@ -228,7 +229,7 @@ const UNREAD_BY_THIRD: [(&str, &str); 3] = [
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn every_public_symbol_stands_where_another_reader_has_it() {
+fn every_public_symbol_is_where_another_reader_finds_it() {
     let mut wrong = Vec::new();
     for (file, [.., placed, lost]) in READABLE {
         let options = Options { file_name: file.to_owned(), raw_names: true, ..Options::default() };
@@ -277,7 +278,7 @@ fn is_number(rest: &str) -> bool {
         .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit()))
 }
 
-/// The manifest's columns for every PDB that can be read.
+/// The columns of the manifest for every PDB that can be read.
 fn manifest() -> BTreeMap<String, Vec<String>> {
     let text = std::fs::read_to_string(corpus("pdb/MANIFEST.tsv")).unwrap();
     let rows = text.lines().map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>());
@@ -295,7 +296,7 @@ fn every_build_is_identified_as_its_image_is() {
         assert_eq!(metadata["SourceSHA256"], row[4], "{file}");
         let arch = match row[5].as_str() {
             "x64" => "AMD64",
-            // The XP kernel and a type server, whose pointers tell.
+            // The XP kernel and a type server, whose pointers give the architecture.
             "x86" | "unknown" => "I386",
             "no DBI" => "AMD64",
             other => other,
@@ -329,7 +330,7 @@ fn other_files_are_named() {
     assert!(matches!(error, Error::Cut { expected: 347_136, found: 346_824, .. }), "{error}");
     let error = print_as(&open("r2__pdb-fuzzed.pdb"), "x.pdb").err().unwrap();
     assert!(matches!(error, Error::Stream { number: 0, .. }), "{error}");
-    // Managed code is for every machine; whoever knows better can say so.
+    // Managed code runs on every machine; a user who knows better can name the architecture.
     let managed = "llvm-src__llvm-test-dotnet_hashonly.pdb";
     let error = print_as(&open(managed), managed).err().unwrap();
     assert!(matches!(error, Error::Architecture { machine: 0xc0ee }), "{error}");
@@ -385,8 +386,8 @@ fn facts_of_independent_origin_hold() {
     assert_eq!((structs, members, symbols), (128, 3928, 40));
 }
 
-/// Names of the XP kernel that dbghelp spells otherwise, how many there are of each, and why. Each stands
-/// where we have a symbol.
+/// Names in the XP kernel that dbghelp spells differently, with their number and the reason. Each of them is at the
+/// address of one of our symbols.
 const DBGHELP_SPELLINGS: [(&str, usize, &str); 7] = [
     ("___PchSym_", 16, "dbghelp cuts the name at its first @"),
     ("_real", 3, "dbghelp cuts the name at its first @"),
@@ -399,7 +400,7 @@ const DBGHELP_SPELLINGS: [(&str, usize, &str); 7] = [
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn the_xp_kernel_has_its_symbols_where_dbghelp_has_them() {
+fn the_symbols_of_the_xp_kernel_are_where_dbghelp_finds_them() {
     let json = printed("mspub-bochs__ntkrnlpa.pdb").json;
     let mut by_name: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for section in ["$FUNCTIONS", "$CONSTANTS"] {
@@ -438,8 +439,8 @@ fn the_xp_kernel_has_its_symbols_where_dbghelp_has_them() {
 
 type Members = &'static [(&'static str, u64)];
 
-/// Some of what the newer class records of one PDB define, as the headers of the Windows SDK and of Visual
-/// C++ have it for 32-bit x86: size, then every member with its offset.
+/// The layouts of some types in one PDB's newer class records, as the headers of the Windows SDK and of Visual C++
+/// define them for 32-bit x86: the size, then every member with its offset.
 const NEWER: [(&str, u64, Members); 12] = [
     ("_GUID", 16, &[("Data1", 0), ("Data2", 4), ("Data3", 6), ("Data4", 8)]),
     ("_FILETIME", 8, &[("dwLowDateTime", 0), ("dwHighDateTime", 4)]),
@@ -516,8 +517,8 @@ fn newer_class_records_are_read() {
     assert_eq!((theirs.len(), members), (88, 351));
 }
 
-/// What differs between the XP kernel of Rekall's own profile and the one here, which are other builds: all
-/// other members that both have are described alike.
+/// The differences between the XP kernel in Rekall's own profile and the one here, which is another build. All other
+/// members that both have are described identically.
 const REBUILT: [(&str, &str); 1] = [("_CM_KEY_NODE", "MaxNameLen")];
 
 #[test]
@@ -541,8 +542,8 @@ fn members_are_described_as_rekall_describes_them() {
     assert_eq!((equal, different), (3863, REBUILT.to_vec()));
 }
 
-/// A descriptor without what Rekall got wrong: argument lists are cut, bits that begin at 0 do not say so,
-/// some arrays give bytes instead of a count, and unnamed types bear record numbers.
+/// A descriptor without Rekall's mistakes: its argument lists are truncated, bits that begin at 0 lack a start, some
+/// arrays give bytes instead of a count, and unnamed types have record numbers as names.
 fn comparable(descriptor: &Value) -> Value {
     match descriptor {
         Value::Object(entries) => {

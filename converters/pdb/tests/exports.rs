@@ -1,4 +1,4 @@
-//! Symbol names compared with the export tables of the images that the PDBs belong to.
+//! Compares symbol names with the export tables of the images that the PDBs belong to.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
@@ -11,7 +11,7 @@ use profile::MappedFile;
 use serde_json::Value;
 use support::{corpus, fixture, print_as};
 
-/// The RVA of every name that an image exports, but for those that another image has.
+/// The RVA of every name that an image exports, except names forwarded to another image.
 fn exports(image: &[u8]) -> BTreeMap<String, u64> {
     let pe = PE::parse(image).unwrap();
     let mut exports = BTreeMap::new();
@@ -31,14 +31,14 @@ fn exports(image: &[u8]) -> BTreeMap<String, u64> {
     exports
 }
 
-/// How many exports there are, and those that the profile has elsewhere.
+/// The number of exports, and those that the profile has at other addresses.
 fn compared(json: &Value, image: &[u8]) -> (usize, Vec<String>) {
     let exports = exports(image);
     let at = |section: &str, name: &str| json[section].get(name).and_then(Value::as_u64);
     let mut wrong = Vec::new();
     for (name, rva) in &exports {
         let found = [at("$FUNCTIONS", name), at("$CONSTANTS", name)];
-        // A name that was exported under an alias has no symbol of its own.
+        // A name that was exported under an alias has no symbol.
         if found.iter().any(Option::is_some) && !found.contains(&Some(*rva)) {
             wrong.push(format!("{name}: exported at {rva:#x}, found {found:x?}"));
         }

@@ -1,5 +1,5 @@
-//! PDBs made from our own sources: the whole text of each, what the compiler says of its own layouts, and what
-//! a second reader sees. `UPDATE=1` writes the expected texts anew.
+//! PDBs made from our own sources. Each is compared with its whole expected text, with the layouts that the compiler
+//! reported, and with a second reader. `UPDATE=1` rewrites the expected texts.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
@@ -30,7 +30,7 @@ macro_rules! cases {
     };
 }
 
-// How many facts the compiler left in each.
+// The number of facts that the compiler left in each.
 cases! {
     classes_arm64 "classes-arm64": 21,
     classes_x64 "classes-x64": 21,
@@ -46,7 +46,7 @@ fn check(case: &str, facts: usize) {
     let losses: Vec<_> = printed.report.losses().collect();
     assert!(losses.is_empty(), "{losses:?}");
 
-    // The text, to the last byte.
+    // The whole text has to be equal.
     let expected = fixture(&format!("{case}/expected.json"));
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&expected, &printed.text).unwrap();
@@ -59,7 +59,7 @@ fn check(case: &str, facts: usize) {
     }
     assert!(text == kept, "{case}: {} bytes, expected {}; UPDATE=1 accepts it", text.len(), kept.len());
 
-    // What the compiler says: labels `sizeof__S` and `offsetof__S__M` of an enumeration.
+    // The compiler's layouts: labels `sizeof__S` and `offsetof__S__M` of an enumeration.
     let json = printed.json;
     let told: BTreeMap<String, u64> = serde_json::from_value(json["$REVENUMS"]["facts"].clone()).unwrap();
     let structs = json["$STRUCTS"].as_object().unwrap();
@@ -79,7 +79,7 @@ fn check(case: &str, facts: usize) {
     }
     assert_eq!(told.len(), facts, "{case}");
 
-    // What a second reader sees.
+    // The layouts that a second reader finds.
     let ours = layouts(&json);
     let theirs = second::read(&input, printed.profile.arch.address_size().into());
     assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.layouts.keys().collect::<Vec<_>>(), "{case}");
@@ -95,7 +95,7 @@ fn check(case: &str, facts: usize) {
     }
 }
 
-/// The offset of a member, in the struct itself or in one of its bases.
+/// The offset of a member in the struct itself or in one of its bases.
 fn offset(json: &serde_json::Value, entry: &serde_json::Value, member: &str) -> Option<u64> {
     let members = entry[1].as_object()?;
     if let Some(place) = members.get(member) {

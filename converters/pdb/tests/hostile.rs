@@ -1,4 +1,4 @@
-//! Files that are cut, damaged, lying, or something else.
+//! Truncated and damaged files, files with false sizes, and files of other kinds.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
@@ -13,7 +13,7 @@ use support::build::{
 };
 use support::{built, print};
 
-/// A small PDB with a bit of everything.
+/// A small PDB with records of all kinds.
 fn sample() -> Pdb {
     Pdb {
         types: vec![
@@ -35,7 +35,7 @@ fn sample() -> Pdb {
 }
 
 fn converted(bytes: Vec<u8>) -> Result<support::Printed, Error> {
-    // Whatever happens to the machine field, the rest is to be looked at.
+    // The rest has to be tested even if the machine field is damaged.
     let options = Options { arch: Some(Arch::Amd64), ..Options::default() };
     print(&MappedFile::from(bytes), &options)
 }
@@ -64,7 +64,7 @@ fn a_pdb_cut_anywhere_is_refused() {
         let error = converted(bytes[..length].to_vec()).err();
         let right = match length {
             0 => matches!(&error, Some(Error::WrongKind(wrong)) if wrong.kind() == FileKind::Empty),
-            // Fewer bytes are a text of any kind.
+            // Shorter files are texts of any kind.
             1..4 => matches!(&error, Some(Error::WrongKind(wrong)) if wrong.kind() == FileKind::Text),
             4..32 => matches!(&error, Some(Error::WrongKind(wrong)) if wrong.kind() == FileKind::PdbCut),
             _ => matches!(error, Some(Error::Cut { found, .. }) if found == length as u64),
@@ -89,7 +89,7 @@ fn no_damaged_byte_panics_or_balloons() {
 
 #[test]
 fn no_damaged_word_panics_or_balloons() {
-    // A generator of our own, so that a failure can be had again.
+    // Our own generator, so that a failure can be reproduced.
     let mut state = 1u32;
     let mut random = |limit: usize| {
         state = state.wrapping_mul(69069).wrapping_add(12345);
@@ -115,7 +115,7 @@ fn no_damaged_word_panics_or_balloons() {
 }
 
 #[test]
-fn a_number_of_types_that_cannot_be_is_only_counted() {
+fn an_impossible_number_of_types_is_only_counted() {
     let printed = built(&Pdb { claimed_types: 799_487_116, ..sample() });
     assert_eq!(printed.report.count("type records beyond the end of their stream"), 799_487_116);
     assert_eq!(printed.json["$STRUCTS"].as_object().unwrap().len(), 2);
@@ -125,7 +125,7 @@ fn a_number_of_types_that_cannot_be_is_only_counted() {
 fn a_stream_that_claims_more_than_the_file_is_refused() {
     let sizes = |size: u32| {
         let mut bytes = container(&sample().streams(), 512, false);
-        // The directory's page: its number is in the list that the header's last field names.
+        // The directory's page: the list that the header's last field points to holds its number.
         let number =
             |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
         let directory = number(&bytes, number(&bytes, 52) * 512) * 512;
@@ -140,11 +140,11 @@ fn a_stream_that_claims_more_than_the_file_is_refused() {
 }
 
 #[test]
-fn a_pdb_without_types_or_symbols_is_still_one() {
+fn a_pdb_without_types_or_symbols_is_converted() {
     let printed = built(&Pdb::default());
     assert_eq!(printed.json["$STRUCTS"], serde_json::Value::Null);
     assert_eq!(printed.report.total(), 0);
-    // Streams with numbers of their own may be missing, but for the one that names the build.
+    // Streams with fixed numbers may be missing, except the one that identifies the build.
     let streams = sample().streams();
     let printed = converted(container(&streams[..2], 512, false)).unwrap();
     assert_eq!(printed.report.total(), 0);
@@ -170,7 +170,7 @@ fn damaged_headers_are_named_by_their_place() {
     };
     assert_eq!(error(32, 511), "MSF header at byte 32: expected a page size of 512 to 65536, found 511");
     assert!(error(44, u32::MAX).starts_with("MSF header at byte 44: expected a directory"));
-    assert!(error(40, 9999).contains("its header counts 9999 pages of 512 bytes"));
+    assert!(error(40, 9999).contains("its header gives 9999 pages of 512 bytes"));
     assert!(error(52, 9999).starts_with("stream 0 (stream directory) cannot be read"));
 }
 

@@ -10,7 +10,7 @@ use support::build::{
 };
 use support::{Printed, built, losses};
 
-/// A struct `s` whose only member has the type with index 0x1000, the first record given.
+/// A struct `s` whose only member has the type with index 0x1000, the first record passed in.
 fn holding(size: u64, mut types: Vec<Bytes>) -> Pdb {
     let list = 0x1000 + types.len() as u32;
     types.push(fields(&[member("m", 0, 0x1000)]));
@@ -109,11 +109,11 @@ fn a_number_that_names_no_primitive_is_counted() {
 }
 
 #[test]
-fn pointers_have_the_size_they_say() {
+fn pointers_have_the_size_in_their_record() {
     for (attributes, expected) in [
         (0x1_000c, pointer_to("long")),
         (0x800a, json!(["Pointer32", {"target": "long"}])),
-        // No size: the kind tells.
+        // No size: the kind gives it.
         (0x000c, pointer_to("long")),
         (0x000a, json!(["Pointer32", {"target": "long"}])),
         // References are pointers.
@@ -128,7 +128,7 @@ fn pointers_have_the_size_they_say() {
 }
 
 #[test]
-fn pointers_to_members_are_bytes_of_their_own_size() {
+fn pointers_to_members_are_arrays_of_bytes() {
     let to_member = |mode: u32, size: u32, representation: u16| {
         record(0x1002).u32s(&[0x12, size << 13 | mode << 5 | 0x0c, 0x1000]).u16(representation)
     };
@@ -137,7 +137,7 @@ fn pointers_to_members_are_bytes_of_their_own_size() {
         (to_member(2, 4, 1), pair("unsigned long")),
         (to_member(3, 8, 5), pair("unsigned long long")),
         (to_member(3, 24, 8), bytes(24)),
-        // No size: the representation tells.
+        // No size: the representation gives it.
         (to_member(2, 0, 1), pair("unsigned long")),
         (to_member(2, 0, 3), pair("unsigned long long")),
         (to_member(2, 0, 4), bytes(12)),
@@ -188,7 +188,7 @@ fn arrays_have_counts() {
     assert_eq!(described(40, vec![strided]), of(10, "long"));
     let vector = record(0x151b).u32s(&[0x40, 4]).number(16).text("");
     assert_eq!(described(16, vec![vector]), of(4, "float"));
-    // Larger than 4 GiB, and of a record that comes later.
+    // Larger than 4 GiB, and of a type whose record comes later.
     assert_eq!(described(1 << 33, vec![array(0x20, 1 << 33)]), of(1 << 33, "unsigned char"));
     assert_eq!(described(32, vec![array(0x1001, 32), structure("e", 16, 0)]), of(2, "e"));
     // The name before 2005 was counted.
@@ -201,7 +201,7 @@ fn odd_arrays_are_counted_and_kept_within_their_size() {
     let array = |element: u32, bytes: u64| record(0x1503).u32s(&[element, 0x23]).number(bytes).text("");
     let printed = built(&holding(10, vec![array(0x74, 10)]));
     assert_eq!(structs(&printed)["s"][1]["m"][1][1]["count"], 2);
-    assert_eq!(losses(&printed), [("arrays whose size is no multiple of their element's", 1)]);
+    assert_eq!(losses(&printed), [("arrays whose size is not a multiple of their element's", 1)]);
     let printed = built(&holding(10, vec![array(0x03, 10)]));
     assert_eq!(structs(&printed)["s"][1]["m"][1], json!(["Array", {"count": 10, "target": "unsigned char"}]));
     assert_eq!(losses(&printed), [("arrays of elements whose size is not known", 1)]);
@@ -220,7 +220,7 @@ fn functions_have_their_arguments() {
             expected(json!([["long", {}], ["Pointer", {"target": "unsigned char"}]]))
         );
     }
-    // `...` is no argument; an argument list may be missing.
+    // `...` is not counted as an argument; an argument list may be missing.
     let types = vec![pointer(0x1001), function(0x1002), arguments(&[0x74, 0])];
     assert_eq!(described(8, types), expected(json!([["long", {}]])));
     for list in [0x1fff, 0x1000] {
@@ -244,7 +244,7 @@ fn bit_fields_stand_in_their_storage_unit() {
         fields(&[member("m", 2, 0x1000)]),
         structure("s", 16, 0x1001),
     ]));
-    // Bits 46 to 66: no aligned unsigned long holds them.
+    // Bits 46 to 66: no aligned unsigned long can hold them.
     assert_eq!(
         structs(&printed)["s"][1]["m"],
         json!([5, ["BitField", {"start_bit": 6, "end_bit": 26, "target": "unsigned long"}]])
@@ -263,7 +263,7 @@ fn bit_fields_stand_in_their_storage_unit() {
 }
 
 #[test]
-fn classes_have_bases_and_tables_and_skip_what_is_not_in_memory() {
+fn classes_have_bases_and_tables_and_skip_static_members() {
     let base = fields(&[member("b", 0, 0x22)]);
     let list = fields(&[
         record(0x1400).u16(3).u32(0x1001).number(0),
@@ -378,7 +378,7 @@ fn field_lists_continue_in_other_records() {
         fields(&[member("b", 4, 0x22), continued(0x1000)]),
         fields(&[member("a", 0, 0x22), continued(0x1001)]),
         structure("s", 12, 0x1002),
-        // In circles, and to where nothing is.
+        // In circles, and to missing records.
         fields(&[member("x", 0, 0x22), continued(0x1005)]),
         fields(&[member("y", 4, 0x22), continued(0x1004)]),
         structure("t", 12, 0x1004),
@@ -415,7 +415,7 @@ fn numbers_of_every_width() {
         let printed = built(&Pdb::of_types(vec![sized(leaf)]));
         assert_eq!(structs(&printed)["s"], json!([size, {}]), "{leaf:x?}");
     }
-    // Negative, and not a whole number.
+    // Negative numbers, and a number that is not an integer.
     for leaf in [&[0x00, 0x80, 0xff][..], &[0x05, 0x80, 0, 0, 0, 0]] {
         let printed = built(&Pdb::of_types(vec![sized(leaf), structure("t", 1, 0)]));
         assert_eq!(losses(&printed), [("leaf 0x1505 with a number that cannot be", 1)]);
@@ -481,7 +481,7 @@ fn enumerations_declared_before_and_never_defined() {
 }
 
 #[test]
-fn forward_references_mean_what_bears_their_decorated_name() {
+fn forward_references_are_resolved_by_decorated_name() {
     let inner = |size: u64, unique: &str, list: u32| decorated("<unnamed-tag>", unique, size, list, false);
     let printed = built(&Pdb::of_types(vec![
         decorated("n", ".?AUn@@", 0, 0, true),
@@ -516,7 +516,7 @@ fn forward_references_mean_what_bears_their_decorated_name() {
 }
 
 #[test]
-fn a_forward_reference_with_two_definitions_means_the_one_that_fills_its_room() {
+fn a_forward_reference_with_two_definitions_means_the_one_that_fills_its_space() {
     let printed = built(&Pdb::of_types(vec![
         record(0x1505).u16(0).u16(0x80).u32s(&[0, 0, 0]).number(0).text("n"),
         fields(&[member("m", 0, 0x1000)]),
@@ -540,7 +540,7 @@ fn array(element: u32, bytes: u64) -> Bytes {
 }
 
 #[test]
-fn every_use_means_the_definition_that_fits_it() {
+fn every_use_is_resolved_to_the_definition_that_fits() {
     let printed = built(&Pdb::of_types(vec![
         declared("n"),
         array(0x1000, 24),
@@ -576,7 +576,7 @@ fn every_use_means_the_definition_that_fits_it() {
         let (key, entry) = own.find(|(_, entry)| entry[1][member][1][0] == "Pointer").unwrap();
         assert_eq!(entry[1][member][1][1]["target"], key.as_str());
     }
-    // Both 8 and 12 bytes divide the array, nothing tells what the pointer means, and the union has room for all.
+    // Both 8 and 12 bytes divide the array, nothing resolves the pointer, and the union has space for all.
     let ambiguous: Vec<&str> = printed
         .report
         .losses()
@@ -589,8 +589,8 @@ fn every_use_means_the_definition_that_fits_it() {
 }
 
 #[test]
-fn an_array_of_a_name_that_is_not_defined_twice_alike_counts_its_own_elements() {
-    // 64 bytes are 4 of 16 or 8 of 8 bytes; only one of the two holds pointers of this architecture.
+fn an_array_of_an_ambiguous_name_counts_its_own_elements() {
+    // 64 bytes are 4 elements of 16 bytes or 8 of 8 bytes; only one of the two holds pointers of this architecture.
     let narrow = record(0x1002).u32s(&[0x22, 0x800a]);
     let printed = built(&Pdb::of_types(vec![
         declared("n"),
@@ -606,7 +606,7 @@ fn an_array_of_a_name_that_is_not_defined_twice_alike_counts_its_own_elements() 
 }
 
 #[test]
-fn as_many_uses_as_definitions_of_one_name_stay_cheap() {
+fn many_uses_and_definitions_of_one_name_stay_cheap() {
     let mut types = vec![declared("n")];
     for number in 0..3000u32 {
         types.push(fields(&[member("m", 0, 0x1000), member("number", 8, 0x22)]));
@@ -692,7 +692,7 @@ fn enumerations_and_bit_fields_over_every_simple_type() {
 }
 
 #[test]
-fn unnamed_types_are_named_by_their_typedef_or_by_where_they_stand() {
+fn unnamed_types_are_named_by_their_typedef_or_owner() {
     let pdb = Pdb {
         types: vec![
             fields(&[member("x", 0, 0x22)]),
@@ -708,7 +708,7 @@ fn unnamed_types_are_named_by_their_typedef_or_by_where_they_stand() {
             record(0x1108).u32(0x1001).text("ZULU"),
             record(0x1108).u32(0x1001).text("ALPHA"),
             record(0x1108).u32(0x1006).text("NUMBER"),
-            // The names of what has one are no news.
+            // Typedefs of types with names are ignored.
             record(0x1108).u32(0x1005).text("OUTER"),
         ],
         ..Pdb::default()
@@ -727,7 +727,7 @@ fn unnamed_types_are_named_by_their_typedef_or_by_where_they_stand() {
 }
 
 #[test]
-fn an_unknown_record_costs_itself_and_an_unknown_entry_the_rest_of_its_list() {
+fn an_unknown_record_is_skipped_and_an_unknown_entry_ends_its_list() {
     let printed = built(&Pdb::of_types(vec![
         record(0x1234).u32(1),
         record(0x7777),
@@ -786,7 +786,7 @@ fn types_that_lead_in_circles_end() {
 }
 
 #[test]
-fn names_that_are_not_utf_8_are_kept_as_far_as_they_go() {
+fn the_valid_part_of_names_that_are_not_utf_8_is_kept() {
     let name = record(0x1505).u16(0).u16(0).u32s(&[0, 0, 0]).number(1).raw(b"a\xff\0");
     let printed = built(&Pdb::of_types(vec![name]));
     assert_eq!(structs(&printed)["a\u{fffd}"], json!([1, {}]));
@@ -795,7 +795,7 @@ fn names_that_are_not_utf_8_are_kept_as_far_as_they_go() {
 
 #[test]
 fn a_field_list_that_serves_too_many_structs_is_cut() {
-    // One list of 60 kB, and enough structs that use it to outgrow any bound.
+    // One list of 60 kB, and enough structs that use it to exceed the limit.
     let entries: Vec<Bytes> = (0..4000).map(|number| member(&format!("m{number}"), 0, 0x20)).collect();
     let mut types = vec![fields(&entries)];
     types.extend((0..400).map(|number| structure(&format!("s{number}"), 1, 0x1000)));

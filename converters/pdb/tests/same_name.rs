@@ -1,5 +1,5 @@
-//! Several definitions of one name: PDBs of the same three objects, linked in every order, and what the sources
-//! say about them (testdata/pdb/src/same-name).
+//! Several definitions of one name: PDBs of the same three objects, linked in every order, compared with the sources
+//! (testdata/pdb/src/same-name).
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
@@ -19,7 +19,7 @@ fn linked(order: &str) -> Printed {
 
 #[test]
 fn the_order_of_linking_changes_nothing() {
-    // The addresses are those of the image, which the order does change.
+    // The addresses are those in the image, which do depend on the order.
     let described = |order: &str| {
         let json = linked(order).json;
         ["$STRUCTS", "$ENUMS", "$REVENUMS", "$CONSTANT_TYPES"].map(|section| json[section].clone())
@@ -30,7 +30,7 @@ fn the_order_of_linking_changes_nothing() {
     }
 }
 
-/// The struct that a member of another one means, alone, behind a pointer or as an array's element.
+/// The struct that a member refers to: directly, through a pointer or as an array's element.
 fn meant<'a>(json: &'a Value, owner: &Value, member: &str) -> &'a Value {
     let descriptor = &owner[1][member][1];
     let name = descriptor[1].get("target").unwrap_or(&descriptor[0]);
@@ -38,7 +38,7 @@ fn meant<'a>(json: &'a Value, owner: &Value, member: &str) -> &'a Value {
 }
 
 #[test]
-fn every_use_means_the_definition_of_its_own_source() {
+fn every_use_is_resolved_to_the_definition_in_its_own_source() {
     for order in ORDERS {
         let json = linked(order).json;
         let structs = &json["$STRUCTS"];
@@ -64,7 +64,7 @@ fn every_use_means_the_definition_of_its_own_source() {
         for (owner, count) in [(first, 3), (second, 3)] {
             assert_eq!(owner[1]["many"][1][1]["count"], count, "{order}");
         }
-        // Variables of one and the same type record, in two modules.
+        // Variables with the same type record, in two modules.
         for (variable, size, count) in [
             ("g_items1", 8, 4),
             ("g_items2", 16, 4),
@@ -80,7 +80,7 @@ fn every_use_means_the_definition_of_its_own_source() {
                 "{variable}"
             );
         }
-        // What has no name belongs to the struct that it was declared in, and refers back to it.
+        // An unnamed struct belongs to the struct that it was declared in, and refers back to it.
         for (variable, size, left) in [("g_tree1", 32, 0), ("g_tree2", 56, 24)] {
             let tree = json["$CONSTANT_TYPES"][variable][0].as_str().unwrap();
             assert_eq!(structs[tree][0], size, "{order}: {variable}");
@@ -98,7 +98,7 @@ fn every_use_means_the_definition_of_its_own_source() {
 }
 
 #[test]
-fn a_second_reader_has_every_member_and_variable_likewise() {
+fn a_second_reader_agrees_on_every_member_and_variable() {
     for order in ORDERS {
         let path = fixture(&format!("same-name/{order}.pdb"));
         let variables = third::variables(&path).unwrap();
@@ -109,7 +109,7 @@ fn a_second_reader_has_every_member_and_variable_likewise() {
 }
 
 #[test]
-fn a_struct_of_a_shared_header_that_two_programs_mean_differently_is_listed() {
+fn a_struct_from_a_shared_header_with_two_meanings_is_listed() {
     for order in ORDERS {
         let printed = linked(order);
         let losses: Vec<_> = printed.report.losses().map(|(kind, tally)| (kind, &tally.examples)).collect();

@@ -1,4 +1,4 @@
-//! Symbols: which are written, under which name, where; and what a build is called.
+//! Symbols: which are written, with which name and address, and the identity of a build.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
@@ -46,8 +46,8 @@ fn symbols_of_one_name_are_numbered_by_address_functions_and_constants_apart() {
 }
 
 #[test]
-fn a_name_goes_to_the_symbol_that_really_bears_it() {
-    // On 64-bit systems C has no decoration: `_exit` is another function than `exit`.
+fn a_name_goes_to_the_symbol_that_has_it_in_the_source() {
+    // On 64-bit systems C has no decoration: `_exit` and `exit` are different functions.
     let publics = vec![
         public("_exit", true, 1, 0),
         public("exit", true, 1, 0x20),
@@ -67,7 +67,7 @@ fn a_name_goes_to_the_symbol_that_really_bears_it() {
         );
         assert_eq!(printed.json["$CONSTANTS"], json!({"under": 0x3004, "under_1": 0x3000}));
     }
-    // On 32-bit x86 it is C's own `both`, before a member of a class.
+    // On 32-bit x86 the C function `both` comes before a member of a class.
     let printed = built(&Pdb { dbi: Some((0x014c, 1)), symbols: publics, ..Pdb::default() });
     assert_eq!(
         printed.json["$FUNCTIONS"],
@@ -77,7 +77,7 @@ fn a_name_goes_to_the_symbol_that_really_bears_it() {
 }
 
 #[test]
-fn a_static_function_bears_its_name_exactly_where_c_has_no_decoration() {
+fn a_static_function_keeps_its_name_if_c_has_no_decoration() {
     let pdb = |machine: u16| Pdb {
         dbi: Some((machine, 1)),
         symbols: vec![public("_run", true, 1, 0), public("_run@8", true, 1, 0x40)],
@@ -94,7 +94,7 @@ fn a_static_function_bears_its_name_exactly_where_c_has_no_decoration() {
 }
 
 #[test]
-fn a_name_of_a_function_and_of_other_data_is_listed() {
+fn a_name_shared_by_a_function_and_data_is_listed() {
     let printed = built(&Pdb::of_symbols(vec![
         public("run", true, 1, 0),
         public("_run", false, 2, 0),
@@ -162,7 +162,7 @@ fn concise_profiles_have_types_only() {
 }
 
 #[test]
-fn omap_moves_symbols_and_takes_away_those_whose_code_was_removed() {
+fn omap_moves_symbols_and_drops_those_whose_code_was_removed() {
     let pdb = Pdb {
         symbols: vec![
             public("moved", true, 1, 0x10),
@@ -188,13 +188,13 @@ fn omap_moves_symbols_and_takes_away_those_whose_code_was_removed() {
             ("symbols whose code was removed", 1),
         ]
     );
-    // Without the original headers the present ones have to do.
+    // Without the original headers, the present ones are used.
     let printed = built(&Pdb { original_sections: Vec::new(), sections: vec![0x1000, 0x2000], ..pdb });
     assert_eq!(printed.json["$CONSTANTS"], json!({"kept": 0x8004}));
 }
 
 #[test]
-fn what_has_no_place_is_counted_not_written() {
+fn symbols_without_an_address_are_counted() {
     let pdb = Pdb {
         symbols: vec![public("_IDTLEN", false, 0, 0x7ff), public("", false, 1, 0)],
         modules: vec![Module {
@@ -236,7 +236,7 @@ fn symbols_with_counted_names() {
     assert_eq!(printed.json["$CONSTANTS"], json!({"d": 0x3020}));
 }
 
-/// A PDB whose machine field says nothing.
+/// A PDB with an empty machine field.
 fn unknown(types: Vec<Bytes>, symbols: Vec<Bytes>, modules: Vec<Module>) -> Pdb {
     Pdb { dbi: Some((0, 2)), types, symbols, modules, ..Pdb::default() }
 }
@@ -246,7 +246,7 @@ fn arch(pdb: &Pdb) -> Value {
 }
 
 #[test]
-fn the_machine_field_tells_the_architecture() {
+fn the_machine_field_gives_the_architecture() {
     for (machine, expected) in [
         (0x014c, "I386"),
         (0x8664, "AMD64"),
@@ -260,7 +260,7 @@ fn the_machine_field_tells_the_architecture() {
 }
 
 #[test]
-fn else_compile_records_pointers_and_decorations_do() {
+fn compile_records_pointers_and_decorations_come_next() {
     let compiled = |kind: u16, processor: u16| {
         let record = record(kind).u32(0).u16(processor).raw(&[0; 16]).text("compiler");
         unknown(Vec::new(), Vec::new(), vec![Module { name: "a.obj", symbols: vec![record] }])
@@ -276,7 +276,7 @@ fn else_compile_records_pointers_and_decorations_do() {
 }
 
 #[test]
-fn else_the_user_has_to_say_it() {
+fn without_all_these_the_user_has_to_name_the_architecture() {
     let pdb = unknown(vec![structure("s", 4, 0)], vec![public("f", true, 1, 0)], Vec::new());
     let file = MappedFile::from(pdb.bytes());
     let error = print(&file, &Options::default()).err().unwrap();
@@ -299,7 +299,7 @@ fn an_architecture_that_contradicts_the_file_is_refused() {
 }
 
 #[test]
-fn a_kernel_is_told_by_what_it_holds_whatever_it_is_called() {
+fn a_kernel_is_recognised_by_its_content() {
     let class = |name: &str, types: &[&str], symbols: &[&str], raw_names: bool| {
         let pdb = Pdb {
             types: types.iter().map(|name| structure(name, 4, 0)).collect(),
@@ -313,7 +313,7 @@ fn a_kernel_is_told_by_what_it_holds_whatever_it_is_called() {
     assert_eq!(class("nt (1).pdb", &["_EPROCESS"], &[head], false), "Nt");
     assert_eq!(class("download", &["_EPROCESS"], &["_PsActiveProcessHead"], false), "Nt");
     assert_eq!(class("download", &["_EPROCESS"], &["_PsActiveProcessHead"], true), "Nt");
-    // The types of a kernel, as ntdll has them, or a symbol of one, as a driver may have it.
+    // The types of a kernel, as ntdll has them, or a symbol of a kernel, as a driver may have it.
     assert_eq!(class("ntdll.pdb", &["_EPROCESS"], &["NtClose"], false), "Ntdll");
     assert_eq!(class("driver.pdb", &["_ETHREAD"], &[head], false), "BasicPEProfile");
     assert_eq!(class("ntkrnlmp.pdb", &[], &["NtClose"], false), "Nt");
@@ -329,7 +329,7 @@ fn pointers_without_a_size_have_that_of_the_architecture() {
 }
 
 #[test]
-fn the_build_is_named_by_the_age_its_image_has() {
+fn the_build_is_identified_by_the_age_in_its_image() {
     let metadata = |pdb: &Pdb, options: &Options| built_with(pdb, options).json["$METADATA"].clone();
     let options = Options { file_name: r"c:\symbols\ntkrnlmp.pdb".to_owned(), ..Options::default() };
     let found = metadata(&Pdb::default(), &options);
@@ -346,7 +346,7 @@ fn the_build_is_named_by_the_age_its_image_has() {
     expected["SourceSHA256"] = found["SourceSHA256"].clone();
     assert_eq!(found, expected);
     assert_eq!(found["SourceSHA256"].as_str().unwrap().len(), 64);
-    // A type server has no DBI stream, and so only the info stream's age.
+    // A type server has no DBI stream, and so has only the info stream's age.
     let server = Pdb { dbi: None, types: vec![pointer(0x22)], ..Pdb::default() };
     assert_eq!(metadata(&server, &options)["GUID_AGE"], format!("{GUID}7"));
     let options = Options {

@@ -1,4 +1,4 @@
-//! PDBs made record by record, for what no compiler at hand writes.
+//! Builds PDBs record by record, for records that no available compiler writes.
 
 /// Bytes, little-endian, added one field after the other.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +48,7 @@ impl Bytes {
         }
     }
 
-    /// Fills up to a multiple of four bytes, as field lists and records do.
+    /// Pads to a multiple of four bytes, as field lists and records do.
     pub fn padded(mut self) -> Self {
         while !self.0.len().is_multiple_of(4) {
             let missing = 4 - self.0.len() % 4;
@@ -122,15 +122,15 @@ pub struct Module {
     pub symbols: Vec<Bytes>,
 }
 
-/// A PDB to be made.
+/// A PDB to build.
 #[derive(Clone, Debug)]
 pub struct Pdb {
     pub page_size: usize,
-    /// Whether the pages of each stream lie apart.
+    /// Whether the pages of each stream are scattered.
     pub scattered: bool,
     pub info_age: u32,
     pub types: Vec<Bytes>,
-    /// How many types the header claims beyond those there are.
+    /// How many types the header claims in addition to the existing ones.
     pub claimed_types: u32,
     /// The DBI stream's machine and age; `None` for a PDB without that stream.
     pub dbi: Option<(u16, u32)>,
@@ -160,16 +160,16 @@ impl Default for Pdb {
     }
 }
 
-/// The GUID of every PDB made here.
+/// The GUID of every PDB that is built here.
 pub const GUID: &str = "03020100050407060809101112131415";
 
 impl Pdb {
-    /// One with these types, the first of which has index 0x1000.
+    /// A PDB with these types, the first of which has index 0x1000.
     pub fn of_types(types: Vec<Bytes>) -> Self {
         Self { types, ..Self::default() }
     }
 
-    /// One with these symbols.
+    /// A PDB with these symbols.
     pub fn of_symbols(symbols: Vec<Bytes>) -> Self {
         Self { symbols, ..Self::default() }
     }
@@ -229,7 +229,7 @@ impl Pdb {
 fn with_lengths(records: &[Bytes]) -> Vec<u8> {
     let one = |record: &Bytes| {
         let record = record.clone().padded();
-        // The length does not count itself, so records begin at multiples of four behind their lengths.
+        // The length does not include itself, so records begin at multiples of four after their lengths.
         let padding = (4 - (record.0.len() + 2) % 4) % 4;
         let record = record.raw(&[0xf3, 0xf2, 0xf1][3 - padding..]);
         Bytes::default().u16(record.0.len() as u16).raw(&record.0).0

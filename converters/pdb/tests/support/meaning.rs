@@ -1,5 +1,5 @@
-//! A comparer of descriptors: whether what a profile says of a type is what Microsoft's `ms-pdb` reads of it, down to
-//! the targets of pointers, the elements of arrays and the labels of enumerations.
+//! Compares descriptors: whether a profile describes a type as Microsoft's `ms-pdb` reads it, including the targets
+//! of pointers, the elements of arrays and the labels of enumerations.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use super::second::own_name;
 /// How deep descriptors are compared.
 const MAX_DEPTH: usize = 8;
 
-/// How much was compared, and what differs.
+/// The number of comparisons, and the differences.
 #[derive(Debug, Default)]
 pub struct Compared {
     pub structs: usize,
@@ -100,10 +100,10 @@ fn without_hash(key: &str) -> Option<&str> {
 struct Comparer<'a> {
     stream: &'a TypeStream<Vec<u8>>,
     json: &'a Value,
-    /// Definitions by decorated name, else by name.
+    /// Definitions by decorated name or, without one, by name.
     definitions: BTreeMap<Vec<u8>, Vec<TypeIndex>>,
     wide: u64,
-    /// Structs that are being compared, or were found equal.
+    /// Structs that are being compared or were found equal.
     open: RefCell<BTreeSet<(u32, String)>>,
     arrays: Cell<usize>,
 }
@@ -269,7 +269,7 @@ impl Comparer<'_> {
             true => self.definitions.get(unique.unwrap_or(name)).cloned().unwrap_or_default(),
             false => vec![index],
         };
-        // An array of what is only declared is so many bytes.
+        // An array of a declared type gives its size in bytes.
         if definitions.is_empty() && key == "unsigned char" {
             return Ok(());
         }
@@ -282,7 +282,7 @@ impl Comparer<'_> {
         }
         let mut reasons = Vec::new();
         for definition in definitions {
-            // What is being compared, or was, needs no second look.
+            // A pair that is being compared, or has been, is not compared again.
             if !self.open.borrow_mut().insert((definition.0, key.to_owned())) {
                 return Ok(());
             }
@@ -297,7 +297,7 @@ impl Comparer<'_> {
         Err(format!("{key} fits no definition: {reasons:?}"))
     }
 
-    /// The size in bytes of what a descriptor describes.
+    /// The size in bytes of the type in a descriptor.
     fn described_size(&self, descriptor: &Value) -> Option<u64> {
         super::shown::size(self.json, descriptor[0].as_str()?, &descriptor[1])
     }

@@ -1,4 +1,4 @@
-//! What the tests share: a conversion as its readers see it, and a second reader to compare it with.
+//! Shared by the tests: a conversion with its printed text, and a second reader for comparisons.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 

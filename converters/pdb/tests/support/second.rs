@@ -10,10 +10,10 @@ use ms_pdb::types::{Leaf, TypeData, TypeIndex};
 
 use super::shown::{Layout, Layouts, Place};
 
-/// What the second reader sees.
+/// The result of the second reader.
 pub struct Second {
     pub layouts: Layouts,
-    /// How many records of kinds it cannot read define something.
+    /// The number of definitions in records of kinds that it cannot read.
     pub unreadable: usize,
     /// Enumerations by name: labels with their values as the records hold them.
     pub enumerations: BTreeMap<String, BTreeSet<BTreeMap<String, i128>>>,
@@ -21,7 +21,7 @@ pub struct Second {
     pub dbi_age: u32,
 }
 
-/// Reads the types of a PDB, pointers without a size of their own having `address` bytes.
+/// Reads the types of a PDB; pointers without a size of their own have `address` bytes.
 pub fn read(path: &Path, address: u64) -> Second {
     let pdb = ms_pdb::Pdb::open(path).unwrap();
     let stream = pdb.read_type_stream().unwrap();
@@ -58,7 +58,7 @@ pub fn read(path: &Path, address: u64) -> Second {
     second
 }
 
-/// Names that compilers make up count as none.
+/// Names that compilers make up count as empty.
 pub fn own_name(name: &str) -> String {
     let last = name.rsplit("::").next().unwrap();
     let made_up = last == "__unnamed"
@@ -70,7 +70,7 @@ pub fn own_name(name: &str) -> String {
 
 type Types = TypeStream<Vec<u8>>;
 
-/// Sizes of definitions by decorated name, else by name.
+/// Sizes of definitions by decorated name or, without one, by name.
 fn definitions(stream: &Types) -> BTreeMap<Vec<u8>, u64> {
     let mut definitions = BTreeMap::new();
     for record in stream.iter_type_records() {
@@ -194,7 +194,7 @@ impl Reader<'_> {
             return None;
         }
         let record = self.stream.record(ty).ok()?;
-        // Its reader takes an LF_MEMBER for a member function; neither is asked for here.
+        // That reader treats an LF_MEMBER as a member function; neither is needed here.
         if record.kind == Leaf::LF_MEMBER {
             return None;
         }
@@ -206,7 +206,7 @@ fn number(number: Number<'_>) -> u64 {
     u64::try_from(number).unwrap()
 }
 
-/// Sizes as the "Special Types" of Microsoft's documentation have them.
+/// Sizes according to "Special Types" in Microsoft's documentation.
 fn primitive_size(index: u32, address: u64) -> Option<u64> {
     match index >> 8 {
         0 => {}

@@ -1,11 +1,11 @@
-//! Structs as tests compare them: which bits each member takes.
+//! Structs in the form that tests compare: the bits that each member takes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-/// Where a member lies: first bit and number of bits in its struct. The size of a member that is no
-/// bit-field is `None` where a reader cannot tell.
+/// The place of a member: first bit and number of bits in its struct. The size of a member that is not a bit-field is
+/// `None` if a reader cannot determine it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     pub bit: u64,
@@ -19,10 +19,10 @@ pub struct Layout {
     pub members: BTreeMap<String, Place>,
 }
 
-/// Structs by name; several where definitions differ. The empty name stands for all that have none.
+/// Structs by name; several if definitions differ. The empty name holds all unnamed structs.
 pub type Layouts = BTreeMap<String, BTreeSet<Layout>>;
 
-/// The structs of a profile. Definitions that lost their name to a larger one count under that name again.
+/// The structs in a profile. Definitions that lost their name to a larger one are listed under that name again.
 pub fn layouts(profile: &Value) -> Layouts {
     let mut layouts = Layouts::new();
     let Some(structs) = profile["$STRUCTS"].as_object() else { return layouts };
@@ -36,7 +36,7 @@ pub fn layouts(profile: &Value) -> Layouts {
     layouts
 }
 
-/// `name` of `name__0123abcd`, which is how a conflict is settled.
+/// Returns `name` for `name__0123abcd`, the form in which conflicts are settled.
 fn own_name(key: &str) -> &str {
     match key.rsplit_once("__") {
         Some((name, hash))
@@ -60,7 +60,7 @@ fn place(profile: &Value, member: &Value) -> Place {
     Place { bit: offset + start, width: Some(end - start) }
 }
 
-/// The size in bytes of a type by its descriptor; `None` where the profile gives none.
+/// The size in bytes of the type in a descriptor; `None` if the profile does not give it.
 pub fn size(profile: &Value, target: &str, args: &Value) -> Option<u64> {
     Some(match target {
         "char" | "unsigned char" => 1,
@@ -91,7 +91,7 @@ impl Layout {
         self.members.insert(free.unwrap(), place);
     }
 
-    /// Equal but for the sizes of members that the other reader cannot tell.
+    /// Whether they are equal, except for member sizes that the other reader cannot determine.
     pub fn equals(&self, other: &Layout) -> bool {
         self.size == other.size
             && self.members.len() == other.members.len()
@@ -100,7 +100,7 @@ impl Layout {
             })
     }
 
-    /// The one member that `other` has elsewhere, or of another size, where all else is equal.
+    /// The only member with another place or size in `other`, if everything else is equal.
     pub fn differs_only_in(&self, other: &Layout) -> Option<String> {
         let equal = |name: &str, place: &Place| self.members.get(name).is_some_and(|mine| mine.equals(place));
         let mut different = other.members.iter().filter(|(name, place)| !equal(name, place));

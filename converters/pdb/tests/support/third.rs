@@ -8,8 +8,8 @@ use pdb::{FallibleIterator, SymbolData, TypeData, TypeIndex};
 use super::second;
 use super::shown::{Layout, Place};
 
-/// Layouts of the classes that records 0x1608 to 0x160b define, with their names (empty where a compiler made
-/// them up); sizes of members are not looked at.
+/// Layouts of the classes in records 0x1608 to 0x160b, with their names (empty if a compiler made them up). Member
+/// sizes are not compared.
 pub fn newer_layouts(path: &Path) -> Vec<(String, Layout)> {
     let mut pdb = pdb::PDB::open(std::fs::File::open(path).unwrap()).unwrap();
     let information = pdb.type_information().unwrap();
@@ -65,14 +65,14 @@ fn members(finder: &pdb::TypeFinder<'_>, fields: Option<TypeIndex>, layout: &mut
     members(finder, list.continuation, layout);
 }
 
-/// A public symbol: whether it is a function, and its RVA where it has one.
+/// A public symbol: whether it is a function, and its RVA if it has one.
 pub struct Public {
     pub name: String,
     pub function: bool,
     pub rva: Option<u32>,
 }
 
-/// Every public symbol, or why that reader gives up on the file.
+/// Every public symbol, or the error of that reader.
 pub fn publics(path: &Path) -> Result<Vec<Public>, String> {
     let mut pdb = pdb::PDB::open(std::fs::File::open(path).unwrap()).unwrap();
     let table = pdb.global_symbols().map_err(|error| error.to_string())?;
@@ -90,8 +90,7 @@ pub fn publics(path: &Path) -> Result<Vec<Public>, String> {
     Ok(publics)
 }
 
-/// Every variable with an address: its name and the index of its type; several where modules have variables of
-/// one name.
+/// Every variable with an address: its name and the index of its type. Modules may have variables of the same name.
 pub fn variables(path: &Path) -> Result<Vec<(String, u32)>, String> {
     let reason = |error: pdb::Error| error.to_string();
     let mut pdb = pdb::PDB::open(std::fs::File::open(path).unwrap()).unwrap();
@@ -119,7 +118,7 @@ pub fn variables(path: &Path) -> Result<Vec<(String, u32)>, String> {
     }
     variables.sort();
     variables.dedup();
-    // Which of several has the plain name is a matter of addresses, which are not looked at here.
+    // Which of several gets the plain name depends on addresses, which are not read here.
     let mut counts = BTreeMap::<String, usize>::new();
     for (name, _) in &variables {
         *counts.entry(name.clone()).or_default() += 1;
@@ -128,8 +127,8 @@ pub fn variables(path: &Path) -> Result<Vec<(String, u32)>, String> {
     Ok(variables)
 }
 
-/// The OMAP of a PDB that has no original section headers, which `pdb2` does not look at then: Syzygy leaves
-/// the section headers as they were.
+/// The OMAP of a PDB without original section headers, which `pdb2` ignores in that case. Syzygy leaves the section
+/// headers unchanged.
 fn omap_without_original_sections(path: &Path) -> Vec<(u32, u32)> {
     use ms_pdb::dbi::optional_dbg::OptionalDebugStream as Slot;
     let Ok(pdb) = ms_pdb::Pdb::open(path) else { return Vec::new() };
@@ -145,7 +144,7 @@ fn omap_without_original_sections(path: &Path) -> Vec<(u32, u32)> {
     bytes.chunks_exact(8).map(|entry| (number(&entry[..4]), number(&entry[4..]))).collect()
 }
 
-/// Where what stood at `rva` was moved; `None` where it was removed, which Syzygy says by the highest bit.
+/// The new place of the byte at `rva`; `None` if it was removed, which Syzygy marks with the highest bit.
 fn moved(omap: &[(u32, u32)], rva: u32) -> Option<u32> {
     let (from, to) = omap.iter().rev().find(|(from, _)| *from <= rva)?;
     (*to != 0 && to >> 31 == 0).then(|| rva - from + to)
