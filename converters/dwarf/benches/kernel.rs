@@ -1,7 +1,7 @@
-//! Where the time goes: every step from a debug file to a packed profile, beside gimli's bare walk.
+//! Measures every step from a debug file to a compressed profile, next to a plain walk with gimli.
 //!
-//! `PROFILE_DEBUG_FILE=vmlinux cargo bench -p rekall-profile-dwarf` takes a real kernel; without it a fixture
-//! shows that everything runs.
+//! `PROFILE_DEBUG_FILE=vmlinux cargo bench -p rekall-profile-dwarf` measures a real kernel. Without it a fixture is
+//! used, which only shows that the benchmark runs.
 #![allow(clippy::unwrap_used)]
 
 use std::hint::black_box;

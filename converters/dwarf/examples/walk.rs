@@ -1,5 +1,5 @@
-//! The floor our speed is measured against: gimli decodes every attribute of every entry of a file, on one
-//! thread, and hashes the names. Nothing is kept.
+//! The baseline for our speed: gimli decodes every attribute of every entry in a file on one thread and hashes the
+//! names. Nothing is kept.
 //!
 //! `cargo run --release -p rekall-profile-dwarf --example walk -- vmlinux`
 
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// How many entries there are, and a hash of their names.
+/// The number of entries, and a hash of their names.
 pub fn walk(bytes: &[u8]) -> Result<(u64, u64), Box<dyn Error>> {
     let object = object::File::parse(bytes)?;
     let endian = if object.is_little_endian() { RunTimeEndian::Little } else { RunTimeEndian::Big };

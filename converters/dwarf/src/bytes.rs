@@ -1,4 +1,4 @@
-//! Reading numbers from bytes nobody checked: every read can fail, none can panic.
+//! Reads numbers from untrusted bytes. Every read can fail and none can panic.
 
 /// A place in a slice of bytes, in one byte order.
 #[derive(Clone, Copy)]
@@ -23,7 +23,7 @@ impl<'a, const BIG: bool> Cursor<'a, BIG> {
         self.bytes.len()
     }
 
-    /// Passes over bytes; that they are there shows at the next read.
+    /// Skips bytes without checking; the next read fails if they do not exist.
     #[inline(always)]
     pub(crate) fn skip(&mut self, count: usize) {
         self.at = self.at.saturating_add(count);
@@ -67,7 +67,7 @@ impl<'a, const BIG: bool> Cursor<'a, BIG> {
         Some(if BIG { u64::from_be_bytes(bytes) } else { u64::from_le_bytes(bytes) })
     }
 
-    /// An unsigned LEB128 number; bits beyond the 64th are dropped, a number without end is none.
+    /// An unsigned LEB128 number. Bits beyond the 64th are dropped. Returns `None` if the number is unterminated.
     #[inline(always)]
     pub(crate) fn uleb(&mut self) -> Option<u64> {
         let first = self.u8()?;
@@ -107,14 +107,14 @@ impl<'a, const BIG: bool> Cursor<'a, BIG> {
         }
     }
 
-    /// `count` bytes as they stand.
+    /// The next `count` bytes.
     pub(crate) fn slice(&mut self, count: usize) -> Option<&'a [u8]> {
         let bytes = self.bytes.get(self.at..self.at.checked_add(count)?)?;
         self.at += count;
         Some(bytes)
     }
 
-    /// The bytes up to a NUL, which is passed over.
+    /// The bytes up to a NUL, which is skipped.
     pub(crate) fn text(&mut self) -> Option<&'a [u8]> {
         let text = text_at(self.bytes, self.at)?;
         self.at += text.len() + 1;
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn leb128_as_the_standard_has_it() {
+    fn leb128_as_in_the_standard() {
         // DWARF 5, figures C.1 and C.2.
         assert_eq!(little(&[0x02]).uleb(), Some(2));
         assert_eq!(little(&[0x80, 0x01]).uleb(), Some(128));
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_without_an_end_are_none() {
+    fn unterminated_numbers_are_refused() {
         assert_eq!(little(&[0x80; 40]).uleb(), None);
         assert_eq!(little(&[0xff; 40]).sleb(), None);
         let mut long = [0xff; 20];

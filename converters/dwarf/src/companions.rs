@@ -5,10 +5,10 @@ use std::sync::Arc;
 use frontend::{Files, Opener};
 use profile::{MappedFile, Report, is_refusal};
 
-/// A file that belongs to the one being converted: it holds a part of its debug information.
+/// Another file that holds a part of the debug information of the file being converted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Companion<'a> {
-    /// The types of one unit (`.dwo`), by the name the compiler gave it and the folder it ran in.
+    /// The types of one unit (`.dwo`), by the name that the compiler gave it and the compiler's working folder.
     Split {
         /// Its path, which may be relative to the folder.
         name: &'a str,
@@ -17,7 +17,7 @@ pub enum Companion<'a> {
     },
     /// All split units of the file in one (`.dwp`).
     Package,
-    /// What several files share (`dwz`), by the path the file gives and the other's build-id.
+    /// The supplementary file made by `dwz`, which several files share, by the path in the file and its build-id.
     Supplement {
         /// Its path, which may be relative to the file's folder.
         path: &'a str,
@@ -26,14 +26,14 @@ pub enum Companion<'a> {
     },
 }
 
-/// Where companions are looked for.
+/// Finds companions.
 pub trait Companions {
-    /// Returns the companion if it is found. A file that is there and may not be opened is counted in `report`, with
+    /// Returns the companion if it is found. A file that exists but must not be opened is counted in `report` with
     /// the reason.
     fn find(&self, companion: Companion<'_>, report: &mut Report) -> Option<MappedFile>;
 }
 
-/// No companion is ever found.
+/// Finds no companions.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Alone;
 
@@ -43,24 +43,24 @@ impl Companions for Alone {
     }
 }
 
-/// Companions are looked for where compilers and distributions put them: in the folder of the compiler, beside
-/// the file, and under `/usr/lib/debug`.
+/// Finds companions where compilers and distributions put them: in the compiler's working folder, next to the file,
+/// and below `/usr/lib/debug`.
 ///
-/// The debug file chose the paths, so they are followed only as far as these folders: a supplementary file lies
-/// below the file's own folder, below the tree of debug files that the file lies in (`.../usr/lib/debug`), or below
-/// `/usr/lib/debug`; a split unit below the file's folder, or below the compiler's working folder if its name ends
-/// in `.dwo` (the GDB manual, "Separate Debug Files", and GCC's `-gsplit-dwarf`). Only regular files of at most
-/// 16 GiB are opened, without blocking.
+/// The paths come from the debug file, so they are followed only inside certain folders. A supplementary file has to
+/// be below the file's own folder, below the tree of debug files that contains the file (`.../usr/lib/debug`), or
+/// below `/usr/lib/debug`. A split unit has to be below the file's folder or, if its name ends in `.dwo`, below the
+/// compiler's working folder (the GDB manual, "Separate Debug Files", and GCC's `-gsplit-dwarf`). Only regular files
+/// of at most 16 GiB are opened, without blocking.
 #[derive(Debug)]
 pub struct Beside {
     file: PathBuf,
     opener: Arc<dyn Opener>,
 }
 
-/// Where distributions keep debug files.
+/// The folder in which distributions keep debug files.
 const DEBUG_FILES: &str = "usr/lib/debug";
 
-/// A place to look, and the folder that the file has to be in; `None` where the program chose the place itself.
+/// A place to search, and the folder that must contain the file; `None` if the program chose the place itself.
 #[derive(Debug, PartialEq, Eq)]
 struct Candidate {
     path: PathBuf,
@@ -68,12 +68,12 @@ struct Candidate {
 }
 
 impl Beside {
-    /// Companions of the file at this path, on the disk.
+    /// Finds the companions of the file at this path on the disk.
     pub fn new(file: &Path) -> Self {
         Self::through(file, Arc::new(Files::default()))
     }
 
-    /// Companions of the file at this path, which `opener` opens.
+    /// Finds the companions of the file at this path; `opener` opens them.
     pub fn through(file: &Path, opener: Arc<dyn Opener>) -> Self {
         Self { file: file.to_owned(), opener }
     }
@@ -86,7 +86,7 @@ impl Beside {
             Companion::Split { name, folder: compiled_in } => {
                 let is_split = Path::new(name).extension().is_some_and(|extension| extension == "dwo");
                 let compiled = compiled_in.map(|compiled_in| {
-                    // A working folder that is relative (`-fdebug-compilation-dir=.`) counts from the file's.
+                    // A relative working folder (`-fdebug-compilation-dir=.`) is relative to the file's folder.
                     let place = folder.join(compiled_in);
                     let root = if Path::new(compiled_in).is_absolute() && is_split { &place } else { folder };
                     below(root, place.join(name))
@@ -107,7 +107,7 @@ impl Beside {
                 let by_id = digits.split_at_checked(2).map(|(first, rest)| {
                     debug_files.join(".build-id").join(first).join(format!("{rest}.debug"))
                 });
-                // A path from the root joins as itself.
+                // Joining an absolute path gives that path.
                 let stated = folder.join(path);
                 let tree = folder.ancestors().find(|tree| tree.ends_with(DEBUG_FILES));
                 let trees = tree.into_iter().chain([folder, debug_files.as_path()]);
@@ -133,9 +133,9 @@ impl Companions for Beside {
                 Err(_) => {}
             }
         }
-        // The last reason for a path is the one of the widest folder.
+        // The last reason for a path comes from the widest folder.
         for (path, error) in refused.into_iter().rev().take(1) {
-            // The reason is part of the kind, as examples are shortened when they are shown.
+            // The reason is part of the kind of loss, since examples are shortened when they are shown.
             report
                 .lose(&format!("companion files that were refused ({error})"), || path.display().to_string());
         }
@@ -165,7 +165,7 @@ mod tests {
             places("/k/vmlinux", split("fs/a.dwo", "/build")),
             pairs(&[("/build/fs/a.dwo", "/build"), ("/k/fs/a.dwo", "/k"), ("/k/a.dwo", "/k")])
         );
-        // Only what is named as a split unit may lie in a folder that the file names itself.
+        // Only files named like split units may be in a folder that the file itself names.
         assert_eq!(places("/k/vmlinux", split("shadow", "/etc"))[0], pairs(&[("/etc/shadow", "/k")])[0]);
         assert_eq!(places("/k/vmlinux", split("a.dwo", "."))[0], pairs(&[("/k/./a.dwo", "/k")])[0]);
         assert_eq!(
@@ -187,7 +187,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_a_debug_file_may_not_name_is_refused_with_the_reason() {
+    fn paths_that_a_debug_file_must_not_name_are_refused_with_the_reason() {
         let folder = tempfile::tempdir().unwrap();
         let own = folder.path().join("own");
         std::fs::create_dir(&own).unwrap();

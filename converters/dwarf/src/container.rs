@@ -1,4 +1,4 @@
-//! ELF and Mach-O files: which slice, which sections, and what each section holds once it is unpacked.
+//! ELF and Mach-O files: their slices, their sections, and the uncompressed content of each section.
 
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
@@ -14,17 +14,16 @@ use crate::{Error, relocate};
 
 /// An opened ELF or Mach-O file.
 ///
-/// What its compressed sections unpack to counts together, against [`profile::UnpackLimits`] for the size of the
-/// file. The sections of a file may together have twice as many bytes in the file as the file has, and so may
-/// the notes of an ELF file: no honest file has thousands of headers for the same bytes. Whatever is then done once for each
-/// section (copying those of one name, applying relocations, looking for a build-id) takes time and memory in
-/// proportion to the file.
+/// The unpacked sizes of all compressed sections are added up and limited by [`profile::UnpackLimits`] for the size
+/// of the file. In the file, sections together may have at most twice as many bytes as the file, and so may the notes
+/// of an ELF file, because valid headers do not describe the same bytes many times. Work that is done for each
+/// section (copying, relocating, searching for a build-id) is then proportional to the size of the file.
 pub(crate) struct Container<'a> {
     pub(crate) file: object::File<'a>,
     bytes: &'a [u8],
     pub(crate) system: System,
     pub(crate) arch: Arch,
-    /// Whether it is not linked yet, so that nothing in it has an address.
+    /// Whether the file is not linked yet, so that nothing in it has an address.
     pub(crate) relocatable: bool,
     /// The size of the file, or of its slice, in bytes.
     pub(crate) size: u64,
@@ -45,7 +44,7 @@ pub(crate) struct Loaded<'a> {
 }
 
 impl<'a> Container<'a> {
-    /// Opens a file; of a fat one the slice for `wanted`, or the only one there is.
+    /// Opens a file. From a fat file it takes the slice for `wanted`, or the only slice.
     pub(crate) fn open(bytes: &'a [u8], wanted: Option<Arch>) -> Result<Self, Error> {
         let (format, bytes) = match Format::parse(bytes) {
             Ok(Format::Elf32 | Format::Elf64) => ("ELF", bytes),
@@ -72,14 +71,14 @@ impl<'a> Container<'a> {
         let architecture = file.architecture();
         let arch = arch(architecture).ok_or_else(|| Error::Architecture(format!("{architecture:?}")))?;
         let system = if format == "ELF" { System::Linux } else { System::Mac };
-        // A Mach-O object's debug information refers to itself without relocations.
+        // The debug information of a Mach-O object refers to itself without relocations.
         let relocatable = file.kind() == ObjectKind::Relocatable;
         let size = bytes.len() as u64;
         let unpacked = Mutex::new(UnpackMeter::new(size));
         Ok(Self { file, bytes, system, arch, relocatable, size, unpacked })
     }
 
-    /// The debug sections, unpacked and, in a file that is not linked, relocated.
+    /// The debug sections, unpacked and, if the file is not linked, relocated.
     pub(crate) fn load(&self, report: &mut Report) -> Result<Loaded<'a>, Error> {
         let mut section = |name: &str| self.section(name, report);
         let loaded = Loaded {
@@ -101,7 +100,7 @@ impl<'a> Container<'a> {
         Ok(loaded)
     }
 
-    /// The debug sections of a split file (`.dwo`); those it shares with the main file are not in it.
+    /// The debug sections of a split file (`.dwo`); the sections that it shares with the main file are not in it.
     pub(crate) fn load_split(&self, report: &mut Report) -> Result<Loaded<'a>, Error> {
         let mut section = |name: &str| self.section(name, report);
         Ok(Loaded {
@@ -121,7 +120,7 @@ impl<'a> Container<'a> {
         if let Ok(Some((path, id))) = self.file.gnu_debugaltlink() {
             return Some((str::from_utf8(path).ok()?.to_owned(), id.to_vec()));
         }
-        // DWARF 5, section 7.3.6: version, whether this is the supplement, path, checksum.
+        // DWARF 5, section 7.3.6: the version, whether this file is the supplement, the path and the checksum.
         let section = self.section(".debug_sup", report).ok()?;
         let mut cursor = Cursor::<false>::new(&section, 2);
         if cursor.u8()? != 0 {
@@ -132,12 +131,12 @@ impl<'a> Container<'a> {
         Some((path, cursor.slice(len)?.to_vec()))
     }
 
-    /// A section's bytes, unpacked; none where there is no such section.
+    /// A section's bytes, unpacked; empty if there is no such section.
     pub(crate) fn section(&self, name: &str, report: &mut Report) -> Result<Cow<'a, [u8]>, Error> {
         let Some(section) = self.file.section_by_name(name) else { return Ok(Cow::default()) };
         let mut bytes = self.content(name, &section, report)?;
         if self.relocatable && self.system == System::Linux {
-            // Type units stand in sections of their own, one each, until they are linked.
+            // Before linking, each type unit has a section of its own.
             let others = self.file.sections().filter(|other| other.index() != section.index());
             for other in others.filter(|other| other.name() == Ok(name)) {
                 let more = self.content(name, &other, report)?;
@@ -159,7 +158,7 @@ impl<'a> Container<'a> {
         if packed.format != object::CompressionFormat::None {
             let mut meter = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
             let limit = |limit| Error::Limit { name: name.to_owned(), limit };
-            // The size stated is exactly what the decoder reserves and fills.
+            // The stated size is exactly what the decoder allocates and fills.
             meter.check_declared(packed.uncompressed_size).map_err(limit)?;
             meter.add(packed.uncompressed_size).map_err(limit)?;
         }
@@ -176,13 +175,13 @@ impl<'a> Container<'a> {
     }
 }
 
-/// The error for a file, or a slice of one, that holds no DWARF.
+/// The error for a file, or a slice of one, without DWARF.
 fn wrong_kind(bytes: &[u8]) -> Error {
     WrongKind::new("an ELF or Mach-O file with debug information (DWARF)", identify(&bytes, None)).into()
 }
 
 impl Loaded<'_> {
-    /// The sections as units read them.
+    /// The sections in the form that units read.
     pub(crate) fn sections(&self) -> Sections<'_> {
         Sections {
             info: &self.info,
@@ -198,11 +197,11 @@ impl Loaded<'_> {
     }
 }
 
-/// How many times as many bytes as the file has its sections may name, and its notes. Sections do not overlap in what
-/// linkers write; a few tools describe some bytes twice.
+/// How many times the size of the file its sections, or its notes, may have together. Sections written by linkers do
+/// not overlap; a few tools describe some bytes twice.
 const MAX_NAMED: u64 = 2;
 
-/// Parses a file and checks that its headers do not name the same bytes again and again.
+/// Parses a file and checks that its headers do not describe the same bytes many times.
 pub(crate) fn parse<'a>(format: &'static str, bytes: &'a [u8]) -> Result<object::File<'a>, Error> {
     let file = object::File::parse(bytes).map_err(damaged(format))?;
     let size = bytes.len() as u64;
@@ -217,8 +216,8 @@ pub(crate) fn parse<'a>(format: &'static str, bytes: &'a [u8]) -> Result<object:
     Ok(file)
 }
 
-/// How many bytes of the file the headers of its sections name, or those of its notes, if these are more. What
-/// lies behind the end of a truncated file does not count.
+/// How many bytes of the file its section headers describe, or its notes if these are more. Bytes beyond the end of a
+/// truncated file do not count.
 fn named<E: object::read::elf::FileHeader>(elf: &object::read::elf::ElfFile<'_, E>, size: u64) -> u64 {
     use object::read::elf::{ProgramHeader, SectionHeader};
 
@@ -234,8 +233,8 @@ fn named<E: object::read::elf::FileHeader>(elf: &object::read::elf::ElfFile<'_, 
     sections.max(notes)
 }
 
-/// How many bytes of a Mach-O file the headers of its sections name. The sections of code in a dSYM bundle, which has
-/// only the debug information, keep their sizes and have no place.
+/// How many bytes of a Mach-O file its section headers describe. A dSYM bundle holds only debug information; its code
+/// sections keep their sizes but have no place in the file.
 fn named_by_sections(file: &object::File<'_>, size: u64) -> u64 {
     let placed =
         file.sections().filter_map(|section| section.file_range()).filter(|(offset, _)| *offset != 0);

@@ -15,11 +15,11 @@ use crate::symbols::{self, TypedVariable};
 use crate::units::{Skeleton, Units, keeps_each_text_once};
 use crate::{Error, identity, variants};
 
-/// This front-end and its revision, as `Generator` of `$METADATA` names it. The number changes when the
-/// same file can give another profile.
+/// This front-end and its revision, as written to `Generator` in `$METADATA`. The revision changes when the same file
+/// can give a different profile.
 pub const GENERATOR: &str = "rekall-profile dwarf 1";
 
-/// The steps beside that of the first pass, for [`Progress`].
+/// The steps after the first pass, for [`Progress`].
 const OPENING: &str = "Opening sections";
 const READING: &str = "Reading definitions";
 const SYMBOLS: &str = "Reading symbols";
@@ -27,22 +27,22 @@ const SYMBOLS: &str = "Reading symbols";
 /// How a file is converted.
 #[derive(Clone, Debug, Default)]
 pub struct Options<'a> {
-    /// The languages whose definitions are taken.
+    /// The languages whose definitions are included.
     pub languages: Languages,
-    /// The text of a `System.map` or of `/proc/kallsyms`, to be taken in place of the file's own symbols.
+    /// The text of a `System.map` or of `/proc/kallsyms`, which replaces the file's own symbols.
     pub symbol_map: Option<&'a [u8]>,
     /// The slice of a fat file.
     pub arch: Option<Arch>,
-    /// How many threads may be used; 0 is one.
+    /// How many threads may be used; 0 means 1.
     pub threads: usize,
 }
 
-/// Converts an ELF or Mach-O file; what belongs to it is found through `companions`.
+/// Converts an ELF or Mach-O file. `companions` finds the other files that belong to it.
 ///
 /// # Errors
-/// Where `bytes` are no such file, or one without debug information, or so damaged that nothing in it can be
-/// read; and where the symbol map is none, or one of another build. Whatever costs single units or records
-/// only is counted in the report.
+/// If `bytes` is not such a file, has no debug information, or is too damaged to read any of it; and if the symbol
+/// map is not a map or belongs to another build. A problem that affects only single units or records is counted in
+/// the report.
 pub fn convert(
     bytes: &[u8],
     options: &Options<'_>,
@@ -66,7 +66,7 @@ pub fn convert(
     if let Some(supplement) = &supplement {
         sections.supplement_str = supplement.sections().str;
     }
-    // Offsets stand for texts only where all units share one table that keeps each once.
+    // Offsets can stand for texts only if all units share one table that holds each text once.
     let by_offset = supplement.is_none() && keeps_each_text_once(sections.str);
     let (_, broken) = units.add(&sections, by_offset);
     if units.units.is_empty() {
@@ -114,9 +114,7 @@ pub fn convert(
         found.add(walk(&units, &numbers));
     }
     if found.given_up {
-        return Err(Error::Unreadable {
-            reason: "its units name the same abbreviations again and again".to_owned(),
-        });
+        return Err(Error::Unreadable { reason: "its units share their abbreviations too often".to_owned() });
     }
     variants::tell_apart(&units, &options.languages, &mut found);
     for (unit, broken) in &found.broken {
@@ -136,7 +134,7 @@ pub fn convert(
 
     progress.begin(READING, None);
     let mut variables = Vec::new();
-    // The symbol table is read meanwhile: it needs nothing of the definitions.
+    // The symbol table is read in parallel, since it does not depend on the definitions.
     let own = thread::scope(|scope| {
         let own = (options.threads > 1).then(|| scope.spawn(|| symbols::of_file(&container)));
         let mut lowering = Lowering::new(&units, &found, &mut profile, &mut report);
@@ -175,7 +173,7 @@ pub fn convert(
     Ok(Converted { profile, report })
 }
 
-/// The file that `dwz` moved shared parts to, where there is one.
+/// The supplementary file made by `dwz`, if there is one.
 fn supplement_file(
     container: &Container<'_>,
     companions: &dyn Companions,
@@ -190,7 +188,7 @@ fn supplement_file(
     file
 }
 
-/// Walks the units of the supplementary file that the others take in, and those that these take in.
+/// Walks the units of the supplementary file that the other units import, and those that these import in turn.
 fn add_imports(units: &Units<'_>, found: &mut Found, walk: impl Fn(&Units<'_>, &[u32]) -> Found) {
     loop {
         let mut wanted: Vec<u32> = found.imports.iter().map(|(unit, _)| *unit).collect();

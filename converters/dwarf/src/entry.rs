@@ -1,6 +1,6 @@
-//! One entry read in full: what the second pass does with the definitions the first has chosen.
+//! Reads single entries in full: the second pass reads the definitions that the first pass has chosen.
 //!
-//! An entry takes memory for its own attributes only, and entries within entries are followed to a depth of 1,024.
+//! An entry takes memory only for its own attributes. Nested entries are followed to a depth of 1,024.
 
 use gimli::constants as dw;
 
@@ -11,7 +11,7 @@ use crate::site::Reference;
 use crate::units::Unit;
 use crate::value::{self, Value};
 
-/// An entry with the attributes its kind has use for.
+/// An entry with the attributes that its kind uses.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry<'a> {
     /// Its offset from the unit's header.
@@ -35,11 +35,11 @@ pub(crate) struct Entry<'a> {
     pub(crate) lower_bound: Option<u64>,
     pub(crate) count: Option<u64>,
     pub(crate) encoding: Option<u64>,
-    /// Where the next entry begins.
+    /// The offset of the next entry.
     end: usize,
 }
 
-/// Reads the entry at `at`; `None` where there is none, or it breaks off.
+/// Reads the entry at `at`; `None` if there is none or it is truncated.
 pub(crate) fn read<'a>(unit: &Unit<'a>, plans: &Plans, at: u32) -> Option<Entry<'a>> {
     if unit.big_endian {
         Reader::<true> { unit, plans }.entry(at as usize)
@@ -48,12 +48,12 @@ pub(crate) fn read<'a>(unit: &Unit<'a>, plans: &Plans, at: u32) -> Option<Entry<
     }
 }
 
-/// How deep entries may lie within a definition, the bodies of its functions included. A definition's members are found
-/// by passing over all that is in it, so that definitions within definitions would take the square of their number.
+/// How deep entries may be nested in a definition, including the bodies of its functions. Reading a definition's
+/// members skips everything in it, so nested definitions take time proportional to the square of their number.
 const MAX_NESTING: usize = 1024;
 
-/// Reads an entry's children, but not theirs; the members of a tagged union's variants count as its own.
-/// `None` where they break off, or lie too deep within each other.
+/// Reads an entry's direct children; the members of a tagged union's variants count as its children. `None` if they
+/// are truncated or nested too deeply.
 pub(crate) fn children<'a>(unit: &Unit<'a>, plans: &Plans, parent: &Entry<'a>) -> Option<Vec<Entry<'a>>> {
     if !parent.children {
         return Some(Vec::new());
@@ -65,7 +65,7 @@ pub(crate) fn children<'a>(unit: &Unit<'a>, plans: &Plans, parent: &Entry<'a>) -
     }
 }
 
-/// Calls `visit` with every entry of a unit and its depth below the root, up to where they break off.
+/// Calls `visit` with every entry of a unit and its depth below the root, up to the first that cannot be read.
 pub(crate) fn walk<'a>(unit: &Unit<'a>, plans: &Plans, visit: impl FnMut(&Entry<'a>, usize)) {
     if unit.big_endian {
         Reader::<true> { unit, plans }.walk(visit);
@@ -123,7 +123,7 @@ impl<'a, const BIG: bool> Reader<'_, 'a, BIG> {
                 Slot::Location => entry.location = Some(value),
                 Slot::BitSize => entry.bit_size = number,
                 Slot::DataBitOffset => entry.data_bit_offset = number,
-                // A signed number, where a field begins before its declared type does.
+                // A signed number, if a field begins before its declared type does.
                 Slot::BitOffset => entry.bit_offset = number,
                 Slot::Declared => entry.declared = number.is_some_and(|flag| flag != 0),
                 Slot::External => entry.external = number.is_some_and(|flag| flag != 0),
@@ -143,7 +143,7 @@ impl<'a, const BIG: bool> Reader<'_, 'a, BIG> {
     fn children(&self, parent: &Entry<'a>) -> Option<Vec<Entry<'a>>> {
         let mut found = Vec::new();
         let mut at = parent.end;
-        // Whether what stands on each level counts as the parent's.
+        // Whether the entries on each level count as children of the parent.
         let mut levels = vec![true];
         while let Some(direct) = levels.last().copied() {
             let mut cursor = Cursor::<BIG>::new(self.unit.bytes, at);
@@ -206,7 +206,7 @@ impl<'a, const BIG: bool> Reader<'_, 'a, BIG> {
     }
 }
 
-/// The low 64 bits of a constant too long for a number.
+/// The low 64 bits of a constant that is too long for a number.
 fn low_bits(value: Value<'_>, big_endian: bool) -> Option<u64> {
     let Value::Block(bytes) = value else { return None };
     let byte = |bits: u64, byte: &u8| bits << 8 | u64::from(*byte);

@@ -1,11 +1,11 @@
 use formats::WrongKind;
 
-/// Why a file gives no profile at all. What costs single units or records only is counted in the report
+/// Why a file gives no profile at all. A problem that affects only single units or records is counted in the report
 /// instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Another kind of file.
+    /// The file is of another kind.
     #[error(transparent)]
     WrongKind(#[from] WrongKind),
     /// The container's own tables are damaged.
@@ -13,24 +13,24 @@ pub enum Error {
     Container {
         /// ELF or Mach-O.
         format: &'static str,
-        /// What is wrong, as the reader of that format puts it.
+        /// The message of the library that reads this format.
         reason: String,
     },
-    /// A processor no profile was made for yet.
-    #[error("the file is for a processor that no profile names: {0}")]
+    /// The processor is not supported in profiles.
+    #[error("the file is for a processor that profiles do not support: {0}")]
     Architecture(String),
     /// A fat file with several slices.
     #[error("the file holds several architectures ({0}): choose one with --arch")]
     Slices(String),
-    /// A fat file without the slice wanted.
+    /// A fat file without the requested slice.
     #[error("expected a slice for {wanted}, found {found}")]
     NoSlice {
-        /// The architecture asked for.
+        /// The requested architecture.
         wanted: String,
-        /// Those there are.
+        /// The architectures in the file.
         found: String,
     },
-    /// There is a place for types, and there are none.
+    /// The section for types is empty or missing.
     #[error("no debug information: the section .debug_info is empty or missing")]
     NoDebugInfo,
     /// A section cannot be read.
@@ -38,32 +38,32 @@ pub enum Error {
     Section {
         /// Its name.
         name: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The compressed sections grow beyond what the process allows.
+    /// The compressed sections unpack to more than the process allows.
     #[error("section {name}: {limit}")]
     Limit {
-        /// The section that was to be unpacked when the limit was reached.
+        /// The section that exceeded the limit.
         name: String,
         /// The limit and what was found.
         limit: profile::UnpackLimitError,
     },
-    /// The tables of sections, notes or symbols name the same bytes again and again.
+    /// The tables of sections, notes or symbols describe the same bytes many times.
     #[error(
-        "the file is damaged: its tables name {named} bytes in a file of {file}, \
-         expected next to no byte to be named twice"
+        "the file is damaged: its tables describe {named} bytes in a file of {file} bytes, \
+         expected them to overlap only a little"
     )]
     Repeated {
-        /// How many bytes they name, at least.
+        /// How many bytes they describe, at least.
         named: u64,
         /// The size of the file in bytes.
         file: u64,
     },
-    /// Not one unit could be read.
+    /// No unit could be read.
     #[error("nothing in .debug_info can be read: {reason}")]
     Unreadable {
-        /// What is wrong with the first unit.
+        /// The problem in the first unit.
         reason: String,
     },
     /// The symbol map gives no symbols of this build.

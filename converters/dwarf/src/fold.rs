@@ -1,4 +1,4 @@
-//! The first pass: every unit is walked once, and of equal definitions the first is kept.
+//! The first pass: walks every unit once and keeps the first of equal definitions.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -21,20 +21,20 @@ use crate::value::Place;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FoundVariable {
     pub(crate) site: Site,
-    /// Where it lies; `None` where that is not said, or is 0, which stands for code that was removed.
+    /// Its address; `None` if it has none, or if it is 0, which marks code that was removed.
     pub(crate) address: Option<u64>,
     pub(crate) print: u64,
 }
 
-/// By fingerprint, the definition that has it.
+/// Definitions by fingerprint.
 pub(crate) type Firsts = HashMap<u64, First, BuildHasherDefault<Already>>;
 
-/// Definitions that are equal.
+/// A set of equal definitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct First {
-    /// The one that is read; at first the one that comes first.
+    /// The definition that will be read; initially the first one.
     pub(crate) site: Site,
-    /// The key of its name; 0 where it has none.
+    /// The key of its name; 0 if it has none.
     pub(crate) name: u64,
     /// How many units hold it.
     pub(crate) units: u32,
@@ -48,40 +48,40 @@ impl First {
     }
 }
 
-/// What the first pass found.
+/// The result of the first pass.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// Structs, unions and classes, with a name and without.
+    /// Structs, unions and classes, named and unnamed.
     pub(crate) records: Firsts,
-    /// Enumerations, likewise.
+    /// Enumerations, named and unnamed.
     pub(crate) enumerations: Firsts,
-    /// Typedefs that name a record or enumeration without a name of its own.
+    /// Typedefs that give a name to an unnamed record or enumeration.
     pub(crate) typedefs: Firsts,
-    /// Typedefs of records that have another name of their own.
+    /// Typedefs of records that have another name.
     pub(crate) second_names: Firsts,
     /// Variables that have an address, in the order of the file.
     pub(crate) placed: Vec<FoundVariable>,
-    /// Variables without one, each name and type once.
+    /// Variables without an address, each name and type once.
     pub(crate) declared: Vec<FoundVariable>,
     declared_seen: HashMap<u64, Site, BuildHasherDefault<Already>>,
-    /// For every unit the names that it defines, shortened to 32 bits.
+    /// For every unit, the names that it defines, shortened to 32 bits.
     pub(crate) holders: Vec<(u32, u32)>,
-    /// Which definition of a name that has several an entry is ([`crate::variants`]).
+    /// For names with several definitions, which of them an entry is ([`crate::variants`]).
     pub(crate) exact: HashMap<Site, u64, RandomState>,
-    /// Definitions whose members mean several definitions of one name, depending on the unit.
+    /// Definitions whose members refer to several definitions of one name, depending on the unit.
     pub(crate) ambiguous: Vec<Site>,
-    /// What each unit's first entry says, by the unit's number.
+    /// The contents of each unit's first entry, by the unit's number.
     pub(crate) roots: HashMap<u32, Root>,
     walked: HashSet<u32, RandomState>,
     /// Units that could not be walked to their end.
     pub(crate) broken: Vec<(u32, Broken)>,
-    /// Units in languages that are not wanted.
+    /// Units in languages that were not requested.
     pub(crate) foreign: u64,
-    /// How many definitions there were before folding.
+    /// The number of definitions before folding.
     pub(crate) definitions: u64,
-    /// Units of the supplementary file that are taken in.
+    /// Imported units of the supplementary file.
     pub(crate) imports: Vec<(u32, u32)>,
-    /// Whether the walk was given up: the units name the same abbreviations again and again.
+    /// Whether the walk was stopped because the units share their abbreviations too often.
     pub(crate) given_up: bool,
 }
 
@@ -108,7 +108,7 @@ impl Hasher for Already {
 /// The name of this step, for [`Progress`].
 pub(crate) const STEP: &str = "Comparing definitions";
 
-/// Walks the units with these numbers on `threads` threads. The result does not depend on their number.
+/// Walks the units with these numbers on `threads` threads. The result does not depend on the number of threads.
 pub(crate) fn fold(
     units: &Units<'_>,
     numbers: &[u32],
@@ -229,7 +229,7 @@ impl Found {
         }
     }
 
-    /// Puts what several threads found into the order of the file.
+    /// Sorts the findings of several threads into the order of the file.
     fn settle(&mut self) {
         self.placed.sort_unstable();
         self.placed.dedup();
@@ -244,20 +244,20 @@ impl Found {
         self.walked.contains(&unit)
     }
 
-    /// Adds what was found in further units.
+    /// Adds the findings in further units.
     pub(crate) fn add(&mut self, other: Found) {
         self.absorb(other);
         self.settle();
     }
 
-    /// Takes over what another thread found.
+    /// Merges the findings of another thread.
     fn absorb(&mut self, other: Found) {
         merge(&mut self.records, other.records);
         merge(&mut self.enumerations, other.enumerations);
         merge(&mut self.typedefs, other.typedefs);
         merge(&mut self.second_names, other.second_names);
         self.placed.extend(other.placed);
-        // Both threads may have met the same declaration: the earlier one stays.
+        // Both threads may have met the same declaration; the earlier one is kept.
         let theirs: HashMap<Site, FoundVariable> =
             other.declared.into_iter().map(|variable| (variable.site, variable)).collect();
         for (print, site) in other.declared_seen {

@@ -1,4 +1,4 @@
-//! DWARF as a front-end: the debug file may be in a package or in a dSYM bundle.
+//! The DWARF front-end. The debug file may be in a package or in a dSYM bundle.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -91,7 +91,7 @@ fn is_in_bundle(name: &str) -> bool {
     below.is_some_and(|name| !name.contains('/'))
 }
 
-/// The debug file in a dSYM bundle. A bundle may be evidence, so the file is opened as one that it names.
+/// The debug file in a dSYM bundle. A bundle may be evidence, so the file is opened through the source's opener.
 fn debug_file_of(bundle: &Source) -> Result<(PathBuf, Option<MappedFile>), Error> {
     let folder = bundle.path().join(IN_BUNDLE);
     let files = bundle.members().iter().filter(|member| is_in_bundle(&member.name));
@@ -113,7 +113,7 @@ fn debug_file_of(bundle: &Source) -> Result<(PathBuf, Option<MappedFile>), Error
     }
 }
 
-/// The debug file of a package, written to the disk under no name, so that nothing of it stays.
+/// The debug file in a package, unpacked to an unnamed temporary file that disappears with the program.
 fn unpacked(
     package: &Package<'_>,
     member: Option<&str>,
@@ -129,7 +129,7 @@ fn unpacked(
     MappedFile::from_file(sink.file).map_err(PackageError::Io)
 }
 
-/// A file that reports how much was written to it.
+/// A writer that reports how much was written to it.
 struct Counted<'a> {
     file: File,
     written: u64,

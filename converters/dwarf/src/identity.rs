@@ -1,4 +1,4 @@
-//! What identifies the build: build-id, UUID, banner, release.
+//! The identity of the build: build-id, UUID, banner and release.
 
 use maps::Banner;
 use object::{Object, ObjectSection};
@@ -7,11 +7,11 @@ use profile::{Profile, System};
 use crate::bytes::Cursor;
 use crate::container::{self, Container};
 
-/// How much is looked at behind the address of a banner.
+/// How many bytes after the address of a banner are searched.
 const BANNER_LENGTH: u64 = 1024;
 
-/// Puts into the metadata what the file says of itself. `banner_at` is where the symbols say the kernel's
-/// banner lies.
+/// Adds the file's identity to the metadata. `banner_at` is the address of the kernel's banner according to the
+/// symbols.
 pub(crate) fn describe(profile: &mut Profile, container: &Container<'_>, banner_at: Option<u64>) {
     if let Ok(Some(id)) = container.file.build_id() {
         profile.set_metadata("BuildID", hex(id));
@@ -26,7 +26,7 @@ pub(crate) fn describe(profile: &mut Profile, container: &Container<'_>, banner_
             }
         }
         _ => {
-            // Only what reads as a banner is one: the symbol may lie where the file holds nothing.
+            // Only text in the form of a banner counts, since the file may have no data at the symbol's address.
             if let Some(banner) = banner_at
                 .and_then(|at| text_at(container, at))
                 .and_then(|text| Banner::find(text).filter(|banner| text.starts_with(banner.text.as_bytes())))
@@ -40,7 +40,7 @@ pub(crate) fn describe(profile: &mut Profile, container: &Container<'_>, banner_
     }
 }
 
-/// The build-id that a file gives: an ELF file, or notes alone, as `/sys/kernel/notes` has them.
+/// The build-id of an ELF file, or in bare notes such as those in `/sys/kernel/notes`.
 pub fn build_id(bytes: &[u8]) -> Option<Vec<u8>> {
     if bytes.starts_with(b"\x7fELF") {
         let file = container::parse("ELF", bytes).ok()?;
@@ -49,7 +49,7 @@ pub fn build_id(bytes: &[u8]) -> Option<Vec<u8>> {
     id_in_notes::<false>(bytes).or_else(|| id_in_notes::<true>(bytes))
 }
 
-/// The note `NT_GNU_BUILD_ID` among others (System V ABI, "Note Section").
+/// The note `NT_GNU_BUILD_ID` among other notes (System V ABI, "Note Section").
 fn id_in_notes<const BIG: bool>(bytes: &[u8]) -> Option<Vec<u8>> {
     const GNU_BUILD_ID: u32 = 3;
     let mut cursor = Cursor::<BIG>::new(bytes, 0);
@@ -68,7 +68,7 @@ fn id_in_notes<const BIG: bool>(bytes: &[u8]) -> Option<Vec<u8>> {
 /// Whether a file is the debug file of the build with this id.
 ///
 /// # Errors
-/// What it is instead, in words.
+/// A description of the file if it is something else.
 pub fn check_debug_file(bytes: &[u8], build_id: &[u8]) -> Result<(), String> {
     let container = Container::open(bytes, None).map_err(|error| error.to_string())?;
     match container.file.build_id() {
@@ -101,7 +101,7 @@ fn darwin_banner(text: &[u8]) -> Option<&str> {
     text.starts_with("Darwin Kernel Version ").then_some(text)
 }
 
-/// The release a module was built for: the first word of its `vermagic`.
+/// The release that a module was built for: the first word of its `vermagic`.
 pub(crate) fn module_release<'a>(container: &Container<'a>) -> Option<&'a str> {
     let section = container.file.section_by_name(".modinfo")?;
     let fields = section.data().ok()?.split(|byte| *byte == 0);
@@ -113,7 +113,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// As Apple's tools print it.
+/// Formats a UUID as Apple's tools print it.
 fn uuid(id: &[u8; 16]) -> String {
     let digits = hex(id).to_uppercase();
     let mut text = String::with_capacity(36);
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn identities_as_other_tools_print_them() {
+    fn identities_are_printed_as_by_other_tools() {
         let id: [u8; 16] = std::array::from_fn(|index| index as u8);
         assert_eq!(uuid(&id), "00010203-0405-0607-0809-0A0B0C0D0E0F");
         assert_eq!(hex(&[0x3b, 0x43]), "3b43");

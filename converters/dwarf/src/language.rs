@@ -1,24 +1,24 @@
 use frontend::Language;
 use gimli::constants as dw;
 
-/// The source languages whose definitions are taken: C, C++ and assembly, and those asked for besides.
+/// The source languages whose definitions are included: C, C++ and assembly, and those requested in addition.
 ///
-/// A kernel holds Rust next to C, and Rust's bindings repeat C's names with layouts of their own.
+/// A kernel contains Rust next to C, and Rust's bindings reuse C's names with different layouts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Languages {
     asked_for: Vec<Language>,
 }
 
-/// `DW_LANG_Mips_Assembler`, which every assembler uses, and `DW_LANG_Assembly`, its successor.
+/// `DW_LANG_Mips_Assembler`, which every assembler writes, and its successor `DW_LANG_Assembly`.
 const ASSEMBLERS: [u16; 2] = [0x8001, 0x0031];
 
 impl Languages {
-    /// C, C++ and assembly, and `asked_for` besides.
+    /// C, C++ and assembly, and the languages in `asked_for`.
     pub fn with(asked_for: &[Language]) -> Self {
         Self { asked_for: asked_for.to_vec() }
     }
 
-    /// Whether a unit in the language with this DWARF code is taken; one that does not say its language is.
+    /// Whether a unit with this DWARF language code is included. Units without a language are.
     pub(crate) fn wants(&self, code: Option<u16>) -> bool {
         let Some(code) = code else { return true };
         if is_c(code) || is_cpp(code) || ASSEMBLERS.contains(&code) {
@@ -27,13 +27,12 @@ impl Languages {
         self.asked_for.iter().any(|asked| *asked == Language::All || Some(*asked) == language(code))
     }
 
-    /// Whether the base types of this language bear C's names: C, C++, assembly, and what does not say its
-    /// language.
+    /// Whether the base types of this language have C's names: C, C++, assembly, and units without a language.
     pub(crate) fn has_base_types_of_c(code: Option<u16>) -> bool {
         code.is_none_or(|code| is_c(code) || is_cpp(code) || ASSEMBLERS.contains(&code))
     }
 
-    /// Whether a type's scope is part of its name in this language. C knows one name space of tags.
+    /// Whether a type's scope is part of its name in this language. C has one name space for tags.
     pub(crate) fn is_scoped(code: Option<u16>) -> bool {
         code.is_some_and(|code| !is_c(code))
     }

@@ -1,20 +1,21 @@
-//! ELF and Mach-O debug information (DWARF 2 to 5) to profile: from the bytes of a kernel's debug file, a
-//! module or a kext to what its structs look like and where its symbols are.
+//! Converts ELF and Mach-O debug information (DWARF 2 to 5) to profiles: the layout of the types and the addresses of
+//! the symbols of a kernel, a module or a kext.
 //!
-//! Start here: [`Dwarf`] is the front-end; [`convert`] takes a mapped file and gives a [`Converted`].
+//! Start here: [`Dwarf`] is the front-end; [`convert`] takes a mapped file and returns a [`Converted`].
 //!
-//! - **Container.** `object` opens the file; sections are unpacked, and relocated where the file is not
-//!   linked yet. Another kind of file is named ([`Error::WrongKind`]).
+//! - **Container.** `object` opens the file; sections are unpacked, and relocated where the file is not linked yet. A
+//!   file of another kind gives [`Error::WrongKind`].
 //! - **Packages.** [`Package`] streams the debug file out of a `.deb`, `.ddeb` or `.rpm`.
-//! - **Companions.** Split units (`.dwo`, `.dwp`) and what `dwz` moved elsewhere are asked for through
-//!   [`Companions`]; [`Beside`] looks where they usually are.
-//! - **First pass.** Every unit is walked once, on several threads. Abbreviations are compiled into plans
-//!   that pass over what nobody needs; definitions get fingerprints, and of equal ones the first is kept.
-//! - **Second pass.** Only those are read in full into the model; names, duplicates and conflicts are left
-//!   to [`profile::Resolution`].
-//! - **Symbols.** Those of the file's table, or of a map beside it, with the types of the variables they are.
-//! - **Losses.** A unit or record that is not understood costs itself and is counted by kind in the
-//!   [`profile::Report`]; an [`Error`] means that no profile could be made.
+//! - **Companions.** [`Companions`] finds split units (`.dwo`, `.dwp`) and the files into which `dwz` moved data;
+//!   [`Beside`] searches the usual places.
+//! - **First pass.** Every unit is walked once, on several threads. Abbreviations are compiled into plans that skip
+//!   unneeded attributes. Definitions get fingerprints, and the first of equal definitions is kept.
+//! - **Second pass.** Only the kept definitions are read in full into the model. [`profile::Resolution`] settles
+//!   names, duplicates and conflicts.
+//! - **Symbols.** The symbols of the file's table, or of a separate map, with the types of the variables that they
+//!   stand for.
+//! - **Losses.** A unit or record that cannot be read is skipped and counted by kind in the [`profile::Report`]. An
+//!   [`Error`] means that no profile could be made.
 //!
 //! This crate prints nothing and writes no JSON.
 //!

@@ -1,4 +1,4 @@
-//! The second pass: the definitions the first one chose, read in full into the profile's model.
+//! The second pass: reads the definitions that the first pass chose into the profile's model.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -24,14 +24,14 @@ use crate::value::{Place, Value, place};
 
 type Map<K, V> = HashMap<K, V, RandomState>;
 
-/// How deep types are followed before they count as endless.
+/// How deep types are followed before they are treated as circular.
 const MAX_DEPTH: usize = 96;
-/// How many bytes of plans are kept: definitions are met in several orders, and a kernel's thousands of units
-/// each have abbreviations of their own.
+/// How many bytes of plans are kept. Definitions are visited in several orders, and each of a kernel's thousands of
+/// units has its own abbreviations.
 const MAX_PLANS: usize = 48 << 20;
-/// From this length on, names are counted.
+/// Names of this length and more are counted.
 const LONG_NAME: usize = 256;
-/// Counted for uses of a name that several definitions fit alike.
+/// Counted for uses of a name that several definitions fit.
 const AMBIGUOUS: &str = "definitions that point to different definitions of one name in different units";
 
 /// Reads definitions into `profile`.
@@ -40,40 +40,40 @@ pub(crate) struct Lowering<'p, 'u, 'a> {
     found: &'u Found,
     profile: &'p mut Profile,
     report: &'p mut Report,
-    /// By the table they were compiled from, which several units may share.
+    /// By the table that they were compiled from, which several units may share.
     plans: Map<Table, Arc<Plans>>,
-    /// Those of the unit that was read last.
+    /// The plans of the unit that was read last.
     last_plans: Option<(u32, Arc<Plans>)>,
-    /// How many bytes these are.
+    /// The size of these plans in bytes.
     plan_bytes: usize,
     /// How many bytes of abbreviations may still be read.
     abbreviations_left: u64,
-    /// How many bytes the names may have together.
+    /// How many bytes the names may take together.
     longest_names: usize,
     scopes: Scopes,
-    /// What a type entry became.
+    /// The type that each type entry became.
     known: Map<Site, TypeId>,
-    /// Equal types are one.
+    /// Equal types are stored once.
     types: Map<Type, TypeId>,
     unnamed_records: Map<(RecordKind, u64, Vec<Member>), TypeId>,
     unnamed_enumerations: Map<(TypeId, Vec<Label>), TypeId>,
     functions: Map<Vec<TypeId>, TypeId>,
-    /// The names of records that have a place but may not be read yet.
+    /// The names of records that have a type but may not have been read yet.
     reserved: Map<TypeId, Name>,
     records: Chosen,
     enumerations: Chosen,
-    /// Entries being read, with the place kept for one that led back to itself.
+    /// Entries being read. Each has the type that was reserved if an entry led back to it.
     open: Vec<(Site, Option<TypeId>)>,
-    /// Declarations of names that have several definitions, none of them in the unit that declares it.
+    /// Declarations of names with several definitions, none of which is in the declaring unit.
     forward: Map<(bool, Name), TypeId>,
 }
 
-/// The definitions of one kind that were chosen.
+/// The chosen definitions of one kind.
 #[derive(Default)]
 struct Chosen {
     by_name: Map<Name, Vec<TypeId>>,
     by_print: Map<u64, (Name, TypeId)>,
-    /// Of names with several definitions: the one that a unit holds; `None` where it holds several.
+    /// For names with several definitions: the one in each unit; `None` if the unit has several.
     in_unit: Map<(u32, Name), Option<TypeId>>,
 }
 
@@ -86,7 +86,7 @@ fn compile(units: &Units<'_>, number: u32) -> Option<(Table, Arc<Plans>)> {
     Some((unit.table(), Arc::new(plans)))
 }
 
-/// A member as a key.
+/// A member as a hash key.
 type Member = (Option<Name>, u64, TypeId, Option<profile::BitRange>);
 
 impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
@@ -120,7 +120,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         }
     }
 
-    /// Reads every definition that was chosen.
+    /// Reads every chosen definition.
     pub(crate) fn definitions(&mut self, threads: usize) {
         let records = sorted(&self.found.records);
         let enumerations = sorted(&self.found.enumerations);
@@ -128,7 +128,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
             records.iter().chain(&enumerations).map(|(_, first)| first.site.unit).collect(),
             threads,
         );
-        // Names first: a definition may use any other.
+        // Names first, since a definition may use any other.
         let named_records = self.reserve(&records, true);
         let named_enumerations = self.reserve(&enumerations, false);
         self.place_in_units();
@@ -138,7 +138,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         for (first, name, ty) in named_records {
             self.define_record(first, name, ty);
         }
-        // What has no name of its own is read where it is met; this finds what nothing else leads to.
+        // Unnamed definitions are read where they are used; this finds those that are not used anywhere.
         for (_, first) in records.iter().chain(&enumerations) {
             self.ty(first.site);
         }
@@ -157,7 +157,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         }
     }
 
-    /// Notes how many units hold a definition without a name that a typedef names.
+    /// Records how many units hold an unnamed definition that a typedef names.
     fn count_units(&mut self, ty: TypeId, units: u32) {
         match self.profile.types.peel(ty) {
             Type::Record(id) if self.profile.types.record(id).is_some_and(|it| it.name.is_none()) => {
@@ -172,7 +172,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         }
     }
 
-    /// Finds, for names with several definitions, the one that each unit holds.
+    /// For names with several definitions, finds the one in each unit.
     fn place_in_units(&mut self) {
         for (site, print) in &self.found.exact {
             for kind in [&mut self.records, &mut self.enumerations] {
@@ -183,8 +183,8 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         }
     }
 
-    /// Gives the declarations of names with several definitions, which no definition of their own unit
-    /// settles, the definition that keeps the name; they are counted as ambiguous.
+    /// Resolves declarations of names with several definitions, none of which is in the declaring unit, to the
+    /// definition that keeps the name. They are counted as ambiguous.
     pub(crate) fn settle_declarations(&mut self) {
         let mut forward: Vec<_> = self.forward.drain().collect();
         forward.sort_unstable();
@@ -206,7 +206,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         }
     }
 
-    /// Keeps a typedef that is another name of a record. Only symbol tables of Volatility 3 hold such names.
+    /// Keeps a typedef that is another name of a record. Only symbol tables of Volatility 3 contain such names.
     fn second_name(&mut self, site: Site) {
         let ty = self.ty(site);
         if !matches!(self.profile.types.peel(ty), Type::Record(_)) {
@@ -217,7 +217,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         }
     }
 
-    /// Compiles the abbreviations of these units on `threads` threads, as far as there is room to keep them.
+    /// Compiles the abbreviations of these units on `threads` threads, as long as there is space to keep them.
     fn prepare(&mut self, mut numbers: Vec<u32>, threads: usize) {
         numbers.sort_unstable();
         numbers.dedup();
@@ -248,7 +248,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         self.plan_bytes = bytes.into_inner();
     }
 
-    /// Keeps places for the definitions that have names: their sites, names and types.
+    /// Reserves types for the named definitions: their sites, names and types.
     fn reserve(&mut self, chosen: &[(u64, First)], records: bool) -> Vec<(First, Name, TypeId)> {
         let mut named = Vec::new();
         for (print, first) in chosen {
@@ -287,7 +287,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         self.profile.types.set_enumeration_units(id, first.units);
     }
 
-    /// The type a reference from an entry of `unit` leads to; void where it leads nowhere.
+    /// The type that a reference from an entry of `unit` leads to; void if it leads nowhere.
     pub(crate) fn reference(&mut self, unit: u32, reference: Reference) -> TypeId {
         if reference == Reference::Nothing {
             return self.intern(Type::Void);
@@ -316,7 +316,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         self.open.push((site, None));
         let ty = self.read(site);
         if let Some((_, Some(again))) = self.open.pop() {
-            // A name for itself would be no type at all.
+            // A type that is a name for itself would not be a type.
             let meaning = if again == ty { Type::Void } else { Type::Alias { name: None, target: ty } };
             self.profile.types.set(again, meaning);
         }
@@ -364,7 +364,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         ty
     }
 
-    /// A record where it is used: the chosen definition of its name, or one without a name.
+    /// The type of a used record: the chosen definition of its name, or an unnamed one.
     fn record(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
         if let Reference::Signature(_) = entry.link {
             return self.reference(site.unit, entry.link);
@@ -395,7 +395,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         if let Some(name) = self.name(site, entry) {
             return match self.chosen(site, entry, name, false) {
                 Some(ty) => ty,
-                // Declared only: the integer it is stored in.
+                // Only declared: the integer that it is stored in.
                 None => self.underlying(site, entry, false).0,
             };
         }
@@ -410,10 +410,10 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         ty
     }
 
-    /// The definition that an entry with this name is, or declares; `None` where there is none.
+    /// The definition that an entry with this name is or declares; `None` if there is none.
     ///
-    /// Of several, a definition is itself, and a declaration means the one of its own unit. A declaration in a
-    /// unit without one gets a place of its own ([`Lowering::settle_declarations`]).
+    /// If there are several, a definition is itself, and a declaration refers to the one in its own unit. A
+    /// declaration in a unit without one gets a type of its own ([`Lowering::settle_declarations`]).
     fn chosen(&mut self, site: Site, entry: &Entry<'a>, name: Name, records: bool) -> Option<TypeId> {
         let kind = if records { &self.records } else { &self.enumerations };
         let definitions = kind.by_name.get(&name)?;
@@ -438,7 +438,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
 
     fn typedef(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
         let target = self.reference(site.unit, entry.ty);
-        // A typedef is looked through, unless it is what gives a type its name.
+        // Typedefs are skipped, except those that give a type its name.
         let nameless = match self.profile.types.peel_named(target) {
             (None, Type::Record(id)) => self.profile.types.record(id).is_some_and(|it| it.name.is_none()),
             (None, Type::Enumeration(id)) => {
@@ -459,7 +459,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         if entry.tag != dw::DW_TAG_ptr_to_member_type {
             return self.intern(Type::Pointer { target, size });
         }
-        // The offset of a member; or a function and what to add to `this` (Itanium C++ ABI, 2.3).
+        // For data members an offset; for functions the function and an adjustment of `this` (Itanium C++ ABI, 2.3).
         if let Type::Function(_) = self.profile.types.peel(target) {
             let target = self.intern(Type::Pointer { target, size: address_size });
             return self.intern(Type::Array { target, count: 2 });
@@ -484,7 +484,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         target
     }
 
-    /// A part of another type's values, as Ada and Pascal have it: stored as that type, or in fewer bytes.
+    /// A subrange of another type's values, as in Ada and Pascal: stored as that type, or in fewer bytes.
     fn subrange(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
         let of = self.reference(site.unit, entry.ty);
         match (entry.size, self.profile.types.size_of(of)) {
@@ -504,7 +504,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
 
     fn native(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
         if entry.tag == dw::DW_TAG_unspecified_type {
-            // `decltype(nullptr)`, and what a linker made of assembly: neither has a layout.
+            // `decltype(nullptr)`, and types that a linker made from assembly: neither has a layout.
             return self.intern(Type::Void);
         }
         let size = entry.size.or(entry.bit_size.map(|bits| bits.div_ceil(8))).unwrap_or(0);
@@ -528,12 +528,12 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         self.intern(integer.unwrap_or(Type::Void))
     }
 
-    /// The members of a record, in the order declared.
+    /// The members of a record, in the order of declaration.
     fn members(&mut self, site: Site, record: &Entry<'a>) -> Vec<NewMember> {
         let mut members = Vec::new();
         for child in self.children(site, record) {
             let member = match child.kind {
-                // A static member is a variable, not a part of the record.
+                // A static member is a variable and not part of the record.
                 Kind::Member if child.declared || child.external => None,
                 Kind::Member => self.member(site, &child, record.size.unwrap_or(u64::MAX)),
                 Kind::Base => self.base(site, &child),
@@ -582,7 +582,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         let class = match meant {
             Type::Record(id) => self.profile.types.record(id).and_then(|record| record.name),
             Type::Named(name) => Some(name),
-            // A place kept for a class that is not read yet.
+            // Reserves a type for a class that has not been read yet.
             _ => self.reserved.get(&ty).copied(),
         };
         let name = class.or(alias).map(|class| {
@@ -592,7 +592,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         Some(NewMember { name, offset, ty, bits: None })
     }
 
-    /// A member's offset in bytes; `None` where only a running program knows it.
+    /// A member's offset in bytes; `None` if it is known only at run time.
     fn offset(&self, site: Site, member: &Entry<'a>) -> Option<u64> {
         match member.location {
             None => Some(0),
@@ -613,7 +613,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         }
     }
 
-    /// What an enumeration is stored in, whether that has a sign, and its labels.
+    /// The storage of an enumeration, whether it is signed, and its labels.
     fn labels(&mut self, site: Site, entry: &Entry<'a>) -> (TypeId, bool, Vec<Label>) {
         let mut labels = Vec::new();
         for child in self.children(site, entry) {
@@ -627,7 +627,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         }
         let negative = labels.iter().any(|label| (label.bits as i64) < 0);
         let (underlying, signed, size) = self.underlying(site, entry, negative);
-        // What is written as a negative number may belong to an unsigned type, and the other way round.
+        // A label written as a negative number may belong to an unsigned type, and the other way round.
         let unused = 64u32.saturating_sub(u32::try_from(size.saturating_mul(8)).unwrap_or(64));
         for label in &mut labels {
             if unused < 64 {
@@ -638,7 +638,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         (underlying, signed, labels)
     }
 
-    /// The native an enumeration is stored in, whether it has a sign, and its size in bytes.
+    /// The native in which an enumeration is stored, whether it is signed, and its size in bytes.
     fn underlying(&mut self, site: Site, entry: &Entry<'a>, negative: bool) -> (TypeId, bool, u64) {
         let ty = self.reference(site.unit, entry.ty);
         if let Type::Native(id) = self.profile.types.peel(ty)
@@ -659,7 +659,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         (self.integer(size, negative), negative, size)
     }
 
-    /// A definition's own name, with the names around it where its language has them.
+    /// A definition's own name with the names of its scopes, if its language has them.
     fn name(&mut self, site: Site, entry: &Entry<'a>) -> Option<Name> {
         let (mut site, mut entry) = (site, *entry);
         for _ in 0..4 {
@@ -676,7 +676,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
                     None => Some(text),
                 };
             }
-            // A definition outside the class that declares it has its name there.
+            // The name of a definition outside the class that declares it is in the declaration.
             let (unit, at) = self.units.find(site.unit, entry.link)?;
             site = Site { unit, at };
             entry = self.entry(site)?;
@@ -695,7 +695,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         self.scopes.around(site, unit, &plans, &strings)
     }
 
-    /// A variable's name, as far as its entry or what that links to says, and its type.
+    /// A variable's name and type, from its entry or the entries that it links to.
     pub(crate) fn variable(&mut self, site: Site) -> Option<(Name, TypeId)> {
         let (mut name, mut ty) = (None, None);
         let mut site = site;
@@ -714,7 +714,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         Some((name?, ty?))
     }
 
-    /// An entry's name as it stands.
+    /// An entry's own name.
     fn text(&mut self, site: Site, entry: &Entry<'a>) -> Option<Name> {
         let unit = self.units.units.get(site.unit as usize)?;
         let text = self.strings(site.unit, unit).text(entry.name?)?;
@@ -735,8 +735,8 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         }
     }
 
-    /// Whether a name of this length may be kept. Long ones may overlap in the table of texts, so that together they
-    /// could have any size; no more of them are kept than the file could hold one by one.
+    /// Whether a name of this length may be kept. Long names can overlap in the table of texts, so together they
+    /// could have any size; no more are kept than the file could hold without overlaps.
     fn has_room(&self, length: usize) -> bool {
         length < LONG_NAME || self.profile.names.length().saturating_add(length) <= self.longest_names
     }
@@ -802,7 +802,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         self.units.units.get(site.unit as usize).map(|unit| unit.encoding)
     }
 
-    /// Equal types are one.
+    /// Equal types are stored once.
     fn intern(&mut self, ty: Type) -> TypeId {
         let types: &mut Types = &mut self.profile.types;
         *self.types.entry(ty).or_insert_with(|| types.add(ty))
@@ -824,27 +824,27 @@ fn record_kind(tag: dw::DwTag) -> RecordKind {
     }
 }
 
-/// How many elements a dimension has: 0 where it has no bound, or one that is not known.
+/// The number of elements in a dimension: 0 if it has no bound, or an unknown one.
 fn elements(bound: &Entry<'_>) -> u64 {
     if let Some(count) = bound.count {
         return count;
     }
     match bound.upper_bound {
-        // Some compilers give an array of no elements the upper bound -1, in 32 or 64 bits.
+        // Some compilers write the upper bound of an empty array as -1 in 32 or 64 bits.
         None | Some(0xffff_ffff) => 0,
         Some(upper) => upper.wrapping_add(1).wrapping_sub(bound.lower_bound.unwrap_or(0)),
     }
 }
 
-/// Where a bit-field begins, in bits from the start of its record: counted from the least significant bit
-/// where the system is little-endian, else from the most significant (DWARF 5, section 5.7.6).
+/// The start of a bit-field, in bits from the start of its record. Counted from the least significant bit on
+/// little-endian systems, otherwise from the most significant one (DWARF 5, section 5.7.6).
 fn first_bit(member: &Entry<'_>, offset: u64, width: u64, type_size: u64, big_endian: bool) -> Option<u64> {
     let base = offset.checked_mul(8)?;
     if let Some(bit) = member.data_bit_offset {
         return base.checked_add(bit);
     }
-    // DWARF 2 counts from the most significant bit of a unit that lies at the member's offset; negative
-    // where the field begins before that.
+    // DWARF 2 counts from the most significant bit of a unit at the member's offset. Negative if the field begins
+    // before that.
     let Some(from_top) = member.bit_offset.map(|bits| bits as i64) else { return Some(base) };
     let unit_bits = i128::from(member.size.unwrap_or(type_size)) * 8;
     let bit = if big_endian {

@@ -1,4 +1,4 @@
-//! Numbers that stand for texts and definitions, put together from other numbers.
+//! Numbers that stand for texts and definitions, computed by mixing other numbers.
 
 /// Mixes two numbers into one.
 #[inline(always)]
@@ -28,7 +28,7 @@ pub(crate) fn mix_text(text: &[u8]) -> u64 {
     mix(state, rest) | 1
 }
 
-/// How much of a text is mixed: more than any real name has. Of a longer one, its ends and its length count.
+/// How much of a text is mixed: more than any real name has. For longer texts, the ends and the length are mixed.
 const LONGEST_MIXED: usize = 16 << 10;
 
 /// A type's fingerprint.
@@ -37,6 +37,6 @@ pub(crate) struct Print {
     pub(crate) hash: u64,
     /// Whether the type is a record or enumeration without a name, so that a typedef may name it.
     pub(crate) unnamed: bool,
-    /// Whether the type is a record with a name, so that a typedef is another name for it.
+    /// Whether the type is a named record, so that a typedef is another name for it.
     pub(crate) named_record: bool,
 }

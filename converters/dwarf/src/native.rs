@@ -1,15 +1,15 @@
-//! What base types mean.
+//! The meaning of base types.
 
 use gimli::constants as dw;
 use profile::NativeKind;
 
-/// Whether a `DW_AT_encoding` says that a base type is a complex number.
+/// Whether a `DW_AT_encoding` is that of a complex number.
 pub(crate) fn is_complex(encoding: Option<u64>) -> bool {
     encoding == Some(u64::from(dw::DW_ATE_complex_float.0))
 }
 
-/// What a `DW_AT_encoding` of a language other than C says of a base type's bytes: there small integers are
-/// not characters, and characters are Unicode's.
+/// The meaning of a `DW_AT_encoding` in languages other than C, where small integers are not characters, and
+/// characters are Unicode code points.
 pub(crate) fn kind_elsewhere(encoding: Option<u64>) -> NativeKind {
     match encoding.and_then(|code| u8::try_from(code).ok()).map(dw::DwAte) {
         Some(dw::DW_ATE_signed_char) => NativeKind::Signed,
@@ -21,7 +21,7 @@ pub(crate) fn kind_elsewhere(encoding: Option<u64>) -> NativeKind {
     }
 }
 
-/// What a `DW_AT_encoding` says of a base type's bytes (DWARF 5, table 7.11).
+/// The meaning of a `DW_AT_encoding` (DWARF 5, table 7.11).
 pub(crate) fn kind(encoding: Option<u64>) -> NativeKind {
     let Some(code) = encoding.and_then(|code| u8::try_from(code).ok()) else { return NativeKind::Other };
     match dw::DwAte(code) {

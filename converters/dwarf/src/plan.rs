@@ -1,8 +1,8 @@
-//! How the entries of one abbreviation are read: what is wanted of them, and what is skipped in one step.
+//! How the entries of one abbreviation are read: which attributes are used, and which are skipped in one step.
 //!
-//! A kernel's debug information is millions of entries of a few hundred shapes. Each shape (an abbreviation)
-//! is compiled once per unit into a [`Plan`]: runs of attributes nobody needs become one number of bytes to
-//! pass over, and an entry of which nothing is needed costs one addition.
+//! A kernel's debug information has millions of entries of a few hundred shapes. Each shape (an abbreviation) is
+//! compiled once per unit into a [`Plan`]: runs of unused attributes become one number of bytes to skip, and an entry
+//! without used attributes costs one addition.
 
 use std::collections::HashMap;
 
@@ -11,10 +11,10 @@ use gimli::constants as dw;
 
 use crate::bytes::Cursor;
 
-/// What an entry is to us.
+/// The role of an entry in the conversion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Nothing of it is needed; its children may be.
+    /// The entry is not used, but its children may be.
     Other,
     /// A compile, type, partial or skeleton unit.
     Unit,
@@ -34,37 +34,38 @@ pub(crate) enum Kind {
     Qualifier,
     /// A typedef.
     Typedef,
-    /// An array; its bounds are its children.
+    /// An array; its children are its bounds.
     Array,
-    /// One dimension of an array; or a type of its own, a part of another's values.
+    /// One dimension of an array, or a type that is a subrange of another one.
     Bound,
-    /// A function's type; its arguments are its children.
+    /// A function's type; its children are its arguments.
     Signature,
     /// An argument, of a function or of a function's type.
     Argument,
-    /// A base type, or one with a name only.
+    /// A base type, or a type with only a name.
     Native,
-    /// A variable that has a place, or may have.
+    /// A variable that has, or may have, an address.
     Variable,
-    /// A variable that is declared here.
+    /// A declaration of a variable.
     Declaration,
-    /// A variable in a register or nowhere; another entry may complete it.
+    /// A variable in a register or without a place; another entry may complete it.
     Local,
-    /// A namespace or module: its name is part of the names in it.
+    /// A namespace or module, whose name is part of the names in it.
     Namespace,
-    /// A part of a tagged union, whose members are its record's.
+    /// A variant of a tagged union, whose members belong to the union's record.
     Variant,
-    /// A unit whose content is taken in.
+    /// An imported unit.
     Import,
 }
 
-/// What an attribute is wanted for.
+/// What an attribute is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slot {
     Nothing,
     Name,
     Type,
-    /// The entry that says the rest: a declaration this one completes, an abstract instance, a type unit.
+    /// The entry with the missing attributes: a declaration that this one completes, an abstract instance, a type
+    /// unit.
     Link,
     Size,
     Location,
@@ -87,7 +88,7 @@ pub(crate) enum Slot {
     Import,
 }
 
-/// How an attribute's value stands in the file, sizes settled.
+/// How an attribute's value is stored, with its size resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     U8,
@@ -129,7 +130,7 @@ pub(crate) enum Form {
     Indirect,
 }
 
-/// One attribute to stop at: how many bytes lie before it, how it is read, what it is for.
+/// One attribute to read: how many bytes precede it, its form, and its use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
     pub(crate) skip: u32,
@@ -143,20 +144,20 @@ pub(crate) struct Step {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) kind: Kind,
-    /// `DW_TAG_...`, where a kind has several.
+    /// `DW_TAG_...`, for kinds with several tags.
     pub(crate) tag: dw::DwTag,
     pub(crate) children: bool,
-    /// For members of the usual shape, where things stand in them.
+    /// For members of the usual shape, the places of their attributes.
     pub(crate) quick: Option<QuickMember>,
     steps: (u32, u32),
-    /// The steps that only pass over the entry.
+    /// The steps that only skip the entry.
     over: (u32, u32),
-    /// Bytes behind the last step of `steps`, and of `over`.
+    /// The bytes after the last step of `steps` and of `over`.
     pub(crate) tail: u32,
     pub(crate) over_tail: u32,
 }
 
-/// A member all of whose attributes have a fixed size: offsets into the entry, behind its code.
+/// A member whose attributes all have a fixed size, as offsets into the entry after its code.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QuickMember {
     pub(crate) name: u8,
@@ -167,7 +168,7 @@ pub(crate) struct QuickMember {
     pub(crate) size: u8,
 }
 
-/// What decides the sizes of forms in a unit.
+/// The properties of a unit that determine the sizes of forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Encoding {
     pub(crate) version: u16,
@@ -179,19 +180,19 @@ pub(crate) struct Encoding {
 /// The plans of one unit, by abbreviation code.
 #[derive(Debug, Default)]
 pub(crate) struct Plans {
-    /// Plans of codes 1, 2, 3, ... as compilers number them.
+    /// Plans of the codes 1, 2, 3, ... as compilers number them.
     dense: Vec<Plan>,
-    /// Plans of codes that do not follow.
+    /// Plans of codes that are not consecutive.
     sparse: HashMap<u64, Plan, RandomState>,
     steps: Vec<Step>,
     pub(crate) implicit: Vec<i64>,
-    /// How many bytes of the table were read the last time.
+    /// How many bytes of the table were read last time.
     pub(crate) read: usize,
 }
 
 impl Plans {
-    /// Compiles the abbreviations that begin at `offset` of `section`, in place of what was here before;
-    /// `None` where the table breaks off.
+    /// Compiles the abbreviations at `offset` of `section`, replacing the current ones; `None` if the table is
+    /// truncated.
     pub(crate) fn compile(&mut self, section: &[u8], offset: usize, encoding: Encoding) -> Option<()> {
         let mut cursor = Cursor::<false>::new(section, offset);
         let compiled = self.compile_at(&mut cursor, encoding);
@@ -230,14 +231,14 @@ impl Plans {
         }
     }
 
-    /// Gives back the room there is for more.
+    /// Releases unused capacity.
     pub(crate) fn shrink(&mut self) {
         self.dense.shrink_to_fit();
         self.steps.shrink_to_fit();
         self.implicit.shrink_to_fit();
     }
 
-    /// How many bytes they hold.
+    /// Their size in bytes.
     pub(crate) fn size(&self) -> usize {
         self.dense.capacity() * size_of::<Plan>()
             + self.sparse.capacity() * size_of::<(u64, Plan)>()
@@ -251,13 +252,13 @@ impl Plans {
         self.dense.get((code as usize).wrapping_sub(1)).or_else(|| self.sparse.get(&code))
     }
 
-    /// The steps that take what is wanted of an entry.
+    /// The steps that read the used attributes of an entry.
     #[inline(always)]
     pub(crate) fn steps(&self, plan: &Plan) -> &[Step] {
         self.steps.get(plan.steps.0 as usize..plan.steps.1 as usize).unwrap_or_default()
     }
 
-    /// The steps that pass over an entry.
+    /// The steps that skip an entry.
     #[inline(always)]
     pub(crate) fn over(&self, plan: &Plan) -> &[Step] {
         self.steps.get(plan.over.0 as usize..plan.over.1 as usize).unwrap_or_default()
@@ -284,7 +285,7 @@ impl Plans {
         Some(plan)
     }
 
-    /// The steps for what `kind` needs of these attributes, and the bytes behind the last.
+    /// The steps for the attributes that `kind` uses, and the number of bytes after the last one.
     fn program(
         &mut self,
         kind: Kind,
@@ -293,11 +294,11 @@ impl Plans {
     ) -> Option<((u32, u32), u32)> {
         let start = self.steps.len();
         let mut skip = 0u32;
-        // One bit for each slot that has a step.
+        // One bit for each slot that already has a step.
         let mut taken = 0u64;
         for (name, form, value) in attributes {
             let slot = slot(kind, *name);
-            // A second attribute of the same name is against the standard, and would cost time for nothing.
+            // The standard forbids two attributes of the same name; reading both would only cost time.
             let bit = 1u64.checked_shl(slot as u32).unwrap_or(0);
             let slot = if taken & bit != 0 { Slot::Nothing } else { slot };
             taken |= bit;
@@ -379,7 +380,7 @@ fn kind(tag: u64, attributes: &[(u64, u64, i64)]) -> Kind {
         | dw::DW_TAG_packed_type
         | dw::DW_TAG_shared_type
         | dw::DW_TAG_immutable_type
-        // DW_TAG_LLVM_ptrauth_type, newer than the constants' table.
+        // DW_TAG_LLVM_ptrauth_type, which the table of constants does not have yet.
         | dw::DwTag(0x4300) => Kind::Qualifier,
         dw::DW_TAG_typedef | dw::DW_TAG_template_alias => Kind::Typedef,
         dw::DW_TAG_array_type => Kind::Array,
@@ -418,7 +419,7 @@ fn is_expression(form: u64) -> bool {
     )
 }
 
-/// What an attribute of an entry of `kind` is wanted for.
+/// The use of an attribute in an entry of `kind`.
 fn slot(kind: Kind, name: u64) -> Slot {
     let Ok(name) = u16::try_from(name) else { return Slot::Nothing };
     let name = dw::DwAt(name);
@@ -482,7 +483,7 @@ fn slot(kind: Kind, name: u64) -> Slot {
     if wanted.contains(&slot) { slot } else { Slot::Nothing }
 }
 
-/// How a form is read in this encoding, and its size where that is fixed (DWARF 5, section 7.5.6).
+/// How a form is read with this encoding, and its size if that is fixed (DWARF 5, section 7.5.6).
 fn layout(form: u64, encoding: Encoding) -> Option<(Form, Option<u32>)> {
     let offset = |narrow: Form, wide: Form| {
         if encoding.wide { (wide, Some(8)) } else { (narrow, Some(4)) }
@@ -534,7 +535,7 @@ fn layout(form: u64, encoding: Encoding) -> Option<(Form, Option<u32>)> {
         dw::DW_FORM_block2 => (Form::Block2, None),
         dw::DW_FORM_block4 => (Form::Block4, None),
         dw::DW_FORM_block | dw::DW_FORM_exprloc => (Form::BlockUleb, None),
-        // Where code begins: passed over.
+        // The start of code: skipped.
         dw::DW_FORM_addrx | dw::DW_FORM_GNU_addr_index => (Form::Uleb, None),
         dw::DW_FORM_addrx1 => (Form::U8, Some(1)),
         dw::DW_FORM_addrx2 => (Form::U16, Some(2)),
@@ -545,7 +546,7 @@ fn layout(form: u64, encoding: Encoding) -> Option<(Form, Option<u32>)> {
     })
 }
 
-/// The form an entry of [`Form::Indirect`] names in place.
+/// The form that an entry with [`Form::Indirect`] gives in place.
 pub(crate) fn indirect(form: u64, encoding: Encoding) -> Option<Form> {
     match layout(form, encoding)?.0 {
         // The standard forbids both, and neither could be read here.

@@ -1,10 +1,10 @@
-//! Fingerprints: equal for definitions that put the same members at the same places.
+//! Fingerprints of definitions. They are equal if the same members have the same offsets.
 //!
-//! A kernel's headers are compiled thousands of times, and so is every struct in them. A definition's
-//! fingerprint is computed from what the walk took down, without looking at a single text; only one
-//! definition per fingerprint is then read in full. Types within a definition count by name, unnamed ones by
-//! their own content, as in the layout hash of the profile (docs/format.md, invariant 6). Where two
-//! fingerprints differ for one layout, the layout hash still finds them equal.
+//! A kernel's headers are compiled thousands of times, and so is every struct in them. A definition's fingerprint is
+//! computed from the data collected in the walk, without reading any text. Only one definition per fingerprint is
+//! read in full. Types in a definition count by name, and unnamed types by their content, as in the layout hash of
+//! the profile (docs/format.md, invariant 6). If one layout gets two fingerprints, the layout hash still finds them
+//! equal.
 
 use std::collections::HashMap;
 
@@ -17,20 +17,20 @@ use crate::scan::{Broken, Root, Scanner, UnitTypes};
 use crate::site::{Reference, Site};
 use crate::units::Units;
 
-/// Stands for types that are not known: void, what is nested too deeply, references that lead nowhere.
+/// Stands for unknown types: void, types that are nested too deeply, references that lead nowhere.
 const UNKNOWN: Print = Print { hash: 0x566f_6964, unnamed: false, named_record: false };
 
 /// How deep types are followed.
 const MAX_DEPTH: u32 = 64;
 
-/// How many units beside the current one are kept walked.
+/// How many units besides the current one are kept walked.
 const MAX_LOADED: usize = 16;
 
-/// How many marked entries one definition may lead to: what leads to them is computed anew each time, and
-/// functions that take functions double with each level.
+/// How many marked entries one definition may lead to. The types that lead to them are computed anew each time, and
+/// nested function types double with each level.
 const MAX_MET: usize = 4096;
 
-/// Computes fingerprints in the unit walked last, and, where its types refer to them, in others.
+/// Computes fingerprints in the unit that was walked last and in other units that its types refer to.
 pub(crate) struct Prints<'u, 'a> {
     units: &'u Units<'a>,
     languages: &'u Languages,
@@ -48,12 +48,12 @@ pub(crate) struct Prints<'u, 'a> {
 /// Marks of definitions.
 pub(crate) type Marks = HashMap<Site, u64, RandomState>;
 
-/// How named types within a definition count.
+/// How named types in a definition count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
     /// By name alone.
     Names,
-    /// By name and mark where they are held by value; what a pointer leads to does not count.
+    /// By name and, if they are held by value, by mark; targets of pointers do not count.
     Values,
     /// By name and mark.
     Everything,
@@ -73,7 +73,7 @@ impl<'u, 'a> Prints<'u, 'a> {
         }
     }
 
-    /// From now on, named types count like this; fingerprints known so far are forgotten.
+    /// Sets how named types count, and forgets all fingerprints.
     pub(crate) fn read_as(&mut self, reading: Reading) {
         self.reading = reading;
         for (_, types) in &mut self.loaded {
@@ -82,7 +82,7 @@ impl<'u, 'a> Prints<'u, 'a> {
         self.met.clear();
     }
 
-    /// Hands over the marked entries that were met since the last time.
+    /// Returns the marked entries that were met since the last call.
     pub(crate) fn take_met(&mut self) -> Vec<Site> {
         std::mem::take(&mut self.met)
     }
@@ -92,7 +92,7 @@ impl<'u, 'a> Prints<'u, 'a> {
         self.left_unit
     }
 
-    /// The mark of a named type, where marks count and it has one.
+    /// The mark of a named type, if marks count and it has one.
     fn mark(&mut self, from: usize, at: u32) -> Option<u64> {
         if self.reading == Reading::Names {
             return None;
@@ -126,12 +126,12 @@ impl<'u, 'a> Prints<'u, 'a> {
         Some(outcome)
     }
 
-    /// How many bytes of abbreviations were read so far.
+    /// How many bytes of abbreviations have been read.
     pub(crate) fn abbreviations_read(&self) -> u64 {
         self.scanner.abbreviations_read
     }
 
-    /// Whether units like the one with this root are taken.
+    /// Whether units with a root like this one are included.
     pub(crate) fn wants(&self, root: &Root) -> bool {
         self.languages.wants(root.language)
     }
@@ -170,7 +170,7 @@ impl<'u, 'a> Prints<'u, 'a> {
             None => {
                 let Some(foreign) = self.units.units.get(unit as usize) else { return UNKNOWN };
                 let mut types = UnitTypes::default();
-                // What cannot be read of it stays unknown; the unit's own turn counts that.
+                // Parts that cannot be read stay unknown; they are counted when the unit itself is walked.
                 let _ = self.scanner.scan(foreign, self.languages, &mut types);
                 self.loaded.push((unit, types));
                 self.loaded.len() - 1
@@ -179,7 +179,7 @@ impl<'u, 'a> Prints<'u, 'a> {
         self.resolve(index, Reference::Here(at), depth + 1)
     }
 
-    /// A type as it counts within others.
+    /// The number for a type inside another type.
     fn node(&mut self, from: usize, number: usize, depth: u32) -> Print {
         let Some((_, types)) = self.loaded.get(from) else { return UNKNOWN };
         let Some(node) = types.nodes.get(number) else { return UNKNOWN };
@@ -201,7 +201,7 @@ impl<'u, 'a> Prints<'u, 'a> {
                 return self.resolve(from, link, depth + 1);
             }
             Kind::Record | Kind::Enumeration => {
-                // One that leads back to itself finds this meanwhile.
+                // The value for a type that leads back to itself.
                 self.settle(from, number, Some(UNKNOWN));
                 let hash = self.content(from, number, depth);
                 Print { hash, unnamed: true, named_record: false }
@@ -228,7 +228,7 @@ impl<'u, 'a> Prints<'u, 'a> {
             }
             _ => tag(mix(name, content)),
         };
-        // What leads to marked entries is not kept, so that they are met wherever it is used.
+        // Types that lead to marked entries are not cached, so that the entries are met wherever they are used.
         self.settle(from, number, (self.met.len() == met).then_some(print));
         print
     }
@@ -247,7 +247,7 @@ impl<'u, 'a> Prints<'u, 'a> {
         let (underlying, link, named) = (node.ty, node.link, node.name != 0);
         let mut next = types.first_part(number);
         if !named && link != Reference::Nothing {
-            // Its name stands at its declaration.
+            // Its name is at its declaration.
             hash = mix(hash, self.resolve(from, link, depth + 1).hash);
         }
         if underlying != Reference::Nothing {

@@ -1,9 +1,9 @@
 //! Relocations of files that are not linked yet, such as modules.
 //!
-//! A linked kernel may carry its relocations along; they are applied already and must not be again.
+//! A linked kernel may contain its relocations; they have been applied already and must not be applied again.
 //!
-//! The work is one step for each relocation. How many there can be is bounded by the container: sections together name at
-//! most twice the bytes of the file.
+//! The work is one step for each relocation. The container bounds their number: sections together describe at most
+//! twice the bytes of the file.
 
 use object::elf;
 use object::{
@@ -11,8 +11,7 @@ use object::{
 };
 use profile::Report;
 
-/// Applies the relocations of `section` to a copy of its bytes. Those of a kind that is not known here are
-/// counted.
+/// Applies the relocations of `section` to a copy of its bytes. Relocations of unknown kinds are counted.
 pub(crate) fn apply<'a>(
     file: &object::File<'a>,
     section: &object::Section<'a, '_>,
@@ -55,7 +54,7 @@ fn patch(file: &object::File<'_>, rest: &mut [u8], relocation: &Relocation, valu
         }
         _ => match relocation.flags() {
             RelocationFlags::Elf { r_type } if is_riscv(file) => riscv(rest, r_type, value),
-            // The offset of a thread's variable, which is no address.
+            // The offset of a thread-local variable, which is not an address.
             RelocationFlags::Elf { r_type } => is_harmless(file, r_type).then_some(()),
             _ => None,
         },
@@ -66,7 +65,7 @@ fn is_riscv(file: &object::File<'_>) -> bool {
     matches!(file.architecture(), object::Architecture::Riscv32 | object::Architecture::Riscv64)
 }
 
-/// Whether a relocation touches nothing that types or addresses are made of.
+/// Whether a relocation affects only bytes that types and addresses do not use.
 fn is_harmless(file: &object::File<'_>, r_type: elf::RelocationType) -> bool {
     match file.architecture() {
         object::Architecture::X86_64 => {
@@ -76,7 +75,7 @@ fn is_harmless(file: &object::File<'_>, r_type: elf::RelocationType) -> bool {
     }
 }
 
-/// RISC-V writes lengths as a sum of two relocations, so that the linker may shorten code.
+/// RISC-V writes lengths as two relocations that are added up, so that the linker can shorten code.
 fn riscv(rest: &mut [u8], r_type: elf::RelocationType, value: u64) -> Option<()> {
     let (size, negative, keep) = match r_type {
         elf::R_RISCV_NONE => return Some(()),

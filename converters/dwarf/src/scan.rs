@@ -1,4 +1,4 @@
-//! One walk over a unit: its types and variables, taken down as far as telling them apart needs it.
+//! One walk over a unit: collects what is needed to distinguish its types and variables.
 
 use crate::bytes::Cursor;
 use crate::language::Languages;
@@ -8,25 +8,25 @@ use crate::site::Reference;
 use crate::units::{Strings, Table, Unit};
 use crate::value::{self, Place, Value};
 
-/// What is known of a type after the walk.
+/// A type, as far as the walk knows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     /// The entry's offset from the unit's header.
     pub(crate) at: u32,
     pub(crate) kind: Kind,
-    /// Whether it is declared here and defined elsewhere.
+    /// Whether it is only declared here and defined elsewhere.
     pub(crate) declared: bool,
-    /// A number that stands for its name, scopes included; 0 where it has none.
+    /// A number that stands for its name, including scopes; 0 if it has none.
     pub(crate) name: u64,
-    /// The type it is made from.
+    /// The type that it is derived from.
     pub(crate) ty: Reference,
-    /// The entry that says the rest of it.
+    /// The entry that holds its missing attributes.
     pub(crate) link: Reference,
-    /// Its attributes and labels or bounds, mixed.
+    /// Its attributes and its labels or bounds, mixed.
     pub(crate) content: u64,
     first: u32,
     last: u32,
-    /// Its fingerprint, once computed; see [`crate::print`].
+    /// Its fingerprint, after it has been computed; see [`crate::print`].
     pub(crate) print: Option<Print>,
 }
 
@@ -48,14 +48,14 @@ pub(crate) struct Variable {
     pub(crate) place: Option<Place>,
 }
 
-/// What a unit's first entry says of it.
+/// The contents of a unit's first entry.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Root {
-    /// `DW_AT_language`; `None` where it has none.
+    /// `DW_AT_language`; `None` if it is missing.
     pub(crate) language: Option<u16>,
     pub(crate) str_offsets_base: Option<u64>,
     pub(crate) addr_base: Option<u64>,
-    /// A skeleton's: the file with its types, and the folder the compiler ran in.
+    /// For a skeleton, the file with its types and the compiler's working folder.
     pub(crate) split_name: Option<Vec<u8>>,
     pub(crate) folder: Option<Vec<u8>>,
     pub(crate) split_id: Option<u64>,
@@ -67,9 +67,9 @@ pub(crate) struct UnitTypes {
     pub(crate) nodes: Vec<Node>,
     parts: Vec<Part>,
     pub(crate) variables: Vec<Variable>,
-    /// Units that are taken in.
+    /// Imported units.
     pub(crate) imports: Vec<Reference>,
-    /// One bit per byte of the unit, set where a node begins; and how many nodes lie before each word.
+    /// One bit per byte of the unit, set where a node begins; and the number of nodes before each word.
     starts: Vec<u64>,
     before: Vec<u32>,
 }
@@ -108,12 +108,12 @@ impl UnitTypes {
         Some((*self.before.get(word)? + below) as usize)
     }
 
-    /// The first of a node's parts, as [`UnitTypes::part`] takes it.
+    /// The first of a node's parts, for [`UnitTypes::part`].
     pub(crate) fn first_part(&self, node: usize) -> u32 {
         self.nodes.get(node).map_or(NONE, |node| node.first)
     }
 
-    /// A part and the one behind it.
+    /// A part and the number of the next one.
     pub(crate) fn part(&self, number: u32) -> Option<(Part, u32)> {
         let part = self.parts.get(number as usize)?;
         Some((*part, part.next))
@@ -135,7 +135,7 @@ impl UnitTypes {
 /// Why a unit could not be walked to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Broken {
-    /// Its abbreviations break off, or hold a form not known here.
+    /// Its abbreviations are truncated or contain an unknown form.
     Abbreviations,
     /// The entry at this offset from the unit's header.
     Entry(u32),
@@ -144,17 +144,17 @@ pub(crate) enum Broken {
 /// An entry whose children are being read.
 #[derive(Clone, Copy)]
 struct Frame {
-    /// The node it is, or [`NONE`].
+    /// Its node, or [`NONE`].
     node: u32,
-    /// The names of the scopes around, mixed; 0 for none.
+    /// The names of the enclosing scopes, mixed; 0 if there are none.
     scope: u64,
 }
 
-/// Walks units one after the other, keeping what it needs for that.
+/// Walks units one after the other and reuses its buffers.
 #[derive(Default)]
 pub(crate) struct Scanner {
     plans: Plans,
-    /// What `plans` was compiled from.
+    /// The table that `plans` was compiled from.
     compiled: Option<Table>,
     /// How many bytes of abbreviations were read.
     pub(crate) abbreviations_read: u64,
@@ -162,10 +162,10 @@ pub(crate) struct Scanner {
 }
 
 impl Scanner {
-    /// Walks `unit` into `types`. Of a unit in a language that is not wanted only the root is read.
+    /// Walks `unit` into `types`. For a unit in a language that is not included only the root is read.
     ///
     /// # Errors
-    /// [`Broken`] where it stopped; what came before is in `types`.
+    /// [`Broken`] at the place where it stopped; everything before it is in `types`.
     pub(crate) fn scan(
         &mut self,
         unit: &Unit<'_>,
@@ -230,7 +230,7 @@ struct Walk<'w, 'a, const BIG: bool> {
     strings: Strings<'a>,
 }
 
-/// What was taken of an entry.
+/// The attributes that were read from an entry.
 struct Taken {
     name: u64,
     ty: Reference,
@@ -242,7 +242,7 @@ struct Taken {
 }
 
 impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
-    /// Reads the unit's first entry; whether it has children.
+    /// Reads the unit's first entry and returns whether it has children.
     fn root(&mut self, root: &mut Root) -> Option<bool> {
         let code = self.cursor.uleb()?;
         if code == 0 {
@@ -265,7 +265,7 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
         }
         self.cursor.skip(plan.tail as usize);
         if split_name.is_some() {
-            // Texts by number need the base, which may stand behind them.
+            // Texts given by number need the base, which may come after them.
             let mut strings = self.strings;
             strings.base = root.str_offsets_base.or(strings.base);
             let text = |value: Value<'_>| strings.text(value).map(<[u8]>::to_vec);
@@ -276,7 +276,7 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
         Some(plan.children)
     }
 
-    /// Walks the entries below the root; the offset of the entry that could not be read, if one.
+    /// Walks the entries below the root. Returns the offset of the entry that could not be read, if there is one.
     fn run(&mut self, scoped: bool) -> Result<(), usize> {
         self.frames.clear();
         self.frames.push(Frame { node: NONE, scope: 0 });
@@ -288,11 +288,11 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
                 None => return Err(at),
             }
         }
-        // Trailing end marks are often left out; anything else is not.
+        // Trailing end marks are often omitted; any other missing entry is an error.
         Ok(())
     }
 
-    /// Reads one entry; false behind the last.
+    /// Reads one entry; returns false after the last.
     #[inline(always)]
     fn entry(&mut self, at: usize, scoped: bool) -> Option<bool> {
         let code = self.cursor.uleb()?;
@@ -320,7 +320,7 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
             }
             Kind::Other | Kind::Local | Kind::Unit => self.pass_over(plan)?,
             Kind::Argument => {
-                // Of a function's own arguments nothing is needed.
+                // A function's own arguments are not needed.
                 if frame.node == NONE {
                     self.pass_over(plan)?;
                 } else {
@@ -391,7 +391,7 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
         Some(true)
     }
 
-    /// Takes a type down; its node's number.
+    /// Adds a type and returns its node's number.
     #[inline(always)]
     fn add_node(&mut self, at: usize, kind: Kind, name: u64, taken: &Taken) -> u32 {
         let number = self.types.nodes.len() as u32;
@@ -401,7 +401,7 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
         self.types.nodes.push(Node {
             at: at as u32,
             kind,
-            // Of what stands in a type unit this is only the name.
+            // For a type unit this is only the name.
             declared: taken.declared || matches!(taken.link, Reference::Signature(_)),
             name,
             ty: taken.ty,
@@ -493,7 +493,7 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
                                 _ => mix_text(bytes),
                             }
                         }
-                        // A bound or a value that another entry holds: it is not known.
+                        // A bound or value that is stored in another entry is unknown.
                         _ => 0,
                     };
                     taken.content = taken.content.wrapping_add(mix_slot(slot, number));
@@ -505,7 +505,7 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
     }
 }
 
-/// A number for an attribute's value; their sum does not depend on the attributes' order.
+/// A number for an attribute's value. Values are added up, so the attributes' order does not matter.
 #[inline(always)]
 fn mix_slot(slot: Slot, value: u64) -> u64 {
     mix(slot as u64, value)

@@ -1,4 +1,4 @@
-//! The scopes around the types of a unit, for languages where they are part of a type's name.
+//! The scopes of a unit's types, for languages in which they are part of a type's name.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -10,20 +10,20 @@ use crate::plan::{Kind, Plans};
 use crate::site::Site;
 use crate::units::{Strings, Unit};
 
-/// The scopes around types, unit by unit as they are asked for.
+/// The scopes of types, computed for each unit on demand.
 #[derive(Default)]
 pub(crate) struct Scopes {
     units: HashMap<u32, HashMap<u32, Rc<str>, RandomState>, RandomState>,
 }
 
-/// Scopes within one that is longer than this, in bytes, are not added to it.
+/// If a scope's name is longer than this, in bytes, nested scopes are not added to it.
 const LONGEST_SCOPE: usize = 4 << 10;
 
 /// How many units' scopes are kept.
 const MAX_UNITS: usize = 16;
 
 impl Scopes {
-    /// The names of the scopes around an entry, joined by `::`; `None` for one that stands outside of all.
+    /// The names of the scopes around an entry, joined by `::`; `None` if it is outside of all scopes.
     pub(crate) fn around(
         &mut self,
         site: Site,
@@ -43,7 +43,7 @@ impl Scopes {
 
 fn scopes(unit: &Unit<'_>, plans: &Plans, strings: &Strings<'_>) -> HashMap<u32, Rc<str>, RandomState> {
     let mut found = HashMap::default();
-    // The scope that each level of entries stands in.
+    // The scope of the entries on each level.
     let mut levels: Vec<Option<Rc<str>>> = Vec::new();
     walk(unit, plans, |entry, depth| {
         levels.truncate(depth);
@@ -57,7 +57,7 @@ fn scopes(unit: &Unit<'_>, plans: &Plans, strings: &Strings<'_>) -> HashMap<u32,
             Kind::Record | Kind::Namespace => {
                 let own = entry.name.and_then(|name| strings.text(name)).map(String::from_utf8_lossy);
                 match (own, &around) {
-                    // So deep down, names would have no end.
+                    // At this depth names would become too long.
                     (_, Some(long)) if long.len() > LONGEST_SCOPE => Some(Rc::clone(long)),
                     (Some(own), Some(around)) => Some(Rc::from(format!("{around}::{own}"))),
                     (Some(own), None) => Some(Rc::from(own)),

@@ -1,4 +1,4 @@
-//! Where an entry is, and where an attribute points to.
+//! The place of an entry, and the target of an attribute.
 
 /// An entry: its unit's number, and its offset from that unit's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -7,7 +7,7 @@ pub(crate) struct Site {
     pub(crate) at: u32,
 }
 
-/// Where an attribute points to.
+/// The target of an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reference {
     /// Nowhere.

@@ -1,4 +1,4 @@
-//! Split units: the types of a unit in a file of its own (`.dwo`), or of many in one (`.dwp`).
+//! Split units: the types of one unit in a separate file (`.dwo`), or of many units in one file (`.dwp`).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,16 +14,16 @@ use crate::units::{Sections, Skeleton, Units};
 
 /// The files that split units were found in.
 ///
-/// A file that several skeletons name is read once, and the units of a package are taken up to
-/// [`MAX_SHARES`] times its size, so that time and memory stay in proportion to the files.
+/// A file that several skeletons name is read once, and the units of a package are read up to [`MAX_SHARES`] times
+/// its size, so that time and memory stay proportional to the files.
 pub(crate) struct SplitFiles {
     package: Option<MappedFile>,
-    /// Each with the numbers of its skeletons; none where there is a package.
+    /// Each file with the numbers of its skeletons; empty if there is a package.
     files: Vec<(MappedFile, Vec<usize>)>,
 }
 
-/// How many times as many bytes as the sections of a package have its units may have together. In an honest package
-/// every unit has bytes of its own.
+/// How many times the size of a package's sections its units may have together. In a valid package units do not share
+/// bytes.
 const MAX_SHARES: usize = 2;
 
 fn split_file(root: &Root, companions: &dyn Companions, report: &mut Report) -> Option<MappedFile> {
@@ -33,7 +33,7 @@ fn split_file(root: &Root, companions: &dyn Companions, report: &mut Report) -> 
 }
 
 impl SplitFiles {
-    /// Looks for the files of these skeletons.
+    /// Searches for the files of these skeletons.
     pub(crate) fn find(skeletons: &[&Root], companions: &dyn Companions, report: &mut Report) -> Self {
         let package = companions.find(Companion::Package, report);
         let mut files: Vec<(MappedFile, Vec<usize>)> = Vec::new();
@@ -86,16 +86,16 @@ pub(crate) struct Split<'a> {
     part: Part<'a>,
 }
 
-/// Which split units a file holds.
+/// The split units in a file.
 enum Part<'a> {
-    /// Those of the skeletons with these numbers.
+    /// The units of the skeletons with these numbers.
     Of(&'a [usize]),
     /// All of them, found through these tables.
     All { cu_index: Cow<'a, [u8]>, tu_index: Cow<'a, [u8]> },
 }
 
 impl Split<'_> {
-    /// Adds the split units of `skeletons` that are in here.
+    /// Adds the split units of `skeletons` that are in this file.
     pub(crate) fn add_to<'s>(
         &'s self,
         units: &mut Units<'s>,

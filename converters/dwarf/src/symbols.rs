@@ -1,4 +1,4 @@
-//! Symbols: those of the file's table, or of a map beside it, and the types of those that are variables.
+//! Symbols of the file's table or of a separate map, and the types of those that are variables.
 //!
 //! Symbols borrow their names. The names of a file's own symbols may together have four times the size of the file.
 
@@ -13,11 +13,11 @@ use crate::Error;
 use crate::container::Container;
 use crate::identity::module_release;
 
-/// The symbols of the file's own table, sorted by name, as who chooses among them does again in a moment; none of a
-/// file that is not linked, where nothing has an address.
+/// The symbols of the file's own table, sorted by name, the order in which they are chosen later. Empty for a file
+/// that is not linked, since nothing in it has an address.
 ///
 /// # Errors
-/// [`Error::Repeated`] if the names overlap so much that together they outgrow the file.
+/// [`Error::Repeated`] if the names overlap so much that they are larger than the file.
 pub(crate) fn of_file<'a>(container: &Container<'a>) -> Result<Vec<MapSymbol<'a>>, Error> {
     if container.relocatable {
         return Ok(Vec::new());
@@ -53,26 +53,26 @@ pub(crate) fn of_file<'a>(container: &Container<'a>) -> Result<Vec<MapSymbol<'a>
     Ok(symbols)
 }
 
-/// How many times as many bytes as the file the names of its symbols may have. Linkers let a name end another.
+/// How many times the size of the file the names of its symbols may have together. Linkers let a name be the end of
+/// another.
 const MAX_NAMES: u64 = 4;
 
-/// What a kernel's build leaves out of its `System.map` (scripts/mksysmap): the checksums and names of
-/// exported symbols, and the marks that assemblers leave in code (`$x`, `$d.3`, `.L12`).
+/// The symbols that a kernel's build leaves out of its `System.map` (scripts/mksysmap): checksums and names of
+/// exported symbols, and the marks that assemblers put into code (`$x`, `$d.3`, `.L12`).
 fn is_left_out(name: &[u8]) -> bool {
     [&b"__crc_"[..], b"__kstrtab_", b"__kstrtabns_", b".L"].iter().any(|prefix| name.starts_with(prefix))
         || matches!(name, [b'$', b'a' | b'd' | b't' | b'x'] | [b'$', b'a' | b'd' | b't' | b'x', b'.', ..])
 }
 
-/// Whether a symbol is a number of the assembler's, not a place.
+/// Whether a symbol is a number from the assembler and not a place.
 fn is_absolute<'a>(symbol: &impl ObjectSymbol<'a>) -> bool {
     symbol.section() == object::SymbolSection::Absolute
 }
 
-/// The symbols of a map, as the file was linked ([`SystemMap::link`]). `known` are the addresses that the file
-/// itself knows.
+/// The symbols of a map, with link addresses ([`SystemMap::link`]). `known` are the addresses in the file itself.
 ///
 /// # Errors
-/// [`Error::Map`] for a map that gives no symbols of this build.
+/// [`Error::Map`] if the map gives no symbols of this build.
 pub(crate) fn of_map<'m>(
     text: &'m [u8],
     container: &Container<'_>,
@@ -80,7 +80,7 @@ pub(crate) fn of_map<'m>(
     report: &mut Report,
 ) -> Result<Vec<MapSymbol<'m>>, Error> {
     let mut map = SystemMap::parse(text);
-    // Nothing in a module that is not loaded has an address to compare.
+    // A module that is not loaded has no addresses to compare.
     let known = if container.relocatable { &[] } else { known };
     let named = |section: &object::Section<'_, '_>| {
         Some((section.name().ok()?.to_owned(), section.address(), section.size()))
@@ -118,7 +118,7 @@ pub(crate) fn of_map<'m>(
     Ok(map.symbols)
 }
 
-/// Where the kernel's code begins in a file without symbols, which is the address of `_text`.
+/// The start of the code in a kernel file without symbols, which is the address of `_text`.
 fn first_code(container: &Container<'_>) -> Option<u64> {
     [".head.text", ".text"].iter().find_map(|name| {
         let section = container.file.section_by_name(name)?;
@@ -134,16 +134,16 @@ pub(crate) struct TypedVariable {
     pub(crate) address: Option<u64>,
 }
 
-/// Gives the profile's constants the types of the variables they are: the variable at the symbol's address
-/// whose name the symbol bears, else the declaration of that name. Without any symbol the variables
-/// themselves are the constants, and in a file that is not linked they give types only.
+/// Gives constants the types of their variables: that of the variable at the symbol's address whose name the symbol
+/// has, otherwise that of the declaration with this name. If there are no symbols, the variables themselves become
+/// the constants; in a file that is not linked they only give types.
 pub(crate) fn add_types(
     profile: &mut Profile,
     mut variables: Vec<TypedVariable>,
     relocatable: bool,
     report: &mut Report,
 ) {
-    // Stable: of several equal ones the first in the file stays.
+    // The sort is stable, so the first of equal ones in the file stays first.
     variables.sort_by_key(|variable| variable.address);
     if profile.constants.is_empty() {
         let mut seen: HashMap<Name, (), RandomState> = HashMap::default();
@@ -189,16 +189,16 @@ pub(crate) fn add_types(
             },
         }
     }
-    // A function may bear the name of another unit's static variable; when most differ, that is not why.
+    // A function may have the name of another unit's static variable. If most differ, that is not the reason.
     if elsewhere > profile.constant_types.len() as u64 {
         report.warn(format!(
-            "the symbols and the debug information disagree: {elsewhere} variables lie elsewhere than the symbol of their name"
+            "the symbols and the debug information disagree: {elsewhere} variables have another address than the symbol with their name"
         ));
     }
 }
 
-/// Whether a symbol stands for the variable of this name: a function's static variable has a number behind
-/// it, macOS puts an underscore before every name of C, and C++ writes names within mangled ones.
+/// Whether a symbol stands for the variable of this name. A function's static variable has a number after its name,
+/// macOS puts an underscore before every C name, and C++ puts names into mangled ones.
 fn bears(symbol: &str, variable: &str, underscore: bool) -> bool {
     let symbol = if underscore { symbol.strip_prefix('_').unwrap_or(symbol) } else { symbol };
     match symbol.strip_prefix(variable) {

@@ -1,4 +1,4 @@
-//! The units of a file and of those that belong to it: where each begins, and which sections it reads.
+//! The units of a file and of its companions: the start of each, and the sections that it reads.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::plan::Encoding;
 use crate::site::{Reference, Site};
 use crate::value::Value;
 
-/// The debug sections of one file, or of one unit's share in a package of split units.
+/// The debug sections of one file, or of one unit in a package of split units.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sections<'a> {
     pub(crate) info: &'a [u8],
@@ -27,24 +27,24 @@ pub(crate) struct Sections<'a> {
     pub(crate) big_endian: bool,
 }
 
-/// The tables a unit's texts stand in.
+/// The tables that hold a unit's texts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Strings<'a> {
     str: &'a [u8],
     line_str: &'a [u8],
     offsets: &'a [u8],
     supplement: &'a [u8],
-    /// Where the unit's share of the table of string offsets begins.
+    /// The start of the unit's share of the table of string offsets.
     pub(crate) base: Option<u64>,
     wide: bool,
     big_endian: bool,
-    /// Whether equal texts have equal offsets, so that offsets may stand for texts.
+    /// Whether equal texts have equal offsets, so that offsets can stand for texts.
     pub(crate) by_offset: bool,
 }
 
 impl<'a> Strings<'a> {
-    /// A number that stands for a text: equal for equal texts where the file keeps each once, and always
-    /// where `by_offset` is off. 0 stands for no text.
+    /// A number that stands for a text. Equal texts have equal numbers if the file holds each text once, and always
+    /// if `by_offset` is off. 0 means no text.
     #[inline(always)]
     pub(crate) fn key(&self, value: Value<'_>) -> u64 {
         if self.by_offset {
@@ -66,13 +66,13 @@ impl<'a> Strings<'a> {
         }
     }
 
-    /// The key of the text at `offset` of `.debug_str`, where offsets stand for texts.
+    /// The key of the text at `offset` of `.debug_str`, if offsets stand for texts.
     #[inline(always)]
     pub(crate) fn offset_key(&self, offset: u64) -> u64 {
         mix(offset, 0x5354)
     }
 
-    /// A text; `None` where the value is none, or points out of its table.
+    /// A text; `None` if the value is not a text or points outside its table.
     pub(crate) fn text<'t>(&self, value: Value<'t>) -> Option<&'t [u8]>
     where
         'a: 't,
@@ -85,7 +85,7 @@ impl<'a> Strings<'a> {
             Value::SupplementStr(offset) => (self.supplement, offset),
             _ => return None,
         };
-        // Many entries may name the same long text, so what is read for one of them is bounded.
+        // Many entries may refer to the same long text, so the length that is read for one entry is limited.
         let rest = table.get(usize::try_from(offset).ok()?..)?;
         text_at(rest.get(..LONGEST_TEXT).unwrap_or(rest), 0)
     }
@@ -100,23 +100,23 @@ impl<'a> Strings<'a> {
 /// The longest text that is read from a table, its NUL included. The names of C++ templates reach some thousand bytes.
 const LONGEST_TEXT: usize = 64 << 10;
 
-/// How many times as many bytes as the units and their texts the names may have. Linkers let a text end another, and
-/// scopes are repeated in the names of what they hold.
+/// How many times the size of the units and their texts the names may have together. Linkers let a text be the end of
+/// another, and scopes are repeated in the names of their contents.
 const MAX_NAMES: usize = 4;
 
-/// How many times as many bytes as the units and their abbreviations have may be read of abbreviations. A table that
-/// several units share is read again where they do not follow each other; tables that overlap are against the standard.
+/// How many bytes of abbreviations may be read, in sizes of the units and their abbreviations. A table that several
+/// units share is read again if they are not consecutive; the standard forbids overlapping tables.
 const MAX_ABBREVIATIONS: u64 = 64;
 
-/// Whether a string table keeps each text once, as linkers leave it; a file put together from objects
-/// (`ld -r`) repeats the texts of each. The first few tell: every object begins with the same ones.
+/// Whether a string table holds each text once, as linkers write it. A file combined from objects (`ld -r`) repeats
+/// the texts of each. The first few texts decide, because every object begins with the same ones.
 pub(crate) fn keeps_each_text_once(table: &[u8]) -> bool {
     const ENOUGH: usize = 4;
     let mut at = 0;
     let mut looked_at = 0;
     while let Some(text) = text_at(table, at) {
         let next = at + text.len() + 1;
-        // Short ones may be the end of another, or not be in the table at all.
+        // Short texts may be the end of another one, or not be in the table at all.
         if text.len() >= 8 {
             let mut needle = text.to_vec();
             needle.insert(0, 0);
@@ -151,15 +151,15 @@ pub(crate) fn number(table: &[u8], at: usize, size: u8, big_endian: bool) -> Opt
 /// A unit, ready to be walked.
 #[derive(Clone, Debug)]
 pub(crate) struct Unit<'a> {
-    /// The file it stands in, by its number in [`Units`].
+    /// The number of its file in [`Units`].
     pub(crate) file: u32,
-    /// Whether it stands in `.debug_types`.
+    /// Whether it is in `.debug_types`.
     pub(crate) in_types: bool,
     /// Its offset in its section.
     pub(crate) start: usize,
-    /// Its bytes, header and all: offsets in it count from here.
+    /// Its bytes, including the header: offsets in the unit are relative to their start.
     pub(crate) bytes: &'a [u8],
-    /// Where its first entry begins.
+    /// The offset of its first entry.
     pub(crate) entries_at: usize,
     pub(crate) abbreviations: &'a [u8],
     pub(crate) abbreviations_at: usize,
@@ -167,25 +167,26 @@ pub(crate) struct Unit<'a> {
     pub(crate) big_endian: bool,
     pub(crate) strings: Strings<'a>,
     pub(crate) addresses: &'a [u8],
-    /// Where its share of that table begins, where its own root does not say so: a split unit's skeleton does.
+    /// The start of its share of that table, if its own root does not give it: a split unit's skeleton does.
     pub(crate) addr_base: Option<u64>,
     /// A type unit's signature and the offset of its type.
     pub(crate) signature: Option<(u64, u32)>,
-    /// A skeleton's identity, where the header holds it.
+    /// A skeleton's identity, if the header holds it.
     pub(crate) split_id: Option<u64>,
 }
 
-/// What a skeleton knows of its split unit.
+/// What a skeleton knows about its split unit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Skeleton<'a> {
-    /// The identity both have.
+    /// The identity of both.
     pub(crate) id: Option<u64>,
     /// The main file's table of addresses, which the split unit uses.
     pub(crate) addresses: &'a [u8],
     pub(crate) addr_base: Option<u64>,
 }
 
-/// What a unit's plans are compiled from: where its abbreviations begin in memory, and how they are read.
+/// The identity of the data that a unit's plans are compiled from: the address of its abbreviations, and how they are
+/// read.
 pub(crate) type Table = (usize, usize, Encoding);
 
 impl Unit<'_> {
@@ -202,7 +203,7 @@ impl Unit<'_> {
     }
 }
 
-/// All units of a file, and of the split and supplementary files that belong to it.
+/// All units of a file, and of its split and supplementary files.
 #[derive(Debug, Default)]
 pub(crate) struct Units<'a> {
     pub(crate) units: Vec<Unit<'a>>,
@@ -213,7 +214,7 @@ pub(crate) struct Units<'a> {
     signatures: HashMap<u64, u32, RandomState>,
 }
 
-/// A unit whose header could not be read: nothing behind it in its section could be found either.
+/// A unit whose header could not be read. The units after it in its section cannot be found either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BrokenHeader {
     /// Its offset.
@@ -221,7 +222,7 @@ pub(crate) struct BrokenHeader {
 }
 
 impl<'a> Units<'a> {
-    /// How many bytes of abbreviations may be read in one pass over the units: in proportion to what there is.
+    /// How many bytes of abbreviations may be read in one pass over the units, proportional to their size.
     pub(crate) fn abbreviation_limit(&self) -> u64 {
         let mut tables: Vec<(*const u8, usize)> =
             self.units.iter().map(|unit| (unit.abbreviations.as_ptr(), unit.abbreviations.len())).collect();
@@ -249,7 +250,8 @@ impl<'a> Units<'a> {
         sum.saturating_mul(MAX_NAMES).saturating_add(1 << 20)
     }
 
-    /// Adds the units of one file's sections; the file's number, and where its units' headers break off.
+    /// Adds the units in one file's sections. Returns the file's number, and the first unit header that could not be
+    /// read.
     pub(crate) fn add(&mut self, sections: &Sections<'a>, by_offset: bool) -> (u32, Option<BrokenHeader>) {
         let file = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
         let first = self.units.len();
@@ -280,11 +282,11 @@ impl<'a> Units<'a> {
         (file, broken)
     }
 
-    /// Adds the units of a split file, or of one unit's share of a package. Each unit has the skeleton of its
-    /// identity; where the header does not hold one, the first.
+    /// Adds the units of a split file, or of one unit's share of a package. Each unit belongs to the skeleton with
+    /// its identity or, if the header does not hold one, to the first skeleton.
     pub(crate) fn add_split(&mut self, sections: &Sections<'a>, skeletons: &[&Skeleton<'a>]) {
         let first = self.units.len();
-        // Each file has texts of its own at the same offsets.
+        // Each file has its own texts at the same offsets.
         self.add(sections, false);
         let by_id: HashMap<u64, &Skeleton<'a>> =
             skeletons.iter().rev().filter_map(|skeleton| Some((skeleton.id?, *skeleton))).collect();
@@ -308,7 +310,7 @@ impl<'a> Units<'a> {
     ) {
         let section = if in_types { sections.types } else { sections.info };
         let end = start.saturating_add(header.length_including_self());
-        // Offsets in a unit are kept in 32 bits; no unit of four gigabytes was ever seen.
+        // Offsets in a unit are stored in 32 bits; no known unit has four gigabytes.
         let Some(bytes) = section.get(start..end).filter(|bytes| u32::try_from(bytes.len()).is_ok()) else {
             return;
         };
@@ -318,7 +320,7 @@ impl<'a> Units<'a> {
             address_size: encoding.address_size,
             wide: encoding.format == gimli::Format::Dwarf64,
         };
-        // A split unit names no base: its share of the table is the whole section behind its header.
+        // A split unit gives no base: its share of the table is the whole section after its header.
         let base = match (encoding.version, encoding.wide) {
             (5.., false) => 8,
             (5.., true) => 16,
@@ -378,7 +380,7 @@ impl<'a> Units<'a> {
         }
     }
 
-    /// Where an entry stands, for messages.
+    /// The place of an entry, for messages.
     pub(crate) fn place(&self, site: Site) -> String {
         let unit = self.units.get(site.unit as usize);
         let section = if unit.is_some_and(|unit| unit.in_types) { ".debug_types" } else { ".debug_info" };
@@ -403,7 +405,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_put_together_from_objects_is_told() {
+    fn a_table_combined_from_objects_is_recognised() {
         assert!(keeps_each_text_once(b"GNU C11 12\0task_struct\0int\0"));
         assert!(!keeps_each_text_once(b"GNU C11 12\0task_struct\0GNU C11 12\0"));
         assert!(keeps_each_text_once(b""));

@@ -3,10 +3,10 @@ use gimli::constants as dw;
 use crate::bytes::Cursor;
 use crate::plan::{Encoding, Form, Plans, Step, indirect};
 
-/// An attribute's value as it stands in the file.
+/// An attribute's value as it is stored in the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Value<'a> {
-    /// A number; a signed one as its 64 bits.
+    /// A number; a signed one as 64 bits.
     Number(u64),
     /// A text in place.
     Text(&'a [u8]),
@@ -30,7 +30,7 @@ pub(crate) enum Value<'a> {
     Block(&'a [u8]),
 }
 
-/// Reads the value a step stops at.
+/// Reads the value at a step.
 #[inline(always)]
 pub(crate) fn read<'a, const BIG: bool>(
     cursor: &mut Cursor<'a, BIG>,
@@ -113,10 +113,10 @@ fn rare<'a, const BIG: bool>(cursor: &mut Cursor<'a, BIG>, form: Form) -> Option
     })
 }
 
-/// Where an expression says a member or a variable lies.
+/// The place of a member or variable according to an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// At this offset of what it is a part of.
+    /// At this offset in the enclosing object.
     Offset(u64),
     /// At this address.
     Address(u64),
@@ -124,8 +124,7 @@ pub(crate) enum Place {
     AddressIndex(u64),
 }
 
-/// What a short expression means; `None` for one that only a running program could evaluate
-/// (DWARF 5, section 2.5.1).
+/// The meaning of a short expression; `None` if it can be evaluated only at run time (DWARF 5, section 2.5.1).
 pub(crate) fn place<const BIG: bool>(expression: &[u8], encoding: Encoding) -> Option<Place> {
     let mut cursor = Cursor::<BIG>::new(expression, 0);
     let place = match dw::DwOp(cursor.u8()?) {
@@ -147,7 +146,7 @@ pub(crate) fn place<const BIG: bool>(expression: &[u8], encoding: Encoding) -> O
         (_, 0) => Some(place),
         // `DW_OP_constu n; DW_OP_plus`, as some compilers write a member's offset.
         (Place::Offset(_), 1) => (cursor.u8()? == dw::DW_OP_plus.0).then_some(place),
-        // The address of a field inside a variable's section is no variable of its own.
+        // The address of a field inside a variable is not a variable of its own.
         _ => None,
     }
 }

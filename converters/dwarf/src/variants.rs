@@ -1,14 +1,14 @@
-//! Which of several definitions of one name a type means.
+//! Resolves which of several definitions of one name a type uses.
 //!
-//! Fingerprints take named types by their names, so structs whose members have equal names and places are
-//! folded even where two units mean different definitions of one of those names. Once all units have been
-//! walked, the names with several definitions are known, and few units hold them. Those units are walked
-//! again, with a mark on each such definition (docs/format.md, invariant 6):
+//! Fingerprints identify named types by their names, so structs whose members have equal names and offsets are folded
+//! even if two units use different definitions of one of those names. After all units have been walked, the names
+//! with several definitions are known, and few units define them. Those units are walked again, with a mark on each
+//! such definition (docs/format.md, invariant 6):
 //!
-//! - a struct that holds one of them by value is a definition of its own for each, and the structs that hold
-//!   that struct are told apart in the next round;
-//! - a struct that only points to one of them stays one; it is read in the unit where its pointers mean what
-//!   they mean most often, and is counted as ambiguous where that does not decide.
+//! - a struct that holds one of them by value becomes a separate definition for each, and the structs that hold that
+//!   struct are separated in the next round;
+//! - a struct that only points to one of them stays one. It is read in the unit where its pointers have their most
+//!   frequent meaning, and is counted as ambiguous if that does not decide.
 //!
 //! Nothing here depends on the order of units.
 
@@ -29,12 +29,12 @@ use crate::value::Value;
 
 type Map<K, V> = HashMap<K, V, RandomState>;
 
-/// A name of a record (true) or an enumeration.
+/// The name of a record (true) or an enumeration.
 type Title = (bool, u64);
 
-/// How often what was told apart tells others apart: structs in structs in structs.
+/// How often separated definitions may separate others: structs in structs in structs.
 const MAX_ROUNDS: usize = 8;
-/// How many definitions are read to decide between versions that equally many units have.
+/// How many definitions are read to decide between versions that are in equally many units.
 const MAX_LAYOUTS: usize = 4096;
 
 /// A definition in a unit that holds several definitions of some name.
@@ -43,15 +43,15 @@ struct Held {
     title: Title,
     /// Its fingerprint by names alone.
     plain: u64,
-    /// Its fingerprint by names and what they mean by value.
+    /// Its fingerprint by names and by the marks of types held by value.
     value: u64,
-    /// Its fingerprint by all that they mean.
+    /// Its fingerprint by names and all marks.
     full: u64,
     /// The marked definitions that it leads to.
     met: Vec<Site>,
 }
 
-/// Tells the definitions of one name apart, in all units that were walked.
+/// Separates the definitions of one name in all units that were walked.
 pub(crate) fn tell_apart(units: &Units<'_>, languages: &Languages, found: &mut Found) {
     let mut titles = shared(&found.records, true);
     titles.extend(shared(&found.enumerations, false));
@@ -74,7 +74,7 @@ pub(crate) fn tell_apart(units: &Units<'_>, languages: &Languages, found: &mut F
         let now = values.iter().filter(|(title, _)| titles.contains(*title)).map(|(_, set)| set.len()).sum();
         let marked = held.iter().filter(|held| titles.contains(&held.title));
         prints.marks = marked.map(|held| (held.site, held.value)).collect();
-        // Within a unit one walk tells everything; what leads into other units takes another.
+        // Within one unit a single walk is enough; references into other units take another walk.
         if titles.len() == before && (now == classes || !prints.has_left_unit()) {
             break;
         }
@@ -84,7 +84,7 @@ pub(crate) fn tell_apart(units: &Units<'_>, languages: &Languages, found: &mut F
     choose(units, found, held, &titles);
 }
 
-/// The names of which several definitions are known.
+/// The names with several known definitions.
 fn shared(firsts: &Firsts, is_record: bool) -> HashSet<Title> {
     let mut names: Vec<u64> = firsts.values().map(|first| first.name).filter(|name| *name != 0).collect();
     names.sort_unstable();
@@ -102,7 +102,7 @@ fn holding(titles: &HashSet<Title>, holders: &[(u32, u32)]) -> Vec<u32> {
     numbers
 }
 
-/// The definitions of these units; `None` where they repeat their abbreviations as no compiler does.
+/// The definitions in these units; `None` if they share their abbreviations too often.
 fn walk(
     units: &Units<'_>,
     prints: &mut Prints<'_, '_>,
@@ -117,7 +117,7 @@ fn walk(
         prints.read_as(Reading::Names);
         let start = all.len();
         let mut nodes = Vec::new();
-        // What cannot be read of it was counted when it was walked first.
+        // Parts that cannot be read were counted in the first walk.
         let _ = prints.enter(*unit);
         let count = prints.types().map_or(0, |types| types.nodes.len());
         for index in 0..count {
@@ -138,7 +138,7 @@ fn walk(
             for (held, index) in all.iter_mut().skip(start).zip(&nodes) {
                 let print = prints.definition(*index);
                 let met = prints.take_met();
-                // What leads to none of them is the same everywhere.
+                // A definition that leads to none of them is the same everywhere.
                 if met.is_empty() {
                     continue;
                 }
@@ -160,8 +160,8 @@ struct Version {
     met: Vec<Site>,
 }
 
-/// Replaces the definitions of names that several share by those that were told apart, each at the site where
-/// its pointers mean what they mean in most units.
+/// Replaces the definitions of names that several share by the separated ones, each at the site where its pointers
+/// have their most frequent meaning.
 fn choose(units: &Units<'_>, found: &mut Found, held: Vec<Held>, titles: &HashSet<Title>) {
     let mut versions: Map<(Title, u64), BTreeMap<u64, Version>> = Map::default();
     for Held { site, title, plain, full, met, .. } in held {
@@ -180,7 +180,7 @@ fn choose(units: &Units<'_>, found: &mut Found, held: Vec<Held>, titles: &HashSe
     let mut left = MAX_LAYOUTS;
     for ((title, id), versions) in versions {
         let units_in_all = versions.values().map(|version| version.units).sum();
-        // The unit that knows most; then what most units mean; then the larger.
+        // The unit that knows most, then the meaning in most units, then the larger definition.
         let most = versions.values().map(|version| version.met.len()).max().unwrap_or(0);
         let mut fitting: Vec<&Version> =
             versions.values().filter(|version| version.met.len() == most).collect();
@@ -203,7 +203,7 @@ fn choose(units: &Units<'_>, found: &mut Found, held: Vec<Held>, titles: &HashSe
     found.ambiguous.sort_unstable();
 }
 
-/// What tells a definition from others of its name, whatever file it comes from: the larger first.
+/// A key that distinguishes a definition from others of its name in any file: the larger one first.
 fn layout(units: &Units<'_>, site: Site, left: &mut usize) -> (Reverse<u64>, Reverse<usize>, u64) {
     let mut read = || {
         *left = left.checked_sub(1)?;

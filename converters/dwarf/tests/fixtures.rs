@@ -1,5 +1,5 @@
-//! Files of our own making (testdata/dwarf): every processor, DWARF version and container against what
-//! LLVM's reader says of them, and against each other.
+//! Tests on our own files (testdata/dwarf): every processor, DWARF version and container, compared with LLVM's reader
+//! and with each other.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -30,7 +30,7 @@ impl Made {
         &self.profile["$STRUCTS"]
     }
 
-    /// The text without what names the build.
+    /// The text without the identity of the build.
     fn without_metadata(&self) -> Value {
         let mut profile = self.profile.clone();
         profile["$METADATA"] = Value::Null;
@@ -51,14 +51,14 @@ fn made(name: &str) -> Made {
     made_with(name, &Options::default(), &Beside::new(&fixture(name))).unwrap()
 }
 
-/// Structs and enumerations as LLVM's reader has them: by name, each definition's members.
+/// Structs and enumerations according to LLVM's reader: each definition's members, by name.
 #[derive(Default)]
 struct Facts {
     structs: Vec<(String, u64, Vec<Place>)>,
     enums: Vec<(String, Vec<(String, i64)>)>,
 }
 
-/// A member's name, and its place in words: `OFFSET` or `FIRST-BIT:WIDTH`.
+/// A member's name and its place: `OFFSET` or `FIRST-BIT:WIDTH`.
 type Place = (String, String);
 
 fn facts(name: &str) -> Facts {
@@ -85,7 +85,7 @@ fn facts(name: &str) -> Facts {
     facts
 }
 
-/// A member's place in the words of the facts: bytes, or first bit and width as the system counts bits.
+/// A member's place in the form of the facts: bytes, or first bit and width, counted as the system counts bits.
 fn place(member: &Value, big_endian: bool) -> String {
     let offset = member[0].as_u64().unwrap();
     let mut descriptor = &member[1];
@@ -160,7 +160,7 @@ macro_rules! fixtures {
             }
         )*
 
-        /// The folder is the list: a fixture nobody tests is no fixture.
+        /// The folder is the list, so a fixture cannot be left untested.
         #[test]
         fn every_fixture_is_tested() {
             let tested = [$($file),*];
@@ -222,7 +222,7 @@ fixtures! {
 }
 
 #[test]
-fn other_doors_to_one_build_give_the_same_text() {
+fn other_files_of_one_build_give_the_same_text() {
     let plain = made("elf/gcc-x64");
     for door in ["zlib", "zlib-gnu", "zstd"] {
         assert_eq!(made(&format!("elf/gcc-x64-{door}")).text, plain.text, "{door}");
@@ -234,7 +234,7 @@ fn other_doors_to_one_build_give_the_same_text() {
         assert_eq!(other.profile["$ENUMS"], plain.profile["$ENUMS"], "{version}");
         assert_eq!(other.profile["$CONSTANT_TYPES"], plain.profile["$CONSTANT_TYPES"], "{version}");
     }
-    // DWARF 2 does not say what an enumeration is stored in.
+    // DWARF 2 does not give the storage of an enumeration.
     let old = made("elf/gcc-x64-dwarf3");
     for version in ["dwarf4", "dwarf5"] {
         let other = made(&format!("elf/gcc-x64-{version}"));
@@ -261,7 +261,7 @@ fn the_text_does_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
-fn every_kind_of_member_as_the_format_has_it() {
+fn every_kind_of_member_is_in_the_documented_format() {
     let made = made("elf/gcc-x64");
     let structs = made.structs();
     let pointer = |target: &str| json!(["Pointer", {"target": target}]);
@@ -291,7 +291,7 @@ fn every_kind_of_member_as_the_format_has_it() {
     ] {
         assert_eq!(task[member], expected, "{member}");
     }
-    // What another unit defines is there, what none does is not.
+    // A type defined in another unit is present; a type that is never defined is not.
     assert_eq!(structs["completed"][0], 24);
     assert!(structs.get("opaque").is_none());
 
@@ -301,7 +301,7 @@ fn every_kind_of_member_as_the_format_has_it() {
     assert_eq!(calls["variadic"][1], args(json!([pointer("callbacks")])));
     assert_eq!(calls["nested"][1], args(json!([args(json!([["unsigned char"]])), pointer("opaque")])));
 
-    // Unnamed types: by the typedef on the path, else by owner and member.
+    // Unnamed types are named by the typedef on the path, otherwise by owner and member.
     let cred = &structs["cred"][1];
     assert_eq!(cred["uid"], json!([0, ["kuid_t"]]));
     assert_eq!(cred["gid"], json!([4, ["kgid_t"]]));
@@ -320,7 +320,7 @@ fn every_kind_of_member_as_the_format_has_it() {
             "target_args": {"start_bit": 0, "end_bit": 3, "target": "unsigned int"}}]])
     );
     assert_eq!(flags["truth"], json!([16, field(3, 4, "_Bool")]));
-    // A packed field whose declared unit would cut it gets the smallest one that holds it.
+    // A packed field that its declared unit would cut gets the smallest unit that holds it.
     assert_eq!(structs["packed_flags"][1]["straddling"], json!([1, field(0, 27, "unsigned int")]));
 
     let modern = &structs["modern"][1];
@@ -349,7 +349,7 @@ fn variables_have_the_types_of_their_addresses() {
     let (constants, types) = (&made.profile["$CONSTANTS"], &made.profile["$CONSTANT_TYPES"]);
     assert_eq!(types["init_task"], json!(["task_struct"]));
     assert_eq!(types["linux_banner"], json!(["Array", {"count": 49, "target": "char"}]));
-    // Three variables are called counter; the two in functions have a number behind their names.
+    // Three variables are called counter; the two in functions have a number after their names.
     let counters: BTreeMap<&String, &Value> =
         types.as_object().unwrap().iter().filter(|(name, _)| name.starts_with("counter")).collect();
     let kinds: Vec<&str> = counters.values().map(|ty| ty[0].as_str().unwrap()).collect();
@@ -407,7 +407,7 @@ fn classes_inherit_and_keep_their_scopes() {
 }
 
 #[test]
-fn what_identifies_the_build_is_said() {
+fn the_identity_of_the_build_is_in_the_metadata() {
     let made_elf = made("elf/gcc-x64");
     let metadata = &made_elf.profile["$METADATA"];
     assert_eq!(metadata["Banner"], "Linux version 6.1.0-test (us@here) (gcc) #1 SMP");
@@ -482,7 +482,7 @@ fn symbols_may_come_from_a_map_shifted_or_not() {
     assert!(matches!(with(&other_build), Err(Error::Map(MapError::OtherBuild { agree: 0, .. }))));
     assert!(matches!(with("no map\n"), Err(Error::Map(MapError::NotAMap { .. }))));
     assert!(matches!(with("0000000000000000 T _text\n"), Err(Error::Map(MapError::Hidden))));
-    // A build in which only the last variable moved is another build all the same.
+    // A build in which only the last variable moved is still another build.
     let (last, at) = constants.iter().max_by_key(|(_, at)| at.as_u64()).unwrap();
     let neighbour = map(0).replace(
         &format!("{:016x} D {last}\n", at.as_u64().unwrap()),
@@ -583,7 +583,7 @@ fn tar_header(name: &str, size: usize) -> Vec<u8> {
 }
 
 #[test]
-fn packed_files_that_grow_beyond_measure_are_stopped_on_the_way() {
+fn decompression_bombs_are_stopped_early() {
     use std::io::Read;
 
     const ZEROS: usize = 40 << 20;
@@ -595,7 +595,7 @@ fn packed_files_that_grow_beyond_measure_are_stopped_on_the_way() {
     assert!(sink.0 <= limit, "{} bytes were written", sink.0);
     assert!(error.to_string().contains("--unpack-limit"), "{error}");
 
-    // In a package, what is skipped on the way to the kernel counts as well.
+    // In a package, content that is skipped on the way to the kernel counts as well.
     let skipped = tar_header("./usr/lib/debug/boot/padding", ZEROS);
     let kernel = tar_header("./usr/lib/debug/boot/vmlinux", 512);
     let tar = (&skipped[..])
@@ -615,11 +615,11 @@ fn packed_files_that_grow_beyond_measure_are_stopped_on_the_way() {
 }
 
 #[test]
-fn truncated_files_fail_or_say_what_they_lost() {
+fn truncated_files_fail_or_report_losses() {
     for file in ["elf/gcc-x64", "elf/gcc-mips", "elf/gcc-x64-zstd", "macho/kext-arm64", "elf/module-arm.ko"] {
         let bytes = std::fs::read(fixture(file)).unwrap();
         for cut in (0..bytes.len()).step_by(61) {
-            // Tables at the end of the file are gone, so most of these are errors; none may panic.
+            // Tables at the end of the file are missing, so most of these give errors; none may panic.
             let _ = convert(&bytes[..cut], &Options::default(), &Alone, &Silent);
         }
     }
@@ -652,7 +652,7 @@ fn corrupted_files_never_panic() {
     }
 }
 
-/// The one struct of this name that had to be renamed, with its new name.
+/// The only struct of this name that had to be renamed, with its new name.
 fn renamed<'m>(made: &'m Made, name: &str) -> (&'m str, &'m Value) {
     let structs = made.structs().as_object().unwrap();
     let prefix = format!("{name}__");
@@ -663,15 +663,15 @@ fn renamed<'m>(made: &'m Made, name: &str) -> (&'m str, &'m Value) {
 }
 
 #[test]
-fn a_name_with_several_definitions_means_the_one_of_its_own_unit() {
+fn a_name_with_several_definitions_is_resolved_in_its_own_unit() {
     let [one, other] = ["elf/variants", "elf/variants-reversed"].map(made);
     for made in [&one, &other] {
         let structs = made.structs();
-        // Two of three units mean the struct with one member.
+        // Two of three units use the struct with one member.
         assert_eq!(structs["inner"], json!([8, {"value": [0, ["long long"]]}]));
         let (inner, pair) = renamed(made, "inner");
         assert_eq!(pair, &json!([8, {"first": [0, ["int"]], "second": [4, ["int"]]}]));
-        // Structs that differ through what they hold alone are two, and so are those that hold them.
+        // Structs that differ only in the types they hold are two, and so are the structs that hold them.
         let (outer, pair_outer) = renamed(made, "outer");
         assert_eq!(structs["outer"][1]["in"], json!([0, ["inner"]]));
         assert_eq!(structs["outer"][1]["next"][1][1]["target"], "inner");
@@ -682,7 +682,7 @@ fn a_name_with_several_definitions_means_the_one_of_its_own_unit() {
             let above = &structs[types[variable][0].as_str().unwrap()];
             assert_eq!(above[1]["outers"][1], json!(["Array", {"target": held, "count": 2}]), "{variable}");
         }
-        // A struct that only points to them stays one, and means what most units mean.
+        // A struct that only points to them stays one and uses the definition that most units use.
         assert_eq!(structs["shared"][1]["inner"][1][1]["target"], "inner");
         assert_eq!(structs["holder"][1]["unknown"][1][1]["target"], "inner");
         assert_eq!(types["pair_inners"], json!(["Array", {"target": inner, "count": 3}]));
@@ -745,7 +745,7 @@ fn the_base_types_of_rust_are_natives_by_encoding_and_size() {
 }
 
 #[test]
-fn a_variable_with_a_suffix_of_the_compiler_has_its_plain_name_too() {
+fn a_variable_with_a_compiler_suffix_also_has_its_plain_name() {
     let (made, plain) = (made("elf/thin-x64"), made("elf/gcc-x64"));
     let suffixed = "init_task.llvm.15133981562545858343";
     for section in ["$CONSTANTS", "$CONSTANT_TYPES"] {

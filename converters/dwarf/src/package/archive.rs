@@ -1,12 +1,12 @@
-//! The members of a tar or cpio archive, one after the other.
+//! Reads the members of a tar or cpio archive one after the other.
 //!
-//! Content is streamed and never kept, and a name has at most 64 KiB.
+//! Content is streamed and never kept. A name has at most 64 KiB.
 
 use std::io::{self, Read};
 
 use super::error::PackageError;
 
-/// How an archive is laid out.
+/// The layout of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
     Tar,
@@ -18,21 +18,21 @@ pub(super) enum Layout {
 pub(super) struct Entry {
     pub(super) path: String,
     pub(super) size: u64,
-    /// Whether it is a file with content of its own.
+    /// Whether it is a regular file with its own content.
     pub(super) regular: bool,
 }
 
-/// An archive that is read once, from front to end.
+/// An archive that is read once, from start to end.
 pub(super) struct Archive<R> {
     reader: R,
     layout: Layout,
-    /// Content of the current member that is still to come, and the padding behind it.
+    /// The content of the current member that has not been read, and the padding after it.
     left: u64,
     padding: u64,
 }
 
 const BLOCK: usize = 512;
-/// The longest name a header in front of a member may give it.
+/// The longest name that a header before a member may give it.
 const LONGEST_NAME: u64 = 1 << 16;
 
 impl<R: Read> Archive<R> {
@@ -40,7 +40,7 @@ impl<R: Read> Archive<R> {
         Self { reader, layout, left: 0, padding: 0 }
     }
 
-    /// The next member; `None` behind the last.
+    /// The next member; `None` after the last one.
     pub(super) fn next(&mut self) -> Result<Option<Entry>, PackageError> {
         self.pass(self.left.saturating_add(self.padding))?;
         match self.layout {
@@ -49,7 +49,7 @@ impl<R: Read> Archive<R> {
         }
     }
 
-    /// The content of the member that [`Archive::next`] gave.
+    /// The content of the member that [`Archive::next`] returned.
     pub(super) fn content(&mut self) -> impl Read + use<'_, R> {
         let left = std::mem::take(&mut self.left);
         self.reader.by_ref().take(left)
@@ -58,10 +58,10 @@ impl<R: Read> Archive<R> {
     fn pass(&mut self, count: u64) -> Result<(), PackageError> {
         let passed = io::copy(&mut self.reader.by_ref().take(count), &mut io::sink())?;
         (self.left, self.padding) = (0, 0);
-        if passed == count { Ok(()) } else { Err(PackageError::Damaged("its content breaks off")) }
+        if passed == count { Ok(()) } else { Err(PackageError::Damaged("its content is truncated")) }
     }
 
-    /// POSIX.1-2017, pax, "ustar interchange format", with GNU's and pax's long names.
+    /// POSIX.1-2017, pax, "ustar interchange format", with the long names of GNU and pax.
     fn next_in_tar(&mut self) -> Result<Option<Entry>, PackageError> {
         let mut long_name = None;
         loop {
@@ -69,13 +69,13 @@ impl<R: Read> Archive<R> {
             match self.reader.read_exact(&mut header) {
                 Ok(()) if header.iter().all(|byte| *byte == 0) => return Ok(None),
                 Ok(()) => {}
-                // Some writers leave the two empty blocks at the end out.
+                // Some writers omit the two empty blocks at the end.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
                 Err(error) => return Err(error.into()),
             }
             let field = |from: usize, to: usize| header.get(from..to).unwrap_or_default();
             let size =
-                tar_number(field(124, 136)).ok_or(PackageError::Damaged("a size in it is no number"))?;
+                tar_number(field(124, 136)).ok_or(PackageError::Damaged("a size in it is not a number"))?;
             if size > i64::MAX as u64 {
                 return Err(PackageError::Damaged("a size in it is larger than any file"));
             }
@@ -106,7 +106,7 @@ impl<R: Read> Archive<R> {
         }
     }
 
-    /// The "new ASCII" form of cpio, which is what RPM packages hold.
+    /// The "new ASCII" form of cpio, which RPM packages contain.
     fn next_in_cpio(&mut self) -> Result<Option<Entry>, PackageError> {
         let mut header = [0; 110];
         self.reader.read_exact(&mut header)?;
@@ -115,13 +115,13 @@ impl<R: Read> Archive<R> {
             return Err(PackageError::Compression("the form of cpio that has no sizes (files over 4 GiB)"));
         }
         if magic != b"070701" && magic != b"070702" {
-            return Err(PackageError::Damaged("a member does not begin as cpio has it"));
+            return Err(PackageError::Damaged("a member has no cpio header"));
         }
         let number = |index: usize| {
             let digits = header.get(6 + index * 8..14 + index * 8)?;
             u64::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
         };
-        let broken = PackageError::Damaged("a number in a member's header is none");
+        let broken = PackageError::Damaged("a member's header holds text in place of a number");
         let (Some(mode), Some(size), Some(name_size)) = (number(1), number(6), number(11)) else {
             return Err(broken);
         };
@@ -144,7 +144,7 @@ fn until_nul(text: &[u8]) -> &[u8] {
     text.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
-/// Octal digits, or, for what they cannot hold, 64 bits with the first bit of the field set.
+/// Octal digits or, for larger numbers, 64 bits with the first bit of the field set.
 fn tar_number(field: &[u8]) -> Option<u64> {
     if field.first().is_some_and(|first| first & 0x80 != 0) {
         return field.last_chunk().map(|bytes| u64::from_be_bytes(*bytes));
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(tar_number(b"9"), None);
     }
 
-    /// Found by fuzzing: the padding behind such a member does not fit into 64 bits either.
+    /// Found by fuzzing: the padding after such a member does not fit into 64 bits either.
     #[test]
     fn a_size_beyond_any_file_is_refused() {
         let mut header = [0; BLOCK];

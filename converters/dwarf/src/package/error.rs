@@ -2,27 +2,27 @@ use std::io;
 
 use profile::UnpackLimitError;
 
-/// Why nothing could be taken out of a package.
+/// Why nothing could be unpacked from a package.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PackageError {
     /// The package's own tables are damaged.
     #[error("the package is damaged: {0}")]
     Damaged(&'static str),
-    /// A compression that is not read here.
+    /// A compression that is not supported.
     #[error(
-        "the package's content is packed with {0}, which is not read here; unpack it with the system's own tools"
+        "the package's content is compressed with {0}, which is not supported; unpack it with the system's own tools"
     )]
     Compression(&'static str),
-    /// Nothing in it is wanted.
+    /// The package does not hold the requested file.
     #[error("the package holds no {wanted}{}", list(.found))]
     NotFound {
-        /// What was looked for.
+        /// The requested file, in words.
         wanted: String,
-        /// The first debug files and modules that are in it.
+        /// The first debug files and modules in it.
         found: Vec<String>,
     },
-    /// The content, with what is skipped of it, grows beyond what the process allows.
+    /// The content, including skipped files, unpacks to more than the process allows.
     #[error(transparent)]
     Limit(#[from] UnpackLimitError),
     /// Reading or writing failed.

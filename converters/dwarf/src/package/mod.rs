@@ -1,7 +1,7 @@
-//! Packages that hold a debug file: `.deb`, `.ddeb` and `.rpm`, and a single compressed file.
+//! Packages that hold a debug file: `.deb`, `.ddeb` and `.rpm`, and single compressed files.
 //!
-//! The debug file is streamed out. Memory is bounded by the decoder's window, 128 MiB; what comes out of a
-//! decoder, skipped members included, is bounded by [`profile::UnpackLimits`].
+//! The debug file is streamed. Memory is bounded by the decoder's window of 128 MiB. The output of a decoder,
+//! including skipped members, is limited by [`profile::UnpackLimits`].
 
 mod archive;
 mod error;
@@ -24,11 +24,11 @@ pub struct Package<'a> {
 enum Form {
     Deb,
     Rpm,
-    /// A compressed file that is no archive, as modules are installed.
+    /// A compressed file that is not an archive, as modules are installed.
     Single,
 }
 
-/// What was taken out of a package.
+/// A file that was unpacked from a package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unpacked {
     /// Its path in the package.
@@ -63,21 +63,21 @@ impl<'a> Package<'a> {
     /// Writes a kernel's debug file (`vmlinux...`), or the file whose path ends in `member`, to `sink`.
     ///
     /// # Errors
-    /// [`PackageError`] where the package is damaged or does not hold it, or where writing fails.
+    /// [`PackageError`] if the package is damaged, does not hold the file, or writing fails.
     pub fn unpack(&self, member: Option<&str>, sink: &mut dyn Write) -> Result<Unpacked, PackageError> {
         let wanted = member.map_or_else(|| "vmlinux".to_owned(), str::to_owned);
         self.unpack_first(&wanted, &|path| is_wanted(path, member), sink)
     }
 
-    /// Whether it holds several files, and is not a single one that is packed.
+    /// Whether it is an archive of several files and not a single compressed file.
     pub fn is_archive(&self) -> bool {
         self.form != Form::Single
     }
 
-    /// Writes the first file whose path `is_wanted` to `sink`; `wanted` are the words for it.
+    /// Writes the first file whose path `is_wanted` to `sink`. `wanted` describes it in messages.
     ///
     /// # Errors
-    /// As [`Package::unpack`].
+    /// The same as for [`Package::unpack`].
     pub fn unpack_first(
         &self,
         wanted: &str,
@@ -98,7 +98,7 @@ impl<'a> Package<'a> {
             if entry.regular && is_wanted(&entry.path) {
                 let size = io::copy(&mut archive.content(), sink)?;
                 if size != entry.size {
-                    return Err(PackageError::Damaged("its content breaks off"));
+                    return Err(PackageError::Damaged("its content is truncated"));
                 }
                 return Ok(Unpacked { path: entry.path, size });
             }
@@ -127,10 +127,10 @@ fn is_debug_file(path: &str) -> bool {
     path.ends_with(".ko") || path.contains(".ko.") || path.ends_with(".debug")
 }
 
-/// `data.tar` of a Debian package, an archive in `ar`'s form.
+/// Finds `data.tar` in a Debian package, which is an `ar` archive.
 fn deb_data(bytes: &[u8]) -> Result<&[u8], PackageError> {
     const HEADER: usize = 60;
-    let broken = PackageError::Damaged("its archive breaks off");
+    let broken = PackageError::Damaged("its archive is truncated");
     let mut at = 8usize;
     while let Some(header) = bytes.get(at..at + HEADER) {
         let (name, size) = (header.get(..16).unwrap_or_default(), header.get(48..58).unwrap_or_default());
@@ -149,7 +149,7 @@ fn deb_data(bytes: &[u8]) -> Result<&[u8], PackageError> {
     Err(PackageError::Damaged("it has no data.tar"))
 }
 
-/// What compressed bytes unpack to, told by their first ones, as far as the limits allow.
+/// Unpacks compressed bytes, whose format the first ones show, within the limits.
 fn decompress<'a>(bytes: &'a [u8]) -> Result<Metered<Box<dyn Read + 'a>>, PackageError> {
     let reader: Box<dyn Read + 'a> = match bytes {
         [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(bytes)),
@@ -164,7 +164,7 @@ fn decompress<'a>(bytes: &'a [u8]) -> Result<Metered<Box<dyn Read + 'a>>, Packag
     Ok(Metered::new(reader, bytes.len() as u64))
 }
 
-/// The frames of a zstd file, one behind the other.
+/// The frames of a zstd file, one after the other.
 struct Frames<'a> {
     rest: &'a [u8],
     decoder: Option<ruzstd::decoding::StreamingDecoder<&'a [u8], ruzstd::decoding::FrameDecoder>>,
