@@ -85,7 +85,7 @@ pub use model::{
     Arch, ArchError, Arguments, Binding, BitRange, Choice, ChoiceOption, Claim, EnumId, Enumeration, GuidAge,
     GuidAgeError, Label, Member, Name, NamedSymbol, Names, Native, NativeId, NativeKind, NewMember, Profile,
     Record, RecordId, RecordKind, Report, StorageUnit, Structure, Symbol, System, Tally, Type, TypeId, Types,
-    banner_symbol, choose_symbols, number_by_address,
+    banner_symbol, choose_symbols, declaration, number_by_address,
 };
 pub use output::write_form;
 pub use progress::{Progress, Silent};

@@ -3,6 +3,7 @@
 mod arch;
 mod bits;
 mod choice;
+mod declaration;
 mod found;
 mod guid_age;
 pub(crate) mod layout;
@@ -17,6 +18,7 @@ pub(crate) mod vocabulary;
 pub use arch::{Arch, ArchError};
 pub use bits::{BitRange, StorageUnit};
 pub use choice::{Choice, ChoiceOption};
+pub use declaration::declaration;
 pub use found::{Structure, Symbol};
 pub use guid_age::{GuidAge, GuidAgeError};
 pub use name::{Name, Names};

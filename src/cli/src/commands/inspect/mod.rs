@@ -3,7 +3,7 @@ mod across;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use profile::{Member, Structure, Symbol, System, Text};
+use profile::{Member, Structure, Symbol, System, Text, declaration};
 use serde_json::Value;
 
 use super::Run;
@@ -13,7 +13,6 @@ use crate::options::heading::{INPUT, REPOSITORIES};
 use crate::options::repositories::list_repository;
 use crate::options::{Connection, General, Json, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
-use crate::profiles::declaration::declaration;
 use crate::report::inspect as report;
 
 /// Show what a profile holds.

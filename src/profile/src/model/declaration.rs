@@ -1,4 +1,4 @@
-use profile::{BitRange, Profile, Type, TypeId};
+use crate::{BitRange, Profile, Type, TypeId};
 
 /// A member as C would declare it. Profiles do not tell structs from unions, nor what a function returns, so
 /// structs stand by their name alone and a question mark for what is not known.
@@ -66,7 +66,7 @@ fn spaced(ty: &str, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use profile::{Report, Text};
+    use crate::{Report, Text};
 
     use super::*;
 
