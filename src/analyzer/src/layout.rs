@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use profile::{
@@ -32,7 +33,7 @@ pub struct Layout {
 #[derive(Debug)]
 enum Source {
     /// Rekall's form: entries are looked up in the text.
-    Text(Box<Text>),
+    Text(Arc<Text>),
     /// Volatility's form, looked up likewise.
     Table(Box<Table>),
     /// Any other form, read whole.
@@ -138,9 +139,9 @@ impl Layout {
         }
     }
 
-    /// Over the text of a profile.
-    pub fn from_text(text: Text) -> Self {
-        Self::new(Source::Text(Box::new(text)))
+    /// Over the text of a profile, which may be shared with others.
+    pub fn from_text(text: impl Into<Arc<Text>>) -> Self {
+        Self::new(Source::Text(text.into()))
     }
 
     /// Over a profile that was read or made.

@@ -23,11 +23,11 @@ const FLOORS: [&[&str]; 11] = [
     &["analyzer", "bundle"],
     &["repository"],
     &["server"],
-    &["cli"],
+    &["cli", "rekall-profile"],
 ];
 
 /// The packages that may open sockets, and all that use them.
-const NETWORK: [&str; 4] = ["symbols", "repository", "server", "cli"];
+const NETWORK: [&str; 5] = ["symbols", "repository", "server", "cli", LIBRARY];
 
 /// Crates that open sockets, or exist for those that do.
 const NETWORK_CRATES: [&str; 20] = [
@@ -57,6 +57,9 @@ const FRONT_ENDS: &[&str] = &["pdb", "dwarf", "btf"];
 
 const PREFIX: &str = "rekall-profile-";
 
+/// The public library, whose package has no prefix.
+const LIBRARY: &str = "rekall-profile";
+
 /// What each package of the workspace, and each package that it may be built with, depends on when it is not a test.
 #[derive(Default)]
 struct Graph {
@@ -85,7 +88,8 @@ impl Graph {
             let manifest = text(&package["manifest_path"]);
             let folder = Path::new(&manifest).parent().and_then(Path::parent).and_then(Path::file_name);
             if members.contains(&id) && folder.is_some_and(|folder| folder != "testdata") {
-                let name = name.strip_prefix(PREFIX).unwrap_or_else(|| panic!("{name}: expected {PREFIX}…"));
+                let bare = name.strip_prefix(PREFIX).or_else(|| (name == LIBRARY).then_some(LIBRARY));
+                let name = bare.unwrap_or_else(|| panic!("{name}: expected {PREFIX}…"));
                 graph.ours.insert(name.to_owned(), id.clone());
                 if folder.is_some_and(|folder| folder == "converters") {
                     graph.converters.insert(name.to_owned());

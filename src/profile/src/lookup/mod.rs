@@ -9,9 +9,9 @@
 mod sections;
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use memchr::memmem;
 use sections::Sections;
@@ -31,7 +31,7 @@ use crate::{
 pub struct Text {
     text: String,
     sections: Sections,
-    identity: OnceCell<(Identity, Map<String, Value>)>,
+    identity: OnceLock<(Identity, Map<String, Value>)>,
 }
 
 impl Text {
@@ -59,7 +59,7 @@ impl Text {
         };
         let text = if is_isf(text.as_bytes()) { canonical(&text)? } else { text };
         let sections = Sections::find(&text)?;
-        Ok(Self { text, sections, identity: OnceCell::new() })
+        Ok(Self { text, sections, identity: OnceLock::new() })
     }
 
     /// The text itself.
