@@ -4,19 +4,21 @@
 use std::collections::HashSet;
 
 use libfuzzer_sys::fuzz_target;
-use pe::Rsds;
+use pe::CodeView;
 
 fuzz_target!(|bytes: &[u8]| {
     // A record in front lets more inputs in; the rest may bring its own.
     let mut stamped = b"RSDS".to_vec();
     stamped.extend_from_slice(bytes);
     let mut seen = HashSet::new();
-    let expected: Vec<_> = (0..stamped.len())
-        .filter_map(|at| Some((at as u64, Rsds::parse(&stamped[at..])?)))
-        .filter(|(_, rsds)| rsds.path.to_ascii_lowercase().ends_with(".pdb"))
-        .filter(|(_, rsds)| seen.insert(rsds.guid_age))
+    let expected: Vec<_> = CodeView::find(&stamped)
+        .filter(|(_, record)| seen.insert(record.key()))
+        .map(|(at, record)| (at as u64, record))
         .collect();
+    for (at, record) in &expected {
+        assert_eq!(CodeView::parse(&stamped[*at as usize..]).as_ref(), Some(record));
+    }
     let found: Vec<_> =
-        Rsds::scan(&stamped, 2).into_iter().map(|sighting| (sighting.offset, sighting.rsds)).collect();
+        CodeView::scan(&stamped, 2).into_iter().map(|sighting| (sighting.offset, sighting.record)).collect();
     assert_eq!(found, expected);
 });

@@ -75,6 +75,9 @@ pub fn convert(bytes: &[u8], options: &Options<'_>, progress: &dyn Progress) -> 
         .or_else(|| input.elf.as_ref().map(Elf::pointer_size))
         .or_else(|| options.arch.map(Arch::address_size))
         .unwrap_or(8);
+    if let Some(asked) = options.arch {
+        check_arch(asked, input.elf.as_ref(), &table)?;
+    }
     let told = input.elf.as_ref().and_then(Elf::arch).or(options.arch);
     let told = told.or_else(|| machine::arch(&table, pointer));
     let mut profile = Profile::new(System::Linux, told.unwrap_or(Arch::Amd64));
@@ -109,6 +112,25 @@ pub fn convert(bytes: &[u8], options: &Options<'_>, progress: &dyn Progress) -> 
     progress.end(SYMBOLS);
     describe(&mut profile, &input);
     Ok(Converted { profile, report })
+}
+
+/// Refuses an architecture that contradicts what the ELF header, the sizes of types or the registers tell.
+fn check_arch(asked: Arch, elf: Option<&Elf<'_>>, table: &Table<'_>) -> Result<(), Error> {
+    let refuse = |stated: String, by| Err(Error::OtherArchitecture { asked, stated, by });
+    if let Some(stated) = elf.and_then(Elf::arch) {
+        return if stated == asked { Ok(()) } else { refuse(stated.to_string(), "the ELF header") };
+    }
+    let pointer = machine::pointer_size(table);
+    if let Some(pointer) = pointer.filter(|pointer| *pointer != asked.address_size()) {
+        return refuse(format!("a processor of {} bits", u32::from(pointer) * 8), "the size of long");
+    }
+    if table.is_big_endian() && matches!(asked, Arch::Amd64 | Arch::I386) {
+        return refuse("a big-endian processor".to_owned(), "its byte order");
+    }
+    match machine::arch(table, asked.address_size()).filter(|stated| *stated != asked) {
+        Some(stated) => refuse(stated.to_string(), "the members of pt_regs"),
+        None => Ok(()),
+    }
 }
 
 /// The architecture that the symbols of a map tell.

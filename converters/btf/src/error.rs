@@ -1,3 +1,5 @@
+use profile::Arch;
+
 /// Why a file gives no profile at all. What costs single records only is counted in the report instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -91,6 +93,16 @@ pub enum Error {
     NoBtf {
         /// What to do next.
         hint: &'static str,
+    },
+    /// The architecture asked for is not that of the types.
+    #[error("the BTF is for {stated} (by {by}), not for {asked}: leave out --arch")]
+    OtherArchitecture {
+        /// The architecture asked for.
+        asked: Arch,
+        /// What the BTF is for: an architecture, or what is known of it.
+        stated: String,
+        /// What tells it.
+        by: &'static str,
     },
     /// A core file: memory, not debug information.
     #[error("expected a BTF blob or an ELF file with a .BTF section, found an ELF core file: a memory image")]

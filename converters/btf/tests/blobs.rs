@@ -293,6 +293,11 @@ fn the_processor_follows_from_its_registers() {
         let made = made(&blob.bytes());
         assert_eq!(made.profile["$METADATA"]["arch"], json!(arch.name()));
         assert_eq!(made.member("user", "second")[0], size);
+        // Another processor of the same width is refused by the registers.
+        let other = if size == 4 { Arch::Mips } else { Arch::S390x };
+        let error = made_with(&blob.bytes(), &Options { arch: Some(other), ..Options::default() });
+        let words = error.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(words.contains("by the members of pt_regs") && words.contains(arch.name()), "{words}");
         assert_eq!(made.member("user", "second")[1][0], json!("Pointer"));
     }
 }

@@ -52,6 +52,22 @@ fn compare(section: &str, theirs: &Value, ours: &Value) -> usize {
 }
 
 #[test]
+fn an_architecture_that_the_types_contradict_is_refused() {
+    for (name, asked, by) in [
+        ("gcc-x64.btf", "I386", "the size of long"),
+        ("gcc-mips.btf", "I386", "its byte order"),
+        ("vmlinux", "ARM64", "the ELF header"),
+    ] {
+        let options = Options { arch: Some(asked.parse().unwrap()), ..Options::default() };
+        let error = made_with(&file(name), &options).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(
+            error.contains(by) && error.contains(&format!("not for {asked}")),
+            "{name} as {asked}: {error}"
+        );
+    }
+}
+
+#[test]
 fn every_processor_and_both_byte_orders_give_what_dwarf_gives() {
     for (name, arch) in [
         ("gcc-x64", "AMD64"),

@@ -44,7 +44,8 @@ pub(crate) struct Loaded<'a> {
 }
 
 impl<'a> Container<'a> {
-    /// Opens a file. From a fat file it takes the slice for `wanted`, or the only slice.
+    /// Opens a file. From a fat file it takes the slice for `wanted`, or the only slice. A file for another architecture than
+    /// `wanted` is refused.
     pub(crate) fn open(bytes: &'a [u8], wanted: Option<Arch>) -> Result<Self, Error> {
         let (format, bytes) = match Format::parse(bytes) {
             Ok(Format::Elf32 | Format::Elf64) => ("ELF", bytes),
@@ -70,6 +71,9 @@ impl<'a> Container<'a> {
         }
         let architecture = file.architecture();
         let arch = arch(architecture).ok_or_else(|| Error::Architecture(format!("{architecture:?}")))?;
+        if let Some(asked) = wanted.filter(|wanted| *wanted != arch) {
+            return Err(Error::OtherArchitecture { asked, stated: arch });
+        }
         let system = if format == "ELF" { System::Linux } else { System::Mac };
         // The debug information of a Mach-O object refers to itself without relocations.
         let relocatable = file.kind() == ObjectKind::Relocatable;

@@ -1,4 +1,5 @@
 use formats::WrongKind;
+use profile::Arch;
 
 /// Why a file gives no profile at all. A problem that affects only single units or records is counted in the report
 /// instead.
@@ -19,6 +20,14 @@ pub enum Error {
     /// The processor is not supported in profiles.
     #[error("the file is for a processor that profiles do not support: {0}")]
     Architecture(String),
+    /// The architecture asked for is not that of the file.
+    #[error("the file is for {stated} (by its header), not for {asked}: leave out --arch")]
+    OtherArchitecture {
+        /// The architecture asked for.
+        asked: Arch,
+        /// The one that the file's header states.
+        stated: Arch,
+    },
     /// A fat file with several slices.
     #[error("the file holds several architectures ({0}): choose one with --arch")]
     Slices(String),

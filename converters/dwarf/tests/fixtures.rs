@@ -441,6 +441,19 @@ fn a_fat_file_asks_which_slice() {
 }
 
 #[test]
+fn an_architecture_that_the_header_contradicts_is_refused() {
+    for (file, stated) in [("elf/gcc-x64", "AMD64"), ("elf/gcc-arm", "ARM"), ("macho/kext-x86_64", "AMD64")] {
+        let options = Options { arch: Some(Arch::Arm64), ..Options::default() };
+        let error =
+            made_with(file, &options, &Alone).err().map(|error| error.to_string()).unwrap_or_default();
+        let expected = format!("the file is for {stated} (by its header), not for ARM64: leave out --arch");
+        assert_eq!(error, expected, "{file}");
+    }
+    let same = made_with("elf/gcc-x64", &Options { arch: Some(Arch::Amd64), ..Options::default() }, &Alone);
+    assert_eq!(same.unwrap().text, made("elf/gcc-x64").text);
+}
+
+#[test]
 fn a_module_has_types_and_no_addresses() {
     let module = made("elf/module-x64.ko");
     assert!(module.profile.get("$CONSTANTS").is_none());

@@ -11,7 +11,7 @@ use std::sync::Once;
 
 use dwarf_converter::{Alone, Language, Languages, Package};
 use image::{Image, Memory};
-use pe::{Identity, PdbCabinet, Rsds};
+use pe::{CodeView, Identity, PdbCabinet};
 use profile::{MappedFile, Profile, Report, Resolution, Silent, read_profile, write_text};
 use repository::index::{DataIndex, ExportIndex, Specification, StructIndex, SymbolIndex};
 use serde_json::Value;
@@ -270,7 +270,7 @@ fn small_texts_and_records_are_understood() {
         text.parse::<SymbolPath>().unwrap_or_else(|error| panic!("{name}: {error}"));
     }
     for (name, bytes) in seeds("rsds_scan") {
-        assert_eq!(Rsds::scan(&[b"RSDS", &bytes[..]].concat(), 1).len(), 2, "{name}");
+        assert_eq!(CodeView::scan(&[b"RSDS", &bytes[..]].concat(), 1).len(), 2, "{name}");
     }
     for (name, bytes) in seeds("gzip_inflate") {
         let stamped = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255][..], &bytes].concat();

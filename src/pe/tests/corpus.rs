@@ -7,7 +7,7 @@ use std::io::{BufReader, Cursor};
 use std::path::{Path, PathBuf};
 
 use formats::FileKind;
-use pe::{CabinetError, Identity, IdentityError, PdbCabinet, Pe, Rsds};
+use pe::{CabinetError, CodeView, Identity, IdentityError, PdbCabinet, Pe};
 use sha2::{Digest, Sha256};
 
 fn corpus() -> PathBuf {
@@ -158,8 +158,8 @@ fn every_pe_names_the_pdb_beside_it() {
         let bytes = std::fs::read(folder.join(pe)).unwrap();
         let records = Pe::parse(&bytes).unwrap().rsds().unwrap();
         assert_eq!(records.len(), 1, "{pe}");
-        let scanned = Rsds::scan(&bytes, 2);
-        assert_eq!(scanned.iter().map(|sighting| &sighting.rsds).collect::<Vec<_>>(), [&records[0]], "{pe}");
+        let scanned: Vec<_> = CodeView::scan(&bytes, 2).into_iter().map(|sighting| sighting.record).collect();
+        assert_eq!(scanned, [CodeView::Pdb(records[0].clone())], "{pe}");
         if !pdb.is_empty() {
             let identity = Identity::read(&mut File::open(pdb_folder().join(pdb)).unwrap()).unwrap();
             assert_eq!(records[0].guid_age, identity.guid_age, "{pe}");

@@ -37,6 +37,9 @@ const SECTIONS: [&str; 3] = ["INITKDBG", "MISYSPTE", "POOLMI"];
 /// Where kernels are loaded: from the bottom of the loader's part on (64 bits), and in the kernel's half (32 bits).
 const WIDE: (u64, u64) = (0xffff_f800_0000_0000, 0xffff_f8ff_ffff_ffff);
 const NARROW: (u64, u64) = (0x8000_0000, 0xffff_ffff);
+/// The kernel's half with page tables of five levels. Where Windows loads the kernel there is not documented, so all of it
+/// is searched if the usual part holds none.
+const WIDEST: (u64, u64) = (0xff00_0000_0000_0000, u64::MAX);
 
 /// No more page tables are tried; those of processes with a second set for user mode do not show the kernel.
 const MOST_ROOTS: usize = 256;
@@ -107,7 +110,22 @@ fn through<'a>(
     if !is_windows(&space, arch).unwrap_or(false) {
         return None;
     }
-    let (first, last) = if arch == Arch::Amd64 { WIDE } else { NARROW };
+    let parts: &[(u64, u64)] = match paging {
+        Paging::X64Level5 => &[WIDE, WIDEST],
+        _ if arch == Arch::Amd64 => &[WIDE],
+        _ => &[NARROW],
+    };
+    parts.iter().find_map(|part| in_part(&space, *part, arch, left))
+}
+
+/// The kernel in a part of an address space.
+fn in_part<'a>(
+    space: &AddressSpace<'a>,
+    (first, last): (u64, u64),
+    arch: Arch,
+    left: &mut u64,
+) -> Option<Bare<'a>> {
+    let memory = space.memory();
     for mapping in space.mapped(VirtualAddress(first), VirtualAddress(last)) {
         for at in (0..mapping.length).step_by(PAGE as usize) {
             *left = left.checked_sub(1)?;
@@ -116,17 +134,17 @@ fn through<'a>(
                 continue;
             }
             let base = mapping.start.0 + at;
-            let Some(mapped) = Mapped::at(&space, base) else { continue };
-            let pdb = mapped.pdb(&space);
-            let exports = mapped.exports(&space).unwrap_or_default();
+            let Some(mapped) = Mapped::at(space, base) else { continue };
+            let pdb = mapped.pdb(space);
+            let exports = mapped.exports(space).unwrap_or_default();
             let named =
                 |names: &[&str], name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
             let is_kernel = named(&MODULES, &exports.module)
                 || pdb.as_ref().is_some_and(|(_, name)| named(&KERNELS, name))
                 || exports.module.is_empty() && mapped.sections.iter().any(|name| named(&SECTIONS, name));
             if is_kernel {
-                let found_by = format!("page tables at physical {:#x} ({paging})", space.dtb().0);
-                return Some(Bare { space, base, arch, mapped, pdb, exports, found_by });
+                let found_by = format!("page tables at physical {:#x} ({})", space.dtb().0, space.paging());
+                return Some(Bare { space: *space, base, arch, mapped, pdb, exports, found_by });
             }
         }
     }

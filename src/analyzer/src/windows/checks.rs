@@ -8,7 +8,7 @@ use pe::Rsds;
 use profile::GuidAge;
 
 use super::list::{self, forwards, leads_back};
-use super::{DIRECTORY, Kernel, Mapped, builds, shared_data, upper_half};
+use super::{DIRECTORY, Kernel, Mapped, builds, shared_data, user_end};
 use crate::error::Missed;
 use crate::validate::{Difference, Exam, Finding, Group, MOST, Scope, Validation, Weight};
 use crate::{Error, Layout};
@@ -305,7 +305,6 @@ fn widen(kernel: &Kernel<'_>, address: u64) -> u64 {
 
 fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     let view = kernel.view();
-    let arch = kernel.layout.arch();
     let (mut all, mut partial) = (Vec::new(), false);
     exam.check(
         Group::Structure,
@@ -452,7 +451,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         "_EPROCESS.Peb",
         "in the user's half, or none",
         &all,
-        |process| Ok(view.get(process, "_EPROCESS.Peb")? < upper_half(arch)),
+        |process| Ok(view.get(process, "_EPROCESS.Peb")? < user_end(kernel.space.paging())),
         name,
     );
     threads(kernel, &all, exam);

@@ -55,8 +55,11 @@ impl<'a> Kernel<'a> {
             Arch::Amd64 => &[Paging::X64, Paging::X64Level5],
             Arch::I386 => &[Paging::X86Pae, Paging::X86],
             arch => {
-                let what = format!("Windows on {arch}");
-                return Err(Error::Unsupported { what, expected: "AMD64 or I386" });
+                let what = format!("reading the memory of Windows on {arch}");
+                let expected = "AMD64 or I386; of other processors, version_scan lists the PDBs that an image names, \
+                                parse_pdb and build_local_profile make profiles of them, and modules lists what a \
+                                triage dump says";
+                return Err(Error::Unsupported { what, expected });
             }
         };
         let wanted: Option<GuidAge> = layout.metadata("GUID_AGE").and_then(|text| text.parse().ok());

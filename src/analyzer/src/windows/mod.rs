@@ -11,7 +11,7 @@ mod reads;
 
 use std::collections::BTreeSet;
 
-use image::{AddressSpace, Memory, PhysicalAddress};
+use image::{AddressSpace, Memory, Paging, PhysicalAddress};
 use profile::{Arch, GuidAge};
 
 use crate::process::{Module, Process, Time};
@@ -48,6 +48,9 @@ struct Sessions<'a> {
     spaces: Option<Vec<AddressSpace<'a>>>,
 }
 
+/// A table of handles has no more lists of free ones than a system has groups of processors.
+const MOST_LISTS: u64 = 128;
+
 /// No more processes are asked: every session has one among the first.
 const MOST_SPACES: usize = 256;
 
@@ -70,9 +73,19 @@ pub(crate) fn shared_data(arch: Arch) -> u64 {
     if arch.address_size() == 8 { 0xffff_f780_0000_0000 } else { 0xffdf_0000 }
 }
 
-/// Where the kernel's half begins.
+/// Where the kernel's half begins at the lowest: with page tables of five levels, if the processor has 64 bits. Whether
+/// Windows uses all of it is not documented, so no address above this is refused.
 pub(crate) fn upper_half(arch: Arch) -> u64 {
-    if arch.address_size() == 8 { 0xffff_8000_0000_0000 } else { 0x8000_0000 }
+    if arch.address_size() == 8 { 0xff00_0000_0000_0000 } else { 0x8000_0000 }
+}
+
+/// Where the half of the processes ends, with page tables of this kind.
+pub(crate) fn user_end(paging: Paging) -> u64 {
+    match paging {
+        Paging::X64 => 1 << 47,
+        Paging::X86 | Paging::X86Pae => 0xc000_0000,
+        _ => 1 << 56,
+    }
 }
 
 /// The members of `_EPROCESS` that hold the physical address of its page tables.
@@ -153,13 +166,25 @@ impl Kernel<'_> {
         Ok(Listing { rows, end: list.end })
     }
 
-    /// How many handles a table has. Windows 8.1 and later count them per list of free ones.
+    /// How many handles a table has. Windows 8.1 and later count them per list of free ones, of which there is one for
+    /// each group of processors; one list alone can have a negative count, for a handle may be closed elsewhere than it was
+    /// opened.
     fn handles(&self, table: u64) -> Option<u64> {
         let view = self.view();
-        view.get(table, "_HANDLE_TABLE.HandleCount").ok().or_else(|| {
-            let lists = view.at(table, "_HANDLE_TABLE.FreeLists").ok()?;
-            view.get(lists, "_HANDLE_TABLE_FREE_LIST.HandleCount").ok()
-        })
+        if self.layout.has("_HANDLE_TABLE.HandleCount") {
+            return view.get(table, "_HANDLE_TABLE.HandleCount").ok();
+        }
+        let first = view.at(table, "_HANDLE_TABLE.FreeLists").ok()?;
+        let size = self.layout.shape("_HANDLE_TABLE_FREE_LIST")?.size;
+        // Without the symbol there is one.
+        let lists = self.symbol("ExpFreeListCount").and_then(|at| view.number(at, 4)).unwrap_or(1);
+        let mut sum = 0_i64;
+        for list in 0..lists.clamp(1, MOST_LISTS) {
+            let at = first.wrapping_add(list.wrapping_mul(size));
+            let count = view.get(at, "_HANDLE_TABLE_FREE_LIST.HandleCount").ok()?;
+            sum = sum.wrapping_add(i64::from(count as u32 as i32));
+        }
+        u64::try_from(sum).ok()
     }
 
     fn module(&self, entry: u64, sessions: &mut Sessions<'_>) -> Module {

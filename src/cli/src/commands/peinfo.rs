@@ -3,9 +3,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use formats::Detail;
-use pe::Rsds;
-use pe::{Export, Import, Pe, PeError, Version};
+use pe::{CodeView, Export, Import, Pe, PeError, Version};
 use profile::MappedFile;
 
 use super::Run;
@@ -59,10 +57,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let file = MappedFile::open(&arguments.file).with_context(|| format!("cannot open {source}"))?;
     let pe =
         Pe::parse(&file).map_err(|error| error.named(&arguments.file)).with_context(|| source.clone())?;
-    let mut info = Info::of(&pe, console.json() || console.verbosity() > 0);
-    if let Some(Detail::Unnamed { guid_age }) = formats::identify(&&file[..], None).detail {
-        info.unnamed = Some(guid_age);
-    }
+    let info = Info::of(&pe, console.json() || console.verbosity() > 0);
     if console.json() {
         console.print_report(&info.to_report(&pe, source.clone()))?;
     } else {
@@ -77,9 +72,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
 /// The parts of a PE file that may be damaged on their own.
 #[derive(Default)]
 struct Info {
-    records: Vec<Rsds>,
-    /// The GUID and age of a record that names no PDB, as MinGW, GCC and lld write build-ids.
-    unnamed: Option<String>,
+    records: Vec<CodeView>,
     tables: Option<Tables>,
     problems: Vec<PeError>,
 }
@@ -94,7 +87,7 @@ struct Tables {
 impl Info {
     fn of(pe: &Pe<'_>, tables: bool) -> Self {
         let mut info = Self::default();
-        match pe.rsds() {
+        match pe.code_view() {
             Ok(records) => info.records = records,
             // A file without a PDB is nothing out of the ordinary.
             Err(PeError::NoRsds { .. }) => {}
@@ -121,12 +114,16 @@ impl Info {
             &format_args!("{:#06x} {}", headers.characteristics, headers.characteristic_names.join(", ")),
         );
         for record in &self.records {
-            row("GUID/Age", &record.guid_age);
-            row("PDB", &record.path);
+            let key = if matches!(record, CodeView::Nb10(_)) { "Signature/Age" } else { "GUID/Age" };
+            row(key, &record.key());
+            row(
+                "PDB",
+                &if record.path().is_empty() { "- (the debug record names no PDB)" } else { record.path() },
+            );
         }
         if self.records.is_empty() {
-            row("GUID/Age", &self.unnamed.as_deref().unwrap_or("-"));
-            row("PDB", &if self.unnamed.is_some() { "- (the debug record names no PDB)" } else { "-" });
+            row("GUID/Age", &"-");
+            row("PDB", &"-");
         }
         row("MajorOperatingSystemVersion", &headers.os_version.0);
         row("MinorOperatingSystemVersion", &headers.os_version.1);
@@ -162,9 +159,9 @@ impl Info {
         let headers = pe.headers();
         let numbers = |(major, minor): (u16, u16)| report::Numbers { major, minor };
         let pdbs = self.records.iter().map(|record| report::Pdb {
-            guid_age: record.guid_age.to_string(),
+            guid_age: record.key(),
             name: record.file_name().to_owned(),
-            path: record.path.clone(),
+            path: record.path().to_owned(),
         });
         let (sections, directories) = (pe.sections(), pe.directories());
         let sections = sections.iter().map(|section| report::Section {

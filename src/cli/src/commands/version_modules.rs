@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use analyzer::Module;
 use anyhow::{Context, bail};
+use pe::CodeView;
 use profile::{GuidAge, Report, Silent};
 use repository::{ProfileName, local};
 use symbols::{Fetcher, Manifest, Wanted};
@@ -159,9 +160,10 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
                 named.iter().map(|(_, guid_age, pdb)| ((*pdb).to_owned(), **guid_age)).collect();
             if which == Which::Drakvuf {
                 let found = version_scan::search(&subject.image, console, &mut Report::default());
-                wanted.extend(
-                    found.iter().map(|found| (found.rsds.file_name().to_owned(), found.rsds.guid_age)),
-                );
+                wanted.extend(found.iter().filter_map(|found| match &found.record {
+                    CodeView::Pdb(rsds) => Some((rsds.file_name().to_owned(), rsds.guid_age)),
+                    _ => None,
+                }));
                 wanted.retain(|(pdb, _)| is_drakvufs(pdb));
             }
             wanted.sort();

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use formats::Group;
 use image::{Image, Plan};
-use pe::{Rsds, Sighting};
+use pe::{CodeView, Sighting};
 use profile::{MappedFile, Report};
 use regex::Regex;
 use symbols::{Manifest, Wanted};
@@ -22,7 +22,7 @@ use crate::report::profile::losses;
 /// Find the records in a file or memory image that name a PDB.
 ///
 /// These RSDS records hold a PDB's name, GUID and age. Each GUID and age is listed once, with the offset of its first
-/// record. FILE is searched as it is; of a memory image, named with -f, the physical memory is searched.
+/// record. Records without a name and older records (NB10: signature and age) are listed, too. FILE is searched as it is; of a memory image, named with -f, the physical memory is searched.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
@@ -32,8 +32,8 @@ pub struct Arguments {
     #[command(flatten)]
     image: options::Image,
     /// Show only records whose path this regular expression finds.
-    #[arg(long = "name_regex", value_name = "REGEX", default_value = ".")]
-    name_regex: Regex,
+    #[arg(long = "name_regex", value_name = "REGEX")]
+    name_regex: Option<Regex>,
     #[command(flatten)]
     unpacking: Unpacking,
     /// Write the PDBs as a list for fetch_pdb --manifest.
@@ -100,11 +100,13 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         Target::Image(image) => search(image, console, &mut report),
         Target::File(file) => {
             console.tell(format_args!("searching {} bytes of {source}", file.len()));
-            Rsds::scan(file, console.threads())
+            CodeView::scan(file, console.threads())
         }
     };
     let all = found.len();
-    found.retain(|sighting| arguments.name_regex.is_match(&sighting.rsds.path));
+    if let Some(wanted) = &arguments.name_regex {
+        found.retain(|sighting| wanted.is_match(sighting.record.path()));
+    }
     if console.json() {
         let image = match &target {
             Target::Image(image) => Some(image),
@@ -132,7 +134,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         console.say(match (without_memory, all) {
             (Some(what), _) => format!("{source}: {what}"),
             (None, 0) => format!("{source}: {}", without_records(&target, path)),
-            (None, _) => format!("{source}: {all} RSDS records, none with a path that --name_regex finds"),
+            (None, _) => format!("{source}: {all} records, none with a path that --name_regex finds"),
         });
     }
     let lossless = report.total() == 0 || !console.strict();
@@ -141,7 +143,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
 
 /// What was searched without finding a record, and what to do if it has to be unpacked first.
 fn without_records(target: &Target, path: &Path) -> String {
-    const NONE: &str = "no RSDS record that names a PDB";
+    const NONE: &str = "no record that names a PDB (RSDS or NB10)";
     let Target::File(file) = target else { return NONE.to_owned() };
     let found = formats::identify(&&file[..], Some(path));
     let advice = match found.kind.group() {
@@ -155,21 +157,21 @@ fn without_records(target: &Target, path: &Path) -> String {
 pub fn search(image: &Image, console: &Console, report: &mut Report) -> Vec<Sighting> {
     let plan = Plan {
         threads: console.threads(),
-        overlap: Rsds::LONGEST - 1,
+        overlap: CodeView::LONGEST - 1,
         progress: console.progress(),
-        step: "Searching for RSDS records",
+        step: "Searching for records that name PDBs",
     };
     let scanned = image::scan(image, &plan, |window, found| {
         found.extend(
-            Rsds::find(window.bytes)
+            CodeView::find(window.bytes)
                 .take_while(|(at, _)| *at < window.own)
-                .map(|(at, rsds)| Sighting { offset: window.start.0 + at as u64, rsds }),
+                .map(|(at, record)| Sighting { offset: window.start.0 + at as u64, record }),
         );
     });
     report.absorb(image.report().clone());
     report.absorb(scanned.report);
     let mut found = scanned.found;
-    Rsds::keep_first(&mut found);
+    CodeView::keep_first(&mut found);
     found
 }
 
@@ -178,8 +180,12 @@ fn table(found: &[Sighting]) -> Lines {
     let mut lines = Lines::new();
     lines.line(format_args!("  Offset (P)   {:32} PDB", "GUID/Version"));
     lines.line(format_args!("{:-<14} {:-<32} {:-<30}", "", "", ""));
-    for Sighting { offset, rsds } in found {
-        lines.line(format_args!("{offset:#014x} {:32} {}", rsds.guid_age.to_string(), rsds.path));
+    for Sighting { offset, record } in found {
+        let path = match record {
+            CodeView::Unnamed(_) => "(names no PDB)",
+            record => record.path(),
+        };
+        lines.line(format_args!("{offset:#014x} {:32} {path}", record.key()));
     }
     lines
 }
@@ -187,15 +193,17 @@ fn table(found: &[Sighting]) -> Lines {
 fn to_report(sighting: &Sighting) -> Record {
     Record {
         offset: sighting.offset,
-        guid_age: sighting.rsds.guid_age.to_string(),
-        name: sighting.rsds.file_name().to_owned(),
-        path: sighting.rsds.path.clone(),
+        guid_age: sighting.record.key(),
+        name: sighting.record.file_name().to_owned(),
+        path: sighting.record.path().to_owned(),
     }
 }
 
 fn manifest(found: &[Sighting], source: &str) -> Manifest {
     let mut manifest = Manifest::default();
-    for Sighting { offset, rsds } in found {
+    for Sighting { offset, record } in found {
+        // What has no GUID cannot be asked for by GUID and age.
+        let CodeView::Pdb(rsds) = record else { continue };
         // A path whose last component is no file name names no PDB that could be fetched.
         if let Ok(name) = rsds.file_name().parse() {
             let seen = vec![format!("{source} at {offset:#x}")];

@@ -14,8 +14,9 @@ pub fn without_memory(image: &Image) -> Option<String> {
     let hints = image.hints();
     let instead = match (&hints.crash_dump, &hints.triage) {
         (Some(header), Some(triage)) => format!(
-            "; it says build {}, stop code {:#x}, {} running, {}, which the command modules lists",
+            "; it says build {}{}, stop code {:#x}, {} running, {}, which the command modules lists",
             header.minor_version,
+            hints.arch.map(|arch| format!(" for {arch}")).unwrap_or_default(),
             header.bug_check,
             triage.process.as_deref().unwrap_or("a process without a name"),
             counted(triage.modules.len(), "module"),

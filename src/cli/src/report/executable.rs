@@ -23,7 +23,7 @@ pub struct Executable {
     pub os_version: Numbers,
     pub image_version: Numbers,
     pub subsystem_version: Numbers,
-    /// The PDBs that it names.
+    /// The records that name its PDB. The path is empty if a record names none.
     pub pdbs: Vec<Pdb>,
     pub sections: Vec<Section>,
     pub directories: Vec<Directory>,
@@ -46,6 +46,7 @@ pub struct Numbers {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Pdb {
+    /// GUID and age; of an NB10 record, signature and age.
     pub guid_age: String,
     pub name: String,
     /// The whole path, as the linker wrote it.
@@ -120,7 +121,9 @@ pub struct Records {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Record {
     pub offset: u64,
+    /// GUID and age; of an NB10 record, signature and age.
     pub guid_age: String,
+    /// Empty if the record names no PDB.
     pub name: String,
     pub path: String,
 }

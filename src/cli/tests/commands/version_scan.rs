@@ -43,16 +43,43 @@ fn json_has_every_record_once() {
     assert_eq!(records[1]["guid_age"], OTHER);
 }
 
+/// What MinGW's linkers write, and what linkers wrote before Visual C++ 7.
+#[test]
+fn records_without_a_name_and_older_ones_are_listed_with_their_keys() {
+    let folder = Folder::new();
+    let unnamed = fixture::rsds("8519FD26CB3AE9B84C4C44205044422E1".parse().unwrap(), "");
+    let old = [&b"NB10\0\0\0\0\x10\x84\x7d\x3b\x02\0\0\0"[..], b"d:\\nt\\hal.pdb\0"].concat();
+    let image = [&[0; 0x20][..], &unnamed, &[0; 0x13], &old, &[0; 0x2000]].concat();
+    folder.write("image.raw", &image);
+    let expected = "  Offset (P)   GUID/Version                     PDB\n\
+         -------------- -------------------------------- ------------------------------\n\
+         0x000000000020 8519FD26CB3AE9B84C4C44205044422E1 (names no PDB)\n\
+         0x00000000004c 3B7D84102                        d:\\nt\\hal.pdb\n";
+    folder.run(["version_scan", "image.raw"]).stdout(expected).check();
+    folder.run(["version_scan", "-f", "image.raw"]).stdout(expected).check();
+    // Neither can be asked for by GUID, age and name.
+    folder.run(["version_scan", "image.raw", "--write-manifest", "wanted.json"]).check();
+    assert!(!String::from_utf8(folder.read("wanted.json")).unwrap().contains("hal.pdb"));
+
+    folder.write("a.exe", fixture::pe(&[(&unnamed, fixture::Reach::Offset), (&old, fixture::Reach::Rva)]));
+    let shown = folder.run(["peinfo", "a.exe"]).check();
+    let row = |name: &str, value: &str| assert!(shown.contains(&format!("{name:28} {value}\n")), "{shown}");
+    row("GUID/Age", "8519FD26CB3AE9B84C4C44205044422E1");
+    row("PDB", "- (the debug record names no PDB)");
+    row("Signature/Age", "3B7D84102");
+    row("PDB", "d:\\nt\\hal.pdb");
+}
+
 #[test]
 fn nothing_found_is_a_negative_answer_and_a_bad_file_an_error() {
     let folder = Folder::new();
     folder.write("image.raw", image());
     folder.write("empty", "");
-    folder.run(["version_scan", "empty"]).status(1).stderr("no RSDS record").check();
+    folder.run(["version_scan", "empty"]).status(1).stderr("no record that names a PDB").check();
     folder
         .run(["version_scan", "image.raw", "--name_regex", "^tcpip"])
         .status(1)
-        .stderr("2 RSDS records, none with a path that --name_regex finds")
+        .stderr("2 records, none with a path that --name_regex finds")
         .check();
     folder.run(["version_scan", "none.raw"]).status(2).stderr("cannot open none.raw").check();
     folder.run(["version_scan", "."]).status(2).stderr("it is a folder").check();
@@ -119,9 +146,20 @@ fn a_triage_dump_has_no_memory_to_search() {
         .run(["version_scan".as_ref(), "-f".as_ref(), path.as_os_str()])
         .status(1)
         .stderr(
-            "a Windows triage dump has no memory to search; it says build 19041, stop code 0x1000007e, System \
+            "a Windows triage dump has no memory to search; it says build 19041 for AMD64, stop code 0x1000007e, System \
              running, 151 modules",
         )
+        .check();
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn a_triage_dump_of_arm64_names_the_processor_and_the_process() {
+    let path = corpus("images/windows-triage-arm64.dmp");
+    Folder::new()
+        .run(["version_scan".as_ref(), "-f".as_ref(), path.as_os_str()])
+        .status(1)
+        .stderr("it says build 22000 for ARM64, stop code 0x1c8, System running, 245 modules")
         .check();
 }
 

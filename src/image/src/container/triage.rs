@@ -72,22 +72,86 @@ fn name(bytes: &Arc<dyn Bytes>, at: u64) -> Option<String> {
     (units.len() == length as usize).then(|| String::from_utf16_lossy(&units))
 }
 
-/// `_EPROCESS.ImageFileName` in a process object. Its place is known for sure only by a profile; these are the places it
-/// had in the releases from Windows XP to Windows 11 24H2 (the kernels' symbols), and a name has to look like one.
-fn process_name(process: &[u8], wide: bool) -> Option<String> {
-    const PLACES_64: [usize; 7] = [0x5a8, 0x450, 0x448, 0x438, 0x338, 0x2e0, 0x238];
-    const PLACES_32: [usize; 6] = [0x174, 0x164, 0x154, 0x14c, 0x16c, 0x170];
-    /// The field holds 15 characters, and is filled with zeros.
-    const LENGTH: usize = 15;
+/// Where `_EPROCESS.ImageFileName` lies in the kernels from Windows XP to Windows 11 24H2, on AMD64 and ARM64, the newest
+/// layouts first.
+const PLACES_64: [usize; 14] =
+    [0x338, 0x328, 0x5a8, 0x560, 0x450, 0x448, 0x438, 0x408, 0x400, 0x3f8, 0x2e0, 0x2d8, 0x268, 0x238];
+/// The same on I386.
+const PLACES_32: [usize; 8] = [0x1ac, 0x17c, 0x174, 0x170, 0x16c, 0x164, 0x154, 0x14c];
+/// The field holds 15 characters, and is filled with zeros.
+const NAME: usize = 15;
+/// `_EPROCESS.PriorityClass`, the byte behind the name, is at most this (`PROCESS_PRIORITY_CLASS_ABOVE_NORMAL`).
+const HIGHEST_PRIORITY: u8 = 6;
+/// The names of processes do not begin before this: a process object begins with its `_KPROCESS`.
+const FIRST: usize = 0x80;
 
+/// `_EPROCESS.ImageFileName` in a process object. Only a profile knows its place for sure. So the places that it had so far
+/// are tried first, and what lies there has to look like a name. If none of them holds one, the object is searched: an
+/// object has no other text, so the only name in it is the process's.
+fn process_name(process: &[u8], wide: bool) -> Option<String> {
     let places: &[usize] = if wide { &PLACES_64 } else { &PLACES_32 };
-    places.iter().find_map(|at| {
-        let field = process.get(*at..at + LENGTH)?;
-        let end = memchr::memchr(0, field).unwrap_or(LENGTH);
-        let (name, rest) = field.split_at_checked(end)?;
-        let looks = name.len() >= 2
-            && name.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ')
-            && rest.iter().all(|byte| *byte == 0);
-        looks.then(|| String::from_utf8_lossy(name).into_owned())
-    })
+    if let Some(name) = places.iter().find_map(|at| name_at(process, *at, 2)) {
+        return Some(name);
+    }
+    let mut found = (FIRST..process.len()).step_by(4).filter_map(|at| name_at(process, at, 4));
+    let name = found.next()?;
+    found.next().is_none().then_some(name)
+}
+
+/// What lies at an offset of a process object, if it looks like a name of at least `shortest` characters.
+fn name_at(process: &[u8], at: usize, shortest: usize) -> Option<String> {
+    let field = process.get(at..at.checked_add(NAME)?)?;
+    let behind = process.get(at.checked_add(NAME)?).copied().unwrap_or(0);
+    let end = memchr::memchr(0, field).unwrap_or(NAME);
+    let (name, rest) = field.split_at_checked(end)?;
+    let looks = name.len() >= shortest
+        && name.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ')
+        && rest.iter().all(|byte| *byte == 0)
+        && behind <= HIGHEST_PRIORITY;
+    looks.then(|| String::from_utf8_lossy(name).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process object of so many bytes with a name in it: pointers of a kernel, numbers and zeros beside it.
+    fn process(length: usize, at: usize, name: &[u8]) -> Vec<u8> {
+        let mut object: Vec<u8> = [0xffff_fa80_0123_4560_u64, 0, 4, 0xffff_f800_0000_1000]
+            .iter()
+            .flat_map(|word| word.to_le_bytes())
+            .cycle()
+            .take(length)
+            .collect();
+        object[at..at + 16].fill(0);
+        object[at..at + name.len()].copy_from_slice(name);
+        object[at + NAME] = 2;
+        object
+    }
+
+    #[test]
+    fn the_name_is_found_where_each_kernel_has_it() {
+        for (places, wide) in [(&PLACES_64[..], true), (&PLACES_32[..], false)] {
+            for at in places {
+                for name in ["System", "averylongnamed", "a.exe", "with space.exe"] {
+                    let found = process_name(&process(0xb80, *at, name.as_bytes()), wide);
+                    assert_eq!(found.as_deref(), Some(name), "{at:#x}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_at_a_place_to_come_is_found_if_it_is_the_only_one() {
+        assert_eq!(
+            process_name(&process(0xb80, 0x694, b"explorer.exe"), true).as_deref(),
+            Some("explorer.exe")
+        );
+        let mut two = process(0xb80, 0x694, b"explorer.exe");
+        two[0x7c0..0x7d0].copy_from_slice(b"svchost.exe\0\0\0\0\0");
+        assert_eq!(process_name(&two, true), None);
+        assert_eq!(process_name(&process(0xb80, 0x694, b"\x01ystem"), true), None);
+        assert_eq!(process_name(&[], true), None);
+        assert_eq!(process_name(&process(0x240, 0x200, b"cmd.exe"), true).as_deref(), Some("cmd.exe"));
+    }
 }

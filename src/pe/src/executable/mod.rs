@@ -17,6 +17,7 @@ use goblin::pe::section_table::SectionTable;
 use goblin::pe::utils::find_offset;
 use profile::guarded;
 
+use crate::code_view::CodeView;
 use crate::rsds::Rsds;
 
 pub use tables::{Export, Import, Version};
@@ -272,12 +273,34 @@ impl<'a> Pe<'a> {
             .collect()
     }
 
-    /// The RSDS records, each once, in the order of the debug directory. A record is found by the file offset in its
-    /// entry or, if there is no record at that offset, by the RVA.
+    /// The records that name PDBs by GUID and age, each once, in the order of the debug directory.
     ///
     /// # Errors
-    /// [`PeError::NoRsds`] if there is none; it says what was found instead.
+    /// [`PeError::NoRsds`] if there is none, with what is there instead.
     pub fn rsds(&self) -> Result<Vec<Rsds>, PeError> {
+        let mut records = Vec::new();
+        let mut others = Vec::new();
+        for record in self.code_view()? {
+            match record {
+                CodeView::Pdb(rsds) => records.push(rsds),
+                CodeView::Unnamed(guid_age) => others.push(format!("{guid_age}, which names no PDB")),
+                CodeView::Nb10(nb10) => {
+                    others.push(format!("an NB10 record, which has no GUID, of {} {nb10}", nb10.path))
+                }
+            }
+        }
+        if records.is_empty() {
+            return Err(PeError::NoRsds { found: format!("entries of other kinds ({})", others.join(", ")) });
+        }
+        Ok(records)
+    }
+
+    /// The CodeView records of every kind, each once, in the order of the debug directory. A record is reached by the
+    /// offset that its entry gives or, if there is none at that place, by the RVA.
+    ///
+    /// # Errors
+    /// [`PeError::NoRsds`] if there is none, with what is there instead.
+    pub fn code_view(&self) -> Result<Vec<CodeView>, PeError> {
         let none = |found: &str| Err(PeError::NoRsds { found: found.to_owned() });
         let Some(directory) = self.optional.data_directories.get_debug_table() else {
             return none("no debug directory");
@@ -286,7 +309,7 @@ impl<'a> Pe<'a> {
             return none("a debug directory outside the file");
         };
         let entries = entries.get(..directory.size as usize).unwrap_or(entries);
-        let mut records: Vec<Rsds> = Vec::new();
+        let mut records: Vec<CodeView> = Vec::new();
         let mut seen = HashSet::new();
         let mut kinds = Vec::new();
         for entry in entries.chunks_exact(DEBUG_ENTRY) {
@@ -298,18 +321,13 @@ impl<'a> Pe<'a> {
             }
             let by_offset = self.bytes.get(field(24) as usize..);
             let by_rva = self.at_rva(field(20));
-            match [by_offset, by_rva].into_iter().flatten().find_map(Rsds::parse) {
+            match [by_offset, by_rva].into_iter().flatten().find_map(CodeView::parse) {
                 Some(record) => {
-                    if seen.insert((record.guid_age, record.path.clone())) {
+                    if seen.insert((record.key(), record.path().to_owned())) {
                         records.push(record);
                     }
                 }
-                None => kinds.push(match by_offset {
-                    Some([b'N', b'B', digits @ .., _]) if digits.starts_with(b"10") => {
-                        "an NB10 record, which has no GUID".to_owned()
-                    }
-                    _ => "an unreadable CodeView record".to_owned(),
-                }),
+                None => kinds.push("an unreadable CodeView record".to_owned()),
             }
         }
         match (records.is_empty(), kinds.is_empty()) {
