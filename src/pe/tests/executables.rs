@@ -33,7 +33,7 @@ fn a_file_without_a_record_reports_what_it_has_instead() {
             &[(b"NB10\0\0\0\0\x10\x84\x7d\x3b\x02\0\0\0k.pdb\0", Reach::Offset)],
             "an NB10 record, which has no GUID, of k.pdb 3B7D84102",
         ),
-        (&[(b"RSDS and then nothing", Reach::Rva)], "an unreadable CodeView record"),
+        (&[(b"RSDS and then", Reach::Rva)], "an unreadable CodeView record"),
     ];
     for (records, expected) in cases {
         let error = Pe::parse(&fixture::pe(records)).unwrap().rsds().unwrap_err();

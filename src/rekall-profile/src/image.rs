@@ -2,7 +2,7 @@ use std::path::Path;
 
 use analyzer::{Guest, Identity, Listing, Module, Process, Scope, Validation};
 use image::Plan;
-use pe::Rsds;
+use pe::CodeView;
 use profile::GuidAge;
 
 use crate::{Error, Profile};
@@ -53,20 +53,25 @@ impl Image {
 
     /// Every record in physical memory that names a PDB (RSDS), each GUID and age once, by address.
     pub fn scan(&self) -> Vec<PdbRecord> {
-        let plan = Plan { overlap: Rsds::LONGEST - 1, ..Plan::default() };
+        let plan = Plan { overlap: CodeView::LONGEST - 1, ..Plan::default() };
         let scanned = ::image::scan(&self.image, &plan, |window, found| {
-            let own = Rsds::find(window.bytes).take_while(|(at, _)| *at < window.own);
-            found.extend(
-                own.map(|(at, rsds)| pe::Sighting { offset: window.start.0.saturating_add(at as u64), rsds }),
-            );
+            let own = CodeView::find(window.bytes).take_while(|(at, _)| *at < window.own);
+            found.extend(own.map(|(at, record)| {
+                let offset = window.start.0.saturating_add(at as u64);
+                pe::Sighting { offset, record }
+            }));
         });
         let mut found = scanned.found;
-        Rsds::keep_first(&mut found);
-        let records = found.into_iter().map(|pe::Sighting { offset, rsds }| PdbRecord {
-            offset,
-            guid_age: rsds.guid_age,
-            name: rsds.file_name().to_owned(),
-            path: rsds.path,
+        CodeView::keep_first(&mut found);
+        let records = found.into_iter().filter_map(|pe::Sighting { offset, record }| match record {
+            CodeView::Pdb(rsds) => Some(PdbRecord {
+                offset,
+                guid_age: rsds.guid_age,
+                name: rsds.file_name().to_owned(),
+                path: rsds.path,
+            }),
+            // They name no PDB, or one without a GUID.
+            CodeView::Unnamed(_) | CodeView::Nb10(_) => None,
         });
         records.collect()
     }
