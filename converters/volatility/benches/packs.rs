@@ -1,4 +1,4 @@
-//! How fast packs are read: the texts alone, unpacked before the clock starts, and whole packs.
+//! Measures how fast packs are read: the texts alone, unpacked before the measurement, and whole packs.
 //!
 //! `PROFILE_CORPUS=... cargo bench -p rekall-profile-volatility`
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]

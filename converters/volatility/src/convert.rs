@@ -9,36 +9,36 @@ use crate::pack::{Chosen, TypeSource};
 use crate::vtypes::{literal::Problem, lower as vtypes};
 use crate::{Error, Pack};
 
-/// This front-end and its revision, as `Generator` of `$METADATA` names it. The number changes when the same
-/// pack can give another profile.
+/// This front-end and its revision, as written to `Generator` in `$METADATA`. The revision changes when the same pack
+/// can give a different profile.
 pub const GENERATOR: &str = "rekall-profile volatility 1";
 
 /// How a pack is converted.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The class Rekall loads the profile with, in place of the one that follows from the pack.
+    /// The class with which Rekall loads the profile, in place of the one derived from the pack.
     pub profile_class: Option<String>,
-    /// How many threads may be used for a pack's kernel module; 0 is one. Texts are read on one.
+    /// How many threads may be used for a pack's kernel module; 0 means 1. Texts are read on one thread.
     pub threads: usize,
 }
 
 /// Makes a profile of a pack.
 ///
 /// # Errors
-/// Where the pack holds no types, or types that cannot be understood; never an empty profile.
+/// If the pack holds no types, or types that cannot be read. Never returns an empty profile.
 pub fn convert(pack: &Pack, options: &Options, progress: &dyn Progress) -> Result<Converted, Error> {
     let chosen = pack.choose();
     let Some(first) = chosen.types.first() else {
         return Err(Error::NoTypeSource { found: listed(pack) });
     };
-    // Of several maps, as Volatility does, the last; whoever made the pack decides by its name otherwise.
+    // Of several maps the last is used, as in Volatility. The maker of the pack decides by its name otherwise.
     let map_member = chosen.maps.last().copied().filter(|_| chosen.mac_symbols.is_empty());
     let map_text = map_member.map(|member| pack.read(member)).transpose()?;
     let mut converting = Converting::new(pack, &chosen, options, progress);
     converting.map_text = map_text.as_deref();
     converting.read_small_texts()?;
     let types = converting.read_types(*first);
-    // A dump that nobody can read may lie beside a module that can.
+    // A dump that cannot be read may be next to a module that can.
     let types = match (types, chosen.types.iter().find(|source| matches!(source, TypeSource::Module(_)))) {
         (Err(error), Some(module)) if module != first => {
             converting
@@ -74,7 +74,7 @@ struct Converting<'a> {
     profile: Profile,
     report: Report,
     evidence: Evidence,
-    /// The text of the map, and its symbols until they are in the profile.
+    /// The text of the map, and its symbols until they have been added to the profile.
     map_text: Option<&'a [u8]>,
     map: Option<SystemMap<'a>>,
     /// Whether the symbols came with the types of a module.
@@ -89,7 +89,7 @@ impl<'a> Converting<'a> {
             chosen,
             options,
             progress,
-            // The architecture is only known once everything has been read.
+            // The architecture is known only after everything has been read.
             profile: Profile::new(system, Arch::Amd64),
             report: Report::default(),
             evidence: Evidence { pack_name: pack.name(), ..Evidence::default() },
@@ -99,14 +99,16 @@ impl<'a> Converting<'a> {
         }
     }
 
-    /// Reads what stands beside the types: configuration, banner, symbols.
+    /// Reads the members besides the types: configuration, banner and symbols.
     fn read_small_texts(&mut self) -> Result<(), Error> {
         if let Some(member) = self.chosen.config {
             let config = KernelConfig::parse(&self.pack.read(member)?);
             if config.skipped > 0 {
-                self.report.lose_many("lines of the configuration that are none", config.skipped, || {
-                    self.pack.name_of(member).to_owned()
-                });
+                self.report.lose_many(
+                    "lines of the configuration that are neither options nor comments",
+                    config.skipped,
+                    || self.pack.name_of(member).to_owned(),
+                );
             }
             self.evidence.config = Some(config);
         }
@@ -135,7 +137,7 @@ impl<'a> Converting<'a> {
             self.report.lose_many("symbols of modules", map.of_modules, || name.clone());
         }
         if let Some((line, text)) = map.first_skipped {
-            self.report.lose_many("lines of the map that are no symbols", map.skipped, || {
+            self.report.lose_many("lines of the map that are not symbols", map.skipped, || {
                 format!("line {line} '{}'", shown(text))
             });
         }
@@ -146,8 +148,8 @@ impl<'a> Converting<'a> {
         Ok(())
     }
 
-    /// Puts the map's symbols into the profile, with the addresses the kernel was linked with. A map that
-    /// cannot be used costs the symbols, and with them the verdict.
+    /// Adds the map's symbols to the profile with their link addresses. If the map cannot be used, the profile has no
+    /// symbols and fails its checks.
     fn link_map(&mut self) {
         let Some(mut map) = self.map.take() else { return };
         let (name, release) = (self.evidence.map_name.clone().unwrap_or_default(), self.evidence.release());
@@ -198,12 +200,12 @@ impl<'a> Converting<'a> {
         if tables.len() > 1 {
             self.report.warn(format!("{name} holds {} symbol tables; the widest is taken", tables.len()));
         }
-        // Kernels of both widths were shipped in one file; the wide one ran where it could.
+        // Some files hold kernels of both widths; the wide kernel ran on every machine that supported it.
         tables.sort_by_key(|table| detect::arch_of_table(table).map(Arch::address_size));
         let Some(table) = tables.pop().filter(|table| !table.symbols.is_empty()) else {
             return Err(Error::Member {
                 member: name,
-                reason: "it is no symbol table: expected the text of dsymutil -s".to_owned(),
+                reason: "it is not a symbol table: expected the text of dsymutil -s".to_owned(),
             });
         };
         if let Some(row) = table.first_skipped {
@@ -227,7 +229,7 @@ impl<'a> Converting<'a> {
         }
     }
 
-    /// Types from DWARF itself; the symbols stay those of the map.
+    /// Reads types from DWARF itself; the symbols stay those of the map.
     fn read_module(&mut self, member: usize) -> Result<(), Error> {
         let bytes = self.pack.read(member)?;
         let convert = |symbol_map| {
@@ -238,7 +240,7 @@ impl<'a> Converting<'a> {
             };
             dwarf_converter::convert(&bytes, &options, &dwarf_converter::Alone, self.progress)
         };
-        // The variables of a module are told by the symbols of the map; `link_map` judges those.
+        // The symbols of the map say which variables the module has; `link_map` checks those symbols.
         let mut converted = convert(self.map_text);
         self.linked_with_module = self.map_text.is_some() && converted.is_ok();
         if let Err(dwarf_converter::Error::Map(_)) = converted {
@@ -301,7 +303,7 @@ impl<'a> Converting<'a> {
         if let Some(position) = end.cut {
             let line = lines::line_number(&text, position);
             self.report.warn(format!(
-                "{} breaks off in line {line}: what came behind is missing, members of the last struct too",
+                "{} ends in the middle of line {line}: everything after it is missing, including members of the last struct",
                 self.pack.name_of(member)
             ));
         }
@@ -366,7 +368,7 @@ impl<'a> Converting<'a> {
         match self.options.profile_class.as_deref().or(class) {
             Some(class) => profile.set_metadata("ProfileClass", class),
             None => self.report.warn(
-                "nothing tells which system the types are of, so no reader knows how to use the profile: \
+                "nothing shows which system the types belong to, so no reader knows how to use the profile: \
                  name its class with --profile_class",
             ),
         }
@@ -388,7 +390,7 @@ impl<'a> Converting<'a> {
         Ok(())
     }
 
-    /// A dump's variables are those its one module sees; only the kernel's own have an address in the map.
+    /// A dump's variables are those that its only module uses; only the kernel's own have an address in the map.
     fn keep_known_variables(&mut self) {
         let profile = &mut self.profile;
         if profile.constants.is_empty() {
@@ -399,8 +401,8 @@ impl<'a> Converting<'a> {
         profile.constant_types.retain(|(name, _)| known.contains(name));
     }
 
-    /// A 32-bit x86 kernel with wide page table entries uses PAE, which readers learn from the
-    /// configuration; packs seldom have one.
+    /// A 32-bit x86 kernel with wide page table entries uses PAE. Readers learn that from the configuration, which
+    /// packs seldom contain.
     fn find_pae(&mut self) {
         const OPTION: &str = "CONFIG_X86_PAE";
         let profile = &mut self.profile;
@@ -421,7 +423,7 @@ impl<'a> Converting<'a> {
     }
 }
 
-/// The beginning of a line, fit for a message.
+/// The beginning of a line, made safe for a message.
 fn shown(line: &[u8]) -> String {
     const LONGEST: usize = 80;
     let text = String::from_utf8_lossy(line.get(..LONGEST).unwrap_or(line));

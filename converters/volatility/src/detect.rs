@@ -1,26 +1,26 @@
-//! Which machine and which kernel a pack is of, by everything in it that tells.
+//! Detects the machine and the kernel of a pack from everything in it.
 
 use maps::{Banner, KernelConfig, MapSymbol, SymbolTable, arch_of_flags, arch_of_release, arch_of_symbols};
 use profile::{Arch, Report};
 
-/// What tells the architecture and the release, the surest first.
+/// The evidence for the architecture and the release, the most reliable first.
 #[derive(Default)]
 pub(crate) struct Evidence {
     /// The compilers' command lines.
     pub(crate) producers: Vec<String>,
-    /// Folders and files compiled in.
+    /// Folders and file names that were compiled in.
     pub(crate) folders: Vec<String>,
     pub(crate) config: Option<KernelConfig>,
     pub(crate) banner: Option<Banner>,
     /// The map's name in the pack.
     pub(crate) map_name: Option<String>,
-    /// What the map's symbols tell.
+    /// The map's symbols.
     pub(crate) map_arch: Option<Arch>,
-    /// The architecture a symbol table is titled with.
+    /// The architecture in a symbol table's title.
     pub(crate) table_arch: Option<Arch>,
     /// The size of a pointer in the types.
     pub(crate) pointer_size: Option<u8>,
-    /// The pack's own name, which is worth least: people name packs as they like.
+    /// The pack's own name, the least reliable: users name packs freely.
     pub(crate) pack_name: String,
 }
 
@@ -35,14 +35,14 @@ pub(crate) fn arch_of_table(table: &SymbolTable<'_>) -> Option<Arch> {
     }
 }
 
-/// The architecture a map's symbols tell.
+/// The architecture according to a map's symbols.
 pub(crate) fn arch_of_map(symbols: &[MapSymbol<'_>]) -> Option<Arch> {
     arch_of_symbols(symbols)
 }
 
 impl Evidence {
-    /// The architecture. What contradicts the size of a pointer is not believed; where nothing else tells,
-    /// that size decides between x86's two, and the user is told.
+    /// The architecture. Evidence that contradicts the size of a pointer is ignored. If there is no other evidence,
+    /// that size decides between the two x86 architectures, and the user is warned.
     pub(crate) fn arch(&self, report: &mut Report) -> Arch {
         let release = self.release();
         let candidates = [
@@ -61,12 +61,12 @@ impl Evidence {
         }
         let arch = if self.pointer_size == Some(4) { Arch::I386 } else { Arch::Amd64 };
         report.warn(format!(
-            "nothing in the pack tells the architecture; taken for {arch} by the size of pointers"
+            "nothing in the pack gives the architecture; {arch} is assumed from the size of pointers"
         ));
         arch
     }
 
-    /// Whether the machine's most significant byte comes first.
+    /// Whether the machine is big-endian.
     pub(crate) fn is_big_endian(&self, arch: Arch) -> bool {
         let flag = |wanted: &[&str]| {
             self.producers.iter().any(|producer| producer.split(' ').any(|flag| wanted.contains(&flag)))
@@ -85,7 +85,7 @@ impl Evidence {
         matches!(arch, Arch::Mips | Arch::Mips64 | Arch::Ppc | Arch::S390x)
     }
 
-    /// The kernel's release: what the kernel says of itself, then what its files are named after.
+    /// The kernel's release: from the kernel itself, otherwise from the names of the files.
     pub(crate) fn release(&self) -> Option<String> {
         let of_map = self.map_name.as_deref().and_then(maps::release_in_path);
         let of_folder = || self.folders.iter().find_map(|folder| maps::release_in_path(folder));
@@ -98,7 +98,7 @@ impl Evidence {
             .map(str::to_owned)
     }
 
-    /// What says that the map is of another kernel than the one whose banner the pack holds.
+    /// The reason why the map belongs to another kernel than the pack's banner, if it does.
     pub(crate) fn other_kernel(&self) -> Option<String> {
         let of_map = maps::release_in_path(self.map_name.as_deref()?)?;
         let release = self.banner.as_ref()?.release.as_str();
@@ -110,7 +110,7 @@ impl Evidence {
         })
     }
 
-    /// Says where members are of different kernels.
+    /// Warns if members belong to different kernels.
     pub(crate) fn compare_releases(&self, report: &mut Report) {
         let Some(map_name) = &self.map_name else { return };
         let Some(of_map) = maps::release_in_path(map_name) else { return };
@@ -125,7 +125,7 @@ impl Evidence {
     }
 }
 
-/// Red Hat's and SUSE's headers carry the architecture behind the release.
+/// The headers of Red Hat and SUSE add the architecture to the release.
 fn same_kernel(of_map: &str, of_types: &str) -> bool {
     let rest = match of_types.strip_prefix(of_map) {
         Some(rest) => rest,
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_contradicts_the_pointers_is_not_believed() {
+    fn evidence_that_contradicts_the_pointers_is_ignored() {
         let evidence = Evidence {
             map_name: Some("boot/System.map-3.0-686".to_owned()),
             map_arch: Some(Arch::Arm64),

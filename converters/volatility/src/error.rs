@@ -4,7 +4,7 @@ use formats::WrongKind;
 
 use crate::vtypes::Found;
 
-/// Why a pack gave no profile. Members are named as the pack names them, lines and columns count from 1.
+/// Why a pack gave no profile. Members have their names in the pack; lines and columns count from 1.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -13,11 +13,11 @@ pub enum Error {
     Open {
         /// Its path.
         path: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// The file is neither a pack nor one of those that a pack is made of.
+    /// The file is neither a pack nor a file that belongs into one.
     #[error("{path}: {wrong}")]
     WrongKind {
         /// Its path.
@@ -30,15 +30,15 @@ pub enum Error {
     DamagedArchive {
         /// Its path.
         path: String,
-        /// What is wrong with it.
+        /// The problem.
         reason: String,
     },
-    /// The pack holds nothing that types could come from.
+    /// The pack holds nothing with types.
     #[error(
         "no types: the pack holds {found}, expected a dump (*.dwarf), vtypes (*.vtypes, *.py) or a kernel module (*.ko)"
     )]
     NoTypeSource {
-        /// The members there are.
+        /// The members in the pack.
         found: String,
     },
     /// A member could not be read.
@@ -46,12 +46,12 @@ pub enum Error {
     Member {
         /// Its name in the pack.
         member: String,
-        /// What is wrong with it.
+        /// The problem.
         reason: String,
     },
-    /// No dialect of dump that is known here.
+    /// The dump's dialect is unknown.
     #[error(
-        "member '{member}' is no dump of DWARF known here: its first line is '{first_line}', expected the text of \
+        "member '{member}' is not a known dump of DWARF: its first line is '{first_line}', expected the text of \
          libdwarf's dwarfdump (-di), llvm-dwarfdump, Darwin's dwarfdump or readelf --debug-dump=info"
     )]
     UnknownDialect {
@@ -60,19 +60,19 @@ pub enum Error {
         /// Its first line that is not blank.
         first_line: String,
     },
-    /// The dump was understood, yet holds no definition.
+    /// The dump was read but holds no definitions.
     #[error(
         "member '{member}' ({dialect}) holds no struct: {entries} entries were read, none of them defines one"
     )]
     NoTypes {
         /// The member.
         member: String,
-        /// The dialect it is in.
+        /// Its dialect.
         dialect: String,
-        /// How many entries it has.
+        /// The number of its entries.
         entries: u64,
     },
-    /// The strings of the dump are all the same.
+    /// All strings in the dump are the same.
     #[error(
         "member '{member}', line {line}: the names are destroyed: two different base types of one unit are both \
          called '{name}'. The dump was made from a file whose strings had not been relocated; it has to be made \
@@ -81,12 +81,12 @@ pub enum Error {
     NamesDestroyed {
         /// The member.
         member: String,
-        /// The line of the second of them.
+        /// The line of the second one.
         line: u64,
-        /// What they are called.
+        /// The name of both.
         name: String,
     },
-    /// A file of vtypes holds something else than literals.
+    /// A file of vtypes contains something other than literals.
     #[error("member '{member}', line {line}, column {column}: expected {expected}, found {found}")]
     NotLiteral {
         /// The member.
@@ -95,21 +95,21 @@ pub enum Error {
         line: u64,
         /// The column, in bytes.
         column: u64,
-        /// What may stand there.
+        /// What is allowed there.
         expected: &'static str,
-        /// What does.
+        /// What was found.
         found: Found,
     },
-    /// The kernel module gave no types.
+    /// The kernel module does not give types.
     #[error("member '{member}'")]
     Module {
         /// The member.
         member: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: dwarf_converter::Error,
     },
-    /// `--compat rekall` was asked of a pack for which Rekall itself made no profile.
+    /// `--compat rekall` was requested for a pack of which Rekall itself made no profile.
     #[error("there is no text of Rekall's to be compatible with: {reason}")]
     NoLegacyText {
         /// Where Rekall's converter stops.

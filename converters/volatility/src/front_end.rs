@@ -1,4 +1,4 @@
-//! Packs as a front-end.
+//! The front-end for packs.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ impl FrontEnd for Volatility {
             FileKind::ReadelfText,
             FileKind::LlvmText,
             FileKind::Vtypes,
-            // One that a pack was unpacked into.
+            // A folder into which a pack was unpacked.
             FileKind::Folder,
         ]
     }
@@ -77,7 +77,7 @@ impl FrontEnd for Volatility {
 /// How many packs are listed if a folder holds several.
 const LISTED: usize = 5;
 
-/// The one pack in a folder, which may be the folder itself.
+/// The only pack in a folder, which may be the folder itself.
 fn only_pack(folder: Source) -> Result<Source, Error> {
     let place = folder.place().to_owned();
     let failed = |source| Error::Open { place: place.clone(), source };

@@ -1,18 +1,19 @@
-//! Volatility 2 packs to profiles: a dump of DWARF as text or vtypes, beside the map of the kernel's symbols.
+//! Converts Volatility 2 packs to profiles. A pack holds a dump of DWARF as text, or vtypes, and the map of the
+//! kernel's symbols.
 //!
-//! Start here: [`Volatility`] is the front-end. [`Pack::open`] looks into a zip archive, its unpacked folder or a single file, [`convert`] makes
-//! the profile.
+//! Start here: [`Volatility`] is the front-end. [`Pack::open`] opens a zip archive, its unpacked folder or a single
+//! file, and [`convert`] makes the profile.
 //!
-//! - **Packs.** [`Pack`] chooses the members that matter, by name, and reads them within bounds; nothing of a
-//!   pack is ever executed, and no name in it becomes a path. [`find_packs`] lists those below a folder.
-//! - **Dumps.** [`Dialect`] tells whose text it is; one entry after the other is taken where it stands in the
-//!   text, and lowered into the profile's model.
-//! - **Vtypes.** A parser of its own reads the literals of Python that `.vtypes` files consist of, and refuses
-//!   all else with line and column.
-//! - **Legacy.** [`write_legacy`] reproduces Rekall's own text of a pack byte for byte, on a path of its own.
+//! - **Packs.** [`Pack`] chooses the needed members by name and reads them within limits. Nothing in a pack is ever
+//!   executed, and no name in it becomes a path. [`find_packs`] lists the packs below a folder.
+//! - **Dumps.** [`Dialect`] is the tool that printed the text. Entries are read in place, one after the other, and
+//!   lowered into the profile's model.
+//! - **Vtypes.** Our own parser reads the Python literals in `.vtypes` files and refuses everything else, with line
+//!   and column.
+//! - **Legacy.** [`write_legacy`] reproduces Rekall's own text of a pack byte for byte, in separate code.
 //!
-//! What the text does not tell, and what it tells wrongly, is worked out where that is certain and counted in
-//! the report where it is not (docs/volatility-packs.md).
+//! Information that the text lacks or has wrong is reconstructed where the result is certain, and otherwise counted
+//! in the report (docs/volatility-packs.md).
 //!
 //! ```
 //! use std::path::Path;

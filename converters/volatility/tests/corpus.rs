@@ -1,4 +1,4 @@
-//! Real and synthetic packs, compared with what an independent reader, a compiler and Rekall made of them.
+//! Tests on real and synthetic packs, compared with the results of an independent reader, a compiler and Rekall.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod facts;
@@ -12,7 +12,7 @@ use profile::{Arch, Binding, Profile, Report, Resolution, System, write_text};
 use serde_json::Value;
 use volatility_converter::{Converted, Error, Pack, write_legacy};
 
-/// Packs that hold no profile.
+/// Packs that do not give a profile.
 const REFUSED: [&str; 2] = ["synth__edge-nodwarf", "vf__Linux__Debian__x64__Debian5010"];
 
 fn printed(converted: Converted) -> (Vec<u8>, Report) {
@@ -45,12 +45,12 @@ fn packs_without_types_or_names_are_refused() {
     assert!(matches!(&error, Error::NoTypeSource { found } if found == "System.map-1"), "{error}");
 }
 
-/// An offset, and a type in the words of the facts.
+/// An offset, and a type in the notation of the facts.
 type Place = (u64, &'static str);
 
-/// Bit-fields whose storage unit differs from the compiler's, which the facts keep; the bits are the same. A
-/// unit of the declared type would reach beyond a packed struct, or is aligned otherwise than we choose it.
-/// Pack, struct, member, ours, theirs.
+/// Bit-fields whose storage unit differs from the compiler's, which the facts have; the bits are the same. A unit of
+/// the declared type would reach beyond a packed struct, or its alignment differs from our choice. Pack, struct,
+/// member, ours, theirs.
 const OTHER_UNITS: [(&str, &str, &str, Place, Place); 9] = [
     ("synth__synth-i686-dw5", "bits", "e", (4, "bits(0,40)"), (0, "bits(32,72)")),
     ("synth__synth-i686", "bits", "e", (4, "bits(0,40)"), (1, "bits(24,64)")),
@@ -74,20 +74,20 @@ fn with_their_units(pack: &str, text: &mut Text) {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn every_member_of_every_named_struct_of_a_dump_is_where_the_facts_have_it() {
+fn every_member_of_every_named_struct_of_a_dump_matches_the_facts() {
     let mut compared = 0;
     every_profile(|pack, corpus, converted| {
         let Some(facts) = corpus.facts(pack).filter(|facts| !facts.is_mac()) else { return };
         let mut text = Text::of(&converted.profile, &facts);
         let facts = match pack {
-            // The reader of the facts does not know readelf's text; it is that of the same module.
+            // The facts' reader does not support readelf's text, which is a dump of the same module.
             "synth__edge-readelf" => corpus.facts("synth__edge-nondense").unwrap(),
-            // The text does not tell the byte order, and the facts count bits from the wrong end. In DWARF 4
-            // the same module leaves no doubt.
+            // The text does not give the byte order, and the facts count bits from the wrong end. In DWARF 4 the same
+            // module is unambiguous.
             "synth__synth-mips-dw5" => corpus.facts("synth__synth-mips-dw4").unwrap(),
-            // They take the line that breaks off for a member of no type at offset 0.
+            // They read the truncated line as a member without a type at offset 0.
             "synth__edge-truncated" => {
-                assert!(converted.report.warnings()[0].contains("breaks off in line 150"));
+                assert!(converted.report.warnings()[0].contains("ends in the middle of line 150"));
                 assert!(!text.structs["nest"].1.contains_key("named_u"));
                 assert_eq!(text.structs["nest"].1["named_anon"], (28, "__anon".to_owned()));
                 return;
@@ -102,14 +102,14 @@ fn every_member_of_every_named_struct_of_a_dump_is_where_the_facts_have_it() {
     assert_eq!(compared, 57);
 }
 
-/// The facts have what the vtypes say; what we know better is put back here.
+/// The facts have the values in the vtypes; where we correct them, this restores the original.
 fn as_the_pack_has_it(pack: &str, text: &mut Text) {
     let (lost_bounds, hexadecimal) =
         (pack.contains("10.11") || pack.contains("10.13"), pack.contains("10.13"));
     for (_, members) in text.structs.values_mut() {
         for (_, ty) in members.values_mut() {
             if let Some((start, end)) = bits(ty) {
-                // Widths printed in decimal had been read as hexadecimal.
+                // Widths printed in decimal were read as hexadecimal.
                 let width = (end - start).to_string();
                 let width = if hexadecimal { u64::from_str_radix(&width, 16).unwrap() } else { end - start };
                 *ty = format!("bits({start},{})", start + width);
@@ -121,7 +121,7 @@ fn as_the_pack_has_it(pack: &str, text: &mut Text) {
                 counts.push(if lost_bounds { "0" } else { count });
                 element = inner;
             }
-            // The last bound stands outermost.
+            // The last bound is the outermost.
             let reversed =
                 counts.iter().fold(element.to_owned(), |element, count| format!("arr({count},{element})"));
             *ty = reversed;
@@ -136,7 +136,7 @@ fn bits(ty: &str) -> Option<(u64, u64)> {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn the_structs_of_macos_packs_are_those_of_the_facts() {
+fn the_structs_of_macos_packs_match_the_facts() {
     let mut packs = 0;
     every_profile(|pack, corpus, converted| {
         let Some(facts) = corpus.facts(pack).filter(Facts::is_mac) else { return };
@@ -148,7 +148,7 @@ fn the_structs_of_macos_packs_are_those_of_the_facts() {
             assert_eq!(our_size, size, "{pack}: {name}");
             for fact in members.split(';').filter(|fact| !fact.is_empty()) {
                 let (member, place) = fact.split_once('@').unwrap();
-                // Members without a name are dissolved in ours.
+                // Ours dissolves unnamed members.
                 if member.starts_with("__unnamed_") {
                     continue;
                 }
@@ -162,7 +162,7 @@ fn the_structs_of_macos_packs_are_those_of_the_facts() {
             }
         }
         if pack.contains("10.5.6") {
-            // A packed struct of seven bytes, and the only member whose bits the tool had wrapped around.
+            // A packed struct of seven bytes, and the only member whose bits the tool wrapped.
             text.replace("pasc", "g", (5, "bits(2,9)"), (4, "bits(10,17)"));
             text.replace("pasc", "h", (6, "bits(1,8)"), (4, "bits(17,24)"));
             text.replace("pasc", "e", (3, "bits(4,11)"), (0, "bits(-4294967268,-4294967261)"));
@@ -175,7 +175,7 @@ fn the_structs_of_macos_packs_are_those_of_the_facts() {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn what_macos_packs_have_lost_is_worked_out() {
+fn information_lost_in_macos_packs_is_reconstructed() {
     let corpus = Corpus::open();
     let pack = "vf__Mac__10.13__10.13.4_17E199";
     let converted = corpus.convert(pack).unwrap();
@@ -190,9 +190,9 @@ fn what_macos_packs_have_lost_is_worked_out() {
     assert_eq!(member("_vm_map", "pad"), "241 bits(2,24)");
     // union { struct { uint64_t c_offset:16, c_size:12, c_packed_ptr:36; } }
     assert_eq!(member("c_slot", "c_packed_ptr"), "0 bits(28,64)");
-    // char p_name[2 * MAXCOMLEN + 1] stands before padding: nothing proves it.
+    // char p_name[2 * MAXCOMLEN + 1] precedes padding, so its bound is not proved.
     assert_eq!(member("proc", "p_name"), "753 arr(0,char)");
-    let unproved = "arrays whose bound the pack does not hold and the layout does not prove";
+    let unproved = "arrays whose bound the pack lacks and the layout does not prove";
     assert!(converted.report.count(unproved) > 0);
     // The same field in a pack that has it right.
     let older = "vf__Mac__10.10__x64__Yosemite_10.10.1_14b25_14a389";
@@ -213,7 +213,8 @@ fn constants(profile: &Profile) -> BTreeMap<&str, u64> {
     profile.constants.iter().map(|(name, address)| (profile.names.get(*name), *address)).collect()
 }
 
-/// `name\taddress\n`, sorted, as the facts hash them.
+/// `name\taddress
+/// `, sorted, as it is hashed for the facts.
 fn symbols_sha256(symbols: &BTreeMap<Vec<u8>, u64>) -> String {
     use sha2::{Digest, Sha256};
     let mut lines: Vec<Vec<u8>> = symbols
@@ -226,7 +227,7 @@ fn symbols_sha256(symbols: &BTreeMap<Vec<u8>, u64>) -> String {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn the_symbols_of_every_map_are_those_of_the_facts() {
+fn the_symbols_of_every_map_match_the_facts() {
     every_profile(|pack, corpus, converted| {
         let Some(facts) = corpus.facts(pack).filter(|facts| !facts.is_mac()) else { return };
         let ours = constants(&converted.profile);
@@ -240,8 +241,8 @@ fn the_symbols_of_every_map_are_those_of_the_facts() {
             first.entry(symbol.name.to_vec()).or_insert(symbol.address);
             last.insert(symbol.name.to_vec(), symbol.address);
         }
-        // The facts count the symbols of modules in, lose the line with the byte order mark, and hash another
-        // reading of bytes that are not UTF-8.
+        // The facts include the symbols of modules, lack the line with the byte order mark, and hash a different
+        // decoding of bytes that are not UTF-8.
         if !["synth__edge-mapmodules", "synth__edge-bom", "synth__edge-nonutf8"].contains(&pack) {
             assert_eq!(symbols_sha256(&first), facts.symbols.first_sha256, "{pack}");
             assert_eq!(symbols_sha256(&last), facts.symbols.last_sha256, "{pack}");
@@ -262,12 +263,12 @@ fn the_symbols_of_every_map_are_those_of_the_facts() {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn the_symbols_of_every_macos_kernel_are_those_of_the_facts() {
+fn the_symbols_of_every_macos_kernel_match_the_facts() {
     every_profile(|pack, corpus, converted| {
         let Some(facts) = corpus.facts(pack).filter(Facts::is_mac) else { return };
         let text = corpus.member(pack, "dsymutil").unwrap();
         let tables = SymbolTable::parse_all(&text);
-        // Global before local; of several local ones the facts keep the last.
+        // Global before local; of several local ones the facts have the last.
         let mut theirs = BTreeMap::new();
         for global in [false, true] {
             for symbol in
@@ -317,7 +318,7 @@ fn sizes_and_offsets_are_the_compilers() {
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
 fn types_of_two_units_that_share_a_number_are_kept_apart() {
-    // Both references take file.f_count for the {a, b} halves of a segment descriptor.
+    // Both references use file.f_count for the {a, b} halves of a segment descriptor.
     let corpus = Corpus::open();
     let (text, _) = printed(corpus.convert("vf__Linux__Ubuntu__x64__Ubuntu1310").unwrap());
     let profile: Value = serde_json::from_slice(&text).unwrap();
@@ -350,7 +351,7 @@ fn machines_and_kernels_are_told() {
     expect("vf__Linux__RedHat__x86__RedHat56", Arch::Amd64, "2.6.18-238.el5", false);
     expect("vf__Linux__CentOS__x86__CentOS55", Arch::I386, "2.6.18-194.el5", false);
     expect("zi-mt+volatility2-profiles__Debian-10.6.0_4.19.0-11-686", Arch::I386, "4.19.0-11-686", true);
-    // The file's name lies.
+    // The file's name is wrong.
     expect("KDPryor+LinuxVolProfiles__ubuntu-3.13.0-27-generic-x86", Arch::I386, "3.11.0-15-generic", true);
     expect(
         "MR-chenliang+AndroidDeepmem__volatility__volatility__plugins__linux__goldfish-4.14",
@@ -400,7 +401,7 @@ fn two_runs_give_the_same_bytes() {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn the_legacy_text_of_the_golden_pack_is_rekalls_own() {
+fn the_legacy_text_of_the_golden_pack_equals_rekalls() {
     let corpus = Corpus::open();
     let pack = Pack::open(&corpus.path("golden/HighSierra_10.13.3_17D47.zip")).unwrap();
     let text = write_legacy(&pack, Vec::new()).unwrap();
@@ -408,7 +409,7 @@ fn the_legacy_text_of_the_golden_pack_is_rekalls_own() {
         hash(vec![String::from_utf8(text.clone()).unwrap()]),
         "7943dc25e7d384ac7209c6dcd6821f9e8907dededc5fef1cbfe3fe93ce6537cb"
     );
-    // And what Rekall itself made of it, read as JSON, lest one hash stand for everything.
+    // And the facts about Rekall's text, read as JSON, so that not everything depends on one hash.
     let xz =
         Command::new("xz").arg("-dc").arg(corpus.path("golden/HighSierra_10.13.3_17D47.json.xz")).output();
     let theirs: Value = serde_json::from_slice(&xz.expect("xz runs").stdout).unwrap();
@@ -416,7 +417,7 @@ fn the_legacy_text_of_the_golden_pack_is_rekalls_own() {
     assert!(ours == theirs);
 }
 
-/// What Rekall's converter, run with Python 2.7, made of every pack: the number of structs, or why it stopped.
+/// The result of Rekall's converter, run with Python 2.7, for every pack: the number of structs, or why it stopped.
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
 fn legacy_texts_have_rekalls_structs_and_stop_where_rekall_does() {
@@ -435,7 +436,7 @@ fn legacy_texts_have_rekalls_structs_and_stop_where_rekall_does() {
                 assert_eq!(ours["$METADATA"], rekall["metadata"], "{pack}");
                 compared += 1;
             }
-            // An empty profile is none.
+            // An empty profile does not count.
             Err(Error::NoLegacyText { .. }) if rekall["n_structs"] == 0 => {}
             Err(Error::NoLegacyText { reason }) => {
                 let theirs = rekall["error"].as_str().unwrap_or_else(|| panic!("{pack}: {reason}"));

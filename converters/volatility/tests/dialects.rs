@@ -1,4 +1,4 @@
-//! One small module through every door: each tool's dump of it, and its own DWARF, give the same types.
+//! One small module in every form: each tool's dump of it, and its own DWARF, give the same types.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ fn assert_same_types(dump: &str, ours: &Value, theirs: &Value) {
     for section in ["$STRUCTS", "$ENUMS", "$REVENUMS"] {
         assert_eq!(difference(section, &ours[section], &theirs[section]), None, "{dump}");
     }
-    // The module's own static variables say nothing of the kernel's.
+    // The module's own static variables are not the kernel's.
     let mut theirs = theirs["$CONSTANT_TYPES"].clone();
     if let Some(theirs) = theirs.as_object_mut() {
         theirs.remove("hidden");
@@ -139,16 +139,16 @@ fn types_are_described_in_modern_words() {
         json!([0, ["BitField", {"start_bit": 8, "end_bit": 16, "target": "unsigned int"}]])
     );
     assert_eq!(profile["$ENUMS"]["state"]["-1"], "STATE_DEAD");
-    // Of two labels with one value the later declared.
+    // Of two labels with one value, the one declared later.
     assert_eq!(profile["$ENUMS"]["state"]["1"], "STATE_READY");
     assert_eq!(profile["$REVENUMS"]["flags"]["FLAG_TOP"], 0xffff_ffffu32);
     assert_eq!(profile["$CONSTANT_TYPES"]["current_task"], json!(["Pointer", {"target": "task"}]));
-    // Two units disagree on one name: the larger keeps it, and its user says which it means.
+    // Two units disagree on one name: the larger definition keeps it, and its user says which one it uses.
     assert_eq!(structs["collide"][0], 16);
     let other = structs["only_here"][1]["mine"][1][0].as_str().unwrap();
     assert!(other.starts_with("collide__"), "{other}");
     assert_eq!(structs[other][0], 4);
-    // Unnamed types that bear one number in both units.
+    // Unnamed types with the same number in both units.
     assert_eq!(structs["only_here"][1]["pair"][1][0], "__unnamed_only_here_pair");
 }
 
@@ -186,7 +186,7 @@ fn a_module_stands_in_for_a_dump_that_nobody_can_read() {
     let folder = folder(&[("module.dwarf", b"nothing of the kind\n"), ("module.ko", &module)]);
     let converted = convert(&Pack::open(folder.path()).unwrap(), &Options::default(), &Silent).unwrap();
     assert!(
-        converted.report.warnings().iter().any(|warning| warning.contains("is no dump of DWARF known here"))
+        converted.report.warnings().iter().any(|warning| warning.contains("is not a known dump of DWARF"))
     );
     let alone = folder.path().join("module.dwarf");
     let error = convert(&Pack::open(&alone).unwrap(), &Options::default(), &Silent).unwrap_err();

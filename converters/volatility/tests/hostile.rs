@@ -1,4 +1,4 @@
-//! Archives and texts that are not what they should be.
+//! Hostile and damaged archives and texts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::{Cursor, Write};
@@ -26,7 +26,7 @@ fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-/// Converts what stands in a folder of its own under this name; nothing else may appear in the folder.
+/// Converts a file with this name in its own folder; nothing else may appear in the folder.
 fn converted(name: &str, bytes: &[u8]) -> Result<Converted, Error> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
@@ -47,7 +47,7 @@ fn pack() -> Vec<u8> {
 }
 
 #[test]
-fn an_honest_pack_converts() {
+fn a_valid_pack_converts() {
     let converted = converted("p.zip", &pack()).unwrap();
     assert_eq!(converted.profile.types.records().len(), 1);
     assert_eq!(converted.report.total(), 0, "{:?}", converted.report);
@@ -66,10 +66,10 @@ fn names_in_an_archive_never_become_paths() {
 }
 
 #[test]
-fn an_archive_that_swells_beyond_measure_is_refused_before_it_is_unpacked() {
+fn a_zip_bomb_is_refused_before_it_is_unpacked() {
     let zeros = vec![0u8; 40 << 20];
     refused("p.zip", &archive(&[("module.dwarf", &zeros)]), "--unpack-limit SIZE");
-    // What states a size that no text has.
+    // A member that states a size no text has.
     let mut bytes = archive(&[("module.dwarf", DUMP.as_bytes())]);
     let central = find(&bytes, b"PK\x01\x02");
     bytes[central + 24..central + 28].copy_from_slice(&0xf000_0000u32.to_le_bytes());
@@ -77,7 +77,7 @@ fn an_archive_that_swells_beyond_measure_is_refused_before_it_is_unpacked() {
 }
 
 #[test]
-fn an_archive_that_lies_about_sizes_is_refused() {
+fn an_archive_with_false_sizes_is_refused() {
     for stated in [10u32, 100_000] {
         let mut bytes = archive(&[("module.dwarf", DUMP.as_bytes())]);
         let central = find(&bytes, b"PK\x01\x02");
@@ -106,7 +106,7 @@ fn find(bytes: &[u8], needle: &[u8]) -> usize {
 }
 
 #[test]
-fn what_is_no_pack_is_named() {
+fn files_that_are_not_packs_are_named() {
     refused("k.bin", b"\x7fELF\x02\x01\x01", "found an ELF file");
     refused("k.bin", b"EMiL\x01", "found a LiME image");
     refused("k.bin", b"{\"$METADATA\": {}}", "found a profile");
@@ -129,7 +129,7 @@ fn what_is_no_pack_is_named() {
 }
 
 #[test]
-fn rubbish_in_a_dump_costs_itself_only() {
+fn damage_in_a_dump_affects_only_itself() {
     let dump = DUMP.to_owned()
         + "<4294967295><0x99><DW_TAG_member> DW_AT_name<deep> DW_AT_type<<0x1d>>\n\
         <99999999999999999999><0x9a><DW_TAG_member>\n\
@@ -154,7 +154,7 @@ fn rubbish_in_a_dump_costs_itself_only() {
 }
 
 #[test]
-fn windows_line_ends_change_nothing_but_the_hash() {
+fn windows_line_ends_change_only_the_hash() {
     let plain = converted("module.dwarf", DUMP.as_bytes()).unwrap().profile;
     let mut windows = converted("module.dwarf", DUMP.replace('\n', "\r\n").as_bytes()).unwrap().profile;
     windows.metadata.insert("SourceSHA256".to_owned(), plain.metadata["SourceSHA256"].clone());

@@ -1,10 +1,10 @@
-//! Maps of running kernels in packs: shifted back, or refused.
+//! Maps of running kernels in packs: the shift is removed, or the map is refused.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use profile::{Health, Resolution, Scope, Silent, Verdict};
 use volatility_converter::{Converted, Options, Pack, convert};
 
-/// A dump of one struct, for a processor as the compiler's command line names it.
+/// A dump of one struct, for a processor named by the compiler's command line.
 fn dump(flags: &str) -> String {
     format!(
         "\n.debug_info\n\n\
@@ -76,7 +76,7 @@ fn the_shift_is_taken_back_by_the_link_address_of_each_processor() {
 }
 
 #[test]
-fn a_map_as_linked_stays() {
+fn a_map_with_link_addresses_is_unchanged() {
     let map = "0000000001000000 A phys_startup_64\nffffffff81000000 T startup_64\nffffffff81000000 T _text\n";
     let made = made("-m64", "System.map-4.3.3", map, &[]);
     assert_eq!(address(&made, "_text"), Some(0xffff_ffff_8100_0000));

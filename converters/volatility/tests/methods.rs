@@ -1,4 +1,4 @@
-//! Packs whose members are packed in another way than most: read, or named as what they are.
+//! Packs with unusual compression methods: they are read, or the method is named.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::{Cursor, Read, Write};
@@ -21,7 +21,7 @@ fn converted(bytes: &[u8]) -> Result<Converted, Error> {
     convert(&Pack::open(&path)?, &Options::default(), &Silent)
 }
 
-/// An archive of one member that is packed already (APPNOTE.TXT, sections 4.3.7, 4.3.12 and 4.3.16).
+/// An archive of one member that is already compressed (APPNOTE.TXT, sections 4.3.7, 4.3.12 and 4.3.16).
 fn archive(method: u16, flags: u16, packed: &[u8], plain: &[u8]) -> Vec<u8> {
     let name = b"module.dwarf";
     let mut common = Vec::new();
@@ -31,7 +31,7 @@ fn archive(method: u16, flags: u16, packed: &[u8], plain: &[u8]) -> Vec<u8> {
     for field in [crc32fast::hash(plain), packed.len() as u32, plain.len() as u32, name.len() as u32] {
         common.extend(field.to_le_bytes());
     }
-    // The last of them is the length of the name and, in the upper half, of an extra field.
+    // The last of them holds the length of the name and, in the upper half, that of an extra field.
     let mut bytes = [&b"PK\x03\x04"[..], &common, name, packed].concat();
     let directory = bytes.len() as u32;
     bytes.extend([&b"PK\x01\x02\x14\0"[..], &common, &[0; 14], name].concat());
@@ -105,17 +105,17 @@ fn damage_in_them_is_called_damage() {
 #[test]
 fn other_methods_are_named() {
     for (method, flags, expected) in [
-        (9, 0, "it is packed with Deflate64, which is not read"),
-        (6, 0, "it is packed with Implode, which is not read"),
-        (98, 0, "it is packed with PPMd, which is not read"),
-        (77, 0, "it is packed with a method without a common name"),
+        (9, 0, "it is compressed with Deflate64, which is not supported"),
+        (6, 0, "it is compressed with Implode, which is not supported"),
+        (98, 0, "it is compressed with PPMd, which is not supported"),
+        (77, 0, "it is compressed with a method without a common name"),
         (99, 1, "it is encrypted"),
         (8, 1, "it is encrypted"),
     ] {
         let error = converted(&archive(method, flags, &[3, 0], DUMP.as_bytes())).expect_err("refused");
         assert!(error.to_string().contains(expected), "{error}");
     }
-    // The archive that these tests make is one.
+    // The archive that these tests make is valid.
     let mut stored = zip::ZipArchive::new(Cursor::new(archive(0, 0, b"text", b"text"))).unwrap();
     let mut text = String::new();
     stored.by_index(0).unwrap().read_to_string(&mut text).unwrap();

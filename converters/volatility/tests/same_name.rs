@@ -1,4 +1,4 @@
-//! Several definitions under one name in a dump, and sizes that no memory has.
+//! Several definitions of one name in a dump, and impossibly large sizes.
 #![allow(clippy::unwrap_used)]
 
 use profile::{Health, Report, Resolution, Scope, Silent, Verdict, write_text};
@@ -16,8 +16,7 @@ fn made(dump: &str) -> (Value, Report, Verdict) {
     (serde_json::from_slice(&text).unwrap(), report, verdict)
 }
 
-/// A unit that begins at `start` with `inner` as its members say, and a struct that points to a declaration of
-/// it.
+/// A unit at `start` whose members refer to `inner`, and a struct that points to a declaration of it.
 fn unit(start: u32, user: &str, inner: &str) -> String {
     format!(
         "<0><0x{start:x}+0xb><DW_TAG_compile_unit> DW_AT_producer<GNU C -m64> DW_AT_language<DW_LANG_C89> DW_AT_name<m.c>\n\
@@ -38,7 +37,7 @@ const SINGLE: &str = "<1><0x30><DW_TAG_structure_type> DW_AT_name<inner> DW_AT_b
     <2><0x38><DW_TAG_member> DW_AT_name<value> DW_AT_type<<0x00000024>> DW_AT_data_member_location<0>\n";
 
 #[test]
-fn a_declaration_means_the_definition_of_its_own_unit() {
+fn a_declaration_refers_to_the_definition_in_its_own_unit() {
     let units = [
         unit(0, "pair_user", PAIR),
         unit(0x1000, "single_user", SINGLE),

@@ -1,4 +1,4 @@
-//! Vtypes in all their forms: macOS packs, Volatility's Windows modules, files written by hand.
+//! Vtypes in all their forms: macOS packs, Volatility's Windows modules, hand-written files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use profile::{Arch, Report, Resolution, Silent, System, write_text};
@@ -27,7 +27,7 @@ const TABLE: &str = "Symbol table for: '/k/mach_kernel' (x86_64)\n\
     [     0] 00000001 0f (     SECT EXT) 01     0000   ffffff8000200000 '_version'\n";
 
 #[test]
-fn a_windows_module_of_volatilitys_own() {
+fn volatilitys_own_windows_module() {
     let read = read(&[(
         "win7_sp1_x64_vtypes.py",
         r"
@@ -69,8 +69,8 @@ ntkrnlmp_types = {
 }
 
 #[test]
-fn a_file_written_by_hand_may_be_sparse_and_alias_members() {
-    // The example of Rekall's article on profiles, its braces closed.
+fn a_hand_written_file_may_omit_values_and_alias_members() {
+    // The example in Rekall's article on profiles, with its braces closed.
     let read = read(&[(
         "mine.py",
         r#"
@@ -105,11 +105,11 @@ vtypes = {
     assert_eq!(foobar["when"], json!([0, ["WinFileTime", {"is_utc": true}]]));
     assert_eq!(structs["open_ended"][0], 0x2c);
     assert_eq!(read.report.count("members without an offset"), 1);
-    assert_eq!(read.report.count("structs without a size, taken to end with their last member"), 1);
+    assert_eq!(read.report.count("structs without a size, assumed to end with their last member"), 1);
 }
 
 #[test]
-fn a_macos_pack_gets_back_what_its_maker_lost() {
+fn lost_information_in_a_macos_pack_is_reconstructed() {
     let read = read(&[
         ("k.symbol.dsymutil", TABLE),
         (
@@ -140,22 +140,19 @@ mac_gvars = {
     let proc = &read.profile["$STRUCTS"]["proc"][1];
     assert_eq!(proc["p_list"][1][0], "__unnamed_proc_p_list");
     assert_eq!(proc["p_comm"][1][1]["count"], 17);
-    // Room for one to six characters before the pointer: nothing is proved.
+    // Space for one to six characters before the pointer, so nothing is proved.
     assert_eq!(proc["p_name"][1][1]["count"], 0);
     assert_eq!(proc["p_words"][1][1]["count"], 4);
     assert_eq!(
         proc["e"],
         json!([72, ["BitField", {"start_bit": 28, "end_bit": 35, "target": "unsigned long long"}]])
     );
-    assert_eq!(
-        read.report.count("arrays whose bound the pack does not hold and the layout does not prove"),
-        1
-    );
+    assert_eq!(read.report.count("arrays whose bound the pack lacks and the layout does not prove"), 1);
     assert_eq!(read.profile["$CONSTANTS"]["_version"], 0xffff_ff80_0020_0000u64);
 }
 
 #[test]
-fn variables_and_entries_that_describe_nothing() {
+fn variables_and_entries_without_a_description() {
     let read = read(&[(
         "linux.vtypes",
         "linux_types = {'task_struct': [8, {'m': [0, ['array', 3, ['array', 2, ['char']]]], 'bad': 7, 5: [0, ['int']]}], 'alias': 'task_struct'}\n\
@@ -164,8 +161,8 @@ fn variables_and_entries_that_describe_nothing() {
     assert_eq!(read.system, System::Linux);
     assert_eq!(read.profile["$CONSTANTS"], json!({"init_task": 0xc100_0000u32}));
     assert_eq!(read.profile["$CONSTANT_TYPES"], json!({"init_task": ["task_struct"]}));
-    // Volatility's own reader turns bounds round.
+    // Volatility's own reader reverses bounds.
     assert_eq!(read.profile["$STRUCTS"]["task_struct"][1]["m"][1][1]["count"], 2);
-    assert_eq!(read.report.count("entries that describe no struct"), 1);
+    assert_eq!(read.report.count("entries that do not describe a struct"), 1);
     assert_eq!(read.report.count("members that are not described"), 2);
 }

@@ -1,6 +1,6 @@
 use super::value;
 
-/// What kind of debugging information entry a line of a dump describes, as far as types need it.
+/// The kind of the debugging information entry in a line of a dump, as far as types need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tag {
     /// A compile unit of any kind.
@@ -21,7 +21,7 @@ pub(crate) enum Tag {
     Enumeration,
     Enumerator,
     Typedef,
-    /// const, volatile, restrict and their kin: the same type by no other name.
+    /// const, volatile, restrict and similar: the same type without a name of its own.
     Qualifier,
     /// The type of a function.
     Subroutine,
@@ -30,7 +30,7 @@ pub(crate) enum Tag {
     /// A type without a layout (`decltype(nullptr)`).
     Unspecified,
     Namespace,
-    /// Anything else; nothing of it is read, but entries may stand below it.
+    /// Any other entry; it is not read, but entries below it are.
     Other,
 }
 
@@ -89,9 +89,9 @@ pub(crate) enum Attribute {
 const ATTRIBUTES: usize = Attribute::CompilationFolder as usize + 1;
 
 impl Attribute {
-    /// The attribute with this name, without `DW_AT_`; `None` for those nothing here needs.
+    /// The attribute with this name, without `DW_AT_`; `None` if it is not needed.
     pub(crate) fn named(name: &[u8]) -> Option<Self> {
-        // Most attributes of a dump say where something is declared: told apart by their first letter.
+        // Most attributes of a dump give the place of a declaration; their first letter excludes them.
         Some(match name.first()? {
             b'n' if name == b"name" => Attribute::Name,
             b't' if name == b"type" => Attribute::Type,
@@ -126,15 +126,15 @@ impl Attribute {
     }
 }
 
-/// A debugging information entry as a dump prints it: its tag, its place in the tree, and the text of the
-/// attributes that types need.
+/// A debugging information entry in a dump: its tag, its place in the tree, and the text of the attributes that types
+/// need.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry<'a> {
-    /// Where its line begins in the text.
+    /// The offset of its line in the text.
     pub(crate) position: usize,
-    /// How deep it stands; a unit's is 0.
+    /// Its depth in the tree; that of a unit is 0.
     pub(crate) level: u32,
-    /// The number by which others refer to it.
+    /// The number by which other entries refer to it.
     pub(crate) id: Id,
     pub(crate) tag: Tag,
     values: [Option<&'a [u8]>; ATTRIBUTES],
@@ -143,11 +143,11 @@ pub(crate) struct Entry<'a> {
 /// The number of an entry: its offset in the section, or in its unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Id {
-    /// Counted from where its unit begins.
+    /// Relative to the start of its unit.
     InUnit(u64),
-    /// Counted from where the section begins.
+    /// Relative to the start of the section.
     InSection(u64),
-    /// A unit's own entry: where the unit begins, and the entry's offset in it.
+    /// For a unit's own entry: the start of the unit, and the entry's offset in it.
     Unit { start: u64, offset: u64 },
 }
 
@@ -156,7 +156,7 @@ impl<'a> Entry<'a> {
         Self { position: 0, level: 0, id: Id::InUnit(0), tag: Tag::Other, values: [None; ATTRIBUTES] }
     }
 
-    /// Makes it another entry, without attributes.
+    /// Turns it into another entry without attributes.
     pub(crate) fn begin(&mut self, position: usize, level: u32, id: Id, tag: Tag) {
         *self = Self { position, level, id, tag, values: [None; ATTRIBUTES] };
     }
@@ -176,12 +176,12 @@ impl<'a> Entry<'a> {
         self.raw(attribute).is_some()
     }
 
-    /// The name, without quotes; `None` also for an empty one.
+    /// The name, without quotes; `None` if it is empty.
     pub(crate) fn name(&self) -> Option<&'a [u8]> {
         self.raw(Attribute::Name).map(value::text).filter(|name| !name.is_empty())
     }
 
-    /// A flag: present and not said to be false.
+    /// A flag: present and not printed as false.
     pub(crate) fn flag(&self, attribute: Attribute) -> bool {
         self.raw(attribute).is_some_and(|text| !matches!(text, b"no" | b"no(0)" | b"0" | b"false" | b"0x00"))
     }

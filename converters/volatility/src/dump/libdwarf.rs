@@ -1,13 +1,13 @@
-//! The text of libdwarf's `dwarfdump`, in both its forms: one entry per line (`-d`), and one attribute per
-//! line. All versions met are read by the same rules: hexadecimal and decimal numbers, `< 1>` and `<1>`,
-//! quoted and bare names, `GOFF=` and without.
+//! The text of libdwarf's `dwarfdump`, in both its forms: one entry per line (`-d`), and one attribute per line. The
+//! same rules read all known versions: hexadecimal and decimal numbers, `< 1>` and `<1>`, quoted and bare names, with
+//! and without `GOFF=`.
 
 use memchr::{memchr, memmem};
 
 use super::entry::{Attribute, Entry, Id, Tag};
 use super::lines::Lines;
 
-/// Hands every entry of the text to `each`; how the text ended.
+/// Passes every entry of the text to `each`, and returns how the text ended.
 pub(super) fn read<'a, E>(
     text: &'a [u8],
     mut each: impl FnMut(&Entry<'a>) -> Result<(), E>,
@@ -16,7 +16,7 @@ pub(super) fn read<'a, E>(
     let mut pending = false;
     let mut unit_start = None;
     let mut end = super::End::default();
-    // The place of the last attribute's value, for values that go on in the next line.
+    // The place of the last attribute's value, for values that continue in the next line.
     let mut last: Option<(Attribute, usize)> = None;
     for (position, line) in Lines::new(text) {
         if line.first() == Some(&b'<') {
@@ -46,7 +46,7 @@ pub(super) fn read<'a, E>(
                     (attribute, position + line.len() - value.len())
                 });
             } else if let (Some((attribute, start)), true) = (last, content.starts_with(b"DW_OP_")) {
-                // An expression begins in the line of its attribute and goes on in the next.
+                // An expression begins in the line of its attribute and continues in the next one.
                 entry.set(attribute, text.get(start..position + line.len()).unwrap_or_default());
             }
         }
@@ -130,12 +130,12 @@ fn unsigned(text: &[u8]) -> Option<u64> {
     })
 }
 
-/// Takes the attributes of an entry that stands in one line; false where the line breaks off in one.
+/// Reads the attributes of an entry in one line; returns false if the line ends in the middle of one.
 fn attributes<'a>(entry: &mut Entry<'a>, mut rest: &'a [u8]) -> bool {
     loop {
         rest = rest.trim_ascii_start();
         let Some(named) = rest.strip_prefix(b"DW_AT_") else {
-            // Attributes dwarfdump has no name for are passed over.
+            // Attributes without a name in dwarfdump are skipped.
             match memmem::find(rest, b" DW_AT_") {
                 Some(next) => {
                     rest = rest.get(next..).unwrap_or_default();
@@ -155,8 +155,8 @@ fn attributes<'a>(entry: &mut Entry<'a>, mut rest: &'a [u8]) -> bool {
     }
 }
 
-/// The place of the `>` that closes a value: one at the end of the line, or before another attribute.
-/// References (`<0x29>`), templates and producers hold such characters themselves.
+/// The place of the `>` that closes a value: at the end of the line, or before another attribute. References
+/// (`<0x29>`), templates and producers contain such characters themselves.
 fn value_end(value: &[u8]) -> Option<usize> {
     let mut from = 0;
     loop {
@@ -237,7 +237,7 @@ LOCAL_SYMBOLS:\r
     }
 
     #[test]
-    fn a_line_cut_in_the_middle_is_no_entry() {
+    fn a_truncated_line_is_not_an_entry() {
         let (entries, end) =
             entries(b"<1><0x29><DW_TAG_base_type> DW_AT_byte_size<0x4>\n<1><0x2a><DW_TAG_typedef> DW_AT_na");
         assert_eq!(entries.len(), 1);
@@ -245,7 +245,7 @@ LOCAL_SYMBOLS:\r
     }
 
     #[test]
-    fn numbers_beyond_all_measure_are_no_headers() {
+    fn lines_with_huge_numbers_are_not_headers() {
         let (entries, _) = entries(
             b"<99999999999><0x1><DW_TAG_typedef>\n<1><0xfffffffffffffffff><DW_TAG_typedef>\n<><><DW_TAG_typedef>\n<1>\n<",
         );

@@ -7,7 +7,7 @@ use super::Dialect;
 use super::entry::{Attribute, Entry, Id, Tag};
 use super::lines::Lines;
 
-/// Hands every entry of the text to `each`; how the text ended.
+/// Passes every entry of the text to `each`, and returns how the text ended.
 pub(super) fn read<'a, E>(
     text: &'a [u8],
     mut each: impl FnMut(&Entry<'a>) -> Result<(), E>,
@@ -42,7 +42,7 @@ pub(super) fn read<'a, E>(
     Ok(end)
 }
 
-/// Whose entry a line begins, if any's: Darwin's tags have no `DW_`.
+/// The dialect of an entry that a line begins: Darwin's tags have no `DW_`.
 pub(super) fn dialect_of(line: &[u8]) -> Option<Dialect> {
     match header(line)? {
         Line::Entry { .. } if memmem::find(line, b" DW_TAG_").is_some() => Some(Dialect::Llvm),

@@ -1,6 +1,6 @@
-//! Dumps of DWARF as text, in every dialect met: which one it is, and its entries in order.
+//! Dumps of DWARF as text, in all supported dialects: detects the dialect and reads the entries in order.
 //!
-//! Entries are handed on one by one and borrow from the text, so that reading takes one pass and no memory of its own.
+//! Entries are passed on one by one and borrow from the text, so reading takes one pass and no memory for entries.
 
 pub(crate) mod entry;
 mod libdwarf;
@@ -14,21 +14,21 @@ use std::fmt;
 use entry::Entry;
 use lines::Lines;
 
-/// Who printed a dump.
+/// The tool that printed a dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// libdwarf's `dwarfdump`, in either form.
     Libdwarf,
     /// `llvm-dwarfdump`.
     Llvm,
-    /// Darwin's own `dwarfdump`, before it became LLVM's.
+    /// Darwin's own `dwarfdump`, before LLVM's replaced it.
     Darwin,
     /// `readelf --debug-dump=info`.
     Readelf,
 }
 
 impl Dialect {
-    /// The dialect of a text, by its first line that is an entry; `None` for a text without any.
+    /// The dialect of a text, by its first line that is an entry; `None` if it has no entries.
     pub fn of(text: &[u8]) -> Option<Self> {
         Lines::new(text).find_map(|(_, line)| {
             if line.starts_with(b"<") && libdwarf::is_entry(line) {
@@ -55,7 +55,7 @@ impl fmt::Display for Dialect {
     }
 }
 
-/// How many entries a dump has, its text scanned where it stands; `None` for a text of no known dialect.
+/// Counts the entries of a dump without copying its text; `None` if the dialect is unknown.
 pub fn entries(text: &[u8]) -> Option<u64> {
     let mut count = 0;
     let scanned = read(Dialect::of(text)?, text, |_| {
@@ -65,16 +65,16 @@ pub fn entries(text: &[u8]) -> Option<u64> {
     scanned.ok().map(|_| count)
 }
 
-/// What a dump tells besides its entries.
+/// The properties of a dump besides its entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct End {
-    /// The place of the line in which the text breaks off, if it does.
+    /// The place of the line in which the text ends prematurely, if it does.
     pub(crate) cut: Option<usize>,
-    /// The size of an address, where the dump prints it.
+    /// The size of an address, if the dump prints it.
     pub(crate) address_size: Option<u8>,
 }
 
-/// Hands every entry of a dump to `each`, in order.
+/// Passes every entry of a dump to `each`, in order.
 pub(crate) fn read<'a, E>(
     dialect: Dialect,
     text: &'a [u8],

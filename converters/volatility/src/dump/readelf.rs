@@ -5,7 +5,7 @@ use memchr::memchr;
 use super::entry::{Attribute, Entry, Id, Tag};
 use super::lines::Lines;
 
-/// Hands every entry of the text to `each`; how the text ended.
+/// Passes every entry of the text to `each`, and returns how the text ended.
 pub(super) fn read<'a, E>(
     text: &'a [u8],
     mut each: impl FnMut(&Entry<'a>) -> Result<(), E>,
@@ -89,7 +89,7 @@ fn attribute(line: &[u8]) -> Option<(Attribute, &[u8])> {
     let end = named.iter().position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'))?;
     let attribute = Attribute::named(named.get(..end)?)?;
     let value = named.get(memchr(b':', named)? + 1..)?.trim_ascii();
-    // Where a text is kept in a table, its place there stands before it.
+    // A text that is stored in a table is preceded by its place there.
     let behind = [&b"(indirect"[..], b"(alt indirect", b"(indexed", b"(offset"]
         .iter()
         .any(|start| value.starts_with(start))

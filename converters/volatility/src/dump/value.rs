@@ -1,6 +1,6 @@
-//! The values of attributes, in every wording met: `0x00000008`, `8`, `184 (-72)`, `255(as signed = -1)`,
-//! `<0x00000029 GOFF=0x00000029>`, `{0x0000006d} ( list_head* )`, `DW_OP_plus_uconst 8`,
-//! `len 0x0002: 0x2308: DW_OP_plus_uconst 8`, `2 byte block: 23 8 (DW_OP_plus_uconst: 8)`, `+8`.
+//! The values of attributes, in every known spelling: `0x00000008`, `8`, `184 (-72)`, `255(as signed = -1)`,
+//! `<0x00000029 GOFF=0x00000029>`, `{0x0000006d} ( list_head* )`, `DW_OP_plus_uconst 8`, `len 0x0002: 0x2308:
+//! DW_OP_plus_uconst 8`, `2 byte block: 23 8 (DW_OP_plus_uconst: 8)`, `+8`.
 
 use super::entry::Id;
 
@@ -9,12 +9,12 @@ use super::entry::Id;
 pub(crate) struct Integer {
     /// The number itself.
     pub(crate) plain: i128,
-    /// The same bytes read with a sign, where the dump notes that.
+    /// The same bytes as a signed number, if the dump prints that too.
     pub(crate) note: Option<i128>,
 }
 
-/// A text without the quotes some dumps print around it, and without the number by which it is found in a
-/// table (`(indexed string: 0x00000003)list_head`).
+/// A text without the quotes that some dumps print, and without its number in a table (`(indexed string:
+/// 0x00000003)list_head`).
 pub(crate) fn text(raw: &[u8]) -> &[u8] {
     let raw = match raw.strip_prefix(b"(indexed string: 0x") {
         Some(rest) => memchr::memchr(b')', rest).and_then(|end| rest.get(end + 1..)).unwrap_or(raw),
@@ -26,7 +26,7 @@ pub(crate) fn text(raw: &[u8]) -> &[u8] {
     }
 }
 
-/// An integer with the note behind it.
+/// An integer with the note after it.
 pub(crate) fn integer(raw: &[u8]) -> Option<Integer> {
     let (plain, rest) = number(raw.trim_ascii_start())?;
     let rest = rest.trim_ascii();
@@ -60,7 +60,7 @@ fn number(text: &[u8]) -> Option<(i128, &[u8])> {
     let mut length = 0;
     for digit in digits {
         let Some(value) = (*digit as char).to_digit(radix) else { break };
-        // Nothing a dump prints is wider than 64 bits.
+        // Dumps print nothing wider than 64 bits.
         if number > i128::from(u64::MAX) {
             return None;
         }
@@ -95,11 +95,11 @@ fn address(text: &[u8]) -> Option<u64> {
     number(text)?.0.try_into().ok()
 }
 
-/// Where a member stands in its struct: a constant, or an expression that adds a constant.
+/// The place of a member in its struct: a constant, or an expression that adds a constant.
 pub(crate) fn member_location(raw: &[u8]) -> Option<Integer> {
     const ADD: &[u8] = b"DW_OP_plus_uconst";
     let Some(start) = memchr::memmem::find(raw, ADD) else { return integer(raw) };
-    // An operation before it would work on something else than the struct's address.
+    // After another operation the base would not be the struct's address.
     if memchr::memmem::find(raw.get(..start)?, b"DW_OP_").is_some() {
         return None;
     }
@@ -109,8 +109,8 @@ pub(crate) fn member_location(raw: &[u8]) -> Option<Integer> {
     memchr::memmem::find(rest, b"DW_OP_").is_none().then_some(Integer { plain, note: None })
 }
 
-/// Some dumps print one- and two-byte unsigned values with a sign and nothing else: the least number that
-/// has these bytes.
+/// Some dumps print unsigned values of one and two bytes only as signed numbers. This is the smallest number with
+/// these bytes.
 pub(crate) fn unsign(number: i128) -> Option<u64> {
     let number = match number {
         0.. => number,

@@ -7,13 +7,13 @@ use super::python::{Dict, integer};
 use super::text::Printer;
 use crate::dump::lines::Lines;
 
-/// Structs as Rekall's reader of dumps leaves them.
+/// The structs after Rekall's reader of dumps has run.
 #[derive(Debug, Default)]
 pub(super) struct Structs(BTreeMap<Vec<u8>, (i128, Members)>);
 
 type Members = BTreeMap<Vec<u8>, (i128, Descriptor)>;
 
-/// A type as Rekall writes it.
+/// A type in Rekall's notation.
 #[derive(Clone, Debug, PartialEq)]
 enum Descriptor {
     /// `["name"]`
@@ -24,16 +24,16 @@ enum Descriptor {
         start: i128,
         end: i128,
     },
-    /// With the size's native and the labels by value.
+    /// With the native of its size and its labels by value.
     Enumeration(&'static str, BTreeMap<i128, Vec<u8>>),
-    /// A reference that is not resolved yet, as printed, from its `<` on.
+    /// A reference that has not been resolved yet, as printed, from its `<` on.
     Reference(Vec<u8>),
 }
 
-/// How long a chain of references may be before it counts as endless (Python's own limit is 1000 calls).
+/// How long a chain of references may be before it is treated as circular (Python's own limit is 1000 calls).
 const MAX_CHAIN: usize = 300;
 
-/// Reads a dump by Rekall's rules; the reason where its reader would stop.
+/// Reads a dump by Rekall's rules, or returns the reason why Rekall's reader would stop.
 pub(super) fn read(text: &[u8]) -> Result<Structs, String> {
     let mut reader = Reader::default();
     for (number, (_, line)) in Lines::new(text).enumerate() {
@@ -56,12 +56,12 @@ struct Reader<'a> {
     structs: HashMap<Vec<u8>, (i128, Members)>,
     all: BTreeMap<Vec<u8>, (i128, Members)>,
     enums: HashMap<Vec<u8>, (i128, Dict<'a, i128>)>,
-    /// The types of variables, which are resolved and thrown away.
+    /// The types of variables, which are resolved and dropped.
     variables: Vec<&'a [u8]>,
     hexadecimal: bool,
 }
 
-/// The beginning of a line, and what follows it.
+/// The beginning of a line, and the rest.
 struct Header<'a> {
     level: usize,
     id: &'a [u8],
@@ -69,7 +69,7 @@ struct Header<'a> {
     rest: &'a [u8],
 }
 
-/// The attributes of a line; of several with one name the last.
+/// The attributes of a line; if several have one name, the last counts.
 struct Attributes<'a>(Vec<(&'a [u8], &'a [u8])>);
 
 impl<'a> Attributes<'a> {
@@ -107,8 +107,8 @@ impl<'a> Reader<'a> {
         self.statement(kind, id, &data, parent_kind, &parent_name)
     }
 
-    /// `<1><0x2d><DW_TAG_typedef>`: digits, a number that may hold a plus, a word. The first hexadecimal
-    /// number changes how all later numbers are read.
+    /// `<1><0x2d><DW_TAG_typedef>`: digits, a number that may contain a plus, a word. The first hexadecimal number
+    /// changes how all later numbers are read.
     fn header(&mut self, line: &'a [u8]) -> Option<Header<'a>> {
         let (level, rest) = bracketed(line)?;
         let (id, rest) = bracketed(rest)?;
@@ -261,7 +261,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The name by which the children of the present entry know it.
+    /// The name by which the children of the current entry refer to it.
     fn call(&mut self, name: Vec<u8>) {
         if let Some(top) = self.stack.last_mut() {
             top.1 = name;
@@ -321,8 +321,8 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Resolves what one unit has added, drops unnamed structs that nothing uses, and puts enumerations in
-    /// the place of their names.
+    /// Resolves the types that one unit has added, drops unnamed structs that nothing uses, and replaces the names of
+    /// enumerations by the enumerations.
     fn finalize(&mut self) -> Result<(), String> {
         let structs = std::mem::take(&mut self.structs);
         for (name, (size, members)) in structs {
@@ -354,7 +354,7 @@ impl<'a> Reader<'a> {
                     continue;
                 };
                 let native = by_size(*size)?;
-                // Of several labels with one value the last in the dict's order stays.
+                // If several labels have one value, the last in the dict's order is kept.
                 let choices = labels.iter().map(|(label, value)| (*value, label.to_vec())).collect();
                 ty.replace_deepest(&Descriptor::Enumeration(native, choices));
             }
@@ -391,7 +391,7 @@ impl<'a> Reader<'a> {
 }
 
 impl Descriptor {
-    /// The name a descriptor ends in.
+    /// The name at the end of a descriptor.
     fn deepest(&self) -> Option<&[u8]> {
         match self {
             Descriptor::Name(name) => Some(name),
@@ -487,14 +487,14 @@ impl Structs {
     }
 }
 
-/// What stands between `<` and the next `>`, and the rest.
+/// The text between `<` and the next `>`, and the rest.
 fn bracketed(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let text = text.strip_prefix(b"<")?;
     let end = memchr(b'>', text)?;
     Some((text.get(..end)?, text.get(end + 1..)?))
 }
 
-/// Every word directly before a `<`, with what stands up to the next `>`.
+/// Every word directly before a `<`, with the text up to the next `>`.
 fn attributes(mut rest: &[u8]) -> Attributes<'_> {
     let mut found = Vec::new();
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
@@ -560,5 +560,5 @@ fn by_size(size: i128) -> Result<&'static str, String> {
 }
 
 fn not_a_number(name: &str, text: &[u8]) -> String {
-    format!("{name} is '{}', no number", String::from_utf8_lossy(text))
+    format!("{name} is '{}', not a number", String::from_utf8_lossy(text))
 }

@@ -1,8 +1,8 @@
-//! Rekall's own text of a pack, byte for byte: the legacy forms of its descriptors, its choice of symbols, its
-//! mistakes.
+//! Reproduces Rekall's own text of a pack, byte for byte: the legacy forms of its descriptors, its choice of symbols,
+//! and its mistakes.
 //!
-//! This path shares nothing with the model: what is right and what Rekall wrote are different questions. The
-//! rules are those of Rekall's last state, run with Python 2.7 (docs/volatility-packs.md lists them).
+//! This path shares nothing with the model, because the correct result and Rekall's result are different questions.
+//! The rules are those of Rekall's last version, run with Python 2.7 (docs/volatility-packs.md lists them).
 
 mod dump;
 mod python;
@@ -18,11 +18,11 @@ use crate::{Error, Pack};
 use symbols::Constants;
 use text::Printer;
 
-/// Writes the text that Rekall's `convert_profile` makes of a pack, and gives the sink back.
+/// Writes the text that Rekall's `convert_profile` makes of a pack, and returns the sink.
 ///
 /// # Errors
-/// [`Error::NoLegacyText`] where Rekall's converter itself stops or does not know the pack, and what reading
-/// the pack gives.
+/// [`Error::NoLegacyText`] if Rekall's converter itself stops or does not recognise the pack, and any error from
+/// reading the pack.
 pub fn write_legacy<W: Write>(pack: &Pack, sink: W) -> Result<W, Error> {
     let chosen = pack.choose();
     let symbols = chosen.maps.first().map(|map| (*map, false));
@@ -38,7 +38,7 @@ pub fn write_legacy<W: Write>(pack: &Pack, sink: W) -> Result<W, Error> {
         TypeSource::Vtypes(_) => is_mac,
         TypeSource::Module(_) => false,
     };
-    // The first of the archive, where we take the last.
+    // The first in the archive, while our own choice is the last.
     let Some(types) = chosen.types.iter().filter(kind).min_by_key(|source| source.member()) else {
         return Err(no_text(
             "types come from a kernel module, which Rekall's converter reads in another way than dumps",
@@ -106,15 +106,15 @@ enum Metadata {
     Number(i128),
 }
 
-/// `$STRUCTS`, in the order it is printed.
+/// `$STRUCTS`, in the order in which it is printed.
 enum Types {
-    /// Names, and where their definitions stand in the text.
+    /// Names, and the places of their definitions in the text.
     Vtypes(Vec<(Vec<u8>, std::ops::Range<usize>)>),
     Dump(dump::Structs),
 }
 
 impl Types {
-    /// Every definition of `mac_types`, the last of each name.
+    /// Every definition in `mac_types`, the last of each name.
     fn of_vtypes(text: &[u8]) -> Result<Self, Problem> {
         let mut found = Vec::new();
         Literals::new(text).read(|item, tree| {
@@ -124,7 +124,7 @@ impl Types {
             }
             Ok::<(), Problem>(())
         })?;
-        // Stable, so that of equal names the last stays last.
+        // The sort is stable, so that of equal names the last stays last.
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         found.reverse();
         found.dedup_by(|(later, _), (kept, _)| later == kept);
@@ -141,7 +141,7 @@ impl Types {
                 let mut tree = Tree::default();
                 for (name, range) in found {
                     let definition = text.get(range.clone()).unwrap_or_default();
-                    // It has been read once already.
+                    // It has already been read once.
                     if Literals::new(definition).read_value(&mut tree).is_ok()
                         && let Some(value) = tree.root()
                     {

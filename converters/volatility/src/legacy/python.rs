@@ -1,7 +1,7 @@
-//! The corners of Python 2.7 that show in Rekall's text.
+//! The details of Python 2.7 that are visible in Rekall's text.
 
-/// The texts of a dict's keys in the order Python 2.7 (64 bits, hashing not randomised) gives them back:
-/// that of its hash table's slots.
+/// The keys of a dict in the order in which Python 2.7 (64 bits, without hash randomisation) returns them: the order
+/// of the slots in its hash table.
 pub(super) struct Dict<'a, T> {
     slots: Vec<Option<(&'a [u8], T)>>,
     used: usize,
@@ -39,12 +39,12 @@ impl<'a, T> Dict<'a, T> {
         self.slots.iter().flatten()
     }
 
-    /// Where a key is, or would be put.
+    /// The slot of a key, or the free slot for it.
     fn slot(&self, key: &[u8]) -> usize {
         let mask = self.slots.len() as u64 - 1;
         let mut perturb = hash(key) as u64;
         let mut slot = perturb & mask;
-        // The table always has room, and the sequence meets every slot.
+        // The table always has a free slot, and the probe sequence reaches every slot.
         loop {
             match self.slots.get(slot as usize) {
                 Some(Some((held, _))) if *held != key => {}
@@ -68,7 +68,7 @@ fn hash(text: &[u8]) -> i64 {
     }
 }
 
-/// `int(text, base)`, base 10 or 16: blanks around it are no matter, in base 16 neither is `0x`.
+/// `int(text, base)` with base 10 or 16: surrounding blanks are allowed, and `0x` with base 16.
 pub(super) fn integer(text: &[u8], base: u32) -> Option<i128> {
     let text = str::from_utf8(text).ok()?.trim();
     let (negative, digits) = match text.strip_prefix('-') {
@@ -86,8 +86,8 @@ pub(super) fn integer(text: &[u8], base: u32) -> Option<i128> {
     Some(if negative { -number } else { number })
 }
 
-/// A kernel configuration as Rekall reads it: lines with exactly one `=` that are no comments, sorted, the
-/// last of each option.
+/// A kernel configuration as Rekall reads it: lines with exactly one `=` that are not comments, sorted, the last of
+/// each option.
 pub(super) fn config(text: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut options = std::collections::BTreeMap::new();
     for line in text.split(|byte| *byte == b'\n') {

@@ -6,15 +6,15 @@ use memchr::memmem;
 use super::text::Printer;
 use crate::dump::lines::Lines;
 
-/// `$CONSTANTS` by Rekall's choice: of several symbols with one name the last.
+/// `$CONSTANTS` by Rekall's rule: of several symbols with one name, the last.
 pub(super) struct Constants<'a> {
     by_name: HashMap<&'a [u8], u64>,
-    /// Whether the symbol table is titled as one for 64 bits.
+    /// Whether the symbol table's title says that it has 64 bits.
     wide: bool,
 }
 
 impl<'a> Constants<'a> {
-    /// Lines of exactly three words; the lower 48 bits of the address.
+    /// Lines of exactly three words; only the lower 48 bits of the address count.
     pub(super) fn of_linux(text: &'a [u8]) -> Self {
         let mut by_name = HashMap::new();
         for (_, line) in Lines::new(text) {
@@ -29,7 +29,7 @@ impl<'a> Constants<'a> {
         Self { by_name, wide: true }
     }
 
-    /// Rows with one of three words anywhere in them, in a name too, that end in an address and a name.
+    /// Rows that contain one of three words anywhere, even in a name, and end in an address and a name.
     pub(super) fn of_mac(text: &'a [u8]) -> Self {
         let mut by_name = HashMap::new();
         let mut wide = false;

@@ -2,17 +2,17 @@ use std::io::{self, Write};
 
 use crate::vtypes::tree::Value;
 
-/// Rekall's printer (its rules stand in docs/format.md, determinism rule 2), for values as Python has them:
-/// integers as keys sort as numbers and print as texts, an entry with an empty dict is left out.
+/// Rekall's printer (docs/format.md, determinism rule 2), for Python's values: integer keys are sorted as numbers and
+/// printed as texts, and an entry with an empty dict is left out.
 pub(super) struct Printer<W: Write> {
     sink: W,
     buffer: Vec<u8>,
-    /// For each dict that is open, whether it has an entry.
+    /// For each open dict, whether it has an entry.
     open: Vec<bool>,
     failed: Option<io::Error>,
 }
 
-/// Text is handed on in pieces of this size.
+/// Text is written in pieces of this size.
 const PIECE: usize = 64 << 10;
 
 impl<W: Write> Printer<W> {
@@ -39,7 +39,7 @@ impl<W: Write> Printer<W> {
         if self.buffer.len() >= PIECE
             && let Err(error) = self.flush()
         {
-            // Whoever finishes is told.
+            // The error is reported at the end.
             self.failed.get_or_insert(error);
         }
     }
@@ -114,7 +114,7 @@ impl<W: Write> Printer<W> {
             self.raw("{}");
             return;
         }
-        // Numbers before texts, as Python 2 orders them; of equal keys the last stays.
+        // Numbers before texts, as in Python 2; of equal keys the last is kept.
         pairs.sort_by(|(a, _), (b, _)| match (a.integer(), b.integer()) {
             (None, None) => a.text().cmp(&b.text()),
             (a, b) => a.is_none().cmp(&b.is_none()).then(a.cmp(&b)),

@@ -8,7 +8,7 @@ use profile::{
 use super::pending::{Bits, Enumeration, Member, Pending, Record};
 use super::{Hints, Lowering};
 
-/// What must be known of the machine before bit-fields and pointers can be placed.
+/// The properties of the machine that decide the places of bit-fields and the size of pointers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target {
     pub(crate) big_endian: bool,
@@ -21,19 +21,19 @@ impl Lowering<'_> {
         self.pending.records.len()
     }
 
-    /// What the units tell of their system.
+    /// What the units say about their system.
     pub(crate) fn hints(&self) -> &Hints {
         &self.hints
     }
 
-    /// Ends the text: what is open has all its children.
+    /// Ends the text: every open entry has all its children.
     pub(crate) fn end(&mut self) {
         while !self.scopes.is_empty() {
             self.close();
         }
     }
 
-    /// Settles everything for `target`, and gives the profile its records, enumerations and the types of its
+    /// Resolves all pending types for `target`, and gives the profile its records, enumerations and the types of its
     /// variables.
     pub(crate) fn finish(mut self, target: Target) {
         self.end();
@@ -74,13 +74,14 @@ struct Finisher<'a> {
     report: &'a mut Report,
     pending: &'a Pending,
     target: Target,
-    /// The classes that may be others' bases, by their types; only filled where there are any.
+    /// The classes that may be bases of others, by their types; filled only if there are any.
     bases: HashMap<TypeId, Name, RandomState>,
     members: Vec<NewMember>,
 }
 
 impl Finisher<'_> {
-    /// The offset of a member; or a function and what to add to `this` (Itanium C++ ABI, section 2.3).
+    /// For a data member an offset; for a function the function and an adjustment of `this` (Itanium C++ ABI, section
+    /// 2.3).
     fn member_pointer(&mut self, ty: TypeId, of: TypeId) {
         let size = self.target.address_size;
         let meaning = if matches!(self.profile.types.peel(of), Type::Function(_)) {
@@ -98,7 +99,7 @@ impl Finisher<'_> {
             _ => None,
         });
         let size = item.size.or(declared.map(|(_, native)| u64::from(native.size))).unwrap_or(4);
-        // A value too wide for the enumeration is a negative one, printed without its sign.
+        // A value that is too wide for the enumeration is a negative one that was printed without its sign.
         let fits = |value: i128| {
             let bits = u32::try_from(size * 8).unwrap_or(64).clamp(8, 64);
             value >= -(1i128 << (bits - 1)) && value < 1i128 << bits
@@ -161,12 +162,12 @@ impl Finisher<'_> {
             &self.members,
         );
         self.profile.types.set(record.ty, Type::Record(id));
-        // Equal ones of several units are counted together.
+        // Equal ones from several units are counted together.
         self.profile.types.set_record_units(id, 1);
     }
 
-    /// Binds declarations of names that have several definitions: to the one of their own unit, else to the one
-    /// that keeps the name, which is counted as ambiguous where the definitions differ (docs/format.md,
+    /// Resolves declarations of names that have several definitions: to the one in their own unit, otherwise to the
+    /// one that keeps the name. The latter is counted as ambiguous if the definitions differ (docs/format.md,
     /// invariant 6).
     fn bind_declarations(&mut self) {
         let mut definitions: HashMap<Name, Vec<(u32, TypeId)>, RandomState> = HashMap::default();
@@ -192,7 +193,7 @@ impl Finisher<'_> {
         }
     }
 
-    /// `__base_` and the name of the class, behind any typedefs.
+    /// `__base_` and the name of the class, looking through typedefs.
     fn base_name(&mut self, mut ty: TypeId) -> Option<Name> {
         for _ in 0..Types::MAX_CHAIN {
             match self.profile.types.get(ty) {
@@ -235,7 +236,7 @@ impl Finisher<'_> {
     }
 }
 
-/// The 64 bits of a label: wrapped into `size` bytes, with the sign spread where the values have one.
+/// The 64 bits of a label: truncated to `size` bytes, and sign-extended if the values are signed.
 fn wrapped(value: i128, size: u64, signed: bool) -> u64 {
     let bits = u32::try_from(size.saturating_mul(8)).unwrap_or(64).clamp(8, 64);
     let unused = 64 - bits;

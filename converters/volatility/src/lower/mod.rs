@@ -1,8 +1,8 @@
-//! Entries of a dump become types of the profile.
+//! Converts entries of a dump into types of the profile.
 //!
-//! [`Lowering`] takes entries in order and keeps what cannot be settled yet: types are named before they are
-//! defined, and the place of a bit-field depends on its type's size and on the byte order, which stands
-//! nowhere in the text. [`Lowering::finish`] settles it once everything has been read.
+//! [`Lowering`] takes entries in order and keeps those that cannot be resolved yet: types are used before they are
+//! defined, and the place of a bit-field depends on its type's size and on the byte order, which the text does not
+//! give. [`Lowering::finish`] resolves them after everything has been read.
 
 mod finish;
 mod pending;
@@ -17,26 +17,26 @@ use crate::dump::value;
 pub(crate) use finish::Target;
 use pending::{Bits, Enumeration, Member, Pending, Record};
 
-/// What a dump's units say of the system they were compiled for.
+/// What a dump's units say about the system they were compiled for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Hints {
-    /// The compilers' command lines, as the units give them; each once, the first few.
+    /// The compilers' command lines in the units; each once, up to [`KEPT`].
     pub(crate) producers: Vec<String>,
-    /// The folders compiled in, likewise.
+    /// The folders in the units; each once, up to the same number.
     pub(crate) folders: Vec<String>,
-    /// The size of a pointer, by the first that has one.
+    /// The size of a pointer, from the first that has one.
     pub(crate) pointer_size: Option<u8>,
 }
 
 /// How many different producers and folders are kept.
 const HINTS: usize = 8;
 
-/// A name that stands for two different base types of one unit: the dump's strings are destroyed (it was
-/// made from a file whose string table had not been relocated).
+/// A name of two different base types in one unit: the dump's strings are destroyed, because it was made from a file
+/// whose string table had not been relocated.
 #[derive(Debug)]
 pub(crate) struct NamesDestroyed {
     pub(crate) name: String,
-    /// Where in the text the second of them stands.
+    /// The place of the second one in the text.
     pub(crate) position: usize,
 }
 
@@ -45,15 +45,15 @@ pub(crate) struct Lowering<'p> {
     profile: &'p mut Profile,
     report: &'p mut Report,
     pub(crate) hints: Hints,
-    /// Types by the place of their entry in the section, and whether the entry has been seen.
+    /// Types by the place of their entry in the section, and whether the entry has been read.
     types: HashMap<u64, (TypeId, bool), RandomState>,
-    /// What is added to offsets, so that those of dumps printed one after the other do not meet.
+    /// An amount that is added to offsets, so that those of concatenated dumps do not collide.
     epoch: u64,
-    /// Where the present unit begins, the epoch included.
+    /// The start of the current unit, including the epoch.
     unit: u64,
     /// How many units have begun.
     unit_number: u32,
-    /// The greatest key used so far.
+    /// The largest key used so far.
     last: u64,
     skipping: bool,
     cplusplus: bool,
@@ -71,12 +71,12 @@ pub(crate) struct Lowering<'p> {
 struct Scope {
     level: u32,
     kind: ScopeKind,
-    /// How long the list of its kind of children was when it began.
+    /// The length of its kind's list of children when the entry began.
     start: usize,
 }
 
 enum ScopeKind {
-    /// `around` is what qualifies the names of the types in it.
+    /// `around` is the scope that qualifies the names of the types in it.
     Record {
         ty: TypeId,
         kind: RecordKind,
@@ -126,7 +126,7 @@ impl<'p> Lowering<'p> {
         }
     }
 
-    /// Takes the next entry.
+    /// Processes the next entry.
     pub(crate) fn entry(&mut self, entry: &Entry<'_>) -> Result<(), NamesDestroyed> {
         while self.scopes.last().is_some_and(|scope| scope.level >= entry.level) {
             self.close();
@@ -189,13 +189,13 @@ impl<'p> Lowering<'p> {
         self.unit_number = self.unit_number.saturating_add(1);
         let (start, offset) = match entry.id {
             Id::Unit { start, offset } => (Some(start), offset),
-            // Offsets are those of the section already.
+            // Offsets are already relative to the section.
             Id::InSection(offset) => (Some(0), offset),
             Id::InUnit(offset) => (None, offset),
         };
         let first = start.map(|start| start.saturating_add(offset).saturating_add(self.epoch));
         if first.is_none_or(|first| first <= self.last) && self.last > 0 {
-            // Another section begins, or nothing says where the unit does.
+            // Another section begins, or the start of the unit is not given.
             self.epoch = self.last.saturating_add(1);
         }
         self.unit = start.unwrap_or(0).saturating_add(self.epoch);
@@ -230,13 +230,13 @@ impl<'p> Lowering<'p> {
         key
     }
 
-    /// The type an entry has; one without stands for nothing (`void`).
+    /// The type of an entry; an entry without one has the type `void`.
     fn target(&mut self, entry: &Entry<'_>) -> TypeId {
         match entry.type_id() {
             Some(id) => {
                 let before = self.last;
                 let key = self.key(id);
-                // A reference reaches forward; only entries themselves say how far a section goes.
+                // A reference may point forward; only entries themselves show how large a section is.
                 self.last = before;
                 match self.types.entry(key) {
                     Slot::Occupied(slot) => slot.get().0,
@@ -247,7 +247,7 @@ impl<'p> Lowering<'p> {
         }
     }
 
-    /// The type an entry defines, as `ty` where it is known already.
+    /// The type that an entry defines, or `ty` if it is already known.
     fn define(&mut self, entry: &Entry<'_>, ty: Option<Type>) -> TypeId {
         let key = self.key(entry.id);
         let id = match self.types.entry(key) {
@@ -274,7 +274,7 @@ impl<'p> Lowering<'p> {
         self.scopes.push(Scope { level: entry.level, kind, start });
     }
 
-    /// The entry directly around this one.
+    /// The entry that directly encloses this one.
     fn parent(&self, entry: &Entry<'_>) -> Option<&ScopeKind> {
         let scope = self.scopes.last()?;
         (scope.level.checked_add(1) == Some(entry.level)).then_some(&scope.kind)
@@ -318,7 +318,7 @@ impl<'p> Lowering<'p> {
         let size = entry.unsigned(Attribute::ByteSize);
         let ty = self.define(entry, None);
         if size.is_none() || entry.flag(Attribute::Declaration) {
-            // Only declared: whichever definition bears the name is meant.
+            // Only declared: the name refers to whichever definition has it.
             let declared = name.map_or(Type::Void, Type::Named);
             self.profile.types.set(ty, declared);
             self.pending.forward.extend(name.map(|name| (ty, name, self.unit_number)));
@@ -333,7 +333,7 @@ impl<'p> Lowering<'p> {
 
     fn member(&mut self, entry: &Entry<'_>) {
         let in_record = matches!(self.parent(entry), Some(ScopeKind::Record { .. }));
-        // A static member is a variable that stands elsewhere.
+        // A static member is a variable outside the record.
         if !in_record || entry.flag(Attribute::Declaration) || entry.flag(Attribute::External) {
             return;
         }
@@ -346,7 +346,7 @@ impl<'p> Lowering<'p> {
             Some(location) => {
                 value::member_location(location).and_then(|location| value::unsign(location.plain))
             }
-            // At the beginning (DWARF 5, section 5.7.6), as all members of a union are.
+            // At the start (DWARF 5, section 5.7.6), as all members of a union are.
             None => Some(0),
         };
         let Some(offset) = offset else {
@@ -369,7 +369,7 @@ impl<'p> Lowering<'p> {
             Some(offset) => {
                 self.members.push(Member { name: None, offset, ty, bits: None, base_class: true });
             }
-            // Where a virtual base stands is only known at run time.
+            // The place of a virtual base is known only at run time.
             None => self.report.lose("virtual base classes", || lossy(entry.name())),
         }
     }
@@ -386,7 +386,7 @@ impl<'p> Lowering<'p> {
         let size = entry.unsigned(Attribute::ByteSize);
         let ty = self.define(entry, None);
         if entry.flag(Attribute::Declaration) {
-            // An enumeration of which only the name is known is as large as an int.
+            // An enumeration that is only declared is as large as an int.
             let integer = self.profile.c_integer(4, false).unwrap_or(Type::Void);
             self.profile.types.set(ty, integer);
         } else {
@@ -415,7 +415,7 @@ impl<'p> Lowering<'p> {
         }
     }
 
-    /// A variable seen everywhere; those of one function or file may share a name with others.
+    /// A global variable; those of a function or file may share their name with others.
     fn variable(&mut self, entry: &Entry<'_>) {
         if entry.level != 1 || !entry.flag(Attribute::External) || !entry.has(Attribute::Type) {
             return;
@@ -432,7 +432,7 @@ impl<'p> Lowering<'p> {
         let kind = entry.raw(Attribute::Encoding).map_or(NativeKind::Other, native_kind);
         let text = String::from_utf8_lossy(entry.name().unwrap_or_default());
         let name = self.intern(text.as_bytes());
-        // Clang gives one name to bit-precise integers of all sizes, and to all complex numbers.
+        // Clang uses one name for bit-precise integers of all sizes, and one for all complex numbers.
         let of_any_size = text.ends_with("_BitInt") || matches!(&*text, "complex" | "_Complex");
         if entry.has(Attribute::Name) && !of_any_size {
             let known = self.base_types.iter().find(|(known, ..)| *known == name);
@@ -464,14 +464,14 @@ impl<'p> Lowering<'p> {
         }
     }
 
-    /// C++'s pointer to a member is no address; what it is depends on the member's type.
+    /// A C++ pointer to a member is not an address; its layout depends on the member's type.
     fn pointer_to_member(&mut self, entry: &Entry<'_>) {
         let target = self.target(entry);
         let ty = self.define(entry, None);
         self.pending.member_pointers.push((ty, target));
     }
 
-    /// The names of the C++ classes and namespaces around an entry.
+    /// The names of the enclosing C++ classes and namespaces of an entry.
     fn around(&self, entry: &Entry<'_>) -> Option<Name> {
         match self.parent(entry) {
             Some(ScopeKind::Record { around, .. } | ScopeKind::Namespace { around }) if self.cplusplus => {
@@ -481,7 +481,7 @@ impl<'p> Lowering<'p> {
         }
     }
 
-    /// A name behind those around it.
+    /// A name with the names of its scopes.
     fn qualified(&mut self, entry: &Entry<'_>, name: &[u8]) -> Name {
         let Some(around) = self.around(entry) else { return self.intern(name) };
         let text = format!("{}::{}", self.profile.names.get(around), String::from_utf8_lossy(name));
@@ -504,7 +504,7 @@ fn lossy(name: Option<&[u8]>) -> String {
     name.map_or_else(|| "(unnamed)".to_owned(), |name| String::from_utf8_lossy(name).into_owned())
 }
 
-/// The bits of a bit-field, as far as the entry itself tells them.
+/// The bits of a bit-field, as far as its own entry gives them.
 fn bits(entry: &Entry<'_>) -> Option<Bits> {
     let width = entry.unsigned(Attribute::BitSize)?;
     let integer = |attribute| value::integer(entry.raw(attribute)?).map(|integer| integer.plain);
@@ -515,12 +515,12 @@ fn bits(entry: &Entry<'_>) -> Option<Bits> {
         Some(offset) => {
             Bits::FromTop { offset: sign(offset), width, storage: entry.unsigned(Attribute::ByteSize) }
         }
-        // A bit-field that begins where its member does.
+        // A bit-field that begins at the member's offset.
         None => Bits::FromStart { first: 0, width },
     })
 }
 
-/// Packed bit-fields reach in front of their storage: an offset below zero, printed without its sign.
+/// Packed bit-fields can begin before their storage: a negative offset that is printed without its sign.
 fn sign(offset: i128) -> i64 {
     let offset = match offset {
         0x8000_0000_0000_0000.. => offset - (1 << 64),
@@ -530,15 +530,14 @@ fn sign(offset: i128) -> i64 {
     i64::try_from(offset).unwrap_or(0)
 }
 
-/// How many elements a subrange stands for; 0 where it has no bound, or one that only a running program
-/// knows.
+/// The number of elements in a subrange; 0 if it has no bound, or one that is known only at run time.
 fn count(entry: &Entry<'_>) -> u64 {
     let integer = |attribute| value::integer(entry.raw(attribute)?).map(|integer| integer.plain);
     if let Some(count) = integer(Attribute::Count) {
         return value::unsign(count).unwrap_or(0);
     }
     match integer(Attribute::UpperBound) {
-        // The bound of an array of no elements is -1, printed with or without its sign.
+        // The bound of an empty array is -1, printed with or without its sign.
         Some(-1 | 0xffff_ffff | 0xffff_ffff_ffff_ffff) | None => 0,
         Some(bound) => value::unsign(bound).and_then(|bound| bound.checked_add(1)).unwrap_or(0),
     }
@@ -562,11 +561,11 @@ fn native_kind(encoding: &[u8]) -> NativeKind {
 enum Language {
     C,
     CPlusPlus,
-    /// None of those whose definitions belong into a profile.
+    /// A language whose definitions are left out of profiles.
     Other,
 }
 
-/// `DW_LANG_C89`, `12 (ANSI C99)`; what is no language's name counts as C.
+/// `DW_LANG_C89`, `12 (ANSI C99)`; an unknown name counts as C.
 fn language(text: &[u8]) -> Language {
     if let Some(code) = value::integer(text) {
         // DWARF 5, section 7.12; 0x10 and 0x11 are Objective-C's, 0x8001 is MIPS's assembler.

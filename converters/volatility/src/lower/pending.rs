@@ -4,14 +4,14 @@ use profile::{Name, RecordKind, Type, TypeId, Types};
 
 use crate::dump::value::Integer;
 
-/// What waits until every entry has been read.
+/// Types that cannot be resolved before every entry has been read.
 #[derive(Default)]
 pub(super) struct Pending {
     pub(super) records: Vec<Record>,
     pub(super) enumerations: Vec<Enumeration>,
-    /// Pointers whose size the dump leaves to the architecture, with what they point to.
+    /// Pointers whose size depends on the architecture, with their targets.
     pub(super) pointers: Vec<(TypeId, TypeId)>,
-    /// C++'s pointers to members, with the type of the member.
+    /// C++ pointers to members, with the type of the member.
     pub(super) member_pointers: Vec<(TypeId, TypeId)>,
     /// Structs that are only declared: the type, the name, and the number of the unit.
     pub(super) forward: Vec<(TypeId, Name, u32)>,
@@ -26,7 +26,7 @@ pub(super) struct Record {
     pub(super) name: Option<Name>,
     pub(super) size: u64,
     pub(super) members: Range<usize>,
-    /// The number of the unit that it stands in.
+    /// The number of its unit.
     pub(super) unit: u32,
 }
 
@@ -44,17 +44,16 @@ pub(super) struct Member {
     pub(super) offset: u64,
     pub(super) ty: TypeId,
     pub(super) bits: Option<Bits>,
-    /// Named after its type in the end.
+    /// Named after its type at the end.
     pub(super) base_class: bool,
 }
 
-/// Where a bit-field stands, in the two ways DWARF has to say it.
+/// The place of a bit-field, in the two forms of DWARF.
 #[derive(Clone, Copy)]
 pub(super) enum Bits {
-    /// `DW_AT_bit_offset` (until DWARF 3): from the highest bit of a storage unit that stands at the member's
-    /// offset.
+    /// `DW_AT_bit_offset` (until DWARF 3): from the highest bit of a storage unit at the member's offset.
     FromTop { offset: i64, width: u64, storage: Option<u64> },
-    /// `DW_AT_data_bit_offset` (since DWARF 4): from the beginning of the struct.
+    /// `DW_AT_data_bit_offset` (since DWARF 4): from the start of the struct.
     FromStart { first: u64, width: u64 },
 }
 

@@ -5,11 +5,11 @@ use frontend::folder;
 
 use super::role::{self, Role};
 
-/// Finds the packs below a folder, sorted by path: every zip archive; where there is none, the folder itself if members of
-/// one pack lie in it, else each of its folders that is one.
+/// Finds the packs below a folder, sorted by path: every zip archive or, if there is none, the folder itself if it
+/// directly holds members of a pack, otherwise each of its subfolders that does.
 ///
 /// # Errors
-/// Whatever reading the folders gives.
+/// Any error from reading the folders.
 pub fn find_packs(root: &Path) -> io::Result<Vec<PathBuf>> {
     let files = folder::files(root)?;
     let zips: Vec<PathBuf> = files
@@ -30,12 +30,12 @@ pub fn find_packs(root: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(packs)
 }
 
-/// The folders, by their names below the root, that are packs; the root's own name is empty.
+/// The folders that are packs, by their names below the root; the root's own name is empty.
 fn pack_folders(members: Vec<(&str, Role)>) -> Vec<String> {
     if !members.iter().any(|(_, role)| role.has_types()) {
         return Vec::new();
     }
-    // What lies directly here belongs to one pack, as the map does beside two dumps.
+    // The files directly in a folder belong to one pack, since one map may belong to two dumps.
     let lies_here = members.iter().any(|(name, _)| !name.contains('/'));
     let mut below: Vec<&str> = members
         .iter()

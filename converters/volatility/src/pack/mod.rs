@@ -1,4 +1,4 @@
-//! What users have: a zip archive, the folder it was unpacked into, or one of its files.
+//! The forms of a pack: a zip archive, the folder it was unpacked into, or one of its files.
 
 mod discover;
 mod role;
@@ -38,11 +38,11 @@ struct Member {
 #[derive(Debug)]
 enum Origin {
     Zip(zip::Archive),
-    /// The one member.
+    /// The only member.
     File(MappedFile),
-    /// The paths of the members, in their order.
+    /// The paths of the members, in the members' order.
     Files(Vec<PathBuf>),
-    /// Their bytes.
+    /// The bytes of the members.
     Memory(Vec<Arc<[u8]>>),
 }
 
@@ -65,17 +65,17 @@ impl Deref for Content {
     }
 }
 
-/// What is read here, in words.
+/// What this front-end reads, in words.
 pub(crate) const READS: &str = "a pack of Volatility 2, a dump of DWARF or vtypes";
 
-/// Whether a file with this name, in a pack's folder, is one that a profile is made of.
+/// Whether a file with this name, in a pack's folder, is used for a profile.
 pub fn is_pack_member(name: &str) -> bool {
     role::of(name).is_some()
 }
 
 impl Pack {
-    /// Looks into a zip archive, an unpacked folder, or takes a single file (a dump, vtypes, a kernel module)
-    /// for a pack of one member.
+    /// Opens a zip archive, an unpacked folder, or a single file (a dump, vtypes, a kernel module) as a pack of one
+    /// member.
     ///
     /// # Errors
     /// [`Error::Open`], [`Error::WrongKind`] and [`Error::DamagedArchive`].
@@ -87,7 +87,7 @@ impl Pack {
         Self::of_source(opened?)
     }
 
-    /// The same for a source that is open already.
+    /// The same for a source that is already open.
     ///
     /// # Errors
     /// [`Error::WrongKind`] and [`Error::DamagedArchive`].
@@ -118,7 +118,7 @@ impl Pack {
             return Ok(Self { path, members, origin: Origin::Zip(archive) });
         }
         if !role::of(&name).is_some_and(role::Role::has_types) {
-            // The content tells what a file of another name is for.
+            // For other file names the content decides.
             name.push_str(match found.kind {
                 FileKind::LibdwarfText | FileKind::ReadelfText | FileKind::LlvmText => ".dwarf",
                 FileKind::Vtypes => ".vtypes",
@@ -129,7 +129,7 @@ impl Pack {
         Ok(Self { path, members, origin: Origin::File(file) })
     }
 
-    /// A pack of members that are in memory already, each with its name in the pack.
+    /// A pack of members that are already in memory, each with its name in the pack.
     pub fn in_memory(members: Vec<(String, Vec<u8>)>) -> Self {
         let (members, bytes) = members
             .into_iter()
@@ -143,7 +143,7 @@ impl Pack {
         self.members.iter().map(|member| member.name.as_str())
     }
 
-    /// The size of all members, unpacked, as the archive states it.
+    /// The uncompressed size of all members according to the archive.
     pub fn size(&self) -> u64 {
         self.members.iter().map(|member| member.size).sum()
     }
@@ -159,7 +159,7 @@ impl Pack {
         self.members.get(member).map_or("", |member| &member.name)
     }
 
-    /// Chooses the members that matter.
+    /// Chooses the members that are used.
     pub(crate) fn choose(&self) -> Chosen {
         Chosen::among(&self.members.iter().map(|member| member.name.as_str()).collect::<Vec<_>>())
     }
@@ -181,8 +181,8 @@ impl Pack {
         }
     }
 
-    /// The SHA-256 of the archive or file; of a folder, that of the hashes and names of its files, each on a
-    /// line as `sha256sum` prints them, sorted.
+    /// The SHA-256 of the archive or file. For a folder it is the SHA-256 of the lines that `sha256sum` prints for
+    /// its files, sorted.
     pub(crate) fn sha256(&self) -> Result<String, Error> {
         if let Origin::Zip(archive) = &self.origin {
             return Ok(hex(archive.bytes()));

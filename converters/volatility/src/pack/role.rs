@@ -1,4 +1,4 @@
-/// What a member is for, as its name tells.
+/// The role of a member, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// DWARF as text.
@@ -16,13 +16,13 @@ pub(super) enum Role {
 }
 
 impl Role {
-    /// Whether types may come from such a member.
+    /// Whether such a member can give types.
     pub(super) fn has_types(self) -> bool {
         matches!(self, Role::Dump | Role::Vtypes | Role::Module)
     }
 }
 
-/// What a member is for; `None` for those a profile does not need, the litter of archivers among them.
+/// The role of a member; `None` for members that are not used, such as the extra files of archivers.
 pub(super) fn of(name: &str) -> Option<Role> {
     let name = name.to_ascii_lowercase();
     if name.split('/').any(|part| part == "__macosx") {
@@ -52,7 +52,7 @@ pub(super) fn of(name: &str) -> Option<Role> {
     }
 }
 
-/// Where a pack's types may come from.
+/// The possible sources of a pack's types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TypeSource {
     Dump(usize),
@@ -68,10 +68,10 @@ impl TypeSource {
     }
 }
 
-/// The members of a pack by their use.
+/// The members of a pack by their role.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chosen {
-    /// The best first: of several dumps the last of the archive, as Volatility takes it.
+    /// The best first: of several dumps the last in the archive, as in Volatility.
     pub(crate) types: Vec<TypeSource>,
     /// In the order of the archive.
     pub(crate) maps: Vec<usize>,
@@ -86,11 +86,11 @@ impl Chosen {
         let mut chosen = Self::default();
         let mut types: Vec<((u8, usize), TypeSource)> = Vec::new();
         for (member, name) in names.iter().enumerate() {
-            // The later, the better, within one kind.
+            // Within one kind, a later member is better.
             let mut offer = |rank: u8, source| types.push(((rank, usize::MAX - member), source));
             match of(name) {
                 Some(Role::Dump) => offer(0, TypeSource::Dump(member)),
-                // A copy whose name has been mangled stands behind its original.
+                // A copy with a mangled name comes after its original.
                 Some(Role::Vtypes) if name.ends_with(".vtype") => offer(2, TypeSource::Vtypes(member)),
                 Some(Role::Vtypes) => offer(1, TypeSource::Vtypes(member)),
                 Some(Role::Module) => offer(3, TypeSource::Module(member)),
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn dumps_come_before_vtypes_before_modules_and_the_last_of_a_kind_first() {
+    fn dumps_come_first_then_vtypes_then_modules_and_the_last_of_a_kind_first() {
         let names = ["module.ko", "a/module.dwarf", "x.vtypes", "x.vtype", "b/module.dwarf", "System.map"];
         let chosen = Chosen::among(&names);
         assert_eq!(

@@ -8,9 +8,9 @@ use super::Member;
 
 /// A zip archive in memory.
 ///
-/// The sizes it states are checked before they are used: a member is read up to the size stated, and refused
-/// if more comes. All members that are read count together, against [`profile::UnpackLimits`] for the size of
-/// the archive, so that members which name the same packed bytes do not add up. One member may have 1 GiB.
+/// The sizes that it states are checked before they are used: a member is read up to its stated size, and refused if
+/// there is more. All members that are read are added up and limited by [`profile::UnpackLimits`] for the size of the
+/// archive, so that members that share their compressed bytes cannot exceed it. One member may have 1 GiB.
 #[derive(Clone, Debug)]
 pub(super) struct Archive {
     archive: zip::ZipArchive<Cursor<Bytes>>,
@@ -27,10 +27,10 @@ impl AsRef<[u8]> for Bytes {
     }
 }
 
-/// The largest member that is read. The largest of any pack known has 11 MB.
+/// The largest member that is read. The largest known one has 11 MB.
 const LARGEST: u64 = 1 << 30;
 
-/// Whether a file begins as zip archives do: with a member, or, being empty, with the directory's end.
+/// Whether a file begins like a zip archive: with a member or, if it is empty, with the end of the directory.
 pub(super) fn is_archive(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") || bytes.starts_with(b"PK\x07\x08")
 }
@@ -47,7 +47,7 @@ impl Archive {
         self.bytes.as_ref()
     }
 
-    /// Every entry, folders too, so that the indexes are the archive's.
+    /// All entries, including folders, so that the indexes are those of the archive.
     pub(super) fn members(&self) -> Vec<Member> {
         let mut archive = self.archive.clone();
         let entries = 0..archive.len();
@@ -57,7 +57,7 @@ impl Archive {
                     let name = file.name().map_or_else(|_| String::new(), |name| name.into_owned());
                     Member { name, size: file.size() }
                 }
-                // What cannot be read when it is chosen is reported then.
+                // A member that cannot be read is reported when it is used.
                 Err(_) => Member { name: String::new(), size: 0 },
             })
             .collect()
@@ -77,11 +77,11 @@ impl Archive {
             }
             let before = meter.clone();
             before.check_declared(size).map_err(|error| error.to_string())?;
-            // Counted now, so that members that are read at the same time see each other.
+            // Counted before reading, so that members that are read at the same time are all included.
             meter.add(size).map_err(|error| error.to_string())?;
             before
         };
-        // One byte more than stated shows that the statement is wrong.
+        // One byte more than stated shows that the stated size is wrong.
         let limit = usize::try_from(size).unwrap_or(usize::MAX).saturating_add(1);
         let content = match method {
             CompressionMethod::STORE | CompressionMethod::DEFLATE | CompressionMethod::BZIP2 => {
@@ -98,7 +98,7 @@ impl Archive {
                         .into_owned(),
                 };
                 if content.len() as u64 == size && crc32fast::hash(&content) != checksum {
-                    return Err("it is damaged: its checksum is not that of its content".to_owned());
+                    return Err("it is damaged: its checksum does not match its content".to_owned());
                 }
                 content
             }
@@ -112,7 +112,7 @@ impl Archive {
     }
 }
 
-/// Everything that `reader` gives, up to `limit` bytes.
+/// Reads everything from `reader`, up to `limit` bytes.
 fn drain(reader: impl Read, limit: usize) -> Result<Vec<u8>, String> {
     let mut content = Vec::new();
     match reader.take(limit as u64).read_to_end(&mut content) {
@@ -124,20 +124,20 @@ fn drain(reader: impl Read, limit: usize) -> Result<Vec<u8>, String> {
     }
 }
 
-/// A member packed with LZMA: a version, the size of the properties, the properties (a byte and the size of
-/// the dictionary), then the stream (APPNOTE.TXT, section 5.8).
+/// A member compressed with LZMA: a version, the size of the properties, the properties (a byte and the size of the
+/// dictionary), then the stream (APPNOTE.TXT, section 5.8).
 fn lzma(bytes: &[u8], size: u64, limit: usize) -> Result<Vec<u8>, String> {
-    let damaged = || "it is damaged: its LZMA header is not one".to_owned();
+    let damaged = || "it is damaged: its LZMA header is invalid".to_owned();
     let (header, stream) = bytes.split_first_chunk::<9>().ok_or_else(damaged)?;
     let [_, _, 5, 0, properties, dictionary @ ..] = *header else { return Err(damaged()) };
-    // A dictionary larger than the member serves nothing.
+    // A dictionary larger than the member is never used.
     let dictionary = u64::from(u32::from_le_bytes(dictionary)).min(size.max(4096));
     let dictionary = u32::try_from(dictionary).map_err(|_| damaged())?;
     let reader = lzma_rust2::LzmaReader::new_with_props(stream, size, properties, dictionary, None);
     drain(reader.map_err(|error| format!("it is damaged ({error})"))?, limit)
 }
 
-/// Names a method of packing that is not read (APPNOTE.TXT, section 4.4.5).
+/// Names an unsupported compression method (APPNOTE.TXT, section 4.4.5).
 fn unread(method: CompressionMethod) -> String {
     const NAMES: [(CompressionMethod, &str); 10] = [
         (CompressionMethod::SHRINK, "Shrink"),
@@ -154,7 +154,7 @@ fn unread(method: CompressionMethod) -> String {
     let known = NAMES.iter().find(|(known, _)| *known == method).map(|(_, name)| (*name).to_owned());
     let name = known.unwrap_or_else(|| format!("a method without a common name ({method})"));
     format!(
-        "it is packed with {name}, which is not read (Deflate, bzip2, LZMA, xz and zstd are); unpack the archive \
+        "it is compressed with {name}, which is not supported (Deflate, bzip2, LZMA, xz and zstd are); unpack the archive \
          with another program and convert the folder"
     )
 }

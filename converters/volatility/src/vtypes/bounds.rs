@@ -1,9 +1,9 @@
-//! The bounds of arrays that a pack has lost.
+//! Restores the lost bounds of arrays.
 //!
-//! The tool that made the vtypes of macOS packs did not know the attribute clang gives a bound with: since
-//! 10.11 every array has 0 elements. Where the next member, or the end of the struct, leaves room for exactly
-//! one number of elements, that is the number; where padding could be part of the room, nothing is certain,
-//! and the array is counted as one without a bound.
+//! The tool that made the vtypes of macOS packs did not support clang's attribute for bounds: since 10.11 every array
+//! has 0 elements. If exactly one number of elements fits between the array and the next member, or the end of the
+//! struct, that is the number. If padding could explain the difference, nothing is certain, and the array is counted
+//! as one without a bound.
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -11,7 +11,7 @@ use profile::{Name, Profile, Report, Type, TypeId, Types};
 
 use super::lower::{Member, Pending, Record, Widths};
 
-/// Gives arrays without a bound the one their surroundings prove; counts the others.
+/// Gives arrays without a bound the bound that the layout proves, and counts the others.
 pub(super) fn infer(pending: &Pending, widths: Widths, profile: &mut Profile, report: &mut Report) {
     if !is_lost(pending, profile) {
         return;
@@ -32,20 +32,17 @@ pub(super) fn infer(pending: &Pending, widths: Widths, profile: &mut Profile, re
                     proved += 1;
                     profile.types.set(ty, Type::Array { target, count });
                 }
-                _ => report.lose(
-                    "arrays whose bound the pack does not hold and the layout does not prove",
-                    || {
-                        let owner = record.name.map_or("(unnamed)", |name| profile.names.get(name));
-                        format!("{owner}.{}", profile.names.get(member.name))
-                    },
-                ),
+                _ => report.lose("arrays whose bound the pack lacks and the layout does not prove", || {
+                    let owner = record.name.map_or("(unnamed)", |name| profile.names.get(name));
+                    format!("{owner}.{}", profile.names.get(member.name))
+                }),
             }
         }
     }
     report.warn(format!("{proved} arrays had lost their bounds; the layout of their structs proves them"));
 }
 
-/// Whether bounds are lost: there are arrays, and not one has elements.
+/// Whether bounds are lost: there are arrays, and none of them has elements.
 fn is_lost(pending: &Pending, profile: &Profile) -> bool {
     let mut arrays = 0;
     for member in &pending.members {
@@ -59,7 +56,7 @@ fn is_lost(pending: &Pending, profile: &Profile) -> bool {
     arrays > 1
 }
 
-/// The array a member is or points to, and whether it points.
+/// The array type of a member, and whether the member is a pointer to it.
 fn array_of(types: &Types, mut ty: TypeId) -> (Option<TypeId>, bool) {
     let mut behind_pointer = false;
     for _ in 0..Types::MAX_CHAIN {
@@ -75,7 +72,7 @@ fn array_of(types: &Types, mut ty: TypeId) -> (Option<TypeId>, bool) {
     (None, behind_pointer)
 }
 
-/// Sizes and alignments of a pack's types, found by name and number.
+/// Sizes and alignments of a pack's types, by name and number.
 struct Layouts<'a> {
     pending: &'a Pending,
     by_name: HashMap<Name, usize, RandomState>,
@@ -84,9 +81,9 @@ struct Layouts<'a> {
     widest: u64,
 }
 
-/// The alignment of what is not known: the strictest a kernel's types have without being told.
+/// The alignment of unknown types: the strictest that a kernel's types have by default.
 const UNKNOWN: u64 = 16;
-/// How deep structs are followed for an alignment.
+/// How deep structs are followed to find an alignment.
 const MAX_DEPTH: usize = 32;
 
 impl<'a> Layouts<'a> {
@@ -137,7 +134,7 @@ impl<'a> Layouts<'a> {
         if let Some(alignment) = self.alignments.get(&index) {
             return *alignment;
         }
-        // A struct met again inside itself adds nothing of its own.
+        // A struct that contains itself adds no alignment.
         self.alignments.insert(index, 1);
         let pending = self.pending;
         let Some(record) = pending.records.get(index) else { return UNKNOWN };
@@ -147,7 +144,7 @@ impl<'a> Layouts<'a> {
                 Some(_) => self.widest,
                 None => self.alignment(types, member.ty, depth + 1),
             };
-            // What stands at an offset it could not be aligned at is packed.
+            // A member at an offset that does not fit its alignment is packed.
             if member.offset % own == 0 {
                 alignment = alignment.max(own);
             }
@@ -159,7 +156,7 @@ impl<'a> Layouts<'a> {
         alignment
     }
 
-    /// How many elements the array that is member `index` has, where only one number can be.
+    /// The number of elements of the array that is member `index`, if only one number is possible.
     fn bound(&mut self, types: &Types, record: &Record, members: &[Member], index: usize) -> Option<u64> {
         let array = members.get(index)?;
         let Type::Array { target, .. } = types.get(array.ty) else { return None };
@@ -172,8 +169,8 @@ impl<'a> Layouts<'a> {
         }
         let beside = |other: &&Member| other.offset == array.offset;
         if others().any(|other| beside(&other)) {
-            // Of two members at one place the other one has the bytes; a class's static members, which
-            // these packs list at offset 0, have none.
+            // Of two members at one offset, the other one has the bytes. Static members of a class, which these packs
+            // list at offset 0, have none.
             let other_has_bytes = others()
                 .filter(beside)
                 .any(|other| other.bits.is_some() || self.size(types, other.ty).is_some_and(|size| size > 0));
@@ -197,7 +194,7 @@ impl<'a> Layouts<'a> {
         only_count(end.checked_sub(array.offset)?, element, array.offset, end, alignment)
     }
 
-    /// In a union the array has all the room where nothing else is large enough to have made it.
+    /// In a union the array has the whole size if no other member is large enough to determine it.
     fn bound_in_union(
         &mut self,
         types: &Types,
@@ -225,7 +222,7 @@ impl<'a> Layouts<'a> {
     }
 }
 
-/// The number of elements that fill `room` up to padding of less than `alignment`, if only one does.
+/// The number of elements that fill `room` up to padding of less than `alignment`, if only one number does.
 fn only_count(room: u64, element: u64, start: u64, end: u64, alignment: u64) -> Option<u64> {
     let most = room / element;
     let fits = |count: u64| {
@@ -254,7 +251,7 @@ mod tests {
         assert_eq!(only_count(12, 4, 4, 16, 8), None);
         assert_eq!(only_count(16, 8, 8, 24, 8), Some(2));
         assert_eq!(only_count(0, 4, 8, 8, 8), Some(0));
-        // Room for no whole number of elements.
+        // The space does not hold a whole number of elements.
         assert_eq!(only_count(7, 4, 0, 7, 1), None);
     }
 }

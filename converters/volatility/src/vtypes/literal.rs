@@ -4,7 +4,7 @@ use std::ops::Range;
 use super::tree::{Kind, Tree};
 use crate::error::Error;
 
-/// What stands in a file where a literal was expected.
+/// What was found in a file where a literal was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found(String);
 
@@ -14,10 +14,10 @@ impl fmt::Display for Found {
     }
 }
 
-/// How deep literals may stand in one another; vtypes need seven.
+/// How deep literals may be nested; vtypes need seven levels.
 const MAX_DEPTH: usize = 64;
 
-/// A place where the text is no literal.
+/// A place where the text is not a literal.
 #[derive(Debug)]
 pub(crate) struct Problem {
     position: usize,
@@ -26,7 +26,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    /// The error of a pack's member, with line and column.
+    /// Converts it to an error of a pack's member, with line and column.
     pub(crate) fn in_member(self, member: &str, text: &[u8]) -> Error {
         let before = text.get(..self.position).unwrap_or(text);
         let line_start = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
@@ -42,19 +42,19 @@ impl Problem {
 
 /// Reads a file of vtypes: assignments of literals to names.
 ///
-/// Understood is what can be data in Python 2 and 3: numbers (`0x10`, `-3L`, `0o17`, `1.5`), texts with all
-/// prefixes and escapes, `None`, `True`, `False`, lists, tuples, dicts and `dict(key=value)`; comments,
-/// lines joined by a backslash, and texts standing alone. Anything else is refused at its place.
+/// Supported is everything that is data in Python 2 and 3: numbers (`0x10`, `-3L`, `0o17`, `1.5`), texts with all
+/// prefixes and escapes, `None`, `True`, `False`, lists, tuples, dicts and `dict(key=value)`; comments, lines joined
+/// by a backslash, and texts on their own. Anything else is refused with its place.
 pub(crate) struct Literals<'a> {
     text: &'a [u8],
     position: usize,
 }
 
-/// An entry of a dict that stands at the top of a file.
+/// An entry of a dict on the top level of a file.
 pub(crate) struct Item<'a> {
     /// The name the dict is assigned to.
     pub(crate) variable: &'a [u8],
-    /// Where the entry's value stands in the text.
+    /// The place of the entry's value in the text.
     pub(crate) range: Range<usize>,
 }
 
@@ -64,8 +64,8 @@ impl<'a> Literals<'a> {
         Self { text, position }
     }
 
-    /// Hands every entry of every dict at the top of the file to `each`: its key and its value, as a tree
-    /// whose root is a list of the two. Values that are no dicts are read and passed over.
+    /// Passes every entry of every top-level dict of the file to `each`: its key and its value, as a tree whose root
+    /// is a list of the two. Values other than dicts are read and skipped.
     pub(crate) fn read<E: From<Problem>>(
         mut self,
         mut each: impl FnMut(&Item<'a>, &Tree<'a>) -> Result<(), E>,
@@ -102,7 +102,7 @@ impl<'a> Literals<'a> {
         }
     }
 
-    /// Reads the one value at the beginning of the text into `tree`.
+    /// Reads one value at the beginning of the text into `tree`.
     pub(crate) fn read_value(mut self, tree: &mut Tree<'a>) -> Result<(), Problem> {
         tree.clear();
         self.value(tree, 0)
@@ -139,7 +139,7 @@ impl<'a> Literals<'a> {
         let problem = |this: &Self| Err(this.problem(start, "a literal"));
         let Some(next) = self.peek() else { return problem(self) };
         if depth > MAX_DEPTH {
-            let found = Found(format!("more than {MAX_DEPTH} values in one another"));
+            let found = Found(format!("values nested more than {MAX_DEPTH} deep"));
             return Err(Problem { position: start, expected: "a literal", found });
         }
         match next {
@@ -225,7 +225,7 @@ impl<'a> Literals<'a> {
         Ok(())
     }
 
-    /// A text, with those that stand directly behind it.
+    /// A text, joined with the texts that directly follow it.
     fn string(&mut self, tree: &mut Tree<'a>) -> Result<(), Problem> {
         let mut first: Option<&'a [u8]> = None;
         let mut own: Option<usize> = None;
@@ -262,7 +262,7 @@ impl<'a> Literals<'a> {
         Ok(())
     }
 
-    /// What stands between quotes, single or triple; the position is behind them then.
+    /// The text between quotes, single or triple; the position moves past them.
     fn quoted(&mut self, start: usize) -> Result<&'a [u8], Problem> {
         let rest = self.text.get(self.position..).unwrap_or_default();
         let quote = rest.first().copied().unwrap_or(b'\'');
@@ -285,7 +285,7 @@ impl<'a> Literals<'a> {
                 _ => at += 1,
             }
         }
-        let found = Found("a text without an end".to_owned());
+        let found = Found("an unterminated text".to_owned());
         Err(Problem { position: start, expected: "a closing quote", found })
     }
 
@@ -334,10 +334,10 @@ impl<'a> Literals<'a> {
             self.position += 1;
             return Ok(());
         }
-        Err(self.problem(self.position, "':' behind a key"))
+        Err(self.problem(self.position, "':' after a key"))
     }
 
-    /// The comma behind a value, or the bracket that follows it (which stays).
+    /// Reads the comma after a value, or stops at the closing bracket.
     fn separator(&mut self, close: u8) -> Result<(), Problem> {
         self.skip_space();
         match self.peek() {
@@ -349,9 +349,9 @@ impl<'a> Literals<'a> {
             _ => Err(self.problem(
                 self.position,
                 match close {
-                    b'}' => "',' or '}' behind a value",
-                    b']' => "',' or ']' behind a value",
-                    _ => "',' or ')' behind a value",
+                    b'}' => "',' or '}' after a value",
+                    b']' => "',' or ']' after a value",
+                    _ => "',' or ')' after a value",
                 },
             )),
         }
@@ -362,7 +362,7 @@ impl<'a> Literals<'a> {
         self.skip_comment();
         match self.peek() {
             None | Some(b'\n' | b';' | b'\r') => Ok(()),
-            Some(_) => Err(self.problem(self.position, "the end of the line behind a literal")),
+            Some(_) => Err(self.problem(self.position, "the end of the line after a literal")),
         }
     }
 
@@ -370,7 +370,7 @@ impl<'a> Literals<'a> {
         self.text.get(self.position).copied()
     }
 
-    /// A name: letters, digits and underscores, empty where there is none.
+    /// A name: letters, digits and underscores; empty if there is none.
     fn word(&mut self) -> &'a [u8] {
         let rest = self.text.get(self.position..).unwrap_or_default();
         let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
@@ -385,7 +385,7 @@ impl<'a> Literals<'a> {
         }
     }
 
-    /// Blanks within a line, and lines joined by a backslash.
+    /// Skips blanks within a line, and lines joined by a backslash.
     fn skip_blanks(&mut self) {
         loop {
             match self.peek() {
@@ -400,7 +400,7 @@ impl<'a> Literals<'a> {
         }
     }
 
-    /// Everything between two values within brackets.
+    /// Skips everything between two values within brackets.
     fn skip_space(&mut self) {
         loop {
             self.skip_blanks();
@@ -412,8 +412,8 @@ impl<'a> Literals<'a> {
         }
     }
 
-    /// Texts are put together over line ends within brackets, and those are the only places where a text
-    /// can follow another; at the top of a file nothing is read behind the line.
+    /// Texts are joined over line ends only within brackets, the only places where a text can follow another one. On
+    /// the top level nothing is read after the line.
     fn skip_space_before_string(&mut self) {
         let before = self.position;
         self.skip_space();
@@ -436,7 +436,7 @@ impl<'a> Literals<'a> {
         }
     }
 
-    /// What stands at `position`, in words.
+    /// A description of the text at `position`.
     fn problem(&self, position: usize, expected: &'static str) -> Problem {
         let rest = self.text.get(position..).unwrap_or_default();
         let mut ahead = Self { text: self.text, position };
@@ -498,7 +498,7 @@ impl<'a> Literals<'a> {
     }
 }
 
-/// The letters that may stand before a text's quotes.
+/// The letters that may precede a text's quotes.
 fn is_prefix(word: &[u8]) -> bool {
     word.len() <= 2 && word.iter().all(|letter| matches!(letter, b'u' | b'U' | b'b' | b'B' | b'r' | b'R'))
 }
@@ -522,7 +522,7 @@ fn integer(word: &[u8]) -> Option<i128> {
     })
 }
 
-/// Appends a text with Python's escapes resolved; those it does not know stay, as in Python.
+/// Appends a text with Python's escapes resolved; unknown escapes stay unchanged, as in Python.
 fn unescape(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
     while let Some((&byte, after)) = rest.split_first() {
@@ -575,7 +575,7 @@ mod tests {
     use super::super::tree::Value;
     use super::*;
 
-    /// A value written the way Rust shows it.
+    /// Formats a value as Rust's `Debug` would.
     fn shown(value: Value<'_, '_>) -> String {
         if let Some(items) = value.items() {
             return format!("[{}]", items.map(shown).collect::<Vec<_>>().join(", "));
@@ -635,7 +635,7 @@ lines'''}, ),
     }
 
     #[test]
-    fn anything_but_literals_is_refused_at_its_place() {
+    fn anything_but_literals_is_refused_with_its_place() {
         for (text, place, found) in [
             ("x = {'a': [1, f(2)]}", "line 1, column 15", "found a call of 'f'"),
             ("x = {\n 'a': obj.Foo}", "line 2, column 7", "found an attribute of 'obj'"),
@@ -650,7 +650,7 @@ lines'''}, ),
             ("x = {'a': dict([1])}", "line 1, column 16", "found an index"),
             ("x = {1, 2}", "line 1, column 7", "found ','"),
             ("x = {'a': [1", "line 1, column 13", "found the end of the text"),
-            ("x = {'a': 'b\n'}", "line 1, column 11", "found a text without an end"),
+            ("x = {'a': 'b\n'}", "line 1, column 11", "found an unterminated text"),
             ("x = {'a': 0xg}", "line 1, column 11", "found '0xg'"),
             ("x = {} y", "line 1, column 8", "found the name 'y'"),
         ] {
@@ -658,6 +658,6 @@ lines'''}, ),
             assert!(message.contains(place) && message.contains(found), "{text}: {message}");
         }
         let deep = format!("x = {{'a': {}", "[".repeat(1000));
-        assert!(refusal(&deep).contains("more than 64 values in one another"));
+        assert!(refusal(&deep).contains("values nested more than 64 deep"));
     }
 }

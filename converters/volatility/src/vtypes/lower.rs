@@ -11,7 +11,7 @@ use super::bounds;
 use super::literal::{Literals, Problem};
 use super::tree::{Tree, Value};
 
-/// What Volatility's short type names mean on a system.
+/// The meaning of Volatility's short type names on a system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Widths {
     /// The size of a pointer in bytes.
@@ -20,7 +20,7 @@ pub(crate) struct Widths {
     pub(crate) long: u8,
 }
 
-/// Structs as a file of vtypes has them, before what the file has lost is worked out.
+/// Structs in a file of vtypes, before lost information is reconstructed.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     pub(super) records: Vec<Record>,
@@ -49,11 +49,11 @@ pub(super) struct Member {
 pub(super) struct RawBits {
     pub(super) start: i128,
     pub(super) end: i128,
-    /// Whether `ty` is the type of its storage, so that nothing has to be chosen.
+    /// Whether `ty` is the type of its storage, so that none has to be chosen.
     pub(super) has_storage: bool,
 }
 
-/// Reads a file of vtypes into `profile`; what is lost is counted in `report`.
+/// Reads a file of vtypes into `profile`, and counts losses in `report`.
 pub(crate) fn lower(
     text: &[u8],
     widths: Widths,
@@ -67,7 +67,7 @@ pub(crate) fn lower(
     Ok(())
 }
 
-/// Reads the structs, as they stand.
+/// Reads the structs without corrections.
 pub(crate) fn read(
     text: &[u8],
     widths: Widths,
@@ -84,7 +84,7 @@ pub(crate) fn read(
         pending: Pending::default(),
     };
     Literals::new(text).read(|item, tree| {
-        // Volatility's own readers of DWARF wrap each bound around those before it, so that the last stands
+        // Volatility's own readers of DWARF wrap each bound around the previous ones, so the last bound is the
         // outermost.
         reader.reversed = matches!(item.variable, b"mac_types" | b"linux_types");
         reader.entry(tree);
@@ -104,11 +104,11 @@ struct Reader<'p> {
     profile: &'p mut Profile,
     report: &'p mut Report,
     widths: Widths,
-    /// Whether the bounds of arrays of arrays stand in the wrong order.
+    /// Whether the bounds of arrays of arrays are in reverse order.
     reversed: bool,
-    /// Types that the source leaves without a name, by the number it made one of; whether they are defined.
+    /// Types without a name in the source, by the number in their made-up name, and whether they are defined.
     unnamed: HashMap<Name, (TypeId, bool), RandomState>,
-    /// What names have been found to mean.
+    /// The types that names have been resolved to.
     named: HashMap<Name, Type, RandomState>,
     pending: Pending,
 }
@@ -131,9 +131,9 @@ impl Reader<'_> {
     }
 
     fn unreadable(&mut self, key: Value<'_, '_>) {
-        self.report.lose("entries that describe no struct", || match key.text() {
+        self.report.lose("entries that do not describe a struct", || match key.text() {
             Some(text) => String::from_utf8_lossy(text).into_owned(),
-            None => "(a key that is no text)".to_owned(),
+            None => "(a key that is not a text)".to_owned(),
         });
     }
 
@@ -158,7 +158,7 @@ impl Reader<'_> {
         let size = match size.integer().and_then(|size| u64::try_from(size).ok()) {
             Some(size) => size,
             None => {
-                self.report.lose("structs without a size, taken to end with their last member", || {
+                self.report.lose("structs without a size, assumed to end with their last member", || {
                     String::from_utf8_lossy(name).into_owned()
                 });
                 self.end_of(added.clone())
@@ -167,7 +167,7 @@ impl Reader<'_> {
         let (ty, name) = match is_unnamed(name) {
             true => {
                 let (ty, defined) = self.unnamed_type(own);
-                // A second definition under one number cannot be told from the first by those who use it.
+                // Users of a number cannot say which of its two definitions they refer to.
                 let ty = if defined { None } else { Some(ty) };
                 self.unnamed.entry(own).and_modify(|(_, defined)| *defined = true);
                 (ty, None)
@@ -213,7 +213,7 @@ impl Reader<'_> {
             None => self.ty(ty),
         };
         let (Some(ty), true) = (target, bits.is_some() || target.is_some()) else {
-            return self.report.lose("members whose type is not understood", place);
+            return self.report.lose("members with an unknown type", place);
         };
         let anonymous = is_unnamed(name);
         let name = self.intern(name);
@@ -229,11 +229,11 @@ impl Reader<'_> {
         let arguments = items.next()?;
         let bit = |name| arguments.get(name).and_then(Value::integer);
         let has_storage = arguments.get("native_type").or(arguments.get("target")).is_some();
-        // Rekall's defaults for what is left out.
+        // Rekall's defaults for omitted values.
         Some(RawBits { start: bit("start_bit").unwrap_or(0), end: bit("end_bit").unwrap_or(32), has_storage })
     }
 
-    /// The type a bit-field is stored in: the one it names, else a byte, for something to be chosen later.
+    /// The type in which a bit-field is stored: the one that it names, otherwise a byte, to be replaced later.
     fn storage(&mut self, ty: Value<'_, '_>) -> Option<TypeId> {
         let arguments = ty.items()?.nth(1)?;
         match arguments.get("native_type").or(arguments.get("target")).and_then(Value::text) {
@@ -250,8 +250,8 @@ impl Reader<'_> {
         Some(self.profile.types.add(integer))
     }
 
-    /// A descriptor: `['int']`, `['pointer', [...]]`, `['array', 3, [...]]`, `['Enumeration', {...}]`, and the
-    /// forms Rekall writes today.
+    /// A descriptor: `['int']`, `['pointer', [...]]`, `['array', 3, [...]]`, `['Enumeration', {...}]`, and the forms
+    /// that Rekall writes today.
     fn ty(&mut self, value: Value<'_, '_>) -> Option<TypeId> {
         if let Some(name) = value.text() {
             let ty = self.named(name);
@@ -284,7 +284,7 @@ impl Reader<'_> {
             (b"Enumeration", Some(arguments)) if arguments.get("choices").is_some() => {
                 self.enumeration(arguments)?
             }
-            // A bit-field that is no member (an array's element) has no place of its own.
+            // A bit-field that is not a member (an array's element) has no place of its own.
             (b"BitField", Some(_)) => return None,
             (_, Some(arguments)) if arguments.pairs().is_some_and(|mut pairs| pairs.next().is_some()) => {
                 let text = String::from_utf8_lossy(name).into_owned();
@@ -329,7 +329,7 @@ impl Reader<'_> {
         Some(Type::Pointer { target: self.argument_target(arguments)?, size })
     }
 
-    /// `{'target': 'Array', 'target_args': {...}}`, or the same with a whole descriptor as target.
+    /// `{'target': 'Array', 'target_args': {...}}`, or the same with a descriptor as target.
     fn argument_target(&mut self, arguments: Value<'_, '_>) -> Option<TypeId> {
         let target = arguments.get("target")?;
         let Some(name) = target.text() else { return self.ty(target) };
@@ -357,7 +357,7 @@ impl Reader<'_> {
         };
         let mut values = Vec::new();
         for (value, label) in arguments.get("choices")?.pairs()? {
-            // Volatility's own files write keys as numbers, JSON-like ones as texts.
+            // Volatility's own files write keys as numbers, those derived from JSON as texts.
             let number = value.integer().or_else(|| str::from_utf8(value.text()?).ok()?.parse().ok());
             match (number, label.text()) {
                 (Some(number), Some(label)) => {
@@ -369,7 +369,7 @@ impl Reader<'_> {
                 }),
             }
         }
-        // A dict has no order worth keeping.
+        // The order of a dict has no meaning.
         values.sort_unstable();
         let signed = values.iter().any(|(value, _)| *value < 0);
         let labels: Vec<Label> =
@@ -426,7 +426,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a name is one Volatility made for a type without: `__unnamed_` and the number of its record.
+/// Whether Volatility made up the name for an unnamed type: `__unnamed_` and the number of its record.
 fn is_unnamed(name: &[u8]) -> bool {
     let number = name.strip_prefix(b"__unnamed_").unwrap_or_default();
     let digits = number.strip_prefix(b"0x").unwrap_or(number);
@@ -466,7 +466,7 @@ fn native(name: &[u8], widths: Widths) -> Option<(u32, NativeKind)> {
     })
 }
 
-/// A literal as JSON, for descriptors that are kept as they stand.
+/// A literal as JSON, for descriptors that are kept unchanged.
 fn json(value: Value<'_, '_>) -> serde_json::Value {
     use serde_json::Value as Json;
     if let Some(items) = value.items() {
@@ -497,14 +497,14 @@ fn json(value: Value<'_, '_>) -> serde_json::Value {
     }
 }
 
-/// Undoes two mistakes of the tool that made the vtypes of macOS packs.
+/// Corrects two mistakes of the tool that made the vtypes of macOS packs.
 ///
-/// A small negative bit offset was wrapped into 64 bits (32 on i386): a start far below zero. And the packs
-/// of macOS 10.13 have widths of bit-fields that were printed in decimal and read as hexadecimal: 10 bits
-/// became 16, 48 became 72. That is certain where no width of the whole pack has a letter among its
-/// hexadecimal digits, although many are wide enough, and some field does not fit where it stands.
+/// A small negative bit offset was wrapped to 64 bits (32 on i386), which gives a start far below zero. And the packs
+/// of macOS 10.13 have bit-field widths that were printed in decimal and read as hexadecimal: 10 bits became 16, 48
+/// became 72. That is certain if no width in the whole pack has a letter among its hexadecimal digits, although many
+/// are wide enough, and some field does not fit its place.
 pub(super) fn repair_widths(pending: &mut Pending, report: &mut Report) {
-    /// How many wide fields it takes for the missing letters to be no accident.
+    /// How many wide fields there must be before missing letters are significant.
     const MANY: usize = 8;
     for bits in pending.members.iter_mut().filter_map(|member| member.bits.as_mut()) {
         let wrap = if bits.start < -(1 << 33) { 1i128 << 64 } else { 1 << 32 };
@@ -534,7 +534,7 @@ pub(super) fn repair_widths(pending: &mut Pending, report: &mut Report) {
         }
     }
     report.warn(format!(
-        "the widths of {wide} bit-fields had been read as hexadecimal when the pack was made; they are put right"
+        "the widths of {wide} bit-fields were read as hexadecimal when the pack was made; they have been corrected"
     ));
 }
 
@@ -558,7 +558,7 @@ pub(crate) fn finish(pending: Pending, profile: &mut Profile, report: &mut Repor
                 }),
             }
         }
-        // Members of a literal have no order of their own.
+        // Members of a literal have no meaningful order.
         members.sort_by_key(|member| (member.offset, member.bits.map(|bits| bits.start)));
         let id = profile.types.add_record(
             &mut profile.names,
@@ -573,7 +573,7 @@ pub(crate) fn finish(pending: Pending, profile: &mut Profile, report: &mut Repor
     }
 }
 
-/// A bit-field in the storage it names, else in the smallest integer at its offset that holds it.
+/// A bit-field in the storage that it names, otherwise in the smallest integer at its offset that holds it.
 fn bit_field(profile: &mut Profile, struct_size: u64, member: &Member, bits: RawBits) -> Option<NewMember> {
     let range = BitRange { start: u16::try_from(bits.start).ok()?, end: u16::try_from(bits.end).ok()? };
     if range.start >= range.end {
@@ -601,7 +601,7 @@ fn bit_field(profile: &mut Profile, struct_size: u64, member: &Member, bits: Raw
     place(offset, ty, range)
 }
 
-/// Whose types they are, as the names of the kernel's central structs tell.
+/// The system of the types, by the names of the kernel's central structs.
 pub(crate) fn system(text: &[u8]) -> Option<System> {
     let (mut windows, mut linux, mut mac) = (false, false, false);
     let result: Result<(), Problem> = Literals::new(text).read(|item, tree| {
@@ -611,7 +611,7 @@ pub(crate) fn system(text: &[u8]) -> Option<System> {
         mac |= item.variable == b"mac_types";
         Ok(())
     });
-    // Whoever reads the file for good reports what is wrong with it.
+    // Errors are reported when the file is read completely.
     let _ = result;
     match (windows, linux, mac) {
         (true, _, _) => Some(System::Windows),
@@ -621,8 +621,7 @@ pub(crate) fn system(text: &[u8]) -> Option<System> {
     }
 }
 
-/// What the size of a pointer is, by how far pointers that follow each other stand apart; `None` where no
-/// struct tells.
+/// The size of a pointer, by the distance between consecutive pointers; `None` if no struct shows it.
 pub(crate) fn pointer_size(text: &[u8]) -> Option<u8> {
     let (mut narrow, mut wide) = (0u64, 0u64);
     let mut offsets: Vec<i128> = Vec::new();
@@ -649,11 +648,11 @@ pub(crate) fn pointer_size(text: &[u8]) -> Option<u8> {
         }
         Ok(())
     });
-    // Whoever reads the file for good reports what is wrong with it.
+    // Errors are reported when the file is read completely.
     let _ = result;
     match (narrow, wide) {
         (0, 0) => None,
-        // Two wide pointers cannot stand four bytes apart.
+        // Two wide pointers cannot be four bytes apart.
         (1.., _) if narrow * 4 > wide => Some(4),
         _ => Some(8),
     }

@@ -1,18 +1,17 @@
-/// A literal, as a list of its values in the order of the text: each with the place where it ends.
+/// A literal as a list of its values in the order of the text, each with the place where it ends.
 ///
-/// One tree is used again for every entry of a file, so a file of any length needs memory for its longest
-/// entry alone.
+/// One tree is reused for every entry of a file, so a file of any length needs memory only for its longest entry.
 #[derive(Debug, Default)]
 pub(crate) struct Tree<'a> {
     nodes: Vec<Node<'a>>,
-    /// The texts that do not stand in the source as they are: with escapes, or put together from several.
+    /// The texts that differ from the source: those with escapes, or joined from several.
     texts: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Node<'a> {
     kind: Kind<'a>,
-    /// The index behind the last value inside this one.
+    /// The index after the last value inside this one.
     end: usize,
 }
 
@@ -23,7 +22,7 @@ pub(super) enum Kind<'a> {
     Integer(i128),
     Float(f64),
     Text(&'a [u8]),
-    /// A text of its own, at this place in the tree's texts.
+    /// A text that is stored in the tree's texts.
     OwnText {
         start: usize,
         end: usize,
@@ -58,7 +57,7 @@ impl<'a> Tree<'a> {
         &mut self.texts
     }
 
-    /// The value everything else stands in; `None` before one has been read.
+    /// The root value; `None` before one has been read.
     pub(crate) fn root(&self) -> Option<Value<'_, 'a>> {
         (!self.nodes.is_empty()).then_some(Value { tree: self, index: 0 })
     }
@@ -121,7 +120,7 @@ impl<'t, 'a> Value<'t, 'a> {
         Some(std::iter::from_fn(move || Some((children.next()?, children.next()?))))
     }
 
-    /// The value of a dict under a textual key; the last, where there are several.
+    /// The value of a dict under a textual key; the last if there are several.
     pub(crate) fn get(self, key: &str) -> Option<Value<'t, 'a>> {
         self.pairs()?.filter(|(name, _)| name.text() == Some(key.as_bytes())).last().map(|(_, value)| value)
     }

@@ -1,4 +1,4 @@
-//! The facts beside the corpus's packs, and a profile's types in the words they use.
+//! The facts that accompany the corpus's packs, and a profile's types in the same notation.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
@@ -12,7 +12,7 @@ use volatility_converter::{Converted, Error, Options, Pack, convert};
 /// The folder that `PROFILE_CORPUS` names.
 pub struct Corpus(PathBuf);
 
-/// What an independent reader found in a pack.
+/// The result of an independent reader for a pack.
 #[derive(Deserialize)]
 pub struct Facts {
     pub os: String,
@@ -27,7 +27,7 @@ pub struct Facts {
     pub symbols: Symbols,
 }
 
-/// What it found in the map.
+/// The map's part of the result.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Symbols {
@@ -64,7 +64,7 @@ impl Corpus {
         names
     }
 
-    /// The facts of a pack; the packs made for the guest in `images/` have none.
+    /// The facts of a pack; there are none for packs that were made for the guest in `images/`.
     pub fn facts(&self, pack: &str) -> Option<Facts> {
         if pack.starts_with("made__") {
             return None;
@@ -103,7 +103,7 @@ impl Corpus {
 /// Offsets and types by member.
 pub type Members = BTreeMap<String, (u64, String)>;
 
-/// Every named struct in the words of the facts.
+/// Every named struct in the notation of the facts.
 pub struct Text {
     /// Sizes and members by struct.
     pub structs: BTreeMap<String, (u64, Members)>,
@@ -133,7 +133,7 @@ impl Text {
         hash(lines.collect())
     }
 
-    /// Replaces a member by what the facts have for it; it must have been `ours`.
+    /// Replaces a member, which must be equal to `ours`, by the one in the facts.
     pub fn replace(&mut self, name: &str, member: &str, ours: (u64, &str), theirs: (u64, &str)) {
         let place = self.structs.get_mut(name).and_then(|(_, members)| members.get_mut(member)).unwrap();
         assert_eq!((place.0, place.1.as_str()), ours, "{name}.{member}");
