@@ -3,21 +3,21 @@ use std::time::Duration;
 use crate::credentials::Credentials;
 use crate::download::Patience;
 
-/// How servers are asked. Every download obeys these options: PDBs, debug files, repositories and buckets.
+/// How servers are contacted. These options apply to every download: PDBs, debug files, repositories and buckets.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
-    /// Contact nobody: every request fails before a socket is opened.
+    /// Contact no server: every request fails before a socket is opened.
     pub offline: bool,
-    /// How often and after which pauses a failing server is asked again.
+    /// How often a failing server is retried, and after which pauses.
     pub patience: Patience,
     /// How long connecting to a server may take.
     pub connect_limit: Duration,
-    /// How long a server may send nothing, before its answer begins and in the middle of a body. The whole download
-    /// has no time limit.
+    /// How long a server may send nothing, before its answer begins or during the body. The whole download has no
+    /// time limit.
     pub idle_limit: Duration,
-    /// The slowest download that is not given up.
+    /// The slowest download that is accepted.
     pub least_rate: LeastRate,
-    /// Who we are to private servers.
+    /// The credentials for private servers.
     pub credentials: Credentials,
 }
 
@@ -34,13 +34,13 @@ impl Default for ClientOptions {
     }
 }
 
-/// The slowest download that is not given up: one that brings fewer bytes per second for this long is ended, and its
-/// server is not asked again in this run.
+/// The slowest download that is accepted. One that brings fewer bytes per second for this long is ended, and its
+/// server is not contacted again in this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeastRate {
-    /// Bytes per second, counted as they come over the network; 0 accepts any rate.
+    /// Bytes per second, counted on the network; 0 accepts any rate.
     pub bytes_per_second: u64,
-    /// Over which time the rate is measured.
+    /// The time over which the rate is measured.
     pub during: Duration,
 }
 

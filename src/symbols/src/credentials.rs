@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use url::Url;
 
-/// Who we are to private servers: entries of the user's netrc file, and headers from the environment. They are
-/// bound to a host and never shown.
+/// The credentials for private servers: entries of the user's netrc file, and headers from the environment. They are
+/// sent only to their host and never printed.
 #[derive(Default, Clone)]
 pub struct Credentials {
     logins: Vec<Login>,
@@ -19,24 +19,24 @@ struct Login {
     password: String,
 }
 
-/// Why the credentials of the environment cannot be used. It never holds a value.
+/// Why the credentials of the environment cannot be used. It never contains a value.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
-    /// A line of the variable is no header.
+    /// A line of the variable is not a header.
     #[error("{}, line {line}: expected '<host> <Name>: <value>', found {found}", Credentials::VARIABLE)]
     Header {
-        /// Which line, counted from 1.
+        /// The line, counted from 1.
         line: usize,
-        /// What is wrong, without the value.
+        /// The problem, without the value.
         found: &'static str,
     },
     /// The netrc file cannot be read.
     #[error("netrc file {}", path.display())]
     Netrc {
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }
@@ -45,8 +45,8 @@ impl Credentials {
     /// The environment variable with headers for private servers, one per line: `<host> <Name>: <value>`.
     pub const VARIABLE: &'static str = "REKALL_PROFILE_SERVER_HEADER";
 
-    /// What the environment gives: the headers of [`Credentials::VARIABLE`], and the logins of the netrc file
-    /// (`NETRC`, else `.netrc` in the home folder, on Windows `_netrc`).
+    /// Reads the credentials in the environment: the headers in [`Credentials::VARIABLE`], and the logins in the
+    /// netrc file (`NETRC`, otherwise `.netrc` in the home folder, on Windows `_netrc`).
     ///
     /// # Errors
     /// [`CredentialsError`], where the variable is malformed or a netrc file is there and cannot be read.
@@ -65,7 +65,7 @@ impl Credentials {
         Ok(credentials)
     }
 
-    /// The netrc file, which need not exist.
+    /// The netrc file, which may be missing.
     pub fn netrc() -> Option<PathBuf> {
         std::env::var_os("NETRC").filter(|path| !path.is_empty()).map(PathBuf::from).or_else(|| {
             let name = if cfg!(windows) { "_netrc" } else { ".netrc" };
@@ -93,7 +93,7 @@ impl Credentials {
             }
             let Ok(name) = name.trim().parse() else { return refuse("no header name") };
             let Ok(mut value) = HeaderValue::from_str(value.trim()) else {
-                return refuse("a value that no header can have");
+                return refuse("a value that is not allowed in a header");
             };
             value.set_sensitive(true);
             self.headers.push((host.to_ascii_lowercase(), name, value));
@@ -101,8 +101,7 @@ impl Credentials {
         Ok(())
     }
 
-    /// Adds the logins of a netrc file. Its `default` entry is passed over: it would send a password to every
-    /// server there is.
+    /// Adds the logins of a netrc file. Its `default` entry is ignored: it would send a password to every server.
     pub fn add_netrc(&mut self, text: &str) {
         let mut words = words(text).into_iter();
         let mut login: Option<Login> = None;
@@ -131,11 +130,11 @@ impl Credentials {
         self.logins.extend(login);
     }
 
-    /// The headers to send to an address: what the address itself carries, else the headers given for its host,
-    /// else its login.
+    /// The headers to send to an address: those in the address itself, otherwise those given for its host, otherwise
+    /// its login.
     pub(crate) fn headers_for(&self, url: &Url) -> Vec<(HeaderName, HeaderValue)> {
         if !url.username().is_empty() || url.password().is_some() {
-            // The socket layer makes the header of it.
+            // The socket layer makes a header of it.
             return Vec::new();
         }
         let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
@@ -169,8 +168,8 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The words of a netrc file; a word in quotes may hold spaces, a backslash takes the next character as it is.
-/// A macro definition runs to the next empty line and is passed over.
+/// The words of a netrc file. A word in quotes may contain spaces, and a backslash quotes the next character. A macro
+/// definition extends to the next empty line and is skipped.
 fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut in_macro = false;

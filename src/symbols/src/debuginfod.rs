@@ -18,22 +18,22 @@ use crate::start::Start;
 use crate::store::Refusal;
 use crate::symbol_path::shown;
 
-/// What identifies an ELF file's build: the content of its note `NT_GNU_BUILD_ID`.
+/// The identity of an ELF file's build: the content of its note `NT_GNU_BUILD_ID`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BuildId(Vec<u8>);
 
-/// A text that is no build-id.
+/// Why a text is not a build-id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BuildIdError {
-    /// A character that is no hexadecimal digit.
-    #[error("'{character}' at position {position} is no hexadecimal digit")]
+    /// A character is not a hexadecimal digit.
+    #[error("'{character}' at position {position} is not a hexadecimal digit")]
     Digit {
-        /// Which.
+        /// The character.
         character: char,
-        /// Where, from 0.
+        /// Its position, from 0.
         position: usize,
     },
-    /// An odd or impossible number of digits.
+    /// The number of digits is odd or out of range.
     #[error("expected 16 to 128 hexadecimal digits in pairs (40 for most), found {0}")]
     Length(usize),
 }
@@ -60,7 +60,7 @@ impl BuildId {
 impl FromStr for BuildId {
     type Err = BuildIdError;
 
-    /// Any case.
+    /// Accepts digits in any case.
     fn from_str(text: &str) -> Result<Self, BuildIdError> {
         let mut digits = Vec::with_capacity(text.len());
         for (position, character) in text.chars().enumerate() {
@@ -74,7 +74,7 @@ impl FromStr for BuildId {
 }
 
 impl fmt::Display for BuildId {
-    /// Lower-case digits, as everyone prints it.
+    /// Prints lower-case digits, as other tools do.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
@@ -83,16 +83,16 @@ impl fmt::Display for BuildId {
 /// How debug files are fetched.
 #[derive(Clone, Debug)]
 pub struct DebugOptions {
-    /// The debuginfod servers, in the order to ask.
+    /// The debuginfod servers, in the order in which they are tried.
     pub servers: Vec<Url>,
-    /// How they are asked.
+    /// How servers are contacted.
     pub client: ClientOptions,
-    /// The largest file that is taken, in bytes.
+    /// The largest accepted file, in bytes.
     pub size_limit: u64,
 }
 
 impl DebugOptions {
-    /// Options with the limits that serve most people.
+    /// Options with limits that suit most users.
     pub fn new(servers: Vec<Url>) -> Self {
         // A server may have to unpack a package before its answer begins.
         let client = ClientOptions { idle_limit: Duration::from_secs(120), ..ClientOptions::default() };
@@ -100,10 +100,10 @@ impl DebugOptions {
     }
 }
 
-/// A debug file that was brought.
+/// A debug file that was downloaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DebugFile {
-    /// Where it is now.
+    /// Its path.
     pub path: PathBuf,
     /// The address it came from, without secrets.
     pub from: String,
@@ -111,15 +111,15 @@ pub struct DebugFile {
     pub size: u64,
 }
 
-/// What we call ourselves: debuginfod servers count by it.
+/// Our user agent, by which debuginfod servers count clients.
 pub(crate) const AGENT: &str = concat!("rekall-profile/", env!("CARGO_PKG_VERSION"));
 
-/// Fetches the debug file with this build-id (`/buildid/ID/debuginfo`) and puts it at `path`, whole or not at
-/// all. A connection that breaks is resumed; `judge` looks at what came before it gets its name, and says
-/// what is wrong with it, if anything.
+/// Downloads the debug file with this build-id (`/buildid/ID/debuginfo`) to `path`. The file appears there only when
+/// it is complete. A broken connection is resumed. `judge` checks the file before it gets its name, and returns the
+/// problem if there is one.
 ///
 /// # Errors
-/// [`Error`], with every server that was asked.
+/// [`Error`], with every server that was tried.
 pub fn fetch_debug(
     build_id: &BuildId,
     path: &Path,
@@ -167,7 +167,7 @@ pub fn fetch_debug(
     })
 }
 
-/// A debug file on its way.
+/// A debug file that is being downloaded.
 struct Incoming<'a> {
     file: OutputFile,
     judge: &'a dyn Fn(&File) -> Result<(), String>,
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_build_id_is_refused_with_the_reason() {
+    fn invalid_build_ids_are_refused_with_the_reason() {
         assert_eq!("3b43fad".parse::<BuildId>(), Err(BuildIdError::Length(7)));
         assert_eq!("3b43".parse::<BuildId>(), Err(BuildIdError::Length(4)));
         assert_eq!(

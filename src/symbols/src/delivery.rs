@@ -1,4 +1,5 @@
-//! The loop that does what a [`Download`](crate::download::Download) asks for: every kind of file comes through it.
+//! The loop that carries out the steps of a [`Download`](crate::download::Download). Every kind of file is downloaded
+//! through it.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -16,45 +17,45 @@ use crate::start::Start;
 use crate::store::Refusal;
 use crate::symbol_path::shown;
 
-/// How many bytes of a body go to the file at a time.
+/// How many bytes of a body are written at a time.
 const STEP: usize = 64 * 1024;
 
-/// How much of the body of a refusal is read, in bytes.
+/// How many bytes of a refusal's body are read.
 const EXCERPT: u64 = 2048;
 
-/// Where the file goes that a download brings, and what it must be.
+/// The destination of a download, and the requirements on the file.
 pub(crate) trait Destination {
-    /// The file that the body is written to.
+    /// The file to which the body is written.
     fn file(&self) -> &File;
 
-    /// What a file of this form has to begin with.
+    /// The start that a file of this form must have.
     fn start(&self, form: Form) -> Start;
 
-    /// Looks at a file that came whole. A pointer is read; anything else is accepted or refused.
+    /// Checks a complete file. A pointer is read; other files are accepted or refused.
     fn judge(&mut self, form: Form) -> Result<Option<Pointer>, Refusal>;
 }
 
-/// Turns the body of a refusal into a remark, if it says anything.
+/// Converts the body of a refusal into a note, if it says anything.
 pub type Explain<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Drives downloads.
+/// Runs downloads.
 pub(crate) struct Delivery<'a> {
     pub client: &'a Client,
-    /// What the progress is called.
+    /// The name of the download in progress messages.
     pub step: String,
-    /// The largest file that is taken, in bytes, after Content-Encoding is undone. What that grows by has the limits of
-    /// every unpacking besides ([`UnpackMeter`]).
+    /// The largest accepted file, in bytes, after Content-Encoding is decoded. Decoding is also subject to the
+    /// general limits of unpacking ([`UnpackMeter`]).
     pub size_limit: u64,
-    /// Turns the body of a refusal into a remark.
+    /// Converts the body of a refusal into a note.
     pub explain: Option<Explain<'a>>,
     pub progress: &'a dyn Progress,
 }
 
 impl Delivery<'_> {
-    /// Does what the download from `server` asks for, until it is over.
+    /// Carries out the steps of the download from `server` until it is over.
     ///
     /// # Errors
-    /// The file cannot be written: the fault is ours, and what the server did is of no interest any more.
+    /// The file cannot be written. That is a local error, so what the server did no longer matters.
     pub fn drive(&self, server: &Url, first: Step, destination: &mut dyn Destination) -> io::Result<Outcome> {
         let mut step = first;
         let outcome = loop {
@@ -87,7 +88,7 @@ impl Delivery<'_> {
         Ok(outcome)
     }
 
-    /// Sends a request, and takes the body where the answer has one.
+    /// Sends a request, and reads the body if the answer has one.
     fn ask(&self, ask: Ask, destination: &mut dyn Destination) -> io::Result<Step> {
         let url = ask.request.url.clone();
         if ask.form().is_some() {
@@ -150,7 +151,7 @@ impl Delivery<'_> {
         })
     }
 
-    /// Reads the body to its end, or to the point from which there is no use in reading it.
+    /// Reads the body to its end, or until reading on is pointless.
     fn take(
         &self,
         receive: &Receive,
@@ -160,7 +161,7 @@ impl Delivery<'_> {
         mut file: &File,
     ) -> io::Result<End> {
         let mut length = receive.offset;
-        // A part that is joined does not begin the file.
+        // A part that continues the file does not have the start of the file.
         let mut seen = if length == 0 { Some(Vec::with_capacity(Start::LENGTH)) } else { None };
         let mut buffer = vec![0; STEP];
         let received = answer.received();
@@ -181,7 +182,7 @@ impl Delivery<'_> {
                 }
                 if let Some(longest) = longest.filter(|longest| length > *longest) {
                     let reason =
-                        format!("it goes on beyond {longest} bytes, which is more than its header states");
+                        format!("it continues beyond {longest} bytes, which is more than its header states");
                     return Ok(End::Refused(reason));
                 }
                 if !receive.codings.is_empty()
@@ -204,7 +205,7 @@ impl Delivery<'_> {
             }
         };
         Ok(match answer.trouble() {
-            // What an encoded body gave before it broke off is of no use.
+            // An encoded body that ended early is useless.
             Some(trouble) if receive.codings.is_empty() => End::Network(length, trouble),
             Some(trouble) => End::Network(0, trouble),
             None if failure.kind() == io::ErrorKind::UnexpectedEof => {
@@ -215,16 +216,16 @@ impl Delivery<'_> {
     }
 }
 
-/// How the reading of a body ended.
+/// How reading a body ended.
 enum End {
-    /// It came whole; the file has so many bytes.
+    /// The body is complete; the file has this many bytes.
     Whole(u64),
-    /// It is longer than is taken.
+    /// The body is longer than the limit.
     TooLong,
-    /// It is not what was asked for.
+    /// The body is not the requested file.
     Refused(String),
-    /// It is shorter than it says itself, after so many bytes that can be kept.
+    /// The body is shorter than it should be; this many bytes can be kept.
     Cut(u64, String),
-    /// The network ended it, after so many bytes that can be kept.
+    /// The network failed; this many bytes can be kept.
     Network(u64, Trouble),
 }

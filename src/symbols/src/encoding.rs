@@ -1,10 +1,10 @@
-//! Content-Encoding: a body is decoded whether or not the coding was asked for (RFC 9110, section 8.4).
+//! Content-Encoding: a body is decoded even if the coding was not requested (RFC 9110, section 8.4).
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
-/// A coding that can be undone.
+/// A coding that can be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Coding {
     Gzip,
@@ -12,7 +12,7 @@ pub(crate) enum Coding {
     Zstd,
 }
 
-/// More codings on top of each other are refused: nobody sends them in good faith.
+/// More codings on top of each other are refused; no honest server sends them.
 const MOST: usize = 2;
 
 /// The largest window a zstd body may ask for (RFC 9659, section 3).
@@ -45,7 +45,7 @@ pub(crate) fn codings(header: &str) -> Result<Vec<Coding>, String> {
     Ok(codings)
 }
 
-/// Undoes the codings, the last one first. Damage and a premature end are errors of reading.
+/// Decodes the codings, the last one first. Damage and an early end are read errors.
 pub(crate) fn decoded<'a>(codings: &[Coding], body: impl Read + 'a) -> Box<dyn Read + 'a> {
     let mut body: Box<dyn Read + 'a> = Box::new(body);
     for coding in codings.iter().rev() {
@@ -59,7 +59,7 @@ pub(crate) fn decoded<'a>(codings: &[Coding], body: impl Read + 'a) -> Box<dyn R
     body
 }
 
-/// `deflate` means the zlib form (RFC 9110, section 8.4.1.2); some servers send the bare stream.
+/// `deflate` is defined as the zlib format (RFC 9110, section 8.4.1.2); some servers send a bare deflate stream.
 enum Deflated<R> {
     Unread(Option<R>),
     Zlib(ZlibDecoder<R>),
@@ -75,7 +75,7 @@ impl<R: BufRead> Read for Deflated<R> {
                 Self::Unread(source) => {
                     let Some(source) = source.as_mut() else { return Ok(0) };
                     // The low half of the first byte of a zlib stream is 8 (RFC 1950, section 2.2). In a bare stream
-                    // that would be a block of the stored kind with padding that no encoder writes.
+                    // that would be a stored block with padding that no encoder writes.
                     let zlib = source.fill_buf()?.first().is_some_and(|first| first & 0x0f == 8);
                     let Self::Unread(Some(source)) = std::mem::replace(self, Self::Unread(None)) else {
                         return Ok(0);
@@ -90,7 +90,7 @@ impl<R: BufRead> Read for Deflated<R> {
     }
 }
 
-/// Zstandard frames, one behind the other.
+/// Zstandard frames, one after the other.
 enum Zstd<R: Read> {
     Between(Option<R>),
     Frame(Box<ruzstd::decoding::StreamingDecoder<R, ruzstd::decoding::FrameDecoder>>),
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn every_coding_is_undone() {
+    fn every_coding_is_decoded() {
         let text = text();
         for (header, body) in [
             ("identity", text.clone()),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_decoded_is_refused_by_name() {
+    fn unknown_codings_are_refused_by_name() {
         let reason = codings("br").unwrap_err();
         assert!(reason.contains("\"br\"") && reason.contains("expected gzip"), "{reason}");
         assert!(codings("gzip, gzip, gzip").unwrap_err().contains("3 Content-Encodings"));

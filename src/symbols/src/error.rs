@@ -6,58 +6,58 @@ use crate::debuginfod::BuildId;
 use crate::download::Tried;
 use crate::manifest::Wanted;
 
-/// Why a file could not be brought.
+/// Why a file could not be fetched.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Every place was looked at, and none has the file.
-    #[error("{wanted} is not there.{}", listed(tried))]
+    /// Every place was checked, and none has the file.
+    #[error("{wanted} was not found.{}", listed(tried))]
     Missing {
-        /// What was wanted.
+        /// The file.
         wanted: Wanted,
-        /// Where it was looked for, and what was found.
+        /// The places that were tried, and the results.
         tried: Vec<Tried>,
     },
-    /// Some place could not be looked at, or holds something else, so that the file may exist.
+    /// Some place could not be checked or has a different file, so the file may exist.
     #[error("{wanted} could not be fetched.{}", listed(tried))]
     Unavailable {
-        /// What was wanted.
+        /// The file.
         wanted: Wanted,
-        /// Where it was looked for, and what was found.
+        /// The places that were tried, and the results.
         tried: Vec<Tried>,
     },
     /// No place has the file, and some server refused to say whether it does (403).
     #[error("{wanted} was refused by a server, and no other place has it.{}", listed(tried))]
     Refused {
-        /// What was wanted.
+        /// The file.
         wanted: Wanted,
-        /// Where it was looked for, and what was found.
+        /// The places that were tried, and the results.
         tried: Vec<Tried>,
     },
-    /// No folder takes the file.
-    #[error("{wanted} has no place to be put: {}", folder.display())]
+    /// No folder accepts the file.
+    #[error("{wanted} cannot be stored: {}", folder.display())]
     Store {
-        /// What was wanted.
+        /// The file.
         wanted: Wanted,
         /// The last folder that was tried.
         folder: PathBuf,
-        /// Why it does not take the file.
+        /// Why the file cannot be written there.
         source: io::Error,
     },
     /// No server has the debug file.
-    #[error("no debug file with the build-id {build_id} is there.{}", asked(tried))]
+    #[error("no debug file with the build-id {build_id} was found.{}", asked(tried))]
     NoDebugFile {
-        /// What was wanted.
+        /// The build-id.
         build_id: BuildId,
-        /// Who was asked, and what the answer was.
+        /// The servers that were tried, and the results.
         tried: Vec<Tried>,
     },
-    /// Some server could not be asked, or sent something else, so that the debug file may exist.
+    /// Some server could not be reached or sent something else, so the debug file may exist.
     #[error("the debug file with the build-id {build_id} could not be fetched.{}", asked(tried))]
     DebugFileUnavailable {
-        /// What was wanted.
+        /// The build-id.
         build_id: BuildId,
-        /// Who was asked, and what the answer was.
+        /// The servers that were tried, and the results.
         tried: Vec<Tried>,
     },
     /// No server has the debug file, and some server refused to say whether it does (403).
@@ -66,29 +66,29 @@ pub enum Error {
         asked(tried)
     )]
     DebugFileRefused {
-        /// What was wanted.
+        /// The build-id.
         build_id: BuildId,
-        /// Who was asked, and what the answer was.
+        /// The servers that were tried, and the results.
         tried: Vec<Tried>,
     },
     /// The debug file cannot be written.
-    #[error("the debug file has no place to be put: {}", path.display())]
+    #[error("the debug file cannot be stored: {}", path.display())]
     DebugFile {
-        /// Where it was to stand.
+        /// Its path.
         path: PathBuf,
-        /// Why it cannot.
+        /// The cause.
         source: io::Error,
     },
     /// The socket layer cannot be set up.
     #[error("no connection can be made: {reason}")]
     Client {
-        /// Why.
+        /// The cause.
         reason: String,
     },
 }
 
 impl Error {
-    /// The error with its causes, for a report that has no chain of them.
+    /// The error with its causes, for reports without a chain of causes.
     pub fn with_causes(&self) -> String {
         in_words(self)
     }

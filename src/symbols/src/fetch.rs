@@ -28,22 +28,22 @@ use crate::symbol_path::{Search, Store, SymbolPath, shown};
 /// How PDBs are fetched.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where they are looked for.
+    /// Where they are searched for.
     pub symbol_path: SymbolPath,
-    /// The store that an empty name in the symbol path means.
+    /// The store that an empty name in the symbol path stands for.
     pub default_store: PathBuf,
-    /// What servers lately did not have; none asks them every time.
+    /// The files that servers recently did not have; `None` asks the servers every time.
     pub negative_cache: Option<NegativeCache>,
-    /// How servers are asked.
+    /// How servers are contacted.
     pub client: ClientOptions,
-    /// The largest file that is taken, in bytes.
+    /// The largest accepted file, in bytes.
     pub size_limit: u64,
     /// How many files are fetched at once.
     pub workers: usize,
 }
 
 impl Options {
-    /// Options with the limits that serve most people.
+    /// Options with limits that suit most users.
     pub fn new(symbol_path: SymbolPath, default_store: PathBuf) -> Self {
         Self {
             symbol_path,
@@ -56,10 +56,10 @@ impl Options {
     }
 }
 
-/// A PDB that was found: a plain file, its GUID and age read and right.
+/// A PDB that was found: a plain file whose GUID and age have been checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Where the file is now.
+    /// Its path.
     pub path: PathBuf,
     /// Where it was found: an address (without secrets) or a path.
     pub from: String,
@@ -68,10 +68,10 @@ pub struct Found {
 }
 
 impl Found {
-    /// Copies the file to `path`, which the user named; nothing happens if it is the same file already.
+    /// Copies the file to `path`, which the user gave. Does nothing if that is the same file.
     ///
     /// # Errors
-    /// Whatever reading or writing gives.
+    /// Any error from reading or writing.
     pub fn copy_to(&self, path: &Path) -> io::Result<()> {
         let mut source = File::open(&self.path)?;
         if FileId::of_path(path)
@@ -85,7 +85,7 @@ impl Found {
     }
 }
 
-/// Brings PDBs from stores and servers, along a symbol path.
+/// Fetches PDBs from stores and servers along a symbol path.
 pub struct Fetcher {
     options: Options,
     searches: Vec<Search>,
@@ -94,22 +94,22 @@ pub struct Fetcher {
     listings: Listings,
 }
 
-/// What is known of a server, shared by all downloads.
+/// What is known about a server, shared by all downloads.
 #[derive(Debug, Default)]
 struct Server {
     habits: Habits,
-    /// What it refused (403). This holds for the run alone: whoever may see the file today may see it tomorrow.
+    /// The files that it refused (403). This is kept only for this run, since permissions may change.
     refused: HashSet<(String, GuidAge)>,
 }
 
-/// One search for one file: what it knows and what it met.
+/// One search for one file, with its findings.
 struct Task<'a> {
     wanted: &'a Wanted,
     progress: &'a dyn Progress,
     tried: Vec<Tried>,
-    /// Whether something stood in the way of a clear answer.
+    /// Whether a failure prevented a clear answer.
     unsure: bool,
-    /// Whether a server refused to say.
+    /// Whether a server refused access.
     refused: bool,
 }
 
@@ -118,7 +118,7 @@ impl Task<'_> {
         self.tried.push(Tried { place: place.into(), answer: answer.into() });
     }
 
-    /// Notes what a path is instead of what was wanted.
+    /// Notes that a path holds something else.
     fn refuse(&mut self, path: &Path, refusal: Refusal) {
         let reason = refusal.reason();
         self.progress.tell(&format!("{}: {reason}", path.display()));
@@ -128,7 +128,7 @@ impl Task<'_> {
 }
 
 impl Fetcher {
-    /// A fetcher; nothing is asked or opened yet.
+    /// Makes a fetcher. Nothing is requested or opened yet.
     pub fn new(options: Options) -> Self {
         let searches = options.symbol_path.searches(&options.default_store);
         Self {
@@ -140,8 +140,8 @@ impl Fetcher {
         }
     }
 
-    /// Finds one PDB. What a server sends, and what lies in a packed form, is put into the stores to the left of
-    /// where it was found; nothing enters a store before its GUID and age were read and are right.
+    /// Finds one PDB. Files from servers, and files that were compressed, are put into the stores to the left of the
+    /// place where they were found. No file enters a store before its GUID and age have been checked.
     ///
     /// # Errors
     /// [`Error`], with every place that was tried.
@@ -152,7 +152,7 @@ impl Fetcher {
             match self.search(&mut task, &search.stores) {
                 Ok(Some(found)) => return Ok(found),
                 Ok(None) => {}
-                // A later element may have the file all the same.
+                // A later element may still have the file.
                 Err(error) => {
                     trouble.get_or_insert(error);
                 }
@@ -170,7 +170,7 @@ impl Fetcher {
         })
     }
 
-    /// Finds many PDBs, several at once; the results stand in the order of `wanted`.
+    /// Finds many PDBs, several at once. The results are in the order of `wanted`.
     pub fn fetch_all(&self, wanted: &[Wanted], progress: &dyn Progress) -> Vec<Result<Found, Error>> {
         const STEP: &str = "Fetching PDBs";
         let next = AtomicUsize::new(0);
@@ -196,7 +196,7 @@ impl Fetcher {
         results.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// Looks through the stores of one element from left to right.
+    /// Searches the stores of one element from left to right.
     fn search(&self, task: &mut Task, stores: &[Store]) -> Result<Option<Found>, Error> {
         for (index, store) in stores.iter().enumerate() {
             let left: Vec<FolderStore> = stores
@@ -221,7 +221,7 @@ impl Fetcher {
         Ok(None)
     }
 
-    /// Looks into a folder.
+    /// Searches a folder.
     fn look_in(
         &self,
         task: &mut Task,
@@ -266,7 +266,7 @@ impl Fetcher {
         Ok(None)
     }
 
-    /// Looks at one path, and takes what is there if it is the file wanted.
+    /// Checks the file at one path, and returns it if it is the right one.
     fn look_at(
         &self,
         task: &mut Task,
@@ -378,7 +378,7 @@ impl Fetcher {
         })
     }
 
-    /// Draws the conclusions from a download that has ended.
+    /// Evaluates a download that has ended.
     fn conclude(
         &self,
         task: &mut Task,
@@ -417,7 +417,7 @@ impl Fetcher {
         }
     }
 
-    /// Begins a file in the nearest store to the left that takes it; where there is none, in the default store.
+    /// Creates a file in the nearest store to the left that accepts it or, if there is none, in the default store.
     fn begin(&self, task: &mut Task, left: &[FolderStore]) -> Result<(FolderStore, AtomicFile), Error> {
         let fallback = FolderStore::new(&self.options.default_store);
         let mut last = None;
@@ -434,7 +434,7 @@ impl Fetcher {
         Err(cannot_write(task.wanted, &store, source))
     }
 
-    /// Puts a file, known to be right, into the store it was begun in and into those further left.
+    /// Moves a checked file into the store it was created in, and copies it to the stores further left.
     fn put(
         &self,
         task: &mut Task,
@@ -449,8 +449,8 @@ impl Fetcher {
         found(path, from, task.wanted)
     }
 
-    /// Copies a file, known to be right, into the stores to its left, from right to left. A store that does not
-    /// take it is passed over.
+    /// Copies a checked file into the stores to its left, from right to left. A store that does not accept it is
+    /// skipped.
     fn spread(&self, task: &mut Task, mut path: PathBuf, left: &[FolderStore]) -> PathBuf {
         for store in left {
             match store.copy(task.wanted, &path) {
@@ -475,7 +475,7 @@ impl Fetcher {
     }
 }
 
-/// A PDB on its way from a server into a store.
+/// A PDB that is being downloaded from a server into a store.
 struct Incoming<'a> {
     fetcher: &'a Fetcher,
     wanted: &'a Wanted,
@@ -493,7 +493,7 @@ impl Destination for Incoming<'_> {
         if form == Form::Pointer { Start::Pointer } else { Start::Pdb }
     }
 
-    /// A packed file is unpacked, so that afterwards the target is the PDB.
+    /// A compressed file is unpacked, so that the target holds the PDB itself.
     fn judge(&mut self, form: Form) -> Result<Option<Pointer>, Refusal> {
         self.target.flush().map_err(Refusal::Write)?;
         if form == Form::Pointer {
@@ -520,12 +520,12 @@ impl Destination for Incoming<'_> {
     }
 }
 
-/// What stores know a PDB by: its name without regard to case, and its identifier.
+/// The key of a PDB in stores: its name, ignoring case, and its identifier.
 fn in_store(wanted: &Wanted) -> (String, GuidAge) {
     (wanted.name.as_str().to_lowercase(), wanted.guid_age)
 }
 
-/// Opens a regular file; nothing where there is none. A pipe or a device is passed over.
+/// Opens a regular file; `None` if there is none. Pipes and devices are skipped.
 fn open(path: &Path) -> io::Result<Option<File>> {
     match open_regular(path, LARGEST_COMPANION) {
         Ok(file) => Ok(Some(file)),

@@ -1,4 +1,5 @@
-//! The thin layer over the sockets: one request, one answer, and what servers have shown of themselves in this run.
+//! The thin layer over the sockets: sends a request, returns the answer, and remembers how servers behaved in this
+//! run.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -22,25 +23,25 @@ pub(crate) struct Client {
     servers: Mutex<HashMap<String, Manner>>,
 }
 
-/// What a server has shown of itself in this run. Everything that is asked of it shares this.
+/// How a server has behaved in this run. All requests to it share this.
 #[derive(Debug, Clone, Copy, Default)]
 struct Manner {
-    /// It asked to be left alone until then.
+    /// It asked for no requests before this time.
     not_before: Option<Instant>,
-    /// It failed to the end once: it gets one attempt per file from now on.
+    /// It failed until the retries were used up: from now on it gets one attempt per file.
     down: bool,
-    /// It did not answer in time, or sent too slowly: it is not asked again.
+    /// It did not answer in time or sent too slowly: it is not contacted again.
     silent: bool,
 }
 
-/// What Microsoft's server expects to be asked by; some mirrors refuse others.
+/// The user agent that Microsoft's server expects; some mirrors refuse others.
 pub(crate) const MICROSOFT_AGENT: &str = "Microsoft-Symbol-Server/10.0.0.0";
 const MSFZ: &str = "application/msfz0";
 
 impl Client {
-    /// A client that calls itself `agent`, with the proxies that the environment names.
+    /// Makes a client with this user agent and the proxies in the environment.
     pub fn new(agent: &str, options: ClientOptions) -> Result<Self, String> {
-        // Fails where the program has chosen a provider already, which serves as well.
+        // This fails if the program has already chosen a provider, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let inner = Inner::builder()
             .user_agent(agent)
@@ -48,7 +49,7 @@ impl Client {
             .referer(false)
             .http1_only()
             .connect_timeout(options.connect_limit)
-            // In the blocking client this is the time for one step (the head, one read of the body).
+            // In the blocking client this limits each step (the head, one read of the body).
             .timeout(options.idle_limit)
             .build()
             .map_err(|error| reason(&error))?;
@@ -68,7 +69,7 @@ impl Client {
         let accept = if request.accept_msfz { MSFZ } else { "*/*" };
         let mut url = request.url.clone();
         if !request.credentials {
-            // What stood in the address of another server does not go along.
+            // Credentials in the address of one server are not sent to another.
             let _ = url.set_username("");
             let _ = url.set_password(None);
         }
@@ -102,24 +103,24 @@ impl Client {
         }
     }
 
-    /// How patient to be with a server: hardly, once it has failed to the end.
+    /// The patience for a server; there are no retries after it has failed completely.
     pub fn patience(&self, url: &Url) -> Patience {
         let down = self.manner(url, |manner| manner.down);
         let patience = self.options.patience;
         if down { Patience { retries: 0, ..patience } } else { patience }
     }
 
-    /// Remembers whether a server failed to the end.
+    /// Remembers whether a server failed until the retries were used up.
     pub fn set_down(&self, url: &Url, down: bool) {
         self.manner(url, |manner| manner.down = down);
     }
 
-    /// Remembers that a server sent too slowly to be waited for.
+    /// Remembers that a server sent too slowly.
     pub fn set_silent(&self, url: &Url) {
         self.manner(url, |manner| manner.silent = true);
     }
 
-    /// Leaves a server alone for this long, in every thread.
+    /// Sends no requests to a server for this long, in any thread.
     pub fn leave_alone(&self, url: &Url, pause: Duration) {
         let until = Instant::now() + pause;
         self.manner(url, |manner| manner.not_before = manner.not_before.max(Some(until)));
@@ -144,22 +145,22 @@ impl Client {
     }
 }
 
-/// Why no answer came, in words that hold no address.
+/// Why no answer arrived, in words that contain no address.
 pub(crate) struct Failure {
     pub reason: String,
     pub kind: FailureKind,
 }
 
-/// What another attempt can be expected to give.
+/// What a retry can be expected to bring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FailureKind {
     /// Perhaps an answer.
     Passing,
     /// No connection was made.
     Unreachable,
-    /// Nothing came within the time limit.
+    /// No data arrived within the time limit.
     Late,
-    /// The same again: the two do not agree on TLS, on who the server is, or on what HTTP is.
+    /// The same failure: client and server disagree on TLS, on the server's identity, or on HTTP.
     Lasting,
 }
 
@@ -189,24 +190,24 @@ pub(crate) struct Answer {
     trouble: Option<Trouble>,
 }
 
-/// Why a body ended before its end.
+/// Why a body ended early.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Trouble {
     /// The connection broke.
     Broke(String),
-    /// Nothing came for longer than the limit.
+    /// No data arrived for longer than the limit.
     Stalled(String),
-    /// It came too slowly.
+    /// It arrived too slowly.
     TooSlow(String),
 }
 
 impl Answer {
-    /// What ended the reading of the body, if the network did.
+    /// The network failure that ended the body, if there was one.
     pub fn trouble(&mut self) -> Option<Trouble> {
         self.trouble.take()
     }
 
-    /// How many bytes of the body have come over the network, also while it is being read.
+    /// How many bytes of the body have arrived over the network, updated while it is being read.
     pub fn received(&self) -> Rc<Cell<u64>> {
         Rc::clone(&self.received)
     }
@@ -214,7 +215,7 @@ impl Answer {
     /// The beginning of the body, at most `limit` bytes of it, as text.
     pub fn excerpt(&mut self, limit: u64) -> String {
         let mut bytes = Vec::new();
-        // A body that breaks off says what came of it.
+        // The error of an interrupted body describes the interruption.
         let _ = self.by_ref().take(limit).read_to_end(&mut bytes);
         String::from_utf8_lossy(&bytes).into_owned()
     }
@@ -244,7 +245,7 @@ impl Read for Answer {
     }
 }
 
-/// Measures how fast a body comes.
+/// Measures how fast a body arrives.
 struct Pace {
     least: LeastRate,
     since: Instant,
@@ -256,7 +257,7 @@ impl Pace {
         Self { least, since: Instant::now(), bytes: 0 }
     }
 
-    /// Counts what came; false where the rate was too low for the whole time over which it is measured.
+    /// Counts the bytes that arrived; returns false if the rate was too low for the whole measuring time.
     fn keeps_up(&mut self, count: usize) -> bool {
         self.bytes += count as u64;
         let elapsed = self.since.elapsed();
@@ -272,7 +273,7 @@ impl Pace {
     }
 }
 
-/// Why a body broke off, in words that hold no address, and whether nothing came for too long.
+/// Why a body was interrupted, in words that contain no address, and whether it was a timeout.
 fn broken(error: io::Error) -> (String, bool) {
     let late = error.kind() == io::ErrorKind::TimedOut;
     match error.downcast::<reqwest::Error>() {
@@ -303,13 +304,13 @@ fn head(response: &Response) -> Head {
     }
 }
 
-/// What went wrong and its first cause, on one line.
+/// The failure and its first cause, on one line.
 fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return if error.is_connect() {
             "no connection in time".into()
         } else {
-            "nothing came in time".into()
+            "no data arrived in time".into()
         };
     }
     let what = match error {
@@ -329,7 +330,7 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Erro
 }
 
 fn behind<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn std::error::Error + 'static)> {
-    // Errors of input and output keep what they wrap to themselves.
+    // I/O errors do not show the errors that they wrap.
     let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     inner.map(|inner| inner as &(dyn std::error::Error + 'static)).or_else(|| error.source())
 }
@@ -346,7 +347,7 @@ mod tests {
         std::thread::sleep(Duration::from_millis(30));
         assert!(pace.keeps_up(0));
         assert!(!pace.keeps_up(1));
-        // The measure begins anew.
+        // A new measurement begins.
         assert!(pace.keeps_up(1));
         std::thread::sleep(Duration::from_millis(30));
         assert!(pace.keeps_up(1 << 20));

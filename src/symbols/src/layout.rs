@@ -1,13 +1,13 @@
 use crate::manifest::Wanted;
 
-/// In which form a store keeps a PDB.
+/// The form in which a store keeps a PDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// As it is.
+    /// The plain file.
     Plain,
     /// In a cabinet.
     Cabinet,
-    /// As a `file.ptr`, which says where it is.
+    /// As a `file.ptr`, which gives its location.
     Pointer,
     /// In the compact form.
     Msfz,
@@ -23,8 +23,8 @@ pub(crate) struct Entry {
 /// The file at the root of a store that has two tiers.
 pub(crate) const TWO_TIERS: &str = "index2.txt";
 
-/// Where a PDB may be in a store, in the order to look: the name and the identifier as given, then each in lower case;
-/// the plain file, the cabinet, the pointer, the compact form.
+/// The places of a PDB in a store, in the order in which they are tried: the name and identifier as given, then each
+/// in lower case; the plain file, the cabinet, the pointer, the compact form.
 pub(crate) fn entries(wanted: &Wanted, two_tiers: bool) -> Vec<Entry> {
     let mut entries = Vec::new();
     let names = [Some(wanted.name.clone()), wanted.name.lower()];
@@ -49,11 +49,11 @@ pub(crate) fn entries(wanted: &Wanted, two_tiers: bool) -> Vec<Entry> {
     entries
 }
 
-/// How many hexadecimal digits of an identifier are the GUID.
+/// How many hexadecimal digits of an identifier belong to the GUID.
 const GUID_DIGITS: usize = 32;
 
 /// The spellings of an identifier in stores: in upper case; in lower case, as stores in the SSQP layout write it; and
-/// with the GUID alone in lower case, where that is a third one.
+/// with only the GUID in lower case, if that differs from the others.
 fn identifiers(wanted: &Wanted) -> Vec<String> {
     let upper = wanted.guid_age.to_string();
     let mixed = upper.chars().enumerate();

@@ -1,20 +1,21 @@
-//! Symbol stores and servers: where PDBs are looked for, and how they are brought.
+//! Symbol stores and servers: finds and downloads PDBs and other files.
 //!
-//! Start here: a [`Fetcher`] with [`Options`] brings what is [`Wanted`], along a [`SymbolPath`].
+//! Start here: a [`Fetcher`] with [`Options`] fetches a [`Wanted`] PDB along a [`SymbolPath`].
 //!
-//! - **What is asked for.** A [`Wanted`] is a [`pe::PdbName`] with a GUID and age; a [`Manifest`] is a list of them. They
+//! - **What to fetch.** A [`Wanted`] is a [`pe::PdbName`] with a GUID and age; a [`Manifest`] is a list of them. They
 //!   come from RSDS records, which the crate [`pe`] reads.
-//! - **Where.** [`SymbolPath`] reads the language of `_NT_SYMBOL_PATH`: folders laid out as stores, and servers. A
-//!   [`NegativeCache`] remembers what servers do not have; [`Credentials`] say who we are to private ones.
-//! - **In which form.** The crate [`pe`] takes a PDB out of its packed forms and reads its identity, before anything
-//!   believes it; a [`Pointer`] says where else it is.
-//! - **Debug files.** [`fetch_debug`] brings an ELF file's debug information by its [`BuildId`] from debuginfod servers.
-//! - **Other files.** [`Web`] reads files below one address: what repositories of profiles keep on servers.
-//! - **How servers are asked.** [`ClientOptions`] says how patient, how fast and as whom; all of the above obey it, and
-//!   one loop (`delivery`) serves them all.
+//! - **Where.** [`SymbolPath`] reads the syntax of `_NT_SYMBOL_PATH`: folders laid out as stores, and servers. A
+//!   [`NegativeCache`] remembers which files servers do not have; [`Credentials`] are those for private servers.
+//! - **In which form.** The crate [`pe`] unpacks compressed PDBs and reads their identity before they are used; a
+//!   [`Pointer`] gives another location.
+//! - **Debug files.** [`fetch_debug`] downloads an ELF file's debug information by its [`BuildId`] from debuginfod
+//!   servers.
+//! - **Other files.** [`Web`] reads files below one address, as repositories of profiles on servers need it.
+//! - **How servers are contacted.** [`ClientOptions`] sets retries, speed limits and credentials for all of the
+//!   above, and one loop (`delivery`) serves them all.
 //!
-//! What to ask a server next is decided without a socket (`download`); the socket layer (`http`) only sends. The layout
-//! of stores is no entry point. This crate knows nothing of what is in a PDB beyond its identity.
+//! The next request to a server is decided without a socket (`download`); the socket layer (`http`) only sends it.
+//! The layout of stores is not public. This crate reads no part of a PDB beyond its identity.
 //!
 //! ```no_run
 //! use symbols::{Fetcher, Options, SymbolPath, Wanted};
@@ -48,7 +49,7 @@ mod store;
 mod symbol_path;
 mod web;
 
-/// Only for the fuzz targets, which switch the feature on.
+/// Only for the fuzz targets, which enable the feature.
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing {
     pub use crate::download::fuzzing::play;

@@ -3,10 +3,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Finds files by names that are compared without regard to case, as Windows compares them.
+/// Finds files by names, ignoring case as Windows does.
 ///
-/// The listings of roots are kept for the run, since a store may hold a hundred thousand names. What comes into a store
-/// during the run has its usual spelling, and is found by that.
+/// The listings of root folders are kept during the run, since a store may hold a hundred thousand names. A file that
+/// is added to a store during the run has its usual spelling and is found by that.
 #[derive(Default)]
 pub(crate) struct Listings {
     roots: Mutex<HashMap<PathBuf, Arc<Names>>>,
@@ -15,11 +15,11 @@ pub(crate) struct Listings {
 /// The names in a folder, by their spelling in lower case.
 type Names = HashMap<String, Vec<OsString>>;
 
-/// More spellings of one name are not followed.
+/// Further spellings of one name are ignored.
 const MOST: usize = 16;
 
 impl Listings {
-    /// The files and folders below `root` whose path has these components, in any case.
+    /// The files and folders below `root` whose paths have these components, in any case.
     pub fn matching<'a>(&self, root: &Path, path: impl IntoIterator<Item = &'a str>) -> Vec<PathBuf> {
         let mut found: Option<Vec<PathBuf>> = None;
         for part in path {
@@ -53,7 +53,7 @@ fn below(folder: &Path, names: Option<&Vec<OsString>>) -> Vec<PathBuf> {
     names.into_iter().flatten().take(MOST).map(|name| folder.join(name)).collect()
 }
 
-/// What a folder holds; nothing where it is not a folder, or cannot be read.
+/// The names in a folder; empty if it is not a folder or cannot be read.
 fn list(folder: &Path) -> Names {
     let mut names = Names::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -62,7 +62,7 @@ fn list(folder: &Path) -> Names {
             names.entry(text.to_lowercase()).or_default().push(name);
         }
     }
-    // Folders list their names in no order.
+    // Folders list their names in an arbitrary order.
     names.values_mut().for_each(|names| names.sort());
     names
 }

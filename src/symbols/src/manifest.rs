@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use pe::PdbName;
 
-/// A PDB that is asked for.
+/// A PDB to be fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// Its file name.
     pub name: PdbName,
     /// Its GUID and age.
     pub guid_age: GuidAge,
-    /// Where it was seen (an image and an offset, a module), for the reader of a manifest.
+    /// Where it was referred to (an image and an offset, a module), for readers of a manifest.
     pub seen: Vec<String>,
 }
 
@@ -23,7 +23,7 @@ impl Wanted {
         Self { name, guid_age, seen: Vec::new() }
     }
 
-    /// Whether both mean the same file; stores know names without regard to case.
+    /// Whether both are the same file; stores ignore the case of names.
     pub fn same_file(&self, other: &Self) -> bool {
         self.guid_age == other.guid_age && self.name.as_str().eq_ignore_ascii_case(other.name.as_str())
     }
@@ -35,12 +35,12 @@ impl std::fmt::Display for Wanted {
     }
 }
 
-/// A list of PDBs that are wanted, to be carried to a machine that can fetch them.
+/// A list of PDBs to be fetched, for a machine with network access.
 ///
 /// As text: `{"schema": 1, "wanted": [{"name": ..., "guid_age": ..., "seen": [...]}]}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
-    /// What is wanted, each file once.
+    /// The PDBs, each once.
     pub wanted: Vec<Wanted>,
 }
 
@@ -48,28 +48,28 @@ pub struct Manifest {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
-    /// It is no JSON, or no JSON of this form.
+    /// The text is not JSON, or not JSON of this form.
     #[error("line {line}, column {column}: {reason}")]
     Form {
-        /// The line, counted from 1; 0 where the whole is meant.
+        /// The line, counted from 1; 0 if the error concerns the whole text.
         line: usize,
         /// The column, counted from 1.
         column: usize,
-        /// What the parser says.
+        /// The parser's message.
         reason: String,
     },
-    /// A later form than this program knows.
+    /// A newer version of the format.
     #[error("schema {found}, expected 1: it was written by a newer version")]
     Schema {
-        /// The number it carries.
+        /// The version in the manifest.
         found: u64,
     },
-    /// An entry that names no PDB.
+    /// An entry that does not name a PDB.
     #[error("entry {position}: {reason}")]
     Entry {
-        /// Which entry, counted from 1.
+        /// The number of the entry, counted from 1.
         position: usize,
-        /// What is wrong with it.
+        /// The problem.
         reason: String,
     },
     /// It cannot be read or written.
@@ -94,7 +94,7 @@ struct Entry {
 impl Manifest {
     const SCHEMA: u64 = 1;
 
-    /// Adds a file, or the places where it was seen to the entry that it already has.
+    /// Adds a file or, if the manifest has it already, its `seen` places to the existing entry.
     pub fn add(&mut self, wanted: Wanted) {
         match self.wanted.iter_mut().find(|entry| entry.same_file(&wanted)) {
             Some(entry) => entry.seen.extend(wanted.seen),
@@ -137,7 +137,7 @@ impl Manifest {
     /// Writes the manifest as text.
     ///
     /// # Errors
-    /// Whatever writing gives.
+    /// Any error from writing.
     pub fn write(&self, mut sink: impl Write) -> io::Result<()> {
         serde_json::to_writer_pretty(&mut sink, self)?;
         sink.write_all(b"\n")
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn says_which_entry_is_wrong() {
+    fn names_the_entry_that_is_wrong() {
         let text = format!(
             r#"{{"schema": 1, "wanted": [{{"name": "a", "guid_age": "{GUID_AGE}"}}, {{"name": "b", "guid_age": "12"}}]}}"#
         );
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_later_forms_and_other_texts() {
+    fn refuses_newer_versions_and_other_texts() {
         let later = Manifest::read(&br#"{"schema": 2, "wanted": []}"#[..]).unwrap_err();
         assert!(matches!(later, ManifestError::Schema { found: 2 }), "{later}");
         let html = Manifest::read(&b"<html>"[..]).unwrap_err();

@@ -10,13 +10,13 @@ use url::Url;
 use crate::manifest::Wanted;
 use crate::symbol_path::shown;
 
-/// Remembers for a while which server did not have which PDB, so that it is not asked at every run. Microsoft
-/// publishes late: what was missing yesterday may be there today.
+/// Remembers for a while which server did not have which PDB, so that it is not asked in every run. Microsoft may
+/// publish a PDB late, so entries expire.
 #[derive(Debug, Clone)]
 pub struct NegativeCache {
-    /// Where it is kept.
+    /// The folder with the entries.
     pub folder: PathBuf,
-    /// How long an answer holds.
+    /// How long an entry is valid.
     pub expiry: Duration,
 }
 
@@ -25,19 +25,19 @@ struct Entry {
     server: String,
     name: String,
     guid_age: String,
-    /// When the server was asked, in seconds since 1970.
+    /// The time of the request, in seconds since 1970.
     asked: u64,
 }
 
 impl NegativeCache {
-    /// How long an answer holds where nothing else is said.
+    /// How long an entry is valid by default.
     pub const EXPIRY: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// How long ago the server said that it does not have the file, if that still holds.
+    /// How long ago the server said that it does not have the file, if the entry is still valid.
     pub(crate) fn lately_missing(&self, server: &Url, wanted: &Wanted, now: SystemTime) -> Option<Duration> {
         let entry: Entry = serde_json::from_slice(&std::fs::read(self.path(server, wanted)).ok()?).ok()?;
         let asked = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(entry.asked))?;
-        // A clock that was set back leaves entries from the future; they do not count.
+        // After the clock was set back, entries may be in the future; they are ignored.
         let ago = now.duration_since(asked).ok()?;
         (entry.server == shown(server) && ago < self.expiry).then_some(ago)
     }
@@ -59,7 +59,7 @@ impl NegativeCache {
     }
 
     pub(crate) fn forget(&self, server: &Url, wanted: &Wanted) {
-        // Most often there is nothing to forget; an entry that stays holds only until it expires.
+        // Usually there is nothing to forget; an entry that remains is valid only until it expires.
         let _ = std::fs::remove_file(self.path(server, wanted));
     }
 
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_holds_until_it_expires_and_for_its_server_only() {
+    fn an_entry_is_valid_until_it_expires_and_only_for_its_server() {
         let folder = tempfile::tempdir().unwrap();
         let cache = NegativeCache { folder: folder.path().join("missing"), expiry: Duration::from_secs(100) };
         let guid_age = "F8E2A8B5C9B74BF4A6E4A48F180099942".parse().unwrap();

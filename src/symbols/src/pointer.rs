@@ -2,18 +2,18 @@ use std::path::PathBuf;
 
 use url::Url;
 
-/// What a `file.ptr` says: where the file is, or why it is nowhere.
+/// The content of a `file.ptr`: the location of the file, or why it is missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pointer {
-    /// `PATH:` with a place in a file system.
+    /// `PATH:` with a path.
     Path(PathBuf),
     /// `PATH:` with an address.
     Url(Url),
-    /// `MSG:` with the reason why the file is not there.
+    /// `MSG:` with the reason why the file is missing.
     Message(String),
 }
 
-/// Why a text is no `file.ptr`.
+/// Why a text is not a `file.ptr`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("file.ptr: expected 'PATH:<where>' or 'MSG:<why not>', found '{found}'")]
 #[non_exhaustive]
@@ -23,13 +23,13 @@ pub struct PointerError {
 }
 
 impl Pointer {
-    /// The longest text that is read; a longer one is no pointer.
+    /// The longest text that is read; a longer one is not a pointer.
     pub const LONGEST: u64 = 4096;
 
-    /// Reads the text of a `file.ptr`. Some stores leave the word `PATH:` out.
+    /// Reads the text of a `file.ptr`. Some stores omit the word `PATH:`.
     ///
     /// # Errors
-    /// [`PointerError`], where it is something else (an HTML page, say).
+    /// [`PointerError`] if it is something else, such as an HTML page.
     pub fn parse(text: &[u8]) -> Result<Self, PointerError> {
         let refuse = |found: &str| Err(PointerError { found: found.chars().take(60).collect() });
         let text = String::from_utf8_lossy(text);

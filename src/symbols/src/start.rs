@@ -1,6 +1,6 @@
 use formats::{FileKind, WrongKind};
 
-/// What a download has to begin with. The first bytes are looked at as they arrive, so that a page of a captive portal
+/// The required start of a download. The first bytes are checked as they arrive, so that the page of a captive portal
 /// or endless junk is dropped before it fills a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
@@ -17,10 +17,10 @@ pub enum Start {
 }
 
 impl Start {
-    /// How many bytes have to be there before they are judged; a shorter file is judged when it is complete.
+    /// How many bytes must have arrived before they are checked; a shorter file is checked when it is complete.
     pub(crate) const LENGTH: usize = 64;
 
-    /// Says why a file with these first bytes is not what was asked for; `None` where it may be.
+    /// The reason why a file with these first bytes is not the requested one; `None` if it may be.
     pub(crate) fn refuse(self, start: &[u8]) -> Option<String> {
         let found = FileKind::of_start(start);
         let right = match self {
@@ -34,8 +34,8 @@ impl Start {
             .then(|| WrongKind::new(self.name(), formats::identify(&formats::Start(start), None)).reason())
     }
 
-    /// How long a file with these first bytes can be, where its header says that: a container that goes on for much
-    /// longer is padded with junk. [`Start::SLACK`] allows for what is appended to a file, such as a signature.
+    /// The longest that a file with these first bytes can be, if its header gives a size. A file that is much longer
+    /// is padded with junk. [`Start::SLACK`] allows for appended data such as a signature.
     pub(crate) fn longest(self, start: &[u8]) -> Option<u64> {
         let number = |at: usize| {
             let bytes = start.get(at..at + 4)?;
@@ -51,7 +51,7 @@ impl Start {
         stated.checked_add(Self::SLACK)
     }
 
-    /// How many bytes may follow the end that a header states.
+    /// How many bytes may follow the end given in a header.
     const SLACK: u64 = 1 << 20;
 
     fn name(self) -> &'static str {
@@ -65,7 +65,7 @@ impl Start {
     }
 }
 
-/// Whether the bytes are the first ones of a form that profiles are kept in.
+/// Whether these are the first bytes of a form in which profiles are stored.
 fn begins_profile(start: &[u8]) -> bool {
     let packed: [&[u8]; 3] = [&[0x1f, 0x8b], &[0xfd, b'7', b'z', b'X', b'Z', 0], &[0x28, 0xb5, 0x2f, 0xfd]];
     if packed.iter().any(|magic| start.starts_with(magic)) {

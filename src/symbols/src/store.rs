@@ -12,19 +12,19 @@ use crate::listing::Listings;
 use crate::manifest::Wanted;
 use crate::pointer::Pointer;
 
-/// Why a file is not what was wanted.
+/// Why a file is refused.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// It was cut short on its way.
+    /// It was truncated on its way.
     Cut(String),
     /// It is something else.
     Other(String),
-    /// What comes out of it cannot be written.
+    /// The unpacked file cannot be written.
     Write(io::Error),
 }
 
 impl Refusal {
-    /// What a person should know of it.
+    /// The message for the user.
     pub fn reason(self) -> String {
         match self {
             Self::Cut(reason) | Self::Other(reason) => reason,
@@ -33,17 +33,17 @@ impl Refusal {
     }
 }
 
-/// A folder that PDBs are put into: laid out as a store.
+/// A folder laid out as a store, into which PDBs are put.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FolderStore {
     root: PathBuf,
 }
 
-/// What a file turns out to be, by its first bytes.
+/// The kind of a file, by its first bytes.
 pub(crate) enum Content {
-    /// The PDB that was wanted, ready to be used.
+    /// The PDB, ready to be used.
     Pdb,
-    /// A container of a PDB.
+    /// A compressed PDB.
     Packed(FileKind),
 }
 
@@ -60,7 +60,7 @@ impl FolderStore {
         self.root.join(layout::TWO_TIERS).is_file()
     }
 
-    /// Where the file may be, in the order to look.
+    /// The places of the file, in the order in which they are tried.
     pub fn places(&self, wanted: &Wanted) -> Vec<(Form, PathBuf)> {
         layout::entries(wanted, self.two_tiers())
             .into_iter()
@@ -68,7 +68,7 @@ impl FolderStore {
             .collect()
     }
 
-    /// Where the file is under names of another case than those of [`FolderStore::places`].
+    /// The places of the file in other spellings than those of [`FolderStore::places`].
     pub fn other_spellings(&self, wanted: &Wanted, listings: &Listings) -> Vec<(Form, PathBuf)> {
         let mut found: Vec<(Form, PathBuf)> = Vec::new();
         for entry in layout::entries(wanted, self.two_tiers()) {
@@ -81,19 +81,19 @@ impl FolderStore {
         found
     }
 
-    /// Where the plain file belongs.
+    /// The place of the plain file.
     fn place(&self, wanted: &Wanted) -> PathBuf {
         let mut places = self.places(wanted);
         if places.is_empty() { self.root.clone() } else { places.swap_remove(0).1 }
     }
 
-    /// Begins a file that belongs into the store. Until it is put, nothing of it can be seen.
+    /// Creates a file for the store. It is invisible until it is put into its place.
     pub fn begin(&self, wanted: &Wanted) -> io::Result<AtomicFile> {
         std::fs::create_dir_all(&self.root)?;
         AtomicFile::create_in(&self.root, &self.place(wanted))
     }
 
-    /// Puts a file, known to be the one wanted, into its place. A good file that came there meanwhile stays; a bad
+    /// Moves a checked file into its place. If a valid file has appeared there in the meantime, it stays; an invalid
     /// one is replaced.
     pub fn put(&self, wanted: &Wanted, file: AtomicFile) -> io::Result<PathBuf> {
         let path = file.path().to_owned();
@@ -108,7 +108,7 @@ impl FolderStore {
         Ok(path)
     }
 
-    /// Copies a file, known to be the one wanted, into the store.
+    /// Copies a checked file into the store.
     pub fn copy(&self, wanted: &Wanted, from: &Path) -> io::Result<PathBuf> {
         let mut source = File::open(from)?;
         let file = self.begin(wanted)?;
@@ -117,7 +117,7 @@ impl FolderStore {
     }
 }
 
-/// Looks at a file: the PDB that is wanted, a container that may hold it, or neither.
+/// Checks whether a file is the wanted PDB, a compressed file that may hold it, or neither.
 pub(crate) fn examine(file: &mut (impl Read + Seek), wanted: &Wanted) -> Result<Content, Refusal> {
     match Identity::read(file) {
         Ok(identity) if identity.guid_age == wanted.guid_age => Ok(Content::Pdb),
@@ -134,7 +134,7 @@ pub(crate) fn examine(file: &mut (impl Read + Seek), wanted: &Wanted) -> Result<
     }
 }
 
-/// Takes the PDB out of a container, in which it arrived under the name `shown`, into `target`.
+/// Unpacks the PDB in a compressed file, named `shown` in messages, to `target`.
 pub(crate) fn unpack(
     source: &File,
     container: FileKind,

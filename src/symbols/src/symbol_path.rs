@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-/// Where PDBs are looked for, in the language of `_NT_SYMBOL_PATH`: elements separated by semicolons.
+/// Where PDBs are searched for, in the syntax of `_NT_SYMBOL_PATH`: elements separated by semicolons.
 ///
 /// Source: "Symbol path for Windows debuggers" and "Advanced SymSrv Use" of the Debugging Tools for Windows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,24 +15,26 @@ pub struct SymbolPath {
 /// One element of a symbol path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Element {
-    /// `srv*a*b*c`: looked up left to right, copied into every folder to the left of where it was found.
+    /// `srv*a*b*c`: searched from left to right, and copied into every folder to the left of the place where it was
+    /// found.
     Chain(Vec<Place>),
-    /// `cache*a`: a store to the left of everything that follows.
+    /// `cache*a`: a store to the left of all following elements.
     Cache(Place),
-    /// A bare folder: searched as a store, and as a folder that simply holds PDBs.
+    /// A bare folder: searched both as a store and as a folder of PDBs.
     Folder(PathBuf),
 }
 
 /// A place in an element.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
-    /// An empty name: the default store.
+    /// An empty name, which stands for the default store.
     Default,
     Folder(PathBuf),
     Server(Url),
 }
 
-/// One step of a search: stores from left to right; what is found in one is copied into each to its left.
+/// One step of a search: stores from left to right. A file that is found in one is copied into all stores to its
+/// left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Search {
     pub stores: Vec<Store>,
@@ -43,41 +45,41 @@ pub(crate) struct Search {
 pub(crate) enum Store {
     /// A folder laid out as a store.
     Folder(PathBuf),
-    /// A folder that may be a store and may simply hold PDBs; nothing is written into it.
+    /// A folder that may be a store or a folder of PDBs; nothing is written into it.
     Loose(PathBuf),
     /// A server.
     Server(Url),
 }
 
-/// Why a text is no symbol path.
+/// Why a text is not a symbol path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("symbol path, element {position} ('{element}'): {reason}")]
 #[non_exhaustive]
 pub struct SymbolPathError {
-    /// Which element, counted from 1.
+    /// The number of the element, counted from 1.
     pub position: usize,
-    /// The element, without what a server's address may carry of secrets.
+    /// The element, without secrets in a server's address.
     pub element: String,
     /// What was expected and what was found.
     pub reason: String,
 }
 
 impl SymbolPath {
-    /// The server that is asked where nothing else is said.
+    /// The default server.
     pub const DEFAULT_SERVER: &'static str = "https://msdl.microsoft.com/download/symbols";
 
-    /// The path that holds where none is given: the default store, filled from Microsoft's public server.
+    /// The default symbol path: the default store, filled from Microsoft's public server.
     pub fn standard() -> Self {
         Self { elements: vec![Element::Chain(vec![Place::Default, default_server()])] }
     }
 
-    /// This path behind a store of its own: what is found anywhere along it is also put there.
+    /// This path after a store of its own: files that are found anywhere along the path are also put there.
     pub fn behind(mut self, store: &Path) -> Self {
         self.elements.insert(0, Element::Cache(Place::Folder(store.to_owned())));
         self
     }
 
-    /// The folders that are stores: what is found elsewhere is copied into them. The default store is not among them.
+    /// The folders that are stores: files found elsewhere are copied into them. The default store is not included.
     pub fn stores(&self) -> impl Iterator<Item = &Path> {
         self.places().filter_map(|place| match place {
             Place::Folder(folder) => Some(folder.as_path()),
@@ -85,7 +87,7 @@ impl SymbolPath {
         })
     }
 
-    /// The folders that are searched as they are, and never written to.
+    /// The folders that are only searched and never written to.
     pub fn loose_folders(&self) -> impl Iterator<Item = &Path> {
         self.elements.iter().filter_map(|element| match element {
             Element::Folder(folder) => Some(folder.as_path()),
@@ -93,7 +95,7 @@ impl SymbolPath {
         })
     }
 
-    /// Whether a server is asked.
+    /// Whether a server is used.
     pub fn names_server(&self) -> bool {
         self.places().any(|place| matches!(place, Place::Server(_)))
     }
@@ -106,7 +108,7 @@ impl SymbolPath {
         })
     }
 
-    /// The steps of a search: `default_store` is what an empty name means.
+    /// The steps of a search; `default_store` is the folder for an empty name.
     pub(crate) fn searches(&self, default_store: &Path) -> Vec<Search> {
         let store = |place: &Place| match place {
             Place::Default => Store::Folder(default_store.to_owned()),
@@ -125,13 +127,13 @@ impl SymbolPath {
                 }
                 Element::Folder(folder) => stores.push(Store::Loose(folder.clone())),
             }
-            // Whatever a server sends needs a place to be put: the default store, as symsrv has it.
+            // Files from a server need a place: the default store, as in symsrv.
             if matches!(stores.first(), Some(Store::Server(_))) {
                 stores.insert(0, Store::Folder(default_store.to_owned()));
             }
             searches.push(Search { stores });
         }
-        // A cache is also a store of its own.
+        // A cache is also a store on its own.
         if searches.is_empty() && !caches.is_empty() {
             searches.push(Search { stores: caches });
         }
@@ -189,7 +191,7 @@ fn parse_element(element: &str) -> Result<Element, String> {
     }
     let places = parts.map(parse_place).collect::<Result<Vec<_>, _>>()?;
     match places.as_slice() {
-        // Debuggers read 'srv*' as Microsoft's server behind the default store.
+        // Debuggers read 'srv*' as Microsoft's server after the default store.
         [] | [Place::Default] => Ok(Element::Chain(vec![Place::Default, default_server()])),
         _ => Ok(Element::Chain(places)),
     }
@@ -200,17 +202,20 @@ fn parse_place(text: &str) -> Result<Place, String> {
         return Ok(Place::Default);
     }
     if let Some((scheme, _)) = text.split_once("://") {
-        let url = Url::parse(text).map_err(|error| format!("expected an address, found none: {error}"))?;
+        let url = Url::parse(text).map_err(|error| format!("expected an address: {error}"))?;
         return match url.scheme() {
             "http" | "https" if url.host_str().is_some() => {
-                // Some names of hosts mean something else once they are written in ASCII.
+                // Some host names change their meaning when they are converted to ASCII.
                 let again = Url::parse(url.as_str());
                 match again == Ok(url.clone()) && !url.as_str().contains(['*', ';']) {
                     true => Ok(Place::Server(url)),
-                    false => Err("expected an address, found one that does not stay the same".to_owned()),
+                    false => {
+                        Err("expected an address whose text does not change when it is parsed".to_owned())
+                    }
                 }
             }
-            // Empty components go: printed, two slashes after a colon would be an address of another kind.
+            // Empty components are dropped: when printed, two slashes after a colon would start another kind of
+            // address.
             "file" => {
                 url.to_file_path().map(|path| Place::Folder(path.components().collect())).map_err(|()| {
                     "expected a file address with a whole path on this machine (file:///...)".to_owned()
@@ -225,7 +230,7 @@ fn parse_place(text: &str) -> Result<Place, String> {
     Ok(Place::Folder(PathBuf::from(text)))
 }
 
-/// Whether a text is a drive or share of Windows, which elsewhere would become a folder of an odd name.
+/// Whether a text is a Windows drive or share, which on other systems would become a folder with an odd name.
 fn is_windows_path(text: &str) -> bool {
     matches!(text.as_bytes(), [b'\\', b'\\', ..])
         || matches!(text.as_bytes(), [drive, b':', rest @ ..]
@@ -239,10 +244,10 @@ fn default_server() -> Place {
     }
 }
 
-/// An address as it may be shown: without user name, password and query, which can be secrets.
+/// An address in a form that may be shown: without user name, password and query, which can be secrets.
 pub(crate) fn shown(url: &Url) -> String {
     let mut url = url.clone();
-    // Both fail only for addresses that cannot have them.
+    // Both fail only for addresses that cannot have these parts.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.set_query(None);
@@ -259,8 +264,8 @@ fn without_secrets(element: &str) -> String {
     element.split('*').map(shown_part).collect::<Vec<_>>().join("*")
 }
 
-/// A folder in the language of symbol paths. A name that holds what separates elements can only have come as a
-/// file address, and goes as one.
+/// A folder in the syntax of symbol paths. A name that contains separators can only have come from a file address,
+/// and is printed as one.
 fn folder_text(folder: &Path) -> String {
     let text = folder.display().to_string();
     let plain = parse_element(&text) == Ok(Element::Folder(folder.to_owned())) && !text.contains(';');
@@ -271,7 +276,7 @@ fn folder_text(folder: &Path) -> String {
 }
 
 impl fmt::Display for SymbolPath {
-    /// The path in its own language; parsed again it is the same, but for secrets in addresses.
+    /// The path in its own syntax. Parsing it again gives the same path, except for secrets in addresses.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, element) in self.elements.iter().enumerate() {
             if index > 0 {
@@ -375,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_element_and_what_is_wrong_with_it() {
+    fn names_the_element_and_the_problem() {
         let error = "/x;server*/a".parse::<SymbolPath>().unwrap_err();
         assert_eq!((error.position, error.element.as_str()), (2, "server*/a"));
         for text in ["symsrv*other.dll*/a", "cache*https://h/", "cache*/a*/b", "srv*ftp://h/", "srv*https://"]
@@ -394,7 +399,7 @@ mod tests {
 
     #[cfg(not(windows))]
     #[test]
-    fn paths_of_windows_are_no_folders_here() {
+    fn paths_of_windows_are_not_folders_here() {
         for text in [r"srv*C:\sym*https://h/", r"\\server\share", "c:"] {
             assert!(text.parse::<SymbolPath>().is_err(), "{text}");
         }

@@ -17,16 +17,16 @@ use crate::start::Start;
 use crate::store::Refusal;
 use crate::symbol_path::shown;
 
-/// Reads files below one address over HTTP and HTTPS: the objects of a repository or a bucket that others keep.
+/// Reads files below one address over HTTP and HTTPS: the objects of a remote repository or bucket.
 ///
-/// Everything is as for symbol servers: proxies, credentials, redirects, limits, resumed connections, encodings.
+/// Proxies, credentials, redirects, limits, resumed connections and encodings work as for symbol servers.
 pub struct Web {
     root: Url,
     options: ClientOptions,
     client: OnceLock<Result<Client, String>>,
 }
 
-/// What an address gave.
+/// The result of reading an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fetched {
     /// The file.
@@ -38,41 +38,40 @@ pub enum Fetched {
     },
     /// The server has no such file (404).
     Missing {
-        /// What was asked, and what the answer was.
+        /// The requests, and the answers.
         tried: Vec<Tried>,
     },
-    /// The server refused it (403). Stores of objects answer this for what is not there, where listing them is not
-    /// allowed.
+    /// The server refused it (403). Object stores answer this for missing objects if listing them is not allowed.
     Refused {
-        /// What was asked, and what the answer was.
+        /// The requests, and the answers.
         tried: Vec<Tried>,
     },
 }
 
-/// What a file has to be.
+/// The requirements on a file.
 pub struct Demand<'a> {
-    /// The largest file that is taken, in bytes.
+    /// The largest accepted file, in bytes.
     pub limit: u64,
-    /// What it has to begin with.
+    /// The start that it must have.
     pub start: Start,
-    /// Looks at a file that came whole, and says what is wrong with it, if anything.
+    /// Checks a complete file, and returns the problem if there is one.
     pub judge: &'a dyn Fn(&[u8]) -> Result<(), String>,
-    /// Turns the body of a refusal into a remark.
+    /// Converts the body of a refusal into a note.
     pub explain: Option<Explain<'a>>,
 }
 
-/// Why an address did not give a file.
+/// Why an address gave no file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", Tried::list(.tried))]
 pub struct WebError {
     /// Whether the file is longer than the limit.
     pub too_long: bool,
-    /// What was asked, and what the answer was.
+    /// The requests, and the answers.
     pub tried: Vec<Tried>,
 }
 
 impl Web {
-    /// The options for repositories: a server that is out of reach for the moment does not hold up the others for long.
+    /// The options for repositories: an unreachable server does not delay the others for long.
     pub fn options() -> ClientOptions {
         ClientOptions {
             patience: Patience { retries: 1, ..Patience::default() },
@@ -82,7 +81,7 @@ impl Web {
         }
     }
 
-    /// The files below `root`; nothing is asked yet.
+    /// Files below `root`. Nothing is requested yet.
     pub fn new(root: Url, options: ClientOptions) -> Self {
         Self { root, options, client: OnceLock::new() }
     }
@@ -95,7 +94,7 @@ impl Web {
     /// The file at the path of these parts.
     ///
     /// # Errors
-    /// [`WebError`] where the server gives no clear answer, or something that is not what is demanded.
+    /// [`WebError`] if the server gives no clear answer, or a file that does not meet the requirements.
     pub fn read(
         &self,
         path: &[&str],
@@ -108,11 +107,11 @@ impl Web {
         })
     }
 
-    /// The file at an address of its own, which need not be below the root. Its query may hold secrets, and is not
-    /// shown.
+    /// Reads the file at a separate address, which need not be below the root. Its query may contain secrets and is
+    /// not shown.
     ///
     /// # Errors
-    /// As for [`Web::read`].
+    /// The same as for [`Web::read`].
     pub fn read_url(
         &self,
         url: &Url,
@@ -160,7 +159,7 @@ impl Web {
     }
 }
 
-/// A file on its way.
+/// A file that is being downloaded.
 struct Incoming<'a> {
     file: File,
     demand: &'a Demand<'a>,
@@ -181,7 +180,7 @@ impl Destination for Incoming<'_> {
     }
 }
 
-/// The bytes of a file that was just written, whose size has its limit already.
+/// The bytes of a file that was just written; its size has already been limited.
 fn content(mut file: &File) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_end(&mut bytes));

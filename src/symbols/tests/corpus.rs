@@ -1,4 +1,4 @@
-//! Checks on real files, which `PROFILE_CORPUS` leads to.
+//! Tests on real files in `PROFILE_CORPUS`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -32,7 +32,7 @@ fn the_compact_form_has_the_streams_of_the_plain_one() {
         let mut theirs = pdb::PDB::open(File::open(pdb_folder().join(plain)).unwrap()).unwrap();
         let mut streams = 0;
         for index in 1..u16::MAX {
-            // Stream 0 is the directory, which each container writes for itself.
+            // Stream 0 is the directory, which each container writes itself.
             let Ok(expected) = theirs.raw_stream(pdb::StreamIndex(index)) else { break };
             let expected = expected.map(|stream| stream.as_slice().to_vec());
             let actual = ours.raw_stream(pdb::StreamIndex(index)).unwrap();

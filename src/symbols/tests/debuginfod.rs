@@ -1,4 +1,4 @@
-//! Debug files from servers on the loopback interface, good and bad ones.
+//! Debug files from well-behaved and faulty servers on the loopback interface.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fs::File;
@@ -79,7 +79,7 @@ fn a_connection_that_breaks_is_resumed() {
 }
 
 #[test]
-fn what_is_not_it_leaves_nothing_behind() {
+fn a_wrong_file_leaves_nothing_behind() {
     let missing = Server::start(|_: &Request| Response::status(404)).unwrap();
     let (result, left) = fetched(&options(&[&missing]));
     assert!(matches!(result, Err(Error::NoDebugFile { tried, .. }) if tried.len() == 1));

@@ -31,7 +31,7 @@ fn a_pipe_in_a_store_is_passed_over() {
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let there = world.file(&format!("b/{}", place("k.pdb")), &pdb());
     let [a, b] = ["a", "b"].map(|name| world.path(name).display().to_string());
-    // Opening the pipe in the usual way would wait for a writer for ever.
+    // Opening the pipe in the usual way would wait forever for a writer.
     let found = world.fetch(&format!("{a};{b}")).unwrap();
     assert_eq!(found.from, there.display().to_string());
     let pointer = world.path("c").join(place("file.ptr"));
@@ -83,7 +83,7 @@ fn the_compact_form_becomes_a_plain_file_with_the_same_streams() {
 }
 
 #[test]
-fn a_folder_that_simply_holds_pdbs_is_searched_and_left_alone() {
+fn a_folder_of_pdbs_is_searched_and_not_changed() {
     let world = World::new();
     world.file("flat/k.pdb", &pdb());
     let found = world.fetch(&world.path("flat").display().to_string()).unwrap();
@@ -92,7 +92,7 @@ fn a_folder_that_simply_holds_pdbs_is_searched_and_left_alone() {
 }
 
 #[test]
-fn a_cache_keeps_what_comes_from_further_right() {
+fn a_cache_keeps_files_from_further_right() {
     let world = World::new();
     world.file("flat/k.pdb", &pdb());
     let [cache, flat] = ["cache", "flat"].map(|name| world.path(name).display().to_string());
@@ -136,7 +136,7 @@ fn folders_are_compared_without_case() {
         let bytes = if packed { fixture::cabinet(&[("k.pdb", &pdb())]).unwrap() } else { pdb() };
         world.file(&file, &bytes);
         let store = world.path("b").display().to_string();
-        // A bare folder is both a store and a folder that holds PDBs.
+        // A bare folder is both a store and a folder of PDBs.
         let found = world.fetch(&store).unwrap();
         assert_eq!(read(&found.path), pdb(), "{file}");
     }
@@ -156,7 +156,7 @@ fn pipes_and_pointers_to_them_are_passed_over() {
 }
 
 #[test]
-fn a_pointer_leads_to_the_file_or_says_why_not() {
+fn a_pointer_leads_to_the_file_or_gives_the_reason() {
     let world = World::new();
     let elsewhere = world.file("elsewhere/x.pdb", &pdb());
     world.file(&format!("b/{}", place("file.ptr")), format!("PATH:{}", elsewhere.display()).as_bytes());
@@ -177,7 +177,7 @@ fn a_pointer_to_itself_ends() {
 }
 
 #[test]
-fn what_lies_in_a_store_is_looked_at_before_it_is_believed() {
+fn files_in_a_store_are_checked_before_they_are_used() {
     let whole = pdb();
     let cases: [(&[u8], &str); 6] = [
         (b"", "an empty file"),
@@ -221,7 +221,7 @@ fn the_age_that_counts_is_the_one_of_the_dbi_stream() {
 }
 
 #[test]
-fn a_file_cut_at_any_length_is_refused() {
+fn a_file_truncated_at_any_length_is_refused() {
     let whole = fixture::pdb(guid_age(), 1000).unwrap();
     for length in 0..whole.len() {
         let result = Identity::read(&mut std::io::Cursor::new(&whole[..length]));
@@ -230,7 +230,7 @@ fn a_file_cut_at_any_length_is_refused() {
 }
 
 #[test]
-fn a_cabinet_cut_or_bent_at_any_byte_gives_an_error_or_the_file() {
+fn a_truncated_or_changed_cabinet_gives_an_error_or_the_file() {
     let cabinet = fixture::cabinet(&[("k.pdb", &fixture::pdb(guid_age(), 100).unwrap())]).unwrap();
     let extract = |bytes: &[u8]| {
         let mut sink = Vec::new();
@@ -245,14 +245,15 @@ fn a_cabinet_cut_or_bent_at_any_byte_gives_an_error_or_the_file() {
     for index in 0..cabinet.len() {
         let mut bent = cabinet.clone();
         bent[index] ^= 0xff;
-        // Most bytes are covered by a checksum; those that are not may change the outcome, never end the program.
+        // Most bytes are covered by a checksum. Changing the others may change the result but must not crash the
+        // program.
         let _ = extract(&bent);
     }
     std::panic::set_hook(hook);
 }
 
 #[test]
-fn a_cabinet_that_speaks_of_too_much_is_not_unpacked() {
+fn a_cabinet_that_declares_too_much_is_not_unpacked() {
     let world = World::new();
     let cabinet = fixture::cabinet(&[("k.pdb", &pdb()), ("ballast", &vec![0; 3_000_000])]).unwrap();
     world.file(&format!("b/{}", place("k.pd_")), &cabinet);
@@ -271,10 +272,10 @@ fn a_path_without_places_says_so() {
 
 #[cfg(unix)]
 #[test]
-fn a_store_that_takes_no_file_is_passed_over() {
+fn a_store_that_accepts_no_file_is_skipped() {
     let world = World::new();
     world.file("b/k.pdb", &pdb());
-    // A file where the folder of the store should be.
+    // A file where the store's folder should be.
     world.file("a", b"");
     let [a, b] = ["a", "b"].map(|name| world.path(name).display().to_string());
     let found = world.fetch(&format!("cache*{a};{b}")).unwrap();
@@ -284,9 +285,9 @@ fn a_store_that_takes_no_file_is_passed_over() {
 
 #[cfg(unix)]
 #[test]
-fn a_store_that_cannot_be_filled_does_not_hide_what_lies_further_on() {
+fn a_store_that_cannot_be_written_does_not_hide_later_ones() {
     let world = World::new();
-    // Files where the folders of the stores should be.
+    // Files where the stores' folders should be.
     world.file("default", b"");
     world.file("packed/k.pd_", &fixture::cabinet(&[("k.pdb", &pdb())]).unwrap());
     let packed = world.path("packed").display().to_string();

@@ -1,4 +1,4 @@
-//! Stores that are servers, played by the loopback server.
+//! Stores on servers, played by the loopback server.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -11,7 +11,7 @@ use support::{GUID_AGE, World, guid_age, other_pdb, pdb, place, read, wanted};
 use symbol_server::{Fault, Request, Response, Server, fixture, folder};
 use symbols::{Error, Fetcher, Wanted};
 
-/// A server that answers the first request for the plain file in turns, and everything else with 404.
+/// A server that answers requests for the plain file with these answers in turn, and all others with 404.
 fn in_turns(turns: Vec<Response>) -> Server {
     let next = AtomicUsize::new(0);
     Server::start(move |request| {
@@ -93,13 +93,13 @@ fn identifiers_are_tried_in_lower_case_too() {
         world.file(&format!("served/k.pdb/{id}/{name}"), &bytes);
         let server = Server::of_folder(&world.path("served")).unwrap();
         let found = world.fetch(&format!("srv*{}*{}", world.path("a").display(), server.url())).unwrap();
-        // Our own stores have one spelling.
+        // Our own stores use one spelling.
         assert_eq!(found.path, world.path("a").join(place("k.pdb")));
     }
 }
 
 #[test]
-fn a_refusal_is_not_here_for_this_run() {
+fn a_refusal_counts_as_missing_for_this_run() {
     let world = World::new();
     let cabinet = fixture::cabinet(&[("k.pdb", &pdb())]).unwrap();
     let store = Server::start(move |request| match request.path().ends_with("k.pd_") {
@@ -158,7 +158,7 @@ fn a_pointer_of_a_server_may_lead_to_another_server() {
 }
 
 #[test]
-fn a_store_of_two_tiers_is_found_out_once() {
+fn a_store_of_two_tiers_is_detected_once() {
     let world = World::new();
     world.file("served/index2.txt", b"");
     world.file(&format!("served/k./{}", place("k.pdb")), &pdb());
@@ -217,7 +217,7 @@ fn the_login_in_an_address_is_used_and_not_shown() {
     assert!(matches!(error, Error::Missing { .. }), "{error}");
     assert!(!error.to_string().contains("secret"), "{error}");
     let error = world.fetch(&format!("srv*{}", server.url())).unwrap_err();
-    assert!(error.to_string().contains("401: the server wants credentials"), "{error}");
+    assert!(error.to_string().contains("401: the server requires valid credentials"), "{error}");
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_server_that_stalls_is_given_up_after_the_idle_limit_and_continued() {
     let found = world.fetch_with(options).unwrap();
     assert_eq!(read(&found.path), pdb());
     assert_eq!(server.requests()[1].header("range"), Some("bytes=80000-"));
-    assert!(world.story.text().contains("nothing came in time"), "{}", world.story.text());
+    assert!(world.story.text().contains("no data arrived in time"), "{}", world.story.text());
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn a_server_that_stalls_without_bringing_anything_costs_two_attempts() {
     let mut options = world.options(&format!("srv*{}", server.url()));
     options.client.idle_limit = Duration::from_millis(300);
     let error = world.fetch_with(options).unwrap_err().to_string();
-    assert!(error.contains("nothing came in time (after 200 bytes); gave up after 2 attempts"), "{error}");
+    assert!(error.contains("no data arrived in time (after 200 bytes); gave up after 2 attempts"), "{error}");
     assert_eq!(server.requests().len(), 2);
 }
 
@@ -289,7 +289,7 @@ fn a_slow_server_may_take_longer_in_all_than_the_idle_limit() {
 }
 
 #[test]
-fn lies_about_the_length_do_not_get_a_cut_file_into_the_store() {
+fn false_lengths_do_not_put_a_truncated_file_into_the_store() {
     let length = pdb().len() as u64;
     let cut: Vec<u8> = pdb()[..200_000].into();
     let lies = [
@@ -305,7 +305,7 @@ fn lies_about_the_length_do_not_get_a_cut_file_into_the_store() {
         let server = in_turns(vec![lie.clone(), Response::bytes(pdb())]);
         let found = world.fetch(&format!("srv*{}", server.url())).unwrap();
         assert_eq!(read(&found.path), pdb());
-        // A server that keeps lying gets nothing into the store.
+        // A server that keeps lying puts nothing into the store.
         let world = World::new();
         let server = in_turns(vec![lie]);
         if let Err(error) = world.fetch(&format!("srv*{}", server.url())) {
@@ -323,7 +323,7 @@ fn a_body_without_a_length_is_taken_whole() {
 }
 
 #[test]
-fn pages_other_files_and_nonsense_never_enter_a_store() {
+fn pages_and_other_files_never_enter_a_store() {
     let answers = [
         (Response::page(), "an HTML page"),
         (Response::bytes(other_pdb()), "found 3844DBB920174967BE7AA4A2C20430FA2"),
@@ -361,7 +361,7 @@ fn a_body_beyond_the_limit_is_not_taken() {
 }
 
 #[test]
-fn trouble_is_tried_again() {
+fn failures_are_retried() {
     for status in [429, 500, 503] {
         let world = World::new();
         let server =
@@ -375,7 +375,7 @@ fn trouble_is_tried_again() {
 }
 
 #[test]
-fn the_pause_a_server_asks_for_is_made_by_everyone() {
+fn a_pause_that_a_server_asks_for_applies_to_all_threads() {
     let world = World::new();
     let first = AtomicUsize::new(0);
     let begun = Instant::now();
@@ -406,7 +406,7 @@ fn a_server_that_is_down_costs_its_pauses_once() {
 }
 
 #[test]
-fn what_a_server_does_not_have_is_remembered_until_it_expires() {
+fn missing_files_are_remembered_until_the_entry_expires() {
     let world = World::new();
     let server = Server::start(|_| Response::status(404)).unwrap();
     let mut options = world.options(&format!("srv*{}", server.url()));
@@ -434,7 +434,7 @@ fn offline_no_server_is_asked() {
 }
 
 #[test]
-fn a_server_that_minds_the_compact_form_is_asked_without_it() {
+fn a_server_that_fails_on_the_compact_form_is_asked_without_it() {
     let world = World::new();
     let server = Server::start(|request| match request.header("accept") {
         Some("application/msfz0") => Response::status(406),

@@ -1,5 +1,5 @@
-//! Plays a hostile server against the part of a download that opens no socket, for the fuzz target `download_answers` and for
-//! the tests. Built for them alone.
+//! Plays a hostile server against the part of a download that opens no sockets, for the fuzz target
+//! `download_answers` and for tests. It is compiled only for them.
 
 use std::io::Read;
 use std::time::SystemTime;
@@ -12,19 +12,19 @@ use crate::layout::Form;
 use crate::manifest::Wanted;
 use crate::pointer::Pointer;
 
-/// What stands between two answers.
+/// The separator between two answers.
 const SEPARATOR: &[u8] = b"~@~@";
-/// A download never sends more requests: ten places, ten redirects each, and the attempts that patience allows.
+/// A download never sends more requests than this: ten places with ten redirects each, and the allowed retries.
 const MOST_REQUESTS: usize = 2000;
-/// No more is taken of one body, decoded.
+/// At most this much of one body is read, after decoding.
 const LIMIT: u64 = 1 << 20;
 
-/// A server whose answers are in `input`, one behind the other: each has a status, lines of headers, an empty line and a body.
-/// Behind the last one it is silent.
+/// Plays a server whose answers are in `input`, one after the other. Each has a status, header lines, an empty line
+/// and a body. After the last one the server is silent.
 ///
 /// # Panics
-/// Where a promise is broken: the search has to end; a body is joined only with one of the same strong validator, without a
-/// gap; credentials go to the first server alone; nothing leads from https to http.
+/// If an invariant is broken: the search has to end; a body is continued only with the same strong validator and
+/// without a gap; credentials go only to the first server; no redirect leads from https to http.
 pub fn play(input: &[u8]) {
     let (Ok(server), Ok(name), Ok(guid_age)) = (
         Url::parse("https://server.example/store"),
@@ -61,9 +61,9 @@ pub fn play(input: &[u8]) {
 struct Play {
     answers: std::vec::IntoIter<(Head, Vec<u8>)>,
     requests: usize,
-    /// What has come of the file.
+    /// The state of the file.
     file: Vec<u8>,
-    /// What marks the version of the file that its bytes are of.
+    /// The validator of the version to which its bytes belong.
     parts: Option<Validator>,
 }
 
@@ -103,7 +103,7 @@ impl Play {
             Err(error) if receive.codings.is_empty() => receive.broke(length, error.to_string()),
             Err(error) => receive.refused(error.to_string()),
             Ok(_) if decoded.len() as u64 > LIMIT => receive.too_long(LIMIT),
-            // The first byte of the body also says how its connection ends.
+            // The first byte of the body also determines how its connection ends.
             Ok(_) => match body.first() {
                 Some(b'B') => receive.broke(length, "the connection broke".to_owned()),
                 Some(b'S') => receive.stalled(length, "nothing came".to_owned()),
@@ -157,7 +157,7 @@ fn answer(bytes: &[u8]) -> (Head, Vec<u8>) {
 mod tests {
     use super::play;
 
-    /// What the fuzz target starts from keeps every promise.
+    /// The seeds of the fuzz target keep every invariant.
     #[test]
     fn seeds_play_to_their_end() {
         let folder =

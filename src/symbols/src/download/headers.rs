@@ -1,4 +1,4 @@
-//! What the headers of an answer mean.
+//! The meaning of the headers of an answer.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,22 +6,23 @@ use url::Url;
 
 use super::Head;
 
-/// Marks one state of a file for certain, so that parts of it may be joined (RFC 9110, sections 8.8 and 15.3.7.3).
+/// Identifies one version of a file reliably, so that parts of it may be joined (RFC 9110, sections 8.8 and
+/// 15.3.7.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Validator {
     /// A strong entity tag, with its quotation marks.
     Tag(String),
-    /// A date of change that is strong by the rule of section 8.8.2.2.
+    /// A modification date that is strong by the rule in section 8.8.2.2.
     Date(String),
 }
 
-/// How much older than the answer a date of change has to be, so that neither a second change within the same second
-/// nor two clocks that differ a little can make one date mean two states.
+/// How much older than the answer a modification date has to be. This excludes a second change within the same
+/// second, and two clocks that differ a little.
 const SETTLED: Duration = Duration::from_secs(60);
 
 impl Validator {
-    /// The strong validator in the head of an answer, if there is one. A weak entity tag is not; neither is a date of
-    /// change that is not well before the date of the answer.
+    /// The strong validator in the head of an answer, if there is one. A weak entity tag is not strong, and neither
+    /// is a modification date shortly before the date of the answer.
     pub fn of(head: &Head) -> Option<Self> {
         if let Some(tag) = head.etag.as_deref().map(str::trim)
             && tag.len() >= 2
@@ -36,7 +37,7 @@ impl Validator {
         (answered.duration_since(changed).ok()? >= SETTLED).then(|| Self::Date(text.to_owned()))
     }
 
-    /// As it stands in `If-Range`.
+    /// Its form in `If-Range`.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Tag(text) | Self::Date(text) => text,
@@ -44,13 +45,13 @@ impl Validator {
     }
 }
 
-/// Which part of a file an answer carries.
+/// The part of a file in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Part {
     pub start: u64,
-    /// The first byte behind it.
+    /// The offset after its last byte.
     pub end: u64,
-    /// The length of the whole, where the server knows it.
+    /// The length of the whole file, if the server knows it.
     pub total: Option<u64>,
 }
 
@@ -69,7 +70,7 @@ impl Part {
     }
 }
 
-/// How long a server asks to be left alone: seconds, or a date. RFC 9110, section 10.2.3.
+/// How long a server asks clients to wait: seconds or a date. RFC 9110, section 10.2.3.
 pub(super) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse() {
@@ -79,8 +80,8 @@ pub(super) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// Whether credentials for `server` may be sent to `url`: the same host and port, or the same host's secure port
-/// where the server begins without TLS.
+/// Whether credentials for `server` may be sent to `url`: the same host and port, or the same host's https port if
+/// the server's address is http.
 pub(super) fn same_party(server: &Url, url: &Url) -> bool {
     let ports = (server.port_or_known_default(), url.port_or_known_default());
     server.host() == url.host()
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_that_cannot_be_are_refused() {
+    fn impossible_ranges_are_refused() {
         let part = |start, end, total| Some(Part { start, end, total });
         for (text, expected) in [
             ("bytes 10-99/100", part(10, 100, Some(100))),

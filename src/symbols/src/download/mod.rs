@@ -1,7 +1,7 @@
-//! How one file is got from one server, decided without a socket: what to ask next, given the last answer.
+//! How a file is downloaded from a server, decided without a socket: what to request next, given the last answer.
 //!
-//! [`Download::begin`] gives the first [`Step`]; each step is done by the driver and then consumed by telling
-//! what came of it, which gives the next one, until [`Step::Over`].
+//! [`Download::begin`] returns the first [`Step`]. The driver carries out each step and reports the result, which
+//! gives the next step, until [`Step::Over`].
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
@@ -21,12 +21,12 @@ use crate::symbol_path::shown;
 /// How patient a download is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
-    /// How often in a row a server may fail ("try again" answers, broken connections) before it is left alone.
+    /// How often in a row a server may fail ("try again" answers, broken connections) before it is given up.
     pub retries: u32,
-    /// The pause before the first new attempt; it doubles with each further one.
+    /// The pause before the first retry; it doubles with each further retry.
     pub first_pause: Duration,
-    /// The longest pause that is made, also where the server asks for a longer one; the pauses that it asks for are
-    /// not longer in all, unless data comes in between.
+    /// The longest pause, even if the server asks for a longer one. It also limits the sum of the pauses that the
+    /// server asks for, unless data arrives in between.
     pub longest_pause: Duration,
 }
 
@@ -36,38 +36,38 @@ impl Default for Patience {
     }
 }
 
-/// What a server is known to be like.
+/// What is known about a server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Habits {
-    /// Whether its store has two tiers (`index2.txt` at the root), where that is known.
+    /// Whether its store has two tiers (`index2.txt` at the root), if that is known.
     pub two_tiers: Option<bool>,
-    /// Whether it minds being offered the compact form.
+    /// Whether it fails if the client accepts the compact form.
     pub refuses_msfz: bool,
 }
 
 impl Habits {
-    /// Adds what another download found out.
+    /// Adds the findings of another download.
     pub fn learn(&mut self, other: Self) {
         self.two_tiers = other.two_tiers.or(self.two_tiers);
         self.refuses_msfz |= other.refuses_msfz;
     }
 }
 
-/// What the driver is to do.
+/// What the driver has to do next.
 pub(crate) enum Step {
     /// Send a request.
     Ask(Ask),
-    /// Let time pass.
+    /// Wait.
     Pause(Pause),
-    /// Look whether the file that came is the one wanted.
+    /// Check whether the downloaded file is the right one.
     Judge(Judge),
-    /// Nothing more.
+    /// Nothing: the download is over.
     Over(Outcome),
 }
 
-/// What follows from the head of an answer.
+/// The step after the head of an answer.
 pub(crate) enum Reply {
-    /// Its body is to be taken.
+    /// Read its body.
     Body(Receive),
     /// The body does not matter.
     Next(Step),
@@ -77,45 +77,45 @@ pub(crate) enum Reply {
 pub(crate) struct Outcome {
     pub end: End,
     pub habits: Habits,
-    /// Whether the server failed to the end.
+    /// Whether the server failed until the retries were used up.
     pub down: bool,
-    /// Whether the file is longer than is taken.
+    /// Whether the file is longer than the limit.
     pub too_long: bool,
-    /// The entity tag of the body that came, as the server wrote it.
+    /// The entity tag of the downloaded body, as the server wrote it.
     pub etag: Option<String>,
-    /// What was asked and why it did not serve, in order.
+    /// The places that were tried and why they failed, in order.
     pub tried: Vec<Tried>,
 }
 
 /// How a download can end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The file came and was accepted; `from` is where it was found.
+    /// The file was downloaded and accepted; `from` is where it was found.
     Found { from: String },
-    /// The server answered everything, and does not have it.
+    /// The server answered every request, and does not have the file.
     Missing,
-    /// The server has it nowhere that it lets us look, and refused some places (403).
+    /// The server does not have it in any place that it lets us read, and refused some places (403).
     Refused,
-    /// The server could not be asked to the end, or sent something else.
+    /// The server could not be tried completely, or sent something else.
     Failed,
 }
 
-/// A place that was tried, and what came of it.
+/// A place that was tried, and the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tried {
     /// The address (without secrets) or path.
     pub place: String,
-    /// What was found there.
+    /// The result.
     pub answer: String,
 }
 
 impl Tried {
-    /// The answers alone, on one line.
+    /// Only the results, on one line.
     pub fn answers(tried: &[Self]) -> String {
         tried.iter().map(|tried| tried.answer.as_str()).collect::<Vec<_>>().join("; ")
     }
 
-    /// Places and answers on one line.
+    /// Places and results on one line.
     pub fn list(tried: &[Self]) -> String {
         let texts = tried.iter().map(|Self { place, answer }| format!("{place}: {answer}"));
         texts.collect::<Vec<_>>().join("; ")
@@ -126,22 +126,22 @@ impl Tried {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
     pub url: Url,
-    /// Whether the compact form of a PDB is welcome.
+    /// Whether the compact form of a PDB is accepted.
     pub accept_msfz: bool,
-    /// Whether credentials for the server may go along: never after it has sent us elsewhere.
+    /// Whether credentials for the server may be sent: never after it has redirected us to another host.
     pub credentials: bool,
-    /// Go on after so many bytes of the body that this validator marks.
+    /// Continue after this many bytes of the body with this validator.
     pub resume: Option<Resume>,
 }
 
-/// From where a body that broke off is continued.
+/// The point from which an interrupted body is continued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Resume {
     pub offset: u64,
     pub validator: Validator,
 }
 
-/// The head of an answer: status and the headers that matter.
+/// The head of an answer: the status and the headers that are used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Head {
     pub status: u16,
@@ -154,7 +154,7 @@ pub(crate) struct Head {
     pub content_encoding: Option<String>,
     pub last_modified: Option<String>,
     pub date: Option<String>,
-    /// What the body of a refusal says, on one line, where it was asked for.
+    /// The text in the body of a refusal, on one line, if it was read.
     pub detail: Option<String>,
 }
 
@@ -162,12 +162,12 @@ pub(crate) struct Head {
 pub(crate) struct Download {
     server: Url,
     candidates: std::vec::IntoIter<Candidate>,
-    /// The places of a store with two tiers, while it is not known whether this is one.
+    /// The places in a store with two tiers, while it is unknown whether this is one.
     two_tiers: Vec<Candidate>,
     current: Candidate,
-    /// The candidate's address, or the one its pointer gave.
+    /// The candidate's address, or the one in its pointer.
     base: Url,
-    /// What is asked now: the base, or where it redirects to.
+    /// The address of the next request: the base, or the target of a redirect.
     url: Url,
     hops: u32,
     pointed: bool,
@@ -176,11 +176,11 @@ pub(crate) struct Download {
     random: fastrand::Rng,
     habits: Habits,
     partial: Partial,
-    /// How far a body of this candidate ever came, in bytes.
+    /// The most bytes of a body that ever arrived for this candidate.
     furthest: u64,
-    /// How long the server made us wait in all since data came last.
+    /// How long the server has made us wait since data last arrived.
     waited: Duration,
-    /// Whether something stood in the way of a clear answer.
+    /// Whether a failure prevented a clear answer.
     unsure: bool,
     /// Whether some place was refused.
     refused: bool,
@@ -190,7 +190,7 @@ pub(crate) struct Download {
     tried: Vec<Tried>,
 }
 
-/// What is known of a body that came in part.
+/// What is known about a body that arrived in part.
 #[derive(Debug, Default)]
 struct Partial {
     received: u64,
@@ -206,11 +206,11 @@ struct Candidate {
 
 /// The most redirects that are followed in a row.
 const MOST_HOPS: u32 = 10;
-/// A connection that brought this many bytes more than any before was worth it: the count of failures begins anew.
+/// A connection that brought this many bytes more than any before resets the count of failures.
 const PROGRESS: u64 = 64 * 1024;
 
 impl Download {
-    /// Begins the search for `wanted` on `server`. `random` spreads the pauses.
+    /// Begins the search for `wanted` on `server`. `random` varies the pauses.
     pub fn begin(
         server: &Url,
         wanted: &Wanted,
@@ -232,12 +232,12 @@ impl Download {
         Self::first(server, first, two_tiers, habits, patience, random)
     }
 
-    /// Begins the download of the one file at this path below `server`.
+    /// Begins the download of the file at this path below `server`.
     pub fn at(server: &Url, path: &[&str], patience: Patience, random: fastrand::Rng) -> Step {
         Self::one(server, below(server, path), patience, random)
     }
 
-    /// Begins the download of the one file at `url`.
+    /// Begins the download of the file at `url`.
     pub fn of(url: &Url, patience: Patience, random: fastrand::Rng) -> Step {
         Self::one(url, Some(url.clone()), patience, random)
     }
@@ -309,11 +309,11 @@ impl Download {
         Step::Ask(Ask { request, download: self })
     }
 
-    /// Goes on to the next candidate; after the last one it is over.
+    /// Moves on to the next candidate, or ends after the last one.
     fn next(mut self: Box<Self>) -> Step {
         let next = match self.candidates.next() {
             Some(candidate) => candidate,
-            // Nothing at the places of a plain store: perhaps it has two tiers.
+            // The file is not at the places of a plain store, which may have two tiers.
             None => match below(&self.server, &[layout::TWO_TIERS]) {
                 Some(url) if self.habits.two_tiers.is_none() => Candidate { form: None, url },
                 _ => {
@@ -341,7 +341,7 @@ impl Download {
         Step::Over(Outcome { end, habits, down, too_long, etag, tried })
     }
 
-    /// What kind of file is asked for; behind a pointer it is the file itself.
+    /// The form of the requested file; a pointer leads to the plain file.
     fn form(&self) -> Form {
         if self.pointed { Form::Plain } else { self.current.form.unwrap_or(Form::Plain) }
     }
@@ -350,7 +350,7 @@ impl Download {
         self.tried.push(Tried { place: shown(&self.url), answer: answer.into() });
     }
 
-    /// The current candidate is no good for a reason that says nothing about the file's existence.
+    /// The current candidate failed for a reason that does not show whether the file exists.
     fn unsure(mut self: Box<Self>, answer: impl Into<String>) -> Step {
         if self.current.form.is_none() {
             return self.no_mark();
@@ -360,8 +360,8 @@ impl Download {
         self.next()
     }
 
-    /// Something failed that may work in a while. A redirect is not remembered: its address may have expired. Where the
-    /// failure is one `of_place`, the server is asked for its other places once the attempts are used up.
+    /// A failure that may be temporary. A redirect is not remembered, since its address may have expired. After an
+    /// `of_place` failure, the server's other places are still tried once the retries are used up.
     fn again(mut self: Box<Self>, answer: String, asked: Option<Duration>, of_place: bool) -> Step {
         if self.failures >= self.patience.retries {
             self.note(format!("{answer}; gave up after {} attempts", self.failures + 1));
@@ -377,7 +377,7 @@ impl Download {
             Some(asked) if self.waited.saturating_add(asked) > self.patience.longest_pause => {
                 let longest = self.patience.longest_pause.as_secs();
                 self.note(format!(
-                    "{answer}; it asks for a pause of {} s, at most {longest} s are made in all",
+                    "{answer}; it asks for a pause of {} s; pauses are limited to {longest} s in all",
                     asked.as_secs()
                 ));
                 return self.give_up();
@@ -394,7 +394,7 @@ impl Download {
         Step::Pause(Pause { length: pause, reason: answer, asked: asked.is_some(), download: self })
     }
 
-    /// Leaves the server alone: it has shown that it does not serve for now.
+    /// Gives the server up: it has shown that it does not work at the moment.
     fn give_up(mut self: Box<Self>) -> Step {
         self.unsure = true;
         self.down = true;
@@ -428,12 +428,12 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
-    /// What kind of file the answer would be; none for the mark of a two-tier store.
+    /// The form of the answer; `None` for the mark of a two-tier store.
     pub fn form(&self) -> Option<Form> {
         self.download.current.form
     }
 
-    /// The head of the answer came.
+    /// The head of the answer arrived.
     pub fn answered(self, head: &Head, now: SystemTime) -> Reply {
         let Self { request, mut download } = self;
         let status = head.status;
@@ -448,7 +448,7 @@ impl Ask {
                 }
             }
             403 | 404 | 410 if download.current.form.is_none() => download.no_mark(),
-            // Stores of objects answer 403 for what is not there, where listing them is not allowed.
+            // Object stores answer 403 for missing objects if listing them is not allowed.
             403 => {
                 download.note(format!("403, refused{}", detail(head)));
                 download.refused = true;
@@ -468,7 +468,7 @@ impl Ask {
             }
             401 | 407 => {
                 let whom = if status == 401 { "the server" } else { "the proxy" };
-                download.note(format!("{status}: {whom} wants credentials that it accepts"));
+                download.note(format!("{status}: {whom} requires valid credentials"));
                 download.over(End::Failed)
             }
             408 | 425 | 429 | 500..=599 => {
@@ -479,12 +479,12 @@ impl Ask {
         })
     }
 
-    /// No answer came, and the next attempt may get one.
+    /// No answer arrived; a retry may get one.
     pub fn failed(self, reason: String) -> Step {
         self.download.again(reason, None, false)
     }
 
-    /// No connection was made. A server that starts again is given one more chance; one that is off is not waited for.
+    /// No connection was made. A server that is restarting gets one more chance; one that is off is not waited for.
     pub fn unreachable(self, reason: String) -> Step {
         let mut download = self.download;
         if download.failures >= download.patience.retries.min(1) {
@@ -494,7 +494,7 @@ impl Ask {
         download.again(reason, None, false)
     }
 
-    /// No answer will come, however often it is asked.
+    /// No answer will arrive, however often the request is repeated.
     pub fn hopeless(self, reason: String) -> Step {
         let mut download = self.download;
         download.note(reason);
@@ -507,13 +507,13 @@ fn detail(head: &Head) -> String {
 }
 
 impl Download {
-    /// An answer that carries the whole file.
+    /// An answer with the whole file.
     fn whole(mut self: Box<Self>, head: &Head) -> Reply {
         let codings = match encoding::codings(head.content_encoding.as_deref().unwrap_or_default()) {
             Ok(codings) => codings,
             Err(reason) => return Reply::Next(self.unsure(reason)),
         };
-        // The length and the parts of an encoded body are those of its encoded form, so it is not continued.
+        // The length and the parts of an encoded body refer to its encoded form, so it cannot be continued.
         let plain = codings.is_empty();
         let total = head.content_length.filter(|_| plain);
         let validator = Validator::of(head).filter(|_| plain);
@@ -522,8 +522,8 @@ impl Download {
         Reply::Body(Receive { offset: 0, end: total, total, codings, download: self })
     }
 
-    /// An answer that carries a part of the file. It is joined with what came before only if both have the same strong
-    /// validator, and if it is the part that was asked for (RFC 9110, section 15.3.7.3).
+    /// An answer with a part of the file. It is joined to the bytes before it only if both have the same strong
+    /// validator and it is the requested part (RFC 9110, section 15.3.7.3).
     fn part(mut self: Box<Self>, head: &Head, resume: Option<&Resume>) -> Reply {
         let problem = match (resume, head.content_range.as_deref().and_then(Part::parse)) {
             (Some(resume), Some(part)) => {
@@ -555,7 +555,7 @@ impl Download {
         Reply::Next(self.again(format!("{problem}; beginning again"), None, true))
     }
 
-    /// Forgets what came of the body.
+    /// Discards what arrived of the body.
     fn from_the_start(mut self: Box<Self>, reason: String) -> Step {
         self.partial = Partial::default();
         self.again(reason, None, true)
@@ -563,7 +563,7 @@ impl Download {
 }
 
 impl Download {
-    /// `index2.txt` is there: the store has two tiers, unless the server answers everything with a page.
+    /// `index2.txt` exists: the store has two tiers, unless the server answers every request with a page.
     fn found_mark(mut self: Box<Self>, head: &Head) -> Step {
         if head.content_type.as_deref().is_some_and(|kind| kind.contains("html")) {
             return self.no_mark();
@@ -580,11 +580,11 @@ impl Download {
     }
 }
 
-/// A pause to make.
+/// A pause before the next request.
 pub(crate) struct Pause {
     pub length: Duration,
     pub reason: String,
-    /// Whether the server asked for it, so that others who ask it wait as well.
+    /// Whether the server asked for it; other downloads from it then wait as well.
     pub asked: bool,
     download: Box<Download>,
 }
@@ -595,37 +595,37 @@ impl Pause {
         self.download.ask()
     }
 
-    /// Where the trouble is, as it may be shown.
+    /// The place of the problem, in a form that may be shown.
     pub fn place(&self) -> String {
         shown(&self.download.url)
     }
 
-    /// Where the trouble is.
+    /// The place of the problem.
     pub fn url(&self) -> &Url {
         &self.download.url
     }
 }
 
-/// A body to take.
+/// A body to read.
 pub(crate) struct Receive {
-    /// Where in the file its first byte belongs; what the file holds beyond that is dropped.
+    /// The offset of its first byte in the file; bytes of the file after that are discarded.
     pub offset: u64,
-    /// Where in the file it has to end, where the server says.
+    /// The offset in the file at which it has to end, if the server gives it.
     pub end: Option<u64>,
-    /// How long the whole file is, where the server says.
+    /// The length of the whole file, if the server gives it.
     pub total: Option<u64>,
-    /// What is to be undone before its bytes are those of the file, in the order in which it was applied.
+    /// The codings to decode, in the order in which they were applied.
     pub codings: Vec<Coding>,
     download: Box<Download>,
 }
 
 impl Receive {
-    /// What kind of file it belongs to.
+    /// The form of the file.
     pub fn form(&self) -> Form {
         self.download.form()
     }
 
-    /// The body came whole; the file has `length` bytes.
+    /// The body is complete; the file has `length` bytes.
     pub fn complete(self, length: u64) -> Step {
         if let Some(end) = self.end.filter(|end| length > *end) {
             let reason = format!("it sent {length} bytes, expected {end}");
@@ -639,8 +639,8 @@ impl Receive {
         }
     }
 
-    /// Nothing came for longer than the limit; the file has `length` bytes so far. That costs time, so a server that
-    /// stalls again without having brought anything worth while is left alone.
+    /// No data arrived for longer than the limit; the file has `length` bytes so far. Waiting costs time, so a server
+    /// that stalls a second time without useful progress is given up.
     pub fn stalled(mut self, length: u64, reason: String) -> Step {
         let retries = self.download.patience.retries;
         self.download.patience.retries = retries.min(1);
@@ -668,44 +668,44 @@ impl Receive {
         download.again(format!("{reason}{at}"), None, false)
     }
 
-    /// The body came too slowly to be waited for.
+    /// The body arrived too slowly.
     pub fn too_slow(self, reason: String) -> Step {
         let mut download = self.download;
         download.note(reason);
         download.give_up()
     }
 
-    /// The body is longer than is taken.
+    /// The body is longer than the limit.
     pub fn too_long(self, limit: u64) -> Step {
         let mut download = self.download;
         download.too_long = true;
         download.unsure(format!("it sends more than {limit} bytes, which is the limit"))
     }
 
-    /// The body is not what was asked for, or cannot be decoded.
+    /// The body is not the requested file, or cannot be decoded.
     pub fn refused(self, reason: String) -> Step {
         self.download.unsure(reason)
     }
 }
 
-/// A file to look at.
+/// A file to check.
 pub(crate) struct Judge {
     download: Box<Download>,
 }
 
 impl Judge {
-    /// What the file should be.
+    /// The requirements on the file.
     pub fn form(&self) -> Form {
         self.download.form()
     }
 
-    /// It is what was wanted.
+    /// The file is the right one.
     pub fn accepted(self) -> Step {
         let from = shown(&self.download.current.url);
         self.download.over(End::Found { from })
     }
 
-    /// It is a pointer.
+    /// The file is a pointer.
     pub fn points(self, pointer: Pointer) -> Step {
         let mut download = self.download;
         match pointer {
@@ -723,12 +723,12 @@ impl Judge {
         }
     }
 
-    /// It is shorter than it says itself: the connection was closed early, without a word.
+    /// The file is shorter than its header says: the connection was closed early without an error.
     pub fn cut(self, reason: String) -> Step {
         self.download.from_the_start(reason)
     }
 
-    /// It is something else.
+    /// The file is something else.
     pub fn refused(self, reason: String) -> Step {
         self.download.unsure(reason)
     }

@@ -2,17 +2,17 @@ use super::*;
 
 const GUID_AGE: &str = "F8E2A8B5C9B74BF4A6E4A48F180099942";
 
-/// What the server of a test does with a request.
+/// How a test's server reacts to a request.
 enum Play {
-    /// Answers with a head; a body of so many bytes follows a 200 or 206.
+    /// Answers with a head; a body of this many bytes follows a 200 or 206.
     Answer(Head, u64),
-    /// Answers, and breaks off when the file has so many bytes.
+    /// Answers, and breaks the connection when the file has this many bytes.
     Break(Head, u64),
-    /// Gives no answer.
+    /// Does not answer.
     Silence,
 }
 
-/// What the one who looks at the file says.
+/// The result of checking the file.
 enum Verdict {
     Right,
     Wrong,
@@ -20,7 +20,7 @@ enum Verdict {
     Points(Pointer),
 }
 
-/// Everything that happened in a play.
+/// Everything that happened in a test.
 #[derive(Default)]
 struct Log {
     asked: Vec<String>,
@@ -92,7 +92,7 @@ fn play(
     }
 }
 
-/// The head of an answer that carries a part of the state with this entity tag.
+/// The head of an answer with a part of the version with this entity tag.
 fn rest(tag: &str, range: &str) -> Head {
     Head { etag: Some(tag.into()), content_range: Some(range.into()), ..status(206) }
 }
@@ -145,7 +145,7 @@ fn every_form_and_lower_case_and_then_two_tiers() {
 }
 
 #[test]
-fn a_store_with_two_tiers_is_found_out_and_remembered() {
+fn a_store_with_two_tiers_is_detected_and_remembered() {
     let server = |request: &Request, _: usize| match request.url.path() {
         "/store/index2.txt" => Play::Answer(status(200), 0),
         path if path.starts_with("/store/k./k.pdb") && path.ends_with("k.pd_") => {
@@ -161,7 +161,7 @@ fn a_store_with_two_tiers_is_found_out_and_remembered() {
 }
 
 #[test]
-fn a_page_is_no_mark_of_two_tiers_and_neither_is_a_refusal() {
+fn neither_a_page_nor_a_refusal_is_a_mark_of_two_tiers() {
     for answer in [Head { content_type: Some("text/html".into()), ..status(200) }, status(403), status(418)] {
         let server = |request: &Request, _: usize| match request.url.path() {
             "/store/index2.txt" => Play::Answer(answer.clone(), 0),
@@ -173,7 +173,7 @@ fn a_page_is_no_mark_of_two_tiers_and_neither_is_a_refusal() {
 }
 
 #[test]
-fn redirects_lead_to_other_hosts_without_credentials_and_are_asked_for_anew() {
+fn redirects_to_other_hosts_get_no_credentials_and_are_not_remembered() {
     let server = |request: &Request, number: usize| match (request.url.host_str(), number) {
         (Some("server"), _) => {
             let location = Some(format!("https://blob/f?sig={number}"));
@@ -207,7 +207,7 @@ fn redirects_end_somewhere_and_never_leave_tls() {
 }
 
 #[test]
-fn trouble_is_tried_again_with_growing_pauses() {
+fn failures_are_retried_with_growing_pauses() {
     for code in [408, 429, 500, 502, 503, 504] {
         let server = |_: &Request, number: usize| match number {
             0..3 => Play::Answer(status(code), 0),
@@ -233,7 +233,7 @@ fn a_server_that_stays_down_is_left_alone() {
 }
 
 #[test]
-fn what_is_refused_is_asked_for_once_in_every_form_and_without_a_pause() {
+fn after_a_refusal_every_form_is_tried_once_without_a_pause() {
     let server = |request: &Request, _: usize| match request.url.path().ends_with("k.pd_") {
         true => Play::Answer(status(200), 5),
         false => Play::Answer(status(403), 0),
@@ -280,7 +280,7 @@ fn a_server_without_a_connection_is_given_one_more_chance() {
 }
 
 #[test]
-fn the_pause_a_server_asks_for_is_made() {
+fn a_pause_that_a_server_asks_for_is_kept() {
     for (text, seconds) in [("7", 7), ("Thu, 01 Jan 1970 00:00:09 GMT", 9)] {
         let server = |_: &Request, number: usize| match number {
             0 => Play::Answer(Head { retry_after: Some(text.into()), ..status(429) }, 0),
@@ -294,7 +294,7 @@ fn the_pause_a_server_asks_for_is_made() {
     let (outcome, log) = play("k.pdb", known(), server, right);
     assert_eq!((outcome.end, log.requests.len()), (End::Failed, 1));
     assert!(outcome.tried[0].answer.contains("86400 s"), "{:?}", outcome.tried);
-    // Many pauses that are short enough each do not add up to more than one that is not.
+    // Many short pauses must not add up to more than one pause that would be too long.
     let server =
         |_: &Request, _: usize| Play::Answer(Head { retry_after: Some("50".into()), ..status(503) }, 0);
     let (outcome, log) = play("k.pdb", known(), server, right);
@@ -311,7 +311,7 @@ fn refused_credentials_are_not_tried_again() {
 }
 
 #[test]
-fn a_server_that_minds_the_compact_form_is_asked_without() {
+fn a_server_that_fails_on_the_compact_form_is_asked_without_it() {
     let server = |request: &Request, _: usize| match request.accept_msfz {
         true => Play::Answer(status(406), 0),
         false => Play::Answer(status(200), 5),
@@ -322,7 +322,7 @@ fn a_server_that_minds_the_compact_form_is_asked_without() {
     assert_eq!((log.requests.len(), log.pauses.len()), (2, 0));
 }
 
-/// A file of 10 bytes that breaks off after 5, and what is sent when it is continued.
+/// A file of 10 bytes whose connection breaks after 5, and the request that continues it.
 fn continued(first: &Head, second: &Head) -> (Outcome, Log) {
     let server = |request: &Request, number: usize| match (number, &request.resume) {
         (0, _) => Play::Break(first.clone(), 5),
@@ -378,7 +378,7 @@ fn parts_of_two_versions_are_never_joined() {
 }
 
 #[test]
-fn what_has_no_strong_validator_is_begun_again() {
+fn a_file_without_a_strong_validator_is_downloaded_again() {
     let weak = first("W/\"e\"");
     let dated = Head { last_modified: Some("Thu, 01 Jan 2026 12:00:00 GMT".into()), ..status(200) };
     let encoded = Head { content_encoding: Some("gzip".into()), ..first("\"e\"") };
@@ -391,7 +391,7 @@ fn what_has_no_strong_validator_is_begun_again() {
 }
 
 #[test]
-fn a_part_shorter_than_the_rest_is_continued_and_a_longer_body_is_begun_again() {
+fn a_short_part_is_continued_and_a_body_that_is_too_long_is_downloaded_again() {
     let server = |_: &Request, number: usize| match number {
         0 => Play::Break(first("\"e\""), 5),
         1 => Play::Answer(rest("\"e\"", "bytes 5-7/10"), 8),
@@ -407,7 +407,7 @@ fn a_part_shorter_than_the_rest_is_continued_and_a_longer_body_is_begun_again() 
 }
 
 #[test]
-fn an_encoding_that_cannot_be_undone_is_refused() {
+fn an_encoding_that_cannot_be_decoded_is_refused() {
     let head = Head { content_encoding: Some("br".into()), ..status(200) };
     let (outcome, log) = play("k.pdb", known(), |_, _| Play::Answer(head.clone(), 10), right);
     assert_eq!((outcome.end, log.offsets.len()), (End::Failed, 0));
@@ -415,7 +415,7 @@ fn an_encoding_that_cannot_be_undone_is_refused() {
 }
 
 #[test]
-fn a_file_that_changed_is_taken_from_the_start() {
+fn a_file_that_changed_is_downloaded_from_the_start() {
     let (_, log) = continued(&first("\"e\""), &first("\"f\""));
     assert!(log.requests[1].resume.is_some());
     assert_eq!(log.offsets, [0, 0]);
@@ -460,14 +460,14 @@ fn a_body_shorter_than_announced_is_continued() {
 }
 
 #[test]
-fn another_file_than_the_one_wanted_says_nothing_about_existence() {
+fn a_wrong_file_does_not_show_that_the_right_one_is_missing() {
     let (outcome, log) = play("k.pdb", known(), |_, _| Play::Answer(status(200), 10), |_, _| Verdict::Wrong);
     assert_eq!((outcome.end, log.requests.len()), (End::Failed, 8));
     assert_eq!(outcome.tried[0].answer, "another PDB");
 }
 
 #[test]
-fn a_file_cut_without_a_word_is_fetched_again() {
+fn a_silently_truncated_file_is_fetched_again() {
     let judge = |_: Form, number: usize| if number == 1 { Verdict::Cut } else { Verdict::Right };
     let (outcome, log) = play("k.pdb", known(), |_, _| Play::Answer(status(200), 10), judge);
     assert!(matches!(outcome.end, End::Found { .. }));
@@ -506,7 +506,7 @@ fn pointers_lead_to_addresses_and_never_to_paths_or_say_why_not() {
 }
 
 #[test]
-fn what_is_shown_holds_no_secrets() {
+fn nothing_secret_is_shown() {
     let server = |request: &Request, number: usize| match number {
         0 => Play::Answer(Head { location: Some("https://blob/f?sig=secret".into()), ..status(302) }, 0),
         _ => {
@@ -530,9 +530,9 @@ fn credentials_go_to_the_same_host_and_port_only() {
     assert!(!party("https://h/s", "https://blob.h/s"));
 }
 
-/// A server of whims: whatever it does, a download ends, and credentials stay with the server.
+/// A server with random behaviour: whatever it does, a download ends, and credentials stay with the server.
 #[test]
-fn no_server_can_keep_a_download_for_ever_or_take_credentials_along() {
+fn no_server_can_hold_a_download_forever_or_get_foreign_credentials() {
     let server = Url::parse("https://server/store").unwrap();
     for seed in 0..20_000 {
         let mut whim = fastrand::Rng::with_seed(seed);
@@ -562,7 +562,7 @@ fn no_server_can_keep_a_download_for_ever_or_take_credentials_along() {
                         match ask.answered(&head, SystemTime::UNIX_EPOCH) {
                             Reply::Next(step) => step,
                             Reply::Body(receive) => {
-                                // The driver drops what the file holds beyond this.
+                                // The driver discards the bytes of the file after this.
                                 assert!(receive.offset <= length, "seed {seed}");
                                 length = receive.offset + whim.u64(..200_000);
                                 match whim.u8(..6) {

@@ -1,4 +1,4 @@
-//! What the tests against the loopback server share.
+//! Shared by the tests against the loopback server.
 #![allow(dead_code, missing_docs)]
 
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use symbols::{Fetcher, Found, NegativeCache, Options, Patience, SymbolPath, Want
 pub const GUID_AGE: &str = "F8E2A8B5C9B74BF4A6E4A48F180099942";
 pub const OTHER: &str = "3844DBB920174967BE7AA4A2C20430FA2";
 
-/// A folder for one test: stores in it, and what the fetcher writes.
+/// A folder for one test, with stores and the fetcher's output.
 pub struct World {
     folder: tempfile::TempDir,
     pub story: Story,
@@ -35,7 +35,7 @@ impl World {
         path
     }
 
-    /// Options for tests: everything in the test's folder, and hardly any patience.
+    /// Options for tests: all files in the test's folder, and very little patience.
     pub fn options(&self, symbol_path: &str) -> Options {
         let mut options = Options::new(symbol_path.parse().unwrap(), self.path("default"));
         options.client.patience = Patience {
@@ -80,7 +80,7 @@ impl World {
     }
 }
 
-/// Everything that was told.
+/// All progress messages.
 #[derive(Default)]
 pub struct Story(Mutex<Vec<String>>);
 
@@ -104,7 +104,7 @@ pub fn wanted() -> Wanted {
     Wanted::new("k.pdb".parse().unwrap(), guid_age())
 }
 
-/// The PDB that the tests want, large enough to come in many pieces.
+/// The PDB that the tests fetch, large enough to arrive in many pieces.
 pub fn pdb() -> Vec<u8> {
     fixture::pdb(guid_age(), 300_000).unwrap()
 }
