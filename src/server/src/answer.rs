@@ -4,29 +4,29 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyper::header::{self, HeaderMap, HeaderName};
 
-/// What a request may depend on in a file (RFC 9110, section 8.8).
+/// The properties of a file on which an answer may depend (RFC 9110, section 8.8).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entity {
     /// Its size in bytes.
     pub size: u64,
-    /// Its time and size, in quotes.
+    /// Its time and size, in quotes: the entity tag.
     pub tag: String,
-    /// Its time, in whole seconds.
+    /// Its modification time, in whole seconds.
     pub modified: SystemTime,
 }
 
-/// What is sent of a file.
+/// Which part of a file is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
     /// All of it: 200.
     Whole,
     /// Some of its bytes: 206.
     Part(Range<u64>),
-    /// Nothing, as the client has it already: 304.
+    /// Nothing, because the client already has it: 304.
     NotModified,
-    /// Nothing, as it is no longer what the client takes it for: 412.
+    /// Nothing, because it has changed since the client read it: 412.
     Changed,
-    /// Nothing, as it has none of the bytes asked for: 416.
+    /// Nothing, because it does not have the requested bytes: 416.
     Unsatisfiable,
 }
 
@@ -46,8 +46,8 @@ impl Entity {
     }
 }
 
-/// What a GET (or HEAD, where `ranges` do not count) with these headers is answered with; the order of conditions is
-/// that of RFC 9110, section 13.2.2. Several ranges at once are answered with the whole, as section 14.2 allows.
+/// The answer to a GET (or HEAD, for which `ranges` are ignored) with these headers. Conditions are checked in the
+/// order of RFC 9110, section 13.2.2. A request for several ranges gets the whole file, as section 14.2 allows.
 pub(super) fn decide(headers: &HeaderMap, entity: &Entity, ranges: bool) -> Answer {
     let is_newer = |than: &str| httpdate::parse_http_date(than).map(|than| entity.modified > than);
     match (tags(headers, header::IF_MATCH), text(headers, header::IF_UNMODIFIED_SINCE)) {
@@ -76,13 +76,13 @@ pub(super) fn decide(headers: &HeaderMap, entity: &Entity, ranges: bool) -> Answ
     part(range, entity.size)
 }
 
-/// One range of bytes (RFC 9110, section 14.1.2); what is none is passed over.
+/// One range of bytes (RFC 9110, section 14.1.2); any other header is ignored.
 fn part(range: &str, size: u64) -> Answer {
     let Some(("bytes", range)) = range.split_once('=') else { return Answer::Whole };
     let Some((first, last)) = range.trim().split_once('-') else { return Answer::Whole };
     let number = |text: &str| match text.is_empty() || !text.bytes().all(|digit| digit.is_ascii_digit()) {
         true => None,
-        // More than any file has.
+        // Larger than any file.
         false => Some(text.parse().unwrap_or(u64::MAX)),
     };
     let range = match (number(first), number(last)) {
@@ -103,13 +103,14 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
-/// All values of a header that lists entity tags; `None` where there is none.
+/// All values of a header that lists entity tags; `None` if it is missing.
 fn tags(headers: &HeaderMap, name: HeaderName) -> Option<Vec<&str>> {
     let values = headers.get_all(&name);
     headers.contains_key(&name).then(|| values.iter().filter_map(|value| value.to_str().ok()).collect())
 }
 
-/// Whether a list holds the tag. Our own tags hold no comma; those that do are another's, and do not match in pieces.
+/// Whether a list contains the tag. Our own tags contain no commas; tags that do belong to other servers and do not
+/// match in pieces.
 fn lists(lists: &[&str], tag: &str, weak: bool) -> bool {
     lists.iter().flat_map(|list| list.split(',')).map(str::trim).any(|one| {
         let one = if weak { one.strip_prefix("W/").unwrap_or(one) } else { one };
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_of_another_state_is_the_whole() {
+    fn a_range_of_another_version_gives_the_whole_file() {
         for (validator, whole) in [
             ("\"t\"", false),
             (DATE, false),

@@ -9,7 +9,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::clients::Turn;
 
-/// What is sent after the head of an answer: a text, or bytes of a file in pieces.
+/// The body of an answer: a text, or bytes of a file in pieces.
 pub(super) enum Content {
     /// A text, or nothing.
     Text(Option<Bytes>),
@@ -17,7 +17,7 @@ pub(super) enum Content {
     File { state: State, left: u64 },
 }
 
-/// Files are read on threads of their own, as a disk may be slow; never more than one piece ahead.
+/// Files are read on separate threads, since a disk may be slow, and at most one piece ahead.
 pub(super) enum State {
     Open(File),
     Reading(JoinHandle<io::Result<(File, Bytes)>>),
@@ -27,7 +27,7 @@ pub(super) enum State {
 /// How much is read at once, in bytes.
 const PIECE: u64 = 256 << 10;
 
-/// What is sent, for as long as a request has its turn.
+/// The body that is being sent while a request has its turn.
 pub(super) struct Taken {
     pub content: Content,
     pub _turn: Turn,
@@ -65,7 +65,8 @@ impl Content {
     }
 }
 
-/// The next bytes of a file. One that became shorter breaks the answer off: the client must not take it for whole.
+/// The next bytes of a file. If the file has become shorter, the connection is broken, so that the client does not
+/// treat the body as complete.
 fn read(mut file: File, left: u64) -> io::Result<(File, Bytes)> {
     let size = left.min(PIECE);
     let mut piece = Vec::with_capacity(usize::try_from(size).unwrap_or(0));

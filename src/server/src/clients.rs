@@ -7,12 +7,12 @@ use tokio::sync::Notify;
 
 use crate::limits::MirrorLimits;
 
-/// The connections of a mirror: whose they are, and how long each has kept the mirror waiting. When there is no room,
-/// the connection that has kept it waiting for longest is closed, so that slow clients never shut out others.
+/// The connections of a mirror: their clients, and how long each has kept the mirror waiting. If all places are
+/// taken, the connection that has kept it waiting longest is closed, so that slow clients never exclude others.
 pub(super) struct Clients {
     limits: MirrorLimits,
     connections: Mutex<Connections>,
-    /// Held by the first of those who wait for room; the others follow in their order.
+    /// Held by the first of the connections that wait for a place; the others follow in order.
     gate: tokio::sync::Mutex<()>,
 }
 
@@ -20,14 +20,14 @@ pub(super) struct Clients {
 struct Connections {
     next: u64,
     by_number: HashMap<u64, Connection>,
-    /// How many connections of each client wait for room.
+    /// How many connections of each client wait for a place.
     outside: HashMap<IpAddr, usize>,
 }
 
 struct Connection {
     client: IpAddr,
     phase: Phase,
-    /// Since when the client has kept the mirror waiting, if it has.
+    /// The time since which the client has kept the mirror waiting, if it does.
     since: Option<Instant>,
     /// Ends it.
     end: Arc<Notify>,
@@ -35,36 +35,36 @@ struct Connection {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// The head of a request is awaited, the first or a later one.
+    /// Waiting for the head of the first or a later request.
     Waiting { served: bool },
-    /// A request waits for its turn.
+    /// A request is waiting for its turn.
     Queued,
     /// An answer is being sent.
     Answering,
 }
 
-/// How often room is looked for.
+/// How often waiting connections check for a free place.
 const AGAIN: Duration = Duration::from_millis(5);
-/// How long a connection may wait for room.
+/// How long a connection may wait for a place.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What came of asking for room.
+/// The result of asking for a place.
 enum Asked {
     Admitted(Place),
-    /// The client has as many connections as one may have, and all are at work.
+    /// The client already has the maximum number of connections, and all are active.
     OwnAtWork,
-    /// All connections are at work.
+    /// All connections are active.
     AllAtWork,
 }
 
-/// The room of one connection, which is free again when this is dropped.
+/// The place of one connection, which becomes free when this is dropped.
 pub(super) struct Place {
     clients: Arc<Clients>,
     number: u64,
     end: Arc<Notify>,
 }
 
-/// The turn of one request; over when this is dropped.
+/// The turn of one request, which ends when this is dropped.
 pub(super) struct Turn(Arc<Place>);
 
 impl Clients {
@@ -72,14 +72,14 @@ impl Clients {
         Self { limits, connections: Mutex::default(), gate: tokio::sync::Mutex::default() }
     }
 
-    /// Makes room for a connection of this client, in the order in which they come; `None` where there is none for
-    /// several seconds, or where many of the client's connections wait already.
+    /// Finds a place for a connection of this client, in the order of arrival. `None` if no place becomes free for
+    /// several seconds, or if too many of the client's connections are already waiting.
     pub async fn admit(self: &Arc<Self>, client: IpAddr) -> Option<Place> {
         let client = network(client);
         let _outside = self.wait_outside(client)?;
         let end = Instant::now() + PATIENCE;
         loop {
-            // Who has to wait for connections of its own lets the others by.
+            // A client that waits for its own connections lets others pass.
             let gate = self.gate.lock().await;
             loop {
                 match self.ask(client) {
@@ -130,7 +130,7 @@ impl Clients {
         Asked::Admitted(Place { clients: self.clone(), number, end })
     }
 
-    /// Closes the connection that has kept the mirror waiting for longest, where there is one.
+    /// Closes the connection that has kept the mirror waiting longest, if there is one.
     pub fn shed(&self) {
         self.locked().shed(Duration::ZERO, |_| true);
     }
@@ -145,9 +145,9 @@ impl Connections {
         self.by_number.values().filter(|connection| of(connection)).count()
     }
 
-    /// Ends the worst of these connections, if one has kept the mirror waiting for so long; whether one has. The worst is
-    /// one that has sent no request for longest; then one that was served before; then one that takes nothing of its
-    /// answer.
+    /// Closes the worst of these connections if one has kept the mirror waiting long enough, and returns whether one
+    /// has. The worst is the one that has sent no request for longest, then one that was served before, then one that
+    /// does not read its answer.
     fn shed(&mut self, patience: Duration, of: impl Fn(&Connection) -> bool) -> bool {
         let rank = |connection: &Connection| match connection.phase {
             Phase::Waiting { served } => Some(u8::from(served)),
@@ -167,7 +167,7 @@ impl Connections {
     }
 }
 
-/// A connection that waits for room.
+/// A connection that is waiting for a place.
 struct Outside {
     clients: Arc<Clients>,
     client: IpAddr,
@@ -186,7 +186,8 @@ impl Drop for Outside {
 }
 
 impl Place {
-    /// Waits for the turn of a request on this connection: so many are answered at once for one client, and for all.
+    /// Waits for the turn of a request on this connection. The number of simultaneous answers is limited for each
+    /// client and in total.
     pub async fn turn(self: &Arc<Self>) -> Turn {
         self.change(Phase::Queued);
         while !self.try_turn() {
@@ -199,7 +200,7 @@ impl Place {
         let limits = &self.clients.limits;
         let mut connections = self.clients.locked();
         let Some(client) = connections.by_number.get(&self.number).map(|connection| connection.client) else {
-            // It was ended meanwhile, and whoever drives it is about to notice.
+            // It was closed in the meantime, and its task is about to notice.
             return true;
         };
         let answering = |connection: &Connection| connection.phase == Phase::Answering;
@@ -219,7 +220,7 @@ impl Place {
         true
     }
 
-    /// The client took some bytes of its answer.
+    /// The client read some bytes of its answer.
     pub fn took(&self) {
         let mut connections = self.clients.locked();
         if let Some(connection) = connections.by_number.get_mut(&self.number)
@@ -229,8 +230,8 @@ impl Place {
         }
     }
 
-    /// The client sends no request, or takes no answer, for the moment. What it sends of the head of a request does not
-    /// count before that is whole.
+    /// The client sends no request, or does not read its answer, at the moment. A partial head of a request does not
+    /// count.
     pub fn waits(&self, reading: bool) {
         let mut connections = self.clients.locked();
         if let Some(connection) = connections.by_number.get_mut(&self.number)
@@ -240,7 +241,7 @@ impl Place {
         }
     }
 
-    /// Until the connection has to make room for another one.
+    /// Waits until the connection has to give up its place.
     pub async fn ended(&self) {
         self.end.notified().await;
     }
@@ -265,7 +266,7 @@ impl Drop for Turn {
     }
 }
 
-/// Whom an address stands for: with IPv6 a client has a whole network of 64 bits to itself.
+/// The client behind an address: with IPv6 a client has a whole network of 64 bits.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_longest_makes_room() {
+    fn the_connection_that_waits_longest_is_closed() {
         let clients = clients(MirrorLimits { connections: 3, ..MirrorLimits::default() });
         let places: Vec<_> = (2..5).map(|number| admitted(&clients, number).unwrap()).collect();
         assert!(admitted(&clients, 1).is_none(), "nobody has waited for any of them yet");
@@ -305,7 +306,7 @@ mod tests {
         let good = admitted(&clients, 1).unwrap();
         assert!(!has(&clients, &places[0]), "the oldest one gives way");
         assert!(has(&clients, &places[1]) && has(&clients, &good));
-        // One that is being answered stays for as long as it takes something.
+        // A connection that is being answered keeps its place as long as it reads something.
         assert!(good.try_turn());
         let others: Vec<_> = (5..9).filter_map(|number| admitted(&clients, number)).collect();
         assert!(others.len() == 2 && has(&clients, &good));

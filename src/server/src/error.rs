@@ -1,16 +1,16 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Why a folder is not served.
+/// Why a folder cannot be served.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No requests can be taken at an address.
+    /// The server cannot listen on an address.
     #[error("cannot listen on {address}")]
     Listen {
         /// The address.
         address: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A folder cannot be served.
@@ -18,7 +18,7 @@ pub enum Error {
     Mirror {
         /// The folder.
         folder: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }

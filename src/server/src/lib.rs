@@ -1,14 +1,14 @@
-//! A folder over HTTP, for networks that are closed to the servers of others.
+//! Serves a folder over HTTP, for networks without access to other servers.
 //!
 //! Start here: [`Mirror::bind`] takes an address and a folder, [`Mirror::run`] answers requests.
 //!
-//! - Which file a request names is decided by `path` (a text to names) and `tree` (names to a file).
-//! - What is sent of it is decided by `answer`: conditions and ranges.
-//! - `body` reads it in pieces; `stream` breaks off where the client takes too little.
-//! - `clients` decides who has to wait, and whose connection is closed, when there is no room. [`MirrorLimits`] says
-//!   how much room there is.
+//! - `path` and `tree` find the file for a request: `path` splits the text into names, and `tree` finds the file.
+//! - `answer` decides what is sent of the file: conditions and ranges.
+//! - `body` reads the file in pieces; `stream` closes a connection whose client reads too slowly.
+//! - `clients` decides which connections wait, and which one is closed if all places are taken. [`MirrorLimits`] sets
+//!   the number of places.
 //!
-//! Nothing is ever written, and only files below the folder are read.
+//! The server never writes, and reads only files below the folder.
 //!
 //! ```no_run
 //! use std::path::Path;

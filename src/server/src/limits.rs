@@ -1,25 +1,26 @@
 use std::time::Duration;
 
-/// How much a [`Mirror`](crate::Mirror) does for its clients.
+/// Limits on the work of a [`Mirror`](crate::Mirror) for its clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MirrorLimits {
-    /// How many connections there are at once. One more closes the one that has kept the mirror waiting for longest.
+    /// The maximum number of connections. A further one closes the connection that has kept the mirror waiting
+    /// longest.
     pub connections: usize,
-    /// How many of them one client has at once: one address, or one network of 64 bits with IPv6.
+    /// The maximum number of connections of one client: one address, or one network of 64 bits with IPv6.
     pub connections_of_client: usize,
-    /// How many requests are answered at once; others wait.
+    /// The maximum number of requests that are answered at once; others wait.
     pub requests: usize,
-    /// How many of them are one client's.
+    /// The maximum number of these for one client.
     pub requests_of_client: usize,
-    /// How long a connection may keep the mirror waiting before one that needs its room gets it.
+    /// How long a connection may keep the mirror waiting before its place can be given to another one.
     pub patience: Duration,
-    /// How long a client may take for the head of a request, and how long none may come.
+    /// How long a client may take to send the head of a request, and how long it may send no request.
     pub head: Duration,
-    /// Within this time, a client has to take `stall_bytes` of an answer (or all that is left).
+    /// The time within which a client has to read `stall_bytes` of an answer (or all of the rest).
     pub stall: Duration,
-    /// How many bytes that are.
+    /// The number of bytes.
     pub stall_bytes: u64,
-    /// How long answers under way have to end when the mirror is stopped.
+    /// How long running answers may take to finish when the mirror is stopped.
     pub grace: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! The server itself: connections come in, requests are answered, until it is stopped.
+//! The server itself: accepts connections and answers requests until it is stopped.
 
 use std::convert::Infallible;
 use std::fmt::Write;
@@ -29,9 +29,9 @@ use crate::path::Refusal;
 use crate::stream::Stream;
 use crate::tree::Tree;
 
-/// Serves the files of a folder over HTTP/1.1, as they lie, to read only: a symbol store, a repository of profiles.
+/// Serves the files of a folder read-only over HTTP/1.1: a symbol store, or a repository of profiles.
 ///
-/// Whoever reaches the address can read every file of the folder whose name does not begin with a dot.
+/// Anyone who can reach the address can read every file in the folder whose name does not begin with a dot.
 pub struct Mirror {
     listener: TcpListener,
     address: SocketAddr,
@@ -41,38 +41,38 @@ pub struct Mirror {
     stop: Arc<Notify>,
 }
 
-/// Ends a [`Mirror`] from another thread.
+/// Stops a [`Mirror`] from another thread.
 #[derive(Debug, Clone)]
 pub struct MirrorStop(Arc<Notify>);
 
 impl MirrorStop {
-    /// Has [`Mirror::run`] take no more requests, and return.
+    /// Makes [`Mirror::run`] accept no more requests and return.
     pub fn stop(&self) {
         self.0.notify_one();
     }
 }
 
-/// How many threads read files.
+/// The number of threads that read files.
 const READERS: usize = 16;
-/// How large the head of a request may be, in bytes.
+/// The maximum size of a request's head, in bytes.
 const HEAD: usize = 16 << 10;
-/// How many lines of the story may wait to be told.
+/// How many log lines may be queued.
 const LINES: usize = 256;
-/// How long nothing is accepted after that failed (as it does where there are no more file descriptors).
+/// The pause after accepting a connection failed (for example, without free file descriptors).
 const PAUSE: Duration = Duration::from_millis(20);
-/// How many connections the system takes for us before we do.
+/// How many connections the system queues before we accept them.
 const BACKLOG: i32 = 1024;
-/// How many connections may wait for room; those beyond are closed at once.
+/// How many connections may wait for a place; further ones are closed at once.
 const WAITING: usize = 512;
-/// How much of an answer the system holds for a client, in bytes: with more, a slow client could not be told from one
-/// that takes nothing.
+/// How many bytes of an answer the system buffers for a client. With a larger buffer, a slow client could not be
+/// distinguished from one that reads nothing.
 const SEND_BUFFER: usize = 256 << 10;
 
 impl Mirror {
-    /// Takes the address, and looks at the folder; port 0 takes any that is free.
+    /// Binds the address and opens the folder; port 0 selects a free port.
     ///
     /// # Errors
-    /// [`Error::Listen`] where the address is another's; [`Error::Mirror`] where the folder cannot be read.
+    /// [`Error::Listen`] if the address is in use; [`Error::Mirror`] if the folder cannot be read.
     pub fn bind(folder: &Path, address: &str, limits: MirrorLimits) -> Result<Self, Error> {
         let tree = Tree::new(folder).map_err(|source| Error::Mirror { folder: folder.to_owned(), source })?;
         let listen = || {
@@ -87,20 +87,20 @@ impl Mirror {
         Ok(Self { listener, address, folder, tree, limits, stop })
     }
 
-    /// Where it can be reached.
+    /// The address at which it can be reached.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What ends it.
+    /// A handle that stops it.
     pub fn stop(&self) -> MirrorStop {
         MirrorStop(self.stop.clone())
     }
 
-    /// Answers requests until it is stopped, and tells `progress` a line of each.
+    /// Answers requests until it is stopped, and reports each to `progress`.
     ///
     /// # Errors
-    /// [`Error::Mirror`] where the system does not give what a server needs. No request ends it.
+    /// [`Error::Mirror`] if the system lacks the resources for a server. Requests never end it.
     pub fn run(self, progress: &dyn Progress) -> Result<(), Error> {
         let failed = |source| Error::Mirror { folder: self.folder.clone(), source };
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -110,7 +110,7 @@ impl Mirror {
             .build()
             .map_err(failed)?;
         let result = runtime.block_on(self.serve(progress));
-        // A read that the disk does not answer is not waited for.
+        // Reads that the disk does not complete are not waited for.
         runtime.shutdown_background();
         result.map_err(|source| Error::Mirror { folder: self.folder, source })
     }
@@ -126,7 +126,7 @@ impl Mirror {
                 () = self.stop.notified() => break,
                 Some(line) = lines.recv() => progress.tell(&line),
                 accepted = listener.accept() => match accepted {
-                    // Whoever has no room waits beside the others, so that accepting never stops.
+                    // Connections without a place wait in tasks of their own, so that accepting never stops.
                     Ok((stream, peer)) => if let Ok(turn) = waiting.clone().try_acquire_owned() {
                         let (clients, teller) = (clients.clone(), teller.clone());
                         let attendant = Attendant { tree: self.tree.clone(), limits: self.limits.clone(), teller };
@@ -164,7 +164,7 @@ impl Mirror {
     }
 }
 
-/// What it takes to answer the requests of one connection.
+/// Everything that is needed to answer the requests of one connection.
 struct Attendant {
     tree: Arc<Tree>,
     limits: MirrorLimits,
@@ -172,9 +172,9 @@ struct Attendant {
 }
 
 impl Attendant {
-    /// Answers the requests of one connection until it ends, or has to make room.
+    /// Answers the requests of one connection until it ends or has to give up its place.
     async fn attend(self, stream: TcpStream, peer: SocketAddr, place: Place, watcher: Watcher) {
-        // Without it small answers wait for acknowledgements.
+        // Without this option small answers would wait for acknowledgements.
         let _ = stream.set_nodelay(true);
         let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
         let place = Arc::new(place);
@@ -186,7 +186,7 @@ impl Attendant {
                 let turn = place.turn().await;
                 let line = format!("{peer} {} {}", request.method(), shown(request.uri().path()));
                 let (response, why) = respond(&tree, &request).await;
-                // Where nobody listens any more the mirror is about to end.
+                // If the receiver is gone, the mirror is about to stop.
                 let _ = teller.send(told(line, &response, &why)).await;
                 Ok::<_, Infallible>(response.map(|content| Taken { content, _turn: turn }))
             }
@@ -197,21 +197,21 @@ impl Attendant {
             .max_buf_size(HEAD)
             .serve_connection(TokioIo::new(stream), service);
         tokio::select! {
-            // A client that goes away, or says what is no HTTP, is no failure of ours.
+            // A client that disconnects or sends invalid HTTP is not an error of the server.
             _ = watcher.watch(connection) => {}
             () = place.ended() => {}
         }
     }
 }
 
-/// Takes the address; the system accepts many connections for us before we do.
+/// Binds the address. The system queues many connections before we accept them.
 fn listen(addresses: &[SocketAddr]) -> io::Result<TcpListener> {
     let mut failed = io::Error::new(io::ErrorKind::InvalidInput, "no address");
     for address in addresses {
         let listening = || {
             let domain = Domain::for_address(*address);
             let socket = Socket::new(domain, socket2::Type::STREAM, Some(Protocol::TCP))?;
-            // As the standard library has it: a port is free again at once when its server has ended.
+            // As in the standard library: a port can be reused immediately after its server has ended.
             #[cfg(unix)]
             socket.set_reuse_address(true)?;
             socket.bind(&(*address).into())?;
@@ -227,7 +227,7 @@ fn listen(addresses: &[SocketAddr]) -> io::Result<TcpListener> {
     Err(failed)
 }
 
-/// The answer to a request, and why it is none of a file's bytes.
+/// The answer to a request, and the reason if it has no bytes of a file.
 async fn respond<B>(tree: &Arc<Tree>, request: &Request<B>) -> (Response<Content>, String) {
     let is_get = match *request.method() {
         Method::GET => true,
@@ -289,7 +289,7 @@ async fn respond<B>(tree: &Arc<Tree>, request: &Request<B>) -> (Response<Content
     (response, String::new())
 }
 
-/// The answer where there is no file; reasons that are ours to mend go into the story, not to the client.
+/// The answer if there is no file. Reasons that the operator has to fix are logged and not sent to the client.
 fn refused(refusal: Refusal, is_get: bool) -> (Response<Content>, String) {
     match refusal {
         Refusal::Malformed(reason) => (plain(StatusCode::BAD_REQUEST, is_get, reason), reason.to_owned()),
@@ -317,14 +317,14 @@ fn plain(status: StatusCode, with_text: bool, text: &str) -> Response<Content> {
 }
 
 fn set(response: &mut Response<Content>, name: header::HeaderName, value: &str) {
-    // All of them are our own, of plain characters.
+    // All headers are our own, with plain characters.
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }
 }
 
-/// What a file is, by its name. A `.gz` is what it is, and not the content of something else: no content encoding is
-/// named, so no client unpacks it on the way.
+/// The media type of a file, by its name. A `.gz` file is served as such: no content encoding is given, so that no
+/// client decompresses it in transit.
 fn content_type(path: &str) -> &'static str {
     let extension = path.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     match extension.as_deref() {
@@ -335,7 +335,7 @@ fn content_type(path: &str) -> &'static str {
     }
 }
 
-/// A path for the story: what a client sends may be anything.
+/// A path for the log, since clients may send any bytes.
 fn shown(path: &str) -> String {
     path.chars().take(512).flat_map(char::escape_debug).collect()
 }

@@ -3,7 +3,7 @@ use percent_encoding::percent_decode_str;
 /// Why a request is answered without a file.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// The path names nothing that could be a file.
+    /// The path cannot name a file.
     Malformed(&'static str),
     /// There is no such file.
     Absent,
@@ -18,11 +18,11 @@ const LONGEST: usize = 4096;
 /// How many folders deep a path may lead.
 const MAX_PARTS: usize = 32;
 
-/// The names that the path of a request is made of, decoded once.
+/// The names in the path of a request, decoded once.
 ///
-/// Whatever was sent, none is empty, leads upwards, begins with a dot (version control, files under way), or holds a
-/// separator, a drive, a stream or a control character; so all of them together stay below the folder they are put
-/// to. Empty parts are passed over, as file systems do.
+/// Whatever was sent, no name is empty, leads upwards, begins with a dot (version control, temporary files), or
+/// contains a separator, drive, stream or control character. So the names together stay below the folder that they
+/// are joined to. Empty parts are ignored, as in file systems.
 pub(super) fn parts(path: &str) -> Result<Vec<String>, Refusal> {
     if path.len() > LONGEST {
         return Err(Refusal::Malformed("the path is longer than 4096 bytes"));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn no_mixture_of_evil_pieces_leads_out() {
+    fn no_mixture_of_hostile_pieces_leads_out() {
         let pieces = [
             "/",
             "/",

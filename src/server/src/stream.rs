@@ -10,17 +10,17 @@ use tokio::time::{Sleep, sleep};
 
 use super::clients::Place;
 
-/// A connection that breaks off where the client takes too little of an answer for too long.
+/// A connection that is closed if the client reads too little of an answer for too long.
 pub(super) struct Stream {
     inner: TcpStream,
     place: Arc<Place>,
     limit: Duration,
-    /// How many bytes have to be taken within the limit.
+    /// How many bytes have to be read within the limit.
     enough: u64,
     stalled: Option<Stalled>,
 }
 
-/// Since the client kept us waiting, and was not done with what it had to take.
+/// The time since which the client has kept us waiting without reading enough.
 struct Stalled {
     end: Pin<Box<Sleep>>,
     taken: u64,
@@ -31,7 +31,7 @@ impl Stream {
         Self { inner, place, limit, enough: enough.max(1), stalled: None }
     }
 
-    /// Counts what was taken by a write, and breaks off where it is too little.
+    /// Counts the bytes of a write, and closes the connection if there are too few.
     fn written(
         &mut self,
         context: &mut Context<'_>,
@@ -111,7 +111,7 @@ impl AsyncWrite for Stream {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.inner).poll_flush(context);
         if result.is_ready() {
-            // All that was to be taken is taken.
+            // All required bytes have been read.
             self.stalled = None;
         }
         result

@@ -10,10 +10,10 @@ use super::path::{Refusal, parts};
 
 /// A folder of files, found by the paths of requests.
 ///
-/// A name is found as it stands, else in another case, as Windows has it; where several differ in nothing else, the
-/// first in the order of bytes that leads to a file.
+/// A name is found with its exact spelling, otherwise in another case, as on Windows. If several names differ only in
+/// case, the first in byte order that leads to a file is used.
 pub(super) struct Tree {
-    /// Without links.
+    /// The folder's path with links resolved.
     root: PathBuf,
     listings: Mutex<HashMap<PathBuf, Listing>>,
 }
@@ -26,11 +26,11 @@ struct Listing {
     count: usize,
 }
 
-/// How many places are looked at for one path.
+/// How many places are tried for one path.
 const MAX_WAYS: usize = 16;
-/// How many names are remembered, over all folders.
+/// How many names are cached in all.
 const MAX_REMEMBERED: usize = 500_000;
-/// A folder that changed less than this ago can change again without its time showing it.
+/// A folder that was changed less than this ago may change again without a new modification time.
 const SETTLED: Duration = Duration::from_secs(2);
 
 impl Tree {
@@ -40,7 +40,7 @@ impl Tree {
         Ok(Self { root, listings: Mutex::default() })
     }
 
-    /// Opens the file that the path of a request names.
+    /// Opens the file for the path of a request.
     pub fn open(&self, path: &str) -> Result<(File, fs::Metadata), Refusal> {
         let path = self.find(path)?;
         let file = match profile::open_regular(&path, profile::LARGEST_COMPANION) {
@@ -52,7 +52,7 @@ impl Tree {
         Ok((file, metadata))
     }
 
-    /// The file that the path of a request names, without links.
+    /// The file for the path of a request, with links resolved.
     pub fn find(&self, path: &str) -> Result<PathBuf, Refusal> {
         let parts = parts(path)?;
         let direct = self.root.join(parts.iter().collect::<PathBuf>());
@@ -63,7 +63,7 @@ impl Tree {
         for part in &parts {
             let mut next = Vec::new();
             for folder in &ways {
-                // Nothing is said of what is elsewhere, not even whether it is there.
+                // Nothing is revealed about files elsewhere, not even whether they exist.
                 let Some(folder) = self.inside(folder)? else { continue };
                 let names = self.names(&folder, part)?;
                 next.extend(names.into_iter().map(|name| folder.join(name)));
@@ -79,7 +79,7 @@ impl Tree {
         Err(Refusal::Absent)
     }
 
-    /// The place without links, where it is there.
+    /// The place with links resolved, if it exists.
     fn inside(&self, path: &Path) -> Result<Option<PathBuf>, Refusal> {
         let path = match fs::canonicalize(path) {
             Ok(path) => path,
@@ -91,7 +91,7 @@ impl Tree {
         if below.components().any(hidden) { Ok(None) } else { Ok(Some(path)) }
     }
 
-    /// The same, where it is a file.
+    /// The same, if it is a file.
     fn file(&self, path: &Path) -> Result<Option<PathBuf>, Refusal> {
         let Some(path) = self.inside(path)? else { return Ok(None) };
         match fs::metadata(&path) {
@@ -102,7 +102,7 @@ impl Tree {
         }
     }
 
-    /// The names in a folder that differ from `name` in case alone: itself first.
+    /// The names in a folder that differ from `name` only in case, the name itself first.
     fn names(&self, folder: &Path, name: &str) -> Result<Vec<OsString>, Refusal> {
         let listing = match self.listing(folder) {
             Ok(listing) => listing,
@@ -117,7 +117,7 @@ impl Tree {
         Ok(names)
     }
 
-    /// What a folder holds, remembered until it changes.
+    /// The names in a folder, cached until it changes.
     fn listing(&self, folder: &Path) -> io::Result<Listing> {
         let modified = fs::metadata(folder)?.modified()?;
         let remembered = |listings: &HashMap<PathBuf, Listing>| {
@@ -131,7 +131,7 @@ impl Tree {
         let mut count = 0;
         for entry in fs::read_dir(folder)? {
             let name = entry?.file_name();
-            // A name that is no text cannot be asked for.
+            // A name that is not valid text cannot be requested.
             let Some(lower) = name.to_str().map(str::to_lowercase) else { continue };
             names.entry(lower).or_default().push(name);
             count += 1;
@@ -151,7 +151,7 @@ impl Tree {
     }
 }
 
-/// Whether there is nothing: no such name, a file where a folder would have to be, or a name that no file can have.
+/// Whether the file does not exist: no such name, a file in place of a folder, or an impossible name.
 fn is_absent(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
     matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput)
@@ -201,10 +201,10 @@ mod tests {
         assert!(matches!(tree.find(&format!("/{}", "a".repeat(1000))), Err(Refusal::Absent)));
     }
 
-    /// Linux alone keeps names that differ in case apart everywhere.
+    /// Only Linux always distinguishes names that differ in case.
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_name_as_it_stands_comes_first_and_all_folders_are_looked_at() {
+    fn the_exact_name_comes_first_and_all_folders_are_searched() {
         let (_folder, tree) = store(&["K.pdb/AA/k.pdb", "k.pdb/aa/k.pdb", "K.PDB/BB/k.pdb"]);
         assert_eq!(found(&tree, "/k.pdb/aa/k.pdb").as_deref(), Some("k.pdb/aa/k.pdb"));
         assert_eq!(found(&tree, "/K.pdb/AA/K.pdb").as_deref(), Some("K.pdb/AA/k.pdb"));
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_is_seen() {
+    fn changes_are_noticed() {
         let (folder, tree) = store(&["k.pdb/AA/k.pdb"]);
         let old = SystemTime::now() - Duration::from_secs(100);
         File::open(folder.path()).unwrap().set_modified(old).unwrap();
@@ -228,7 +228,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_serve_what_is_inside_alone() {
+    fn only_links_inside_the_folder_are_served() {
         use std::os::unix::fs::symlink;
         let (folder, tree) = store(&["a/k.pdb", ".git/config"]);
         let outside = tempfile::tempdir().unwrap();

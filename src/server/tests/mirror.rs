@@ -1,4 +1,4 @@
-//! A folder served over HTTP, asked by our own fetcher and by hand.
+//! Tests of a folder served over HTTP, with our own fetcher and with raw requests.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../../symbols/tests/support/mod.rs"]
@@ -51,7 +51,7 @@ impl Served {
         stream
     }
 
-    /// Sends bytes as they are, and reads until the server closes.
+    /// Sends raw bytes, and reads until the server closes the connection.
     fn raw(&self, request: &str) -> Answer {
         let mut stream = self.connect();
         stream.write_all(request.as_bytes()).unwrap();
@@ -90,7 +90,7 @@ impl Answer {
 
 fn answer(stream: &mut TcpStream) -> Answer {
     let mut bytes = Vec::new();
-    // A server that closes on what it did not read resets the connection.
+    // A server that closes the connection with unread data resets it.
     let _ = stream.read_to_end(&mut bytes);
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(bytes.len());
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
@@ -238,7 +238,7 @@ fn nothing_outside_is_served() {
 }
 
 #[test]
-fn other_methods_and_nonsense_are_refused() {
+fn other_methods_and_invalid_requests_are_refused() {
     let world = World::new();
     world.file("served/k.pdb", b"k");
     let served = Served::new(&world);
@@ -258,7 +258,7 @@ fn other_methods_and_nonsense_are_refused() {
 fn many_clients_are_served_at_once() {
     let world = World::new();
     world.file(&format!("served/{}", place("k.pdb")), &pdb());
-    // Where many tests run at once, a client may come to its request late.
+    // While many tests run at once, a client may get to its request late.
     let patience = Duration::from_secs(10);
     let served = Served::with(&world, MirrorLimits { connections: 8, patience, ..MirrorLimits::default() });
     let path = format!("/{}", place("K.PDB"));
@@ -300,7 +300,7 @@ fn clients_that_stall_lose_their_place() {
     world.file("served/large", &vec![7; 64 << 20]);
     world.file("served/k.pdb", b"k");
     let served = Served::with(&world, MirrorLimits { connections: 3, ..brief() });
-    // One says nothing, one never ends its head, one takes nothing of its answer.
+    // One client says nothing, one never finishes its head, one does not read its answer.
     let mut silent = served.connect();
     let mut slow = served.connect();
     slow.write_all(b"GET /k.pdb HTTP/1.1\r\nHost: x\r\nX: ").unwrap();
@@ -309,7 +309,7 @@ fn clients_that_stall_lose_their_place() {
     let started = Instant::now();
     assert_eq!(served.get("/k.pdb").body, b"k");
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
-    // One that sends a byte now and then is no better off.
+    // A client that sends a byte now and then is treated the same.
     let mut trickle = served.connect();
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(10) && trickle.write_all(b"G").is_ok() {
@@ -324,7 +324,7 @@ fn clients_that_stall_lose_their_place() {
 }
 
 #[test]
-fn it_stops_when_told_and_lets_answers_end() {
+fn it_stops_on_request_and_lets_answers_finish() {
     let world = World::new();
     world.file("served/large", &vec![7; 16 << 20]);
     let mut served = Served::new(&world);
@@ -345,7 +345,7 @@ fn it_stops_when_told_and_lets_answers_end() {
 }
 
 #[test]
-fn what_cannot_be_served_is_said() {
+fn failures_to_serve_are_reported() {
     let world = World::new();
     world.file("served/k.pdb", b"k");
     let limits = MirrorLimits::default();
