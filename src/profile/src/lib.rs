@@ -61,7 +61,10 @@ mod progress;
 mod read;
 mod resolution;
 
-pub use canonical::{write_listing, write_text};
+pub use canonical::{
+    EntryPrinter, Section, SplitMember, reverse_labels, split_structure, split_text, write_listing,
+    write_text,
+};
 pub use compress::{
     Effort, GzipWriter, InflateError, Metered, UnpackLimitError, UnpackLimits, UnpackMeter, XzWriter, inflate,
 };

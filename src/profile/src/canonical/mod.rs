@@ -1,7 +1,9 @@
 //! The canonical text: sorted, streamed, the same bytes for the same profile.
 
+mod entries;
 mod listing;
 pub(crate) mod writer;
 
+pub use entries::{EntryPrinter, Section, SplitMember, reverse_labels, split_structure, split_text};
 pub use listing::write_listing;
 pub use writer::write_text;
