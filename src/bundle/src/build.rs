@@ -1,0 +1,193 @@
+use serde_json::{Map, Value};
+
+use crate::Error;
+use crate::bytes::{Cursor, Decoded, Malformed, push_bytes, push_number};
+use crate::container::Blocks;
+
+/// What names one build among all, in the form it has in the metadata.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// The GNU build-id of a Linux kernel, in hexadecimal.
+    BuildId(String),
+    /// GUID and age of a PDB.
+    GuidAge(String),
+    /// The UUID of a Mach-O file.
+    Uuid(String),
+    /// The banner of a kernel.
+    Banner(String),
+}
+
+impl Identity {
+    /// The identity's text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::BuildId(text) | Self::GuidAge(text) | Self::Uuid(text) | Self::Banner(text) => text,
+        }
+    }
+}
+
+/// One build in a bundle: what identifies it, and where its parts are.
+#[derive(Clone, Debug)]
+pub struct Build {
+    /// The name under which it was put in: a relative path without ending, `nt/GUID/...` or `6.1.0-56-cloud-amd64`.
+    pub name: String,
+    /// `ProfileClass`: `Linux`, `Nt`, `Darwin64`.
+    pub class: String,
+    /// `arch`: `AMD64`.
+    pub arch: String,
+    /// `PDBFile`, of a Windows build.
+    pub file: Option<String>,
+    /// The version: the release of a Linux kernel, the version in a banner of macOS, major, minor and revision of
+    /// Windows. Empty where the metadata has none.
+    pub version: String,
+    /// What names the build.
+    pub identities: Vec<Identity>,
+    /// `$METADATA`.
+    pub metadata: Map<String, Value>,
+    /// SHA-256 of the canonical text.
+    pub sha256: [u8; 32],
+    /// Length of the canonical text in bytes.
+    pub text_length: u64,
+    /// `Timestamp`, by which builds without a version are sorted.
+    pub(crate) timestamp: String,
+    /// Sections without entries of their own: section and text. `$METADATA` is among them.
+    pub(crate) values: Vec<(String, String)>,
+    /// The build whose symbols these are stored as changes of.
+    pub(crate) parent: Option<usize>,
+    pub(crate) symbols: Blocks,
+}
+
+impl Build {
+    /// From the sections that are stored as they are.
+    pub(crate) fn new(
+        name: String,
+        sha256: [u8; 32],
+        text_length: u64,
+        values: Vec<(String, String)>,
+    ) -> Result<Self, &'static str> {
+        let metadata = values.iter().find(|(section, _)| section == "$METADATA").map(|(_, text)| text);
+        let metadata = metadata.ok_or("it has no $METADATA")?;
+        let metadata: Map<String, Value> =
+            serde_json::from_str(metadata).map_err(|_| "its $METADATA is not an object")?;
+        let text = |key: &str| match metadata.get(key) {
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(Value::Number(number)) => Some(number.to_string()),
+            _ => None,
+        };
+        if text("Type").as_deref() != Some("Profile") {
+            return Err("its Type is not 'Profile'");
+        }
+        let banner = text("Banner");
+        let identities = [
+            text("BuildID").map(Identity::BuildId),
+            text("GUID_AGE").map(Identity::GuidAge),
+            text("UUID").map(Identity::Uuid),
+            banner.clone().map(Identity::Banner),
+        ];
+        let windows = || {
+            let numbers: Vec<String> = ["major", "minor", "rev"].into_iter().map_while(text).collect();
+            (!numbers.is_empty()).then(|| numbers.join("."))
+        };
+        let of_banner = || banner.as_deref().and_then(version_in_banner);
+        Ok(Self {
+            class: text("ProfileClass").unwrap_or_default(),
+            arch: text("arch").unwrap_or_default(),
+            file: text("PDBFile"),
+            version: text("Release").or_else(windows).or_else(of_banner).unwrap_or_default(),
+            identities: identities.into_iter().flatten().collect(),
+            timestamp: text("Timestamp").unwrap_or_default(),
+            metadata,
+            name,
+            sha256,
+            text_length,
+            values,
+            parent: None,
+            symbols: Blocks::default(),
+        })
+    }
+
+    /// The name for people: the version and architecture where there is a version, else the name.
+    pub fn title(&self) -> &str {
+        if self.version.is_empty() { &self.name } else { &self.version }
+    }
+
+    /// Whether `wanted` names this build: its name, its version, or an identity, in any case and with or without dashes.
+    pub fn is_called(&self, wanted: &str) -> bool {
+        let plain = |text: &str| text.replace(['-', '{', '}'], "").to_ascii_lowercase();
+        self.name == wanted
+            || self.version == wanted && !wanted.is_empty()
+            || self.identities.iter().any(|identity| match identity {
+                Identity::Banner(banner) => banner.trim_end() == wanted.trim_end(),
+                other => plain(other.as_str()) == plain(wanted),
+            })
+    }
+
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        push_bytes(out, self.name.as_bytes());
+        out.extend_from_slice(&self.sha256);
+        push_number(out, self.text_length);
+        push_number(out, self.parent.map_or(0, |parent| parent as u64 + 1));
+        self.symbols.write(out);
+        push_number(out, self.values.len() as u64);
+        for (section, text) in &self.values {
+            push_bytes(out, section.as_bytes());
+            push_bytes(out, text.as_bytes());
+        }
+    }
+
+    /// Reads the record of the build at `position` of the list.
+    pub(crate) fn decode(cursor: &mut Cursor<'_>, position: usize) -> Decoded<Self> {
+        let name = cursor.text()?.to_owned();
+        check_name(&name).map_err(|_| Malformed("a build has a name that is not a relative path"))?;
+        let sha256 = cursor.take(32)?.try_into().map_err(|_| Malformed("a hash has not 32 bytes"))?;
+        let text_length = cursor.number()?;
+        let parent = cursor.size()?.checked_sub(1);
+        if parent.is_some_and(|parent| parent >= position) {
+            return Err(Malformed("a build is stored as changes of a later one"));
+        }
+        let symbols = Blocks::read(cursor)?;
+        let mut values: Vec<(String, String)> = Vec::new();
+        for _ in 0..cursor.count(cursor.len())? {
+            let value = (cursor.text()?.to_owned(), cursor.text()?.to_owned());
+            if values.last().is_some_and(|(last, _)| *last >= value.0) {
+                return Err(Malformed("the sections of a build are not sorted"));
+            }
+            values.push(value);
+        }
+        let build = Self::new(name, sha256, text_length, values).map_err(Malformed)?;
+        Ok(Self { parent, symbols, ..build })
+    }
+}
+
+/// The first word of a banner that begins with a digit: `Darwin Kernel Version 17.4.0: ...`.
+fn version_in_banner(banner: &str) -> Option<String> {
+    let mut words = banner.split([' ', ':', ';']);
+    words.find(|word| word.starts_with(|first: char| first.is_ascii_digit())).map(str::to_owned)
+}
+
+/// Checks that `name` is a path below a folder on every system.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    let harmless = |part: &str| {
+        !matches!(part, "" | "." | "..")
+            && !part.chars().any(|one| one.is_control() || matches!(one, '\\' | ':'))
+    };
+    match name.split('/').all(harmless) && name.len() <= 1024 {
+        true => Ok(()),
+        false => Err(Error::Name { name: name.to_owned() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_path_below_a_folder() {
+        for good in ["nt/GUID/ABC1", "6.1.0-56-cloud-amd64", "a..b", "6.12.95+deb12"] {
+            assert!(check_name(good).is_ok(), "{good}");
+        }
+        for bad in ["", "/etc/passwd", "a//b", "../a", "a/..", "a\\b", "c:a", "a\nb"] {
+            assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+    }
+}

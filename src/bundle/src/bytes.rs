@@ -1,0 +1,183 @@
+//! Numbers and texts as bytes: little-endian base 128 (LEB128), zigzag for numbers with a sign, columns of texts.
+
+/// What is wrong with bytes that were decoded: what was expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed(pub(crate) &'static str);
+
+pub(crate) type Decoded<T> = Result<T, Malformed>;
+
+/// Appends `number`, seven bits in each byte, the least significant first.
+pub(crate) fn push_number(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push((number as u8 & 0x7f) | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// Appends a difference, which may be negative.
+pub(crate) fn push_signed(out: &mut Vec<u8>, number: i64) {
+    push_number(out, ((number << 1) ^ (number >> 63)).cast_unsigned());
+}
+
+/// Appends the length of `bytes`, and the bytes.
+pub(crate) fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    push_number(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+/// Bytes that are decoded from front to back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursor<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Cursor<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    pub(crate) fn number(&mut self) -> Decoded<u64> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let (byte, rest) = self.rest.split_first().ok_or(Malformed("a number ends with its column"))?;
+            self.rest = rest;
+            if shift == 63 && *byte > 1 {
+                break;
+            }
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(number);
+            }
+        }
+        Err(Malformed("a number has more than 64 bits"))
+    }
+
+    pub(crate) fn signed(&mut self) -> Decoded<i64> {
+        let number = self.number()?;
+        Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+    }
+
+    /// A number that counts things of which each takes at least one byte of `available`.
+    pub(crate) fn count(&mut self, available: usize) -> Decoded<usize> {
+        let count = self.size()?;
+        if count > available {
+            return Err(Malformed("a count exceeds the bytes that follow"));
+        }
+        Ok(count)
+    }
+
+    pub(crate) fn size(&mut self) -> Decoded<usize> {
+        usize::try_from(self.number()?).map_err(|_| Malformed("a size exceeds the address space"))
+    }
+
+    pub(crate) fn take(&mut self, length: usize) -> Decoded<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(Malformed("a column ends early"))?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    /// Bytes behind their length.
+    pub(crate) fn bytes(&mut self) -> Decoded<&'a [u8]> {
+        let length = self.size()?;
+        self.take(length)
+    }
+
+    pub(crate) fn text(&mut self) -> Decoded<&'a str> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| Malformed("a text is not UTF-8"))
+    }
+
+    /// A column: bytes behind their length, decoded on their own.
+    pub(crate) fn column(&mut self) -> Decoded<Cursor<'a>> {
+        Ok(Cursor::new(self.bytes()?))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Everything was decoded.
+    pub(crate) fn end(&self) -> Decoded<()> {
+        if self.rest.is_empty() { Ok(()) } else { Err(Malformed("bytes are left over")) }
+    }
+}
+
+/// Texts as two columns: their lengths, and all bytes in a row. Alike bytes side by side compress best.
+#[derive(Default)]
+pub(crate) struct TextColumns {
+    lengths: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+impl TextColumns {
+    pub(crate) fn push(&mut self, text: &str) {
+        push_number(&mut self.lengths, text.len() as u64);
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        push_bytes(out, &self.lengths);
+        push_bytes(out, &self.bytes);
+    }
+}
+
+/// Reads the texts of [`TextColumns`] one by one.
+#[derive(Clone, Copy)]
+pub(crate) struct Texts<'a> {
+    lengths: Cursor<'a>,
+    bytes: &'a str,
+}
+
+impl<'a> Texts<'a> {
+    pub(crate) fn read(cursor: &mut Cursor<'a>) -> Decoded<Self> {
+        let lengths = cursor.column()?;
+        Ok(Self { lengths, bytes: cursor.text()? })
+    }
+
+    pub(crate) fn next(&mut self) -> Decoded<&'a str> {
+        let length = self.lengths.size()?;
+        let (text, rest) = self.bytes.split_at_checked(length).ok_or(Malformed("a text ends early"))?;
+        self.bytes = rest;
+        Ok(text)
+    }
+
+    pub(crate) fn all(mut self) -> Decoded<Vec<&'a str>> {
+        let mut texts = Vec::new();
+        while self.lengths.len() > 0 {
+            texts.push(self.next()?);
+        }
+        self.end()?;
+        Ok(texts)
+    }
+
+    pub(crate) fn end(&self) -> Decoded<()> {
+        self.lengths.end()?;
+        if self.bytes.is_empty() { Ok(()) } else { Err(Malformed("bytes of texts are left over")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_every_length_survive() {
+        let mut out = Vec::new();
+        let numbers = [0, 1, 127, 128, 1 << 32, u64::MAX - 1, u64::MAX];
+        numbers.iter().for_each(|number| push_number(&mut out, *number));
+        let signed = [0, -1, 1, i64::MIN, i64::MAX];
+        signed.iter().for_each(|number| push_signed(&mut out, *number));
+        let mut cursor = Cursor::new(&out);
+        numbers.iter().for_each(|number| assert_eq!(cursor.number(), Ok(*number)));
+        signed.iter().for_each(|number| assert_eq!(cursor.signed(), Ok(*number)));
+        assert_eq!(cursor.end(), Ok(()));
+    }
+
+    #[test]
+    fn numbers_that_end_early_or_never_are_refused() {
+        assert!(Cursor::new(&[0x80]).number().is_err());
+        assert!(Cursor::new(&[0xff; 11]).number().is_err());
+        let overlong = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2];
+        assert!(Cursor::new(&overlong).number().is_err());
+    }
+}

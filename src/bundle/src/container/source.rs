@@ -1,0 +1,48 @@
+use std::borrow::Cow;
+use std::io;
+
+use profile::MappedFile;
+
+/// Where the bytes of a bundle come from: a mapped file, or a file of which a server gives ranges.
+pub trait Source: Send + Sync {
+    /// The length of the whole file in bytes.
+    fn length(&self) -> u64;
+
+    /// The `length` bytes at `offset`; the caller asks only for what is within [`Source::length`].
+    ///
+    /// # Errors
+    /// Whatever reading gives.
+    fn read(&self, offset: u64, length: usize) -> io::Result<Cow<'_, [u8]>>;
+}
+
+impl Source for [u8] {
+    fn length(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn read(&self, offset: u64, length: usize) -> io::Result<Cow<'_, [u8]>> {
+        let start = usize::try_from(offset).ok();
+        let bytes = start.and_then(|start| self.get(start..start.checked_add(length)?));
+        bytes.map(Cow::Borrowed).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+impl Source for Vec<u8> {
+    fn length(&self) -> u64 {
+        self.as_slice().length()
+    }
+
+    fn read(&self, offset: u64, length: usize) -> io::Result<Cow<'_, [u8]>> {
+        self.as_slice().read(offset, length)
+    }
+}
+
+impl Source for MappedFile {
+    fn length(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn read(&self, offset: u64, length: usize) -> io::Result<Cow<'_, [u8]>> {
+        (**self).read(offset, length)
+    }
+}
