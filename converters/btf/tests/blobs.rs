@@ -389,6 +389,24 @@ fn declarations_mean_the_definition_that_keeps_the_name() {
 }
 
 #[test]
+fn the_definition_that_is_meant_most_often_keeps_the_name() {
+    let mut blob = small();
+    // A struct of one source file that others hold by value, and one of a header that functions take.
+    let private = blob.record("console", STRUCT, 40, &[("list", 3, 0)]);
+    blob.record("port", STRUCT, 48, &[("console", private, 0)]);
+    let public = blob.record("console", STRUCT, 24, &[("name", 3, 0)]);
+    let pointer = blob.add("", POINTER << 24, public, &[]);
+    let signature = blob.add("", SIGNATURE << 24 | 1, 2, &[0, pointer]);
+    blob.add("register_console", FUNCTION << 24 | 1, signature, &[]);
+    blob.add("unregister_console", FUNCTION << 24 | 1, signature, &[]);
+    let made = made(&blob.bytes());
+    assert_eq!(made.structure("console")[0], 24);
+    let renamed = made.member("port", "console")[1][0].as_str().unwrap();
+    assert!(renamed.starts_with("console__"), "{renamed}");
+    assert_eq!(made.structure(renamed)[0], 40);
+}
+
+#[test]
 fn notes_and_qualifiers_change_nothing() {
     let mut blob = small();
     let tag = blob.add("user", TYPE_TAG << 24 | FLAG, 2, &[]);

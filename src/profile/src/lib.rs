@@ -44,6 +44,7 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
+mod btf;
 mod canonical;
 mod compress;
 mod export;

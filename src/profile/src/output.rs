@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::canonical::writer;
-use crate::{Form, Format, Profile, Report, Resolution, isf};
+use crate::{Form, Format, Profile, Report, Resolution, btf, isf};
 
 /// Prints a profile in a form. What the form cannot express is counted in `report`.
 ///
@@ -19,5 +19,6 @@ pub fn write_form<W: Write>(
     match form.format {
         Format::Rekall | Format::LibVmi => writer::write(profile, resolution, form, sink),
         Format::Isf => isf::write(profile, resolution, form, report, sink),
+        Format::Btf => btf::write(profile, resolution, form, report, sink),
     }
 }

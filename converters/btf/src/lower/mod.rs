@@ -7,6 +7,7 @@ mod enumeration;
 mod meaning;
 mod native;
 mod record;
+mod usage;
 
 use std::collections::HashMap;
 
@@ -93,6 +94,7 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
             }
         }
         self.finish();
+        self.count_uses();
     }
 
     /// Reads what is wanted, until nothing more is.

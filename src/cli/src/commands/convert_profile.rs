@@ -246,7 +246,11 @@ fn profile_name(pack: &Path, format: Format) -> PathBuf {
     let stem =
         name.get(..name.len().saturating_sub(4)).filter(|_| name.to_ascii_lowercase().ends_with(".zip"));
     // LibVMI and DRAKVUF open plain text alone.
-    let ending = if format == Format::LibVmi { "json" } else { "json.gz" };
+    let ending = match format {
+        Format::LibVmi => "json",
+        Format::Btf => "btf",
+        _ => "json.gz",
+    };
     PathBuf::from(format!("{}.{ending}", stem.unwrap_or(&name)))
 }
 

@@ -18,7 +18,7 @@ pub struct Output {
     /// Take the time to make the smallest file.
     #[arg(long)]
     pub best: bool,
-    /// The program it is for: rekall, isf (Volatility 3) or libvmi (LibVMI and DRAKVUF).
+    /// The program it is for: rekall, isf (Volatility 3), libvmi (LibVMI and DRAKVUF) or btf (bpftool, pahole).
     #[arg(long, value_enum, hide_possible_values = true)]
     pub format: Option<Format>,
     /// Write only these structs, enumerations and symbols, with what they need.
@@ -72,6 +72,8 @@ pub enum Format {
     Isf,
     /// Rekall's form as LibVMI and DRAKVUF read it.
     Libvmi,
+    /// A blob of BTF.
+    Btf,
 }
 
 impl From<Format> for profile::Format {
@@ -80,6 +82,7 @@ impl From<Format> for profile::Format {
             Format::Rekall => Self::Rekall,
             Format::Isf => Self::Isf,
             Format::Libvmi => Self::LibVmi,
+            Format::Btf => Self::Btf,
         }
     }
 }

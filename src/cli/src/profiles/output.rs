@@ -55,6 +55,9 @@ impl Plan {
                 if format == Format::LibVmi && packing != Packing::Plain {
                     bail!("--output {}: LibVMI and DRAKVUF read plain JSON alone", path.display());
                 }
+                if format == Format::Btf && packing != Packing::Plain {
+                    bail!("--output {}: readers of BTF unpack nothing; name it .btf", path.display());
+                }
                 Place::File { path, packing }
             }
             _ if console.json() => bail!(

@@ -10,6 +10,8 @@ pub enum Format {
     Isf,
     /// Rekall's form as LibVMI and DRAKVUF read it.
     LibVmi,
+    /// The types as a blob of BTF, for bpftool, pahole, drgn and libbpf.
+    Btf,
 }
 
 /// How LibVMI's form holds the addresses of a 64-bit Linux or macOS kernel, which its reader takes for numbers

@@ -1,7 +1,7 @@
 //! The forms other programs read.
 //!
-//! - A [`Form`] says which is wanted: Rekall's, ISF for Volatility 3 (`crate::isf`), or Rekall's as LibVMI and DRAKVUF
-//!   need it (`libvmi`). [`crate::write_form`] prints it.
+//! - A [`Form`] says which is wanted: Rekall's, ISF for Volatility 3 (`crate::isf`), Rekall's as LibVMI and DRAKVUF need
+//!   it (`libvmi`), or BTF (`crate::btf`). [`crate::write_form`] prints it.
 //! - [`Compat`] is what is said to please programs that look for it.
 //! - [`Selection`] is the part of a profile that a slim one holds.
 //! - [`add_well_known_types`] gives the kernel's best known variables their types, where the source has none.
