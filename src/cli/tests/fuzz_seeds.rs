@@ -126,6 +126,30 @@ fn debug_information_is_lowered() {
 }
 
 #[test]
+fn btf_is_lowered() {
+    for (name, bytes) in seeds("btf") {
+        let mut parts = Vec::new();
+        let mut rest = bytes.as_slice();
+        while let Some(at) = rest.windows(4).position(|window| window == b"~@~@") {
+            parts.push(rest[..at].to_vec());
+            rest = &rest[at + 4..];
+        }
+        parts.push(rest.to_vec());
+        let part = |number: usize| parts.get(number).map(Vec::as_slice).filter(|part| !part.is_empty());
+        let (blob, base, small, map) = (part(0).unwrap(), part(1), part(2), part(3));
+        btf_converter::Table::with_base(blob, small, base).unwrap_or_else(|error| panic!("{name}: {error}"));
+        // The small base of a module comes in an ELF file only.
+        if small.is_none() {
+            let options = btf_converter::Options { symbol_map: map, base, arch: None };
+            let converted = btf_converter::convert(blob, &options, &Silent);
+            let converted = converted.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let (structs, symbols) = lowered(converted.profile, converted.report);
+            assert!(structs > 0 && (map.is_none() || symbols > 0), "{name}: {structs}, {symbols}");
+        }
+    }
+}
+
+#[test]
 fn pdbs_are_lowered() {
     for (name, bytes) in seeds("pdb") {
         let (how, input) = bytes.split_first().unwrap();
