@@ -79,6 +79,20 @@ fn what_came_from_dwarf_comes_back_but_for_what_btf_cannot_say() {
 }
 
 #[test]
+fn enumerations_are_as_wide_as_their_values() {
+    let text =
+        br#"{"$ENUMS": {"flags": {"1": "LOW", "9223372036854775808": "TOP"}, "signs": {"-1": "MINUS"}},
+        "$METADATA": {"ProfileClass": "Linux", "Type": "Profile", "arch": "AMD64"},
+        "$REVENUMS": {"flags": {"LOW": 1, "TOP": 9223372036854775808}, "signs": {"MINUS": -1}}}"#;
+    let mut profile = profile::read_text(text, &mut Report::default()).unwrap();
+    let (before, blob, _) = exported(&mut profile);
+    let after = read_again(&blob, "AMD64");
+    for section in ["$ENUMS", "$REVENUMS"] {
+        assert_eq!(before[section], after[section]);
+    }
+}
+
+#[test]
 fn a_part_declares_what_it_does_not_hold() {
     let file = MappedFile::open(&testdata("btf/gcc-x64.btf")).unwrap();
     let mut profile = btf_converter::convert(&file, &Options::default(), &Silent).unwrap().profile;

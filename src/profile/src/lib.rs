@@ -80,8 +80,8 @@ pub use guard::{guarded, is_guarded};
 pub use input::{MAX_TEXT, read_file, read_profile, read_text};
 pub use isf::{Table, table_path};
 pub use judge::{
-    Comparison, Consumer, Difference, FileForm, Health, Missing, Obstacle, Scope, Settled, Verdict, compare,
-    member_offset, obstacles,
+    Comparison, Consumer, Difference, FileForm, Health, Missing, Obstacle, Reason, Scope, Settled, Verdict,
+    compare, member_offset, obstacles,
 };
 pub use lookup::Text;
 pub use merge::{MergeError, follow_symlinks, merge};

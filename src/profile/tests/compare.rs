@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use profile::{Comparison, Profile, Report, Resolution, Settled, compare, read_text};
+use profile::{Comparison, Profile, Reason, Report, Resolution, Settled, compare, read_text};
 
 fn compared(first: &str, second: &str) -> Comparison {
     let read = |structs: &str| -> (Profile, Resolution) {
@@ -54,4 +54,63 @@ fn the_same_bits_in_another_storage_unit_are_the_same() {
     let other =
         r#"{"s": [4, {"f": [3, ["BitField", {"start_bit": 1, "end_bit": 5, "target": "unsigned char"}]]}]}"#;
     assert_eq!(compared(int, other).differences.len(), 1);
+}
+
+/// What two descriptions of a member of eight bytes give.
+fn explained(first: &str, second: &str) -> (usize, Vec<(Reason, u64)>) {
+    let in_struct = |member: &str| {
+        format!(
+            r#"{{"s": [16, {{"m": [0, {member}]}}], "a": [8, {{}}], "b": [8, {{}}], "a__0123abcd": [8, {{"x": [4, ["int"]]}}],
+                "__unnamed_s_m": [8, {{}}]}}"#
+        )
+    };
+    let result = compared(&in_struct(first), &in_struct(second));
+    let reasons = result.explained.iter().map(|(reason, tally)| (*reason, tally.count)).collect();
+    (result.differences.len(), reasons)
+}
+
+#[test]
+fn differences_that_sources_explain_are_no_contradictions() {
+    let many =
+        r#"["Array", {"count": 2, "target": "Array", "target_args": {"count": 2, "target": "short"}}]"#;
+    let one = r#"["Array", {"count": 4, "target": "short"}]"#;
+    let bits = r#"["BitField", {"start_bit": 8, "end_bit": 12, "target": "unsigned long"}]"#;
+    let pointer = |target: &str| format!(r#"["Pointer", {{"target": "{target}"}}]"#);
+    let enumeration = r#"["Enumeration", {"enum_name": "e", "target": "unsigned long"}]"#;
+    let cases = [
+        (many.to_owned(), one.to_owned(), Reason::Dimensions),
+        (bits.to_owned(), r#"["unsigned long"]"#.to_owned(), Reason::BitFields),
+        (pointer("a"), pointer("Void"), Reason::VoidPointers),
+        (r#"["long"]"#.to_owned(), r#"["unsigned long"]"#.to_owned(), Reason::Signs),
+        (enumeration.to_owned(), r#"["unsigned long"]"#.to_owned(), Reason::Enumerations),
+        (r#"["a"]"#.to_owned(), r#"["__unnamed_s_m"]"#.to_owned(), Reason::Unnamed),
+        (pointer("a"), pointer("a__0123abcd"), Reason::Layouts),
+        (
+            r#"["a"]"#.to_owned(),
+            r#"["Array", {"count": 8, "target": "unsigned char"}]"#.to_owned(),
+            Reason::Bytes,
+        ),
+        (r#"["unsigned long"]"#.to_owned(), r#"["unsigned long long"]"#.to_owned(), Reason::Natives),
+        (pointer("a"), pointer("b"), Reason::Types),
+    ];
+    for (first, second, reason) in cases {
+        assert_eq!(explained(&first, &second), (0, vec![(reason, 1)]), "{first} {second}");
+        assert_eq!(explained(&second, &first), (0, vec![(reason, 1)]), "{second} {first}");
+        assert_eq!(explained(&first, &first), (0, vec![]), "{first}");
+    }
+    assert_eq!(explained(r#"["int"]"#, r#"["long"]"#), (1, vec![]));
+    assert_eq!(explained(&pointer("a"), r#"["int"]"#), (1, vec![]));
+}
+
+#[test]
+fn each_of_several_layouts_is_compared_with_the_one_that_fits() {
+    let first = r#"{"irq": [8, {"a": [0, ["int"]]}], "irq__0123abcd": [16, {"a": [8, ["int"]]}]}"#;
+    let second = r#"{"irq": [16, {"a": [8, ["int"]]}], "irq__4567cdef": [8, {"a": [0, ["int"]]}]}"#;
+    let result = compared(first, second);
+    assert_eq!(result.differences, []);
+    assert_eq!((result.structs, result.only_first.len(), result.only_second.len()), (2, 0, 0));
+    assert_eq!(result.explained[&Reason::Layouts].count, 2);
+    // A layout that the other source does not have at all is a contradiction.
+    let moved = r#"{"irq": [16, {"a": [4, ["int"]]}], "irq__4567cdef": [8, {"a": [4, ["int"]]}]}"#;
+    assert!(!compared(first, moved).differences.is_empty());
 }

@@ -151,6 +151,11 @@ fn say(comparison: &Comparison, console: &Console) {
         comparison.only_first.len(),
         comparison.only_second.len(),
     ));
+    for (reason, tally) in &comparison.explained {
+        let examples = tally.examples.join(", ");
+        let more = if tally.count > tally.examples.len() as u64 { ", ..." } else { "" };
+        console.say(format_args!("  {} {reason}: {examples}{more}", tally.count));
+    }
     let shown = if console.verbosity() > 0 { usize::MAX } else { DIFFERENCES_SHOWN };
     for difference in comparison.differences.iter().take(shown) {
         console.say(format_args!("  {}: {}, not {}", difference.name, difference.first, difference.second));
@@ -170,14 +175,22 @@ fn to_report(comparison: &Comparison, health: &Health) -> report::Comparison {
         first: difference.first.clone(),
         second: difference.second.clone(),
     });
+    let explained = comparison.explained.iter().map(|(reason, tally)| report::Explained {
+        kind: reason.key(),
+        what: reason.to_string(),
+        count: tally.count,
+        examples: tally.examples.clone(),
+    });
     report::Comparison {
         health: health.into(),
         compared: report::Compared {
             structs: comparison.structs,
             members: comparison.members,
+            enumerations: comparison.enumerations,
             symbols: comparison.symbols,
         },
         differences: differences.collect(),
+        explained: explained.collect(),
         only_first: comparison.only_first.clone(),
         only_second: comparison.only_second.clone(),
     }

@@ -148,6 +148,8 @@ pub struct Comparison {
     pub compared: Compared,
     /// Where they contradict each other.
     pub differences: Vec<Difference>,
+    /// What differs and is no contradiction, because the sources of the two can say different things.
+    pub explained: Vec<Explained>,
     /// Names that only the first has.
     pub only_first: Vec<String>,
     /// Names that only the second has.
@@ -160,7 +162,21 @@ pub struct Comparison {
 pub struct Compared {
     pub structs: usize,
     pub members: usize,
+    pub enumerations: usize,
     pub symbols: usize,
+}
+
+/// How often two profiles differ for one reason.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Explained {
+    /// The reason as one word (`dimensions`).
+    pub kind: &'static str,
+    /// The reason in words.
+    pub what: String,
+    pub count: u64,
+    /// Names of some of them.
+    pub examples: Vec<String>,
 }
 
 /// A contradiction.

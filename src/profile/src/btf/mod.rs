@@ -469,10 +469,15 @@ impl<'a> Writer<'a> {
 
     fn put_enumeration(&self, blob: &mut Blob, key: Name, id: EnumId) {
         let types = &self.profile.types;
-        let size = u32::try_from(types.enumeration_size(id)).unwrap_or(4);
         let signed = types.enumeration(id).is_some_and(|item| item.signed);
-        let wide = size > 4;
         let labels = types.labels(id).get(..MAX_ELEMENTS).unwrap_or(types.labels(id));
+        // A profile that was read does not say how wide an enumeration is that no member has.
+        let fits = |bits: u64| match signed {
+            true => i32::try_from(bits.cast_signed()).is_ok(),
+            false => u32::try_from(bits).is_ok(),
+        };
+        let wide = types.enumeration_size(id) > 4 || !labels.iter().all(|label| fits(label.bits));
+        let size = if wide { 8 } else { u32::try_from(types.enumeration_size(id)).unwrap_or(4) };
         let mut rest = Vec::with_capacity(labels.len() * 3);
         for label in labels {
             // Values of 64 bits are written in two halves.

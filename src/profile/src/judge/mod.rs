@@ -5,7 +5,7 @@ pub(crate) mod health;
 pub(crate) mod needs;
 mod obstacles;
 
-pub use compare::{Comparison, Difference, Settled, compare};
+pub use compare::{Comparison, Difference, Reason, Settled, compare};
 pub use health::{Health, Missing, Scope, Verdict, member_offset};
 pub use needs::Consumer;
 pub use obstacles::{FileForm, Obstacle, obstacles};
