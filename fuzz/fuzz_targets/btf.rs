@@ -29,7 +29,7 @@ fuzz_target!(|bytes: &[u8]| {
             }
         }
     }
-    let options = Options { symbol_map: map, base, arch: None };
+    let options = Options { symbol_map: map, base, ..Options::default() };
     let Ok(converted) = convert(blob, &options, &Silent) else { return };
     let (mut profile, mut report) = (converted.profile, converted.report);
     let resolution = Resolution::new(&mut profile, &mut report);

@@ -140,7 +140,7 @@ fn btf_is_lowered() {
         btf_converter::Table::with_base(blob, small, base).unwrap_or_else(|error| panic!("{name}: {error}"));
         // The small base of a module comes in an ELF file only.
         if small.is_none() {
-            let options = btf_converter::Options { symbol_map: map, base, arch: None };
+            let options = btf_converter::Options { symbol_map: map, base, ..btf_converter::Options::default() };
             let converted = btf_converter::convert(blob, &options, &Silent);
             let converted = converted.unwrap_or_else(|error| panic!("{name}: {error}"));
             let (structs, symbols) = lowered(converted.profile, converted.report);

@@ -316,7 +316,7 @@ fn members(side: Settled<'_>, record: RecordId) -> BTreeMap<&str, Found> {
 
 impl Settled<'_> {
     /// The unnamed record behind a member called as those without a name are.
-    fn unnamed(self, ty: crate::TypeId, member: &str) -> Option<RecordId> {
+    fn unnamed(self, ty: TypeId, member: &str) -> Option<RecordId> {
         if !crate::judge::health::is_numbered(member) {
             return None;
         }
