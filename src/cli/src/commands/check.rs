@@ -175,11 +175,13 @@ fn to_report(comparison: &Comparison, health: &Health) -> report::Comparison {
         first: difference.first.clone(),
         second: difference.second.clone(),
     });
-    let explained = comparison.explained.iter().map(|(reason, tally)| report::Explained {
-        kind: reason.key(),
-        what: reason.to_string(),
-        count: tally.count,
-        examples: tally.examples.clone(),
+    let explained = comparison.explained.iter().map(|(reason, tally)| {
+        let explained = report::Explained {
+            what: reason.to_string(),
+            count: tally.count,
+            examples: tally.examples.clone(),
+        };
+        (reason.key().to_owned(), explained)
     });
     report::Comparison {
         health: health.into(),

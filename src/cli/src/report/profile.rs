@@ -148,8 +148,9 @@ pub struct Comparison {
     pub compared: Compared,
     /// Where they contradict each other.
     pub differences: Vec<Difference>,
-    /// What differs and is no contradiction, because the sources of the two can say different things.
-    pub explained: Vec<Explained>,
+    /// What differs without being a contradiction, because the two sources cannot say the same things; by a short name of
+    /// the reason (`dimensions`).
+    pub explained: BTreeMap<String, Explained>,
     /// Names that only the first has.
     pub only_first: Vec<String>,
     /// Names that only the second has.
@@ -170,8 +171,6 @@ pub struct Compared {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Explained {
-    /// The reason as one word (`dimensions`).
-    pub kind: &'static str,
     /// The reason in words.
     pub what: String,
     pub count: u64,

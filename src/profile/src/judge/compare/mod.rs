@@ -1,10 +1,12 @@
 mod reason;
 mod relate;
+mod settled;
 
 use std::collections::{BTreeMap, HashSet};
 
 pub use reason::Reason;
 use relate::{Relation, plain, relate};
+pub use settled::Settled;
 
 use crate::{BitRange, Name, Profile, RecordId, Resolution, Tally, Type, TypeId};
 
@@ -39,15 +41,6 @@ pub struct Difference {
     pub first: String,
     /// What the second says.
     pub second: String,
-}
-
-/// A profile with its names settled.
-#[derive(Clone, Copy, Debug)]
-pub struct Settled<'a> {
-    /// The profile.
-    pub profile: &'a Profile,
-    /// Its names.
-    pub resolution: &'a Resolution,
 }
 
 /// Compares two profiles of one build by meaning. Members of members without a name count as the struct's

@@ -1,6 +1,7 @@
 //! Whether two descriptions mean one type.
 
-use super::{Reason, Settled};
+use super::reason::Reason;
+use super::settled::Settled;
 use crate::{Name, Native, NativeKind, Type, TypeId};
 
 /// How two types relate.
