@@ -360,6 +360,7 @@ pub(super) fn modes(arch: Arch) -> Option<Vec<Paging>> {
                 (Granule::K16, 36),
                 (Granule::K64, 52),
                 (Granule::K4, 52),
+                (Granule::K16, 52),
             ];
             modes.map(|(granule, bits)| Paging::Arm64 { granule, bits }).to_vec()
         }
