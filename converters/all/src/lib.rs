@@ -37,6 +37,8 @@ front_ends! {
     DWARF = dwarf_converter::Dwarf;
     /// BTF: blobs, and ELF files that have no DWARF.
     BTF = btf_converter::Btf;
+    /// Linux kernels as they are booted, also in packages that hold no debug file.
+    KERNEL = kernel_converter::KernelFile;
     /// Packs of Volatility 2, dumps of DWARF and vtypes.
     VOLATILITY = volatility_converter::Volatility;
 }
@@ -47,6 +49,10 @@ front_ends! {
 /// [`Error::WrongKind`] if no front-end reads this kind of file.
 pub fn front_end_of(source: &Source) -> Result<&'static dyn FrontEnd, Error> {
     let found = source.identify();
+    // A package with a kernel that is booted looks like one with its debug file from outside.
+    if source.bytes().is_some_and(kernel_converter::is_kernel_package) {
+        return Ok(KERNEL);
+    }
     let reads = FRONT_ENDS.iter().copied().find(|front_end| front_end.kinds().contains(&found.kind));
     reads.ok_or_else(|| WrongKind::new(everything_read(), found).into())
 }

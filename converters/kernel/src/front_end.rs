@@ -16,11 +16,23 @@ const READS: &str = "a Linux kernel as it is booted (bzImage, Image, vmlinuz)";
 /// No kernel that is booted is larger, packed.
 const LARGEST: u64 = 1 << 30;
 
+/// Whether a file is a package that holds a kernel that is booted, and no debug file of one before it.
+pub fn is_kernel_package(bytes: &[u8]) -> bool {
+    let package = Package::recognise(bytes).filter(Package::is_archive);
+    let first = package.and_then(|package| {
+        package.first(&|path| {
+            let is_debug_file = path.contains("usr/lib/debug/");
+            (is_debug_file || KernelFile::is_kernel(path)).then_some(!is_debug_file)
+        })
+    });
+    first.unwrap_or(false)
+}
+
 impl KernelFile {
     /// Whether the file of a package is a kernel that is booted.
     fn is_kernel(path: &str) -> bool {
         let name = path.rsplit('/').next().unwrap_or(path);
-        let stems = ["vmlinuz", "bzImage", "Image", "vmlinux"];
+        let stems = ["vmlinuz", "bzImage", "Image"];
         stems.iter().any(|stem| {
             name.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
         }) && !name.ends_with(".hmac")
@@ -48,6 +60,10 @@ impl FrontEnd for KernelFile {
 
     fn kinds(&self) -> &'static [FileKind] {
         &[FileKind::BzImage, FileKind::Zboot, FileKind::Arm64Image]
+    }
+
+    fn also_reads(&self) -> &'static [FileKind] {
+        &[FileKind::Deb, FileKind::Rpm, FileKind::Gzip, FileKind::Xz, FileKind::Zstd]
     }
 
     fn convert(

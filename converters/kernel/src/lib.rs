@@ -14,4 +14,4 @@ mod front_end;
 pub use btf_converter::Converted;
 pub use carried::{Carried, Error, GENERATOR, MADE_FROM, Origin, convert, map_symbol};
 pub use file::{Error as FileError, Form, UnpackError, convert_file};
-pub use front_end::KernelFile;
+pub use front_end::{KernelFile, is_kernel_package};

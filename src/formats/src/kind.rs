@@ -96,6 +96,9 @@ const SPLIT: &str =
 const BOOTED: &str = "it is booted and holds no debug information; \
                       `rekall-profile parse_dwarf PACKAGE -o PROFILE.json.gz` reads the distribution's debug package, and \
                       `rekall-profile fetch_debug /sys/kernel/notes` fetches the debug file of the running kernel";
+const CARRIED: &str = "`rekall-profile parse_btf FILE -o PROFILE.json.gz` makes a profile of the types and symbols that it \
+                       carries; `rekall-profile parse_dwarf PACKAGE -o PROFILE.json.gz` reads the distribution's debug \
+                       package, which says more";
 const DETECT: &str = "`rekall-profile -f FILE autodetect` finds the profile that it needs";
 const REPOSITORY: &str =
     "it serves detection: `rekall-profile -f IMAGE --profile_path REPOSITORY autodetect`";
@@ -136,11 +139,10 @@ kinds! {
         KernelCache: "a macOS kernelcache" => DEBUG_KIT;
         PackedKernelCache: "a packed macOS kernelcache (IM4P, IMG4 or lzss)" => DEBUG_KIT;
         BzImage: "a packed Linux kernel (bzImage)" =>
-            "it is booted and holds no debug information; `extract-vmlinux FILE > VMLINUX` (from the Linux sources) unpacks \
-             it, and `rekall-profile fetch_debug VMLINUX` fetches its debug file";
-        Zboot: "a packed Linux kernel (EFI zboot)" => BOOTED;
+            CARRIED;
+        Zboot: "a packed Linux kernel (EFI zboot)" => CARRIED;
         ArmImage: "a packed Linux kernel of ARM (zImage)" => BOOTED;
-        Arm64Image: "a Linux kernel image of ARM64" => BOOTED;
+        Arm64Image: "a Linux kernel image of ARM64" => CARRIED;
         RiscvImage: "a Linux kernel image of RISC-V" => BOOTED;
         UImage: "a kernel wrapped for U-Boot" => BOOTED;
         DeviceTree: "a device tree or FIT image" => BOOTED;

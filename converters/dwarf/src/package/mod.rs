@@ -69,6 +69,25 @@ impl<'a> Package<'a> {
         self.unpack_first(&wanted, &|path| is_wanted(path, member), sink)
     }
 
+    /// Looks at the paths of its files in their order, up to the first for which `look` gives something. A package whose
+    /// files do not decide within its first 64 MiB, unpacked, gives nothing, and so does a damaged one.
+    pub fn first<T>(&self, look: &dyn Fn(&str) -> Option<T>) -> Option<T> {
+        const MOST: u64 = 64 << 20;
+        let (packed, layout) = match self.form {
+            Form::Deb => (deb_data(self.bytes).ok()?, Layout::Tar),
+            Form::Rpm => (rpm::payload(self.bytes).ok()?, Layout::Cpio),
+            Form::Single => return None,
+        };
+        let reader: Box<dyn Read + '_> = Box::new(decompress(packed).ok()?.take(MOST));
+        let mut archive = Archive::new(Metered::new(reader, packed.len() as u64), layout);
+        while let Ok(Some(entry)) = archive.next() {
+            if let Some(found) = entry.regular.then(|| look(&entry.path)).flatten() {
+                return Some(found);
+            }
+        }
+        None
+    }
+
     /// Whether it is an archive of several files and not a single compressed file.
     pub fn is_archive(&self) -> bool {
         self.form != Form::Single

@@ -70,6 +70,9 @@ fn advice(package: Option<&DebugPackage>) -> String {
 
 /// How many places that look like the digits of a token table are looked at.
 const MOST_PLACES: usize = 1 << 16;
+/// What every banner begins with, and how many texts that begin so are looked at.
+const BANNER: &[u8] = b"Linux version ";
+const MOST_BANNERS: usize = 64;
 /// No longer notes are read.
 const LONGEST_NOTES: u64 = 1 << 16;
 /// The longest description of types that is believed.
@@ -88,8 +91,7 @@ pub fn convert_file(bytes: &[u8], progress: &dyn Progress) -> Result<Converted, 
     progress.tell(&format!("unpacked a kernel of {} bytes", loaded.len()));
     let (symbols, loaded) = symbols(loaded)?;
     let kernel = Kernel { loaded: &loaded, symbols: &symbols };
-    let text = kernel.at("linux_banner").map(|at| loaded.text(at, 1024)).unwrap_or_default();
-    let banner = Banner::find(&text);
+    let banner = kernel.banner();
     let Some(types) = kernel.types() else {
         let name = banner
             .as_ref()
@@ -173,6 +175,14 @@ impl Kernel<'_> {
     fn types(&self) -> Option<Vec<u8>> {
         let section = self.loaded.section(".BTF").filter(|section| !section.is_empty());
         section.or_else(|| self.between("__start_BTF", "__stop_BTF", LONGEST_TYPES))
+    }
+
+    /// Its own first line: at its symbol, else the first text that reads as one (without `CONFIG_KALLSYMS_ALL` no variable
+    /// has a symbol).
+    fn banner(&self) -> Option<Banner> {
+        let named = self.at("linux_banner").into_iter();
+        let places = named.chain(self.loaded.find(BANNER, MOST_BANNERS));
+        places.map(|at| self.loaded.text(at, 1024)).find_map(|text| Banner::find(&text))
     }
 
     fn build_id(&self) -> Option<String> {

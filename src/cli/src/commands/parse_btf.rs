@@ -15,12 +15,13 @@ use crate::profiles::output::Plan;
 
 /// Make a profile from BTF, a Linux kernel's own description of its types.
 ///
-/// The file is a BTF blob (/sys/kernel/btf/vmlinux), or an ELF file with a .BTF section: a vmlinux or a module. A blob has
-/// types only, so the symbols come from --system-map. Without --output the profile is printed on standard output.
+/// The file is a BTF blob (/sys/kernel/btf/vmlinux), an ELF file with a .BTF section (a vmlinux or a module), or a kernel as it
+/// is booted (vmlinuz, bzImage, Image, EFI zboot), also in its package. A blob has types only, so the symbols come from
+/// --system-map; a kernel that is booted carries its own. Without --output the profile is printed on standard output.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
-    /// A BTF blob, or an ELF file with a .BTF section.
+    /// A BTF blob, an ELF file with a .BTF section, or a kernel as it is booted.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// The same as FILE.
@@ -50,7 +51,7 @@ pub struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   rekall-profile parse_btf /sys/kernel/btf/vmlinux --kallsyms /proc/kallsyms -o linux.json.gz
-  rekall-profile parse_btf vmlinux --system-map System.map -o linux.json.gz
+  rekall-profile parse_btf vmlinuz-6.1.0-13-amd64 -o linux.json.gz
   rekall-profile parse_btf fuse.ko --base vmlinux -o fuse.json.gz";
 
 impl Run for Arguments {
@@ -96,5 +97,8 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         threads: console.threads(),
         ..Options::default()
     };
-    Request { front_end: BTF, options: &options, plan: &plan, complete: &|_| Ok(()) }.make(opened, console)
+    // A kernel that is booted carries its symbols too, and has a front-end of its own.
+    let own = converters::front_end_of(&opened).ok().filter(|front_end| front_end.command() == BTF.command());
+    let front_end = own.unwrap_or(BTF);
+    Request { front_end, options: &options, plan: &plan, complete: &|_| Ok(()) }.make(opened, console)
 }

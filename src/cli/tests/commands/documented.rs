@@ -70,8 +70,9 @@ fn inputs() -> Folder {
 }
 
 /// Lines that cannot run here, each by a part of it, with the reason.
-const ELSEWHERE: [(&str, &str); 12] = [
+const ELSEWHERE: [(&str, &str); 13] = [
     ("linux.raw", "needs the memory of a Linux machine"),
+    ("linux-binary-", "needs the package of a kernel"),
     ("repository/v1.0/Linux/", "needs a profile that an earlier line makes of such memory"),
     ("/sys/kernel/btf/", "reads the running kernel"),
     ("/etc/vmi/", "writes into a folder of the system"),

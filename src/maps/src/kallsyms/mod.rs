@@ -24,8 +24,6 @@ mod names;
 mod search;
 
 #[cfg(test)]
-mod encoder;
-#[cfg(test)]
 mod tests;
 
 pub use addresses::{Encoding, choose};

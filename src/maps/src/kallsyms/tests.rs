@@ -1,5 +1,18 @@
-use super::encoder::{AGES, Age, Choice, Encoded, encode};
+use kernel_files::{AGES, Age, Choice, Encoded};
+
 use super::*;
+
+fn encode(
+    age: Age,
+    choice: Choice,
+    format: Format,
+    symbols: &[(String, u64)],
+    at: u64,
+    virtual_at: u64,
+) -> Encoded {
+    let format = kernel_files::Format { big_endian: format.big_endian, pointer: format.pointer };
+    kernel_files::encode(age, choice, format, symbols, at, virtual_at)
+}
 
 /// The address of the tables in these tests.
 const AT: u64 = 0x10_0000;

@@ -1,12 +1,18 @@
-//! Writes kallsyms tables in every layout, as each version of `scripts/kallsyms.c` does. The tests use them as
-//! fixtures.
+//! Writes kallsyms tables of every layout, as `scripts/kallsyms.c` of each age does.
 
-use super::Format;
+/// How the kernel stores numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// Whether the most significant byte comes first.
+    pub big_endian: bool,
+    /// The size of a pointer in bytes, 4 or 8.
+    pub pointer: u8,
+}
 
 /// The kernel versions at which the layout changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Age {
-    /// Count and markers have the width of a pointer; the addresses come first.
+pub enum Age {
+    /// Count and markers as wide as a pointer, the addresses first.
     V2_6_10,
     /// Offsets from a base, unless the kernel is configured without them.
     V4_6,
@@ -22,12 +28,12 @@ pub(super) enum Age {
     V7_0,
 }
 
-pub(super) const AGES: [Age; 7] =
-    [Age::V2_6_10, Age::V4_6, Age::V4_20, Age::V6_1, Age::V6_2, Age::V6_4, Age::V7_0];
+/// All ages, in their order.
+pub const AGES: [Age; 7] = [Age::V2_6_10, Age::V4_6, Age::V4_20, Age::V6_1, Age::V6_2, Age::V6_4, Age::V7_0];
 
 /// How the addresses are stored, where the version allows several ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Choice {
+pub enum Choice {
     /// `CONFIG_KALLSYMS_BASE_RELATIVE` is off.
     Pointers,
     /// Without `CONFIG_KALLSYMS_ABSOLUTE_PERCPU`; since 7.0 relative to the offset's own address.
@@ -38,18 +44,22 @@ pub(super) enum Choice {
     Words,
 }
 
-/// A table as it lies in memory, and the places of its parts.
-pub(super) struct Encoded {
-    pub(super) bytes: Vec<u8>,
-    pub(super) names: u64,
-    pub(super) tokens: u64,
-    pub(super) index: u64,
-    pub(super) addresses: u64,
+/// A table as it lies in memory, and where its parts are in it.
+pub struct Encoded {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Where the packed names are.
+    pub names: u64,
+    /// Where the token texts are.
+    pub tokens: u64,
+    /// Where the offsets of the token texts are.
+    pub index: u64,
+    /// Where the addresses are.
+    pub addresses: u64,
 }
 
-/// Encodes `symbols` (kind letter and name, address) as a table at `at` in memory, at the virtual address
-/// `virtual_at`.
-pub(super) fn encode(
+/// Encodes `symbols` (kind letter with name, and address), which start at `at` in memory, virtual address `virtual_at`.
+pub fn encode(
     age: Age,
     choice: Choice,
     format: Format,
