@@ -13,7 +13,7 @@ use super::{Error, batch, executable, fetch, image, inspect, profile};
 #[expect(dead_code, reason = "only the schema is wanted")]
 enum Check {
     One(Box<profile::Made>),
-    Two(profile::Comparison),
+    Two(Box<profile::Comparison>),
 }
 
 /// `convert_profile`: one profile, Rekall's own text of a pack, or the profiles of many packs.

@@ -10,14 +10,14 @@ use crate::harness::Folder;
 
 const TRAIT: &str = "rekall-profile-frontend";
 const LIST: &str = "rekall-profile-converters";
-/// Converts what a kernel carries of itself.
-const CARRIED: &str = "rekall-profile-kernel";
 /// Who uses a front-end past the list: what was found of a kernel and its modules in memory, with their symbols decoded, is
 /// not a source that anybody opens. A build-id in memory is a note as in a file.
-const IN_MEMORY: [(&str, &str); 3] = [
+const IN_MEMORY: [(&str, &str); 5] = [
     ("rekall-profile-analyzer", "rekall-profile-btf"),
     ("rekall-profile-analyzer", "rekall-profile-dwarf"),
+    ("rekall-profile-analyzer", "rekall-profile-kernel"),
     ("rekall-profile-repository", "rekall-profile-btf"),
+    ("rekall-profile-repository", "rekall-profile-kernel"),
 ];
 
 /// The packages of the workspace.
@@ -48,8 +48,7 @@ fn only_the_list_of_front_ends_knows_front_ends() {
         packages.iter().filter(|package| needs(package).contains(TRAIT)).map(name).collect();
     let list = packages.iter().find(|package| name(package) == LIST).unwrap();
     let in_list: BTreeSet<String> = needs(list).into_iter().map(str::to_owned).collect();
-    let front_ends: BTreeSet<String> =
-        front_ends.into_iter().filter(|known| known != LIST && known != CARRIED).collect();
+    let front_ends: BTreeSet<String> = front_ends.into_iter().filter(|known| known != LIST).collect();
     assert!(front_ends.len() >= 3, "{front_ends:?}");
     for front_end in &front_ends {
         assert!(in_list.contains(front_end), "{front_end} is not in {LIST}");
@@ -57,7 +56,7 @@ fn only_the_list_of_front_ends_knows_front_ends() {
     for package in &packages {
         let name = name(package);
         // A front-end may rest on another one: a pack of Volatility may hold a kernel module.
-        if [LIST, CARRIED].contains(&name.as_str()) || front_ends.contains(&name) {
+        if name == LIST || front_ends.contains(&name) {
             continue;
         }
         let needs = needs(package);

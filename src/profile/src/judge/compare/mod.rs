@@ -8,7 +8,7 @@ pub use reason::Reason;
 use relate::{Relation, plain, relate};
 pub use settled::Settled;
 
-use crate::{BitRange, Name, Profile, RecordId, Resolution, Tally, Type, TypeId};
+use crate::{BitRange, Name, Profile, RecordId, Tally, Type, TypeId};
 
 /// How two profiles of one build differ in meaning: names that one of them alone has are no contradiction,
 /// a different size, offset, bit range or address is.
