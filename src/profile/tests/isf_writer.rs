@@ -156,6 +156,29 @@ fn with_well_known_types(text: &str) -> Value {
 }
 
 #[test]
+fn the_clocks_are_as_many_as_the_kernel_says() {
+    let count = |enumerations: &str| {
+        let table = with_well_known_types(&format!(
+            r#"{{"$METADATA": {{"Type": "Profile", "ProfileClass": "Linux", "arch": "AMD64"}},
+            "$STRUCTS": {{"tk_data": [704, {{"seq": [0, ["int"]], "id": [8, ["Enumeration", {{
+                "enum_name": "timekeeper_ids", "target": "int"}}]]}}]}},
+            "$ENUMS": {{{enumerations}}},
+            "$CONSTANTS": {{"timekeeper_data": 18446744071606217280}}}}"#
+        ));
+        let ty = &table["symbols"]["timekeeper_data"]["type"];
+        assert_eq!(ty["subtype"]["name"], "tk_data", "{enumerations}");
+        ty["count"].as_u64()
+    };
+    let with =
+        |last: &str| format!(r#""timekeeper_ids": {{"0": "TIMEKEEPER_CORE", "{last}": "TIMEKEEPERS_MAX"}}"#);
+    assert_eq!(count(&with("1")), Some(1));
+    assert_eq!(count(&with("9")), Some(9));
+    // The first clock is always there; a number that no kernel has is not believed.
+    assert_eq!(count(""), Some(1));
+    assert_eq!(count(&with("4000000")), Some(1));
+}
+
+#[test]
 fn an_interrupt_table_has_gates_of_the_processors_size() {
     let kernel = |arch: &str, structs: &str| {
         with_well_known_types(&format!(

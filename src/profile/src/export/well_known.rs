@@ -69,6 +69,7 @@ const LINUX: &[Variable] = &[
     // As many as since 5.18; of fewer the last are never asked for.
     ("taint_flags", "[19]taint_flag"),
     ("timekeeper", "timekeeper"),
+    ("timekeeper_data", "{all_timekeepers}"),
     ("tk_core", "tk_data|{timekeepers}"),
     ("tty_drivers", "list_head"),
     ("vmemmap_base", "unsigned long"),
@@ -129,6 +130,9 @@ struct Made {
     records: HashMap<Name, RecordId, RandomState>,
 }
 
+/// More clocks than the kernel has (it has nine) are not believed.
+const MOST_CLOCKS: u64 = 64;
+
 impl Made {
     /// `None` where the profile has no structs: a variable's type alone is of no use then.
     fn new(profile: &Profile) -> Option<Self> {
@@ -149,6 +153,7 @@ impl Made {
             return Some(profile.types.add(Type::Array { target, count }));
         }
         match text {
+            "{all_timekeepers}" => return self.all_timekeepers(profile),
             "{count}" => return self.describe(profile, self.count_of_symbols(profile)),
             "{gates}" => return self.gates(profile),
             "{module_tree}" => return self.module_tree(profile),
@@ -278,6 +283,20 @@ impl Made {
             ("reserved", 12, int),
         ];
         self.make(profile, "gate_struct", 16, &members)
+    }
+
+    /// `timekeeper_data` (kernel/time/timekeeping.c, since 6.17): the system's clock, then those of `CONFIG_POSIX_AUX_CLOCKS`.
+    /// The kernel's own enumeration `timekeeper_ids` says how many there are.
+    fn all_timekeepers(&mut self, profile: &mut Profile) -> Option<TypeId> {
+        let target = self.describe(profile, "tk_data")?;
+        let types = &profile.types;
+        let count = profile.names.find("TIMEKEEPERS_MAX").and_then(|wanted| {
+            let mut labels = types.enumerations().flat_map(|(id, _)| types.labels(id));
+            labels.find(|label| label.name == wanted).map(|label| label.bits)
+        });
+        // The system's clock is always there, and is the first.
+        let count = count.filter(|count| (1..=MOST_CLOCKS).contains(count)).unwrap_or(1);
+        Some(profile.types.add(Type::Array { target, count }))
     }
 
     /// The unnamed struct of `tk_core` (kernel/time/timekeeping.c, 3.17 to 6.12): a lock, then the timekeeper.
