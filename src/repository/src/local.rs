@@ -1,8 +1,10 @@
-//! The profile that no repository has, made from its PDB and stored.
+//! The profile that no repository has, made from debug information that is fetched, and stored.
+
+use std::fs::File;
 
 use pe::PdbName;
 use profile::{GuidAge, Health, MappedFile, Progress, Report, Text};
-use symbols::{Fetcher, Wanted};
+use symbols::{BuildId, DebugOptions, Fetcher, Wanted, fetch_debug};
 
 use crate::printed::Printed;
 use crate::{Condition, Error, Loaded, ProfileName, Storage};
@@ -11,7 +13,7 @@ use crate::{Condition, Error, Loaded, ProfileName, Storage};
 pub struct Built {
     /// As it was stored, ready to be used.
     pub loaded: Loaded,
-    /// Where its PDB was found.
+    /// Where its debug information was found.
     pub from: String,
     /// What it lacks.
     pub health: Health,
@@ -45,14 +47,55 @@ pub fn build(
     let Printed { bytes, health, report } =
         Printed::of_pdb(file, pdb, None, &[], progress).map_err(failed)?;
     let name = ProfileName::of_guid(&folder_of(pdb.as_str()), guid_age)?;
+    let printed = Printed { bytes, health, report };
+    stored(name, printed, found.from, &Condition::Always, storage, progress)
+}
+
+/// Fetches the debug file of a Linux kernel from debuginfod servers, makes its profile and stores it as
+/// `Linux/<build-id>`. An existing profile of that name stays, and the new one serves this run.
+///
+/// # Errors
+/// [`Error::Fetch`] if no server has the debug file, [`Error::Convert`] if it cannot be read; those of the storage.
+pub fn build_linux(
+    build_id: &BuildId,
+    options: &DebugOptions,
+    storage: &dyn Storage,
+    progress: &dyn Progress,
+) -> Result<Built, Error> {
+    let folder = tempfile::tempdir().map_err(|error| Error::io("the folder for temporary files", error))?;
+    let path = folder.path().join(format!("{build_id}.debug"));
+    let judge = |file: &File| {
+        let file = file.try_clone().and_then(MappedFile::from_file).map_err(|error| error.to_string())?;
+        converters::check_debug_file(&file, build_id.as_bytes())
+    };
+    let found = fetch_debug(build_id, &path, options, &judge, progress)?;
+    let failed = |problem: String| Error::Convert { place: found.from.clone(), problem };
+    let file = MappedFile::open(&path).map_err(|error| Error::io(path.display(), error))?;
+    let printed = Printed::of_debug_file(file, &format!("{build_id}.debug"), progress).map_err(failed)?;
+    let name: ProfileName = format!("Linux/{build_id}").parse()?;
+    stored(name, printed, found.from, &Condition::Absent, storage, progress)
+}
+
+/// Stores what was made, and reads it as it was stored.
+fn stored(
+    name: ProfileName,
+    printed: Printed,
+    from: String,
+    condition: &Condition,
+    storage: &dyn Storage,
+    progress: &dyn Progress,
+) -> Result<Built, Error> {
+    let Printed { bytes, health, report } = printed;
     let place = storage.place_of(&name.key());
-    storage.write(&name.key(), &bytes, &Condition::Always)?;
-    progress.tell(&format!("Stored {place}"));
+    match storage.write(&name.key(), &bytes, condition)? {
+        Some(_) => progress.tell(&format!("Stored {place}")),
+        None => progress.tell(&format!("{place} exists already and is not replaced")),
+    }
     let damaged = |source| Error::Profile { place: place.clone(), source };
     let unpacked = profile::unpack(&bytes, profile::MAX_TEXT).map_err(damaged)?;
     let text = Text::new(unpacked.into_owned()).map_err(damaged)?;
     let loaded = Loaded { name, place, text, way: Vec::new() };
-    Ok(Built { loaded, from: found.from, health, report })
+    Ok(Built { loaded, from, health, report })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use converters::{Options, PDB, Source};
+use converters::{DWARF, FrontEnd, Options, PDB, Source};
 use pe::PdbName;
 use profile::{
     Effort, GzipWriter, Health, MappedFile, Profile, Progress, Report, Resolution, Scope, guarded, write_text,
@@ -48,13 +48,34 @@ impl Printed {
         progress: &dyn Progress,
     ) -> Result<Self, String> {
         let options = Options { profile_class: profile_class.map(str::to_owned), ..Options::default() };
-        let source = Source::from_bytes(name.as_str(), file);
-        // Whatever a hostile PDB does to the front-end costs its own profile.
+        Self::of(PDB, Source::from_bytes(name.as_str(), file), &options, merge, progress)
+    }
+
+    /// The profile of a Linux kernel's debug file.
+    ///
+    /// # Errors
+    /// Why it gives none, in words without its place.
+    pub(crate) fn of_debug_file(
+        file: MappedFile,
+        name: &str,
+        progress: &dyn Progress,
+    ) -> Result<Self, String> {
+        Self::of(DWARF, Source::from_bytes(name, file), &Options::default(), &[], progress)
+    }
+
+    fn of(
+        front_end: &dyn FrontEnd,
+        source: Source,
+        options: &Options,
+        merge: &[String],
+        progress: &dyn Progress,
+    ) -> Result<Self, String> {
+        // Whatever a hostile file does to the front-end costs its own profile.
         let printed = guarded(|| {
-            let converted =
-                converters::convert_with(PDB, source, &options, progress).map_err(|error| error.reason())?;
+            let converted = converters::convert_with(front_end, source, options, progress)
+                .map_err(|error| error.reason())?;
             Self::new(converted.profile, converted.report, merge).map_err(|error| error.to_string())
         });
-        printed.unwrap_or_else(|| Err("the front-end gave up on it: please report the PDB".to_owned()))
+        printed.unwrap_or_else(|| Err("the front-end gave up on it: please report the file".to_owned()))
     }
 }

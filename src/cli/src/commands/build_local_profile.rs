@@ -1,7 +1,7 @@
 use anyhow::{Context, bail};
 use pe::PdbName;
 use profile::{GuidAge, Verdict};
-use repository::detect::{kernels, prove};
+use repository::detect::{Sighted, kernels, prove};
 use repository::{ProfileName, Repositories, local};
 use symbols::Fetcher;
 
@@ -18,7 +18,8 @@ use crate::report::fetch::LocalProfile;
 /// Make the profile of a Windows module or of an image's kernel, and store it.
 ///
 /// The PDB of MODULE, or of the Windows kernel in the image that -f names, is fetched. A Linux kernel in the image carries
-/// its own types and symbols, of which its profile is made. The profile goes to the first repository that can be written
+/// its own types and symbols, of which its profile is made; if it has no types (BTF), its debug file is fetched from
+/// debuginfod servers (DEBUGINFOD_URLS). The profile goes to the first repository that can be written
 /// to. If there is an image, the profile is proved on it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
@@ -93,7 +94,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
                 bail!("--modules is for the Linux kernel in an image, and this image names a Windows kernel");
             }
             if wanted.is_empty() {
-                return of_image(image, arguments.modules, &repositories, console);
+                return of_image(image, &found, arguments, &repositories, console);
             }
             wanted
         }
@@ -123,21 +124,43 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     Ok(Outcome::Negative)
 }
 
-/// Makes the profile of the Linux kernel in the image of what that carries of itself.
+/// Makes the profile of the Linux kernel in the image of what that carries of itself, else of its debug file.
 fn of_image(
     image: &image::Image,
-    modules: bool,
+    found: &[Sighted],
+    arguments: &Arguments,
     repositories: &Repositories,
     console: &Console,
 ) -> anyhow::Result<Outcome> {
-    let made = match repository::of_image::make(image, modules, &console.search()) {
+    let made = repository::of_image::make(image, arguments.modules, &console.search());
+    let mut fetching = Vec::new();
+    if let (Err(unmade), Some(servers), Some(storage)) =
+        (&made, arguments.building.debuginfod()?, repositories.writable())
+    {
+        for id in profiles::of_image::build_ids(found, unmade) {
+            match local::build_linux(&id, &servers, storage, console.progress()) {
+                Ok(built) => {
+                    if arguments.modules {
+                        console.warn(
+                            "--modules: the kernel carries no types that those of its modules could continue; the \
+                             profile is of the kernel alone",
+                        );
+                    }
+                    return conclude(built, Some(image), repositories, console);
+                }
+                Err(error) => fetching.push(error.to_string()),
+            }
+        }
+    }
+    let made = match made {
         Ok(made) => made,
         Err(unmade) if unmade.is_empty() => bail!(
             "the image names no Windows kernel, and no Linux kernel is found in it by its own table of symbols \
              (kallsyms); a macOS kernel's profile is made by parse_dwarf"
         ),
         Err(unmade) => {
-            let problems: Vec<String> = unmade.iter().flat_map(profiles::of_image::words).collect();
+            let problems = unmade.iter().flat_map(profiles::of_image::words).chain(fetching);
+            let problems: Vec<String> = problems.collect();
             if console.json() {
                 console.print_report(&LocalProfile::Failed { profile: (), problems })?;
             } else {

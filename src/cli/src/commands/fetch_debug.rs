@@ -4,13 +4,12 @@ use anyhow::{Context, bail};
 use formats::WrongKind;
 use profile::MappedFile;
 use symbols::{BuildId, DebugFile, DebugOptions, Error, fetch_debug};
-use url::Url;
 
 use super::Run;
 use crate::console::{Console, Settings};
 use crate::files::{Content, Files};
 use crate::options::heading::{INPUT, OUTPUT, SERVERS};
-use crate::options::{Connection, General, Json, settings};
+use crate::options::{Connection, General, Json, debuginfod_servers, settings};
 use crate::outcome::Outcome;
 use crate::report::fetch::{self as report, Status};
 
@@ -83,16 +82,12 @@ impl Run for Arguments {
     }
 }
 
-/// Asked where neither the arguments nor the environment name a server: it passes requests on to those of
-/// the distributions.
-const FEDERATION: &str = "https://debuginfod.elfutils.org/";
-
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let build_id = wanted(arguments)?;
     if !arguments.dump_dir.is_dir() {
         bail!("--dump_dir {}: the folder does not exist", arguments.dump_dir.display());
     }
-    let mut options = DebugOptions::new(servers(&arguments.servers)?);
+    let mut options = DebugOptions::new(debuginfod_servers(&arguments.servers)?);
     options.client = arguments.connection.client(options.client)?;
     let path = place(&arguments.dump_dir, &build_id);
     let judge = |file: &std::fs::File| {
@@ -171,29 +166,4 @@ fn content(path: &Path) -> std::io::Result<MappedFile> {
         std::io::ErrorKind::IsADirectory => Err(error),
         _ => std::fs::read(path).map(MappedFile::from),
     })
-}
-
-/// The servers to ask: those named, else those of the environment, else the federation's.
-fn servers(named: &[String]) -> anyhow::Result<Vec<Url>> {
-    let from_environment = std::env::var("DEBUGINFOD_URLS").unwrap_or_default();
-    let mut texts: Vec<&str> = named.iter().map(String::as_str).collect();
-    let origin = if texts.is_empty() { "DEBUGINFOD_URLS" } else { "--server" };
-    if texts.is_empty() {
-        // Elfutils also allows words about verification (ima:enforcing) among the addresses.
-        texts = from_environment.split_whitespace().filter(|word| word.contains("://")).collect();
-    }
-    if texts.is_empty() {
-        texts = vec![FEDERATION];
-    }
-    texts
-        .into_iter()
-        .map(|text| {
-            let url: Url =
-                text.parse().with_context(|| format!("{origin}: this is no address of a server"))?;
-            if !matches!(url.scheme(), "http" | "https") {
-                bail!("{origin}: expected an address with http or https, found {}", url.scheme());
-            }
-            Ok(url)
-        })
-        .collect()
 }

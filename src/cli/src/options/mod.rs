@@ -1,5 +1,6 @@
 //! Groups of options that several commands share. Each command takes the groups that it uses, and no others.
 //!
+//! - [`debuginfod`] says which servers are asked for the debug files of Linux kernels;
 //! - [`general`] has what every command takes, and how much of the machine a run may use;
 //! - [`input`] names memory images, and limits what packed input may unpack to;
 //! - [`output`] says where a profile goes, and in which form;
@@ -10,6 +11,7 @@
 //! A group lists the files that it names ([`crate::files::Files`]). No group knows a command.
 
 pub mod banner;
+pub mod debuginfod;
 pub mod general;
 pub mod input;
 pub mod output;
@@ -18,6 +20,7 @@ pub mod subject;
 pub mod symbols;
 
 pub use banner::Banner;
+pub use debuginfod::debuginfod_servers;
 pub use general::{General, Json, Strict, Threads, settings};
 pub use input::{Image, NamedImage, Unpacking};
 pub use output::Output;

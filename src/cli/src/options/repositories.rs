@@ -2,7 +2,9 @@ use std::path::Path;
 
 use clap::Args;
 use repository::{Options, PUBLIC};
+use symbols::DebugOptions;
 
+use super::debuginfod::debuginfod_servers;
 use super::heading::REPOSITORIES;
 use super::symbols::{Connection, Symbols};
 use crate::configuration::{Configuration, own_repository};
@@ -80,6 +82,20 @@ impl Building {
     /// As [`Repositories::open`].
     pub fn open(&self) -> anyhow::Result<repository::Repositories> {
         self.repositories.open(&self.symbols.connection)
+    }
+
+    /// How the debug files of Linux kernels are fetched; `None` if no server may be asked.
+    ///
+    /// # Errors
+    /// A server of `DEBUGINFOD_URLS`, a configuration or credentials that cannot be understood.
+    pub fn debuginfod(&self) -> anyhow::Result<Option<DebugOptions>> {
+        let connection = &self.symbols.connection;
+        if connection.offline {
+            return Ok(None);
+        }
+        let mut options = DebugOptions::new(debuginfod_servers(&[])?);
+        options.client = connection.client(options.client)?;
+        Ok(Some(options))
     }
 
     /// Adds the repositories, to be read.

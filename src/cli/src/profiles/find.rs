@@ -52,8 +52,8 @@ fn tell(loaded: &Loaded, console: &Console) {
     }
 }
 
-/// The profile that an image needs: one that a repository has, else one that is made and kept, from a Windows kernel's PDB
-/// or of what a Linux kernel in the image carries of itself; in either case one that was proved on the image.
+/// The profile that an image needs: one that a repository has, else one that is made and kept, from a Windows kernel's PDB,
+/// of what a Linux kernel in the image carries of itself, or of its debug file; always one that was proved on the image.
 ///
 /// # Errors
 /// Where none is found: what the image says of its kernel, what was tried, and how to bring what is missing.
@@ -77,11 +77,21 @@ pub fn detected(
             console.say(format_args!("made profile {name}"));
             return Ok(layout);
         }
-        Ok(None) => match of_image::made(image, &detection, &repositories, console) {
-            of_image::Outcome::Made(layout) => return Ok(*layout),
-            of_image::Outcome::Unmade(problems) => items.extend(problems),
-            of_image::Outcome::NoKernel => {}
-        },
+        Ok(None) => {
+            let unmade = match of_image::made(image, &detection, &repositories, console) {
+                of_image::Outcome::Made(layout) => return Ok(*layout),
+                of_image::Outcome::Unmade(unmade) => unmade,
+                of_image::Outcome::NoKernel => Vec::new(),
+            };
+            let ids = of_image::build_ids(&detection.kernels, &unmade);
+            match of_image::fetched(image, &ids, &repositories, options, console) {
+                Ok(layout) => return Ok(layout),
+                Err(problems) => {
+                    items.extend(unmade.iter().flat_map(of_image::words));
+                    items.extend(problems);
+                }
+            }
+        }
         Err(error) => items.extend(lines_of("", &error).text().lines().map(str::to_owned)),
     }
     let what = format!(

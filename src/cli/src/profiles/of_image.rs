@@ -1,21 +1,25 @@
-//! The profile of a Linux kernel that no repository has, made of the image alone.
+//! The profile of a Linux kernel that no repository has: made of the image alone, else of the debug file that debuginfod
+//! servers have of it.
 
 use analyzer::Layout;
 use image::Image;
 use profile::System;
-use repository::Repositories;
-use repository::detect::Detection;
+use repository::detect::{self, Detection, Kernel, Sighted};
 use repository::of_image::{self, MadeOfImage, Unmade};
+use repository::{Repositories, local};
+use symbols::BuildId;
 
-use crate::console::Console;
+use super::outcome;
+use crate::console::{Console, lines_of};
+use crate::options::Building;
 use crate::profiles::verdict::counted;
 
 /// What came of making a profile.
 pub enum Outcome {
     /// It was made, and proved on the image.
     Made(Box<Layout>),
-    /// There is a kernel, and why it gave none, in words.
-    Unmade(Vec<String>),
+    /// There are kernels, and none gave a profile.
+    Unmade(Vec<Unmade>),
     /// The image holds no Linux kernel.
     NoKernel,
 }
@@ -31,7 +35,7 @@ pub fn made(image: &Image, detection: &Detection, repositories: &Repositories, c
     let made = match of_image::make(image, false, &console.search()) {
         Ok(made) => made,
         Err(unmade) if unmade.is_empty() => return Outcome::NoKernel,
-        Err(unmade) => return Outcome::Unmade(unmade.iter().flat_map(words).collect()),
+        Err(unmade) => return Outcome::Unmade(unmade),
     };
     let place = match repositories.writable().map(|storage| made.store(storage, console.progress())) {
         Some(Ok(place)) => place,
@@ -43,6 +47,73 @@ pub fn made(image: &Image, detection: &Detection, repositories: &Repositories, c
     };
     say_made(&made, place.as_deref(), console);
     Outcome::Made(Box::new(made.layout))
+}
+
+/// No more kernels' debug files are fetched for one image: each may have half a gigabyte.
+const MOST_FETCHED: usize = 4;
+
+/// The build-ids of the Linux kernels that an image names, each once.
+pub fn build_ids(kernels: &[Sighted], unmade: &[Unmade]) -> Vec<BuildId> {
+    let sighted = kernels.iter().filter_map(|sighted| match &sighted.kernel {
+        Kernel::Linux { build_id, .. } => build_id.as_ref(),
+        _ => None,
+    });
+    let mut ids: Vec<BuildId> = Vec::new();
+    for id in unmade.iter().filter_map(|unmade| unmade.build_id.as_ref()).chain(sighted) {
+        if let Ok(id) = id.parse::<BuildId>()
+            && !ids.contains(&id)
+        {
+            ids.push(id);
+        }
+    }
+    ids.truncate(MOST_FETCHED);
+    ids
+}
+
+/// Fetches the debug files of the kernels with these build-ids, unless no server may be asked. The first profile that is
+/// proved on the image is the answer.
+///
+/// # Errors
+/// Why there is none, a line for each kernel.
+pub fn fetched(
+    image: &Image,
+    build_ids: &[BuildId],
+    repositories: &Repositories,
+    options: &Building,
+    console: &Console,
+) -> Result<Layout, Vec<String>> {
+    let lines = |error: &anyhow::Error| lines_of("", error).text().lines().map(str::to_owned).collect();
+    let servers = match options.debuginfod() {
+        Ok(Some(servers)) if !build_ids.is_empty() => servers,
+        Ok(_) => return Err(Vec::new()),
+        Err(error) => return Err(lines(&error)),
+    };
+    let Some(storage) = repositories.writable() else {
+        return Err(vec!["no repository can be written to; name one with --profile_path".to_owned()]);
+    };
+    let mut problems: Vec<String> = Vec::new();
+    for id in build_ids {
+        let built = match local::build_linux(id, &servers, storage, console.progress()) {
+            Ok(built) => built,
+            Err(error) => {
+                problems.extend::<Vec<String>>(lines(&error.into()));
+                continue;
+            }
+        };
+        let from = built.from.clone();
+        let (candidate, layout) =
+            detect::prove(image, repositories, built.loaded, from.clone(), &console.search());
+        if let (true, Some(layout)) = (candidate.matches(), layout) {
+            console.say(format_args!("{}: made of the debug file from {from}", candidate.name));
+            return Ok(layout);
+        }
+        problems.push(format!(
+            "{}, made of the debug file from {from}: {}",
+            candidate.name,
+            outcome(&candidate)
+        ));
+    }
+    Err(problems)
 }
 
 /// Says how a profile was made, what proves it, and where it is kept.
