@@ -83,7 +83,14 @@ const READERS: &[Reader] = &[
     },
     Reader {
         line: &["parse_btf", "@", "-o", "out.json"],
-        reads: &[FileKind::Btf, FileKind::ElfBtf, FileKind::ElfDebug],
+        reads: &[
+            FileKind::Btf,
+            FileKind::ElfBtf,
+            FileKind::ElfDebug,
+            FileKind::BzImage,
+            FileKind::Zboot,
+            FileKind::Arm64Image,
+        ],
     },
     Reader {
         line: &["parse", "@", "-o", "out.json"],
@@ -108,6 +115,9 @@ const READERS: &[Reader] = &[
             FileKind::Vtypes,
             FileKind::Btf,
             FileKind::ElfBtf,
+            FileKind::BzImage,
+            FileKind::Zboot,
+            FileKind::Arm64Image,
         ],
     },
     Reader { line: &["check", "@"], reads: CHECKED },
