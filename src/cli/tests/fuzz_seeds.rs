@@ -11,6 +11,8 @@ use std::sync::Once;
 
 use dwarf_converter::{Alone, Language, Languages, Package};
 use image::{Image, Memory};
+use kernel_files::{AGES, Age, Choice, Compression, Format, Kernel, bzimage, encode, packed, zboot};
+use maps::kallsyms::{DIGITS, find_near};
 use pe::{CodeView, Identity, PdbCabinet};
 use profile::{MappedFile, Profile, Report, Resolution, Silent, read_profile, write_text};
 use repository::index::{DataIndex, ExportIndex, Specification, StructIndex, SymbolIndex};
@@ -49,7 +51,59 @@ fn update() {
             fs::create_dir_all(&folder).unwrap();
             fs::write(folder.join("fixture"), bytes).unwrap();
         }
+        for (target, seeds) in [("kallsyms", tables()), ("kernel_file", kernels())] {
+            let folder = root().join("fuzz/seeds").join(target);
+            fs::create_dir_all(&folder).unwrap();
+            for (name, bytes) in seeds {
+                fs::write(folder.join(name), bytes).unwrap();
+            }
+        }
     });
+}
+
+/// How much of the next section there is behind a table of symbols.
+const BEHIND: usize = 8192;
+
+/// A table of symbols of every age and byte order, each with the bytes of another section before and behind it.
+fn tables() -> Vec<(String, Vec<u8>)> {
+    let mut tables = Vec::new();
+    for age in AGES {
+        let formats: &[(bool, u8)] = match age {
+            Age::V4_20 | Age::V6_4 | Age::V7_0 => &[(false, 8), (true, 8), (false, 4)],
+            _ => &[(false, 8)],
+        };
+        for (big_endian, pointer) in formats.iter().copied() {
+            let base: u64 = if pointer == 8 { 0xffff_ffff_8100_0000 } else { 0xc100_0000 };
+            let symbols: Vec<(String, u64)> =
+                (0..1001).map(|number| (format!("Tfunction_{number}"), base + number * 64)).collect();
+            let choice = if age < Age::V4_6 { Choice::Pointers } else { Choice::Relative };
+            let virtual_at = if age == Age::V7_0 { base + 0x20_0000 } else { 0 };
+            let format = Format { big_endian, pointer };
+            let mut bytes = vec![0x5a; 64];
+            bytes.extend(encode(age, choice, format, &symbols, 64, virtual_at).bytes);
+            bytes.resize(bytes.len() + BEHIND, 0xa5);
+            let order = if big_endian { "big" } else { "little" };
+            tables.push((format!("{age:?}-{order}-{pointer}").to_lowercase(), bytes));
+        }
+    }
+    tables
+}
+
+/// A kernel as it is booted in every form and compression.
+fn kernels() -> Vec<(String, Vec<u8>)> {
+    let types = |name: &str| fs::read(root().join("testdata/btf").join(name)).unwrap();
+    let pc = Kernel::new(Age::V6_4, Choice::Relative, 0xffff_ffff_8100_0000, &types("gcc-x64.btf"), false);
+    let arm = Kernel::new(Age::V7_0, Choice::Relative, 0xffff_8000_8000_0000, &types("gcc-arm64.btf"), false);
+    let of_pc = Compression::ALL.into_iter().map(|compression| {
+        let file = bzimage(&packed(compression, &pc.elf(62)));
+        (format!("bzimage-{compression:?}").to_lowercase(), file)
+    });
+    let zstd = packed(Compression::Zstd, &arm.arm64_image());
+    let of_arm = [
+        ("image-gzip".to_owned(), packed(Compression::Gzip, &arm.arm64_image())),
+        ("zboot-zstd".to_owned(), zboot(&zstd, "zstd22")),
+    ];
+    of_pc.chain(of_arm).collect()
 }
 
 /// What a target starts from, as `scripts/fuzz` hands it over.
@@ -140,12 +194,43 @@ fn btf_is_lowered() {
         btf_converter::Table::with_base(blob, small, base).unwrap_or_else(|error| panic!("{name}: {error}"));
         // The small base of a module comes in an ELF file only.
         if small.is_none() {
-            let options = btf_converter::Options { symbol_map: map, base, ..btf_converter::Options::default() };
+            let options =
+                btf_converter::Options { symbol_map: map, base, ..btf_converter::Options::default() };
             let converted = btf_converter::convert(blob, &options, &Silent);
             let converted = converted.unwrap_or_else(|error| panic!("{name}: {error}"));
             let (structs, symbols) = lowered(converted.profile, converted.report);
             assert!(structs > 0 && (map.is_none() || symbols > 0), "{name}: {structs}, {symbols}");
         }
+    }
+}
+
+#[test]
+fn tables_of_symbols_of_every_layout_are_found_and_read() {
+    let seeds = seeds("kallsyms");
+    assert!(seeds.len() >= AGES.len());
+    for (name, bytes) in seeds {
+        let source = |at: u64, into: &mut [u8]| {
+            let place = usize::try_from(at).ok();
+            let found = place.and_then(|at| bytes.get(at..at.checked_add(into.len())?));
+            found.map(|found| into.copy_from_slice(found)).is_some()
+        };
+        let digit = memchr::memmem::find(&bytes, DIGITS).unwrap() as u64;
+        let parts = find_near(&source, digit).unwrap_or_else(|| panic!("{name}"));
+        let symbols = maps::kallsyms::read(&source, &parts).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(symbols.len(), 1001, "{name}");
+        assert_eq!(symbols[1000].address.wrapping_sub(symbols[0].address), 64_000, "{name}");
+    }
+}
+
+#[test]
+fn kernels_as_they_are_booted_are_lowered() {
+    let seeds = seeds("kernel_file");
+    assert!(seeds.len() > Compression::ALL.len());
+    for (name, bytes) in seeds {
+        let converted = kernel_converter::convert_file(&bytes, &Silent);
+        let converted = converted.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let (structs, symbols) = lowered(converted.profile, converted.report);
+        assert!(structs > 3 && symbols > 1000, "{name}: {structs} structs, {symbols} symbols");
     }
 }
 
