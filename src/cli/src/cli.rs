@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::command_line;
 use crate::commands::*;
+use crate::{command_line, version};
 
 /// Build profiles for memory forensics, and prove them on memory images.
 ///
@@ -13,7 +13,7 @@ use crate::commands::*;
 /// DWARF, BTF, Volatility packs) and read by Rekall, Volatility 3, LibVMI and DRAKVUF. Without a command, and with -f IMAGE,
 /// the profile of the image is found and proved, and the image is summed up.
 #[derive(Debug, Parser)]
-#[command(name = "rekall-profile", version, max_term_width = 100, after_long_help = EXAMPLES)]
+#[command(name = "rekall-profile", version, long_version = version::LONG, max_term_width = 100, after_long_help = EXAMPLES)]
 pub struct Cli {
     #[command(flatten)]
     summary: summary::Arguments,

@@ -2,7 +2,7 @@
 //!
 //! Each module uses only modules above it in this list:
 //!
-//! - [`report`] has what `--json` prints;
+//! - [`report`] has what `--json` prints, [`version`] what `--version` prints;
 //! - [`console`] is the only place that prints, and [`sandbox`] restricts what the process may do;
 //! - [`outcome`] decides the exit code, [`interrupt`] cleans up when the program is told to stop;
 //! - [`configuration`] reads the user's settings;
@@ -31,6 +31,7 @@ mod outcome;
 mod profiles;
 mod report;
 mod sandbox;
+mod version;
 
 use std::process::ExitCode;
 

@@ -26,16 +26,18 @@ pub struct Conversion {
 /// Makes a profile of a file or a folder.
 ///
 /// # Errors
-/// [`Error::Convert`] if it cannot be opened, is of a kind that no front-end reads, or gives no profile.
+/// [`Error::File`] if it cannot be opened, is of a kind that no front-end reads, or gives no profile.
 pub fn file(path: impl AsRef<Path>, options: &Options) -> Result<Conversion, Error> {
-    source(Source::open(path.as_ref())?, options)
+    let path = path.as_ref();
+    let opened = Source::open(path).map_err(Error::from);
+    opened.and_then(|opened| source(opened, options)).map_err(|error| error.in_file(path))
 }
 
 /// Makes a profile of the bytes of a file. Files that it refers to are not opened. The name is what the profile says that
 /// it was made from, and helps to tell kinds of files apart.
 ///
 /// # Errors
-/// As [`file`](fn@file).
+/// [`Error::Convert`] if no front-end reads this kind of file, or it gives no profile.
 pub fn bytes(name: &str, bytes: Vec<u8>, options: &Options) -> Result<Conversion, Error> {
     source(Source::from_bytes(name, bytes.into()), options)
 }
@@ -43,7 +45,7 @@ pub fn bytes(name: &str, bytes: Vec<u8>, options: &Options) -> Result<Conversion
 /// Makes a profile of a source.
 ///
 /// # Errors
-/// As [`file`](fn@file).
+/// As [`bytes`](fn@bytes).
 pub fn source(source: Source, options: &Options) -> Result<Conversion, Error> {
     let converted = converters::convert(source, options, &Silent)?;
     let identity = converted.identity();

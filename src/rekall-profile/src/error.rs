@@ -1,5 +1,5 @@
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why something could not be read, made, found or written.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +11,14 @@ pub enum Error {
     /// The source gives no profile.
     #[error(transparent)]
     Convert(#[from] converters::Error),
+    /// What went wrong with a file that was opened by its name.
+    #[error("{}", located(place, source))]
+    File {
+        /// The file.
+        place: String,
+        /// What went wrong.
+        source: Box<Error>,
+    },
     /// The image cannot be opened, or is not a memory image.
     #[error("{place}: {source}")]
     Image {
@@ -51,6 +59,19 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+}
+
+impl Error {
+    /// The error, with the file that it came from.
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        Self::File { place: path.display().to_string(), source: Box::new(self) }
+    }
+}
+
+/// An error with the file that it came from, unless it names the file itself.
+fn located(place: &str, error: &Error) -> String {
+    let text = error.to_string();
+    if text.contains(place) { text } else { format!("{place}: {text}") }
 }
 
 fn alternatives(similar: &[String]) -> String {

@@ -76,9 +76,13 @@ impl Profile {
     /// Opens the profile in a file: Rekall's form or Volatility 3's table, as text or packed with gzip, xz or zstd.
     ///
     /// # Errors
-    /// [`Error::Profile`] if the file cannot be read or is not a profile.
+    /// [`Error::File`] if the file cannot be read or is not a profile.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Ok(Text::open(path.as_ref())?.into())
+        let path = path.as_ref();
+        match Text::open(path) {
+            Ok(text) => Ok(text.into()),
+            Err(error) => Err(Error::from(error).in_file(path)),
+        }
     }
 
     /// A profile from its unpacked text.

@@ -89,3 +89,17 @@ fn a_diff_lists_what_moved_what_went_and_what_came() {
     assert_eq!(all, ["high true true", "outer.flag true true", "ring true false", "round false true"]);
     assert_eq!(changes[0].new.as_deref(), Some("0x2008"));
 }
+
+#[test]
+fn an_error_names_its_file_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("note.txt");
+    std::fs::write(&path, "not a profile\n").unwrap();
+    let place = path.display().to_string();
+    let opened = Profile::open(&path).unwrap_err().to_string();
+    assert!(opened.starts_with(&format!("{place}: expected a profile, found a text")), "{opened}");
+    let made = rekall_profile::convert::file(&path, &Default::default()).unwrap_err().to_string();
+    assert!(made.starts_with(&format!("{place}: expected a PDB")), "{made}");
+    let absent = Profile::open(folder.path().join("absent")).unwrap_err().to_string();
+    assert_eq!(absent.matches("absent").count(), 1, "{absent}");
+}

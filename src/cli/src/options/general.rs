@@ -39,7 +39,7 @@ pub struct General {
     /// Print help; -h prints the short form, --help all options.
     #[arg(id = "help", short, long, action = ArgAction::Help)]
     _help: Option<bool>,
-    /// Print the version.
+    /// Print the version; --version adds the commit, the target and its features, -V does not.
     #[arg(id = "version", short = 'V', long, action = ArgAction::Version)]
     _version: Option<bool>,
 }
