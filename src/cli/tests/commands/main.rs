@@ -31,9 +31,12 @@ mod parse_btf;
 mod parse_dwarf;
 mod parse_pdb;
 mod peinfo;
+#[cfg(target_os = "linux")]
+mod release_files;
 mod repository;
 #[cfg(target_os = "linux")]
 mod sandbox;
 mod schema;
 mod serve;
+mod version;
 mod version_scan;
