@@ -69,7 +69,9 @@ pub use canonical::{
 pub use compress::{
     Effort, GzipWriter, InflateError, Metered, UnpackLimitError, UnpackLimits, UnpackMeter, XzWriter, inflate,
 };
-pub use export::{Addresses, Compat, Form, Format, Selection, add_well_known_types};
+pub use export::{
+    Addresses, Compat, Form, Format, Outline, Outlined, OutlinedSymbol, Selection, add_well_known_types,
+};
 #[cfg(unix)]
 pub use file::remember_input;
 pub use file::{

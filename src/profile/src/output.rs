@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::canonical::writer;
+use crate::export::write_c_header;
 use crate::{Form, Format, Profile, Report, Resolution, btf, isf};
 
 /// Prints a profile in a form. What the form cannot express is counted in `report`.
@@ -20,5 +21,6 @@ pub fn write_form<W: Write>(
         Format::Rekall | Format::LibVmi => writer::write(profile, resolution, form, sink),
         Format::Isf => isf::write(profile, resolution, form, report, sink),
         Format::Btf => btf::write(profile, resolution, form, report, sink),
+        Format::C => write_c_header(profile, resolution, form, report, sink),
     }
 }

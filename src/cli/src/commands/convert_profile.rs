@@ -249,6 +249,7 @@ fn profile_name(pack: &Path, format: Format) -> PathBuf {
     let ending = match format {
         Format::LibVmi => "json",
         Format::Btf => "btf",
+        Format::C => "h",
         _ => "json.gz",
     };
     PathBuf::from(format!("{}.{ending}", stem.unwrap_or(&name)))

@@ -16,9 +16,9 @@ use crate::profiles::verdict::Summary;
 
 /// Write a profile in the form that another program reads.
 ///
-/// The forms are those of Volatility 3 (isf), of LibVMI and DRAKVUF (libvmi), of Rekall (rekall), and BTF (btf), which
-/// bpftool, pahole and libbpf read. With --format libvmi and an image (-f), the image's stanza for LibVMI's configuration
-/// is printed too.
+/// The forms are those of Volatility 3 (isf), of LibVMI and DRAKVUF (libvmi), of Rekall (rekall), BTF (btf), which
+/// bpftool, pahole and libbpf read, and a header (c) for C compilers, Ghidra, IDA and Binary Ninja. With --format libvmi
+/// and an image (-f), the image's stanza for LibVMI's configuration is printed too.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
@@ -53,8 +53,7 @@ const EXAMPLES: &str = "\
 Examples:
   rekall-profile export nt.json.gz --format isf --symbols-dir symbols
   rekall-profile export nt.json.gz --format libvmi --output nt.json
-  rekall-profile export linux.json.gz --format btf --output linux.btf
-  rekall-profile export nt.json.gz --format isf --only _EPROCESS,_KTHREAD -o slim.json";
+  rekall-profile export nt.json.gz --format c --only _EPROCESS,_KTHREAD -o nt.h";
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Compat {
@@ -82,12 +81,12 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let image = arguments.banner.image.filename.as_deref();
     if arguments.output.format.is_none() {
         bail!(
-            "which form? --format isf (Volatility 3), --format libvmi (and DRAKVUF), --format btf or --format rekall"
+            "which form? --format isf (Volatility 3), --format libvmi (and DRAKVUF), --format btf, --format c (a C header) or --format rekall"
         );
     }
     let format = arguments.output.format();
     if let Some(image) = image
-        && matches!(format, Format::Rekall | Format::Btf)
+        && matches!(format, Format::Rekall | Format::Btf | Format::C)
     {
         bail!(
             "-f {}: an image serves --format libvmi (its configuration) and --format isf (the banner)",

@@ -18,7 +18,7 @@ pub struct Output {
     /// Take the time to make the smallest file.
     #[arg(long)]
     pub best: bool,
-    /// The program it is for: rekall, isf (Volatility 3), libvmi (LibVMI and DRAKVUF) or btf (bpftool, pahole).
+    /// The form: rekall, isf (Volatility 3), libvmi (LibVMI, DRAKVUF), btf (bpftool, pahole) or c (a C header).
     #[arg(long, value_enum, hide_possible_values = true)]
     pub format: Option<Format>,
     /// Write only these structs, enumerations and symbols, with what they need.
@@ -74,6 +74,8 @@ pub enum Format {
     Libvmi,
     /// A blob of BTF.
     Btf,
+    /// A header of C.
+    C,
 }
 
 impl From<Format> for profile::Format {
@@ -83,6 +85,7 @@ impl From<Format> for profile::Format {
             Format::Isf => Self::Isf,
             Format::Libvmi => Self::LibVmi,
             Format::Btf => Self::Btf,
+            Format::C => Self::C,
         }
     }
 }

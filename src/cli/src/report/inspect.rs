@@ -38,6 +38,18 @@ pub enum Item {
         /// In bytes.
         size: u64,
         members: Vec<Member>,
+        /// Bytes between and behind the members that no member uses.
+        padding: Vec<Padding>,
+    },
+    /// A struct that a pattern stands for.
+    StructName {
+        name: String,
+        /// In bytes.
+        size: u64,
+    },
+    /// An enumeration that a pattern stands for.
+    EnumerationName {
+        name: String,
     },
     Member {
         #[serde(rename = "struct")]
@@ -57,6 +69,8 @@ pub enum Item {
         address: u64,
         /// The symbols that it belongs to.
         symbols: Vec<Symbol>,
+        /// The next symbols above it.
+        above: Vec<Symbol>,
     },
 }
 
@@ -76,13 +90,26 @@ pub struct Symbol {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Member {
     pub name: String,
-    /// In bytes.
+    /// In bytes, from the beginning of the struct that is shown.
     pub offset: u64,
     /// As C would declare it.
     pub declaration: String,
     /// Of a bit-field: its first bit, and the one behind its last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bits: Option<(u16, u16)>,
+    /// With --deep, the members of the struct that the member holds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<Member>,
+}
+
+/// Bytes of a struct that no member uses.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Padding {
+    /// In bytes.
+    pub offset: u64,
+    /// In bytes.
+    pub size: u64,
 }
 
 /// A label of an enumeration. The value is a decimal text, since it can be larger than a number in JSON is read.

@@ -32,7 +32,8 @@ fn a_struct_is_shown_as_c_would() {
              /* 0x008 */ mm_struct *mm;\n  \
              /* 0x010 */ int pid;\n  \
              /* 0x014 */ unsigned int flag : 2;  // bits 1 to 3\n  \
-             /* 0x018 */ char comm[16];\n};\n",
+             /* 0x018 */ char comm[16];\n  \
+             /* 0x028 */ // 8 bytes of padding\n};\n",
         )
         .check();
 }
@@ -48,8 +49,123 @@ fn members_enumerations_symbols_and_addresses() {
     folder.run(["inspect", "p.json", "init_task"]).stdout("init_task = 0xffffffff81000000\n").check();
     folder
         .run(["inspect", "p.json", "--at", "0xffffffff81000010"])
-        .stdout("0xffffffff81000010 is init_task + 0x10\n")
+        .stdout("0xffffffff81000010 is init_task + 0x10\n0xffffffff81000010 is linux_banner - 0xff0\n")
         .check();
+    // An address may stand where a name does.
+    folder
+        .run(["inspect", "p.json", "0xffffffff81000ff0"])
+        .stdout("0xffffffff81000ff0 is init_task + 0xff0\n0xffffffff81000ff0 is linux_banner - 0x10\n")
+        .check();
+}
+
+const NESTED: &str = r#"{
+ "$METADATA": {"ProfileClass": "Linux", "Type": "Profile", "arch": "AMD64"},
+ "$STRUCTS": {
+  "list_head": [16, {"next": [0, ["Pointer", {"target": "list_head"}]], "prev": [8, ["Pointer", {"target": "list_head"}]]}],
+  "mm_struct": [16, {"pgd": [0, ["Pointer", {"target": "Void"}]], "users": [8, ["char"]]}],
+  "__unnamed_task_u1": [4, {"tgid": [0, ["int"]], "raw": [0, ["unsigned int"]]}],
+  "task": [64, {
+   "flags": [0, ["char"]],
+   "u1": [4, ["__unnamed_task_u1"]],
+   "mm": [8, ["Pointer", {"target": "mm_struct"}]],
+   "lists": [16, ["Array", {"count": 2, "target": "list_head"}]],
+   "time_used": [48, ["int"]], "time_left": [52, ["int"]]}]}}"#;
+
+#[test]
+fn padding_is_shown_and_nested_structs_are_opened() {
+    let folder = Folder::new();
+    folder.write("n.json", NESTED);
+    folder
+        .run(["inspect", "n.json", "mm_struct"])
+        .stdout(
+            "struct mm_struct {  // 16 bytes (0x10)\n  /* 0x000 */ void *pgd;\n  /* 0x008 */ char users;\n  \
+             /* 0x009 */ // 7 bytes of padding\n};\n",
+        )
+        .check();
+    folder
+        .run(["inspect", "n.json", "task", "--deep"])
+        .stdout(
+            "struct task {  // 64 bytes (0x40)\n  \
+             /* 0x000 */ char flags;\n  \
+             /* 0x001 */ // 3 bytes of padding\n  \
+             /* 0x004 */ union {  // __unnamed_task_u1, 4 bytes\n    \
+             /* 0x004 */ unsigned int raw;\n    \
+             /* 0x004 */ int tgid;\n              \
+             } u1;\n  \
+             /* 0x008 */ mm_struct *mm;\n  \
+             /* 0x010 */ struct {  // list_head, 16 bytes\n    \
+             /* 0x010 */ list_head *next;\n    \
+             /* 0x018 */ list_head *prev;\n              \
+             } lists[2];\n  \
+             /* 0x030 */ int time_used;\n  \
+             /* 0x034 */ int time_left;\n  \
+             /* 0x038 */ // 8 bytes of padding\n};\n",
+        )
+        .check();
+    let report = folder.run(["inspect", "n.json", "task", "--deep", "--json"]).check();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["items"][0]["padding"][1], serde_json::json!({"offset": 56, "size": 8}));
+    let members = report["items"][0]["members"].as_array().unwrap();
+    let lists = members.iter().find(|member| member["name"] == "lists").unwrap();
+    assert_eq!(lists["members"][1]["offset"], 24);
+}
+
+#[test]
+fn paths_lead_through_members_and_pointers() {
+    let folder = Folder::new();
+    folder.write("n.json", NESTED);
+    for path in ["task.mm.users", "task.mm->users"] {
+        folder
+            .run(["inspect", "n.json", path])
+            .stdout("task: /* 0x008 */ mm_struct *mm;\nmm_struct: /* 0x008 */ char users;\n")
+            .check();
+    }
+    folder
+        .run(["inspect", "n.json", "task.lists.prev"])
+        .stdout("task: /* 0x018 */ list_head *lists.prev;\n")
+        .check();
+    // C finds it without the member that has no name.
+    folder.run(["inspect", "n.json", "task.tgid"]).stdout("task: /* 0x004 */ int u1.tgid;\n").check();
+    let followed = folder.run(["inspect", "n.json", "task", "--follow"]).check();
+    assert!(followed.contains("\n};\n\nstruct mm_struct {"), "{followed}");
+    assert!(!followed.contains("struct list_head {"), "{followed}");
+}
+
+#[test]
+fn patterns_list_what_fits_and_mistyped_names_get_the_nearest() {
+    let folder = Folder::new();
+    folder.write("n.json", NESTED);
+    folder
+        .run(["inspect", "n.json", "*t*"])
+        .stdout(
+            "struct list_head;  // 16 bytes (0x10)\nstruct mm_struct;  // 16 bytes (0x10)\n\
+             struct __unnamed_task_u1;  // 4 bytes (0x4)\nstruct task;  // 64 bytes (0x40)\n",
+        )
+        .check();
+    folder
+        .run(["inspect", "n.json", "task.time_*"])
+        .stdout("task: /* 0x030 */ int time_used;\ntask: /* 0x034 */ int time_left;\n")
+        .check();
+    folder.run(["inspect", "n.json", "x*"]).status(1).stderr("x*: no struct").check();
+    folder.run(["inspect", "n.json", "lits_head"]).status(1).stderr("there is list_head").check();
+    folder.run(["inspect", "n.json", "task.time_uesd"]).status(1).stderr("there is task.time_used").check();
+    folder.run(["inspect", "n.json", "--deep"]).status(2).stderr("name a struct to show").check();
+}
+
+/// Each struct holds the next one twice: opened to the end there would be 2^40 of them.
+#[test]
+fn structs_that_double_are_opened_to_a_limit() {
+    let folder = Folder::new();
+    let mut structs = vec![r#""s40": [0, {}]"#.to_owned()];
+    for level in 0..40 {
+        let next = level + 1;
+        structs.push(format!(r#""s{level}": [0, {{"a": [0, ["s{next}"]], "b": [0, ["s{next}"]]}}]"#));
+    }
+    let metadata = r#""$METADATA": {"ProfileClass": "Linux", "Type": "Profile", "arch": "AMD64"}"#;
+    folder.write("d.json", format!("{{{metadata}, \"$STRUCTS\": {{{}}}}}", structs.join(", ")));
+    let shown = folder.run(["inspect", "d.json", "s0", "--deep"]).check();
+    assert!(shown.contains("are not opened") && shown.lines().count() < 20_000, "{}", shown.lines().count());
+    folder.run(["export", "d.json", "--format", "c", "-q", "-o", "d.h"]).check();
 }
 
 #[test]

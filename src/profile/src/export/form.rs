@@ -12,6 +12,8 @@ pub enum Format {
     LibVmi,
     /// The types as a blob of BTF, for bpftool, pahole, drgn and libbpf.
     Btf,
+    /// A header of C, for compilers, Ghidra, IDA and Binary Ninja.
+    C,
 }
 
 /// How LibVMI's form holds the addresses of a 64-bit Linux or macOS kernel, which its reader takes for numbers

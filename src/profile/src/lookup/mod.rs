@@ -7,6 +7,7 @@
 //! there, its section is walked as JSON.
 
 mod sections;
+mod similar;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::sync::OnceLock;
 use memchr::memmem;
 use sections::Sections;
 use serde_json::{Map, Value};
+use similar::Similar;
 
 use crate::json::walk;
 use crate::read::identity::{Evidence, Identity, settle};
@@ -180,28 +182,65 @@ impl Text {
         nearest
     }
 
-    /// Up to `limit` names of structs, enumerations and symbols that differ from `name` by case and leading
-    /// underscores only, or else contain it: what may have been meant. Walks the sections.
+    /// The symbols at the lowest address above `address`, sorted by name; none where no symbol is above it.
+    pub fn symbols_above(&self, address: u64) -> Vec<Symbol> {
+        let mut nearest: Vec<Symbol> = Vec::new();
+        let mut best = u64::MAX;
+        self.each_symbol(|name, value, function| {
+            if value <= address || value > best {
+                return;
+            }
+            if value < best {
+                nearest.clear();
+            }
+            best = value;
+            nearest.push(Symbol { name: name.to_owned(), address: value, function });
+        });
+        nearest.sort_by(|a, b| a.name.cmp(&b.name));
+        nearest
+    }
+
+    /// Up to `limit` names of structs, enumerations and symbols that may have been meant by `name`: those that differ by
+    /// case and leading underscores only come first, then those with a letter or two changed, then those that contain
+    /// it. Walks the sections.
     pub fn similar(&self, name: &str, limit: usize) -> Vec<String> {
-        let plain = |text: &str| text.trim_start_matches('_').to_ascii_lowercase();
-        let wanted = plain(name);
-        let mut found = Vec::new();
+        let mut search = Similar::new(name);
         for section in ["$STRUCTS", "$ENUMS", "$CONSTANTS", "$FUNCTIONS"] {
             if let Some(text) = self.sections.of(&self.text, section) {
-                let _ = walk::entries(text, |key, _| {
-                    let key_plain = plain(&key);
-                    if key_plain == wanted {
-                        found.push((0, key.into_owned()));
-                    } else if wanted.len() > 2 && key_plain.contains(&wanted) {
-                        found.push((key_plain.len(), key.into_owned()));
-                    }
-                });
+                let _ = walk::entries(text, |key, _| search.look_at(key));
             }
         }
-        found.sort();
-        found.dedup();
-        found.truncate(limit);
-        found.into_iter().map(|(_, name)| name).collect()
+        search.best(limit)
+    }
+
+    /// Up to `limit` members of the struct `owner` that may have been meant by `name`.
+    pub fn similar_members(&self, owner: &str, name: &str, limit: usize) -> Vec<String> {
+        let Some(structure) = self.structure(owner) else { return Vec::new() };
+        let mut search = Similar::new(name);
+        for member in structure.profile.types.members(structure.record) {
+            search.look_at(structure.profile.names.get(member.name).to_owned().into());
+        }
+        search.best(limit)
+    }
+
+    /// Shows the name of every struct and its size in bytes, in the order of the text.
+    pub fn each_structure(&self, mut each: impl FnMut(&str, u64)) {
+        let Some(text) = self.sections.of(&self.text, "$STRUCTS") else { return };
+        // A damaged text ends the walk where it is damaged.
+        let _ = walk::entries(text, |name, entry| {
+            let size = walk::pair(entry).and_then(|(size, _)| walk::integer(size));
+            if let Some(size) = size.and_then(|size| u64::try_from(size).ok()) {
+                each(&name, size);
+            }
+        });
+    }
+
+    /// Shows the name of every enumeration, in the order of the text.
+    pub fn each_enumeration(&self, mut each: impl FnMut(&str)) {
+        // Older profiles have the second section alone.
+        let sections = ["$REVENUMS", "$ENUMS"];
+        let text = sections.into_iter().find_map(|section| self.sections.of(&self.text, section));
+        let _ = text.map(|text| walk::entries(text, |name, _| each(&name)));
     }
 
     /// Shows every symbol in the order of the text, data before code: its name, its address, whether it stands among the

@@ -1,13 +1,20 @@
 mod across;
+mod item;
+mod pattern;
+mod place;
+mod show;
+mod to_report;
 
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use profile::{Member, Structure, Symbol, System, Text, declaration};
+use item::Item;
+use profile::{Form, Format, Report, Resolution, Selection, System, Text, write_form};
 use serde_json::Value;
+use show::View;
 
 use super::Run;
-use crate::console::{Console, Lines, Settings, escaped};
+use crate::console::{self, Console, Lines, Settings, escaped};
 use crate::files::Files;
 use crate::options::heading::{INPUT, REPOSITORIES};
 use crate::options::repositories::list_repository;
@@ -17,20 +24,34 @@ use crate::report::inspect as report;
 
 /// Show what a profile holds.
 ///
-/// Without a NAME it shows metadata and counts. A struct is shown as C would declare it, with offsets. A name that the
-/// profile does not have is answered with similar ones (exit code 1).
+/// Without a NAME it shows metadata and counts. A struct is shown as C would declare it, with offsets and padding. A name
+/// that the profile does not have is answered with similar ones (exit code 1).
 #[derive(Debug, clap::Args)]
 #[command(alias = "vtypes", after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
     /// The profile, or a table of Volatility 3 (ISF): text, gzip, xz or zstd. With --across, the first NAME.
     #[arg(value_name = "PROFILE")]
     profile: PathBuf,
-    /// Structs, members (STRUCT.MEMBER), enumerations and symbols to show.
+    /// Structs, members, enumerations, symbols and addresses to show.
+    ///
+    /// A path such as task_struct.mm.pgd leads through members and pointers. Patterns with * and ? list every name that
+    /// fits: 'task_*', or 'task_struct.*time*'. An address begins with 0x, as for --at.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Show which symbol an address belongs to; of a Windows profile, an RVA.
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     at: Vec<u64>,
+    /// Open the structs that a struct holds, named and unnamed ones.
+    #[arg(long, conflicts_with = "across")]
+    deep: bool,
+    /// Show also the structs that the pointers of a struct lead to.
+    #[arg(long, conflicts_with = "across")]
+    follow: bool,
+    /// Print a C header with these structs and what they need; without a NAME, with all.
+    ///
+    /// The header asserts each size and offset. It is the same as that of export --format c.
+    #[arg(long, conflicts_with_all = ["across", "at", "deep", "follow", "json"])]
+    c: bool,
     #[command(flatten)]
     unpacking: Unpacking,
     #[command(flatten)]
@@ -51,7 +72,7 @@ pub struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   rekall-profile inspect nt.json.gz
-  rekall-profile inspect nt.json.gz _EPROCESS PsActiveProcessHead
+  rekall-profile inspect nt.json.gz _EPROCESS PsActiveProcessHead '_EX_*' --deep
   rekall-profile inspect --across profiles _EPROCESS.UniqueProcessId";
 
 impl Run for Arguments {
@@ -85,20 +106,6 @@ fn address(text: &str) -> Result<u64, String> {
 /// How many names are suggested for one that is not there.
 const SUGGESTIONS: usize = 5;
 
-/// Something a name stands for.
-enum Item {
-    Structure(String, Structure),
-    Member {
-        owner: String,
-        structure: Structure,
-        member: Member,
-    },
-    Enumeration(String, Vec<(String, i128)>),
-    Symbol(Symbol),
-    /// An address with the symbols below it.
-    Near(u64, Vec<Symbol>),
-}
-
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     if let Some(place) = &arguments.across {
         let first = arguments.profile.to_string_lossy().into_owned();
@@ -109,167 +116,99 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         bail!("{option}: only --across asks servers");
     }
     let text = Text::open(&arguments.profile).with_context(|| arguments.profile.display().to_string())?;
+    if arguments.c {
+        return header(&text, arguments, console);
+    }
     if arguments.names.is_empty() && arguments.at.is_empty() {
+        if arguments.deep || arguments.follow {
+            bail!("--deep and --follow: name a struct to show");
+        }
         return summary(&text, arguments, console);
     }
     let mut items = Vec::new();
     let mut missing = Vec::new();
     for name in &arguments.names {
-        let found = find(&text, name);
+        let found = item::find(&text, name);
         if found.is_empty() {
             missing.push(name.as_str());
         }
         items.extend(found);
     }
-    items.extend(arguments.at.iter().map(|address| Item::Near(*address, text.symbols_at(*address))));
+    if arguments.follow {
+        items = with_targets(&text, items);
+    }
+    items.extend(arguments.at.iter().map(|address| Item::near(&text, *address)));
     if console.json() {
-        let items = items.iter().map(to_report).collect();
+        let items = items.iter().map(|item| to_report::to_report(&text, item, arguments.deep)).collect();
         let missing = missing.iter().map(|name| (*name).to_owned()).collect();
         console.print_report(&report::Inspection::Items { items, missing })?;
     } else {
+        let view = View { text: &text, deep: arguments.deep };
         let mut lines = Lines::new();
-        for (index, item) in items.iter().enumerate() {
-            if index > 0 {
+        // Bodies are set apart; what takes one line is not.
+        let is_body = |item: &Item| matches!(item, Item::Structure(..) | Item::Enumeration(..));
+        let mut before: Option<&Item> = None;
+        for item in &items {
+            if before.is_some_and(|before| is_body(before) || is_body(item)) {
                 lines.line("");
             }
-            show(item, text.system(), &mut lines);
+            view.show(item, &mut lines);
+            before = Some(item);
         }
         console.print(&lines)?;
     }
     for name in &missing {
-        let similar = text.similar(name, SUGGESTIONS);
-        let hint =
-            if similar.is_empty() { String::new() } else { format!("; there is {}", similar.join(", ")) };
-        console.warn(format_args!("{name}: no struct, member, enumeration or symbol of this name{hint}"));
+        warn_missing(&text, name, console);
     }
     Ok(Outcome::from_good(missing.is_empty()))
 }
 
-/// Everything a name stands for: structs, enumerations and symbols have name spaces of their own.
-fn find(text: &Text, name: &str) -> Vec<Item> {
-    let mut found = Vec::new();
-    if let Some(structure) = text.structure(name) {
-        found.push(Item::Structure(name.to_owned(), structure));
+/// Each struct is followed by those that its pointers lead to.
+fn with_targets(text: &Text, items: Vec<Item>) -> Vec<Item> {
+    let mut known: Vec<String> = Vec::new();
+    for item in &items {
+        if let Item::Structure(name, _) = item {
+            known.push(name.clone());
+        }
     }
-    if let Some(labels) = text.enumeration(name) {
-        found.push(Item::Enumeration(name.to_owned(), labels));
+    let mut all = Vec::new();
+    for item in items {
+        let targets = match &item {
+            Item::Structure(_, structure) => item::targets(text, structure, &mut known),
+            _ => Vec::new(),
+        };
+        all.push(item);
+        all.extend(targets);
     }
-    found.extend(text.symbol(name).map(Item::Symbol));
-    if found.is_empty()
+    all
+}
+
+fn warn_missing(text: &Text, name: &str, console: &Console) {
+    let mut similar = text.similar(name, SUGGESTIONS);
+    if similar.is_empty()
         && let Some((owner, member)) = name.rsplit_once('.')
-        && let Some(structure) = text.structure(owner)
     {
-        let profile = &structure.profile;
-        let members = profile.types.members(structure.record);
-        let member = members.iter().find(|candidate| profile.names.get(candidate.name) == member).copied();
-        if let Some(member) = member {
-            found.push(Item::Member { owner: owner.to_owned(), structure, member });
-        }
+        let members = text.similar_members(owner, member, SUGGESTIONS).into_iter();
+        similar = members.map(|member| format!("{owner}.{member}")).collect();
     }
-    found
+    let hint = if similar.is_empty() { String::new() } else { format!("; there is {}", similar.join(", ")) };
+    console.warn(format_args!("{name}: no struct, member, enumeration or symbol of this name{hint}"));
 }
 
-fn show(item: &Item, system: System, lines: &mut Lines) {
-    match item {
-        Item::Structure(name, structure) => show_structure(lines, name, structure),
-        Item::Member { owner, structure, member } => {
-            lines.line(format_args!("{owner}: {}", show_member(structure, member, 3)));
-        }
-        Item::Enumeration(name, labels) => {
-            lines.line(format_args!("enum {name} {{"));
-            for (label, value) in labels {
-                lines.line(format_args!("  {label} = {value},"));
-            }
-            lines.line("};");
-        }
-        Item::Symbol(symbol) => lines.line(show_symbol(symbol, system)),
-        Item::Near(address, symbols) if symbols.is_empty() => {
-            lines.line(format_args!("{address:#x} lies below every symbol"));
-        }
-        Item::Near(address, symbols) => {
-            for symbol in symbols {
-                lines.line(format_args!("{address:#x} is {} + {:#x}", symbol.name, address - symbol.address));
-            }
-        }
+/// Prints the types as a header of C.
+fn header(text: &Text, arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
+    let mut report = Report::default();
+    let source = || arguments.profile.display().to_string();
+    let mut profile = text.profile(&mut report).with_context(source)?;
+    let resolution = Resolution::new(&mut profile, &mut report);
+    let (selection, missing) = Selection::new(&profile, &resolution, &arguments.names);
+    let only = Some(&selection).filter(|_| !arguments.names.is_empty());
+    let form = Form { format: Format::C, only, threads: 1, ..Form::default() };
+    console::product(|sink| write_form(&profile, &resolution, form, &mut report, sink).map(drop))?;
+    for name in &missing {
+        warn_missing(text, name, console);
     }
-}
-
-fn show_structure(lines: &mut Lines, name: &str, structure: &Structure) {
-    let types = &structure.profile.types;
-    let size = types.record(structure.record).map_or(0, |record| record.size);
-    // As many digits as the last offset needs.
-    let digits = format!("{size:x}").len().max(3);
-    let mut members: Vec<&Member> = types.members(structure.record).iter().collect();
-    members.sort_by_key(|member| (member.offset, member.bits.map(|bits| bits.start)));
-    lines.line(format_args!("struct {name} {{  // {size} bytes ({size:#x})"));
-    for member in members {
-        lines.line(format_args!("  {}", show_member(structure, member, digits)));
-    }
-    lines.line("};");
-}
-
-fn show_member(structure: &Structure, member: &Member, digits: usize) -> String {
-    let profile = &structure.profile;
-    let declared = declaration(profile, member.ty, member.bits, profile.names.get(member.name));
-    let bits = member.bits.map_or(String::new(), |bits| format!("  // bits {} to {}", bits.start, bits.end));
-    format!("/* 0x{:0digits$x} */ {declared};{bits}", member.offset)
-}
-
-fn show_symbol(symbol: &Symbol, system: System) -> String {
-    let kind = match (system, symbol.function) {
-        (System::Windows, true) => " (function, RVA)",
-        (System::Windows, false) => " (data, RVA)",
-        _ => "",
-    };
-    format!("{} = {:#x}{kind}", symbol.name, symbol.address)
-}
-
-fn to_report(item: &Item) -> report::Item {
-    match item {
-        Item::Structure(name, structure) => {
-            let types = &structure.profile.types;
-            let members = types.members(structure.record).iter();
-            report::Item::Struct {
-                name: name.clone(),
-                size: types.record(structure.record).map_or(0, |record| record.size),
-                members: members.map(|member| member_report(structure, member)).collect(),
-            }
-        }
-        Item::Member { owner, structure, member } => {
-            report::Item::Member { owner: owner.clone(), member: member_report(structure, member) }
-        }
-        Item::Enumeration(name, labels) => {
-            let labels = labels
-                .iter()
-                .map(|(label, value)| report::Label { label: label.clone(), value: value.to_string() });
-            report::Item::Enumeration { name: name.clone(), labels: labels.collect() }
-        }
-        Item::Symbol(symbol) => report::Item::Symbol {
-            name: symbol.name.clone(),
-            value: symbol.address,
-            function: symbol.function,
-        },
-        Item::Near(address, symbols) => {
-            let symbols = symbols.iter().map(|symbol| report::Symbol {
-                kind: "symbol".to_owned(),
-                name: symbol.name.clone(),
-                value: symbol.address,
-                function: symbol.function,
-            });
-            report::Item::Address { address: *address, symbols: symbols.collect() }
-        }
-    }
-}
-
-fn member_report(structure: &Structure, member: &Member) -> report::Member {
-    let profile = &structure.profile;
-    let name = profile.names.get(member.name);
-    report::Member {
-        name: name.to_owned(),
-        offset: member.offset,
-        declaration: declaration(profile, member.ty, member.bits, name),
-        bits: member.bits.map(|bits| (bits.start, bits.end)),
-    }
+    Ok(Outcome::from_good(missing.is_empty()))
 }
 
 fn summary(text: &Text, arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
