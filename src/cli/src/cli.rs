@@ -68,6 +68,8 @@ commands! {
     Inspect => inspect,
     Check => check,
     Export => export,
+    Report => report,
+    Site => site,
     Validate => validate,
     Pslist => pslist,
     Modules => modules,

@@ -11,6 +11,8 @@ use crate::report::schemas;
 
 /// How many lines the short help may have.
 const SCREEN: usize = 40;
+/// How many lines the list of commands may have.
+const LIST: usize = 50;
 
 const HEADINGS: [&str; 5] =
     [heading::INPUT, heading::OUTPUT, heading::REPOSITORIES, heading::SERVERS, heading::GENERAL];
@@ -106,7 +108,8 @@ fn the_short_help_fits_a_screen() {
     let mut wrong = Vec::new();
     for (called, mut command) in all() {
         let lines = command.render_help().to_string().lines().count();
-        if lines > SCREEN {
+        // That of the program has a line for each command.
+        if lines > if called.is_empty() { LIST } else { SCREEN } {
             wrong.push(format!("{called}: {lines} lines"));
         }
     }

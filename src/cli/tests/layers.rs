@@ -14,7 +14,7 @@ use serde_json::Value;
 const FLOORS: [&[&str]; 11] = [
     &["formats"],
     &["model"],
-    &["pe", "maps"],
+    &["pe", "maps", "pages"],
     &["image", "frontend"],
     FRONT_ENDS,
     // A pack may hold a DWARF file; a kernel carries BTF, and may be in a package.

@@ -123,6 +123,8 @@ const READERS: &[Reader] = &[
     Reader { line: &["check", "@"], reads: CHECKED },
     Reader { line: &["inspect", "@"], reads: PROFILES },
     Reader { line: &["export", "@", "--format", "isf", "-o", "out.json"], reads: PROFILES },
+    Reader { line: &["report", "@", "-o", "out.html"], reads: PROFILES },
+    Reader { line: &["site", "@", "-o", "site"], reads: PROFILES },
     Reader { line: &["peinfo", "@"], reads: &[FileKind::Pe, FileKind::PeWithoutPdb] },
     Reader { line: &["version_scan", "@"], reads: &[FileKind::Pe] },
     Reader { line: &["fetch_pdb", "@", "--offline"], reads: &[FileKind::Pe] },

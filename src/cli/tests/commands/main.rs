@@ -4,6 +4,7 @@
 
 mod analyzer;
 #[cfg(unix)]
+mod c_header;
 mod ci_files;
 mod convert_profile;
 mod debug_files;
@@ -26,6 +27,7 @@ mod network;
 mod of_image;
 #[cfg(unix)]
 mod outputs;
+mod pages;
 mod parse;
 mod parse_btf;
 mod parse_dwarf;
