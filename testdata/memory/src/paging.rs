@@ -11,6 +11,8 @@ pub enum Mode {
     Pae,
     /// Four levels of 512 entries of eight bytes.
     X64,
+    /// Five levels of 512 entries of eight bytes.
+    X64Level5,
 }
 
 /// What stands in the entry for a page.
@@ -30,6 +32,8 @@ pub enum Entry {
 #[derive(Debug, Clone)]
 pub struct Tables {
     mode: Mode,
+    /// What Windows hides the frames of invalid entries with.
+    hidden: u64,
     /// What the processor's register holds: the physical address of the topmost table.
     pub top: u64,
 }
@@ -43,7 +47,12 @@ impl Tables {
                 memory.write(top + index * 8, &((top + (index + 1) * PAGE) | 1).to_le_bytes());
             }
         }
-        Self { mode, top }
+        Self { mode, hidden: 0, top }
+    }
+
+    /// The same tables, which hide the frames of invalid entries behind a mask, as Windows does since 1803.
+    pub fn hiding(self, hidden: u64) -> Self {
+        Self { hidden, ..self }
     }
 
     /// The kind of tables.
@@ -78,7 +87,7 @@ impl Tables {
                     memory.write(self.top + directory * PAGE, &all);
                 }
             }
-            Mode::X64 => {
+            Mode::X64 | Mode::X64Level5 => {
                 let half = memory.read(kernel.top + 0x800, 0x800);
                 memory.write(self.top + 0x800, &half);
             }
@@ -97,7 +106,9 @@ impl Tables {
                     memory.write(self.top + 4 * PAGE + index * 8, &(directory | 0x63).to_le_bytes());
                 }
             }
-            Mode::X64 => memory.write(self.top + own_index * 8, &(self.top | 0x63).to_le_bytes()),
+            Mode::X64 | Mode::X64Level5 => {
+                memory.write(self.top + own_index * 8, &(self.top | 0x63).to_le_bytes())
+            }
         }
     }
 
@@ -115,7 +126,8 @@ impl Tables {
             if entry & 1 == 0 && !(level == 0 && entry & 0xc00 == 0x800) {
                 return None;
             }
-            table = entry & 0xf_ffff_ffff_f000;
+            let shown = if entry & 1 == 0 { entry & !self.hidden } else { entry };
+            table = shown & 0xf_ffff_ffff_f000;
         }
         Some(table + address % PAGE)
     }
@@ -140,14 +152,14 @@ impl Tables {
         // Protection 4 (read and write) stands in bits 5 to 9 of an entry that the processor does not read.
         match (entry, self.mode) {
             (Entry::Present(page), _) => page | 0x163,
-            (Entry::Transition(page), _) => page | 0x880,
+            (Entry::Transition(page), _) => page | 0x880 | self.hidden,
             (Entry::PagedOut(slot), Mode::X86) => (slot << 12) | 0x80,
-            (Entry::PagedOut(slot), _) => (slot << 32) | 0x80,
+            (Entry::PagedOut(slot), _) => (slot << 32) | 0x80 | self.hidden,
             (Entry::Prototype(_), Mode::X86) => {
                 panic!("an entry of 32 bits holds only a part of the address")
             }
             (Entry::Prototype(at), Mode::Pae) => (at << 32) | 0x400,
-            (Entry::Prototype(at), Mode::X64) => (at << 16) | 0x400,
+            (Entry::Prototype(at), Mode::X64 | Mode::X64Level5) => (at << 16) | 0x400,
         }
     }
 
@@ -156,6 +168,7 @@ impl Tables {
             Mode::X86 => 2,
             Mode::Pae => 3,
             Mode::X64 => 4,
+            Mode::X64Level5 => 5,
         }
     }
 

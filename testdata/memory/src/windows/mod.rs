@@ -8,8 +8,11 @@ mod case;
 mod module;
 mod pool;
 mod process;
+mod setup;
+mod table;
 
 pub use case::Case;
+pub use table::{Table, Variant};
 
 use std::collections::BTreeMap;
 
@@ -23,19 +26,32 @@ use crate::truth::{Process, Record, Truth};
 
 use case::Plan;
 use process::SECOND;
+use setup::{LARGE, Setup};
 
 /// Lays out an image.
 pub fn image(case: Case) -> Image {
-    Builder::new(case).build()
+    Builder::new(Setup::of_case(case)).build()
+}
+
+/// Lays out an image by the table of a real build.
+pub fn image_of(table: &Table, variant: &Variant) -> Image {
+    Builder::new(table.setup(variant)).build()
 }
 
 struct Builder {
-    case: Case,
+    name: String,
     plan: Plan,
     layout: Layout,
     memory: Memory,
     tables: Tables,
     kernel: Mapped,
+    hal: &'static [u8],
+    tcpip: &'static [u8],
+    torn: bool,
+    isolated: bool,
+    session: Option<u64>,
+    /// Pages that only the processes of a session see.
+    session_pages: Vec<(u64, u64)>,
     /// Free addresses in the pools.
     pool: u64,
     paged_pool: u64,
@@ -44,30 +60,24 @@ struct Builder {
     records: Vec<Record>,
 }
 impl Builder {
-    fn new(case: Case) -> Self {
-        let (files, plan) = (case.files(), case.plan());
-        let mut ranges = vec![0x1000..0x9_f000, 0x10_0000..0x110_0000];
-        if case == Case::Win7X86PaeHigh {
-            ranges[1].end = 0x70_0000;
-            ranges.push(0x1_0000_0000..0x1_0030_0000);
-        }
-        let mut memory = Memory::new(&ranges, plan.time);
-        let tables_end = plan.top + if plan.mode == Mode::Pae { 5 * PAGE } else { PAGE };
-        memory.reserve(plan.top..tables_end);
-        let kernel = Mapped::load(files.kernel, plan.kernel);
-        let image = if plan.large {
-            plan.physical & !0x1f_ffff..(plan.physical & !0x1f_ffff) + 0x20_0000
-        } else {
-            plan.physical..plan.physical + kernel.bytes.len() as u64
-        };
-        memory.reserve(image);
-        let tables = Tables::new(&mut memory, plan.mode, plan.top);
+    fn new(setup: Setup) -> Self {
+        let mut memory = Memory::new(&setup.ranges, setup.plan.time);
+        memory.reserve(setup.own_tables());
+        memory.reserve(setup.image());
+        let Setup { name, plan, layout, kernel, hal, tcpip, torn, isolated, hidden, session, .. } = setup;
+        let tables = Tables::new(&mut memory, plan.mode, plan.top).hiding(hidden);
         Self {
-            case,
-            layout: Layout::parse(files.layout),
+            name,
+            layout,
             memory,
             tables,
             kernel,
+            hal,
+            tcpip,
+            torn,
+            isolated,
+            session,
+            session_pages: Vec::new(),
             pool: plan.pool,
             paged_pool: plan.paged_pool,
             plan,
@@ -87,6 +97,11 @@ impl Builder {
         self.tables.see_itself(&mut self.memory, self.plan.own_index);
         for (space, wanted) in spaces {
             space.share_kernel(&mut self.memory, &self.tables, self.plan.own_index);
+            if wanted.session.is_some() {
+                for (page, frame) in &self.session_pages {
+                    space.map(&mut self.memory, *page, Entry::Present(*frame));
+                }
+            }
             self.user_half(&space, &wanted, shared);
         }
         let torn = processes.iter().position(|process| self.is_torn(process));
@@ -120,7 +135,7 @@ impl Builder {
         let (identity, name) = self.kernel.identity();
         let truth = Truth {
             origin: "synthetic",
-            case: self.case.name().to_owned(),
+            case: self.name,
             dtb: self.plan.top,
             kernel_base: self.plan.kernel,
             shift: 0,
@@ -145,9 +160,11 @@ impl Builder {
             .collect();
         for page in (0..length).step_by(PAGE as usize) {
             let out = gone.contains(&page);
-            if !out {
-                let end = (page + PAGE).min(self.kernel.bytes.len() as u64);
-                self.memory.write(physical + page, &self.kernel.bytes[page as usize..end as usize]);
+            let end = (page + PAGE).min(self.kernel.bytes.len() as u64);
+            let content = &self.kernel.bytes[page as usize..end as usize];
+            // What nobody wrote is zero as well.
+            if !out && content.iter().any(|byte| *byte != 0) {
+                self.memory.write(physical + page, content);
             }
             if !self.plan.large {
                 let entry =
@@ -156,7 +173,10 @@ impl Builder {
             }
         }
         if self.plan.large {
-            self.tables.map_large(&mut self.memory, base & !0x1f_ffff, physical & !0x1f_ffff);
+            let (first, frames) = (base & !(LARGE - 1), physical & !(LARGE - 1));
+            for page in (0..base + length - first).step_by(LARGE as usize) {
+                self.tables.map_large(&mut self.memory, first + page, frames + page);
+            }
         }
         let (identity, name) = self.kernel.identity();
         let address = physical + u64::from(self.kernel.debug.0);
@@ -204,11 +224,14 @@ impl Builder {
             (0x208, "NtBuildLab"),
             (0x268, "CmNtCSDVersion"),
         ] {
-            put(offset, self.plan.kernel + self.layout.symbol(symbol));
+            if let Some(address) = self.layout.symbol_if_any(symbol) {
+                put(offset, self.plan.kernel + address);
+            }
         }
         put(0x18, self.plan.kernel);
         put(0x138, PAGE);
-        if self.plan.version.0 == 10 {
+        let (major, minor, _) = self.plan.version;
+        if (major, minor) >= (6, 2) {
             let [never, always] = [0x0f3b_91d2_4c6a_e817_u64, 0x5ac0_17e9_b2d8_4436];
             let place = self.symbol("KdpDataBlockEncoded");
             for word in bytes.chunks_exact_mut(8) {
@@ -223,6 +246,10 @@ impl Builder {
         }
         self.poke(block, &bytes);
 
+        // Since Windows 10 it is filled in only where a debugger listens; our own kernels have it always.
+        if major == 10 && !self.own_build() {
+            return;
+        }
         let version = self.symbol("KdVersionBlock");
         let wide = self.layout.pointer == 8;
         // Addresses of 32 bits are sign-extended here.
@@ -288,6 +315,7 @@ impl Builder {
         let system = processes[0].offset;
         let start = match self.plan.mode {
             Mode::X64 => 0xffff_8000_0000_0000_u64,
+            Mode::X64Level5 => 0xff00_0000_0000_0000,
             Mode::X86 | Mode::Pae => 0x8000_0000,
         };
         for (name, value) in [
@@ -297,7 +325,9 @@ impl Builder {
             ("MmSystemRangeStart", start),
             ("MmHighestUserAddress", self.plan.highest),
         ] {
-            self.poke_pointer(self.symbol(name), value);
+            if let Some(address) = self.layout.symbol_if_any(name) {
+                self.poke_pointer(self.plan.kernel + address, value);
+            }
         }
     }
 }

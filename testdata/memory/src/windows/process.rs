@@ -1,6 +1,6 @@
 //! Processes: those on the list, those that left it, and what each can see.
 
-use super::case::{Case, SHARED_USER};
+use super::case::SHARED_USER;
 use super::{Builder, utf16};
 use crate::memory::PAGE;
 use crate::paging::{Entry, Mode, Tables};
@@ -30,7 +30,7 @@ pub(super) enum Fate {
     Exited,
     /// Ended and gone from the list; its memory was not used again yet.
     Stale,
-    /// Its page in the dump is from another moment: all zeroes (in [`Case::Win7X64Torn`]; runs elsewhere).
+    /// Its page in the dump is from another moment: all zeroes (in images with a torn list; runs elsewhere).
     Torn,
 }
 
@@ -61,19 +61,21 @@ pub(super) fn wanted() -> Vec<Wanted> {
 
 impl Builder {
     pub(super) fn is_torn(&self, process: &Process) -> bool {
-        self.case == Case::Win7X64Torn
-            && wanted().iter().any(|wanted| wanted.pid == process.pid && wanted.fate == Fate::Torn)
+        self.torn && wanted().iter().any(|wanted| wanted.pid == process.pid && wanted.fate == Fate::Torn)
     }
 
     /// Every process, with the address spaces of those that have a user half.
     pub(super) fn processes(&mut self) -> (Vec<Process>, Vec<Process>, Vec<(Tables, Wanted)>) {
         let sessions: Vec<u64> = (0..2_u32)
             .map(|number| {
-                let session = self.allocate(self.layout.size("_MM_SESSION_SPACE"));
+                let session = self.allocate(self.layout.size_if_any("_MM_SESSION_SPACE").unwrap_or(0x100));
                 self.poke(session, &1_u32.to_le_bytes());
-                self.poke(session + self.layout.offset("_MM_SESSION_SPACE.SessionId"), &number.to_le_bytes());
-                let list = session + self.layout.offset("_MM_SESSION_SPACE.ProcessList");
-                self.link(list, &[]);
+                if let Some(id) = self.layout.offset_if_any("_MM_SESSION_SPACE.SessionId") {
+                    self.poke(session + id, &number.to_le_bytes());
+                }
+                if let Some(list) = self.layout.offset_if_any("_MM_SESSION_SPACE.ProcessList") {
+                    self.link(session + list, &[]);
+                }
                 session
             })
             .collect();
@@ -97,7 +99,9 @@ impl Builder {
         }
         let entries: Vec<u64> = listed.iter().map(|process| process.offset + links).collect();
         self.link(head, &entries);
-        self.link(self.symbol("HandleTableListHead"), &tables_of_handles);
+        if let Some(head) = self.layout.symbol_if_any("HandleTableListHead") {
+            self.link(self.plan.kernel + head, &tables_of_handles);
+        }
         // Only now: what is unmapped cannot be written any more.
         for (process, wanted) in
             listed.iter().zip(wanted().iter().filter(|wanted| wanted.fate != Fate::Stale))
@@ -153,9 +157,16 @@ impl Builder {
         let pointer = |value: u64, width: u64| value.to_le_bytes()[..width as usize].to_vec();
         let width = self.width();
 
-        self.poke(at, &[3, 0, (self.layout.size("_KPROCESS") / 4) as u8, 0]);
+        // With page-table isolation the register holds a number of the address space (PCID), and there are other tables
+        // for user mode.
+        let (register, user) = match self.isolated && self.layout.pointer == 8 {
+            true => (dtb | 2, self.tables_above(1) | 1),
+            false => (dtb, 0),
+        };
+        self.poke(at, &[3, 0, (self.layout.size_if_any("_KPROCESS").unwrap_or(0x160) / 4) as u8, 0]);
         for (member, bytes) in [
-            ("_KPROCESS.DirectoryTableBase", pointer(dtb, width)),
+            ("_KPROCESS.DirectoryTableBase", pointer(register, width)),
+            ("_KPROCESS.UserDirectoryTableBase", pointer(user, width)),
             ("_EPROCESS.UniqueProcessId", pointer(wanted.pid, width)),
             ("_EPROCESS.InheritedFromUniqueProcessId", pointer(wanted.ppid, width)),
             ("_EPROCESS.CreateTime", created.to_le_bytes().to_vec()),
@@ -165,9 +176,13 @@ impl Builder {
             ("_EPROCESS.ExitStatus", (if ended { 0_u32 } else { 0x103 }).to_le_bytes().to_vec()),
             ("_EPROCESS.Flags", (if ended { 0xd_u32 } else { 1 }).to_le_bytes().to_vec()),
         ] {
-            self.poke(at + self.layout.offset(member), &bytes);
+            if let Some(offset) = self.layout.offset_if_any(member) {
+                self.poke(at + offset, &bytes);
+            }
         }
-        self.link(at + self.layout.offset("_KPROCESS.ProfileListHead"), &[]);
+        if let Some(list) = self.layout.offset_if_any("_KPROCESS.ProfileListHead") {
+            self.link(at + list, &[]);
+        }
         self.link(at + 2 * 4, &[]);
         let members: Vec<u64> =
             (0..threads).map(|number| self.thread(at, wanted.pid, number, created)).collect();
@@ -175,32 +190,52 @@ impl Builder {
             ("_KPROCESS.ThreadListHead", "_KTHREAD.ThreadListEntry"),
             ("_EPROCESS.ThreadListHead", "_ETHREAD.ThreadListEntry"),
         ] {
-            let entries: Vec<u64> = members.iter().map(|thread| thread + self.layout.offset(entry)).collect();
-            self.link(at + self.layout.offset(head), &entries);
+            let (head, entry) = (self.layout.offset_if_any(head), self.layout.offset_if_any(entry));
+            if let (Some(head), Some(entry)) = (head, entry) {
+                let entries: Vec<u64> = members.iter().map(|thread| thread + entry).collect();
+                self.link(at + head, &entries);
+            }
         }
         let token = self.allocate(0x40);
-        self.poke_pointer(at + self.layout.offset("_EPROCESS.Token"), token | 5);
-        if let Some(session) = wanted.session {
-            self.poke_pointer(at + self.layout.offset("_EPROCESS.Session"), sessions[session]);
+        if let Some(member) = self.layout.offset_if_any("_EPROCESS.Token") {
+            self.poke_pointer(at + member, token | 5);
+        }
+        if let (Some(session), Some(member)) =
+            (wanted.session, self.layout.offset_if_any("_EPROCESS.Session"))
+        {
+            self.poke_pointer(at + member, sessions[session]);
         }
         let mut handles = None;
         if !ended {
             let count = 10 + index * 13;
-            let table = self.allocate(self.layout.size("_HANDLE_TABLE"));
-            self.poke(table + self.layout.offset("_HANDLE_TABLE.HandleCount"), &(count as u32).to_le_bytes());
-            self.poke_pointer(table + self.layout.offset("_HANDLE_TABLE.UniqueProcessId"), wanted.pid);
-            self.poke_pointer(table + self.layout.offset("_HANDLE_TABLE.QuotaProcess"), at);
+            let table = self.handle_table(count as u32);
+            for (member, value) in [
+                ("_HANDLE_TABLE.UniqueProcessId", wanted.pid),
+                // System's has none.
+                ("_HANDLE_TABLE.QuotaProcess", if wanted.pid == 4 && !self.own_build() { 0 } else { at }),
+            ] {
+                if let Some(offset) = self.layout.offset_if_any(member) {
+                    self.poke_pointer(table + offset, value);
+                }
+            }
             self.poke_pointer(at + self.layout.offset("_EPROCESS.ObjectTable"), table);
-            handle_tables.push(table + self.layout.offset("_HANDLE_TABLE.HandleTableList"));
-            handles = Some(count);
+            handle_tables
+                .extend(self.layout.offset_if_any("_HANDLE_TABLE.HandleTableList").map(|list| table + list));
+            let lists = self.layout.offset_if_any("_HANDLE_TABLE_FREE_LIST.HandleCount");
+            let counted = self.layout.offset_if_any("_HANDLE_TABLE.HandleCount").or(lists).is_some();
+            handles = counted.then_some(count);
         }
         if wanted.pid != 4 {
             self.poke_pointer(at + self.layout.offset("_EPROCESS.Peb"), self.plan.peb);
-            self.poke_pointer(at + self.layout.offset("_EPROCESS.SectionBaseAddress"), self.plan.program);
+            if let Some(member) = self.layout.offset_if_any("_EPROCESS.SectionBaseAddress") {
+                self.poke_pointer(at + member, self.plan.program);
+            }
             let path = format!("\\Device\\HarddiskVolume1\\Windows\\System32\\{}", wanted.name);
             let information = self.allocate(2 * self.width());
             self.text(information, &path, false);
-            self.poke_pointer(at + self.layout.offset("_EPROCESS.SeAuditProcessCreationInfo"), information);
+            if let Some(member) = self.layout.offset_if_any("_EPROCESS.SeAuditProcessCreationInfo") {
+                self.poke_pointer(at + member, information);
+            }
         }
         Process {
             pid: wanted.pid,
@@ -218,16 +253,56 @@ impl Builder {
         }
     }
 
+    /// Whether the kernel is one of our own making.
+    pub(super) fn own_build(&self) -> bool {
+        !self.kernel.sections.is_empty()
+    }
+
+    /// A table of so many handles. Windows 8.1 and later count them per list of free ones, of which newer kernels have
+    /// several; a handle may be closed elsewhere than it was opened, so one count can be negative.
+    fn handle_table(&mut self, count: u32) -> u64 {
+        let lists = self.layout.size_if_any("_HANDLE_TABLE_FREE_LIST").unwrap_or(0);
+        let table = self.allocate(self.layout.size_if_any("_HANDLE_TABLE").unwrap_or(0x100) + lists);
+        let of_list = |list: u64| -> Option<u64> {
+            let first = self.layout.offset_if_any("_HANDLE_TABLE.FreeLists")?;
+            Some(
+                table
+                    + first
+                    + list * lists
+                    + self.layout.offset_if_any("_HANDLE_TABLE_FREE_LIST.HandleCount")?,
+            )
+        };
+        let several = self.layout.symbol_if_any("ExpFreeListCount").is_some();
+        let places = match (self.layout.offset_if_any("_HANDLE_TABLE.HandleCount"), several) {
+            (Some(member), _) => vec![(Some(table + member), count)],
+            (None, false) => vec![(of_list(0), count)],
+            (None, true) => vec![(of_list(0), count + 5), (of_list(1), 5_u32.wrapping_neg())],
+        };
+        for (at, value) in places {
+            if let Some(at) = at {
+                self.poke(at, &value.to_le_bytes());
+            }
+        }
+        table
+    }
+
     pub(super) fn thread(&mut self, process: u64, pid: u64, number: u64, created: u64) -> u64 {
-        let thread = self.allocate(self.layout.size("_ETHREAD"));
+        let thread = self.allocate(self.layout.size_if_any("_ETHREAD").unwrap_or(0x900));
         self.poke(thread, &[6]);
         let cid = thread + self.layout.offset("_ETHREAD.Cid");
         self.poke_pointer(cid, pid);
         self.poke_pointer(cid + self.width(), pid + 4 * (number + 1));
-        self.poke_pointer(thread + self.layout.offset("_KTHREAD.Process"), process);
-        self.poke_pointer(thread + self.layout.offset("_ETHREAD.ThreadsProcess"), process);
-        self.poke(thread + self.layout.offset("_KTHREAD.State"), &[5]);
-        self.poke(thread + self.layout.offset("_ETHREAD.CreateTime"), &created.to_le_bytes());
+        for member in ["_KTHREAD.Process", "_ETHREAD.ThreadsProcess"] {
+            if let Some(offset) = self.layout.offset_if_any(member) {
+                self.poke_pointer(thread + offset, process);
+            }
+        }
+        if let Some(offset) = self.layout.offset_if_any("_KTHREAD.State") {
+            self.poke(thread + offset, &[5]);
+        }
+        if let Some(offset) = self.layout.offset_if_any("_ETHREAD.CreateTime") {
+            self.poke(thread + offset, &created.to_le_bytes());
+        }
         thread
     }
 
@@ -240,16 +315,18 @@ impl Builder {
         }
         space.map(&mut self.memory, SHARED_USER, Entry::Present(shared));
         let width = self.layout.pointer;
-        let mut pointers = vec![
-            (frames[0] + self.layout.offset("_PEB.ImageBaseAddress"), program),
-            (frames[0] + self.layout.offset("_PEB.ProcessParameters"), parameters),
-        ];
+        let mut pointers = Vec::new();
+        for (member, value) in [("_PEB.ImageBaseAddress", program), ("_PEB.ProcessParameters", parameters)] {
+            pointers.extend(self.layout.offset_if_any(member).map(|offset| (frames[0] + offset, value)));
+        }
         for (free, member, text) in [
             (0x400, "ImagePathName", format!("C:\\Windows\\System32\\{}", wanted.name)),
             (0x600, "CommandLine", format!("\"{}\" -pid {}", wanted.name, wanted.pid)),
         ] {
             let bytes = utf16(&text);
-            let at = frames[1] + self.layout.offset(&format!("_RTL_USER_PROCESS_PARAMETERS.{member}"));
+            let member = format!("_RTL_USER_PROCESS_PARAMETERS.{member}");
+            let Some(offset) = self.layout.offset_if_any(&member) else { continue };
+            let at = frames[1] + offset;
             pointers.push((at + width as u64, parameters + free));
             self.memory.write(at, &[bytes.len() as u8 - 2, 0, bytes.len() as u8, 0]);
             self.memory.write(frames[1] + free, &bytes);
@@ -258,7 +335,9 @@ impl Builder {
             self.memory.write(at, &value.to_le_bytes()[..width]);
         }
         let session = wanted.session.unwrap_or(0) as u32;
-        self.memory.write(frames[0] + self.layout.offset("_PEB.SessionId"), &session.to_le_bytes());
+        if let Some(offset) = self.layout.offset_if_any("_PEB.SessionId") {
+            self.memory.write(frames[0] + offset, &session.to_le_bytes());
+        }
         self.memory.write(frames[2], b"MZ\x90");
         if wanted.fate == Fate::PagedOut {
             space.map(&mut self.memory, peb, Entry::PagedOut(0x77));
