@@ -283,13 +283,11 @@ fn complete_crash_dumps() {
             assert!(dump_header.pae);
         }
         every_cut(&dump.bytes, 511);
-        for count in [0, 0x5041_4745u32, 90] {
-            let mut wrong = dump.bytes.clone();
-            let at = if wide { 0x88 } else { 0x64 };
-            wrong[at..at + 4].copy_from_slice(&count.to_le_bytes());
-            let error = Image::from_content(wrong).unwrap_err().to_string();
-            assert!(error.contains("a list of runs of memory that fits the header"), "{error}");
-        }
+        let mut wrong = dump.bytes.clone();
+        let at = if wide { 0x88 } else { 0x64 };
+        wrong[at..at + 4].copy_from_slice(b"PAGE");
+        let error = Image::from_content(wrong).unwrap_err().to_string();
+        assert!(error.contains("a list of runs of memory that fits the header"), "{error}");
     }
 }
 
@@ -304,7 +302,9 @@ fn crash_dumps_with_a_bitmap() {
         let image = Image::from_content(dump.bytes.clone()).unwrap();
         holds_pages(&image, &PAGES);
         every_cut(&dump.bytes, 509);
+        // A bit more is set than there are pages: then nothing tells what is right.
         dump.bytes[0x2030..0x2038].fill(0xff);
+        dump.bytes[0x2038] ^= 0x80;
         assert!(
             Image::from_content(dump.bytes).unwrap_err().to_string().contains("a bitmap that ends before")
         );
@@ -319,6 +319,42 @@ fn crash_dumps_with_a_bitmap() {
         dump.pad_to(first as usize).raw(&content(PAGES));
         holds_pages(&Image::from_content(dump.bytes).unwrap(), &PAGES);
     }
+}
+
+/// One changed byte of a header, but for where a run of memory begins: nothing else in the header depends on that.
+#[test]
+fn no_byte_of_the_header_of_a_crash_dump_hides_its_pages() {
+    let first = 0x3000u64;
+    let mut bitmap = crash_dump(true, 6, &[]);
+    bitmap.raw(b"SDMPDUMP").pad_to(0x2020).u64(first).u64(PAGES.len() as u64).u64(64).raw(&bits(&PAGES, 64));
+    bitmap.pad_to(first as usize).raw(&content(PAGES));
+    let [mut wide, mut narrow] = [true, false].map(|wide| crash_dump(wide, 1, &[(1, 2), (16, 1)]));
+    for dump in [&mut wide, &mut narrow] {
+        dump.raw(&content([1, 2, 16]));
+    }
+    let cases = [
+        ("bitmap", bitmap.bytes, PAGES.to_vec(), vec![0..0x98, 0xf98..0xf9c, 0x2000..0x2008, 0x2020..0x2038]),
+        ("64 bits", wide.bytes, vec![1, 2, 16], vec![0..0x98, 0xa0..0xa8, 0xb0..0xb8, 0xf98..0xf9c]),
+        ("32 bits", narrow.bytes, vec![1, 2, 16], vec![0..0x6c, 0x70..0x74, 0x78..0x7c, 0xf88..0xf8c]),
+    ];
+    for (name, bytes, pages, places) in cases {
+        for at in places.into_iter().flatten() {
+            for change in [0x01, 0x05, 0x80, 0xff] {
+                let mut changed = bytes.clone();
+                changed[at] ^= change;
+                let image = Image::from_content(changed);
+                let image = image.unwrap_or_else(|error| panic!("{name}, {at:#x} ^ {change:#x}: {error}"));
+                assert_eq!(image.container(), Container::CrashDump, "{name}, {at:#x} ^ {change:#x}");
+                holds_pages(&image, &pages);
+            }
+        }
+    }
+    let mut changed = crash_dump(true, 1, &[(1, 2), (16, 1)]);
+    changed.raw(&content([1, 2, 16]));
+    changed.bytes[0] = b'Q';
+    let image = Image::from_content(changed.bytes).unwrap();
+    let warning = image.report().warnings().first().cloned().unwrap_or_default();
+    assert_eq!(warning, "the header was changed: expected it to begin with PAGEDU64, found QAGEDU64");
 }
 
 #[test]

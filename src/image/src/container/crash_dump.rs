@@ -8,6 +8,7 @@ use profile::Arch;
 
 use crate::bitmap::Bitmap;
 use crate::bytes::Bytes;
+use crate::container::crash_repair::{self, SUMMARY_MAGICS, Summary};
 use crate::container::{Container, Parts, triage};
 use crate::fields::Fields;
 use crate::hints::CrashDump;
@@ -17,7 +18,7 @@ use crate::{Error, PhysicalAddress, VirtualAddress};
 pub(crate) const MAGIC_32: &[u8] = b"PAGEDUMP";
 pub(crate) const MAGIC_64: &[u8] = b"PAGEDU64";
 
-const PAGE: u64 = 4096;
+pub(super) const PAGE: u64 = 4096;
 /// What fields without content are filled with.
 const FILLER: u32 = u32::from_le_bytes(*b"PAGE");
 /// The header has room for no more.
@@ -27,29 +28,51 @@ const MOST_RUNS_64: u32 = (700 - 16) / 16;
 const MOST_RANGES: u64 = 4 << 20;
 
 /// `DumpType`.
-const COMPLETE: u32 = 1;
+pub(super) const COMPLETE: u32 = 1;
 const SUMMARY: u32 = 2;
-const TRIAGE: u32 = 4;
+pub(super) const TRIAGE: u32 = 4;
 const BITMAP_COMPLETE: u32 = 5;
-const BITMAP_KERNEL: u32 = 6;
+pub(super) const BITMAP_KERNEL: u32 = 6;
 const AUTOMATIC: u32 = 7;
-const LIVE_KERNEL: u32 = 8;
+pub(super) const LIVE_KERNEL: u32 = 8;
 const LIVE_KERNEL_AND_USER: u32 = 9;
 const LIVE_COMPLETE: u32 = 10;
+/// The kinds whose pages a bitmap lists.
+pub(super) const SUMMARIES: [u32; 4] = [SUMMARY, BITMAP_COMPLETE, BITMAP_KERNEL, AUTOMATIC];
 
 pub(crate) fn open(bytes: Arc<dyn Bytes>) -> Result<Parts, Error> {
     let container = Container::CrashDump;
     let malformed = |offset, expected, found| Error::Malformed { container, offset, expected, found };
     let reading = Error::reading(container);
     let start = bytes.up_to(0, 0x2000).map_err(&reading)?;
-    let wide = start.starts_with(MAGIC_64);
+    let wide = crash_repair::recognise(&start).unwrap_or(true);
     let size = if wide { 2 * PAGE } else { PAGE };
     let fields = Fields::little(&start);
-    let (kind, header, dtb) = header(fields, wide)
+    let (stated, header, dtb) = header(fields, wide)
         .filter(|_| start.len() as u64 >= size)
         .ok_or_else(|| malformed(0, "the header of a crash dump", format!("{} bytes", start.len())))?;
 
     let mut parts = Parts::new(container, bytes);
+    let mark = start.get(..8).unwrap_or_default();
+    if !mark.starts_with(MAGIC_32) && !mark.starts_with(MAGIC_64) {
+        let expected = String::from_utf8_lossy(if wide { MAGIC_64 } else { MAGIC_32 });
+        parts.report.warn(format!(
+            "the header was changed: expected it to begin with {expected}, found {}",
+            mark.escape_ascii()
+        ));
+    }
+    let pages = complete(fields, wide, size, parts.bytes.len(), &malformed).ok();
+    let pages =
+        pages.map(|(runs, _)| runs.iter().fold(0_u64, |sum, run| sum.saturating_add(run.length / PAGE)));
+    let kind = match crash_repair::kind(stated, &parts.bytes, size, pages) {
+        Some((kind, why)) => {
+            parts.report.warn(format!(
+                "the header was changed: it states {stated} as the type of dump, but {why}: going on with type {kind}"
+            ));
+            kind
+        }
+        None => stated,
+    };
     parts.hints.arch = match header.machine {
         0x14c => Some(Arch::I386),
         0x8664 => Some(Arch::Amd64),
@@ -58,14 +81,20 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>) -> Result<Parts, Error> {
     };
     parts.hints.dtb = Some(dtb);
     match kind {
-        COMPLETE => parts.segments = complete(fields, wide, size, &malformed)?,
+        COMPLETE => {
+            let (segments, warning) = complete(fields, wide, size, parts.bytes.len(), &malformed)?;
+            parts.segments = segments;
+            warning.into_iter().for_each(|warning| parts.report.warn(warning));
+        }
         TRIAGE => {
             parts.container = Container::TriageDump;
             parts.hints.triage = Some(triage::read(&parts.bytes, size, wide, &mut parts.report));
         }
         SUMMARY | BITMAP_COMPLETE | BITMAP_KERNEL | AUTOMATIC => {
             let summary = parts.bytes.up_to(size, 56).map_err(&reading)?;
-            parts.segments = summary_pages(&parts.bytes, Fields::little(&summary), size, wide)?;
+            let (segments, warning) = summary_pages(&parts.bytes, Fields::little(&summary), size, wide)?;
+            parts.segments = segments;
+            warning.into_iter().for_each(|warning| parts.report.warn(warning));
         }
         LIVE_KERNEL | LIVE_KERNEL_AND_USER | LIVE_COMPLETE => {
             let all = kind == LIVE_COMPLETE;
@@ -121,24 +150,45 @@ fn header(fields: Fields, wide: bool) -> Option<(u32, CrashDump, PhysicalAddress
 
 type Malformed<'a> = &'a dyn Fn(u64, &'static str, String) -> Error;
 
+/// Segments of memory, and a word about what had to be mended to find them.
+type Found = (Vec<Segment>, Option<String>);
+
 /// The runs of a complete dump (`PHYSICAL_MEMORY_DESCRIPTOR`), whose pages follow the header in their order.
-fn complete(fields: Fields, wide: bool, size: u64, malformed: Malformed) -> Result<Vec<Segment>, Error> {
+fn complete(fields: Fields, wide: bool, size: u64, file: u64, malformed: Malformed) -> Result<Found, Error> {
     let (block, first, most) = if wide { (0x88, 0x98, MOST_RUNS_64) } else { (0x64, 0x6c, MOST_RUNS_32) };
-    let count = fields.u32(block).unwrap_or(FILLER);
-    if count == 0 || count > most {
+    let width = if wide { 8 } else { 4 };
+    let stated = fields.u32(block).unwrap_or(FILLER);
+    let number = |at: usize| fields.word(at, wide);
+    let listed: Vec<(u64, u64)> = (0..most as usize)
+        .map_while(|index| {
+            let at = first + index * 2 * width;
+            Some((number(at)?, number(at + width)?))
+        })
+        .collect();
+    let pages: Vec<u64> = listed.iter().map(|(_, pages)| *pages).collect();
+    let all = number(block + width).unwrap_or(0);
+    let (count, wrong) = crash_repair::runs(&pages, stated as usize, all, file.saturating_sub(size) / PAGE);
+    if count == 0 || count > listed.len() {
         return Err(malformed(
             block as u64,
             "a list of runs of memory that fits the header",
-            count.to_string(),
+            stated.to_string(),
         ));
     }
-    let width = if wide { 8 } else { 4 };
+    let mut warning = (count != stated as usize).then(|| {
+        format!("the header was changed: it states {stated} runs of memory, but the first {count} have all {all} pages")
+    });
     let mut offset = size;
     let mut segments = Vec::new();
-    for index in 0..count as usize {
-        let at = first + index * 2 * width;
-        let (Some(page), Some(pages)) = (fields.word(at, wide), fields.word(at + width, wide)) else { break };
+    for (index, (page, mut pages)) in listed.into_iter().take(count).enumerate() {
+        if let Some((_, right)) = wrong.filter(|(run, _)| *run == index) {
+            warning = Some(format!(
+                "the header was changed: it states {pages:#x} pages from {page:#x} on, but {right:#x} make all {all:#x}"
+            ));
+            pages = right;
+        }
         let (Some(start), Some(length)) = (page.checked_mul(PAGE), pages.checked_mul(PAGE)) else {
+            let at = first + index * 2 * width;
             return Err(malformed(
                 at as u64,
                 "a run of pages",
@@ -148,16 +198,23 @@ fn complete(fields: Fields, wide: bool, size: u64, malformed: Malformed) -> Resu
         segments.push(Segment { start, length, offset });
         offset = offset.saturating_add(length);
     }
-    Ok(segments)
+    Ok((segments, warning))
 }
 
 /// The pages of a dump with a bitmap. Since Windows 8 the header (`SDMP` or `FDMP`) says where the first page stands,
 /// how many pages and how many bits there are; before, the size of everything before the pages stands at 12, and the
 /// bitmap behind its `RTL_BITMAP`.
-fn summary_pages(bytes: &Arc<dyn Bytes>, fields: Fields, at: u64, wide: bool) -> Result<Vec<Segment>, Error> {
+fn summary_pages(bytes: &Arc<dyn Bytes>, fields: Fields, at: u64, wide: bool) -> Result<Found, Error> {
     let container = Container::CrashDump;
     let magic = fields.bytes(0, 8).unwrap_or_default();
-    if !matches!(magic, b"SDMPDUMP" | b"FDMPDUMP") {
+    let mut warning = None;
+    if SUMMARY_MAGICS.iter().all(|known| magic != *known) {
+        warning = Some(format!(
+            "the header of the bitmap was changed: expected the letters SDMPDUMP or FDMPDUMP, found {}",
+            magic.escape_ascii()
+        ));
+    }
+    if !SUMMARY_MAGICS.iter().any(|known| crash_repair::is_nearly(magic, *known)) {
         return Err(Error::Malformed {
             container,
             offset: at,
@@ -168,13 +225,26 @@ fn summary_pages(bytes: &Arc<dyn Bytes>, fields: Fields, at: u64, wide: bool) ->
     let (first, present, bits) =
         (fields.u64(32).unwrap_or(0), fields.u64(40).unwrap_or(0), fields.u64(48).unwrap_or(0));
     let newer = (1..=bits).contains(&present) && first > at && first < bytes.len();
-    let (first, bits, bitmap) = if newer {
-        (first, bits, at + 56)
+    // Older ones have DumpOptions, HeaderSize, BitmapSize and Pages of 32 bits, then the bitmap's own head.
+    let [older_first, older_bits, older_pages] =
+        [12, 16, 20].map(|at| u64::from(fields.u32(at).unwrap_or(0)));
+    let older_bitmap = at + if wide { 40 } else { 32 };
+    let older_room = older_first.checked_sub(older_bitmap).filter(|_| older_first < bytes.len());
+    let older = older_bits > 0 && older_room.is_some_and(|room| older_bits.div_ceil(8) <= room);
+    let (stated, pages, bitmap) = if newer || !older {
+        (Summary { first, bits }, present, at + 56)
     } else {
-        // DumpOptions, HeaderSize, BitmapSize and Pages of 32 bits, then the bitmap's own head.
-        let [header_size, bits] = [12, 16].map(|at| u64::from(fields.u32(at).unwrap_or(0)));
-        (header_size, bits, at + if wide { 40 } else { 32 })
+        (Summary { first: older_first, bits: older_bits }, older_pages, older_bitmap)
     };
+    let known = crash_repair::summary(bytes, bitmap, stated, pages);
+    let (Summary { first, bits }, as_stated) = known.unwrap_or((stated, true));
+    if !as_stated {
+        warning = Some(format!(
+            "the header of the bitmap was changed: it states {} bits and the first page at {:#x}; by the bitmap and the \
+             {pages} pages it is {bits} bits and {first:#x}",
+            stated.bits, stated.first
+        ));
+    }
     let room = first.checked_sub(bitmap);
     if room.is_none_or(|room| bits.div_ceil(8) > room) {
         return Err(Error::Malformed {
@@ -187,7 +257,7 @@ fn summary_pages(bytes: &Arc<dyn Bytes>, fields: Fields, at: u64, wide: bool) ->
     let bitmap = Bitmap { offset: bitmap, pages: 0..bits, page_size: PAGE };
     let room = bytes.len().saturating_sub(first) / PAGE;
     let (segments, _) = bitmap.segments(bytes, first, room).map_err(Error::reading(container))?;
-    Ok(segments)
+    Ok((segments, warning))
 }
 
 /// The pages of a live dump (`RDMP`): pairs of a first page and a count; those of a kernel's dump end with a zero, a

@@ -8,6 +8,7 @@
 
 mod avml;
 mod crash_dump;
+mod crash_repair;
 mod elf;
 mod ewf;
 mod flattened;
@@ -197,7 +198,7 @@ fn plain(bytes: Arc<dyn Bytes>, start: &[u8], path: Option<&Path>) -> Result<Par
     if start.starts_with(kdump::MAGIC) {
         return kdump::open(bytes, start);
     }
-    if start.starts_with(crash_dump::MAGIC_32) || start.starts_with(crash_dump::MAGIC_64) {
+    if crash_repair::recognise(start).is_some() {
         return crash_dump::open(bytes);
     }
     if let Some((wide, endian)) = macho::recognise(start) {
