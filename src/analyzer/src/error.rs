@@ -49,6 +49,8 @@ pub enum Error {
     NoKernel {
         /// What was tried, each with what was found instead.
         tried: Vec<String>,
+        /// The build that the kernel in the image names, if it is another one than the profile's.
+        another: Option<String>,
     },
     /// The analysis does not know this system or processor.
     #[error("{what} is not supported, expected {expected}")]
@@ -72,11 +74,13 @@ pub(crate) struct Missed {
     pub(crate) tried: Vec<String>,
     /// Whether there is a kernel, which then is not the profile's; else the image may lack what leads to it.
     pub(crate) another: bool,
+    /// The build that that kernel names.
+    pub(crate) names: Option<String>,
 }
 
 impl From<Missed> for Error {
-    fn from(Missed { tried, .. }: Missed) -> Self {
-        Self::NoKernel { tried }
+    fn from(Missed { tried, names, .. }: Missed) -> Self {
+        Self::NoKernel { tried, another: names }
     }
 }
 

@@ -40,6 +40,20 @@ impl<'a> Guest<'a> {
         }
     }
 
+    /// The same, but a Windows kernel of another build is taken for the profile's if no kernel fits the profile. What is
+    /// read of it may be wrong.
+    ///
+    /// # Errors
+    /// As [`Guest::find`].
+    pub fn find_forced(image: &'a Image, layout: &'a Layout, plan: &Plan<'_>) -> Result<Self, Error> {
+        let found = Self::find(image, layout, plan);
+        if !matches!(found, Err(Error::NoKernel { another: Some(_), .. })) {
+            return found;
+        }
+        let forced = windows::Kernel::forced(image, layout, image.hints(), plan);
+        forced.map_or(found, |kernel| Ok(Guest::Windows(kernel)))
+    }
+
     /// The processes, in the order of the kernel's list.
     ///
     /// # Errors

@@ -81,7 +81,7 @@ impl<'a> Kernel<'a> {
             tried.push("neither a banner nor VMCOREINFO nor a first task".to_owned());
         }
         tried.truncate(8);
-        Err(Error::NoKernel { tried })
+        Err(Error::NoKernel { tried, another: None })
     }
 }
 

@@ -65,7 +65,7 @@ impl<'a> Kernel<'a> {
             tried.push("neither the page lowGlo nor a version".to_owned());
         }
         tried.truncate(8);
-        Ok(Err(Missed { tried, another }))
+        Ok(Err(Missed { tried, another, names: None }))
     }
 }
 

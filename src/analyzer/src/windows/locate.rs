@@ -8,6 +8,7 @@ use profile::{Arch, GuidAge};
 
 use super::{Bare, DIRECTORY, Kernel, Mapped, shared_data, upper_half};
 use crate::error::Missed;
+use crate::validate::Difference;
 use crate::view::View;
 use crate::{Error, Layout, Physical, Space};
 
@@ -93,10 +94,23 @@ impl<'a> Kernel<'a> {
         if tried.is_empty() {
             tried.insert("no struct of an early process".to_owned());
         }
-        Ok(search.by_itself(wanted).map_err(|(reason, another)| {
-            let tried = std::iter::once(reason).chain(tried).take(8).collect();
-            Missed { tried, another }
+        Ok(search.by_itself(wanted).map_err(|missed| {
+            let tried = missed.tried.into_iter().chain(tried).take(8).collect();
+            Missed { tried, ..missed }
         }))
+    }
+
+    /// Takes the kernel that is found without the profile for the profile's, although it is of another build. `None` if
+    /// there is none for the profile's processor.
+    pub(crate) fn forced(
+        memory: &'a dyn Memory,
+        layout: &'a Layout,
+        hints: &Hints,
+        plan: &Plan<'_>,
+    ) -> Option<Self> {
+        let bare = Bare::find(memory, hints, plan).filter(|bare| bare.arch == layout.arch())?;
+        let search = Search { memory, layout, modes: &[], hints, plan, steps: Cell::new(0) };
+        Some(search.kernel(bare.space, bare.base, bare.pdb, bare.found_by))
     }
 }
 
@@ -185,19 +199,25 @@ impl<'a> Search<'a, '_> {
         Err(format!("{by}: no KUSER_SHARED_DATA through its page tables"))
     }
 
-    /// The kernel that is found without the profile, unless it says itself that it is another one; the error has whether
-    /// there is one at all.
-    fn by_itself(&self, wanted: Option<GuidAge>) -> Result<Kernel<'a>, (String, bool)> {
+    /// The kernel that is found without the profile, unless it says itself that it is another one.
+    fn by_itself(&self, wanted: Option<GuidAge>) -> Result<Kernel<'a>, Missed> {
         let Some(bare) = Bare::find(self.memory, self.hints, self.plan) else {
-            return Err(("no kernel through any page tables".to_owned(), false));
+            let tried = vec!["no kernel through any page tables".to_owned()];
+            return Err(Missed { tried, another: false, names: None });
         };
-        let other = bare.pdb.as_ref().filter(|(found, _)| wanted.is_some_and(|wanted| *found != wanted));
-        let reason = match other {
-            Some((found, name)) => format!("{name} {found}"),
+        // One byte of the record may have been changed; another build's differs in more.
+        let is_other = |found: GuidAge| {
+            wanted.is_some_and(|wanted| Difference::of_builds(found, wanted) == Difference::More)
+        };
+        let other = bare.pdb.as_ref().filter(|(found, _)| is_other(*found));
+        let names = other.map(|(found, name)| format!("{name} {found}"));
+        let reason = match &names {
+            Some(names) => names.clone(),
             None if bare.arch != self.layout.arch() => format!("for {}", bare.arch),
             None => return Ok(self.kernel(bare.space, bare.base, bare.pdb, bare.found_by)),
         };
-        Err((format!("the kernel at {:#x} is another: {reason}", bare.base), true))
+        let tried = vec![format!("the kernel at {:#x} is another: {reason}", bare.base)];
+        Err(Missed { tried, another: true, names })
     }
 
     fn kernel(

@@ -124,7 +124,13 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         console.print(&lines)?;
         match &found {
             Some((name, place)) => console.say(format_args!("profile: {name} from {place}")),
-            None => console.say("profile: none that fits; build_local_profile makes a Windows kernel's"),
+            None => match &detection.doubtful {
+                Some((name, place, _)) => console.say(format_args!(
+                    "profile: none is proved; everything that was read fits {name} from {place}, which is used with a \
+                     warning if the one that the image names cannot be had"
+                )),
+                None => console.say("profile: none that fits; build_local_profile makes a Windows kernel's"),
+            },
         }
     }
     Ok(Outcome::from_good(found.is_some()))

@@ -117,14 +117,15 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         Format::LibVmi => banner::complete(&arguments.banner.without_image(), &mut profile, console)?,
         _ => banner::complete(&arguments.banner, &mut profile, console)?,
     }
-    let resolution = plan.settle(&mut profile, &mut report);
-    if let Some(path) = plan.write(&profile, &resolution, &mut report, console.threads())? {
-        console.say(format_args!("wrote {}", path.display()));
-    }
+    // Before anything is written: the image may refuse the profile.
     let configuration = match image.filter(|_| format == Format::LibVmi) {
         Some(image) => Some(configuration(arguments, image, console)?),
         None => None,
     };
+    let resolution = plan.settle(&mut profile, &mut report);
+    if let Some(path) = plan.write(&profile, &resolution, &mut report, console.threads())? {
+        console.say(format_args!("wrote {}", path.display()));
+    }
     let scope = Scope::Whole;
     let summary =
         Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope };

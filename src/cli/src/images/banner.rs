@@ -1,7 +1,7 @@
 //! The banner by which Volatility 3 picks the table of a Linux or macOS kernel, for profiles whose source does not hold
 //! it: most of Volatility 2's packs.
 
-use analyzer::{Guest, Layout};
+use analyzer::{Guest, Identity, Layout};
 use anyhow::{Context, bail};
 use profile::{Profile, System};
 
@@ -36,6 +36,11 @@ pub fn complete(options: &Banner, profile: &mut Profile, console: &Console) -> a
         let (image, source) = open_memory(&options.image, console)?;
         let layout = Layout::from_profile(profile.clone());
         let guest = Guest::find(&image, &layout, &console.search()).with_context(|| source.clone())?;
+        if let Identity::Another { profile, image } = guest.identity() {
+            bail!(
+                "{source}: the profile is of another build: the image names {image}, the profile {profile}"
+            );
+        }
         let Some(line) = guest.banner() else {
             bail!("{source}: the kernel was found, but no banner at its symbol; name it with --banner TEXT");
         };

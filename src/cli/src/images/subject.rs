@@ -20,6 +20,8 @@ pub struct Subject {
     pub source: String,
     /// Whether a profile of another build is used all the same.
     force: bool,
+    /// What else to do about a profile of another build.
+    advice: &'static str,
 }
 
 impl Subject {
@@ -33,7 +35,8 @@ impl Subject {
             Some(name) => profiles::named(name, &image, &options.building, console)?,
             None => profiles::detected(&image, &source, &options.building, console)?,
         };
-        let mut subject = Self { image, layout, source, force: options.force };
+        let advice = "without --profile the right one is looked for, and ";
+        let mut subject = Self { image, layout, source, force: options.force, advice };
         if options.image.layout.is_empty() {
             subject.find_displaced_memory(console)?;
         }
@@ -77,7 +80,7 @@ impl Subject {
     ) -> anyhow::Result<Self> {
         let (image, source) = open_memory(image, console)?;
         let layout = Layout::open(profile).with_context(|| profile.display().to_string())?;
-        Ok(Self { image, layout, source, force })
+        Ok(Self { image, layout, source, force, advice: "" })
     }
 
     /// Finds the kernel, tells where, and makes sure that the profile is of its build.
@@ -86,11 +89,11 @@ impl Subject {
     /// If no kernel that fits the profile is found; [`AnotherKernel`] if the image holds a kernel of another system or
     /// build, unless `--force` is given.
     pub fn guest(&self, console: &Console) -> anyhow::Result<Guest<'_>> {
-        let guest = Guest::find(&self.image, &self.layout, &console.search());
-        let guest = guest.map_err(|error| match self.of_another_system(console) {
-            Some(found) => anyhow::Error::from(AnotherKernel(format!("{}: {found}", self.source))),
-            None => anyhow::Error::from(error).context(self.source.clone()),
-        })?;
+        let guest = match self.force {
+            true => Guest::find_forced(&self.image, &self.layout, &console.search()),
+            false => Guest::find(&self.image, &self.layout, &console.search()),
+        };
+        let guest = guest.map_err(|error| self.not_found(error, console))?;
         for (name, fact) in guest.facts() {
             console.tell(format_args!("Found {name}: {fact}"));
         }
@@ -102,15 +105,30 @@ impl Subject {
                 self.source
             )),
             Identity::Another { profile, image } => {
-                return Err(AnotherKernel(format!(
-                    "{}: the profile is of another build: the image names {image}, the profile {profile}; without \
-                     --profile the right one is looked for, and --force goes on with this one",
-                    self.source
-                ))
-                .into());
+                return Err(self.of_another_build(&image, &profile).into());
             }
         }
         Ok(guest)
+    }
+
+    /// Why no kernel was found: the image may hold one of another build or system.
+    fn not_found(&self, error: analyzer::Error, console: &Console) -> anyhow::Error {
+        if let analyzer::Error::NoKernel { another: Some(image), .. } = &error {
+            let profile = self.layout.metadata("GUID_AGE").unwrap_or_else(|| "none".to_owned());
+            return self.of_another_build(image, &profile).into();
+        }
+        match self.of_another_system(console) {
+            Some(found) => AnotherKernel(format!("{}: {found}", self.source)).into(),
+            None => anyhow::Error::from(error).context(self.source.clone()),
+        }
+    }
+
+    fn of_another_build(&self, image: &str, profile: &str) -> AnotherKernel {
+        AnotherKernel(format!(
+            "{}: the profile is of another build: the image names {image}, the profile {profile}; {}--force goes on \
+             with this one",
+            self.source, self.advice
+        ))
     }
 
     /// If the image names kernels of other systems than the profile's and none of its own, says so.

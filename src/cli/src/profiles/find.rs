@@ -53,7 +53,8 @@ fn tell(loaded: &Loaded, console: &Console) {
 }
 
 /// The profile that an image needs: one that a repository has, else one that is made and kept, from a Windows kernel's PDB,
-/// of what a Linux kernel in the image carries of itself, or of its debug file; always one that was proved on the image.
+/// of what a Linux kernel in the image carries of itself, or of its debug file; always one that was proved on the image. If there
+/// is none, a profile that everything in the image fits but for the record that names the build.
 ///
 /// # Errors
 /// Where none is found: what the image says of its kernel, what was tried, and how to bring what is missing.
@@ -93,6 +94,11 @@ pub fn detected(
             }
         }
         Err(error) => items.extend(lines_of("", &error).text().lines().map(str::to_owned)),
+    }
+    if let Some((name, place, layout)) = detection.doubtful {
+        // What the kernel's record names could not be had. The command warns of it.
+        console.tell(format_args!("Going on with profile {name} from {place}"));
+        return Ok(layout);
     }
     let what = format!(
         "{source}: which profile? none that fits was found; name that of the image's kernel with --profile \

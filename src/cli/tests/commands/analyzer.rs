@@ -64,6 +64,67 @@ fn validate_answers_with_its_exit_code() {
     assert!(failed.iter().all(|check| check["expected"] != check["actual"]), "{failed:?}");
 }
 
+/// Every command that is given an image and a profile of another build refuses, before it prints or writes anything; with
+/// `--force` it goes on.
+#[test]
+fn another_builds_profile_is_refused_by_name_unless_forced() {
+    for container in [Container::Elf, Container::CrashDump] {
+        let folder = Folder::new();
+        let image = windows::image(windows::Case::Win10X64);
+        folder.write("win10.img", image.write(container));
+        profile(&folder, windows::Case::Win7X64, "other.json.gz");
+        let named = ["-f", "win10.img", "--profile", "other.json.gz"];
+        let words =
+            format!("the profile is of another build: the image names ntkrnlmp.pdb {}", image.truth.identity);
+        for command in ["pslist", "modules", "version_modules"] {
+            folder.run(named.iter().chain(&[command])).status(1).stdout("").stderr(&words).check();
+            let forced = folder.run(named.iter().chain(&[command, "--force"])).command().output().unwrap();
+            let said = String::from_utf8_lossy(&forced.stderr).into_owned();
+            assert!(said.contains("what follows may be wrong") || said.contains("is not complete"), "{said}");
+        }
+        folder.run(named.iter().chain(&["validate"])).status(1).stderr("verdict: mismatch").check();
+        let export = ["export", "other.json.gz", "--format", "libvmi", "-f", "win10.img"];
+        folder.run(export).status(1).stdout("").stderr(&words).check();
+        folder.run(export.iter().chain(&["-o", "slim.json"])).status(1).stderr(&words).check();
+        assert!(!folder.names().contains(&"slim.json".to_owned()));
+        folder.run(export.iter().chain(&["--force"])).stderr("kpgd = 0x1aa000").check();
+    }
+}
+
+/// The record in the kernel names a build whose profile cannot be had, and everything else fits that of its neighbour.
+#[test]
+fn a_neighbours_profile_is_used_with_a_warning_if_the_right_one_cannot_be_had() {
+    let folder = Folder::new();
+    let case = windows::Case::Win10X64;
+    let image = windows::image(case);
+    let mut raw = image.write(Container::Raw);
+    for record in image.truth.records.iter().filter(|record| record.identity == image.truth.identity) {
+        let at = record.address as usize;
+        raw[at + 4..at + 20].fill(0x3f);
+    }
+    folder.write("image.raw", &raw);
+    profile(&folder, case, "nt.json.gz");
+    std::fs::create_dir_all(folder.join("repo/v1.0/nt/GUID")).unwrap();
+    let stored = format!("repo/v1.0/nt/GUID/{}.gz", image.truth.identity);
+    std::fs::rename(folder.join("nt.json.gz"), folder.join(&stored)).unwrap();
+    let words = "either the record was changed, or the kernel is a neighbouring build";
+    let listed = folder
+        .run(["-f", "image.raw", "--offline", "--profile_path", "repo", "pslist"])
+        .stderr(words)
+        .check();
+    assert_eq!(listed.lines().count(), image.truth.processes.len() + 2, "{listed}");
+    folder
+        .run(["-f", "image.raw", "--offline", "--profile_path", "repo", "autodetect"])
+        .status(1)
+        .stderr("profile: none is proved; everything that was read fits nt/GUID/")
+        .check();
+    folder
+        .run(["-f", "image.raw", "--profile", &stored, "validate"])
+        .status(1)
+        .stderr("verdict: inconclusive")
+        .check();
+}
+
 #[test]
 fn modules_name_their_pdbs() {
     let folder = windows(windows::Case::Win7X64);

@@ -39,6 +39,17 @@ impl Candidate {
         self.proof.as_ref().is_ok_and(|proof| proof.verdict == Verdict::Match)
     }
 
+    /// Whether everything that was read fits it, but for the record that names the kernel's build.
+    pub fn is_doubtful(&self) -> bool {
+        self.proof.as_ref().is_ok_and(|proof| {
+            let doubtful = |check: &analyzer::Check| check.passage == analyzer::Passage::Doubtful;
+            let mut doubts = proof.checks.iter().filter(|check| doubtful(check)).peekable();
+            proof.verdict == Verdict::Inconclusive
+                && doubts.peek().is_some()
+                && doubts.all(|check| check.group == analyzer::Group::Identity)
+        })
+    }
+
     /// How many checks it passed, less those it failed: the score by which profiles that are no match are ordered.
     pub fn score(&self) -> i64 {
         let Ok(proof) = &self.proof else { return i64::MIN };
@@ -57,6 +68,18 @@ pub struct Detection {
     pub tried: Vec<Candidate>,
     /// The profile that was proved.
     pub found: Option<(ProfileName, String, Layout)>,
+    /// If none was proved: the best of those that fit everything that was read, although the record in the kernel names
+    /// another build. Either that record was changed, or the profile is a neighbouring build's.
+    pub doubtful: Option<(ProfileName, String, Layout)>,
+}
+
+impl Detection {
+    /// The score of the best profile that is not proved and fits all the same.
+    fn doubtful_score(&self) -> i64 {
+        let best =
+            self.doubtful.as_ref().and_then(|(name, ..)| self.tried.iter().find(|tried| tried.name == *name));
+        best.map_or(i64::MIN, Candidate::score)
+    }
 }
 
 /// Finds the profile of an image: by what the image says of its kernel, then among all that could be it; where none of
@@ -64,7 +87,8 @@ pub struct Detection {
 /// machine are asked for every name before any server is.
 pub fn detect(image: &Image, repositories: &Repositories, plan: &Plan<'_>) -> Detection {
     let kernels = kernels(image, plan);
-    let mut detection = Detection { kernels, fingerprints: Vec::new(), tried: Vec::new(), found: None };
+    let mut detection =
+        Detection { kernels, fingerprints: Vec::new(), tried: Vec::new(), found: None, doubtful: None };
     let mut trial = Trial { image, repositories, plan, left: MOST_TRIED };
     let reaches = [Reach::Local, Reach::Everywhere];
     for reach in reaches.into_iter().take(if repositories.has_remote() { 2 } else { 1 }) {
@@ -147,8 +171,13 @@ impl Trial<'_> {
             };
             let (candidate, layout) = prove(self.image, self.repositories, loaded, evidence, self.plan);
             let matches = candidate.matches();
-            if matches && let Some(layout) = layout {
-                detection.found = Some((candidate.name.clone(), candidate.place.clone(), layout));
+            if let Some(layout) = layout {
+                let this = (candidate.name.clone(), candidate.place.clone(), layout);
+                if matches {
+                    (detection.found, detection.doubtful) = (Some(this), None);
+                } else if candidate.is_doubtful() && candidate.score() > detection.doubtful_score() {
+                    detection.doubtful = Some(this);
+                }
             }
             detection.tried.push(candidate);
             if matches {

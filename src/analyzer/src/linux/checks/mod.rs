@@ -63,7 +63,7 @@ pub(crate) fn validate(
             facts.extend(found);
             Ok(exam.conclude(facts))
         }
-        Err(Error::NoKernel { tried }) => {
+        Err(Error::NoKernel { tried, .. }) => {
             identity::of_strangers(memory, layout, info, &mut exam, &tried, plan);
             Ok(exam.conclude(Vec::new()))
         }
