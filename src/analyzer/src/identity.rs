@@ -51,6 +51,10 @@ fn of_windows(kernel: &windows::Kernel<'_>) -> Identity {
              was changed, or the kernel is a neighbouring build, whose profile is nt/GUID/{found}",
             exported.all()
         )),
+        _ if windows::checks::fits(kernel) => Identity::Doubtful(format!(
+            "the image names {name} {found}, the profile {wanted}, yet everything else that could be read fits: either the \
+             record was changed, or the kernel is a neighbouring build, whose profile is nt/GUID/{found}"
+        )),
         _ => Identity::Another { profile: wanted.to_string(), image: format!("{name} {found}") },
     }
 }

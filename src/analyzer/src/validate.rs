@@ -400,6 +400,12 @@ impl<'a> Exam<'a> {
         failed.peek().is_some() && failed.all(|check| check.names_the_build())
     }
 
+    /// Whether the checks that passed would prove a match.
+    pub(crate) fn has_enough(&self) -> bool {
+        let counted = |check: &&Check| check.passage == Passage::Passed && check.weight > Weight::Note;
+        self.checks.iter().filter(counted).count() >= MATCH
+    }
+
     /// Takes back the failures of the checks that name the build, where `proof` outweighs them. One that differs in one
     /// byte was changed; any other one may be a neighbouring build, so it stays doubtful.
     pub(crate) fn outweigh_identity(&mut self, proof: &str) {

@@ -371,6 +371,27 @@ fn a_neighbouring_build_with_the_same_exports_is_no_match() {
     assert!(found.reason.contains("neighbouring build"), "{}", found.reason);
 }
 
+/// The table of exports is not there to outweigh the record: what else was read has to.
+#[test]
+fn without_exports_a_record_is_weighed_by_everything_else() {
+    for (changed_bytes, verdict) in [(1, Verdict::Match), (16, Verdict::Inconclusive)] {
+        let mut changed = Changed::new();
+        let (kernel, record) = (changed.kernel, changed.record);
+        let pe = kernel + u32::from_le_bytes(changed.raw[kernel + 0x3c..][..4].try_into().unwrap()) as usize;
+        // The first data directory of a 64-bit optional header.
+        changed.raw[pe + 24 + 112..][..8].fill(0);
+        for byte in &mut changed.raw[record + 4..record + 4 + changed_bytes] {
+            *byte ^= 0x5a;
+        }
+        let image = Image::from_content(changed.raw.clone()).unwrap();
+        let layout = windows_layout(windows::Case::Win10X64);
+        let guest = Guest::find(&image, &layout, &Plan::default()).unwrap();
+        assert!(matches!(guest.identity(), analyzer::Identity::Doubtful(_)), "{:?}", guest.identity());
+        let found = changed.validate();
+        assert_eq!(found.verdict, verdict, "{changed_bytes}: {} {:#?}", found.reason, failed(&found));
+    }
+}
+
 #[test]
 fn another_builds_profile_is_named_as_such() {
     let laid_out = windows::image(windows::Case::Win10X64);

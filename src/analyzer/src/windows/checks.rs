@@ -10,7 +10,7 @@ use profile::GuidAge;
 use super::list::{self, forwards, leads_back};
 use super::{DIRECTORY, Kernel, Mapped, builds, shared_data, user_end};
 use crate::error::Missed;
-use crate::validate::{Difference, Exam, Finding, Group, MOST, Scope, Validation, Weight};
+use crate::validate::{Difference, Exam, Finding, Group, MOST, Scope, Validation, Verdict, Weight};
 use crate::{Error, Layout};
 
 /// The names of kernels' PDBs: of one processor and of several, without PAE, with it, and with five-level paging.
@@ -38,6 +38,7 @@ pub(crate) fn validate(
         Ok(kernel) => {
             let exported = Exported::of(&kernel);
             identity(&kernel, wanted, &exported, &mut exam);
+            let exported_agree = exported.elsewhere.is_empty();
             exported.check(&mut exam);
             anchors(&kernel, &mut exam);
             processes(&kernel, &mut exam);
@@ -49,6 +50,9 @@ pub(crate) fn validate(
                 .filter(|item| !item.starts_with("_DISPATCHER_HEADER."))
                 .collect();
             exam.layout_of_each(&alone);
+            if exported_agree && exam.only_identity_failed() && exam.has_enough() {
+                exam.outweigh_identity(FITS);
+            }
             if scope == Scope::Whole {
                 decoys(memory, kernel.pdb.as_ref().map(|(found, _)| *found), plan, &mut exam);
             }
@@ -60,6 +64,23 @@ pub(crate) fn validate(
             Ok(exam.conclude(Vec::new()))
         }
     }
+}
+
+/// What outweighs a record that names another build.
+const FITS: &str =
+    "everything else that could be read of the kernel, its processes and its modules fits the profile";
+
+/// Whether everything that can be read of the kernel fits its profile, but for the record that names its build.
+pub(crate) fn fits(kernel: &Kernel<'_>) -> bool {
+    let mut exam = Exam::new(kernel.layout);
+    let exported = Exported::of(kernel);
+    if !exported.elsewhere.is_empty() {
+        return false;
+    }
+    anchors(kernel, &mut exam);
+    processes(kernel, &mut exam);
+    modules(kernel, &mut exam);
+    exam.conclude(Vec::new()).verdict == Verdict::Match
 }
 
 fn words(wanted: Option<GuidAge>) -> String {
@@ -142,14 +163,14 @@ fn identity(kernel: &Kernel<'_>, wanted: Option<GuidAge>, exported: &Exported, e
             (None, _) => Finding::Skipped("the kernel's debug directory is not in memory".to_owned()),
             (Some((found, _)), Some(wanted)) => match Difference::of_builds(*found, wanted) {
                 Difference::None => Finding::Passed(found.to_string()),
-                _ if !exported.is_certain() => Finding::Failed(found.to_string()),
                 // One changed byte of a record does not make another kernel of it.
-                Difference::OneByte => Finding::Skipped(format!(
-                    "{found}, yet all {} exported symbols are where the profile has them: the record was changed",
+                Difference::OneByte if exported.elsewhere.is_empty() => Finding::Skipped(format!(
+                    "{found}, one byte away, and {} exported symbols are where the profile has them: the record was changed",
                     exported.all()
                 )),
+                _ if !exported.is_certain() => Finding::Failed(found.to_string()),
                 // Neighbouring servicing builds agree on every export and differ in other symbols.
-                Difference::More => Finding::Doubtful(format!(
+                _ => Finding::Doubtful(format!(
                     "{found}, yet all {} exported symbols are where the profile has them: either the record was \
                      changed, or the kernel is the neighbouring build {found}, whose profile is needed",
                     exported.all()
