@@ -136,8 +136,7 @@ impl Table {
         // As many drivers as the architecture has of ours, in name only as well.
         let files = if layout.pointer == 8 { Case::Win10X64 } else { Case::Win7X86Pae }.files();
         let end = (plan.physical + length).next_multiple_of(LARGE) + 0x80_0000;
-        let masked =
-            layout.offset_if_any("_MI_SYSTEM_INFORMATION.Hardware").is_some() && variant.lab >= 17134;
+        let masked = mask(&layout, variant).is_some();
         let session = match plan.mode {
             // An entry of the topmost table that processes without a session do not have.
             Mode::X64 if variant.lab < 9200 => Some(0xffff_f960_0000_0000),
@@ -155,7 +154,7 @@ impl Table {
             ranges: vec![0x1000..0x9_f000, 0x10_0000..end],
             torn: false,
             isolated: variant.isolated,
-            hidden: if masked { 0x2000_0000_0000 } else { 0 },
+            hidden: if masked { HIDDEN } else { 0 },
             session,
         }
     }
@@ -218,17 +217,23 @@ impl Table {
         if let Some(lists) = layout.symbol_if_any("ExpFreeListCount") {
             put(lists, &2_u32.to_le_bytes());
         }
-        if let (Some(state), Some(hardware), Some(mask)) = (
-            layout.symbol_if_any("MiState"),
-            layout.offset_if_any("_MI_SYSTEM_INFORMATION.Hardware"),
-            layout.offset_if_any("_MI_HARDWARE_STATE.InvalidPteMask"),
-        ) && variant.lab >= 17134
-        {
-            put(state + hardware + mask, &0x2000_0000_0000_u64.to_le_bytes());
+        if let Some(mask) = mask(layout, variant) {
+            put(mask, &HIDDEN.to_le_bytes());
         }
         let sections: Vec<Section> = Vec::new();
         Mapped { bytes, sections, entry: 0x1000, debug: (RECORD, self.record.clone()) }
     }
+}
+
+/// What frames of invalid entries are hidden with: one bit above all physical memory.
+const HIDDEN: u64 = 0x2000_0000_0000;
+
+/// Where the kernel keeps that mask, which it has since 1803.
+fn mask(layout: &Layout, variant: &Variant) -> Option<u64> {
+    let hardware = layout.offset_if_any("_MI_SYSTEM_INFORMATION.Hardware")?;
+    let mask = layout.offset_if_any("_MI_HARDWARE_STATE.InvalidPteMask")?;
+    let state = layout.symbol_if_any("MiState")?;
+    (variant.lab >= 17134).then_some(state + hardware + mask)
 }
 
 /// The directory of exports at an RVA, with what the kernel has of [`EXPORTED`], in the order of their names.
