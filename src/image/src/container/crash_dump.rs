@@ -20,7 +20,7 @@ pub(crate) const MAGIC_64: &[u8] = b"PAGEDU64";
 
 pub(super) const PAGE: u64 = 4096;
 /// What fields without content are filled with.
-const FILLER: u32 = u32::from_le_bytes(*b"PAGE");
+pub(super) const FILLER: u32 = u32::from_le_bytes(*b"PAGE");
 /// The header has room for no more.
 const MOST_RUNS_32: u32 = (700 - 8) / 8;
 const MOST_RUNS_64: u32 = (700 - 16) / 16;

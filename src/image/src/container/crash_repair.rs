@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use super::crash_dump::{BITMAP_KERNEL, COMPLETE, LIVE_KERNEL, MAGIC_32, MAGIC_64, PAGE, SUMMARIES, TRIAGE};
+use super::crash_dump::{
+    BITMAP_KERNEL, COMPLETE, FILLER, LIVE_KERNEL, MAGIC_32, MAGIC_64, PAGE, SUMMARIES, TRIAGE,
+};
 use crate::bitmap::Bitmap;
 use crate::bytes::Bytes;
 use crate::fields::Fields;
@@ -72,20 +74,26 @@ pub(super) fn runs(runs: &[u64], count: usize, pages: u64, room: u64) -> (usize,
     }
     // Of the number of runs one byte can be wrong, or of the number of pages of one run.
     let one_byte = |one: u64, other: u64| is_nearly(&one.to_le_bytes(), &other.to_le_bytes());
-    let mut others = (1..=runs.len()).filter(|other| {
-        let ends = other.checked_sub(1).and_then(|last| runs.get(last)).is_some_and(|run| *run > 0);
-        ends && sum(*other) == Some(pages) && one_byte(count as u64, *other as u64)
-    });
+    let is_used = |index: usize| runs.get(index).is_some_and(|run| *run != 0 && *run as u32 != FILLER);
+    // What follows the last run is filled up, so the number of runs is right if it ends there.
+    let ends = |count: usize| count.checked_sub(1).is_some_and(is_used) && !is_used(count);
+    let mut others = (1..=runs.len())
+        .filter(|other| ends(*other) && sum(*other) == Some(pages) && one_byte(count as u64, *other as u64));
     if let Some(other) = others.next().filter(|_| others.next().is_none()) {
         return (other, None);
     }
     let Some(stated) = sum(count) else { return (count, None) };
     let right = |run: &u64| pages.checked_sub(stated.saturating_sub(*run)).filter(|pages| *pages > 0);
-    let mut wrong =
-        runs.iter().take(count).enumerate().filter_map(|(index, run)| {
-            Some((index, right(run)?)).filter(|(_, right)| one_byte(*run, *right))
-        });
-    let found = wrong.next().filter(|_| wrong.next().is_none());
+    let wrong: Vec<(usize, u64)> = runs
+        .iter()
+        .take(count)
+        .enumerate()
+        .filter_map(|(index, run)| Some((index, right(run)?)).filter(|(_, right)| one_byte(*run, *right)))
+        .collect();
+    // A run of no pages is wrong for sure.
+    let empty = wrong.iter().find(|(index, _)| !is_used(*index));
+    let only = wrong.first().filter(|_| wrong.len() == 1);
+    let found = empty.or(only).copied();
     (count, found)
 }
 
@@ -155,6 +163,8 @@ mod tests {
             "the count was changed, and the file was cut"
         );
         assert_eq!(runs(&[0x9e, 0x100, 0x3001], 3, 0x319e, 0x319e), (3, Some((2, 0x3000))));
+        assert_eq!(runs(&[3, 1, 0, 0], 2, 3, 3), (2, Some((0, 2))), "not one run of three pages");
+        assert_eq!(runs(&[2, 0, 0, 0], 2, 3, 3), (2, Some((1, 1))), "a run of no pages is the wrong one");
         assert_eq!(runs(&found, 3, 0x9999_9999, 0x319e), (3, None), "the sum was changed");
         assert_eq!(runs(&found, 3, 0x19e, 0x319e), (3, None), "the sum was changed to that of fewer runs");
     }
