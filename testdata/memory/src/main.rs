@@ -16,11 +16,14 @@ fn main() -> ExitCode {
     let written = match arguments[..] {
         [folder] => write_all(Path::new(folder)),
         [folder, "--table", table, name, lab, build, ref more @ ..] => {
-            let number = |text: &str| text.parse().expect("a build number");
+            let (Ok(lab), Ok(build)) = (lab.parse(), build.parse()) else {
+                eprintln!("{USAGE}");
+                return ExitCode::from(2);
+            };
             let variant = Variant {
                 name: name.to_owned(),
-                lab: number(lab),
-                build: number(build),
+                lab,
+                build,
                 isolated: more.contains(&"isolated"),
                 five_levels: more.contains(&"five-levels"),
             };
