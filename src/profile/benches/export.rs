@@ -1,5 +1,5 @@
-//! What writing costs: each form, over a made-up kernel always, and over the table of a real one where
-//! `PROFILE_CORPUS` says where it is. Times are CPU time, the least of several runs.
+//! Measures writing each form: always for a generated kernel, and also for the table of a real one if
+//! `PROFILE_CORPUS` is set. Times are CPU time, the lowest of several runs.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use std::hint::black_box;

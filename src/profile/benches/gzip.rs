@@ -1,6 +1,6 @@
-//! How fast texts are packed and inflated, in bytes of text.
+//! Measures how fast texts are compressed and inflated, in bytes of text.
 //!
-//! Over a made-up text always, and over real ones where `PROFILE_CORPUS` says where they are.
+//! Always for a generated text, and also for real ones if `PROFILE_CORPUS` is set.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "../tests/texts/mod.rs"]

@@ -1,7 +1,8 @@
-//! What a lookup costs beside unpacking: one struct, one symbol, the nearest symbol, and reading all.
+//! Measures a lookup in comparison with unpacking: one struct, one symbol, the nearest symbol, and reading
+//! everything.
 //!
-//! Throughput is in bytes of text. Over a made-up kernel always, and over real profiles, in canonical form,
-//! where `PROFILE_CORPUS` says where they are.
+//! Throughput is in bytes of text. Always for a generated kernel, and also for real profiles in canonical form if
+//! `PROFILE_CORPUS` is set.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use std::hint::black_box;
@@ -81,7 +82,7 @@ fn inputs() -> Vec<Input> {
 fn lookup(criterion: &mut Criterion) {
     for input in inputs() {
         let text = inflate(&input.packed, MAX_TEXT).unwrap();
-        // The whole way of a lookup, but for opening the file.
+        // A whole lookup, except opening the file.
         let open = || Text::new(inflate(black_box(&input.packed), MAX_TEXT).unwrap()).unwrap();
         assert!(open().structure(input.structure).is_some() && open().symbol(input.symbol).is_some());
         let mut group = criterion.benchmark_group("lookup");

@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release -p rekall-profile-model --example compressors -- TEXT...`
 //!
-//! Times are CPU time of the whole process, the least of several runs; where threads are used, the time on
-//! the clock stands behind. Lines with blocks show what it costs that a block does not see the text before it.
+//! Times are CPU time of the whole process, the lowest of several runs; where threads are used, the wall time
+//! follows. Lines with blocks show the cost of blocks that cannot refer to the text before them.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::io::Write;
@@ -98,7 +98,7 @@ fn inflaters(text: &[u8]) {
     });
 }
 
-/// What is common to the lines about one text.
+/// The data common to all lines about one text.
 struct Row<'a> {
     text: &'a [u8],
     yardstick: usize,
@@ -106,7 +106,7 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// Runs the work, which gives a size, and prints size, ratio, time and speed.
+    /// Runs a function that returns a size, and prints size, ratio, time and speed.
     fn print(&self, name: &str, mut work: impl FnMut() -> usize) {
         let (mut least, mut shortest) = (Duration::MAX, Duration::MAX);
         let mut size = 0;

@@ -5,11 +5,11 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Calls into a library that may panic on malformed input; `None` where it did.
+/// Calls into a library that may panic on malformed input; returns `None` if it did.
 ///
-/// For libraries whose panics are known and cost one record, not for our own code. The panic's message is
-/// still printed unless the program's panic hook asks [`is_guarded`] first, as the command line's does.
-/// `call` must not leave behind anything that a panic in its middle breaks: it should only parse.
+/// For libraries whose panics are known and cost one record, not for our own code. The panic's message is still
+/// printed unless the program's panic hook checks [`is_guarded`] first, as that of the command line does. `call` must
+/// only parse: it must not leave data behind that a panic makes inconsistent.
 pub fn guarded<T>(call: impl FnOnce() -> T) -> Option<T> {
     DEPTH.set(DEPTH.get() + 1);
     let result = catch_unwind(AssertUnwindSafe(call));

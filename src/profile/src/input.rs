@@ -5,25 +5,24 @@ use std::path::Path;
 use crate::read::{check_kind, is_isf, utf8};
 use crate::{MappedFile, Profile, ReadError, Report, isf, read, unpack};
 
-/// How long a profile's text may be, in bytes. That of a whole C++ program's PDB of 100 MB has 300 MB; a
-/// kernel's has 10 to 40.
+/// The longest text of a profile, in bytes. A C++ program's PDB of 100 MB gives 300 MB; a kernel gives 10 to 40.
 pub const MAX_TEXT: usize = 1 << 30;
 
-/// Reads the profile in the file at `path`: text, gzip, xz or zstd, told by content.
+/// Reads the profile in the file at `path`: text, gzip, xz or zstd, recognised by content.
 ///
 /// # Errors
-/// [`ReadError`] as for [`read_profile`], and where the file cannot be read.
+/// [`ReadError`] as for [`read_profile`], and if the file cannot be read.
 pub fn read_file(path: &Path, report: &mut Report) -> Result<Profile, ReadError> {
     let bytes = MappedFile::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
     read_profile(&bytes, report).map_err(|error| error.in_file(path, &bytes))
 }
 
-/// Reads a profile from a file's bytes: text, gzip, xz or zstd, told by content.
+/// Reads a profile from a file's bytes: text, gzip, xz or zstd, recognised by content.
 ///
-/// Profiles of every age are read: modern and legacy descriptors, every spelling of the class, files
-/// without an architecture. What is written from the result ([`crate::write_text`]) is the canonical form;
-/// a canonical text is read and written without a change. Symbol tables of Volatility 3 (ISF) are told by their
-/// keys and read too. Losses are counted in `report`.
+/// Profiles of every age are read: modern and legacy descriptors, every spelling of the class, files without an
+/// architecture. Writing the result ([`crate::write_text`]) gives the canonical form; a canonical text is reproduced
+/// unchanged. Symbol tables of Volatility 3 (ISF) are recognised by their keys and read too. Losses are counted in
+/// `report`.
 ///
 /// # Errors
 /// [`ReadError`] says what was expected, what was found and where.

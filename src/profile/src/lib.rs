@@ -1,25 +1,24 @@
-//! The profile of one operating system build: what its structs look like and where its symbols are.
+//! The profile of one operating system build: the layout of its types and the addresses of its symbols.
 //!
 //! Start here: a front-end makes a [`Profile`], a [`Resolution`] settles its names, [`write_text`] prints it.
 //!
 //! - **Model.** [`Profile`] holds [`Names`] (every text once), [`Types`] (records, enumerations and the types
 //!   between them, as the source defines them) and the symbols.
-//! - **Decisions.** [`Resolution`] is the one place where unnamed types, duplicates and conflicts are settled;
-//!   [`choose_symbols`] and [`number_by_address`] do the same for symbols, [`StorageUnit`] for bit-fields,
+//! - **Decisions.** [`Resolution`] is the only place where unnamed types, duplicates and conflicts are settled.
+//!   [`choose_symbols`] and [`number_by_address`] do the same for symbols, [`StorageUnit`] for bit-fields, and
 //!   [`Profile::c_native`] for the names of C's base types.
-//! - **Text.** [`write_text`] prints the canonical form, sorted and streamed; [`GzipWriter`] packs it, [`inflate`] unpacks.
-//!   [`read_file`] reads a profile of any age and form back, and Volatility 3's tables (ISF); another kind of file is named
-//!   ([`ReadError::WrongKind`]);
-//!   [`Text`] looks single entries up without reading the rest, [`Table`] those of an ISF table.
-//! - **Other programs.** [`write_form`] prints the forms of Volatility 3, LibVMI and DRAKVUF, whole or a
-//!   [`Selection`]; [`XzWriter`] packs where Volatility looks for xz.
-//! - **References.** [`merge`] lays the profiles of `$MERGE` over one, [`follow_symlinks`] follows symlinks.
-//! - **Judgement.** [`Health`] says whether a profile holds what its readers look up, [`obstacles`] whether
-//!   they can use the file it stands in, [`compare`] whether
-//!   two of one build agree.
-//! - **Around it.** [`Report`] counts what could not be carried over, [`Progress`] is told how far work has
-//!   come, [`UnpackLimits`] bound what packed input may become, [`MappedFile`], [`OutputFile`] and [`AtomicFile`] are how
-//!   files are read and written, [`GuidAge`] names a build.
+//! - **Text.** [`write_text`] prints the canonical form, sorted and streamed; [`GzipWriter`] compresses it, and
+//!   [`inflate`] decompresses. [`read_file`] reads profiles of any age and form, and Volatility 3's tables (ISF);
+//!   another kind of file gives [`ReadError::WrongKind`]. [`Text`] looks up single entries without reading the rest,
+//!   and [`Table`] does so in an ISF table.
+//! - **Other programs.** [`write_form`] prints the forms of Volatility 3, LibVMI and DRAKVUF, complete or a
+//!   [`Selection`]; [`XzWriter`] compresses tables for Volatility.
+//! - **References.** [`merge`] applies the profiles of `$MERGE`, and [`follow_symlinks`] follows symlinks.
+//! - **Judgement.** [`Health`] says whether a profile holds what its readers look up, [`obstacles`] says why a reader
+//!   cannot use the file, and [`compare`] finds the differences between two profiles of one build.
+//! - **Around it.** [`Report`] counts losses, [`Progress`] is told about the progress of work, and [`UnpackLimits`]
+//!   limit the size of decompressed input. [`MappedFile`], [`OutputFile`] and [`AtomicFile`] read and write files,
+//!   and [`GuidAge`] identifies a build.
 //!
 //! This crate knows no debug format, no file layout of a repository and no network.
 //!

@@ -1,4 +1,4 @@
-//! A profile in the form asked for.
+//! Prints a profile in a requested form.
 
 use std::io::{self, Write};
 
@@ -6,10 +6,10 @@ use crate::canonical::writer;
 use crate::export::write_c_header;
 use crate::{Form, Format, Profile, Report, Resolution, btf, isf};
 
-/// Prints a profile in a form. What the form cannot express is counted in `report`.
+/// Prints a profile in a form. Data that the form cannot express is counted in `report`.
 ///
 /// # Errors
-/// What the sink gives; and, as for [`crate::write_text`], where two symbols bear one name.
+/// Any error from the sink; as for [`crate::write_text`], an error if two symbols have one name.
 pub fn write_form<W: Write>(
     profile: &Profile,
     resolution: &Resolution,

@@ -1,24 +1,24 @@
-/// Who is told how far long work has come. The command line shows it; libraries only speak.
+/// The observer of long work. The command line shows it; libraries only report.
 ///
-/// Every method has a default that does nothing, so an observer takes what it needs.
+/// Every method has a default that does nothing, so an observer implements only what it needs.
 pub trait Progress: Send + Sync {
-    /// A step of the work begins ("Extracting OMAP Information"); `total` is in the step's own units
-    /// (bytes, records), where it is known.
+    /// A step of the work begins ("Extracting OMAP Information"). `total` is in the step's own units (bytes,
+    /// records), if it is known.
     fn begin(&self, step: &str, total: Option<u64>) {
         let _ = (step, total);
     }
 
-    /// The step named stands at `done` units.
+    /// This step has done `done` units.
     fn advance(&self, step: &str, done: u64) {
         let _ = (step, done);
     }
 
-    /// The step named is over.
+    /// This step is over.
     fn end(&self, step: &str) {
         let _ = step;
     }
 
-    /// A line of the story (shown with `-v`): what was opened, tried, found.
+    /// A log line (shown with `-v`): what was opened, tried, found.
     fn tell(&self, line: &str) {
         let _ = line;
     }

@@ -1,4 +1,4 @@
-//! The canonical text: names, conflicts and descriptors as docs/format.md has them.
+//! The canonical text: names, conflicts and descriptors as documented in docs/format.md.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io;
@@ -124,7 +124,7 @@ fn an_unnamed_type_is_named_by_its_typedef_else_by_owner_and_member_else_by_its_
 }
 
 #[test]
-fn of_two_definitions_the_larger_keeps_the_name_and_users_of_the_other_say_so() {
+fn of_two_definitions_the_larger_keeps_the_name_and_users_of_the_other_name_it() {
     let mut profile = linux();
     let int = native(&mut profile, "int", 4);
     let one = [member(&mut profile, "a", 0, int)];
@@ -154,7 +154,7 @@ fn two_notes(profile: &mut Profile) -> [TypeId; 2] {
 }
 
 #[test]
-fn the_definition_that_most_members_and_variables_mean_keeps_the_name() {
+fn the_definition_that_most_members_and_variables_use_keeps_the_name() {
     let mut profile = linux();
     let [small, _] = two_notes(&mut profile);
     let many = profile.types.add(Type::Array { target: small, count: 3 });
@@ -187,7 +187,7 @@ fn a_definition_with_pointers_of_the_architecture_goes_before_a_narrow_one() {
     let [narrow, wide] = [4, 8].map(|size| profile.types.add(Type::Pointer { target: void, size }));
     let links = [member(&mut profile, "next", 0, narrow), member(&mut profile, "more", 4, narrow)];
     let narrow = record(&mut profile, "list", 32, &links);
-    // The narrow pointers lie in a struct that it holds.
+    // The narrow pointers are in a struct that it holds.
     let inner = [member(&mut profile, "links", 0, narrow)];
     let narrow_head = record(&mut profile, "head", 64, &inner);
     let links = [member(&mut profile, "next", 0, wide), member(&mut profile, "more", 8, wide)];
@@ -208,7 +208,7 @@ fn structs_that_differ_only_through_a_member_of_an_ambiguous_name_are_kept_apart
         let members = [member(&mut profile, name, 0, int)];
         record(&mut profile, "note", 4, &members)
     });
-    // Two levels up, one of them through a struct without a name.
+    // Two levels up, one of them through an unnamed struct.
     let tops = [long, other].map(|note| {
         let members = [member(&mut profile, "note", 0, note)];
         let inner = record(&mut profile, "", 4, &members);
@@ -233,7 +233,7 @@ fn structs_that_differ_only_through_a_member_of_an_ambiguous_name_are_kept_apart
 }
 
 #[test]
-fn a_use_that_several_definitions_fit_alike_means_the_first_in_rank_and_is_listed() {
+fn a_use_that_several_definitions_fit_gets_the_first_in_rank_and_is_listed() {
     let mut profile = linux();
     let [small, large] = two_notes(&mut profile);
     let options = [(small, 4), (large, 2)].map(|(note, count)| ChoiceOption {
@@ -270,7 +270,7 @@ fn a_use_that_several_definitions_fit_alike_means_the_first_in_rank_and_is_liste
 }
 
 #[test]
-fn numbers_that_members_bear_already_are_passed_over() {
+fn numbers_that_members_already_have_are_skipped() {
     let mut profile = linux();
     let int = native(&mut profile, "int", 4);
     let members: Vec<NewMember> = ["a", "a_1", "a", "b", "a", "b"]
@@ -287,7 +287,7 @@ fn numbers_that_members_bear_already_are_passed_over() {
 }
 
 #[test]
-fn a_size_or_an_offset_that_no_memory_has_fails_the_profile() {
+fn an_impossible_size_or_offset_fails_the_profile() {
     let most = 1u64 << 40;
     for (size, offset, losses) in [(most, most, 0), (most + 1, 0, 1), (u64::MAX, most + 1, 2)] {
         let mut profile = linux();
@@ -361,7 +361,7 @@ fn enumeration_values_have_the_sign_of_their_type() {
 }
 
 #[test]
-fn what_no_reader_could_follow_is_cut_and_counted() {
+fn members_that_no_reader_could_follow_are_cut_and_counted() {
     let mut profile = linux();
     let int = native(&mut profile, "int", 4);
     let opaque = profile.intern("opaque");
@@ -415,7 +415,7 @@ fn doubling_paths_of_unnamed_types_stay_bounded() {
 }
 
 #[test]
-fn a_pointer_of_four_bytes_in_a_wide_system_says_so() {
+fn a_pointer_of_four_bytes_in_a_wide_system_is_marked() {
     let mut profile = linux();
     let void = profile.types.add(Type::Void);
     let narrow = profile.types.add(Type::Pointer { target: void, size: 4 });
@@ -533,7 +533,7 @@ fn a_member_that_reaches_beyond_its_struct_becomes_bytes() {
 }
 
 #[test]
-fn variables_and_enumerations_without_end_come_to_one() {
+fn endless_types_of_variables_and_enumerations_are_cut() {
     let mut profile = linux();
     let endless = profile.types.reserve(1);
     profile.types.set(endless, Type::Pointer { target: endless, size: 8 });
@@ -556,7 +556,7 @@ fn variables_and_enumerations_without_end_come_to_one() {
 }
 
 #[test]
-fn entries_that_say_nothing_are_left_out_at_every_depth() {
+fn empty_entries_are_left_out_at_every_depth() {
     let mut profile = linux();
     profile.set_metadata("empty", serde_json::json!({"a": {"b": {}}}));
     profile.set_metadata("arch", "not the profile's");
@@ -640,7 +640,7 @@ fn variables_carry_the_types_the_source_gives() {
 }
 
 #[test]
-fn one_unnamed_type_reached_on_two_ways_has_two_names_and_an_argument_only_its_hash() {
+fn an_unnamed_type_on_two_paths_has_two_names_and_an_argument_only_its_hash() {
     let mut profile = linux();
     let int = native(&mut profile, "int", 4);
     let one = [member(&mut profile, "a", 0, int)];
@@ -670,7 +670,7 @@ fn one_unnamed_type_reached_on_two_ways_has_two_names_and_an_argument_only_its_h
 }
 
 #[test]
-fn every_section_that_holds_something_stands_in_its_place() {
+fn every_non_empty_section_is_in_its_place() {
     let mut profile = Profile::new(System::Windows, Arch::Amd64);
     let long = native(&mut profile, "unsigned long", 4);
     record(&mut profile, "s", 0, &[]);
@@ -743,7 +743,7 @@ fn one_name_that_needs_escapes_is_enough() {
 
 #[test]
 fn two_threads_print_what_one_does() {
-    // Less than one turn of the first thread, one of both, and several with a rest.
+    // Less than one turn of the first thread, one turn of both, and several turns with a remainder.
     for count in [100, 250, 700, 2000] {
         let (profile, resolution) = wide(count);
         let one = write_text(&profile, &resolution, Vec::new()).unwrap();

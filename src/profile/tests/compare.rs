@@ -1,4 +1,4 @@
-//! Two profiles of one build, compared by meaning.
+//! Compares two profiles of one build by meaning.
 
 #![allow(clippy::unwrap_used)]
 

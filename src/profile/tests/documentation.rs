@@ -1,4 +1,4 @@
-//! docs/format.md names tests; a name that no test bears would promise what nothing holds.
+//! docs/format.md names tests. A name without a test would promise something that nothing checks.
 
 #![allow(clippy::unwrap_used)]
 

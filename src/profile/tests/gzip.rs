@@ -1,4 +1,4 @@
-//! The gzip form: one member, the same bytes from any thread count, and what the inflater refuses.
+//! The gzip form: one member, the same bytes with any number of threads, and the inputs that the inflater refuses.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod texts;
@@ -25,7 +25,7 @@ fn gzip_in_pieces(text: &[u8], effort: Effort, threads: usize, piece: usize) -> 
     writer.finish().unwrap()
 }
 
-/// Reads the first member only, and says how many bytes are behind it.
+/// Reads only the first member, and returns how many bytes follow it.
 fn first_member(gz: &[u8]) -> (Vec<u8>, usize) {
     let mut decoder = flate2::bufread::GzDecoder::new(gz);
     let mut text = Vec::new();
@@ -121,7 +121,7 @@ fn flushing_changes_no_bytes() {
 #[ignore = "needs PROFILE_CORPUS"]
 fn sizes_keep_to_the_yardstick() {
     let corpus = std::env::var_os("PROFILE_CORPUS").expect("PROFILE_CORPUS names the folder of real files");
-    // The text's length, and the size that zopfli 0.8.4 makes of it, which takes it some seconds.
+    // The text's length, and the size that zopfli 0.8.4 reaches, which takes some seconds.
     for (name, length, zopfli) in [
         ("HighSierra_10.13.3_17D47", 3_165_168, 481_228),
         ("ntkrnlpa.pdb.bd8f451f3e754ed8a34b50560ceb08e31.rekall", 701_386, 147_488),
@@ -139,9 +139,9 @@ fn sizes_keep_to_the_yardstick() {
     }
 }
 
-/// A change here is a change of every file we write: it belongs in the changelog.
+/// A change here changes every file that we write, so it belongs in the changelog.
 #[test]
-fn the_bytes_stay_what_they_are() {
+fn the_bytes_do_not_change() {
     let text = texts::profile(BEST_BLOCK + 300_000);
     assert_eq!(
         hex(&text),
@@ -162,7 +162,7 @@ fn the_bytes_stay_what_they_are() {
     );
 }
 
-/// Takes `room` bytes, then fails.
+/// Accepts `room` bytes, then fails.
 struct Full {
     room: usize,
 }
@@ -183,7 +183,7 @@ impl Write for Full {
 }
 
 #[test]
-fn an_error_of_the_sink_comes_out_and_ends_all() {
+fn an_error_of_the_sink_is_returned_and_ends_all() {
     let text = texts::profile(6 * BLOCK);
     let whole = gzip(&text, Effort::Default, 1).len();
     for threads in [1, 2, 8] {
@@ -249,12 +249,12 @@ fn checks_the_checksum_of_a_header() {
 }
 
 #[test]
-fn refuses_trailing_data_and_says_where() {
+fn refuses_trailing_data_with_its_place() {
     let mut gz = gzip(b"text", Effort::Default, 1);
     let offset = gz.len();
     gz.extend(b"\0tail");
     assert_eq!(inflate(&gz, 100), Err(InflateError::TrailingData { offset, length: 5 }));
-    // A tail that repeats the trailer must not pass for the end of the member.
+    // A tail that repeats the trailer must not be accepted as the end of the member.
     let trailer = gz[offset - 8..offset].to_vec();
     gz.truncate(offset);
     gz.extend(trailer);
@@ -262,7 +262,7 @@ fn refuses_trailing_data_and_says_where() {
 }
 
 #[test]
-fn refuses_a_member_cut_anywhere() {
+fn refuses_a_member_truncated_anywhere() {
     let gz = gzip(&texts::profile(3000), Effort::Default, 1);
     for length in 3..gz.len() {
         let expected = InflateError::Truncated { offset: 0, length };
@@ -280,13 +280,13 @@ fn a_changed_bit_never_gives_another_text() {
     for bit in 80..gz.len() * 8 {
         let mut damaged = gz.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
-        // Some bits mean nothing: what fills up the last byte, or a distance to another equal piece.
+        // Some bits have no meaning: the padding of the last byte, or a distance to another equal piece.
         assert!(inflate(&damaged, 1 << 20).map_or(true, |found| found == text), "bit {bit}");
     }
 }
 
 #[test]
-fn says_where_a_stream_is_damaged() {
+fn reports_where_a_stream_is_damaged() {
     let mut gz = gzip(&texts::profile(3000), Effort::Default, 1);
     let member = gz.len();
     gz.extend(gz.clone());
@@ -298,7 +298,7 @@ fn says_where_a_stream_is_damaged() {
 }
 
 #[test]
-fn refuses_what_is_no_gzip() {
+fn refuses_other_files_than_gzip() {
     for bytes in
         [&b""[..], b"{\n \"$METADATA\"", &[0x1f, 0x8b, 9, 0, 0, 0, 0, 0, 0, 0], &[0x1f, 0x8b, 8, 0x80]]
     {
@@ -317,7 +317,7 @@ fn the_limit_is_exact_and_a_bomb_stays_small() {
 }
 
 #[test]
-fn a_trailer_that_lies_about_the_length_is_found_out() {
+fn a_trailer_with_a_false_length_is_detected() {
     let mut gz = gzip(&texts::profile(3000), Effort::Default, 1);
     let length = gz.len();
     gz[length - 4..].copy_from_slice(&u32::MAX.to_le_bytes());

@@ -1,4 +1,4 @@
-//! The verdict: what makes a profile complete, symbols only, or failed.
+//! The verdict: when a profile is complete, symbols only, or failed.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,7 +7,7 @@ use profile::{
     System, Type, Verdict, member_offset, obstacles,
 };
 
-/// A struct whose members are all four bytes, one behind the other.
+/// A struct whose members are all four bytes, one after the other.
 fn record(profile: &mut Profile, name: &str, members: &[&str]) -> profile::RecordId {
     let int = profile.native("unsigned int", 4, NativeKind::Unsigned);
     let int = profile.types.add(int);
@@ -82,7 +82,7 @@ fn a_kernel_without_types_failed_and_a_module_without_types_has_symbols_only() {
 }
 
 #[test]
-fn nothing_at_all_failed() {
+fn an_empty_profile_failed() {
     let health = judged(&mut windows("empty.pdb"));
     assert_eq!(health.verdict, Verdict::Failed);
     assert_eq!(health.reasons, ["it is empty: no structs, no symbols"]);
@@ -134,7 +134,7 @@ fn symbols_that_were_left_out_on_purpose_are_not_missed() {
 }
 
 #[test]
-fn what_a_member_holds_and_nothing_defines_is_named() {
+fn undefined_types_held_by_value_are_named() {
     let text = serde_json::json!({
         "$METADATA": {"ProfileClass": "Linux", "arch": "AMD64"},
         "$STRUCTS": {"s": [24, {
@@ -148,7 +148,7 @@ fn what_a_member_holds_and_nothing_defines_is_named() {
     assert_eq!((health.unresolved, health.opaque), (vec!["lost_struct".to_owned()], 1));
 }
 
-/// Who cannot use a file that begins with `bytes` and holds `text`.
+/// The consumers that cannot use a file that begins with `bytes` and holds `text`.
 fn hindered(profile: &Profile, bytes: &[u8], text: &str) -> Vec<Consumer> {
     let mut consumers: Vec<Consumer> = obstacles(profile, FileForm::of(bytes, text.as_bytes()))
         .iter()
@@ -159,7 +159,7 @@ fn hindered(profile: &Profile, bytes: &[u8], text: &str) -> Vec<Consumer> {
 }
 
 #[test]
-fn who_cannot_use_the_file_as_it_is() {
+fn consumers_that_cannot_use_the_file_are_named() {
     use Consumer::{Drakvuf, LibVmi, Rekall, Volatility3};
     const GZIP: &[u8] = &[0x1f, 0x8b, 8];
     const XZ: &[u8] = b"\xfd7zXZ\0";
@@ -179,7 +179,7 @@ fn who_cannot_use_the_file_as_it_is() {
 
     let mut kernel = linux_kernel();
     kernel.set_metadata("Banner", "Linux version 6.1.0 (me)");
-    // Its task has no type, and Volatility takes no other path to the processes.
+    // Its task has no type, and Volatility finds the processes in no other way.
     assert_eq!(hindered(&kernel, b"{", isf), [Rekall, Volatility3]);
     assert_eq!(hindered(&kernel, b"{", rekall), [Volatility3]);
     kernel.constants[0].1 = 0xffff_ffff_8100_0000;
@@ -190,7 +190,7 @@ fn who_cannot_use_the_file_as_it_is() {
     assert_eq!(hindered(&kernel, b"{", isf), [Rekall, Volatility3]);
 }
 
-/// What `consumer` would miss of a kernel that has the structs and symbols in `text`.
+/// What `consumer` would miss in a kernel with the structs and symbols in `text`.
 fn missed(text: &str, consumer: Consumer) -> Vec<String> {
     let mut profile = profile::read_text(text.as_bytes(), &mut Report::default()).unwrap();
     let missing = judged(&mut profile).missing.into_iter();

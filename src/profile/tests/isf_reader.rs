@@ -1,4 +1,4 @@
-//! Volatility 3's tables (ISF) as profiles.
+//! Reads Volatility 3's tables (ISF) as profiles.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod tables;
@@ -81,7 +81,7 @@ fn windows_tables() {
 }
 
 #[test]
-fn what_is_wrong_costs_itself_alone() {
+fn errors_affect_only_themselves() {
     let text = r#"{
       "metadata": {"format": "6.2.0", "linux": {}},
       "base_types": {"int": {"size": 4, "signed": true, "kind": "int", "endian": "little"}, "odd": 7,
@@ -107,21 +107,21 @@ fn what_is_wrong_costs_itself_alone() {
         ("names of base types or enumerations that nothing defines", 2),
         ("type descriptors that are not as the schema has them", 1),
         ("structs that are not as the schema has them", 1),
-        ("members whose offset is no whole number", 1),
-        ("labels whose value is no integer", 1),
+        ("members whose offset is not a whole number", 1),
+        ("labels whose value is not an integer", 1),
         ("labels whose value 64 bits cannot hold", 1),
         ("enumerations of another size than their type's", 1),
         ("symbols that are not as the schema has them", 1),
-        ("contents that are no base 64", 1),
+        ("contents that are not Base64", 1),
     ] {
         assert_eq!(report.count(kind), count, "{kind}: {report:?}");
     }
-    // A struct that holds itself by value is cut where it begins again.
+    // A struct that contains itself by value is cut at its second occurrence.
     let text = canonical(&mut profile, &mut report);
     assert!(text.contains("\"c\"") && !text.contains("[0, [\"c\"]]"), "{text}");
 }
 
-/// A struct `s` of 64 bytes with this type in its member `odd` at 8, between two that are as they should be.
+/// A struct `s` of 64 bytes with this type in its member `odd` at 8, between two regular members.
 fn with_type(ty: &str) -> String {
     format!(
         r#"{{"metadata": {{"format": "6.2.0", "linux": {{}}}},
@@ -136,10 +136,10 @@ fn with_type(ty: &str) -> String {
 }
 
 #[test]
-fn an_unknown_target_costs_its_target_never_the_member() {
+fn an_unknown_target_affects_only_the_target() {
     let pointer = r#"[8,["Pointer",{"target":"Void"}]]"#;
     let ten = r#"[8,["Array",{"count":10,"target":"int"}]]"#;
-    // Of what is held by value and not known, the bytes up to the next member.
+    // For an unknown type held by value, the bytes up to the next member.
     let bytes = r#"[8,["Array",{"count":16,"target":"unsigned char"}]]"#;
     for (ty, expected) in [
         (r#"{"kind": "pointer", "subtype": null}"#, pointer),
@@ -166,7 +166,7 @@ fn an_unknown_target_costs_its_target_never_the_member() {
         ("null", bytes),
         ("[1]", bytes),
         (r#""int""#, bytes),
-        // An array without a bound, as Go's DWARF reader has it, and one whose count nobody knows.
+        // An array without a bound, as Go's DWARF reader writes it, and one with an unknown count.
         (
             r#"{"kind": "array", "count": -1, "subtype": {"kind": "base", "name": "int"}}"#,
             r#"[8,["Array",{"count":0,"target":"int"}]]"#,
@@ -175,7 +175,8 @@ fn an_unknown_target_costs_its_target_never_the_member() {
             r#"{"kind": "array", "subtype": {"kind": "base", "name": "int"}}"#,
             r#"[8,["Array",{"count":0,"target":"int"}]]"#,
         ),
-        // A bit-field of an unknown type is one of the smallest unit that holds it; one of unknown bits is its type.
+        // A bit-field of an unknown type gets the smallest unit that holds it; one with unknown bits becomes its
+        // type.
         (
             r#"{"kind": "bitfield", "bit_position": 3, "bit_length": 2, "type": null}"#,
             r#"[8,["BitField",{"end_bit":5,"start_bit":3,"target":"unsigned char"}]]"#,
@@ -197,7 +198,7 @@ fn an_unknown_target_costs_its_target_never_the_member() {
             "{ty}"
         );
     }
-    // dwarf2json says so of every pointer without a type: nothing is lost.
+    // dwarf2json writes this for every pointer without a type: nothing is lost.
     let (_, report) = read(&with_type(r#"{"kind": "pointer", "subtype": null}"#));
     assert_eq!(report.total(), 0, "{report:?}");
     let (_, report) = read(&with_type(r#"{"kind": "pointer", "subtype": 5}"#));
@@ -205,7 +206,7 @@ fn an_unknown_target_costs_its_target_never_the_member() {
 }
 
 #[test]
-fn keys_that_are_absent_or_of_another_type_cost_what_they_say() {
+fn missing_or_wrongly_typed_keys_affect_only_themselves() {
     let text = r#"{
       "metadata": {"format": "6.2.0", "producer": {"name": null, "version": 7},
         "windows": {"pdb": {"GUID": null, "age": "2", "database": "ntkrnlmp.pdb"}, "pe": 5}},
@@ -237,7 +238,7 @@ fn keys_that_are_absent_or_of_another_type_cost_what_they_say() {
         let id = resolution.record(profile.names.find(name).unwrap()).unwrap();
         profile.types.record(id).unwrap().size
     };
-    // Where a struct's last member ends is as much as can be said of its size.
+    // The end of a struct's last member is used as its size.
     assert_eq!((size("kindless"), size("_SIZELESS"), size("fieldless")), (8, 28, 12));
     let sizes: Vec<u64> =
         profile.types.enumerations().map(|(id, _)| profile.types.enumeration_size(id)).collect();
@@ -247,19 +248,20 @@ fn keys_that_are_absent_or_of_another_type_cost_what_they_say() {
     for (kind, count) in [
         ("base types that are not as the schema has them", 3),
         ("structs that are not as the schema has them", 3),
-        ("structs that are no object", 1),
+        ("structs that are not objects", 1),
         ("enumerations that are not as the schema has them", 2),
         ("enumerations of another size than their type's", 2),
         ("names of base types or enumerations that nothing defines", 1),
         ("type descriptors that are not as the schema has them", 1),
-        ("contents that are no base 64", 1),
+        ("contents that are not Base64", 1),
         ("symbols that are not as the schema has them", 3),
     ] {
         assert_eq!(report.count(kind), count, "{kind}: {report:?}");
     }
 }
 
-/// Every struct and symbol of a table, looked up one by one and read as a whole; how many of each.
+/// Looks up every struct and symbol of a table one by one, compares them with the whole table, and returns their
+/// numbers.
 fn looked_up(text: &[u8]) -> (usize, usize) {
     let table = Table::new(text.to_vec().into()).expect("a table");
     let mut report = Report::default();
@@ -277,7 +279,7 @@ fn looked_up(text: &[u8]) -> (usize, usize) {
         let of = |profile: &Profile, id| -> Vec<(String, u64, Option<BitRange>, Option<u64>)> {
             let members = profile.types.members(id).iter();
             let size = |ty| match profile.types.peel(ty) {
-                // A struct that is held is known by its name alone, or not at all.
+                // A struct held by value is only named, or unknown.
                 Type::Record(_) | Type::Named(_) | Type::Array { .. } => None,
                 _ => profile.types.size_of(ty),
             };
@@ -305,18 +307,18 @@ fn looked_up(text: &[u8]) -> (usize, usize) {
 }
 
 #[test]
-fn a_table_looked_up_says_what_it_says_read_whole() {
+fn lookups_in_a_table_agree_with_reading_it_whole() {
     assert_eq!(looked_up(LINUX.as_bytes()), (2, 3));
     assert_eq!(looked_up(WINDOWS.as_bytes()), (1, 2));
     let compact: serde_json::Value = serde_json::from_str(LINUX).unwrap();
     assert_eq!(looked_up(compact.to_string().as_bytes()), (2, 3));
-    // Keys with escapes, a byte order mark, symbols that are called as keys are.
+    // Keys with escapes, a byte order mark, and symbols with the names of keys.
     let odd = LINUX.replace("\"schedule\"", "\"sch\\u0065dule\"").replace("init_task\": {", "type\": {");
     let table = Table::new([b"\xef\xbb\xbf", odd.as_bytes()].concat().into()).unwrap();
     assert_eq!(table.symbol("schedule").map(|symbol| symbol.address), Some(18446744071596802020));
     assert_eq!(table.symbol("type").map(|symbol| symbol.address), Some(18446744071606217280));
     assert_eq!(table.size("task_struct"), Some(64));
-    // What is of another system or unusual is left to the reader of whole tables.
+    // Tables of other systems and unusual tables are left to the reader of whole tables.
     for text in [
         LINUX.replace("\"linux\":", "\"mac\":"),
         LINUX.replace("6.2.0", "9.2.0"),
@@ -348,10 +350,10 @@ fn tables_of_the_corpus() -> Vec<(String, Vec<u8>)> {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn every_table_of_the_corpus_looked_up_says_what_it_says_read_whole() {
+fn lookups_in_every_table_of_the_corpus_agree_with_reading_it_whole() {
     for (path, text) in tables_of_the_corpus() {
         let (structs, symbols) = looked_up(&text);
-        // The public PDB of a driver has symbols alone.
+        // The public PDB of a driver has only symbols.
         assert!((structs > 100 || path.contains("tcpip")) && symbols > 1000, "{path}: {structs}, {symbols}");
     }
 }
@@ -425,7 +427,7 @@ fn a_damaged_table_is_an_error_or_a_table() {
 }
 
 #[test]
-fn nesting_without_end_is_bounded() {
+fn deep_nesting_is_bounded() {
     let deep = format!("{}1{}", r#"{"kind": "pointer", "subtype": "#.repeat(100_000), "}".repeat(100_000));
     let text = format!(
         r#"{{"metadata": {{"format": "6.2.0"}}, "user_types": {{"s": {{"kind": "struct", "size": 8, "fields": {{
@@ -433,7 +435,7 @@ fn nesting_without_end_is_bounded() {
     );
     let (profile, report) = read(&text);
     assert_eq!(report.count("type descriptors that are not as the schema has them"), 1);
-    // The member's place is known, whatever it leads to.
+    // The member's offset is known, whatever its type.
     assert_eq!(profile.types.member_count(), 1);
 }
 

@@ -1,4 +1,4 @@
-//! Profiles as tables of Volatility 3 (ISF).
+//! Writes profiles as tables of Volatility 3 (ISF).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod tables;
@@ -17,7 +17,7 @@ fn corpus(path: &str) -> PathBuf {
     Path::new(&corpus).join(path)
 }
 
-/// The table that is written of what was read of `text`, and what was lost on the way.
+/// The table written for the profile in `text`, and the losses.
 fn again(text: &[u8]) -> (Vec<u8>, Report) {
     let mut report = Report::default();
     let mut profile = read_text(text, &mut report).unwrap_or_else(|error| panic!("{error}"));
@@ -91,7 +91,7 @@ fn a_windows_table() {
         (&windows["pdb"]["database"], &windows["pe"]["revision"]),
         (&"ntkrnlpa.pdb".into(), &7601.into())
     );
-    // Addresses alone, as the programs expect that read such tables.
+    // Only addresses, as expected by the programs that read such tables.
     assert_eq!(table["symbols"]["x"], serde_json::json!({"address": 8}));
     assert_eq!(table["base_types"]["pointer"]["size"], 4);
     assert_eq!(table["user_types"]["_S"]["fields"]["Text"]["type"]["subtype"]["name"], "wchar");
@@ -114,7 +114,7 @@ fn what_isf_cannot_express_is_counted() {
     let fields = &table["user_types"]["_A"]["fields"];
     assert_eq!(fields["name"]["type"]["count"], 8);
     assert_eq!(fields["list"]["type"]["name"], "void");
-    // Several members at the beginning: a union, as far as the profile tells.
+    // Several members at offset 0: a union, as far as the profile shows.
     assert_eq!(
         (&table["user_types"]["_B"]["kind"], &fields["u"]["type"]["kind"]),
         (&"union".into(), &"union".into())
@@ -268,15 +268,15 @@ fn a_struct_has_the_names_that_typedefs_give_it() {
     let types = &table["user_types"];
     assert_eq!(types["task_t"], types["task_struct"]);
     assert_eq!(types["task_struct"]["size"], 64);
-    // A name with two meanings is none.
+    // A name with two meanings is left out.
     assert!(types.get("both_t").is_none());
-    // A stored profile holds one name of each struct.
+    // A stored profile has one name for each struct.
     let text = profile::write_text(&profile, &resolution, Vec::new()).unwrap();
     assert!(!String::from_utf8(text).unwrap().contains("task_t"));
 }
 
 #[test]
-fn a_table_for_volatility_names_the_producer_it_wants() {
+fn a_table_for_volatility_names_the_required_producer() {
     let mut report = Report::default();
     let mut profile = read_text(LINUX.as_bytes(), &mut report).unwrap();
     let resolution = Resolution::new(&mut profile, &mut report);
@@ -301,7 +301,7 @@ fn a_kernels_table_loses_nothing() {
     let tables: Vec<Value> =
         [&text, &first[..]].iter().map(|text| serde_json::from_slice(text).unwrap()).collect();
     assert_eq!(differences(&tables[0], &tables[1]), Vec::<String>::new());
-    // What we wrote comes back byte for byte.
+    // Our own table is reproduced byte for byte.
     let (second, _) = again(&first);
     assert!(first == second);
 }

@@ -1,5 +1,5 @@
-//! The form for LibVMI and DRAKVUF, read back by their own rules (LibVMI 0.15, `json_profiles/rekall.c`; DRAKVUF,
-//! `json-profile.c`), of which this is an independent account.
+//! The form for LibVMI and DRAKVUF, read by an independent implementation of their rules (LibVMI 0.15,
+//! `json_profiles/rekall.c`; DRAKVUF, `json-profile.c`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod tables;
@@ -29,7 +29,7 @@ fn exported(text: &[u8], addresses: Addresses, only: &[&str]) -> String {
     String::from_utf8(write_form(&profile, &resolution, form, &mut report, Vec::new()).unwrap()).unwrap()
 }
 
-/// What the two programs make of a profile's text.
+/// A profile's text as the two programs read it.
 struct Reader {
     root: Map<String, Value>,
     /// The members of each struct in the order of the text, which the search follows.
@@ -48,12 +48,12 @@ impl Reader {
         Self { root, order }
     }
 
-    /// `true` where LibVMI takes the profile for a Linux kernel's; everything else is Windows to it.
+    /// `true` if LibVMI treats the profile as a Linux kernel's; it treats everything else as Windows.
     fn is_linux(&self) -> bool {
         self.root["$METADATA"]["ProfileClass"] == "Linux"
     }
 
-    /// A symbol as a number with a sign, clamped as json-c does.
+    /// A symbol as a signed number, clamped as in json-c.
     fn symbol(&self, name: &str) -> Option<i64> {
         ["$CONSTANTS", "$FUNCTIONS"].iter().find_map(|section| {
             let value = self.root.get(*section)?.get(name)?;
@@ -61,7 +61,7 @@ impl Reader {
         })
     }
 
-    /// The address DRAKVUF makes of a symbol: bit 47 stands for all above it.
+    /// The address that DRAKVUF derives from a symbol: bit 47 is copied to all higher bits.
     fn drakvuf_address(&self, name: &str) -> Option<u64> {
         let value = self.symbol(name)?.cast_unsigned();
         Some(if value & 1 << 47 != 0 { value | 0xffff_0000_0000_0000 } else { value })
@@ -77,7 +77,7 @@ impl Reader {
         self.root["$STRUCTS"].get(name)?[0].as_u64()
     }
 
-    /// A member's offset and its bits: in the struct itself, else the first of that name anywhere below.
+    /// A member's offset and its bits: in the struct itself, otherwise the first of that name on any level.
     fn member(&self, owner: &str, name: &str, depth: usize) -> Option<(u64, Option<(u64, u64)>)> {
         assert!(depth < 64, "{owner} holds itself: the program would crash");
         let members = &self.root["$STRUCTS"].get(owner)?[1];
@@ -101,7 +101,7 @@ impl Reader {
     }
 }
 
-/// Every member that C finds in a struct of a table, with its first bit; those of members without a name included.
+/// Every member that C finds in a struct of a table, with its first bit, including those of unnamed members.
 fn truth<'a>(table: &'a Value, name: &str, base: u64, found: &mut BTreeMap<&'a str, (u64, bool)>) {
     for (member, field) in table["user_types"][name]["fields"].as_object().unwrap() {
         let offset = base + field["offset"].as_u64().unwrap();
@@ -115,7 +115,7 @@ fn truth<'a>(table: &'a Value, name: &str, base: u64, found: &mut BTreeMap<&'a s
     }
 }
 
-/// Looks every member of every named struct up, and every symbol; how many of each.
+/// Looks up every member of every named struct, and every symbol; returns their numbers.
 fn check(text: &str, addresses: Addresses) -> (usize, usize) {
     let table: Value = serde_json::from_str(text).unwrap();
     let reader = Reader::open(&exported(text.as_bytes(), addresses, &[]));
@@ -147,7 +147,7 @@ fn check(text: &str, addresses: Addresses) -> (usize, usize) {
                     expected & 0xffff_ffff_ffff,
                     "{name}"
                 );
-                // Symbols that are no addresses of the kernel stay as they are.
+                // Symbols that are not addresses of the kernel stay unchanged.
                 if expected >> 47 == 0 || expected >> 47 == 0x1ffff {
                     assert_eq!(reader.drakvuf_address(name), Some(expected), "{name}");
                 }
@@ -178,7 +178,7 @@ fn every_member_and_every_symbol_of_a_kernel() {
 }
 
 #[test]
-fn unnamed_members_stand_in_their_struct_and_by_themselves() {
+fn unnamed_members_appear_in_their_struct_and_by_themselves() {
     let text = exported(LINUX.as_bytes(), Addresses::Masked, &[]);
     let json: Value = serde_json::from_str(&text).unwrap();
     let task = &json["$STRUCTS"]["task_struct"][1];
@@ -217,7 +217,7 @@ fn a_slim_profile_has_what_libvmi_starts_with() {
         serde_json::from_str(&exported(text.as_bytes(), Addresses::Masked, &["other"])).unwrap();
     let names = |section: &str| -> Vec<&String> { json[section].as_object().unwrap().keys().collect() };
     assert_eq!(names("$STRUCTS"), ["mm_struct", "other", "task_struct"]);
-    // The two that are made of others are there as well.
+    // The two that are derived from others exist as well.
     let symbols = ["_stext", "init_task", "init_top_pgt", "phys_startup_64", "startup_64"];
     assert_eq!(names("$CONSTANTS"), symbols);
 }

@@ -1,4 +1,4 @@
-//! Looking single entries up: the same answers as reading all, in every layout of the text.
+//! Lookups of single entries give the same answers as reading everything, in every layout of the text.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use profile::{Arch, Profile, ReadError, Report, Resolution, System, Text, read_text, unpack, write_text};
 use serde_json::{Value, json};
 
-/// Names that could be mistaken for something else: punctuation, escapes, parts and kinds of one another.
+/// Names that could be confused with something else: punctuation, escapes, parts and kinds of one another.
 const ODD: &[&str] = &[
     "_EPROCESS",
     "EPROCESS",
@@ -74,7 +74,8 @@ fn layouts(text: &[u8]) -> Vec<String> {
     vec![canonical, compact, pretty, spread, escaped]
 }
 
-/// Everything that reading gives, or every so manyth thing, is found, and nothing else; gives how many things were compared.
+/// Everything that reading gives, or a regular sample of it, is found, and nothing else; returns the number of
+/// comparisons.
 fn compare(text: &str, step: usize) -> usize {
     let whole: Profile = read_text(text.as_bytes(), &mut Report::default()).unwrap();
     let lookup = Text::new(text.as_bytes().to_vec()).unwrap();
@@ -131,13 +132,13 @@ fn compare(text: &str, step: usize) -> usize {
 fn odd_names_are_found_in_every_layout() {
     let source = odd_profile();
     for text in layouts(source.to_string().as_bytes()) {
-        // Two structs of that list cannot keep their names; see docs/format.md, invariant 12.
+        // Two structs in that list cannot keep their names; see docs/format.md, invariant 12.
         assert_eq!(compare(&text, 1), ODD.len() * (ODD.len() + 4), "{text}");
     }
 }
 
 #[test]
-fn of_keys_that_appear_twice_the_last_counts() {
+fn of_repeated_keys_the_last_counts() {
     let text = r#"{"$METADATA": {}, "$CONSTANTS": {"a": 1, "b": 2, "a": 3}, "$STRUCTS": {"s": [1, {}], "s": [2, {}]}}"#;
     let lookup = Text::new(text.into()).unwrap();
     assert_eq!(lookup.symbol("a").unwrap().address, 3);
@@ -184,7 +185,7 @@ fn the_nearest_symbols_at_or_below_an_address() {
 }
 
 #[test]
-fn what_may_have_been_meant_and_how_much_there_is() {
+fn suggestions_and_numbers_of_entries() {
     let lookup = Text::new(odd_profile().to_string().into_bytes()).unwrap();
     assert_eq!(lookup.similar("eprocess", 2), ["EPROCESS", "_EPROCESS"]);
     assert_eq!(lookup.similar("process", 9), ["EPROCESS", "_EPROCESS"]);
@@ -193,7 +194,7 @@ fn what_may_have_been_meant_and_how_much_there_is() {
 }
 
 #[test]
-fn no_profile_is_said_to_be_none() {
+fn other_files_than_profiles_are_refused() {
     for text in [
         "",
         "{}",
@@ -210,7 +211,7 @@ fn no_profile_is_said_to_be_none() {
 }
 
 #[test]
-fn a_text_cut_anywhere_never_panics() {
+fn a_text_truncated_anywhere_never_panics() {
     let text = canonical(odd_profile().to_string().as_bytes());
     for end in (0..text.len()).step_by(7) {
         if let Ok(lookup) = Text::new(text.as_bytes()[..end].to_vec()) {
@@ -224,7 +225,7 @@ fn a_text_cut_anywhere_never_panics() {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn genuine_profiles_answer_as_when_all_is_read() {
+fn lookups_in_genuine_profiles_agree_with_reading_them() {
     let corpus = PathBuf::from(std::env::var_os("PROFILE_CORPUS").expect("PROFILE_CORPUS names the corpus"));
     for (name, expected) in [
         ("ntkrnlpa.pdb.bd8f451f3e754ed8a34b50560ceb08e31.rekall.json.xz", 1749),

@@ -1,4 +1,4 @@
-//! `$MERGE` and symlinks: what is laid over what, and circles.
+//! `$MERGE` and symlinks: the order of application, and circles.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
@@ -133,7 +133,7 @@ fn a_symlink_is_two_lines_of_metadata() {
 }
 
 #[test]
-fn circles_and_endless_ways_are_named() {
+fn circles_and_endless_chains_are_named() {
     let shelf = Shelf(BTreeMap::from([
         ("itself", link("itself")),
         ("one", link("two")),
@@ -156,7 +156,7 @@ fn circles_and_endless_ways_are_named() {
 }
 
 #[test]
-fn merging_without_end_is_bounded() {
+fn merging_is_bounded() {
     // Each level names the next twice: two to the power of fifteen profiles.
     let mut calls = 0;
     let result = merge(read(&constants("x", 1, &["1", "1"])), &mut |name: &str| {

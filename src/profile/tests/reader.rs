@@ -1,4 +1,4 @@
-//! Reading: every form of descriptor and every age of profile, and what is no profile.
+//! Reading: every form of descriptor, every age of profile, and other files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ fn written(profile: &mut Profile) -> String {
     String::from_utf8(write_text(profile, &resolution, Vec::new()).unwrap()).unwrap()
 }
 
-/// The text written for `text`, which is then read and written again without a change.
+/// The text written for `text`, which is then read and written again unchanged.
 fn canonical(text: &str) -> Value {
     let first = written(&mut read(text).0);
     let second = written(&mut read(&first).0);
@@ -28,7 +28,7 @@ fn canonical(text: &str) -> Value {
     serde_json::from_str(&first).unwrap()
 }
 
-/// What the descriptor of a lone member becomes, in a profile of this class.
+/// The descriptor of a single member after reading and writing, in a profile of this class.
 fn descriptor(class: &str, descriptor: Value) -> Value {
     let profile = json!({
         "$METADATA": {"ProfileClass": class, "Type": "Profile"},
@@ -103,7 +103,7 @@ fn legacy_descriptors_become_modern_ones() {
         (json!(["UnicodeString", {"length": 8}]), json!(["UnicodeString", {"length": 8}])),
         (json!(["UnicodeString"]), json!(["UnicodeString"])),
         (json!(["int", ["deprecated"]]), json!(["int"])),
-        // Meant for readers with code behind the name, or for a compiler's own type: kept as it stands.
+        // For readers with code for that name, or a type of one compiler: kept unchanged.
         (json!(["String", {"length": 16, "term": null}]), json!(["String", {"length": 16, "term": null}])),
         (json!(["Flags", {"bitmap": {"A": 1}}]), json!(["Flags", {"bitmap": {"A": 1}}])),
         (json!(["__SVInt8_t"]), json!(["__SVInt8_t"])),
@@ -243,7 +243,7 @@ fn sections_without_a_place_are_kept() {
 }
 
 #[test]
-fn a_damaged_entry_costs_itself_alone_and_is_counted() {
+fn a_damaged_entry_affects_only_itself_and_is_counted() {
     let text = r#"{
         "$METADATA": {"ProfileClass": "Linux", "arch": "AMD64"},
         "$CONSTANTS": {"a": 1, "b": "x", "c": -1, "d": 1e3, "e": 99999999999999999999, "a": 2},
@@ -255,14 +255,14 @@ fn a_damaged_entry_costs_itself_alone_and_is_counted() {
         "$CONFIG": {"A": "y", "B": 1000, "C": []}
     }"#;
     let (mut profile, report) = read(text);
-    assert_eq!(report.count("symbols whose value is no address"), 3);
+    assert_eq!(report.count("symbols whose value is not an address"), 3);
     assert_eq!(report.count("keys that appear twice"), 2);
     assert_eq!(report.count("members that are not [offset, [type]]"), 3);
     assert_eq!(report.count("structs that are not [size, {members}]"), 2);
-    assert_eq!(report.count("aliases of no known struct"), 1);
-    assert_eq!(report.count("labels whose value is no integer"), 2);
-    assert_eq!(report.count("enumerations that are no object"), 1);
-    assert_eq!(report.count("settings that are no text"), 1);
+    assert_eq!(report.count("aliases of unknown structs"), 1);
+    assert_eq!(report.count("labels whose value is not an integer"), 2);
+    assert_eq!(report.count("enumerations that are not objects"), 1);
+    assert_eq!(report.count("settings that are not texts"), 1);
     let written: Value = serde_json::from_str(&written(&mut profile)).unwrap();
     assert_eq!(written["$CONSTANTS"], json!({"a": 2, "c": u64::MAX}));
     assert_eq!(written["$STRUCTS"]["good"], json!([8, {"m": [4, ["int"]]}]));
@@ -272,14 +272,14 @@ fn a_damaged_entry_costs_itself_alone_and_is_counted() {
 }
 
 #[test]
-fn half_a_surrogate_pair_is_replaced_and_counted() {
+fn a_lone_surrogate_is_replaced_and_counted() {
     let (profile, report) = read(r#"{"$METADATA": {}, "$CONSTANTS": {"a\ud800b": 1}}"#);
     assert_eq!(report.count("texts that are not UTF-8"), 1);
     assert!(profile.names.get(profile.constants[0].0).contains('\u{fffd}'));
 }
 
 #[test]
-fn bytes_that_are_no_utf_8_are_replaced_and_counted() {
+fn bytes_that_are_not_utf_8_are_replaced_and_counted() {
     let mut report = Report::default();
     let text = b"{\"$METADATA\": {}, \"$CONSTANTS\": {\"caf\xe9\": 1}}";
     let profile = read_text(text, &mut report).unwrap();
@@ -288,7 +288,7 @@ fn bytes_that_are_no_utf_8_are_replaced_and_counted() {
 }
 
 #[test]
-fn damaged_json_says_where() {
+fn damaged_json_is_reported_with_its_place() {
     let text =
         "{\n \"$METADATA\": {}, \n \"$STRUCTS\": {\n  \"ok\": [1, {}], \n  \"_EPROCESS\": [8, {oops}]\n }\n}";
     let error = read_text(text.as_bytes(), &mut Report::default()).unwrap_err();
@@ -303,7 +303,7 @@ fn damaged_json_says_where() {
 }
 
 #[test]
-fn a_text_cut_anywhere_is_an_error_and_no_panic() {
+fn a_text_truncated_anywhere_is_an_error() {
     let text = written(
         &mut read(
             &json!({
@@ -351,7 +351,7 @@ fn other_files_are_recognised() {
 }
 
 #[test]
-fn nesting_without_end_is_bounded() {
+fn deep_nesting_is_bounded() {
     let deep = format!("{}0{}", "[\"pointer\", ".repeat(100_000), "]".repeat(100_000));
     let text = format!(
         r#"{{"$METADATA": {{}}, "$STRUCTS": {{"s": [8, {{"m": [0, {deep}], "n": [0, ["int"]]}}]}}}}"#
@@ -374,11 +374,11 @@ fn many_aliases_of_one_large_struct_stay_bounded() {
     );
     let (profile, report) = read(&text);
     assert!(profile.types.member_count() <= 13_000);
-    assert!(report.count("aliases of no known struct") > 9_000);
+    assert!(report.count("aliases of unknown structs") > 9_000);
 }
 
 #[test]
-fn packed_texts_are_told_by_content() {
+fn compressed_texts_are_recognised_by_content() {
     let text = include_bytes!("packed/small.json");
     let xz = include_bytes!("packed/small.json.xz");
     let zstd = include_bytes!("packed/small.json.zst");
@@ -422,8 +422,8 @@ fn first_bit(member: &Value) -> u64 {
     8 * member[0].as_u64().unwrap() + start.unwrap_or(0)
 }
 
-/// Structs, sizes, members and their places are the same; gives how many members there are, and which are
-/// missing in what was written.
+/// Structs, sizes, members and their places are equal; returns the number of members, and those that are missing in
+/// the written profile.
 fn compare(source: &Value, written: &Value) -> (usize, Vec<String>) {
     let (source, written) = (source.as_object().unwrap(), written.as_object().unwrap());
     assert_eq!(source.len(), written.len());
@@ -432,7 +432,7 @@ fn compare(source: &Value, written: &Value) -> (usize, Vec<String>) {
         assert_eq!(entry[0], written[name][0], "{name}");
         for (member, place) in entry[1].as_object().unwrap() {
             match written[name][1].get(member) {
-                // What reached beyond its struct became bytes.
+                // Members that reached beyond their struct became bytes.
                 Some(ours) if ours[1][1]["target"] == "unsigned char" && ours[1][0] == "Array" => {
                     assert_eq!(place[0], ours[0], "{name}.{member}");
                 }
@@ -455,7 +455,7 @@ fn a_genuine_windows_profile() {
     assert_eq!(source["$CONSTANTS"], written["$CONSTANTS"]);
     assert_eq!(source["$FUNCTIONS"], written["$FUNCTIONS"]);
     assert_eq!(source["$ENUMS"], written["$ENUMS"]);
-    // This age of Rekall left every zero out, and so the labels of value 0.
+    // This version of Rekall omitted every zero, and so the labels of value 0.
     assert!(source["$REVENUMS"]["_MODE"].get("KernelMode").is_none());
     assert_eq!(
         written["$REVENUMS"]["_MODE"],
@@ -499,7 +499,7 @@ fn a_genuine_linux_profile_of_the_dwarf_front_end() {
 }
 
 #[test]
-fn packed_texts_that_grow_beyond_measure_are_refused_by_name() {
+fn decompression_bombs_are_refused_by_name() {
     use std::io::{Read, Write};
 
     let spaces = || std::io::repeat(b' ').take(40 << 20);
@@ -514,7 +514,7 @@ fn packed_texts_that_grow_beyond_measure_are_refused_by_name() {
         assert!(matches!(error, ReadError::Limit(_)), "{error}");
         let text = error.to_string();
         assert!(text.contains("--unpack-limit") && text.contains("33554432"), "{text}");
-        // A caller's own, smaller limit comes first.
+        // A smaller limit of the caller's applies first.
         assert!(matches!(unpack(&packed, 1 << 20), Err(ReadError::TooLong { limit: 1_048_576 })));
     }
 }

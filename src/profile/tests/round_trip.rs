@@ -1,5 +1,5 @@
-//! Laws over random models: what is written is read and written again to the same bytes, and keeps the
-//! invariants of docs/format.md.
+//! Invariants on random models: a written profile reads and writes to the same bytes, and keeps the invariants in
+//! docs/format.md.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-/// Names of every kind: plain ones, those that mean something to readers, those that need escapes.
+/// Names of every kind: plain ones, those with a meaning for readers, those that need escapes.
 const NAMES: &[&str] = &[
     "a",
     "b",
@@ -47,7 +47,7 @@ fn name() -> impl Strategy<Value = &'static str> {
     select(NAMES)
 }
 
-/// A type, its references being numbers of other types, to be taken modulo their count.
+/// A type whose references are numbers of other types, to be taken modulo their count.
 #[derive(Clone, Debug)]
 enum TypeRecipe {
     Void,
@@ -170,7 +170,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         )
 }
 
-/// Natives with the sizes they have in the system, and one only its compiler knows.
+/// Natives with the sizes of the system, and one that only its compiler knows.
 fn natives(system: System, arch: Arch) -> [(&'static str, u32, NativeKind); 6] {
     let long = if system == System::Windows { 4 } else { u32::from(arch.address_size()) };
     [
@@ -275,7 +275,8 @@ fn written(profile: &mut Profile) -> String {
     String::from_utf8(write_text(profile, &resolution, Vec::new()).unwrap()).unwrap()
 }
 
-/// What a member of this type takes, in bytes, as far as the text says; the struct it holds goes to `held`.
+/// The size in bytes of a member of this type, as far as the text gives it; a struct held by value is added to
+/// `held`.
 fn size_of<'a>(
     structs: &'a Value,
     target: &'a str,
@@ -307,7 +308,7 @@ fn size_of<'a>(
         "int" | "unsigned int" => Some(4),
         "long long" | "unsigned long long" => Some(8),
         "unsigned __int128" => Some(16),
-        // Its size is the system's, or nobody's business but the reader's it is meant for.
+        // Its size is the system's, or known only to its reader.
         "unsigned long" | "odd" | "String" => None,
         name => {
             held.push(name);
@@ -317,7 +318,7 @@ fn size_of<'a>(
     }
 }
 
-/// Every member lies within its struct, what it holds is there, and no struct holds itself.
+/// Every member is inside its struct, its type is defined, and no struct contains itself.
 fn check_invariants(text: &str, arch: Arch) {
     let text: Value = serde_json::from_str(text).unwrap();
     let none = json!({});
@@ -332,7 +333,7 @@ fn check_invariants(text: &str, arch: Arch) {
             assert!(end <= entry[0].as_u64().unwrap(), "{name}.{member} in {text}");
         }
     }
-    // Taking away what holds nothing that is left takes everything away, unless there is a circle.
+    // Removing structs that hold none of the remaining ones removes all of them, unless there is a circle.
     while !holds.is_empty() {
         let left: Vec<&str> = holds.keys().copied().collect();
         holds.retain(|_, held| held.iter().any(|inner| left.contains(inner)));
@@ -340,7 +341,7 @@ fn check_invariants(text: &str, arch: Arch) {
     }
 }
 
-/// What was lost, apart from sizes that no memory has: those are counted whenever a profile is read.
+/// The losses, except sizes that no memory has: those are counted whenever a profile is read.
 fn lost(report: &Report) -> u64 {
     let losses = report.losses().filter(|(kind, _)| *kind != "sizes and offsets above 2^40");
     losses.map(|(_, tally)| tally.count).sum()

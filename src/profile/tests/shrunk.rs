@@ -1,4 +1,4 @@
-//! A mapped file that shrinks while it is read ends the process with a message, not with a bare signal.
+//! A mapped file that shrinks while it is read ends the process with a message instead of a bare signal.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use profile::MappedFile;
 
-/// Set in the process that is to end.
+/// Set in the process that is expected to end.
 const VICTIM: &str = "REKALL_PROFILE_TEST_SHRINKS";
 
 #[test]

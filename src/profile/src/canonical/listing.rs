@@ -5,12 +5,12 @@ use serde_json::Value;
 
 use crate::json::printer::Printer;
 
-/// Prints what a repository keeps beside its profiles (an inventory, an index) in the canonical layout: `$METADATA`, and
-/// one section more, which stands there even where it is empty. Its entries come one at a time, in the order of their
-/// names, so that thousands need no room at once.
+/// Prints the other files of a repository (an inventory, an index) in the canonical layout: `$METADATA` and one more
+/// section, which is printed even if it is empty. The entries arrive one at a time, in the order of their names, so
+/// that thousands of them need no memory at once.
 ///
 /// # Errors
-/// What the sink gives; and an error of kind `Other` where names come in another order, or twice.
+/// Any error from the sink; an error of kind `Other` if names are out of order or repeated.
 pub fn write_listing<W: Write>(
     metadata: &BTreeMap<&str, &str>,
     section: &str,
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_section_stands_there() {
+    fn an_empty_section_is_printed() {
         let metadata = BTreeMap::from([("Type", "Inventory")]);
         let none: [(&str, Value); 0] = [];
         let text = write_listing(&metadata, "$INVENTORY", none, Vec::new()).unwrap();

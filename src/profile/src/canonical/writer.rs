@@ -17,18 +17,18 @@ use crate::{
     Types,
 };
 
-/// Prints a profile in its canonical form: the sections of Rekall's profiles, keys sorted by code point at
-/// every level, descriptors in their modern forms (docs/format.md). The text is streamed; gzip is the
-/// sink's business. Gives the sink back once everything is handed on.
+/// Prints a profile in its canonical form: the sections of Rekall's profiles, keys sorted by code point at every
+/// level, descriptors in their modern forms (docs/format.md). The text is streamed; compression is left to the sink.
+/// Returns the sink after everything has been written.
 ///
 /// # Errors
-/// What the sink gives; and an error of kind `Other` where two symbols bear one name, which front-ends
-/// settle before ([`crate::number_by_address`], [`crate::choose_symbols`]).
+/// Any error from the sink; an error of kind `Other` if two symbols have one name, which front-ends have to prevent
+/// ([`crate::number_by_address`], [`crate::choose_symbols`]).
 pub fn write_text<W: Write>(profile: &Profile, resolution: &Resolution, sink: W) -> io::Result<W> {
     write(profile, resolution, Form::default(), sink)
 }
 
-/// Prints a profile in Rekall's form, or in LibVMI's variety of it.
+/// Prints a profile in Rekall's form, or in LibVMI's variant of it.
 pub(crate) fn write<W: Write>(
     profile: &Profile,
     resolution: &Resolution,
@@ -46,21 +46,21 @@ struct Writer<'a> {
     resolution: &'a Resolution,
     form: Form<'a>,
     printer: Printer<&'a mut dyn Write>,
-    /// Those of members, in the text of `$STRUCTS`.
+    /// The descriptors of members, in the text of `$STRUCTS`.
     descriptors: Descriptors,
 }
 
-/// How many entries a thread prints before it is the other one's turn.
+/// How many entries a thread prints before the other thread's turn.
 const CHUNK: usize = 128;
 /// How many pieces of text the second thread may be ahead of the first.
 const PIECES_AHEAD: usize = 16;
 
-/// Hands text to another thread, piece by piece; an empty one for each flush.
+/// Sends text to another thread, piece by piece; an empty piece for each flush.
 struct Pieces(SyncSender<io::Result<Vec<u8>>>);
 
 impl Write for Pieces {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        self.0.send(Ok(text.to_vec())).map_err(|_| io::Error::other("nobody takes the text over"))?;
+        self.0.send(Ok(text.to_vec())).map_err(|_| io::Error::other("the receiver of the text is gone"))?;
         Ok(text.len())
     }
 
@@ -69,8 +69,8 @@ impl Write for Pieces {
     }
 }
 
-/// Descriptors that were printed. A few types are those of most members, and to copy their text takes less
-/// than to make it again.
+/// Descriptors that have been printed. A few types are those of most members, and copying their text is faster than
+/// printing it again.
 #[derive(Default)]
 struct Descriptors {
     text: Vec<u8>,
@@ -78,7 +78,7 @@ struct Descriptors {
 }
 
 impl Descriptors {
-    /// How many bytes are kept: what a processor has at hand. The most common types come soon.
+    /// The size of this cache: what fits into a processor's cache. The most common types appear early.
     const LIMIT: usize = 256 << 10;
 
     fn get(&self, ty: TypeId) -> Option<&[u8]> {
@@ -104,7 +104,7 @@ impl<'a> Writer<'a> {
         Self { profile, resolution, form, printer, descriptors: Descriptors::default() }
     }
 
-    /// Whether no text that entries are made of needs an escape, as in nearly all profiles.
+    /// Whether no text in the entries needs an escape, as in nearly all profiles.
     fn is_plain(&self) -> bool {
         !self.profile.types.has_verbatim() && is_plain(self.profile.names.texts())
     }
@@ -200,11 +200,11 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Every symbol in one section, as numbers with a sign.
+    /// Every symbol in one section, as signed numbers.
     fn libvmi_symbols(&mut self) -> io::Result<()> {
         let profile = self.profile;
         let mut sorted = libvmi_symbols(profile);
-        // What was made of other symbols is needed wherever those are.
+        // Derived symbols are needed wherever their sources are.
         let taken = |text: &str| profile.names.find(text).is_none_or(|name| self.takes(name));
         sorted.retain(|(text, _)| taken(text));
         sorted.sort_unstable();
@@ -261,8 +261,8 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// `$ENUMS` (value to label; the last label declared stands for its value) or `$REVENUMS` (label to
-    /// value, all of them).
+    /// `$ENUMS` (value to label; the last declared label stands for its value) or `$REVENUMS` (label to value, all of
+    /// them).
     fn enumerations(&mut self, reverse: bool) -> io::Result<()> {
         let types = &self.profile.types;
         let all = self.resolution.enumerations().iter().copied();
@@ -324,7 +324,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// An object with these entries, each value printed by `print`; many of them in two threads.
+    /// An object with these entries, each printed by `print`. A long one is printed by two threads.
     fn entries<I: Copy + Sync>(
         &mut self,
         entries: &[(Name, I)],
@@ -350,8 +350,8 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Prints entries of the open object in two threads that take turns; in this one where the system gives
-    /// no other.
+    /// Prints entries of the open object in two threads that take turns, or in this one if the system starts no
+    /// other.
     fn in_turns<I: Sync>(
         &mut self,
         entries: &[(Name, I)],
@@ -376,7 +376,7 @@ impl<'a> Writer<'a> {
                     writer.printer.flush()
                 });
                 if let Err(error) = printed {
-                    // Nobody listens where it was the sink that failed.
+                    // If the sink failed, the receiver is gone.
                     let _ = sender.send(Err(error));
                 }
             });
@@ -397,7 +397,7 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// A struct's members by the rank of their names; in LibVMI's form with those of members without a name, as C
+    /// A struct's members in the order of their names; in LibVMI's form together with those of unnamed members, as C
     /// finds them.
     fn members(&self, owner: Name, record: RecordId, ranks: &Ranks) -> Vec<(u32, Printed<'a>)> {
         let types = &self.profile.types;
@@ -419,14 +419,14 @@ impl<'a> Writer<'a> {
                     opened += 1;
                     pending.push((key, inner, offset));
                 }
-                // A member without a name is named by a number within its own struct alone.
+                // An unnamed member has a number that is unique only within its own struct.
                 if flaw != Some(Flaw::Dropped) && !(nested && anonymous) {
                     members.push((ranks.of(member.name), Printed { place, base, member, flaw }));
                 }
             }
             nested = true;
         }
-        // Its own come first, and stay.
+        // The struct's own members come first and are kept.
         members.sort_by_key(|(rank, _)| *rank);
         members.dedup_by_key(|(rank, _)| *rank);
         members
@@ -460,7 +460,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// The descriptor of a member whose type is described alike wherever it stands.
+    /// The descriptor of a member whose type has the same description everywhere.
     fn plain_descriptor(&mut self, ty: TypeId) -> io::Result<()> {
         if let Some(text) = self.descriptors.get(ty) {
             self.printer.bytes(text);
@@ -545,7 +545,7 @@ impl<'a> Writer<'a> {
             self.arguments(ty, place)?;
             self.printer.close_object();
         } else if self.profile.system == System::Windows {
-            // Rekall's PDB front-end writes the empty object, and its readers take either.
+            // Rekall's PDB front-end writes the empty object; its readers accept both.
             self.printer.raw(", {}");
         }
         self.printer.raw("]");
@@ -574,7 +574,7 @@ impl<'a> Writer<'a> {
         self.printer.raw("]");
     }
 
-    /// The name a reader looks up to know how to read the type.
+    /// The name from which a reader learns how to read the type.
     fn target_name(&self, ty: TypeId, place: Option<Place>) -> &'a str {
         let profile = self.profile;
         let (names, types) = (&profile.names, &profile.types);
@@ -585,7 +585,7 @@ impl<'a> Writer<'a> {
             Type::Native(id) => types.native_of(id).map_or("Void", |native| names.get(native.name)),
             Type::Pointer { size, .. } if size == address => "Pointer",
             Type::Pointer { size: 4, .. } => "Pointer32",
-            // Readers know no pointer wider than the system's: its number is right as an integer.
+            // Readers do not support pointers wider than the system's: as an integer its value is right.
             Type::Pointer { size: 8, .. } => "unsigned long long",
             Type::Pointer { size: 2, .. } => "unsigned short",
             Type::Pointer { .. } | Type::Array { .. } => "Array",
@@ -597,7 +597,7 @@ impl<'a> Writer<'a> {
             Type::Enumeration(_) => "Enumeration",
             Type::Named(name) => match self.resolution.record(name) {
                 Some(_) => names.get(self.resolution.key_of(name)),
-                // Opaque, and readers would take the name for something else.
+                // Opaque, because readers would interpret the name as something else.
                 None if is_reserved(names.get(name)) => "Void",
                 None => names.get(name),
             },
@@ -645,7 +645,7 @@ impl<'a> Writer<'a> {
                     if position > 0 {
                         self.printer.raw(", ");
                     }
-                    // Argument types stand on no path from the member: only their hash names them.
+                    // Argument types are not on a path from the member: only their hash names them.
                     self.descriptor(*argument, None)?;
                 }
                 self.printer.raw("]");
@@ -691,22 +691,22 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// A member as a struct shows it.
+/// A member as it appears in a struct.
 #[derive(Clone, Copy)]
 struct Printed<'a> {
-    /// Where it is declared.
+    /// The struct that declares it.
     place: Place,
-    /// Where that struct lies in the one that shows it.
+    /// The place of that struct in the one in which it appears.
     base: u64,
     member: &'a Member,
     flaw: Option<Flaw>,
 }
 
-/// How many members without a name are opened within one struct: a kernel has some dozens; a hostile file can
-/// make them double with each level.
+/// How many unnamed members are opened within one struct: a kernel has some dozens; in a hostile file they can double
+/// with each level.
 const MAX_ANONYMOUS: usize = 1024;
 
-/// The unsigned native of so many bytes.
+/// The unsigned native of this many bytes.
 fn unsigned_native(size: u64) -> &'static str {
     match size {
         1 => "unsigned char",
@@ -717,8 +717,8 @@ fn unsigned_native(size: u64) -> &'static str {
     }
 }
 
-/// An enumeration's labels, the last declared first. One declared twice, which no compiler writes, has its
-/// last value.
+/// An enumeration's labels, the last declared first. A label that is declared twice, which no compiler writes, has
+/// its last value.
 pub(crate) fn last_values(labels: &[Label]) -> Vec<Label> {
     let mut last: Vec<Label> = labels.iter().rev().copied().collect();
     let mut names: Vec<Name> = labels.iter().map(|label| label.name).collect();
@@ -730,7 +730,7 @@ pub(crate) fn last_values(labels: &[Label]) -> Vec<Label> {
     last
 }
 
-/// A label's value in decimal digits, filled up with zero bytes, so that values compare as their texts do.
+/// A label's value in decimal digits, padded with zero bytes so that values compare like their texts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Decimal([u8; 24]);
 

@@ -1,47 +1,46 @@
-//! How far packed input may grow while it is unpacked.
+//! Limits on the size of decompressed input.
 //!
-//! A few kilobytes of zstd or gzip can stand for terabytes. Everything in the program that unpacks asks an
-//! [`UnpackMeter`] before the bytes reach memory or the disk: readers through [`Metered`], decoders that fill
-//! a buffer through [`UnpackMeter::allowed`], archives through [`UnpackMeter::add`], and whatever states its
-//! unpacked size up front through [`UnpackMeter::check_declared`]. Bytes that are unpacked only to be skipped
-//! count as well.
+//! A few kilobytes of zstd or gzip can expand to terabytes. All code in the program that decompresses asks an
+//! [`UnpackMeter`] before the bytes reach memory or the disk: readers through [`Metered`], decoders that fill a
+//! buffer through [`UnpackMeter::allowed`], archives through [`UnpackMeter::add`], and formats that state their
+//! unpacked size through [`UnpackMeter::check_declared`]. Bytes that are unpacked only to be skipped count as well.
 //!
-//! One set of limits holds for the whole process: [`UnpackLimits::current`]. The option `--unpack-limit`
-//! replaces it at the start through [`UnpackLimits::allow`].
+//! One set of limits applies to the whole process: [`UnpackLimits::current`]. The option `--unpack-limit` replaces it
+//! at the start through [`UnpackLimits::allow`].
 
 use std::io::{self, Read};
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The most that one packed input may become.
+/// The largest size to which one compressed input may expand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnpackLimits {
     /// The size that `--unpack-limit` allows; `None` stands for the built-in limits.
     chosen: Option<NonZeroU64>,
 }
 
-/// The size given with `--unpack-limit`, in bytes; 0 while there is none.
+/// The size given with `--unpack-limit`, in bytes; 0 if there is none.
 static CHOSEN: AtomicU64 = AtomicU64::new(0);
 
 impl UnpackLimits {
-    /// The most bytes that one input becomes by default: 16 GiB. Debug packages of kernels hold up to 8 GiB.
+    /// The default limit for one input: 16 GiB. Debug packages of kernels hold up to 8 GiB.
     pub const TOTAL: u64 = 16 << 30;
-    /// How many times larger than its packed form an input becomes by default. Debug information and profiles
-    /// grow up to fiftyfold, even with the best compressors.
+    /// The default limit on the ratio between an input and its compressed form. Debug information and profiles expand
+    /// up to fiftyfold, even with the best compressors.
     pub const RATIO: u64 = 200;
-    /// Up to this many bytes (32 MiB) an input may grow at any ratio: that much fits into any memory.
+    /// Up to this many bytes (32 MiB) any ratio is allowed, since that much fits into any memory.
     pub const HARMLESS: u64 = 32 << 20;
 
-    /// How many times larger than its file the memory of an image may be by default. Memory that is nearly all zero
-    /// is legitimate: a page of 64 KiB takes 24 bytes in a kdump, and deflate packs zeros a thousandfold.
+    /// The default limit on the ratio between the memory of an image and its file. Memory that is nearly all zero is
+    /// legitimate: a page of 64 KiB takes 24 bytes in a kdump, and deflate compresses zeros a thousandfold.
     pub const MEMORY_RATIO: u64 = 4096;
-    /// The most bytes of memory that an image has by default: 64 TiB.
+    /// The default limit on the memory of an image: 64 TiB.
     pub const MEMORY_TOTAL: u64 = 64 << 40;
 
     /// The built-in limits.
     pub const DEFAULT: Self = Self { chosen: None };
 
-    /// The limits that hold in this process.
+    /// The limits of this process.
     pub fn current() -> Self {
         Self { chosen: NonZeroU64::new(CHOSEN.load(Ordering::Relaxed)) }
     }
@@ -51,7 +50,7 @@ impl UnpackLimits {
         Self { chosen: Some(size) }
     }
 
-    /// From now on, every input in this process may unpack to `size` bytes, at any ratio.
+    /// Sets the limit of this process: every input may unpack to `size` bytes, at any ratio.
     pub fn allow(size: NonZeroU64) {
         CHOSEN.store(size.get(), Ordering::Relaxed);
     }
@@ -61,7 +60,7 @@ impl UnpackLimits {
         self.chosen.is_some()
     }
 
-    /// The most bytes that `packed` bytes may become.
+    /// The most bytes to which `packed` bytes may expand.
     pub fn allowed(self, packed: u64) -> u64 {
         match self.chosen {
             Some(size) => size.get(),
@@ -69,11 +68,11 @@ impl UnpackLimits {
         }
     }
 
-    /// Checks how much memory an image says it holds, in a file (or several) of `file` bytes. Memory is unpacked
-    /// where it is read and never kept whole, so its limits are wider; they bound how long a search takes.
+    /// Checks the amount of memory that an image declares, in a file (or several) of `file` bytes. Memory is unpacked
+    /// when it is read and never kept as a whole, so its limits are wider; they bound the duration of a search.
     ///
     /// # Errors
-    /// [`UnpackLimitError`] when it is more than is allowed.
+    /// [`UnpackLimitError`] if it is more than allowed.
     pub fn check_memory(self, file: u64, memory: u64) -> Result<(), UnpackLimitError> {
         let allowed = match self.chosen {
             Some(size) => size.get().max(file),
@@ -88,13 +87,13 @@ impl UnpackLimits {
         Err(UnpackLimitError { limits: self, packed: file, allowed, found: memory, what })
     }
 
-    /// Begins to count what an input of `packed` bytes unpacks to.
+    /// Starts counting the unpacked size of an input of `packed` bytes.
     pub fn meter(self, packed: u64) -> UnpackMeter {
         UnpackMeter { limits: self, packed, allowed: self.allowed(packed), came: 0 }
     }
 }
 
-/// Counts what one packed input unpacks to.
+/// Counts the unpacked size of one compressed input.
 #[derive(Clone, Debug)]
 pub struct UnpackMeter {
     limits: UnpackLimits,
@@ -114,30 +113,30 @@ impl UnpackMeter {
         self.limits.is_chosen()
     }
 
-    /// The most bytes that may come in all.
+    /// The most bytes that are allowed in all.
     pub fn allowed(&self) -> u64 {
         self.allowed
     }
 
-    /// Counts `bytes` more.
+    /// Adds `bytes` to the count.
     ///
     /// # Errors
-    /// [`UnpackLimitError`] when more bytes have come than are allowed.
+    /// [`UnpackLimitError`] if there are now more bytes than allowed.
     pub fn add(&mut self, bytes: u64) -> Result<(), UnpackLimitError> {
         self.came = self.came.saturating_add(bytes);
         if self.came > self.allowed { Err(self.error(self.came, false)) } else { Ok(()) }
     }
 
-    /// Checks a size that the input states before that many bytes are unpacked. It is not counted.
+    /// Checks a size that the input states, before that many bytes are unpacked. It is not counted.
     ///
     /// # Errors
-    /// [`UnpackLimitError`] when `size` more bytes would be more than are allowed.
+    /// [`UnpackLimitError`] if `size` more bytes would exceed the limit.
     pub fn check_declared(&self, size: u64) -> Result<(), UnpackLimitError> {
         let sum = self.came.saturating_add(size);
         if sum > self.allowed { Err(self.error(sum, true)) } else { Ok(()) }
     }
 
-    /// The error for an input that becomes more than is allowed, for decoders that stop by themselves at
+    /// The error for an input that exceeds the limit, for decoders that stop by themselves at
     /// [`UnpackMeter::allowed`].
     pub fn exceeded(&self) -> UnpackLimitError {
         self.error(self.allowed.saturating_add(1), false)
@@ -149,7 +148,7 @@ impl UnpackMeter {
     }
 }
 
-/// Packed input that grows beyond the limits. Its text names the option that raises them.
+/// The error for compressed input that exceeds the limits. Its text names the option that raises them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{packed} packed bytes {} {found} bytes, {}", what.verb(), limit(*limits, *what, *allowed))]
 pub struct UnpackLimitError {
@@ -160,14 +159,14 @@ pub struct UnpackLimitError {
     what: What,
 }
 
-/// How it is known that the input is too large.
+/// How the size of the input is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum What {
-    /// It was unpacked so far.
+    /// It was unpacked up to this size.
     Unpacked,
     /// It states its size.
     Declared,
-    /// It is an image, whose tables state how much memory it holds.
+    /// It is an image whose tables state the amount of memory in it.
     Memory,
 }
 
@@ -200,14 +199,14 @@ fn limit(limits: UnpackLimits, what: What, allowed: u64) -> String {
 }
 
 impl UnpackLimitError {
-    /// Finds this error inside an error that a [`Metered`] reader passed on.
+    /// Finds this error inside an error that a [`Metered`] reader returned.
     pub fn of(error: &io::Error) -> Option<&Self> {
         let mut inner = error.get_ref()? as &(dyn std::error::Error + 'static);
         loop {
             if let Some(found) = inner.downcast_ref::<Self>() {
                 return Some(found);
             }
-            // An `io::Error` gives the source of its content, not the content itself.
+            // `io::Error::source` gives the source of the wrapped error, not the wrapped error itself.
             inner = match inner.downcast_ref::<io::Error>() {
                 Some(wrapped) => wrapped.get_ref()?,
                 None => inner.source()?,
@@ -224,7 +223,7 @@ impl From<UnpackLimitError> for io::Error {
 
 /// A reader of unpacked bytes that stops with an [`UnpackLimitError`] at the limit.
 ///
-/// No byte beyond the limit is given out.
+/// It returns no byte beyond the limit.
 #[derive(Debug)]
 pub struct Metered<R> {
     reader: R,
@@ -232,17 +231,17 @@ pub struct Metered<R> {
 }
 
 impl<R: Read> Metered<R> {
-    /// Counts what comes out of `reader`, a decoder of `packed` bytes, with the limits of this process.
+    /// Counts the output of `reader`, a decoder of `packed` bytes, with the limits of this process.
     pub fn new(reader: R, packed: u64) -> Self {
         Self::with_meter(reader, UnpackMeter::new(packed))
     }
 
-    /// Counts what comes out of `reader` on a meter that may have counted already.
+    /// Counts the output of `reader` on a meter that may already have counted other bytes.
     pub fn with_meter(reader: R, meter: UnpackMeter) -> Self {
         Self { reader, meter }
     }
 
-    /// The meter, to go on counting with another reader.
+    /// The meter, to continue counting with another reader.
     pub fn into_meter(self) -> UnpackMeter {
         self.meter
     }
@@ -312,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_skipped_counts() {
+    fn skipped_bytes_count() {
         let mut meter = chosen(10).meter(1);
         meter.add(6).unwrap();
         meter.check_declared(4).unwrap();
@@ -334,7 +333,7 @@ mod tests {
         };
         assert!(content.len() <= 1000, "{}", content.len());
         assert!(UnpackLimitError::of(&error).is_some());
-        // Also where another reader wrapped it.
+        // This also works if another reader has wrapped it.
         assert!(UnpackLimitError::of(&io::Error::other(error)).is_some());
         assert!(UnpackLimitError::of(&io::Error::other("x")).is_none());
     }

@@ -1,4 +1,4 @@
-//! Packing and unpacking, and how far packed input may grow.
+//! Compression and decompression, and limits on the size of decompressed input.
 
 mod gzip;
 mod limits;

@@ -1,4 +1,4 @@
-//! xz as a table's form: Volatility 3 looks for `.json.xz`, and finds it smallest.
+//! The xz form of tables: Volatility 3 searches for `.json.xz`, and it is the smallest.
 
 use std::io::{self, Write};
 use std::num::NonZeroU64;
@@ -7,20 +7,20 @@ use lzma_rust2::{XzOptions, XzWriterMt};
 
 use crate::Effort;
 
-/// Packs what is written as xz (one stream of blocks of a fixed size, CRC-64), on worker threads. The bytes depend
-/// on the text and the effort alone.
+/// Compresses everything that is written as xz (one stream of blocks of a fixed size, CRC-64), on worker threads. The
+/// bytes depend only on the text and the effort.
 pub struct XzWriter<W: Write> {
     inner: XzWriterMt<W>,
 }
 
-/// Bytes of text in a block; part of the format, since it decides the compressed bytes.
+/// Bytes of text in a block. This is part of the format, since it determines the compressed bytes.
 const BLOCK: u64 = 8 << 20;
 
 impl<W: Write> XzWriter<W> {
-    /// A writer that hands the packed form to `sink`.
+    /// A writer that sends the compressed form to `sink`.
     ///
     /// # Errors
-    /// None that these settings can give.
+    /// Never with these settings.
     pub fn new(sink: W, effort: Effort, threads: usize) -> io::Result<Self> {
         let mut options = XzOptions::with_preset(match effort {
             Effort::Default => 3,
@@ -32,10 +32,10 @@ impl<W: Write> XzWriter<W> {
         Ok(Self { inner: XzWriterMt::new(sink, options, workers)? })
     }
 
-    /// Packs what is left and gives the sink back.
+    /// Compresses the rest and returns the sink.
     ///
     /// # Errors
-    /// What the sink gives.
+    /// Any error from the sink.
     pub fn finish(self) -> io::Result<W> {
         self.inner.finish()
     }
@@ -46,7 +46,7 @@ impl<W: Write> Write for XzWriter<W> {
         self.inner.write(bytes)
     }
 
-    /// Does nothing: a block that is cut would change the bytes.
+    /// Does nothing: ending a block early would change the bytes.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -1,15 +1,15 @@
-/// What an export says or adds beyond the truth, so that programs as they are accept it. Asked for by the user
-/// alone: no canonical profile has any of it.
+/// Untrue additions to an export that some programs require. Only the user can ask for them: no canonical profile
+/// contains any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Compat {
     /// Nothing.
     #[default]
     None,
-    /// What plug-ins of Volatility 3 insist on.
+    /// What plug-ins of Volatility 3 require.
     Volatility3,
 }
 
-/// The program that a table says it was made by.
+/// The program that a table names as its producer.
 pub(crate) struct Producer {
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,

@@ -1,6 +1,6 @@
 use super::{Compat, Selection};
 
-/// A program's form.
+/// The form that a program reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Format {
     /// The canonical profile, as Rekall reads it.
@@ -16,28 +16,28 @@ pub enum Format {
     C,
 }
 
-/// How LibVMI's form holds the addresses of a 64-bit Linux or macOS kernel, which its reader takes for numbers
-/// with a sign.
+/// How LibVMI's form stores the addresses of a 64-bit Linux or macOS kernel, which its reader parses as signed
+/// numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Addresses {
-    /// The lower 48 bits: LibVMI and DRAKVUF both put the others back.
+    /// The lower 48 bits: LibVMI and DRAKVUF both restore the others.
     #[default]
     Masked,
-    /// As 64 bits with a sign: for LibVMI alone, which then also copes with page-table isolation.
+    /// As signed 64-bit numbers: only for LibVMI, which then also supports page-table isolation.
     Signed,
 }
 
 /// How a profile is printed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Form<'a> {
-    /// The program it is for.
+    /// The program that it is for.
     pub format: Format,
-    /// How addresses are held; for [`Format::LibVmi`].
+    /// How addresses are stored; for [`Format::LibVmi`].
     pub addresses: Addresses,
-    /// What is said beyond the truth; for [`Format::Isf`].
+    /// Untrue additions for other programs; for [`Format::Isf`].
     pub compat: Compat,
-    /// The part to print; all of it where it is `None`.
+    /// The part to print; `None` prints everything.
     pub only: Option<&'a Selection>,
-    /// How many threads may print: one, or two at most. The text is the same.
+    /// How many threads may print: one, or at most two. The text does not depend on it.
     pub threads: usize,
 }

@@ -1,11 +1,11 @@
 //! Rekall's form as LibVMI and DRAKVUF read it (LibVMI's `json_profiles/rekall.c`, DRAKVUF's `json-profile.c`).
 //!
-//! - Addresses are numbers with a sign to the reader: of a 64-bit kernel the lower 48 bits are written, or all 64
-//!   with their sign; unsigned ones are cut to the largest number it has.
-//! - Every symbol stands in `$CONSTANTS`: DRAKVUF lists that section or `$FUNCTIONS`, never both.
-//! - Members of members without a name are also written into their struct: the reader's own search finds the
-//!   first of a name anywhere below.
-//! - The symbols that its search for a shifted kernel needs are made of others, where they are missing.
+//! - The reader parses addresses as signed numbers. For a 64-bit kernel either the lower 48 bits are written or all
+//!   64 bits as a signed number; the reader limits larger unsigned numbers to its maximum.
+//! - Every symbol is in `$CONSTANTS`: DRAKVUF lists either that section or `$FUNCTIONS`, never both.
+//! - Members of unnamed members are also written into their struct, since the reader's own search returns the first
+//!   of a name on any level.
+//! - The symbols that its search for a shifted kernel needs are derived from others if they are missing.
 
 use std::collections::HashSet;
 
@@ -13,13 +13,14 @@ use foldhash::fast::RandomState;
 
 use crate::{Addresses, Arch, Name, Profile, System};
 
-/// Where x86-64 kernels are linked to (`__START_KERNEL_map`): a physical address and its virtual one differ by it.
+/// The link address of x86-64 kernels (`__START_KERNEL_map`): the difference between a physical address and its
+/// virtual one.
 const START_KERNEL_MAP: u64 = 0xffff_ffff_8000_0000;
 
-/// The symbols of a profile as LibVMI looks them up, those made of others included, unsorted.
+/// The symbols of a profile as LibVMI looks them up, including derived ones, unsorted.
 pub(crate) fn symbols(profile: &Profile) -> Vec<(&str, u64)> {
     let all = profile.constants.iter().chain(&profile.functions);
-    // Data comes before code of the same name, as in the reader's own order.
+    // Data precedes code of the same name, as in the reader's own order.
     let mut seen: HashSet<Name, RandomState> = HashSet::default();
     let named = all.filter(|(name, _)| seen.insert(*name));
     let mut symbols: Vec<(&str, u64)> =
@@ -28,7 +29,7 @@ pub(crate) fn symbols(profile: &Profile) -> Vec<(&str, u64)> {
     symbols
 }
 
-/// The symbols of an x86-64 Linux kernel that kallsyms lacks, yet follow from others.
+/// The symbols of an x86-64 Linux kernel that kallsyms lacks but that follow from others.
 fn made(profile: &Profile) -> Vec<(&'static str, u64)> {
     if (profile.system, profile.arch) != (System::Linux, Arch::Amd64) {
         return Vec::new();
@@ -49,7 +50,7 @@ fn made(profile: &Profile) -> Vec<(&'static str, u64)> {
         .collect()
 }
 
-/// An address as the form holds it.
+/// An address in this form.
 pub(crate) fn masked(profile: &Profile, value: u64, addresses: Addresses) -> i64 {
     let wide = matches!(profile.system, System::Linux | System::Mac) && profile.arch.address_size() == 8;
     match addresses {
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_search_for_a_shifted_kernel_needs_is_made() {
+    fn symbols_for_the_search_of_a_shifted_kernel_are_derived() {
         let text = ("_text", 0xffff_ffff_8100_0000);
         let kernel_of = kernel(&[text]);
         let mut found = symbols(&kernel_of);
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_fit_a_number_with_a_sign() {
+    fn addresses_fit_a_signed_number() {
         let (mut kernel, address) = (kernel(&[]), 0xffff_ffff_8100_0000);
         assert_eq!(masked(&kernel, address, Addresses::Masked), 0xffff_8100_0000);
         assert_eq!(masked(&kernel, address, Addresses::Signed), -0x7f00_0000);

@@ -1,4 +1,4 @@
-//! The forms other programs read.
+//! The forms that other programs read.
 //!
 //! - A [`Form`] says which is wanted: Rekall's, ISF for Volatility 3 (`crate::isf`), Rekall's as LibVMI and DRAKVUF need
 //!   it (`libvmi`), BTF (`crate::btf`), or a C header (`c_header`). [`crate::write_form`] prints it.

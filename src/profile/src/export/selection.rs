@@ -7,9 +7,9 @@ use crate::judge::needs::{Consumer, Lookup, kernel_needs};
 use crate::resolution::Place;
 use crate::{Name, Profile, RecordId, Resolution, Type, TypeId, Types};
 
-/// A part of a profile: some structs, enumerations and symbols, with all that they hold by value.
+/// A part of a profile: some structs, enumerations and symbols, with all types that they hold by value.
 ///
-/// What stands behind a pointer stays a name, unless it has none.
+/// The target of a pointer is only named, unless it is unnamed.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
     structs: HashSet<Name, RandomState>,
@@ -18,8 +18,8 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// The part that the names stand for: of structs, enumerations and symbols alike; `STRUCT.MEMBER` is the struct.
-    /// And the names that stand for nothing.
+    /// The part that the names select among structs, enumerations and symbols; `STRUCT.MEMBER` selects the struct.
+    /// Also returns the names that match nothing.
     pub fn new<'n>(profile: &Profile, resolution: &Resolution, wanted: &'n [String]) -> (Self, Vec<&'n str>) {
         let mut search = Search {
             profile,
@@ -59,8 +59,8 @@ impl Selection {
         (search.found, missing)
     }
 
-    /// Adds what a program looks up to start, as far as the profile has it: of alternatives the first. A slim profile
-    /// that lacks it is of no use to the program.
+    /// Adds everything that a program needs to start, as far as the profile has it; of alternatives, the first. A
+    /// slim profile that lacks these is useless to the program.
     pub fn add_needs(&mut self, profile: &Profile, resolution: &Resolution, consumer: Consumer) {
         let needs = kernel_needs(profile.system, profile.arch);
         let theirs = needs.filter(|need| need.consumers.contains(&consumer));
@@ -94,7 +94,7 @@ struct Search<'a> {
     resolution: &'a Resolution,
     records: HashMap<Name, RecordId, RandomState>,
     found: Selection,
-    /// Structs whose members have not been looked at.
+    /// Structs whose members have not been searched yet.
     pending: Vec<Name>,
 }
 

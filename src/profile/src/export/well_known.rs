@@ -5,12 +5,12 @@ use foldhash::fast::RandomState;
 use crate::model::vocabulary;
 use crate::{Arch, Name, NativeKind, NewMember, Profile, RecordId, RecordKind, System, Type, TypeId};
 
-/// A kernel's variable and its type: a struct or a native by name, behind `*` a pointer to it, behind `[n]` an
-/// array of it. Of several types separated by `|` the first that the profile has counts; they are of the same size, or
-/// of kernels that have no others. What depends on the architecture or the version has a word in braces ([`Made`]).
+/// A kernel's variable and its type: a struct or native by name; `*` before it means a pointer, `[n]` an array. Of
+/// several types separated by `|`, the first that the profile has is used; they have the same size, or belong to
+/// kernels without the others. Words in braces depend on the architecture or version ([`Made`]).
 type Variable = (&'static str, &'static str);
 
-/// The variables of a Linux kernel that Volatility 3's plug-ins start from (the kernel's own declarations).
+/// The variables of a Linux kernel from which Volatility 3's plug-ins start (the kernel's own declarations).
 const LINUX: &[Variable] = &[
     ("_etext", "[0]char"),
     ("_text", "[0]char"),
@@ -66,7 +66,7 @@ const LINUX: &[Variable] = &[
     ("sockfs_dentry_operations", "dentry_operations"),
     ("socket_file_ops", "file_operations"),
     ("super_blocks", "list_head"),
-    // As many as since 5.18; of fewer the last are never asked for.
+    // The number since 5.18; with fewer, the last ones are never used.
     ("taint_flags", "[19]taint_flag"),
     ("timekeeper", "timekeeper"),
     ("timekeeper_data", "{all_timekeepers}"),
@@ -96,11 +96,11 @@ const MAC: &[Variable] = &[
     ("_version", "[0]char"),
 ];
 
-/// Gives well-known variables of a Linux or macOS kernel the types they have in its sources, where the profile has
-/// the symbol, has the types they are made of, and says nothing of its own: profiles made from symbol maps, BTF or
-/// Volatility's packs. Volatility 3 reads no variable without a type. Gives how many were added.
+/// Gives well-known variables of a Linux or macOS kernel the types in the kernel's sources, if the profile has the
+/// symbol and the types it needs but no type for the symbol: profiles made from symbol maps, BTF or Volatility's
+/// packs. Volatility 3 reads no variable without a type. Returns how many were added.
 ///
-/// To be called before names are settled ([`crate::Resolution`]).
+/// Call this before names are settled ([`crate::Resolution`]).
 pub fn add_well_known_types(profile: &mut Profile) -> usize {
     let table = match profile.system {
         System::Linux => LINUX,
@@ -125,7 +125,7 @@ pub fn add_well_known_types(profile: &mut Profile) -> usize {
     added
 }
 
-/// The structs that types are made of.
+/// The structs from which types are made.
 struct Made {
     records: HashMap<Name, RecordId, RandomState>,
 }
@@ -134,14 +134,14 @@ struct Made {
 const MOST_CLOCKS: u64 = 64;
 
 impl Made {
-    /// `None` where the profile has no structs: a variable's type alone is of no use then.
+    /// `None` if the profile has no structs, since a variable's type would be useless then.
     fn new(profile: &Profile) -> Option<Self> {
         let named = profile.types.records().filter_map(|(id, record)| Some((record.name?, id)));
         let records: HashMap<Name, RecordId, RandomState> = named.collect();
         (!records.is_empty()).then_some(Self { records })
     }
 
-    /// The type described by `text`; `None` where its struct is not there.
+    /// The type described by `text`; `None` if its struct is missing.
     fn describe(&mut self, profile: &mut Profile, text: &str) -> Option<TypeId> {
         if let Some(target) = text.strip_prefix('*') {
             let target = self.describe(profile, target)?;
@@ -171,7 +171,7 @@ impl Made {
         Some(profile.types.add(ty))
     }
 
-    /// The struct of a name, or what a typedef of that name stands for.
+    /// The struct with a name, or the target of a typedef with that name.
     fn structure(&self, profile: &Profile, text: &str) -> Option<Type> {
         let name = profile.names.find(text)?;
         if let Some(record) = self.records.get(&name) {
@@ -180,7 +180,8 @@ impl Made {
         profile.types.all().find(|ty| matches!(ty, Type::Alias { name: Some(alias), .. } if *alias == name))
     }
 
-    /// Whether the kernel is of this version or a later one: as its release says; else by a struct that came with 4.20.
+    /// Whether the kernel has this version or a later one, by its release or, without one, by a struct that 4.20
+    /// introduced.
     fn is_since(&self, profile: &Profile, version: (u32, u32)) -> bool {
         let release = profile.metadata_text("Release").map(str::to_owned).or_else(|| {
             let banner = profile.metadata_text("Banner")?.strip_prefix("Linux version ")?;
@@ -196,13 +197,14 @@ impl Made {
         }
     }
 
-    /// What kallsyms counts in: `unsigned long` before 4.20. Readers take the width of its tables from this type.
+    /// The type of kallsyms' counts: `unsigned long` before 4.20. Readers derive the width of its tables from this
+    /// type.
     fn count_of_symbols(&self, profile: &Profile) -> &'static str {
         if self.is_since(profile, (4, 20)) { "unsigned int" } else { "unsigned long" }
     }
 
-    /// The table of tracepoints: since 4.19 their distances, where the architecture has relative relocations of 32
-    /// bits (`HAVE_ARCH_PREL32_RELOCATIONS`), else pointers to them.
+    /// The table of tracepoints: since 4.19 their distances, if the architecture has relative relocations of 32 bits
+    /// (`HAVE_ARCH_PREL32_RELOCATIONS`), otherwise pointers to them.
     fn tracepoints(&mut self, profile: &mut Profile) -> Option<TypeId> {
         let relative =
             matches!(profile.arch, Arch::Amd64 | Arch::I386 | Arch::Arm64 | Arch::Ppc64 | Arch::S390x);
@@ -210,9 +212,8 @@ impl Made {
         self.describe(profile, if relative { "[0]int" } else { "[0]*tracepoint" })
     }
 
-    /// The tree of modules by address (`struct mod_tree_root`, kernel/module, since 4.2), which packs do not have:
-    /// their `module.c` does not use it. Every plug-in that says to which module an address belongs begins with its
-    /// two bounds.
+    /// The tree of modules by address (`struct mod_tree_root`, kernel/module, since 4.2), which packs lack because
+    /// their `module.c` does not use it. Every plug-in that resolves addresses to modules reads its two bounds first.
     fn module_tree(&mut self, profile: &mut Profile) -> Option<TypeId> {
         let root = self.structure(profile, "latch_tree_root")?;
         let root = profile.types.add(root);
@@ -224,7 +225,7 @@ impl Made {
         self.make(profile, "mod_tree_root", first.checked_add(2 * word)?, &members)
     }
 
-    /// A struct with this name, size and members, made.
+    /// Creates a struct with this name, size and members.
     fn make(
         &mut self,
         profile: &mut Profile,
@@ -247,8 +248,8 @@ impl Made {
     }
 
     /// The interrupt table of x86: 256 gates, of 16 bytes in 64-bit mode and of 8 in 32-bit mode, whatever structs of
-    /// that or another size the profile has. Where it has none of 16 bytes, as profiles of Volatility's packs since
-    /// 4.14, the gate is made as the processor has it (Intel's manual, volume 3, 6.14.1; the kernel's `gate_struct`).
+    /// these sizes the profile has. If it has none of 16 bytes, as profiles of Volatility's packs since 4.14, the
+    /// gate is created by the processor's definition (Intel's manual, volume 3, 6.14.1; the kernel's `gate_struct`).
     fn gates(&mut self, profile: &mut Profile) -> Option<TypeId> {
         let (names, size): (&[&str], u64) = match profile.arch {
             Arch::Amd64 => (&["gate_desc", "gate_struct", "gate_struct64", "idt_desc"], 16),

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::temporary::Temporary;
 
-/// A file that appears whole or not at all: written beside its place under a temporary name, flushed to the disk, then
-/// renamed. Dropped before [`AtomicFile::commit`], it leaves nothing behind, and a file in its place stays as it was.
+/// A file that appears complete or not at all. It is written next to its final place under a temporary name, flushed
+/// to the disk, and renamed. If it is dropped before [`AtomicFile::commit`], it leaves nothing behind, and an
+/// existing file stays unchanged.
 ///
-/// It is for the files of stores and repositories, whose names are the program's own. A file that the user named is an
-/// [`OutputFile`](super::OutputFile): it may be a link, a pipe or a device.
-/// A process that is told to stop calls [`abandon_temporaries`](super::abandon_temporaries).
+/// It is for the files of stores and repositories, whose names the program chooses. A file that the user named is an
+/// [`OutputFile`](super::OutputFile), since it may be a link, a pipe or a device. A process that is told to stop
+/// calls [`abandon_temporaries`](super::abandon_temporaries).
 #[derive(Debug)]
 pub struct AtomicFile {
     temporary: Temporary,
@@ -17,10 +18,10 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Begins the file that will stand at `path`; its folder has to exist.
+    /// Creates the temporary file for `path`, whose folder has to exist.
     ///
     /// # Errors
-    /// Whatever creating the temporary file gives.
+    /// Any error from creating the temporary file.
     pub fn create(path: &Path) -> io::Result<Self> {
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -29,11 +30,11 @@ impl AtomicFile {
         Self::create_in(folder, path)
     }
 
-    /// Like [`AtomicFile::create`], but the temporary file lies in `folder`, which has to be on the same file system as
-    /// `path`; the folder of `path` need not exist before the commit.
+    /// Like [`AtomicFile::create`], but the temporary file is in `folder`, which has to be on the same file system as
+    /// `path`. The folder of `path` need not exist before the commit.
     ///
     /// # Errors
-    /// Whatever creating the temporary file gives.
+    /// Any error from creating the temporary file.
     pub fn create_in(folder: &Path, path: &Path) -> io::Result<Self> {
         Ok(Self { temporary: Temporary::create_in(folder)?, path: path.to_owned() })
     }
@@ -41,17 +42,18 @@ impl AtomicFile {
     /// Flushes the content to the disk and gives it its name, replacing an existing file.
     ///
     /// # Errors
-    /// Whatever flushing or renaming gives; nothing is left behind then.
+    /// Any error from flushing or renaming; nothing is left behind then.
     pub fn commit(self) -> io::Result<()> {
         self.as_file().sync_all()?;
         self.temporary.file.persist(&self.path).map_err(|error| error.error)?;
         Ok(())
     }
 
-    /// Like [`AtomicFile::commit`], but gives way to a file that is already there; true if ours won.
+    /// Like [`AtomicFile::commit`], but keeps a file that already exists; returns true if the new file was put in
+    /// place.
     ///
     /// # Errors
-    /// Whatever flushing or renaming gives; nothing is left behind then.
+    /// Any error from flushing or renaming; nothing is left behind then.
     pub fn commit_new(self) -> io::Result<bool> {
         self.as_file().sync_all()?;
         match self.temporary.file.persist_noclobber(&self.path) {
@@ -61,12 +63,12 @@ impl AtomicFile {
         }
     }
 
-    /// The file under its temporary name, to be read back before it is committed.
+    /// The file under its temporary name, for reading it back before the commit.
     pub fn as_file(&self) -> &File {
         self.temporary.file.as_file()
     }
 
-    /// Where the file will stand.
+    /// The final path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -99,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dropped_file_leaves_what_was_there() {
+    fn a_dropped_file_leaves_the_existing_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("p.json");
         std::fs::write(&path, "old").unwrap();
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_committed_file_replaces_what_was_there() {
+    fn a_committed_file_replaces_the_existing_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("p.json");
         std::fs::write(&path, "old").unwrap();
@@ -123,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn commit_new_gives_way() {
+    fn commit_new_keeps_an_existing_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("p.json");
         std::fs::write(&path, "old").unwrap();
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_may_come_later_than_its_file() {
+    fn a_folder_may_be_created_after_its_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b/p.json");
         let mut file = AtomicFile::create_in(folder.path(), &path).unwrap();

@@ -1,8 +1,8 @@
-//! Files that are opened because something else names them: evidence, a store, a repository.
+//! Opens files that are named by evidence, a store or a repository.
 //!
-//! Whoever wrote that name may have meant harm. A FIFO blocks its reader for ever, `/dev/zero` never ends, and a path
-//! such as `/etc/shadow` is none of its business. So these files are opened without blocking, have to be regular
-//! files of a bounded size, and, where the evidence chose the path, have to lie in the folders where such files belong.
+//! The author of such a name may be hostile. A FIFO blocks its reader forever, `/dev/zero` never ends, and a path
+//! such as `/etc/shadow` must not be read. So these files are opened without blocking and must be regular files of a
+//! bounded size. If the evidence chose the path, they must also be inside the folders where such files belong.
 
 use std::fs::File;
 use std::io;
@@ -11,27 +11,27 @@ use std::path::{Path, PathBuf};
 #[cfg(unix)]
 use crate::file::remember_input;
 
-/// The largest file that is opened in this way: 16 TiB, which is what common file systems hold at most.
+/// The largest file that is opened in this way: 16 TiB, the limit of common file systems.
 pub const LARGEST_COMPANION: u64 = 16 << 40;
 
-/// Opens a regular file of at most `limit` bytes without ever waiting for it.
+/// Opens a regular file of at most `limit` bytes without blocking.
 ///
-/// Symbolic links are followed. For files whose place the program chose itself, such as one in a store or beside a
-/// file that the user named; [`CompanionFolders::open`] is for paths that evidence chose.
+/// Symbolic links are followed. Use it for files whose place the program itself chose, such as a file in a store or
+/// next to a file that the user named. [`CompanionFolders::open`] is for paths that evidence chose.
 ///
 /// # Errors
-/// Whatever opening gives ([`io::ErrorKind::NotFound`] among it), and [`io::ErrorKind::InvalidInput`] with the
-/// reason in words for what is not a regular file or is too large.
+/// Any error from opening (including [`io::ErrorKind::NotFound`]), and [`io::ErrorKind::InvalidInput`] with the
+/// reason if it is not a regular file or is too large.
 pub fn open_regular(path: &Path, limit: u64) -> io::Result<File> {
     check(open_without_blocking(path, true)?, limit)
 }
 
-/// Whether an error of this module says that a file is there and was refused, and not that it is missing.
+/// Whether an error of this module means that a file exists but was refused, and not that it is missing.
 pub fn is_refusal(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::InvalidInput
 }
 
-/// The folders that the companions of some piece of evidence may lie in.
+/// The folders in which the companions of a piece of evidence may be.
 #[derive(Clone, Debug, Default)]
 pub struct CompanionFolders {
     /// In their canonical form.
@@ -48,11 +48,11 @@ impl CompanionFolders {
         Self { folders: folders.into_iter().filter_map(canonical).collect() }
     }
 
-    /// Opens a regular file of at most `limit` bytes in one of the folders or below them. Links and `..` are
-    /// followed first: what counts is where the file itself lies.
+    /// Opens a regular file of at most `limit` bytes in one of the folders or below them. Links and `..` are resolved
+    /// first: the place of the file itself counts.
     ///
     /// # Errors
-    /// As [`open_regular`]; what lies elsewhere is refused with [`io::ErrorKind::InvalidInput`] as well.
+    /// As for [`open_regular`]; a file elsewhere is also refused with [`io::ErrorKind::InvalidInput`].
     pub fn open(&self, path: &Path, limit: u64) -> io::Result<File> {
         let canonical = path.canonicalize()?;
         if !self.folders.iter().any(|folder| canonical.starts_with(folder)) {
@@ -68,7 +68,7 @@ fn open_without_blocking(path: &Path, follow: bool) -> io::Result<File> {
 
     let mut flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     if !follow {
-        // The path is canonical, so a link there was put in place a moment ago.
+        // The path is canonical, so a link there was created only a moment ago.
         flags |= OFlags::NOFOLLOW;
     }
     Ok(File::from(open(path, flags, Mode::empty())?))
@@ -76,11 +76,11 @@ fn open_without_blocking(path: &Path, follow: bool) -> io::Result<File> {
 
 #[cfg(not(unix))]
 fn open_without_blocking(path: &Path, _follow: bool) -> io::Result<File> {
-    // Opening does not block there; what is not a file is refused by its metadata.
+    // Opening cannot block there; anything that is not a file is refused by its metadata.
     File::open(path)
 }
 
-/// Looks at the open file, which nobody can exchange any more.
+/// Checks the open file, which can no longer be exchanged.
 fn check(file: File, limit: u64) -> io::Result<File> {
     let metadata = file.metadata()?;
     if !metadata.is_file() {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_elsewhere_is_refused_however_it_is_named() {
+    fn files_elsewhere_are_refused_however_they_are_named() {
         let root = tempfile::tempdir().unwrap();
         let (inside, outside) = (root.path().join("in"), root.path().join("out"));
         for folder in [&inside, &outside] {

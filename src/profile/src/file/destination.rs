@@ -1,19 +1,19 @@
-//! What an output name leads to, before anything is written to it.
+//! Resolves an output name before anything is written to it.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How many links are followed from one name: as many as Linux follows.
+/// How many links are followed from one name, the same number as on Linux.
 const MOST_LINKS: usize = 40;
 
-/// Where the bytes of an output go.
+/// The destination of an output.
 #[derive(Debug)]
 pub(super) enum Destination {
-    /// A regular file at this path, which is not a link; it need not exist yet.
+    /// A regular file at this path, which is not a link and need not exist.
     Regular {
-        /// The file itself, behind all links.
+        /// The path of the file itself, with all links resolved.
         path: PathBuf,
-        /// Whether there is a file now.
+        /// Whether the file exists.
         exists: bool,
     },
     /// An open file of this process: `/dev/stdout`, `/dev/fd/N`, `/proc/self/fd/N`, a shell's `>(...)`.
@@ -28,7 +28,7 @@ impl Destination {
     /// Follows a name through its links.
     ///
     /// # Errors
-    /// A folder, links that lead in a circle, and whatever looking at the name gives.
+    /// An error for a folder and for links that lead in a circle, and any error from reading the name's metadata.
     pub(super) fn of(name: &Path) -> io::Result<Self> {
         if name.as_os_str().is_empty() {
             return Err(io::Error::new(
@@ -73,14 +73,14 @@ impl Destination {
     }
 }
 
-/// Whose open file a name in `/dev/fd` or `/proc` is.
+/// The process whose open file a name in `/dev/fd` or `/proc` is.
 #[cfg(unix)]
 enum OpenFile {
     Own(i32),
     Foreign,
 }
 
-/// The open file that a name in a folder of open files means.
+/// The open file for a name in a folder of open files.
 #[cfg(unix)]
 fn open_file(path: &Path) -> Option<OpenFile> {
     let number: i32 = path.file_name()?.to_str()?.parse().ok().filter(|number| *number >= 0)?;

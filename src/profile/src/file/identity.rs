@@ -1,4 +1,4 @@
-//! Whether two names mean the same file, and which files this process has read.
+//! Whether two names lead to the same file, and which files this process has read.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -6,9 +6,9 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// What a file is, whatever its names: links of both kinds lead to the same one. On Unix it is the file's device and
-/// number, with the time of its creation where the file system keeps that (a number is given to another file once
-/// its own is gone); elsewhere it is the full path.
+/// The identity of a file, whatever its names: links of both kinds lead to the same one. On Unix it is the device and
+/// inode with the creation time, if the file system keeps that (an inode is reused after its file is gone). On other
+/// systems it is the full path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileId(Key);
 
@@ -18,10 +18,10 @@ type Key = (u64, u64, Option<std::time::SystemTime>);
 type Key = std::path::PathBuf;
 
 impl FileId {
-    /// The file that a name leads to, through any links.
+    /// The file to which a name leads, through any links.
     ///
     /// # Errors
-    /// Whatever looking the file up gives.
+    /// Any error from reading the file's metadata.
     pub fn of_path(path: &Path) -> io::Result<Self> {
         #[cfg(unix)]
         let id = Self::of(&std::fs::metadata(path)?);
@@ -33,7 +33,7 @@ impl FileId {
     /// An open file.
     ///
     /// # Errors
-    /// Whatever asking for it gives; elsewhere than on Unix an open file cannot be told by this.
+    /// Any error from reading its metadata. An open file cannot be identified on systems other than Unix.
     pub fn of_file(file: &File) -> io::Result<Self> {
         #[cfg(unix)]
         return Ok(Self::of(&file.metadata()?));
@@ -44,7 +44,7 @@ impl FileId {
         }
     }
 
-    /// The file that this metadata is of. A disk can have several device files; all of them are the same file.
+    /// The file that has this metadata. A disk can have several device files, which all count as the same file.
     #[cfg(unix)]
     pub fn of(metadata: &std::fs::Metadata) -> Self {
         use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -61,11 +61,11 @@ impl FileId {
     }
 }
 
-/// Opens a file to read it, and remembers that it is an input of this process: [`OutputFile`](super::OutputFile) never
-/// replaces one.
+/// Opens a file for reading, and records it as an input of this process: [`OutputFile`](super::OutputFile) never
+/// replaces an input.
 ///
 /// # Errors
-/// Whatever opening the file gives.
+/// Any error from opening the file.
 pub fn open_input(path: &Path) -> io::Result<File> {
     let file = File::open(path)?;
     #[cfg(unix)]
@@ -77,7 +77,8 @@ pub fn open_input(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Remembers a file that was opened in another way as an input: [`OutputFile`](super::OutputFile) never replaces one.
+/// Records a file that was opened in another way as an input: [`OutputFile`](super::OutputFile) never replaces an
+/// input.
 #[cfg(unix)]
 pub fn remember_input(metadata: &std::fs::Metadata) {
     inputs().insert(FileId::of(metadata));

@@ -1,5 +1,5 @@
-//! How files are read and written: [`MappedFile`] for input, [`OutputFile`] for everything that is written under a name the
-//! user gave, [`AtomicFile`] for the files of stores and repositories.
+//! How files are read and written: [`MappedFile`] for inputs, [`OutputFile`] for files that the user named,
+//! [`AtomicFile`] for the files of stores and repositories.
 
 mod atomic;
 mod companion;
@@ -24,10 +24,10 @@ pub use output::OutputFile;
 pub use shrunk::report_shrunken_files;
 pub use temporary::{abandon_temporaries, remove_leftovers};
 
-/// A file's bytes, mapped, so that they are read when they are looked at and never copied whole.
+/// The bytes of a file, mapped, so that they are read on access and never copied as a whole.
 ///
-/// A regular file is expected not to shrink while it is mapped; [`crate::report_shrunken_files`] says what happens if it
-/// does. Whatever cannot be mapped (a pipe) is read, up to 4 GiB. Clones share the bytes.
+/// A regular file must not shrink while it is mapped; [`crate::report_shrunken_files`] describes what happens if it
+/// does. A file that cannot be mapped (a pipe) is read, up to 4 GiB. Clones share the bytes.
 #[derive(Clone, Debug)]
 pub struct MappedFile {
     bytes: Arc<Bytes>,
@@ -37,25 +37,25 @@ pub struct MappedFile {
 enum Bytes {
     Mapped {
         map: memmap2::Mmap,
-        // After the map, so that the map is known as long as it is there.
+        // After the map, so that the map stays registered as long as it exists.
         _entry: shrunk::Entry,
     },
     Read(Vec<u8>),
 }
 
-/// The most that is read of a pipe or device: 4 GiB, which no debug file, PDB or profile in one piece exceeds.
+/// The most that is read from a pipe or device: 4 GiB, more than any debug file, PDB or profile in one piece.
 const LARGEST_STREAM: u64 = 4 << 30;
 
 impl MappedFile {
     /// Maps the file at `path`.
     ///
     /// # Errors
-    /// Whatever opening, mapping or (for what is no regular file) reading it gives.
+    /// Any error from opening, mapping or (if it is not a regular file) reading it.
     pub fn open(path: &Path) -> io::Result<Self> {
         Self::named(open_input(path)?, path)
     }
 
-    /// Maps an open file that is called `path` in messages.
+    /// Maps an open file that is named `path` in messages.
     ///
     /// # Errors
     /// As [`MappedFile::from_file`].
@@ -66,7 +66,7 @@ impl MappedFile {
     /// Maps an open file, which need not have a name.
     ///
     /// # Errors
-    /// Whatever mapping or (for what is no regular file) reading it gives.
+    /// Any error from mapping or (if it is not a regular file) reading it.
     pub fn from_file(file: File) -> io::Result<Self> {
         Self::map(file, None)
     }
@@ -76,7 +76,7 @@ impl MappedFile {
         if metadata.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, expected a file"));
         }
-        // Files of the kernel (`/sys/kernel/btf/vmlinux`) are regular and have a size, and some cannot be mapped.
+        // Kernel files (`/sys/kernel/btf/vmlinux`) are regular and have a size, but some of them cannot be mapped.
         let map = (metadata.is_file() && metadata.len() > 0).then(|| {
             // SAFETY: `map` needs a file that nobody changes as long as the map lives, which no program can
             // promise. This is what keeps it sound here. The map is private, read-only and only ever seen as
@@ -109,7 +109,7 @@ impl MappedFile {
 }
 
 impl From<Vec<u8>> for MappedFile {
-    /// A file that is in memory already: unpacked from an archive, or made by a test.
+    /// Wraps the bytes of a file in memory: unpacked from an archive, or made by a test.
     fn from(content: Vec<u8>) -> Self {
         Self { bytes: Arc::new(Bytes::Read(content)) }
     }

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use super::destination::Destination;
 use super::{AtomicFile, FileId};
 
-/// A file that is written under a name that the user gave: the one way in which the program writes such a file.
+/// A file with a name that the user gave. The program writes such files only in this way.
 ///
-/// A regular file appears whole or not at all ([`AtomicFile`]); an existing one is replaced only by
-/// [`OutputFile::commit`], and keeps its mode and owner. A symbolic link is followed, and stays. Anything else (a pipe, a
-/// device, a socket, an open file such as `/dev/stdout`) is written through.
-/// A file that this process has opened as an input ([`open_input`](super::open_input)) is never written to.
+/// A regular file appears complete or not at all ([`AtomicFile`]). An existing one is replaced only by
+/// [`OutputFile::commit`], and keeps its mode and owner. A symbolic link is followed and stays. Anything else (a
+/// pipe, a device, a socket, an open file such as `/dev/stdout`) is written directly. A file that this process has
+/// opened as an input ([`open_input`](super::open_input)) is never written to.
 #[derive(Debug)]
 pub struct OutputFile {
     body: Body,
@@ -24,20 +24,20 @@ pub struct OutputFile {
 enum Body {
     /// The regular file, and the mode that it has to keep.
     Whole(AtomicFile, Option<u32>),
-    /// What is written as it comes.
+    /// A file that is written directly.
     #[cfg(unix)]
     Through(File),
-    /// What has to be read back before it is written through: an unnamed file, and where its bytes go.
+    /// A file that has to be read back before it is written directly: an unnamed file, and its destination.
     #[cfg(unix)]
     Held(File, File),
 }
 
 impl OutputFile {
-    /// Begins the file that `name` leads to; its folder has to exist. Opening a pipe waits until somebody reads it.
+    /// Opens the file to which `name` leads; its folder has to exist. Opening a pipe waits for a reader.
     ///
     /// # Errors
-    /// Whatever creating or opening the file gives; a file that was an input; an existing file that may not be written,
-    /// or whose owner cannot be kept.
+    /// Any error from creating or opening the file; an error if the file was an input, is not writable, or has an
+    /// owner that cannot be kept.
     pub fn create(name: &Path) -> io::Result<Self> {
         let body = match Destination::of(name)? {
             Destination::Regular { path, exists: true } => Self::replace(&path)?,
@@ -50,8 +50,8 @@ impl OutputFile {
         Ok(Self { body })
     }
 
-    /// Like [`OutputFile::create`], but [`OutputFile::as_file`] can be read back and cut before the commit. What is
-    /// written through is then held in a temporary file until the commit.
+    /// Like [`OutputFile::create`], but [`OutputFile::as_file`] can be read back and truncated before the commit.
+    /// Output for a pipe or device is then kept in a temporary file until the commit.
     ///
     /// # Errors
     /// As [`OutputFile::create`].
@@ -63,11 +63,11 @@ impl OutputFile {
         }
     }
 
-    /// The path of the regular file that `name` leads to, behind all links, whether it exists or not. None if what is
-    /// written goes through to something else.
+    /// The path of the regular file to which `name` leads, with all links resolved, whether it exists or not. `None`
+    /// if the output goes directly to something else.
     ///
     /// # Errors
-    /// A folder, links that lead in a circle, and whatever looking at the name gives.
+    /// An error for a folder and for links that lead in a circle, and any error from reading the name's metadata.
     pub fn place(name: &Path) -> io::Result<Option<PathBuf>> {
         Ok(match Destination::of(name)? {
             Destination::Regular { path, .. } => Some(path),
@@ -76,9 +76,9 @@ impl OutputFile {
         })
     }
 
-    /// Begins a file in place of an existing one.
+    /// Creates a file that will replace an existing one.
     fn replace(path: &Path) -> io::Result<Body> {
-        // A file that its user may not write, or that is being run, is not replaced either.
+        // A file that its user may not write, or that is being executed, must not be replaced either.
         let there = File::options().write(true).open(path)?;
         refuse_inputs(path)?;
         let file = AtomicFile::create(path)?;
@@ -97,23 +97,23 @@ impl OutputFile {
         }
     }
 
-    /// Gives the file its name, or hands on what was held. What is written through arrives when it is written.
+    /// Renames the file to its name, or writes the kept output. Directly written output has arrived already.
     ///
     /// # Errors
-    /// Whatever flushing, renaming or writing gives; a regular file is as it was before then.
+    /// Any error from flushing, renaming or writing; a regular file is unchanged before then.
     pub fn commit(self) -> io::Result<()> {
         match self.body {
             Body::Whole(file, mode) => {
                 match std::fs::symlink_metadata(file.path()) {
                     Ok(there) if !there.is_file() => {
-                        return Err(io::Error::other("it was a regular file before, and is not any more"));
+                        return Err(io::Error::other("it was a regular file before and no longer is"));
                     }
                     Ok(_) => refuse_inputs(file.path())?,
                     Err(_) => {}
                 }
                 #[cfg(unix)]
                 if let Some(mode) = mode {
-                    // Writing clears the bits that say under which user a program runs.
+                    // Writing clears the set-user-ID and set-group-ID bits.
                     set_mode(file.as_file(), mode)?;
                 }
                 #[cfg(not(unix))]
@@ -140,7 +140,8 @@ impl OutputFile {
         }
     }
 
-    /// Whether the bytes go on as they are written, to a pipe or a device, so that whoever reads them may stop reading.
+    /// Whether the bytes are passed on as they are written, to a pipe or a device, so that the reader may stop
+    /// reading.
     pub fn is_written_through(&self) -> bool {
         !matches!(self.body, Body::Whole(..))
     }
@@ -176,7 +177,7 @@ fn refuse_inputs(path: &Path) -> io::Result<()> {
 #[cfg(unix)]
 fn checked(file: File) -> io::Result<File> {
     let metadata = file.metadata()?;
-    // A terminal or a null device may well be both.
+    // A terminal or a null device may be both.
     let device = std::os::unix::fs::FileTypeExt::is_char_device(&metadata.file_type());
     if !device && FileId::of(&metadata).was_read() { Err(is_an_input()) } else { Ok(file) }
 }
@@ -214,8 +215,8 @@ mod special {
     use std::os::unix::net::UnixStream;
     use std::path::Path;
 
-    /// A second handle of an open file of this process. Unlike the same file opened again it shares the place at which is
-    /// written, which matters after `>>`, and it also exists for sockets.
+    /// A second handle of an open file of this process. In contrast to opening the file again, it shares the write
+    /// position, which matters after `>>`, and it also exists for sockets.
     pub(super) fn duplicate(number: i32) -> io::Result<File> {
         let duplicated = match number {
             1 => io::stdout().as_fd().try_clone_to_owned(),
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_is_not_written() {
+    fn an_input_is_not_written() {
         let folder = tempfile::tempdir().unwrap();
         let (file, other) = (folder.path().join("file"), folder.path().join("other"));
         std::fs::write(&file, "evidence").unwrap();

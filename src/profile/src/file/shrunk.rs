@@ -1,23 +1,23 @@
-//! What happens when a mapped file shrinks while it is read.
+//! Handles mapped files that shrink while they are read.
 //!
-//! The pages behind its new end are gone, and touching one raises `SIGBUS`, which by default ends the process without
-//! a word. [`report_shrunken_files`] puts a handler there that names the file and ends the process with exit code 2.
-//! Reading files instead of mapping them would avoid the signal, but costs a copy of every debug file.
+//! The pages after the new end are gone, and accessing one raises `SIGBUS`, which by default ends the process without
+//! a message. [`report_shrunken_files`] installs a handler that names the file and ends the process with exit code 2.
+//! Reading files instead of mapping them would avoid the signal but would copy every debug file.
 
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
-/// How many maps are known at the same time; further ones are reported without a name.
+/// How many maps are registered at the same time; further ones are reported without a name.
 const MOST_MAPS: usize = 512;
-/// How many bytes of a name are kept: its end.
+/// How many bytes of a name are kept, from its end.
 const LONGEST_NAME: usize = 240;
 
-/// One map. All fields are atomics, because the handler reads them while anything else may be going on.
+/// One map. All fields are atomics, because the handler reads them at any time.
 struct Slot {
-    /// The first address; [`FREE`] or [`BUSY`] while there is no map here.
+    /// The first address; [`FREE`] or [`BUSY`] if there is no map in this slot.
     start: AtomicUsize,
-    /// The address behind the last.
+    /// The address after the last byte.
     end: AtomicUsize,
     length: AtomicUsize,
     name: [AtomicU8; LONGEST_NAME],
@@ -35,11 +35,11 @@ static SLOTS: [Slot; MOST_MAPS] = [const {
     }
 }; MOST_MAPS];
 
-/// Keeps a map known to the handler until it is dropped.
+/// Keeps a map registered with the handler until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Entry(Option<usize>);
 
-/// Makes a map known to the handler. `path` is what it is called.
+/// Registers a map with the handler. `path` is its name.
 pub(crate) fn register(addresses: Range<usize>, path: Option<&Path>) -> Entry {
     let free =
         |slot: &Slot| slot.start.compare_exchange(FREE, BUSY, Ordering::Acquire, Ordering::Relaxed).is_ok();
@@ -66,16 +66,16 @@ impl Drop for Entry {
     }
 }
 
-/// The path as it may be printed: the handler cannot escape anything.
+/// The path in a printable form, since the handler cannot escape anything.
 fn printable(path: &Path) -> String {
     let plain =
         |character: char| if character.is_ascii_graphic() || character == ' ' { character } else { '?' };
     path.to_string_lossy().chars().map(plain).collect()
 }
 
-/// From now on, a mapped file that shrinks while it is read ends the process with exit code 2 and a line on standard
-/// error that names it. Programs call this once when they start. Without it, and elsewhere than on Unix, the system ends
-/// the process in its own way.
+/// After this call, a mapped file that shrinks while it is read ends the process with exit code 2 and a line on
+/// standard error that names it. Programs call this once when they start. Without it, and on systems other than Unix,
+/// the system ends the process in its own way.
 pub fn report_shrunken_files() {
     #[cfg(unix)]
     handler::install();
@@ -98,7 +98,7 @@ mod handler {
             action.sa_sigaction = report as extern "C" fn(_, _, _) as usize;
             action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
             libc::sigemptyset(&mut action.sa_mask);
-            // If it fails, the system's own way of ending the process stays.
+            // If it fails, the system's default stays in place.
             libc::sigaction(libc::SIGBUS, &action, std::ptr::null_mut());
         }
     }
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_kept_printable_and_slots_are_given_back() {
+    fn names_are_printable_and_slots_are_reused() {
         assert_eq!(printable(Path::new("a\x1b[2J\nb\u{202e}")), "a?[2J?b?");
         let count = || SLOTS.iter().filter(|slot| slot.start.load(Ordering::Relaxed) == 0x5000_0000).count();
         let range = 0x5000_0000..0x5000_1000;

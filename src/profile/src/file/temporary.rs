@@ -1,8 +1,8 @@
-//! Temporary files beside the file they become: their names, their locks, and what is left of them.
+//! Temporary files next to their final place: their names, their locks, and leftovers.
 //!
-//! A process locks each temporary file for as long as it writes to it. The lock ends with the process, however it ends.
-//! A temporary file that nobody has locked is therefore left over from a process that was killed, and the next process
-//! that writes to the folder removes it.
+//! A process locks each temporary file as long as it writes to it. The lock ends with the process, however it ends. A
+//! temporary file without a lock is therefore left over from a killed process, and the next process that writes to
+//! the folder removes it.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
@@ -14,28 +14,28 @@ use tempfile::NamedTempFile;
 
 use super::FileId;
 
-/// How the names of temporary files begin and end. Both together, with [`RANDOM`] letters and digits between them, tell
-/// our files from a user's own file that ends in `.partial`.
+/// The start and end of the names of temporary files. Together with [`RANDOM`] letters and digits in between, they
+/// distinguish our files from a user's own file that ends in `.partial`.
 const PREFIX: &str = ".rekall-profile-";
 const SUFFIX: &str = ".partial";
-/// How many letters and digits stand between the two.
+/// The number of letters and digits in between.
 const RANDOM: usize = 12;
-/// How often a temporary file is created anew because another process removed it before it was locked.
+/// How often a temporary file is created again because another process removed it before it was locked.
 const ATTEMPTS: usize = 16;
 
-/// A temporary file, locked, and removed when it is dropped before it got its final name.
+/// A locked temporary file. It is removed if it is dropped before it gets its final name.
 #[derive(Debug)]
 pub(super) struct Temporary {
     pub(super) file: NamedTempFile,
-    // Dropped last, so that the file is gone before it is forgotten.
+    // Dropped last, so that the file is gone before it is unregistered.
     _known: Known,
 }
 
 impl Temporary {
-    /// Creates and locks a temporary file in `folder`, and removes what killed processes left there.
+    /// Creates and locks a temporary file in `folder`, and removes leftovers of killed processes there.
     ///
     /// # Errors
-    /// Whatever creating the file gives.
+    /// Any error from creating the file.
     pub(super) fn create_in(folder: &Path) -> io::Result<Self> {
         sweep_once(folder);
         let mut builder = tempfile::Builder::new();
@@ -51,19 +51,19 @@ impl Temporary {
             if is_ours(file.as_file(), file.path()) {
                 return Ok(Self { file, _known: known });
             }
-            // Another process took the file for a leftover before it was locked.
+            // Another process mistook the file for a leftover before it was locked.
         }
-        let problem = format!("its temporary file in {} is removed again and again", folder.display());
+        let problem = format!("other processes keep removing its temporary file in {}", folder.display());
         Err(io::Error::other(problem))
     }
 }
 
-/// Locks a new temporary file. False if another process has removed it, or is about to.
+/// Locks a new temporary file. Returns false if another process has removed it or is about to.
 fn is_ours(file: &File, path: &Path) -> bool {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return false,
-        // The file system has no locks. Then nobody can lock a leftover either, and none is removed.
+        // The file system has no locks. Then leftovers cannot be locked either, and none are removed.
         Err(TryLockError::Error(_)) => return true,
     }
     has_name(file, path)
@@ -73,13 +73,13 @@ fn is_ours(file: &File, path: &Path) -> bool {
 fn has_name(file: &File, path: &Path) -> bool {
     match (FileId::of_path(path), FileId::of_file(file)) {
         (Ok(named), Ok(open)) => named == open,
-        // Elsewhere than on Unix an open file cannot be told, and its name is not given to another file meanwhile.
+        // On systems other than Unix an open file cannot be identified, and its name is not reused in the meantime.
         (Ok(_), Err(_)) => !cfg!(unix),
         (Err(_), _) => false,
     }
 }
 
-/// Removes the leftovers in a folder, the first time that this process writes to it.
+/// Removes the leftovers in a folder when this process first writes to it.
 fn sweep_once(folder: &Path) {
     static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     let mut swept = SWEPT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,11 +88,11 @@ fn sweep_once(folder: &Path) {
     }
 }
 
-/// Removes the temporary files in `folder`, but not in folders below it, that no process has locked: those of processes
-/// that were killed. A file that cannot be removed stays; it is in nobody's way.
+/// Removes the temporary files in `folder` (not in its subfolders) that no process has locked: those of killed
+/// processes. A file that cannot be removed stays and does no harm.
 ///
-/// Whether a process still holds a file is asked of the file's lock, never of its age: a long build may write to a file
-/// for days, and a file that nobody holds is of no use after a second. On a file system without locks nothing is removed.
+/// The lock shows whether a process still writes to a file; the age does not. A long build may write to a file for
+/// days, and an unlocked file is useless after a second. On a file system without locks nothing is removed.
 pub fn remove_leftovers(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
@@ -102,7 +102,7 @@ pub fn remove_leftovers(folder: &Path) {
     }
 }
 
-/// Whether a file has the name of a temporary file of ours.
+/// Whether a file has the name of one of our temporary files.
 fn is_temporary_name(name: &str) -> bool {
     name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX)).is_some_and(|random| {
         random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -111,30 +111,30 @@ fn is_temporary_name(name: &str) -> bool {
 
 /// Removes a temporary file, unless a process has it locked.
 fn remove_leftover(path: &Path) -> io::Result<()> {
-    // A link, a pipe or a device is not one of ours, and opening it may block.
+    // A link, a pipe or a device is not one of our files, and opening it may block.
     if !fs::symlink_metadata(path)?.is_file() {
         return Ok(());
     }
     let file = File::open(path)?;
-    // On failure a process has it locked, or the file system has no locks, and nobody can tell.
+    // On failure a process has locked it, or the file system has no locks.
     if file.try_lock().is_err() {
         return Ok(());
     }
-    // Its process may have given it its final name meanwhile, and another file may have this one.
+    // Its process may have given it its final name in the meantime, and another file may have this one.
     if has_name(&file, path) {
-        // Removed while it is locked: its process, if it has just created it, then knows that it is gone.
+        // Removed while it is locked: if its process has just created it, it then notices that it is gone.
         fs::remove_file(path)?;
     }
     Ok(())
 }
 
-/// Removes every temporary file of this process, and lets no new one begin: for a process that is about to end because
-/// it was told to (Ctrl-C), when nothing is dropped any more.
+/// Removes every temporary file of this process and prevents new ones, for a process that is about to end because it
+/// was told to (Ctrl-C) and drops nothing any more.
 pub fn abandon_temporaries() {
     let mut temporaries = temporaries();
     temporaries.closed = true;
     for path in std::mem::take(&mut temporaries.paths) {
-        // Whoever waits for the process to end can do nothing about a file that stays.
+        // A file that cannot be removed at this point has to stay.
         let _ = fs::remove_file(path);
     }
 }
@@ -150,14 +150,14 @@ fn temporaries() -> MutexGuard<'static, Temporaries> {
     ALL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One entry among the temporary files, for as long as the file is not committed or dropped.
+/// The registration of one temporary file, until the file is committed or dropped.
 #[derive(Debug)]
 struct Known {
     path: PathBuf,
 }
 
 impl Known {
-    /// Creates and registers in one step, so that no file can slip between the two.
+    /// Creates and registers in one step, so that no file is missed in between.
     fn create(create: impl FnOnce() -> io::Result<NamedTempFile>) -> io::Result<(NamedTempFile, Self)> {
         let mut all = temporaries();
         if all.closed {

@@ -1,8 +1,8 @@
-//! Base 64 (RFC 4648, section 4), in which ISF holds the bytes at a symbol.
+//! Base64 (RFC 4648, section 4), in which ISF stores the bytes at a symbol.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// The bytes a text stands for; `None` where it is no base 64. Padding may be left out.
+/// Decodes a text; `None` if it is not Base64. Padding may be omitted.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=').as_bytes();
     let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
@@ -23,7 +23,7 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The text that stands for some bytes, padded.
+/// Encodes bytes with padding.
 pub(super) fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {

@@ -4,7 +4,7 @@ use crate::model::vocabulary;
 use crate::resolution::is_little_endian;
 use crate::{Arch, Native, NativeId, NativeKind, Profile, Report, System, Type};
 
-/// The base types of a table: what each native type of a profile is called, and how its bytes are read.
+/// The base types of a table: the name of each native type of a profile, and how its bytes are read.
 pub(super) struct BaseTypes {
     all: BTreeMap<String, BaseType>,
     /// By number of the native.
@@ -21,8 +21,8 @@ pub(super) struct BaseType {
     pub(super) kind: &'static str,
 }
 
-/// Rekall's names with those that GCC's DWARF has, and so every table made of it: Volatility's plug-ins for
-/// Linux and macOS ask for those.
+/// Rekall's names with those in GCC's DWARF, which tables made from it use: Volatility's plug-ins for Linux and macOS
+/// ask for those.
 const GCC: [(&str, &str); 6] = [
     ("long", "long int"),
     ("unsigned long", "long unsigned int"),
@@ -32,7 +32,7 @@ const GCC: [(&str, &str); 6] = [
     ("unsigned long long", "long long unsigned int"),
 ];
 
-/// The natives that plug-ins ask for by name, whether a kernel's structs use them or not; and the widest unit that a
+/// The natives that plug-ins ask for by name, even if a kernel's structs do not use them, and the widest unit that a
 /// bit-field of a packed struct may need.
 const ASKED_FOR: [&str; 13] = [
     "char",
@@ -50,13 +50,13 @@ const ASKED_FOR: [&str; 13] = [
     "void",
 ];
 
-/// Names that mean a kind of type to Volatility, whatever a table says.
+/// Names that Volatility interprets as a kind of type, whatever a table says.
 const RESERVED: [&str; 8] = ["array", "bitfield", "bytes", "enum", "function", "pointer", "string", "void"];
 
-/// The base type of Windows' wide characters, as Volatility's own converter calls it.
+/// The base type of Windows' wide characters, as named by Volatility's own converter.
 pub(super) const WIDE_CHARACTER: &str = "wchar";
 
-/// Counted for natives whose bytes ISF has no word for.
+/// Counted for natives whose bytes ISF cannot describe.
 const NO_KIND: &str = "native types that ISF has no kind for";
 
 impl BaseTypes {
@@ -103,12 +103,12 @@ impl BaseTypes {
         if self.big_endian { "big" } else { "little" }
     }
 
-    /// What a native of the profile is called.
+    /// The name of a native of the profile.
     pub(super) fn name(&self, native: NativeId) -> &str {
         self.names.get(native.index()).map_or("void", String::as_str)
     }
 
-    /// What the native with this name in Rekall's spelling is called.
+    /// The name of the native with this name in Rekall's spelling.
     pub(super) fn spelled<'a>(&self, name: &'a str) -> &'a str {
         if !matches!(self.system, System::Linux | System::Mac) {
             return name;
@@ -116,7 +116,7 @@ impl BaseTypes {
         GCC.iter().find(|(rekall, _)| *rekall == name).map_or(name, |(_, gcc)| gcc)
     }
 
-    /// The unsigned integer of so many bytes.
+    /// The unsigned integer of this many bytes.
     pub(super) fn unsigned(&self, size: u64) -> &'static str {
         self.spelled(match size {
             1 => "unsigned char",
@@ -135,7 +135,7 @@ impl BaseTypes {
             size => size,
         };
         let size = if size == 0 { compilers_size(name, profile.system, profile.arch) } else { size };
-        // What a name means to every reader comes before what a source says of its first appearance.
+        // The meaning that a name has for every reader precedes that of its first appearance in a source.
         let kind = known.map_or(native.kind, |known| known.kind);
         if kind == NativeKind::Other || size == 0 {
             report.lose(NO_KIND, || name.to_owned());
@@ -150,7 +150,7 @@ impl BaseTypes {
         if size == 0 {
             return "void".to_owned();
         }
-        // Its bytes are what counts: a name tells them apart from those that the plain name means.
+        // Its bytes matter: the name distinguishes them from those of the plain name.
         let bits = u64::from(size) * 8;
         let mut own = format!("{spelled} ({bits} bits)");
         if self.all.get(&own).is_some_and(|taken| *taken != base) {
@@ -186,7 +186,7 @@ fn pointer(size: u32) -> BaseType {
     BaseType { size, signed: false, kind: "int" }
 }
 
-/// The base type of pointers that are not as wide as the system's; `None` for widths nobody has a name for.
+/// The base type of pointers that are not as wide as the system's; `None` for other widths without a name.
 pub(super) fn pointer_name(size: u8) -> Option<&'static str> {
     match size {
         2 => Some("pointer16"),
@@ -196,7 +196,7 @@ pub(super) fn pointer_name(size: u8) -> Option<&'static str> {
     }
 }
 
-/// The size of a native that depends on the compiler, as those of the system have it; 0 where it is not known.
+/// The size of a native that depends on the compiler, as on this system; 0 if unknown.
 fn compilers_size(name: &str, system: System, arch: Arch) -> u32 {
     let long_double = match (system, arch) {
         (System::Windows, _) | (_, Arch::Arm | Arch::Mips) => 8,

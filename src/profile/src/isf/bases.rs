@@ -8,7 +8,7 @@ use crate::{Name, Profile, Report, Type, TypeId};
 /// The base types that a table defines, and those it uses without a definition.
 #[derive(Default)]
 pub(super) struct Bases {
-    /// Each base type, with its type and its size in bytes.
+    /// Each base type by name, with its type and its size in bytes.
     bases: HashMap<Name, (TypeId, u32), RandomState>,
 }
 
@@ -33,7 +33,7 @@ impl Bases {
         if let Some((ty, _)) = self.bases.get(&name) {
             return *ty;
         }
-        // Readers know this one, whether a table defines it or not.
+        // Readers know this type even if a table does not define it.
         let ty = match profile.names.get(name) {
             "void" => profile.types.add(Type::Void),
             _ => dangling(name, profile, report),
@@ -43,7 +43,7 @@ impl Bases {
     }
 }
 
-/// A type of this name that nothing defines; counted.
+/// The type for a name that nothing defines; counted.
 pub(super) fn dangling(name: Name, profile: &mut Profile, report: &mut Report) -> TypeId {
     report.lose(DANGLING, || profile.names.get(name).to_owned());
     profile.types.add(Type::Named(name))

@@ -10,39 +10,39 @@ use super::losses::DANGLING;
 use crate::json::walk;
 use crate::{BitRange, Name, Profile, Report, Type, TypeId};
 
-/// What a member's or symbol's descriptor says.
+/// The content of a member's or symbol's descriptor.
 #[derive(Clone, Copy)]
 pub(super) struct Lowered {
     pub(super) ty: TypeId,
     pub(super) bits: Option<BitRange>,
-    /// Whether all of the descriptor was understood. What was not is `void`, within whatever was.
+    /// Whether the whole descriptor was read. Parts that were not read are `void`.
     pub(super) understood: bool,
 }
 
 /// Finds the entry of an enumeration by its name.
 pub(super) type FindEnumeration<'t> = &'t dyn Fn(&str) -> Option<Cow<'t, str>>;
 
-/// Turns descriptors into types of the model, each different one once.
+/// Converts descriptors into types of the model, each different one once.
 ///
-/// A descriptor never fails: a target that is absent, of an unknown kind or not what the schema says becomes `void`,
-/// so that the place and the size of whatever points to it stay known. What the writer makes of `void` that is held
-/// by value is the bytes up to the next member ([`crate::Resolution`]).
+/// A descriptor never fails: a target that is missing, of an unknown kind or invalid becomes `void`, so that the
+/// place and size of the pointer or array remain known. For a `void` that is held by value, the writer prints the
+/// bytes up to the next member ([`crate::Resolution`]).
 pub(super) struct Descriptors<'de, 't> {
     seen: HashMap<&'de str, Lowered, RandomState>,
     /// The base types.
     pub(super) bases: Bases,
     enums: HashMap<Name, TypeId, RandomState>,
-    /// The type of each struct that is used: a mere name until all structs are read.
+    /// The type of each struct that is used: only a name until all structs have been read.
     pub(super) records: HashMap<Name, TypeId, RandomState>,
     /// The size of an address in bytes.
     address: u8,
     /// The base type whose arrays are texts of wide characters.
     wide_character: Option<Name>,
-    /// Where enumerations are found that nobody has added.
+    /// Finds enumerations that have not been added.
     elsewhere: Option<FindEnumeration<'t>>,
 }
 
-/// Descriptors that nest deeper end in `void`. C has no limit, but no source gets near this.
+/// Descriptors that are nested deeper become `void`. C has no limit, but no source gets near this one.
 const MAX_NESTING: usize = 64;
 
 impl<'de, 't> Descriptors<'de, 't> {
@@ -66,7 +66,7 @@ impl<'de, 't> Descriptors<'de, 't> {
         self.enums.insert(name, ty);
     }
 
-    /// The type that the descriptor `text` stands for.
+    /// The type of the descriptor `text`.
     pub(super) fn lower(&mut self, text: &'de str, profile: &mut Profile, report: &mut Report) -> Lowered {
         if let Some(lowered) = self.seen.get(text) {
             return *lowered;
@@ -89,7 +89,7 @@ impl<'de, 't> Descriptors<'de, 't> {
         lowered
     }
 
-    /// What a descriptor within another stands for.
+    /// The type of a descriptor inside another one.
     fn target(
         &mut self,
         text: Option<&'de str>,
@@ -103,7 +103,7 @@ impl<'de, 't> Descriptors<'de, 't> {
         }
     }
 
-    /// A descriptor that is not a bit-field, and whether all of it was understood.
+    /// A descriptor that is not a bit-field, and whether all of it was read.
     fn plain(
         &mut self,
         text: &'de str,
@@ -117,14 +117,14 @@ impl<'de, 't> Descriptors<'de, 't> {
         let (ty, understood) = self
             .of_kind(text, depth, profile, report)
             .unwrap_or_else(|| (profile.types.add(Type::Void), false));
-        // What was cut because of its depth would be longer elsewhere.
+        // A type that was cut because of its depth would be larger elsewhere.
         if depth == 0 || understood {
             self.seen.insert(text, Lowered { ty, bits: None, understood });
         }
         (ty, understood)
     }
 
-    /// `None` if the descriptor is of no known kind or lacks its name.
+    /// `None` if the kind of the descriptor is unknown or its name is missing.
     fn of_kind(
         &mut self,
         text: &'de str,
@@ -144,7 +144,7 @@ impl<'de, 't> Descriptors<'de, 't> {
             }
             "pointer" => {
                 let (target, understood) = match subtype {
-                    // dwarf2json writes `null` for a pointer to which DWARF gives no type: C's `void *`.
+                    // dwarf2json writes `null` for a pointer without a type in DWARF: C's `void *`.
                     None => (profile.types.add(Type::Void), true),
                     some => self.target(some, depth, profile, report),
                 };

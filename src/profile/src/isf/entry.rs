@@ -1,4 +1,4 @@
-//! Objects of a table, read key by key: an absent, repeated or wrongly typed key costs what it says and nothing else.
+//! Objects of a table, read key by key. A missing, repeated or wrongly typed key affects only its own value.
 
 use std::borrow::Cow;
 
@@ -22,12 +22,12 @@ pub(super) fn fields<'de, const N: usize>(text: &'de str, keys: [&str; N]) -> Op
     Some(found)
 }
 
-/// The string that the value `text` is; `None` for any other value.
+/// The string value of `text`; `None` for any other value.
 pub(super) fn string<'de>(text: Option<&'de str>) -> Option<Cow<'de, str>> {
     walk::string(text?).map(|(string, _)| string)
 }
 
-/// The whole number that the value `text` is; `None` for negative numbers and any other value.
+/// The integer value of `text`; `None` for negative numbers and any other value.
 pub(super) fn unsigned(text: Option<&str>) -> Option<u64> {
     u64::try_from(walk::integer(text?)?).ok()
 }

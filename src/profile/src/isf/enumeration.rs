@@ -6,13 +6,13 @@ use crate::json::walk;
 use crate::read::value_bits;
 use crate::{Label, Name, NativeKind, Profile, Report, Type, TypeId};
 
-/// Counted for enumerations of which part is missing or of another type than the schema says.
+/// Counted for enumerations that are incomplete or do not follow the schema.
 const DAMAGED: &str = "enumerations that are not as the schema has them";
 
 /// Adds the enumeration that the entry `text` of `enums` defines under `key`, and returns its type.
 ///
-/// Its values are stored in the base type it names. If the table does not define that type, or the type has another
-/// size than the enumeration, they are stored in the integer of the enumeration's size.
+/// Its values are stored in the base type that it names. If the table does not define that type, or its size differs
+/// from that of the enumeration, they are stored in the integer of the enumeration's size.
 pub(super) fn lower(
     key: Name,
     text: &str,
@@ -27,10 +27,10 @@ pub(super) fn lower(
     }
     let mut labels: Vec<(Name, i128)> = Vec::new();
     if let Some(constants) = constants {
-        // What precedes a damaged place counts.
+        // The labels before a damaged place count.
         let _ = walk::entries(constants, |label, value| match walk::integer(value) {
             Some(value) => labels.push((profile.intern(&label), value)),
-            None => report.lose("labels whose value is no integer", || label.into_owned()),
+            None => report.lose("labels whose value is not an integer", || label.into_owned()),
         });
     }
     let negative = labels.iter().any(|(_, value)| *value < 0);
@@ -54,7 +54,7 @@ pub(super) fn lower(
     profile.types.add(Type::Enumeration(id))
 }
 
-/// The type that an enumeration's values are stored in.
+/// The type in which an enumeration's values are stored.
 fn storage(
     key: Name,
     base: Option<&str>,
@@ -65,7 +65,7 @@ fn storage(
     report: &mut Report,
 ) -> TypeId {
     let known = base.and_then(|base| bases.known(base, profile));
-    // An enumeration of size 0 is declared and defined nowhere.
+    // An enumeration of size 0 is only declared.
     let wanted = size.filter(|size| *size > 0).and_then(|size| u32::try_from(size).ok());
     match (known, wanted) {
         (Some((ty, _)), None) => ty,

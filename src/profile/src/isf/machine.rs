@@ -1,6 +1,6 @@
 use crate::Arch;
 
-/// The PE machine types that `metadata.windows.pdb.machine_type` has.
+/// The PE machine types in `metadata.windows.pdb.machine_type`.
 const MACHINES: [(u64, Arch); 5] = [
     (0x8664, Arch::Amd64),
     (0x14c, Arch::I386),
@@ -14,7 +14,7 @@ pub(super) fn of_pe(machine: u64) -> Option<Arch> {
     MACHINES.iter().find(|(number, _)| *number == machine).map(|(_, arch)| *arch)
 }
 
-/// The PE machine type of an architecture; 0, which means any, where Windows never ran on it.
+/// The PE machine type of an architecture; 0, which means any, if Windows never ran on it.
 pub(super) fn pe_number(arch: Arch) -> u64 {
     MACHINES.iter().rev().find(|(_, known)| *known == arch).map_or(0, |(number, _)| *number)
 }
@@ -36,8 +36,7 @@ const STRUCTS: [(&str, Arch, Arch); 11] = [
     ("x86_saved_state64", Arch::I386, Arch::Amd64),
 ];
 
-/// The architecture that a table without a machine type is for, as far as the structs it has and the size of its
-/// pointers tell.
+/// The architecture of a table without a machine type, by its structs and the size of its pointers.
 pub(super) fn of_structs(pointer: u8, has: impl Fn(&str) -> bool) -> Option<Arch> {
     let (_, narrow, wide) = STRUCTS.iter().find(|(name, ..)| has(name))?;
     [*narrow, *wide].into_iter().find(|arch| arch.address_size() == pointer)
@@ -48,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn structs_tell_the_family_and_pointers_the_width() {
+    fn structs_show_the_family_and_pointers_the_width() {
         let of = |pointer, known: &'static str| of_structs(pointer, |name| name == known);
         assert_eq!(of(8, "cpuinfo_x86"), Some(Arch::Amd64));
         assert_eq!(of(4, "cpuinfo_x86"), Some(Arch::I386));

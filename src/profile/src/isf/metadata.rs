@@ -7,11 +7,11 @@ use super::machine;
 use crate::read::identity::{Evidence, pdb_class, settle};
 use crate::{Arch, GuidAge, NativeKind, ReadError, Report, System};
 
-/// `metadata.windows.pe` and the fields of `$METADATA` that hold the same.
+/// `metadata.windows.pe` and the corresponding fields of `$METADATA`.
 pub(super) const PE_FIELDS: [(&str, &str); 4] =
     [("major", "major"), ("minor", "minor"), ("revision", "rev"), ("build", "build")];
 
-/// The newest format known here is 6.3.0.
+/// The newest supported format is 6.3.0.
 const NEWEST_MINOR: u32 = 3;
 
 /// Reads the section `metadata`.
@@ -28,7 +28,7 @@ pub(super) fn parse(text: &str) -> Result<Map<String, Value>, ReadError> {
     }
 }
 
-/// Refuses formats whose meaning is not known here.
+/// Refuses formats that are not supported.
 pub(super) fn check_format(metadata: &Map<String, Value>, report: &mut Report) -> Result<(), ReadError> {
     let refuse = |found: String| {
         let expected = "a table of format 4.x.y or 6.x.y";
@@ -58,11 +58,11 @@ pub(super) struct BaseType {
     big_endian: bool,
 }
 
-/// Counted for base types of which part is missing or of another type than the schema says.
+/// Counted for base types that are incomplete or do not follow the schema.
 const DAMAGED: &str = "base types that are not as the schema has them";
 
 impl BaseType {
-    /// Reads an entry of `base_types`; `None` if it says no size. One of an unknown kind is an integer.
+    /// Reads an entry of `base_types`; `None` if it has no size. An unknown kind is read as an integer.
     pub(super) fn parse(name: &str, text: &str, report: &mut Report) -> Option<Self> {
         let known = fields(text, ["size", "signed", "kind", "endian"]);
         let [size, signed, kind, endian] = known.unwrap_or([None; 4]);
@@ -86,24 +86,24 @@ impl BaseType {
     }
 }
 
-/// What a table is of, as far as its metadata and its base types say.
+/// The build that a table belongs to, as far as its metadata and base types show.
 pub(super) struct Identity {
     pub(super) system: Option<System>,
     pub(super) arch: Arch,
-    /// Whether `arch` was told, not guessed.
+    /// Whether `arch` is stated in the table, not guessed.
     told: bool,
     metadata: Map<String, Value>,
 }
 
-/// What the other sections of a table say of it.
+/// The parts of a table's other sections that help to identify it.
 pub(super) struct Sources<'a> {
-    /// The size of the struct of this name, if it is there.
+    /// The size of the struct of this name, if it exists.
     pub(super) structure: &'a dyn Fn(&str) -> Option<u64>,
-    /// The address of the symbol of this name, if it is there.
+    /// The address of the symbol of this name, if it exists.
     pub(super) constant: &'a dyn Fn(&str) -> Option<u64>,
     /// The highest address.
     pub(super) highest: &'a dyn Fn() -> u64,
-    /// The bytes that lie at the symbol of this name, if the table holds them.
+    /// The bytes at the symbol of this name, if the table holds them.
     pub(super) content: &'a dyn Fn(&str) -> Option<Vec<u8>>,
 }
 
@@ -167,7 +167,7 @@ impl Identity {
         self.system == Some(System::Windows)
     }
 
-    /// Decides system, architecture and `$METADATA`, once the other sections can be asked.
+    /// Decides system, architecture and `$METADATA`, after the other sections have been read.
     pub(super) fn settle(
         &self,
         address_size: u8,
@@ -204,7 +204,7 @@ impl Identity {
     }
 }
 
-/// The kernel's own first line.
+/// The kernel's banner.
 fn first_line(content: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(content);
     let line = text.split(['\0', '\n']).next().filter(|line| !line.is_empty())?;

@@ -1,16 +1,16 @@
 //! ISF, the symbol tables of Volatility 3 (Intermediate Symbol Format; its JSON schemas, 4.x and 6.x).
 //!
-//! - [`read`] makes a profile of one: `structure`, `enumeration` and `symbol` lower the entries of the sections,
-//!   `descriptor` their types (`bases` knows those that the table defines), `entry` reads an object key by key; `metadata` says what the table is of, and
-//!   `machine` the architecture, which ISF does not name.
-//! - [`Table`] looks up single entries, which `skeleton` finds without reading the rest.
-//! - [`write`] prints a profile as one: `base_types` says what its natives are called there, [`table_path`] where
-//!   Volatility looks for it.
+//! - [`read`] converts a table into a profile: `structure`, `enumeration` and `symbol` lower the entries of the
+//!   sections, `descriptor` their types (`bases` holds those that the table defines), `entry` reads an object key by
+//!   key, `metadata` identifies the build, and `machine` the architecture, which ISF does not state.
+//! - [`Table`] looks up single entries; `skeleton` finds them without reading the rest.
+//! - [`write`] prints a profile as a table: `base_types` has the names of its natives in ISF, [`table_path`] the path
+//!   where Volatility looks for it.
 //!
-//! ISF keeps base types, structs and enumerations apart and says of each use which of them is meant; it knows
-//! structs from unions, and the types of symbols. It knows no typedefs, no argument types, no difference
-//! between code and data, no underscore before macOS's symbols, and names what the source leaves unnamed by
-//! numbers of its producer's.
+//! ISF keeps base types, structs and enumerations apart and states for each use which of them it refers to; it
+//! distinguishes structs from unions, and has types of symbols. It has no typedefs, no argument types, no distinction
+//! between code and data, and no underscore before macOS's symbols. Types that are unnamed in the source get names
+//! with numbers of the producer's.
 
 mod base64;
 mod base_types;

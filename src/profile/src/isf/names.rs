@@ -1,8 +1,8 @@
 use crate::{Name, Profile};
 
-/// The name that the source gives to a definition with this key; `None` where the key is made of a number of
-/// its producer's: `unnamed_` and sixteen digits (dwarf2json), `__unnamed_` or `__anonymous_` and a type index
-/// (Volatility's `pdbconv`).
+/// The source's name for the definition with this key; `None` if the key was made from a number of the producer's:
+/// `unnamed_` and sixteen digits (dwarf2json), `__unnamed_` or `__anonymous_` and a type index (Volatility's
+/// `pdbconv`).
 pub(super) fn own_name(profile: &Profile, key: Name) -> Option<Name> {
     let text = profile.names.get(key);
     let number = |prefix: &str, lengths: std::ops::RangeInclusive<usize>| {

@@ -5,9 +5,9 @@ use sha2::{Digest, Sha256};
 use super::writer::guid_age;
 use crate::{Profile, System};
 
-/// Where below a folder of symbols Volatility 3 looks for a profile's table: a Windows one by the PDB's name, GUID
-/// and age; Linux and macOS ones anywhere in their system's folder, where it reads their banners, so those are named
-/// by release and banner. `None` for a profile that it would find by nothing.
+/// The path below a symbol folder where Volatility 3 looks for a profile's table. For Windows it consists of the
+/// PDB's name, GUID and age. For Linux and macOS the table can be anywhere in the system's folder, where Volatility
+/// reads the banners, so the name is made of release and banner. `None` for a profile that it could not find.
 pub fn table_path(profile: &Profile) -> Option<PathBuf> {
     match profile.system {
         System::Windows => {
@@ -29,7 +29,7 @@ pub fn table_path(profile: &Profile) -> Option<PathBuf> {
     }
 }
 
-/// Whether a text of a file that was read may name a file: no path, and no way out of a folder.
+/// Whether a text from a file can be used as a file name: not a path, and not a way out of a folder.
 fn is_file_name(text: &str) -> bool {
     let allowed =
         |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-' | '+' | '~');

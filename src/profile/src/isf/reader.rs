@@ -14,12 +14,13 @@ use crate::read::keyed::Keyed;
 use crate::read::{INVALID_TEXT, ISF_SECTIONS, document};
 use crate::{Name, Profile, ReadError, Report, System, Type, TypeId};
 
-/// Reads the profile that an ISF text holds.
+/// Reads the profile in an ISF text.
 ///
-/// The sections may come in any order. What is not as the schema says costs itself alone and is counted in `report`:
-/// a type its target, a member its offset, a symbol its type. Symbols of type `void` count as symbols without one.
+/// The sections may come in any order. Data that does not follow the schema affects only itself and is counted in
+/// `report`: a type loses its target, a member its offset, a symbol its type. Symbols of type `void` count as symbols
+/// without one.
 ///
-/// The text is read once, and memory is in proportion to it.
+/// The text is read once, and memory is proportional to it.
 pub(crate) fn read(text: &str, report: &mut Report) -> Result<Profile, ReadError> {
     let texts = Texts::find(text)?;
     let metadata = parse(texts.of("metadata").1)?;
@@ -39,7 +40,7 @@ pub(crate) fn read(text: &str, report: &mut Report) -> Result<Profile, ReadError
     Ok(profile)
 }
 
-/// The texts of the sections; of one that appears twice the last.
+/// The texts of the sections; the last one if a section is repeated.
 struct Texts<'de> {
     texts: [Option<&'de str>; ISF_SECTIONS.len()],
 }
@@ -66,7 +67,7 @@ impl<'de> Texts<'de> {
         Ok(Self { texts })
     }
 
-    /// A section's text; an empty object where it is not there.
+    /// A section's text; an empty object if it is missing.
     fn of(&self, section: &'static str) -> (&'static str, &'de str) {
         let found = ISF_SECTIONS.iter().zip(&self.texts).find(|(name, _)| **name == section);
         (section, found.and_then(|(_, text)| *text).unwrap_or("{}"))
@@ -133,7 +134,7 @@ pub(super) fn add_bases(
     for (name, base) in bases {
         let ty = match name.as_str() {
             "void" => Type::Void,
-            // The storage of pointers; as a type of its own one to anything.
+            // The storage of pointers; as a type of its own, a pointer to anything.
             "pointer" | "pointer16" | "pointer32" | "pointer64" => {
                 let target = profile.types.add(Type::Void);
                 Type::Pointer { target, size: u8::try_from(base.size).unwrap_or_default() }
@@ -146,8 +147,8 @@ pub(super) fn add_bases(
     }
 }
 
-/// The native type that a base type is. One whose name means another size, or something else, to readers of
-/// profiles is the integer of its size.
+/// The native type of a base type. A base type whose name has another size or meaning for readers of profiles becomes
+/// the integer of its size.
 fn native(name: &str, base: &BaseType, profile: &mut Profile, report: &mut Report) -> Type {
     let (system, arch) = (profile.system, profile.arch);
     let means_another = match vocabulary::known(name) {
@@ -202,7 +203,7 @@ impl<'de> Reader<'de, '_> {
                         report.lose(REPEATED, || name.into_owned());
                     }
                 }
-                None => report.lose("structs that are no object", || name.into_owned()),
+                None => report.lose("structs that are not objects", || name.into_owned()),
             }
         })?;
         for (key, Struct { kind, size, members }) in &structs.entries {
@@ -211,7 +212,7 @@ impl<'de> Reader<'de, '_> {
             let own = own_name(profile, *key);
             let Profile { types, names, .. } = &mut *profile;
             let id = types.add_record(names, own, *kind, size, members);
-            // Symbols, which come later, may be the first to use it.
+            // Symbols come later and may be the first to use it.
             let ty = *descriptors.records.entry(*key).or_insert_with(|| types.add(Type::Void));
             types.set(ty, Type::Record(id));
         }
@@ -253,7 +254,7 @@ impl<'de> Reader<'de, '_> {
     }
 }
 
-/// Puts system, architecture and metadata into place.
+/// Stores system, architecture and metadata in the profile.
 fn settle(profile: &mut Profile, identity: &Identity, address_size: u8) {
     let record_size = |name: &str| {
         let name = profile.names.find(name)?;

@@ -2,26 +2,26 @@ use std::ops::Range;
 
 use crate::read::ISF_SECTIONS;
 
-/// Where the sections of an ISF text are, and each struct and enumeration in them, found in one pass that looks at
-/// braces and quotes only.
+/// The places of the sections of an ISF text, and of the structs and enumerations in them, found in one pass that
+/// examines only braces and quotes.
 #[derive(Debug)]
 pub(super) struct Skeleton {
     sections: [Option<Range<usize>>; ISF_SECTIONS.len()],
     /// The entries of `user_types` and `enums`, each sorted by the bytes of the key.
     structs: Vec<Entry>,
     enums: Vec<Entry>,
-    /// Whether a key of `user_types` or `enums` holds an escape, so that its bytes are not its text.
+    /// Whether a key of `user_types` or `enums` contains an escape, so that its bytes are not its text.
     pub(super) escapes: bool,
 }
 
-/// An entry of a section. Texts are never longer than [`crate::MAX_TEXT`], so 32 bits hold a place in one.
+/// An entry of a section. Texts are never longer than [`crate::MAX_TEXT`], so a place in one fits into 32 bits.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     key: (u32, u32),
     value: (u32, u32),
 }
 
-/// What a byte outside of strings means to the pass.
+/// The role of a byte outside of strings.
 #[derive(Clone, Copy, PartialEq)]
 enum Byte {
     Other,
@@ -41,8 +41,8 @@ static BYTES: [Byte; 256] = {
 };
 
 impl Skeleton {
-    /// Finds it; `None` where the text is not an object whose braces match, has a section twice or a key of another
-    /// format: the reader of whole tables says what is wrong with such a text.
+    /// Finds the sections; `None` if the text is not an object with matching braces, or has a repeated section or a
+    /// key of another format. The reader of whole tables reports what is wrong with such a text.
     pub(super) fn find(text: &[u8]) -> Option<Self> {
         u32::try_from(text.len()).ok()?;
         let mut found = Self {
@@ -55,9 +55,9 @@ impl Skeleton {
         if text.get(start) != Some(&b'{') {
             return None;
         }
-        // The section that the pass is in, and where its value began.
+        // The current section, and the start of its value.
         let (mut section, mut section_start): (Option<usize>, usize) = (None, 0);
-        // The last string at the depth of entries, and where the entry's value began.
+        // The last string at the depth of entries, and the start of the entry's value.
         let (mut key, mut entry_start): (Option<(u32, u32)>, usize) = (None, 0);
         let (mut depth, mut at) = (0usize, start);
         while let Some(byte) = text.get(at) {
@@ -117,7 +117,7 @@ impl Skeleton {
             return None;
         }
         for entries in [&mut found.structs, &mut found.enums] {
-            // Of a key that appears twice the last one counts: the sort is stable, and the search finds the last.
+            // The last of repeated keys counts: the sort is stable, and the search returns the last.
             entries.sort_by(|a, b| a.key(text).cmp(b.key(text)));
         }
         Some(found)

@@ -5,21 +5,21 @@ use crate::json::walk;
 use crate::resolution::is_little_endian;
 use crate::{Name, NewMember, Profile, RecordKind, Report, StorageUnit, Type, TypeId, Types};
 
-/// Counted for members without a place.
-const PLACELESS: &str = "members whose offset is no whole number";
-/// Counted for structs whose kind, size or members are missing.
+/// Counted for members without an offset.
+const PLACELESS: &str = "members whose offset is not a whole number";
+/// Counted for structs without a kind, a size or members.
 const DAMAGED: &str = "structs that are not as the schema has them";
 
-/// A struct's entry, its members in order of place.
+/// The entry of a struct, with its members in the order of their offsets.
 pub(super) struct Struct {
     pub(super) kind: RecordKind,
-    /// Its size in bytes; `None` if the table does not say it.
+    /// Its size in bytes; `None` if the table does not give it.
     pub(super) size: Option<u64>,
     pub(super) members: Vec<NewMember>,
 }
 
-/// Reads an entry of `user_types`; `None` if it is not an object. An unknown kind counts as a struct; a member keeps
-/// its place whatever its type says.
+/// Reads an entry of `user_types`; `None` if it is not an object. An unknown kind counts as a struct. A member keeps
+/// its place even if its type cannot be read.
 pub(super) fn lower<'de>(
     owner: &str,
     text: &'de str,
@@ -53,7 +53,7 @@ pub(super) fn lower<'de>(
     if kind.is_none() || size.is_none() || entries.is_none() || walked.is_err() {
         report.lose(DAMAGED, || owner.to_owned());
     }
-    // Of a name that appears twice the last counts: reversed, it is the first, which `dedup` keeps.
+    // The last of repeated names counts: after reversing it is the first, which `dedup` keeps.
     members.reverse();
     members.sort_by_key(|(name, ..)| *name);
     let before = members.len();
@@ -61,7 +61,7 @@ pub(super) fn lower<'de>(
     if members.len() < before {
         report.lose_many(REPEATED, (before - members.len()) as u64, || owner.to_owned());
     }
-    // Some producers sort members by name; declared they were, but for unions, in this order.
+    // Some producers sort members by name. Except in unions, they were declared in this order.
     members.sort_by_key(|(name, _, member)| {
         let name = profile.names.get(*name);
         let number = name.trim_start_matches(|letter: char| !letter.is_ascii_digit()).parse::<u32>().ok();
@@ -74,8 +74,8 @@ pub(super) fn lower<'de>(
     Some(Struct { kind: kind.unwrap_or(RecordKind::Struct), size, members: members.collect() })
 }
 
-/// A bit-field in its storage unit. dwarf2json places fields at their first byte, so that the type's bytes there
-/// may reach beyond the struct; where the type's size at an aligned offset holds the same bits, that is its unit
+/// A bit-field in its storage unit. dwarf2json places fields at their first byte, so the bytes of the type at that
+/// place may reach beyond the struct. If the type's size at an aligned offset holds the same bits, that is the unit
 /// (docs/format.md, invariant 4).
 fn in_its_unit(member: NewMember, record_size: u64, profile: &Profile) -> NewMember {
     let unit = || {
@@ -95,8 +95,8 @@ fn in_its_unit(member: NewMember, record_size: u64, profile: &Profile) -> NewMem
     }
 }
 
-/// Where the last of a struct's members ends, in bytes, as far as their sizes are known: the size of a struct whose
-/// entry says none. `size_of` gives the sizes of structs by name.
+/// The end of a struct's last member in bytes, as far as sizes are known. It is used as the size of a struct whose
+/// entry gives none. `size_of` gives the sizes of structs by name.
 pub(super) fn end_of(members: &[NewMember], types: &Types, size_of: impl Fn(Name) -> Option<u64>) -> u64 {
     let size_of = |mut ty: TypeId| {
         let mut factor = 1u64;

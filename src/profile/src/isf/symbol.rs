@@ -5,38 +5,38 @@ use super::losses::NOT_UNDERSTOOD;
 use crate::read::address;
 use crate::{Profile, Report, Type, TypeId};
 
-/// A symbol's entry.
+/// The entry of a symbol.
 pub(super) struct Symbol {
     pub(super) address: u64,
     /// Its type; `None` if it has none, or `void`.
     pub(super) ty: Option<TypeId>,
-    /// The bytes that lie at it, if the table holds them.
+    /// The bytes at its address, if the table holds them.
     pub(super) content: Option<Vec<u8>>,
     /// The linker's name for it.
     pub(super) linkage: Option<String>,
 }
 
-/// The address that an entry of `symbols` has; `None` if it has none.
+/// The address in an entry of `symbols`; `None` if it has none.
 pub(super) fn place(text: &str) -> Option<u64> {
     let [at] = fields(text, ["address"])?;
     address(at?)
 }
 
-/// The bytes that an entry of `symbols` says lie at its symbol.
+/// The bytes at the symbol of an entry of `symbols`.
 pub(super) fn content(text: &str) -> Option<Vec<u8>> {
     let [data] = fields(text, ["constant_data"])?;
     base64::decode(&string(data)?)
 }
 
-/// Whether an entry of `symbols` is a function's.
+/// Whether an entry of `symbols` belongs to a function.
 pub(super) fn is_function(text: &str) -> bool {
     let [ty] = fields(text, ["type"]).unwrap_or([None]);
     let [kind] = ty.and_then(|ty| fields(ty, ["kind"])).unwrap_or([None]);
     string(kind).is_some_and(|kind| kind == "function")
 }
 
-/// Reads an entry of `symbols`; `None` if it has no address. A type or content that is not as the schema says costs
-/// itself alone.
+/// Reads an entry of `symbols`; `None` if it has no address. A type or content that does not follow the schema is
+/// dropped without affecting the rest.
 pub(super) fn lower<'de>(
     name: &str,
     text: &'de str,
@@ -56,7 +56,7 @@ pub(super) fn lower<'de>(
     let content = data.and_then(|data| {
         let content = string(Some(data)).and_then(|data| base64::decode(&data));
         if content.is_none() {
-            report.lose("contents that are no base 64", || name.to_owned());
+            report.lose("contents that are not Base64", || name.to_owned());
         }
         content
     });

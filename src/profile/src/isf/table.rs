@@ -1,8 +1,8 @@
-//! One struct, symbol or enumeration out of a table, without reading the rest of it.
+//! Looks up one struct, symbol or enumeration in a table without reading the rest of it.
 //!
-//! One pass over the text finds where every struct and enumeration is ([`Skeleton`]); an entry is parsed when it is
-//! asked for. Symbols are searched for as bytes, as in [`crate::Text`]: there are many, and few are asked for. The
-//! text is looked at where it lies, so that a plain file is never copied.
+//! One pass over the text finds every struct and enumeration ([`Skeleton`]); an entry is parsed when it is looked up.
+//! Symbols are searched for as bytes, as in [`crate::Text`], because there are many and few are needed. The text is
+//! used in place, so that a plain file is never copied.
 
 use std::borrow::Cow;
 
@@ -24,26 +24,27 @@ use crate::{Arch, MappedFile, Name, Profile, ReadError, RecordId, Report, Struct
 #[derive(Debug)]
 pub struct Table {
     text: MappedFile,
-    /// How many bytes precede the document.
+    /// The number of bytes before the document.
     start: usize,
     skeleton: Skeleton,
-    /// A profile that has the base types, and what finds them: every struct that is looked up begins as a copy.
+    /// A profile with the base types, and the lookup tables for them: every struct that is looked up begins as a
+    /// copy.
     empty: Profile,
     bases: Vec<(Name, crate::TypeId, u32)>,
     wide_character: Option<Name>,
     address_size: u8,
-    /// Whether the keys of `symbols` may hold escapes.
+    /// Whether the keys of `symbols` may contain escapes.
     escaped_symbols: bool,
 }
 
 impl Table {
-    /// Whether a text is a table, as far as its keys tell.
+    /// Whether a text is a table, by its keys.
     pub fn recognises(text: &[u8]) -> bool {
         is_isf(text.strip_prefix(MARK).unwrap_or(text))
     }
 
-    /// Opens a table of a Linux or Windows build. Returns `None` for any other text, and for every table with which
-    /// something is wrong or unusual: [`crate::read_text`] reads those, or says what it is.
+    /// Opens a table of a Linux or Windows build. Returns `None` for any other text, and for every faulty or unusual
+    /// table: [`crate::read_text`] reads those, or reports the problem.
     pub fn new(text: MappedFile) -> Option<Self> {
         let start = if text.starts_with(MARK) { MARK.len() } else { 0 };
         let bytes = text.get(start..)?;
@@ -83,7 +84,7 @@ impl Table {
                 content: &|name| symbol::content(&table.symbol_entry(name)?),
             },
         );
-        // What the canonical profile calls unnamed structs is part of how macOS's are read.
+        // For macOS, the canonical profile's names of unnamed structs are needed to read the table.
         if !matches!(system, System::Linux | System::Windows) {
             return None;
         }
@@ -96,17 +97,17 @@ impl Table {
         Some(table)
     }
 
-    /// What the table is of.
+    /// The system of the table.
     pub fn system(&self) -> System {
         self.empty.system
     }
 
-    /// The architecture it is for.
+    /// The architecture of the table.
     pub fn arch(&self) -> Arch {
         self.empty.arch
     }
 
-    /// A field of `$METADATA` that the profile of the whole table would have.
+    /// A field of `$METADATA` in the profile of the whole table.
     pub fn metadata(&self, key: &str) -> Option<&Value> {
         self.empty.metadata.get(key)
     }
@@ -120,8 +121,8 @@ impl Table {
         reader::read(&text, report)
     }
 
-    /// The struct of this name; `None` where there is none. Other structs that it holds are known by the names that
-    /// the table has for them ([`crate::Type::Named`]).
+    /// The struct of this name; `None` if there is none. Other structs in it have their names in the table
+    /// ([`crate::Type::Named`]).
     pub fn structure(&self, name: &str) -> Option<Structure> {
         let text = lossy(self.skeleton.structure(self.document(), name)?);
         let mut report = Report::default();
@@ -142,26 +143,26 @@ impl Table {
         Some(Structure { profile, record })
     }
 
-    /// The size in bytes of the struct of this name; `None` where there is none.
+    /// The size in bytes of the struct of this name; `None` if there is none.
     pub fn size(&self, name: &str) -> Option<u64> {
         let text = lossy(self.skeleton.structure(self.document(), name)?);
         let [size] = entry::fields(&text, ["size"])?;
         entry::unsigned(size)
     }
 
-    /// The symbol of this name; `None` where there is none.
+    /// The symbol of this name; `None` if there is none.
     pub fn symbol(&self, name: &str) -> Option<Symbol> {
         let text = self.symbol_entry(name)?;
         let function = self.system() == System::Windows && symbol::is_function(&text);
         Some(Symbol { name: name.to_owned(), address: symbol::place(&text)?, function })
     }
 
-    /// Shows every symbol in the order of the text: its name, its address, whether it is a function (which only
-    /// tables of Windows builds tell).
+    /// Calls `each` with every symbol in the order of the text: its name, its address, and whether it is a function
+    /// (which only tables of Windows builds show).
     pub fn each_symbol(&self, mut each: impl FnMut(&str, u64, bool)) {
         let windows = self.system() == System::Windows;
         let Some(section) = self.skeleton.section(self.document(), "symbols").map(lossy) else { return };
-        // A damaged text ends the walk where it is damaged.
+        // In a damaged text the walk ends at the damage.
         let _ = walk::entries(&section, |name, text| {
             if let Some(at) = symbol::place(text) {
                 each(&name, at, windows && symbol::is_function(text));
@@ -180,7 +181,7 @@ impl Table {
         if plain && let Some(found) = find_symbol(section, name) {
             return Some(found);
         }
-        // A key with escapes may still mean this name.
+        // A key with escapes may still be this name.
         if plain && !self.escaped_symbols {
             return None;
         }
@@ -203,8 +204,8 @@ fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 
-/// The text of the last value in `section` whose key is `name` and which has an address; a symbol may be called as a
-/// key of the entries is (`type`), whose values have none.
+/// The text of the last value in `section` whose key is `name` and which has an address. A symbol may have the name
+/// of a key inside entries (`type`), whose values have no address.
 fn find_symbol<'t>(section: &'t [u8], name: &str) -> Option<Cow<'t, str>> {
     let needle = format!("\"{name}\"");
     let mut found = None;

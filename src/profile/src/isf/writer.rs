@@ -15,17 +15,17 @@ use crate::{
     Selection, System, Type, TypeId, banner_symbol,
 };
 
-/// Prints a profile as a symbol table of Volatility 3 (ISF, schema 6.2.0): compact, keys sorted by code point,
-/// the same bytes on every run. The text is streamed; gzip and xz are the sink's business.
+/// Prints a profile as a symbol table of Volatility 3 (ISF, schema 6.2.0): compact, keys sorted by code point, the
+/// same bytes on every run. The text is streamed; compression is left to the sink.
 ///
-/// Of a profile as a front-end made it the table is exact. Of one that was read from Rekall's form it holds what
-/// that form does: whether something is a struct or a union is inferred (a union has several members, none of
-/// them a bit-field, all at offset 0), an enumeration that is used nowhere has a type of four bytes. Natives are
-/// called as tables of dwarf2json (Linux, macOS) and `pdbconv` (Windows) call them. What ISF cannot express is
-/// counted in `report`.
+/// For a profile from a front-end the table is exact. For one that was read from Rekall's form it holds what that
+/// form does: whether something is a struct or a union is inferred (a union has several members, none of them a
+/// bit-field, all at offset 0), and an enumeration that is not used anywhere has a type of four bytes. Natives have
+/// the names in tables of dwarf2json (Linux, macOS) and `pdbconv` (Windows). Data that ISF cannot express is counted
+/// in `report`.
 ///
 /// # Errors
-/// What the sink gives.
+/// Any error from the sink.
 pub(crate) fn write<W: Write>(
     profile: &Profile,
     resolution: &Resolution,
@@ -44,7 +44,7 @@ pub(crate) fn write<W: Write>(
 /// The format that is written.
 const FORMAT: &str = "6.2.0";
 
-/// Counted for descriptors of a profile that was read which mean something to Rekall alone.
+/// Counted for descriptors in a profile that was read which only Rekall understands.
 const INEXPRESSIBLE: &str = "types that ISF cannot express";
 
 struct Writer<'a, W: Write> {
@@ -125,7 +125,7 @@ impl<'a, W: Write> Writer<'a, W> {
         Ok(())
     }
 
-    /// Writes the name of the base type that holds an enumeration's values, and gives its size.
+    /// Writes the name of the base type for an enumeration's values, and returns its size.
     fn enumeration_base(&mut self, id: EnumId) -> u64 {
         let types = &self.profile.types;
         if let Some(Type::Native(native)) = types.values_of(id).map(|ty| types.peel(ty)) {
@@ -134,7 +134,7 @@ impl<'a, W: Write> Writer<'a, W> {
         }
         let (signed, labelled) =
             (types.enumeration(id).is_some_and(|item| item.signed), !types.labels(id).is_empty());
-        // Declared and defined nowhere.
+        // Only declared.
         let declared = types.enumeration(id).is_some_and(|item| types.peel(item.underlying) == Type::Void);
         let (name, size) = match (declared && !labelled, signed) {
             (true, _) => ("void", 0),
@@ -154,10 +154,10 @@ impl<'a, W: Write> Writer<'a, W> {
             .filter(|(name, ..)| self.only.is_none_or(|only| only.has_symbol(*name)))
             .map(|(name, value, code)| (self.plain_name(name), name, value, code))
             .collect();
-        // Of a name that data and code share, data comes first, as it does for LibVMI.
+        // If data and code share a name, data comes first, as for LibVMI.
         symbols.sort_unstable_by_key(|(text, name, _, code)| (*text, *code, *name));
         let types: HashMap<Name, TypeId, RandomState> = profile.constant_types.iter().copied().collect();
-        // Volatility 3 reads the address alone of what has the type void, and refuses what has none.
+        // Volatility 3 reads only the address of a symbol of type void, and refuses one without a type.
         let untyped = matches!(profile.system, System::Linux | System::Mac);
         let banner = banner_symbol(profile.system).and_then(|symbol| profile.names.find(symbol));
         self.printer.open_object();
@@ -194,7 +194,7 @@ impl<'a, W: Write> Writer<'a, W> {
         Ok(())
     }
 
-    /// A symbol's name as C has it: macOS puts an underscore before each.
+    /// A symbol's name in C: macOS adds an underscore before each.
     fn plain_name(&self, name: Name) -> &'a str {
         let text = self.profile.names.get(name);
         match self.profile.system {
@@ -203,7 +203,7 @@ impl<'a, W: Write> Writer<'a, W> {
         }
     }
 
-    /// The banner's bytes as they lie in memory, in base 64: Volatility searches for them.
+    /// The banner's bytes in memory, in Base64: Volatility searches for them.
     fn banner(&self) -> Option<String> {
         let text = self.profile.metadata_text("Banner")?;
         let end = if self.profile.system == System::Linux { "\n\0" } else { "\0" };
@@ -239,8 +239,8 @@ impl<'a, W: Write> Writer<'a, W> {
         Ok(())
     }
 
-    /// Every struct to write, sorted by name: the name, the struct's key, and the struct. A typedef of a struct that
-    /// has another name is a name of it, as in the tables of dwarf2json; a slim table does without.
+    /// Every struct to write, sorted by name: the name, the struct's key, and the struct. A typedef of a struct with
+    /// another name counts as a name of it, as in the tables of dwarf2json; a slim table omits these.
     fn named_records(&self) -> Vec<(Name, Name, RecordId)> {
         let (names, types) = (&self.profile.names, &self.profile.types);
         let all = self.resolution.structs().iter().copied();
@@ -251,7 +251,7 @@ impl<'a, W: Write> Writer<'a, W> {
             for (name, ty) in &self.profile.typedefs {
                 let Type::Record(id) = types.peel(*ty) else { continue };
                 let Some(key) = self.resolution.record_key(types, None, None, id) else { continue };
-                // A name with several meanings is none.
+                // A name with several meanings is left out.
                 let meaning = keys.entry(*name).or_insert(Some((key, id)));
                 *meaning = meaning.filter(|(known, _)| *known == key);
             }
@@ -381,7 +381,7 @@ impl<'a, W: Write> Writer<'a, W> {
         }
     }
 
-    /// A descriptor of Rekall's that has a plain type behind it: its target's, or that of the bytes it reads.
+    /// A descriptor of Rekall's that is based on a plain type: its target's, or that of the bytes it reads.
     fn verbatim(&mut self, number: u32) {
         let Some((word, arguments)) = self.profile.types.verbatim(number) else { return self.base("void") };
         let number = |key: &str| arguments.get(key).and_then(Value::as_u64);
@@ -415,7 +415,7 @@ fn word(kind: RecordKind) -> &'static str {
     }
 }
 
-/// `metadata`: by it, or by the content of the banner's symbol, Volatility 3 picks the table.
+/// `metadata`: Volatility 3 selects the table by it or by the content of the banner's symbol.
 fn metadata(profile: &Profile, compat: Compat) -> Value {
     let producer = compat.producer();
     let mut metadata = json!({
@@ -454,7 +454,7 @@ fn windows(profile: &Profile) -> Value {
         .into_iter()
         .filter_map(|(field, key)| Some((field.to_owned(), Value::from(number(key)?))))
         .collect();
-    // The schema wants the first three.
+    // The schema requires the first three.
     if PE_FIELDS.iter().take(3).all(|(field, _)| pe.contains_key(*field)) {
         windows.insert("pe".to_owned(), Value::Object(pe));
     }
@@ -466,7 +466,7 @@ pub(super) fn guid_age(profile: &Profile) -> Option<GuidAge> {
     profile.metadata_text("GUID_AGE")?.parse().ok()
 }
 
-/// What symbols and types were made from.
+/// The sources of symbols and types.
 fn sources(profile: &Profile) -> Value {
     if let Some(Value::Object(sources)) = profile.metadata.get("Sources") {
         return Value::Object(sources.clone());
@@ -484,7 +484,7 @@ fn sources(profile: &Profile) -> Value {
         }
         vec![Value::Object(item)]
     };
-    // The schema has no word for BTF.
+    // The schema has no value for BTF.
     let btf = profile.metadata_text("Generator").is_some_and(|generator| generator.contains("btf"));
     json!({
         "symbols": if profile.constants.is_empty() { Vec::new() } else { item("symtab") },

@@ -1,45 +1,44 @@
 use std::io::{self, Write};
 
-/// Prints JSON in the layout of Rekall's printer: an object's entries each on a line of their own, one
-/// space of indent per depth, a comma and a space before each line feed, lists on one line, text in ASCII
-/// with escapes, no final line feed (docs/format.md, determinism rule 2).
+/// Prints JSON in the layout of Rekall's printer: each entry of an object on its own line, one space of indent per
+/// level, a comma and a space before each line feed, lists on one line, text in ASCII with escapes, no final line
+/// feed (docs/format.md, determinism rule 2).
 ///
-/// Keys must come in the order of their code points, each once; the printer refuses any other order, so
-/// sortedness and uniqueness hold for all it ever wrote.
+/// Keys must come in the order of their code points, each once. The printer refuses any other order, so its output is
+/// always sorted and without duplicates.
 pub(crate) struct Printer<W: Write> {
     sink: W,
     layout: Layout,
     buffer: Vec<u8>,
-    /// How many bytes were handed on.
+    /// How many bytes were written to the sink.
     handed: u64,
     /// Whether all texts are known to need no escapes.
     unescaped: bool,
-    /// One entry for each object that is open, and behind them those of objects that were: their room for
-    /// a key is used again.
+    /// One entry for each open object, and after them those of closed objects, whose buffers are reused.
     levels: Vec<Level>,
-    /// How many objects are open.
+    /// The number of open objects.
     depth: usize,
 }
 
 #[derive(Default)]
 struct Level {
-    /// The last key, where there is one.
+    /// The last key, if there is one.
     last: String,
     used: bool,
 }
 
-/// How entries are set apart.
+/// How entries are separated.
 #[derive(Clone, Copy, PartialEq)]
 enum Layout {
-    /// As Rekall's printer does.
+    /// As in Rekall's printer.
     Rekall,
     /// Without any white space.
     Compact,
 }
 
-/// A new line, and the indent of all depths that profiles have.
+/// A new line, and the indent for all depths in profiles.
 const LINE: &[u8] = b"\n                ";
-/// Text is handed on in pieces of this size.
+/// Text is written in pieces of this size.
 const PIECE: usize = 64 << 10;
 
 impl<W: Write> Printer<W> {
@@ -47,7 +46,7 @@ impl<W: Write> Printer<W> {
         Self::with_layout(sink, Layout::Rekall)
     }
 
-    /// A printer that leaves out all white space: for forms that other programs read and nobody looks at.
+    /// A printer without white space, for forms that only other programs read.
     pub(crate) fn compact(sink: W) -> Self {
         Self::with_layout(sink, Layout::Compact)
     }
@@ -64,19 +63,18 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    /// A printer that prints entries of an object within `depth` objects, the one meant included, for another
-    /// printer to take over.
+    /// A printer for entries of an object on level `depth`, whose output another printer inserts.
     pub(crate) fn within(depth: usize, sink: W) -> Self {
         let levels = std::iter::repeat_with(Level::default).take(depth).collect();
         Self { levels, depth, ..Self::new(sink) }
     }
 
-    /// How many objects are open.
+    /// The number of open objects.
     pub(crate) fn depth(&self) -> usize {
         self.depth
     }
 
-    /// Goes on behind the entry `key` of the open object, which another printer prints.
+    /// Continues after the entry `key` of the open object, which another printer prints.
     pub(crate) fn go_on_behind(&mut self, key: &str) {
         if let Some(level) = self.depth.checked_sub(1).and_then(|innermost| self.levels.get_mut(innermost)) {
             level.used = true;
@@ -85,21 +83,21 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    /// Takes over text that another printer printed ([`Printer::within`]).
+    /// Inserts text from another printer ([`Printer::within`]).
     pub(crate) fn take_over(&mut self, text: &[u8]) -> io::Result<()> {
         self.hand_on()?;
         self.handed += text.len() as u64;
         self.sink.write_all(text)
     }
 
-    /// Hands on all that was printed so far.
+    /// Writes everything printed so far to the sink.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.hand_on()?;
         self.sink.flush()
     }
 
-    /// Opens an object. An entry whose value is an empty object does not belong into a profile: the caller
-    /// looks before it writes the key.
+    /// Opens an object. An entry whose value is an empty object does not belong in a profile: the caller has to check
+    /// before it writes the key.
     pub(crate) fn open_object(&mut self) {
         self.buffer.push(b'{');
         match self.levels.get_mut(self.depth) {
@@ -137,12 +135,12 @@ impl<W: Write> Printer<W> {
         Ok(())
     }
 
-    /// How many bytes were printed so far.
+    /// The number of bytes printed so far.
     pub(crate) fn position(&self) -> u64 {
         self.handed + self.buffer.len() as u64
     }
 
-    /// What was printed since `position`, unless a part of it was handed on already.
+    /// The text printed since `position`, unless a part of it was already written to the sink.
     pub(crate) fn since(&self, position: u64) -> Option<&[u8]> {
         self.buffer.get(usize::try_from(position.checked_sub(self.handed)?).ok()?..)
     }
@@ -160,7 +158,7 @@ impl<W: Write> Printer<W> {
         self.bytes(text.as_bytes());
     }
 
-    /// What was printed before ([`Printer::since`]), in an object of the same depth.
+    /// Prints text that was printed before ([`Printer::since`]), in an object of the same depth.
     pub(crate) fn bytes(&mut self, printed: &[u8]) {
         self.buffer.extend_from_slice(printed);
     }
@@ -169,8 +167,8 @@ impl<W: Write> Printer<W> {
         self.buffer.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
     }
 
-    /// From here on, whether every text is known to be plain ([`is_plain`]), and need not be looked at for what
-    /// is to be escaped.
+    /// Sets whether all following text is known to be plain ([`is_plain`]), so that it need not be checked for
+    /// escapes.
     pub(crate) fn expect_plain(&mut self, plain: bool) {
         self.unescaped = plain;
     }
@@ -185,7 +183,7 @@ impl<W: Write> Printer<W> {
         self.buffer.push(b'"');
     }
 
-    /// Any JSON value, objects in sorted order, entries with an empty object left out.
+    /// Any JSON value, with sorted objects and without entries that are empty objects.
     pub(crate) fn value(&mut self, value: &serde_json::Value) -> io::Result<()> {
         use serde_json::Value;
         match value {
@@ -215,7 +213,7 @@ impl<W: Write> Printer<W> {
         Ok(())
     }
 
-    /// Hands on what is left and gives the sink back.
+    /// Writes the rest to the sink and returns it.
     pub(crate) fn finish(mut self) -> io::Result<W> {
         self.flush()?;
         Ok(self.sink)
@@ -241,7 +239,7 @@ impl<W: Write> Printer<W> {
         }
     }
 
-    /// As Python's `json.dumps` escapes with its default `ensure_ascii`.
+    /// Escapes as in Python's `json.dumps` with its default `ensure_ascii`.
     fn escaped(&mut self, text: &str) {
         for character in text.chars() {
             match character {
@@ -263,13 +261,13 @@ impl<W: Write> Printer<W> {
     }
 }
 
-/// Whether an entry with this value is left out: an empty object, or one of which nothing would be left.
+/// Whether an entry with this value is omitted: an empty object, or one that would become empty.
 pub(crate) fn vanishes(value: &serde_json::Value) -> bool {
     value.as_object().is_some_and(|entries| entries.values().all(vanishes))
 }
 
-/// Whether every character stands for itself. All are looked at, which takes fewer steps than to stop at the
-/// first that does not: several are compared at once.
+/// Whether no character needs an escape. Checking all characters is faster than stopping at the first that needs one,
+/// because several are compared at once.
 pub(crate) fn is_plain(text: &str) -> bool {
     let escaped = |byte: u8| !(b' '..0x7f).contains(&byte) | (byte == b'"') | (byte == b'\\');
     !text.bytes().fold(false, |found, byte| found | escaped(byte))

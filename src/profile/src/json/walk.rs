@@ -5,7 +5,7 @@ use serde::de::{self, DeserializeSeed, Deserializer as _, MapAccess, Visitor};
 use serde_json::Deserializer;
 use serde_json::value::RawValue;
 
-/// Calls `each` with every key of the object `text`, and its value's text; gives how many keys were damaged.
+/// Calls `each` with every key of the object `text` and its value's text; returns how many keys were damaged.
 pub(crate) fn entries<'de>(
     text: &'de str,
     mut each: impl FnMut(Cow<'de, str>, &'de str),
@@ -29,30 +29,30 @@ pub(crate) fn pair(text: &str) -> Option<(&str, &str)> {
     Some((first.get(), second.get()))
 }
 
-/// The text of the value that stands at the beginning of `text`, whatever follows it.
+/// The text of the value at the beginning of `text`, whatever follows it.
 pub(crate) fn value(text: &str) -> serde_json::Result<&str> {
     let value: &RawValue = de::Deserialize::deserialize(&mut Deserializer::from_str(text))?;
     Ok(value.get())
 }
 
-/// The first key of the object `text` that `wanted` takes.
+/// The first key of the object `text` that `wanted` accepts.
 pub(crate) fn first_key(text: &[u8], wanted: impl Fn(&str) -> bool) -> Option<String> {
     let mut found = None;
-    // The walk ends with an error on purpose where it is found, and for any other reason where it is not.
+    // The walk ends with an error on purpose if it is found, and for any other reason if it is not.
     let _ = Deserializer::from_slice(text).deserialize_map(FirstKey { wanted, found: &mut found });
     found
 }
 
-/// The integer that is the value `text`.
+/// The integer value of `text`.
 pub(crate) fn integer(text: &str) -> Option<i128> {
-    // More digits than that are no address, and `i128` could not hold them.
+    // A number with more digits is not an address and does not fit into `i128`.
     if text.len() > 30 || !text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) {
         return None;
     }
     text.parse().ok()
 }
 
-/// The string that is the value `text`, and whether it holds half surrogate pairs, which become U+FFFD.
+/// The string value of `text`, and whether it contains lone surrogates, which become U+FFFD.
 pub(crate) fn string(text: &str) -> Option<(Cow<'_, str>, bool)> {
     let inner = text.strip_prefix('"')?.strip_suffix('"')?;
     if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
@@ -62,7 +62,7 @@ pub(crate) fn string(text: &str) -> Option<(Cow<'_, str>, bool)> {
     Some((text, damaged))
 }
 
-/// Stops at the first key that is wanted.
+/// Stops at the first wanted key.
 struct FirstKey<'a, F> {
     wanted: F,
     found: &'a mut Option<String>,
@@ -87,11 +87,11 @@ impl<'de, F: Fn(&str) -> bool> Visitor<'de> for FirstKey<'_, F> {
     }
 }
 
-/// An object whose values are taken as they stand.
+/// An object whose values are passed on as text.
 pub(crate) struct Entries<'a, 'de> {
     pub(crate) expected: &'static str,
     pub(crate) each: &'a mut dyn FnMut(Cow<'de, str>, &'de str),
-    /// The key at whose value the walk failed.
+    /// The key whose value made the walk fail.
     pub(crate) failed: &'a mut Option<String>,
     pub(crate) damaged: &'a mut u64,
 }
@@ -111,7 +111,7 @@ impl<'de> Visitor<'de> for Entries<'_, 'de> {
         f.write_str(self.expected)
     }
 
-    /// `null`: some writers leave it where a section would be empty.
+    /// `null`: some writers use it for an empty section.
     fn visit_unit<E: de::Error>(self) -> Result<(), E> {
         Ok(())
     }
@@ -132,10 +132,10 @@ impl<'de> Visitor<'de> for Entries<'_, 'de> {
     }
 }
 
-/// A string; half surrogate pairs, which Python writes and reads without a word, become U+FFFD.
+/// A string; lone surrogates, which Python accepts, become U+FFFD.
 pub(crate) struct Key<'de> {
     pub(crate) text: Cow<'de, str>,
-    /// Whether it holds half surrogate pairs.
+    /// Whether it contains lone surrogates.
     pub(crate) damaged: bool,
 }
 
@@ -146,7 +146,7 @@ impl<'de> DeserializeSeed<'de> for KeySeed {
     type Value = Key<'de>;
 
     fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Key<'de>, D::Error> {
-        // As bytes, for a string may hold what is no UTF-8 once its escapes are resolved.
+        // As bytes, because the string may not be UTF-8 after its escapes are resolved.
         deserializer.deserialize_bytes(self)
     }
 }

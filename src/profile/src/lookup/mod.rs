@@ -1,10 +1,9 @@
-//! One struct, symbol or enumeration out of a profile, without reading the rest of it.
+//! Looks up one struct, symbol or enumeration in a profile without reading the rest of it.
 //!
-//! Unpacking is nearly all that a lookup costs. In the unpacked text a name is searched for as bytes: in
-//! valid JSON `"NAME"`, its first quote not escaped, followed by a colon, is a key; and what kind of entry
-//! it is shows in the first bytes of its value. Only the entry that was found is parsed. Where bytes do
-//! not tell (names with escapes, names that look like punctuation), and before a name is said not to be
-//! there, its section is walked as JSON.
+//! Unpacking takes nearly all the time of a lookup. In the unpacked text a name is searched for as bytes: in valid
+//! JSON `"NAME"`, with an unescaped first quote and a colon after it, is a key, and the first bytes of its value show
+//! the kind of entry. Only the entry that was found is parsed. If bytes are not conclusive (names with escapes, names
+//! that look like punctuation), and before a name is reported as missing, its section is walked as JSON.
 
 mod sections;
 mod similar;
@@ -27,8 +26,8 @@ use crate::{
     read_text, unpack, write_text,
 };
 
-/// The text of a profile, unpacked, in which single entries are looked up. Of an ISF table it is the canonical
-/// text of the profile that the table holds.
+/// The unpacked text of a profile, in which single entries are looked up. For an ISF table it is the canonical text
+/// of the profile in the table.
 #[derive(Debug)]
 pub struct Text {
     text: String,
@@ -37,11 +36,11 @@ pub struct Text {
 }
 
 impl Text {
-    /// Unpacks the profile in the file at `path`: text, gzip, xz or zstd, told by content.
+    /// Unpacks the profile in the file at `path`: text, gzip, xz or zstd, recognised by content.
     ///
     /// # Errors
-    /// [`ReadError`] where the file cannot be read, or is no profile as far as its keys tell. What follows
-    /// is not checked until it is looked at; [`crate::read_file`] checks everything.
+    /// [`ReadError`] if the file cannot be read, or is not a profile by its keys. The rest is not checked until it is
+    /// used; [`crate::read_file`] checks everything.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
         let bytes =
             MappedFile::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
@@ -69,7 +68,7 @@ impl Text {
         &self.text
     }
 
-    /// The whole profile, as [`crate::read_text`] gives it.
+    /// The whole profile, as returned by [`crate::read_text`].
     ///
     /// # Errors
     /// As for [`crate::read_text`].
@@ -77,25 +76,25 @@ impl Text {
         read_text(self.text.as_bytes(), report)
     }
 
-    /// `$METADATA`, in today's spelling, but for `arch`.
+    /// `$METADATA` in its current spelling, without `arch`.
     pub fn metadata(&self) -> BTreeMap<String, Value> {
         self.identity().1.clone().into_iter().collect()
     }
 
-    /// What the profile is of.
+    /// The system of the profile.
     pub fn system(&self) -> System {
         self.identity().0.system
     }
 
-    /// The architecture it is for.
+    /// The architecture of the profile.
     pub fn arch(&self) -> Arch {
         self.identity().0.arch
     }
 
-    /// How many entries each section has, by section. Walks the whole text.
+    /// The number of entries in each section. Walks the whole text.
     ///
     /// # Errors
-    /// [`ReadError`] where the text is no JSON.
+    /// [`ReadError`] if the text is not JSON.
     pub fn counts(&self) -> Result<BTreeMap<String, usize>, ReadError> {
         let mut counts = BTreeMap::new();
         document::sections(&self.text, |section, value| {
@@ -108,10 +107,10 @@ impl Text {
         Ok(counts)
     }
 
-    /// The struct of this name; `None` where there is none.
+    /// The struct of this name; `None` if there is none.
     pub fn structure(&self, name: &str) -> Option<Structure> {
         let mut entry = self.find("$STRUCTS", name, is_struct)?;
-        // An entry that is a mere name stands for the struct of that name.
+        // An entry that is only a name stands for the struct of that name.
         for _ in 0..MAX_ALIASES {
             let Some((target, _)) = walk::string(entry) else { break };
             entry = self.find("$STRUCTS", &target, is_struct)?;
@@ -125,13 +124,13 @@ impl Text {
         Some(Structure { profile, record })
     }
 
-    /// The size in bytes of the struct of this name; `None` where there is none.
+    /// The size in bytes of the struct of this name; `None` if there is none.
     pub fn size(&self, name: &str) -> Option<u64> {
         let (size, _) = walk::pair(self.find("$STRUCTS", name, is_struct)?)?;
         u64::try_from(walk::integer(size)?).ok()
     }
 
-    /// The labels of an enumeration with their values, by value; `None` where there is none of this name.
+    /// The labels of an enumeration with their values, by value; `None` if there is none of this name.
     pub fn enumeration(&self, name: &str) -> Option<Vec<(String, i128)>> {
         let mut labels = Vec::new();
         let by_label = self.find("$REVENUMS", name, is_object);
@@ -140,7 +139,7 @@ impl Text {
                 labels.extend(walk::integer(value).map(|value| (label.into_owned(), value)));
             });
         }
-        // Older profiles have this section alone, or lack the zeros in the other.
+        // Older profiles have only this section, or lack the zeros in the other.
         let by_value = self.find("$ENUMS", name, is_object);
         if let Some(entry) = by_value {
             let _ = walk::entries(entry, |value, label| {
@@ -154,7 +153,7 @@ impl Text {
         Some(labels)
     }
 
-    /// The symbol of this name; `None` where there is none. Data comes before code, as for LibVMI.
+    /// The symbol of this name; `None` if there is none. Data comes before code, as for LibVMI.
     pub fn symbol(&self, name: &str) -> Option<Symbol> {
         let sections = [("$CONSTANTS", false), ("$FUNCTIONS", true)];
         sections.into_iter().find_map(|(section, function)| {
@@ -163,8 +162,8 @@ impl Text {
         })
     }
 
-    /// The symbols at the highest address that is not above `address`, sorted by name; none where every
-    /// symbol is above it.
+    /// The symbols at the highest address that is not above `address`, sorted by name; empty if every symbol is above
+    /// it.
     pub fn symbols_at(&self, address: u64) -> Vec<Symbol> {
         let mut nearest: Vec<Symbol> = Vec::new();
         let mut best = 0;
@@ -243,12 +242,12 @@ impl Text {
         let _ = text.map(|text| walk::entries(text, |name, _| each(&name)));
     }
 
-    /// Shows every symbol in the order of the text, data before code: its name, its address, whether it stands among the
-    /// functions.
+    /// Calls `each` with every symbol in the order of the text, data before code: its name, its address, and whether
+    /// it is a function.
     pub fn each_symbol(&self, mut each: impl FnMut(&str, u64, bool)) {
         for (section, function) in [("$CONSTANTS", false), ("$FUNCTIONS", true)] {
             if let Some(text) = self.sections.of(&self.text, section) {
-                // A damaged text ends the walk where it is damaged.
+                // In a damaged text the walk ends at the damage.
                 let _ = walk::entries(text, |name, value| {
                     if let Some(value) = address(value) {
                         each(&name, value, function);
@@ -295,13 +294,13 @@ impl Text {
     }
 }
 
-/// The canonical text of the profile that an ISF text holds.
+/// The canonical text of the profile in an ISF text.
 fn canonical(isf_text: &str) -> Result<String, ReadError> {
     let mut report = Report::default();
     let mut profile = isf::read(isf_text, &mut report)?;
     let resolution = Resolution::new(&mut profile, &mut report);
     let text = write_text(&profile, &resolution, Vec::new());
-    // Two symbols of one name, which the reader leaves none of, are all that the writer refuses.
+    // The writer refuses only repeated symbol names, which the reader never leaves.
     let text = text.ok().and_then(|text| String::from_utf8(text).ok());
     text.ok_or_else(|| ReadError::Section {
         section: "symbols".to_owned(),
@@ -313,8 +312,8 @@ fn canonical(isf_text: &str) -> Result<String, ReadError> {
 /// How many aliases of structs are followed.
 const MAX_ALIASES: usize = 16;
 
-/// The text of the last value in `section` whose key is `name` and which looks like an entry; `None` where
-/// there is none, or bytes cannot tell.
+/// The text of the last value in `section` whose key is `name` and which looks like an entry; `None` if there is
+/// none, or if the bytes are not conclusive.
 fn find_key<'a>(section: &'a str, name: &str, shape: fn(&[u8]) -> bool) -> Option<&'a str> {
     if !is_plain(name) {
         return None;
@@ -337,18 +336,18 @@ fn find_key<'a>(section: &'a str, name: &str, shape: fn(&[u8]) -> bool) -> Optio
     walk::value(section.get(found?..)?).ok()
 }
 
-/// Whether a name is written as it is, and cannot be mistaken for what stands between two strings: such a
-/// name begins, but for white space, with a comma, a colon or a closing bracket.
+/// Whether a name is written without escapes and cannot be confused with the text between two strings. Such text
+/// begins, after white space, with a comma, a colon or a closing bracket.
 fn is_plain(name: &str) -> bool {
     let written = name.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\');
     let first = name.bytes().find(|byte| *byte != b' ');
     written && first.is_some_and(|first| !matches!(first, b',' | b':' | b']' | b'}'))
 }
 
-/// The text of the last value whose key is `name`, every key of the section being read.
+/// The text of the last value whose key is `name`, reading every key of the section.
 fn walk_to_key<'a>(section: &'a str, name: &str) -> Option<&'a str> {
     let mut found = None;
-    // What was found before a damaged place counts.
+    // A value before a damaged place counts.
     let _ = walk::entries(section, |key, value| {
         if key == name {
             found = Some(value);
@@ -357,7 +356,7 @@ fn walk_to_key<'a>(section: &'a str, name: &str) -> Option<&'a str> {
     found
 }
 
-/// `[16, {`: a struct's entry; a member's is `[16, [`.
+/// `[16, {` begins a struct's entry; a member's begins with `[16, [`.
 fn is_struct(value: &[u8]) -> bool {
     let Some(rest) = value.strip_prefix(b"[") else { return false };
     let rest = rest.trim_ascii_start();

@@ -5,18 +5,18 @@ use memchr::memmem;
 use crate::ReadError;
 use crate::read::{document, judge_keys};
 
-/// Where the sections of a profile's text are.
+/// The places of the sections in a profile's text.
 #[derive(Debug)]
 pub(super) struct Sections {
     /// Name and value, in the text's order.
     all: Vec<(String, Range<usize>)>,
 }
 
-/// More keys than that at the top are not the sections of a profile, whatever the layout says.
+/// With more keys on the top level it is not a profile with sections, whatever its layout suggests.
 const MAX_SECTIONS: usize = 64;
 
 impl Sections {
-    /// Finds them by the text's layout, where it has lines; else by walking it.
+    /// Finds them by the text's layout if it has lines, otherwise by walking it.
     pub(super) fn find(text: &str) -> Result<Self, ReadError> {
         let all = match by_lines(text) {
             Some(all) => all,
@@ -26,15 +26,15 @@ impl Sections {
         Ok(Self { all })
     }
 
-    /// The value of a section; of several the last.
+    /// The value of a section; the last one if it is repeated.
     pub(super) fn of<'a>(&self, text: &'a str, section: &str) -> Option<&'a str> {
         let (_, range) = self.all.iter().rev().find(|(name, _)| name == section)?;
         text.get(range.clone())
     }
 }
 
-/// By layout: printers that put every entry on a line of its own indent the sections by the same number of
-/// spaces and everything in them by more. `None` where the text does not look like that.
+/// By layout: printers that put every entry on its own line indent the sections by the same number of spaces and
+/// everything inside them by more. `None` if the text has another layout.
 fn by_lines(text: &str) -> Option<Vec<(String, Range<usize>)>> {
     let indent = text.strip_prefix("{\n")?.bytes().take_while(|byte| *byte == b' ').count();
     if indent == 0 {
@@ -58,7 +58,7 @@ fn by_lines(text: &str) -> Option<Vec<(String, Range<usize>)>> {
     // The last section ends where the object does.
     let (_, last) = found.last_mut()?;
     last.end = text.trim_ascii_end().strip_suffix('}')?.trim_ascii_end().len();
-    // A key that needs escapes is no section known here.
+    // A key that needs escapes is not a known section.
     found.iter().all(|(name, range)| !name.contains('\\') && range.start < range.end).then_some(found)
 }
 

@@ -1,6 +1,6 @@
-//! Profiles that refer to others: `$MERGE`, and symlinks.
+//! Profiles that refer to other profiles: `$MERGE` and symlinks.
 //!
-//! Where the others are is for the caller to know: it gives a function that loads a profile by its name.
+//! The caller finds the other profiles: it passes a function that loads a profile by its name.
 
 mod overlay;
 
@@ -17,34 +17,34 @@ pub enum MergeError<E> {
     Load {
         /// Its name.
         name: String,
-        /// Why.
+        /// The cause.
         source: E,
     },
-    /// They lead in a circle.
-    #[error("profiles lead in a circle: {}", names.join(" -> "))]
+    /// The references form a circle.
+    #[error("profiles refer to each other in a circle: {}", names.join(" -> "))]
     Circle {
-        /// The names on the way, the first once more at the end.
+        /// The names on the path, the first repeated at the end.
         names: Vec<String>,
     },
-    /// They lead further than any profile does.
-    #[error("profiles lead too far: {} -> ...; expected at most {limit}", names.join(" -> "))]
+    /// The chain of references is longer than in any valid profile.
+    #[error("profiles refer to each other in too long a chain: {} -> ...; expected at most {limit}", names.join(" -> "))]
     TooFar {
-        /// The names on the way.
+        /// The names on the path.
         names: Vec<String>,
-        /// How many are followed.
+        /// The longest chain that is followed.
         limit: usize,
     },
 }
 
-/// How deep profiles may refer to others.
+/// The longest chain of references.
 const MAX_DEPTH: usize = 16;
 /// How many profiles may be merged into one.
 const MAX_MERGED: usize = 256;
 
-/// The profile that `profile` stands for: itself, or what its symlink leads to in the end.
+/// The profile that `profile` stands for: itself, or the target of its symlinks.
 ///
 /// # Errors
-/// [`MergeError`] where a profile cannot be loaded, or symlinks lead in a circle or too far.
+/// [`MergeError`] if a profile cannot be loaded, or symlinks form a circle or too long a chain.
 pub fn follow_symlinks<E>(
     profile: Profile,
     load: &mut dyn FnMut(&str) -> Result<Profile, E>,
@@ -52,14 +52,14 @@ pub fn follow_symlinks<E>(
     Walk { load, way: Vec::new(), merged: 0 }.follow(profile)
 }
 
-/// The profile with every profile of its `$MERGE` laid over it, as Rekall does when it loads one.
+/// The profile with every profile in its `$MERGE` applied to it, as Rekall does on loading.
 ///
-/// They are laid over in order, each with its own `$MERGE` and through symlinks. A struct or an enumeration
-/// that comes later replaces an earlier one whole; symbols, variables' types and settings are replaced one
-/// by one. The metadata stay those of `profile`, and nothing is left to merge.
+/// They are applied in order, each with its own `$MERGE` and through symlinks. A later struct or enumeration replaces
+/// an earlier one as a whole; symbols, types of variables and settings are replaced one by one. The metadata stay
+/// those of `profile`, and the result has no `$MERGE`.
 ///
 /// # Errors
-/// [`MergeError`] where a profile cannot be loaded, or profiles lead in a circle or too far.
+/// [`MergeError`] if a profile cannot be loaded, or profiles form a circle or too long a chain.
 pub fn merge<E>(
     profile: Profile,
     load: &mut dyn FnMut(&str) -> Result<Profile, E>,

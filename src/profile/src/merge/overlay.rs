@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{EnumId, Label, Member, Name, Native, Profile, RecordId, Type, TypeId};
 
-/// `base` with the sections of `top` laid over it.
+/// `base` with the sections of `top` applied to it.
 pub(super) fn laid_over(base: &Profile, top: &Profile) -> Profile {
     let mut profile = Profile::new(base.system, base.arch);
     profile.metadata = base.metadata.clone();
@@ -36,7 +36,7 @@ pub(super) fn laid_over(base: &Profile, top: &Profile) -> Profile {
     profile
 }
 
-/// What is in the profile already, and is not replaced.
+/// The entries that the profile already has and that are not replaced.
 #[derive(Default)]
 struct Copied {
     records: HashMap<Name, RecordId, RandomState>,
@@ -88,7 +88,7 @@ impl Copy<'_> {
                 Type::Named(name) => Type::Named(self.name(name)),
                 Type::WideString { bytes } => Type::WideString { bytes },
                 Type::Verbatim(number) => match source.types.verbatim(number) {
-                    // Unknown when it was read; the other profile defines it.
+                    // It was unknown when it was read; the other profile defines it.
                     Some((name, arguments)) if !arguments.is_object() && self.defined.contains(name) => {
                         Type::Named(self.profile.intern(name))
                     }
@@ -120,8 +120,8 @@ impl Copy<'_> {
                 .collect();
             ids.push(self.profile.types.add_named_record(name, record.kind, record.size, members));
         }
-        // Of several definitions under one name in this profile none replaces another: they are settled
-        // when it is written.
+        // Several definitions under one name in this profile do not replace each other: they are settled when it is
+        // written.
         for (position, (_, record)) in source.types.records().enumerate() {
             if let (Some(name), Some(id)) = (record.name, ids.get(position)) {
                 let name = self.name(name);
@@ -131,8 +131,7 @@ impl Copy<'_> {
         ids
     }
 
-    /// The enumerations' new ids; and those whose values have another type in the profile that replaces
-    /// them.
+    /// The new ids of the enumerations, and those whose values have another type in the profile that replaces them.
     fn enumerations(&mut self, first: TypeId) -> (Vec<EnumId>, HashSet<EnumId>) {
         let source = self.source;
         let mut ids = Vec::with_capacity(source.types.enumerations().len());
@@ -164,7 +163,7 @@ impl Copy<'_> {
         (ids, other_values)
     }
 
-    /// The descriptor of an enumeration whose labels are another profile's and whose values are not.
+    /// The descriptor of an enumeration with the labels of one profile and the value type of another.
     fn spelled_out(&mut self, id: EnumId) -> Type {
         let name = self.source.types.enumeration(id).and_then(|item| item.name);
         let name = name.map_or("", |name| self.source.names.get(name));
@@ -202,7 +201,7 @@ impl Copy<'_> {
     }
 }
 
-/// A type's id in the profile it is copied into.
+/// The id of a type in the profile that it is copied into.
 fn moved(first: TypeId, ty: TypeId) -> TypeId {
     first.offset(ty.index())
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A processor architecture, by the name Rekall's `$METADATA` gives it.
+/// A processor architecture, by its name in Rekall's `$METADATA`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Arch {
@@ -61,7 +61,7 @@ impl fmt::Display for Arch {
     }
 }
 
-/// A text that names no architecture known here.
+/// A text that does not name a known architecture.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "architecture '{0}' is not known, expected one of AMD64, I386, ARM, ARM64, MIPS, MIPS64, PPC, PPC64, RISCV32, RISCV64, S390X"
@@ -71,7 +71,7 @@ pub struct ArchError(pub String);
 impl FromStr for Arch {
     type Err = ArchError;
 
-    /// Any case.
+    /// Accepts names in any case.
     fn from_str(text: &str) -> Result<Self, ArchError> {
         NAMES
             .iter()

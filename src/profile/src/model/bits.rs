@@ -1,14 +1,14 @@
-/// Which bits of a storage unit a bit-field takes: bit 0 is the unit's least significant bit, `end` is the
-/// first bit behind the field.
+/// The bits of a storage unit that a bit-field takes: bit 0 is the unit's least significant bit, and `end` is the
+/// first bit after the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BitRange {
     /// The lowest bit of the field.
     pub start: u16,
-    /// The bit behind its highest.
+    /// The bit after its highest.
     pub end: u16,
 }
 
-/// Where a bit-field is stored: the bytes to load, and its bits in them.
+/// The storage of a bit-field: the bytes to load, and its bits in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StorageUnit {
     /// Offset of the unit's first byte in the struct.
@@ -23,9 +23,9 @@ impl StorageUnit {
     /// The unit of a little-endian bit-field that begins `first_bit` bits into its struct and is `width`
     /// bits wide, declared with a type of `type_size` bytes.
     ///
-    /// It is the declared type at the highest offset aligned to its size that holds all bits; where none
-    /// does (packed fields), the smallest power of two of bytes at the field's first byte that does
-    /// (docs/format.md, invariant 4). `None` for a field of no width, or one that 16 bytes cannot hold.
+    /// It is the declared type at the highest offset aligned to its size that holds all bits. If there is none
+    /// (packed fields), it is the smallest power of two of bytes at the field's first byte that holds them
+    /// (docs/format.md, invariant 4). `None` for a field without bits, or one that 16 bytes cannot hold.
     pub fn little_endian(first_bit: u64, width: u64, type_size: u64) -> Option<Self> {
         if width == 0 || width > 128 {
             return None;
@@ -48,8 +48,8 @@ impl StorageUnit {
         [1, 2, 4, 8, 16].into_iter().find_map(|size| unit(first_bit / 8, size))
     }
 
-    /// The same for a big-endian system, where `first_bit` counts from the most significant bit of the
-    /// struct's first byte, as DWARF's `DW_AT_data_bit_offset` does there.
+    /// The same for a big-endian system, where `first_bit` counts from the most significant bit of the struct's first
+    /// byte, like DWARF's `DW_AT_data_bit_offset`.
     pub fn big_endian(first_bit: u64, width: u64, type_size: u64) -> Option<Self> {
         let unit = Self::little_endian(first_bit, width, type_size)?;
         let bits = u16::try_from(unit.size * 8).ok()?;
@@ -57,9 +57,8 @@ impl StorageUnit {
         Some(StorageUnit { bits: BitRange { start: bits - end, end: bits - start }, ..unit })
     }
 
-    /// The unit of a bit-field in a record of `record_size` bytes, for either byte order; as above, except
-    /// that a unit which would reach beyond the record (packed records do that) gives way to the smallest
-    /// one at the field's first byte.
+    /// The unit of a bit-field in a record of `record_size` bytes, for either byte order. A unit that would reach
+    /// beyond the record (in packed records) is replaced by the smallest one at the field's first byte.
     pub fn in_record(
         first_bit: u64,
         width: u64,
@@ -71,9 +70,9 @@ impl StorageUnit {
         unit(first_bit, width, type_size)?.within(record_size, big_endian)
     }
 
-    /// The same field in a unit that ends within its record of `struct_size` bytes: the smallest power of two
-    /// of bytes that holds the field, at the field's first byte or as far before it as it takes. `None` where
-    /// no unit fits.
+    /// The same field in a unit that ends within its record of `struct_size` bytes: the smallest power of two of
+    /// bytes that holds the field, at the field's first byte or as far before it as necessary. `None` if no unit
+    /// fits.
     fn within(self, struct_size: u64, big_endian: bool) -> Option<Self> {
         let fits = |offset: u64, size: u64| offset.checked_add(size).is_some_and(|end| end <= struct_size);
         if fits(self.offset, self.size) {
@@ -88,7 +87,7 @@ impl StorageUnit {
                 false => Some(bits),
             }
         };
-        // From here on bits count from the struct's first, in the machine's order.
+        // From here on bits count from the start of the struct in the machine's order.
         let bits = flipped(self.bits, self.size)?;
         let first = self.offset.checked_mul(8)?.checked_add(u64::from(bits.start))?;
         let end = first.checked_add(u64::from(bits.end - bits.start))?;

@@ -1,7 +1,7 @@
 use crate::{BitRange, Profile, Type, TypeId};
 
-/// A member as C would declare it. Profiles do not tell structs from unions, nor what a function returns, so
-/// structs stand by their name alone and a question mark for what is not known.
+/// A member as C would declare it. Profiles distinguish neither structs from unions nor the results of functions, so
+/// structs appear only by name, and unknown parts as a question mark.
 pub fn declaration(profile: &Profile, ty: TypeId, bits: Option<BitRange>, name: &str) -> String {
     let declared = declare(profile, ty, name.to_owned(), 0);
     match bits {
@@ -10,7 +10,7 @@ pub fn declaration(profile: &Profile, ty: TypeId, bits: Option<BitRange>, name: 
     }
 }
 
-/// Deeper nesting than any compiler writes is cut.
+/// Deeper nesting than in any compiler's output is cut.
 const MAX_DEPTH: usize = 64;
 
 fn declare(profile: &Profile, ty: TypeId, name: String, depth: usize) -> String {

@@ -1,9 +1,9 @@
 use crate::{Profile, RecordId};
 
-/// A struct that was looked up: a profile of that struct alone, with the metadata of the whole.
+/// A struct that was looked up: a profile of only that struct, with the metadata of the whole.
 ///
-/// Other structs that it holds or points to are known by name only ([`crate::Type::Named`]);
-/// [`crate::Text::structure`] finds each in turn.
+/// Other structs that it holds or points to are only named ([`crate::Type::Named`]); [`crate::Text::structure`] finds
+/// each of them.
 #[derive(Debug)]
 pub struct Structure {
     /// The profile.
@@ -19,6 +19,6 @@ pub struct Symbol {
     pub name: String,
     /// Its RVA (Windows) or address.
     pub address: u64,
-    /// Whether it stands among the functions, which only Windows profiles keep apart.
+    /// Whether it is a function, which only Windows profiles keep apart.
     pub function: bool,
 }

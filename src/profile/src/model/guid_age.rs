@@ -1,8 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What names one build of a PE and its PDB: the GUID, and the age that stands in the image's RSDS record
-/// (which equals the age in the PDB's DBI stream, not the one in its info stream).
+/// The identity of one build of a PE file and its PDB: the GUID and the age in the image's RSDS record (which equals
+/// the age in the PDB's DBI stream, not the one in its info stream).
 ///
 /// Text form: 32 upper-case hexadecimal digits (the first three GUID fields as integers, the last eight
 /// bytes in order), then the age in upper-case hexadecimal without padding. Source: the symbol store layout
@@ -19,7 +19,7 @@ impl GuidAge {
         Self { guid, age }
     }
 
-    /// From the GUID as it lies in a file or in memory: u32, u16, u16 little-endian, then eight bytes.
+    /// From the GUID in its form in a file or in memory: u32, u16, u16 little-endian, then eight bytes.
     pub fn from_raw(raw: [u8; 16], age: u32) -> Self {
         let [a, b, c, d, e, f, g, h, rest @ ..] = raw;
         let mut guid = [d, c, b, a, f, e, h, g, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -37,7 +37,7 @@ impl GuidAge {
         self.age
     }
 
-    /// The GUID alone, as 32 upper-case hexadecimal digits.
+    /// Only the GUID, as 32 upper-case hexadecimal digits.
     pub fn guid_text(&self) -> String {
         self.guid.iter().map(|byte| format!("{byte:02X}")).collect()
     }
@@ -67,19 +67,19 @@ pub enum GuidAgeError {
     Character {
         /// The text as given.
         text: String,
-        /// Which character, counted from 1.
+        /// The number of the character, counted from 1.
         position: usize,
-        /// What stood there.
+        /// The character.
         found: char,
     },
-    /// Too few digits: the age is missing, or the GUID is cut.
+    /// Too few digits: the age is missing, or the GUID is truncated.
     #[error(
         "GUID/age '{text}': {digits} hexadecimal digits, expected 33 to 40 (32 for the GUID, then the age)"
     )]
     Length {
         /// The text as given.
         text: String,
-        /// How many digits it has.
+        /// The number of its digits.
         digits: usize,
     },
 }

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::model::types::Definition;
 use crate::{EnumId, Member, Names, RecordId, Type, TypeId, Types};
 
-/// A layout hash: equal for definitions that put the same members at the same places, whatever the source
+/// A layout hash: equal for definitions that put the same members at the same offsets, whatever the source
 /// (docs/format.md, invariant 6).
 pub(crate) type LayoutHash = [u8; 32];
 
@@ -14,20 +14,20 @@ pub(crate) type LayoutHash = [u8; 32];
 #[derive(Default)]
 pub(crate) struct Layouts {
     known: Known,
-    /// Unnamed records whose hash is being computed: one that holds a pointer to itself.
+    /// Unnamed records whose hash is being computed, so that one with a pointer to itself is recognised.
     open: Vec<RecordId>,
-    /// How many types the hash that is being computed may still look at.
+    /// How many more types the current hash may visit.
     budget: usize,
-    /// Room for texts to hash, used again.
+    /// A buffer for texts to hash.
     spare: Vec<String>,
-    /// What is added to the names of definitions that share theirs with others.
+    /// Suffixes for the names of definitions that share theirs with others.
     marks: HashMap<Definition, String, RandomState>,
 }
 
-/// Hashes by the index of their definition: profiles can have some for nearly all they define.
+/// Hashes by the index of their definition; profiles can have hashes for nearly all definitions.
 #[derive(Default)]
 struct Known {
-    /// One more than the places in `hashes`; 0 where there is none yet.
+    /// One more than the index into `hashes`; 0 if there is none yet.
     records: Vec<u32>,
     enums: Vec<u32>,
     hashes: Vec<LayoutHash>,
@@ -59,19 +59,19 @@ impl Known {
     }
 }
 
-/// How deep types are followed within one hash; deeper nesting is no C anyone wrote.
+/// How deep types are followed within one hash; real C is never nested deeper.
 const MAX_DEPTH: usize = 64;
-/// How many types one hash looks at: functions that take functions double with each level.
+/// How many types one hash visits: functions that take functions double with each level.
 const MAX_TYPES: usize = 1024;
 const MAX_TYPES_PER_MEMBER: usize = 16;
 
 impl Layouts {
-    /// Layouts in whose texts the definitions in `marks` have this behind their names.
+    /// Layouts in whose texts the definitions in `marks` have this suffix after their names.
     pub(crate) fn with_marks(marks: HashMap<Definition, String, RandomState>) -> Self {
         Self { marks, ..Self::default() }
     }
 
-    /// Gives a definition another hash than its own members make.
+    /// Gives a definition another hash than that of its own members.
     pub(crate) fn set(&mut self, definition: Definition, hash: LayoutHash) {
         self.known.insert(definition, hash);
     }
@@ -112,7 +112,7 @@ impl Layouts {
         text.push('\n');
         let members = types.members(id);
         let place = |member: &Member| (member.offset, member.bits.map(|bits| bits.start));
-        // Most compilers list members in this order, so that no name has to be looked at for it.
+        // Most compilers list members in this order, so that names need not be compared.
         if members.is_sorted_by(|a, b| place(a) < place(b)) {
             members.iter().for_each(|member| self.member_text(names, types, member, text));
         } else {
@@ -137,7 +137,7 @@ impl Layouts {
         text.push('\n');
     }
 
-    /// A type in words: named ones by name, unnamed ones by their own hash.
+    /// A type as text: named types by name, unnamed types by their own hash.
     fn type_text(&mut self, names: &Names, types: &Types, ty: TypeId, depth: usize, text: &mut String) {
         if depth + self.open.len() > MAX_DEPTH || self.budget == 0 {
             text.push('?');
@@ -235,7 +235,7 @@ fn enumeration_text(names: &Names, types: &Types, id: EnumId, text: &mut String)
     }
 }
 
-/// Thousands of layouts have an unnamed record in them: formatting would cost more than hashing.
+/// Thousands of layouts contain an unnamed record: formatting would cost more than hashing.
 fn push_number(text: &mut String, number: impl itoa::Integer) {
     text.push_str(itoa::Buffer::new().format(number));
 }

@@ -1,4 +1,4 @@
-//! The model: what a profile holds, before anyone decides how it is printed.
+//! The model: the contents of a profile, independent of how it is printed.
 
 mod arch;
 mod bits;

@@ -22,9 +22,9 @@ impl fmt::Debug for Name {
     }
 }
 
-/// Every name of a profile, each kept once: struct, member, enumeration, label, symbol.
+/// Every name of a profile, each stored once: struct, member, enumeration, label, symbol.
 ///
-/// The order of [`Name`] values is the order of interning and means nothing; sort by text.
+/// The order of [`Name`] values is the order of interning and has no meaning; sort by text.
 #[derive(Clone, Default)]
 pub struct Names {
     text: String,
@@ -33,7 +33,7 @@ pub struct Names {
     hasher: foldhash::fast::RandomState,
 }
 
-/// A name in the hash table, with the half of its hash that the table needs to grow without looking at texts.
+/// A name in the hash table, with the half of its hash that lets the table grow without reading texts.
 #[derive(Clone, Copy)]
 struct Slot {
     name: Name,
@@ -41,24 +41,24 @@ struct Slot {
 }
 
 impl Slot {
-    /// The hash the table is asked with: both ends of it are used.
+    /// The hash for lookups: the table uses both ends of it.
     fn spread(hash: u32) -> u64 {
         u64::from(hash) << 32 | u64::from(hash)
     }
 }
 
 impl Names {
-    /// The name with this text, which is kept from now on.
+    /// The name with this text; it is added if it is new.
     pub fn intern(&mut self, text: &str) -> Name {
         let hash = self.hash(text.as_bytes());
         self.find_hashed(text.as_bytes(), hash).unwrap_or_else(|| self.add(text, hash))
     }
 
-    /// The name with these bytes as its text. Most texts are met more than once, and looked at for errors
-    /// the first time only.
+    /// The name with these bytes as its text. Most texts occur repeatedly, and are checked for errors only the first
+    /// time.
     ///
     /// # Errors
-    /// Where the bytes are not UTF-8.
+    /// If the bytes are not UTF-8.
     pub fn intern_utf8(&mut self, bytes: &[u8]) -> Result<Name, Utf8Error> {
         let hash = self.hash(bytes);
         match self.find_hashed(bytes, hash) {
@@ -81,20 +81,20 @@ impl Names {
     fn add(&mut self, text: &str, hash: u32) -> Name {
         self.text.push_str(text);
         self.ends.push(self.text.len());
-        // Four billion distinct names need more input than any front-end accepts; the last name stands
-        // for all beyond.
+        // Four billion distinct names need more input than any front-end accepts; the last name stands for all
+        // further ones.
         let number = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
         let name = Name(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN));
         self.table.insert_unique(Slot::spread(hash), Slot { name, hash }, |slot| Slot::spread(slot.hash));
         name
     }
 
-    /// The name with this text, where it is known.
+    /// The name with this text, if it is known.
     pub fn find(&self, text: &str) -> Option<Name> {
         self.find_hashed(text.as_bytes(), self.hash(text.as_bytes()))
     }
 
-    /// A name's text. Names of another table give some text of this one, or none.
+    /// The text of a name. A name of another table gives some text of this one, or an empty one.
     pub fn get(&self, name: Name) -> &str {
         self.text.get(self.range(name)).unwrap_or_default()
     }
@@ -109,25 +109,25 @@ impl Names {
         start..self.ends.get(index).copied().unwrap_or(start)
     }
 
-    /// How many bytes all texts have together.
+    /// The size of all texts in bytes.
     pub fn length(&self) -> usize {
         self.text.len()
     }
 
-    /// All texts, one behind the other.
+    /// All texts, one after the other.
     pub(crate) fn texts(&self) -> &str {
         &self.text
     }
 
-    /// Makes room for `count` more names.
+    /// Reserves space for `count` more names.
     pub fn reserve(&mut self, count: usize) {
         self.ends.reserve(count);
         self.table.reserve(count, |slot| Slot::spread(slot.hash));
     }
 
-    /// Sorts `items` by the text of the name each has; quickest where they come in the order of their names.
+    /// Sorts `items` by the text of each one's name; fastest if they are in the order of their names.
     pub(crate) fn sort_by_text<T>(&self, items: &mut Vec<T>, name: impl Fn(&T) -> Name) {
-        // Most texts differ in their first bytes: those are compared without looking the text up.
+        // Most texts differ in their first bytes, which are compared without reading the text.
         let mut keyed: Vec<(u128, T)> =
             items.drain(..).map(|item| (self.prefix(name(&item)), item)).collect();
         keyed.sort_unstable_by(|(prefix, item), (other_prefix, other)| {
@@ -137,7 +137,7 @@ impl Names {
         items.extend(keyed.into_iter().map(|(_, item)| item));
     }
 
-    /// The first 16 bytes of a name's text, in an order that is the text's.
+    /// The first 16 bytes of a name's text, as a number with the same order.
     fn prefix(&self, name: Name) -> u128 {
         let text = self.bytes(name);
         match text.first_chunk() {
@@ -146,7 +146,7 @@ impl Names {
         }
     }
 
-    /// The place of every name in the order of texts, for those that `used` gives; 0 for others.
+    /// The rank of every name in the order of texts, for those that `used` returns; 0 for others.
     pub(crate) fn ranks(&self, used: impl Iterator<Item = Name>) -> Ranks {
         let mut ranks = vec![0; self.len()];
         let mut names = Vec::new();
@@ -165,19 +165,19 @@ impl Names {
         Ranks { ranks }
     }
 
-    /// How many names there are.
+    /// The number of names.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no names.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 }
 
-/// Names by number in the order of their texts, so that many short lists can be sorted without looking at
-/// texts again.
+/// The ranks of names in the order of their texts, so that many short lists can be sorted without reading texts
+/// again.
 pub(crate) struct Ranks {
     ranks: Vec<u32>,
 }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::vocabulary;
 use crate::{Name, NativeKind, Profile, Type};
 
-/// Integers by size in bytes: with a sign, without.
+/// Integers by size in bytes: signed, unsigned.
 const INTEGERS: [(u32, &str, &str); 5] = [
     (1, "char", "unsigned char"),
     (2, "short", "unsigned short"),
@@ -13,9 +13,8 @@ const INTEGERS: [(u32, &str, &str); 5] = [
 ];
 
 impl Profile {
-    /// The native type that stands for a C compiler's base type: by Rekall's name for it where Rekall has
-    /// one, else by the source's (docs/format.md, invariant 3). A base type without a name is the integer
-    /// of its size.
+    /// The native type for a C compiler's base type, by Rekall's name for it or, if Rekall has none, by the source's
+    /// (docs/format.md, invariant 3). A base type without a name is the integer of its size.
     pub fn c_native(&mut self, name: &str, size: u32, kind: NativeKind) -> Type {
         if name.is_empty() {
             let signed = !matches!(kind, NativeKind::Unsigned | NativeKind::Bool);
@@ -27,8 +26,8 @@ impl Profile {
         self.native(spelling.map_or(name, |(_, rekall)| rekall), size, kind)
     }
 
-    /// The integer of `size` bytes (1, 2, 4, 8 or 16): what an enumeration or a bit-field is stored in where
-    /// the source does not name the type.
+    /// The integer of `size` bytes (1, 2, 4, 8 or 16), in which an enumeration or a bit-field is stored if the source
+    /// does not name the type.
     pub fn c_integer(&mut self, size: u32, signed: bool) -> Option<Type> {
         let (_, with_sign, without) = INTEGERS.iter().find(|(bytes, ..)| *bytes == size)?;
         let (name, kind) = match signed {
@@ -39,16 +38,16 @@ impl Profile {
     }
 }
 
-/// Names that compilers give to types of any size: clang calls every bit-precise integer and every complex
-/// number the same.
+/// Names that compilers give to types of any size: clang uses one name for all bit-precise integers, and one for all
+/// complex numbers.
 const SIZELESS: [&str; 6] =
     ["_BitInt", "unsigned _BitInt", "signed _BitInt", "complex", "_Complex", "_BitInt unsigned"];
 
 impl Profile {
-    /// Gives native types names that say what they are, once the architecture is known and before names are
-    /// settled: a name that stands for a size (`unsigned long`) or for no size at all (`_BitInt`) is replaced
-    /// where the type has another size, and types that share a name and not a size are told apart. The order
-    /// in which they were added changes nothing (docs/format.md, invariant 3).
+    /// Gives native types precise names, after the architecture is known and before names are settled. A name that
+    /// implies a size (`unsigned long`), or no size at all (`_BitInt`), is replaced if the type has another size, and
+    /// types that share a name but not a size are told apart. The order in which they were added does not matter
+    /// (docs/format.md, invariant 3).
     pub fn settle_natives(&mut self) {
         let (system, arch) = (self.system, self.arch);
         let mut sizes: BTreeMap<Name, BTreeSet<u32>> = BTreeMap::new();
@@ -61,7 +60,7 @@ impl Profile {
             let name = self.names.get(native.name);
             let usual = vocabulary::known(name).map_or(0, |known| known.size(system, arch));
             let sizeless = SIZELESS.contains(&name);
-            // Where only the compiler knows the usual size, the largest is taken for it.
+            // If only the compiler knows the usual size, the largest is assumed.
             let keeps = match usual {
                 0 => !sizeless && sizes.last() == Some(&native.size),
                 usual => usual == native.size,
@@ -78,15 +77,15 @@ impl Profile {
         }
     }
 
-    /// The type that stands for a base type of a language other than C, by what its bytes mean and how many
-    /// there are: `usize` is `unsigned long long` where it has eight bytes. `complex` says that it is a complex
-    /// number. What no native type fits is kept as that many bytes.
+    /// The native type for a base type of a language other than C, by the meaning and number of its bytes: `usize` is
+    /// `unsigned long long` if it has eight bytes. `complex` says that it is a complex number. A type without a
+    /// matching native is kept as bytes.
     pub fn native_by_encoding(&mut self, name: &str, size: u32, kind: NativeKind, complex: bool) -> Type {
         let name = match complex {
             true => name_by_size("complex", size, NativeKind::Other),
             // Both a quadruple float and the processor's own may have sixteen bytes.
             false if kind == NativeKind::Float && size == 16 && name.contains("128") => Some("_Float128"),
-            // The characters of other languages are Unicode's.
+            // The characters of other languages are Unicode code points.
             false if kind == NativeKind::Char && size == 1 && name.contains("utf8") => Some("char8_t"),
             false if kind == NativeKind::Bool && size == 1 => Some("bool"),
             false => name_by_size(name, size, kind),
@@ -102,7 +101,7 @@ impl Profile {
     }
 }
 
-/// The name of the native type of this size and kind; `name` is what the source calls it.
+/// The name of the native type of this size and kind; `name` is the source's name for it.
 fn name_by_size(name: &str, size: u32, kind: NativeKind) -> Option<&'static str> {
     let integer = |signed: bool| {
         let (_, with_sign, without) = INTEGERS.iter().find(|(bytes, ..)| *bytes == size)?;
@@ -215,7 +214,7 @@ mod tests {
         assert_eq!(other_order, sorted);
         let names: BTreeSet<_> = sorted.iter().map(|(name, _)| name).collect();
         assert_eq!(names.len(), sorted.len());
-        // What is usual for the architecture stays.
+        // The usual names for the architecture stay.
         assert_eq!(settled(Arch::I386, &[("long int", 4, Signed)]), [("long".to_owned(), 4)]);
     }
 

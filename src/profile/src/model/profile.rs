@@ -4,20 +4,20 @@ use serde_json::Value;
 
 use crate::{Arch, Name, Names, Type, TypeId, Types};
 
-/// The operating system a profile describes; it decides how addresses and descriptors are written.
+/// The operating system of a profile; it determines how addresses and descriptors are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum System {
     /// Windows: addresses are RVAs, code and data are kept apart, descriptors carry an empty argument object.
     Windows,
-    /// Linux: addresses are those the kernel was linked for.
+    /// Linux: addresses are link addresses.
     Linux,
-    /// macOS: likewise.
+    /// macOS: addresses are link addresses.
     Mac,
-    /// Something else, or a profile that is no kernel's (an index, an inventory, a symlink).
+    /// Something else, or a profile that does not belong to a kernel (an index, an inventory, a symlink).
     Other,
 }
 
-/// Everything known of one build: types, symbols and what identifies it.
+/// Everything known about one build: types, symbols and its identity.
 ///
 /// Front-ends fill it, [`crate::Resolution`] settles names and conflicts, and [`crate::write_text`] prints
 /// it. The sections are those of Rekall's profiles (docs/format.md).
@@ -27,37 +27,36 @@ pub struct Profile {
     pub system: System,
     /// The processor architecture; written as `arch`.
     pub arch: Arch,
-    /// `$METADATA`, but for `arch`: `Type`, `ProfileClass`, `Version` and what identifies the build.
+    /// `$METADATA` without `arch`: `Type`, `ProfileClass`, `Version` and the identity of the build.
     pub metadata: BTreeMap<String, Value>,
     /// Every name used below.
     pub names: Names,
     /// The types: `$STRUCTS`, `$ENUMS` and `$REVENUMS`.
     pub types: Types,
-    /// `$CONSTANTS`: data symbols on Windows, every symbol elsewhere. Windows values are RVAs, others full
+    /// `$CONSTANTS`: data symbols on Windows, every symbol on other systems. Windows values are RVAs, others full
     /// unsigned addresses.
     pub constants: Vec<(Name, u64)>,
     /// `$FUNCTIONS`: code symbols (Windows only), as RVAs.
     pub functions: Vec<(Name, u64)>,
-    /// `$CONSTANT_TYPES`: the types of variables, where the source gives them.
+    /// `$CONSTANT_TYPES`: the types of variables, if the source gives them.
     pub constant_types: Vec<(Name, TypeId)>,
-    /// What lies at symbols, where the source tells it; `constant_data` in ISF, in no profile of Rekall's form.
+    /// The bytes at symbols, if the source gives them; `constant_data` in ISF, never in Rekall's form.
     pub contents: BTreeMap<Name, Vec<u8>>,
-    /// The names that linkers have for symbols, where those differ; `linkage_name` in ISF alone.
+    /// The linker's names of symbols, if they differ; `linkage_name`, only in ISF.
     pub linkage_names: BTreeMap<Name, Name>,
-    /// Typedefs of structs that have names of their own, in ISF alone: in a profile of Rekall's form a struct has one
-    /// name.
+    /// Typedefs of structs with other names, only in ISF: in Rekall's form a struct has one name.
     pub typedefs: Vec<(Name, TypeId)>,
     /// `$CONFIG`: the kernel's configuration (`CONFIG_X86_PAE` to `y`).
     pub config: BTreeMap<String, String>,
-    /// `$MERGE`: names of profiles to be laid over this one.
+    /// `$MERGE`: names of profiles to be applied to this one.
     pub merge: Vec<String>,
-    /// Sections of a profile that was read which have no place above (`$INDEX`, `$INVENTORY`,
-    /// `$DYNAMIC_CONSTANTS` and others), as they stood.
+    /// Sections of a profile that was read which have no field above (`$INDEX`, `$INVENTORY`, `$DYNAMIC_CONSTANTS`
+    /// and others), unchanged.
     pub other: BTreeMap<String, Value>,
 }
 
 impl Profile {
-    /// An empty profile of `system` and `arch`, its metadata holding `Type` "Profile" alone.
+    /// An empty profile of `system` and `arch`, whose metadata holds only `Type` "Profile".
     pub fn new(system: System, arch: Arch) -> Self {
         let mut profile = Self {
             system,
@@ -79,7 +78,7 @@ impl Profile {
         profile
     }
 
-    /// A profile that stands for another one: its readers load `target` in its place.
+    /// A profile that stands for another one: its readers load `target` instead.
     pub fn symlink(target: &str) -> Self {
         let mut profile = Self::new(System::Other, Arch::Amd64);
         profile.set_metadata("Type", "Symlink");
@@ -97,7 +96,7 @@ impl Profile {
         self.metadata.insert(key.to_owned(), value.into());
     }
 
-    /// One field of `$METADATA`, where it is a text.
+    /// One field of `$METADATA`, if it is a text.
     pub fn metadata_text(&self, key: &str) -> Option<&str> {
         self.metadata.get(key).and_then(Value::as_str)
     }
@@ -120,7 +119,7 @@ impl Profile {
     }
 }
 
-/// The symbol at which a kernel's banner lies; Volatility 3 finds a kernel's table by its content.
+/// The symbol of a kernel's banner; Volatility 3 finds a kernel's table by its content.
 pub fn banner_symbol(system: System) -> Option<&'static str> {
     match system {
         System::Linux => Some("linux_banner"),

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
-/// What a front-end could not carry over, and what a user should know of the result.
+/// The losses of a front-end, and warnings for the user.
 ///
-/// Every loss has a kind and a count; nothing is dropped without standing here.
+/// Every loss has a kind and a count; nothing is dropped without being counted here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     losses: BTreeMap<String, Tally>,
@@ -12,9 +12,9 @@ pub struct Report {
 /// How often one kind of loss occurred, with its first examples.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// How often.
+    /// The count.
     pub count: u64,
-    /// Up to [`Tally::EXAMPLES`] places or names, in the order met; up to [`Tally::LISTED`] where each of them
+    /// Up to [`Tally::EXAMPLES`] places or names, in order of appearance; up to [`Tally::LISTED`] if each of them
     /// matters ([`Report::list`]).
     pub examples: Vec<String>,
 }
@@ -22,12 +22,12 @@ pub struct Tally {
 impl Tally {
     /// How many examples are kept.
     pub const EXAMPLES: usize = 5;
-    /// How many are kept of what is listed.
+    /// How many are kept for losses that are listed.
     pub const LISTED: usize = 1000;
 }
 
 impl Report {
-    /// Counts one loss of `kind`; `example` is only asked for while examples are still kept.
+    /// Counts one loss of `kind`; `example` is called only while examples are still kept.
     pub fn lose(&mut self, kind: &str, example: impl FnOnce() -> String) {
         self.lose_many(kind, 1, example);
     }
@@ -37,8 +37,7 @@ impl Report {
         self.add(kind, count, Tally::EXAMPLES, example);
     }
 
-    /// Counts one loss of `kind` of which a user wants to know every single one: up to [`Tally::LISTED`] are
-    /// kept.
+    /// Counts one loss of a `kind` whose every occurrence matters to a user: up to [`Tally::LISTED`] are kept.
     pub fn list(&mut self, kind: &str, example: impl FnOnce() -> String) {
         self.add(kind, 1, Tally::LISTED, example);
     }
@@ -55,7 +54,7 @@ impl Report {
         }
     }
 
-    /// Adds a sentence for the user: no loss, yet good to know.
+    /// Adds a sentence for the user that is not a loss.
     pub fn warn(&mut self, warning: impl Into<String>) {
         self.warnings.push(warning.into());
     }
@@ -80,7 +79,7 @@ impl Report {
         &self.warnings
     }
 
-    /// Takes over everything `other` counted.
+    /// Adds everything that `other` counted.
     pub fn absorb(&mut self, other: Report) {
         for (kind, theirs) in other.losses {
             let ours = self.losses.entry(kind).or_default();

@@ -5,21 +5,22 @@ use foldhash::fast::RandomState;
 
 use crate::{Name, Names};
 
-/// How widely a symbol is visible: of several that share a name, the wider one is kept.
+/// How widely a symbol is visible; of several that share a name, the wider one is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Binding {
-    /// Seen in its own object file only.
+    /// Visible only in its own object file.
     Local,
-    /// Seen everywhere, giving way to a global one.
+    /// Visible everywhere, but a global one takes precedence.
     Weak,
-    /// Seen everywhere.
+    /// Visible everywhere.
     Global,
 }
 
-/// Of symbols that share a name keeps one: global before weak before local, then the one with the higher
-/// address (docs/format.md, invariant 8). Sorted by name.
+/// Keeps one of the symbols that share a name: global before weak before local, then the one with the higher address
+/// (docs/format.md, invariant 8). The result is sorted by name.
 pub fn choose_symbols(names: &Names, symbols: Vec<(Name, u64, Binding)>) -> Vec<(Name, u64)> {
-    // A map has a hundred thousand names: most comparisons are settled by their beginnings, side by side.
+    // A map has a hundred thousand names: most comparisons are decided by their first bytes, which are stored next to
+    // each other.
     let mut keyed: Vec<(u128, (Name, u64, Binding))> =
         symbols.into_iter().map(|symbol| (beginning(names.get(symbol.0)), symbol)).collect();
     keyed.sort_unstable_by(|(a_text, a), (b_text, b)| {
@@ -30,7 +31,7 @@ pub fn choose_symbols(names: &Names, symbols: Vec<(Name, u64, Binding)>) -> Vec<
     keyed.into_iter().map(|(_, (name, address, _))| (name, address)).collect()
 }
 
-/// The first bytes of a text as a number that sorts as they do.
+/// The first bytes of a text as a number with the same order.
 fn beginning(text: &str) -> u128 {
     let mut bytes = [0; 16];
     for (to, from) in bytes.iter_mut().zip(text.bytes()) {
@@ -39,16 +40,16 @@ fn beginning(text: &str) -> u128 {
     u128::from_be_bytes(bytes)
 }
 
-/// How a symbol came by its name: of several that share one, the strongest claim keeps it.
+/// How a symbol got its name. Of several that share one, the strongest claim keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Claim {
-    /// A part of its real name was taken off that is not a decoration.
+    /// A part of its real name was removed that is not a decoration.
     Stripped,
-    /// A decoration of C++ was taken off: the name alone, without class and arguments.
+    /// A C++ decoration was removed: the name without class and arguments.
     Mangled,
-    /// A decoration of C was taken off: this is its name in the source.
+    /// A C decoration was removed: this is its name in the source.
     Decorated,
-    /// It bears the name exactly.
+    /// It has exactly this name.
     Exact,
 }
 
@@ -65,10 +66,10 @@ pub struct NamedSymbol {
     pub claim: Claim,
 }
 
-/// Numbers symbols that share a name (docs/format.md, invariant 8): the one with the strongest claim keeps it,
-/// of these the most widely visible one, of these the one with the lowest address. The others become
-/// `<name>_1`, `<name>_2`, ..., the most widely visible first, then by address, as Rekall does (numbers that
-/// other symbols bear already are passed over). Several at one address are one symbol. Sorted by name.
+/// Numbers symbols that share a name (docs/format.md, invariant 8). The one with the strongest claim keeps it; then
+/// the most widely visible one, then the one with the lowest address. The others become `<name>_1`, `<name>_2`, ...,
+/// the most widely visible first, then by address, as in Rekall (numbers that other symbols already have are
+/// skipped). Several at one address count as one symbol. The result is sorted by name.
 pub fn number_by_address(names: &mut Names, symbols: Vec<NamedSymbol>) -> Vec<(Name, u64)> {
     let mut symbols = symbols;
     symbols.sort_unstable_by_key(|it| (it.name, it.address));

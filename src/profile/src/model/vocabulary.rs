@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use crate::{Arch, Name, Names, Native, NativeKind, System};
 
-/// C spellings with the name Rekall has for the same type; every other name stays as the source has it.
+/// C spellings with Rekall's name for the same type; every other name stays as in the source.
 pub(crate) const SPELLINGS: [(&str, &str); 13] = [
     ("long int", "long"),
     ("long unsigned int", "unsigned long"),
@@ -19,7 +19,7 @@ pub(crate) const SPELLINGS: [(&str, &str); 13] = [
     ("ssizetype", "long"),
 ];
 
-/// What a native type's name means to a reader of profiles.
+/// The meaning of a native type's name for readers of profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KnownNative {
     /// The spelling profiles use.
@@ -32,16 +32,16 @@ pub(crate) struct KnownNative {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Size {
     Bytes(u32),
-    /// That of `long`: the address's, but 4 on Windows.
+    /// That of `long`: the size of an address, but 4 on Windows.
     Long,
-    /// That of an address.
+    /// The size of an address.
     Address,
     /// Only the compiler knows.
     Unknown,
 }
 
 impl KnownNative {
-    /// Its size in bytes on this system; 0 where it is not known.
+    /// Its size in bytes on this system; 0 if unknown.
     pub(crate) fn size(self, system: System, arch: Arch) -> u32 {
         match self.size {
             Size::Bytes(bytes) => bytes,
@@ -52,7 +52,7 @@ impl KnownNative {
     }
 }
 
-/// Each native type that is written under a name of its own.
+/// Each native type that is written under its own name.
 const NATIVES: &[KnownNative] = {
     use NativeKind::{Bool, Char, Float, Other, Signed, Unsigned};
     use Size::{Address, Bytes, Long, Unknown};
@@ -82,7 +82,7 @@ const NATIVES: &[KnownNative] = {
         native("address", Address, Unsigned),
         native("unsigned be short", Bytes(2), Unsigned),
         native("unsigned be int", Bytes(4), Unsigned),
-        // C and C++ beyond it, as compilers spell them.
+        // Further C and C++ types, as compilers spell them.
         native("_Bool", Bytes(1), Bool),
         native("char8_t", Bytes(1), Char),
         native("char16_t", Bytes(2), Char),
@@ -107,13 +107,13 @@ const NATIVES: &[KnownNative] = {
     ]
 };
 
-/// The native type a name in a profile means, whichever spelling it has.
+/// The native type for a name in a profile, in any spelling.
 pub(crate) fn known(name: &str) -> Option<KnownNative> {
     let name = SPELLINGS.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| name);
     NATIVES.iter().find(|native| native.name == name).copied()
 }
 
-/// The words that mean a kind of descriptor to readers, whatever a struct of that name says.
+/// The words that readers interpret as a kind of descriptor, even if a struct has that name.
 const WORDS: &[&str] = &[
     "Array",
     "BitField",
@@ -145,13 +145,12 @@ const WORDS: &[&str] = &[
     "void",
 ];
 
-/// Whether a name means something to readers that no struct may redefine: a descriptor's word, or a native
-/// type.
+/// Whether readers give a name a meaning that no struct may redefine: a word of descriptors, or a native type.
 pub(crate) fn is_reserved(name: &str) -> bool {
     WORDS.binary_search(&name).is_ok() || known(name).is_some()
 }
 
-/// The names of a profile that no struct may bear: such words, and the profile's own natives.
+/// The names in a profile that no struct may have: such words, and the profile's own natives.
 pub(crate) fn reserved_words(names: &Names, natives: &[Native]) -> HashSet<Name> {
     let words = WORDS.iter().copied();
     let all = words

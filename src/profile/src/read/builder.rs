@@ -15,11 +15,10 @@ use crate::{
     TypeId,
 };
 
-/// Collects the entries of a profile's text, whatever the order of its sections, and makes a profile of
-/// them.
+/// Collects the entries of a profile's text, in any order of its sections, and makes a profile of them.
 ///
-/// Of keys that appear twice the last counts, as for every reader of JSON that fills a map. What is no
-/// entry of its section costs itself alone and is counted.
+/// Of repeated keys the last counts, as for every JSON reader that fills a map. An invalid entry of a section affects
+/// only itself and is counted.
 pub(crate) struct Builder<'de, 'r> {
     profile: Profile,
     report: &'r mut Report,
@@ -39,11 +38,11 @@ enum Struct {
         size: u64,
         members: Vec<NewMember>,
     },
-    /// Another name for a struct; Rekall's overlays have them.
+    /// Another name for a struct, as in Rekall's overlays.
     Alias(Name),
 }
 
-/// What the two sections of enumerations say of one.
+/// What the two sections of enumerations hold about one.
 #[derive(Default)]
 struct Labels {
     by_value: Vec<(i128, Name)>,
@@ -66,7 +65,7 @@ impl<'de, 'r> Builder<'de, 'r> {
         }
     }
 
-    /// A section begins; an earlier one of that name is forgotten.
+    /// Starts a section; an earlier one of that name is dropped.
     pub(super) fn enter(&mut self, section: &str, damaged: bool) {
         self.count_damaged(u64::from(damaged));
         if self.entered.insert(section.to_owned()) {
@@ -87,7 +86,7 @@ impl<'de, 'r> Builder<'de, 'r> {
         }
     }
 
-    /// Counts texts that are no UTF-8.
+    /// Counts texts that are not UTF-8.
     pub(super) fn count_damaged(&mut self, count: u64) {
         if count > 0 {
             self.report.lose_many(INVALID_TEXT, count, || "half a surrogate pair".to_owned());
@@ -114,7 +113,7 @@ impl<'de, 'r> Builder<'de, 'r> {
         match address(value) {
             Some(address) => Some((self.profile.intern(name), address)),
             None => {
-                self.report.lose("symbols whose value is no address", || name.to_owned());
+                self.report.lose("symbols whose value is not an address", || name.to_owned());
                 None
             }
         }
@@ -169,7 +168,7 @@ impl<'de, 'r> Builder<'de, 'r> {
             }
         });
         self.count_damaged(damaged.ok()?);
-        // The last of a name counts: reversed, it is the first, which `dedup` keeps.
+        // The last of repeated names counts: after reversing it is the first, which `dedup` keeps.
         members.reverse();
         members.sort_by_key(|member| member.name);
         let before = members.len();
@@ -177,7 +176,7 @@ impl<'de, 'r> Builder<'de, 'r> {
         if members.len() < before {
             self.report.lose_many(REPEATED, (before - members.len()) as u64, || owner.to_owned());
         }
-        // The text sorts members by name; declared they were, but for unions, in this order.
+        // The text sorts members by name. Except in unions, they were declared in this order.
         let names = &self.profile.names;
         members.sort_by_key(|member| {
             let name = member.name.map_or("", |name| names.get(name));
@@ -201,7 +200,7 @@ impl<'de, 'r> Builder<'de, 'r> {
             };
             match (value, label) {
                 (Some(value), Some((label, _))) => by_value.push((value, names.intern(&label))),
-                _ => report.lose("labels whose value is no integer", || format!("{name}: {key}")),
+                _ => report.lose("labels whose value is not an integer", || format!("{name}: {key}")),
             }
         });
         if by_label {
@@ -211,12 +210,12 @@ impl<'de, 'r> Builder<'de, 'r> {
         }
         match walked {
             Ok(damaged) => self.count_damaged(damaged),
-            Err(_) => self.report.lose("enumerations that are no object", || name.to_owned()),
+            Err(_) => self.report.lose("enumerations that are not objects", || name.to_owned()),
         }
         self.count_replaced(filled, key);
     }
 
-    /// A section that is small, or kept as it stands.
+    /// A section that is small, or that is kept unchanged.
     pub(crate) fn section(&mut self, section: &str, text: &'de str) -> Result<(), ReadError> {
         let refuse = |expected: &'static str, found: String| {
             Err(ReadError::Section { section: section.to_owned(), expected, found })
@@ -232,7 +231,7 @@ impl<'de, 'r> Builder<'de, 'r> {
                     let setting = match walk::string(value) {
                         Some((setting, _)) => setting.into_owned(),
                         None if value.starts_with(['{', '[']) => {
-                            return report.lose("settings that are no text", || key.into_owned());
+                            return report.lose("settings that are not texts", || key.into_owned());
                         }
                         None => value.to_owned(),
                     };
@@ -249,7 +248,7 @@ impl<'de, 'r> Builder<'de, 'r> {
                         match walk::string(item) {
                             Some((name, _)) => self.profile.merge.push(name.into_owned()),
                             None => {
-                                self.report.lose("names of profiles that are no text", || item.to_owned())
+                                self.report.lose("names of profiles that are not texts", || item.to_owned())
                             }
                         }
                     }
@@ -277,7 +276,7 @@ impl<'de, 'r> Builder<'de, 'r> {
         }
     }
 
-    /// The profile of all that was collected.
+    /// Makes the profile from everything that was collected.
     pub(crate) fn finish(mut self) -> Profile {
         let mut metadata = std::mem::take(&mut self.metadata);
         let names = &self.profile.names;
@@ -296,8 +295,8 @@ impl<'de, 'r> Builder<'de, 'r> {
         self.finish_as(identity, metadata, None)
     }
 
-    /// The profile of all that was collected, its identity known. Where that is not all there is,
-    /// `elsewhere` gives the sizes of other structs.
+    /// Makes the profile, given its identity. If the text is only a part, `elsewhere` gives the sizes of other
+    /// structs.
     pub(crate) fn finish_as(
         mut self,
         identity: Identity,
@@ -319,7 +318,7 @@ impl<'de, 'r> Builder<'de, 'r> {
         self.profile
     }
 
-    /// Adds every struct; aliases get the members of what they name.
+    /// Adds every struct; aliases get the members of their targets.
     fn records(&mut self) -> HashMap<Name, RecordId, RandomState> {
         let mut records = HashMap::default();
         let Profile { types, names, .. } = &mut self.profile;
@@ -329,7 +328,7 @@ impl<'de, 'r> Builder<'de, 'r> {
                 records.insert(*name, types.add_record(names, Some(*name), kind, *size, members));
             }
         }
-        // Many aliases of one large struct would outgrow the text they stand in.
+        // Many aliases of one large struct would become larger than the text.
         let mut room = types.member_count() + self.structs.entries.len();
         for (name, entry) in &self.structs.entries {
             let Struct::Alias(target) = entry else { continue };
@@ -346,13 +345,13 @@ impl<'de, 'r> Builder<'de, 'r> {
                     let kind = kind_of(names.get(target), members);
                     records.insert(*name, types.add_record(names, Some(*name), kind, *size, members));
                 }
-                _ => self.report.lose("aliases of no known struct", || names.get(*name).to_owned()),
+                _ => self.report.lose("aliases of unknown structs", || names.get(*name).to_owned()),
             }
         }
         records
     }
 
-    /// Says of each name that a descriptor used what it stands for.
+    /// Resolves each name that a descriptor used.
     fn settle_names(&mut self, records: &HashMap<Name, RecordId, RandomState>, complete: bool) {
         let held = if complete { self.held_by_value() } else { HashSet::default() };
         let mut named: Vec<(Name, TypeId)> = self.descriptors.named.iter().map(|(n, ty)| (*n, *ty)).collect();
@@ -366,7 +365,7 @@ impl<'de, 'r> Builder<'de, 'r> {
             } else if text == "UnicodeString" {
                 Type::WideString { bytes: None }
             } else if vocabulary::is_reserved(text) || held.contains(&ty) {
-                // A word without its arguments; or a native type that only one compiler knows.
+                // A word without its arguments, or a native type that only one compiler knows.
                 let text = text.to_owned();
                 self.profile.types.add_verbatim(text, Value::Null)
             } else {
@@ -374,8 +373,8 @@ impl<'de, 'r> Builder<'de, 'r> {
             };
             self.profile.types.set(ty, meaning);
         }
-        // Rekall's DWARF front-end calls every enumeration of 4 bytes `long`, which has 8 in such a system;
-        // of 8 bytes it knows none.
+        // Rekall's DWARF front-end stores every enumeration of 4 bytes as `long`, which has 8 bytes on such a system;
+        // it supports none of 8 bytes.
         let four = self.descriptors.null_arguments && system_has_wide_long(&self.profile);
         if let Some(ty) = self.descriptors.enum_long {
             let meaning = self.native(if four { "int" } else { "long" });
@@ -391,7 +390,7 @@ impl<'de, 'r> Builder<'de, 'r> {
         }
     }
 
-    /// The types of members, of their elements and of the values of enumerations.
+    /// The types of members, of array elements and of enumeration values.
     fn held_by_value(&self) -> HashSet<TypeId, RandomState> {
         let types = &self.profile.types;
         let mut held: HashSet<TypeId, RandomState> =
@@ -416,7 +415,7 @@ impl<'de, 'r> Builder<'de, 'r> {
         Type::Native(self.profile.types.native(Native { name, size, kind }))
     }
 
-    /// Gives every pointer the width of the system's addresses, where it has no other.
+    /// Gives every pointer without a width of its own the width of the system's addresses.
     fn settle_pointers(&mut self) {
         let address = self.profile.arch.address_size();
         for ty in self.profile.types.all_mut() {
@@ -454,11 +453,11 @@ impl<'de, 'r> Builder<'de, 'r> {
         }
     }
 
-    /// One list of labels in an order of which the two sections say the same: of labels that share a value
-    /// the one in `$ENUMS` is the last.
+    /// One list of labels in an order that gives the same two sections: of labels that share a value, the one in
+    /// `$ENUMS` is the last.
     fn join_labels(&mut self, name: Name, labels: Labels) -> (bool, Vec<Label>) {
         let Labels { by_value, by_label } = labels;
-        // Of a key that appears twice the last counts.
+        // The last of repeated keys counts.
         let by_value: HashMap<i128, Name, RandomState> = by_value.into_iter().collect();
         let by_label: HashMap<Name, i128, RandomState> = by_label.into_iter().collect();
         let mut joined: Vec<(bool, bool, i128, Name)> = Vec::new();
@@ -486,7 +485,7 @@ impl<'de, 'r> Builder<'de, 'r> {
         (signed, labels)
     }
 
-    /// Counts the elements of arrays that are given by their size.
+    /// Computes the number of elements of arrays that are given by their size.
     fn settle_arrays(&mut self, elsewhere: Option<Sizes<'_>>) {
         for array in std::mem::take(&mut self.descriptors.sized) {
             let Profile { types, names, .. } = &self.profile;
@@ -508,7 +507,7 @@ impl<'de, 'r> Builder<'de, 'r> {
         }
     }
 
-    /// Marks members whose name and type say that they have none in the source.
+    /// Marks members whose name and type show that they are unnamed in the source.
     fn mark_anonymous(&mut self) {
         let Profile { types, names, .. } = &mut self.profile;
         types.mark_anonymous(|types, member| {
@@ -522,7 +521,7 @@ impl<'de, 'r> Builder<'de, 'r> {
     }
 }
 
-/// The size in bytes of the struct of a name.
+/// The size in bytes of the struct with this name.
 type Sizes<'a> = &'a dyn Fn(&str) -> Option<u64>;
 
 /// Counted for keys of an object that appear more than once.
@@ -531,20 +530,20 @@ const REPEATED: &str = "keys that appear twice";
 /// How many aliases of structs are followed.
 const MAX_ALIASES: usize = 16;
 
-/// Sections kept as they stand are trees, which take up to sixteen times their text; the largest real one,
-/// the index of a large public repository, has some megabytes.
+/// Sections that are kept unchanged are trees, which take up to sixteen times the size of their text; the largest
+/// real one, the index of a large public repository, has some megabytes.
 const MAX_OTHER: usize = 32 << 20;
 
 /// The unsigned natives of 1, 2, 4 and 8 bytes.
 const UNITS: [&str; 4] = ["unsigned char", "unsigned short", "unsigned int", "unsigned long long"];
 
-/// The number in `u1`, `u2`, ..., the names of members without one.
+/// The number in `u1`, `u2`, ..., the names of unnamed members.
 fn number_of_unnamed(name: &str) -> Option<u32> {
     let digits = name.strip_prefix('u')?;
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
-/// Profiles do not tell unions from structs: what has several whole members at its beginning is one.
+/// Profiles do not distinguish unions from structs: a record with several whole members at offset 0 is a union.
 fn kind_of(name: &str, members: &[NewMember]) -> RecordKind {
     let whole = members.iter().filter(|member| member.bits.is_none()).count();
     if name.ends_with("_class") {
@@ -556,7 +555,7 @@ fn kind_of(name: &str, members: &[NewMember]) -> RecordKind {
     }
 }
 
-/// An address or RVA; a negative one, as some writers have it, is the same 64 bits unsigned.
+/// An address or RVA; a negative one, which some writers use, has the same 64 bits as the unsigned one.
 pub(crate) fn address(text: &str) -> Option<u64> {
     let value = walk::integer(text)?;
     u64::try_from(value).ok().or_else(|| i64::try_from(value).ok().map(|value| value as u64))

@@ -7,17 +7,17 @@ use crate::json::printer::vanishes;
 use crate::model::vocabulary::{self, is_reserved};
 use crate::{BitRange, Label, Name, Profile, Report, Type, TypeId};
 
-/// What a member's descriptor says.
+/// The content of a member's descriptor.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lowered {
     pub(super) ty: TypeId,
     pub(super) bits: Option<BitRange>,
 }
 
-/// Turns descriptors into types of the model, each different one once.
+/// Converts descriptors into types of the model, each different one once.
 ///
-/// What depends on the whole profile is left open and listed: what a name stands for, how wide a pointer
-/// is, how many elements an array of so many bytes has.
+/// Everything that depends on the whole profile stays open and is listed: the target of a name, the width of a
+/// pointer, the number of elements in an array of a given size.
 #[derive(Default)]
 pub(super) struct Descriptors<'de> {
     seen: HashMap<&'de str, Option<Lowered>, RandomState>,
@@ -25,24 +25,24 @@ pub(super) struct Descriptors<'de> {
     pub(super) named: HashMap<Name, TypeId, RandomState>,
     /// Each enumeration that is used by name.
     pub(super) enums: HashMap<Name, EnumUse, RandomState>,
-    /// Arrays of which the size is known and the number of elements is not, inner ones first.
+    /// Arrays with a known size but an unknown number of elements, inner ones first.
     pub(super) sized: Vec<SizedArray>,
-    /// The unsigned natives of 1, 2, 4 and 8 bytes that stand for a storage unit nobody named.
+    /// The unsigned natives of 1, 2, 4 and 8 bytes that stand for an unnamed storage unit.
     pub(super) units: [Option<TypeId>; 4],
-    /// `long` where it is the type of an enumeration's values.
+    /// `long` as the type of an enumeration's values.
     pub(super) enum_long: Option<TypeId>,
-    /// Whether an empty `target_args` was written as `null`: only Rekall's DWARF front-end does that.
+    /// Whether an empty `target_args` was written as `null`, which only Rekall's DWARF front-end does.
     pub(super) null_arguments: bool,
-    /// Whether a descriptor carries the empty object of Rekall's PDB front-end.
+    /// Whether a descriptor has the empty object of Rekall's PDB front-end.
     pub(super) empty_arguments: bool,
 }
 
 /// How an enumeration is used.
 pub(super) struct EnumUse {
     pub(super) ty: TypeId,
-    /// The type of its values: what its first use says. Another use that says otherwise is kept verbatim.
+    /// The type of its values, from its first use. A use with another type is kept unchanged.
     pub(super) underlying: Option<TypeId>,
-    /// For bit-fields that do not say: the bits their type must have.
+    /// For bit-fields without a type: the number of bits that it must have.
     pub(super) bits: u16,
 }
 
@@ -53,11 +53,11 @@ pub(super) struct SizedArray {
     pub(super) element: TypeId,
 }
 
-/// Counted for descriptors that mean nothing to Rekall either.
+/// Counted for descriptors that Rekall cannot read either.
 pub(super) const NOT_UNDERSTOOD: &str = "descriptors no reader understands";
 
 impl<'de> Descriptors<'de> {
-    /// The type that the descriptor `text` stands for; `None` where it is none.
+    /// The type of the descriptor `text`; `None` if it is not a descriptor.
     pub(super) fn lower(
         &mut self,
         text: &'de str,
@@ -76,14 +76,13 @@ impl<'de> Descriptors<'de> {
         lowered
     }
 
-    /// The type a name stands for, known at the end.
+    /// The type of a name, which is resolved at the end.
     pub(super) fn named(&mut self, name: Name, profile: &mut Profile) -> TypeId {
         *self.named.entry(name).or_insert_with(|| profile.types.add(Type::Named(name)))
     }
 }
 
-/// The value without entries that say nothing: empty objects, and arguments that are `null`, which `nulls`
-/// then tells.
+/// The value without empty entries: empty objects, and arguments that are `null`, which `nulls` then reports.
 fn pruned(value: Value, nulls: &mut bool) -> Value {
     match value {
         Value::Array(items) => Value::Array(items.into_iter().map(|item| pruned(item, nulls)).collect()),
@@ -124,7 +123,7 @@ impl Lowering<'_, '_> {
         Some(Lowered { ty: self.plain(value)?, bits: None })
     }
 
-    /// A descriptor that is no bit-field, in any of its forms.
+    /// A descriptor that is not a bit-field, in any of its forms.
     fn plain(&mut self, value: &Value) -> Option<TypeId> {
         match value.as_array()?.as_slice() {
             [Value::String(name)] | [Value::String(name), Value::Null] => Some(self.name(name)),
@@ -145,7 +144,7 @@ impl Lowering<'_, '_> {
             }
             [Value::String(name), Value::Object(arguments)] => Some(self.modern(name, arguments)),
             [Value::String(_), Value::Array(_)] => {
-                // Deprecated long ago; Rekall warns and takes it for an `int`.
+                // Deprecated long ago; Rekall warns and reads it as an `int`.
                 self.report.lose(NOT_UNDERSTOOD, || value.to_string());
                 Some(self.name("int"))
             }
@@ -190,7 +189,7 @@ impl Lowering<'_, '_> {
         }
     }
 
-    /// The type that `target` and `target_args` stand for, if no other argument but `others` is there.
+    /// The type for `target` and `target_args`, if there are no other arguments than `others`.
     fn target_of(&mut self, arguments: &Map<String, Value>, others: &[&str]) -> Option<TypeId> {
         let Some(Value::String(target)) = arguments.get("target") else { return None };
         let known = |key: &String| key == "target" || key == "target_args" || others.contains(&key.as_str());
@@ -204,7 +203,7 @@ impl Lowering<'_, '_> {
         }
     }
 
-    /// By number of elements, or in older files by size, which wins as in Rekall.
+    /// By the number of elements or, in older files, by size, which takes precedence as in Rekall.
     fn array(&mut self, arguments: &Map<String, Value>) -> TypeId {
         let number = |key: &str| match arguments.get(key) {
             None => Some(0),
@@ -290,8 +289,8 @@ impl Lowering<'_, '_> {
         Some(Type::Alias { name: None, target })
     }
 
-    /// The type of the enumeration that `arguments` name or, in older files, spell out. `None` where they do
-    /// neither, and where the enumeration is used with another type of values already.
+    /// The type of the enumeration that `arguments` name or, in older files, contain. `None` if they do neither, or
+    /// if the enumeration is already used with another value type.
     fn enumeration_of(
         &mut self,
         arguments: &Map<String, Value>,
@@ -334,7 +333,7 @@ impl Lowering<'_, '_> {
         Some(found.ty)
     }
 
-    /// Labels spelled out in a descriptor, `{"0": "label"}`.
+    /// Labels that are contained in a descriptor, `{"0": "label"}`.
     fn choices(&mut self, choices: &Map<String, Value>) -> Option<(bool, Vec<Label>)> {
         let mut values: Vec<(i128, &str)> = Vec::with_capacity(choices.len());
         for (value, label) in choices {
@@ -349,7 +348,7 @@ impl Lowering<'_, '_> {
         Some((signed, labels))
     }
 
-    /// A target that is a mere name and no word of descriptors.
+    /// A target that is only a name and not a word of descriptors.
     fn simple(&mut self, name: &str) -> Option<TypeId> {
         (vocabulary::known(name).is_some() || !is_reserved(name)).then(|| self.name(name))
     }
@@ -377,14 +376,14 @@ impl Lowering<'_, '_> {
     }
 }
 
-/// The size of a pointer as wide as the system's addresses, until that is known.
+/// The size of a pointer with the width of the system's addresses, until that is known.
 pub(super) const ADDRESS: u8 = 0;
 
 /// The type of an enumeration's values.
 #[derive(Clone, Copy)]
 enum Underlying<'a> {
     Named(&'a str),
-    /// Not said; so many bits at least.
+    /// Unknown; it has at least this many bits.
     Bits(u16),
 }
 
@@ -392,7 +391,7 @@ fn only(arguments: &Map<String, Value>, known: &[&str]) -> bool {
     arguments.keys().all(|key| known.contains(&key.as_str()))
 }
 
-/// `start_bit` and `end_bit`; older writers left a zero out, and Rekall takes 32 for a missing end.
+/// `start_bit` and `end_bit`; older writers omit a zero, and Rekall uses 32 for a missing end.
 fn bits_of(arguments: &Map<String, Value>) -> Option<BitRange> {
     let bit = |key: &str, default: u16| match arguments.get(key) {
         None => Some(default),
@@ -401,7 +400,7 @@ fn bits_of(arguments: &Map<String, Value>) -> Option<BitRange> {
     Some(BitRange { start: bit("start_bit", 0)?, end: bit("end_bit", 32)? })
 }
 
-/// The 64 bits of a label's value; `None` where they cannot hold it.
+/// The 64 bits of a label's value; `None` if it does not fit.
 pub(crate) fn value_bits(value: i128, signed: bool) -> Option<u64> {
     if signed { i64::try_from(value).ok().map(|value| value as u64) } else { u64::try_from(value).ok() }
 }

@@ -10,7 +10,7 @@ use super::error::{JsonPlace, ReadError};
 use super::keys::judge_keys;
 use crate::json::walk::{Entries, Key, KeySeed};
 
-/// Walks the whole text of a profile and hands each entry of each section to `builder`.
+/// Walks the whole text of a profile and passes each entry of each section to `builder`.
 pub(crate) fn document<'de>(text: &'de str, builder: &mut Builder<'de, '_>) -> Result<(), ReadError> {
     let mut reader = Deserializer::from_str(text);
     let mut document = Document { builder, roots: Vec::new(), within: Vec::new(), refusal: None };
@@ -56,12 +56,12 @@ struct Document<'a, 'de, 'r> {
     builder: &'a mut Builder<'de, 'r>,
     /// The first keys of the object.
     roots: Vec<String>,
-    /// Where the walk failed.
+    /// The place at which the walk failed.
     within: Vec<String>,
     refusal: Option<ReadError>,
 }
 
-/// How many keys of a document are remembered to say what it is.
+/// How many keys of a document are kept to describe it.
 const MAX_ROOTS: usize = 16;
 
 impl<'de> Visitor<'de> for &mut Document<'_, 'de, '_> {

@@ -14,7 +14,7 @@ pub enum ReadError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The file is of another kind.
@@ -28,9 +28,9 @@ pub enum ReadError {
     Unpack {
         /// `xz` or `zstd`.
         form: &'static str,
-        /// How much text came out before.
+        /// How many bytes of text came before the damage.
         text: usize,
-        /// What the decoder said.
+        /// The decoder's message.
         message: String,
     },
     /// The text is longer than allowed.
@@ -39,15 +39,15 @@ pub enum ReadError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The packed form grows beyond what the process allows.
+    /// The compressed form expands to more than the process allows.
     #[error(transparent)]
     Limit(#[from] crate::UnpackLimitError),
-    /// The text is no JSON, or not that of a profile.
+    /// The text is not JSON, or not a profile's JSON.
     #[error("line {}, column {} (byte {}{}): {message}", place.line, place.column, place.offset, within(place))]
     Json {
-        /// Where.
+        /// The place.
         place: JsonPlace,
-        /// What was expected and what was found there.
+        /// What was expected and what was found.
         message: String,
     },
     /// The text is a JSON object, but none of its keys names a section of a profile.
@@ -59,17 +59,17 @@ pub enum ReadError {
         /// The first of its keys.
         found: Vec<String>,
     },
-    /// The text has sections of two formats, so that no reader would see the whole.
+    /// The text has sections of two formats, so that no reader would see all of it.
     #[error(
         "the text has the key {rekall} of a Rekall profile and the key {isf} of an ISF table, expected one of the two formats"
     )]
     Mixed {
-        /// A key of the one.
+        /// A key of one format.
         rekall: String,
         /// A key of the other.
         isf: String,
     },
-    /// A section is of another kind than its name says.
+    /// A section does not have the required form.
     #[error("section {section}: expected {expected}, found {found}")]
     Section {
         /// The section.
@@ -81,12 +81,12 @@ pub enum ReadError {
     },
 }
 
-/// How many bytes tell a packing.
+/// How many bytes identify a compression format.
 const START: usize = 64;
 
 impl ReadError {
-    /// The same for the content of this file. A file of another kind is named with its packing, and by its name if its
-    /// content tells nothing.
+    /// Completes the error for the content of this file. A file of another kind is named with its compression, and by
+    /// its name if its content is not enough.
     pub fn in_file(self, path: &Path, bytes: &[u8]) -> Self {
         match self.in_packing_of(bytes) {
             Self::WrongKind(wrong) => Self::WrongKind(wrong.named(path)),
@@ -94,7 +94,7 @@ impl ReadError {
         }
     }
 
-    /// The same for what these bytes are packed with.
+    /// Completes the error with the compression format of these bytes.
     pub(crate) fn in_packing_of(self, bytes: &[u8]) -> Self {
         match self {
             Self::WrongKind(mut wrong) => {
@@ -117,7 +117,7 @@ pub struct JsonPlace {
     pub column: usize,
     /// The byte in the text, counted from 0.
     pub offset: usize,
-    /// What was being read there (`$STRUCTS`, `_EPROCESS`), outermost first.
+    /// What was being read (`$STRUCTS`, `_EPROCESS`), outermost first.
     pub within: Vec<String>,
 }
 

@@ -2,34 +2,34 @@ use serde_json::{Map, Value};
 
 use crate::{Arch, System};
 
-/// What a profile is of.
+/// The build that a profile belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) system: System,
     pub(crate) arch: Arch,
 }
 
-/// What the sections of a profile say, where its metadata does not.
+/// The parts of a profile's sections that identify it if its metadata does not.
 pub(crate) struct Evidence<'a> {
-    /// The size of the struct of this name, if it is there.
+    /// The size of the struct of this name, if it exists.
     pub(crate) structure: &'a dyn Fn(&str) -> Option<u64>,
-    /// The value of the constant of this name, if it is there.
+    /// The value of the constant of this name, if it exists.
     pub(crate) constant: &'a dyn Fn(&str) -> Option<u64>,
     /// The highest constant.
     pub(crate) highest: &'a dyn Fn() -> u64,
     /// A setting of the kernel's configuration.
     pub(crate) config: &'a dyn Fn(&str) -> Option<String>,
-    /// Whether descriptors carry the empty object of the PDB front-end.
+    /// Whether descriptors have the empty object of the PDB front-end.
     pub(crate) empty_arguments: &'a dyn Fn() -> bool,
 }
 
-/// The names of the Windows kernel's own PDBs, capitalised, which Rekall takes as classes meaning `Nt`.
+/// The names of the Windows kernel's own PDBs, capitalised, which Rekall accepts as classes that mean `Nt`.
 const NT: [&str; 6] = ["Nt", "Ntoskrnl", "Ntkrnlmp", "Ntkrnlpa", "Ntkrpamp", "Ntkrla57"];
 
-/// Decides system and architecture, and takes `arch` and old spellings out of the metadata.
+/// Decides system and architecture, and removes `arch` and old spellings from the metadata.
 ///
-/// Rekall's order: what the metadata says; else Linux is guessed from the configuration and the symbols
-/// (its `GuessMachineArchitecture`), Windows counts as AMD64. Where structs tell more, they do.
+/// In Rekall's order: first the metadata, then for Linux a guess from the configuration and the symbols (its
+/// `GuessMachineArchitecture`), while Windows counts as AMD64. If the structs are more precise, they are used.
 pub(crate) fn settle(metadata: &mut Map<String, Value>, evidence: &Evidence<'_>) -> Identity {
     let text = |metadata: &Map<String, Value>, key: &str| match metadata.get(key) {
         Some(Value::String(text)) => Some(text.clone()),
@@ -73,8 +73,8 @@ fn is_nt(class: &str) -> bool {
     NT.iter().any(|known| known.eq_ignore_ascii_case(stem))
 }
 
-/// The class that Rekall's loader gives to a PDB with this name: `Nt` for every flavour of the Windows
-/// kernel; else one named like the PDB, where Rekall has it; else the one for any executable.
+/// The class that Rekall's loader gives to a PDB with this name: `Nt` for every flavour of the Windows kernel;
+/// otherwise the one named like the PDB, if Rekall has it; otherwise the one for any executable.
 pub fn pdb_class(file_name: &str) -> &'static str {
     let stem = file_name.split_once('.').map_or(file_name, |(stem, _)| stem);
     if is_nt(stem) {
@@ -85,7 +85,7 @@ pub fn pdb_class(file_name: &str) -> &'static str {
     CLASSES.into_iter().find(|class| class.eq_ignore_ascii_case(stem)).unwrap_or("BasicPEProfile")
 }
 
-/// The system a class is of; `None` where the class alone does not say.
+/// The system of a class; `None` if the class alone does not show it.
 fn system_of(class: &str) -> Option<System> {
     match class {
         "Linux" | "Linux32" | "Linux64" => Some(System::Linux),
@@ -108,7 +108,7 @@ fn guess_system(metadata: &Map<String, Value>, arch: Option<Arch>, evidence: &Ev
     } else if structure("_LIST_ENTRY") || structure("_UNICODE_STRING") {
         System::Windows
     } else if arch.is_some() {
-        // Something with an architecture, yet of no known class: written as Linux's are.
+        // A profile with an architecture but an unknown class is written as for Linux.
         System::Linux
     } else {
         System::Other
@@ -135,7 +135,7 @@ fn guess_arch(system: System, evidence: &Evidence<'_>) -> Arch {
         }
     }
     by_size("list_head").unwrap_or_else(|| match (evidence.highest)() {
-        // Without symbols there is nothing to guess from; 64 bits are by far the more frequent.
+        // Without symbols there is no evidence; 64 bits are far more frequent.
         0 => Arch::Amd64,
         highest if highest > u64::from(u32::MAX) => Arch::Amd64,
         _ => Arch::I386,

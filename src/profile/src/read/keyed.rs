@@ -4,7 +4,7 @@ use foldhash::fast::RandomState;
 
 use crate::Name;
 
-/// Entries by name in the order they came, of several under one name the last.
+/// Entries by name in the order of arrival; the last of several under one name.
 pub(crate) struct Keyed<T> {
     pub(crate) entries: Vec<(Name, T)>,
     places: HashMap<Name, usize, RandomState>,

@@ -1,4 +1,4 @@
-//! The keys at the top of a text, which tell a profile from a table (ISF).
+//! The top-level keys of a text, which distinguish a profile from a table (ISF).
 
 use super::error::ReadError;
 use crate::json::walk;
@@ -6,7 +6,7 @@ use crate::json::walk;
 /// The sections of a table.
 pub(crate) const ISF_SECTIONS: [&str; 5] = ["metadata", "base_types", "user_types", "enums", "symbols"];
 
-/// Whether a key at the top of a text is one of ISF's, which no profile has.
+/// Whether a top-level key of a text is one of ISF's, which no profile has.
 pub(crate) fn is_isf_section(key: &str) -> bool {
     ISF_SECTIONS.contains(&key)
 }
@@ -22,7 +22,7 @@ pub(crate) fn judge_keys(roots: Vec<String>) -> Result<(), ReadError> {
     }
 }
 
-/// Whether the first key of an object that tells is one of ISF's.
+/// Whether the first significant key of an object is one of ISF's.
 pub(crate) fn is_isf(text: &[u8]) -> bool {
     walk::first_key(text, |key| key.starts_with('$') || is_isf_section(key))
         .is_some_and(|key| is_isf_section(&key))

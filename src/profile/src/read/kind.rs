@@ -2,8 +2,7 @@ use formats::{FileKind, WrongKind, identify};
 
 use super::error::ReadError;
 
-/// Refuses a text that is of another kind. JSON that may be a profile is left to its reader, which says where a text is
-/// wrong.
+/// Refuses a text of another kind. JSON that may be a profile is left to its reader, which reports where it is wrong.
 pub(crate) fn check_kind(text: &[u8]) -> Result<(), ReadError> {
     let found = if text.trim_ascii().is_empty() { FileKind::Empty.into() } else { identify(&text, None) };
     let may_be = match found.kind {

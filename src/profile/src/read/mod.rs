@@ -1,19 +1,21 @@
-//! A profile from its text in one of Rekall's forms, whoever wrote it, and what every reader of texts needs.
+//! Reads a profile from its text in one of Rekall's forms, from any writer; and the parts that all readers of texts
+//! share.
 //!
-//! - [`unpack`] gives the text of gzip, xz and zstd files, told by content; `text` makes it UTF-8, and `keys` tells a
-//!   profile from a table of Volatility 3 (`crate::isf`).
-//! - `document` walks the JSON text once, section by section, and hands each entry on; no tree of the whole
-//!   is built. Texts are borrowed where they have no escapes.
-//! - `descriptor` turns `["Pointer", {"target": ...}]` and its older forms into the model's types. Equal
-//!   descriptors are read once: a profile has some hundred thousand of them and a few thousand different.
-//! - `builder` collects what comes, in any order of sections, and settles the rest at the end, when the
-//!   system, the sizes and all names are known.
-//! - `identity` decides what system and architecture a profile is of, from old and new metadata.
+//! - [`unpack`] returns the text of gzip, xz and zstd files, recognised by content; `text` makes it UTF-8, and `keys`
+//!   distinguishes a profile from a table of Volatility 3 (`crate::isf`).
+//! - `document` walks the JSON text once, section by section, and passes each entry on; no tree of the whole is
+//!   built. Texts without escapes are borrowed.
+//! - `descriptor` converts `["Pointer", {"target": ...}]` and its older forms into the model's types. Equal
+//!   descriptors are read once: a profile has a few hundred thousand of them and a few thousand different ones.
+//! - `builder` collects the entries, in any order of sections, and resolves the rest at the end, when the system, the
+//!   sizes and all names are known.
+//! - `identity` decides the system and architecture of a profile, from old and new metadata.
 //!
-//! What cannot be carried over is counted in the [`Report`]; what no profile can be is a [`ReadError`].
+//! Data that cannot be represented is counted in the [`Report`]; a text that cannot be a profile gives a
+//! [`ReadError`].
 //!
-//! Memory is in proportion to the text, which may have 1 GiB; what unpacks to it is bounded by [`crate::UnpackLimits`] while it
-//! unpacks.
+//! Memory is proportional to the text, which may have 1 GiB; compressed input is limited by [`crate::UnpackLimits`]
+//! while it is unpacked.
 
 mod builder;
 mod descriptor;

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use crate::Report;
 
-/// The text as UTF-8 without a byte order mark; what is no UTF-8 becomes U+FFFD and is counted.
+/// The text as UTF-8 without a byte order mark; invalid bytes become U+FFFD and are counted.
 pub(crate) fn utf8<'a>(text: &'a [u8], report: &mut Report) -> Cow<'a, str> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     match std::str::from_utf8(text) {
@@ -15,5 +15,5 @@ pub(crate) fn utf8<'a>(text: &'a [u8], report: &mut Report) -> Cow<'a, str> {
     }
 }
 
-/// The loss counted for names and texts that are no UTF-8.
+/// The loss counted for names and texts that are not UTF-8.
 pub(crate) const INVALID_TEXT: &str = "texts that are not UTF-8";

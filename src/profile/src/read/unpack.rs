@@ -7,14 +7,15 @@ use super::check_kind;
 use super::error::ReadError;
 use crate::{Metered, UnpackLimitError, UnpackMeter, inflate};
 
-/// Returns the text of a file: what gzip, xz or zstd hold, told by content, or the bytes themselves.
+/// Returns the text of a file: the content of gzip, xz and zstd files, recognised by content, or the bytes
+/// themselves.
 ///
-/// A packed text may have `limit` bytes and must also stay within [`crate::UnpackLimits::current`]. A limit that
-/// the user chose with `--unpack-limit` replaces both. Memory is bounded by the same number, as the text
-/// grows; decoders add a window of at most 128 MiB.
+/// A compressed text may have `limit` bytes and must also stay within [`crate::UnpackLimits::current`]. A limit that
+/// the user chose with `--unpack-limit` replaces both. Memory is bounded by the same number, as the text grows;
+/// decoders add a window of at most 128 MiB.
 ///
 /// # Errors
-/// [`ReadError`] where the packed form is damaged or the text is longer than is allowed.
+/// [`ReadError`] if the compressed form is damaged or the text is longer than allowed.
 pub fn unpack(bytes: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, ReadError> {
     let meter = UnpackMeter::new(bytes.len() as u64);
     let allowed = usize::try_from(meter.allowed()).unwrap_or(usize::MAX);
@@ -34,7 +35,7 @@ pub fn unpack(bytes: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, ReadError> {
             Ok(Cow::Owned(text))
         }
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            // Zstandard files may hold several frames, one behind the other; one meter counts them all.
+            // Zstandard files may hold several frames, one after the other; one meter counts them all.
             let mut meter = meter;
             let mut rest = bytes;
             let mut text = Vec::new();
@@ -60,11 +61,11 @@ pub fn unpack(bytes: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, ReadError> {
     }
 }
 
-/// The largest window a decoder may ask for; `xz -9` and `zstd --long` ask for 64 and 128 MiB.
+/// The largest window that a decoder may ask for; `xz -9` and `zstd --long` ask for 64 and 128 MiB.
 const DICTIONARY: u32 = 128 << 20;
 
-/// Appends everything a decoder gives to `text`, piece by piece: `read_to_end` would fill all that it reserves with zeros
-/// first, and so use the memory of up to twice the text.
+/// Appends the whole output of a decoder to `text`, piece by piece. `read_to_end` would first fill all that it
+/// reserves with zeros, and so use up to twice the memory of the text.
 fn append(mut reader: impl Read, text: &mut Vec<u8>) -> io::Result<()> {
     let mut piece = vec![0; 64 << 10];
     loop {
@@ -77,7 +78,7 @@ fn append(mut reader: impl Read, text: &mut Vec<u8>) -> io::Result<()> {
     }
 }
 
-/// Appends everything a decoder gives to `text`, which may have `limit` bytes in all.
+/// Appends the whole output of a decoder to `text`, which may have `limit` bytes in all.
 fn drain(
     form: &'static str,
     mut reader: Metered<impl Read>,

@@ -1,4 +1,4 @@
-//! Uses of a name that several definitions fit alike: one of them is taken, the others are listed.
+//! Uses of a name that several definitions fit equally: one of them is chosen, and the others are listed.
 
 use super::bounds::AMBIGUOUS;
 use super::keys::Map;
@@ -10,15 +10,15 @@ use crate::model::Definition;
 use crate::model::layout::{LayoutHash, Layouts};
 use crate::{Name, Profile, Report, Type, TypeId};
 
-/// A use that several definitions fit alike, with the one that was taken.
+/// A use that several definitions fit equally, with the chosen one.
 pub(super) struct Settled {
     pub(super) place: String,
     pub(super) taken: Definition,
     pub(super) others: Vec<Definition>,
 }
 
-/// Gives every use that several definitions may be meant by the meaning that ranks first. Those of which
-/// the layouts differ are handed back.
+/// Settles every use with several possible definitions to the one that ranks first. Returns those whose layouts
+/// differ.
 pub(super) fn settle_choices(
     profile: &mut Profile,
     layouts: &mut Layouts,
@@ -29,7 +29,7 @@ pub(super) fn settle_choices(
         return Vec::new();
     }
     let (names, types) = (&profile.names, &profile.types);
-    // All definitions of each name: a layout counts for as much as all of its definitions do.
+    // All definitions of each name: a layout counts as much as all of its definitions together.
     let mut by_name: Map<Name, Vec<Definition>> = Map::default();
     for (id, record) in types.records() {
         if let Some(name) = record.name {
@@ -97,13 +97,13 @@ pub(super) fn settle_choices(
     for (slot, meaning) in meanings {
         profile.types.set(slot, meaning);
     }
-    // What holds a settled use may have another hash now.
+    // Types that contain a settled use may have another hash now.
     *layouts = Layouts::default();
     settled
 }
 
 impl Resolver<'_> {
-    /// Counts and lists the uses that several definitions fit alike.
+    /// Counts and lists the uses that several definitions fit equally.
     pub(super) fn list_ambiguities(&mut self, settled: Vec<Settled>, report: &mut Report) {
         for Settled { place, taken, others } in settled {
             let taken = self.shown_key(taken);

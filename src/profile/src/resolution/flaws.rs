@@ -1,4 +1,4 @@
-//! Members and variables that no reader could follow, and what is written in their place.
+//! Members and variables that no reader could follow, and their replacements.
 
 use super::bounds::{MAX_DEPTH, MAX_DESCRIPTORS, MAX_SIZE, OUTSIDE, OVERSIZED, TOO_DEEP};
 use super::resolver::Resolver;
@@ -6,7 +6,7 @@ use super::result::Flaw;
 use crate::{BitRange, Member, Name, RecordId, Report, StorageUnit, Type, TypeId};
 
 impl Resolver<'_> {
-    /// Finds the members that no reader could follow, and decides what is written in their place.
+    /// Finds the members that no reader could follow, and decides how they are written instead.
     pub(super) fn find_flaws(&mut self, report: &mut Report) {
         let mut records: Vec<RecordId> = self.structs.iter().map(|(_, id)| *id).collect();
         records.sort_unstable();
@@ -73,13 +73,13 @@ impl Resolver<'_> {
         }
     }
 
-    /// Whether a bit-field of this type says what to load: a native, or an enumeration.
+    /// Whether a bit-field of this type shows what to load: a native, or an enumeration.
     fn has_unit(&self, ty: TypeId) -> bool {
         self.types.is_native(ty) || matches!(self.types.peel(ty), Type::Enumeration(_))
     }
 
-    /// The smallest unit that holds a bit-field of a packed struct, whose declared type of `size` bytes would
-    /// reach beyond the struct's end (docs/format.md, invariant 4).
+    /// The smallest unit for a bit-field of a packed struct, whose declared type of `size` bytes would reach beyond
+    /// the struct's end (docs/format.md, invariant 4).
     fn smaller_unit(&self, member: &Member, bits: BitRange, size: u64, end: u64) -> Option<Flaw> {
         let width = u64::from(bits.end.checked_sub(bits.start)?);
         let first_bit = member.offset.checked_mul(8)?;
@@ -92,7 +92,7 @@ impl Resolver<'_> {
         (unit.offset.checked_add(unit.size)? <= end).then_some(Flaw::Unit(unit))
     }
 
-    /// Leaves out the types of variables that no descriptor can hold.
+    /// Drops the types of variables that cannot be described.
     pub(super) fn check_variables(&mut self, variables: &[(Name, TypeId)], report: &mut Report) {
         for (name, ty) in variables {
             if !self.describable(*ty) {
@@ -102,7 +102,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// A pointer to nothing known, or bytes up to the next member.
+    /// A pointer to an unknown target, or bytes up to the next member.
     fn opaque(&self, record: RecordId, offset: u64, ty: TypeId) -> Flaw {
         let end = self.types.record(record).map_or(offset, |record| record.size);
         if let Type::Pointer { size, .. } = self.types.peel(ty)
@@ -116,7 +116,7 @@ impl Resolver<'_> {
         Flaw::Bytes(next.unwrap_or(end).min(end).saturating_sub(offset))
     }
 
-    /// Whether a descriptor of this type stays within bounds.
+    /// Whether a descriptor of this type stays within the limits.
     fn describable(&self, ty: TypeId) -> bool {
         if self.result.plain.contains(ty) {
             return true;
@@ -167,7 +167,7 @@ impl Resolver<'_> {
         true
     }
 
-    /// The size in bytes of a type held by value, where it is known.
+    /// The size in bytes of a type held by value, if it is known.
     fn size_of(&self, ty: TypeId, depth: usize) -> Option<u64> {
         if depth > MAX_DEPTH {
             return None;
@@ -179,7 +179,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Cuts structs that hold themselves by value: a reader that walks into them would never return.
+    /// Cuts structs that contain themselves by value: a reader that walks into them would never return.
     fn cut_cycles(&mut self, records: &[RecordId], report: &mut Report) {
         #[derive(Clone, Copy, PartialEq)]
         enum State {
@@ -224,7 +224,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// The record a type holds by value.
+    /// The record that a type holds by value.
     fn held(&self, mut ty: TypeId) -> Option<RecordId> {
         for _ in 0..=MAX_DEPTH {
             match self.types.peel(ty) {

@@ -7,21 +7,21 @@ use crate::model::Definition;
 
 pub(super) type Map<K, V> = HashMap<K, V, RandomState>;
 
-/// Where a type stands: in the member with this index of the struct with this key.
+/// The place of a type: in the member with this index of the struct with this key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     pub(crate) owner: Name,
     pub(crate) member: u32,
 }
 
-/// The keys of one name space, and by which way each is found.
+/// The keys of one name space, in both directions.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    /// Who bears a key.
+    /// The owner of a key.
     pub(super) taken: Map<Name, Definition>,
-    /// Whether a definition has a key, or its equal has, by the definition's index.
+    /// Whether a definition or its equal has a key, by the definition's index.
     pub(super) reached: Vec<bool>,
-    /// By the definition's index: the key it has instead of its own name, or has by its hash.
+    /// By the definition's index: its key if that differs from its own name, or comes from its hash.
     pub(super) given: Vec<Option<Name>>,
     pub(super) by_alias: Map<(Name, Definition), Name>,
     pub(super) by_path: Map<(Name, u32), Name>,
@@ -30,7 +30,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// No keys yet, of a name space with so many definitions.
+    /// An empty name space with this many definitions.
     pub(super) fn new(definitions: usize) -> Self {
         Self { reached: vec![false; definitions], given: vec![None; definitions], ..Self::default() }
     }

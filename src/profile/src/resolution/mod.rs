@@ -1,11 +1,11 @@
-//! Names, duplicates and conflicts, settled in one place for every front-end.
+//! Settles names, duplicates and conflicts in one place for every front-end.
 //!
-//! - `choosing` takes one of several definitions that a use may mean, `standing` ranks them, `variants` tells apart
-//!   those that only what they hold tells apart.
+//! - `choosing` chooses between several definitions to which a use may refer, `standing` ranks them, and `variants`
+//!   separates definitions that differ only in the types they hold.
 //! - `naming` gives every record and enumeration its key (`keys`); `repeated` numbers members that share a name.
-//! - `flaws` finds the members that no reader could follow; `plain` knows the types that need no look, `bounds` how far
-//!   types are followed.
-//! - `result` is what comes of it: a [`Resolution`].
+//! - `flaws` finds the members that no reader could follow; `plain` finds the types that need no check, and `bounds`
+//!   limits how far types are followed.
+//! - `result` is the result: a [`Resolution`].
 
 mod bounds;
 mod choosing;
@@ -40,8 +40,8 @@ pub(crate) fn is_little_endian(arch: Arch) -> bool {
 }
 
 impl Resolution {
-    /// Settles all names of `profile`, adding those it makes to its table; what had to be changed or left
-    /// out is counted in `report`.
+    /// Settles all names of `profile`, and adds new ones to its table. Everything that had to be changed or left out
+    /// is counted in `report`.
     pub fn new(profile: &mut Profile, report: &mut Report) -> Self {
         number_repeated_members(profile, report);
         let address = profile.arch.address_size();
@@ -74,7 +74,7 @@ impl Resolution {
 }
 
 impl Resolver<'_> {
-    /// The result, once every step is done.
+    /// The result, after every step.
     fn finish(mut self, report: &mut Report) -> Resolution {
         for name in self.result.record_keys.moved.keys() {
             report.lose("structs named like a word of descriptors", || self.names.get(*name).to_owned());

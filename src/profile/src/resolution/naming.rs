@@ -1,4 +1,4 @@
-//! The names of records and enumerations: their own, those that typedefs or members give them, or their hash.
+//! The names of records and enumerations: their own, those from typedefs or members, or their hash.
 
 use super::bounds::{MAX_DEPTH, MAX_DESCRIPTORS, MAX_NESTING};
 use super::keys::{Map, Place};
@@ -21,7 +21,7 @@ struct Found {
 struct Unsearched {
     key: Name,
     record: RecordId,
-    /// The unnamed records it stands in, itself included, with the keys they got on this path.
+    /// The unnamed records around it, itself included, with their keys on this path.
     nested_in: Vec<(RecordId, Name)>,
 }
 
@@ -54,7 +54,7 @@ impl Resolver<'_> {
         }
         let added = self.claim_by_hash(Space::Structs, hashed);
         self.search(added);
-        // What is left holds no name and stands on no path. Each round may reach some of the rest.
+        // The remaining ones hold no name and are not on a path. Each round may reach some of them.
         for (id, _) in types.records() {
             let definition = Definition::Record(id);
             if !self.result.record_keys.is_reached(definition)
@@ -68,7 +68,7 @@ impl Resolver<'_> {
         self.structs = structs;
     }
 
-    /// The records that have a key by now, in the order of the keys' values.
+    /// The records that already have a key, in the order of the keys' values.
     fn keyed_records(&self) -> Vec<(Name, RecordId)> {
         let taken = self.result.record_keys.taken.iter();
         let mut keyed: Vec<(Name, RecordId)> = taken
@@ -119,20 +119,20 @@ impl Resolver<'_> {
         self.claim_by_hash(Space::Enums, hashed);
     }
 
-    /// Every typedef with what it stands for directly.
+    /// Every typedef with its direct target.
     fn typedefs(&self) -> impl Iterator<Item = (Name, Type)> {
         let types = self.types;
         types.all().filter_map(move |ty| match ty {
             Type::Alias { name: Some(name), target } => match types.peel_named(target) {
                 (None, target) => Some((name, target)),
-                // The typedef further in names it.
+                // The inner typedef names it.
                 _ => None,
             },
             _ => None,
         })
     }
 
-    /// Gives each definition the name it wants, or the one the rule for conflicts leaves it.
+    /// Gives each definition the name it wants, or the one that the rule for conflicts gives it.
     fn claim(&mut self, space: Space, wanted: &[(Name, Definition)]) -> Vec<Name> {
         let mut order: Vec<usize> = (0..wanted.len()).collect();
         order.sort_unstable_by_key(|position| wanted[*position]);
@@ -155,7 +155,7 @@ impl Resolver<'_> {
         keys
     }
 
-    /// The keys of definitions that all want `name`, which `holder` may have already.
+    /// The keys of definitions that all want `name`, which `holder` may already have.
     fn settle(
         &mut self,
         space: Space,
@@ -163,7 +163,7 @@ impl Resolver<'_> {
         holder: Option<Definition>,
         definitions: &[Definition],
     ) -> Vec<Name> {
-        // Who holds the name keeps it: others were named after it.
+        // The owner keeps the name, because others were named after it.
         let held = holder.map(|holder| (self.layouts.hash(self.names, self.types, holder), holder));
         let hashes: Vec<LayoutHash> = definitions
             .iter()
@@ -202,7 +202,7 @@ impl Resolver<'_> {
         hashes.iter().map(|hash| by_hash.get(hash).copied().unwrap_or(name)).collect()
     }
 
-    /// `<name>__` and as many digits of the hash as make the key unique, eight at least.
+    /// `<name>__` and as many digits of the hash as make the key unique, at least eight.
     fn suffixed(&mut self, space: Space, name: Name, hash: &LayoutHash, definition: Definition) -> Name {
         let mut key = name;
         for digits in 8..=64 {
@@ -219,8 +219,8 @@ impl Resolver<'_> {
     /// Names the unnamed records that members of `level` hold or point to, level by level.
     fn search(&mut self, mut level: Vec<Unsearched>) {
         let types = self.types;
-        // A hostile file can make the paths outgrow it without end (each level doubling): beyond twice
-        // what the source defines, unnamed types are named by their hash.
+        // In a hostile file the number of paths can double with each level. After twice as many as the source has
+        // definitions, unnamed types are named by their hash.
         let limit = 2 * (types.records().len() + types.member_count()) + 1024;
         while !level.is_empty() {
             self.names.sort_by_text(&mut level, |it| it.key);
@@ -233,7 +233,7 @@ impl Resolver<'_> {
                 }
                 let room = limit.saturating_sub(self.result.record_keys.taken.len() + fresh.len());
                 for (position, found) in found.into_iter().enumerate() {
-                    // A record met again inside itself keeps the key it has on this path.
+                    // A record inside itself keeps the key it has on this path.
                     let mut nested_in = parent.nested_in.iter();
                     let again = nested_in.find(|(record, _)| Definition::Record(*record) == found.definition);
                     if let Some((_, key)) = again {
@@ -281,7 +281,7 @@ impl Resolver<'_> {
         keys
     }
 
-    /// Names unnamed definitions by their layout hash; those that are new, to be searched.
+    /// Names unnamed definitions by their layout hash; returns the new ones, whose members are to be searched.
     fn claim_by_hash(&mut self, space: Space, mut definitions: Vec<Definition>) -> Vec<Unsearched> {
         definitions.sort_unstable();
         definitions.dedup();
@@ -306,8 +306,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// `__unnamed_` and as many digits of the hash as tell it from others, eight at least; and whether
-    /// nobody bears that key yet.
+    /// `__unnamed_` and as many digits of the hash as distinguish it from others, at least eight; and whether nothing
+    /// has that key yet.
     fn hash_key(&mut self, space: Space, hash: &LayoutHash, definition: Definition) -> (Name, bool) {
         let mut digits = 8;
         loop {
@@ -329,8 +329,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// The unnamed definitions a type leads to, through pointers, arrays and function arguments: those a
-    /// path from `place` can name, and those only their hash can.
+    /// The unnamed definitions to which a type leads, through pointers, arrays and function arguments: those that a
+    /// path from `place` can name, and those that only their hash can.
     fn find_unnamed(
         &self,
         ty: TypeId,

@@ -1,16 +1,16 @@
 use crate::{Type, TypeId, Types};
 
-/// Which types are plain: a descriptor of one is small, and leads to no unnamed record or enumeration.
+/// Which types are plain: their descriptor is small and leads to no unnamed record or enumeration.
 ///
-/// Nearly all are, and a member of a plain type needs no further look when names are settled; so the few
-/// steps from a type to what it stands for are taken once per type, not once per member.
+/// Nearly all types are plain, and a member of a plain type needs no further work when names are settled. So the few
+/// steps from a type to its target are taken once per type and not once per member.
 #[derive(Debug, Default)]
 pub(crate) struct PlainTypes {
-    /// How many descriptors there are at most in one of the type; 0 where it is not plain.
+    /// The largest number of descriptors in one of the type; 0 if it is not plain.
     weights: Vec<u8>,
 }
 
-/// Heavier types do not count as plain, nor do those that are found to lead nowhere after as many steps.
+/// Heavier types do not count as plain, nor do those that have not ended after as many steps.
 const MAX_WEIGHT: u8 = 30;
 const MAX_STEPS: u8 = 8;
 /// Not computed yet.
@@ -76,12 +76,12 @@ mod tests {
     use crate::{Names, RecordKind};
 
     #[test]
-    fn what_leads_to_something_unnamed_is_not_plain() {
+    fn a_type_that_leads_to_an_unnamed_one_is_not_plain() {
         let (mut names, mut types) = (Names::default(), Types::default());
         let name = names.intern("s");
         let named = types.add_record(&mut names, Some(name), RecordKind::Struct, 4, &[]);
         let unnamed = types.add_record(&mut names, None, RecordKind::Struct, 4, &[]);
-        // A pointer before what it points to.
+        // A pointer that precedes its target.
         let forward = types.reserve(1);
         let (named, unnamed) = (types.add(Type::Record(named)), types.add(Type::Record(unnamed)));
         types.set(forward, Type::Pointer { target: named, size: 8 });
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_heavy_or_deep_is_not_plain() {
+    fn heavy_or_deep_types_are_not_plain() {
         let mut types = Types::default();
         let void = types.add(Type::Void);
         let arguments = types.add_arguments(&[void; 29]);

@@ -5,11 +5,11 @@ use foldhash::fast::RandomState;
 use super::keys::Map;
 use crate::{Name, Profile, RecordId, Report};
 
-/// Gives a second member of one name in a struct the name `<name>_1`, a third `<name>_2`, and so on; numbers
-/// that other members bear already are passed over.
+/// Renames a second member of one name in a struct to `<name>_1`, a third to `<name>_2`, and so on; numbers that
+/// other members already have are skipped.
 pub(super) fn number_repeated_members(profile: &mut Profile, report: &mut Report) {
     let (names, types) = (&mut profile.names, &profile.types);
-    // For each name the record looked at last that has a member of that name.
+    // For each name, the last record that had a member of that name.
     let mut last_owners: Vec<Option<RecordId>> = vec![None; names.len()];
     let mut repeating: Vec<RecordId> = Vec::new();
     for (id, _) in types.records() {

@@ -6,13 +6,13 @@ use super::standing::Standing;
 use crate::model::layout::Layouts;
 use crate::{Name, Names, RecordId, TypeId, Types};
 
-/// What the steps of a resolution share, while it is made.
+/// The state that the steps of a resolution share.
 pub(super) struct Resolver<'a> {
     pub(super) names: &'a mut Names,
     pub(super) types: &'a Types,
-    /// Every record that has a key, sorted by key, once all have theirs.
+    /// Every record with a key, sorted by key, after all have theirs.
     pub(super) structs: Vec<(Name, RecordId)>,
-    /// Names that no struct may bear.
+    /// Names that no struct may have.
     pub(super) reserved: HashSet<Name>,
     pub(super) little_endian: bool,
     /// The size of an address in bytes.
@@ -23,7 +23,7 @@ pub(super) struct Resolver<'a> {
     pub(super) result: Resolution,
 }
 
-/// Which of the two name spaces is meant.
+/// Selects one of the two name spaces.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Space {
     Structs,

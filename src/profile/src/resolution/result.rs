@@ -7,24 +7,24 @@ use super::plain::PlainTypes;
 use crate::model::Definition;
 use crate::{EnumId, Name, RecordId, StorageUnit, TypeId, Types};
 
-/// The names under which a profile's records and enumerations are written, and what had to be settled for
-/// that: unnamed types, duplicates, conflicts, members no reader could follow.
+/// The names under which a profile's records and enumerations are written, and everything that had to be settled for
+/// that: unnamed types, duplicates, conflicts, members that no reader could follow.
 ///
-/// This is the one place where those are decided, for every front-end (docs/format.md, invariants 4 to 6):
+/// This is the only place where those are decided, for every front-end (docs/format.md, invariants 4 to 6):
 ///
-/// - a definition keeps its own name; an unnamed one is named by the typedef through which it is reached,
-///   else `__unnamed_<owner>_<member>`, else `__unnamed_` and its layout hash;
-/// - of several different definitions under one name, one with pointers of the architecture's width goes
-///   before one that has other pointers only; then the one that the source means most often keeps the name,
-///   then the larger, then the one with more members, then the one with the smaller layout hash; the others
-///   are `<name>__` and their layout hash;
-/// - a use that several definitions fit alike means the one of them that ranks first, and is counted and
-///   listed ([`crate::Choice`]);
+/// - a definition keeps its own name; an unnamed one is named by the typedef through which it is reached, otherwise
+///   `__unnamed_<owner>_<member>`, otherwise `__unnamed_` and its layout hash;
+/// - of several different definitions under one name, one with pointers of the architecture's width precedes one that
+///   has only other pointers; then the one that the source uses most often keeps the name, then the larger, then the
+///   one with more members, then the one with the smaller layout hash; the others are `<name>__` and their layout
+///   hash;
+/// - a use that several definitions fit equally refers to the one that ranks first, and is counted and listed
+///   ([`crate::Choice`]);
 /// - a second member of one name in a struct is `<name>_1`;
-/// - a struct may not bear a name that means something else to readers (`Pointer`, `unsigned long`): it is
+/// - a struct may not have a name that means something else to readers (`Pointer`, `unsigned long`): it becomes
 ///   `<name>__` and its layout hash;
-/// - members that begin outside their struct are left out; members that reach beyond its end, or whose
-///   layout is not known by value, become bytes; both are counted.
+/// - members that begin outside their struct are left out; members that reach beyond its end, or whose layout by
+///   value is unknown, become bytes; both are counted.
 #[derive(Debug, Default)]
 pub struct Resolution {
     pub(super) structs: Vec<(Name, RecordId)>,
@@ -47,29 +47,29 @@ pub struct Conflict {
     pub name: String,
     /// The size in bytes of the definition that keeps it.
     pub kept: u64,
-    /// The others: the name each got, and its size in bytes.
+    /// The other definitions: the new name of each, and its size in bytes.
     pub renamed: Vec<(String, u64)>,
 }
 
-/// A use of a name that several definitions fit alike.
+/// A use of a name that several definitions fit equally.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ambiguity {
-    /// Where the use is: `owner.member`, or the name of a variable.
+    /// The place of the use: `owner.member`, or the name of a variable.
     pub place: String,
-    /// The name under which the definition is written that was taken.
+    /// The name under which the chosen definition is written.
     pub taken: String,
-    /// Those under which the others are written, sorted.
+    /// The names under which the others are written, sorted.
     pub others: Vec<String>,
 }
 
-/// Why a member is not written as the source has it.
+/// How a member is written differently from the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
     /// It is left out.
     Dropped,
     /// It is written as this many bytes.
     Bytes(u64),
-    /// It is written as a pointer to nothing known.
+    /// It is written as a pointer to an unknown target.
     Pointer,
     /// The bit-field is written in this unit.
     Unit(StorageUnit),
@@ -91,17 +91,17 @@ impl Resolution {
         &self.conflicts
     }
 
-    /// Uses that several definitions fit alike, sorted by place.
+    /// Uses that several definitions fit equally, sorted by place.
     pub fn ambiguities(&self) -> &[Ambiguity] {
         &self.ambiguities
     }
 
-    /// How many sizes and offsets are larger than any memory (2^40).
+    /// The number of sizes and offsets that are larger than any memory (2^40).
     pub fn oversized(&self) -> u64 {
         self.oversized
     }
 
-    /// The record that bears `name`, or was renamed because it did.
+    /// The record with the name `name`, or the one that was renamed because of it.
     pub fn record(&self, name: Name) -> Option<RecordId> {
         match self.record_keys.taken.get(&self.key_of(name)) {
             Some(Definition::Record(id)) => Some(*id),
@@ -109,7 +109,7 @@ impl Resolution {
         }
     }
 
-    /// The key of the struct that the source calls `name`, wherever it is defined.
+    /// The key of the struct with the name `name` in the source, if it is defined.
     pub(crate) fn key_of(&self, name: Name) -> Name {
         self.record_keys.moved.get(&name).copied().unwrap_or(name)
     }
@@ -119,7 +119,7 @@ impl Resolution {
         !self.untyped.contains(&variable)
     }
 
-    /// Whether a type's descriptor is small, and the same wherever it stands ([`PlainTypes`]).
+    /// Whether a type's descriptor is small and the same everywhere ([`PlainTypes`]).
     pub(crate) fn is_plain(&self, ty: TypeId) -> bool {
         self.plain.contains(ty)
     }

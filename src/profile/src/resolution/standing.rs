@@ -1,4 +1,4 @@
-//! Which of several definitions of one name ranks first.
+//! Ranks several definitions of one name.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -10,13 +10,13 @@ use crate::model::Definition;
 use crate::model::layout::{LayoutHash, Layouts};
 use crate::{Names, RecordId, Type, TypeId, Types};
 
-/// How many members are looked at for the pointers that a definition holds.
+/// How many members are searched for pointers in a definition.
 const MAX_MEMBERS: usize = 4096;
 
-/// How often the source means each definition: by how many compile units hold it, where the front-end says
-/// so, else by how many members (arrays included) and variables hold it by value.
+/// How often the source uses each definition: the number of compile units that hold it, if the front-end sets that,
+/// otherwise the number of members (arrays included) and variables that hold it by value.
 ///
-/// It is only computed once a name turns out to have several definitions.
+/// It is computed only if a name has several definitions.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
     counted: bool,
@@ -24,11 +24,11 @@ pub(super) struct Standing {
     enums: Vec<u64>,
 }
 
-/// Definitions of one layout, and what decides between them and others of the same name; the first in order
-/// keeps the name.
+/// Definitions of one layout, and the criteria that rank them among others of the same name; the first in order keeps
+/// the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
-    /// All pointers it holds have another size than the architecture's.
+    /// Whether all pointers in it have another size than the architecture's.
     foreign: bool,
     uses: Reverse<u64>,
     size: Reverse<u64>,
@@ -115,8 +115,8 @@ fn held(types: &Types, mut ty: TypeId) -> Option<Definition> {
     None
 }
 
-/// Whether a definition holds pointers, in its own members or in those that they hold by value, and none of
-/// them has the size of an address: a 32-bit struct in the debug information of a 64-bit program.
+/// Whether a definition holds pointers, directly or in members held by value, none of which has the size of an
+/// address: a 32-bit struct in the debug information of a 64-bit program.
 fn is_foreign(types: &Types, definition: Definition, address: u8) -> bool {
     let Definition::Record(id) = definition else { return false };
     let mut pending: Vec<(RecordId, usize)> = vec![(id, 0)];

@@ -1,4 +1,4 @@
-//! Definitions that differ only through a member whose own name has several definitions.
+//! Definitions that differ only in a member whose own name has several definitions.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -8,13 +8,13 @@ use crate::model::Definition;
 use crate::model::layout::{LayoutHash, Layouts, push_hex};
 use crate::{Name, Names, Types};
 
-/// How often what was told apart is used to tell others apart: structs in structs in structs.
+/// How often separated definitions are used to separate others: structs in structs in structs.
 const MAX_ROUNDS: usize = 16;
 
-/// Gives definitions of one name another layout hash each where their members bear the same names at the
-/// same places, and yet mean different definitions. Without that they would be taken for one.
+/// Gives definitions of one name different layout hashes if their members have the same names and offsets but refer
+/// to different definitions. Without that they would be treated as one.
 ///
-/// `wanted` lists every definition with the name it wants.
+/// `wanted` lists every definition with the name that it wants.
 pub(super) fn tell_apart(names: &Names, types: &Types, layouts: &mut Layouts, wanted: &[(Name, Definition)]) {
     let mut sorted: Vec<(Name, Definition)> = wanted.to_vec();
     sorted.sort_unstable();

@@ -77,7 +77,7 @@ pub fn differences(a: &Value, b: &Value) -> Vec<String> {
 struct Comparison<'a> {
     a: &'a Value,
     b: &'a Value,
-    /// Pairs of unnamed types that were compared, or are being.
+    /// Pairs of unnamed types that were or are being compared.
     compared: HashSet<(&'a str, &'a str)>,
     found: Vec<String>,
 }
@@ -86,7 +86,7 @@ fn entries<'a>(value: &'a Value, key: &str) -> &'a Map<String, Value> {
     value[key].as_object().unwrap_or_else(|| panic!("no {key}: {value}"))
 }
 
-/// Whether a key stands for a type without a name.
+/// Whether a key stands for an unnamed type.
 fn is_unnamed(key: &str) -> bool {
     ["unnamed_", "__unnamed_", "__anonymous_"].iter().any(|prefix| key.starts_with(prefix))
 }
@@ -161,7 +161,7 @@ impl<'a> Comparison<'a> {
             self.equal(place, &a["offset"], &b["offset"]);
             return self.types(place, ours, theirs);
         }
-        // The first bit in the struct, whichever unit it is loaded by.
+        // The first bit in the struct, whichever unit loads it.
         let first = |field: &Value| {
             field["offset"].as_u64().unwrap() * 8 + field["type"]["bit_position"].as_u64().unwrap()
         };
@@ -169,7 +169,7 @@ impl<'a> Comparison<'a> {
         self.equal(place, &ours["bit_length"], &theirs["bit_length"]);
         let (ours, theirs) = (&ours["type"], &theirs["type"]);
         if ours["kind"] == "base" && theirs["kind"] == "base" {
-            // In a packed struct a smaller unit may have to do.
+            // In a packed struct a smaller unit may be necessary.
             let signed =
                 |table: &'a Value, ty: &Value| meaning(table, &ty["name"]).map(|(.., signed)| signed);
             return self.equal(place, &signed(self.a, ours), &signed(self.b, theirs));
@@ -182,7 +182,7 @@ impl<'a> Comparison<'a> {
             ty["name"].as_str().is_some_and(|name| entries(table, "user_types").contains_key(name))
         };
         if a["kind"] == "union" && !defined(self.a, a) && !defined(self.b, b) {
-            // Of what is defined nowhere the name is all that is kept.
+            // For an undefined type only the name is kept.
             return self.equal(place, &a["name"], &b["name"]);
         }
         self.equal(place, &a["kind"], &b["kind"]);
@@ -221,7 +221,7 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// A struct's fields: those with a name by it, then the others in their order.
+/// A struct's fields: named ones by name, then the others in their order.
 fn fields(entry: &Value) -> Vec<(&str, &Value)> {
     let mut fields: Vec<(&str, &Value)> =
         entries(entry, "fields").iter().map(|(name, field)| (name.as_str(), field)).collect();
@@ -235,7 +235,7 @@ fn fields(entry: &Value) -> Vec<(&str, &Value)> {
     fields
 }
 
-/// What a base type is, whatever it is called. A truth value has no sign.
+/// The meaning of a base type, whatever its name. A Boolean has no sign.
 fn meaning<'a>(table: &'a Value, name: &Value) -> Option<(&'a Value, &'a Value, bool)> {
     let base = table["base_types"].get(name.as_str()?)?;
     let signed = base["signed"] == true && base["kind"] != "bool" && base["kind"] != "void";

@@ -1,4 +1,4 @@
-//! Made-up profile texts: the same on every machine, as long as asked for.
+//! Generated profile texts: the same on every machine, of any length.
 
 use std::fmt::Write;
 
@@ -17,7 +17,7 @@ const TYPES: [&str; 6] = [
     r#"["Array", {"count": 16, "target": "unsigned char"}]"#,
 ];
 
-/// The first `length` bytes of an endless text in a profile's layout: in turn some constants and a struct.
+/// The first `length` bytes of an endless text in a profile's layout, alternating constants and structs.
 pub fn profile(length: usize) -> Vec<u8> {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut text = String::from("{\n");

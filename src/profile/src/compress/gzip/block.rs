@@ -7,16 +7,16 @@ use zopfli::{BlockType, DeflateEncoder, Options, Write};
 use super::effort::Effort;
 use super::walk::{self, Ends};
 
-/// An empty stored block of a deflate stream from its length on (RFC 1951, section 3.2.4); it ends on a
-/// byte's border.
+/// An empty stored block of a deflate stream from its length on (RFC 1951, section 3.2.4); it ends on a byte
+/// boundary.
 const EMPTY_STORED: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
-/// A piece of the text, and what became of it. Blocks are used again, so that memory stays flat.
+/// A piece of the text, and its compressed form. Blocks are reused, so that memory stays constant.
 #[derive(Debug, Default)]
 pub(super) struct Block {
     /// The text.
     pub(super) text: Vec<u8>,
-    /// Room for the packed form; its first `used` bytes are valid.
+    /// The buffer for the compressed form; its first `used` bytes are valid.
     room: Vec<u8>,
     used: usize,
     crc: crc32fast::Hasher,
@@ -26,7 +26,7 @@ impl Block {
     /// How many bytes [`Block::reopen`] needs at most.
     const JOINT: usize = 1 + EMPTY_STORED.len();
 
-    /// The packed form: a piece of a deflate stream that ends on a byte's border.
+    /// The compressed form: a piece of a deflate stream that ends on a byte boundary.
     pub(super) fn packed(&self) -> &[u8] {
         self.room.get(..self.used).unwrap_or_default()
     }
@@ -41,10 +41,10 @@ impl Block {
         self.crc.update(&self.text);
     }
 
-    /// Takes back that the last block of the stream is the last, and brings the stream to a byte's border,
-    /// so that another one may follow.
+    /// Clears the flag of the stream's last block, and pads the stream to a byte boundary, so that another block can
+    /// follow.
     fn reopen(&mut self, ends: Ends) -> io::Result<()> {
-        // The three bits of an empty stored block's header are 0, and so is what fills up a byte.
+        // The three bits of an empty stored block's header are 0, and so is the padding.
         let border = (ends.end + 3).div_ceil(8);
         let joint = self.room.get_mut(self.used..border + EMPTY_STORED.len());
         let joint = joint.ok_or_else(|| io::Error::other("no room behind libdeflate's stream"))?;
@@ -59,10 +59,10 @@ impl Block {
     }
 }
 
-/// Packs blocks, one after the other; each thread has its own.
+/// Compresses blocks, one after the other; each thread has its own.
 pub(super) struct Packer {
     effort: Effort,
-    /// Made with the first block: its tables are large.
+    /// Created with the first block, since its tables are large.
     compressor: Option<Compressor>,
 }
 
@@ -71,7 +71,7 @@ impl Packer {
         Self { effort, compressor: None }
     }
 
-    /// Packs a block that another one follows.
+    /// Compresses a block that another one follows.
     pub(super) fn pack(&mut self, block: &mut Block) -> io::Result<()> {
         self.pack_last(block)?;
         let ends = walk::ends(block.packed())
@@ -79,7 +79,7 @@ impl Packer {
         block.reopen(ends)
     }
 
-    /// Packs the last of several blocks.
+    /// Compresses the last of several blocks.
     pub(super) fn pack_last(&mut self, block: &mut Block) -> io::Result<()> {
         let compressor = self.compressor.get_or_insert_with(|| Compressor::new(self.effort.level()));
         let bound = compressor.deflate_compress_bound(block.text.len()) + Block::JOINT;
@@ -93,7 +93,7 @@ impl Packer {
         Ok(())
     }
 
-    /// Packs a block that is the whole text.
+    /// Compresses a block that is the whole text.
     pub(super) fn pack_whole(&mut self, block: &mut Block) -> io::Result<()> {
         if block.text.len() > self.effort.zopfli_up_to() {
             return self.pack_last(block);

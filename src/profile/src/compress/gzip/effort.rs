@@ -1,13 +1,13 @@
 use libdeflater::CompressionLvl;
 
-/// How hard to look for a shorter form of the same text.
+/// How much work is spent on a smaller compressed form of the same text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Effort {
-    /// At most 112 % of what `zopfli` makes of the text, for the least work.
+    /// At most 112 % of the size that `zopfli` reaches, for the least work.
     #[default]
     Default,
-    /// Within 1 % of what `zopfli` makes of the text, for some twenty times the work; a text of up to 512 KiB
-    /// takes about a second.
+    /// Within 1 % of the size that `zopfli` reaches, for about twenty times the work; a text of up to 512 KiB takes
+    /// about a second.
     Best,
 }
 
@@ -21,7 +21,7 @@ impl Effort {
         CompressionLvl::new(level).unwrap_or_default()
     }
 
-    /// Bytes of text in a block; part of the format, since it decides the compressed bytes.
+    /// Bytes of text in a block. This is part of the format, since it determines the compressed bytes.
     pub(super) fn block_size(self) -> usize {
         match self {
             Self::Default => 1 << 20,
@@ -29,7 +29,7 @@ impl Effort {
         }
     }
 
-    /// The longest text in bytes that zopfli packs itself; part of the format as well.
+    /// The longest text in bytes that zopfli itself compresses; also part of the format.
     pub(super) fn zopfli_up_to(self) -> usize {
         match self {
             Self::Default => 0,
@@ -37,8 +37,8 @@ impl Effort {
         }
     }
 
-    /// The ten bytes that open the member (RFC 1952, section 2.3): deflate, no flags, no time, an unknown
-    /// operating system. XFL tells whether the slowest algorithm was used.
+    /// The ten bytes that open the member (RFC 1952, section 2.3): deflate, no flags, no time, an unknown operating
+    /// system. XFL says whether the slowest algorithm was used.
     pub(super) fn header(self) -> [u8; 10] {
         let xfl = match self {
             Self::Default => 0,

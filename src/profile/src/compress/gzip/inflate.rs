@@ -1,11 +1,11 @@
 use flate2::{Decompress, FlushDecompress, Status};
 use thiserror::Error;
 
-/// Why bytes are no gzip text. Offsets count the compressed bytes.
+/// Why bytes are not a gzip text. Offsets count the compressed bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InflateError {
-    /// No gzip member begins where one should.
+    /// There is no gzip member where one should begin.
     #[error("no gzip member at byte {offset}: expected 1f 8b 08 and known flags, found {found:02x?}")]
     NotGzip {
         /// Where the member should begin.
@@ -21,15 +21,15 @@ pub enum InflateError {
         /// How many of its bytes there are.
         length: usize,
     },
-    /// A member's header is not what its checksum says, or its deflate stream is none.
+    /// A member's header does not match its checksum, or its deflate stream is invalid.
     #[error("the gzip member that begins at byte {offset} is damaged near byte {place}")]
     Damaged {
         /// Where the member begins.
         offset: usize,
-        /// Near which byte that showed.
+        /// The byte near which the damage was found.
         place: usize,
     },
-    /// A member's text is not what its trailer says.
+    /// A member's text does not match its trailer.
     #[error(
         "the text of the gzip member that begins at byte {offset} has checksum {found_crc:08x} and length {found_length} (modulo 2^32), \
          its trailer says {expected_crc:08x} and {expected_length}"
@@ -52,31 +52,31 @@ pub enum InflateError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// Something that is no gzip member follows the last one.
-    #[error("{length} bytes that are no gzip member follow the text at byte {offset}")]
+    /// Bytes that are not a gzip member follow the last one.
+    #[error("{length} bytes that are not a gzip member follow the text at byte {offset}")]
     TrailingData {
         /// Where they begin.
         offset: usize,
-        /// How many there are.
+        /// Their number.
         length: usize,
     },
 }
 
-/// Opens every gzip member: the magic number and the one method there is (RFC 1952, section 2.3.1).
+/// The start of every gzip member: the magic number and the only method (RFC 1952, section 2.3.1).
 const MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 
-/// Deflate makes a text at most this many times shorter: two bits for 258 bytes.
+/// The highest compression ratio of deflate: two bits for 258 bytes.
 const LARGEST_RATIO: usize = 1032;
 
 /// Inflates a gzip file, all its members, into at most `limit` bytes.
 ///
-/// The text behind several members is their texts joined (RFC 1952, section 2.2). Zeros after the last
-/// member are padding, as for `gzip` itself; anything else there is an error. Memory for the text is
-/// taken as the trailer asks, but never more than deflate could fill from the bytes there are.
+/// The text of several members is their joined texts (RFC 1952, section 2.2). Zeros after the last member are
+/// padding, as for `gzip` itself; anything else there is an error. Memory for the text is allocated by the size in
+/// the trailer, but never more than deflate could produce from the available bytes.
 ///
 /// # Errors
 ///
-/// [`InflateError`] says what is wrong and where; no part of a text is given out then.
+/// [`InflateError`] says what is wrong and where; no part of a text is returned then.
 pub fn inflate(compressed: &[u8], limit: usize) -> Result<Vec<u8>, InflateError> {
     let mut text = Text::new(compressed, limit);
     let mut inflater = Decompress::new(false);
@@ -93,7 +93,7 @@ pub fn inflate(compressed: &[u8], limit: usize) -> Result<Vec<u8>, InflateError>
     }
 }
 
-/// Inflates the member that `bytes`, which stand at `offset`, begin with; gives its length.
+/// Inflates the member at the start of `bytes`, whose offset in the file is `offset`; returns its length.
 fn member(
     bytes: &[u8],
     offset: usize,
@@ -134,18 +134,18 @@ fn member(
     Ok(at + TRAILER)
 }
 
-/// Flag bits that a reader must refuse (RFC 1952, section 2.3.1.2).
+/// Flag bits that a reader must reject (RFC 1952, section 2.3.1.2).
 const RESERVED: u8 = 0b1110_0000;
-/// The header's last two bytes are a checksum of those before.
+/// The header's last two bytes are a checksum of the bytes before.
 const HEADER_CRC: u8 = 1 << 1;
-/// A field of its own length follows the fixed part.
+/// A field with its own length follows the fixed part.
 const EXTRA: u8 = 1 << 2;
-/// A file name follows, ended by a zero.
+/// A zero-terminated file name follows.
 const NAME: u8 = 1 << 3;
-/// A comment follows, ended by a zero.
+/// A zero-terminated comment follows.
 const COMMENT: u8 = 1 << 4;
 
-/// The length of the header that `bytes`, which stand at `offset`, begin with.
+/// The length of the header at the start of `bytes`, whose offset in the file is `offset`.
 fn header(bytes: &[u8], offset: usize) -> Result<usize, InflateError> {
     let flags = bytes.get(3).copied().unwrap_or_default();
     if !bytes.starts_with(&MAGIC) || flags & RESERVED != 0 {
@@ -165,7 +165,7 @@ fn header(bytes: &[u8], offset: usize) -> Result<usize, InflateError> {
     Ok(length + crc.len())
 }
 
-/// The length of a header's fields (RFC 1952, section 2.3), without their checksum; none if they do not end.
+/// The length of a header's fields (RFC 1952, section 2.3), without their checksum; `None` if they are truncated.
 fn fields_length(bytes: &[u8]) -> Option<usize> {
     let flags = *bytes.get(3)?;
     let mut length = 10;
@@ -181,16 +181,16 @@ fn fields_length(bytes: &[u8]) -> Option<usize> {
     (length <= bytes.len()).then_some(length)
 }
 
-/// Bytes behind a member's deflate stream.
+/// The size of the trailer after a member's deflate stream.
 const TRAILER: usize = 8;
 
-/// The checksum and the length of the text, as the trailer at `at` says.
+/// The checksum and the length of the text, from the trailer at `at`.
 fn trailer(bytes: &[u8], at: usize) -> Option<(u32, u32)> {
     let (crc, rest) = bytes.get(at..)?.split_first_chunk()?;
     Some((u32::from_le_bytes(*crc), u32::from_le_bytes(*rest.first_chunk()?)))
 }
 
-/// The inflated text, and room for more.
+/// The inflated text, and free space.
 struct Text {
     buffer: Vec<u8>,
     filled: usize,
@@ -198,8 +198,8 @@ struct Text {
 }
 
 impl Text {
-    /// With room for what the last trailer announces, if deflate can make so much from these bytes. One
-    /// byte more than is needed always stays: an inflater with a full buffer cannot say that it is done.
+    /// Has space for the length in the last trailer, if deflate can produce that much from these bytes. One byte more
+    /// than needed is always free: an inflater with a full buffer cannot report that it is done.
     fn new(compressed: &[u8], limit: usize) -> Self {
         let announced = compressed.last_chunk().map_or(0, |length| u32::from_le_bytes(*length) as usize);
         let possible = compressed.len().saturating_mul(LARGEST_RATIO);
@@ -207,7 +207,7 @@ impl Text {
         Self { buffer: vec![0; expected.min(limit).saturating_add(1)], filled: 0, limit }
     }
 
-    /// The room behind the text, at least one byte.
+    /// The space after the text, at least one byte.
     fn room(&mut self) -> Result<&mut [u8], InflateError> {
         if self.filled == self.buffer.len() {
             self.within_limit()?;

@@ -1,35 +1,35 @@
-//! Gzip as a profile's form: a writer whose bytes depend on the text alone, and the inflater of the reader.
+//! The gzip form of profiles: a writer whose bytes depend only on the text, and the reader's inflater.
 //!
-//! - [`GzipWriter`] cuts the text into blocks of a fixed size ([`Effort`] says how large), packs each one
-//!   by itself (`block`), on worker threads where there are several (`pool`), and joins them in order
-//!   into *one* member, so that readers which know only one see everything.
-//! - [`inflate`] reads what any gzip writer made, several members included.
+//! - [`GzipWriter`] cuts the text into blocks of a fixed size ([`Effort`]), compresses each one separately (`block`),
+//!   on several worker threads if allowed (`pool`), and joins them in order into *one* member, so that readers that
+//!   support only one member see everything.
+//! - [`inflate`] reads the output of any gzip writer, including several members.
 //!
 //! # Why this compressor
 //!
-//! Compression is the dominating cost of a profile, so it was chosen by measurement (`docs/compression.md`
-//! has the tables). libdeflate's level 6 is the cheapest setting that keeps texts of all kinds within 112 %
-//! of zopfli's size: level 5 fails where structs prevail, and what zlib-rs and miniz_oxide do for less or
-//! equal time is larger. It is C, but it sees only text that we made ourselves; whatever comes from outside
-//! is read by zlib-rs, which is Rust, and takes a sixth longer to inflate than libdeflate.
+//! Compression dominates the cost of a profile, so the compressor was chosen by measurement (`docs/compression.md`
+//! has the tables). libdeflate's level 6 is the cheapest setting that keeps texts of all kinds within 112 % of
+//! zopfli's size: level 5 fails for texts with many structs, and zlib-rs and miniz_oxide give larger results in the
+//! same or less time. libdeflate is written in C, but it sees only text that we made ourselves. Untrusted input is
+//! read by zlib-rs, which is written in Rust and takes a sixth longer than libdeflate to inflate.
 //!
-//! For [`Effort::Best`] libdeflate's level 11 does as well as zopfli on long texts, but is up to 2 % behind on
-//! short ones, where the choice of deflate blocks weighs more; so those are packed by zopfli itself.
+//! For [`Effort::Best`] libdeflate's level 11 equals zopfli on long texts but is up to 2 % larger on short ones,
+//! where the choice of deflate blocks matters more. So short texts are compressed by zopfli itself.
 //!
-//! libdeflate knows no dictionary: a block does not see the text before it, which costs 0.1 to 0.3 % at
-//! the sizes chosen. It also closes every stream for good: `walk` finds the flag that says so, and it is
-//! taken back before the next block is joined, at about a tenth of the work of packing the block. A text of
-//! one block, as most Windows profiles are, needs neither the walk nor a thread.
+//! libdeflate does not support dictionaries: a block does not see the text before it, which costs 0.1 to 0.3 % at the
+//! chosen sizes. It also ends every stream: `walk` finds the flag of the last block, which is cleared before the next
+//! block is joined, at about a tenth of the work of compressing the block. A text of one block, as most Windows
+//! profiles are, needs neither the walk nor a thread.
 //!
 //! # Why the bytes stay
 //!
-//! Every block is packed from its own text by a compressor that keeps nothing from one call to the next,
-//! so neither the thread that does it nor the sizes of the writes matter. libdeflate uses a processor's
-//! features for checksums and for moving its tables only; its search for matches is integer arithmetic
-//! that no feature changes. (It hashes three bytes in the machine's byte order, so a big-endian machine may
-//! write other bytes; they inflate to the same text.) zopfli weighs with floating point numbers, but with a
-//! logarithm of its own, so that the system's mathematics do not matter. Both dependencies are pinned to one
-//! version, and a test holds the bytes.
+//! Every block is compressed from its own text by a compressor that keeps nothing between calls, so the result
+//! depends neither on the thread nor on the sizes of the writes. libdeflate uses processor features only for
+//! checksums and for moving its tables; its search for matches is integer arithmetic that is the same on all
+//! processors. (It hashes three bytes in the machine's byte order, so a big-endian machine may write other bytes;
+//! they inflate to the same text.) zopfli uses floating-point weights, but with its own logarithm, so that the
+//! system's mathematics library does not matter. Both dependencies are pinned to one version, and a test checks the
+//! bytes.
 
 mod block;
 mod effort;
@@ -45,10 +45,10 @@ pub use effort::Effort;
 pub use inflate::{InflateError, inflate};
 use pool::Pool;
 
-/// Writes text into `W` as one gzip member.
+/// Writes text to `W` as one gzip member.
 ///
-/// The compressed bytes depend on the text and the [`Effort`] alone. The result counts only once
-/// [`GzipWriter::finish`] has given the sink back: a writer dropped before leaves a member without an end.
+/// The compressed bytes depend only on the text and the [`Effort`]. The result is complete only after
+/// [`GzipWriter::finish`] has returned the sink: a writer that is dropped earlier leaves an unterminated member.
 /// After an error from the sink every further call fails.
 #[derive(Debug)]
 pub struct GzipWriter<W> {
@@ -67,7 +67,7 @@ pub struct GzipWriter<W> {
 }
 
 impl<W: Write> GzipWriter<W> {
-    /// A writer that packs with up to `threads` threads beside the calling one; with 0 or 1, in the calling
+    /// A writer that compresses with up to `threads` threads besides the calling one; with 0 or 1, in the calling
     /// thread. No thread is started before the text is longer than one block.
     pub fn new(sink: W, effort: Effort, threads: usize) -> Self {
         Self {
@@ -85,14 +85,14 @@ impl<W: Write> GzipWriter<W> {
         }
     }
 
-    /// Packs what is left, writes the member's end, flushes the sink and gives it back.
+    /// Compresses the rest, writes the member's trailer, flushes the sink and returns it.
     ///
     /// # Errors
     ///
-    /// What the sink said, now or earlier.
+    /// Any error from the sink, now or earlier.
     pub fn finish(mut self) -> io::Result<W> {
         self.check()?;
-        // The calling thread packs the last block while the workers still have theirs.
+        // The calling thread compresses the last block while the workers still have theirs.
         let mut last = mem::take(&mut self.open);
         if self.cut {
             self.packer.pack_last(&mut last)?;
@@ -110,8 +110,8 @@ impl<W: Write> GzipWriter<W> {
         Ok(self.sink)
     }
 
-    /// Takes as much of `text` as the open block has room for; a full one is sent on only when more text
-    /// comes, since the last block is packed in another way.
+    /// Takes as much of `text` as fits into the open block. A full block is sent on only when more text arrives,
+    /// since the last block is compressed differently.
     fn fill(&mut self, text: &[u8]) -> io::Result<usize> {
         let room = self.effort.block_size() - self.open.text.len();
         if room == 0 {
@@ -143,7 +143,7 @@ impl<W: Write> GzipWriter<W> {
         Ok(())
     }
 
-    /// Writes one packed block; called in the text's order.
+    /// Writes one compressed block; called in the order of the text.
     fn emit(&mut self, block: &Block) -> io::Result<()> {
         if !self.started {
             self.sink.write_all(&self.effort.header())?;
@@ -178,7 +178,7 @@ impl<W: Write> Write for GzipWriter<W> {
         self.fill(text).inspect_err(|_| self.failed = true)
     }
 
-    /// Flushes the sink only: text in the open block stays there, since cutting it would change the bytes.
+    /// Flushes only the sink. Text in the open block stays there, since ending the block would change the bytes.
     fn flush(&mut self) -> io::Result<()> {
         self.check()?;
         self.sink.flush()

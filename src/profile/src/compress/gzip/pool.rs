@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use super::block::{Block, Packer};
 use super::effort::Effort;
 
-/// Threads that pack blocks; the blocks come back in the order in which they were submitted.
+/// Threads that compress blocks. The blocks are returned in the order in which they were submitted.
 #[derive(Debug)]
 pub(super) struct Pool {
     effort: Effort,
@@ -16,7 +16,7 @@ pub(super) struct Pool {
     /// Taken when the pool is dropped, which ends the workers.
     jobs: Option<Sender<Job>>,
     queue: Arc<Mutex<Receiver<Job>>>,
-    /// Where each submitted block will come back.
+    /// Where each submitted block will arrive.
     pending: VecDeque<Receiver<io::Result<Block>>>,
 }
 
@@ -39,8 +39,8 @@ impl Pool {
         }
     }
 
-    /// Hands a block that another one follows to the workers; one more is started while there are not more of
-    /// them than blocks under way.
+    /// Submits a block that another one follows. Another worker is started if there are fewer workers than blocks in
+    /// progress.
     pub(super) fn submit(&mut self, block: Block) -> io::Result<()> {
         if self.workers.len() < self.threads && self.workers.len() <= self.pending.len() {
             self.start()?;
@@ -54,13 +54,13 @@ impl Pool {
         Ok(())
     }
 
-    /// Whether every worker has a block and one more is waiting: no more should be submitted before
-    /// [`Pool::next`] has taken one, or memory grows with the text.
+    /// Whether every worker has a block and one more is waiting. No more should be submitted before [`Pool::next`]
+    /// has taken one, otherwise memory grows with the text.
     pub(super) fn is_full(&self) -> bool {
         self.pending.len() > self.threads
     }
 
-    /// The next packed block in order, waited for; none when all were taken.
+    /// Waits for the next compressed block in order; `None` if all were taken.
     pub(super) fn next(&mut self) -> Option<io::Result<Block>> {
         let result = self.pending.pop_front()?;
         Some(result.recv().unwrap_or_else(|_| Err(gone())))
@@ -73,14 +73,14 @@ impl Pool {
             while let Some(job) = take(&queue) {
                 let mut block = job.block;
                 let packed = packer.pack(&mut block).map(|()| block);
-                // Nobody waits for it when the writer was dropped.
+                // The receiver is gone if the writer was dropped.
                 let _ = job.done.send(packed);
             }
         });
         match started {
             Ok(worker) => self.workers.push(worker),
             Err(error) if self.workers.is_empty() => return Err(error),
-            // The system gives no more threads: those there are do the work.
+            // If the system starts no more threads, the existing ones do the work.
             Err(_) => self.threads = self.workers.len(),
         }
         Ok(())
@@ -90,7 +90,7 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.jobs = None;
-        // Blocks that nobody wants any more are not packed.
+        // Blocks whose receiver is gone are not compressed.
         if let Ok(queue) = self.queue.lock() {
             while queue.try_recv().is_ok() {}
         }
@@ -101,7 +101,7 @@ impl Drop for Pool {
     }
 }
 
-/// The next job; none once the pool is gone.
+/// The next job; `None` after the pool is gone.
 fn take(queue: &Mutex<Receiver<Job>>) -> Option<Job> {
     queue.lock().ok()?.recv().ok()
 }

@@ -1,26 +1,26 @@
-//! Walks a deflate stream (RFC 1951) without inflating it, to learn where its last block begins and ends.
+//! Walks a deflate stream (RFC 1951) without inflating it, to find the start and end of its last block.
 //!
-//! The stream is our own compressor's, yet nothing here trusts it: a malformed one is an error.
+//! The stream comes from our own compressor, but nothing here trusts it: a malformed one is an error.
 
 use std::fmt;
 
-/// Two places in a stream, counted in bits from its first (RFC 1951, section 3.1.1: a byte's least
-/// significant bit comes first).
+/// Two places in a stream, in bits from its start (RFC 1951, section 3.1.1: a byte's least significant bit comes
+/// first).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ends {
-    /// The last block's first bit: the flag that says it is the last.
+    /// The first bit of the last block: the flag that marks it as the last.
     pub(crate) last_block: usize,
     /// The bit after the last block.
     pub(crate) end: usize,
 }
 
-/// The stream cannot be walked to its end; this is the bit where that showed.
+/// The stream cannot be walked to its end; this is the bit at which that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed(usize);
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no deflate stream from bit {}", self.0)
+        write!(f, "not a deflate stream from bit {} on", self.0)
     }
 }
 
@@ -61,15 +61,15 @@ const LENGTH_EXTRA: [u8; 29] =
 const DISTANCE_EXTRA: [u8; 30] =
     [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13];
 
-/// The order in which the code lengths of the code length alphabet stand (RFC 1951, section 3.2.7).
+/// The order of the code lengths of the code length alphabet (RFC 1951, section 3.2.7).
 const CODE_LENGTH_ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
-/// What a walk needs to know of a literal; a length symbol is its number of extra bits.
+/// A literal in the walk; a length symbol is its number of extra bits.
 const LITERAL: u8 = 14;
-/// What a walk needs to know of symbol 256, the end of a block.
+/// Symbol 256 in the walk, the end of a block.
 const END_OF_BLOCK: u8 = 15;
 
-/// The two codes of a block; the third, which tells their lengths, is used up while reading them.
+/// The two codes of a block. The third, which encodes their lengths, is used up while reading them.
 #[derive(Default)]
 struct Codes {
     literals: Code,
@@ -77,7 +77,7 @@ struct Codes {
 }
 
 impl Codes {
-    /// The codes of a block with fixed ones (RFC 1951, section 3.2.6).
+    /// The codes of a block with fixed codes (RFC 1951, section 3.2.6).
     fn set_fixed(&mut self) -> Option<()> {
         let mut lengths = [8; 288];
         lengths[144..256].fill(9);
@@ -85,7 +85,7 @@ impl Codes {
         self.set(&lengths, &[5; 30])
     }
 
-    /// The codes of a block that brings its own (RFC 1951, section 3.2.7).
+    /// The codes of a block that contains its own (RFC 1951, section 3.2.7).
     fn read(&mut self, bits: &mut Bits<'_>) -> Option<()> {
         let literals = bits.take(5)? + 257;
         let distances = bits.take(5)? + 1;
@@ -98,7 +98,7 @@ impl Codes {
         let mut code_lengths = Code::default();
         code_lengths.build(&lengths, |symbol| Some(symbol as u8))?;
 
-        // Both codes' lengths are one sequence: a repetition may run from the first into the second.
+        // The lengths of both codes are one sequence: a repetition may extend from the first into the second.
         let mut lengths = [0; 288 + 32];
         let lengths = lengths.get_mut(..literals + distances)?;
         let mut filled = 0;
@@ -126,9 +126,9 @@ impl Codes {
         self.distances.build(distances, |symbol| DISTANCE_EXTRA.get(symbol).copied())
     }
 
-    /// Passes over the symbols of a block, its end included.
+    /// Skips the symbols of a block, including its end.
     fn skip_symbols(&self, bits: &mut Bits<'_>) -> Option<()> {
-        // A copy of its own stays in registers.
+        // A separate copy stays in registers.
         let mut ahead = *bits;
         loop {
             // One round takes at most 15 + 5 bits for a length and 15 + 13 for its distance.
@@ -151,8 +151,8 @@ impl Codes {
 /// A Huffman code as a table that the next bits of the stream index.
 #[derive(Default)]
 struct Code {
-    /// Per entry what the caller calls the symbol (see [`Code::build`]), above the code's length in the
-    /// low four bits; a length of 0 where no code begins like that.
+    /// Each entry holds the caller's value for the symbol (see [`Code::build`]) above the code's length in the low
+    /// four bits; a length of 0 if no code begins with these bits.
     table: Vec<u16>,
 }
 
@@ -160,9 +160,8 @@ impl Code {
     /// The longest code in bits.
     const LONGEST: usize = 15;
 
-    /// Makes the table from the codes' lengths (RFC 1951, section 3.2.2); none if more codes are asked for
-    /// than there are. `name` says what to answer for a symbol; one without a name may have a code but must
-    /// not occur.
+    /// Makes the table from the codes' lengths (RFC 1951, section 3.2.2); `None` if they describe more codes than
+    /// fit. `name` gives the value for a symbol; a symbol without one may have a code but must not occur.
     fn build(&mut self, lengths: &[u8], name: impl Fn(usize) -> Option<u8>) -> Option<()> {
         let mut counts = [0u32; Self::LONGEST + 1];
         for &length in lengths {
@@ -198,7 +197,7 @@ impl Code {
         Some(())
     }
 
-    /// Takes the next code and says its symbol's name. The stream must have been refilled.
+    /// Takes the next code and returns the value of its symbol. The stream must have been refilled.
     #[inline]
     fn next(&self, bits: &mut Bits<'_>) -> Option<u8> {
         let mask = self.table.len().wrapping_sub(1);
@@ -216,11 +215,11 @@ impl Code {
 #[derive(Clone, Copy)]
 struct Bits<'a> {
     stream: &'a [u8],
-    /// How many bytes of the stream are in `bits` or behind it.
+    /// How many bytes of the stream are in `bits` or were taken from it.
     read: usize,
-    /// The next bits, the very next one lowest.
+    /// The next bits, the first one lowest.
     bits: u64,
-    /// How many of `bits` count.
+    /// How many of `bits` are valid.
     count: u32,
 }
 
@@ -234,11 +233,11 @@ impl<'a> Bits<'a> {
         self.read * 8 - self.count as usize
     }
 
-    /// Sees to it that 56 bits are ahead, or all there are.
+    /// Makes 56 bits available, or all that are left.
     #[inline(always)]
     fn refill(&mut self) {
         if let Some(word) = self.stream.get(self.read..).and_then(|rest| rest.first_chunk()) {
-            // Bits above `count` are those that a later refill puts there again.
+            // Bits above `count` will be read again by a later refill.
             self.bits |= u64::from_le_bytes(*word) << self.count;
             self.read += ((63 - self.count) / 8) as usize;
             self.count |= 56;
@@ -261,7 +260,7 @@ impl<'a> Bits<'a> {
         self
     }
 
-    /// Passes over up to 56 bits that a refill has brought.
+    /// Skips up to 56 bits that a refill has made available.
     #[inline(always)]
     fn skip(&mut self, count: u32) -> Option<()> {
         self.count = self.count.checked_sub(count)?;
@@ -277,7 +276,7 @@ impl<'a> Bits<'a> {
         Some(value as usize)
     }
 
-    /// Passes over a stored block, from after its type (RFC 1951, section 3.2.4).
+    /// Skips a stored block, from after its type (RFC 1951, section 3.2.4).
     fn skip_stored(&mut self) -> Option<()> {
         self.skip(self.count % 8)?;
         let length = self.take(16)?;
@@ -306,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_ends_early() {
+    fn refuses_truncated_streams() {
         for length in 0..TWO_BLOCKS.len() {
             assert!(ends(&TWO_BLOCKS[..length]).is_err(), "cut at {length}");
         }

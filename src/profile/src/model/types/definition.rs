@@ -11,7 +11,7 @@ pub(crate) enum Definition {
 }
 
 impl Definition {
-    /// Its place among the records, or among the enumerations.
+    /// Its index among the records or among the enumerations.
     pub(crate) fn index(self) -> usize {
         match self {
             Self::Record(id) => id.index(),
@@ -34,7 +34,7 @@ pub enum RecordKind {
 /// A struct, union or class.
 #[derive(Clone, Copy, Debug)]
 pub struct Record {
-    /// Its own name (a tag), where it has one.
+    /// Its own name (a tag), if it has one.
     pub name: Option<Name>,
     /// Struct, union or class.
     pub kind: RecordKind,
@@ -48,22 +48,22 @@ pub struct Record {
 pub struct Member {
     /// Its name; `u1`, `u2`, ... for members without one.
     pub name: Name,
-    /// Whether the source gives it no name.
+    /// Whether it is unnamed in the source.
     pub anonymous: bool,
-    /// Its offset in bytes; a bit-field's is that of its storage unit.
+    /// Its offset in bytes; for a bit-field, that of its storage unit.
     pub offset: u64,
-    /// Its type; a bit-field's is that of its storage unit, or an enumeration.
+    /// Its type; for a bit-field, that of its storage unit, or an enumeration.
     pub ty: TypeId,
     /// For a bit-field, its bits in the storage unit.
     pub bits: Option<BitRange>,
 }
 
-/// A member as a front-end gives it.
+/// A member, as a front-end passes it in.
 #[derive(Clone, Copy, Debug)]
 pub struct NewMember {
-    /// Its name, where it has one.
+    /// Its name, if it has one.
     pub name: Option<Name>,
-    /// Its offset in bytes; a bit-field's is that of its storage unit (see [`crate::StorageUnit`]).
+    /// Its offset in bytes; for a bit-field, that of its storage unit (see [`crate::StorageUnit`]).
     pub offset: u64,
     /// Its type.
     pub ty: TypeId,
@@ -74,11 +74,11 @@ pub struct NewMember {
 /// An enumeration.
 #[derive(Clone, Copy, Debug)]
 pub struct Enumeration {
-    /// Its own name (a tag), where it has one.
+    /// Its own name (a tag), if it has one.
     pub name: Option<Name>,
-    /// The native type its values are stored in.
+    /// The native type in which its values are stored.
     pub underlying: TypeId,
-    /// Whether that type has a sign, and so the values have.
+    /// Whether that type, and so the values, are signed.
     pub signed: bool,
     pub(super) labels: Span,
 }
@@ -93,7 +93,7 @@ pub struct Label {
 }
 
 impl Label {
-    /// The value, with the sign the enumeration's type gives it.
+    /// The value, signed if the enumeration's type is.
     pub fn value(&self, signed: bool) -> i128 {
         if signed { i128::from(self.bits as i64) } else { i128::from(self.bits) }
     }

@@ -15,7 +15,7 @@ pub struct EnumId(pub(super) u32);
 pub struct NativeId(pub(super) u32);
 
 impl TypeId {
-    /// The id `by` places further on, for blocks of reserved types.
+    /// The id `by` places after this one, for blocks of reserved types.
     pub fn offset(self, by: usize) -> Self {
         TypeId(self.0.saturating_add(index(by)))
     }
@@ -43,8 +43,8 @@ impl EnumId {
     }
 }
 
-/// Tables hold fewer entries than their input has bytes, and no front-end takes four billion of those; an
-/// index beyond that reads as an unknown type.
+/// Tables hold fewer entries than their input has bytes, and no front-end accepts four billion of those; a larger
+/// index reads as an unknown type.
 pub(super) fn index(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
 }

@@ -1,25 +1,25 @@
 use super::id::{EnumId, NativeId, RecordId, TypeId};
 use crate::Name;
 
-/// A type as the source has it: what names it and what stands behind it are found through the tables.
+/// A type in the source. Names and targets are found through the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Type {
-    /// Nothing, only meaningful behind a pointer.
+    /// Void, only meaningful behind a pointer.
     Void,
     /// A base type.
     Native(NativeId),
     /// A pointer of `size` bytes.
     Pointer {
-        /// What it points to.
+        /// Its target.
         target: TypeId,
         /// Its size in bytes.
         size: u8,
     },
-    /// `count` elements; 0 where the array has no bound.
+    /// `count` elements; 0 if the array has no bound.
     Array {
         /// The element's type.
         target: TypeId,
-        /// How many elements.
+        /// The number of elements.
         count: u64,
     },
     /// A function, with the list of its arguments' types.
@@ -28,21 +28,21 @@ pub enum Type {
     Record(RecordId),
     /// An enumeration defined here.
     Enumeration(EnumId),
-    /// Another type under this name (a typedef), or under none (const, volatile).
+    /// Another type with this name (a typedef), or without one (const, volatile).
     Alias {
         /// The typedef's name.
         name: Option<Name>,
-        /// The type meant.
+        /// The target.
         target: TypeId,
     },
-    /// A struct, union or class known by name only: whichever definition bears the name, if any does.
+    /// A struct, union or class that is only named: whichever definition has the name, if there is one.
     Named(Name),
-    /// An array of wide characters, `bytes` long where that is known.
+    /// An array of wide characters of `bytes` bytes, if that is known.
     WideString {
         /// Its length in bytes.
         bytes: Option<u64>,
     },
-    /// A descriptor of a profile that was read, kept as it stood: its arguments are meant for one reader.
+    /// A descriptor of a profile that was read, kept unchanged: only one reader understands its arguments.
     Verbatim(u32),
 }
 
@@ -53,16 +53,16 @@ pub struct Arguments {
     pub(super) len: u32,
 }
 
-/// What a native type's bytes mean.
+/// The meaning of a native type's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NativeKind {
-    /// An integer with a sign.
+    /// A signed integer.
     Signed,
-    /// An integer without.
+    /// An unsigned integer.
     Unsigned,
     /// A character.
     Char,
-    /// A truth value.
+    /// A Boolean value.
     Bool,
     /// A floating-point number.
     Float,
@@ -75,8 +75,8 @@ pub enum NativeKind {
 pub struct Native {
     /// Its name, in Rekall's spelling.
     pub name: Name,
-    /// Its size in bytes; 0 where it is not known.
+    /// Its size in bytes; 0 if unknown.
     pub size: u32,
-    /// What its bytes mean.
+    /// The meaning of its bytes.
     pub kind: NativeKind,
 }

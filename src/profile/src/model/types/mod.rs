@@ -1,5 +1,5 @@
-//! The table of a profile's types: `id` numbers them, `kind` says what a type is, `definition` what a record or an
-//! enumeration holds.
+//! The table of a profile's types: `id` numbers them, `kind` is the kind of a type, and `definition` the contents of
+//! records and enumerations.
 
 mod definition;
 mod id;
@@ -19,9 +19,8 @@ use crate::{Choice, Name};
 
 /// Every type of a profile, as the source defines them.
 ///
-/// A front-end adds what it reads, in any order, and refers to what comes later by reserving a place for it
-/// ([`Types::reserve`], [`Types::set`]). Names, duplicates and conflicts are settled afterwards, in one
-/// place, by [`crate::Resolution`].
+/// A front-end adds types in any order, and reserves those that come later ([`Types::reserve`], [`Types::set`]).
+/// Names, duplicates and conflicts are settled afterwards, in one place, by [`crate::Resolution`].
 #[derive(Clone, Debug, Default)]
 pub struct Types {
     types: Vec<Type>,
@@ -37,7 +36,7 @@ pub struct Types {
 }
 
 impl Types {
-    /// How many alias, pointer or array steps are followed before a chain counts as endless.
+    /// How many alias, pointer or array steps are followed before a chain is treated as circular.
     pub const MAX_CHAIN: usize = 256;
 
     /// Adds a type.
@@ -46,7 +45,7 @@ impl Types {
         TypeId(index(self.types.len() - 1))
     }
 
-    /// Adds `count` types that are [`Type::Void`] until they are set; the id of the first. The others
+    /// Adds `count` types that are [`Type::Void`] until they are set, and returns the id of the first. The others
     /// follow it ([`TypeId::offset`]).
     pub fn reserve(&mut self, count: usize) -> TypeId {
         let first = TypeId(index(self.types.len()));
@@ -54,7 +53,7 @@ impl Types {
         first
     }
 
-    /// Gives a reserved type its meaning.
+    /// Sets a reserved type.
     pub fn set(&mut self, id: TypeId, ty: Type) {
         if let Some(slot) = self.types.get_mut(id.0 as usize) {
             *slot = ty;
@@ -66,23 +65,23 @@ impl Types {
         self.types.get(id.0 as usize).copied().unwrap_or(Type::Void)
     }
 
-    /// How many types there are.
+    /// The number of types.
     pub fn len(&self) -> usize {
         self.types.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no types.
     pub fn is_empty(&self) -> bool {
         self.types.is_empty()
     }
 
-    /// The native type with this name and size, added where it is not there yet. A size of 0 stands for one
-    /// that is not known, and fits any. The kind is that of the first appearance.
+    /// The native type with this name and size; it is added if it is new. A size of 0 means unknown and matches any.
+    /// The kind is that of the first appearance.
     pub fn native(&mut self, native: Native) -> NativeId {
         let fits = |known: &Native| {
             known.name == native.name && (known.size == native.size || known.size == 0 || native.size == 0)
         };
-        // A profile has a few dozen natives: a walk is quicker than a table.
+        // A profile has a few dozen natives: a linear search is faster than a table.
         match self.natives.iter().position(fits) {
             Some(position) => NativeId(index(position)),
             None => {
@@ -109,8 +108,8 @@ impl Types {
         &self.natives
     }
 
-    /// Adds a record with its members in the order declared. Members without a name become `u1`, `u2`, ...;
-    /// numbers that a named member uses are passed over (docs/format.md, invariant 5).
+    /// Adds a record with its members in the order of declaration. Unnamed members become `u1`, `u2`, ...; numbers
+    /// that a named member uses are skipped (docs/format.md, invariant 5).
     pub fn add_record(
         &mut self,
         names: &mut crate::Names,
@@ -120,7 +119,7 @@ impl Types {
         members: &[NewMember],
     ) -> RecordId {
         let start = self.members.len();
-        // The numbers that named members use already; only looked for where a member has no name.
+        // The numbers that named members already use; computed only if a member has no name.
         let taken: HashSet<u32> = if members.iter().any(|member| member.name.is_none()) {
             let named = members.iter().filter_map(|member| member.name);
             named.filter_map(|name| names.get(name).strip_prefix('u')?.parse().ok()).collect()
@@ -146,7 +145,7 @@ impl Types {
         RecordId(index(self.records.len() - 1))
     }
 
-    /// Adds a record whose members have their names already.
+    /// Adds a record whose members already have their names.
     pub(crate) fn add_named_record(
         &mut self,
         name: Option<Name>,
@@ -161,7 +160,7 @@ impl Types {
         RecordId(index(self.records.len() - 1))
     }
 
-    /// All records, in the order added.
+    /// All records, in the order in which they were added.
     pub fn records(&self) -> impl ExactSizeIterator<Item = (RecordId, &Record)> {
         self.records.iter().enumerate().map(|(position, record)| (RecordId(index(position)), record))
     }
@@ -181,7 +180,7 @@ impl Types {
         self.members.iter()
     }
 
-    /// How many members all records have.
+    /// The number of members in all records.
     pub fn member_count(&self) -> usize {
         self.members.len()
     }
@@ -215,24 +214,24 @@ impl Types {
         self.enumeration(id).and_then(|item| self.labels.get(item.labels.range())).unwrap_or_default()
     }
 
-    /// Notes a use of a name that several definitions fit alike. [`crate::Resolution`] settles it.
+    /// Records a use of a name that several definitions fit equally. [`crate::Resolution`] settles it.
     pub fn add_choice(&mut self, choice: Choice) {
         self.choices.push(choice);
     }
 
-    /// Hands over the uses that are not settled yet.
+    /// Returns the uses that have not been settled.
     pub(crate) fn take_choices(&mut self) -> Vec<Choice> {
         std::mem::take(&mut self.choices)
     }
 
-    /// Says how many compile units hold this definition of its name. Where a front-end says so for any
-    /// definition, these numbers decide which of several keeps the name (docs/format.md, invariant 6);
-    /// else the members and variables that hold it by value are counted.
+    /// Sets how many compile units hold this definition of its name. If a front-end sets this for any definition,
+    /// these numbers decide which of several keeps the name (docs/format.md, invariant 6); otherwise the members and
+    /// variables that hold it by value are counted.
     pub fn set_record_units(&mut self, id: RecordId, units: u32) {
         self.units.insert(Definition::Record(id), units);
     }
 
-    /// Likewise for an enumeration.
+    /// The same for an enumeration.
     pub fn set_enumeration_units(&mut self, id: EnumId, units: u32) {
         self.units.insert(Definition::Enumeration(id), units);
     }
@@ -245,7 +244,7 @@ impl Types {
         self.units.get(&definition).copied().unwrap_or(0)
     }
 
-    /// Gives members other names: by their record, their place in it, and the name.
+    /// Renames members: each is given by its record, its index in it, and the new name.
     pub(crate) fn rename_members(&mut self, renamed: impl IntoIterator<Item = (RecordId, usize, Name)>) {
         for (id, position, name) in renamed {
             let Some(range) = self.record(id).map(|record| record.members.range()) else { continue };
@@ -255,7 +254,7 @@ impl Types {
         }
     }
 
-    /// Keeps a list of argument types.
+    /// Stores a list of argument types.
     pub fn add_arguments(&mut self, arguments: &[TypeId]) -> Arguments {
         let start = index(self.arguments.len());
         self.arguments.extend_from_slice(arguments);
@@ -268,18 +267,18 @@ impl Types {
         self.arguments.get(start..start + arguments.len as usize).unwrap_or_default()
     }
 
-    /// Keeps a descriptor of a profile that was read: its target and its arguments object.
+    /// Stores a descriptor of a profile that was read: its target and its arguments object.
     pub fn add_verbatim(&mut self, target: String, arguments: serde_json::Value) -> Type {
         self.verbatim.push((target, arguments));
         Type::Verbatim(index(self.verbatim.len() - 1))
     }
 
-    /// Whether descriptors were kept as they stood.
+    /// Whether descriptors were kept unchanged.
     pub(crate) fn has_verbatim(&self) -> bool {
         !self.verbatim.is_empty()
     }
 
-    /// A descriptor that was kept as it stood.
+    /// A descriptor that was kept unchanged.
     pub fn verbatim(&self, number: u32) -> Option<(&str, &serde_json::Value)> {
         self.verbatim.get(number as usize).map(|(target, arguments)| (target.as_str(), arguments))
     }
@@ -293,7 +292,7 @@ impl Types {
         self.types.iter_mut()
     }
 
-    /// Notes for every member whether the source gives it no name.
+    /// For every member, records whether it is unnamed in the source.
     pub(crate) fn mark_anonymous(&mut self, anonymous: impl Fn(&Self, &Member) -> bool) {
         let marks: Vec<bool> = self.members.iter().map(|member| anonymous(self, member)).collect();
         for (member, mark) in self.members.iter_mut().zip(marks) {
@@ -301,9 +300,8 @@ impl Types {
         }
     }
 
-    /// The size in bytes of a type held by value; `None` for what has none, or none known here
-    /// ([`Type::Named`] stands for whatever bears the name in the end). What 64 bits cannot count is as
-    /// large as they can.
+    /// The size in bytes of a type held by value; `None` if it has none, or none that is known here ([`Type::Named`]
+    /// stands for whichever definition has the name in the end). A size beyond 64 bits is limited to the maximum.
     pub fn size_of(&self, ty: TypeId) -> Option<u64> {
         let mut ty = ty;
         let mut factor = 1u64;
@@ -336,15 +334,15 @@ impl Types {
         None
     }
 
-    /// The size in bytes of an enumeration whose type of values is none.
+    /// The size in bytes of an enumeration whose value type is invalid.
     pub(crate) const ENUMERATION: u32 = 4;
 
-    /// The native type of an enumeration's values; `None` where what it names is no native type.
+    /// The native type of an enumeration's values; `None` if it names something else.
     pub(crate) fn values_of(&self, id: EnumId) -> Option<TypeId> {
         self.enumeration(id).map(|item| item.underlying).filter(|ty| self.is_native(*ty))
     }
 
-    /// Whether a type is native: one known here, or one kept by its mere name.
+    /// Whether a type is native: a known one, or one that is kept by its name.
     pub(crate) fn is_native(&self, ty: TypeId) -> bool {
         match self.peel(ty) {
             Type::Native(_) => true,
@@ -355,12 +353,12 @@ impl Types {
         }
     }
 
-    /// The size in bytes of an enumeration's values; 0 where it is not known.
+    /// The size in bytes of an enumeration's values; 0 if unknown.
     pub fn enumeration_size(&self, id: EnumId) -> u64 {
         self.values_of(id).map_or(Some(u64::from(Self::ENUMERATION)), |ty| self.size_of(ty)).unwrap_or(0)
     }
 
-    /// A definition's size in bytes, and how many members or labels it has.
+    /// A definition's size in bytes, and the number of its members or labels.
     pub(crate) fn extent(&self, definition: Definition) -> (u64, usize) {
         match definition {
             Definition::Record(id) => {
@@ -370,12 +368,12 @@ impl Types {
         }
     }
 
-    /// What a type means once aliases are looked through; [`Type::Void`] where they lead in a circle.
+    /// The type after looking through aliases; [`Type::Void`] if they form a circle.
     pub fn peel(&self, id: TypeId) -> Type {
         self.peel_named(id).1
     }
 
-    /// Like [`Types::peel`], with the name of the last typedef passed.
+    /// Like [`Types::peel`], with the name of the last typedef on the way.
     pub fn peel_named(&self, mut id: TypeId) -> (Option<Name>, Type) {
         let mut last = None;
         for _ in 0..Self::MAX_CHAIN {
