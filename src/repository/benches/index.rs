@@ -1,5 +1,5 @@
-//! What it costs to hold a kernel against the indexes of a repository: read, unpacked, ranked. The limit is half a second
-//! for 2,500 candidates (the public repository has 2,400 kernels).
+//! Measures the comparison of a kernel with the indexes of a repository: reading, unpacking and ranking. The limit is
+//! half a second for 2,500 candidates (the public repository has 2,400 kernels).
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;
@@ -18,13 +18,13 @@ fn packed(value: &Value) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
-/// Where a point or symbol of a candidate is: everywhere else in each, with some in the same places.
+/// The place of a point or symbol in a candidate: different in each, with some places shared.
 fn place(candidate: u64, point: u64) -> u64 {
     let drawn = (candidate * 31 + point).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 42;
     0x1000 + drawn * 2
 }
 
-/// A data index and an export index over so many candidates.
+/// A data index and an export index over this many candidates.
 fn indexes(candidates: u64) -> (Vec<u8>, Vec<u8>) {
     let Kind::Export { names } = Specification::exports("nt").kind else { return Default::default() };
     let (mut data, mut exports) = (Map::new(), Map::new());

@@ -1,6 +1,6 @@
-//! Times how long a name is looked for in a repository: `lookup PLACE NAME...`, PLACE a folder, an address or a bucket.
-//! Prints microseconds: the first (an inventory is read then, where the place has one), and the median of those behind it,
-//! each of a repository that was opened and not looked into before. `scripts/bench-repository` calls it.
+//! Measures lookups of a name in a repository: `lookup PLACE NAME...`, where PLACE is a folder, an address or a
+//! bucket. Prints microseconds: the first lookup (which reads an inventory if there is one), and the median of the
+//! later ones, each in a newly opened repository. `scripts/bench-repository` calls it.
 
 use std::time::Instant;
 

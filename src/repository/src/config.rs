@@ -3,41 +3,41 @@ use pe::PdbName;
 use crate::yaml::{At, Node};
 use crate::{Error, Key, ProfileName};
 
-/// What a repository is made of: its `config.yaml`, in the order of the text.
+/// The contents of a repository: its `config.yaml`, in the order of the text.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     /// Its entries.
     pub entries: Vec<Entry>,
 }
 
-/// One key of the configuration: a profile, or a prefix of profiles, with what makes them.
+/// One key of the configuration: a profile or a prefix of profiles, and how they are made.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// The key (`nt/GUID`, `OSX`, `nt/undocumented`).
     pub name: ProfileName,
-    /// The line it stands at.
+    /// Its line.
     pub line: usize,
-    /// What makes its profiles.
+    /// How its profiles are made.
     pub handler: Handler,
-    /// The names of profiles that are laid over each (`transforms: {merge: [...]}`).
+    /// The names of profiles that are merged into each (`transforms: {merge: [...]}`).
     pub merge: Vec<String>,
     /// The indexes over its profiles.
     pub indexes: Vec<IndexSource>,
 }
 
-/// What makes the profiles of an entry: its `type`, as Rekall names it.
+/// How the profiles of an entry are made: its `type`, as Rekall names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Handler {
-    /// `WindowsGUIDProfile`: one profile per GUID of a list, from PDBs.
+    /// `WindowsGUIDProfile`: one profile per GUID in a list, from PDBs.
     Windows {
         /// The list.
         guids: Key,
         /// Whether a profile without types is a failure.
         has_structs: bool,
-        /// The class for Rekall's loader; by default it follows from the PDB's name.
+        /// The class for Rekall's loader; by default it is derived from the PDB's name.
         profile_class: Option<String>,
-        /// The PDB names to try where the list does not name them.
+        /// The PDB names to try if the list does not give them.
         file_names: Vec<PdbName>,
     },
     /// `CopyAndTransform`: one profile, from a text in YAML or JSON.
@@ -45,26 +45,26 @@ pub enum Handler {
         /// The text.
         source: Key,
     },
-    /// `OSXProfile`: one profile per pack named.
+    /// `OSXProfile`: one profile for each pack.
     Mac {
         /// The packs, with or without `.zip`.
         sources: Vec<Key>,
     },
     /// `LinuxProfile`: one profile per zip below `src/` and the entry's name.
     Linux,
-    /// `DebugFile`: one profile per file with debug information, named by the build that the file is of.
+    /// `DebugFile`: one profile per file with debug information, named by the build that the file belongs to.
     DebugFiles {
         /// Patterns of keys, as for [`Handler::Artifacts`].
         patterns: Vec<String>,
     },
-    /// `ArtifactProfile`: one profile of the definitions in the texts that a pattern names.
+    /// `ArtifactProfile`: one profile with the definitions in the texts that match a pattern.
     Artifacts {
-        /// Patterns of keys: `*` stands for any letters, slashes too, `?` for one.
+        /// Patterns of keys: `*` stands for any characters, including slashes, and `?` for one.
         patterns: Vec<String>,
     },
 }
 
-/// An index, by the text that says how to build it.
+/// An index, given by the text that specifies it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexSource {
     /// The text.
@@ -73,12 +73,12 @@ pub struct IndexSource {
     pub target: ProfileName,
 }
 
-/// The object that holds the configuration.
+/// The object with the configuration.
 pub const CONFIG: &str = "config.yaml";
 
 /// The keys that every entry may have.
 const COMMON: [&str; 3] = ["type", "index", "transforms"];
-/// Those of each handler.
+/// The keys of each handler.
 const KEYS: [(&str, &[&str]); 6] = [
     ("WindowsGUIDProfile", &["guids", "has_structs", "profile_class", "possible_guid_filenames"]),
     ("CopyAndTransform", &["source"]),
@@ -102,7 +102,7 @@ const HANDLERS: &str =
     "WindowsGUIDProfile, CopyAndTransform, OSXProfile, LinuxProfile, ArtifactProfile or DebugFile";
 
 impl Config {
-    /// Reads a configuration; `place` is named in errors.
+    /// Reads a configuration; `place` is its name in errors.
     ///
     /// # Errors
     /// [`Error::Text`], with line, key and what was expected.
@@ -134,7 +134,7 @@ impl Entry {
     }
 }
 
-/// An entry under reading.
+/// An entry that is being read.
 struct Reader<'a> {
     place: &'a str,
     name: &'a str,
@@ -146,10 +146,10 @@ impl<'a> Reader<'a> {
     fn entry(&self) -> Result<Entry, Error> {
         let at = At { place: self.place, key: self.name };
         let name = self.name.parse().map_err(|error: Error| self.not_a_name(self.node, self.name, &error))?;
-        // It has to be a mapping before its keys are looked up.
+        // It has to be a mapping before its keys are read.
         self.node.entries(&at)?;
         if self.node.get("type").is_none() {
-            // The type itself may be what is mistyped.
+            // The type itself may be mistyped.
             self.node.only_known(&every_key(), &at)?;
         }
         let kind = self.required("type", HANDLERS)?;
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_place() {
+    fn errors_are_reported_with_their_place() {
         for (text, message) in [
             (
                 "nt/GUID:\n  type: WindowsGuidProfile\n",

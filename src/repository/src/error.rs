@@ -4,16 +4,16 @@ use profile::ReadError;
 
 use crate::KeyError;
 
-/// Why a repository cannot do what is asked of it.
+/// Why a repository cannot fulfil a request.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A text that names no object of a repository.
-    #[error("{text:?} names nothing in a repository: {source}")]
+    /// A text that does not name an object of a repository.
+    #[error("{text:?} is not the name of an object in a repository: {source}")]
     Key {
         /// The text.
         text: String,
-        /// What is wrong with it.
+        /// The problem.
         source: KeyError,
     },
     /// Reading or writing failed.
@@ -21,54 +21,54 @@ pub enum Error {
     Io {
         /// The file, folder or address, without secrets.
         place: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A store answered, but not with what was asked for.
+    /// A store answered with something else than the requested object.
     #[error("{place}: {problem}")]
     Storage {
         /// The object's address, without secrets.
         place: String,
-        /// What came instead.
+        /// What it sent instead.
         problem: String,
     },
-    /// A store that refuses an object (403): it may be there, and it may not.
+    /// A store refuses access to an object (403), which may or may not exist.
     #[error("{place}: refused by the server ({answer})")]
     Refused {
-        /// The object's address, without secrets.
+        /// The server's answer.
         place: String,
         /// What the server answered.
         answer: String,
     },
-    /// A store that can only be read.
+    /// A read-only store.
     #[error("{place}: this repository cannot be written to")]
     ReadOnly {
         /// The store.
         place: String,
     },
-    /// An object larger than any of its kind.
+    /// The object is larger than any of its kind.
     #[error("{place}: larger than {limit} bytes")]
     TooLarge {
         /// The object.
         place: String,
-        /// How many bytes are read.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// A configuration, or another text of the repository, that is not as it should be.
+    /// A configuration, or another text of the repository, is invalid.
     #[error("{place}:{line}:{} expected {expected}, found {found}", key_part(.key))]
     Text {
         /// The file.
         place: String,
         /// The line, from 1.
         line: usize,
-        /// The key at which it stands, as a path (`nt/GUID.guids`); empty where it is the whole.
+        /// The key of the value, as a path (`nt/GUID.guids`); empty for the whole text.
         key: String,
-        /// What should stand there.
+        /// What is expected there.
         expected: String,
-        /// What stands there.
+        /// What was found.
         found: String,
     },
-    /// A key that a configuration, or another text of the repository, does not have.
+    /// An unknown key in a configuration or another text of the repository.
     #[error("{place}:{line}: {key}: unknown key{}; expected {known}", nearest_part(.nearest.as_deref()))]
     UnknownKey {
         /// The file.
@@ -77,7 +77,7 @@ pub enum Error {
         line: usize,
         /// The key as a path (`nt/GUID.has_struct`).
         key: String,
-        /// The known key that is most like it, where one is.
+        /// The most similar known key, if there is one.
         nearest: Option<String>,
         /// The known keys, in words.
         known: String,
@@ -87,32 +87,32 @@ pub enum Error {
     NotFound {
         /// Its name.
         name: String,
-        /// The repositories, and what each answered.
+        /// The repositories, and the answer of each.
         tried: Vec<(String, String)>,
     },
-    /// No place has the debug information that a profile is to be made from.
+    /// No place has the debug information for a profile.
     #[error(transparent)]
     Fetch(#[from] symbols::Error),
-    /// Debug information that gives no profile.
+    /// The debug information does not give a profile.
     #[error("{place}: {problem}")]
     Convert {
         /// The file.
         place: String,
-        /// Why.
+        /// The cause.
         problem: String,
     },
-    /// Symlink profiles that lead in a circle, or too far.
+    /// Symlink profiles form a circle or too long a chain.
     #[error("symlink profiles lead in a circle: {}", .names.join(" -> "))]
     Links {
-        /// The names on the way.
+        /// The names on the path.
         names: Vec<String>,
     },
-    /// An object that work cannot begin without.
-    #[error("{place} is not there: expected {expected}")]
+    /// A required object is missing.
+    #[error("{place} is missing: expected {expected}")]
     Absent {
         /// The object.
         place: String,
-        /// What it should be.
+        /// What it should contain.
         expected: String,
     },
     /// A profile, index or inventory that cannot be read.
@@ -120,7 +120,7 @@ pub enum Error {
     Profile {
         /// The object.
         place: String,
-        /// Why.
+        /// The cause.
         source: ReadError,
     },
 }
@@ -141,7 +141,7 @@ fn listed(tried: &[(String, String)]) -> String {
 }
 
 impl Error {
-    /// A failure to read or write `place`.
+    /// Makes the error for a failure to read or write `place`.
     pub(crate) fn io(place: impl ToString, source: io::Error) -> Self {
         Self::Io { place: place.to_string(), source }
     }

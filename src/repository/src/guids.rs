@@ -6,18 +6,18 @@ use profile::GuidAge;
 use crate::Error;
 use crate::yaml::{At, Data, Node};
 
-/// The builds a repository wants, by the name of their PDB: a `guids.yaml`.
+/// The builds that a repository should have, by the name of their PDB: a `guids.yaml`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Guids {
     /// The builds of each PDB.
     pub named: BTreeMap<PdbName, BTreeSet<GuidAge>>,
-    /// Builds in a list that names no PDB.
+    /// Builds in a list without PDB names.
     pub unnamed: BTreeSet<GuidAge>,
 }
 
 impl Guids {
-    /// Reads a list: `{NAME.pdb: [GUID, ...]}`, or GUIDs alone. GUIDs may have any spelling; one that stands there
-    /// several times (in upper and lower case, say) counts once.
+    /// Reads a list: `{NAME.pdb: [GUID, ...]}`, or only GUIDs. GUIDs may have any spelling; one that is listed
+    /// several times (in upper and lower case, for example) counts once.
     ///
     /// # Errors
     /// [`Error::Text`], with the line.
@@ -37,7 +37,7 @@ impl Guids {
         Ok(guids)
     }
 
-    /// Adds a build; whether it is new.
+    /// Adds a build; returns whether it is new.
     pub fn add(&mut self, name: PdbName, guid_age: GuidAge) -> bool {
         self.named.entry(name).or_default().insert(guid_age)
     }
@@ -69,7 +69,7 @@ impl Guids {
     }
 }
 
-/// The PDB that a key names. A name with another ending is a mistyped one.
+/// The PDB that a key names. A name with another ending is a typing error.
 fn pdb_name(key: &str) -> Option<PdbName> {
     let pdb = PdbName::from_user(key).ok()?;
     let ending = key.rsplit_once('.').map_or("pdb", |(_, ending)| ending);
@@ -90,7 +90,7 @@ fn builds(node: &Node, at: &At<'_>) -> Result<BTreeSet<GuidAge>, Error> {
     node.items(at)?.iter().map(one).collect()
 }
 
-/// Whether a reader of YAML takes this for a number: digits, or digits with an exponent.
+/// Whether YAML readers interpret this as a number: digits, or digits with an exponent.
 fn is_number(text: &str) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     digits(text)
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_guid_is_said_with_its_line() {
+    fn invalid_guids_are_reported_with_their_line() {
         let error =
             Guids::parse("a.pdb:\n- 00625D7D36754CBEBA4533BA9A0F3FE22\n- XYZ\n", "g.yaml").unwrap_err();
         assert!(error.to_string().starts_with("g.yaml:3: a.pdb: expected a GUID with its age"), "{error}");

@@ -8,42 +8,42 @@ use serde_json::{Map, Number, Value};
 use crate::packed::{Time, unpack_entries};
 use crate::{Condition, Error, Key, Storage, Version};
 
-/// What a repository holds: its `inventory.gz`.
+/// The list of a repository's profiles: its `inventory.gz`.
 ///
-/// Rekall reads names and times; what stands beside them is ours, and lets a batch see what is done.
+/// Rekall reads names and times; the other fields are our extension and tell a batch what has been done.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inventory {
-    /// What is known of each profile, by name.
+    /// The records of profiles, by name.
     pub records: BTreeMap<String, Record>,
 }
 
-/// What is known of a profile.
+/// The record of a profile.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
-    /// When its object was written, in seconds since 1970.
+    /// The time when its object was written, in seconds since 1970.
     pub modified: f64,
-    /// What its object is, where we looked.
+    /// The description of its object, if it was examined.
     pub content: Option<Content>,
 }
 
-/// What a profile's object is, and what it was made of.
+/// The description of a profile's object, and its source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Content {
     /// The SHA-256 of its bytes, in hexadecimal digits.
     pub sha256: String,
     /// Its size in bytes.
     pub size: u64,
-    /// The verdict on it.
+    /// Its verdict.
     pub health: String,
-    /// What it was made of: `NAME.pdb/GUID`, or `sha256:` with that of the source; empty where nothing tells.
+    /// Its source: `NAME.pdb/GUID`, or `sha256:` with that of the source; empty if unknown.
     pub source: String,
-    /// The front-end that made it with its revision; empty where nothing tells.
+    /// The front-end that made it with its revision; empty if unknown.
     pub generator: String,
-    /// A digest of what the configuration put into it: its class and what is merged.
+    /// A digest of the settings from the configuration: its class and what is merged.
     pub recipe: String,
 }
 
-/// The object that holds the inventory.
+/// The object with the inventory.
 pub const INVENTORY: &str = "inventory.gz";
 
 const SECTION: &str = "$INVENTORY";
@@ -53,22 +53,22 @@ impl Inventory {
     /// The object's address.
     ///
     /// # Errors
-    /// None in practice.
+    /// Never in practice.
     pub fn key() -> Result<Key, Error> {
         INVENTORY.parse()
     }
 
-    /// Reads the inventory, with its state; `None` where there is none.
+    /// Reads the inventory with its version; `None` if there is none.
     ///
     /// # Errors
-    /// [`Error::Profile`] and [`Error::Storage`] where the object is no inventory.
+    /// [`Error::Profile`] and [`Error::Storage`] if the object is not an inventory.
     pub fn read(storage: &dyn Storage) -> Result<Option<(Self, Version)>, Error> {
         let key = Self::key()?;
         let Some(object) = storage.read(&key, LIMIT)? else { return Ok(None) };
         Ok(Some((Self::parse(&object.bytes, &storage.place_of(&key))?, object.version)))
     }
 
-    /// Reads an inventory from its bytes, packed or not; `place` is named in errors.
+    /// Reads an inventory from its bytes, compressed or not; `place` is its name in errors.
     ///
     /// # Errors
     /// As for [`Inventory::read`].
@@ -97,16 +97,16 @@ impl Inventory {
     ) -> Result<(), Error> {
         let rest = unpack_entries(bytes, place, &[SECTION], &mut |_, name, value| each(name, value))?;
         if !rest.contains_key(SECTION) {
-            let problem = format!("no inventory: expected a JSON object with the key {SECTION}");
+            let problem = format!("not an inventory: expected a JSON object with the key {SECTION}");
             return Err(Error::Storage { place: place.to_owned(), problem });
         }
         Ok(())
     }
 
-    /// The bytes of the object: the canonical text, packed.
+    /// The bytes of the object: the canonical text, compressed.
     ///
     /// # Errors
-    /// What printing and packing give.
+    /// Any error from printing and compressing.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         let records = self.records.iter().map(|(name, record)| (name, record.to_json()));
         let metadata = BTreeMap::from([("Type", "Inventory"), ("ProfileClass", "Inventory")]);
@@ -116,7 +116,7 @@ impl Inventory {
             .map_err(|error| Error::io(INVENTORY, error))
     }
 
-    /// Writes the inventory, if it is still as it was read: `version`, or absent.
+    /// Writes the inventory if it has not changed since it was read: `version`, or absent.
     ///
     /// # Errors
     /// As for [`Storage::write`].
@@ -130,7 +130,7 @@ impl Inventory {
 }
 
 impl Content {
-    /// Where another record of the same profile differs: each field with both values.
+    /// The differences to another record of the same profile: each field with both values.
     pub fn differences(&self, other: &Self) -> String {
         let sizes = [self.size, other.size].map(|size| size.to_string());
         let fields = [
@@ -148,7 +148,7 @@ impl Content {
 }
 
 impl Record {
-    /// From its JSON; what is missing or of another kind is not known.
+    /// From its JSON; missing fields and fields of another kind are unknown.
     pub fn from_json(value: &Value) -> Self {
         let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         let content = match (text("sha256"), value.get("size").and_then(Value::as_u64)) {
@@ -188,7 +188,7 @@ impl Record {
     }
 }
 
-/// A time as the inventory has it, in whole milliseconds: finer ones differ from file system to file system.
+/// A time in the inventory, in whole milliseconds: finer times differ between file systems.
 pub(crate) fn seconds(time: SystemTime) -> f64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_millis() as f64 / 1000.0
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_read_from_whatever_stands_there() {
+    fn times_are_read_from_all_spellings() {
         let text = br#"{"$METADATA": {"LastModified": 9}, "$INVENTORY": {"a": {"LastModified": 1.5, "x": [{}]}, "b": {},
                     "c": {"x": {"LastModified": 2}, "LastModified": 3}, "d": [1, {"LastModified": 2}], "e": 1, "f": null,
                     "g": "1", "h": {"LastModified": "1"}, "i": true, "j": -1.5}}"#;
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_inventory_is_refused() {
+    fn other_files_than_inventories_are_refused() {
         for bytes in [b"<html>".as_slice(), b"{}", b"[]", b"\x1f\x8b\x08\0", b"{\"$INVENTORY\": 1}"] {
             assert!(Inventory::parse(bytes, "here/inventory.gz").is_err(), "{bytes:?}");
         }

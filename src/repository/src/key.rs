@@ -6,35 +6,35 @@ use crate::Error;
 
 /// The address of an object in a repository: a relative path of plain parts, joined by `/`.
 ///
-/// Whatever its source (a name on the command line, a configuration, the target of a symlink profile), it cannot leave
-/// the repository: no part is empty, `.` or `..`, and none holds a separator, a drive or a control character.
+/// Whatever its source (the command line, a configuration, the target of a symlink profile), it cannot leave the
+/// repository: no part is empty, `.` or `..`, and none contains a separator, a drive or a control character.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(String);
 
-/// What is wrong with a text that is no [`Key`].
+/// Why a text is not a [`Key`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Nothing, or nothing between two slashes.
+    /// The text, or the part between two slashes, is empty.
     #[error("a part of it is empty")]
     Empty,
     /// `.` or `..`.
     #[error("'{0}' would lead out of its folder")]
     Dots(String),
-    /// A character that is no part of a name.
+    /// A character that is not allowed in a name.
     #[error("character {character:?} at position {position}")]
     Character {
-        /// Which.
+        /// The character.
         character: char,
-        /// Where, in characters from 0.
+        /// Its position, in characters from 0.
         position: usize,
     },
-    /// Longer than any file system takes.
+    /// Longer than file systems allow.
     #[error("{0} bytes long, expected at most 1024")]
     Length(usize),
 }
 
-/// The longest key, in bytes; object stores take no more.
+/// The longest key, in bytes; object stores accept no more.
 const LONGEST: usize = 1024;
 
 impl Key {

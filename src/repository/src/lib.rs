@@ -1,13 +1,15 @@
-//! Repositories of profiles: where profiles are kept, found by name, regenerated and recognised.
+//! Repositories of profiles: storage, lookup by name, regeneration and recognition.
 //!
 //! Start here: [`Repositories`] finds a profile by its [`ProfileName`] in an ordered list of repositories.
 //!
-//! - **Where.** A [`Storage`] holds objects by [`Key`]: [`Folder`] a local folder, `storage::Site` what others keep
-//!   on a server, [`Bucket`] what lies in an S3-compatible store; [`storage::open`] takes the text that names one.
-//! - **Which.** [`detect`] finds the profile of a memory image and proves it; [`local`] makes the one that is missing.
-//! - **By likeness.** [`index`] tells of which of thousands of profiles a kernel is that does not say so itself.
-//! - **What belongs there.** [`Config`] says what makes which profiles, [`Guids`] which builds of Windows; an
-//!   [`Inventory`] records what is there, [`Rejects`] what could not be made. [`batch`] makes what is missing.
+//! - **Where.** A [`Storage`] holds objects by [`Key`]: [`Folder`] is a local folder, `storage::Site` a remote
+//!   repository on a server, and [`Bucket`] an S3-compatible store. [`storage::open`] opens one by the text that
+//!   names it.
+//! - **Which.** [`detect`] finds the profile of a memory image and proves it; [`local`] makes a missing one.
+//! - **By similarity.** [`index`] recognises which of thousands of profiles a kernel matches that does not identify
+//!   itself.
+//! - **Contents.** [`Config`] says how profiles are made, and [`Guids`] lists builds of Windows. An [`Inventory`]
+//!   records existing profiles, and [`Rejects`] those that could not be made. [`batch`] makes missing profiles.
 //! - **Texts.** [`yaml`] reads the configuration's language, with the line of every value.
 //!
 //! ```

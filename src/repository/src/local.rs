@@ -11,18 +11,18 @@ use crate::{Condition, Error, Loaded, ProfileName, Storage};
 
 /// A profile that was made here and stored.
 pub struct Built {
-    /// As it was stored, ready to be used.
+    /// The profile as it was stored, ready to use.
     pub loaded: Loaded,
     /// Where its debug information was found.
     pub from: String,
     /// What it lacks.
     pub health: Health,
-    /// What could not be carried over.
+    /// The losses.
     pub report: Report,
 }
 
-/// The folder of a module's profiles: `nt` for every kernel, else the module's own name in lower case without what
-/// follows its dot (`tcpip`).
+/// The folder of a module's profiles: `nt` for every kernel, otherwise the module's own name in lower case without
+/// its ending (`tcpip`).
 pub fn folder_of(pdb: &str) -> String {
     let stem = pdb.rsplit_once('.').map_or(pdb, |(stem, _)| stem).to_ascii_lowercase();
     let kernel = analyzer::windows::KERNELS.iter().any(|kernel| kernel.eq_ignore_ascii_case(pdb));
@@ -32,7 +32,7 @@ pub fn folder_of(pdb: &str) -> String {
 /// Fetches the PDB of a module, makes its profile and stores it as `<folder>/GUID/<build>`.
 ///
 /// # Errors
-/// [`Error::Fetch`] where no place has the PDB, [`Error::Convert`] where it is no readable one; those of the storage.
+/// [`Error::Fetch`] if no place has the PDB, [`Error::Convert`] if it cannot be read, and errors of the storage.
 pub fn build(
     pdb: &PdbName,
     guid_age: GuidAge,

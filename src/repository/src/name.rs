@@ -17,28 +17,29 @@ impl ProfileName {
     /// The name of a Windows profile by its build, below a prefix such as `nt`.
     ///
     /// # Errors
-    /// [`Error::Key`] for a prefix that is no name.
+    /// [`Error::Key`] if the prefix is not a name.
     pub fn of_guid(prefix: &str, guid_age: GuidAge) -> Result<Self, Error> {
         format!("{prefix}/GUID/{guid_age}").parse()
     }
 
-    /// The name that the object `key` has; `None` where it is no profile's (it does not end in `.gz`, or is a source).
+    /// The name for the object `key`; `None` if it does not belong to a profile (it does not end in `.gz`, or is a
+    /// source).
     pub fn of_key(key: &Key) -> Option<Self> {
         let name = key.as_str().strip_suffix(".gz")?;
-        // What was packed twice is no profile: a name does not end so.
+        // An object that was compressed twice is not a profile: names never end like this.
         if name.starts_with("src/") || name.ends_with(".gz") { None } else { name.parse().ok() }
     }
 
-    /// What a profile is called whose name is not known before its source has been read: by that source.
+    /// The name of a profile whose final name is not known before its source has been read: that of the source.
     pub(crate) fn by_source(source: &Key) -> Self {
         Self(source.clone())
     }
 
-    /// The name of the profile of a build: `nt/GUID/...` for a kernel of Windows, `<pdb>/GUID/...` for another module,
-    /// `Linux/<build-id>` for Linux, where detection asks for it first, and `OSX/<UUID>` for macOS.
+    /// The name for the profile of a build: `nt/GUID/...` for a Windows kernel, `<pdb>/GUID/...` for another module,
+    /// `Linux/<build-id>` for Linux, which detection tries first, and `OSX/<UUID>` for macOS.
     ///
     /// # Errors
-    /// [`Error::Key`] for a PDB whose name cannot be a part of it.
+    /// [`Error::Key`] if the PDB's name cannot be a part of it.
     pub fn of_build(identity: &Identity) -> Result<Self, Error> {
         match identity {
             Identity::BuildId(id) => format!("Linux/{id}").parse(),
@@ -63,24 +64,24 @@ impl ProfileName {
 
     /// The object's address: the name with `.gz`.
     pub fn key(&self) -> Key {
-        // What is a key stays one with more plain characters at its end; lengths are checked when it is made.
+        // A key with more plain characters at its end remains a key; its length is checked when it is made.
         format!("{}.gz", self.0).parse().unwrap_or_else(|_| self.0.clone())
     }
 
-    /// The address of the same profile unpacked, as hand-made repositories have it.
+    /// The address of the same profile uncompressed, as in hand-made repositories.
     pub fn plain_key(&self) -> Key {
         self.0.clone()
     }
 
-    /// Every address that its object may have, in the order in which they are tried: packed, as manage_repo writes it;
-    /// plain, as hand-made repositories have it; and both under the names that `parse_pdb --output` is given.
+    /// Every possible address of its object, in the order in which they are tried: compressed, as manage_repo writes
+    /// it; plain, as in hand-made repositories; and both under the names that `parse_pdb --output` is given.
     pub fn keys(&self) -> Vec<Key> {
         let endings = [".gz", "", ".json.gz", ".json"];
         endings.iter().filter_map(|ending| format!("{}{ending}", self.0).parse().ok()).collect()
     }
 
-    /// The name that a reader gives the object `key` of a repository that anybody may have made: as
-    /// [`ProfileName::of_key`], and without `.json`. `None` for the inventory too.
+    /// The name for the object `key` in a repository of any origin: as [`ProfileName::of_key`], and without `.json`.
+    /// `None` for the inventory too.
     pub fn of_any_key(key: &Key) -> Option<Self> {
         let text = key.as_str();
         if text == crate::INVENTORY {
@@ -93,7 +94,7 @@ impl ProfileName {
         }
     }
 
-    /// The GUID and age that its last part is, where it is one.
+    /// The GUID and age in its last part, if it is one.
     pub fn guid_age(&self) -> Option<GuidAge> {
         self.0.file_name().parse().ok()
     }

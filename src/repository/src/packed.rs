@@ -1,6 +1,6 @@
-//! JSON texts of a repository, packed or not.
+//! JSON texts of a repository, compressed or not.
 //!
-//! A packed text unpacks to at most `MAX_TEXT` bytes and stays within [`profile::UnpackLimits`].
+//! A compressed text unpacks to at most `MAX_TEXT` bytes and stays within [`profile::UnpackLimits`].
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -22,7 +22,7 @@ pub(crate) fn pack(text: &[u8]) -> Result<Vec<u8>, Error> {
     writer.finish().map_err(failed)
 }
 
-/// The JSON value in `bytes`, packed or not; `place` is named in errors.
+/// The JSON value in `bytes`, compressed or not; `place` is its name in errors.
 pub(crate) fn unpack(bytes: &[u8], place: &str) -> Result<Value, Error> {
     let text = profile::unpack(bytes, MAX_TEXT)
         .map_err(|source| Error::Profile { place: place.to_owned(), source })?;
@@ -30,8 +30,8 @@ pub(crate) fn unpack(bytes: &[u8], place: &str) -> Result<Value, Error> {
         .map_err(|error| Error::Storage { place: place.to_owned(), problem: format!("no JSON: {error}") })
 }
 
-/// Calls `each` with every entry of the `sections` of the JSON object in `bytes`, one at a time; gives the rest of the
-/// object, in which a section that was there is null. `place` is named in errors.
+/// Calls `each` with every entry of the `sections` of the JSON object in `bytes`, one at a time. Returns the rest of
+/// the object, in which the sections are null. `place` is its name in errors.
 pub(crate) fn unpack_entries<T: for<'de> Deserialize<'de>>(
     bytes: &[u8],
     place: &str,
@@ -45,7 +45,7 @@ pub(crate) fn unpack_entries<T: for<'de> Deserialize<'de>>(
     let walked = reader.deserialize_map(Sections { sections, each, rest: &mut rest });
     walked.and_then(|()| reader.end()).map_err(|error| Error::Storage {
         place: place.to_owned(),
-        problem: format!("no JSON as expected: {error}"),
+        problem: format!("not the expected JSON: {error}"),
     })?;
     Ok(rest)
 }
@@ -108,7 +108,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<'_, T> {
     }
 }
 
-/// A number under one key of an object, where it is one; everything else is passed over.
+/// A number under one key of an object, if it is one; everything else is skipped.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Time(pub(crate) f64);
 

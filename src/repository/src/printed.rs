@@ -1,4 +1,4 @@
-//! Profiles as they are stored, whoever asks for them: a batch, or somebody with one image.
+//! Profiles in the form in which they are stored, for a batch or for a user with one image.
 
 use std::io;
 
@@ -8,21 +8,21 @@ use profile::{
     Effort, GzipWriter, Health, MappedFile, Profile, Progress, Report, Resolution, Scope, guarded, write_text,
 };
 
-/// A profile's bytes, and what is known of them.
+/// A profile's bytes, verdict and losses.
 pub(crate) struct Printed {
-    /// The canonical text, packed.
+    /// The canonical text, compressed.
     pub(crate) bytes: Vec<u8>,
     /// What it lacks.
     pub(crate) health: Health,
-    /// What could not be carried over.
+    /// The losses.
     pub(crate) report: Report,
 }
 
 impl Printed {
-    /// Settles, judges, prints and packs a profile.
+    /// Settles, judges, prints and compresses a profile.
     ///
     /// # Errors
-    /// Where two symbols bear one name, which front-ends settle before.
+    /// If two symbols have one name, which front-ends prevent.
     pub(crate) fn new(mut profile: Profile, mut report: Report, merge: &[String]) -> io::Result<Self> {
         for name in merge {
             if !profile.merge.contains(name) {
@@ -36,10 +36,10 @@ impl Printed {
         Ok(Self { bytes, health, report })
     }
 
-    /// The profile of the PDB `name`, of the class that its name gives unless `profile_class` does.
+    /// The profile of the PDB `name`, with the class `profile_class` or, by default, the one for its name.
     ///
     /// # Errors
-    /// Why it gives none, in words without its place.
+    /// The reason why there is none, in words without its place.
     pub(crate) fn of_pdb(
         file: MappedFile,
         name: &PdbName,

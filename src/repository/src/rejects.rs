@@ -5,17 +5,17 @@ use serde_json::Value;
 use crate::packed::{pack, unpack};
 use crate::{Error, Key, Storage};
 
-/// The builds of a list that no profile could be made of, with the reason: `<guids>.rejects.gz`.
+/// The builds in a list of which no profile could be made, with the reason: `<guids>.rejects.gz`.
 ///
-/// They are passed over until somebody asks for them again.
+/// They are skipped until the user asks for them again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rejects {
-    /// The reason for each GUID and age, in its one spelling.
+    /// The reason for each GUID and age in canonical spelling.
     pub reasons: BTreeMap<String, String>,
 }
 
 impl Rejects {
-    /// The object that belongs to the list `guids`.
+    /// The object for the list `guids`.
     ///
     /// # Errors
     /// [`Error::Key`] for a list whose name is too long.
@@ -23,10 +23,10 @@ impl Rejects {
         format!("{guids}.rejects.gz").parse()
     }
 
-    /// Reads those of the list `guids`; none where there are none.
+    /// Reads the rejects of the list `guids`; empty if there are none.
     ///
     /// # Errors
-    /// [`Error::Storage`] where the object is not what it should be; what reading it gives.
+    /// [`Error::Storage`] if the object is invalid, and any error from reading it.
     pub fn read(storage: &dyn Storage, guids: &Key) -> Result<Self, Error> {
         const LIMIT: u64 = 64 << 20;
         for key in [Self::key(guids)?, format!("{guids}.rejects").parse()?] {
@@ -53,7 +53,7 @@ impl Rejects {
     /// The bytes of the object.
     ///
     /// # Errors
-    /// What the compressor gives.
+    /// Any error from the compressor.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         let value: Value =
             self.reasons.iter().map(|(guid, reason)| (guid.clone(), reason.as_str())).collect();

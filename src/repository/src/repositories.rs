@@ -15,25 +15,25 @@ use crate::{Error, Object, ProfileName};
 /// The public repository of Rekall's profiles.
 pub const PUBLIC: &str = "https://github.com/google/rekall-profiles/raw/master";
 
-/// Repositories in the order in which they are looked through: those on this machine before those on servers, each kind
-/// in the order in which it is named.
+/// Repositories in the order in which they are searched: those on this machine before those on servers, each kind in
+/// the given order.
 pub struct Repositories {
     places: Vec<Place>,
     /// How many of them are on this machine.
     local: usize,
 }
 
-/// A repository, and why it is no longer asked in this run, where it is not.
+/// A repository, and the reason if it is no longer used in this run.
 struct Place {
     storage: Box<dyn Storage>,
     silent: OnceLock<String>,
 }
 
-/// Who fails only after so long does not answer, and is not asked again.
+/// A server that fails only after this long does not answer, and is not contacted again.
 const SILENT: Duration = Duration::from_secs(4);
 
 impl Place {
-    /// Asks the repository, unless it did not answer before.
+    /// Sends a request to the repository, unless it did not answer before.
     fn ask<T>(&self, question: impl FnOnce(&dyn Storage) -> Result<T, Error>) -> Result<T, Error> {
         if let Some(problem) = self.silent.get() {
             let problem = format!("not asked again in this run: {problem}");
@@ -44,14 +44,14 @@ impl Place {
         if let Err(error) = &answer
             && begun.elapsed() >= SILENT
         {
-            // Whoever comes first says why.
+            // The first thread to arrive records the reason.
             let _ = self.silent.set(error.to_string());
         }
         answer
     }
 }
 
-/// Which repositories are asked.
+/// Selects repositories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// Those on this machine.
@@ -63,9 +63,9 @@ pub enum Reach {
 /// How repositories are opened.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where copies of what servers have are kept; none keeps none.
+    /// The folder for copies of files from servers; `None` keeps none.
     pub cache: Option<PathBuf>,
-    /// How servers are asked. Offline, only the copies of what they have are there.
+    /// How servers are contacted. Offline, only the copies are available.
     pub client: ClientOptions,
 }
 
@@ -75,9 +75,9 @@ impl Default for Options {
     }
 }
 
-/// A profile as it was found.
+/// A profile that was found.
 pub struct Loaded {
-    /// The name it has in its repository; behind symlinks, that of what they lead to.
+    /// Its name in its repository; after following symlinks, that of their target.
     pub name: ProfileName,
     /// Its object's address.
     pub place: String,
@@ -87,19 +87,19 @@ pub struct Loaded {
     pub way: Vec<(ProfileName, String)>,
 }
 
-/// The largest profile that is read, in bytes, packed.
+/// The largest accepted profile, in bytes, compressed.
 const LARGEST: u64 = 1 << 30;
-/// How many symlinks may follow each other.
+/// The longest chain of symlinks.
 const MOST_LINKS: usize = 16;
 
 impl Repositories {
-    /// The repositories at these places: folders, addresses (`http://`, `https://`) or buckets (`s3://`). Nothing is read
-    /// yet.
+    /// The repositories at these places: folders, addresses (`http://`, `https://`) or buckets (`s3://`). Nothing is
+    /// read yet.
     ///
     /// # Errors
-    /// [`Error::Storage`] for a text that is none of them.
+    /// [`Error::Storage`] if a text is none of these.
     pub fn open(places: &[String], options: &Options) -> Result<Self, Error> {
-        // Nobody waits for a server while a folder may have the answer.
+        // Servers are not waited for while a folder may have the answer.
         let (local, remote): (Vec<&String>, Vec<&String>) =
             places.iter().partition(|place| !place.contains("://"));
         let count = local.len();
@@ -131,16 +131,16 @@ impl Repositories {
         self.local < self.places.len()
     }
 
-    /// The profile of this name, from the first repository that has it, behind any symlinks.
+    /// The profile of this name, from the first repository that has it, following symlinks.
     ///
     /// # Errors
-    /// [`Error::NotFound`] with every place that was asked; what [`Storage::read`] gives where no place has it and one
-    /// could not be asked stands there too. [`Error::Links`] for symlinks that lead in a circle.
+    /// [`Error::NotFound`] with every place that was searched, including the errors of places that could not be
+    /// searched. [`Error::Links`] for symlinks that form a circle.
     pub fn load(&self, name: &ProfileName, progress: &dyn Progress) -> Result<Loaded, Error> {
         self.load_within(name, Reach::Everywhere, progress)
     }
 
-    /// The same, from the repositories within reach. What a symlink leads to may be anywhere.
+    /// The same, from the selected repositories. The target of a symlink may be anywhere.
     ///
     /// # Errors
     /// As for [`Repositories::load`].
@@ -173,8 +173,8 @@ impl Repositories {
         }
     }
 
-    /// Finds a name, which the symlinks on the `way` led to. A symlink that is on the way already is not what it leads
-    /// to itself, under whatever spelling of the name it is found.
+    /// Finds a name to which the symlinks on the `way` led. A symlink on that path is not its own target, under
+    /// whatever spelling of the name it is found.
     fn find(
         &self,
         name: &ProfileName,
@@ -214,12 +214,12 @@ impl Repositories {
         Err(Error::NotFound { name: name.to_string(), tried })
     }
 
-    /// Every profile whose name begins with the folder `prefix`, each once, with the places that cannot tell.
+    /// Every profile whose name begins with the folder `prefix`, each once, with the places that cannot list them.
     pub fn names(&self, prefix: &str) -> (Vec<ProfileName>, Vec<Error>) {
         self.names_within(prefix, Reach::Everywhere)
     }
 
-    /// The same, of the repositories within reach.
+    /// The same, in the selected repositories.
     pub fn names_within(&self, prefix: &str, reach: Reach) -> (Vec<ProfileName>, Vec<Error>) {
         let (mut names, mut failed) = (Vec::new(), Vec::new());
         for repository in self.within(reach) {
@@ -233,8 +233,8 @@ impl Repositories {
         (names, failed)
     }
 
-    /// The object of a profile or index under its own name, in every repository that has one, with its address. A place
-    /// that cannot be asked is told where profiles are asked for.
+    /// The object of a profile or index under its own name, in every repository that has one, with its address. A
+    /// place that cannot be reached is reported when profiles are loaded.
     pub(crate) fn objects(&self, name: &ProfileName, limit: u64) -> Vec<(String, Object)> {
         let key = name.key();
         let object = |repository: &Place| {
@@ -244,16 +244,16 @@ impl Repositories {
         self.places.iter().filter_map(object).collect()
     }
 
-    /// The first that can be written to: a folder or a bucket.
+    /// The first writable repository: a folder or a bucket.
     pub fn writable(&self) -> Option<&dyn Storage> {
         self.storages().find(|storage| storage.is_writable())
     }
 
-    /// What a profile says of structs and symbols, with the profiles of its `$MERGE` laid over it. Those that are not to
-    /// be had are told: they add to a profile that is whole without them.
+    /// The structs and symbols of a profile, with the profiles of its `$MERGE` applied. Missing ones are reported;
+    /// the profile is complete without them.
     ///
     /// # Errors
-    /// [`Error::Profile`] where one is damaged.
+    /// [`Error::Profile`] if one is damaged.
     pub fn layout(&self, loaded: Loaded, progress: &dyn Progress) -> Result<Layout, Error> {
         if !loaded.text.as_str().contains("\"$MERGE\"") {
             return Ok(Layout::from_text(loaded.text));
@@ -289,7 +289,7 @@ impl Repositories {
     }
 }
 
-/// Whether laying the profile over another changes what that says of structs and symbols.
+/// Whether merging the profile into another one changes structs or symbols.
 fn says_something(profile: &Profile) -> bool {
     let symbols = profile.constants.len() + profile.functions.len() + profile.constant_types.len();
     symbols > 0 || profile.types.records().next().is_some()
@@ -299,8 +299,8 @@ fn text(bytes: &[u8]) -> Result<Text, ReadError> {
     Text::new(unpack(bytes, profile::MAX_TEXT)?.into_owned())
 }
 
-/// The names under which repositories keep the same profile: a build in its canonical spelling, and in today's and the
-/// older folder of kernels (`nt/GUID`, `GUID`).
+/// The names under which repositories keep the same profile: a build in its canonical spelling, and in the current
+/// and the older folder of kernels (`nt/GUID`, `GUID`).
 fn spellings(name: &ProfileName) -> Vec<ProfileName> {
     let mut names = Vec::new();
     let mut add = |text: String| {
@@ -322,7 +322,7 @@ fn spellings(name: &ProfileName) -> Vec<ProfileName> {
     names
 }
 
-/// Opens one repository. An address has its objects in `v1.0`, or is that folder, as on this machine.
+/// Opens one repository. An address either contains `v1.0` or is that folder, as on this machine.
 fn open(place: &str, options: &Options) -> Result<Box<dyn Storage>, Error> {
     if !place.starts_with("http://") && !place.starts_with("https://") {
         return storage::open(place, &options.client);
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn both_folders_of_kernels_are_looked_into() {
+    fn both_folders_of_kernels_are_searched() {
         let guid = "F8E2A8B5C9B74BF4A6E4A48F180099942";
         let lower = guid.to_lowercase();
         let expected = [format!("GUID/{guid}"), format!("nt/GUID/{guid}"), format!("GUID/{lower}")];

@@ -1,7 +1,7 @@
-//! YAML as the texts of a repository use it: scalars as they stand, each with its line.
+//! YAML as used in the texts of a repository: scalars unchanged, each with its line.
 //!
-//! `saphyr-parser` reads the language; what is kept here is a tree in which a GUID that looks like a number is still
-//! the text it was, and in which every complaint can name its line. Aliases are resolved within a bound.
+//! `saphyr-parser` parses the language. The tree that is kept here preserves the text of a GUID that looks like a
+//! number, and the line of every value for errors. Aliases are resolved within a limit.
 
 use std::collections::HashMap;
 
@@ -10,16 +10,16 @@ use serde_json::{Map, Number, Value};
 
 use crate::Error;
 
-/// A value and where it stands.
+/// A value and its place.
 #[derive(Clone, Debug)]
 pub struct Node {
     /// Its line, from 1.
     pub line: usize,
-    /// What it is.
+    /// The value.
     pub data: Data,
 }
 
-/// What a value is.
+/// The kind of a value.
 #[derive(Clone, Debug)]
 pub enum Data {
     /// A single value, as it is written.
@@ -127,7 +127,7 @@ impl Node {
         matches!(&self.data, Data::Scalar { text, .. } if text == key)
     }
 
-    /// The same as JSON: what stands without quotes is a number, a truth value or nothing where it looks like one.
+    /// The same as JSON. An unquoted scalar that looks like a number, a Boolean or null becomes one.
     pub fn to_json(&self) -> Value {
         match &self.data {
             Data::Scalar { text, plain } => {
@@ -192,7 +192,7 @@ fn plain_value(text: &str) -> Value {
     }
 }
 
-/// Where in a text a value is looked at, for what is said of it.
+/// A place in a text, for errors.
 #[derive(Clone, Copy, Debug)]
 pub struct At<'a> {
     /// The file.
@@ -305,7 +305,7 @@ impl Loader<'_> {
     fn resolve(&mut self, id: usize, line: usize) -> Result<Node, Error> {
         let node = self.anchors.get(&id).cloned();
         let node = node
-            .ok_or_else(|| self.wrong(line, "an alias of what stands before it", "one of nothing".into()))?;
+            .ok_or_else(|| self.wrong(line, "an alias of an earlier anchor", "an unknown anchor".into()))?;
         self.aliased = self.aliased.saturating_add(size(&node));
         if self.aliased > MAX_ALIASED {
             let found = format!("more than {MAX_ALIASED}");

@@ -25,7 +25,7 @@ fn key(text: &str) -> Key {
 
 #[test]
 #[ignore = "asks the S3-compatible server that AWS_ENDPOINT_URL names (scripts/check-bucket)"]
-fn what_is_written_is_read_listed_and_removed() {
+fn objects_are_written_read_listed_and_removed() {
     let store = open(&place("written"), &client()).unwrap();
     assert_eq!(store.read(&key("a/b.gz"), 10).unwrap(), None);
     assert_eq!(store.stat(&key("a/b.gz")).unwrap(), None);

@@ -349,7 +349,7 @@ fn the_public_repositorys_specifications_are_read() {
         let run = folder.run(["build_index", "spec.yaml", "--root", "repository", "-o", "out.json.gz"]);
         match target {
             Some(words) => run.stderr(words).check(),
-            None => run.status(2).stderr("OSX/ is not there: expected profiles").check(),
+            None => run.status(2).stderr("OSX/ is missing: expected profiles").check(),
         };
     }
 }

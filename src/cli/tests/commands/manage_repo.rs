@@ -296,7 +296,7 @@ fn a_profile_of_somebody_else_is_taken_in_as_it_is() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_place() {
+fn errors_are_reported_with_their_place() {
     let folder = repository(1);
     folder.write("repo/v1.0/config.yaml", "nt/GUID:\n  type: WindowsProfile\n");
     folder

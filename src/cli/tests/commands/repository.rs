@@ -90,7 +90,7 @@ fn a_missing_profile_names_the_places_asked() {
             .run(["-f", "win10.elf", "--profile", name, "--profile_path", "repository", "pslist"])
             .status(2);
         if name != "/etc/passwd" {
-            run.stderr("names nothing in a repository").check();
+            run.stderr("is not the name of an object in a repository").check();
         } else {
             run.check();
         }

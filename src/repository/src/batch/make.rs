@@ -145,7 +145,7 @@ pub(crate) fn make(
         (Source::Text(key), _) => from_text(item, key, storage, state),
         (Source::Artifacts(keys), _) => from_artifacts(item, keys, storage, state),
     })
-    .unwrap_or_else(|| Err(Failure::lasting("its front-end gave up on it: please report the source")))
+    .unwrap_or_else(|| Err(Failure::lasting("its front-end failed on it: please report the source")))
 }
 
 fn from_pdb(item: &Item, file: MappedFile, name: &PdbName) -> Result<Made, Failure> {

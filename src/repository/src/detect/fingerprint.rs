@@ -1,4 +1,4 @@
-//! Kernels that do not say which build they are: told by what lies where in them.
+//! Recognises kernels that do not identify their build, by the data at known addresses.
 
 use std::collections::HashMap;
 
@@ -10,12 +10,12 @@ use profile::{Progress, Silent};
 use crate::index::{DataIndex, ExportIndex, Likeness, StructIndex, SymbolIndex};
 use crate::{Error, ProfileName, Repositories};
 
-/// What the indexes say of the kernel in an image.
+/// What the indexes say about the kernel in an image.
 #[derive(Clone, Debug)]
 pub struct Fingerprint {
-    /// Where the kernel is, and how it was found.
+    /// The kernel's address, and how it was found.
     pub kernel: String,
-    /// The profiles that are like it, best first.
+    /// The most similar profiles, best first.
     pub likely: Vec<Likeness>,
     /// Indexes that could not be used.
     pub problems: Vec<String>,
@@ -26,29 +26,29 @@ const KERNELS: &str = "nt";
 const MAC: &str = "OSX/index";
 const LINUX: &str = "Linux/index";
 
-/// What the page `lowGlo` of macOS begins with: its mark and two zeros.
+/// The beginning of the page `lowGlo` of macOS: its mark and two zeros.
 const CATFISH: &[u8] = b"Catfish \0\0";
 
-/// The name of the first process, filled up with zeros.
+/// The name of the first process, padded with zeros.
 const SYSTEM: &[u8] = b"System\0\0\0\0\0\0\0\0\0";
 
-/// Profiles less like the kernel than this are not proposed.
+/// Less similar profiles are not proposed.
 const LEAST: f64 = 0.3;
-/// How many places of a mark are looked at.
+/// How many places of a mark are examined.
 const MOST_MARKS: usize = 64;
-/// Where no index is, no more profiles than this are held against the kernel one by one.
+/// Without an index, at most this many profiles are compared with the kernel one by one.
 const MOST_READ: usize = 64;
 /// The largest index that is read, in bytes.
 const LIMIT: u64 = 1 << 30;
 
 impl Fingerprint {
-    /// By how much the best is more like the kernel than the one behind it, from 0 to 1.
+    /// How much more similar the best profile is than the next, from 0 to 1.
     pub fn margin(&self) -> f64 {
         let score = |at: usize| self.likely.get(at).map_or(0.0, Likeness::score);
         score(0) - score(1)
     }
 
-    /// The profiles that are like enough, in order, each with what speaks for it.
+    /// The profiles that are similar enough, in order, each with its evidence.
     pub(super) fn names(&self) -> impl Iterator<Item = (ProfileName, String)> {
         let enough = self.likely.iter().take_while(|one| one.score() >= LEAST);
         enough.enumerate().filter_map(|(rank, likeness)| {
@@ -63,8 +63,8 @@ impl Fingerprint {
     }
 }
 
-/// Everything that indexes say of the kernels in an image: of Windows, then macOS, then Linux. An index that no
-/// repository has costs nothing.
+/// The results of the indexes for the kernels in an image: of Windows, then macOS, then Linux. An index that no
+/// repository has is skipped.
 pub(super) fn fingerprints(image: &Image, repositories: &Repositories, plan: &Plan<'_>) -> Vec<Fingerprint> {
     let mut all = Vec::new();
     let indexes = Lookup { repositories, problems: Vec::new() };
@@ -77,7 +77,7 @@ pub(super) fn fingerprints(image: &Image, repositories: &Repositories, plan: &Pl
     all
 }
 
-/// Looks indexes up by name, and keeps what is wrong with them.
+/// Finds indexes by name, and collects their problems.
 struct Lookup<'r> {
     repositories: &'r Repositories,
     problems: Vec<String>,
@@ -100,7 +100,7 @@ impl Lookup<'_> {
 
 fn windows(image: &Image, mut indexes: Lookup<'_>, plan: &Plan<'_>) -> Option<Fingerprint> {
     let loaded = ModuleIndexes::below(KERNELS, &mut indexes);
-    // Whoever keeps a few profiles has no need of an index.
+    // A repository with few profiles needs no index.
     let (few, _) = indexes.repositories.names(&format!("{KERNELS}/GUID"));
     if loaded.is_empty() && (few.is_empty() || few.len() > MOST_READ) {
         return report(indexes, String::new(), Vec::new());
@@ -121,8 +121,8 @@ fn windows(image: &Image, mut indexes: Lookup<'_>, plan: &Plan<'_>) -> Option<Fi
     report(indexes, place, likely)
 }
 
-/// How like each profile is by the struct of the process System, wherever its name stands: as far before it as the
-/// profile says there have to be page tables.
+/// Compares each profile with the struct of the process System, wherever its name is found: page tables have to be as
+/// far before it as the profile says.
 fn by_first_process(
     image: &Image,
     kernel: &Bare<'_>,
@@ -155,7 +155,7 @@ fn by_first_process(
     said
 }
 
-/// How like each of these profiles is to a module that exports these symbols.
+/// Compares each of these profiles with a module that exports these symbols.
 fn one_by_one(
     exports: &Exports,
     names: &[ProfileName],
@@ -189,19 +189,19 @@ impl ModuleIndexes {
         }
     }
 
-    /// Those that the repositories have in a folder (`nt`, `tcpip`), and what is wrong with them.
+    /// The indexes that the repositories have in a folder (`nt`, `tcpip`), and their problems.
     pub fn open(folder: &str, repositories: &Repositories) -> (Self, Vec<String>) {
         let mut indexes = Lookup { repositories, problems: Vec::new() };
         (Self::below(folder, &mut indexes), indexes.problems)
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.exports.is_empty() && self.data.is_empty()
     }
 
-    /// How like each profile is to a module that exports these symbols, and of which `read` gives so many bytes from an
-    /// RVA on; best first.
+    /// Compares each profile with a module that exports these symbols and whose bytes `read` returns by RVA; best
+    /// first.
     pub fn rank(
         &self,
         exports: &Exports,
@@ -222,7 +222,7 @@ fn report(indexes: Lookup<'_>, kernel: String, likely: Vec<Likeness>) -> Option<
     Some(Fingerprint { kernel, likely, problems: indexes.problems })
 }
 
-/// macOS: every mark of `lowGlo` in physical memory, and what lies around it.
+/// macOS: every mark of `lowGlo` in physical memory, and the data around it.
 fn mac(image: &Image, mut indexes: Lookup<'_>, plan: &Plan<'_>) -> Option<Fingerprint> {
     let data = indexes.all(MAC, DataIndex::parse);
     if data.is_empty() {

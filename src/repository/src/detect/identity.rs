@@ -11,29 +11,30 @@ use crate::{ProfileName, Reach, Repositories};
 
 const LINUX: &[u8] = b"Linux version ";
 const DARWIN: &[u8] = b"Darwin Kernel Version ";
-/// What is looked for, by kind.
+/// The patterns to search for, by kind.
 const NEEDLES: [&[u8]; 4] = [VmCoreInfo::MAGIC, Rsds::MAGIC, LINUX, DARWIN];
-/// How many places are looked at, and how many kernels are told apart: an image may be made of nothing else.
+/// The maximum number of places that are examined, and of kernels that are distinguished, since an image may consist
+/// of nothing else.
 const MOST_PLACES: usize = 1 << 16;
 const MOST_KERNELS: usize = 64;
-/// Nor more of one kind in half a megabyte of memory.
+/// The maximum number of one kind in half a megabyte of memory.
 const MOST_IN_A_WINDOW: usize = 1024;
 
-/// What an image says of a kernel.
+/// What an image says about a kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kernel {
     /// The record of a Windows kernel's PDB.
     Windows {
-        /// The PDB's name, as it stands there.
+        /// The PDB's name in the record.
         pdb: String,
         /// Its build.
         guid_age: GuidAge,
     },
-    /// VMCOREINFO or a banner of Linux.
+    /// A VMCOREINFO or a banner of Linux.
     Linux {
         /// The release (`6.1.0-13-amd64`).
         release: String,
-        /// The build-id in lower-case hexadecimal digits, which VMCOREINFO has since 5.9.
+        /// The build-id in lower-case hexadecimal digits, which is in VMCOREINFO since 5.9.
         build_id: Option<String>,
     },
     /// The version of a macOS kernel.
@@ -48,15 +49,15 @@ pub enum Kernel {
 pub struct Sighted {
     /// The kernel.
     pub kernel: Kernel,
-    /// Where the image says so first.
+    /// The first place where the image names it.
     pub at: PhysicalAddress,
-    /// By which kind of record.
+    /// The kind of that record.
     pub by: &'static str,
-    /// How little the record says; what says most has 0.
+    /// How little information the record has; the most complete kind has 0.
     pub rank: u8,
 }
 
-/// The kernels that an image names, each once; what says most comes first.
+/// The kernels that an image names, each once; the most complete record comes first.
 pub fn kernels(image: &Image, plan: &Plan<'_>) -> Vec<Sighted> {
     let plan = Plan { step: "Asking the image for its kernel", ..*plan };
     let mut found: Vec<Sighted> = Vec::new();
@@ -70,12 +71,12 @@ pub fn kernels(image: &Image, plan: &Plan<'_>) -> Vec<Sighted> {
     found
 }
 
-/// The kernel that the text or record at this place names, and how little that says.
+/// The kernel that the text or record at this place names, and how little information that gives.
 fn kernel(image: &Image, at: PhysicalAddress) -> Option<(u8, &'static str, Kernel)> {
     let bytes = page_rest(image, at)?;
     if let Some(info) = VmCoreInfo::parse(&bytes) {
         let release = info.release().unwrap_or("?").to_owned();
-        // What is meant to be run must be what it says.
+        // A name that users copy into a shell must not contain anything else.
         let id = info.build_id().filter(|id| id.bytes().all(|digit| digit.is_ascii_hexdigit()));
         let build_id = id.map(str::to_ascii_lowercase);
         let rank = u8::from(build_id.is_none());
@@ -96,7 +97,7 @@ fn kernel(image: &Image, at: PhysicalAddress) -> Option<(u8, &'static str, Kerne
     Some((2, "banner", Kernel::Linux { release: banner.release, build_id: None }))
 }
 
-/// What stands from `at` to the end of the next page, or of this one where that is not there.
+/// The bytes from `at` to the end of the next page, or of this page if the next one is missing.
 fn page_rest(image: &Image, at: PhysicalAddress) -> Option<Vec<u8>> {
     let rest = 4096 - (at.0 % 4096) as usize;
     [rest + 4096, rest].into_iter().find_map(|length| {
@@ -106,7 +107,7 @@ fn page_rest(image: &Image, at: PhysicalAddress) -> Option<Vec<u8>> {
 }
 
 impl Kernel {
-    /// Which system's it is.
+    /// The system of the kernel.
     pub fn system(&self) -> System {
         match self {
             Kernel::Windows { .. } => System::Windows,
@@ -115,8 +116,8 @@ impl Kernel {
         }
     }
 
-    /// The names that its profile may have: of a Windows kernel by its build; of Linux what is called like its build-id
-    /// or release; of macOS what is called like the version of the system that came with it.
+    /// The names that its profile may have. For Windows they contain the build; for Linux they are like its build-id
+    /// or release; for macOS they are like the version of the system that came with the kernel.
     pub(super) fn names(&self, repositories: &Repositories, reach: Reach) -> Vec<ProfileName> {
         match self {
             Kernel::Windows { guid_age, .. } => ProfileName::of_guid("nt", *guid_age).into_iter().collect(),
@@ -137,7 +138,7 @@ impl Kernel {
     }
 }
 
-/// Whether a name holds `part` by itself: no digit or letter of the name continues it.
+/// Whether a name contains `part` as a separate word: no digit or letter of the name continues it.
 fn holds(name: &str, part: &str) -> bool {
     let continues = |character: Option<char>| character.is_some_and(|character| character.is_ascii_digit());
     name.match_indices(part).any(|(at, _)| {
@@ -147,8 +148,7 @@ fn holds(name: &str, part: &str) -> bool {
     })
 }
 
-/// The version of the system that came with a version of Darwin: 10.6.x with 10.x, up to 10.15 with 19; then one more
-/// each year.
+/// The version of the system for a version of Darwin: 10.6.x for 10.x, up to 10.15 for 19; then one more each year.
 fn mac_version(darwin: &str) -> Option<String> {
     let major: u32 = darwin.split('.').next()?.parse().ok()?;
     match major {
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_release_is_found_in_a_name_whole() {
+    fn a_release_is_found_in_a_name_only_as_a_whole() {
         assert!(holds("Linux/Debian/12/x86_64/6.1.0-13-amd64", "6.1.0-13-amd64"));
         assert!(holds("OSX/SnowLeopard_10.6.6_AMD", "10.6"));
         assert!(!holds("OSX/10.10.1_14b25.64bit", "10.1"));

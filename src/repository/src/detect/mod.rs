@@ -1,5 +1,5 @@
-//! Which profile an image needs: what the image says of its kernel, which profiles have that name, and which of them is
-//! proved on the image.
+//! Finds the profile that an image needs: what the image says about its kernel, which profiles have that name, and
+//! which of them is proved on the image.
 
 mod fingerprint;
 mod identity;
@@ -14,9 +14,10 @@ pub use identity::{Kernel, Sighted, kernels};
 use crate::{Error, Loaded, ProfileName, Reach, Repositories};
 use fingerprint::fingerprints;
 
-/// No more profiles are tried on one image.
+/// The maximum number of profiles that are tried on one image.
 const MOST_TRIED: usize = 64;
-/// Nor are more of those that a fingerprint proposes: what is far less like the kernel than the best is not it.
+/// The maximum number of profiles proposed by a fingerprint that are tried: one that is far less similar than the
+/// best is not the right one.
 const MOST_LIKELY: usize = 8;
 
 /// A profile that was tried on the image.
@@ -27,9 +28,9 @@ pub struct Candidate {
     pub place: String,
     /// What in the image led to it.
     pub evidence: String,
-    /// What the proof said; else why there was none.
+    /// The result of the proof, or the reason why there is none.
     pub proof: Result<Validation, String>,
-    /// Whether no repository that was asked has it.
+    /// Whether no repository that was searched has it.
     pub absent: bool,
 }
 
@@ -58,11 +59,11 @@ impl Candidate {
     }
 }
 
-/// What came of looking for the profile of an image.
+/// The result of searching for the profile of an image.
 pub struct Detection {
-    /// What the image says of its kernel, what says most first.
+    /// What the image says about its kernel, most complete first.
     pub kernels: Vec<Sighted>,
-    /// What indexes say of its kernel; asked where the names led to no proof.
+    /// What indexes say about its kernel; they are used if no name led to a proof.
     pub fingerprints: Vec<Fingerprint>,
     /// The profiles that were tried, in the order of trial; the search ends with the first that is proved.
     pub tried: Vec<Candidate>,
@@ -82,9 +83,9 @@ impl Detection {
     }
 }
 
-/// Finds the profile of an image: by what the image says of its kernel, then among all that could be it; where none of
-/// these is proved, by what lies where in the kernel. Each is proved before it is the answer. The repositories on this
-/// machine are asked for every name before any server is.
+/// Finds the profile of an image: first by what the image says about its kernel, then among all candidates, and
+/// finally by the data at known addresses in the kernel. Each candidate is proved before it becomes the answer. The
+/// repositories on this machine are searched for every name before any server.
 pub fn detect(image: &Image, repositories: &Repositories, plan: &Plan<'_>) -> Detection {
     let kernels = kernels(image, plan);
     let mut detection =
@@ -117,8 +118,8 @@ pub fn detect(image: &Image, repositories: &Repositories, plan: &Plan<'_>) -> De
     detection
 }
 
-/// The kernels of repositories that hold few of a system: where neither names nor indexes lead to the right one, they are
-/// simply tried. A record that names the kernel may be damaged, so systems that no record names are tried last.
+/// The kernels in repositories with few profiles of a system: if neither names nor indexes lead to the right one, all
+/// are tried. A record that names the kernel may be damaged, so systems that no record names are tried last.
 fn few_kernels(sighted: &[Sighted], repositories: &Repositories) -> Vec<(ProfileName, String)> {
     let mut folders = [(System::Windows, "nt/GUID"), (System::Linux, "Linux"), (System::Mac, "OSX")];
     folders.sort_by_key(|(system, _)| !sighted.iter().any(|one| one.kernel.system() == *system));
@@ -147,7 +148,7 @@ impl Trial<'_> {
     fn run(&mut self, names: Vec<(ProfileName, String)>, reach: Reach, detection: &mut Detection) {
         let progress = self.plan.progress;
         for (name, evidence) in names {
-            // What was not on this machine may be on a server.
+            // A profile that is not on this machine may be on a server.
             let known = detection.tried.iter().position(|known| known.name == name);
             if known.and_then(|known| detection.tried.get(known)).is_some_and(|known| !known.absent) {
                 continue;

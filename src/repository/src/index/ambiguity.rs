@@ -4,19 +4,20 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::data::Point;
 
-/// A profile all of whose points hold in another one with other symbols.
+/// A profile whose points all match another one with different symbols.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ambiguity {
     /// The profile.
     pub(super) profile: String,
-    /// One that it may be taken for.
+    /// A profile that it may be confused with.
     pub(super) other: String,
 }
 
-/// Every profile that may be taken for another one. `symbols` tells which have the same symbols: those are the same.
+/// Every profile that may be confused with another one. `symbols` says which have the same symbols: those are
+/// equivalent.
 ///
-/// Not every pair is compared. Profiles with the same points are one group; a group's points all hold in another one
-/// only if the rarest of them does, so only the groups that share it are looked at.
+/// Not every pair is compared. Profiles with the same points form one group. A group's points can only all match
+/// another group if the rarest of them does, so only the groups that share it are compared.
 pub(super) fn find(points: &BTreeMap<String, Vec<Point>>, symbols: &HashMap<&str, &str>) -> Vec<Ambiguity> {
     let same = |one: &str, other: &str| {
         let digest = |name| symbols.get(name).filter(|digest| !digest.is_empty());
@@ -91,7 +92,7 @@ mod tests {
         let symbols = HashMap::from([("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), ("e", "4"), ("f", "5")]);
         let found = find(&points, &symbols);
         let told: Vec<_> = found.iter().map(|one| (one.profile.as_str(), one.other.as_str())).collect();
-        // d and e are the same; every point of a holds in b; b and c have the same points.
+        // d and e are equivalent; every point of a is in b; b and c have the same points.
         assert_eq!(told, [("a", "b"), ("b", "c"), ("c", "b")]);
     }
 

@@ -13,10 +13,10 @@ use crate::batch::{PROFILE_LIMIT, State, locked};
 use crate::packed::{pack, sha256};
 use crate::{Error, ProfileName, Storage};
 
-/// Makes indexes; the number changes when the outcome can.
+/// The generator of indexes; the number changes when the result can change.
 pub(crate) const GENERATOR: &str = "rekall-profile index 1";
 
-/// A profile that is indexed.
+/// A profile that is to be indexed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// Its name.
@@ -34,20 +34,20 @@ pub struct Built {
     pub profiles: usize,
     /// How many had to be read.
     pub read: usize,
-    /// Profiles that it cannot tell apart, and those that could not be read.
+    /// Profiles that it cannot distinguish, and those that could not be read.
     pub warnings: Vec<String>,
 }
 
-/// How much of a SHA-256 tells an object's states apart.
+/// How much of a SHA-256 identifies an object's version.
 const SHORT: usize = 16;
-/// How many profiles that cannot be told apart are told one by one.
+/// How many indistinguishable profiles are listed one by one.
 const MOST_TOLD: usize = 20;
 
-/// Builds an index over these profiles. Of `old`, the index as it is, whatever was made of the same is kept; `None`
-/// where all of it was.
+/// Builds an index over these profiles. From `old`, the existing index, everything that was made from the same
+/// objects is kept; returns `None` if that is all of it.
 ///
 /// # Errors
-/// What printing and packing give. A profile that cannot be read is left out and told.
+/// Any error from printing and compressing. A profile that cannot be read is left out with a warning.
 pub fn build(
     specification: &Specification,
     sources: &[Source],
@@ -132,10 +132,10 @@ pub fn build(
     Ok(Some(Built { bytes, profiles, read, warnings }))
 }
 
-/// Builds an index over every profile below its path, from nothing.
+/// Builds an index over every profile below its path from scratch.
 ///
 /// # Errors
-/// As for [`build`], and those of the storage.
+/// As for [`build`], and errors of the storage.
 pub fn build_below(
     specification: &Specification,
     storage: &dyn Storage,
@@ -162,11 +162,11 @@ pub fn build_below(
     if sources.is_empty() {
         return Err(none());
     }
-    // Nothing is there to be kept, so it is built.
+    // There is no old index, so it is built.
     build(specification, &sources, None, storage, threads, progress)?.ok_or_else(none)
 }
 
-/// What an index says of its profiles, and what each part was made of.
+/// The entries of an index, and what each was made from.
 #[derive(Default)]
 struct Kept {
     entries: Map<String, Value>,
@@ -174,7 +174,7 @@ struct Kept {
 }
 
 impl Kept {
-    /// `None` where it was made by another specification, or says nothing of its sources.
+    /// `None` if it was made by another specification, or does not list its sources.
     fn read(bytes: &[u8], digest: &str) -> Option<Self> {
         let (entries, around) = sections(bytes, "").ok()?;
         let sources = around.get(SOURCES)?;
@@ -201,7 +201,7 @@ impl Kept {
     }
 }
 
-/// The parts of these profiles, made on many threads, in their order.
+/// The entries of these profiles, made on many threads, in their order.
 fn pieces<'s>(
     kind: &Kind,
     sources: &[&'s Source],
@@ -233,7 +233,7 @@ fn pieces<'s>(
     found.into_iter().map(|(_, source, made)| (source, made)).collect()
 }
 
-/// The text of a profile; `None` where it is not there, or is no profile of symbols (a symlink, an index).
+/// The text of a profile; `None` if it is missing, or is not a profile with symbols (a symlink, an index).
 fn text(storage: &dyn Storage, name: &ProfileName) -> Result<Option<Text>, Error> {
     let key = name.key();
     let place = storage.place_of(&key);
@@ -283,7 +283,7 @@ fn symbol_entries(
     }
     let hashes: Map<String, Value> =
         found.hashes.iter().map(|(digest, at)| (digest.clone(), json!(name(at)))).collect();
-    // Rekall asks the time to see what to index again; what is here was made of, `$SOURCES` says.
+    // Rekall uses the time to decide what to index again; here `$SOURCES` does that.
     let profiles: Map<String, Value> =
         found.profiles.iter().map(|at| (name(at), json!({"LastModified": 0}))).collect();
     let sections = [("$TRAITS", all), ("$PROFILES", profiles), ("$HASHES", hashes)];
@@ -315,7 +315,7 @@ fn ambiguities(points: &BTreeMap<String, Vec<Point>>, of: &BTreeMap<String, Valu
     lines
 }
 
-/// The bytes of the object: the canonical text, packed.
+/// The bytes of the object: the canonical text, compressed.
 fn to_bytes(metadata: Vec<(&str, Value)>, sections: BTreeMap<&str, Value>) -> Result<Vec<u8>, Error> {
     let mut profile = Profile::new(System::Other, Arch::Amd64);
     for (key, value) in metadata {

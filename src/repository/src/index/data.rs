@@ -6,24 +6,24 @@ use super::specification::from_hexadecimal;
 use super::{Likeness, number, sections, wrong};
 use crate::Error;
 
-/// What stands at which addresses in each profile's kernel.
+/// The bytes at certain addresses in each profile's kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DataIndex {
     profiles: Vec<(String, Vec<Point>)>,
 }
 
-/// What stands at one address.
+/// The bytes at one address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Point {
-    /// Counted from the index's base: a symbol, else the image's beginning.
+    /// Relative to the index's base: a symbol, otherwise the image's start.
     pub(super) offset: i64,
     /// Any of these.
     pub(super) data: Vec<Vec<u8>>,
 }
 
-/// A byte that fills space between functions, or is met everywhere else, tells this much.
+/// A byte that fills the space between functions, or is common, is worth this many bits.
 const COMMON: u64 = 2;
-/// No point tells more than this: who knows one knows the next.
+/// The most that one point is worth: points of one kernel are not independent.
 const MOST_BITS: u64 = 64;
 
 impl Point {
@@ -38,12 +38,12 @@ impl Point {
         if data.is_empty() { None } else { Some(Self { offset: number(offset)?, data }) }
     }
 
-    /// How many bytes are read at most.
+    /// The most bytes that are read.
     pub(super) fn length(&self) -> usize {
         self.data.iter().map(Vec::len).max().unwrap_or(0)
     }
 
-    /// By how many bits chance would have to hit it.
+    /// The number of bits that chance would have to match.
     fn bits(&self) -> u64 {
         let of = |bytes: &Vec<u8>| -> u64 {
             let bits =
@@ -51,17 +51,17 @@ impl Point {
             bits.sum()
         };
         let least = self.data.iter().map(of).min().unwrap_or(0);
-        // Every doubling of what may stand there takes a bit away.
+        // Every doubling of the alternatives removes one bit.
         let choice = u64::from(self.data.len().max(1).ilog2());
         least.saturating_sub(choice).clamp(1, MOST_BITS)
     }
 }
 
 impl DataIndex {
-    /// Reads an index, of today's or the older form, packed or not; `place` is named in errors.
+    /// Reads an index in the current or the older form, compressed or not; `place` is its name in errors.
     ///
     /// # Errors
-    /// [`Error::Profile`] and [`Error::Storage`] where it is none.
+    /// [`Error::Profile`] and [`Error::Storage`] if it is not an index.
     pub fn parse(bytes: &[u8], place: &str) -> Result<Self, Error> {
         let (entries, _) = sections(bytes, place)?;
         let mut profiles = Vec::with_capacity(entries.len());
@@ -74,18 +74,18 @@ impl DataIndex {
         Ok(Self { profiles })
     }
 
-    /// How many profiles it knows.
+    /// The number of profiles in it.
     pub fn len(&self) -> usize {
         self.profiles.len()
     }
 
-    /// Whether it knows none.
+    /// Whether it has no profiles.
     pub fn is_empty(&self) -> bool {
         self.profiles.is_empty()
     }
 
-    /// How like each profile is to what `read` gives: so many bytes at an offset from the base, or none where they are
-    /// not to be had. Every place is asked for once.
+    /// Compares each profile with the bytes that `read` returns: a number of bytes at an offset from the base, or
+    /// `None` if they are not available. Every place is read once.
     pub fn rank(&self, read: &mut dyn FnMut(i64, usize) -> Option<Vec<u8>>) -> Vec<Likeness> {
         let mut known: HashMap<(i64, usize), Option<Vec<u8>>> = HashMap::new();
         let profiles = self.profiles.iter().map(|(name, points)| {
@@ -125,7 +125,7 @@ mod tests {
             }
         });
         let said = Likeness::together(said);
-        // Four letters tell more than the filling byte that does not agree.
+        // Four letters are worth more than a filling byte that differs.
         assert_eq!(
             said.iter()
                 .map(|one| (one.profile.as_str(), one.agreed, one.seen, one.bits, one.of))
@@ -136,12 +136,12 @@ mod tests {
     }
 
     #[test]
-    fn damaged_indexes_are_told() {
+    fn damaged_indexes_are_reported() {
         for (text, message) in [
-            ("[]", "index: no index: expected a JSON object with the key $INDEX, found another value"),
+            ("[]", "index: not an index: expected a JSON object with the key $INDEX, found another value"),
             (
                 r#"{"$INVENTORY": {}}"#,
-                "index: no index: expected a JSON object with the key $INDEX, found none",
+                "index: not an index: expected a JSON object with the key $INDEX, found none",
             ),
             (
                 r#"{"$INDEX": {"a": [[1, "4"]]}}"#,

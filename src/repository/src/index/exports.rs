@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{EXPORTS, Likeness, number, sections, wrong};
 use crate::Error;
 
-/// Where exported symbols are in each profile's kernel.
+/// The RVAs of exported symbols in each profile's kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExportIndex {
     names: Vec<String>,
@@ -13,10 +13,10 @@ pub struct ExportIndex {
 }
 
 impl ExportIndex {
-    /// Reads an index, packed or not; `place` is named in errors.
+    /// Reads an index, compressed or not; `place` is its name in errors.
     ///
     /// # Errors
-    /// [`Error::Profile`] and [`Error::Storage`] where it is none.
+    /// [`Error::Profile`] and [`Error::Storage`] if it is not an index.
     pub fn parse(bytes: &[u8], place: &str) -> Result<Self, Error> {
         let (entries, around) = sections(bytes, place)?;
         let names = around.get(EXPORTS).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -34,7 +34,7 @@ impl ExportIndex {
         Ok(Self { names, profiles })
     }
 
-    /// How like each profile is to a kernel that exports these symbols, as name and RVA.
+    /// Compares each profile with a kernel that exports these symbols, given by name and RVA.
     pub fn rank<'e>(&self, exports: impl Iterator<Item = (&'e str, u64)>) -> Vec<Likeness> {
         let found: HashMap<&str, u64> = exports.collect();
         let found: Vec<Option<u64>> =
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_both_know_is_compared() {
+    fn only_common_symbols_are_compared() {
         let text = r#"{"$EXPORTS": ["A", "B", "C"], "$INDEX": {"x": [16, 32, null], "y": [16, 48, 64]}}"#;
         let index = ExportIndex::parse(text.as_bytes(), "index").unwrap();
         let said = index.rank([("A", 16), ("B", 32), ("Z", 1)].into_iter());

@@ -1,27 +1,28 @@
 use std::collections::BTreeMap;
 
-/// How like a profile is to what an image shows: what agreed, of all that could be looked at.
+/// How similar a profile is to an image: the points that agree, of all that could be read.
 ///
-/// Points count by how much they tell. A byte that fills the space between functions is met everywhere, eight letters
-/// are not: a point's weight is the number of bits by which chance would have to hit it.
+/// Points are weighted. A byte that fills the space between functions is common, eight letters are not: the weight of
+/// a point is the number of bits that chance would have to match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Likeness {
     /// The profile's name.
     pub profile: String,
-    /// How many points agreed.
+    /// How many points agree.
     pub agreed: usize,
-    /// How many could be looked at.
+    /// How many could be read.
     pub seen: usize,
-    /// The bits of those that agreed.
+    /// The bits of the points that agree.
     pub bits: u64,
-    /// The bits of those that could be looked at.
+    /// The bits of the points that could be read.
     pub of: u64,
 }
 
-/// How much it tells that a symbol is where it should be: a kernel's megabytes, in steps of 16 bytes.
+/// The weight of a symbol at the right address: a kernel has megabytes, in steps of 16 bytes.
 pub(super) const SYMBOL_BITS: u64 = 16;
 
-/// A pointer to page tables where the profile has it: chance does not hit that, but builds share layouts.
+/// The weight of a pointer to page tables at the profile's offset: chance does not match that, but builds share
+/// layouts.
 const LAYOUT_BITS: u64 = 24;
 
 impl Likeness {
@@ -30,21 +31,21 @@ impl Likeness {
         Self { profile: profile.to_owned(), agreed: 0, seen: 0, bits: 0, of: 0 }
     }
 
-    /// Of a profile by exported symbols: whether each that both know is where it should be.
+    /// For a profile by exported symbols: whether each common symbol is at the right address.
     pub(crate) fn of_exports(profile: &str, agree: impl Iterator<Item = bool>) -> Self {
         let mut likeness = Self::new(profile);
         agree.for_each(|agrees| likeness.see(agrees, SYMBOL_BITS));
         likeness
     }
 
-    /// Of a profile by a struct's layout: whether one laid out so was found.
+    /// For a profile by a struct's layout: whether an instance with this layout was found.
     pub(crate) fn of_struct(profile: &str, found: bool) -> Self {
         let mut likeness = Self::new(profile);
         likeness.see(found, LAYOUT_BITS);
         likeness
     }
 
-    /// Adds a point that was looked at.
+    /// Adds a point that was read.
     pub(super) fn see(&mut self, agrees: bool, bits: u64) {
         self.seen += 1;
         self.of += bits;
@@ -54,13 +55,13 @@ impl Likeness {
         }
     }
 
-    /// From 0 to 1: the share of bits that agreed; 0 where nothing could be looked at.
+    /// From 0 to 1: the share of bits that agree; 0 if nothing could be read.
     pub fn score(&self) -> f64 {
         if self.of == 0 { 0.0 } else { self.bits as f64 / self.of as f64 }
     }
 
-    /// What several indexes say of the same profiles, together, best first: the highest score, then the most that could
-    /// be looked at, then by name. Profiles of which nothing agreed are left out.
+    /// Combines the results of several indexes for the same profiles, best first: the highest score, then the most
+    /// that could be read, then by name. Profiles without any agreement are left out.
     pub fn together(said: impl IntoIterator<Item = Self>) -> Vec<Self> {
         let mut all: BTreeMap<String, Self> = BTreeMap::new();
         for one in said {
@@ -94,7 +95,7 @@ mod tests {
         let said =
             [one("b", 3, 4), one("a", 1, 4), one("a", 8, 8), one("c", 3, 4), one("d", 0, 4), one("e", 6, 8)];
         let order: Vec<String> = Likeness::together(said).into_iter().map(|one| one.profile).collect();
-        // All have the same share: nine of twelve is of more than three of four.
+        // All have the same share; nine of twelve counts more than three of four.
         assert_eq!(order, ["a", "e", "b", "c"]);
         assert_eq!(Likeness::new("x").score(), 0.0);
     }

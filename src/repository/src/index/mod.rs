@@ -1,14 +1,14 @@
-//! Indexes: which of thousands of profiles a kernel is of, told by a few bytes of it.
+//! Indexes recognise which of thousands of profiles a kernel matches, by a few bytes of it.
 //!
-//! A [`Specification`] says what is put down of every profile below a path; [`build`] reads the profiles and prints the
-//! index in Rekall's form; the readers ([`DataIndex`], [`ExportIndex`], [`StructIndex`], [`SymbolIndex`]) order the
-//! profiles by how like they are to what an image shows ([`Likeness`]). An index only proposes: what it proposes is
-//! proved before it is an answer.
+//! A [`Specification`] says what is recorded about every profile below a path; [`build`] reads the profiles and
+//! prints the index in Rekall's form; the readers ([`DataIndex`], [`ExportIndex`], [`StructIndex`], [`SymbolIndex`])
+//! order the profiles by their similarity to an image ([`Likeness`]). An index only proposes profiles: each is proved
+//! before it becomes the answer.
 //!
 //! - **Data**: bytes at symbols' addresses (`nt/index`, `OSX/index`).
-//! - **Exports**: where the kernel's exported symbols are (`nt/export_index`; ours).
-//! - **Struct**: where members of structs are (`nt/eprocess_index`).
-//! - **Symbols**: what a kernel's own table of symbols has that no other's has (`Linux/index`).
+//! - **Exports**: the addresses of the kernel's exported symbols (`nt/export_index`; our extension).
+//! - **Struct**: the offsets of struct members (`nt/eprocess_index`).
+//! - **Symbols**: properties of a kernel's own symbol table that no other kernel shares (`Linux/index`).
 
 mod ambiguity;
 mod build;
@@ -35,32 +35,32 @@ use serde_json::{Map, Value};
 use crate::Error;
 use crate::packed::unpack;
 
-/// The section that holds an index.
+/// The section with the index.
 const INDEX: &str = "$INDEX";
-/// Ours: what each profile's part of the index was made of, so that only what changed is read again.
+/// Our extension: what each profile's part of the index was made from, so that only changed profiles are read again.
 const SOURCES: &str = "$SOURCES";
-/// Ours: the names that an export index is about, in the order of its rows.
+/// Our extension: the names of the symbols in an export index, in the order of its rows.
 const EXPORTS: &str = "$EXPORTS";
 
 /// A JSON object.
 type Section = Map<String, Value>;
 
-/// The entries of the index in `bytes`, packed or not, and the sections around them; `place` is named in errors.
+/// The entries of the index in `bytes`, compressed or not, and the other sections; `place` is its name in errors.
 fn sections(bytes: &[u8], place: &str) -> Result<(Section, Section), Error> {
     let no_index = |found: &str| Error::Storage {
         place: place.to_owned(),
-        problem: format!("no index: expected a JSON object with the key {INDEX}, found {found}"),
+        problem: format!("not an index: expected a JSON object with the key {INDEX}, found {found}"),
     };
     let Value::Object(mut sections) = unpack(bytes, place)? else { return Err(no_index("another value")) };
     match sections.remove(INDEX) {
         Some(Value::Object(entries)) => Ok((entries, sections)),
-        // The printer of Rekall leaves empty mappings out.
+        // Rekall's printer omits empty mappings.
         None if sections.contains_key("$METADATA") => Ok((Map::new(), sections)),
         _ => Err(no_index("none")),
     }
 }
 
-/// What is wrong with an entry of an index.
+/// The error for an invalid entry of an index.
 fn wrong(place: &str, profile: &str, expected: &str, found: &Value) -> Error {
     let mut found = found.to_string();
     if found.len() > 60 {
@@ -73,7 +73,7 @@ fn wrong(place: &str, profile: &str, expected: &str, found: &Value) -> Error {
     }
 }
 
-/// A number as indexes hold it: what is above a signed one's range counts as 64 bits.
+/// A number in an index: a value above the signed range stands for the same 64 bits.
 fn number(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_u64().map(|value| value as i64))
 }

@@ -1,4 +1,4 @@
-//! What an index puts down of one profile.
+//! What an index records about one profile.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use super::Kind;
 pub(super) struct Piece {
     /// Its entry, where it has one.
     pub(super) entry: Option<Value>,
-    /// A digest of all its symbols, where one was asked for.
+    /// A digest of all its symbols, if one was requested.
     pub(super) symbols: String,
 }
 
@@ -61,12 +61,12 @@ pub(super) fn piece(kind: &Kind, text: Text) -> Piece {
             entry.insert("offsets".to_owned(), Value::Object(offsets));
             Piece { entry: some.then_some(Value::Object(entry)), symbols: String::new() }
         }
-        // What sets one profile apart is told by all of them.
+        // The properties that distinguish a profile depend on all profiles.
         Kind::Symbol { .. } => Piece::default(),
     }
 }
 
-/// The addresses of the symbols wanted, data before code; `each` is shown all.
+/// The addresses of the wanted symbols, data before code; `each` is called with every symbol.
 fn symbols<'w>(
     text: &Text,
     wanted: impl Iterator<Item = &'w str>,

@@ -2,62 +2,62 @@ use crate::packed::sha256;
 use crate::yaml::{At, Node};
 use crate::{Error, Key, ProfileName};
 
-/// What an index is about: the text that Rekall's `build_index` takes.
+/// The contents of an index: the text that Rekall's `build_index` reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Specification {
     /// The folder of the profiles that are indexed (`nt`).
     pub path: String,
-    /// What is put down of each.
+    /// What is recorded about each profile.
     pub kind: Kind,
 }
 
-/// What an index puts down of each profile.
+/// What an index records about each profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
     /// Bytes at symbols' addresses.
     Data {
-        /// What addresses count from, where it is not the image's beginning.
+        /// The symbol to which addresses are relative, if it is not the start of the image.
         base: Option<String>,
-        /// The places looked at.
+        /// The places that are read.
         places: Vec<Place>,
     },
-    /// `type: export`, ours: where exported symbols are.
+    /// `type: export`, our extension: the addresses of exported symbols.
     Export {
         /// Their names.
         names: Vec<String>,
     },
-    /// `type: struct`: where members are.
+    /// `type: struct`: the offsets of members.
     Struct {
-        /// The class that Rekall reads it with.
+        /// The class with which Rekall reads it.
         implementation: String,
         /// Members, as `STRUCT.MEMBER`.
         members: Vec<String>,
     },
-    /// `type: symbol_offset`: symbols that set a profile apart from all others.
+    /// `type: symbol_offset`: symbols that distinguish a profile from all others.
     Symbol {
         /// The class that Rekall reads it with.
         implementation: String,
-        /// What addresses count from.
+        /// The symbol to which addresses are relative.
         base: String,
-        /// How many such traits each profile gets, if it has so many.
+        /// The number of such traits for each profile, if it has that many.
         traits: usize,
     },
 }
 
-/// A symbol, and what stands at its address.
+/// A symbol, and the possible bytes at its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The symbol, as profiles spell it.
     pub name: String,
-    /// What is added to its address.
+    /// An offset from its address.
     pub shift: i64,
-    /// What may stand there: any of these.
+    /// The bytes that may be there: any of these.
     pub data: Vec<Vec<u8>>,
 }
 
-/// Symbols that kernels have exported from Windows XP on, for 32 and 64 bits: data and code of every part of the
-/// kernel, so that hardly two builds have them all at the same places.
+/// Symbols that kernels have exported since Windows XP, for 32 and 64 bits: data and code in every part of the
+/// kernel, so that hardly two builds have all of them at the same addresses.
 const KERNEL_EXPORTS: [&str; 48] = [
     "CcCopyRead",
     "CmRegisterCallback",
@@ -109,17 +109,17 @@ const KERNEL_EXPORTS: [&str; 48] = [
     "ZwCreateFile",
 ];
 
-/// The keys of a specification, those that only Rekall reads among them.
+/// The keys of a specification, including those that only Rekall reads.
 const KEYS: [&str; 8] =
     ["path", "type", "base_symbol", "symbols", "members", "min_traits", "implementation", "repository_root"];
 
-/// How many traits each profile gets where the text does not say.
+/// The number of traits for each profile if the text does not give it.
 const TRAITS: usize = 6;
-/// More are not looked for.
+/// The maximum number of traits.
 const MOST_TRAITS: u64 = 1000;
 
 impl Specification {
-    /// Reads a specification; `place` is named in errors.
+    /// Reads a specification; `place` is its name in errors.
     ///
     /// # Errors
     /// [`Error::Text`], with line, key and what was expected.
@@ -130,16 +130,16 @@ impl Specification {
         Reader { place, root: &root }.specification()
     }
 
-    /// Where the kernel's exported symbols are, for the profiles below `path`.
+    /// The addresses of the kernel's exported symbols, for the profiles below `path`.
     pub fn exports(path: &str) -> Self {
         let names = KERNEL_EXPORTS.iter().map(|name| (*name).to_owned()).collect();
         Self { path: path.to_owned(), kind: Kind::Export { names } }
     }
 
-    /// The name of the index where nothing else is asked for: `<path>/index`, `eprocess_index` or `export_index`.
+    /// The default name of the index: `<path>/index`, `eprocess_index` or `export_index`.
     ///
     /// # Errors
-    /// [`Error::Key`] for a path that no name can begin with.
+    /// [`Error::Key`] if `path` cannot be the start of a name.
     pub fn target(&self) -> Result<ProfileName, Error> {
         let last = match self.kind {
             Kind::Data { .. } | Kind::Symbol { .. } => "index",
@@ -149,14 +149,14 @@ impl Specification {
         format!("{}/{last}", self.path).parse()
     }
 
-    /// Tells specifications apart, and revisions of what is made by them.
+    /// Identifies a specification and the revision of its implementation.
     pub(super) fn digest(&self) -> String {
         let text = format!("rekall-profile index 1 {self:?}");
         sha256(text.as_bytes()).get(..16).unwrap_or_default().to_owned()
     }
 }
 
-/// A specification under reading.
+/// A specification that is being read.
 struct Reader<'a> {
     place: &'a str,
     root: &'a Node,
@@ -203,7 +203,7 @@ impl<'a> Reader<'a> {
             };
             let key = format!("{key}.data");
             let items = entry("data")?;
-            // Older specifications have one text in place of a list.
+            // Older specifications have one text instead of a list.
             let items = match items.text(&self.at(&key)) {
                 Ok(_) if !items.is_null() => std::slice::from_ref(items),
                 _ => items.items(&self.at(&key))?,
@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
             let data = items.iter().map(|item| self.bytes(&key, item));
             let data: Vec<Vec<u8>> = data.collect::<Result<_, _>>()?;
             if data.is_empty() {
-                return Err(self.wrong(&key, entry("data")?, "what may stand there"));
+                return Err(self.wrong(&key, entry("data")?, "the bytes that may be there"));
             }
             places.push(Place { name, shift, data });
         }
@@ -314,7 +314,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The bytes that hexadecimal digits stand for; `None` where they are none.
+/// The bytes for hexadecimal digits; `None` if the text is something else.
 pub(super) fn from_hexadecimal(text: &str) -> Option<Vec<u8>> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let digit = |digit: u8| char::from(digit).to_digit(16);
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_place() {
+    fn errors_are_reported_with_their_place() {
         for (text, message) in [
             ("symbols: []\n", "index.yaml:1: path: expected the folder of the profiles, found no such key"),
             ("path: ../x\n", "index.yaml:1: path: expected a path below the repository, found '../x'"),
@@ -386,7 +386,7 @@ mod tests {
             ),
             (
                 "path: a\nsymbols:\n- name: x\n  data: []\n",
-                "index.yaml:4: symbols[0].data: expected what may stand there, found a list",
+                "index.yaml:4: symbols[0].data: expected the bytes that may be there, found a list",
             ),
             (
                 "path: a\ntype: symbol_offset\nbase_symbol: b\nmin_traits: 0\n",

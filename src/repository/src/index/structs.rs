@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{number, sections, wrong};
 use crate::Error;
 
-/// Where members of structs are in each profile, with what else it says of itself.
+/// The offsets of struct members in each profile, with its metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StructIndex {
     profiles: BTreeMap<String, (Map<String, Value>, Offsets)>,
@@ -15,10 +15,10 @@ pub struct StructIndex {
 pub type Offsets = BTreeMap<String, i64>;
 
 impl StructIndex {
-    /// Reads an index, packed or not; `place` is named in errors.
+    /// Reads an index, compressed or not; `place` is its name in errors.
     ///
     /// # Errors
-    /// [`Error::Profile`] and [`Error::Storage`] where it is none.
+    /// [`Error::Profile`] and [`Error::Storage`] if it is not an index.
     pub fn parse(bytes: &[u8], place: &str) -> Result<Self, Error> {
         let (entries, _) = sections(bytes, place)?;
         let mut profiles = BTreeMap::new();
@@ -37,8 +37,8 @@ impl StructIndex {
         Ok(Self { profiles })
     }
 
-    /// Where the members are in each profile, each layout once with the profiles that have it: of thousands of builds a
-    /// few dozen.
+    /// The offsets of the members, each layout once with the profiles that have it: thousands of builds share a few
+    /// dozen.
     pub fn layouts(&self) -> BTreeMap<&Offsets, Vec<&str>> {
         let mut layouts: BTreeMap<&Offsets, Vec<&str>> = BTreeMap::new();
         for (name, (_, offsets)) in &self.profiles {

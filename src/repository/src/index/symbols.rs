@@ -4,21 +4,21 @@ use super::likeness::SYMBOL_BITS;
 use super::{Likeness, number, sections, wrong};
 use crate::Error;
 
-/// For each profile, sets of symbols whose places relative to a base no other profile shares.
+/// For each profile, sets of symbols whose offsets from a base no other profile shares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SymbolIndex {
     base: String,
     profiles: Vec<(String, Vec<Trait>)>,
 }
 
-/// Symbols with their places, counted from the base.
+/// Symbols with their offsets from the base.
 type Trait = Vec<(String, i64)>;
 
 impl SymbolIndex {
-    /// Reads an index, packed or not; `place` is named in errors.
+    /// Reads an index, compressed or not; `place` is its name in errors.
     ///
     /// # Errors
-    /// [`Error::Profile`] and [`Error::Storage`] where it is none.
+    /// [`Error::Profile`] and [`Error::Storage`] if it is not an index.
     pub fn parse(bytes: &[u8], place: &str) -> Result<Self, Error> {
         let (entries, around) = sections(bytes, place)?;
         let metadata = around.get("$METADATA");
@@ -35,8 +35,8 @@ impl SymbolIndex {
         Ok(Self { base: base.unwrap_or("linux_proc_banner").to_owned(), profiles })
     }
 
-    /// How like each profile is to a kernel of which `symbol` gives the addresses, by name; nothing where it does not
-    /// have the base.
+    /// Compares each profile with a kernel whose addresses `symbol` returns by name; empty if the kernel lacks the
+    /// base.
     pub fn rank<'s>(&self, symbol: &dyn Fn(&str) -> &'s [u64]) -> Vec<Likeness> {
         let [base] = symbol(&self.base) else { return Vec::new() };
         let stands = |(name, offset): &(String, i64)| {

@@ -1,4 +1,4 @@
-//! What sets each profile's symbols apart from all others'.
+//! Finds the symbols that distinguish each profile from all others.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -7,33 +7,34 @@ use sha2::{Digest, Sha256};
 
 use super::pieces::hexadecimal;
 
-/// Symbols with their places, counted from the base.
+/// Symbols with their offsets from the base.
 pub(super) type Trait = Vec<(String, i64)>;
 
-/// What was found.
+/// The result.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// The traits of each profile, by its position; none where another one has the same symbols.
+    /// The traits of each profile, by its position; none if another one has the same symbols.
     pub(super) traits: BTreeMap<usize, Vec<Trait>>,
     /// Every profile that has the base.
     pub(super) profiles: BTreeSet<usize>,
-    /// Of each set of symbols, the digest and the first profile that has it.
+    /// For each set of symbols, its digest and the first profile that has it.
     pub(super) hashes: BTreeMap<String, usize>,
 }
 
-/// How many profiles' symbols are held in memory whole; of more, a part of the names at a time.
+/// Up to this many profiles' symbols are held in memory as a whole; with more profiles, a part of the names at a
+/// time.
 const HELD: usize = 16;
 /// How many of a profile's rarest symbols are paired.
 const PAIRED: usize = 64;
 
-/// No kernel's image is larger, in bytes.
+/// The largest image of a kernel, in bytes.
 const REACH: u64 = 1 << 30;
 
-/// A symbol of a profile: its name's number, its place, the profile.
+/// A symbol of a profile: the number of its name, its offset, and the profile.
 type Symbol = (u32, i64, u32);
 
-/// Finds up to `most` traits of each of `count` profiles; `read` gives one's text, `None` where it has none. First
-/// single symbols whose place no other profile shares, spread over all that there are; where those are too few, pairs.
+/// Finds up to `most` traits of each of `count` profiles; `read` returns the text of one, or `None`. First come
+/// single symbols whose offset no other profile shares, spread over all of them; if those are too few, pairs.
 pub(super) fn find(
     count: usize,
     base: &str,
@@ -78,7 +79,7 @@ pub(super) fn find(
 }
 
 impl Found {
-    /// Notes a profile; whether it is the first with its symbols, and has the base.
+    /// Adds a profile; returns whether it is the first with its symbols and has the base.
     fn add(&mut self, profile: usize, text: &Text, base: &str) -> bool {
         let Some(origin) = origin(text, base) else { return false };
         let mut symbols: Vec<String> = Vec::new();
@@ -99,7 +100,7 @@ impl Found {
     }
 }
 
-/// Where the base is.
+/// The address of the base.
 fn origin(text: &Text, base: &str) -> Option<u64> {
     let mut origin = None;
     text.each_symbol(|name, address, _| {
@@ -110,7 +111,8 @@ fn origin(text: &Text, base: &str) -> Option<u64> {
     origin
 }
 
-/// Whether a symbol counts: what compilers number changes with every build, the other is no symbol of the kernel's own.
+/// Whether a symbol is used: symbols that compilers number change with every build, and others are not the kernel's
+/// own.
 fn is_own(name: &str) -> bool {
     !name.contains('.') && name != "__irf_end"
 }
@@ -129,7 +131,7 @@ impl Slice {
         let mut seen = BTreeSet::new();
         text.each_symbol(|name, address, _| {
             let place = address.wrapping_sub(origin) as i64;
-            // Places within a processor's data do not move with the kernel.
+            // Offsets in per-CPU data do not move with the kernel.
             let moves = place.unsigned_abs() < REACH && name != base;
             if !moves || !is_own(name) || !wanted(name) {
                 return;
@@ -146,7 +148,7 @@ impl Slice {
         });
     }
 
-    /// The profiles that share each symbol's place.
+    /// The profiles that share each symbol's offset.
     fn groups(&self) -> impl Iterator<Item = &[Symbol]> {
         self.symbols.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1))
     }
@@ -155,7 +157,7 @@ impl Slice {
         (self.names.get(symbol.0 as usize).cloned().unwrap_or_default(), symbol.1)
     }
 
-    /// For each profile the symbols whose place it shares with none, by name.
+    /// For each profile, the symbols whose offset it shares with none, by name.
     fn single(&self) -> BTreeMap<usize, Vec<(String, i64)>> {
         let mut single: BTreeMap<usize, Vec<(String, i64)>> = BTreeMap::new();
         for group in self.groups() {
@@ -169,7 +171,7 @@ impl Slice {
         single
     }
 
-    /// Up to `wanted` pairs of symbols whose places no other profile has both of, of the rarest ones.
+    /// Up to `wanted` pairs of the rarest symbols whose offsets no other profile has both of.
     fn pairs(&self, profile: usize, wanted: usize) -> Vec<Trait> {
         if wanted == 0 {
             return Vec::new();
@@ -196,7 +198,7 @@ impl Slice {
     }
 }
 
-/// The hash FNV-1a of a name: which part of the names it belongs to, on every machine the same.
+/// The FNV-1a hash of a name: the part of the names that it belongs to, the same on every machine.
 fn fnv(name: &str) -> u64 {
     name.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
@@ -242,7 +244,7 @@ mod tests {
             2,
         );
         assert_eq!(found.traits.keys().copied().collect::<Vec<_>>(), [0, 1, 2]);
-        // Nothing of the first is its own: a is the second's too, b the third's; both together nobody else's.
+        // No symbol of the first is unique: a is also in the second, b in the third; only the first has both.
         assert_eq!(shown(&found.traits[&0]), ["a+10 b+20"]);
         assert_eq!(shown(&found.traits[&1]), ["b+21", "a+10 b+21"].get(..1).unwrap());
         assert_eq!(shown(&found.traits[&2]), ["a+11"]);
@@ -250,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn many_profiles_are_told_apart_slice_by_slice() {
+    fn many_profiles_are_distinguished_slice_by_slice() {
         let all: Vec<Vec<(String, u64)>> = (0..40_u64)
             .map(|profile| {
                 let mut symbols = vec![("base".to_owned(), 1000)];

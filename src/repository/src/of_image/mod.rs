@@ -1,4 +1,4 @@
-//! The profile of a Linux kernel that no repository has, made of the memory image alone.
+//! Makes the profile of a Linux kernel that no repository has, from the memory image alone.
 
 mod modules;
 
@@ -16,51 +16,51 @@ use crate::{Condition, Error, ProfileName, Storage};
 
 pub use modules::WithModules;
 
-/// No more kernels of one image are tried.
+/// The maximum number of kernels of one image that are tried.
 const MOST_KERNELS: usize = 4;
-/// A stored profile is never longer, packed.
+/// The maximum size of a stored profile, compressed.
 const LARGEST: u64 = 1 << 30;
 
-/// A profile that was made of an image and proved on it.
+/// A profile that was made from an image and proved on it.
 pub struct MadeOfImage {
-    /// Its name: by the kernel's build-id, else by a hash of its types.
+    /// Its name: the kernel's build-id or, without one, a hash of its types.
     pub name: ProfileName,
     /// The profile.
     pub layout: Layout,
-    /// Its canonical text, packed.
+    /// Its canonical text, compressed.
     pub packed: Vec<u8>,
-    /// The checks that proved it; those that are true of it by construction do not count.
+    /// The checks that proved it; those that are true by construction do not count.
     pub proof: Validation,
     /// What it lacks.
     pub health: Health,
-    /// What could not be carried over.
+    /// The losses.
     pub report: Report,
     /// How the kernel and its types were found, in words.
     pub evidence: Vec<String>,
-    /// The same with the types and symbols of the loaded modules, if that was asked for.
+    /// The same with the types and symbols of the loaded modules, if that was requested.
     pub modules: Option<WithModules>,
-    /// Whatever else in the image was tried and did not fit, in words.
+    /// The other candidates in the image that did not fit, in words.
     pub passed_over: Vec<String>,
 }
 
-/// What an image says of a kernel that gave no profile.
+/// What an image says about a kernel that gave no profile.
 #[derive(Clone, Debug)]
 pub struct Unmade {
-    /// Its release, else where it was found.
+    /// Its release or, if unknown, the place where it was found.
     pub kernel: String,
     /// Its build-id in lower-case hexadecimal digits.
     pub build_id: Option<String>,
     /// The package that holds its debug information.
     pub package: Option<DebugPackage>,
-    /// Why it gave none, each in words.
+    /// The reasons, in words.
     pub problems: Vec<String>,
 }
 
-/// Makes the profile of the Linux kernel in an image of what that carries of itself, and proves it on the image. Of several
-/// kernels and several descriptions of types, the proof decides.
+/// Makes the profile of the Linux kernel in an image from the kernel's own data, and proves it on the image. Of
+/// several kernels and several descriptions of types, the proof decides.
 ///
 /// # Errors
-/// Every kernel that was found, with the reasons why it gave no profile; none if no kernel was found.
+/// Every kernel that was found, with the reasons why it gave no profile; empty if no kernel was found.
 pub fn make(image: &Image, with_modules: bool, plan: &Plan<'_>) -> Result<MadeOfImage, Vec<Unmade>> {
     let mut unmade = Vec::new();
     let mut passed_over = Vec::new();
@@ -102,10 +102,10 @@ fn of_types(
     blob: &Blob,
     plan: &Plan<'_>,
 ) -> Result<MadeOfImage, String> {
-    // Whatever hostile memory does to the front-end costs its own profile.
+    // Hostile memory that makes the front-end fail affects only its own profile.
     let made = guarded(|| printed(kernel, blob, plan));
     let Printed { name, text, packed, health, report } =
-        made.unwrap_or_else(|| Err("the front-end gave up on it: please report the image".to_owned()))?;
+        made.unwrap_or_else(|| Err("the front-end failed on it: please report the image".to_owned()))?;
     let layout = Layout::from_text(Text::new(text).map_err(|error| error.to_string())?);
     let proof = validate(image, &layout, Scope::Quick, plan).map_err(|error| error.to_string())?;
     if proof.verdict != Verdict::Match {
@@ -159,10 +159,11 @@ fn pack(text: &[u8], plan: &Plan<'_>) -> io::Result<Vec<u8>> {
 }
 
 impl MadeOfImage {
-    /// Stores the profile, unless a profile that was made otherwise has its name already. Gives its object's address.
+    /// Stores the profile, unless a profile from another source already has its name. Returns the address of its
+    /// object.
     ///
     /// # Errors
-    /// Those of the storage.
+    /// Any error of the storage.
     pub fn store(&self, storage: &dyn Storage, progress: &dyn Progress) -> Result<Option<String>, Error> {
         if let Some(WithModules { name, packed, .. }) = &self.modules {
             store(name, packed, storage, progress)?;
@@ -189,7 +190,7 @@ fn store(
     Ok(Some(place))
 }
 
-/// Whether the profile that is stored was made of an image: such a one is made anew with this version.
+/// Whether the stored profile was made from an image: such a profile is replaced by this version.
 fn is_made_of_an_image(packed: &[u8]) -> bool {
     let text =
         profile::unpack(packed, profile::MAX_TEXT).ok().and_then(|text| Text::new(text.into_owned()).ok());

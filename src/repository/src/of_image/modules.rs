@@ -8,24 +8,24 @@ use profile::{MergeError, Profile, Report, Resolution, Text, merge, write_text};
 use super::{MadeOfImage, pack};
 use crate::ProfileName;
 
-/// A profile of a kernel with the types and symbols of its loaded modules: of one boot, since modules lie elsewhere after
-/// the next.
+/// A profile of a kernel with the types and symbols of its loaded modules. It is valid for one boot, since modules
+/// are loaded elsewhere after the next.
 pub struct WithModules {
-    /// Its name: that of the kernel's profile with `-modules` behind it.
+    /// Its name: that of the kernel's profile followed by `-modules`.
     pub name: ProfileName,
-    /// Its canonical text, packed.
+    /// Its canonical text, compressed.
     pub packed: Vec<u8>,
-    /// The modules that are in it, the latest loaded first.
+    /// The modules in it, the last loaded first.
     pub modules: Vec<String>,
     /// What could not be added, in words.
     pub problems: Vec<String>,
 }
 
-/// What the kernel's own profile is called while profiles are merged; no module has this name.
+/// The name of the kernel's profile during merging; no module has this name.
 const KERNEL: &str = "(kernel)";
 
-/// Adds what the loaded modules carry to the profile of their kernel. Where a module has a name that the kernel has too,
-/// the kernel's meaning stays.
+/// Adds the data of the loaded modules to the profile of their kernel. If a module and the kernel share a name, the
+/// kernel's definition is kept.
 pub(super) fn add(image: &Image, made: &MadeOfImage, blob: &Blob, plan: &Plan<'_>) -> WithModules {
     let mut with = WithModules {
         name: format!("{}-modules", made.name).parse().unwrap_or_else(|_| made.name.clone()),
@@ -67,7 +67,7 @@ impl WithModules {
         let mut whole = Profile::new(kernel_profile.system, kernel_profile.arch);
         whole.metadata.clone_from(&kernel_profile.metadata);
         whole.set_metadata("Modules", self.modules.join(" "));
-        // What is laid over last stays.
+        // The profile that is merged last takes precedence.
         whole.merge = self.modules.iter().cloned().chain([KERNEL.to_owned()]).collect();
         let mut kernel_profile = Some(kernel_profile.into_owned());
         let mut load = |name: &str| -> Result<Profile, String> {
@@ -75,7 +75,7 @@ impl WithModules {
                 KERNEL => kernel_profile.take(),
                 name => parts.iter_mut().find(|(known, _)| known == name).and_then(|(_, part)| part.take()),
             };
-            // A list that was tampered with can have one name twice.
+            // A list that was tampered with can contain a name twice.
             part.ok_or_else(|| "it is listed twice".to_owned())
         };
         let mut merged = merge(whole, &mut load).map_err(|error: MergeError<String>| error.to_string())?;
@@ -84,8 +84,8 @@ impl WithModules {
     }
 }
 
-/// The profile of a module: its symbols, and its types if it carries any. If those cannot be read, the symbols alone and the
-/// reason.
+/// The profile of a module: its symbols, and its types if it has any. If the types cannot be read, only the symbols
+/// and the reason.
 fn of_module(
     kernel: &Kernel<'_>,
     tables: &ModuleTables,
@@ -97,7 +97,7 @@ fn of_module(
         .iter()
         .map(|symbol| {
             let symbol = map_symbol(symbol);
-            // As the kernel's own symbols are kept: readers add the shift.
+            // Stored like the kernel's own symbols: readers add the shift.
             MapSymbol { address: symbol.address.wrapping_sub(kernel.shift), ..symbol }
         })
         .collect();
@@ -121,7 +121,7 @@ fn of_module(
         Some(Err(error)) => (symbols_alone(), Some(error.to_string())),
         None => (symbols_alone(), None),
     };
-    // Names are settled within each profile before profiles are laid over each other.
+    // Names are settled within each profile before profiles are merged.
     let settled = Text::new(text(&mut profile)?).map_err(|error| error.to_string())?;
     let settled = settled.profile(&mut Report::default()).map_err(|error| error.to_string())?;
     Ok((settled, problem))

@@ -16,18 +16,18 @@ use url::Url;
 use super::{Condition, Object, Stat, Storage, Version};
 use crate::{Error, Key};
 
-/// Objects of an S3-compatible store, in one bucket, below one prefix.
+/// The objects in one bucket of an S3-compatible store, below one prefix.
 ///
-/// Credentials, region and endpoint are those of the environment, as other programs take them: `AWS_ACCESS_KEY_ID`,
-/// `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`; `AWS_ALLOW_HTTP=true` for one
-/// without encryption, `AWS_SKIP_SIGNATURE=true` for a public bucket.
+/// Credentials, region and endpoint come from the environment, as in other programs: `AWS_ACCESS_KEY_ID`,
+/// `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`; `AWS_ALLOW_HTTP=true` allows an
+/// unencrypted endpoint, and `AWS_SKIP_SIGNATURE=true` is for a public bucket.
 ///
-/// Conditions are the store's own (`If-None-Match: *`, `If-Match`), so that of two writers one alone succeeds, on
-/// whatever machines they are. A write whose answer was lost can be refused when it is asked for again, though it
-/// was done: who is refused reads what stands there.
+/// Conditional writes use the store's own conditions (`If-None-Match: *`, `If-Match`), so that only one of two
+/// writers succeeds, on whatever machines they run. If the answer to a write is lost, the retry can be refused
+/// although the write was done: on 412, read the object again.
 ///
-/// Objects are read as every other file is fetched ([`Web`]), through an address that is signed for one object; the
-/// library of the store does the rest.
+/// Objects are read like every other file ([`Web`]), through an address that is signed for one object; the library of
+/// the store does the rest.
 pub struct Bucket {
     store: AmazonS3,
     web: Web,
@@ -36,7 +36,7 @@ pub struct Bucket {
     runtime: Runtime,
     /// `s3://bucket/prefix`.
     place: String,
-    /// Empty, or with a slash at its end.
+    /// Empty, or ending in a slash.
     prefix: String,
 }
 
@@ -44,31 +44,31 @@ pub struct Bucket {
 enum Addresses {
     /// Signed with the credentials of the store.
     Signed,
-    /// Those of a public bucket, which are not signed. The library makes addresses only together with a signature, so
-    /// this store signs with a key that does not exist, and the signature is taken off.
+    /// For a public bucket, unsigned. The library makes addresses only together with a signature, so this store signs
+    /// with a dummy key, and the signature is removed.
     Public(Box<AmazonS3>),
 }
 
-/// For how long a signed address holds: longer than all attempts to read one object take.
+/// How long a signed address is valid: longer than all attempts to read one object take.
 const SIGNED: Duration = Duration::from_secs(6 * 3600);
-/// How long one request that does not read an object may take.
+/// The timeout of a request that does not read an object.
 const TIMEOUT: Duration = Duration::from_secs(120);
-/// How long connecting may take.
+/// The timeout of connecting.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long a connection is kept for the next request; stores close theirs later than that.
+/// How long an idle connection is kept; stores close theirs later than that.
 const IDLE: Duration = Duration::from_secs(5);
-/// How often a request is sent again, and for how long at most.
+/// How often a request is retried, and for how long at most.
 const RETRIES: usize = 4;
 const RETRIED: Duration = Duration::from_secs(60);
-/// More objects than any repository has.
+/// More objects than in any repository.
 const MAX_LISTED: usize = 5_000_000;
 
 impl Bucket {
-    /// The bucket that `s3://bucket/prefix` names, with the settings of the environment. Nothing is asked of it yet.
+    /// Opens the bucket in `s3://bucket/prefix`, with the settings in the environment. Nothing is requested yet.
     ///
     /// # Errors
-    /// [`Error::Storage`] where the text names no bucket, or the environment holds what is no setting; [`Error::Key`]
-    /// for a prefix that is none.
+    /// [`Error::Storage`] if the text does not name a bucket or the environment has an invalid setting;
+    /// [`Error::Key`] for an invalid prefix.
     pub fn open(text: &str, client: &ClientOptions) -> Result<Self, Error> {
         let settings = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
@@ -77,7 +77,7 @@ impl Bucket {
         Self::open_with(text, client, settings)
     }
 
-    /// The same with these settings in place of the environment's: names (`AWS_REGION`) and values.
+    /// The same with these settings instead of the environment's: names (`AWS_REGION`) and values.
     ///
     /// # Errors
     /// As for [`Bucket::open`].
@@ -89,7 +89,7 @@ impl Bucket {
         let wrong = |problem: &str| Error::Storage { place: "s3://".to_owned(), problem: problem.to_owned() };
         let rest = text.strip_prefix("s3://").ok_or_else(|| wrong("expected s3://bucket/prefix"))?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        // Not shown: people put secrets before an @.
+        // Not shown, since users may put secrets before an @.
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
         if !(1..=255).contains(&bucket.len()) || !bucket.bytes().all(plain) {
             return Err(wrong("expected the name of a bucket after it: letters, digits, dots and hyphens"));
@@ -101,7 +101,7 @@ impl Bucket {
             let key: Key = prefix.parse()?;
             (format!("{key}/"), format!("s3://{bucket}/{key}"))
         };
-        // Fails where the program has chosen a provider already, which serves as well.
+        // This fails if the program has already chosen a provider, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let failed =
             |error: object_store::Error| Error::Storage { place: place.clone(), problem: reason(&error) };
@@ -123,7 +123,7 @@ impl Bucket {
         let skipped =
             builder.get_config_value(&AmazonS3ConfigKey::SkipSignature).is_some_and(|value| value == "true");
         let addresses = if skipped {
-            // Any key will do: what it signs is taken off again.
+            // Any key works, since its signature is removed again.
             let signed = builder
                 .clone()
                 .with_skip_signature(false)
@@ -138,13 +138,13 @@ impl Bucket {
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(|error| Error::io(&place, error))?;
         let root = Url::parse(&place).map_err(|error| wrong(&error.to_string()))?;
-        // Who we are is part of the signed address.
+        // The signed address already contains the credentials.
         let client = ClientOptions { credentials: Credentials::default(), ..client.clone() };
         let web = Web::new(root, client);
         Ok(Self { store, web, addresses, plain_http, runtime, place, prefix })
     }
 
-    /// Where an object can be read, for a while.
+    /// An address from which an object can be read for a while.
     fn address(&self, key: &Key) -> Result<Url, Error> {
         let path = self.path(key)?;
         let (signer, public) = match &self.addresses {
@@ -166,15 +166,15 @@ impl Bucket {
     fn path(&self, key: &Key) -> Result<Path, Error> {
         Path::parse(format!("{}{key}", self.prefix)).map_err(|_| Error::Storage {
             place: self.place_of(key),
-            problem: "no name of an object".to_owned(),
+            problem: "not the name of an object".to_owned(),
         })
     }
 
-    /// What an answer says, where there is no object.
+    /// The meaning of an answer without an object.
     fn found<T>(&self, key: &Key, answer: object_store::Result<T>) -> Result<Option<T>, Error> {
         match answer {
             Ok(answer) => Ok(Some(answer)),
-            // A bucket that is not there is no empty one.
+            // A missing bucket is not an empty one.
             Err(error @ object_store::Error::NotFound { .. }) if !is_without_bucket(&error) => Ok(None),
             Err(error) => Err(self.failed(key, &error)),
         }
@@ -192,7 +192,7 @@ impl Storage for Bucket {
 
     fn read(&self, key: &Key, limit: u64) -> Result<Option<Object>, Error> {
         let url = self.address(key)?;
-        // What the builder keeps as .gz is a profile or an index; a page of a portal is nothing that it keeps.
+        // The builder stores profiles and indexes as .gz; an HTML page is never one of them.
         let start = if key.as_str().ends_with(".gz") { Start::Profile } else { Start::NoPage };
         let demand = Demand { limit, start, judge: &|_| Ok(()), explain: Some(&explained) };
         let failed = |problem| Error::Storage { place: self.place_of(key), problem };
@@ -200,7 +200,7 @@ impl Storage for Bucket {
             Ok(Fetched::Found { bytes, etag }) => {
                 Ok(Some(Object { bytes, version: Version(etag.unwrap_or_default()) }))
             }
-            // A bucket that is not there is not an empty one.
+            // A missing bucket is not an empty one.
             Ok(Fetched::Missing { tried }) if Tried::answers(&tried).contains(NO_BUCKET) => {
                 Err(failed(Tried::answers(&tried)))
             }
@@ -228,12 +228,12 @@ impl Storage for Bucket {
             format!("{}{key}", self.prefix)
         };
         let problem = |problem| Error::Storage { place: self.place.clone(), problem };
-        let path = Path::parse(whole).map_err(|_| problem("no name of a folder".to_owned()))?;
+        let path = Path::parse(whole).map_err(|_| problem("not the name of a folder".to_owned()))?;
         let mut found = Vec::new();
         self.runtime.block_on(async {
             let mut listed = self.store.list(Some(&path));
             while let Some(meta) = listed.try_next().await.map_err(|error| problem(reason(&error)))? {
-                // Names that are no keys are nobody's objects, as in a folder.
+                // Objects whose names are not keys are ignored, as in a folder.
                 let name = meta.location.as_ref().strip_prefix(&self.prefix);
                 let hidden = |name: &&str| name.split('/').any(|part| part.starts_with('.'));
                 let Some(Ok(key)) = name.filter(|name| !hidden(name)).map(str::parse::<Key>) else {
@@ -301,16 +301,16 @@ fn is_without_bucket(error: &object_store::Error) -> bool {
     last_cause(error).contains(NO_BUCKET)
 }
 
-/// What stores call a bucket that is not there.
+/// The error codes of stores for a missing bucket.
 const NO_BUCKET: &str = "NoSuchBucket";
 
-/// What a refusal says: the store's own code and message.
+/// The reason of a refusal: the store's own code and message.
 fn explained(body: &str) -> Option<String> {
     element(body, "Code")?;
     Some(in_words(body))
 }
 
-/// What the last of the causes says; those above it repeat it with addresses.
+/// The message of the last cause; the earlier ones repeat it with addresses.
 fn last_cause(error: &object_store::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -324,8 +324,8 @@ fn last_cause(error: &object_store::Error) -> String {
 /// The longest reason, in characters.
 const LONGEST: usize = 300;
 
-/// Why a request failed, on one line: the store's own code and message where it sent them. Signatures, addresses and
-/// whatever of the credentials stands in an answer are left out.
+/// Why a request failed, on one line: the store's own code and message if it sent them. Signatures, addresses and any
+/// credentials in an answer are left out.
 fn reason(error: &object_store::Error) -> String {
     in_words(&last_cause(error))
 }
@@ -362,7 +362,7 @@ fn without_secrets(mut words: String, variable: impl Fn(&str) -> Option<String>)
     words
 }
 
-/// What stands in an element of an answer.
+/// The content of an element in an answer.
 fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     let (inner, _) = rest.split_once(&format!("</{name}>"))?;
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_bucket_is_not_repeated() {
+    fn invalid_bucket_names_are_not_repeated() {
         for text in ["s3://", "s3:///x", "s3://AKIA:s3cret@bucket/x", "http://bucket", "s3://b?key=s3cret"] {
             let error = Bucket::open(text, &ClientOptions::default()).map(|_| ()).unwrap_err().to_string();
             assert!(error.starts_with("s3://: expected ") && !error.contains("s3cret"), "{error}");

@@ -9,7 +9,7 @@ use profile::{AtomicFile, MappedFile, open_input, open_regular, remove_leftovers
 use super::{Condition, Object, Stat, Storage, Version};
 use crate::{Error, Key};
 
-/// Objects as the files of a local folder.
+/// Objects as files in a local folder.
 #[derive(Clone, Debug)]
 pub struct Folder {
     root: PathBuf,
@@ -17,14 +17,14 @@ pub struct Folder {
 
 /// How deep folders are listed.
 const MAX_DEPTH: usize = 32;
-/// The file that is locked while an object is looked at and replaced. Its name is no key's.
+/// The file that is locked while an object is checked and replaced. Its name is not a valid key.
 const LOCK: &str = ".lock";
-/// How long somebody else may have the lock, who holds it for a rename as a rule, and how often it is asked for.
+/// How long another process may hold the lock, which is normally held only for a rename, and how often it is tried.
 const PATIENCE: Duration = Duration::from_secs(60);
 const AGAIN: Duration = Duration::from_millis(2);
 
 impl Folder {
-    /// The folder at `root`, which need not exist before something is written.
+    /// Opens the folder at `root`, which is created when something is written.
     pub fn new(root: &Path) -> Self {
         Self { root: root.to_owned() }
     }
@@ -39,8 +39,8 @@ impl Folder {
         key.below(&self.root)
     }
 
-    /// Keeps every other writer under a condition out until it is dropped; the lock goes with the process that has it.
-    /// Where the file system knows no locks, nobody is kept out: the check just before the rename has to do.
+    /// Excludes every other conditional writer until it is dropped. The lock ends with its process. If the file
+    /// system has no locks, nothing is excluded, and only the check just before the rename protects.
     fn lock(&self) -> Result<Option<Lock>, Error> {
         let path = self.root.join(LOCK);
         let failed = |error| Error::io(path.display(), error);
@@ -50,7 +50,7 @@ impl Folder {
             let file =
                 File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
             match file.try_lock() {
-                // Whoever had it before took the file away: the name may be that of another one by now.
+                // The previous owner may have removed the file: the name may now belong to another one.
                 Ok(()) if is_still(&file, &path).map_err(failed)? => {
                     return Ok(Some(Lock { path, _file: file }));
                 }
@@ -65,7 +65,8 @@ impl Folder {
         }
     }
 
-    /// Lists what is below `folder`, whose key is `prefix`. Links to folders are not followed: they may lead in a circle.
+    /// Lists the objects below `folder`, whose key is `prefix`. Links to folders are not followed, since they may
+    /// form a circle.
     fn walk(
         &self,
         folder: &Path,
@@ -80,7 +81,7 @@ impl Folder {
         };
         for entry in entries {
             let entry = entry.map_err(|error| Error::io(folder.display(), error))?;
-            // Names that are no keys are nobody's objects; temporary files and those of version control neither.
+            // Files whose names are not keys are ignored, and so are temporary files and those of version control.
             let name = entry.file_name();
             let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
             let Ok(key) = format!("{prefix}{name}").parse::<Key>() else { continue };
@@ -96,7 +97,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Removes the temporary files of killed builders in a folder and those below it. Links to folders are not followed.
+    /// Removes the temporary files of killed builders in a folder and its subfolders. Links to folders are not
+    /// followed.
     fn sweep(&self, folder: &Path, depth: usize) -> Result<(), Error> {
         remove_leftovers(folder);
         for entry in fs::read_dir(folder).map_err(|error| Error::io(folder.display(), error))?.flatten() {
@@ -109,16 +111,16 @@ impl Folder {
     }
 }
 
-/// The repository's lock; gone, with its file, when it is dropped.
+/// The repository's lock, which is removed with its file when it is dropped.
 struct Lock {
     path: PathBuf,
-    /// Dropped after the file lost its name: who locks it then looks for the name again.
+    /// Dropped after the file has been removed: a process that then gets the lock checks the name again.
     _file: File,
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Elsewhere, an open file keeps its name.
+        // On other systems an open file keeps its name.
         if cfg!(unix) {
             let _ = fs::remove_file(&self.path);
         }
@@ -142,7 +144,7 @@ impl Storage for Folder {
     fn read(&self, key: &Key, limit: u64) -> Result<Option<Object>, Error> {
         let path = self.path(key);
         let failed = |error| Error::io(path.display(), error);
-        // Looked at before it is opened: a pipe would wait for its writer, and some devices do something.
+        // Checked before it is opened: a pipe would wait for its writer, and opening some devices has side effects.
         if stat(&path)?.is_none() {
             return Ok(None);
         }
@@ -186,8 +188,8 @@ impl Storage for Folder {
         Ok(found)
     }
 
-    /// Two writers that ask for [`Condition::Absent`] cannot both succeed: the file gets its name only where there is
-    /// none. [`Condition::Unchanged`] is checked, and the file gets its name, while the repository's `.lock` is locked.
+    /// Two writers with [`Condition::Absent`] cannot both succeed: the file gets its name only if there is none.
+    /// [`Condition::Unchanged`] is checked, and the file gets its name, while the repository's `.lock` is locked.
     fn write(&self, key: &Key, bytes: &[u8], condition: &Condition) -> Result<Option<Version>, Error> {
         let path = self.path(key);
         let failed = |error| Error::io(path.display(), error);
@@ -228,15 +230,15 @@ impl Storage for Folder {
     }
 }
 
-/// Refuses to put a file in the place of a folder, a pipe or a device. Reading takes these for absent, so without this
-/// check a conditional write would fail as if another builder had written the file.
+/// Refuses to replace a folder, a pipe or a device by a file. Reading treats these as absent, so without this check a
+/// conditional write would fail as if another builder had written the file.
 fn check_replaceable(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() => {
             let found = formats::identify_path(path)?;
             Err(io::Error::other(format!("expected a regular file or nothing, found {found}")))
         }
-        // Whatever else is wrong with the path shows when the file is made.
+        // Any other problem with the path shows when the file is created.
         _ => Ok(()),
     }
 }
@@ -254,8 +256,8 @@ fn stat(path: &Path) -> Result<Option<Stat>, Error> {
     }
 }
 
-/// A file is taken for unchanged where its size, its time and (on Unix) its number in the file system are: times are
-/// coarse on some, but what is replaced by a rename has another number.
+/// A file counts as unchanged if its size, its time and (on Unix) its inode are equal. Times are coarse on some
+/// systems, but a file that replaces another by a rename has another inode.
 fn version(metadata: &fs::Metadata) -> Version {
     #[cfg(unix)]
     let number = std::os::unix::fs::MetadataExt::ino(metadata);
@@ -266,7 +268,7 @@ fn version(metadata: &fs::Metadata) -> Version {
     Version(format!("{}-{}-{number}", since.as_nanos(), metadata.len()))
 }
 
-/// Whether there is nothing: no such file, or a file where a folder would have to be.
+/// Whether there is no object: no such file, or a file in the place of a folder.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
@@ -280,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_listed_and_removed() {
+    fn objects_are_written_read_listed_and_removed() {
         let folder = tempfile::tempdir().unwrap();
         let store = Folder::new(&folder.path().join("v1.0"));
         assert_eq!(store.read(&key("a/b.gz"), 10).unwrap(), None);
@@ -314,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_that_count_on_none_loses_a_number() {
+    fn many_writers_lose_no_update() {
         const WRITERS: usize = 4;
         const ROUNDS: usize = 60;
         let folder = tempfile::tempdir().unwrap();
@@ -345,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn what_killed_builders_left_is_swept_away() {
+    fn temporary_files_of_killed_builders_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let store = Folder::new(folder.path());
         store.write(&key("nt/GUID/k.gz"), b"", &Condition::Always).unwrap();
@@ -355,10 +357,10 @@ mod tests {
         for name in left.iter().chain(&others) {
             fs::write(at(name), "half").unwrap();
         }
-        // A builder that has been writing for two days is still writing.
+        // A builder that has been writing for two days is still active.
         let held = AtomicFile::create(&at("nt/GUID/big.gz")).unwrap();
         held.as_file().set_modified(SystemTime::now() - Duration::from_secs(2 * 24 * 3600)).unwrap();
-        // The folders that were written to are swept once by then; what appears later is left to this.
+        // The folders that were written to have been cleaned once by then; this test removes what appears later.
         left.iter().for_each(|name| fs::write(at(name), "half").unwrap());
         store.tidy().unwrap();
         for name in left {
@@ -372,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn too_much_is_refused() {
+    fn objects_that_are_too_large_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let store = Folder::new(folder.path());
         store.write(&key("k"), b"12345", &Condition::Always).unwrap();
@@ -395,7 +397,7 @@ mod tests {
         assert!(make("nt/GUID/pipe.gz", &["p"]));
         assert!(make("config.yaml", &["p"]));
         std::os::unix::fs::symlink("pipe.gz", folder.path().join("nt/GUID/link.gz")).unwrap();
-        // Only root makes devices.
+        // Only root can create devices.
         make("nt/GUID/zero.gz", &["c", "1", "5"]);
         for name in ["nt/GUID/pipe.gz", "nt/GUID/link.gz", "nt/GUID/zero.gz", "config.yaml", "nt"] {
             assert_eq!(store.read(&key(name), 9).unwrap(), None, "{name}");
@@ -411,7 +413,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_that_lead_in_a_circle_are_not_followed() {
+    fn circular_links_are_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         let store = Folder::new(folder.path());
         store.write(&key("a/k"), b"", &Condition::Always).unwrap();

@@ -1,4 +1,4 @@
-//! Where a repository's objects lie.
+//! Where a repository's objects are stored.
 
 mod bucket;
 mod folder;
@@ -18,13 +18,13 @@ pub use web::Site;
 
 use crate::{CONFIG, Error, INVENTORY, Key};
 
-/// The largest object that is brought into memory to be looked at, in bytes. The largest debug packages of kernels known
-/// have a little more than 1 GiB.
+/// The largest object that is read into memory, in bytes. The largest known debug packages of kernels have a little
+/// more than 1 GiB.
 const LARGEST_IN_MEMORY: u64 = 4 << 30;
 
-/// A place that holds objects by [`Key`].
+/// A place that stores objects by [`Key`].
 ///
-/// An object appears whole or not at all; what is written can be made to depend on what stands there, so that two
+/// An object appears complete or not at all. A write can be made to depend on the existing object, so that two
 /// writers cannot undo each other's work.
 pub trait Storage: Send + Sync {
     /// The place in words: a path or an address, without secrets.
@@ -35,14 +35,14 @@ pub trait Storage: Send + Sync {
         format!("{}/{key}", self.place())
     }
 
-    /// The object, of at most `limit` bytes; `None` where there is none.
+    /// The object, of at most `limit` bytes; `None` if there is none.
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Io`], [`Error::Storage`].
     fn read(&self, key: &Key, limit: u64) -> Result<Option<Object>, Error>;
 
-    /// The object's bytes for a look at single places of them, up to `limit` bytes: a file is mapped, and what is
-    /// elsewhere is brought into memory, up to 4 GiB. `None` if there is no such object.
+    /// The object's bytes for reading parts of them, up to `limit` bytes: a file is mapped, and a remote object is
+    /// read into memory, up to 4 GiB. `None` if there is no such object.
     ///
     /// # Errors
     /// As for [`Storage::read`].
@@ -50,16 +50,16 @@ pub trait Storage: Send + Sync {
         Ok(self.read(key, limit.min(LARGEST_IN_MEMORY))?.map(|object| MappedFile::from(object.bytes)))
     }
 
-    /// What is known of the object without reading it; `None` where there is none.
+    /// The size and version of the object without reading it; `None` if there is none.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Storage`].
     fn stat(&self, key: &Key) -> Result<Option<Stat>, Error>;
 
-    /// Every object whose key begins with the folder `prefix` (all for an empty one), in the order of keys.
+    /// Every object whose key begins with the folder `prefix` (or all, if it is empty), in the order of keys.
     ///
     /// # Errors
-    /// [`Error::Storage`] where the place cannot list what it holds; [`Error::Io`].
+    /// [`Error::Storage`] if the place cannot list its objects; [`Error::Io`].
     fn list(&self, prefix: &str) -> Result<Vec<(Key, Stat)>, Error>;
 
     /// Whether it can be written to at all.
@@ -67,13 +67,13 @@ pub trait Storage: Send + Sync {
         true
     }
 
-    /// Writes the object where `condition` holds; `None` where it does not.
+    /// Writes the object if `condition` is true; returns `None` if it is not.
     ///
     /// # Errors
     /// [`Error::ReadOnly`], [`Error::Io`], [`Error::Storage`]; nothing is left behind then.
     fn write(&self, key: &Key, bytes: &[u8], condition: &Condition) -> Result<Option<Version>, Error>;
 
-    /// Removes what writers left behind that were stopped, where anything can be left behind.
+    /// Removes what interrupted writers left behind, where that is possible.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -81,19 +81,19 @@ pub trait Storage: Send + Sync {
         Ok(())
     }
 
-    /// Removes the object, if it is there.
+    /// Removes the object, if it exists.
     ///
     /// # Errors
     /// As for [`Storage::write`].
     fn remove(&self, key: &Key) -> Result<(), Error>;
 }
 
-/// The repository that a text names: a bucket and prefix as `s3://bucket/prefix`, or a folder by its path, which holds
-/// `v1.0` or is that folder. A new repository in a folder gets `v1.0`. `client` says how servers are asked; offline,
-/// everything that is asked of a bucket fails.
+/// Opens the repository that a text names: a bucket and prefix as `s3://bucket/prefix`, or a folder by its path,
+/// which contains `v1.0` or is that folder. A new repository in a folder gets `v1.0`. `client` says how servers are
+/// contacted; offline, every request to a bucket fails.
 ///
 /// # Errors
-/// [`Error::Storage`] for an address of another kind, [`Error::Key`] for a prefix that is none.
+/// [`Error::Storage`] for another kind of address, [`Error::Key`] for an invalid prefix.
 pub fn open(text: &str, client: &ClientOptions) -> Result<Box<dyn Storage>, Error> {
     match text.split_once("://").map(|(scheme, _)| scheme) {
         None => Ok(Box::new(Folder::new(&objects_below(Path::new(text))))),
@@ -106,11 +106,12 @@ pub fn open(text: &str, client: &ClientOptions) -> Result<Box<dyn Storage>, Erro
     }
 }
 
-/// Folders of profiles. Whoever made one by hand has a repository without `v1.0`.
+/// Folders of profiles. A hand-made repository has no `v1.0`.
 const FAMILIES: [&str; 5] = ["GUID", "nt/GUID", "Linux", "OSX", "ntoskrnl.exe"];
 
-/// The folder in which a repository on this machine keeps its objects: `v1.0` below what the user names, unless that
-/// is it already (it is called so, has a configuration or an inventory, or holds folders of profiles).
+/// The folder in which a repository on this machine keeps its objects: `v1.0` below the folder that the user names,
+/// unless that is it already (it has that name, has a configuration or an inventory, or contains folders of
+/// profiles).
 fn objects_below(root: &Path) -> PathBuf {
     const LAYOUT: &str = "v1.0";
     let inside = root.join(LAYOUT);
@@ -126,33 +127,33 @@ fn objects_below(root: &Path) -> PathBuf {
 pub struct Object {
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// Which state of it they are.
+    /// Its version.
     pub version: Version,
 }
 
-/// What is known of an object.
+/// The properties of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stat {
     /// Its size in bytes.
     pub size: u64,
-    /// When it was written, where the place tells.
+    /// When it was written, if the place records it.
     pub modified: Option<SystemTime>,
-    /// Which state of it this is.
+    /// Its version.
     pub version: Version,
 }
 
-/// One state of an object: equal where the object did not change, in the place's own words.
+/// One version of an object, in the place's own form: equal if the object did not change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Version(pub String);
 
-/// What has to hold for an object to be written.
+/// The condition for a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// Nothing: what stands there is replaced.
+    /// None: an existing object is replaced.
     Always,
-    /// No object stands there.
+    /// The object does not exist.
     Absent,
-    /// The object is still in this state.
+    /// The object still has this version.
     Unchanged(Version),
 }
 
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_place_for_objects_is_refused() {
+    fn other_places_are_refused() {
         let error =
             open("ftp://user:secret@host/x", &ClientOptions::default()).map(|_| ()).unwrap_err().to_string();
         assert_eq!(error, "ftp://: expected a folder or s3://bucket/prefix");

@@ -1,7 +1,7 @@
 use super::{Condition, Object, Stat, Storage, Version};
 use crate::{Error, Key};
 
-/// A place that is on no disk of this machine, while nothing may be asked for over a network.
+/// A remote place in a run without network access.
 pub(crate) struct Offline {
     /// The place, as the user names it.
     pub(crate) place: String,

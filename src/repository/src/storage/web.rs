@@ -10,31 +10,32 @@ use url::Url;
 use super::{Condition, Folder, Object, Stat, Storage, Version};
 use crate::{Error, Inventory, Key};
 
-/// A repository that others keep on a server (HTTP, HTTPS), with a local copy of what was read from it.
+/// A remote repository on a server (HTTP, HTTPS), with a local copy of everything that was read from it.
 ///
-/// Where the server has an inventory, only what that lists is asked for, and a copy is used for as long as the
-/// inventory names no later time. What is no profile (a page that asks for a login) never enters the copy.
+/// If the server has an inventory, only the objects in it are requested, and a copy is used until the inventory gives
+/// a later time. Other files (such as a login page) never enter the copy.
 pub struct Site {
     web: Web,
-    /// What was read before.
+    /// The folder with the copies.
     copy: Option<Folder>,
     offline: bool,
-    /// What the server refused in this run (403).
+    /// The objects that the server refused in this run (403).
     refused: Mutex<HashSet<Key>>,
     inventory: OnceLock<Result<Listing, String>>,
 }
 
-/// What an inventory lists: the objects' names, and when they were last changed, in seconds since 1970. `None` where
-/// the server has no inventory.
+/// The contents of an inventory: the objects' names, and when they were last changed, in seconds since 1970. `None`
+/// if the server has no inventory.
 type Listing = Option<HashMap<String, f64>>;
 
-/// For how long a copy of an inventory is believed.
+/// How long a copy of an inventory is used.
 const FRESH: Duration = Duration::from_secs(3600);
-/// The largest object, in bytes: more is read by no other loader either.
+/// The largest accepted object, in bytes: no other loader reads more.
 const LARGEST: u64 = 100_000_000;
 
 impl Site {
-    /// The repository at `root`. What is read is kept below `cache`. Offline it asks nothing, and has the copy alone.
+    /// Opens the repository at `root`. Copies are kept below `cache`. Offline it sends no requests and uses only the
+    /// copies.
     pub fn new(root: Url, cache: Option<&Path>, client: ClientOptions) -> Self {
         let copy = cache.map(|cache| Folder::new(&cache.join(folder_name(&root))));
         let offline = client.offline;
@@ -57,9 +58,9 @@ impl Site {
             Some((object, _)) if self.offline => Some(object),
             Some(copied) if fresh(&copied) => Some(copied.0),
             copied => match self.fetch(&key, LARGEST) {
-                // A server that is out of reach for the moment still had what it had.
+                // If a server is temporarily unreachable, the copy is still valid.
                 Err(_) if copied.is_some() => copied.map(|(object, _)| object),
-                // A store of objects refuses what is not there.
+                // An object store refuses access to missing objects.
                 Err(Error::Refused { .. }) => None,
                 fetched => fetched?,
             },
@@ -68,7 +69,7 @@ impl Site {
         Inventory::times(&object.bytes, &self.place_of(&key)).map(Some)
     }
 
-    /// What was read before, and when.
+    /// The copy of an object, and its time.
     fn copied(&self, key: &Key) -> Result<Option<(Object, SystemTime)>, Error> {
         let Some(copy) = &self.copy else { return Ok(None) };
         let Some(stat) = copy.stat(key)? else { return Ok(None) };
@@ -101,7 +102,7 @@ impl Site {
             }
         };
         if let Some(copy) = &self.copy {
-            // A folder that takes no copy is no reason to do without the profile.
+            // A folder that cannot store the copy does not prevent using the profile.
             let _ = copy.write(key, &bytes, &Condition::Always);
         }
         let version = Version(format!("{}", bytes.len()));
@@ -109,13 +110,13 @@ impl Site {
     }
 }
 
-/// What a server sends has to be a profile of some form, whole.
+/// A file from a server has to be a complete profile of some form.
 fn judge(bytes: &[u8]) -> Result<(), String> {
     let text = unpack(bytes, MAX_TEXT).map_err(|error| error.to_string())?;
     Text::new(text.into_owned()).map(drop).map_err(|error| format!("expected a profile; {error}"))
 }
 
-/// A folder for the copy: the address in characters that any file system takes.
+/// The folder for the copies: the address in characters that every file system accepts.
 fn folder_name(root: &Url) -> String {
     let text = format!("{}{}", root.host_str().unwrap_or("local"), root.path());
     let port = root.port().map(|port| format!("_{port}")).unwrap_or_default();
