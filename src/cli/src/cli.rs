@@ -1,4 +1,4 @@
-//! The command line: the program's name, its commands, and what holds for all of them. Nothing below knows it.
+//! The command line: the program's name, its commands, and what applies to all of them. No other module uses it.
 
 use std::ffi::OsString;
 
@@ -85,10 +85,10 @@ commands! {
 }
 
 impl Cli {
-    /// Parses a command line in any order that Rekall or we accept ([`command_line::in_order`]).
+    /// Parses a command line in any order that Rekall or this program accepts ([`command_line::in_order`]).
     ///
     /// # Errors
-    /// What is wrong with it; also the help and the version, if it asks for them.
+    /// An error if the line is wrong; help and version are returned in the same way.
     pub fn parse_line(line: Vec<OsString>) -> Result<Self, clap::Error> {
         let mut tree = named_as_one(tree());
         let line = command_line::in_order(&tree, line);
@@ -103,13 +103,13 @@ impl Cli {
         Ok(cli)
     }
 
-    /// The command that the line names; without one, the summary of an image.
+    /// The command in the line or, if there is none, the summary of an image.
     pub fn chosen(&self) -> &dyn Run {
         self.command.as_ref().map_or(&self.summary, Command::as_run)
     }
 }
 
-/// The whole command line: with every spelling of names, and what all commands have in common.
+/// The whole command line, with every spelling of names and the parts that all commands share.
 pub fn tree() -> clap::Command {
     let top = |argument: Arg| {
         let shown = ["filename", "profile", "help", "version"].contains(&argument.get_id().as_str());
@@ -118,13 +118,13 @@ pub fn tree() -> clap::Command {
     adapted(Cli::command()).mut_args(top).propagate_version(true)
 }
 
-/// Names all commands as the one program, which is what `--version` then prints. (Manual pages have names of their own.)
+/// Gives all commands the program's name, which `--version` then prints. (Manual pages have their own names.)
 fn named_as_one(command: clap::Command) -> clap::Command {
     command.display_name("rekall-profile").mut_subcommands(named_as_one)
 }
 
-/// A command and those below it with both spellings of names, `parse_pdb` and `parse-pdb`. The options `--help` and
-/// `--version` are those of [`crate::options::General`].
+/// Adds both spellings of names, `parse_pdb` and `parse-pdb`, to a command and those below it. The options `--help`
+/// and `--version` are those of [`crate::options::General`].
 fn adapted(command: clap::Command) -> clap::Command {
     let spelling = other_spelling(command.get_name());
     let command = command.disable_help_flag(true).disable_version_flag(true).aliases(spelling);
@@ -144,7 +144,7 @@ fn spelled_both_ways(argument: Arg) -> Arg {
     argument.aliases(others)
 }
 
-/// A name of several words with the other sign between them, if it has several.
+/// The other spelling of a name of several words, with underscores and hyphens exchanged; `None` for a single word.
 fn other_spelling(name: &str) -> Option<String> {
     match (name.contains('_'), name.contains('-')) {
         (true, _) => Some(name.replace('_', "-")),
@@ -168,7 +168,7 @@ mod tests {
 
     fn access(cli: &Cli) -> Access {
         let mut files = Files::default();
-        // What is wrong with a name does not matter here: the folders do not exist.
+        // The folders do not exist, so errors about them are ignored.
         let _ = cli.chosen().list(&mut files);
         files.into_access()
     }
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_articles_lines_parse() {
+    fn the_command_lines_of_rekalls_article_parse() {
         for line in [
             "rekall -f myimage.dd --profile Win7SP1x86 pslist",
             "rekall convert_profile ./profiles/Volatility/ ./OSX_10.6.6_AMD.json",
@@ -237,7 +237,7 @@ mod tests {
             "rekall-profile export a.json --format volatility",
             "rekall-profile export a.json --format isf --symbols-dir s --output b.json",
             "rekall-profile export a.json --format libvmi --force",
-            // Options that the command has no use for.
+            // Options that the command does not use.
             "rekall-profile check a.json --offline",
             "rekall-profile check a.json -f memory.raw",
             "rekall-profile --profile nt.json check a.json",
@@ -342,7 +342,7 @@ mod tests {
         command.get_subcommands().for_each(|command| each_option(command, use_it));
     }
 
-    /// Options are moved behind their command before it is known which of them take a value.
+    /// Options are moved after their command before it is known which of them take a value.
     #[test]
     fn an_option_takes_a_value_in_all_commands_or_in_none() {
         let mut known = std::collections::BTreeMap::new();
@@ -362,7 +362,7 @@ mod tests {
         argument.get_value_parser().type_id() == TypeId::of::<PathBuf>()
     }
 
-    /// A value that the argument takes.
+    /// A value that the argument accepts.
     fn value(argument: &Arg) -> String {
         match argument.get_possible_values().first() {
             Some(value) => value.get_name().to_owned(),
@@ -377,7 +377,7 @@ mod tests {
         }
     }
 
-    /// Tries every argument of a command that names a file, and returns how many there are.
+    /// Tests every argument of a command that names a file, and returns their number.
     fn try_paths(command: &clap::Command, called: &[&str]) -> usize {
         let mut tried = 0;
         for below in command.get_subcommands().filter(|command| command.get_name() != "help") {
@@ -391,7 +391,7 @@ mod tests {
                 }
             }
             line.extend(given(argument, PLACE));
-            // A folder that outputs are relative to means nothing without one.
+            // A folder for outputs with relative names has no effect without one.
             if argument.get_long() == Some("dump_dir") && called.ends_with(&["parse_pdb"]) {
                 line.extend(["--output".to_owned(), "a.json".to_owned()]);
             }
@@ -404,7 +404,7 @@ mod tests {
         tried
     }
 
-    /// A command that gets a new argument for a file has to list it, or the sandbox refuses the file.
+    /// A command with a new argument for a file has to list it, otherwise the sandbox refuses the file.
     #[test]
     fn every_path_on_the_command_line_is_allowed() {
         let tried = try_paths(&tree(), &["rekall-profile"]);

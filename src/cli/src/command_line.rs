@@ -1,18 +1,19 @@
 //! Brings a command line into the order in which it is parsed: program, command, verb, then options and arguments.
 //!
 //! Rekall's lines name the memory image and the profile before the command, and a repository's entry before the verb.
-//! [`in_order`] moves them behind, so that every command and verb has its own options, and refuses all others.
+//! [`in_order`] moves these after it, so that every command and verb has its own options and refuses all others.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use clap::{Arg, ArgAction, Command};
 
-/// Commands whose name the program may be called by: installed or linked under it, it behaves as that command.
+/// The commands under whose name the program can be called: installed or linked under such a name, it behaves as that
+/// command.
 const LINKS: [&str; 3] = ["fetch_pdb", "parse_pdb", "convert_profile"];
 
-/// The same command line in the order in which `tree` parses it. A line that cannot be understood is left as it is, so
-/// that the parser explains it.
+/// Returns the command line in the order in which `tree` parses it. A line that cannot be understood stays unchanged,
+/// so that the parser explains it.
 pub fn in_order(tree: &Command, mut line: Vec<OsString>) -> Vec<OsString> {
     let called = line.first().and_then(|program| Path::new(program).file_stem()?.to_str());
     if let Some(name) = called.and_then(|called| LINKS.into_iter().find(|link| *link == called)) {
@@ -20,7 +21,7 @@ pub fn in_order(tree: &Command, mut line: Vec<OsString>) -> Vec<OsString> {
     }
     let Some(place) = command_place(tree, &line, 1) else { return line };
     let command = line.get(place).and_then(|word| subcommand(tree, word));
-    // A word that is not a command is moved too: then the parser says that, and suggests similar ones.
+    // An unknown command is moved too, so that the parser reports it and suggests similar ones.
     line = moved(line, place, 1);
     match command {
         Some(command) if command.get_name() == "manage_repo" => verb_first(command, line),
@@ -28,10 +29,10 @@ pub fn in_order(tree: &Command, mut line: Vec<OsString>) -> Vec<OsString> {
     }
 }
 
-/// What is meant by a line of `manage_repo` without a verb.
+/// Completes a line of `manage_repo` without a verb.
 const DEFAULT_VERB: &str = "build_all";
 
-/// The line with the verb behind `manage_repo`: `TARGET VERB` becomes `VERB --target TARGET`.
+/// Moves the verb to the place after `manage_repo`: `TARGET VERB` becomes `VERB --target TARGET`.
 fn verb_first(manage_repo: &Command, mut line: Vec<OsString>) -> Vec<OsString> {
     let Some(first) = command_place(manage_repo, &line, 2) else {
         let asks = line
@@ -50,15 +51,15 @@ fn verb_first(manage_repo: &Command, mut line: Vec<OsString>) -> Vec<OsString> {
     let target = line.get(first).filter(|word| word.to_string_lossy().contains('/')).is_some();
     match command_place(manage_repo, &line, first + 1) {
         Some(second) if is_verb(line.get(second)) || target => {
-            // What follows the verb is its own.
+            // Words after the verb belong to it.
             let verb = line.remove(second);
-            // A verb without targets says that it does not know the word, rather than an option that nobody wrote.
+            // A verb without targets reports the unknown word and not an option that the user did not write.
             if subcommand(manage_repo, &verb).is_none_or(takes_target) {
                 line.insert(first, "--target".into());
             }
             line.insert(2, verb);
         }
-        // Rekall's shortest line: a target alone.
+        // Rekall's shortest line has only a target.
         None if target => {
             line.insert(first, "--target".into());
             line.insert(2, DEFAULT_VERB.into());
@@ -88,8 +89,8 @@ fn subcommand<'t>(tree: &'t Command, word: &OsStr) -> Option<&'t Command> {
         .find(|command| command.get_name() == word || command.get_all_aliases().any(|alias| alias == word))
 }
 
-/// Where the first word at `start` or later stands that is neither an option nor the value of one. None if there is
-/// none, or before it an option that no command has.
+/// The position of the first word at `start` or later that is neither an option nor the value of one. `None` if there
+/// is none, or if an unknown option precedes it.
 fn command_place(tree: &Command, line: &[OsString], start: usize) -> Option<usize> {
     match walk(tree, line, start) {
         Walk::Word(place) => Some(place),
@@ -97,7 +98,7 @@ fn command_place(tree: &Command, line: &[OsString], start: usize) -> Option<usiz
     }
 }
 
-/// Where the first option stands that no command has, if it comes before any other word.
+/// The position of the first unknown option, if it precedes any other word.
 fn first_unknown(tree: &Command, line: &[OsString], start: usize) -> Option<usize> {
     match walk(tree, line, start) {
         Walk::Unknown(place) => Some(place),
@@ -105,7 +106,7 @@ fn first_unknown(tree: &Command, line: &[OsString], start: usize) -> Option<usiz
     }
 }
 
-/// What comes behind the options that begin a line.
+/// The first word after the leading options.
 enum Walk {
     Word(usize),
     Unknown(usize),
@@ -139,7 +140,7 @@ fn long_name(word: &str) -> &str {
     word.split_once('=').map_or(word, |(name, _)| name)
 }
 
-/// How many words a word of short options takes: two if the last of them has its value in the next word.
+/// How many words an option group such as `-vf` takes: two if the last option has its value in the next word.
 fn short_words(tree: &Command, word: &str) -> Option<usize> {
     let mut letters = word.chars().skip(1).peekable();
     while let Some(letter) = letters.next() {
@@ -150,8 +151,8 @@ fn short_words(tree: &Command, word: &str) -> Option<usize> {
     Some(1)
 }
 
-/// Whether the option takes the next word as its value; None if no command has it. An option means the same to every
-/// command that has it, which a test holds.
+/// Whether the option takes the next word as its value; `None` if no command has it. An option means the same in
+/// every command that has it, as a test checks.
 fn takes_value(tree: &Command, is_it: &dyn Fn(&Arg) -> bool) -> Option<bool> {
     let own = tree.get_arguments().find(|option| is_it(option));
     let option = own.map(needs_value);

@@ -5,22 +5,22 @@ use anyhow::{Context, bail};
 use repository::Error;
 use repository::yaml::{self, At, Data, Node};
 
-/// What the user's configuration file sets: `config.yaml` in the program's configuration folder, else Rekall's
-/// `~/.rekallrc`. Settings of Rekall's that mean nothing here are passed over; unknown ones are errors.
+/// The settings in the user's configuration file: `config.yaml` in the program's configuration folder, otherwise
+/// Rekall's `~/.rekallrc`. Rekall's settings that have no use here are ignored; unknown ones are errors.
 #[derive(Debug, Default)]
 pub struct Configuration {
     /// Repositories, in order (`profile_path` or `repository_path`).
     pub profile_path: Option<Vec<String>>,
-    /// Where PDBs are looked for (`symbol_path`).
+    /// The symbol path (`symbol_path`).
     pub symbol_path: Option<String>,
-    /// The slowest download that is not given up, in bytes per second (`least_rate`).
+    /// The slowest download that is accepted, in bytes per second (`least_rate`).
     pub least_rate: Option<u64>,
-    /// For how many seconds a download may be slower (`least_rate_time`).
+    /// How many seconds a download may be slower (`least_rate_time`).
     pub least_rate_time: Option<u64>,
 }
 
 impl Configuration {
-    /// Where it may be, in the order in which files are looked for.
+    /// Its possible paths, in the order in which they are tried.
     pub fn files() -> impl Iterator<Item = PathBuf> {
         let own = directories::ProjectDirs::from("", "", "rekall-profile");
         let own = own.map(|folders| folders.config_dir().join("config.yaml"));
@@ -28,15 +28,15 @@ impl Configuration {
         own.into_iter().chain(home)
     }
 
-    /// The one that is read, if there is one.
+    /// The file that is used, if there is one.
     pub fn place() -> Option<PathBuf> {
         Self::files().find(|path| path.exists())
     }
 
-    /// Reads it; all is unset where there is no such file.
+    /// Reads it; nothing is set if there is no such file.
     ///
     /// # Errors
-    /// A file that cannot be read, or is not as it should be: file, line, key, and what was expected.
+    /// An error with file, line, key and what was expected, if the file cannot be read or is invalid.
     pub fn read() -> anyhow::Result<Self> {
         let Some(path) = Self::place() else { return Ok(Self::default()) };
         let place = path.display().to_string();
@@ -65,7 +65,7 @@ impl Configuration {
     }
 }
 
-/// The number under a key, if the key is there.
+/// The number under a key, if it is set.
 fn number(node: &Node, place: &str, key: &str, range: RangeInclusive<u64>) -> anyhow::Result<Option<u64>> {
     let Some(value) = node.get(key) else { return Ok(None) };
     let text = value.text(&At { place, key })?;
@@ -79,10 +79,10 @@ fn number(node: &Node, place: &str, key: &str, range: RangeInclusive<u64>) -> an
     }
 }
 
-/// The keys that mean something here.
+/// The keys that are used here.
 const OURS: [&str; 5] = ["profile_path", "repository_path", "symbol_path", "least_rate", "least_rate_time"];
 
-/// The options of Rekall's that its own configuration may set. They mean nothing here, and are passed over.
+/// Rekall's options that its own configuration may set. They have no use here and are ignored.
 const REKALLS: [&str; 53] = [
     "agent_configuration",
     "autodetect",
@@ -139,7 +139,7 @@ const REKALLS: [&str; 53] = [
     "vspagefilenumber",
 ];
 
-/// Refuses keys that neither we nor Rekall know: a mistyped one would set nothing, silently.
+/// Refuses keys that neither this program nor Rekall knows: a misspelled one would silently have no effect.
 fn check_keys(node: &Node, place: &str) -> anyhow::Result<()> {
     let at = At { place, key: "" };
     for (key, _) in node.entries(&at)? {

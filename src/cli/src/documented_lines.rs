@@ -1,5 +1,5 @@
-//! Every command line that the README and the pages of docs/ show parses: those in blocks as they stand, those inside of
-//! sentences and tables with their placeholders filled in.
+//! Checks that every command line in the README and the pages of docs/ parses: those in blocks unchanged, those
+//! inside sentences and tables with their placeholders filled in.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::{Cli, tree};
 use clap::error::ErrorKind;
 
-/// What stands for what in the pages.
+/// The values for the placeholders in the pages.
 const PLACEHOLDERS: [(&str, &str); 24] = [
     ("GUIDAGE", "F8E2A8B5C9B74BF4A6E4A48F180099942"),
     ("F8E2...2", "F8E2A8B5C9B74BF4A6E4A48F180099942"),
@@ -55,7 +55,7 @@ fn commands() -> Vec<String> {
     names.collect()
 }
 
-/// The lines of ours in blocks of a page, continued lines joined, without prompt, comment and variables.
+/// Our command lines in the blocks of a page: continued lines joined, without prompt, comment and variables.
 fn lines_in_blocks(text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut fenced = false;
@@ -84,7 +84,7 @@ fn lines_in_blocks(text: &str) -> Vec<String> {
     ours.collect()
 }
 
-/// Pieces of code inside of text that begin with a command of ours, or with our program's name.
+/// Inline code that begins with one of our commands or with the program's name.
 fn lines_in_text(text: &str, commands: &[String]) -> Vec<String> {
     let mut fenced = false;
     let mut found = Vec::new();
@@ -99,7 +99,7 @@ fn lines_in_text(text: &str, commands: &[String]) -> Vec<String> {
             let mut words = code.split_whitespace();
             let first = words.next().unwrap_or_default();
             let ours = first == "rekall-profile" || (commands.iter().any(|name| name == first));
-            // A command's name alone is a name, and a field of a struct in C is none of ours.
+            // A command's name alone does not count, nor does a struct field in C.
             if ours && words.next().is_some() {
                 found.push(code.to_owned());
             }
@@ -108,7 +108,7 @@ fn lines_in_text(text: &str, commands: &[String]) -> Vec<String> {
     found
 }
 
-/// The words of a line as a shell splits them; redirections and what stands behind a pipe are left out.
+/// The words of a line as a shell splits them, without redirections and the part after a pipe.
 pub fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
@@ -136,7 +136,7 @@ pub fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// The same line without and with what stands in brackets, with placeholders filled in.
+/// The line without and with the parts in brackets, with placeholders filled in.
 fn variants(code: &str) -> Vec<Vec<String>> {
     let mut without = String::new();
     let mut depth = 0usize;
@@ -177,7 +177,8 @@ fn every_line_in_the_readme_and_the_docs_parses() {
             if let Err(error) = parse(words) {
                 let option = words.last().is_some_and(|word| word.starts_with('-'));
                 match error.kind() {
-                    // Text names an option of a command without its value, or without what else the command needs.
+                    // Text may name an option of a command without its value, or without the command's other
+                    // arguments.
                     ErrorKind::InvalidValue if part && option => return,
                     ErrorKind::MissingRequiredArgument if part => return,
                     _ => {}
@@ -201,7 +202,7 @@ fn every_line_in_the_readme_and_the_docs_parses() {
     assert!(blocks >= 25 && pieces >= 30, "{blocks} lines in blocks, {pieces} in text were found");
 }
 
-/// What stands between backticks in the next steps that the table of file kinds gives.
+/// The code in backticks in the next steps in the table of file kinds.
 fn advised_lines() -> Vec<String> {
     let all = formats::FileKind::ALL.iter();
     let lines = all.flat_map(|kind| kind.advice().split('`').skip(1).step_by(2)).map(str::to_owned);
@@ -221,7 +222,7 @@ fn no_next_step_names_a_command_or_option_that_does_not_exist() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(ours.len() >= 60, "{}", ours.len());
-    // Nor is one of our commands named without the program.
+    // No command of ours is named without the program.
     let commands = commands();
     for line in &others {
         let first = line.split_whitespace().next().unwrap_or_default();

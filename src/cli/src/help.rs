@@ -1,4 +1,4 @@
-//! The help of every command is complete, fits a screen, and its examples parse.
+//! Tests that the help of every command is complete and fits a screen, and that its examples parse.
 
 use std::ffi::OsString;
 
@@ -32,7 +32,7 @@ fn all() -> Vec<(String, Command)> {
 }
 
 #[test]
-fn every_command_says_what_and_how() {
+fn every_command_is_described() {
     for (called, command) in all() {
         let about = command.get_about().unwrap_or_else(|| panic!("{called}: no line about it")).to_string();
         assert!(!about.contains('\n') && about.chars().count() <= 80, "{called}: {about:?}");
@@ -67,7 +67,7 @@ fn headings_have_one_order() {
         let rank = |heading: &str| HEADINGS.iter().position(|known| *known == heading);
         let mut ranks: Vec<_> =
             command.get_arguments().map(|argument| argument.get_help_heading().and_then(rank)).collect();
-        // The first option under a heading decides where the heading stands.
+        // The first option under a heading decides the heading's place.
         let mut seen = std::collections::BTreeSet::new();
         ranks.retain(|rank| seen.insert(*rank));
         assert!(ranks.is_sorted(), "{called}: {ranks:?}");

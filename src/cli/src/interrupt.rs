@@ -2,13 +2,13 @@ use std::sync::{Mutex, PoisonError};
 
 type Stop = Box<dyn FnOnce() + Send>;
 
-/// What the next signal does in place of ending the program.
+/// The reaction to the next signal, instead of ending the program.
 static INSTEAD: Mutex<Option<Stop>> = Mutex::new(None);
 
-/// Has Ctrl-C and the signals that ask a program to end remove every unfinished file first; the exit code is then
-/// 130, as shells have it.
+/// On Ctrl-C, and on other signals that ask a program to end, removes every unfinished file first; the exit code is
+/// then 130, as in shells.
 pub fn clean_up_when_told_to_stop() {
-    // Where no handler can be set, the system's own stays: the program ends as well.
+    // If no handler can be installed, the system's default stays, which ends the program as well.
     let _ = ctrlc::set_handler(|| {
         let instead = INSTEAD.lock().unwrap_or_else(PoisonError::into_inner).take();
         match instead {
@@ -22,7 +22,8 @@ pub fn clean_up_when_told_to_stop() {
     });
 }
 
-/// Has the first of these signals call `stop`, for a command that ends by itself then; the second ends the program.
+/// On the first of these signals calls `stop`, for a command that then ends by itself; the second one ends the
+/// program.
 pub fn when_told_to_stop(stop: impl FnOnce() + Send + 'static) {
     *INSTEAD.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(stop));
 }

@@ -1,4 +1,4 @@
-//! The program `rekall-profile`: reads its command line, runs one command, answers with an exit code.
+//! The program `rekall-profile`: reads its command line, runs one command, and returns an exit code.
 //!
 //! Each module uses only modules above it in this list:
 //!
@@ -6,11 +6,11 @@
 //! - [`console`] is the only place that prints, and [`sandbox`] restricts what the process may do;
 //! - [`outcome`] decides the exit code, [`interrupt`] cleans up when the program is told to stop;
 //! - [`configuration`] reads the user's settings;
-//! - [`files`] lists which files a command reads and writes, and writes them;
-//! - [`options`] has the groups of options that commands share;
+//! - [`files`] lists the files that a command reads and writes, and writes outputs;
+//! - [`options`] defines the groups of options that commands share;
 //! - [`profiles`] finds, describes and writes profiles, and [`images`] opens memory images;
-//! - [`commands`] has one file per command: its arguments, and what it does;
-//! - [`cli`] is the command line, put into order by [`command_line`].
+//! - [`commands`] has one file per command, with its arguments and its work;
+//! - [`cli`] is the command line, which [`command_line`] brings into order.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 

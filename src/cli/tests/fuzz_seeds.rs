@@ -1,6 +1,6 @@
-//! The inputs from which the fuzz targets start reach past the headers: each is accepted by its parser, and what lies behind
-//! it (structs, symbols, memory, members) comes out. A seed that stops at a magic number would teach a fuzzer nothing.
-//! `UPDATE=1` writes the seeds that are made by fixtures.
+//! The seeds of the fuzz targets reach beyond the headers: each is accepted by its parser, and the content (structs,
+//! symbols, memory, members) is read. A seed that stops at a magic number would not help a fuzzer. `UPDATE=1` writes
+//! the seeds that are made by fixtures.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -35,7 +35,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Writes the seeds that fixtures make, where that is asked for.
+/// Writes the seeds that fixtures make, if requested.
 fn update() {
     static ONCE: Once = Once::new();
     if std::env::var_os("UPDATE").is_none() {
@@ -133,7 +133,7 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     files.into_iter().map(read).collect()
 }
 
-/// Every target's name, as its file and its entry have it.
+/// Every target's name, in its file and its entry.
 #[test]
 fn every_target_is_listed_and_has_seeds() {
     let table: Value = serde_json::from_slice(&fs::read(root().join("fuzz/targets.json")).unwrap()).unwrap();
@@ -153,7 +153,7 @@ fn every_target_is_listed_and_has_seeds() {
     }
 }
 
-/// How many structs a profile has once it is lowered, and how many symbols; printed, as the targets print it.
+/// The number of structs and symbols in a profile after lowering; printed, as the targets print it.
 fn lowered(mut profile: Profile, mut report: Report) -> (usize, usize) {
     let resolution = Resolution::new(&mut profile, &mut report);
     write_text(&profile, &resolution, Vec::new()).unwrap();
@@ -359,7 +359,7 @@ fn compact_pdbs_unpack() {
 }
 
 #[test]
-fn small_texts_and_records_are_understood() {
+fn small_texts_and_records_are_read() {
     for (name, bytes) in seeds("identity") {
         Identity::read(&mut Cursor::new(&bytes)).unwrap_or_else(|error| panic!("{name}: {error}"));
     }

@@ -1,4 +1,4 @@
-//! The floors of the house (ARCHITECTURE.md): which crate may use which, and where the network ends.
+//! The floors of the architecture (ARCHITECTURE.md): which crate may use which, and where the network ends.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
@@ -8,8 +8,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// The packages of the workspace, without their common prefix, from the ground up. A package uses only packages of
-/// lower floors. Other packages in `converters/` stand on the floor of the front-ends. Crates that only tests use
+/// The packages of the workspace without their common prefix, from the lowest floor up. A package uses only packages
+/// on lower floors. Other packages in `converters/` are on the floor of the front-ends. Crates that only tests use
 /// (`testdata/`) have no floor, and no package uses them.
 const FLOORS: [&[&str]; 11] = [
     &["formats"],
@@ -17,7 +17,7 @@ const FLOORS: [&[&str]; 11] = [
     &["pe", "maps", "pages"],
     &["image", "frontend"],
     FRONT_ENDS,
-    // A pack may hold a DWARF file; a kernel carries BTF, and may be in a package.
+    // A pack may contain a DWARF file; a kernel contains BTF, and may be in a package.
     &["volatility", "kernel"],
     &["converters", "symbols"],
     &["analyzer", "bundle"],
@@ -60,7 +60,7 @@ const PREFIX: &str = "rekall-profile-";
 /// The public library, whose package has no prefix.
 const LIBRARY: &str = "rekall-profile";
 
-/// What each package of the workspace, and each package that it may be built with, depends on when it is not a test.
+/// The dependencies, outside of tests, of each package in the workspace and of its dependencies.
 #[derive(Default)]
 struct Graph {
     names: BTreeMap<String, String>,
@@ -121,7 +121,7 @@ impl Graph {
         })
     }
 
-    /// How `package` comes to depend on one of the crates called `names`: the way from one to the other.
+    /// The dependency path from `package` to one of the crates named `names`.
     fn way(&self, package: &str, names: &[&str]) -> Option<Vec<&str>> {
         let mut came_from: BTreeMap<&str, Option<&str>> = BTreeMap::from([(package, None)]);
         let mut waiting = vec![package];
@@ -174,7 +174,7 @@ fn no_network_crate_is_reached_below_the_client() {
     for (name, id) in &graph.ours {
         let way = graph.way(id, &NETWORK_CRATES);
         if NETWORK.contains(&name.as_str()) {
-            // Shows that the search finds what is there.
+            // Checks that the search finds an existing dependency.
             assert!(way.is_some(), "{name} reaches no network crate: take it off the list NETWORK");
         } else {
             assert_eq!(way, None, "{name} reaches the network");

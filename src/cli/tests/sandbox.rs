@@ -1,5 +1,5 @@
-//! The sandbox, applied in processes of their own: what is allowed works, everything else is refused, in threads that
-//! were started before and after. What a kernel does not offer is listed and not asserted.
+//! The sandbox, applied in separate processes: allowed actions work and everything else is refused, in threads that
+//! were started before and after. Features that a kernel lacks are listed and not asserted.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -19,12 +19,12 @@ use std::sync::mpsc;
 
 use sandbox::{Access, Layer, Network};
 
-/// Names the part that a child plays, and its folder.
+/// Selects a child's role, and its folder.
 const PART: &str = "SANDBOX_TEST_PART";
 const FOLDER: &str = "SANDBOX_TEST_FOLDER";
 const ADDRESS: &str = "SANDBOX_TEST_ADDRESS";
 
-/// What came of each attempt of a child: nothing, or the system's error number.
+/// The results of a child's attempts: success, or the system's error number.
 type Results = BTreeMap<String, Option<i32>>;
 
 /// Runs a child, and reads what it prints.
@@ -49,7 +49,7 @@ fn play(part: &str, folder: &Path, address: &str) -> Results {
     results
 }
 
-/// The files that children are given: an input, a secret, and folders to write to.
+/// The files for the children: an input, a secret, and folders to write to.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in ["inputs", "elsewhere", "behind", "out", "store", "shared"] {
@@ -62,13 +62,13 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// The version of Landlock that the kernel offers; 0 for none. Asked for without the library.
+/// The version of Landlock in the kernel; 0 if there is none. Queried without the library.
 fn landlock() -> i64 {
     const VERSION: libc::c_ulong = 1;
     call(libc::SYS_landlock_create_ruleset, [0, 0, VERSION]).unwrap_or(0)
 }
 
-/// A system call that gets numbers and no pointers but null.
+/// A system call whose arguments are numbers and null pointers.
 fn call(number: libc::c_long, arguments: [libc::c_ulong; 3]) -> io::Result<i64> {
     let [first, second, third] = arguments;
     // SAFETY: The calls in this file are given numbers, and null for every pointer. The kernel checks all of them, and
@@ -120,7 +120,7 @@ fn a_command_without_network_reaches_its_files_only() {
         println!("this kernel has no Landlock: files were not tried");
         return;
     }
-    // The kernel restricts threads that exist already from version 8 on, which is why the program has none yet.
+    // The kernel restricts existing threads from version 8 on; on older ones the program must not have started any.
     for thread in ["first thread", "later thread"] {
         for name in [
             "read input",
@@ -147,7 +147,7 @@ fn a_command_without_network_reaches_its_files_only() {
         ] {
             refused(&results, &format!("{thread}: {name}"), &FILE_ERRORS);
         }
-        // Moves between folders fail as those between file systems do where the right is missing.
+        // Moves between folders fail like those between file systems if the right is missing.
         refused(&results, &format!("{thread}: link secret"), &[libc::EXDEV, libc::EACCES]);
         if landlock() >= 3 {
             refused(&results, &format!("{thread}: cut secret"), &FILE_ERRORS);
@@ -223,12 +223,12 @@ fn temporary_files_are_private_and_gone_at_the_end() {
     }
     let mut left: Vec<_> = fs::read_dir(&shared).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
-    // The folder of this run is gone, and that of a killed one; that of a living one stays.
+    // The folder of this run is gone, and that of a killed one; that of a running one stays.
     assert_eq!(left, ["rekall-profile.used", "secret"]);
 }
 
 #[test]
-fn the_state_says_what_this_kernel_enforces() {
+fn the_report_shows_what_this_kernel_enforces() {
     let folder = folder();
     let results = play("state", folder.path(), "");
     let works_here = |name: &str| results.get(name) == Some(&None);
@@ -236,7 +236,7 @@ fn the_state_says_what_this_kernel_enforces() {
     assert!(works_here("calls enforced"), "{results:?}");
 }
 
-// What children do.
+// The actions of the children.
 
 /// Not a test: the tests run it in processes of their own.
 #[test]
@@ -258,7 +258,7 @@ fn child() {
 fn attempt<T>(name: &str, result: io::Result<T>) {
     match result {
         Ok(_) => println!("\nattempt {name}: works"),
-        // An error without a number is none of the system's.
+        // An error without a number does not come from the system.
         Err(error) => println!("\nattempt {name}: {}", error.raw_os_error().unwrap_or(-1)),
     }
 }

@@ -97,7 +97,7 @@ impl Repositories {
     /// read yet.
     ///
     /// # Errors
-    /// [`Error::Storage`] if a text is none of these.
+    /// [`Error::Storage`] if a text is something else.
     pub fn open(places: &[String], options: &Options) -> Result<Self, Error> {
         // Servers are not waited for while a folder may have the answer.
         let (local, remote): (Vec<&String>, Vec<&String>) =

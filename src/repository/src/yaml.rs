@@ -26,7 +26,7 @@ pub enum Data {
     Scalar {
         /// Its text, without quotes.
         text: String,
-        /// Whether it stands without quotes, so that it may be a number, a truth value or nothing.
+        /// Whether it is unquoted, so that it may be a number, a Boolean or null.
         plain: bool,
     },
     /// A list.
@@ -41,7 +41,7 @@ const MAX_DEPTH: usize = 64;
 const MAX_ALIASED: usize = 100_000;
 
 impl Node {
-    /// Reads the first document of a text; `place` is named in errors. An empty text is an empty value.
+    /// Reads the first document of a text; `place` is its name in errors. An empty text is a null value.
     ///
     /// # Errors
     /// [`Error::Text`] with the line.
@@ -50,10 +50,10 @@ impl Node {
         Loader { place, anchors: HashMap::new(), aliased: 0 }.load(text)
     }
 
-    /// The entries of a mapping; none where it is nothing at all.
+    /// The entries of a mapping; empty for a null value.
     ///
     /// # Errors
-    /// [`Error::Text`] where it is something else.
+    /// [`Error::Text`] if it is something else.
     pub fn entries(&self, at: &At<'_>) -> Result<&[(Node, Node)], Error> {
         match &self.data {
             Data::Mapping(entries) => Ok(entries),
@@ -77,10 +77,10 @@ impl Node {
         Ok(())
     }
 
-    /// The items of a list; none where it is nothing at all.
+    /// The items of a list; empty for a null value.
     ///
     /// # Errors
-    /// [`Error::Text`] where it is something else.
+    /// [`Error::Text`] if it is something else.
     pub fn items(&self, at: &At<'_>) -> Result<&[Node], Error> {
         match &self.data {
             Data::Sequence(items) => Ok(items),
@@ -92,7 +92,7 @@ impl Node {
     /// The text of a single value.
     ///
     /// # Errors
-    /// [`Error::Text`] where it is something else.
+    /// [`Error::Text`] if it is something else.
     pub fn text(&self, at: &At<'_>) -> Result<&str, Error> {
         match &self.data {
             Data::Scalar { text, .. } => Ok(text),
@@ -100,10 +100,10 @@ impl Node {
         }
     }
 
-    /// A truth value: `true` or `false` in any case, `yes`, `no`, `on`, `off` as older YAML has them.
+    /// A Boolean: `true` or `false` in any case, and `yes`, `no`, `on`, `off` as in older YAML.
     ///
     /// # Errors
-    /// [`Error::Text`] where it is something else.
+    /// [`Error::Text`] if it is something else.
     pub fn boolean(&self, at: &At<'_>) -> Result<bool, Error> {
         match self.text(at)?.to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" => Ok(true),
@@ -112,7 +112,7 @@ impl Node {
         }
     }
 
-    /// Whether it is nothing: an empty value, `~` or `null`.
+    /// Whether it is null: an empty value, `~` or `null`.
     pub fn is_null(&self) -> bool {
         matches!(&self.data, Data::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null"))
     }
@@ -202,7 +202,7 @@ pub struct At<'a> {
 }
 
 impl At<'_> {
-    /// That something else was expected at `node`.
+    /// The error for an unexpected value at `node`.
     pub fn wrong(&self, node: &Node, expected: &str) -> Error {
         Error::Text {
             place: self.place.to_owned(),
@@ -213,7 +213,7 @@ impl At<'_> {
         }
     }
 
-    /// That the mapping here has no key of this name.
+    /// The error for a missing key in this mapping.
     pub fn unknown(&self, node: &Node, name: &str, known: &[&str]) -> Error {
         let shown: String = name.chars().take(64).collect();
         let path = if self.key.is_empty() { shown } else { format!("{}.{shown}", self.key) };
@@ -231,7 +231,8 @@ impl At<'_> {
     }
 }
 
-/// The known name that is most like another one: where at most a third of its letters differ, or one holds the other.
+/// The known name that is most similar to another one: at most a third of its letters differ, or one contains the
+/// other.
 pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let lower: String = name.to_lowercase().chars().take(64).collect();
     let distance = |known: &&'k str| {
@@ -243,18 +244,18 @@ pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     known.iter().filter_map(distance).min().map(|(_, known)| known)
 }
 
-/// Builds the tree. What is under way stands on a stack of its own, so that a text cannot exhaust the program's.
+/// Builds the tree. Open values are kept on a separate stack, so that a text cannot exhaust the program's.
 struct Loader<'a> {
     place: &'a str,
     anchors: HashMap<usize, Node>,
     aliased: usize,
 }
 
-/// A list or mapping under way.
+/// A list or mapping that is still open.
 struct Open {
     line: usize,
     anchor: usize,
-    /// Where it is a mapping.
+    /// If it is a mapping.
     mapping: bool,
     /// A mapping's keys and values in turn.
     nodes: Vec<Node>,
@@ -295,7 +296,7 @@ impl Loader<'_> {
             }
             match open.last_mut() {
                 Some(parent) => parent.nodes.push(done),
-                // The first document is all that is read.
+                // Only the first document is read.
                 None => return Ok(done),
             }
         }
@@ -334,7 +335,7 @@ fn pairs(nodes: Vec<Node>) -> Vec<(Node, Node)> {
     pairs
 }
 
-/// How many values a value is made of. Its depth is bounded, so this may call itself.
+/// The number of values in a value. Its depth is bounded, so recursion is safe.
 fn size(node: &Node) -> usize {
     let inner: usize = match &node.data {
         Data::Scalar { .. } => 0,
@@ -375,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_has_its_line() {
+    fn errors_have_their_line() {
         let at = At { place: "config.yaml", key: "nt/GUID.type" };
         let node = parsed("nt/GUID:\n  type: [x]\n");
         let error = node.get("nt/GUID").unwrap().get("type").unwrap().text(&at).unwrap_err();
@@ -385,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_cannot_grow_or_nest_without_end() {
+    fn growth_and_nesting_of_texts_are_bounded() {
         let mut bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for (name, inner) in ["b", "c", "d", "e", "f", "g"].iter().zip(["a", "b", "c", "d", "e", "f"]) {
             bomb.push_str(&format!("{name}: &{name} [{}]\n", vec![format!("*{inner}"); 10].join(", ")));

@@ -80,7 +80,7 @@ fn more_objects_than_one_page_are_listed() {
 
 #[test]
 #[ignore = "asks the S3-compatible server that AWS_ENDPOINT_URL names (scripts/check-bucket)"]
-fn a_bucket_that_is_not_there_is_no_empty_one() {
+fn a_missing_bucket_is_not_an_empty_one() {
     let store = Bucket::open("s3://nowhere-at-all/x", &client()).unwrap();
     let secret = std::env::var("AWS_SECRET_ACCESS_KEY").unwrap();
     let refused = |error: Error| {
@@ -99,13 +99,13 @@ const WRITERS: usize = 6;
 const KILLED: usize = 3;
 const ROUNDS: usize = 12;
 
-/// The object of one round, 80 to 130 kB: whether it is whole can be told by its writer and round.
+/// The object of one round, 80 to 130 kB. Its writer and round show whether it is complete.
 fn content(writer: usize, round: usize) -> Vec<u8> {
     format!("{writer} {round}\n").repeat(20_000 + 1000 * round).into_bytes()
 }
 
-/// One of the processes of the next test: in each round it writes an object of its own, adds a line to the list that
-/// all share, and says so.
+/// One of the processes of the next test: in each round it writes an object of its own, adds a line to the shared
+/// list, and reports it.
 #[test]
 #[ignore = "started by the test of several writers"]
 fn writer() {
@@ -116,7 +116,7 @@ fn writer() {
         let line = format!("{writer} {round}\n");
         let own = key(&format!("objects/{writer}-{round}"));
         let created = store.write(&own, &content(writer, round), &Condition::Absent).unwrap();
-        assert!(created.is_some(), "{own} stands there already");
+        assert!(created.is_some(), "{own} exists already");
         loop {
             let (mut text, condition) = match store.read(&key("list"), 1 << 20).unwrap() {
                 Some(object) => (object.bytes, Condition::Unchanged(object.version)),
@@ -145,7 +145,7 @@ fn start(place: &str, writer: usize) -> Child {
 
 #[test]
 #[ignore = "asks the S3-compatible server that AWS_ENDPOINT_URL names (scripts/check-bucket)"]
-fn of_several_writers_none_loses_what_another_wrote() {
+fn no_writer_loses_the_writes_of_another() {
     let place = place("writers");
     let (teller, said) = mpsc::channel();
     let mut writers: Vec<Child> = (0..WRITERS).map(|writer| start(&place, writer)).collect();
@@ -163,7 +163,7 @@ fn of_several_writers_none_loses_what_another_wrote() {
         })
         .collect();
     drop(teller);
-    // Killed one after the other, wherever they are in their rounds.
+    // They are killed one after the other at arbitrary times.
     let mut acknowledged = BTreeSet::new();
     for (victim, writer) in writers.iter_mut().enumerate().take(KILLED) {
         let begun = acknowledged.len();
@@ -187,7 +187,7 @@ fn of_several_writers_none_loses_what_another_wrote() {
     assert!(times.values().all(|times| *times == 1), "{times:?}");
     let lost: Vec<&String> = acknowledged.iter().filter(|line| !times.contains_key(line.as_str())).collect();
     assert!(lost.is_empty(), "{lost:?} of {}", acknowledged.len());
-    // What was written and not said is at most one round of each that was killed.
+    // The writes that were not reported are at most one round of each killed process.
     assert!(times.len() <= acknowledged.len() + KILLED, "{} {}", times.len(), acknowledged.len());
     let mut seen = 0;
     for (name, stat) in store.list("objects").unwrap() {

@@ -1,5 +1,5 @@
-//! Every kind of download against every way in which a server can misbehave: PDBs, debug files, profiles of a
-//! repository, objects of a bucket.
+//! Every kind of download with every kind of server misbehaviour: PDBs, debug files, profiles of a repository,
+//! objects of a bucket.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::{Read, Seek, SeekFrom};
@@ -18,7 +18,7 @@ use symbols::{
 
 const GUID_AGE: &str = "F8E2A8B5C9B74BF4A6E4A48F180099942";
 const BUILD_ID: &str = "3b43fad5034874490492495d552c0af6a5fab235";
-/// The largest file that is taken.
+/// The largest accepted file.
 const LIMIT: u64 = 4 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ enum Kind {
 
 const KINDS: [Kind; 4] = [Kind::Pdb, Kind::DebugFile, Kind::Repository, Kind::Bucket];
 
-/// What comes of a download.
+/// The result of a download.
 #[derive(Debug, PartialEq, Eq)]
 enum Came {
     Found(Vec<u8>),
@@ -40,14 +40,14 @@ enum Came {
     Failed(String),
 }
 
-/// What has to come of it.
+/// The required result.
 #[derive(Debug)]
 enum Expected {
-    /// The good file, byte for byte.
+    /// The valid file, byte for byte.
     Good,
     Missing,
     Refused,
-    /// Nothing, for a reason that holds one of these words.
+    /// Nothing, for a reason that contains one of these words.
     Failed(&'static [&'static str]),
 }
 
@@ -55,7 +55,7 @@ fn expected(kind: Kind, mode: Mode) -> Expected {
     use Expected::{Failed, Good, Missing, Refused};
     match mode {
         Mode::Good | Mode::Gzip | Mode::Deflate | Mode::TooMany => Good,
-        // Begun again, and never joined.
+        // Restarted and never joined.
         Mode::MixedVersions | Mode::MixedSilently | Mode::MixedWeak | Mode::WrongRange | Mode::OtherSize => {
             Good
         }
@@ -187,7 +187,7 @@ fn object(storage: &dyn Storage) -> Came {
     }
 }
 
-/// The paths at which a server misbehaves.
+/// The paths on which a server misbehaves.
 fn leaves(kind: Kind) -> Vec<String> {
     match kind {
         Kind::Pdb => vec![format!("k.pdb/{GUID_AGE}/k.pdb")],
@@ -200,7 +200,7 @@ fn serving(kind: Kind, mode: Mode) -> impl Fn(&symbol_server::Request) -> Respon
     hostile(mode, good(kind), leaves(kind))
 }
 
-/// What a download left in a folder.
+/// The files that a download left in a folder.
 fn left(folder: &Path) -> Vec<String> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -213,7 +213,7 @@ fn left(folder: &Path) -> Vec<String> {
     files
 }
 
-/// What is wrong with how a kind of download takes a mode; nothing where all is well.
+/// The error in how a kind of download handles a mode; `None` if there is none.
 fn problem(kind: Kind, mode: Mode) -> Option<String> {
     let server = Server::start(serving(kind, mode)).unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -269,7 +269,7 @@ fn every_kind_of_download_withstands_every_server() {
 }
 
 #[test]
-fn a_certificate_that_nobody_vouches_for_is_refused_by_every_kind() {
+fn an_untrusted_certificate_is_refused_by_every_kind() {
     for kind in KINDS {
         let (server, _) = Server::start_tls(serving(kind, Mode::Good)).unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -324,7 +324,7 @@ fn a_public_bucket_is_read_without_a_signature_and_a_private_one_with() {
 }
 
 #[test]
-fn what_a_bucket_says_of_a_refusal_is_told_and_one_that_is_not_there_is_not_empty() {
+fn a_buckets_refusal_is_reported_and_a_missing_bucket_is_not_empty() {
     let error = |status: u16, body: &'static str| {
         let server = Server::start(move |_| Response::bytes(body.as_bytes()).with_status(status)).unwrap();
         let settings = [

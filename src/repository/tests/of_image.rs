@@ -1,4 +1,4 @@
-//! Profiles that are made of real images alone, where decoys lie beside the kernel's own types.
+//! Profiles made from real images alone, with decoys next to the kernel's own types.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ fn blob(content: &[u8]) -> std::ops::Range<usize> {
     whole.max_by_key(ExactSizeIterator::len).unwrap()
 }
 
-/// Stretches of zeros that have room for `length` bytes, the first before and the last behind `place`.
+/// Areas of zeros with space for `length` bytes, the first before and the last after `place`.
 fn rooms(content: &[u8], length: usize, place: usize) -> Vec<usize> {
     let mut rooms = Vec::new();
     let mut start = None;
@@ -50,7 +50,7 @@ fn rooms(content: &[u8], length: usize, place: usize) -> Vec<usize> {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn a_decoy_beside_the_right_types_is_passed_over() {
+fn a_decoy_next_to_the_right_types_is_skipped() {
     let other = raw("linux-6.1-cloud");
     let mut content = raw("linux-7.3-cloud");
     let (decoy, own) = (&other[blob(&other)], blob(&content));
@@ -67,12 +67,12 @@ fn a_decoy_beside_the_right_types_is_passed_over() {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn a_copy_of_the_types_serves_where_those_of_the_kernel_were_changed() {
+fn a_copy_of_the_types_is_used_if_those_of_the_kernel_were_changed() {
     let mut content = raw("linux-7.3-cloud");
     let own = blob(&content);
     let right = made(&content).unwrap_or_else(|unmade| panic!("{unmade:?}"));
     let copy = content[own.clone()].to_vec();
-    // The header is whole, and the types are not.
+    // The header is intact; the types are not.
     content[own.start + 0x2000..own.start + 0x4000].fill(0xff);
     let unmade = made(&content).err().expect("no profile");
     assert_eq!(unmade.len(), 1);

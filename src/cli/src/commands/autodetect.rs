@@ -66,7 +66,7 @@ impl Run for Arguments {
     }
 }
 
-/// How many of the profiles that are like a kernel are shown.
+/// How many of the profiles that are similar to a kernel are shown.
 const MOST_LIKELY: usize = 5;
 
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
@@ -100,7 +100,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         }
         let mut tried = Table::new(&["Profile", "Place", "Result"]);
         for candidate in &detection.tried {
-            // What was asked of every repository is told with -v.
+            // The requests to every repository are shown with -v.
             let result = profiles::outcome(candidate);
             let result = result.lines().next().unwrap_or_default().to_owned();
             tried.row([candidate.name.to_string(), candidate.place.clone(), result]);

@@ -18,17 +18,17 @@ use crate::report::batch as report;
 
 /// Build an index over the profiles of a repository.
 ///
-/// An index recognises a kernel or module that does not say which build it is. SPEC lists the structs and symbols that
+/// An index recognises a kernel or module that does not identify its build. SPEC lists the structs and symbols that
 /// are compared (docs/indexes.md). The index is stored in the repository, unless --output names a file.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
-    /// What the index says about each profile: a text in YAML.
+    /// A text in YAML that says what the index records about each profile.
     #[arg(value_name = "SPEC")]
     specification: PathBuf,
     /// The file to write the index to, instead of the repository.
     ///
-    /// It is packed with gzip if its name ends in .gz, with xz if it ends in .xz, and plain text otherwise.
+    /// It is compressed with gzip if its name ends in .gz, with xz if it ends in .xz, and plain text otherwise.
     #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -120,7 +120,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     Ok(Outcome::from_good(built.profiles > 0))
 }
 
-/// Writes the index to a file, packed as the file's name says.
+/// Writes the index to a file, compressed according to the file's name.
 fn write(path: &Path, packed: &[u8], threads: usize) -> anyhow::Result<()> {
     let packing = Packing::of(path);
     if packing == Packing::Gzip {

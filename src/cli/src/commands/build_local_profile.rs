@@ -15,7 +15,7 @@ use crate::outcome::Outcome;
 use crate::profiles;
 use crate::report::fetch::LocalProfile;
 
-/// Make the profile of a Windows module or of an image's kernel, and store it.
+/// Make and store the profile of a Windows module or of an image's kernel.
 ///
 /// The PDB of MODULE, or of the Windows kernel in the image that -f names, is fetched. A Linux kernel in the image carries
 /// its own types and symbols, of which its profile is made; if it has no types (BTF), its debug file is fetched from
@@ -24,14 +24,14 @@ use crate::report::fetch::LocalProfile;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
-    /// A profile's name (nt/GUID/F8E2...), or a module's (nt, tcpip, ntkrnlmp.pdb).
+    /// A profile's name (nt/GUID/F8E2...), or a module's name (nt, tcpip, ntkrnlmp.pdb).
     #[arg(value_name = "MODULE")]
     module_name: Option<String>,
-    /// The GUID and age, if MODULE does not hold them.
+    /// The GUID and age, if MODULE does not contain them.
     #[arg(value_name = "GUIDAGE")]
     guid: Option<GuidAge>,
-    /// Of a Linux kernel in an image, also make a profile with the types and symbols of its loaded modules: it is of this
-    /// boot alone, and stored under the kernel's name with -modules behind it.
+    /// For a Linux kernel in an image, also make a profile with the types and symbols of its loaded modules. It is
+    /// valid for this boot only, and is stored under the kernel's name followed by -modules.
     #[arg(long)]
     modules: bool,
     #[command(flatten)]
@@ -81,7 +81,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         bail!("{}: {what}", path.display());
     }
     if arguments.modules && arguments.module_name.is_some() {
-        bail!("--modules is for the Linux kernel in an image (-f FILE), which is not named");
+        bail!("--modules needs the Linux kernel in an image: name the image with -f FILE");
     }
     let repositories = arguments.building.open()?;
     let wanted: Vec<(PdbName, GuidAge)> = match (&arguments.module_name, &image) {
@@ -101,7 +101,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         (None, None) => bail!("whose profile? name it (nt/GUID/...), or an image with -f FILE"),
     };
     let storage =
-        repositories.writable().context("no repository can be written to; name one with --profile_path")?;
+        repositories.writable().context("no repository is writable; name one with --profile_path")?;
     let fetcher = Fetcher::new(arguments.building.symbols.options(None, console.threads())?);
     let mut failed: Vec<repository::Error> = Vec::new();
     for (pdb, guid_age) in wanted {
@@ -155,7 +155,7 @@ fn of_image(
     let made = match made {
         Ok(made) => made,
         Err(unmade) if unmade.is_empty() => bail!(
-            "the image names no Windows kernel, and no Linux kernel is found in it by its own table of symbols \
+            "the image does not name a Windows kernel, and no Linux kernel was found in it by its symbol table \
              (kallsyms); a macOS kernel's profile is made by parse_dwarf"
         ),
         Err(unmade) => {
@@ -170,7 +170,7 @@ fn of_image(
         }
     };
     let storage =
-        repositories.writable().context("no repository can be written to; name one with --profile_path")?;
+        repositories.writable().context("no repository is writable; name one with --profile_path")?;
     let place = made.store(storage, console.progress())?;
     if console.json() {
         let with = made.modules.as_ref();
@@ -193,7 +193,7 @@ fn of_image(
     Ok(Outcome::from_good(made.health.verdict != Verdict::Failed))
 }
 
-/// The PDBs that a name may stand for: `nt` is any of the kernel's.
+/// The PDBs for a name: `nt` stands for any of the kernel's.
 fn by_name(name: &str, guid: Option<GuidAge>) -> anyhow::Result<Vec<(PdbName, GuidAge)>> {
     let parsed: ProfileName = name.parse()?;
     let (module, guid_age) = match (parsed.guid_age(), guid) {

@@ -7,10 +7,10 @@ use crate::options::heading::INPUT;
 use crate::options::{General, settings};
 use crate::outcome::Outcome;
 
-/// Print the completions of a shell.
+/// Print a shell's completion script.
 ///
-/// The script completes commands, options and file names. Where it belongs depends on the shell; the examples show the
-/// usual places.
+/// The script completes commands, options and file names. Its place depends on the shell; the examples show the usual
+/// ones.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {

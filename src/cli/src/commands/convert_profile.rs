@@ -21,15 +21,16 @@ use crate::report::profile as report;
 
 /// Make a profile from a Volatility 2 pack, or profiles from a folder of packs.
 ///
-/// A pack is a zip archive with a kernel's types (module.dwarf) and its System.map; the folder it was unpacked into
-/// and the files in it are read too. From a folder with several packs, OUT is the folder for their profiles.
+/// A pack is a zip archive with a kernel's types (module.dwarf) and its System.map. The folder into which it was
+/// unpacked and single files of it are read too. For a folder with several packs, OUT is the folder for their
+/// profiles.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
     /// A zip archive, the folder it was unpacked into, a .dwarf, .vtypes or .py file, or a folder of packs.
     #[arg(value_name = "SOURCE")]
     source: PathBuf,
-    /// The profile to write; for a folder of packs, the folder for the profiles.
+    /// The profile to write or, for a folder of packs, the folder for the profiles.
     #[arg(value_name = "OUT", conflicts_with = "output", help_heading = OUTPUT)]
     out_file: Option<PathBuf>,
     #[command(flatten)]
@@ -38,10 +39,10 @@ pub struct Arguments {
     output: Output,
     #[command(flatten)]
     banner: Banner,
-    /// The class Rekall loads the profile with; by default it follows from the pack.
+    /// The class with which Rekall loads the profile; by default it is derived from the pack.
     #[arg(long = "profile_class", value_name = "CLASS", help_heading = OUTPUT)]
     profile_class: Option<String>,
-    /// rekall: write the text Rekall itself wrote, byte for byte, with its mistakes.
+    /// rekall: write exactly the text that Rekall itself would write, including its mistakes.
     #[arg(long, value_enum, hide_possible_values = true, help_heading = OUTPUT)]
     compat: Option<Compat>,
     #[command(flatten)]
@@ -97,10 +98,10 @@ impl Arguments {
     }
 }
 
-/// Another program's text, byte for byte.
+/// The byte-exact output of another program.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub enum Compat {
-    /// Rekall's last state, run with Python 2.7.
+    /// Rekall's last version, run with Python 2.7.
     Rekall,
 }
 
@@ -128,7 +129,7 @@ impl Compat {
     }
 }
 
-/// What there is to do, once the names on the command line have been looked up.
+/// The work to do, after the names on the command line have been resolved.
 enum Work {
     One {
         pack: PathBuf,
@@ -138,7 +139,7 @@ enum Work {
     Many(Vec<(PathBuf, PathBuf)>),
 }
 
-/// Converts. What fails for one pack of a folder is told in the table, and is not an error.
+/// Converts the packs. A failure for one pack of a folder is reported in the table and is not an error.
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let options = options_of(arguments, console.threads());
     if let Some(compat) = arguments.compat {
@@ -219,7 +220,7 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Work> {
         }
         (packs, Some(out)) => {
             let jobs = packs.iter().map(|pack| {
-                // The folders between are kept; a pack that is the source itself keeps its own name.
+                // Subfolders are kept; a pack that is the source itself keeps its own name.
                 let below = pack.strip_prefix(source).ok().filter(|below| !below.as_os_str().is_empty());
                 let below = below
                     .map(Path::to_owned)
@@ -234,7 +235,7 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Work> {
     }
 }
 
-/// Whether a path names one profile rather than a folder for several.
+/// Whether a path names one profile and not a folder for several.
 fn is_profile(path: &Path) -> bool {
     let text = path.extension().is_some_and(|found| found.eq_ignore_ascii_case("json"));
     !path.is_dir() && (path.as_os_str() == "-" || text || has_packed_ending(path) || path.is_file())
@@ -259,7 +260,7 @@ fn legacy_text(path: &Path) -> anyhow::Result<Vec<u8>> {
     VOLATILITY.rekall_text(Source::open(path)?).with_context(|| path.display().to_string())
 }
 
-/// How one pack of many fared.
+/// The result for one pack of many.
 enum Fate {
     Written(Written),
     Failed(String),
@@ -287,7 +288,7 @@ fn convert_many(
     console.progress().begin(step, Some(jobs.len() as u64));
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let fates: Mutex<Vec<Option<Fate>>> = Mutex::new(jobs.iter().map(|_| None).collect());
-    // The large ones first, so that no core is left with one at the end.
+    // Large packs come first, so that no core is left with one at the end.
     let mut order: Vec<usize> = (0..jobs.len()).collect();
     let size = |job: &usize| jobs.get(*job).map_or(0, |(pack, _)| size_of(pack));
     order.sort_by_key(|job| std::cmp::Reverse(size(job)));

@@ -15,18 +15,18 @@ use crate::report::fetch::{self as report, Status};
 
 /// Fetch the debug file of a Linux kernel or module from debuginfod servers.
 ///
-/// The file is found by its build-id. It is checked before it is kept: it must be an ELF file with that build-id.
-/// Servers are those of --server, else of DEBUGINFOD_URLS, else the elfutils project's.
+/// The file is found by its build-id and checked before it is kept: it must be an ELF file with that build-id.
+/// Servers come from --server, otherwise from DEBUGINFOD_URLS, otherwise the elfutils project's server is used.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
-    /// The build-id in hexadecimal digits; or a file that has one (vmlinux, a module, /sys/kernel/notes).
+    /// The build-id in hexadecimal digits, or a file that has one (vmlinux, a module, /sys/kernel/notes).
     #[arg(value_name = "BUILD_ID | FILE")]
     wanted: Option<PathBuf>,
-    /// The file that has the build-id; the same as FILE.
+    /// A file that has the build-id; the same as FILE.
     #[arg(short, long, value_name = "FILE", conflicts_with = "wanted")]
     filename: Option<PathBuf>,
-    /// The folder for the debug file, which is called BUILD_ID.debug.
+    /// The folder for the debug file, which is named BUILD_ID.debug.
     #[arg(short = 'D', long = "dump_dir", value_name = "DIR", default_value = ".", help_heading = OUTPUT)]
     dump_dir: PathBuf,
     #[command(flatten)]
@@ -58,9 +58,9 @@ impl Run for Arguments {
         if let Some(path) = &self.wanted {
             files.access().read(path);
         }
-        // The file's name is the build-id, for which a file has to be read first.
+        // The output is named after the build-id, for which a file has to be read first.
         files.access().write(&self.dump_dir);
-        // What goes to a pipe or a device is checked in a temporary file first.
+        // Output to a pipe or a device is checked in a temporary file first.
         files.access().unpack();
         self.connection.list_client(files);
         self.connection.list(files);
@@ -68,11 +68,11 @@ impl Run for Arguments {
         match build_id {
             Some(build_id) if named.is_none() => {
                 let place = place(&self.dump_dir, &build_id);
-                // The file of that name may be a link to somewhere else.
+                // The file with that name may be a link to another place.
                 files.access().write(&place);
                 files.output_below("the debug file", &place, Content::Own)
             }
-            // The file says which it is.
+            // The file gives the build-id.
             _ => Ok(()),
         }
     }
@@ -105,7 +105,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     }
 }
 
-/// Where the debug file goes.
+/// The path of the debug file.
 fn place(folder: &Path, build_id: &BuildId) -> PathBuf {
     folder.join(format!("{build_id}.debug"))
 }
@@ -138,7 +138,7 @@ fn missing(error: &Error, build_id: &BuildId, console: &Console) -> anyhow::Resu
     Ok(Outcome::Negative)
 }
 
-/// The build-id that was named, or that of the file that was.
+/// The build-id from the command line, or that of the file on it.
 fn wanted(arguments: &Arguments) -> anyhow::Result<BuildId> {
     let (text, is_file) = match (&arguments.wanted, &arguments.filename) {
         (Some(text), _) => (text, false),
@@ -149,7 +149,7 @@ fn wanted(arguments: &Arguments) -> anyhow::Result<BuildId> {
         return text
             .to_string_lossy()
             .parse()
-            .with_context(|| format!("{} is no file, and no build-id either", text.display()));
+            .with_context(|| format!("{} is neither a file nor a build-id", text.display()));
     }
     let bytes = content(text).with_context(|| format!("cannot open {}", text.display()))?;
     let id = converters::build_id(&bytes).ok_or_else(|| {
@@ -160,7 +160,7 @@ fn wanted(arguments: &Arguments) -> anyhow::Result<BuildId> {
     Ok(BuildId::new(&id)?)
 }
 
-/// A file's bytes; those of `/sys` cannot be mapped.
+/// A file's bytes; files in `/sys` cannot be mapped.
 fn content(path: &Path) -> std::io::Result<MappedFile> {
     MappedFile::open(path).or_else(|error| match error.kind() {
         std::io::ErrorKind::IsADirectory => Err(error),

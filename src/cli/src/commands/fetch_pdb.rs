@@ -16,12 +16,12 @@ use crate::report::fetch::{self as report, Status};
 
 /// Fetch PDBs from symbol stores and servers.
 ///
-/// A PDB is named by its file name with GUID and age, by a PE file that names it, or by a manifest of many. Stores and
-/// servers are those of the symbol path. Each PDB is checked before it is kept: it must have the GUID that was asked for.
+/// A PDB is identified by its file name with GUID and age, by a PE file that names it, or by a manifest of many. The
+/// symbol path gives the stores and servers. Each PDB is checked before it is kept: it must have the requested GUID.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
-    /// The PDB's name, with its GUID and age; or a PE file (.exe, .dll, .sys) that names it.
+    /// The PDB's name followed by its GUID and age, or a PE file (.exe, .dll, .sys) that names it.
     #[arg(value_name = "NAME | FILE.exe")]
     pdb_filename: Option<PathBuf>,
     /// The GUID and age: 32 hexadecimal digits, then the age.
@@ -33,7 +33,7 @@ pub struct Arguments {
     /// The same as GUIDAGE.
     #[arg(long, value_name = "GUIDAGE", conflicts_with = "guid_age")]
     guid: Option<String>,
-    /// Fetch every PDB of this list.
+    /// Fetch every PDB in this list.
     #[arg(long, value_name = "WANTED.json",
         conflicts_with_all = ["pdb_filename", "guid_age", "guid", "filename"])]
     manifest: Option<PathBuf>,
@@ -79,7 +79,7 @@ impl Run for Arguments {
                 files.input("FILE.exe", path);
             } else if let Ok(name) = PdbName::from_user(&path.to_string_lossy()) {
                 let path = self.dump_dir.join(name.as_str());
-                // Also through a link of the PDB's name.
+                // This also applies through a link with the PDB's name.
                 files.access().write(&path);
                 files.output_below("the PDB", &path, Content::Own)?;
             }
@@ -128,11 +128,11 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     report.conclude(console)
 }
 
-/// What the arguments ask for, checked.
+/// The request, after checking the arguments.
 struct Plan {
     wanted: Vec<Wanted>,
     dump_dir: PathBuf,
-    /// The folder as a store, where a list is fetched: many PDBs have the same name.
+    /// The folder as a store if a list is fetched, since many PDBs have the same name.
     store: Option<PathBuf>,
     write_manifest: Option<PathBuf>,
 }
@@ -185,7 +185,7 @@ fn named_by(path: &Path) -> anyhow::Result<Vec<Wanted>> {
         return Err(anyhow::Error::new(without_pdb(&file)).context(source.to_string()));
     }
     let mut wanted: Vec<Wanted> = Vec::new();
-    // A record without a name is no PDB that could be fetched.
+    // A record without a name does not identify a PDB to fetch.
     for record in records.into_iter().filter(|record| !record.file_name().is_empty()) {
         let name: PdbName = record.file_name().parse().with_context(|| source.to_string())?;
         if let Some(other) = wanted.iter().find(|other| other.name == name) {
@@ -201,12 +201,12 @@ fn named_by(path: &Path) -> anyhow::Result<Vec<Wanted>> {
     Ok(wanted)
 }
 
-/// The error for an executable that names no PDB.
+/// The error for an executable that does not name a PDB.
 fn without_pdb(file: &[u8]) -> WrongKind {
     WrongKind::new("a Windows executable that names a PDB", formats::identify(&file, None))
 }
 
-/// Puts a PDB that was found under its name into the folder.
+/// Puts a PDB that was found into the folder under its name.
 fn deliver(found: Found, wanted: &Wanted, folder: &Path) -> Result<Found, Error> {
     let path = folder.join(wanted.name.as_str());
     found.copy_to(&path).map_err(|source| Error::Store {
@@ -217,7 +217,7 @@ fn deliver(found: Found, wanted: &Wanted, folder: &Path) -> Result<Found, Error>
     Ok(Found { path, ..found })
 }
 
-/// Tells the story of one file to everyone, as it is what the user waits for; that of many with `-v`.
+/// The progress of a single file is always shown, since the user waits for it; that of many files only with `-v`.
 struct Teller<'a> {
     console: &'a Console,
     aloud: bool,
@@ -245,14 +245,14 @@ impl Progress for Teller<'_> {
     }
 }
 
-/// What came of every PDB.
+/// The result for every PDB.
 #[derive(Default)]
 struct Report {
     items: Vec<(Wanted, Result<Found, Error>)>,
 }
 
 impl Report {
-    /// Those that were not found.
+    /// The PDBs that were not found.
     fn missing(&self) -> Vec<Wanted> {
         let missing = self.items.iter().filter(|(_, result)| result.is_err());
         missing.map(|(wanted, _)| wanted.clone()).collect()
@@ -274,7 +274,7 @@ impl Report {
                         Error::Missing { .. } | Error::Refused { .. } | Error::Unavailable { .. } => {
                             console.warn_error(&error);
                         }
-                        // Nothing about the PDB: this machine cannot do it.
+                        // An error of this machine, not of the PDB.
                         error if broken.is_none() => broken = Some(error),
                         error => console.warn(error.with_causes()),
                     }

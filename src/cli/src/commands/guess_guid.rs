@@ -17,10 +17,11 @@ use crate::outcome::Outcome;
 use crate::profiles::likely;
 use crate::report::image as report;
 
-/// Tell which build a Windows module in a memory image is, by indexes.
+/// Identify the build of a Windows module in a memory image by indexes.
 ///
-/// The exports and code of the module are compared with the indexes of the repositories. So a module is recognised even
-/// if it does not name its PDB. The kernel (nt) is found without a profile; for other modules the kernel's list is read.
+/// The exports and code of the module are compared with the indexes in the repositories, so that a module is
+/// recognised even if it does not name its PDB. The kernel (nt) is found without a profile; for other modules the
+/// kernel's module list is read.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
@@ -78,10 +79,10 @@ impl Run for Arguments {
 /// The folder of the kernel's profiles.
 const KERNEL: &str = "nt";
 
-/// What an image shows of a module.
+/// The properties of a module in an image.
 struct Shown {
     base: u64,
-    /// What it names as its PDB.
+    /// The PDB that it names.
     pdb: Option<(GuidAge, String)>,
     likely: Vec<Likeness>,
 }
@@ -91,7 +92,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let module = arguments.module.as_str();
     let folder = folder_of(module);
     if let (KERNEL, Some(profile)) = (folder.as_str(), &options.profile) {
-        bail!("--profile {profile}: the kernel is found without one");
+        bail!("--profile {profile}: nt is found without a profile; leave it out");
     }
     let repositories = options.building.open()?;
     let (indexes, problems) = ModuleIndexes::open(&folder, &repositories);
@@ -143,7 +144,7 @@ fn folder_of(module: &str) -> String {
     local::folder_of(module)
 }
 
-/// The kernel: it is found without a profile.
+/// The kernel, which is found without a profile.
 fn of_kernel(indexes: &ModuleIndexes, options: &Image, console: &Console) -> anyhow::Result<Shown> {
     let image = open_image(options, console)?;
     let source = options.required()?.display();
@@ -159,7 +160,7 @@ fn of_kernel(indexes: &ModuleIndexes, options: &Image, console: &Console) -> any
     Ok(Shown { base: kernel.base, pdb: kernel.pdb, likely })
 }
 
-/// Another module: the kernel's list says where it is.
+/// Another module, which is found through the kernel's module list.
 fn of_module(
     name: &str,
     indexes: &ModuleIndexes,

@@ -16,7 +16,7 @@ use crate::outcome::Outcome;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = OUTPUT)]
 pub struct Arguments {
-    /// The folder for the pages; it is made if it does not exist.
+    /// The folder for the pages, which is created if necessary.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
     #[command(flatten)]
@@ -40,7 +40,7 @@ impl Run for Arguments {
         for page in self.pages() {
             let path = self.folder.join(page.get_filename());
             files.output_below("the manual page", &path, Content::Own)?;
-            // A page may be a link to somewhere else.
+            // A page may be a link to another place.
             files.access().write(path);
         }
         Ok(())

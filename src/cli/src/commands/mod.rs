@@ -1,4 +1,4 @@
-//! One file per command: its arguments, a plan that is checked once, and [`Run`].
+//! One file per command, with its arguments, a plan that is checked once, and [`Run`].
 
 pub mod autodetect;
 pub mod build_index;
@@ -36,18 +36,18 @@ use crate::interrupt;
 use crate::outcome::{self, Outcome};
 use crate::sandbox::{self, Access};
 
-/// The whole command line, for commands that describe it.
+/// The whole command line, for commands that print it.
 pub type Tree = fn() -> clap::Command;
 
 /// A command with its arguments.
 pub trait Run {
-    /// What the options set for the whole run.
+    /// The settings for the whole run.
     fn settings(&self) -> Settings;
 
-    /// Adds the files that the command reads and writes, and what else it may do.
+    /// Adds the files that the command reads and writes, and its other needs.
     ///
     /// # Errors
-    /// Arguments that contradict each other, or a file that cannot be looked at.
+    /// An error for arguments that contradict each other, or for a file whose metadata cannot be read.
     fn list(&self, files: &mut Files) -> anyhow::Result<()>;
 
     /// Does the command's work.
@@ -56,11 +56,11 @@ pub trait Run {
     /// Wrong usage, unreadable input, or a failure to read or write: exit code 2.
     fn run(&self, console: &Console) -> anyhow::Result<Outcome>;
 
-    /// Hands the whole command line to a command that describes it.
+    /// Passes the whole command line to a command that prints it.
     fn know(&mut self, _: Tree) {}
 }
 
-/// What to do where the sandbox may be the reason for an error.
+/// Advice to show if the sandbox may be the reason for an error.
 const ADVICE: &str = "The sandbox may be the reason: -v shows what it allows, --no-sandbox turns it off.";
 
 /// Runs a command: checks the files that it names, restricts the process to them, does the work, and reports an error.
@@ -70,7 +70,7 @@ pub fn execute(command: &dyn Run, settings: &Settings, console: &Console) -> Exi
     }
     let mut files = Files::default();
     let checked = command.list(&mut files).and_then(|()| files.check());
-    // Before any other thread runs.
+    // Before any other thread starts.
     let restricted = checked.is_ok() && restrict(&files.into_access(), settings, console);
     interrupt::clean_up_when_told_to_stop();
     match checked.and_then(|()| command.run(console)) {
@@ -87,8 +87,8 @@ pub fn execute(command: &dyn Run, settings: &Settings, console: &Console) -> Exi
     }
 }
 
-/// Restricts this process to what the command line asks for, unless that is turned off, and says so with `-v`. Returns
-/// whether anything is restricted.
+/// Restricts this process to the files on the command line, unless that is turned off, and reports it with `-v`.
+/// Returns whether anything is restricted.
 fn restrict(access: &Access, settings: &Settings, console: &Console) -> bool {
     if !settings.sandbox {
         console.tell("Sandbox: turned off by --no-sandbox");

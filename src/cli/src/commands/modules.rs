@@ -11,8 +11,8 @@ use crate::report::image as report;
 
 /// List the modules of the kernel in a memory image.
 ///
-/// The kernel's own list is followed, in its order. The profile is found as autodetect finds it, unless --profile names
-/// one. The modules that a Windows triage dump lists are shown without a profile.
+/// The modules are listed in the order of the kernel's own list. The profile is found as in autodetect, unless
+/// --profile names one. The modules in a Windows triage dump are shown without a profile.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
@@ -52,7 +52,7 @@ impl Run for Arguments {
 
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let options = arguments.subject.with(&arguments.named);
-    // What cannot be opened is told below.
+    // An image that cannot be opened is reported below.
     let image = options.image.filename.as_ref().and_then(|filename| Image::open(filename).ok());
     if let Some(triage) = image.as_ref().and_then(|image| image.hints().triage.as_ref()) {
         match console.json() {
@@ -79,7 +79,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     if let Err(problem) = &end {
         console.warn(format_args!("{}: the list is not complete: {problem}", subject.source));
     }
-    // A kernel may well have no module.
+    // A kernel may have no modules.
     Ok(Outcome::from_good(end.is_ok()))
 }
 

@@ -18,28 +18,28 @@ use crate::profiles::output::Plan;
 
 /// Make a profile from any kind of debug information.
 ///
-/// The content of the source decides how it is read: a PDB, also in a cabinet (.pd_) or in the compact form (MSFZ); an
-/// ELF or Mach-O file with DWARF, also in a package or a dSYM bundle; BTF; or a Volatility 2 pack. An option that means
-/// nothing for that kind of source is refused. Without --output the profile is printed on standard output.
+/// The content of the source decides how it is read: a PDB, also in a cabinet (.pd_) or in the compact form (MSFZ);
+/// an ELF or Mach-O file with DWARF, also in a package or a dSYM bundle; BTF; or a Volatility 2 pack. An option that
+/// does not apply to the source is refused. Without --output the profile is printed on standard output.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
     /// A file, a dSYM bundle or an unpacked pack; - is standard input.
     #[arg(value_name = "SOURCE")]
     source: PathBuf,
-    /// The architecture of a PDB that does not name it, or the slice of a file for several.
+    /// The architecture of a PDB that does not state it, or the slice of a fat file.
     #[arg(long)]
     arch: Option<Arch>,
     /// The kernel's System.map or /proc/kallsyms, from which symbols are taken (DWARF, BTF).
     #[arg(long, alias = "kallsyms", value_name = "FILE")]
     system_map: Option<PathBuf>,
-    /// The BTF or the vmlinux of the kernel, for the BTF of a module.
+    /// The kernel's BTF or vmlinux, for the BTF of a module.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     base: Option<PathBuf>,
-    /// Take definitions of these languages too: rust, go, ..., all (DWARF).
+    /// Include definitions in these languages too: rust, go, ..., all (DWARF).
     #[arg(long = "lang", value_name = "LANGUAGE", value_delimiter = ',', hide_short_help = true)]
     languages: Vec<Language>,
-    /// Which file of a package to read, by the end of its path; by default its vmlinux.
+    /// The file in a package to read, by the end of its path; by default its vmlinux.
     #[arg(long, value_name = "PATH", hide_short_help = true)]
     member: Option<String>,
     #[command(flatten)]
@@ -51,16 +51,16 @@ pub struct Arguments {
     /// The Windows version, for the profile's metadata: 6.1 or 6.1.7601 (PDB).
     #[arg(long = "win", alias = "windows_version", value_name = "VERSION", help_heading = OUTPUT)]
     windows_version: Option<String>,
-    /// The class Rekall loads the profile with; by default it follows from the source (PDB, packs).
+    /// The class with which Rekall loads the profile; by default it is derived from the source (PDB, packs).
     #[arg(long = "profile_class", value_name = "CLASS", help_heading = OUTPUT, hide_short_help = true)]
     profile_class: Option<String>,
     /// Leave out symbols and label-to-value tables: structs and enumerations only (PDB).
     #[arg(long, help_heading = OUTPUT, hide_short_help = true)]
     concise: bool,
-    /// Keep symbols' names as the linker wrote them (PDB).
+    /// Keep the linker's names of symbols (PDB).
     #[arg(long = "raw-names", help_heading = OUTPUT, hide_short_help = true)]
     raw_names: bool,
-    /// rekall: write the text Rekall itself wrote, byte for byte, with its mistakes (packs).
+    /// rekall: write exactly the text that Rekall itself would write, including its mistakes (packs).
     #[arg(long, value_enum, hide_possible_values = true, help_heading = OUTPUT, hide_short_help = true)]
     compat: Option<Compat>,
     #[command(flatten)]
@@ -79,7 +79,7 @@ Examples:
   rekall-profile parse vmlinux --system-map System.map -o linux.json.gz
   rekall-profile parse Ubuntu1310.zip --format isf -o linux.isf.json.xz";
 
-/// How files begin that are read as they are.
+/// The first bytes of files that are read without unpacking.
 const UNPACKED: [&[u8]; 4] =
     [b"Microsoft C/C++ MSF 7.00", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"];
 

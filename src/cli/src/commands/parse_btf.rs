@@ -30,10 +30,10 @@ pub struct Arguments {
     /// The kernel's System.map or /proc/kallsyms, from which symbols are taken.
     #[arg(long, alias = "kallsyms", value_name = "FILE")]
     system_map: Option<PathBuf>,
-    /// The BTF or the vmlinux of the kernel, for the BTF of a module.
+    /// The kernel's BTF or vmlinux, for the BTF of a module.
     #[arg(long, value_name = "FILE")]
     base: Option<PathBuf>,
-    /// The processor (AMD64, ARM64, ...), if neither the file nor its types tell it.
+    /// The processor (AMD64, ARM64, ...), if neither the file nor its types show it.
     #[arg(long)]
     arch: Option<Arch>,
     #[command(flatten)]

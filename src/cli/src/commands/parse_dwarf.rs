@@ -16,8 +16,8 @@ use crate::profiles::output::Plan;
 /// Make a profile from the DWARF of an ELF or Mach-O file.
 ///
 /// The file is a Linux kernel (vmlinux), its separate debug file, a module, a macOS kernel or its dSYM bundle, or a
-/// package that holds one. Parts that the file names (split DWARF, alternate files) are looked for beside it and in
-/// /usr/lib/debug. Without --output the profile is printed on standard output.
+/// package that holds one. Other files that it names (split DWARF, alternate files) are searched for next to it and
+/// in /usr/lib/debug. Without --output the profile is printed on standard output.
 #[derive(Debug, clap::Args)]
 #[command(alias = "dwarfparser", after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
@@ -30,15 +30,15 @@ pub struct Arguments {
     /// The kernel's System.map or /proc/kallsyms, from which symbols are taken.
     #[arg(long, alias = "kallsyms", value_name = "FILE")]
     system_map: Option<PathBuf>,
-    /// Take definitions of these languages too (rust, go, ..., all).
+    /// Include definitions in these languages too (rust, go, ..., all).
     ///
-    /// Those of C, C++ and assembly are always taken.
+    /// C, C++ and assembly are always included.
     #[arg(long = "lang", value_name = "LANGUAGE", value_delimiter = ',')]
     languages: Vec<Language>,
-    /// Which file of a package to read, by the end of its path; by default its vmlinux.
+    /// The file in a package to read, by the end of its path; by default its vmlinux.
     #[arg(long, value_name = "PATH")]
     member: Option<String>,
-    /// Which slice of a file for several architectures: AMD64, ARM64, ...
+    /// The slice of a fat file: AMD64, ARM64, ...
     #[arg(long)]
     arch: Option<Arch>,
     #[command(flatten)]
@@ -92,7 +92,7 @@ impl Arguments {
     }
 }
 
-/// Where distributions put separate debug files.
+/// The folders in which distributions put separate debug files.
 pub const DEBUG_FOLDER: &str = "/usr/lib/debug";
 
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {

@@ -15,18 +15,18 @@ use crate::profiles::output::Plan;
 
 /// Make a profile from a PDB.
 ///
-/// The PDB may be packed in a cabinet (.pd_) or in the compact form (MSFZ). Without --output the profile is printed on
-/// standard output. A report of what was read, and what was lost, goes to standard error.
+/// The PDB may be compressed in a cabinet (.pd_) or in the compact form (MSFZ). Without --output the profile is
+/// printed on standard output. A report of what was read and what was lost goes to standard error.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
-    /// The PDB, or a cabinet that holds it (.pd_).
+    /// The PDB, or a cabinet that contains it (.pd_).
     #[arg(value_name = "FILE.pdb")]
     pdb_filename: Option<PathBuf>,
     /// The same as FILE.pdb.
     #[arg(short, long, value_name = "FILE", conflicts_with = "pdb_filename")]
     filename: Option<PathBuf>,
-    /// The architecture, if the PDB does not name it: AMD64, I386, ARM or ARM64.
+    /// The architecture, if the PDB does not state it: AMD64, I386, ARM or ARM64.
     #[arg(long)]
     arch: Option<Arch>,
     #[command(flatten)]
@@ -39,13 +39,13 @@ pub struct Arguments {
     /// The Windows version, for the profile's metadata: 6.1 or 6.1.7601.
     #[arg(long = "win", alias = "windows_version", value_name = "VERSION", help_heading = OUTPUT)]
     windows_version: Option<String>,
-    /// The class Rekall loads the profile with; by default it follows from the PDB's name.
+    /// The class with which Rekall loads the profile; by default it is derived from the PDB's name.
     #[arg(long = "profile_class", value_name = "CLASS", help_heading = OUTPUT)]
     profile_class: Option<String>,
     /// Leave out symbols and label-to-value tables: structs and enumerations only.
     #[arg(long, help_heading = OUTPUT)]
     concise: bool,
-    /// Keep symbols' names as the linker wrote them.
+    /// Keep the linker's names of symbols.
     #[arg(long = "raw-names", help_heading = OUTPUT)]
     raw_names: bool,
     #[command(flatten)]

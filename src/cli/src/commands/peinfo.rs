@@ -14,7 +14,7 @@ use crate::options::{General, Json, Strict, settings};
 use crate::outcome::Outcome;
 use crate::report::executable as report;
 
-/// Show what a PE file is, and which PDB it names.
+/// Show the headers of a PE file, and the PDB that it names.
 ///
 /// Shows the headers, the GUID and age of the PDB, the sections and the data directories. With -v, and always with
 /// --json, imports, exports and the version resource are shown too.
@@ -89,7 +89,7 @@ impl Info {
         let mut info = Self::default();
         match pe.code_view() {
             Ok(records) => info.records = records,
-            // A file without a PDB is nothing out of the ordinary.
+            // A file without a PDB is not unusual.
             Err(PeError::NoRsds { .. }) => {}
             Err(error) => info.problems.push(error),
         }
@@ -273,7 +273,7 @@ impl Tables {
     }
 }
 
-/// The part, or an empty one and its problem noted.
+/// The part, or an empty one after reporting its problem.
 fn kept<T: Default>(part: Result<T, PeError>, problems: &mut Vec<PeError>) -> T {
     part.unwrap_or_else(|error| {
         problems.push(error);

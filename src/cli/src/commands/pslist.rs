@@ -10,8 +10,8 @@ use crate::report::image as report;
 
 /// List the processes in a memory image.
 ///
-/// The kernel's own list is followed, in its order. The profile is found as autodetect finds it, unless --profile names
-/// one; a profile of another build is refused.
+/// The processes are listed in the order of the kernel's own list. The profile is found as in autodetect, unless
+/// --profile names one. A profile of another build is refused.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {

@@ -14,8 +14,8 @@ use crate::sandbox::Network;
 
 /// Serve a symbol store or a repository of profiles over HTTP.
 ///
-/// Files below DIR are served to read only, to everyone who can reach the address. The server runs until Ctrl-C; -v
-/// shows every request.
+/// Files below DIR are served read-only to everyone who can reach the address. The server runs until Ctrl-C; -v shows
+/// every request.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
@@ -63,7 +63,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         console.print(&[&url].into_iter().collect())?;
     }
     console.say(format_args!(
-        "Serving {} to read only, until Ctrl-C; a symbol path for it: srv*CACHE*{url}",
+        "Serving {} read-only until Ctrl-C; a symbol path for it: srv*CACHE*{url}",
         arguments.folder.display()
     ));
     mirror.run(console.progress())?;

@@ -6,7 +6,7 @@ use crate::options::{self, General, Json, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::report::image as report;
 
-/// An image, which is summed up where no command is named.
+/// Summarises an image if no command is given.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]

@@ -10,7 +10,7 @@ use crate::report::image as report;
 
 /// Prove a profile on a memory image, check by check.
 ///
-/// Each check compares what the profile says with what the image holds, and shows both. The verdict is match, mismatch or
+/// Each check compares the profile with the image, and shows both values. The verdict is match, mismatch or
 /// inconclusive; the exit code is 0 for a match only.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -53,7 +53,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let subject = Subject::open(&arguments.subject.with(&arguments.named), console)?;
     let validation =
         analyzer::validate(&subject.image, &subject.layout, analyzer::Scope::Whole, &console.search())?;
-    // If no part of a kernel was found, the image may hold one of another system.
+    // If no part of a kernel was found, the image may belong to another system.
     let found_none = validation.facts.is_empty() && validation.verdict != Verdict::Match;
     let another = if found_none { subject.of_another_system(console) } else { None };
     if console.json() {
@@ -68,7 +68,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     Ok(Outcome::from_good(validation.verdict == Verdict::Match))
 }
 
-/// The verdict, with what gave a mismatch away.
+/// The verdict, and the checks that contradict the profile.
 pub fn say(validation: &Validation, console: &Console) {
     if !validation.suspects.is_empty() {
         console.say(format_args!("given away by: {}", validation.suspects.join(", ")));
@@ -92,7 +92,7 @@ fn table(validation: &Validation) -> Lines {
     table.lines()
 }
 
-/// The report. `another` says which kernels of another system the image names.
+/// The report. `another` names the kernels of other systems in the image.
 pub fn to_report(validation: &Validation, source: &str, another: Option<String>) -> report::Validation {
     let checks = validation.checks.iter().map(|check| report::Check {
         group: check.group.name().to_owned(),

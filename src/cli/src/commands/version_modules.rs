@@ -16,10 +16,10 @@ use crate::options::{self, Building, General, Json, NamedImage, Threads, Unpacki
 use crate::outcome::Outcome;
 use crate::report::image as report;
 
-/// List GUID, age and PDB of every Windows module in a memory image.
+/// List the GUID, age and PDB of every Windows module in a memory image.
 ///
-/// They are read from the headers of the modules, as far as these are in memory. With --fetch the profile of each module
-/// is made and stored in the first repository that can be written to.
+/// They are read from the headers of the modules, as far as these are in memory. With --fetch the profile of each
+/// module is made and stored in the first writable repository.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
@@ -34,9 +34,9 @@ pub struct Arguments {
     subject: options::Subject,
     #[command(flatten)]
     unpacking: Unpacking,
-    /// Make the profile of each; =drakvuf: of the modules DRAKVUF takes profiles of.
+    /// Make the profile of each module; =drakvuf: only of the modules for which DRAKVUF uses profiles.
     ///
-    /// DRAKVUF also takes profiles of libraries of processes.
+    /// DRAKVUF also uses profiles of libraries in processes.
     #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "modules",
         hide_possible_values = true, help_heading = REPOSITORIES)]
     fetch: Option<Which>,
@@ -73,17 +73,17 @@ impl Run for Arguments {
     }
 }
 
-/// Which modules' profiles are made.
+/// The modules whose profiles are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Which {
-    /// Those of the kernel.
+    /// The kernel's modules.
     Modules,
-    /// Those that DRAKVUF's options name.
+    /// The modules in DRAKVUF's options.
     Drakvuf,
 }
 
-/// What DRAKVUF takes profiles of beside the kernel's, by the PDB's stem; libraries of 32-bit processes on a 64-bit
-/// system have a `w` before it.
+/// The modules besides the kernel for which DRAKVUF uses profiles, by the PDB's stem; libraries of 32-bit processes
+/// on a 64-bit system have a `w` before it.
 const DRAKVUF: [&str; 20] = [
     "tcpip",
     "win32k",
@@ -111,7 +111,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let subject = Subject::open(&arguments.subject.with(&arguments.named), console)?;
     let guest = subject.guest(console)?;
     if !matches!(guest, analyzer::Guest::Windows(_)) {
-        bail!("{}: expected a Windows image; modules of other systems name no PDB", subject.source);
+        bail!("{}: expected a Windows image; modules of other systems do not name PDBs", subject.source);
     }
     let listing = guest.modules()?;
     let named: Vec<(&Module, &GuidAge, &str)> = listing
@@ -146,7 +146,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     if let Some(path) = &arguments.write_manifest {
         let mut manifest = Manifest::default();
         for (module, guid_age, pdb) in &named {
-            // A text that is no file name names no PDB that could be fetched.
+            // A text that cannot be a file name does not identify a PDB to fetch.
             if let Ok(name) = pdb.parse() {
                 let seen = vec![format!("{} at {:#x}", subject.source, module.base)];
                 manifest.add(Wanted { name, guid_age: **guid_age, seen });
@@ -185,7 +185,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     Ok(Outcome::from_good(listing.end.is_ok() && !named.is_empty() && failed == 0))
 }
 
-/// Whether DRAKVUF takes a profile of the module with this PDB.
+/// Whether DRAKVUF uses a profile of the module with this PDB.
 fn is_drakvufs(pdb: &str) -> bool {
     let stem = pdb.rsplit_once('.').map_or(pdb, |(stem, _)| stem);
     let narrow = stem.strip_prefix(['w', 'W']).unwrap_or(stem);
@@ -193,11 +193,11 @@ fn is_drakvufs(pdb: &str) -> bool {
     kernel || DRAKVUF.iter().any(|name| name.eq_ignore_ascii_case(stem) || name.eq_ignore_ascii_case(narrow))
 }
 
-/// Makes the profiles that no repository has yet; how many could not be made.
+/// Makes the profiles that no repository has yet; returns how many could not be made.
 fn fetch(wanted: &[(String, GuidAge)], building: &Building, console: &Console) -> anyhow::Result<usize> {
     let repositories = building.open()?;
     let storage =
-        repositories.writable().context("no repository can be written to; name one with --profile_path")?;
+        repositories.writable().context("no repository is writable; name one with --profile_path")?;
     let fetcher = Fetcher::new(building.symbols.options(None, console.threads())?);
     let (mut there, mut made, mut failed) = (0, 0, 0);
     for (pdb, guid_age) in wanted {
@@ -231,7 +231,7 @@ mod tests {
     use super::is_drakvufs;
 
     #[test]
-    fn libraries_of_narrow_processes_are_drakvufs_too() {
+    fn drakvuf_also_uses_libraries_of_32_bit_processes() {
         for pdb in ["ntkrnlmp.pdb", "tcpip.pdb", "wntdll.pdb", "ntdll.pdb", "WKERNEL32.pdb", "fltmgr.pdb"] {
             assert!(is_drakvufs(pdb), "{pdb}");
         }

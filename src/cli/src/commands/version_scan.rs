@@ -21,8 +21,9 @@ use crate::report::profile::losses;
 
 /// Find the records in a file or memory image that name a PDB.
 ///
-/// These RSDS records hold a PDB's name, GUID and age. Each GUID and age is listed once, with the offset of its first
-/// record. Records without a name and older records (NB10: signature and age) are listed, too. FILE is searched as it is; of a memory image, named with -f, the physical memory is searched.
+/// These RSDS records contain a PDB's name, GUID and age. Each GUID and age is listed once, with the offset of its
+/// first record. Records without a name and older records (NB10: signature and age) are listed too. FILE is searched
+/// as it is; with -f IMAGE the physical memory of the image is searched.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
@@ -31,7 +32,7 @@ pub struct Arguments {
     file: Option<PathBuf>,
     #[command(flatten)]
     image: options::Image,
-    /// Show only records whose path this regular expression finds.
+    /// Show only records whose path matches this regular expression.
     #[arg(long = "name_regex", value_name = "REGEX")]
     name_regex: Option<Regex>,
     #[command(flatten)]
@@ -76,7 +77,7 @@ impl Run for Arguments {
     }
 }
 
-/// What is searched.
+/// The data to search.
 enum Target {
     /// Physical memory.
     Image(Box<Image>),
@@ -141,7 +142,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     Ok(Outcome::from_good(!found.is_empty() && lossless))
 }
 
-/// What was searched without finding a record, and what to do if it has to be unpacked first.
+/// The message for a search without results, with advice if the file has to be unpacked first.
 fn without_records(target: &Target, path: &Path) -> String {
     const NONE: &str = "no record that names a PDB (RSDS or NB10)";
     let Target::File(file) = target else { return NONE.to_owned() };
@@ -175,7 +176,7 @@ pub fn search(image: &Image, console: &Console, report: &mut Report) -> Vec<Sigh
     found
 }
 
-/// The columns as Rekall prints them.
+/// The columns as in Rekall.
 fn table(found: &[Sighting]) -> Lines {
     let mut lines = Lines::new();
     lines.line(format_args!("  Offset (P)   {:32} PDB", "GUID/Version"));
@@ -202,9 +203,9 @@ fn to_report(sighting: &Sighting) -> Record {
 fn manifest(found: &[Sighting], source: &str) -> Manifest {
     let mut manifest = Manifest::default();
     for Sighting { offset, record } in found {
-        // What has no GUID cannot be asked for by GUID and age.
+        // A record without a GUID cannot be fetched by GUID and age.
         let CodeView::Pdb(rsds) = record else { continue };
-        // A path whose last component is no file name names no PDB that could be fetched.
+        // A path whose last component cannot be a file name does not identify a PDB to fetch.
         if let Ok(name) = rsds.file_name().parse() {
             let seen = vec![format!("{source} at {offset:#x}")];
             manifest.add(Wanted { name, guid_age: rsds.guid_age, seen });

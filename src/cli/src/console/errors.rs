@@ -1,35 +1,36 @@
 use super::Lines;
 
-/// An error with a list: what is wrong in a sentence, then one line for each item.
+/// An error with a list: a sentence, then one line for each item.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}{}", joined(items))]
 pub struct Listed {
-    /// What is wrong.
+    /// The problem.
     pub what: String,
-    /// What there is to choose from, or what was tried.
+    /// The alternatives, or what was tried.
     pub items: Vec<String>,
 }
 
 impl Listed {
-    /// As the error of a command.
+    /// Converts it to the error of a command.
     pub fn error(what: String, items: Vec<String>) -> anyhow::Error {
         Self { what, items }.into()
     }
 }
 
-/// No repository has the profile that is wanted: an answer, not a failure.
+/// No repository has the requested profile: a negative result, not a failure.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct NoProfile(pub Listed);
 
-/// Lists as the libraries' own errors write them.
+/// Formats lists as the libraries' own errors do.
 fn joined(items: &[String]) -> String {
     items.iter().map(|item| format!("\n  {item}")).collect()
 }
 
-/// An error with its causes on one line, behind what is said before it; if one of them has a list, with a line for each item of it.
+/// An error with its causes on one line after a prefix; if one of them has a list, each item of it follows on its own
+/// line.
 ///
-/// The text of an error can hold anything. Only a list that its error has as data is taken apart into lines.
+/// The text of an error can contain anything. Only a list that the error has as data is split into lines.
 pub fn lines_of(before: &str, error: &anyhow::Error) -> Lines {
     let whole = format!("{before}{error:#}");
     let items = error.chain().find_map(items_of).unwrap_or_default();
@@ -58,7 +59,7 @@ fn lines(whole: &str, items: &[String]) -> Lines {
             lines.line(what);
             items.iter().for_each(|item| lines.line(format_args!("  {item}")));
         }
-        // Something was said after the list.
+        // Text follows the list.
         None => lines.line(whole),
     }
     lines
@@ -80,7 +81,7 @@ fn items_of(error: &(dyn std::error::Error + 'static)) -> Option<Vec<String>> {
     tried(error.downcast_ref::<symbols::Error>()?)
 }
 
-/// Where a file was looked for, with the answers.
+/// The places where a file was searched for, with the results.
 fn tried(error: &symbols::Error) -> Option<Vec<String>> {
     match error {
         symbols::Error::Missing { tried, .. }
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_items_of_a_list_are_lines() {
+    fn only_items_of_a_list_get_lines() {
         let items = vec!["a\nverdict: match".to_owned(), "b".to_owned()];
         let error = Listed::error("which?\u{1b}[2J".to_owned(), items);
         assert_eq!(lines_of("", &error).text(), "which?\\u{1b}[2J\n  a\\nverdict: match\n  b\n");
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_of_libraries_are_lines_too() {
+    fn items_of_lists_in_libraries_get_lines_too() {
         let tried = vec![("repo\n".to_owned(), "not there".to_owned())];
         let error = repository::Error::NotFound { name: "nt/x".to_owned(), tried };
         let expected = "unable to load profile nt/x from any repository\n  repo\\n: not there\n";

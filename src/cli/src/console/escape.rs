@@ -1,8 +1,8 @@
-//! Text from outside, made harmless: the one function through which everything goes that the program prints.
+//! Makes untrusted text harmless: everything that the program prints goes through this function.
 //!
-//! Names, paths, evidence, answers of servers and arguments that an error repeats can hold anything. Written to a terminal
-//! as they are, they could move the cursor, clear the screen, forge a line of a report, or show letters in another order
-//! than they stand in. Each such character is shown as its code instead.
+//! Names, paths, evidence, answers of servers, and arguments that an error repeats can contain anything. Written to a
+//! terminal unchanged, they could move the cursor, clear the screen, forge a line of a report, or show letters in a
+//! different order. Each such character is shown as its code instead.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -10,13 +10,14 @@ use std::sync::OnceLock;
 
 use regex::Regex;
 
-/// What is not printed as it is: control characters (line feeds and tabs among them), formatting characters (those that
-/// change the direction of writing, that join or take no space, tags), line and paragraph separators, everything else that
-/// Unicode says is shown as nothing, and code points that are no characters.
+/// The characters that are not printed unchanged: control characters (including line feeds and tabs), formatting
+/// characters (those that change the writing direction, join characters or are invisible, and tags), line and
+/// paragraph separators, everything else that Unicode defines as invisible, and code points that are not characters.
 const HARMFUL: &str =
     r"[\p{Cc}\p{Cf}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}]";
 
-/// The text with every character that could do more than be read shown as its code: `\n`, `\t`, `\u{1b}`.
+/// The text with every potentially harmful character shown as its code: `
+/// `, `\t`, `\u{1b}`.
 pub fn escaped(text: &str) -> Cow<'_, str> {
     if is_plain(text) || !text.chars().any(is_harmful) {
         return Cow::Borrowed(text);
@@ -24,7 +25,7 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     let mut shown = String::with_capacity(text.len() + 16);
     for character in text.chars() {
         match character {
-            // The short forms that everyone knows, else the code.
+            // The short form if it is well known, otherwise the code.
             character if is_harmful(character) => shown.extend(character.escape_default()),
             character => shown.push(character),
         }
@@ -32,8 +33,8 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The text inside a string of JSON, which has been escaped as JSON demands already: what could do more than be read is
-/// written as `\u001b`, which means the same character to whoever parses it.
+/// The text inside a JSON string that has already been escaped by the rules of JSON. Potentially harmful characters
+/// are written as `\u001b`, which means the same to every parser.
 pub fn escaped_in_json(fragment: &str) -> Cow<'_, str> {
     if is_plain(fragment) || !fragment.chars().any(is_harmful) {
         return Cow::Borrowed(fragment);
@@ -64,7 +65,7 @@ fn is_harmful(character: char) -> bool {
     static TABLE: OnceLock<Option<Regex>> = OnceLock::new();
     match TABLE.get_or_init(|| Regex::new(HARMFUL).ok()) {
         Some(harmful) => harmful.is_match(character.encode_utf8(&mut [0; 4])),
-        // The expression is well formed (a test holds that); without it nothing is trusted.
+        // The expression is valid (a test checks that); without it no text would be trusted.
         None => true,
     }
 }
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_moves_the_cursor_or_forges_a_line_is_shown_as_its_code() {
+    fn characters_that_move_the_cursor_or_forge_a_line_are_shown_as_codes() {
         for (text, shown) in [
             ("plain text", "plain text"),
             ("a\nverdict: match\r", "a\\nverdict: match\\r"),
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_of_every_script_stay() {
+    fn letters_of_every_script_are_unchanged() {
         for text in [
             "größe",
             "Ядро",
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn json_means_the_same() {
+    fn escaped_json_has_the_same_value() {
         let text = "a\u{9b}\u{202e}\u{e0041}\u{7f}\u{200b}";
         assert_eq!(escaped_in_json(text), "a\\u009b\\u202e\\udb40\\udc41\\u007f\\u200b");
         let back: String = serde_json::from_str(&format!("\"{}\"", escaped_in_json(text))).unwrap();

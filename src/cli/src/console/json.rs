@@ -5,19 +5,19 @@ use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
 use super::escape::escaped_in_json;
 
-/// A document as text: indented, and with every character escaped that could do more than be read.
+/// A document as text: indented, with every potentially harmful character escaped.
 ///
 /// # Errors
-/// A value that has no form in JSON.
+/// An error for a value that cannot be represented in JSON.
 pub fn to_text(document: &impl Serialize) -> serde_json::Result<String> {
     let mut text = Vec::new();
     document.serialize(&mut Serializer::with_formatter(&mut text, Harmless::default()))?;
     text.push(b'\n');
-    // What the serializer writes is UTF-8.
+    // The serializer writes UTF-8.
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// The layout of `PrettyFormatter`, with other escapes.
+/// The layout of `PrettyFormatter` with other escapes.
 #[derive(Default)]
 struct Harmless<'a> {
     pretty: PrettyFormatter<'a>,
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_is_laid_out_as_before_and_reads_back() {
+    fn a_document_keeps_its_layout_and_reads_back() {
         let plain = json!({"b": [1, {"x": []}], "a": {}, "c": "größe \\ \" /"});
         assert_eq!(to_text(&plain).unwrap(), format!("{plain:#}\n"));
         let hostile = json!({"k\u{202e}\n\u{1b}": ["\u{9b}\u{7f}\u{200b}\u{e0041}\r\t\u{8}"]});

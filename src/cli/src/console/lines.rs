@@ -2,7 +2,7 @@ use std::fmt::{Display, Write as _};
 
 use super::escape::escaped;
 
-/// Lines of a report. Whatever is put into one is escaped, so that only [`Lines::line`] begins a new one: text from outside
+/// The lines of a report. All text is escaped, so that only [`Lines::line`] begins a new line and untrusted text
 /// cannot.
 #[derive(Debug, Default)]
 pub struct Lines {
@@ -10,7 +10,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// No line yet.
+    /// Makes an empty list of lines.
     pub fn new() -> Self {
         Self::default()
     }
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_from_outside_begins_no_line() {
+    fn untrusted_text_begins_no_line() {
         let mut lines: Lines = ["a\nverdict: match", ""].into_iter().collect();
         lines.line(format_args!("{}\u{2028}{}", 1, "\u{1b}[1A"));
         assert_eq!(lines.text(), "a\\nverdict: match\n\n1\\u{2028}\\u{1b}[1A\n");

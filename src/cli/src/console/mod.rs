@@ -1,10 +1,10 @@
-//! The only place that prints.
+//! The only module that prints.
 //!
-//! Reports, errors, progress and the story that `-v` tells can repeat text from outside: names, paths, evidence, answers of
-//! servers, arguments. Every way to print escapes such text ([`escape`]), and takes one line at a time or [`Lines`] of
-//! which each was escaped on its own; colours are added here, around words of our own. So nothing that a command prints
-//! can begin a line or move the cursor unless the command says so. Only [`product`] writes bytes as they are, for
-//! what the program makes: profiles, which are ASCII, and completions.
+//! Reports, errors, progress and log lines (`-v`) can repeat untrusted text: names, paths, evidence, answers of
+//! servers, arguments. Every function that prints escapes such text ([`escape`]), and takes either one line or
+//! [`Lines`] of which each was escaped separately; colours are added here, around our own words. So nothing that a
+//! command prints can begin a line or move the cursor unless the command intends it. Only [`product`] writes bytes
+//! unchanged, for the program's products: profiles, which are ASCII, and completions.
 
 #![allow(clippy::disallowed_methods, reason = "this is the module that prints")]
 
@@ -34,7 +34,7 @@ pub use table::Table;
 use crate::report::Error;
 pub use usage::explain;
 
-/// Where everything a command says goes: the product to standard output, all else to standard error.
+/// The output of a command: the product goes to standard output, everything else to standard error.
 pub struct Console {
     json: bool,
     quiet: bool,
@@ -48,7 +48,7 @@ pub struct Console {
 }
 
 impl Console {
-    /// A console as the settings ask for.
+    /// Makes a console with these settings.
     pub fn new(settings: &Settings) -> Self {
         let terminal = io::stderr().is_terminal();
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -69,7 +69,7 @@ impl Console {
         self.json
     }
 
-    /// Whether counted losses make a result negative.
+    /// Whether counted losses make the result negative.
     pub fn strict(&self) -> bool {
         self.strict
     }
@@ -79,7 +79,7 @@ impl Console {
         self.verbosity
     }
 
-    /// How many threads work may use.
+    /// How many threads may be used.
     pub fn threads(&self) -> usize {
         self.threads
     }
@@ -101,14 +101,14 @@ impl Console {
         }
     }
 
-    /// A line of the story, for `-v`.
+    /// A log line, for `-v`.
     pub fn tell(&self, line: impl Display) {
         if self.verbosity > 0 {
             self.say(line);
         }
     }
 
-    /// A line that `-q` does not silence: something failed, and the work went on.
+    /// A line that is printed even with `-q`: something failed, and the work continued.
     pub fn warn(&self, line: impl Display) {
         self.bar.line(&line.to_string());
     }
@@ -120,14 +120,14 @@ impl Console {
         }
     }
 
-    /// A line with a word in the colour of good or bad news, if colours are wanted; `-q` silences it.
+    /// A line with a word in the colour of good or bad news, if colours are enabled; `-q` silences it.
     pub fn say_judged(&self, before: impl Display, word: &str, good: bool, after: impl Display) {
         if !self.quiet {
             self.warn_judged(before, word, good, after);
         }
     }
 
-    /// The same, but `-q` does not silence it.
+    /// The same, even with `-q`.
     pub fn warn_judged(&self, before: impl Display, word: &str, good: bool, after: impl Display) {
         if self.color {
             let colour = if good { 32 } else { 31 };
@@ -137,12 +137,13 @@ impl Console {
         }
     }
 
-    /// An error after which the work went on, with a line for each item of its list.
+    /// An error after which the work continued, with a line for each item of its list.
     pub fn warn_error(&self, error: &(dyn std::error::Error + 'static)) {
         self.bar.lines(&errors::lines_of_error(error));
     }
 
-    /// The error that ends a command: a line on standard error, and with `--json` a document too, unless there is one.
+    /// The error that ends a command: a line on standard error and, with `--json`, a document, unless one was already
+    /// printed.
     pub fn fail(&self, error: &anyhow::Error, exit_code: u8) {
         self.bar.lines(&lines_of("rekall-profile: ", error));
         if self.json && !self.printed.load(Ordering::Relaxed) {
@@ -152,26 +153,26 @@ impl Console {
         }
     }
 
-    /// Lines on standard output: what the command was asked for.
+    /// Lines on standard output: the result of the command.
     ///
     /// # Errors
-    /// [`StandardOutput`] where it cannot be written.
+    /// [`StandardOutput`] if it cannot be written.
     pub fn print(&self, lines: &Lines) -> anyhow::Result<()> {
         product(|out| out.write_all(lines.text().as_bytes()))
     }
 
-    /// The report as the one JSON document on standard output; `"schema": 1` is added to it.
+    /// The report as the only JSON document on standard output; `"schema": 1` is added to it.
     ///
     /// # Errors
-    /// [`StandardOutput`] where it cannot be written.
+    /// [`StandardOutput`] if it cannot be written.
     pub fn print_report(&self, report: &impl Serialize) -> anyhow::Result<()> {
         self.print_text(&document(report)?)
     }
 
-    /// A JSON document on standard output, as it is.
+    /// A JSON document on standard output, unchanged.
     ///
     /// # Errors
-    /// [`StandardOutput`] where it cannot be written.
+    /// [`StandardOutput`] if it cannot be written.
     pub fn print_document(&self, document: &impl Serialize) -> anyhow::Result<()> {
         self.print_text(&json::to_text(document)?)
     }
@@ -182,7 +183,7 @@ impl Console {
     }
 }
 
-/// A report as the text of a document: `"schema": 1` is added to it.
+/// The text of a report's document: `"schema": 1` is added to it.
 fn document(report: &impl Serialize) -> serde_json::Result<String> {
     let mut report = serde_json::to_value(report)?;
     if let Some(entries) = report.as_object_mut() {
@@ -191,32 +192,32 @@ fn document(report: &impl Serialize) -> serde_json::Result<String> {
     json::to_text(&report)
 }
 
-/// Marks a failure to write to standard output, so that a reader who stopped reading is told from a broken
+/// Marks a failure to write to standard output, which distinguishes a reader that stopped reading from a broken
 /// connection.
 #[derive(Debug, thiserror::Error)]
 #[error("standard output: {0}")]
 pub struct StandardOutput(#[source] pub io::Error);
 
-/// What the program makes, on standard output, byte for byte.
+/// The product on standard output, byte for byte.
 ///
 /// # Errors
-/// [`StandardOutput`] where it cannot be written.
+/// [`StandardOutput`] if it cannot be written.
 pub fn product(body: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     body(&mut out).and_then(|()| out.flush()).map_err(StandardOutput)?;
     Ok(())
 }
 
-/// Prints panics as every other text is printed. Where a front-end guards a library that can panic on one record, nothing
-/// is printed: the record is counted as lost, and that is what the user is told.
+/// Prints panics with escaped text. If a front-end guards a library that can panic on one record, nothing is printed:
+/// the record is counted as lost, and the user is told that.
 pub fn escape_panics() {
     std::panic::set_hook(Box::new(|info| {
         if profile::is_guarded() {
             return;
         }
-        let message = format!("rekall-profile: this is a fault of the program, please report it: {info}");
+        let message = format!("rekall-profile: this is a bug in the program, please report it: {info}");
         let mut stderr = io::stderr().lock();
-        // Nobody is left to be told that standard error is closed.
+        // If standard error is closed, nothing more can be done.
         let _ = writeln!(stderr, "{}", escaped(&message));
         let backtrace = std::backtrace::Backtrace::capture();
         if backtrace.status() == std::backtrace::BacktraceStatus::Captured {

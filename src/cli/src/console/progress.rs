@@ -9,8 +9,7 @@ use profile::Progress;
 use super::Lines;
 use super::escape::escaped;
 
-/// Shows steps that take longer than half a second as bars, on a terminal only; with `-v` it tells the story
-/// as lines.
+/// Shows steps that take longer than half a second as bars, only on a terminal; with `-v` it prints log lines.
 pub struct Bar {
     bars: MultiProgress,
     steps: Mutex<HashMap<String, Step>>,
@@ -24,17 +23,17 @@ struct Step {
     shown: bool,
 }
 
-/// How long a step may take before it is worth a bar.
+/// How long a step may take before it gets a bar.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 impl Bar {
-    /// `visible` where bars make sense (a terminal, not quiet), `telling` where the story is wanted.
+    /// `visible` if bars are useful (a terminal, not quiet), `telling` if log lines are wanted.
     pub fn new(visible: bool, telling: bool) -> Self {
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Self { bars: MultiProgress::with_draw_target(target), steps: Mutex::default(), visible, telling }
     }
 
-    /// A line on standard error, above the bars. Whatever it holds is escaped.
+    /// A line on standard error, above the bars, with escaped text.
     pub fn line(&self, line: &str) {
         self.raw(&escaped(line));
     }
@@ -44,13 +43,13 @@ impl Bar {
         lines.text().lines().for_each(|line| self.raw(line));
     }
 
-    /// A line with one word of ours between two texts, in bold and in this colour of a terminal.
+    /// A line with one of our words between two texts, in bold and in this terminal colour.
     pub fn coloured(&self, before: &str, word: &str, colour: u8, after: &str) {
         let (before, word, after) = (escaped(before), escaped(word), escaped(after));
         self.raw(&format!("{before}\u{1b}[1;{colour}m{word}\u{1b}[0m{after}"));
     }
 
-    /// A line that is harmless. A closed standard error is nobody's loss.
+    /// A line that has been escaped. A closed standard error is ignored.
     fn raw(&self, line: &str) {
         if !self.visible || self.bars.println(line).is_err() {
             let _ = writeln!(std::io::stderr(), "{line}");

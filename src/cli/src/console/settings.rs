@@ -1,9 +1,9 @@
 use std::num::NonZeroU64;
 
-/// What the options of a command line set for the whole run.
+/// The settings for the whole run, from the options of a command line.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The report is one JSON document on standard output.
+    /// The report is the only JSON document on standard output.
     pub json: bool,
     /// Only errors are printed.
     pub quiet: bool,
@@ -11,13 +11,13 @@ pub struct Settings {
     pub verbosity: u8,
     /// Whether colours are used; by default on a terminal.
     pub color: Option<bool>,
-    /// Losses make a result negative.
+    /// Losses make the result negative.
     pub strict: bool,
-    /// How many threads work may use; by default one for each core.
+    /// How many threads may be used; by default one for each core.
     pub threads: Option<u16>,
-    /// The run denies itself what its command line does not ask for.
+    /// The process restricts itself to the files and connections on its command line.
     pub sandbox: bool,
-    /// How many bytes packed input may unpack to; by default its packed size decides.
+    /// How many bytes compressed input may unpack to; by default this depends on its compressed size.
     pub unpack_limit: Option<NonZeroU64>,
 }
 

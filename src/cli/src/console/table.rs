@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 
 use super::{Lines, escaped};
 
-/// Rows under titles, each column as wide as it has to be: numbers to the right, all else to the left.
+/// Rows under titles, each column as wide as necessary: numbers to the right, all else to the left.
 pub struct Table<'a> {
     titles: Vec<Title<'a>>,
     rows: Vec<Vec<String>>,
@@ -14,11 +14,11 @@ struct Title<'a> {
     right: bool,
 }
 
-/// No longer line is drawn under the last column.
+/// The longest line under the last column.
 const LONGEST_RULE: usize = 60;
 
 impl<'a> Table<'a> {
-    /// A table with these titles; a title that begins with `>` stands over numbers.
+    /// A table with these titles; a title that begins with `>` is above numbers.
     pub fn new(titles: &[&'a str]) -> Self {
         let title = |text: &&'a str| match text.strip_prefix('>') {
             Some(text) => Title { text: escaped(text), right: true },
@@ -27,7 +27,7 @@ impl<'a> Table<'a> {
         Self { titles: titles.iter().map(title).collect(), rows: Vec::new() }
     }
 
-    /// Adds a row, one cell for each title; a column is as wide as its cells are once they are escaped.
+    /// Adds a row with one cell for each title. The width of a column is that of its escaped cells.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().map(|cell| escaped(&cell).into_owned()).collect());
     }
@@ -44,7 +44,7 @@ impl<'a> Table<'a> {
             .filter(|(.., width)| *width > 0 || self.rows.is_empty())
             .map(|(column, title, width)| (column, title, width.max(title.text.chars().count())))
             .collect();
-        // Behind the last column nothing has to stand in line, and its sentences can be long.
+        // Nothing has to be aligned after the last column, whose sentences can be long.
         if let Some((_, Title { right: false, .. }, width)) = shown.last_mut() {
             *width = (*width).min(LONGEST_RULE);
         }
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_wide_as_they_have_to_be() {
+    fn columns_are_as_wide_as_necessary() {
         let mut table = Table::new(&["Name", ">PID", "Empty", "State"]);
         table.row(["systemd".to_owned(), "1".to_owned(), String::new(), "sleeping".to_owned()]);
         table.row(["a\u{1b}[2J".to_owned(), "10024".to_owned(), String::new(), String::new()]);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_table_still_says_what_it_lists() {
+    fn an_empty_table_still_has_titles() {
         assert_eq!(Table::new(&["Name", ">PID"]).lines().text(), "Name PID\n---- ---\n");
     }
 }

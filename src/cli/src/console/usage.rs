@@ -6,10 +6,10 @@ use super::escape::escaped;
 use super::{Lines, document};
 use crate::report::Error;
 
-/// Prints what is wrong with a command line; or the help or the version, if it asks for that.
+/// Prints the error in a command line, or the help or version if that was requested.
 ///
-/// Messages about a command line repeat its arguments, and lay them out in lines. If an argument could forge such a line,
-/// the line is parsed again with that argument escaped, which gives the same message without the danger.
+/// Messages about a command line repeat its arguments on separate lines. If an argument could forge such a line, the
+/// command line is parsed again with that argument escaped, which gives the same message without the danger.
 pub fn explain<T>(
     error: &clap::Error,
     arguments: &[OsString],
@@ -21,7 +21,7 @@ pub fn explain<T>(
     let _ = match changed.then(|| parse(harmless.iter().map(|argument| argument.as_ref().into()).collect())) {
         None => error.print(),
         Some(Err(same)) => same.print(),
-        // The escaped argument is a good one. Then the message is one line.
+        // The escaped argument is valid. Then the message is one line.
         Some(Ok(_)) => {
             let line: Lines = [error.to_string()].into_iter().collect();
             io::stderr().lock().write_all(line.text().as_bytes())
@@ -33,7 +33,7 @@ pub fn explain<T>(
     }
 }
 
-/// What is wrong, without usage and colours.
+/// The problem, without usage and colours.
 fn said(error: &clap::Error) -> String {
     let text = error.to_string();
     let what = text.split("\n\nUsage:").next().unwrap_or_default();
@@ -42,7 +42,7 @@ fn said(error: &clap::Error) -> String {
     words.join(" ")
 }
 
-/// An argument as it is printed; bytes that are not UTF-8 as their codes.
+/// An argument in printable form; bytes that are not UTF-8 as their codes.
 fn shown(argument: &OsString) -> Cow<'_, str> {
     match argument.to_str() {
         Some(text) => escaped(text),
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_are_shown_without_danger() {
+    fn arguments_are_escaped() {
         assert_eq!(shown(&"plain".into()), "plain");
         assert_eq!(shown(&"a\u{1b}\n".into()), "a\\u{1b}\\n");
         #[cfg(unix)]

@@ -9,12 +9,13 @@ use profile::{FileId, OutputFile};
 use super::packing::{Content, check_ending};
 use crate::sandbox::Access;
 
-/// The files of one command, and what a run may do: the one list from which the sandbox's rules are made and outputs are
-/// checked. A command that reads or writes a new place has to add it here, or the sandbox refuses it.
+/// The files of one command, and what a run may do. The sandbox's rules are made from this list, and outputs are
+/// checked against it. A command that reads or writes a new place has to add it here, otherwise the sandbox refuses
+/// it.
 #[derive(Debug, Default)]
 pub struct Files {
     inputs: Vec<Named>,
-    /// Folders of which the files with some names are inputs.
+    /// Folders in which files with certain names are inputs.
     folders: Vec<(Named, Takes)>,
     outputs: Vec<Named>,
     access: Access,
@@ -23,7 +24,7 @@ pub struct Files {
 /// Whether a file with this name in a folder is an input.
 type Takes = fn(&str) -> bool;
 
-/// A file, and what the user calls it: an option, or an argument's name in the help.
+/// A file, with its name for the user: an option, or an argument's name in the help.
 #[derive(Debug)]
 struct Named {
     path: PathBuf,
@@ -31,14 +32,14 @@ struct Named {
 }
 
 impl Named {
-    /// The file that it means now; None if there is none. `-` is the file that standard input comes from.
+    /// The file to which it currently leads; `None` if there is none. `-` is the file to which standard input is
+    /// redirected.
     fn identity(&self) -> Option<FileId> {
         if self.path.as_os_str() == "-" { standard_input() } else { FileId::of_path(&self.path).ok() }
     }
 }
 
-/// How deep the folder of an unpacked pack is searched, and how many of its files are looked at: as deep and as many as
-/// are read.
+/// How deep the folder of an unpacked pack is searched, and how many of its files are checked: as many as are read.
 const MAX_DEPTH: usize = 16;
 const MAX_FILES: usize = 100_000;
 
@@ -48,7 +49,7 @@ impl Files {
         self.access
     }
 
-    /// What a run may do beyond reading inputs and writing outputs: stores, caches, connections.
+    /// What a run may do besides reading inputs and writing outputs: stores, caches, connections.
     pub fn access(&mut self) -> &mut Access {
         &mut self.access
     }
@@ -59,19 +60,19 @@ impl Files {
         self.inputs.push(Named { path: path.to_owned(), said });
     }
 
-    /// Adds an input whose companions lie beside it or below its folder.
+    /// Adds an input whose companions are next to it or below its folder.
     pub fn input_beside(&mut self, said: &'static str, path: &Path) {
         self.access.read_beside(path);
         self.inputs.push(Named { path: path.to_owned(), said });
     }
 
-    /// Adds a memory image with the files that belong to it: parts, states and tables of it lie beside it.
+    /// Adds a memory image with the files that belong to it: its parts, states and tables are next to it.
     pub fn image(&mut self, said: &'static str, path: &Path) {
         self.input_beside(said, path);
         self.inputs.extend(image::companions(path).into_iter().map(|path| Named { path, said }));
     }
 
-    /// Adds a folder of which the files with some names are inputs.
+    /// Adds a folder in which files with certain names are inputs.
     pub fn input_folder(&mut self, said: &'static str, path: &Path, takes: Takes) {
         self.access.read(path);
         self.folders.push((Named { path: path.to_owned(), said }, takes));
@@ -80,12 +81,12 @@ impl Files {
     /// Adds an output.
     ///
     /// # Errors
-    /// An ending that promises another form than is written, and a folder that does not exist.
+    /// An error for an ending that suggests another format, and for a folder that does not exist.
     pub fn output(&mut self, said: &'static str, path: &Path, content: Content) -> anyhow::Result<()> {
         self.access.write(path);
         let shown = path.display();
         check_ending(path, content).with_context(|| format!("{said} {shown}"))?;
-        // What is found out here is found out before work; what is not, when the file is written.
+        // Errors that are found here prevent useless work; others are found when the file is written.
         if let Some(place) = OutputFile::place(path).with_context(|| format!("{said} {shown}"))? {
             let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
             if let Some(folder) = folder
@@ -98,12 +99,12 @@ impl Files {
         Ok(())
     }
 
-    /// Adds a folder in which the command makes files and folders.
+    /// Adds a folder in which the command creates files and folders.
     pub fn folder(&mut self, path: &Path) {
         self.access.fill(path);
     }
 
-    /// Adds an output whose folder the command makes if it does not exist. Where it may be made is added with
+    /// Adds an output whose folder the command creates if necessary. The place for it is added with
     /// [`Files::folder`].
     ///
     /// # Errors
@@ -116,10 +117,10 @@ impl Files {
         Ok(())
     }
 
-    /// Holds all files against each other.
+    /// Compares all files with each other.
     ///
     /// # Errors
-    /// An output that is an input or another output.
+    /// An error for an output that is an input or another output.
     pub fn check(&self) -> anyhow::Result<()> {
         let written = self.written();
         let standard_output = standard_output();
@@ -180,7 +181,7 @@ impl Files {
     }
 }
 
-/// What an output's name means before the output is written.
+/// The destination of an output before it is written.
 #[derive(Debug, PartialEq, Eq)]
 enum Target {
     Existing(FileId),
@@ -204,7 +205,8 @@ impl Target {
     }
 }
 
-/// The files below a folder that are inputs by their names. Folders that cannot be read hold none that is read.
+/// The files below a folder that are inputs by their names. Unreadable folders are skipped, as they are when the
+/// inputs are read.
 fn files_below(root: &Path, takes: Takes) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut pending = vec![(root.to_owned(), 0)];
@@ -225,7 +227,7 @@ fn files_below(root: &Path, takes: Takes) -> Vec<PathBuf> {
     found
 }
 
-/// The file that standard output goes to, if it keeps what is written.
+/// The file to which standard output is redirected, if it stores data.
 #[allow(clippy::disallowed_methods, reason = "nothing is printed")]
 fn standard_output() -> Option<FileId> {
     #[cfg(unix)]
@@ -234,7 +236,7 @@ fn standard_output() -> Option<FileId> {
     None
 }
 
-/// The file that standard input comes from, if it could be lost.
+/// The file to which standard input is redirected, if it could be overwritten.
 fn standard_input() -> Option<FileId> {
     #[cfg(unix)]
     return kept(std::os::fd::AsFd::as_fd(&io::stdin()));
@@ -242,7 +244,7 @@ fn standard_input() -> Option<FileId> {
     None
 }
 
-/// An open file that keeps what is written to it: not a terminal, a pipe or a null device.
+/// An open file that stores what is written to it: not a terminal, a pipe or a null device.
 #[cfg(unix)]
 fn kept(open: std::os::fd::BorrowedFd<'_>) -> Option<FileId> {
     use std::os::unix::fs::FileTypeExt;

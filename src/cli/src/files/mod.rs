@@ -1,9 +1,9 @@
 //! Which files a command reads and writes. [`Files`] lists them from the command line alone, before anything is read.
-//! [`Files::check`] compares them with each other: an output is never one of the inputs, nor another output. The sandbox
-//! allows what the list holds, and nothing else. [`write()`] writes the outputs.
+//! [`Files::check`] compares them with each other: an output is never an input or another output. The sandbox allows
+//! exactly the files in the list. [`write()`] writes the outputs.
 //!
-//! What a command opens later, by names that it finds in its inputs, is not listed here. Such files are remembered when
-//! they are opened (`profile::open_input`), and `profile::OutputFile` refuses to write to them.
+//! Files that a command opens later, by names in its inputs, are not in this list. They are recorded when they are
+//! opened (`profile::open_input`), and `profile::OutputFile` refuses to write to them.
 
 mod list;
 mod packing;

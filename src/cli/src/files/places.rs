@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use super::Files;
 use crate::configuration::Configuration;
 
-/// The folder for copies of what servers have.
+/// The folder for copies of files from servers.
 pub fn cache_folder() -> PathBuf {
     match directories::ProjectDirs::from("", "", "rekall-profile") {
         Some(folders) => folders.cache_dir().to_owned(),
-        // A system without a home folder for us.
+        // An error if the system has no home folder for the program.
         None => env::temp_dir().join("rekall-profile"),
     }
 }
@@ -22,8 +22,8 @@ pub fn list_configuration(files: &mut Files) {
     });
 }
 
-/// Adds temporary files to unpack into, unless the input is a regular file that begins in one of these ways: then it is
-/// not packed.
+/// Adds temporary files for unpacking, unless the input is a regular file that begins in one of these ways and so is
+/// not compressed.
 pub fn unpack_unless(path: &Path, beginnings: &[&[u8]], files: &mut Files) {
     let mut start = [0; 32];
     let regular = path.metadata().is_ok_and(|metadata| metadata.is_file());

@@ -6,10 +6,10 @@ use profile::OutputFile;
 
 use crate::outcome::WrittenThrough;
 
-/// Writes a file that the user named, with what `body` writes: the one way in which commands write such a file.
+/// Writes a file that the user named; `body` writes its content. Commands write such files only in this way.
 ///
 /// # Errors
-/// Whatever creating, writing or renaming gives, with the file's name.
+/// Any error from creating, writing or renaming, with the file's name.
 pub fn write(path: &Path, body: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
     let failed = || format!("cannot write {}", path.display());
     let file = OutputFile::create(path).with_context(failed)?;

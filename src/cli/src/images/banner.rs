@@ -1,5 +1,5 @@
-//! The banner by which Volatility 3 picks the table of a Linux or macOS kernel, for profiles whose source does not hold
-//! it: most of Volatility 2's packs.
+//! The banner by which Volatility 3 selects the table of a Linux or macOS kernel, for profiles whose source lacks it:
+//! most of Volatility 2's packs.
 
 use analyzer::{Guest, Identity, Layout};
 use anyhow::{Context, bail};
@@ -9,11 +9,11 @@ use super::open_memory;
 use crate::console::Console;
 use crate::options::Banner;
 
-/// Gives a profile the banner that the options name, or that of the image that they name.
+/// Gives a profile the banner from the options, or from the image in the options.
 ///
 /// # Errors
-/// A profile whose system has no banner, or that has another one; a text that is not a banner; an image in which
-/// the profile's kernel is not found.
+/// An error if the profile's system has no banner, if the profile has another one, if the text is not a banner, or if
+/// the profile's kernel is not found in the image.
 pub fn complete(options: &Banner, profile: &mut Profile, console: &Console) -> anyhow::Result<()> {
     if !options.any() {
         return Ok(());
@@ -49,7 +49,7 @@ pub fn complete(options: &Banner, profile: &mut Profile, console: &Console) -> a
     Ok(())
 }
 
-/// Sets the banner and the release in it; the profile's own banner has to be the same.
+/// Sets the banner and the release in it; if the profile has a banner, it has to be the same.
 fn set(profile: &mut Profile, line: &str, origin: &str) -> anyhow::Result<()> {
     if let Some(own) = profile.metadata_text("Banner").map(str::trim_end)
         && own != line.trim_end()

@@ -1,5 +1,5 @@
-//! Memory images: [`open_image`] opens one, [`Subject`] opens one with the profile of its kernel, [`triage`] shows the
-//! dumps that hold no memory. [`banner`] completes profiles whose source does not hold the kernel's banner.
+//! Memory images: [`open_image`] opens one, [`Subject`] opens one with the profile of its kernel, and [`triage`]
+//! shows dumps without memory. [`banner`] completes profiles whose source lacks the kernel's banner.
 
 pub mod banner;
 mod open;

@@ -5,15 +5,15 @@ use super::triage;
 use crate::console::Console;
 use crate::options;
 
-/// The memory image that the options name, with a line about it for `-v`.
+/// Opens the memory image in the options, with a log line about it for `-v`.
 ///
 /// # Errors
-/// If none is named, or the file cannot be read or is not a memory image.
+/// If none is given, or the file cannot be read or is not a memory image.
 pub fn open_image(options: &options::Image, console: &Console) -> anyhow::Result<Image> {
     let path = options.required()?;
     let image = match Image::open(path).and_then(|image| options.lay_out(image)) {
         Ok(image) => image,
-        // It names the file itself.
+        // The error contains the file's name.
         Err(error @ image::Error::Io { .. }) => return Err(error).context("cannot open the image"),
         Err(error) => return Err(error).with_context(|| path.display().to_string()),
     };
@@ -27,7 +27,8 @@ pub fn open_image(options: &options::Image, console: &Console) -> anyhow::Result
     Ok(image)
 }
 
-/// The same for an image whose memory is searched, with what could not be read of its container.
+/// The same for an image whose memory is searched, with a report of the parts of its container that could not be
+/// read.
 ///
 /// # Errors
 /// As [`open_image`], and if the image holds no memory.

@@ -18,17 +18,17 @@ pub struct Subject {
     pub layout: Layout,
     /// The image's file, as the user named it.
     pub source: String,
-    /// Whether a profile of another build is used all the same.
+    /// Whether a profile of another build is used anyway.
     force: bool,
     /// What else to do about a profile of another build.
     advice: &'static str,
 }
 
 impl Subject {
-    /// Opens the image, and the profile that the user names; without a name, the one that is detected.
+    /// Opens the image and the profile that the user names or, without a name, the detected one.
     ///
     /// # Errors
-    /// Where one is not named or cannot be read, or no profile fits.
+    /// If one is not given or cannot be read, or no profile fits.
     pub fn open(options: &options::Subject, console: &Console) -> anyhow::Result<Self> {
         let (image, source) = open_memory(&options.image, console)?;
         let layout = match &options.profile {
@@ -43,8 +43,8 @@ impl Subject {
         Ok(subject)
     }
 
-    /// If the kernel is not where physical addresses say and the file is raw memory, works out how the ranges of memory
-    /// lie in the file and goes on with that.
+    /// If the kernel is not found at its physical addresses and the file is raw memory, finds the places of the
+    /// memory ranges in the file and continues with them.
     fn find_displaced_memory(&mut self, console: &Console) -> anyhow::Result<()> {
         let raw = self.image.container() == image::Container::Raw;
         if !raw || self.layout.system() != System::Linux {
@@ -59,7 +59,7 @@ impl Subject {
                 continue;
             }
             console.warn(format_args!(
-                "{}: file offsets are not physical addresses; going on with --layout {:x}:{:x}@{:x}",
+                "{}: file offsets are not physical addresses; continuing with --layout {:x}:{:x}@{:x}",
                 self.source, placed.start, placed.length, placed.offset
             ));
             self.image = image;
@@ -83,11 +83,11 @@ impl Subject {
         Ok(Self { image, layout, source, force, advice: "" })
     }
 
-    /// Finds the kernel, tells where, and makes sure that the profile is of its build.
+    /// Finds the kernel, reports where, and checks that the profile belongs to its build.
     ///
     /// # Errors
-    /// If no kernel that fits the profile is found; [`AnotherKernel`] if the image holds a kernel of another system or
-    /// build, unless `--force` is given.
+    /// If no kernel that fits the profile is found; [`AnotherKernel`] if the image contains a kernel of another
+    /// system or build, unless `--force` is given.
     pub fn guest(&self, console: &Console) -> anyhow::Result<Guest<'_>> {
         let guest = match self.force {
             true => Guest::find_forced(&self.image, &self.layout, &console.search()),

@@ -1,4 +1,4 @@
-//! Windows triage dumps: they list the modules and the process of a crash, and hold no memory.
+//! Windows triage dumps: they list the modules and the process of a crash, and contain no memory.
 
 use image::{Image, Memory, Triage};
 
@@ -6,7 +6,7 @@ use crate::console::{Lines, Table};
 use crate::profiles::verdict::counted;
 use crate::report::image::TriageModule;
 
-/// What an image without any memory is, and what it tells instead; nothing where it has memory.
+/// The description of an image without any memory; `None` if it has memory.
 pub fn without_memory(image: &Image) -> Option<String> {
     if image.runs().iter().any(|run| run.length > 0) {
         return None;

@@ -4,12 +4,12 @@ use super::Image;
 use super::heading::OUTPUT;
 use crate::files::Files;
 
-/// Where the banner of a Linux or macOS kernel comes from, if the source of its profile does not hold it.
+/// The source of a Linux or macOS kernel's banner, if the source of its profile lacks it.
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 #[command(next_help_heading = OUTPUT)]
 pub struct Banner {
-    /// The kernel's banner, by which Volatility 3 picks a table.
+    /// The kernel's banner, by which Volatility 3 selects a table.
     ///
     /// It is the line of /proc/version, or the first line of the boot log. With -f IMAGE it is read from that image.
     #[arg(long, value_name = "TEXT")]
@@ -19,7 +19,7 @@ pub struct Banner {
 }
 
 impl Banner {
-    /// Whether a banner is given, or an image to read it from.
+    /// Whether a banner, or an image with it, is given.
     pub fn any(&self) -> bool {
         self.banner.is_some() || self.image.filename.is_some()
     }

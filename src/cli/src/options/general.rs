@@ -3,13 +3,13 @@ use clap::{ArgAction, Args, ValueEnum};
 use super::heading::{GENERAL, OUTPUT};
 use crate::console::Settings;
 
-/// A group of options that changes how the whole run behaves.
+/// A group of options that affects the whole run.
 pub trait Sets {
-    /// Puts what the options ask for into the settings.
+    /// Applies the options to the settings.
     fn set(&self, settings: &mut Settings);
 }
 
-/// The settings that these groups of options ask for.
+/// The settings from these groups of options.
 pub fn settings(groups: &[&dyn Sets]) -> Settings {
     let mut settings = Settings::default();
     groups.iter().for_each(|group| group.set(&mut settings));
@@ -32,8 +32,8 @@ pub struct General {
     color: Color,
     /// Do not restrict what this run may read, write and connect to.
     ///
-    /// On Linux the program denies itself all files and connections that the command line does not ask for; -v shows
-    /// the restrictions.
+    /// On Linux the program denies itself all files and connections that are not on the command line; -v shows the
+    /// restrictions.
     #[arg(long = "no-sandbox", hide_short_help = true)]
     no_sandbox: bool,
     /// Print help; -h prints the short form, --help all options.
@@ -68,7 +68,7 @@ enum Color {
     Never,
 }
 
-/// For commands that have a report.
+/// For commands with a report.
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 #[command(next_help_heading = OUTPUT)]
@@ -84,7 +84,7 @@ impl Sets for Json {
     }
 }
 
-/// For commands that work on many threads.
+/// For commands that use many threads.
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 #[command(next_help_heading = GENERAL)]
@@ -105,7 +105,7 @@ impl Sets for Threads {
 #[group(skip)]
 #[command(next_help_heading = OUTPUT)]
 pub struct Strict {
-    /// Exit with 1 if anything was lost, not only count it.
+    /// Exit with 1 if anything was lost, instead of only counting it.
     #[arg(long)]
     strict: bool,
 }

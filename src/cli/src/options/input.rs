@@ -18,7 +18,7 @@ pub struct Image {
     /// The memory image.
     #[arg(short, long, value_name = "FILE")]
     pub filename: Option<PathBuf>,
-    /// Where the parts of a raw image belong, if file offsets are not physical addresses.
+    /// The places of the parts of a raw image, if file offsets are not physical addresses.
     ///
     /// Hexadecimal START:LENGTH@FILE_OFFSET, several separated by commas.
     #[arg(long, value_name = "PARTS", value_delimiter = ',', hide_short_help = true)]
@@ -29,7 +29,7 @@ impl Image {
     /// The image's file.
     ///
     /// # Errors
-    /// If no image is named.
+    /// If no image is given.
     pub fn required(&self) -> anyhow::Result<&PathBuf> {
         match &self.filename {
             Some(filename) => Ok(filename),
@@ -37,16 +37,16 @@ impl Image {
         }
     }
 
-    /// The same image, or the one that was named without `-f`.
+    /// The same image, or the one that was given without `-f`.
     pub fn or(&self, named: &NamedImage) -> Self {
         let filename = self.filename.clone().or_else(|| named.path.clone());
         Self { filename, layout: self.layout.clone() }
     }
 
-    /// The opened image with its parts where `--layout` puts them, if that is given.
+    /// Opens the image, with its parts at the places in `--layout` if that is given.
     ///
     /// # Errors
-    /// [`image::Error::Layout`] if the image says itself where its parts belong.
+    /// [`image::Error::Layout`] if the image itself gives the places of its parts.
     pub fn lay_out(&self, image: image::Image) -> Result<image::Image, image::Error> {
         if self.layout.is_empty() { Ok(image) } else { image.laid_out(&self.layout) }
     }
@@ -59,7 +59,7 @@ impl Image {
     }
 }
 
-/// The memory image as an argument, for commands that have no other.
+/// The memory image as an argument, for commands without another one.
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 #[command(next_help_heading = INPUT)]
@@ -69,14 +69,15 @@ pub struct NamedImage {
     path: Option<PathBuf>,
 }
 
-/// For commands that read packed files.
+/// For commands that read compressed files.
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 #[command(next_help_heading = INPUT)]
 pub struct Unpacking {
-    /// Let packed input unpack to SIZE bytes (20G, 512M, ...), whatever the ratio.
+    /// Let compressed input unpack to SIZE bytes (20G, 512M, ...), whatever the ratio.
     ///
-    /// By default packed input may unpack to 200 times its packed size and at most 16G, memory images to more.
+    /// By default compressed input may unpack to 200 times its compressed size and at most 16G; memory images may
+    /// unpack to more.
     #[arg(long = "unpack-limit", value_name = "SIZE", value_parser = size, hide_short_help = true)]
     unpack_limit: Option<NonZeroU64>,
 }
@@ -87,7 +88,7 @@ impl Sets for Unpacking {
     }
 }
 
-/// Parses a size in bytes: a number and, if wanted, K, M, G or T (powers of 1024; `KiB` and `KB` mean the same).
+/// Parses a size in bytes: a number and optionally K, M, G or T (powers of 1024; `KiB` and `KB` mean the same).
 fn size(text: &str) -> Result<NonZeroU64, String> {
     let wrong = || format!("expected a size such as 20G or 512M, found '{text}'");
     let upper = text.trim().to_ascii_uppercase();

@@ -1,4 +1,4 @@
-//! Groups of options that several commands share. Each command takes the groups that it uses, and no others.
+//! Groups of options that several commands share. Each command includes the groups that it uses, and no others.
 //!
 //! - [`debuginfod`] says which servers are asked for the debug files of Linux kernels;
 //! - [`general`] has what every command takes, and how much of the machine a run may use;
@@ -8,7 +8,7 @@
 //! - [`symbols`] says where PDBs are looked for, and how servers are asked;
 //! - [`subject`] is a memory image with the profile of its kernel.
 //!
-//! A group lists the files that it names ([`crate::files::Files`]). No group knows a command.
+//! A group lists the files that it names ([`crate::files::Files`]). Groups do not know commands.
 
 pub mod banner;
 pub mod debuginfod;

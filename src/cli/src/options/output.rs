@@ -5,53 +5,53 @@ use clap::{Args, ValueEnum};
 use super::heading::OUTPUT;
 use crate::files::{Content, Files};
 
-/// Where a profile goes and in which form, for every command that makes one.
+/// The destination and format of a profile, for every command that makes one.
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 #[command(next_help_heading = OUTPUT)]
 pub struct Output {
     /// The file to write; by default standard output (-).
     ///
-    /// It is packed with gzip if its name ends in .gz, with xz if it ends in .xz, and plain text otherwise.
+    /// It is compressed with gzip if its name ends in .gz, with xz if it ends in .xz, and plain text otherwise.
     #[arg(short, long, value_name = "FILE", alias = "output_filename")]
     pub output: Option<PathBuf>,
-    /// Take the time to make the smallest file.
+    /// Spend more time to make the smallest file.
     #[arg(long)]
     pub best: bool,
     /// The form: rekall, isf (Volatility 3), libvmi (LibVMI, DRAKVUF), btf (bpftool, pahole) or c (a C header).
     #[arg(long, value_enum, hide_possible_values = true)]
     pub format: Option<Format>,
-    /// Write only these structs, enumerations and symbols, with what they need.
+    /// Write only these structs, enumerations and symbols, with the types that they need.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub only: Vec<String>,
     /// For libvmi: addresses masked to 48 bits, or signed.
     ///
-    /// LibVMI and DRAKVUF read masked addresses, LibVMI alone reads signed ones.
+    /// LibVMI and DRAKVUF read masked addresses; only LibVMI reads signed ones.
     #[arg(long, value_enum, hide_possible_values = true, hide_short_help = true)]
     pub addresses: Option<Addresses>,
     /// For isf: put the table below this folder, where Volatility 3 finds it.
     ///
-    /// Volatility 3 is told of such a folder with its own option -s.
+    /// Pass the folder to Volatility 3 with its own option -s.
     #[arg(long = "symbols-dir", value_name = "DIR", conflicts_with = "output")]
     pub symbols_dir: Option<PathBuf>,
 }
 
 impl Output {
-    /// The form that is asked for, by default Rekall's.
+    /// The selected format, by default Rekall's.
     pub fn format(&self) -> profile::Format {
         self.format.map_or_else(profile::Format::default, Into::into)
     }
 
-    /// The file to write, if it is not standard output; `folder` is what a relative name is relative to.
+    /// The file to write, if it is not standard output; a relative name is relative to `folder`.
     pub fn file(&self, folder: Option<&Path>) -> Option<PathBuf> {
         let path = self.output.as_ref().filter(|path| path.as_os_str() != "-")?;
         Some(folder.map_or_else(|| path.clone(), |folder| folder.join(path)))
     }
 
-    /// Adds the files that these options name; `folder` is what a relative name is relative to.
+    /// Adds the files in these options; a relative name is relative to `folder`.
     ///
     /// # Errors
-    /// A name that cannot be written to.
+    /// An error for a name that cannot be written to.
     pub fn list(&self, folder: Option<&Path>, files: &mut Files) -> anyhow::Result<()> {
         if let Some(folder) = &self.symbols_dir {
             files.folder(folder);
@@ -63,7 +63,7 @@ impl Output {
     }
 }
 
-/// A program's form.
+/// The format for a program.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Format {
     /// The canonical profile, as Rekall reads it.
@@ -95,7 +95,7 @@ impl From<Format> for profile::Format {
 pub enum Addresses {
     /// The lower 48 bits.
     Masked,
-    /// All 64 bits, with their sign.
+    /// All 64 bits as a signed number.
     Signed,
 }
 

@@ -10,24 +10,25 @@ use super::symbols::{Connection, Symbols};
 use crate::configuration::{Configuration, own_repository};
 use crate::files::{Files, cache_folder, list_configuration};
 
-/// Where profiles are looked for.
+/// The repositories that are searched for profiles.
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 #[command(next_help_heading = REPOSITORIES)]
 pub struct Repositories {
     /// A repository of profiles, a folder or an address; may be repeated.
     ///
-    /// Repositories are searched in order. By default they are those of the configuration, else the user's own and the
-    /// public one.
+    /// Repositories are searched in order. By default they are those in the configuration, otherwise the user's own
+    /// and the public one.
     #[arg(long = "profile_path", alias = "repository_path", value_name = "DIR_OR_URL")]
     profile_path: Vec<String>,
 }
 
 impl Repositories {
-    /// The repositories that the options name, else the configuration, else the user's own and the public one.
+    /// The repositories in the options, otherwise those in the configuration, otherwise the user's own and the public
+    /// one.
     ///
     /// # Errors
-    /// A configuration that cannot be understood, or a place that is neither a folder nor an address.
+    /// An error for an invalid configuration, or a place that is neither a folder nor an address.
     pub fn open(&self, connection: &Connection) -> anyhow::Result<repository::Repositories> {
         let cache = directories::ProjectDirs::from("", "", "rekall-profile");
         let options = Options {
@@ -37,7 +38,7 @@ impl Repositories {
         Ok(repository::Repositories::open(&self.places()?, &options)?)
     }
 
-    /// Adds the repositories, to be read.
+    /// Adds the repositories as inputs.
     pub fn list(&self, connection: &Connection, files: &mut Files) {
         for place in self.listed_places(files) {
             list_repository(&place, connection, files);
@@ -58,14 +59,14 @@ impl Repositories {
         })
     }
 
-    /// The places; none if the configuration cannot be understood, which the command reports.
+    /// The places; empty if the configuration is invalid, which the command reports.
     fn listed_places(&self, files: &mut Files) -> Vec<String> {
         list_configuration(files);
         self.places().unwrap_or_default()
     }
 }
 
-/// Where profiles are looked for, and what profiles that are missing are made from.
+/// The repositories that are searched for profiles, and the sources for missing profiles.
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 pub struct Building {
@@ -103,7 +104,7 @@ impl Building {
         self.repositories.list(&self.symbols.connection, files);
     }
 
-    /// Adds the repositories, the first folder among them to be written to, and the places of PDBs.
+    /// Adds the repositories, with the first folder among them as an output, and the places of PDBs.
     pub fn list(&self, files: &mut Files) {
         self.list_reading(files);
         let places = self.repositories.listed_places(files);
@@ -117,7 +118,7 @@ impl Building {
     }
 }
 
-/// Adds one repository, a folder or an address, to be read.
+/// Adds one repository, a folder or an address, as an input.
 pub fn list_repository(place: &str, connection: &Connection, files: &mut Files) {
     connection.list_client(files);
     if is_remote(place) {

@@ -15,7 +15,7 @@ pub struct Subject {
     /// The kernel's profile: a file or a name; by default it is detected.
     #[arg(long, value_name = "NAME_OR_FILE", help_heading = REPOSITORIES)]
     pub profile: Option<String>,
-    /// Go on with the profile of another build than the one that the image names.
+    /// Use the profile even if it belongs to another build than the one that the image names.
     #[arg(long, help_heading = REPOSITORIES)]
     pub force: bool,
     #[command(flatten)]
@@ -23,12 +23,12 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The same, with the image that was named without `-f`.
+    /// The same, with the image that was given without `-f`.
     pub fn with(&self, named: &NamedImage) -> Self {
         Self { image: self.image.or(named), ..self.clone() }
     }
 
-    /// Adds the image and the profile. A profile that is not named is looked for, and made if there is none.
+    /// Adds the image and the profile. A profile that is not given is searched for, and made if there is none.
     pub fn list(&self, files: &mut Files) {
         self.image.list(files);
         match self.profile.as_deref() {
@@ -41,7 +41,7 @@ impl Subject {
     }
 }
 
-/// The profile's file of this name, or of this name with `.gz`.
+/// The profile's file with this name, or with this name and `.gz`.
 pub fn file(name: &str) -> Option<PathBuf> {
     let packed = format!("{name}.gz");
     [name, packed.as_str()].into_iter().map(Path::new).find(|path| path.is_file()).map(Path::to_owned)

@@ -11,26 +11,26 @@ use crate::configuration::Configuration;
 use crate::files::{Files, cache_folder, list_configuration};
 use crate::sandbox::Network;
 
-/// How servers are asked.
+/// How servers are contacted.
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 #[command(next_help_heading = SERVERS)]
 pub struct Connection {
-    /// Ask no server; use local files only.
+    /// Contact no server; use local files only.
     #[arg(long)]
     pub offline: bool,
-    /// Give up a download that brings fewer bytes per second than this [default: 1024].
+    /// Stop a download that brings fewer bytes per second than this [default: 1024].
     ///
     /// 0 accepts any rate.
     #[arg(long = "least-rate", value_name = "BYTES", hide_short_help = true)]
     least_rate: Option<u64>,
-    /// For how many seconds a download may be slower than --least-rate [default: 30].
+    /// How many seconds a download may be slower than --least-rate [default: 30].
     #[arg(long = "least-rate-time", value_name = "SECONDS", hide_short_help = true,
         value_parser = clap::value_parser!(u64).range(1..=86_400))]
     least_rate_time: Option<u64>,
 }
 
-/// Variables that name files with certificates or credentials, for connections.
+/// Environment variables that name files with certificates or credentials for connections.
 const CONNECTION: [&str; 4] = [
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
@@ -39,10 +39,10 @@ const CONNECTION: [&str; 4] = [
 ];
 
 impl Connection {
-    /// How servers are asked: the options of the command line and of the configuration, laid over `defaults`.
+    /// How servers are contacted: the options of the command line and the configuration, on top of `defaults`.
     ///
     /// # Errors
-    /// A configuration or credentials that cannot be understood.
+    /// An error for an invalid configuration or invalid credentials.
     pub fn client(&self, defaults: ClientOptions) -> anyhow::Result<ClientOptions> {
         let configured = Configuration::read()?;
         let standard = defaults.least_rate;
@@ -56,7 +56,7 @@ impl Connection {
         Ok(ClientOptions { offline: self.offline, least_rate, credentials, ..defaults })
     }
 
-    /// One of these options that is given, for commands that ask servers in some of their uses only.
+    /// The first of these options that is given, for commands that contact servers only in some uses.
     pub fn given(&self) -> Option<&'static str> {
         let given = [
             ("--offline", self.offline),
@@ -77,7 +77,7 @@ impl Connection {
         }
     }
 
-    /// Adds what says how servers are asked: the configuration, and what is known about private servers.
+    /// Adds the files that affect connections: the configuration, and the credentials for private servers.
     pub fn list_client(&self, files: &mut Files) {
         list_configuration(files);
         if let Some(path) = Credentials::netrc() {
@@ -86,18 +86,18 @@ impl Connection {
     }
 }
 
-/// Where PDBs are looked for, for every command that fetches them.
+/// The places of PDBs, for every command that fetches them.
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 #[command(next_help_heading = SERVERS)]
 pub struct Symbols {
-    /// Where PDBs are looked for, written as in _NT_SYMBOL_PATH.
+    /// The places to search for PDBs, in the syntax of _NT_SYMBOL_PATH.
     ///
-    /// By default that variable, else the configuration's symbol_path, else Microsoft's server.
+    /// The default is that variable, otherwise the configuration's symbol_path, otherwise Microsoft's server.
     #[arg(long = "symbol-path", value_name = "PATH")]
-    // A text: the parser's own message leaves passwords out, which clap's would repeat.
+    // A text, because our own parser's message leaves out passwords that clap would repeat.
     symbol_path: Option<String>,
-    /// Ask servers again for what they did not have within the last day.
+    /// Ask servers again for files that they did not have within the last day.
     #[arg(long, conflicts_with = "offline")]
     refresh: bool,
     #[command(flatten)]
@@ -105,10 +105,11 @@ pub struct Symbols {
 }
 
 impl Symbols {
-    /// The symbol path: the option's, else the environment's, else the configuration's, else Microsoft's server.
+    /// The symbol path: from the option, otherwise the environment, otherwise the configuration, otherwise
+    /// Microsoft's server.
     ///
     /// # Errors
-    /// A symbol path or a configuration that cannot be understood.
+    /// An error for an invalid symbol path or configuration.
     fn path(&self) -> anyhow::Result<SymbolPath> {
         let configured = || Configuration::read().map(|configuration| configuration.symbol_path);
         let (text, origin) = match (&self.symbol_path, env::var("_NT_SYMBOL_PATH").ok()) {
@@ -122,10 +123,10 @@ impl Symbols {
         }
     }
 
-    /// How PDBs are fetched by so many threads; if `store` is given, everything found is also put there.
+    /// How PDBs are fetched with this many threads; if `store` is given, every file found is also put there.
     ///
     /// # Errors
-    /// A symbol path or credentials that cannot be understood.
+    /// An error for an invalid symbol path or invalid credentials.
     pub fn options(&self, store: Option<&Path>, threads: usize) -> anyhow::Result<symbols::Options> {
         let mut path = self.path()?;
         if let Some(store) = store {
@@ -138,13 +139,13 @@ impl Symbols {
             expiry: if self.refresh { Duration::ZERO } else { NegativeCache::EXPIRY },
         });
         options.client = self.connection.client(options.client)?;
-        // Fetching is waiting, for the most part.
+        // Fetching mostly waits.
         options.workers = threads * 2;
         Ok(options)
     }
 
-    /// Adds the places of PDBs. A local store may hold pointers to files anywhere (`file.ptr`), so one that the user
-    /// names opens the file system to reading.
+    /// Adds the places of PDBs. A local store may contain pointers to files anywhere (`file.ptr`), so a store on the
+    /// command line opens the whole file system for reading.
     pub fn list(&self, files: &mut Files) {
         self.connection.list_client(files);
         files.access().fill_own(cache_folder()).unpack();

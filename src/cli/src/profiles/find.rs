@@ -11,10 +11,10 @@ use super::{identity, of_image, verdict};
 use crate::console::{Console, Listed, NoProfile, lines_of};
 use crate::options::{Building, subject};
 
-/// The profile that the user names: a file, with or without its `.gz`, else a name in a repository.
+/// The profile that the user names: a file, with or without its `.gz`, otherwise a name in a repository.
 ///
 /// # Errors
-/// Where there is none: what was asked, and how to bring the profile of the image's kernel. Where it cannot be read.
+/// If there is none: what was searched, and how to get the profile of the image's kernel. If it cannot be read.
 pub fn named(name: &str, image: &Image, options: &Building, console: &Console) -> anyhow::Result<Layout> {
     if let Some(path) = subject::file(name) {
         let layout = Layout::open(&path).with_context(|| path.display().to_string())?;
@@ -57,7 +57,7 @@ fn tell(loaded: &Loaded, console: &Console) {
 /// is none, a profile that everything in the image fits but for the record that names the build.
 ///
 /// # Errors
-/// Where none is found: what the image says of its kernel, what was tried, and how to bring what is missing.
+/// If none is found: what the image says about its kernel, what was tried, and how to get what is missing.
 pub fn detected(
     image: &Image,
     source: &str,
@@ -107,18 +107,18 @@ pub fn detected(
     Err(NoProfile(Listed { what, items }).into())
 }
 
-/// No more kernels' PDBs are fetched for one image.
+/// The maximum number of kernels whose PDBs are fetched for one image.
 const MOST_BUILT: usize = 4;
-/// How many of the profiles that do not fit are told.
+/// How many of the profiles that do not fit are listed.
 const MOST_TOLD: usize = 8;
 
-/// What profiles do not fit, a line each; those that no repository has are told with `-v` alone.
+/// The profiles that do not fit, a line each; those that no repository has are listed only with `-v`.
 fn tried(detection: &Detection) -> Vec<String> {
     let tried = detection.tried.iter().filter(|candidate| candidate.proof.is_ok()).take(MOST_TOLD);
     tried.map(|candidate| format!("{}: {}", candidate.name, outcome(candidate))).collect()
 }
 
-/// What came of trying a profile, in words.
+/// The result of trying a profile, in words.
 pub fn outcome(candidate: &Candidate) -> String {
     match &candidate.proof {
         Ok(proof) => format!("{} ({})", proof.verdict.name(), proof.reason),
@@ -126,10 +126,10 @@ pub fn outcome(candidate: &Candidate) -> String {
     }
 }
 
-/// Makes the profile of the first Windows kernel that the image names and that its PDB proves, and keeps it.
+/// Makes and stores the profile of the first Windows kernel that the image names and that its PDB proves.
 ///
 /// # Errors
-/// Where a PDB could not be brought, or nothing can be written.
+/// If a PDB could not be fetched, or the profile cannot be stored.
 fn built(
     image: &Image,
     repositories: &Repositories,
@@ -141,7 +141,7 @@ fn built(
     if kernels.is_empty() {
         return Ok(None);
     }
-    let storage = repositories.writable().context("no repository can be written to")?;
+    let storage = repositories.writable().context("no repository is writable")?;
     let fetcher = Fetcher::new(options.symbols.options(None, console.threads())?);
     let mut failed = None;
     for (pdb, guid_age, evidence) in kernels {
@@ -162,7 +162,7 @@ fn built(
     failed.map_or(Ok(None), Err)
 }
 
-/// The PDB of a kernel that an image names, where it is Windows' and could be fetched.
+/// The PDB of a kernel that an image names, if it is a Windows kernel and has a valid PDB name.
 pub fn windows_kernel(sighted: &detect::Sighted) -> Option<(PdbName, profile::GuidAge, String)> {
     match &sighted.kernel {
         Kernel::Windows { pdb, guid_age } => Some((pdb.parse().ok()?, *guid_age, sighted.to_string())),
@@ -170,7 +170,7 @@ pub fn windows_kernel(sighted: &detect::Sighted) -> Option<(PdbName, profile::Gu
     }
 }
 
-/// What was lost while a profile was made, and its verdict.
+/// The losses in making a profile, and its verdict.
 pub fn say_built(built: &local::Built, console: &Console) {
     let losses: &Report = &built.report;
     verdict::say_losses(losses, console);

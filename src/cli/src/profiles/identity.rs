@@ -1,25 +1,25 @@
-//! How to bring the profile of a kernel that an image names.
+//! How to get the profile of a kernel that an image names.
 
 use repository::detect::{Kernel, Sighted};
 
-/// How many kernels are told; stale and foreign records are many in some images.
+/// How many kernels are listed; some images contain many stale and foreign records.
 const MOST: usize = 4;
 
-/// For each kernel that the image names by its best evidence, the kernel and the command that brings its profile.
+/// For each kernel that the image names, by its best evidence, the kernel and the command that gets its profile.
 pub fn advice(kernels: &[Sighted]) -> Vec<String> {
     let best = kernels.first().map(|sighted| sighted.rank);
     let told = kernels.iter().filter(|sighted| Some(sighted.rank) == best).take(MOST);
     told.map(|sighted| how_to(&sighted.kernel)).collect()
 }
 
-/// The kernel, and the command that brings its profile.
+/// The kernel, and the command that gets its profile.
 pub fn how_to(kernel: &Kernel) -> String {
     match kernel {
         Kernel::Windows { pdb, guid_age } => {
             format!("Windows: fetch_pdb {pdb} {guid_age}, then parse_pdb {pdb}")
         }
         Kernel::Linux { release, build_id: Some(id) } => {
-            format!("Linux {release}: fetch_debug {id}, then parse_dwarf on the file it brings")
+            format!("Linux {release}: fetch_debug {id}, then parse_dwarf on the fetched file")
         }
         Kernel::Linux { release, build_id: None } => {
             format!("Linux {release}: parse_dwarf on its vmlinux with debug information")

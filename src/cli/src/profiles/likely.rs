@@ -1,4 +1,4 @@
-//! Profiles that are like a kernel or module, as they are shown.
+//! Shows the profiles that are similar to a kernel or module.
 
 use repository::index::Likeness;
 

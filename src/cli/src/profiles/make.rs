@@ -1,4 +1,4 @@
-//! A profile made from a source, written and judged: what all commands that make one have in common.
+//! Makes a profile from a source, writes and judges it: the part that all such commands share.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::console::Console;
 use crate::outcome::Outcome;
 use crate::report::profile as report;
 
-/// Opens a file that an option names, if it is given.
+/// Opens the file in an option, if it is given.
 ///
 /// # Errors
 /// A file that cannot be opened.
@@ -22,23 +22,23 @@ pub fn open_input(path: Option<&Path>) -> anyhow::Result<Option<MappedFile>> {
     path.map(open).transpose()
 }
 
-/// What is made of a source, and where it goes.
+/// The source and the destination of a profile.
 pub struct Request<'a> {
-    /// What makes it.
+    /// The front-end.
     pub front_end: &'a dyn FrontEnd,
-    /// How.
+    /// The options of the conversion.
     pub options: &'a Options,
-    /// Where it goes, and in which form.
+    /// The destination and the format.
     pub plan: &'a Plan,
-    /// Adds to the profile before it is written.
+    /// Changes the profile before it is written.
     pub complete: &'a dyn Fn(&mut Profile) -> anyhow::Result<()>,
 }
 
 impl Request<'_> {
-    /// Makes the profile, writes it, and ends with its verdict.
+    /// Makes the profile, writes it, and returns its verdict.
     ///
     /// # Errors
-    /// A source that gives no profile, options that mean nothing for it, or an output that cannot be written.
+    /// An error if the source gives no profile, an option does not apply to it, or the output cannot be written.
     pub fn make(&self, source: Source, console: &Console) -> anyhow::Result<Outcome> {
         let place = source.place().to_owned();
         let made = converters::convert_with(self.front_end, source, self.options, console.progress());
@@ -54,10 +54,10 @@ impl Request<'_> {
             .conclude(console)
     }
 
-    /// Writes the text that Rekall itself made of the source, byte for byte.
+    /// Writes exactly the text that Rekall itself would make of the source.
     ///
     /// # Errors
-    /// A source of which there is no such text, or an output that cannot be written.
+    /// An error if there is no such text for the source, or if the output cannot be written.
     pub fn write_rekall_text(&self, source: Source, console: &Console) -> anyhow::Result<Outcome> {
         let place = source.place().to_owned();
         let text = self.front_end.rekall_text(source).with_context(|| place.clone())?;

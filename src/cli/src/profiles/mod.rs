@@ -1,9 +1,9 @@
-//! Profiles as commands use them.
+//! Profiles in commands.
 //!
 //! - [`find`] finds a profile by its name, or by the image that it is for, and makes it if no repository has it;
-//! - [`of_image`] makes the profile of a Linux kernel of the image alone;
-//! - [`identity`] says how to bring the profile of a kernel, [`likely`] which profiles are like it;
-//! - [`make`] makes one from a source; [`output`] writes profiles, and [`verdict`] says how they turned out.
+//! - [`of_image`] makes the profile of a Linux kernel from the image alone;
+//! - [`identity`] says how to get the profile of a kernel, and [`likely`] shows similar profiles;
+//! - [`make`] makes one from a source; [`output`] writes profiles, and [`verdict`] reports their quality.
 
 mod find;
 pub mod identity;

@@ -14,7 +14,7 @@ use crate::console::{Console, lines_of};
 use crate::options::Building;
 use crate::profiles::verdict::counted;
 
-/// What came of making a profile.
+/// The result of making a profile.
 pub enum Outcome {
     /// It was made, and proved on the image.
     Made(Box<Layout>),
@@ -24,11 +24,11 @@ pub enum Outcome {
     NoKernel,
 }
 
-/// Makes the profile of the Linux kernel in an image, and keeps it in the first repository that can be written to. A
-/// profile that cannot be kept serves this run.
+/// Makes the profile of the Linux kernel in an image, and stores it in the first writable repository. A profile that
+/// cannot be stored is used for this run only.
 pub fn made(image: &Image, detection: &Detection, repositories: &Repositories, console: &Console) -> Outcome {
     let mut kernels = detection.kernels.iter().map(|sighted| sighted.kernel.system());
-    // If no record names a kernel, there may be one all the same.
+    // Even if no record names a kernel, there may be one.
     if !detection.kernels.is_empty() && kernels.all(|system| system != System::Linux) {
         return Outcome::NoKernel;
     }
@@ -123,7 +123,7 @@ pub fn say_made(made: &MadeOfImage, place: Option<&str>, console: &Console) {
         None => "not stored".to_owned(),
     };
     console.say(format_args!(
-        "{}: made of the image alone, from the kernel's own types (BTF) and symbols (kallsyms); on the image: {} ({}); \
+        "{}: made from the image alone, from the kernel's own types (BTF) and symbols (kallsyms); on the image: {} ({}); \
          {kept}",
         made.name,
         made.proof.verdict.name(),
@@ -144,7 +144,7 @@ pub fn say_made(made: &MadeOfImage, place: Option<&str>, console: &Console) {
     }
 }
 
-/// Why a kernel gave no profile, and what to do next, a line each.
+/// The reasons why a kernel gave no profile, and the next steps, a line each.
 pub fn words(unmade: &Unmade) -> Vec<String> {
     let mut words: Vec<String> =
         unmade.problems.iter().map(|problem| format!("{}: {problem}", unmade.kernel)).collect();

@@ -11,7 +11,7 @@ use crate::console::{self, Console};
 use crate::files::{self, Packing};
 use crate::options::Output;
 
-/// Where a profile is to go and in which form, checked before any work begins.
+/// The destination and format of a profile, checked before any work begins.
 #[derive(Debug)]
 pub struct Plan {
     place: Place,
@@ -34,11 +34,10 @@ enum Place {
 }
 
 impl Plan {
-    /// What the options ask for; without `--output` the text goes to standard output.
+    /// The destination in the options; without `--output` the text goes to standard output.
     ///
     /// # Errors
-    /// Where both the report (`--json`) and the profile would go to standard output, and for options that contradict
-    /// each other.
+    /// If both the report (`--json`) and the profile would go to standard output, or options contradict each other.
     pub fn new(output: &Output, folder: Option<&Path>, console: &Console) -> anyhow::Result<Self> {
         let effort = if output.best { Effort::Best } else { Effort::Default };
         let format = output.format();
@@ -46,7 +45,7 @@ impl Plan {
             bail!("--addresses: only --format libvmi has a choice of them");
         }
         if output.symbols_dir.is_some() && format != Format::Isf {
-            bail!("--symbols-dir: only Volatility 3 looks for its tables there; add --format isf");
+            bail!("--symbols-dir: the folder is for tables of Volatility 3; add --format isf");
         }
         let place = match (&output.symbols_dir, output.file(folder)) {
             (Some(folder), _) => Place::Symbols(folder.clone()),
@@ -69,12 +68,12 @@ impl Plan {
         Ok(Self { place, effort, format, addresses, only: output.only.clone(), compat: Compat::None })
     }
 
-    /// The same, saying what a program insists on.
+    /// The same with additions that a program requires.
     pub fn with_compat(self, compat: Compat) -> Self {
         Self { compat, ..self }
     }
 
-    /// Settles a profile's names, once it has what its form needs.
+    /// Settles a profile's names, after adding what its format needs.
     pub fn settle(&self, profile: &mut Profile, report: &mut Report) -> Resolution {
         if self.format == Format::Isf {
             add_well_known_types(profile);
@@ -82,11 +81,11 @@ impl Plan {
         Resolution::new(profile, report)
     }
 
-    /// Writes the profile, a file whole or not at all; where it went, if the name was not the user's own.
+    /// Writes the profile; a file appears complete or not at all. Returns its path if the user did not name it.
     ///
     /// # Errors
-    /// Whatever creating, writing or renaming gives; where nothing of `--only` is there; and where Volatility 3
-    /// would not find the table by anything.
+    /// Any error from creating, writing or renaming; if nothing in `--only` exists; and if Volatility 3 could not
+    /// find the table.
     pub fn write(
         &self,
         profile: &Profile,
@@ -137,10 +136,10 @@ impl Plan {
         Ok(Some(path))
     }
 
-    /// Writes what `body` writes: a file whole or not at all.
+    /// Writes the output of `body`; a file appears complete or not at all.
     ///
     /// # Errors
-    /// Whatever creating, writing or renaming gives.
+    /// Any error from creating, writing or renaming.
     pub fn write_with(
         &self,
         threads: usize,
@@ -149,7 +148,7 @@ impl Plan {
         match &self.place {
             Place::StandardOutput => console::product(body),
             Place::File { path, packing } => self.write_file(path, *packing, threads, body),
-            Place::Symbols(folder) => bail!("--symbols-dir {}: this is no table", folder.display()),
+            Place::Symbols(folder) => bail!("--symbols-dir {}: the output is not a table", folder.display()),
         }
     }
 
@@ -164,10 +163,10 @@ impl Plan {
     }
 }
 
-/// Writes a text in its packed form.
+/// Writes a text in its compressed form.
 ///
 /// # Errors
-/// Whatever writing gives.
+/// Any error from writing.
 pub fn write_packed(
     packing: Packing,
     effort: Effort,
@@ -190,7 +189,7 @@ pub fn write_packed(
     }
 }
 
-/// The part of the profile that `--only` names; names that stand for nothing are counted.
+/// The part of the profile that `--only` selects; names that match nothing are counted.
 fn select(
     profile: &Profile,
     resolution: &Resolution,
@@ -202,7 +201,7 @@ fn select(
         bail!("--only {}: no struct, enumeration or symbol of these names", wanted.join(","));
     }
     for name in missing {
-        report.lose("names of --only that stand for nothing", || name.to_owned());
+        report.lose("names of --only that match nothing", || name.to_owned());
     }
     Ok(selection)
 }

@@ -4,17 +4,17 @@ use crate::console::Console;
 use crate::outcome::Outcome;
 use crate::report::profile as report;
 
-/// What a command that made a profile says of it at the end: counts, losses, conflicts and the verdict.
+/// The report at the end of a command that made a profile: counts, losses, conflicts and the verdict.
 pub struct Summary<'a> {
-    /// What the profile was made from, as the user named it.
+    /// The source of the profile, as the user named it.
     pub source: &'a str,
     /// The profile.
     pub profile: &'a Profile,
-    /// Its names, as settled.
+    /// Its settled names.
     pub resolution: &'a Resolution,
-    /// What was lost on the way.
+    /// The losses.
     pub report: &'a Report,
-    /// What of it is judged.
+    /// The part of it that is judged.
     pub scope: Scope,
 }
 
@@ -22,18 +22,18 @@ pub struct Summary<'a> {
 const CONFLICTS_SHOWN: usize = 5;
 
 impl Summary<'_> {
-    /// Says it, as text on standard error or as JSON on standard output, and judges.
+    /// Prints it as text on standard error or as JSON on standard output, and judges the profile.
     ///
     /// # Errors
-    /// Where standard output cannot be written.
+    /// If standard output cannot be written.
     pub fn conclude(&self, console: &Console) -> anyhow::Result<Outcome> {
         self.conclude_with(console, |_| ())
     }
 
-    /// Like [`Summary::conclude`], with a report that `complete` completes.
+    /// Like [`Summary::conclude`], with a report that `complete` extends.
     ///
     /// # Errors
-    /// Where standard output cannot be written.
+    /// If standard output cannot be written.
     pub fn conclude_with(
         &self,
         console: &Console,
@@ -123,7 +123,7 @@ impl Summary<'_> {
     }
 }
 
-/// What was lost, kind by kind, and what else is good to know.
+/// The losses, kind by kind, and the warnings.
 pub fn say_losses(report: &Report, console: &Console) {
     for warning in report.warnings() {
         console.say(format_args!("  {warning}"));
@@ -136,7 +136,7 @@ pub fn say_losses(report: &Report, console: &Console) {
     }
 }
 
-/// The verdict in one line, what required things are missing and for whom, and with `-v` the optional ones.
+/// The verdict in one line, the missing required names and who needs them, and with `-v` the optional ones.
 pub fn say_verdict(health: &Health, console: &Console) {
     let reasons = match health.reasons.as_slice() {
         [] => String::new(),
@@ -180,7 +180,7 @@ pub fn say_verdict(health: &Health, console: &Console) {
     }
 }
 
-/// A text of at most 48 characters: decorated names can be thousands long.
+/// A text cut to 48 characters, since decorated names can have thousands.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(48) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or(text)),
@@ -188,7 +188,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// A count with its noun, in the plural where there is not exactly one.
+/// A count with its noun, in the plural unless it is exactly one.
 pub fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Index {
-    /// Where it is stored.
+    /// Its place.
     pub index: String,
     /// How many profiles it compares.
     pub profiles: usize,
@@ -43,7 +43,7 @@ pub struct Entry {
 pub struct Failure {
     pub name: String,
     pub reason: String,
-    /// Whether it is not tried again without --retry.
+    /// Whether it is skipped until --retry is given.
     pub rejected: bool,
 }
 
@@ -55,7 +55,7 @@ pub struct Sealed {
     pub profiles: usize,
     /// How many parts were merged.
     pub parts: usize,
-    /// How many objects were read, since no record described them.
+    /// How many objects were read because no record described them.
     pub looked_into: usize,
     /// Whether the inventory changed.
     pub changed: bool,
@@ -102,14 +102,14 @@ pub struct Imports {
     pub imported: Vec<Import>,
 }
 
-/// A file that was given.
+/// A file on the command line.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Import {
     Taken {
         file: String,
-        /// The name that the profile got.
+        /// The name of its profile.
         name: String,
         bytes: u64,
         health: String,
@@ -144,11 +144,11 @@ pub struct Part {
     pub to_make: usize,
 }
 
-/// `manage_repo missing --output`: where the manifest is.
+/// `manage_repo missing --output`: the path of the manifest.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WrittenManifest {
     pub manifest: String,
-    /// How many PDBs are wanted.
+    /// The number of PDBs in it.
     pub wanted: usize,
 }

@@ -11,7 +11,7 @@ pub struct Executable {
     pub source: String,
     pub machine: String,
     pub machine_number: u16,
-    /// When it was linked, in seconds since 1970.
+    /// The link time, in seconds since 1970.
     pub timestamp: u32,
     pub characteristics: u16,
     pub characteristic_names: Vec<String>,
@@ -23,7 +23,7 @@ pub struct Executable {
     pub os_version: Numbers,
     pub image_version: Numbers,
     pub subsystem_version: Numbers,
-    /// The records that name its PDB. The path is empty if a record names none.
+    /// The records that name its PDB. The path is empty if a record does not give one.
     pub pdbs: Vec<Pdb>,
     pub sections: Vec<Section>,
     pub directories: Vec<Directory>,
@@ -46,7 +46,7 @@ pub struct Numbers {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Pdb {
-    /// GUID and age; of an NB10 record, signature and age.
+    /// GUID and age; for an NB10 record, signature and age.
     pub guid_age: String,
     pub name: String,
     /// The whole path, as the linker wrote it.
@@ -74,7 +74,7 @@ pub struct Directory {
     pub size: u32,
 }
 
-/// What is imported from one library.
+/// The imports from one library.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Library {
@@ -89,7 +89,7 @@ pub struct Export {
     pub ordinal: u32,
     pub name: Option<String>,
     pub rva: u32,
-    /// The function of another library that it stands for.
+    /// The function of another library to which it is forwarded.
     pub forwarded: Option<String>,
 }
 
@@ -108,10 +108,10 @@ pub struct Version {
 pub struct Records {
     pub source: String,
     pub records: Vec<Record>,
-    /// Of a memory image: how it is stored.
+    /// For a memory image: its format.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
-    /// Of a memory image: what could not be read.
+    /// For a memory image: the parts that could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub losses: Option<Losses>,
 }
@@ -121,9 +121,9 @@ pub struct Records {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Record {
     pub offset: u64,
-    /// GUID and age; of an NB10 record, signature and age.
+    /// GUID and age; for an NB10 record, signature and age.
     pub guid_age: String,
-    /// Empty if the record names no PDB.
+    /// Empty if the record does not name a PDB.
     pub name: String,
     pub path: String,
 }

@@ -11,7 +11,7 @@ pub struct Pdbs {
     pub results: Vec<Pdb>,
 }
 
-/// A PDB that was asked for.
+/// A requested PDB.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Pdb {
@@ -30,7 +30,7 @@ pub struct DebugFile {
     pub outcome: Outcome,
 }
 
-/// What came of a file that was asked for.
+/// The result for a requested file.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Outcome {
@@ -38,20 +38,20 @@ pub struct Outcome {
     /// The file, if it was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
-    /// The store or server that had it.
+    /// The store or server from which it came.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
-    /// The places that were asked, if it was not found.
+    /// The places that were tried, if it was not found.
     #[serde(skip_serializing_if = "Option::is_none")]
     tried: Option<Vec<Tried>>,
-    /// Why it failed for another reason.
+    /// The reason for another failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 
-/// What came of a file, in a word.
+/// The result for a file, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -59,7 +59,7 @@ pub enum Status {
     Found,
     /// No place has it.
     Missing,
-    /// A place has another file under its name.
+    /// A place has a different file with its name.
     Refused,
     /// A place did not answer.
     Unavailable,
@@ -92,7 +92,7 @@ impl Outcome {
     }
 }
 
-/// A place that was asked.
+/// A place that was tried.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Tried {
@@ -113,31 +113,31 @@ impl From<&symbols::Tried> for Tried {
 pub enum LocalProfile {
     Stored {
         profile: String,
-        /// Where it is stored.
+        /// Its place.
         place: String,
-        /// What it was made from.
+        /// Its source.
         from: String,
         health: Health,
-        /// What came of proving it on the image; null without one.
+        /// The result of proving it on the image; null without an image.
         on_image: Option<String>,
     },
-    /// Of the Linux kernel in an image.
+    /// For the Linux kernel in an image.
     OfImage {
         profile: String,
-        /// Where it is stored; null if a profile that was made otherwise has its name.
+        /// Its place; null if a profile from another source has its name.
         place: Option<String>,
         /// How the kernel and its types were found.
         from: String,
         health: Health,
-        /// What came of proving it on the image.
+        /// The result of proving it on the image.
         on_image: String,
-        /// What else in the image was tried, or could have been.
+        /// The other candidates in the image.
         passed_over: Vec<String>,
-        /// The profile that has the loaded modules too; null if it was not asked for.
+        /// The profile with the loaded modules; null if it was not requested.
         with_modules: Option<String>,
         /// The modules that are in it.
         modules: Vec<String>,
-        /// What could not be added of the modules.
+        /// The parts of the modules that could not be added.
         problems: Vec<String>,
     },
     Failed {

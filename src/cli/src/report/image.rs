@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use repository::index::Likeness;
 use serde::Serialize;
 
-/// `validate`: a profile laid over an image, check by check.
+/// `validate`: a profile compared with an image, check by check.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Validation {
@@ -11,7 +11,7 @@ pub struct Validation {
     /// `match`, `mismatch` or `inconclusive`.
     pub verdict: String,
     pub reason: String,
-    /// What gave a mismatch away.
+    /// The checks that contradict the profile.
     pub suspects: Vec<String>,
     pub passed: usize,
     pub failed: usize,
@@ -19,7 +19,7 @@ pub struct Validation {
     /// What was found in the image.
     pub facts: BTreeMap<String, String>,
     pub checks: Vec<Check>,
-    /// If the image names kernels of other systems only: which.
+    /// The kernels in the image, if all of them belong to other systems.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub another_system: Option<String>,
 }
@@ -38,18 +38,18 @@ pub struct Check {
     pub reads: Vec<String>,
 }
 
-/// Without a command: the verdict, and what is in the image.
+/// Without a command: the verdict, and the contents of the image.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
     #[serde(flatten)]
     pub validation: Validation,
     pub container: String,
-    /// How many bytes of memory it holds.
+    /// The size of the memory in bytes.
     pub bytes: u64,
-    /// How many processes are listed; null if no kernel was found.
+    /// The number of processes; null if no kernel was found.
     pub processes: Option<usize>,
-    /// How many modules are listed; null if no kernel was found.
+    /// The number of modules; null if no kernel was found.
     pub modules: Option<usize>,
 }
 
@@ -59,7 +59,7 @@ pub struct Summary {
 pub struct Processes {
     pub image: String,
     pub processes: Vec<Process>,
-    /// Why the list is not complete.
+    /// Why the list is incomplete.
     pub problem: Option<String>,
 }
 
@@ -84,7 +84,7 @@ pub struct Process {
     pub exit: Option<String>,
 }
 
-/// `modules`: those of a kernel, or those that a triage dump lists.
+/// `modules`: the modules of a kernel, or those in a triage dump.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
@@ -97,19 +97,19 @@ pub enum Modules {
     Kernel {
         image: String,
         modules: Vec<Module>,
-        /// Why the list is not complete.
+        /// Why the list is incomplete.
         problem: Option<String>,
     },
 }
 
-/// A module that a triage dump lists. `linked` and `size` name a PE in a symbol store.
+/// A module in a triage dump. `linked` and `size` identify a PE file in a symbol store.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TriageModule {
     pub file: String,
     pub base: u64,
     pub size: u32,
-    /// When it was linked, in seconds since 1970.
+    /// The link time, in seconds since 1970.
     pub linked: u32,
 }
 
@@ -136,7 +136,7 @@ pub struct Module {
 pub struct ModuleVersions {
     pub image: String,
     pub modules: Vec<ModuleVersion>,
-    /// How many modules name no PDB, since their headers are not in memory.
+    /// How many modules do not name a PDB because their headers are not in memory.
     pub without: usize,
 }
 
@@ -157,9 +157,9 @@ pub struct Detection {
     pub image: String,
     /// The profile that matches; null if none does.
     pub profile: Option<String>,
-    /// The repository that has it.
+    /// The repository from which it came.
     pub place: Option<String>,
-    /// What the image says of its kernel.
+    /// What the image says about its kernel.
     pub kernels: Vec<Sighting>,
     pub fingerprints: Vec<Fingerprint>,
     /// The profiles that were tried.
@@ -182,26 +182,26 @@ pub struct Sighting {
 pub struct Fingerprint {
     pub kernel: String,
     pub likely: Vec<Likely>,
-    /// How much better the first fits than the second.
+    /// How much better the first profile fits than the second.
     pub margin: f64,
     pub problems: Vec<String>,
 }
 
-/// A profile that is like a kernel or module.
+/// A profile that is similar to a kernel or module.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Likely {
     pub profile: String,
     /// From 0 to 1.
     pub score: f64,
-    /// How many points of comparison agree, of those seen.
+    /// How many points of comparison agree, of those that were read.
     pub agreed: usize,
     pub seen: usize,
     pub bits: u64,
     pub of_bits: u64,
 }
 
-/// Profiles that are like a kernel or module.
+/// The profiles that are similar to a kernel or module.
 pub fn likely<'l>(found: impl Iterator<Item = &'l Likeness>) -> Vec<Likely> {
     let one = |one: &Likeness| Likely {
         profile: one.profile.clone(),
@@ -233,10 +233,10 @@ pub struct Candidate {
 pub struct Guess {
     pub module: String,
     pub base: u64,
-    /// What the module names itself.
+    /// The PDB that the module names.
     pub guid_age: Option<String>,
     pub pdb: Option<String>,
     pub likely: Vec<Likely>,
-    /// How much better the first fits than the second.
+    /// How much better the first profile fits than the second.
     pub margin: f64,
 }

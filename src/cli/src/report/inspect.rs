@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-/// `inspect`: a whole profile, items of it, or members in many profiles.
+/// `inspect`: a whole profile, entries of it, or members in many profiles.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
@@ -19,7 +19,7 @@ pub enum Inspection {
         missing: Vec<String>,
     },
     Across {
-        /// The members that are looked for.
+        /// The members that are compared.
         members: Vec<String>,
         /// The profiles that have one of them.
         profiles: Vec<Row>,
@@ -28,7 +28,7 @@ pub enum Inspection {
     },
 }
 
-/// What a name stands for.
+/// The entry for a name.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -67,7 +67,7 @@ pub enum Item {
     },
     Address {
         address: u64,
-        /// The symbols that it belongs to.
+        /// The symbols with this type.
         symbols: Vec<Symbol>,
         /// The next symbols above it.
         above: Vec<Symbol>,
@@ -92,9 +92,9 @@ pub struct Member {
     pub name: String,
     /// In bytes, from the beginning of the struct that is shown.
     pub offset: u64,
-    /// As C would declare it.
+    /// Its declaration in C.
     pub declaration: String,
-    /// Of a bit-field: its first bit, and the one behind its last.
+    /// For a bit-field: its first bit, and the bit after its last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bits: Option<(u16, u16)>,
     /// With --deep, the members of the struct that the member holds.
@@ -112,7 +112,7 @@ pub struct Padding {
     pub size: u64,
 }
 
-/// A label of an enumeration. The value is a decimal text, since it can be larger than a number in JSON is read.
+/// A label of an enumeration. The value is a decimal text, because it can be too large for JSON numbers.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Label {
@@ -120,12 +120,12 @@ pub struct Label {
     pub value: String,
 }
 
-/// Where members lie in one profile.
+/// The offsets of members in one profile.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Row {
     pub profile: String,
-    /// What says which build it is.
+    /// The build of the profile.
     pub build: String,
     /// For each member its offset in hexadecimal digits, with the bits of a bit-field; null if the profile lacks it.
     pub offsets: Vec<Option<String>>,

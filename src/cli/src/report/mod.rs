@@ -1,8 +1,8 @@
-//! What `--json` prints: one struct for each report. Commands fill them, [`crate::console::Console::print_report`] prints
-//! them with `"schema": 1`.
+//! What `--json` prints: one struct for each report. Commands fill them, and
+//! [`crate::console::Console::print_report`] prints them with `"schema": 1`.
 //!
-//! The schemas in `docs/json/` are generated from these structs by the test below: `UPDATE=1 cargo test schemas` writes
-//! them. A field that is new or gone, or that means something else, is an entry of the changelog.
+//! The schemas in `docs/json/` are generated from these structs by the test below: `UPDATE=1 cargo test schemas`
+//! writes them. A field that is added or removed, or whose meaning changes, needs an entry in the changelog.
 
 pub mod batch;
 mod error;

@@ -8,29 +8,29 @@ use serde_json::Value;
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Made {
-    /// What the profile was made from, as the user named it.
+    /// The source of the profile, as the user named it.
     pub source: String,
     /// The profile's metadata.
     pub metadata: BTreeMap<String, Value>,
-    /// The architecture, in Rekall's words.
+    /// The architecture, in Rekall's spelling.
     pub arch: String,
     pub counts: Counts,
     pub losses: Losses,
-    /// Names of several layouts.
+    /// Names with several layouts.
     pub conflicts: Vec<Conflict>,
-    /// Uses of a name that may mean one of several layouts.
+    /// Uses of a name that may refer to one of several layouts.
     pub ambiguities: Vec<Ambiguity>,
     pub warnings: Vec<String>,
     pub health: Health,
-    /// Who could not use the file as it is; of `check` only.
+    /// The programs that cannot use the file; only for `check`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub obstacles: Option<Vec<Obstacle>>,
-    /// The image's stanza for LibVMI's configuration; of `export` with an image only.
+    /// The image's section for LibVMI's configuration; only for `export` with an image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub libvmi_configuration: Option<String>,
 }
 
-/// How much a profile holds.
+/// The numbers of entries in a profile.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Counts {
@@ -41,7 +41,7 @@ pub struct Counts {
     pub constant_types: usize,
 }
 
-/// What was lost, by kind.
+/// The losses, by kind.
 pub type Losses = BTreeMap<String, Loss>;
 
 /// Losses of one kind.
@@ -49,11 +49,11 @@ pub type Losses = BTreeMap<String, Loss>;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Loss {
     pub count: u64,
-    /// Some of them by name.
+    /// Some of them, by name.
     pub examples: Vec<String>,
 }
 
-/// What was lost, as a report counts it.
+/// The losses in a report.
 pub fn losses(report: &profile::Report) -> Losses {
     let loss = |(kind, tally): (&str, &profile::Tally)| {
         (kind.to_owned(), Loss { count: tally.count, examples: tally.examples.clone() })
@@ -61,18 +61,18 @@ pub fn losses(report: &profile::Report) -> Losses {
     report.losses().map(loss).collect()
 }
 
-/// A name of several layouts.
+/// A name with several layouts.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Conflict {
     pub name: String,
-    /// The size, in bytes, of the layout that keeps the name.
+    /// The size in bytes of the layout that keeps the name.
     pub kept_bytes: u64,
-    /// The names that the others got, with their sizes in bytes.
+    /// The new names of the others, with their sizes in bytes.
     pub renamed: Vec<(String, u64)>,
 }
 
-/// A use of a name that may mean one of several layouts.
+/// A use of a name that may refer to one of several layouts.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ambiguity {
@@ -92,9 +92,9 @@ pub struct Health {
     pub kernel: bool,
     /// What programs would miss.
     pub missing: Vec<Missing>,
-    /// How many names are used as types and defined nowhere.
+    /// How many names are used as types but not defined.
     pub opaque_types: usize,
-    /// Names held by value that are neither a struct of the profile nor a known native type.
+    /// Names held by value that are neither a struct in the profile nor a known native type.
     pub unresolved_types: Vec<String>,
 }
 
@@ -107,7 +107,7 @@ pub struct Missing {
     /// Its versions.
     pub versions: String,
     pub what: String,
-    /// Whether the program does not work without it.
+    /// Whether the program cannot work without it.
     pub required: bool,
 }
 
@@ -130,7 +130,7 @@ impl From<&Judged> for Health {
     }
 }
 
-/// Who could not use a file as it is.
+/// A program that cannot use a file.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Obstacle {
@@ -146,7 +146,7 @@ pub struct Comparison {
     /// The verdict on the first.
     pub health: Health,
     pub compared: Compared,
-    /// Where they contradict each other.
+    /// The contradictions between them.
     pub differences: Vec<Difference>,
     /// What differs without being a contradiction, because the two sources cannot say the same things; by a short name of
     /// the reason (`dimensions`).
@@ -157,7 +157,7 @@ pub struct Comparison {
     pub only_second: Vec<String>,
 }
 
-/// How much two profiles have in common.
+/// The common entries of two profiles.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Compared {
@@ -187,7 +187,7 @@ pub struct Difference {
     pub second: String,
 }
 
-/// What came of the packs of a folder.
+/// The results for the packs in a folder.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Packs {

@@ -1,4 +1,4 @@
-//! The schemas of the reports, as `docs/json/` has them.
+//! Generates the schemas of the reports for `docs/json/`.
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,7 @@ enum Parsed {
     Compatible(profile::Compatible),
 }
 
-/// `manage_repo missing`: the manifest; or, if it went to a file, where it is.
+/// `manage_repo missing`: the manifest or, if it was written to a file, its path.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 #[expect(dead_code, reason = "only the schema is wanted")]
@@ -50,7 +50,7 @@ enum Missing {
 struct Wanted {
     name: String,
     guid_age: String,
-    /// Where it was named.
+    /// Where it was referred to.
     seen: Vec<String>,
 }
 
@@ -59,7 +59,8 @@ pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/json")
 }
 
-/// The schema of each report, by its command: verbs are `manage_repo_VERB`, no command is `summary`.
+/// The schema of each report, by its command; verbs are `manage_repo_VERB`, and a line without a command is
+/// `summary`.
 fn all() -> Vec<(&'static str, Value)> {
     vec![
         ("autodetect", of::<image::Detection>()),
@@ -96,8 +97,7 @@ fn all() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// The schema of a document: that of its report, with the entry `schema`. Objects have no other entries than those that
-/// are described.
+/// The schema of a document: that of its report, with the entry `schema`. Objects have only the described entries.
 fn of<R: JsonSchema>() -> Value {
     let mut settings = SchemaSettings::draft2020_12().for_serialize();
     settings.meta_schema = None;
@@ -128,7 +128,7 @@ fn add_version(schema: &mut Value) {
     schema["required"] = required.into();
 }
 
-/// Refuses entries that no property describes, everywhere.
+/// Forbids entries without a property description, in every object.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(entries) => {
@@ -145,7 +145,7 @@ fn close(schema: &mut Value) {
 fn text(name: &str, mut schema: Value) -> String {
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
     schema["title"] = match name {
-        "error" => "An error, in place of a report".to_owned(),
+        "error" => "An error, instead of a report".to_owned(),
         "summary" => "rekall-profile -f IMAGE --json".to_owned(),
         name => format!("rekall-profile {} --json", name.replacen("manage_repo_", "manage_repo ", 1)),
     }
@@ -154,7 +154,7 @@ fn text(name: &str, mut schema: Value) -> String {
 }
 
 #[test]
-fn the_schemas_in_the_docs_are_those_of_the_reports() {
+fn the_schemas_in_the_docs_match_the_reports() {
     let folder = folder();
     let update = std::env::var_os("UPDATE").is_some();
     let mut names = Vec::new();

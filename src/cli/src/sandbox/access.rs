@@ -14,7 +14,7 @@ pub enum Network {
 }
 
 /// What a run may do: the files it reads, the places it writes to, and its use of the network. The default allows
-/// nothing; a command adds what its arguments name. Paths that do not exist are passed over, except where a method says
+/// nothing; a command adds what its arguments name. Paths that do not exist are ignored, except where a method says
 /// that it creates them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
@@ -30,33 +30,35 @@ pub struct Access {
 }
 
 impl Access {
-    /// Reads a file, or a folder with all that is below it. `-`, which is standard input, needs no right.
+    /// Allows reading a file, or a folder with everything below it. `-`, which is standard input, needs no
+    /// permission.
     pub fn read(&mut self, path: impl AsRef<Path>) -> &mut Self {
         insert(&mut self.reads, path.as_ref());
         self
     }
 
-    /// Reads a folder that is a store of many files, with all that is below it. Links are followed from its top only.
+    /// Allows reading a folder that is a store of many files, with everything below it. Only links on its top level
+    /// are followed.
     pub fn read_store(&mut self, folder: impl AsRef<Path>) -> &mut Self {
         insert(&mut self.stores, folder.as_ref());
         self
     }
 
-    /// Reads a file and its companions: the folder that holds it with all that is below it.
+    /// Allows reading a file and its companions: the folder that contains it, with everything below.
     pub fn read_beside(&mut self, file: impl AsRef<Path>) -> &mut Self {
         insert(&mut self.reads_beside, file.as_ref());
         self
     }
 
-    /// Reads every file, where the files to be read are named by files that the user trusts.
+    /// Allows reading every file, if the files to read are named in files that the user trusts.
     pub fn read_everything(&mut self) -> &mut Self {
         self.reads_everything = true;
         self
     }
 
-    /// Writes the file of this name: it is created or replaced in its folder, or written to if it is a pipe or device.
-    /// A socket is connected to, which takes the system calls of the network.
-    /// `-`, which is standard output, needs no right.
+    /// Allows writing the file with this name: it is created or replaced in its folder or, if it is a pipe or device,
+    /// written to. Connecting to a socket needs the system calls of the network. `-`, which is standard output, needs
+    /// no permission.
     pub fn write(&mut self, file: impl AsRef<Path>) -> &mut Self {
         insert(&mut self.outputs, file.as_ref());
         #[cfg(unix)]
@@ -66,27 +68,27 @@ impl Access {
         self
     }
 
-    /// Creates, replaces, moves and removes files and folders below this folder. It is created if it does not exist,
-    /// and removed again at the end if nothing was put into it.
+    /// Allows creating, replacing, moving and removing files and folders below this folder. It is created if
+    /// necessary, and removed at the end if it stayed empty.
     pub fn fill(&mut self, folder: impl AsRef<Path>) -> &mut Self {
         insert(&mut self.folders, folder.as_ref());
         self
     }
 
-    /// Like [`Access::fill`], for the program's own folders, which stay when they are empty: another process may be
+    /// Like [`Access::fill`], for the program's own folders, which are kept when empty, since another process may be
     /// about to use them.
     pub fn fill_own(&mut self, folder: impl AsRef<Path>) -> &mut Self {
         insert(&mut self.own_folders, folder.as_ref());
         self
     }
 
-    /// Uses the network.
+    /// Allows using the network.
     pub fn network_as(&mut self, network: Network) -> &mut Self {
         self.network = network;
         self
     }
 
-    /// Unpacks into temporary files.
+    /// Allows unpacking into temporary files.
     pub fn unpack(&mut self) -> &mut Self {
         self.scratch = true;
         self
@@ -118,7 +120,7 @@ impl Access {
         named.chain(self.own_folders.iter().map(|folder| (folder.as_path(), false)))
     }
 
-    /// How the network is used.
+    /// The allowed use of the network.
     pub fn network(&self) -> Network {
         self.network
     }

@@ -8,8 +8,8 @@ use seccompiler::{
 
 use super::{Layer, Network};
 
-/// What no command does: start programs, look into other processes, change the system, hand work to the kernel in ways
-/// that other rules cannot see, or change files by their names in ways that Landlock does not restrict.
+/// System calls that no command makes: starting programs, inspecting other processes, changing the system, giving the
+/// kernel work that other rules cannot see, and changing files by name in ways that Landlock does not restrict.
 const NEVER: &[c_long] = &[
     // Programs and other processes.
     libc::SYS_execve,
@@ -22,7 +22,7 @@ const NEVER: &[c_long] = &[
     libc::SYS_kcmp,
     libc::SYS_setns,
     libc::SYS_unshare,
-    // Work that the kernel does on the side, out of sight of this filter.
+    // Work that the kernel does asynchronously, invisible to this filter.
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,
@@ -74,7 +74,7 @@ const NEVER: &[c_long] = &[
     libc::SYS_fanotify_init,
 ];
 
-/// The same, where only this architecture has the call.
+/// The same, for calls that only this architecture has.
 #[cfg(target_arch = "x86_64")]
 const NEVER_HERE: &[c_long] = &[
     libc::SYS_fork,
@@ -94,7 +94,7 @@ const NEVER_HERE: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const NEVER_HERE: &[c_long] = &[];
 
-/// Everything that makes or joins a socket.
+/// The calls that create or connect sockets.
 const SOCKETS: &[c_long] = &[
     libc::SYS_socket,
     libc::SYS_socketpair,
@@ -105,21 +105,21 @@ const SOCKETS: &[c_long] = &[
     libc::SYS_accept4,
 ];
 
-/// The kinds of sockets that a command with a network uses: the internet, local name services, and the kernel's list of
-/// addresses, by which the C library sorts what a name resolves to.
+/// The kinds of sockets that a command with network access uses: the internet, local name services, and the kernel's
+/// list of addresses, which the C library uses to sort resolved addresses.
 const FAMILIES: [i32; 4] = [libc::AF_INET, libc::AF_INET6, libc::AF_UNIX, libc::AF_NETLINK];
 
-/// On x86-64 every system call has a second number from here on, for programs with 32-bit pointers.
+/// On x86-64 every system call has a second number, starting here, for programs with 32-bit pointers.
 const SECOND_NUMBERS: u32 = 0x4000_0000;
 
-/// How many rules a part of the filter has. The kernel runs a new filter once for each system call that exists, and a part
-/// is as long as all its rules.
+/// How many rules a part of the filter has. The kernel runs a new filter once for each existing system call, and a
+/// part is as long as all its rules.
 const PART: usize = 8;
 
-/// Has the kernel refuse to all threads what a command with this network never does.
+/// Makes the kernel refuse, in all threads, the calls that a command with this network access never makes.
 ///
 /// # Errors
-/// Why the kernel does not do it, in words.
+/// The reason why the kernel does not do it, in words.
 pub(super) fn restrict(network: Network) -> Result<Layer, String> {
     let arch = TargetArch::try_from(std::env::consts::ARCH)
         .map_err(|_| format!("there is no filter for {}", std::env::consts::ARCH))?;
@@ -136,10 +136,10 @@ type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
 
 fn refused(network: Network) -> Result<Rules, seccompiler::BackendError> {
     let mut rules: Rules = NEVER.iter().chain(NEVER_HERE).map(|call| (*call, Vec::new())).collect();
-    // A new thread is allowed, a new process is not.
+    // New threads are allowed, new processes are not.
     let thread = libc::CLONE_THREAD.unsigned_abs().into();
     rules.insert(libc::SYS_clone, vec![rule([condition(0, SeccompCmpOp::MaskedEq(thread), 0)?])?]);
-    // Times of an open file are set without a name.
+    // The times of an open file are set without a name.
     rules.insert(libc::SYS_utimensat, vec![rule([wide_condition(1, SeccompCmpOp::Ne, 0)?])?]);
     match network {
         Network::None => rules.extend(SOCKETS.iter().map(|call| (*call, Vec::new()))),
@@ -172,8 +172,8 @@ fn wide_condition(
     SeccompCondition::new(argument, SeccompCmpArgLen::Qword, operator, value)
 }
 
-/// The filter: parts of the rules in the order of their numbers, each a filter of its own that also checks the
-/// architecture, behind a few instructions that choose the part.
+/// The filter: the rules in parts, in the order of their numbers. Each part is a filter of its own that also checks
+/// the architecture; a few instructions before them select the part.
 fn program(rules: &Rules, arch: TargetArch) -> Result<BpfProgram, seccompiler::BackendError> {
     let errno = |error: i32| u32::from(SeccompAction::Errno(error.unsigned_abs()));
     let rules: Vec<(&c_long, &Vec<SeccompRule>)> = rules.iter().collect();
@@ -184,7 +184,7 @@ fn program(rules: &Rules, arch: TargetArch) -> Result<BpfProgram, seccompiler::B
         let action = SeccompAction::Errno(libc::EPERM.unsigned_abs());
         parts.push((first, SeccompFilter::new(rules, SeccompAction::Allow, action, arch)?.try_into()?));
     }
-    // The number of the call is the first word that a filter sees.
+    // The number of the call is the first word of the filter's input.
     let mut program = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0)];
     if cfg!(target_arch = "x86_64") {
         program.extend([
@@ -192,10 +192,10 @@ fn program(rules: &Rules, arch: TargetArch) -> Result<BpfProgram, seccompiler::B
             statement(libc::BPF_RET, errno(libc::EPERM)),
         ]);
     }
-    // The arguments of the newer call for threads are out of a filter's sight; without it, the C library uses the older.
+    // A filter cannot see the arguments of the newer call for threads; without it, the C library uses the older one.
     let newer = u32::try_from(libc::SYS_clone3).unwrap_or(u32::MAX);
     program.extend([jump(libc::BPF_JEQ, newer, 0, 1), statement(libc::BPF_RET, errno(libc::ENOSYS))]);
-    // Two instructions for each part but the last: numbers below the next part's first belong to this one.
+    // Two instructions for each part except the last: numbers below the next part's first belong to this one.
     let bounds: Vec<u32> = parts.iter().skip(1).map(|(first, _)| *first).collect();
     let mut before = 0;
     for (index, (bound, (_, part))) in bounds.iter().zip(&parts).enumerate() {
@@ -205,7 +205,7 @@ fn program(rules: &Rules, arch: TargetArch) -> Result<BpfProgram, seccompiler::B
         program.push(statement(libc::BPF_JMP | libc::BPF_JA, u32::try_from(behind).unwrap_or(u32::MAX)));
         before += part.len();
     }
-    // Numbers above all bounds come to the last part, over all others.
+    // Numbers above all limits go to the last part, past all others.
     if let Some((_, last)) = parts.pop() {
         let over = u32::try_from(before).unwrap_or(u32::MAX);
         program.push(statement(libc::BPF_JMP | libc::BPF_JA, over));
@@ -219,7 +219,7 @@ fn statement(code: u32, value: u32) -> sock_filter {
     jump_with(code, value, 0, 0)
 }
 
-/// Compares with a value: how many instructions are passed over where it holds, and where it does not.
+/// Compares with a value: how many instructions are skipped if it is true, and if it is false.
 fn jump(comparison: u32, value: u32, holds: u8, otherwise: u8) -> sock_filter {
     jump_with(libc::BPF_JMP | comparison | libc::BPF_K, value, holds, otherwise)
 }
@@ -235,7 +235,7 @@ mod tests {
 
     use super::*;
 
-    /// Runs a filter over a call as the kernel does: the number, the architecture, and arguments at their places.
+    /// Runs a filter on a call as the kernel does: the number, the architecture, and the arguments in their places.
     fn answer(program: &[sock_filter], call: u32, arguments: [u64; 6]) -> u32 {
         let arch = match std::env::consts::ARCH {
             "x86_64" => 0xc000_003e_u32,
@@ -271,7 +271,7 @@ mod tests {
     const REFUSED: u32 = 0x0005_0000 | libc::EPERM as u32;
 
     #[test]
-    fn every_number_gets_its_answer() {
+    fn every_call_gets_its_result() {
         let program = filter(Network::None);
         let listed: BTreeSet<c_long> = [NEVER, NEVER_HERE, SOCKETS].concat().into_iter().collect();
         let thread = libc::CLONE_THREAD.unsigned_abs().into();
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_has_its_kinds_of_sockets_alone() {
+    fn each_network_access_allows_only_its_kinds_of_sockets() {
         let socket = libc::SYS_socket as u32;
         for network in [Network::Connect, Network::Listen] {
             let program = filter(network);
@@ -312,7 +312,7 @@ mod tests {
     fn other_architectures_end_the_process() {
         let program = filter(Network::None);
         let mut foreign = program.clone();
-        // A filter that expects another architecture finds this one to be foreign.
+        // A filter that expects another architecture sees this one as foreign.
         for instruction in &mut foreign {
             if instruction.code == 0x15 && instruction.k > 0xc000_0000 {
                 instruction.k ^= 1;

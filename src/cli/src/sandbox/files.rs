@@ -10,19 +10,20 @@ use landlock::{
 use super::folders::{Folders, parent_of};
 use super::{Access, Layer, Network};
 
-/// The newest rights that are asked for: those of a kernel on which the tests have run.
+/// The newest rights that are requested: those of a kernel on which the tests have run.
 const NEWEST: ABI = ABI::V7;
 
-/// How many entries of folders are looked at for links, and how deep folders are followed for that.
+/// How many folder entries are checked for links, and how deep folders are followed for that.
 const MOST_ENTRIES: usize = 4096;
 const INPUT_DEPTH: usize = 16;
 const STORE_DEPTH: usize = 1;
-/// How many links are followed to an output that does not exist yet; as many as Linux follows.
+/// How many links are followed to an output that does not exist yet, the same as on Linux.
 const MOST_LINKS: usize = 40;
 /// How many places a description lists.
 const MOST_SHOWN: usize = 6;
 
-/// Where systems keep what a connection needs: resolver and certificates, and the libraries that read them.
+/// The places of files that connections need: resolver configuration and certificates, and the libraries that read
+/// them.
 const SYSTEM: [&str; 12] = [
     "/etc",
     "/lib",
@@ -48,7 +49,7 @@ fn write_through() -> BitFlags<AccessFs> {
     read() | make_bitflags!(AccessFs::{WriteFile | Truncate})
 }
 
-/// Writing files through temporary ones beside them.
+/// Writing files through temporary files next to them.
 fn write_files() -> BitFlags<AccessFs> {
     write_through() | make_bitflags!(AccessFs::{MakeReg | RemoveFile})
 }
@@ -58,10 +59,10 @@ fn write_tree() -> BitFlags<AccessFs> {
     write_files() | make_bitflags!(AccessFs::{MakeDir | RemoveDir | Refer})
 }
 
-/// Restricts the calling thread, and those that it starts, to the files of `access`.
+/// Restricts the calling thread, and the threads that it starts, to the files of `access`.
 ///
 /// # Errors
-/// Why the kernel does not do it, in words.
+/// The reason why the kernel does not do it, in words.
 pub(super) fn restrict(access: &Access, folders: &Folders) -> Result<Layer, String> {
     let mut rules = Rules::new(access).map_err(|error| in_words(&error))?;
     if access.network() != Network::None {
@@ -109,7 +110,7 @@ pub(super) fn restrict(access: &Access, folders: &Folders) -> Result<Layer, Stri
     }
 }
 
-/// A set of rules in the making.
+/// A set of rules under construction.
 struct Rules {
     created: RulesetCreated,
 }
@@ -117,7 +118,7 @@ struct Rules {
 impl Rules {
     fn new(access: &Access) -> Result<Self, RulesetError> {
         let mut ruleset = Ruleset::default();
-        // The first version of Landlock refuses every move between folders, and stores need them.
+        // The first version of Landlock refuses every move between folders, which stores need.
         if access.folders().next().is_some() {
             ruleset = ruleset
                 .set_compatibility(CompatLevel::HardRequirement)
@@ -125,7 +126,7 @@ impl Rules {
                 .set_compatibility(CompatLevel::BestEffort);
         }
         let mut ruleset = ruleset.handle_access(AccessFs::from_all(NEWEST))?.scope(Scope::Signal)?;
-        // Name services are asked through local sockets.
+        // Name services are contacted through local sockets.
         if access.network() == Network::None {
             ruleset = ruleset.scope(Scope::AbstractUnixSocket)?.handle_access(AccessNet::BindTcp)?;
         }
@@ -135,8 +136,9 @@ impl Rules {
         Ok(Self { created: ruleset.create()? })
     }
 
-    /// Allows it, if the path exists. Rights that only folders have are left out for a file. A pipe without a name
-    /// (`/dev/fd/63`) takes no rule and needs none; for anything else that takes no rule, access stays refused.
+    /// Allows access to a path, if it exists. Rights that only folders have are left out for a file. An unnamed pipe
+    /// (`/dev/fd/63`) cannot have a rule and needs none; for anything else that cannot have a rule, access stays
+    /// refused.
     fn allow(&mut self, path: impl AsRef<Path>, rights: BitFlags<AccessFs>) {
         let path = path.as_ref();
         let Ok(metadata) = fs::metadata(path) else { return };
@@ -146,8 +148,8 @@ impl Rules {
         }
     }
 
-    /// The same for a folder, and for what links in it lead to: the kernel asks where a file really is. Folders are
-    /// followed to this depth.
+    /// The same for a folder, and for the targets of links in it, because the kernel checks the real place of a file.
+    /// Folders are followed to this depth.
     fn allow_tree(&mut self, path: &Path, rights: BitFlags<AccessFs>, depth: usize) {
         self.allow(path, rights);
         let mut left = MOST_ENTRIES;
@@ -166,8 +168,8 @@ impl Rules {
     }
 }
 
-/// A file and its companions: what its folders hold; also companions of the same name that are links to other
-/// folders, as the parts of an image that are spread over several disks.
+/// A file and its companions: the contents of its folders, and companions with the same name that are links to other
+/// folders, as the parts of an image on several disks can be.
 fn allow_beside(file: &Path, rules: &mut Rules) {
     rules.allow(file, read());
     let folders = folders_of(file);
@@ -183,8 +185,8 @@ fn allow_beside(file: &Path, rules: &mut Rules) {
     }
 }
 
-/// The folders in which a file's companions are: that of its name, and that of the file behind links. Devices and open
-/// files have none.
+/// The folders with a file's companions: that of its name, and that of the link target. Devices and open files have
+/// none.
 fn folders_of(file: &Path) -> Vec<PathBuf> {
     let real = fs::canonicalize(file).ok();
     let mut folders: Vec<PathBuf> =
@@ -193,7 +195,7 @@ fn folders_of(file: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// An output: the file if it exists, to be written through, and the folder in which it is created or replaced.
+/// An output: the file, if it exists, for writing directly, and the folder in which it is created or replaced.
 fn allow_output(file: &Path, rules: &mut Rules) {
     let target = destination(file);
     match fs::metadata(file) {
@@ -207,7 +209,7 @@ fn allow_output(file: &Path, rules: &mut Rules) {
     }
 }
 
-/// Where an output will be: behind symbolic links, also behind one that leads to a file that does not exist yet.
+/// The final place of an output, behind symbolic links, including one that leads to a file that does not exist yet.
 fn destination(file: &Path) -> PathBuf {
     let mut path = file.to_owned();
     for _ in 0..MOST_LINKS {
@@ -233,7 +235,7 @@ fn in_words(error: &RulesetError) -> String {
     }
 }
 
-/// What is left open, in words.
+/// A description of what is still allowed.
 fn describe(access: &Access) -> String {
     let reads: Vec<PathBuf> = match access.reads_everything() {
         true => vec![PathBuf::from("/")],

@@ -5,16 +5,16 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Access;
 
-/// Folders that exist because the sandbox created them.
+/// Folders that the sandbox created.
 #[derive(Debug, Default)]
 pub(super) struct Folders {
     /// The private folder for temporary files.
     pub scratch: Option<PathBuf>,
-    /// Folders in which [`clean_up`] has to be able to remove an empty one.
+    /// Folders from which [`clean_up`] has to be able to remove an empty one.
     pub parents: Vec<PathBuf>,
 }
 
-/// What [`clean_up`] removes.
+/// The folders that [`clean_up`] removes.
 #[derive(Debug)]
 struct Leftovers {
     scratch: Option<(PathBuf, File)>,

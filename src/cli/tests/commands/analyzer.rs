@@ -41,7 +41,7 @@ fn pslist_lists_what_runs() {
 }
 
 #[test]
-fn a_torn_list_is_told() {
+fn a_broken_list_is_reported() {
     let folder = windows(windows::Case::Win7X64Torn);
     folder
         .run(["-f", "win7.elf", "--profile", "nt.json.gz", "pslist"])
@@ -148,7 +148,7 @@ fn modules_name_their_pdbs() {
 }
 
 #[test]
-fn an_image_without_a_command_is_proved_and_summed_up() {
+fn an_image_without_a_command_is_proved_and_summarised() {
     let folder = Folder::new();
     folder.write("OSX_image.dd", macos::image(macos::Case::Snow).write(Container::Raw));
     folder.write("kernel.dwarf", macos::Case::Snow.debug_file().1);
@@ -162,10 +162,10 @@ fn an_image_without_a_command_is_proved_and_summed_up() {
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn missing_arguments_are_named() {
     let folder = windows(windows::Case::XpX86);
     folder.run(["pslist"]).status(2).stderr("which image? name it with -f FILE").check();
-    // Without a profile the image is asked which one it needs.
+    // Without a profile the program detects which one the image needs.
     let run = folder.run(["-f", "win7.elf", "pslist", "--offline"]).status(1).stderr("which profile?");
     run.stderr("the image names\n  Windows: fetch_pdb nt").stderr(", then parse_pdb nt").check();
     // Without arguments the program prints its help.
@@ -197,7 +197,7 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
-fn what_an_image_says_of_itself_is_neither_run_nor_endless() {
+fn names_in_an_image_are_neither_run_nor_endless() {
     let folder = Folder::new();
     let mut image = vec![0; 1 << 16];
     let banner = b"Linux version 6.1\x1b[2J-x (d@d.org) (gcc) #1 SMP\n\0";
@@ -213,7 +213,7 @@ fn what_an_image_says_of_itself_is_neither_run_nor_endless() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("Linux 6.1.0: parse_dwarf on its vmlinux") && !said.contains("rm -rf"), "{said}");
 
-    // Nothing but kernels, no two alike.
+    // Only kernels, all different.
     let mut kernels = Vec::new();
     for number in 0..200_000u32 {
         kernels.extend_from_slice(b"RSDS");
@@ -228,7 +228,7 @@ fn what_an_image_says_of_itself_is_neither_run_nor_endless() {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn a_triage_dump_gives_its_modules_and_says_that_it_has_no_memory() {
+fn a_triage_dump_lists_its_modules_and_has_no_memory() {
     let folder = Folder::new();
     let dump = corpus("images/windows-triage-x64.dmp");
     let dump = dump.to_str().unwrap();

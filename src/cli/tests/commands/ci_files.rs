@@ -1,4 +1,5 @@
-//! The files in docs/ci, run as their services would, as far as a shell can: each makes what one builder makes.
+//! Runs the files in docs/ci as their services would, as far as a shell can. Each must produce the same as a single
+//! builder.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -18,18 +19,18 @@ fn yaml(name: &str) -> Value {
     Node::parse(&file(name), name).unwrap().to_json()
 }
 
-/// A machine of a service: a copy of the repository, and the program where the service's files expect it.
+/// A service's machine: a copy of the repository, and the program where the service's files expect it.
 struct Machine(Folder);
 
 impl Machine {
-    /// With the repository as it is in `from`, without what it holds of files to be made.
+    /// With the repository in `from`, without the files that are to be made.
     fn with(from: &Folder) -> Self {
         let machine = Self(Folder::new());
         machine.shell("cp -r \"$FROM/repo/v1.0\" .", &[("FROM", from.path().to_str().unwrap())]);
         machine
     }
 
-    /// Runs a text in a shell as services start it: the first failure ends it.
+    /// Runs a text in a shell as services do: the first failure ends it.
     #[track_caller]
     fn shell(&self, text: &str, variables: &[(&str, &str)]) -> String {
         self.shell_of("bash", text, variables)
@@ -67,22 +68,22 @@ impl Machine {
     fn put(&self, from: &Path, to: &str) {
         let to = self.0.join(to);
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-        // Not a copy of a program: Linux runs none that is still open for writing, as it is in whatever another test starts
-        // meanwhile.
+        // Not a copy of the program: Linux does not run a file that is still open for writing, as it is in any
+        // process that another test starts in the meantime.
         if std::fs::hard_link(from, &to).is_err() {
             std::fs::copy(from, to).unwrap();
         }
     }
 }
 
-/// A repository to be made, and the same made by one builder.
+/// A repository to be built, and the same built by a single builder.
 fn pair() -> (Folder, Folder) {
     let whole = repository(9);
     whole.run(line(&["build_all"])).status(1).check();
     (repository(9), whole)
 }
 
-/// What came out, moved to where the helpers look, equals what one builder makes.
+/// The result, moved to where the helpers expect it, equals that of a single builder.
 #[track_caller]
 fn check(machine: &Machine, whole: &Folder) {
     machine.shell("mkdir -p repo && cp -r v1.0 repo/", &[]);
@@ -96,7 +97,7 @@ fn symbols(machine: &Machine, from: &Folder) {
     machine.shell("cp -r \"$FROM/symbols\" .", &[("FROM", from.path().to_str().unwrap())]);
 }
 
-/// An origin that a machine's repository is a clone of, so that the last job has something to push to.
+/// An origin of which a machine's repository is a clone, so that the last job can push.
 fn origin(from: &Folder) -> Machine {
     let machine = Machine::with(from);
     let text = "git init -q -b main . && git config user.name x && git config user.email x@localhost && \
@@ -117,7 +118,7 @@ impl Machine {
     }
 }
 
-/// What a push brought to the origin.
+/// The files that a push brought to the origin.
 #[track_caller]
 fn check_pushed(machine: &Machine, whole: &Folder) {
     let origin = machine.origin();
@@ -195,7 +196,7 @@ fn the_pipeline_for_gitlab_makes_the_repository() {
         let part = format!("part-{number}.tgz");
         seal.put(&machine.0.join(&part), &part);
     }
-    // The server takes options with a push; this origin does not, and lies in a folder.
+    // The server accepts options with a push; this origin, a folder, does not.
     let script = scripts(&pipeline["seal"]).join("\n");
     let address = "\"https://ci:$PUSH_TOKEN@$CI_SERVER_HOST/$CI_PROJECT_PATH.git\"";
     assert!(script.contains(&format!("git push -o ci.skip {address}")), "{script}");
@@ -248,7 +249,7 @@ fn the_array_for_slurm_makes_the_repository() {
         ];
         machine.shell_of("sh", &script, &variables);
     }
-    // The line that its comment gives for the end.
+    // The final command in the file's comment.
     let (_, last) = script.split_once("--wrap '").unwrap();
     machine.shell(last.split_once('\'').unwrap().0, &[("REPO", ".")]);
     check(&machine, &whole);

@@ -26,13 +26,13 @@ fn profile(text: &[u8]) -> Value {
 fn a_folder_with_one_pack_becomes_one_profile() {
     let folder = Folder::new();
     unpack(&folder, "profiles/Volatility/kernel", "dense-dw5.dwarf");
-    // No kernel, so the verdict is bad; the profile is written all the same.
+    // It is not a real kernel, so the verdict is bad; the profile is written anyway.
     let line = ["convert_profile", "./profiles/Volatility/", "./kernel.json"];
     folder.run(line).status(1).stdout("").stderr("kernel: ").check();
     let made = profile(&folder.read("kernel.json"));
     assert_eq!(made["$STRUCTS"]["task"][1]["matrix"][1][1]["count"], 2);
     assert_eq!(folder.names(), ["kernel.json", "profiles"]);
-    // Without a name to write to it is text.
+    // Without an output name it is printed as text.
     let text = folder.run(["convert_profile", "profiles/Volatility"]).status(1).check();
     assert_eq!(text.as_bytes(), folder.read("kernel.json"));
 }
@@ -56,7 +56,7 @@ fn several_packs_ask_for_a_folder_and_become_as_many_profiles() {
 }
 
 #[test]
-fn one_bad_pack_of_many_costs_itself() {
+fn one_bad_pack_of_many_affects_only_itself() {
     let folder = Folder::new();
     unpack(&folder, "packs/good", "dense-dw4.dwarf");
     unpack(&folder, "packs/bad", "dense-dw4.dwarf");
@@ -98,7 +98,7 @@ fn the_class_may_be_named() {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn the_articles_line_makes_the_articles_profile() {
+fn the_line_in_rekalls_article_makes_its_profile() {
     let folder = Folder::new();
     let pack = "vf__Mac__10.6__x64__SnowLeopard_10.6.6_AMD.zip";
     std::fs::create_dir_all(folder.join("profiles/Volatility")).unwrap();

@@ -1,4 +1,4 @@
-//! `manage_repo` with entries of type `DebugFile`, on files that are our own (testdata/dwarf) under many build-ids.
+//! `manage_repo` with entries of type `DebugFile`, on our own files (testdata/dwarf) under many build-ids.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn data(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/dwarf").join(name)).unwrap()
 }
 
-/// A debug file with types and without symbols: good for a profile that is no kernel's.
+/// A debug file with types and without symbols, which is enough for a profile that is not a kernel's.
 fn debug_file(build: u8) -> Vec<u8> {
     let mut bytes = data("elf/common.debug");
     let id = dwarf_converter::build_id(&bytes).unwrap();
@@ -24,8 +24,8 @@ fn debug_file(build: u8) -> Vec<u8> {
     bytes
 }
 
-/// A kext that is not linked yet, so that it has no addresses: one with symbols is judged as a kernel, of which readers
-/// need more. It gets a UUID in the place of its LC_BUILD_VERSION, which has the same size.
+/// A kext that is not linked yet, so that it has no addresses; one with symbols is judged as a kernel, which needs
+/// more. It gets a UUID in the place of its LC_BUILD_VERSION, which has the same size.
 fn kext() -> Vec<u8> {
     let mut bytes = data("macho/first-arm64.o");
     let at = memchr::memmem::find(&bytes, &[0x32, 0, 0, 0, 24, 0, 0, 0]).unwrap();
@@ -146,14 +146,14 @@ fn shards_make_what_one_builder_makes() {
     assert_eq!(profiles(&folder), profiles(&whole));
     assert_eq!(inventory(&folder), inventory(&whole));
     assert_eq!(rejects(&folder), rejects(&whole));
-    // A lost inventory is rebuilt as it was, without making anything.
+    // A lost inventory is rebuilt unchanged without making any profile.
     std::fs::remove_file(folder.join("repo/v1.0/inventory.gz")).unwrap();
     folder.run(line(&["seal"])).check();
     assert_eq!(inventory(&folder), inventory(&whole));
 }
 
 #[test]
-fn a_builder_that_is_killed_goes_on_where_it_was() {
+fn a_killed_builder_continues_where_it_was() {
     let whole = repository(9);
     whole.run(line(&["build_all"])).status(1).check();
     let folder = repository(9);
@@ -175,8 +175,8 @@ fn a_builder_that_is_killed_goes_on_where_it_was() {
 }
 
 #[test]
-fn of_two_files_of_one_build_the_first_by_name_makes_the_profile() {
-    // The same build-id over another layout, so that it can be told which of the two was read.
+fn of_two_files_of_one_build_the_first_by_name_gives_the_profile() {
+    // The same build-id with another layout shows which of the two was read.
     let other = |build| {
         let mut bytes = debug_file(build);
         let at = memchr::memmem::find(&bytes, b"elf_note_info\0").unwrap();
@@ -195,7 +195,7 @@ fn of_two_files_of_one_build_the_first_by_name_makes_the_profile() {
         folder.run(line(&["build_all"])).status(1).stderr(rejected.as_str()).check();
         folder.run(line(&["build_all"])).stderr("0 made, 2 unchanged, 3 rejected before").check();
         ends.push((profiles(&folder), inventory(&folder), rejects(&folder)));
-        // Without the first one the other is no reject any more.
+        // Without the first one the other is no longer rejected.
         std::fs::remove_file(folder.join("repo/v1.0/src/Linux/a")).unwrap();
         folder.run(line(&["build_all"])).stderr("1 made, 1 unchanged, 2 rejected before").check();
         let record = inventory(&folder)[&name(1)]["source"].as_str().unwrap().to_owned();
@@ -203,7 +203,7 @@ fn of_two_files_of_one_build_the_first_by_name_makes_the_profile() {
         assert!(!rejects(&folder).to_string().contains("same build"), "{}", rejects(&folder));
     }
     assert_eq!(ends[0], ends[1]);
-    // Both at once, in shards of their own and together.
+    // Both at the same time, in separate shards and together.
     for shards in [1, 5] {
         let folder = repository(0);
         put(&folder, "Linux/a", &debug_file(1));
@@ -223,10 +223,10 @@ fn of_two_files_of_one_build_the_first_by_name_makes_the_profile() {
 }
 
 #[test]
-fn what_changed_is_made_again_and_what_is_mended_is_no_reject() {
+fn changed_sources_are_made_again_and_repaired_ones_are_not_rejected() {
     let folder = repository(1);
     folder.run(line(&["build_all"])).status(1).check();
-    // Another build under the same name, and a good file in place of a broken one.
+    // Another build under the same name, and a valid file in place of a broken one.
     put(&folder, "Linux/vmlinux-1", &debug_file(7));
     put(&folder, "Linux/broken.deb", &package("boot/vmlinux", &debug_file(8)));
     folder.run(line(&["build_all"])).stderr("2 made, 1 unchanged, 1 rejected before").check();
@@ -249,7 +249,7 @@ fn an_imported_profile_stays() {
     assert_eq!(profiles(&folder)[&format!("{}.gz", name(1))], folder.read("mine.json.gz"));
     assert_eq!(inventory(&folder)[&name(1)]["generator"], "imported");
     folder.run(line(&["build_all"])).stderr("0 made, 1 unchanged, 3 rejected before").check();
-    // Whoever removes it wants the one that is made.
+    // A user who removes it wants the one that is made.
     std::fs::remove_file(folder.join(&format!("repo/v1.0/{}.gz", name(1)))).unwrap();
     folder.run(line(&["build_all"])).stderr("1 made, 1 unchanged, 2 rejected before").check();
 }

@@ -1,4 +1,4 @@
-//! The command lines in blocks of the README and of docs/ run as they are shown, one page after another, where their
+//! Runs the command lines in blocks of the README and of docs/ as they are shown, one page after another, if their
 //! inputs can be made.
 
 use std::path::{Path, PathBuf};
@@ -35,10 +35,10 @@ fn inputs() -> Folder {
         std::fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
         folder.write(name, bytes);
     };
-    // The kernel of the articles, which is ours under their name.
+    // The kernel in the articles: ours under its name.
     let pdb = fixture::reidentified(&kernel(), OURS.parse().unwrap(), BUILD.parse().unwrap()).unwrap();
     put(&format!("symbols/ntkrnlmp.pdb/{BUILD}/ntkrnlmp.pdb"), &pdb);
-    // An image, the PDB of whose kernel is there.
+    // An image whose kernel's PDB exists.
     let image = windows::image(CASE);
     for name in ["memory.raw", "win7.raw", "win7.elf"] {
         put(name, &image.write(Container::Elf));
@@ -64,7 +64,7 @@ fn inputs() -> Folder {
     put("Ubuntu1604.zip", &pack());
     put("src/nt/index.yaml", b"path: nt\ntype: export\n");
     put("3b43fad5034874490492495d552c0af6a5fab235.debug", &data("dwarf/elf/gcc-x64"));
-    // No line of the pages may reach a server from here.
+    // No line in the pages may reach a server from here.
     put(".rekallrc", b"profile_path:\n  - ~/rekall.profiles\n");
     folder
 }
@@ -86,8 +86,8 @@ const ELSEWHERE: [(&str, &str); 13] = [
     ("convert_profile Ubuntu1604.zip", "needs a pack with a banner"),
 ];
 
-/// Lines whose answer is negative with these inputs: our small kernels of Linux lack what readers need, and the image
-/// has no such module.
+/// Lines with a negative result for these inputs: our small Linux kernels lack what readers need, and the image has
+/// no such module.
 const NEGATIVE: [&str; 5] = [
     "guess_guid tcpip",
     "parse_dwarf",
@@ -96,7 +96,7 @@ const NEGATIVE: [&str; 5] = [
     "--manifest wanted.json",
 ];
 
-/// The blocks of a page, each as its lines: of those with prompts what stands behind them.
+/// The blocks of a page, each as its lines; for blocks with prompts, the text after the prompts.
 fn blocks(page: &str) -> Vec<Vec<String>> {
     let text = std::fs::read_to_string(root().join(page)).unwrap();
     let mut blocks = Vec::new();
@@ -112,7 +112,7 @@ fn blocks(page: &str) -> Vec<Vec<String>> {
     blocks
 }
 
-/// Runs a script as a user's shell would; its exit code and what it says.
+/// Runs a script as a user's shell would; returns its exit code and output.
 fn shell(folder: &Folder, script: &str) -> (Option<i32>, String) {
     let program = Path::new(env!("CARGO_BIN_EXE_rekall-profile")).parent().unwrap();
     let output = Command::new("sh")
@@ -146,7 +146,7 @@ fn lines_of_the_pages_run_as_they_are_shown() {
             std::fs::copy(folder.join("kernel.json.gz"), profiles.join(format!("{BUILD}.gz"))).unwrap();
         }
         for block in blocks(&page) {
-            // A block that sets something up is one script; others are lines that each stand for themselves.
+            // A block that sets something up is one script; in others each line is independent.
             let scripts =
                 if block.iter().all(|line| line.contains("rekall-profile ") || line.starts_with("vol "))
                     || block.iter().any(|line| line.starts_with("drakvuf") || line.starts_with("vmi-"))

@@ -36,7 +36,7 @@ fn a_stored_profile_as_a_table_of_volatility() {
         .check();
     let table = json(&folder.read("kernel.isf.json"));
     assert_eq!(table["metadata"]["format"], "6.2.0");
-    // From a profile without types of variables, the well-known ones have theirs.
+    // In a table from a profile without types of variables, the well-known ones have theirs.
     assert_eq!(
         table["symbols"]["init_task"]["type"],
         serde_json::json!({"kind": "struct", "name": "task_struct"})
@@ -48,7 +48,7 @@ fn a_stored_profile_as_a_table_of_volatility() {
         let text = profile::unpack(&folder.read(name), 1 << 20).unwrap().into_owned();
         assert_eq!(json(&text), table);
     }
-    // And it is a profile again.
+    // It can be read as a profile again.
     folder.run(["check", "kernel.json", "--against", "kernel.isf.json"]).stderr("they agree").check();
     folder
         .run(["inspect", "kernel.isf.json", "task_struct.comm"])
@@ -93,14 +93,14 @@ fn a_stored_profile_for_libvmi_and_drakvuf() {
     let slim =
         folder.run(["export", "kernel.json", "--format", "libvmi", "--only", "mm_struct,init_task"]).check();
     let slim = json(slim.as_bytes());
-    // What was named, and what LibVMI needs to start.
+    // The requested names, and those that LibVMI needs to start.
     let structs: Vec<&String> = slim["$STRUCTS"].as_object().unwrap().keys().collect();
     assert_eq!(structs, ["__unnamed_task_struct_u1", "list_head", "mm_struct", "task_struct"]);
     assert!(slim["$CONSTANTS"]["phys_startup_64"].is_number());
 }
 
 #[test]
-fn wrong_usage_is_told() {
+fn wrong_usage_is_refused() {
     let folder = Folder::new();
     folder.write("kernel.json", KERNEL);
     folder.write(
@@ -134,7 +134,7 @@ fn wrong_usage_is_told() {
             "a.json",
         ])
         .status(1)
-        .stderr("1 names of --only that stand for nothing: nothing")
+        .stderr("1 names of --only that match nothing: nothing")
         .check();
 }
 
@@ -167,12 +167,12 @@ fn an_image_gives_libvmis_configuration() {
     let table = table.to_str().unwrap();
     let stanza =
         folder.run(["export", "-f", "sparse.lime", "--format", "libvmi", table, "-o", "vmi.json"]).check();
-    // In this boot the kernel lies where it is linked to be loaded: `init_top_pgt` at 0xffffffff82a10000.
+    // In this boot the kernel is at its link address: `init_top_pgt` at 0xffffffff82a10000.
     for line in ["sparse.lime {", "ostype = \"Linux\";", "kpgd = 0x2a10000;", "pagemode = \"VMI_PM_IA32E\";"]
     {
         assert!(stanza.contains(line), "{stanza}");
     }
-    // For Volatility the image gives the banner; here the table has the same.
+    // For Volatility the image gives the banner, which the table here already has.
     folder.run(["export", "-f", "sparse.lime", "--format", "isf", table, "-o", "again.json"]).check();
     folder
         .run(["export", "-f", "sparse.lime", "--format", "rekall", table])
@@ -193,14 +193,14 @@ fn a_banner_makes_a_table_that_volatility_finds() {
         .run(export.into_iter().chain(["--banner", banner]))
         .stderr("wrote symbols/linux/5.10.0-1-test-")
         .check();
-    // One that is not the profile's own is that of another build.
+    // A banner that differs from the profile's own belongs to another build.
     folder.write("kernel.json", KERNEL);
     folder
         .run(["export", "kernel.json", "--format", "isf", "--banner", banner])
         .status(2)
         .stderr("the profile is of another build")
         .check();
-    // Without the symbol the table would never be picked.
+    // Without the symbol the table would never be selected.
     folder.write("symbolless.json", KERNEL.replace("linux_banner", "other"));
     folder
         .run(["export", "symbolless.json", "--format", "isf", "--symbols-dir", "symbols"])
@@ -216,7 +216,7 @@ fn a_banner_makes_a_table_that_volatility_finds() {
 }
 
 #[test]
-fn a_table_may_name_the_producer_that_a_plug_in_wants() {
+fn a_table_may_name_the_producer_that_a_plug_in_requires() {
     let folder = Folder::new();
     folder.write("kernel.json", KERNEL);
     let table = folder.run(["export", "kernel.json", "--format", "isf", "--compat", "volatility3"]).check();

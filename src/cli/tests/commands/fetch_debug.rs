@@ -40,7 +40,7 @@ fn a_build_id_brings_the_file_and_a_file_names_its_own() {
 }
 
 #[test]
-fn what_no_server_has_is_an_answer_and_another_build_is_not_kept() {
+fn a_missing_file_is_a_negative_result_and_another_build_is_not_kept() {
     let folder = Folder::new();
     let other = std::fs::read(kernel()).unwrap();
     let server = Server::start(move |_: &Request| Response::bytes(other.clone())).unwrap();
@@ -66,7 +66,7 @@ fn wrong_lines_are_refused() {
     folder.write("text", "no build-id here");
     for (line, expected) in [
         (&["fetch_debug"][..], "which debug file?"),
-        (&["fetch_debug", "xyz"], "xyz is no file, and no build-id either"),
+        (&["fetch_debug", "xyz"], "xyz is neither a file nor a build-id"),
         (&["fetch_debug", "text"], "/sys/kernel/notes"),
         (&["fetch_debug", "0011223344556677", "--server", "ftp://x/"], "expected an address with http"),
         (&["fetch_debug", "0011223344556677", "-D", "nowhere"], "the folder does not exist"),

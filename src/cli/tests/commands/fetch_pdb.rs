@@ -16,7 +16,7 @@ fn pdb() -> Vec<u8> {
     fixture::pdb(GUID_AGE.parse().unwrap(), 200_000).unwrap()
 }
 
-/// A server with a cabinet of the PDB, as the one of the article.
+/// A server with a cabinet of the PDB, as in the article.
 fn article() -> (Folder, Server) {
     let served = Folder::new();
     let cabinet = fixture::cabinet(&[("ntkrnlmp.pdb", &pdb())]).unwrap();
@@ -27,7 +27,7 @@ fn article() -> (Folder, Server) {
     (served, server)
 }
 
-/// Every file below a folder, hidden ones too, but for what is remembered about servers.
+/// Every file below a folder, including hidden ones, except what is remembered about servers.
 fn files(folder: &Folder) -> Vec<String> {
     let mut files = Vec::new();
     let mut folders = vec![folder.path().to_owned()];
@@ -51,7 +51,7 @@ fn cached(name: &str) -> String {
 }
 
 #[test]
-fn the_articles_line_brings_the_pdb_and_tells_the_same_story() {
+fn the_line_in_rekalls_article_fetches_the_pdb_with_the_same_output() {
     let (_served, server) = article();
     let folder = Folder::new();
     folder
@@ -67,7 +67,7 @@ fn the_articles_line_brings_the_pdb_and_tells_the_same_story() {
 }
 
 #[test]
-fn the_newer_line_takes_the_name_without_its_ending_too() {
+fn the_newer_line_accepts_the_name_without_its_ending_too() {
     for name in ["ntkrnlmp", "ntkrnlmp.pdb", "ntkrnlmp.pd_"] {
         let (_served, server) = article();
         let folder = Folder::new();
@@ -118,7 +118,7 @@ fn an_executable_names_its_pdbs() {
 }
 
 #[test]
-fn what_is_not_there_is_said_with_every_place_that_was_tried() {
+fn a_missing_file_is_reported_with_every_place_that_was_tried() {
     let server = Server::start(|_| Response::status(404)).unwrap();
     let folder = Folder::new();
     let line = ["fetch_pdb", "k.pdb", GUID_AGE, "--symbol-path", &server.url()];
@@ -153,7 +153,7 @@ fn the_report_as_json() {
 #[test]
 fn a_list_travels_to_a_machine_that_fetches_and_the_store_travels_back() {
     let (_served, server) = article();
-    // The closed network: an image, no server.
+    // The closed network has an image and no server.
     let closed = Folder::new();
     let mut image = vec![0; 5000];
     image.extend(fixture::rsds(GUID_AGE.parse().unwrap(), "ntkrnlmp.pdb"));
@@ -167,7 +167,7 @@ fn a_list_travels_to_a_machine_that_fetches_and_the_store_travels_back() {
         .stderr("2 of 2 not found.")
         .check();
     assert_eq!(closed.read("still.json"), closed.read("wanted.json"));
-    // The open one.
+    // The open network.
     let open = Folder::new();
     open.write("wanted.json", closed.read("wanted.json"));
     std::fs::create_dir(open.join("store")).unwrap();
@@ -178,7 +178,7 @@ fn a_list_travels_to_a_machine_that_fetches_and_the_store_travels_back() {
         .check();
     let rest = String::from_utf8(open.read("rest.json")).unwrap();
     assert!(rest.contains("win32k.pdb") && rest.contains("image.raw at 0x") && !rest.contains("ntkrnlmp"));
-    // And back.
+    // Back in the closed network.
     let store = open.join("store");
     closed
         .run(["fetch_pdb", "ntkrnlmp", GUID_AGE, "--offline", "--symbol-path"])
@@ -220,7 +220,7 @@ fn wrong_usage_is_exit_code_2_and_leaves_nothing() {
 }
 
 #[test]
-fn a_proxy_of_the_environment_is_asked_in_the_servers_stead() {
+fn a_proxy_in_the_environment_is_used() {
     let (served, server) = article();
     let serve = folder(served.path());
     let proxy =
@@ -266,7 +266,7 @@ fn credentials_of_the_users_netrc_and_environment_are_sent_and_never_shown() {
     folder.run(line).env("REKALL_PROFILE_SERVER_HEADER", "127.0.0.1 Authorization: Bearer secret").check();
 }
 
-// Elsewhere the trusted certificates come from the system alone.
+// On other systems the trusted certificates come only from the system.
 #[cfg(target_os = "linux")]
 #[test]
 fn servers_are_trusted_by_their_certificates() {
@@ -318,7 +318,7 @@ fn two_processes_may_fetch_the_same_file_at_once() {
 
 #[cfg(unix)]
 #[test]
-fn a_user_who_stops_it_finds_nothing_left_behind() {
+fn an_interrupted_download_leaves_nothing_behind() {
     for signal in ["INT", "TERM"] {
         let served = pdb();
         let server =
@@ -359,7 +359,7 @@ fn a_page_of_a_captive_portal_is_named_and_nothing_is_kept() {
 
 #[cfg(unix)]
 #[test]
-fn a_folder_that_takes_no_file_is_exit_code_2() {
+fn a_folder_that_accepts_no_file_is_exit_code_2() {
     let (_served, server) = article();
     let folder = Folder::new();
     // A file where the cache should be.

@@ -1,4 +1,4 @@
-//! A small file of every kind, given to every command that reads a file: all of them name it in the same words.
+//! Gives a small file of every kind to every command that reads a file: all of them name it in the same words.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -48,7 +48,7 @@ const IMAGES: &[FileKind] = &[
     FileKind::Ewf,
     // The only piece of a raw image is the whole of it.
     FileKind::RawPiece,
-    // Memory of which nothing was written.
+    // Memory to which nothing was written.
     FileKind::Zeros,
 ];
 
@@ -136,7 +136,7 @@ const READERS: &[Reader] = &[
     Reader { line: &["-f", "@", "--offline", "build_local_profile"], reads: IMAGES },
 ];
 
-/// What a run gave that it should not: nothing if it named the file, or reads its kind.
+/// The error in a run's output; `None` if it named the file, or reads its kind.
 fn trial(folder: &Folder, reader: &Reader, sample: &Sample) -> Option<String> {
     let line = reader.line.iter().map(|word| if *word == "@" { sample.name } else { word });
     let output = folder.run(line).command().output().unwrap();
@@ -146,7 +146,7 @@ fn trial(folder: &Folder, reader: &Reader, sample: &Sample) -> Option<String> {
     let named_by_build_id = reader.line[0] == "fetch_debug"
         && identify(&sample.bytes.as_slice(), None).detail.is_some()
         && matches!(sample.kind, FileKind::ElfStripped | FileKind::ElfBtf);
-    // No other kind is claimed: the longest words that are there are those of the kind.
+    // No other kind is named: the longest words that occur are those of the kind.
     let wrong = match output.status.code() {
         _ if reads || named_by_build_id => None,
         None => Some("it was killed"),
@@ -154,7 +154,7 @@ fn trial(folder: &Folder, reader: &Reader, sample: &Sample) -> Option<String> {
         Some(_) if !names => Some("it does not name the file"),
         Some(_) => None,
     };
-    let panicked = told.contains("fault of the program").then_some("it panicked");
+    let panicked = told.contains("bug in the program").then_some("it panicked");
     panicked.or(wrong).map(|wrong| format!("{} {}: {wrong}: {told}", reader.line.join(" "), sample.name))
 }
 
@@ -172,7 +172,7 @@ fn every_command_names_every_kind_of_file_in_the_same_words() {
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
             scope.spawn(|| {
-                // Each has a folder of its own, as they write an output of one name.
+                // Each has its own folder, since they write an output with the same name.
                 let own = Folder::new();
                 for Sample { name, bytes, .. } in &samples {
                     own.write(name, bytes);
@@ -214,13 +214,13 @@ fn a_set_of_raw_pieces_is_opened_by_its_first_piece() {
     folder.run(line).status(2).stderr("found a piece of a raw image").stderr("by its first piece").check();
     std::fs::remove_file(folder.join("m.raw.002")).unwrap();
     folder.run(scan).status(1).stderr("raw memory, 8192 bytes of memory").check();
-    // A number that no other file leads up to says nothing.
+    // A number without the preceding files does not make a set.
     folder.write("memory.2023", b"\x53\xff\0\xf0".repeat(2048));
     let scan = ["-f", "memory.2023", "-v", "version_scan"];
     folder.run(scan).status(1).stderr("raw memory, 8192 bytes of memory").check();
 }
 
-/// Every kind that the table has is given to the commands, but for those that no file has.
+/// Every kind in the table is tested, except those that no file has.
 #[test]
 fn the_collection_is_complete() {
     let kinds: BTreeSet<&str> = samples().iter().map(|sample| sample.kind.words()).collect();

@@ -33,7 +33,7 @@ fn packages() -> Vec<Value> {
     metadata["packages"].as_array().unwrap().clone()
 }
 
-/// What a package needs to be built, tests aside.
+/// The build dependencies of a package, without those of tests.
 fn needs(package: &Value) -> BTreeSet<&str> {
     let dependencies = package["dependencies"].as_array().unwrap().iter();
     let normal = dependencies.filter(|dependency| dependency["kind"].is_null());

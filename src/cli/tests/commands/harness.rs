@@ -1,5 +1,5 @@
-//! Runs the program as a user would, in an empty folder and an empty environment, and compares exit code,
-//! standard output and standard error at once.
+//! Runs the program as a user would, in an empty folder and an empty environment, and compares exit code, standard
+//! output and standard error together.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::schema;
 
-/// An empty folder in which commands run; gone with the test.
+/// An empty folder in which commands run; removed with the test.
 pub struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -34,7 +34,7 @@ impl Folder {
         std::fs::read(self.join(name)).unwrap()
     }
 
-    /// The names of all files in it, sorted: what a command left behind.
+    /// The names of all files in it, sorted.
     pub fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.path()).unwrap();
         let mut names: Vec<String> =
@@ -58,7 +58,7 @@ impl Folder {
     }
 }
 
-/// A command line with what is expected of it. Nothing happens before [`Run::check`].
+/// A command line with its expected result. Nothing happens before [`Run::check`].
 #[must_use = "nothing runs before check()"]
 pub struct Run<'a> {
     folder: &'a Folder,
@@ -71,7 +71,7 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Runs this program instead: a link to ours.
+    /// Runs this program instead, a link to ours.
     pub fn program(mut self, path: PathBuf) -> Self {
         self.program = path;
         self
@@ -83,25 +83,25 @@ impl Run<'_> {
         self
     }
 
-    /// The exit code expected; 0 unless said.
+    /// The expected exit code; 0 by default.
     pub fn status(mut self, status: i32) -> Self {
         self.status = status;
         self
     }
 
-    /// The whole of standard output expected.
+    /// The whole expected standard output.
     pub fn stdout(mut self, text: impl Into<String>) -> Self {
         self.stdout = Some(text.into());
         self
     }
 
-    /// A part of standard error expected.
+    /// A part of the expected standard error.
     pub fn stderr(mut self, part: impl Into<String>) -> Self {
         self.stderr.push(part.into());
         self
     }
 
-    /// The process to be started, for tests that meddle with it themselves.
+    /// The process to start, for tests that interfere with it.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command
@@ -113,7 +113,7 @@ impl Run<'_> {
         command
     }
 
-    /// Runs it and compares; its standard output.
+    /// Runs it and compares; returns its standard output.
     #[track_caller]
     pub fn check(self) -> String {
         let output = self.command().output().unwrap();
@@ -150,7 +150,7 @@ impl Run<'_> {
     }
 }
 
-/// A file of the corpus; tests that call it are marked as ignored, and run where `PROFILE_CORPUS` is set.
+/// A file of the corpus. Tests that use it are marked as ignored, and run if `PROFILE_CORPUS` is set.
 pub fn corpus(path: &str) -> PathBuf {
     let root = std::env::var_os("PROFILE_CORPUS").expect("PROFILE_CORPUS names the folder of real files");
     let path = Path::new(&root).join(path);

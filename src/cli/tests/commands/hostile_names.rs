@@ -1,6 +1,6 @@
-//! Names in files of every kind, through every command that reads a file: a table of files, in which everything that has
-//! a name has a hostile one, and a table of commands. Each command reads each file, whether it is meant for it or not,
-//! since errors repeat names too.
+//! Hostile names in files of every kind, through every command that reads a file: a table of files, in which
+//! everything with a name has a hostile one, and a table of commands. Each command reads each file, even those that
+//! it does not support, since errors repeat names too.
 
 use memory_images::{Container, windows};
 use profile::{Effort, GzipWriter};
@@ -19,7 +19,7 @@ mod elf;
 /// A command line, in which `{}` stands for the file.
 type Line = &'static [&'static str];
 
-/// Every command that reads a file which others made.
+/// Every command that reads files from others.
 const COMMANDS: &[Line] = &[
     &["autodetect", "-f", "{}", "--offline", "--profile_path", "none"],
     &["build_index", "{}", "--root", "none"],
@@ -59,10 +59,10 @@ const COMMANDS: &[Line] = &[
     &["version_scan", "{}", "--write-manifest", "out.json"],
 ];
 
-/// Commands that read no file of others, or only one that a test of their own is about.
+/// Commands that read no untrusted file, or only one that has its own test.
 const OTHERS: [&str; 4] = ["completions", "help", "man", "serve"];
 
-/// A text of a record that ends at a zero byte, after a name that programs look for.
+/// A hostile text in a zero-terminated record, after a name that programs search for.
 fn bad(name: &str) -> String {
     format!("{name}{BAD}")
 }
@@ -78,7 +78,7 @@ fn pdb() -> Vec<u8> {
         enumeration(&bad("E"), 0x74, 0x1003),
         fields(&[member("x", 0, 0x1001), member("y", 8, 0x1002)]),
         structure("_EPROCESS", 24, 0x1005),
-        // A list of fields that there is not.
+        // A missing list of fields.
         structure(&bad("lost"), 8, 0x2000),
     ];
     let symbols = vec![
@@ -222,7 +222,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// A folder with all files, profiles that are made of some of them, and good files beside.
+/// A folder with all files, profiles made from some of them, and valid files next to them.
 fn folder() -> (Folder, Vec<&'static str>) {
     let folder = Folder::new();
     let mut names = Vec::new();
@@ -244,7 +244,7 @@ fn folder() -> (Folder, Vec<&'static str>) {
     (folder, names)
 }
 
-/// The share of the table that one test runs: they run side by side.
+/// The part of the table that one test runs; the tests run in parallel.
 fn run_share(share: usize) {
     const SHARES: usize = 4;
     let (folder, files) = folder();

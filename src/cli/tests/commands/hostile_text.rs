@@ -1,5 +1,5 @@
-//! Text from outside on the terminal: whatever names, paths, evidence, servers and arguments hold, nothing that is printed
-//! can move the cursor, change the direction of writing, hide, or forge a line of a report.
+//! Untrusted text on the terminal: whatever names, paths, evidence, servers and arguments contain, no output can move
+//! the cursor, change the writing direction, hide text, or forge a line of a report.
 
 use std::process::Output;
 
@@ -10,17 +10,17 @@ use crate::harness::Folder;
 
 const GUID_AGE: &str = "F8E2A8B5C9B74BF4A6E4A48F180099942";
 
-/// A line that only a hostile name can be: true verdicts say why.
+/// A line that only a hostile name can produce: true verdicts give reasons.
 const FORGED: &str = "verdict: match";
 
-/// Titles and colours of a terminal, BEL, DEL, C1, directions, characters without width, separators, tags and a forged line.
+/// Terminal titles and colours, BEL, DEL, C1, directions, zero-width characters, separators, tags and a forged line.
 pub const BAD: &str = "\u{1b}]0;x\u{7}\u{1b}[2J\u{1b}[31m\u{7f}\u{9b}31m\u{202e}\u{2066}\u{200b}\u{2028}\u{e0041}\r\
                    verdict: match\nverdict: match\n  verdict: match\n";
 
-/// The same where a record ends at a line feed or a NUL, or a file has the name.
+/// The same for records that end at a line feed or a NUL, or for file names.
 pub const BAD_NAME: &str = "\u{1b}[2J\u{7}\u{9b}1m\u{202e}\u{200b}";
 
-/// Nothing but printable text and line feeds, and no forged line.
+/// Only printable text and line feeds, and no forged line.
 #[track_caller]
 pub fn check(said: &str, output: &Output) {
     for (name, bytes) in [("standard output", &output.stdout), ("standard error", &output.stderr)] {
@@ -37,7 +37,7 @@ pub fn check(said: &str, output: &Output) {
     assert!(output.status.code().is_some_and(|code| code <= 2), "{said}: {:?}", output.status);
 }
 
-/// Runs a command in every way that changes what it prints.
+/// Runs a command with all options that change its output.
 #[track_caller]
 pub fn run(folder: &Folder, line: &[&str]) {
     for more in [&[][..], &["-vv"], &["--json"], &["-q"]] {
@@ -103,7 +103,7 @@ fn names_of_a_profile_are_harmless_wherever_they_are_shown() {
 }
 
 #[test]
-fn json_says_the_same_as_the_file() {
+fn json_has_the_same_names_as_the_file() {
     let folder = Folder::new();
     folder.write("nt.json", profile("Nt"));
     let report = folder.run(["inspect", "nt.json", "--json"]).check();
@@ -214,7 +214,7 @@ fn members_of_packs_and_packages_are_harmless() {
         run(&folder, &["convert_profile", pack, "out.json", "--compat", "rekall"]);
         run(&folder, &["convert_profile", pack, "out.json", "--profile_class", BAD]);
     }
-    // As files on a disk, in folders of such names, and several at once.
+    // As files on a disk, in folders with such names, and several at once.
     for pack in ["one", "two"] {
         let name = format!("packs/{pack}{BAD_NAME}");
         std::fs::create_dir_all(folder.join(&name)).unwrap();

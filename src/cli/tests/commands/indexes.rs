@@ -1,4 +1,5 @@
-//! Indexes, and kernels that do not say what they are; images are synthetic (docs/test-images.md) but for the corpus's.
+//! Indexes, and kernels that do not identify themselves. Images are synthetic (docs/test-images.md), except those of
+//! the corpus.
 
 use memory_images::{Container, macos, windows};
 use serde_json::Value;
@@ -12,7 +13,7 @@ pub const SPECIFICATION: &str = "path: nt/\nsymbols:\n  - name: NtBuildLab\n    
                              \"str:2600.\"]\n  - {name: KeBugCheckEx, data: [\"CC\", 90], shift: -1}\n  \
                              - {name: Nowhere, data: [00]}\n";
 
-/// A repository of the four kernels' profiles, with their names in the order of [`CASES`].
+/// A repository with the four kernels' profiles, whose names are in the order of [`CASES`].
 fn repository() -> (Folder, Vec<String>) {
     let folder = Folder::new();
     std::fs::create_dir_all(folder.join("repository/v1.0/nt/GUID")).unwrap();
@@ -34,7 +35,7 @@ fn add(folder: &Folder, case: windows::Case) -> String {
     name
 }
 
-/// Every record of the kernel's PDB in an image, changed.
+/// Changes every record of the kernel's PDB in an image.
 fn without_identity(case: windows::Case, change: impl Fn(&mut [u8])) -> Vec<u8> {
     let image = windows::image(case);
     let mut bytes = image.write(Container::Elf);
@@ -95,7 +96,7 @@ fn a_record_that_is_gone_is_not_needed() {
     let shown = folder.run(["-f", "gone.elf", "--profile_path", "repository", "autodetect"]);
     let shown = shown.stderr(format!("profile: {}", names[0])).check();
     assert!(shown.contains("Like the kernel"), "{shown}");
-    // The table of exports destroyed too: what stands at symbols is left.
+    // With the table of exports destroyed too, only the data at symbols is left.
     let mut bytes = without_identity(CASES[0], |record| record.fill(0));
     let names_at: Vec<usize> =
         memchr::memmem::find_iter(&bytes, b"\0DbgPrint\0ExAllocatePoolWithTag\0").collect();
@@ -124,7 +125,7 @@ fn guess_guid_orders_the_builds_of_a_module() {
     assert_eq!(report["base"], windows::image(CASES[1]).truth.kernel_base);
     let shown = folder.run(nt).stderr("it says it is ntkrnlmp.pdb").check();
     assert!(shown.lines().nth(2).unwrap().starts_with(&names[1]), "{shown}");
-    // Another module, by a data index over profiles of its own.
+    // Another module, by a data index over its own profiles.
     std::fs::create_dir_all(folder.join("repository/v1.0/tcpip/GUID")).unwrap();
     for (guid, at) in [("F8E1A8B5C9B74BF4A6E4A48F180099942", 0), ("F8E2A8B5C9B74BF4A6E4A48F180099942", 2)] {
         let profile = format!(
@@ -184,11 +185,11 @@ fn sealing_builds_indexes_in_rekalls_form_and_reads_what_changed() {
         assert_eq!(built["$INDEX"][name], expected, "{}", case.name());
         ends.push((check, lab + 6));
     }
-    // The end is that of the longest data, not its place and how many there are.
+    // The end depends on the longest data, not on its place or the number of alternatives.
     assert_eq!(built["$METADATA"]["MaxOffset"], ends.iter().map(|(a, b)| *a.max(b)).max().unwrap());
     let lowest = CASES.map(|case| symbol(case, "NtBuildLab").min(symbol(case, "KeBugCheckEx") - 1));
     assert_eq!(built["$METADATA"]["MinOffset"], *lowest.iter().min().unwrap());
-    // The same repository gives the same bytes, from nothing too; a profile less, those of before.
+    // The same repository gives the same bytes, from scratch too; with one profile less, those of before.
     let whole = folder.read("repository/v1.0/nt/index.gz");
     folder.run(seal.iter().copied().chain(["--force_build_index"])).check();
     assert_eq!(folder.read("repository/v1.0/nt/index.gz"), whole);
@@ -198,7 +199,7 @@ fn sealing_builds_indexes_in_rekalls_form_and_reads_what_changed() {
 }
 
 #[test]
-fn what_is_wrong_with_a_specification_is_told_before_the_work() {
+fn errors_in_a_specification_are_reported_before_the_work() {
     let (folder, names) = repository();
     folder.write("repository/v1.0/src/nt/index.yaml", "path: nt\ntype: magic\n");
     let run = folder.run(["manage_repo", "--path_to_repository", "repository", "build_all"]).status(2);
@@ -207,7 +208,7 @@ fn what_is_wrong_with_a_specification_is_told_before_the_work() {
     std::fs::remove_file(folder.join("repository/v1.0/src/nt/index.yaml")).unwrap();
     let run = folder.run(["manage_repo", "--path_to_repository", "repository", "seal"]);
     run.stderr("src/nt/index.yaml is not there: nt/index is not built").check();
-    // Profiles that no point tells apart are told.
+    // Profiles that no point distinguishes are reported.
     folder.write("weak.yaml", "path: nt\nsymbols:\n- {name: NtBuildLab, data: ['00'], shift: -64}\n");
     let run = folder.run(["build_index", "weak.yaml", "--root", "repository", "-o", "weak.json"]);
     run.stderr("index of 4 profiles").check();
@@ -242,7 +243,7 @@ fn struct_indexes_hold_metadata_and_offsets() {
         assert_eq!(entry["offsets"].as_object().unwrap().len(), 3);
         assert_eq!(entry["GUID_AGE"], name.rsplit('/').next().unwrap());
     }
-    // The process System is laid out as two of the profiles have it, wherever its page tables are found.
+    // The process System has the layout of two of the profiles, wherever its page tables are found.
     folder.run(["manage_repo", "--path_to_repository", "repository", "seal"]).check();
     let seen = |report: &Value, name: &str| {
         let likely = report["fingerprints"][0]["likely"].as_array().unwrap().iter();
@@ -257,17 +258,17 @@ fn struct_indexes_hold_metadata_and_offsets() {
 }
 
 #[test]
-fn macos_is_found_by_what_lies_around_its_mark() {
+fn macos_is_found_by_the_data_around_its_mark() {
     let folder = Folder::new();
     std::fs::create_dir_all(folder.join("repository/v1.0/OSX")).unwrap();
-    // Names that say nothing of the version.
+    // Names that do not contain the version.
     for (case, name) in [(macos::Case::Snow, "one"), (macos::Case::High, "two")] {
         let (file, bytes) = case.debug_file();
         folder.write(file, bytes);
         folder.run(["parse_dwarf", file, "-q", "-o", &format!("repository/v1.0/OSX/{name}.gz")]).check();
     }
     folder.write("mac.elf", macos::image(macos::Case::High).write(Container::Elf));
-    // Where no index is, the few profiles that there are of the system are tried.
+    // Without an index, the few profiles of the system are tried.
     let report = detected(&folder, "mac.elf", 0);
     assert_eq!((&report["profile"], &report["fingerprints"]), (&"OSX/two".into(), &serde_json::json!([])));
     let text = "repository_root: ./\npath: OSX\nbase_symbol: \"_lowGlo\"\nsymbols:\n  -\n    name: \"_version\"\n    \

@@ -1,5 +1,5 @@
-//! An inventory that is rebuilt after a loss is, byte for byte, the one that an undisturbed builder wrote, whatever made
-//! the profiles.
+//! An inventory that is rebuilt after a loss equals, byte for byte, the one that an undisturbed builder wrote,
+//! however the profiles were made.
 
 use std::io::{Cursor, Write};
 
@@ -59,7 +59,8 @@ fn pack() -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-/// A repository with profiles of every handler, of several classes, imported ones, and those of `add_guid --binary`.
+/// A repository with profiles of every handler, of several classes, imported ones, and those from `add_guid
+/// --binary`.
 fn every_kind() -> Folder {
     let folder = Folder::new();
     let pdb = kernel();
@@ -95,7 +96,7 @@ fn every_kind() -> Folder {
         let bytes = folder.read(&format!("repo/v1.0/{name}.gz"));
         String::from_utf8(profile::unpack(&bytes, 1 << 30).unwrap().into_owned()).unwrap()
     };
-    // A kernel's without types that somebody else made, and one of ours under another name.
+    // A foreign kernel profile without types, and one of ours under another name.
     folder
         .write("bare.json", text(&format!("public/GUID/{}", guid(3))).replace("rekall-profile pdb", "other"));
     folder.write("ours.json", text(&format!("nt/GUID/{}", guid(1))));
@@ -149,7 +150,7 @@ fn tamper(folder: &Folder, from: &str, to: &str) {
 }
 
 #[test]
-fn a_wrong_record_is_told_and_corrected() {
+fn a_wrong_record_is_reported_and_corrected() {
     let folder = every_kind();
     let known = folder.read(INVENTORY);
     tamper(&folder, "\"symbols only\"", "\"failed\"");
@@ -165,7 +166,7 @@ fn a_wrong_record_is_told_and_corrected() {
         .check();
     assert!(folder.read(INVENTORY) == known, "{}", unpacked(&folder, INVENTORY));
     folder.run(line(&["verify"])).stderr("0 recorded wrongly").check();
-    // A record of an object that is gone, and an object without a record.
+    // A record without its object, and an object without a record.
     let gone = format!("repo/v1.0/public/GUID/{}.gz", guid(3));
     std::fs::rename(folder.join(&gone), folder.join("repo/v1.0/public/other.gz")).unwrap();
     folder
@@ -176,11 +177,11 @@ fn a_wrong_record_is_told_and_corrected() {
 }
 
 #[test]
-fn an_object_of_the_recorded_size_is_not_taken_for_the_recorded_one() {
+fn an_object_of_the_recorded_size_is_not_mistaken_for_the_recorded_one() {
     let folder = every_kind();
     let name = format!("nt/GUID/{}", guid(1));
     let path = format!("repo/v1.0/{name}.gz");
-    // What a builder wrote that was killed before it could note it: another profile of the same size.
+    // The object of a builder that was killed before it could record it: another profile of the same size.
     let mut text = profile::unpack(&folder.read(&path), 1 << 30).unwrap().into_owned();
     let size = folder.read(&path).len();
     let at = String::from_utf8_lossy(&text).find("PsActiveProcessHead").unwrap();
@@ -202,7 +203,7 @@ fn an_object_of_the_recorded_size_is_not_taken_for_the_recorded_one() {
 }
 
 #[test]
-fn removing_an_imported_profile_gives_way_to_the_one_that_is_made() {
+fn a_removed_import_is_replaced_by_the_profile_that_is_made() {
     let folder = every_kind();
     let name = format!("nt/GUID/{}", guid(1));
     let path = format!("repo/v1.0/{name}.gz");

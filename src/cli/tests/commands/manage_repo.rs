@@ -1,4 +1,4 @@
-//! `manage_repo` as a user runs it, against folders of PDBs that are our own kernel's under many identities.
+//! `manage_repo` as a user runs it, on folders of PDBs that are our own kernel's with many identities.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -27,7 +27,7 @@ pub fn guid(index: u8) -> GuidAge {
     GuidAge::new([index.wrapping_mul(37); 16], u32::from(index) + 1)
 }
 
-/// Puts our kernel into the store `symbols` under an identity.
+/// Puts our kernel into the store `symbols` with this identity.
 pub fn put(folder: &Folder, pdb: &[u8], name: &str, to: GuidAge) {
     let bytes = fixture::reidentified(pdb, OURS.parse().unwrap(), to).unwrap();
     let place = folder.join(&format!("symbols/{name}/{to}"));
@@ -39,7 +39,7 @@ const CONFIG: &str = "nt/GUID:\n  type: WindowsGUIDProfile\n  guids: src/nt/guid
                       profile_class: Nt\n  transforms:\n    merge: [nt/undocumented]\n\
                       nt/undocumented:\n  type: CopyAndTransform\n  source: src/nt/undocumented.yaml\n";
 
-/// A repository that asks for `count` kernels and one that is nowhere.
+/// A repository that lists `count` kernels and one that does not exist.
 pub fn repository(count: u8) -> Folder {
     let folder = Folder::new();
     let pdb = kernel();
@@ -60,7 +60,7 @@ pub fn repository(count: u8) -> Folder {
 
 pub fn line<'a>(words: &[&'a str]) -> Vec<&'a str> {
     let mut line = vec!["manage_repo", "--path_to_repository", "repo"];
-    // The other verbs fetch nothing, and refuse the option.
+    // The other verbs download nothing, and refuse the option.
     if !words.iter().any(|word| ["import", "missing", "plan", "seal"].contains(word)) {
         line.extend(["--symbol-path", "symbols"]);
     }
@@ -94,7 +94,7 @@ pub fn unpacked(folder: &Folder, name: &str) -> Value {
     serde_json::from_slice(&profile::unpack(&bytes, 1 << 30).unwrap()).unwrap()
 }
 
-/// What the inventory says, times aside.
+/// The content of the inventory without times.
 pub fn inventory(folder: &Folder) -> Value {
     let mut inventory = unpacked(folder, "repo/v1.0/inventory.gz")["$INVENTORY"].take();
     for (_, record) in inventory.as_object_mut().unwrap() {
@@ -144,16 +144,16 @@ fn a_batch_makes_what_is_missing_and_nothing_else() {
 }
 
 #[test]
-fn what_changed_is_made_again() {
+fn changed_sources_are_made_again() {
     let folder = repository(2);
     folder.run(line(&["build_all"])).status(1).check();
-    // The source of a text, and what a list's entry puts into its profiles.
+    // The source of a text, and the settings that a list's entry adds to its profiles.
     folder.write("repo/v1.0/src/nt/undocumented.yaml", "$STRUCTS: {_X: [16, {}]}\n");
     folder.run(line(&["build_all"])).stderr("1 made, 2 unchanged").check();
     assert_eq!(unpacked(&folder, "repo/v1.0/nt/undocumented.gz")["$STRUCTS"]["_X"][0], 16);
     folder.write("repo/v1.0/config.yaml", CONFIG.replace("profile_class: Nt", "profile_class: Nt2"));
     folder.run(line(&["build_all"])).stderr("2 made, 1 unchanged").check();
-    // A profile that was cut.
+    // A truncated profile.
     let cut = format!("repo/v1.0/nt/GUID/{}.gz", guid(1));
     let whole = folder.read(&cut);
     folder.write(&cut, &whole[..whole.len() / 2]);
@@ -162,7 +162,7 @@ fn what_changed_is_made_again() {
 }
 
 #[test]
-fn a_lost_or_damaged_inventory_costs_a_look_and_no_profile() {
+fn a_lost_or_damaged_inventory_is_rebuilt_without_making_profiles() {
     let folder = repository(2);
     folder.run(line(&["build_all"])).status(1).check();
     let known = inventory(&folder);
@@ -190,7 +190,7 @@ fn three_shards_make_what_one_builder_makes() {
     assert_eq!(to_make(shards), 10);
     let one: Value = serde_json::from_str(&folder.run(line(&["nt/GUID", "plan", "--json"])).check()).unwrap();
     assert_eq!(to_make(one["matrix"]["include"].as_array().unwrap()), 9);
-    // At once, one of them twice.
+    // At the same time, one of them twice.
     let parts = ["1/3", "2/3", "3/3", "2/3"];
     let mut running: Vec<_> = parts
         .iter()
@@ -280,7 +280,7 @@ fn verify_finds_the_byte_that_differs() {
 }
 
 #[test]
-fn a_profile_of_somebody_else_is_taken_in_as_it_is() {
+fn a_foreign_profile_is_imported_unchanged() {
     let folder = repository(1);
     folder.run(line(&["build_all"])).status(1).check();
     let name = format!("nt/GUID/{}", guid(1));
@@ -391,7 +391,7 @@ fn the_public_repositorys_own_configuration_drives_a_batch() {
     }
     let server = symbol_server::Server::of_folder(&folder.join("symbols")).unwrap();
     let lines = ["manage_repo", "--path_to_repository", "repo", "--symbol-path", &server.url()];
-    // What is not in this copy of the repository is told: one build of zeros, two texts, the packs.
+    // Sources that are missing in this copy of the repository are reported: one build of zeros, two texts, the packs.
     let told = folder
         .run(lines.iter().copied().chain(["build_all", "--json"]))
         .status(1)

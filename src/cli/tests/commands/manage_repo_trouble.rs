@@ -1,5 +1,4 @@
-//! `manage_repo` where something goes wrong: disks that are full, builders that are killed, two at once, sources that are
-//! not what they should be.
+//! `manage_repo` under adverse conditions: full disks, killed builders, two builders at once, invalid sources.
 
 use std::fs::File;
 use std::io::Write;
@@ -16,7 +15,7 @@ use crate::manage_repo::{OURS, guid, inventory, kernel, line, profiles, put, rep
 
 const REJECTS: &str = "repo/v1.0/src/nt/guids.yaml.rejects.gz";
 
-/// Every file below the repository that is no object: temporary ones of writers that were stopped.
+/// Every file below the repository that is not an object: temporary files of interrupted writers.
 fn left_behind(folder: &Folder) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.join("repo")];
@@ -33,7 +32,7 @@ fn left_behind(folder: &Folder) -> Vec<PathBuf> {
     found
 }
 
-/// What an undisturbed builder makes.
+/// The result of an undisturbed builder.
 struct Truth(Folder);
 
 impl Truth {
@@ -51,7 +50,7 @@ impl Truth {
         assert_eq!(parts(folder), 0);
     }
 
-    /// That whatever is there is whole.
+    /// Checks that every existing file is complete.
     #[track_caller]
     fn check_present(&self, folder: &Folder) {
         let expected = profiles(&self.0);
@@ -59,14 +58,14 @@ impl Truth {
             assert_eq!(expected[&name], bytes, "{name} is half written");
         }
         if folder.join("repo/v1.0/inventory.gz").exists() {
-            // Parses, with times and all.
+            // Parses, including times.
             inventory(folder);
         }
     }
 }
 
-/// How many parts wait to be sealed. What a killed builder was writing is none; it is removed when it is old enough that
-/// nobody can be writing it any more.
+/// The number of parts that wait to be sealed. Temporary files of killed builders are not counted; they are removed
+/// when they are too old to be in use.
 fn parts(folder: &Folder) -> usize {
     let Ok(entries) = std::fs::read_dir(folder.join("repo/v1.0/src/parts")) else { return 0 };
     entries.filter(|entry| !entry.as_ref().unwrap().file_name().to_string_lossy().starts_with('.')).count()
@@ -76,14 +75,14 @@ fn start(folder: &Folder, words: &[&str]) -> Child {
     folder.run(line(words).into_iter().chain(["-q"])).command().spawn().unwrap()
 }
 
-/// Kills a process; whether it was still at work.
+/// Kills a process; returns whether it was still working.
 fn kill(mut child: Child) -> bool {
     child.kill().unwrap();
     child.wait().unwrap().code().is_none()
 }
 
-/// The same command line where no file can grow beyond some kilobytes: writes fail as they do on a full disk, but with
-/// "file too large". The shell's unit is 512 or 1024 bytes.
+/// Runs a command line with file sizes limited to some kilobytes: writes fail as on a full disk, but with "file too
+/// large". The shell's unit is 512 or 1024 bytes.
 fn confined(folder: &Folder, units: u32, words: &[&str]) -> (i32, String) {
     let whole = folder.run(line(words)).command();
     let mut command = Command::new("sh");
@@ -119,7 +118,7 @@ fn a_full_disk_is_named_and_leaves_nothing_half_written() {
 
 #[test]
 #[cfg(unix)]
-fn a_disk_that_fills_while_sealing_costs_nothing() {
+fn a_disk_that_fills_while_sealing_loses_nothing() {
     let truth = Truth::of(12);
     let folder = repository(12);
     folder.run(line(&["build", "--shard", "1/1"])).status(1).check();
@@ -136,7 +135,7 @@ fn a_disk_that_fills_while_sealing_costs_nothing() {
 }
 
 #[test]
-fn a_seal_that_is_killed_is_done_again() {
+fn a_killed_seal_can_be_repeated() {
     let truth = Truth::of(12);
     let folder = repository(12);
     folder.run(line(&["build", "--shard", "1/1"])).status(1).check();
@@ -153,7 +152,7 @@ fn a_seal_that_is_killed_is_done_again() {
 }
 
 #[test]
-fn shards_that_are_killed_and_begun_again_lose_nothing() {
+fn killed_and_restarted_shards_lose_nothing() {
     let truth = Truth::of(12);
     let folder = repository(12);
     let shards = ["1/3", "2/3", "3/3"];
@@ -183,7 +182,7 @@ fn two_builders_at_once_make_what_one_makes() {
     let truth = Truth::of(12);
     for _ in 0..3 {
         let folder = repository(12);
-        // What a builder left that was killed: nobody has it locked.
+        // A file that a killed builder left: it is not locked.
         folder.write("repo/v1.0/.lock", "");
         let builders = [start(&folder, &["build_all"]), start(&folder, &["build_all"])];
         for mut builder in builders {
@@ -196,7 +195,7 @@ fn two_builders_at_once_make_what_one_makes() {
 }
 
 #[test]
-fn who_has_the_lock_is_waited_for() {
+fn the_owner_of_the_lock_is_waited_for() {
     let folder = repository(1);
     folder.run(line(&["build_all"])).status(1).check();
     folder.write("repo/v1.0/src/nt/undocumented.yaml", "$STRUCTS: {_X: [16, {}]}\n");
@@ -239,7 +238,7 @@ fn pdbs_kept_with_the_repository_need_no_store() {
     assert_eq!(profiles(&folder), profiles(&truth.0));
     let missing: serde_json::Value = serde_json::from_str(&folder.run(line(&["missing"])).check()).unwrap();
     assert_eq!(missing["wanted"].as_array().unwrap().len(), 1);
-    // Another build's PDB under this name, half a file, and what is none.
+    // Another build's PDB under this name, half a file, and another kind of file.
     let path = format!("repo/v1.0/src/pdb/{}.pdb.gz", guid(1));
     let profile = folder.join(&format!("repo/v1.0/nt/GUID/{}.gz", guid(1)));
     let half = &gzip(&pdb(1))[..2000];
@@ -256,7 +255,7 @@ fn pdbs_kept_with_the_repository_need_no_store() {
 }
 
 #[test]
-fn symbols_alone_are_welcome_where_the_configuration_says_so() {
+fn profiles_of_only_symbols_are_accepted_if_the_configuration_allows_it() {
     let folder = repository(1);
     let pdb = fixture::without_types(&kernel()).unwrap();
     put(&folder, &pdb, "ntkrnlmp.pdb", guid(1));
@@ -284,12 +283,12 @@ fn symbols_alone_are_welcome_where_the_configuration_says_so() {
 }
 
 #[test]
-fn what_was_imported_survives_a_lost_inventory() {
+fn imported_profiles_survive_a_lost_inventory() {
     let folder = repository(2);
     folder.run(line(&["build_all"])).status(1).check();
     let name = format!("nt/GUID/{}", guid(1));
     let path = format!("repo/v1.0/{name}.gz");
-    // Of an older front-end, of none that we know, and one that does not even say which build it is of.
+    // A profile from an older front-end, one from an unknown front-end, and one that does not identify its build.
     let ours =
         String::from_utf8(profile::unpack(&folder.read(&path), 1 << 30).unwrap().into_owned()).unwrap();
     let generator = ours.lines().find(|line| line.contains("\"Generator\"")).unwrap();
@@ -309,15 +308,15 @@ fn what_was_imported_survives_a_lost_inventory() {
         assert_eq!(folder.read(&path), imported, "{case}");
         assert_eq!(inventory(&folder), known, "{case}");
     }
-    // Somebody else's file under that name is no import, and is made anew.
+    // A foreign file under that name is not an import, and is made again.
     folder.write(&path, gzip(ours.replace("PsActiveProcessHead", "PsInactiveProcessHead").as_bytes()));
     std::fs::remove_file(folder.join("repo/v1.0/inventory.gz")).unwrap();
     folder.run(line(&["build_all"])).check();
     assert_ne!(inventory(&folder)[&name]["generator"], "imported");
 }
 
-/// `testdata/pe/version.dll` as a linker would have written it with `/debug`: the debug directory and an RSDS record
-/// stand in the slack behind its last section's content.
+/// `testdata/pe/version.dll` as a linker would write it with `/debug`: the debug directory and an RSDS record are in
+/// the slack after its last section's content.
 pub fn with_debug_information(build: GuidAge, pdb: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/pe/version.dll");
     let mut dll = std::fs::read(path).unwrap();
@@ -374,14 +373,14 @@ fn a_binary_with_a_version_has_its_place_in_the_older_hierarchy() {
         assert_eq!(link["$METADATA"]["Target"], target);
     }
     assert_eq!(inventory(&folder)[&format!("GUID/{build}")]["health"], "symlink");
-    // They outlive the loss of what is recorded of them, and nothing is made twice.
+    // They survive the loss of their records, and nothing is made twice.
     std::fs::remove_file(folder.join("repo/v1.0/inventory.gz")).unwrap();
     folder.run(line(&["build_all"])).stderr("1 made, 1 unchanged").check();
     put(&folder, &kernel(), "ntkrnlmp.pdb", guid(6));
     for (name, bytes) in found.iter().filter(|(name, _)| *name != "nt/export_index.gz") {
         assert!(profiles(&folder).get(name) == Some(bytes), "{name}");
     }
-    // Without a version resource there is the GUID alone, and what is no binary is told.
+    // Without a version resource there is only the GUID, and a file that is not a binary is reported.
     folder.write("plain.exe", fixture::pe(&[(&fixture::rsds(guid(6), "ntkrnlmp.pdb"), Reach::Rva)]));
     let run = folder.run(line(&["nt/GUID", "add_guid", "--binary", "plain.exe"]));
     run.stderr(format!("GUID/{} stands for", guid(6))).check();
@@ -410,7 +409,7 @@ fn retry_asks_servers_again_and_reasons_stay_the_same() {
         assert_eq!(server.paths().len(), rounds * asked, "--retry asks the server itself");
         assert_eq!(folder.read(REJECTS), rejects, "{}", unpacked(&folder, REJECTS));
     }
-    // From elsewhere, where another place does not have it.
+    // From another place, while the first does not have it.
     folder.run(line(&["build_all", "--retry"])).status(1).check();
     let reasons = unpacked(&folder, REJECTS);
     let nowhere = "000000000000000000000000000000000";
@@ -431,7 +430,7 @@ fn a_binary_without_its_pdb_leaves_no_symlinks() {
     for link in &links {
         assert!(!profiles(&folder).contains_key(link), "{link}");
     }
-    // The list has the build: once its PDB is there, the same line writes everything.
+    // The list has the build: once its PDB exists, the same line writes everything.
     put(&folder, &kernel(), "ntkrnlmp.pdb", build);
     folder
         .run(line(&["nt/GUID", "add_guid", "--binary", "NTOSKRNL.EXE", "--retry"]))
@@ -462,7 +461,7 @@ fn a_linux_profile_is_imported_under_its_build_id() {
 }
 
 #[test]
-fn mistyped_keys_are_refused_wherever_they_stand() {
+fn mistyped_keys_are_refused_everywhere() {
     let folder = repository(1);
     let config = String::from_utf8(folder.read("repo/v1.0/config.yaml")).unwrap();
     let list = String::from_utf8(folder.read("repo/v1.0/src/nt/guids.yaml")).unwrap();

@@ -1,4 +1,4 @@
-//! What holds for every command that could use the network: offline it contacts nobody, and TLS is not left.
+//! Tests of every command that could use the network: with --offline it contacts no server, and TLS is never left.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -40,7 +40,7 @@ fn folder(url: &str) -> Folder {
     folder
 }
 
-/// Every way we know into the network, all of which lead to the server.
+/// Every known way into the network, all of which lead to the server.
 fn environment(url: &str) -> Vec<(&'static str, String)> {
     let mut variables = vec![
         ("DEBUGINFOD_URLS", url.to_owned()),
@@ -55,7 +55,7 @@ fn environment(url: &str) -> Vec<(&'static str, String)> {
     variables
 }
 
-/// Command lines, and whether they ask a server when they may.
+/// Command lines, and whether they contact a server if they may.
 fn lines(url: &str) -> Vec<(Vec<String>, bool)> {
     let name = format!("nt/GUID/{GUID_AGE}");
     let image = "-f win10.elf";
@@ -114,12 +114,12 @@ fn lines(url: &str) -> Vec<(Vec<String>, bool)> {
     asking.chain(silent.into_iter().map(|line| (words(line), false))).collect()
 }
 
-/// The commands that `--help` lists.
+/// The commands in `--help`.
 fn commands(folder: &Folder) -> Vec<String> {
     let help = folder.run(["--help"]).check();
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let listed = listed.take_while(|line| !line.ends_with(':'));
-    // Long help is on lines of its own, which are indented further.
+    // The lines of long help are indented further.
     let names = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     names.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }
@@ -132,7 +132,7 @@ fn offline_no_command_contacts_anybody() {
     let mut all = lines(&url);
     let known = commands(&folder);
     assert!(known.len() > 20, "{known:?}");
-    // A command that is newer than the table is run on the files at hand.
+    // A command that is missing in the table is run on the existing files.
     for command in known.iter().filter(|name| !matches!(name.as_str(), "serve" | "help")) {
         if all.iter().all(|(line, _)| !line.contains(command)) {
             for arguments in [&["win10.elf"][..], &["-f", "win10.elf"], &["k.pdb"], &["profile.json"], &[]] {
@@ -152,7 +152,7 @@ fn offline_no_command_contacts_anybody() {
         assert!(output.status.code().is_some(), "{line:?}: {told}");
         assert_eq!(server.connections(), 0, "{line:?} contacted the server: {:?}\n{told}", server.paths());
     }
-    // A server of our own asks nobody either.
+    // Our own server contacts no other.
     let mut run = folder.run(["serve", "repository", "--offline", "--no-sandbox", "--listen", "127.0.0.1:0"]);
     for (name, value) in environment(&url) {
         run = run.env(name, value);
@@ -166,7 +166,7 @@ fn offline_no_command_contacts_anybody() {
 
 /// The counterpart, without which the test above could pass for a wrong reason.
 #[test]
-fn without_offline_the_same_lines_ask_the_server() {
+fn without_offline_the_same_lines_contact_the_server() {
     let mut silent = Vec::new();
     for (index, (line, asks)) in lines("URL").into_iter().enumerate() {
         if !asks || index % 3 == 2 {
@@ -187,7 +187,7 @@ fn without_offline_the_same_lines_ask_the_server() {
     assert!(silent.is_empty(), "{}", silent.join("\n"));
 }
 
-// Elsewhere the trusted certificates come from the system alone.
+// On other systems the trusted certificates come only from the system.
 #[cfg(target_os = "linux")]
 #[test]
 fn no_kind_of_download_leaves_tls() {

@@ -1,4 +1,4 @@
-//! A Linux image and nothing else: no profile, no repository, no network.
+//! A Linux image without a profile, a repository or a network.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,7 +12,7 @@ const KERNELS: [(&str, &str); 2] = [
     ("linux-7.3-cloud", "Linux/1fe9968467f2755292a45806719b9bba136b0cc8"),
 ];
 
-/// Where profiles are kept unless something else is said.
+/// The default folder of profiles.
 const STORE: &str = ".local/share/rekall-profile/repository/v1.0";
 
 fn unpack(folder: &Folder, kernel: &str) {
@@ -27,14 +27,14 @@ fn truth(kernel: &str) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// The processes that are listed are those that the guest printed: the same parents, threads, owners and start times.
+/// The listed processes are those that the guest printed, with the same parents, threads, owners and start times.
 fn is_the_guests(listed: &str, kernel: &str) {
     let listed: Value = serde_json::from_str(listed).unwrap();
     assert_eq!(listed["problem"], Value::Null);
     let rows = listed["processes"].as_array().unwrap();
     let truth = truth(kernel);
     let printed = truth["processes"].as_array().unwrap();
-    // The shell that printed the list is gone.
+    // The shell that printed the list has ended.
     let last = printed.iter().map(|process| process["pid"].as_u64().unwrap()).max();
     let mut compared = 0;
     for process in printed.iter().filter(|process| process["pid"].as_u64() != last) {
@@ -60,7 +60,7 @@ fn is_the_guests(listed: &str, kernel: &str) {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn an_image_is_enough_for_the_list_of_processes() {
+fn an_image_alone_is_enough_to_list_processes() {
     for (kernel, name) in KERNELS {
         let folder = Folder::new();
         unpack(&folder, kernel);
@@ -68,14 +68,14 @@ fn an_image_is_enough_for_the_list_of_processes() {
             let run = folder.run(["-f", "linux.raw", "--offline", "--json", "-v", "pslist"]);
             is_the_guests(&run.stderr(words).check(), kernel);
         };
-        run(&format!("{name}: made of the image alone"));
-        // The second time it is there.
+        run(&format!("{name}: made from the image alone"));
+        // The second time the profile exists.
         run(&format!("Detected profile {name}"));
         let stored = format!("{STORE}/{name}.gz");
         assert!(folder.join(&stored).is_file());
         let shown = folder.run(["inspect", &stored]).check();
         assert!(shown.contains("BTF and kallsyms of a memory image"), "{shown}");
-        // What it was made of does not prove it, and all else does.
+        // Its own sources do not prove it; everything else does.
         let report = folder.run(["-f", "linux.raw", "--offline", "--json", "validate"]).check();
         let report: Value = serde_json::from_str(&report).unwrap();
         assert_eq!(report["verdict"], "match");
@@ -89,7 +89,7 @@ fn an_image_is_enough_for_the_list_of_processes() {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn a_profile_of_an_image_is_made_on_request_and_nothing_is_replaced_by_it() {
+fn a_profile_from_an_image_is_made_on_request_and_replaces_nothing() {
     let (kernel, name) = KERNELS[1];
     let folder = Folder::new();
     unpack(&folder, kernel);
@@ -98,7 +98,7 @@ fn a_profile_of_an_image_is_made_on_request_and_nothing_is_replaced_by_it() {
     assert_eq!(report["profile"], name);
     assert!(report["on_image"].as_str().unwrap().starts_with("match ("), "{report}");
     assert_eq!(report["health"]["verdict"], "complete", "{report}");
-    // A profile from the debug package has the name already: it stays.
+    // A profile from the debug package already has the name: it stays.
     let own = std::fs::read(corpus("images/linux-7.3-cloud/profile.json.gz")).unwrap();
     let stored = format!("{STORE}/{name}.gz");
     folder.write(&stored, &own);

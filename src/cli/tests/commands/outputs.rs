@@ -1,4 +1,4 @@
-//! What the program writes, and what it never writes to: every command that makes a file, on every kind of file.
+//! What the program writes to, and what it never writes to: every command that makes a file, on every kind of file.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -44,7 +44,7 @@ fn testdata(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(name)
 }
 
-/// What `export` writes.
+/// The output of `export`.
 fn exported() -> Vec<u8> {
     let folder = kernel();
     export(&folder, "expected");
@@ -55,7 +55,7 @@ fn export(folder: &Folder, name: &str) {
     folder.run(EXPORT.iter().copied().chain([name])).status(1).check();
 }
 
-/// `export` to this name, not run yet.
+/// `export` to this name, not started yet.
 fn exporting(folder: &Folder, name: &str) -> Command {
     let mut command = folder.run(EXPORT.iter().copied().chain([name])).command();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -66,7 +66,7 @@ fn made(tool: &str, arguments: &[&str], folder: &Folder) -> bool {
     Command::new(tool).args(arguments).current_dir(folder.path()).status().unwrap().success()
 }
 
-/// Whether the test runs as root, which some files can only be made by.
+/// Whether the test runs as root, which is necessary to make some files.
 fn is_root(folder: &Folder) -> bool {
     let root = fs::metadata(folder.path()).unwrap().uid() == 0;
     if !root {
@@ -131,7 +131,7 @@ fn standard_output_has_many_names_and_is_never_replaced() {
         let folder = kernel();
         let output = exporting(&folder, name).output().unwrap();
         assert_eq!(output.stdout, expected, "{name}, a pipe");
-        // As the shell's `>>` does it.
+        // As with the shell's `>>`.
         folder.write("log", "before\n");
         let log = File::options().append(true).open(folder.join("log")).unwrap();
         let number = log.metadata().unwrap().ino();
@@ -192,7 +192,7 @@ fn an_existing_file_keeps_its_mode_and_owner() {
     assert_eq!(folder.read("out.json"), exported());
 }
 
-/// `export` to this name by a user without rights.
+/// `export` to this name by an unprivileged user.
 fn exporting_as_nobody(folder: &Folder, name: &str) -> Output {
     let program = folder.join("program");
     if !program.exists() {
@@ -204,7 +204,7 @@ fn exporting_as_nobody(folder: &Folder, name: &str) -> Output {
     command.uid(65534).gid(65534);
     loop {
         match command.output() {
-            // Another test started a process while the copy was being written, which has it open for a moment.
+            // Another test started a process while the copy was being written, which keeps it open for a moment.
             Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
                 std::thread::sleep(Duration::from_millis(10));
             }
@@ -214,17 +214,18 @@ fn exporting_as_nobody(folder: &Folder, name: &str) -> Output {
 }
 
 #[test]
-fn what_may_not_be_written_stays_as_it_was() {
+fn files_that_must_not_be_written_stay_unchanged() {
     let folder = kernel();
     if !is_root(&folder) {
         return;
     }
     folder.write("read-only.json", "old");
-    // A folder that takes no new file, though the file in it may be written.
+    // A folder that accepts no new file, although the file in it is writable.
     fs::create_dir(folder.join("closed")).unwrap();
     folder.write("closed/out.json", "old");
     fs::set_permissions(folder.join("closed/out.json"), fs::Permissions::from_mode(0o666)).unwrap();
-    // A folder that takes new files, and another user's file that everybody may write: its owner cannot be kept.
+    // A folder that accepts new files, and another user's file that is writable by everyone: its owner cannot be
+    // kept.
     fs::create_dir(folder.join("open")).unwrap();
     fs::set_permissions(folder.join("open"), fs::Permissions::from_mode(0o777)).unwrap();
     folder.write("open/out.json", "old");
@@ -246,7 +247,7 @@ fn what_may_not_be_written_stays_as_it_was() {
     assert_eq!(folder.read("open/new.json"), exported());
 }
 
-/// Everything that commands that write need as inputs.
+/// The inputs of all commands that write.
 fn workplace() -> Folder {
     let folder = manage_repo::repository(1);
     folder.write("kernel.json", KERNEL);
@@ -279,7 +280,7 @@ fn workplace() -> Folder {
     folder
 }
 
-/// Every command that writes a file under a name from the command line: its line, in which OUT is that name.
+/// Every command that writes a file under a name from the command line; OUT in its line is that name.
 const WRITERS: [(&str, &str); 18] = [
     ("parse_pdb nt.pdb -o OUT", "o.json"),
     ("parse_pdb nt.pdb -D out -o OUT", "o.json.gz"),
@@ -313,7 +314,7 @@ fn finished(folder: &Folder, line: &[String]) -> Output {
 fn every_writer_writes_whole_through_links_and_through_pipes() {
     let folder = workplace();
     for (line, name) in WRITERS {
-        // Where `-D out` makes the name relative, and where the name is the command's own.
+        // With `-D out` the name is relative to that, and some commands choose the name.
         let relative = line.contains("-D out -o") || !line.contains("OUT");
         let place = if relative { format!("out/{name}") } else { name.to_owned() };
         let line = words(line, name);
@@ -368,7 +369,7 @@ fn a_debug_file_comes_through_a_link_and_through_a_pipe() {
     let reader = std::thread::spawn(move || fs::read(pipe).unwrap());
     folder.run(line).check();
     assert_eq!(reader.join().unwrap(), content);
-    // The file names its own build, and would be replaced by what the server has.
+    // The file names its own build, and would be replaced by the server's file.
     fs::remove_file(folder.join(&name)).unwrap();
     folder.write(&name, &content);
     folder
@@ -400,7 +401,7 @@ fn manual_pages_go_through_links_and_leave_nothing_behind() {
     assert_eq!(folder.read("elsewhere"), page);
 }
 
-/// Command lines in which OUT is an input as well, with the input's name.
+/// Command lines in which OUT is also an input, with the input's name.
 const CLASHES: [(&str, &str); 32] = [
     ("parse_pdb nt.pdb -o OUT", "nt.pdb"),
     ("parse_pdb -f nt.pdb --format isf -o OUT", "nt.pdb"),
@@ -452,10 +453,10 @@ fn no_command_writes_to_its_input_under_any_of_its_names() {
         symlink(input, folder.join("soft.json")).unwrap();
         let full = folder.join(input).to_str().unwrap().to_owned();
         let dotted = format!("./out/../{input}");
-        // Where an ending says how a text is packed, names with the input's own ending may be refused for that.
+        // If an ending decides the compression, names with the input's own ending may be refused because of it.
         for name in [input, &full, &dotted, "hard.json", "soft.json"] {
             let line = words(line, name);
-            // What an earlier run brought there would be found instead of the input.
+            // A file from an earlier run would be found instead of the input.
             fs::remove_dir_all(folder.join("out")).unwrap();
             fs::create_dir(folder.join("out")).unwrap();
             let output = finished(&folder, &line);
@@ -475,7 +476,7 @@ fn no_command_writes_to_its_input_under_any_of_its_names() {
 #[test]
 fn an_input_is_refused_before_it_is_read() {
     let folder = Folder::new();
-    // No command could make anything of this file.
+    // No command could use this file.
     folder.write("evidence", "x");
     for line in [
         "parse_pdb evidence -o evidence",
@@ -556,14 +557,14 @@ fn two_outputs_are_not_one_file() {
 }
 
 #[test]
-fn endings_that_promise_another_form_are_refused() {
+fn endings_that_suggest_another_format_are_refused() {
     let folder = workplace();
     for (line, _) in WRITERS.iter().filter(|(line, _)| line.contains("OUT")) {
         for name in ["o.json.zst", "o.json.ZST", "o.bz2", "o.json.Zip", "o.zip"] {
             let output = finished(&folder, &words(line, name));
             let said = format!("{line}: {}", text(&output));
             assert_eq!(output.status.code(), Some(2), "{said}");
-            assert!(said.contains("nothing is written as .") && said.contains("plain text"), "{said}");
+            assert!(said.contains("files are not written") && said.contains("plain text"), "{said}");
             assert!(!folder.join(name).exists() && !folder.join("out").join(name).exists(), "{said}");
         }
     }
@@ -582,7 +583,7 @@ fn temporaries(folder: &Path) -> Vec<PathBuf> {
     entries.filter(|path| path.extension().is_some_and(|ending| ending == "partial")).collect()
 }
 
-/// A download into the folder that never ends, begun.
+/// A download into the folder that never ends has begun.
 fn stalled(folder: &Folder, server: &Server) -> Child {
     let known = temporaries(folder.path());
     let line = ["fetch_debug", BUILD_ID, "--server", &server.url()];
@@ -596,7 +597,7 @@ fn stalled(folder: &Folder, server: &Server) -> Child {
 }
 
 #[test]
-fn what_a_killed_process_left_goes_and_what_a_living_one_writes_stays() {
+fn leftovers_of_killed_processes_are_removed_and_files_in_use_stay() {
     let content = fs::read(testdata("dwarf/elf/gcc-x64")).unwrap();
     let server = Server::start(move |_: &Request| {
         Response::bytes(content.clone()).with_fault(Fault::StallAfter(5000))
@@ -631,14 +632,14 @@ fn what_a_killed_process_left_goes_and_what_a_living_one_writes_stays() {
 
 #[test]
 fn a_file_that_is_written_in_place_is_read_whole() {
-    // A descriptor that is open for reading only is not written to.
+    // A descriptor that is open only for reading is not written to.
     let folder = kernel();
     folder.write("log", "text");
     let log = File::open(folder.join("log")).unwrap();
     let output = exporting(&folder, "/dev/fd/0").stdin(log).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(folder.read("log"), b"text");
-    // One that is open for both is written at its place.
+    // One that is open for both is written at its position.
     let mut log = File::options().read(true).write(true).open(folder.join("log")).unwrap();
     log.seek(SeekFrom::End(0)).unwrap();
     log.write_all(b"\n").unwrap();

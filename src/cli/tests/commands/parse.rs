@@ -1,4 +1,4 @@
-//! `parse` as a user runs it: any source, by what it is.
+//! `parse` as a user runs it: any source, recognised by its content.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(name)
 }
 
-/// A source of every kind, with the command that reads it alone.
+/// A source of every kind, with the command that reads only that kind.
 const SOURCES: [(&str, &str); 10] = [
     ("parse_pdb", "kernel/store/ntkrnlmp.pdb/9E4DF50D3AD3E3064C4C44205044422E1/ntkrnlmp.pd_"),
     ("parse_pdb", "pdb/types-x64/input.pdb"),
@@ -65,7 +65,7 @@ fn options_of_the_commands_are_those_of_parse() {
 }
 
 #[test]
-fn an_option_without_a_meaning_is_refused_and_nothing_is_written() {
+fn an_unused_option_is_refused_and_nothing_is_written() {
     let folder = Folder::new();
     let (pdb, elf, pack) = ("pdb/types-x64/input.pdb", "dwarf/elf/gcc-x64", "volatility/dense-dw5.dwarf");
     folder.write("map", "0000000000001000 D init_task\n");
@@ -91,7 +91,7 @@ fn an_option_without_a_meaning_is_refused_and_nothing_is_written() {
         let line = line.iter().chain(options);
         folder.run(line).status(2).stdout("").stderr(said).stderr("no meaning; leave it out").check();
     }
-    // Of an image, only packs need the banner.
+    // With an image, only packs need the banner.
     folder.write("image.raw", vec![0; 4096]);
     let line =
         ["parse", fixture(elf).to_str().unwrap(), "-f", "image.raw", "-o", "out.json"].map(str::to_owned);
@@ -118,7 +118,7 @@ fn standard_input_is_a_source() {
             assert_eq!(folder.read("direct.json"), folder.read("piped.json"), "{command} {name}");
         }
     }
-    // Only the name is missing, which a PDB does not hold itself.
+    // Only the name is missing, which a PDB itself does not contain.
     let made: serde_json::Value = serde_json::from_slice(&folder.read("direct.json")).unwrap();
     assert!(made["$STRUCTS"].is_object());
 }
@@ -148,7 +148,7 @@ fn a_folder_is_a_bundle_or_holds_one_pack() {
 }
 
 #[test]
-fn what_no_front_end_reads_is_named() {
+fn other_files_are_named_as_what_they_are() {
     let folder = Folder::new();
     folder.write("page.pdb", "<!DOCTYPE html><html><body>Log in</body></html>");
     folder.write("memory.lime", b"EMiL\x01\0\0\0\0\0\0\0\0\0\0\0\xff\x0f\0\0\0\0\0\0\0\0\0\0\0\0\0\0");

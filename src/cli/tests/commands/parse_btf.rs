@@ -14,7 +14,7 @@ fn a_blob_and_the_section_of_a_file_give_the_same_types() {
     let folder = Folder::new();
     let text = folder.run(["parse_btf", &fixture("gcc-x64.btf"), "--arch", "AMD64"]).check();
     let blob: serde_json::Value = serde_json::from_str(&text).unwrap();
-    // It has a kernel's symbols and is not a real one, so the verdict is bad; the profile is written all the same.
+    // It has a kernel's symbols but is not a real one, so the verdict is bad; the profile is written anyway.
     let text = folder.run(["parse_btf", "-f", &fixture("vmlinux")]).status(1).check();
     let elf: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(blob["$STRUCTS"], elf["$STRUCTS"]);
@@ -56,6 +56,6 @@ fn other_files_are_named() {
     folder.run(["parse_btf"]).status(2).stderr("which file? parse_btf").check();
     let dwarf = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/dwarf/elf/gcc-x64");
     folder.run(["parse_btf", dwarf.to_str().unwrap()]).status(2).stderr("no .BTF section").check();
-    // The command for DWARF points here.
+    // The command for DWARF refers to this one.
     folder.run(["parse_dwarf", &fixture("vmlinux")]).status(2).stderr("parse_btf").check();
 }

@@ -15,7 +15,7 @@ fn a_module_becomes_a_profile_on_standard_output() {
     let text = folder.run(["parse_dwarf", module.to_str().unwrap()]).stderr("module-x64.ko: 2").check();
     let profile: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(profile["$STRUCTS"]["list_head"][0], 16);
-    // Both generations of the name, and -f.
+    // Both spellings of the name, and -f.
     assert_eq!(folder.run(["dwarfparser", "-f", module.to_str().unwrap()]).check(), text);
 }
 
@@ -34,7 +34,7 @@ fn a_package_is_opened_as_it_is() {
     let package = fixture("packages/kernel-xz.deb");
     let package = package.to_str().unwrap();
     let kernel = fixture("elf/gcc-x64-zstd");
-    // No real kernel, so the verdict is bad; the profile is written all the same.
+    // It is not a real kernel, so the verdict is bad; the profile is written anyway.
     folder
         .run(["parse_dwarf", package, "-v", "-o", "p.json"])
         .status(1)

@@ -6,7 +6,7 @@ const KERNEL: &str = "mspub-bochs__ntkrnlpa.pdb";
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn the_articles_line_makes_a_profile() {
+fn the_line_in_rekalls_article_makes_a_profile() {
     let folder = Folder::new();
     std::fs::copy(corpus("pdb").join(KERNEL), folder.join("ntkrnlpa.pdb")).unwrap();
     folder
@@ -55,7 +55,7 @@ fn the_json_report_is_the_one_document_on_standard_output() {
 }
 
 #[test]
-fn what_is_no_pdb_is_named_and_nothing_is_written() {
+fn other_files_than_pdbs_are_named_and_nothing_is_written() {
     let folder = Folder::new();
     folder.write("page.pdb", "<!DOCTYPE html><html><body>Sign in</body></html>");
     folder.write("empty.pdb", "");

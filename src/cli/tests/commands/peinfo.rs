@@ -40,7 +40,7 @@ fn the_rows_of_rekall() {
 }
 
 #[test]
-fn more_is_told_with_v_and_in_json() {
+fn verbose_output_and_json_have_more() {
     let folder = Folder::new();
     folder.write("version.dll", VERSION);
     let text = folder.run(["peinfo", "version.dll", "-v"]).check();
@@ -55,7 +55,7 @@ fn more_is_told_with_v_and_in_json() {
 }
 
 #[test]
-fn other_files_are_named_and_damage_costs_its_part() {
+fn other_files_are_named_and_damage_affects_only_its_part() {
     let folder = Folder::new();
     folder.write("page.exe", "<html>");
     folder

@@ -1,5 +1,5 @@
-//! Profiles by name and by themselves, as users find them; images are synthetic (docs/test-images.md), servers stand on
-//! the loopback interface.
+//! Profiles by name and by detection, as users find them. Images are synthetic (docs/test-images.md), and servers are
+//! on the loopback interface.
 
 use memory_images::{Container, macos, windows};
 use serde_json::Value;
@@ -42,7 +42,7 @@ fn symlink(folder: &Folder, name: &str, target: &str) {
 }
 
 #[test]
-fn the_articles_names_lead_to_the_profile() {
+fn the_names_in_rekalls_article_lead_to_the_profile() {
     let hierarchy = "ntoskrnl.exe/AMD64/10.0.19041.1/GUID_AGE";
     let (folder, guid) = repository(hierarchy);
     let name = hierarchy.replace("GUID_AGE", &guid);
@@ -77,7 +77,7 @@ fn the_articles_names_lead_to_the_profile() {
 }
 
 #[test]
-fn a_missing_profile_names_the_places_asked() {
+fn a_missing_profile_is_reported_with_the_places_searched() {
     let (folder, _) = repository("nt/GUID/GUID_AGE");
     let name = "GUID/F8E1A8B5C9B74BF4A6E4A48F180099942";
     let run = folder
@@ -103,7 +103,7 @@ fn a_missing_profile_names_the_places_asked() {
 }
 
 #[test]
-fn the_profile_is_detected_and_its_evidence_told() {
+fn the_profile_is_detected_and_its_evidence_shown() {
     let (folder, guid) = repository("nt/GUID/GUID_AGE");
     let whole = folder
         .run(["-f", "win10.elf", "-v", "--profile_path", "repository", "pslist"])
@@ -118,7 +118,7 @@ fn the_profile_is_detected_and_its_evidence_told() {
     assert_eq!(report["profile"], format!("nt/GUID/{guid}"));
     assert_eq!(report["tried"][0]["verdict"], "match");
     assert!(report["kernels"].as_array().unwrap().iter().any(|kernel| kernel["evidence"] == "RSDS record"));
-    // A profile that another build has under this name is not taken.
+    // A profile of another build under this name is not used.
     let (_, pdb, bytes) = windows::Case::Win7X64.pdb();
     folder.write(pdb, bytes);
     folder.run(["parse_pdb", pdb, "-q", "-o", &format!("repository/v1.0/nt/GUID/{guid}.gz")]).check();
@@ -138,7 +138,7 @@ fn one_command_goes_from_an_image_to_its_processes() {
         .stderr(format!("made profile nt/GUID/{guid}"))
         .check();
     drop(server);
-    // Kept: nothing is fetched any more.
+    // The profile is stored: nothing is fetched any more.
     let again = folder.run(pslist).env("_NT_SYMBOL_PATH", "nowhere").check();
     assert_eq!(made, again);
     let folder_names = std::fs::read_dir(folder.join("mine/v1.0/nt/GUID")).unwrap();
@@ -169,7 +169,7 @@ fn build_local_profile_by_image_and_by_name() {
 }
 
 #[test]
-fn a_repository_on_a_server_is_asked_for_what_its_inventory_lists() {
+fn only_objects_in_the_inventory_are_requested_from_a_server() {
     let (folder, guid) = repository("nt/GUID/GUID_AGE");
     let name = format!("nt/GUID/{guid}");
     let inventory = |time: u64| {
@@ -209,7 +209,7 @@ fn a_repository_on_a_server_is_asked_for_what_its_inventory_lists() {
 }
 
 #[test]
-fn a_captive_portals_page_is_no_profile() {
+fn a_captive_portals_page_is_not_a_profile() {
     let (folder, guid) = image_and_store();
     let server = Server::start(|_| Response::page()).unwrap();
     let name = format!("nt/GUID/{guid}");
@@ -252,7 +252,7 @@ fn every_module_of_an_image_gets_its_profile() {
     let (folder, guid) = image_and_store();
     let line =
         ["-f", "win10.elf", "--profile_path", "mine", "--symbol-path", "store", "version_modules", "--fetch"];
-    // The kernel's is made before its modules can be listed; its drivers have no PDB in the store.
+    // The kernel's profile is made before its modules can be listed; its drivers have no PDB in the store.
     let run = folder.run(line).status(1).stderr(format!("made profile nt/GUID/{guid}"));
     run.stderr("profiles: 0 made, 1 there already, 2 failed").check();
     assert!(folder.join(&format!("mine/v1.0/nt/GUID/{guid}.gz")).exists());
@@ -321,7 +321,7 @@ fn profiles_are_found_under_the_names_that_parse_pdb_was_given() {
     let (folder, guid) = repository("nt/GUID/GUID_AGE");
     let packed = folder.read(&format!("repository/v1.0/nt/GUID/{guid}.gz"));
     let text = profile::unpack(&packed, 1 << 30).unwrap().into_owned();
-    // Nothing but the folder that holds them says that these are repositories.
+    // Only the folder that contains them shows that these are repositories.
     for (place, name, bytes) in [
         ("plain", format!("GUID/{guid}.json"), &text),
         ("packed", format!("GUID/{guid}.json.gz"), &packed),
@@ -344,7 +344,7 @@ fn profiles_are_found_under_the_names_that_parse_pdb_was_given() {
 }
 
 #[test]
-fn a_missing_profile_is_told_as_detection_tells_it() {
+fn a_missing_profile_is_reported_as_in_detection() {
     let (folder, guid) = image_and_store();
     let line = ["-f", "win10.elf", "--offline", "--profile_path", "empty", "--symbol-path", "nowhere"];
     let advice =
@@ -361,7 +361,7 @@ fn a_missing_profile_is_told_as_detection_tells_it() {
             .check();
     }
     run(&["--profile", "Win10x64", "pslist"]).status(1).stderr(&advice).check();
-    // A symlink to the profile that is missing, under the older name of the same build.
+    // A symlink to the missing profile, under the older name of the same build.
     std::fs::create_dir_all(folder.join("repository/v1.0/GUID")).unwrap();
     symlink(&folder, &name, &format!("nt/GUID/{guid}"));
     folder
@@ -378,7 +378,7 @@ fn no_server_is_asked_while_a_folder_has_the_profile() {
     let (folder, guid) = repository("nt/GUID/GUID_AGE");
     let server = Server::start(|_| Response::status(404)).unwrap();
     let url = server.url();
-    // The server stands first.
+    // The server comes first.
     let line = ["-f", "win10.elf", "--profile_path", &url, "--profile_path", "repository"];
     let run = |words: &[&str]| folder.run(line.iter().chain(words).copied().collect::<Vec<_>>());
     run(&["autodetect"]).check();
@@ -437,7 +437,7 @@ fn a_mistyped_key_of_a_configuration_is_refused() {
     let run = || folder.run(["-f", "win10.elf", "--offline", "autodetect"]);
     folder.write(".rekallrc", "# settings\nprofile_pth:\n  - ~/repository\n");
     run().status(2).stderr(".rekallrc:2: profile_pth: unknown key (did you mean 'profile_path'?)").check();
-    // Options of Rekall's own mean nothing here.
+    // Rekall's own options have no use here.
     folder.write(
         ".rekallrc",
         "repository_path: [~/repository]\ncache_dir: ~/.cache\nautodetect_build_local: none\nnt_profile: x\n",

@@ -1,4 +1,4 @@
-//! The program in its sandbox: what it says about it, and what evidence cannot make it do.
+//! The program in its sandbox: the reported restrictions, and what evidence cannot make it do.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -7,7 +7,7 @@ use crate::harness::Folder;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata");
 
-/// Whether the kernel restricts files, as the program itself says.
+/// Whether the kernel restricts files, according to the program itself.
 fn restricts_files(folder: &Folder) -> bool {
     let output = folder.run(["-v", "completions", "bash"]).command().output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -20,7 +20,7 @@ fn restricts_files(folder: &Folder) -> bool {
 }
 
 #[test]
-fn every_command_says_what_it_may_do() {
+fn every_command_reports_what_it_may_do() {
     let folder = Folder::new();
     folder.write("image.raw", [0u8; 8192]);
     folder.write("a.json", "{}");
@@ -67,7 +67,7 @@ fn evidence_reads_no_file_of_another_folder() {
     for name in ["evidence", "elsewhere", "out"] {
         fs::create_dir(folder.join(name)).unwrap();
     }
-    // A debug file whose other part is a link to a file elsewhere, as a hostile archive may contain.
+    // A debug file whose companion is a link to a file elsewhere, as a hostile archive may contain.
     fs::copy(format!("{FIXTURES}/dwarf/elf/dwz-x64"), folder.join("evidence/prog")).unwrap();
     fs::copy(format!("{FIXTURES}/dwarf/elf/common.debug"), folder.join("elsewhere/common.debug")).unwrap();
     symlink("../elsewhere/common.debug", folder.join("evidence/common.debug")).unwrap();

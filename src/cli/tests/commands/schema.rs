@@ -1,10 +1,10 @@
-//! Holds JSON documents against the schemas in `docs/json/`: as much of JSON Schema as those use.
+//! Checks JSON documents against the schemas in `docs/json/`, with the part of JSON Schema that those use.
 
 use std::path::Path;
 
 use serde_json::Value;
 
-/// What is wrong with the document of a command line, by the schema of its command.
+/// The errors in a command's document, by the schema of the command.
 pub fn problem(line: &[String], document: &Value) -> Option<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/json");
     let name = if document.get("error").is_some() { "error".to_owned() } else { name(line, &folder) };
@@ -106,7 +106,7 @@ fn is_of_type(value: &Value, name: &str) -> bool {
 }
 
 #[test]
-fn documents_that_are_not_as_described_are_found() {
+fn documents_that_violate_their_schema_are_found() {
     let line = |words: &str| words.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let good = serde_json::json!({"schema": 1, "folder": "a", "url": "b"});
     assert_eq!(problem(&line("serve a --json"), &good), None);

@@ -1,4 +1,4 @@
-//! `serve` as a user runs it: started, asked, and stopped with a signal.
+//! `serve` as a user runs it: started, contacted, and stopped with a signal.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -29,7 +29,7 @@ fn a_folder_is_served_until_the_signal() {
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{stderr}");
-    for part in ["Serving store to read only", "GET /K.PDB/aa/k.pdb 200 7", "Stopped"] {
+    for part in ["Serving store read-only", "GET /K.PDB/aa/k.pdb 200 7", "Stopped"] {
         assert!(stderr.contains(part), "{part}: {stderr}");
     }
 }
@@ -60,7 +60,7 @@ fn connect_from(source: [u8; 4], server: std::net::SocketAddr) -> std::io::Resul
     Ok(socket.into())
 }
 
-/// A client that behaves badly, and comes again whenever it is shut out.
+/// A client that behaves badly, and reconnects whenever it is disconnected.
 #[cfg(unix)]
 struct Slow {
     source: [u8; 4],
@@ -70,7 +70,7 @@ struct Slow {
 
 #[cfg(unix)]
 impl Slow {
-    /// Goes on: says nothing; sends a head byte by byte; takes nothing of a large file; takes a byte now and then.
+    /// Continues: sends nothing; sends a head byte by byte; reads nothing of a large file; reads a byte now and then.
     fn step(&mut self, server: std::net::SocketAddr) {
         let Some(stream) = &mut self.stream else {
             self.stream = connect_from(self.source, server).ok();
@@ -133,7 +133,7 @@ fn five_hundred_slow_clients_do_not_delay_a_good_one() {
     let alone = longest_request(server, 10);
     let over = AtomicBool::new(false);
     let crowded = std::thread::scope(|scope| {
-        // Two attackers' threads; the addresses are those from 127.0.0.2 on, one connection each.
+        // Two threads of attackers, with one connection from each address from 127.0.0.2 on.
         for half in 0..2usize {
             let over = &over;
             scope.spawn(move || {

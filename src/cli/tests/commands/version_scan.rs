@@ -43,7 +43,7 @@ fn json_has_every_record_once() {
     assert_eq!(records[1]["guid_age"], OTHER);
 }
 
-/// What MinGW's linkers write, and what linkers wrote before Visual C++ 7.
+/// The records of MinGW's linkers, and those of linkers before Visual C++ 7.
 #[test]
 fn records_without_a_name_and_older_ones_are_listed_with_their_keys() {
     let folder = Folder::new();
@@ -57,7 +57,7 @@ fn records_without_a_name_and_older_ones_are_listed_with_their_keys() {
          0x00000000004c 3B7D84102                        d:\\nt\\hal.pdb\n";
     folder.run(["version_scan", "image.raw"]).stdout(expected).check();
     folder.run(["version_scan", "-f", "image.raw"]).stdout(expected).check();
-    // Neither can be asked for by GUID, age and name.
+    // Neither can be fetched by GUID, age and name.
     folder.run(["version_scan", "image.raw", "--write-manifest", "wanted.json"]).check();
     assert!(!String::from_utf8(folder.read("wanted.json")).unwrap().contains("hal.pdb"));
 
@@ -86,7 +86,7 @@ fn nothing_found_is_a_negative_answer_and_a_bad_file_an_error() {
     folder.run(["version_scan", "image.raw", "--name_regex", "("]).status(2).stderr("regex").check();
 }
 
-/// The image as a LiME file, whose offsets are not those of the memory in it.
+/// The image as a LiME file, whose offsets differ from those of the memory in it.
 fn lime(memory: &[u8]) -> Vec<u8> {
     let mut lime = b"EMiL\x01\0\0\0".to_vec();
     for field in [0x10_0000, 0x10_0000 + memory.len() as u64 - 1, 0] {
@@ -115,7 +115,7 @@ fn an_image_is_searched_by_physical_address() {
 }
 
 #[test]
-fn a_truncated_image_is_searched_and_told() {
+fn a_truncated_image_is_searched_and_reported() {
     let folder = Folder::new();
     let mut cut = lime(&image());
     cut.truncate(cut.len() - 10);
@@ -164,7 +164,7 @@ fn a_triage_dump_of_arm64_names_the_processor_and_the_process() {
 }
 
 #[test]
-fn what_is_no_image_is_named() {
+fn other_files_than_images_are_named() {
     let folder = Folder::new();
     folder.write("image.raw.gz", b"\x1f\x8b\x08\0\0\0\0\0");
     folder

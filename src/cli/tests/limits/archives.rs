@@ -9,7 +9,7 @@ use volatility_converter::{Options, Pack, convert};
 
 use crate::measure::{alone, measure, proportional};
 
-/// Raw deflate of `size` zeros: a gzip stream without its head and its end.
+/// Raw deflate of `size` zeros: a gzip stream without its header and trailer.
 fn zeros(size: u64) -> Vec<u8> {
     let mut gzip = GzipWriter::new(Vec::new(), Effort::Default, 1);
     std::io::copy(&mut std::io::repeat(0).take(size), &mut gzip).unwrap();
@@ -17,7 +17,7 @@ fn zeros(size: u64) -> Vec<u8> {
     bytes[10..bytes.len() - 8].to_vec()
 }
 
-/// A zip archive whose directory names its only member under `n` names.
+/// A zip archive whose directory lists its only member under `n` names.
 fn zip(n: usize, name: impl Fn(usize) -> String, packed: &[u8], size: u32) -> Vec<u8> {
     let fields = |length: usize| {
         let mut fields = [20u16, 0, 8, 0, 0].map(u16::to_le_bytes).concat();
@@ -43,7 +43,7 @@ fn zip(n: usize, name: impl Fn(usize) -> String, packed: &[u8], size: u32) -> Ve
 }
 
 #[test]
-fn members_of_a_zip_archive_that_are_one() {
+fn members_of_a_zip_archive_that_share_their_data() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pack.zip");
     for name in ["x.vtypes", "module.dwarf", "System.map-6"] {

@@ -1,4 +1,4 @@
-//! The program itself: what it says, and that it ends.
+//! The program itself: its messages, and that it ends.
 #![cfg(unix)]
 
 use std::io::Read;
@@ -10,7 +10,7 @@ use profile::{Effort, GzipWriter};
 use crate::elf::{PROGBITS, Section, abbreviations, elf, unit};
 use crate::measure::alone;
 
-/// Runs the program in a folder; its exit code and what it said.
+/// Runs the program in a folder; returns its exit code and output.
 fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_rekall-profile"))
         .args(arguments)
@@ -48,7 +48,7 @@ fn the_option_that_raises_the_limit_is_named_and_works() {
 }
 
 #[test]
-fn what_a_debug_file_names_never_blocks_and_never_leads_elsewhere() {
+fn files_named_in_a_debug_file_never_block_and_never_lead_elsewhere() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let own = folder.path().join("own");

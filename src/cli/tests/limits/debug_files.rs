@@ -33,7 +33,7 @@ fn debug_file(kind: u16, sections: Vec<Section>) -> Vec<u8> {
 }
 
 #[test]
-fn an_honest_file_is_read() {
+fn a_valid_file_is_read() {
     let _alone = alone();
     let file = converted(debug_file(2, Vec::new())).unwrap();
     assert_eq!(file.profile.types.records().len(), 1000);
@@ -135,7 +135,7 @@ fn units_that_name_one_table_of_abbreviations_in_turn() {
         dwarf(info.collect(), tables, vec![0])
     };
     proportional(4000, 60, input, |bytes| match converted(bytes) {
-        // Whether two threads share the units so that each has one table is up to them.
+        // The threads decide which units they process, so each may have one table.
         Ok(converted) => assert!(converted.profile.types.records().len() > 1000),
         Err(error) => assert!(matches!(error, Error::Unreadable { .. }), "{error}"),
     });
@@ -151,7 +151,7 @@ fn skeletons_that_name_one_split_file() {
         ];
         std::fs::write(folder.path().join("a.dwo"), elf(1, split)).unwrap();
         let skeleton = |number: usize| {
-            // Other spellings of the same name, so that comparing names does not help.
+            // Different spellings of the same name, so that comparing names does not help.
             let name = format!("{}a.dwo", "./".repeat(number % 16));
             let root = [&[8][..], name.as_bytes(), b"\0.\0"].concat();
             let length = (7 + root.len() as u32).to_le_bytes();
@@ -167,8 +167,8 @@ fn skeletons_that_name_one_split_file() {
     });
 }
 
-/// The index of a package of split units (DWARF 4 with GNU's extension): `n` units with the identifiers 1 to `n`, all of
-/// them the same bytes of `.debug_info.dwo` and `.debug_abbrev.dwo`.
+/// The index of a package of split units (DWARF 4 with GNU's extension): `n` units with the identifiers 1 to `n`, all
+/// with the same bytes of `.debug_info.dwo` and `.debug_abbrev.dwo`.
 fn index(n: usize, info: usize, abbreviations: usize) -> Vec<u8> {
     const INFO: u32 = 1;
     const ABBREVIATIONS: u32 = 3;
@@ -276,7 +276,7 @@ fn unnamed_records_that_hold_the_next_one_twice() {
 
 #[test]
 fn definitions_within_definitions() {
-    // The members of each one are found by passing over all that is in it.
+    // The members of each one are found by skipping everything in it.
     let input = |n: usize| {
         let mut entries = Vec::new();
         for number in 0..n {

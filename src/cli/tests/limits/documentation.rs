@@ -1,4 +1,4 @@
-//! `docs/limits.md` states the limits that the code has.
+//! `docs/limits.md` states the limits in the code.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! ELF files laid out by hand, whose headers may name the same bytes.
+//! ELF files built by hand, whose headers may describe the same bytes.
 
 /// A section, its content its own or that of another.
 pub struct Section {

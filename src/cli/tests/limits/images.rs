@@ -24,7 +24,7 @@ fn ranges_of_memory_over_the_same_bytes() {
 }
 
 #[test]
-fn a_range_that_is_listed_twice_is_no_harm() {
+fn a_range_that_is_listed_twice_is_harmless() {
     let _alone = alone();
     let image = Image::from_content(core(&[(LOAD, 0, 0, 4096), (LOAD, 0, 8192, 4096)], &[7; 4096])).unwrap();
     assert_eq!(image.size(), 8192);
@@ -94,7 +94,7 @@ fn memory_that_is_all_zero_opens_and_takes_little_to_read() {
 }
 
 #[test]
-fn a_bitmap_without_pages_behind_it() {
+fn a_bitmap_without_pages() {
     let input = |n: usize| {
         let mut file = zeros(8 * 4096 * n as u64);
         file.truncate(2 * 4096 + 2 * n * 4096);

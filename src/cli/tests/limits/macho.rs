@@ -59,7 +59,7 @@ fn repeated(bytes: Vec<u8>) {
 }
 
 #[test]
-fn an_honest_file_is_read() {
+fn a_valid_file_is_read() {
     let _alone = alone();
     let file = debug_file(1000, |_, _, _| Vec::new(), &[]);
     let converted = convert(&file, &Options::default(), &Alone, &Silent).unwrap();

@@ -1,5 +1,5 @@
-//! Work and memory in proportion to the input: tables that name the same bytes many times, and packed input that grows.
-//! Every fixture is made here, in sizes n, 2n and 4n.
+//! Work and memory proportional to the input: tables that describe the same bytes many times, and decompression
+//! bombs. Every fixture is built here, in sizes n, 2n and 4n.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

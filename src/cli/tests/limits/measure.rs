@@ -52,10 +52,10 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// What some work cost.
+/// The cost of some work.
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
-    /// How many bytes were allocated at the same time, at most, beside those before.
+    /// The peak of allocated bytes, without those allocated before.
     pub peak: u64,
     /// How many bytes were allocated in all.
     pub total: u64,
@@ -80,19 +80,19 @@ pub fn measure<T>(work: impl FnOnce() -> T) -> (Cost, T) {
     (cost, result)
 }
 
-/// Keeps all other tests of this program waiting.
+/// Makes all other tests of this program wait.
 pub fn alone() -> MutexGuard<'static, ()> {
     static LOCK: Mutex<()> = Mutex::new(());
     LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the cost may grow by when an input grows fourfold, and what noise is allowed beside it.
+/// The allowed growth of the cost when an input grows fourfold, and the allowed noise.
 const FACTOR: f64 = 5.0;
 const NOISE: u64 = 1 << 20;
 
 /// Works on inputs of the sizes n, 2n and 4n, and checks that peak memory, bytes and numbers of allocations, and time
-/// grow no faster than the input, and that the peak is at most `most` times the input and 8 MiB. A test makes nothing
-/// large before it calls this, because another test may be measuring.
+/// grow no faster than the input, and that the peak is at most `most` times the input and 8 MiB. A test must not
+/// allocate anything large before it calls this, because another test may be measuring.
 pub fn proportional<T>(n: usize, most: u64, input: impl Fn(usize) -> Vec<u8>, work: impl Fn(Vec<u8>) -> T) {
     let _alone = alone();
     let mut costs = Vec::new();
@@ -116,7 +116,7 @@ pub fn proportional<T>(n: usize, most: u64, input: impl Fn(usize) -> Vec<u8>, wo
         let most = (first as f64 * factor) as u64 + NOISE;
         assert!(last <= most, "{name}: {first} for n and {last} for 4n, expected at most {most}");
     }
-    // Time is told apart from noise only where the growth is much faster than the input's.
+    // Time is significant only if its growth is much faster than the input's.
     let most = first.time.mul_f64(3.0 * factor) + Duration::from_secs(5);
     assert!(last.time <= most, "{:?} for n and {:?} for 4n", first.time, last.time);
 }

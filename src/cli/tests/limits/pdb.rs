@@ -8,7 +8,8 @@ use crate::build::{
 };
 use crate::measure::proportional;
 
-/// Converts a PDB and settles its names; how long it is as text is told apart, as the text goes to the disk.
+/// Converts a PDB and settles its names; the length of its text is returned separately, since the text goes to the
+/// disk.
 fn converted(bytes: Vec<u8>) -> Converted {
     let mut converted = convert(MappedFile::from(bytes), &Options::default(), &Silent).unwrap();
     let resolution = Resolution::new(&mut converted.profile, &mut converted.report);
@@ -134,7 +135,7 @@ fn streams(count: usize, modules: usize) -> Vec<Vec<u8>> {
     streams
 }
 
-/// The PDB again and again, as the first of its modules names it: nothing else of it is lost.
+/// The PDB is read repeatedly through its first module; nothing else in it is lost.
 fn lost_modules(bytes: Vec<u8>) {
     let converted = converted(bytes);
     assert!(converted.report.total() > 100, "{:?}", converted.report);

@@ -343,7 +343,7 @@ mod tests {
         let names: Vec<_> =
             fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert!(!cfg!(unix) || names == ["n"], "{names:?}");
-        assert_eq!(store.list("").unwrap().len(), 1, "the lock is no object");
+        assert_eq!(store.list("").unwrap().len(), 1, "the lock is not an object");
     }
 
     #[test]
