@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_cut_anywhere_is_none() {
+    fn a_truncated_record_is_refused() {
         for whole in [rsds([1; 16], 1, "k.pdb"), rsds(HASH, 1, ""), nb10(0, "k.pdb")] {
             for length in 0..whole.len() {
                 assert_eq!(CodeView::parse(&whole[..length]), None, "cut to {length}");
