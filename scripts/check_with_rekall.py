@@ -59,7 +59,7 @@ class Check:
         self.profile.EnsureInitialized()
         # Rekall adds its own members and types to some structs; those are not the profile's.
         self.profile.overlays = []
-        # Classes of Rekall's that are built on a struct may expect more than it: the bare struct is meant.
+        # Rekall's own classes for a struct may expect more than the struct has, so the bare struct is used.
         for name in self.text.get("$STRUCTS", {}):
             self.profile.object_classes.pop(name, None)
         self.profile.flush_cache()
@@ -198,7 +198,7 @@ def convert(session, pack, output):
 
 
 def without_dwarf():
-    """Rekall's reader of DWARF needs a library that has changed since; what is asked of Rekall here does not."""
+    """Rekall's reader of DWARF needs a library that has changed since; the parts of Rekall used here do not."""
     name = "rekall.plugins.overlays.linux.dwarfparser"
     sys.modules[name] = types.ModuleType(name)
 

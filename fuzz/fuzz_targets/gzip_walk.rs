@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-// The module is private to its crate and needs nothing of it.
+// The module is private to its crate and does not depend on it.
 #[path = "../../src/profile/src/compress/gzip/walk.rs"]
 mod walk;
 

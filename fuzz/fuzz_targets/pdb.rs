@@ -11,7 +11,7 @@ use profile::{Arch, MappedFile, Report, Resolution, Silent, read_text, write_tex
 #[path = "../../converters/pdb/tests/support/build.rs"]
 mod build;
 
-/// What stands between two streams.
+/// The separator between two streams.
 const SEPARATOR: &[u8] = b"~@~@";
 
 /// An MSF 7.00 file of the streams in `input`; the first one is always empty.
@@ -38,7 +38,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(mut converted) = convert(MappedFile::from(file), &options, &Silent) else { return };
     let resolution = Resolution::new(&mut converted.profile, &mut converted.report);
     let text = write_text(&converted.profile, &resolution, Vec::new()).expect("a profile prints");
-    // What a few bytes define can be printed wherever it is used; but not without end.
+    // A definition of a few bytes can be printed wherever it is used, so the text is larger, but bounded.
     assert!(text.len() < 64 * length * length.max(1024), "{} bytes of {length}", text.len());
     read_text(&text, &mut Report::default()).expect("what is written reads");
 });

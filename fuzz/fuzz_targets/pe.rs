@@ -25,7 +25,7 @@ fuzz_target!(
         }
         let imports = pe.imports().unwrap_or_default();
         let names: usize = imports.iter().flat_map(|import| &import.functions).map(String::len).sum();
-        // A byte that is no UTF-8 takes three.
+        // A byte that is not UTF-8 takes three.
         assert!(names <= 12 * stamped.len());
         assert!(pe.exports().unwrap_or_default().len() <= stamped.len());
     }

@@ -5,8 +5,8 @@ use image::{Image, Memory, PhysicalAddress, Plan, find};
 /// Images of more memory than this are read in places, not as a whole.
 const WHOLE: u64 = 1 << 20;
 
-/// Opens what begins with `magic`. The ranges are in order and apart, every byte of them can be asked for, a read in
-/// pieces gives what a read at once gives, and a search finds what stands there.
+/// Opens an image that begins with `magic`. The ranges are in order and do not overlap, every byte of them can be read, a
+/// read in pieces gives the same bytes as a single read, and a search finds these bytes.
 pub fn check(magic: &[u8], bytes: &[u8]) {
     let mut stamped = bytes.to_vec();
     for (place, byte) in stamped.iter_mut().zip(magic) {
@@ -38,7 +38,7 @@ pub fn check(magic: &[u8], bytes: &[u8]) {
     }
 }
 
-/// What stands at `start`, at once and in three pieces.
+/// Reads the bytes at `start`, at once and in three pieces.
 fn read(image: &Image, start: u64, length: usize) {
     let (mut whole, mut pieces) = (vec![0; length], vec![0; length]);
     let at_once = image.read(PhysicalAddress(start), &mut whole);

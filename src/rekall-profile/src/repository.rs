@@ -19,7 +19,7 @@ impl Repositories {
     /// yet. Copies of what servers have are kept in `cache` if it is given.
     ///
     /// # Errors
-    /// [`crate::Error::Repository`] for a text that is none of them.
+    /// [`crate::Error::Repository`] if a text is something else.
     pub fn open(places: &[String], cache: Option<PathBuf>) -> Result<Self, crate::Error> {
         Ok(Self { places: Places::open(places, &Options { cache, ..Options::default() })? })
     }

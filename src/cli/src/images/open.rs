@@ -8,7 +8,7 @@ use crate::options;
 /// Opens the memory image in the options, with a log line about it for `-v`.
 ///
 /// # Errors
-/// If none is given, or the file cannot be read or is not a memory image.
+/// If there is no option for it, or the file cannot be read or is not a memory image.
 pub fn open_image(options: &options::Image, console: &Console) -> anyhow::Result<Image> {
     let path = options.required()?;
     let image = match Image::open(path).and_then(|image| options.lay_out(image)) {

@@ -57,7 +57,7 @@ fn tell(loaded: &Loaded, console: &Console) {
 /// is none, a profile that everything in the image fits but for the record that names the build.
 ///
 /// # Errors
-/// If none is found: what the image says about its kernel, what was tried, and how to get what is missing.
+/// If there is no such profile: what the image says about its kernel, what was tried, and how to get what is missing.
 pub fn detected(
     image: &Image,
     source: &str,

@@ -127,7 +127,7 @@ fn check_pushed(machine: &Machine, whole: &Folder) {
     std::fs::remove_dir_all(&origin).unwrap();
     check(&clone, whole);
     let listed = clone.shell("find v1.0 -name '.*' -o -path 'v1.0/src/parts/*'", &[]);
-    assert_eq!(listed, "", "what is no part of the repository was added");
+    assert_eq!(listed, "", "files that do not belong to the repository were added");
 }
 
 fn scripts(job: &Value) -> Vec<String> {

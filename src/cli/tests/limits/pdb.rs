@@ -119,7 +119,7 @@ fn types_of_types_of_types() {
     });
 }
 
-/// The streams of a PDB with one module of `count` variables, whose record in the DBI stream stands there `modules` times.
+/// The streams of a PDB with one module of `count` variables, whose record is in the DBI stream `modules` times.
 fn streams(count: usize, modules: usize) -> Vec<Vec<u8>> {
     let symbols = (0..count).map(|number| data(&format!("v{number}"), true, INT, 1, 4 * number as u32));
     let pdb = Pdb {
