@@ -106,7 +106,7 @@ fn kernels() -> Vec<(String, Vec<u8>)> {
     of_pc.chain(of_arm).collect()
 }
 
-/// What a target starts from, as `scripts/fuzz` hands it over.
+/// The seeds of a target, as `scripts/fuzz` passes them.
 fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     update();
     let table: Value = serde_json::from_slice(&fs::read(root().join("fuzz/targets.json")).unwrap()).unwrap();

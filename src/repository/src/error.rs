@@ -35,9 +35,9 @@ pub enum Error {
     /// A store refuses access to an object (403), which may or may not exist.
     #[error("{place}: refused by the server ({answer})")]
     Refused {
-        /// The server's answer.
+        /// The object's address, without secrets.
         place: String,
-        /// What the server answered.
+        /// The server's answer.
         answer: String,
     },
     /// A read-only store.

@@ -1,4 +1,4 @@
-//! The profile that no repository has, made from debug information that is fetched, and stored.
+//! Makes and stores a profile that no repository has, from debug information that it fetches.
 
 use std::fs::File;
 

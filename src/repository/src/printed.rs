@@ -54,7 +54,7 @@ impl Printed {
     /// The profile of a Linux kernel's debug file.
     ///
     /// # Errors
-    /// Why it gives none, in words without its place.
+    /// The reason why there is none, in words without its place.
     pub(crate) fn of_debug_file(
         file: MappedFile,
         name: &str,
@@ -76,6 +76,6 @@ impl Printed {
                 .map_err(|error| error.reason())?;
             Self::new(converted.profile, converted.report, merge).map_err(|error| error.to_string())
         });
-        printed.unwrap_or_else(|| Err("the front-end gave up on it: please report the file".to_owned()))
+        printed.unwrap_or_else(|| Err("the front-end failed on it: please report the file".to_owned()))
     }
 }

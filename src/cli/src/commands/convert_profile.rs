@@ -246,7 +246,7 @@ fn profile_name(pack: &Path, format: Format) -> PathBuf {
     let name = pack.file_name().unwrap_or_else(|| "profile".as_ref()).to_string_lossy();
     let stem =
         name.get(..name.len().saturating_sub(4)).filter(|_| name.to_ascii_lowercase().ends_with(".zip"));
-    // LibVMI and DRAKVUF open plain text alone.
+    // LibVMI and DRAKVUF open only plain text.
     let ending = match format {
         Format::LibVmi => "json",
         Format::Btf => "btf",

@@ -68,7 +68,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     Ok(Outcome::from_good(validation.verdict == Verdict::Match))
 }
 
-/// The verdict, and the checks that contradict the profile.
+/// The verdict, and the likely causes of a mismatch.
 pub fn say(validation: &Validation, console: &Console) {
     if !validation.suspects.is_empty() {
         console.say(format_args!("given away by: {}", validation.suspects.join(", ")));

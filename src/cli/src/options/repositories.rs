@@ -99,7 +99,7 @@ impl Building {
         Ok(Some(options))
     }
 
-    /// Adds the repositories, to be read.
+    /// Adds the repositories as inputs.
     pub fn list_reading(&self, files: &mut Files) {
         self.repositories.list(&self.symbols.connection, files);
     }

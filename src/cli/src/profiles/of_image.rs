@@ -1,5 +1,5 @@
-//! The profile of a Linux kernel that no repository has: made of the image alone, else of the debug file that debuginfod
-//! servers have of it.
+//! The profile of a Linux kernel that no repository has: made from the image alone or, otherwise, from the debug file on a
+//! debuginfod server.
 
 use analyzer::Layout;
 use image::Image;
@@ -116,7 +116,7 @@ pub fn fetched(
     Err(problems)
 }
 
-/// Says how a profile was made, what proves it, and where it is kept.
+/// Reports how a profile was made, what proves it, and where it is stored.
 pub fn say_made(made: &MadeOfImage, place: Option<&str>, console: &Console) {
     let kept = match place {
         Some(place) => format!("stored as {place}"),

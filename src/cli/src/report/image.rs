@@ -11,7 +11,7 @@ pub struct Validation {
     /// `match`, `mismatch` or `inconclusive`.
     pub verdict: String,
     pub reason: String,
-    /// The checks that contradict the profile.
+    /// The members and symbols that all failed checks have in common.
     pub suspects: Vec<String>,
     pub passed: usize,
     pub failed: usize,

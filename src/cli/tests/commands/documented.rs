@@ -69,7 +69,7 @@ fn inputs() -> Folder {
     folder
 }
 
-/// Lines that cannot run here, each by a part of it, with the reason.
+/// Lines that cannot run here, each given by a part of it, with the reason.
 const ELSEWHERE: [(&str, &str); 13] = [
     ("linux.raw", "needs the memory of a Linux machine"),
     ("linux-binary-", "needs the package of a kernel"),

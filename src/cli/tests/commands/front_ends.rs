@@ -10,8 +10,8 @@ use crate::harness::Folder;
 
 const TRAIT: &str = "rekall-profile-frontend";
 const LIST: &str = "rekall-profile-converters";
-/// Who uses a front-end past the list: what was found of a kernel and its modules in memory, with their symbols decoded, is
-/// not a source that anybody opens. A build-id in memory is a note as in a file.
+/// The crates that use a front-end directly: kernels and modules found in memory, with decoded symbols, are not
+/// sources that a user opens. A build-id in memory is a note as in a file.
 const IN_MEMORY: [(&str, &str); 5] = [
     ("rekall-profile-analyzer", "rekall-profile-btf"),
     ("rekall-profile-analyzer", "rekall-profile-dwarf"),
@@ -55,7 +55,7 @@ fn only_the_list_of_front_ends_knows_front_ends() {
     }
     for package in &packages {
         let name = name(package);
-        // A front-end may rest on another one: a pack of Volatility may hold a kernel module.
+        // A front-end may use another one: a pack of Volatility may contain a kernel module.
         if name == LIST || front_ends.contains(&name) {
             continue;
         }

@@ -36,7 +36,7 @@ pub enum Kind {
     },
     /// `type: symbol_offset`: symbols that distinguish a profile from all others.
     Symbol {
-        /// The class that Rekall reads it with.
+        /// The class with which Rekall reads it.
         implementation: String,
         /// The symbol to which addresses are relative.
         base: String,
