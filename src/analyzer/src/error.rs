@@ -1,17 +1,17 @@
 use profile::ReadError;
 
-/// Why something could not be read from an image, or not be understood.
+/// Why something could not be read from an image or interpreted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Bytes that the image does not hold, or that no page table leads to.
+    /// The image does not contain these bytes, or no page table leads to them.
     #[error("{length} bytes at {address:#x} are {}", if *mapped { "not in the image" } else { "not mapped" })]
     Unreadable {
-        /// The address, virtual or physical as the space it was read from.
+        /// The address, virtual or physical according to the space.
         address: u64,
-        /// How many bytes were wanted.
+        /// The number of bytes.
         length: u64,
-        /// Whether something is mapped there, which the image then does not hold.
+        /// Whether the address is mapped, but the memory is missing in the image.
         mapped: bool,
     },
     /// The profile has no such member or symbol.
@@ -20,44 +20,44 @@ pub enum Error {
         /// The struct, member or symbol; alternatives are joined by "or".
         what: String,
     },
-    /// A member is of another kind than its use asks for.
+    /// A member has another type than its use requires.
     #[error("{what}: expected {expected} in the profile, found {found}")]
     Kind {
         /// The member.
         what: String,
         /// What was expected.
         expected: &'static str,
-        /// What the profile says.
+        /// The type in the profile.
         found: String,
     },
     /// A list in memory is broken.
     #[error("{list}: {problem} at {address:#x}, after {entries} entries")]
     List {
-        /// The list's head, by symbol or member.
+        /// The list's head: a symbol or member.
         list: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
-        /// Where.
+        /// Its address.
         address: u64,
-        /// How many entries were read before.
+        /// How many entries had been read.
         entries: usize,
-        /// Whether it leads on to memory that the image does not hold: then it may be whole.
+        /// Whether it continues in memory that the image lacks: then it may be intact.
         absent: bool,
     },
     /// No kernel that fits the profile was found.
     #[error("no kernel that fits the profile was found in the image: {}", tried.join("; "))]
     NoKernel {
-        /// What was tried, each with what was found instead.
+        /// What was tried, with the result of each attempt.
         tried: Vec<String>,
         /// The build that the kernel in the image names, if it is another one than the profile's.
         another: Option<String>,
     },
-    /// The analysis does not know this system or processor.
+    /// The analysis does not support this system or processor.
     #[error("{what} is not supported, expected {expected}")]
     Unsupported {
-        /// What the profile or image is of.
+        /// The system or processor of the profile or image.
         what: String,
-        /// What would do.
+        /// The supported ones.
         expected: &'static str,
     },
     /// The profile cannot be read.
@@ -70,9 +70,10 @@ pub enum Error {
 
 /// Why a kernel was not found.
 pub(crate) struct Missed {
-    /// What was tried, each with what was found instead.
+    /// What was tried, with the result of each attempt.
     pub(crate) tried: Vec<String>,
-    /// Whether there is a kernel, which then is not the profile's; else the image may lack what leads to it.
+    /// Whether there is a kernel, which then does not belong to the profile; otherwise the image may lack what leads
+    /// to it.
     pub(crate) another: bool,
     /// The build that that kernel names.
     pub(crate) names: Option<String>,
@@ -85,7 +86,7 @@ impl From<Missed> for Error {
 }
 
 impl Error {
-    /// Whether memory that the image does not hold is all that stood in the way.
+    /// Whether missing memory is the only reason for the failure.
     pub(crate) fn is_absence(&self) -> bool {
         matches!(self, Self::Unreadable { mapped: true, .. } | Self::List { absent: true, .. })
     }

@@ -4,12 +4,12 @@ use profile::System;
 use crate::linux::VmCoreInfo;
 use crate::{Error, Layout, Module, Process, Scope, Validation, linux, mac, windows};
 
-/// What was listed, and how the list ended: what could be read of a broken list is in it.
+/// A list, and how it ended; of a broken list, the readable part.
 #[derive(Debug)]
 pub struct Listing<T> {
     /// The entries, in the kernel's order.
     pub rows: Vec<T>,
-    /// Whether the list came back to its head; else what is wrong with it.
+    /// Whether the list returned to its head; otherwise the problem.
     pub end: Result<(), Error>,
 }
 
@@ -24,10 +24,11 @@ pub enum Guest<'a> {
 }
 
 impl<'a> Guest<'a> {
-    /// Finds the kernel that the profile describes; `plan` says how the image is searched where that is needed.
+    /// Finds the kernel that the profile describes; `plan` says how the image is searched if necessary.
     ///
     /// # Errors
-    /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for a profile that is no kernel's.
+    /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for a profile that does not belong to a
+    /// kernel.
     pub fn find(image: &'a Image, layout: &'a Layout, plan: &Plan<'_>) -> Result<Self, Error> {
         match layout.system() {
             System::Linux => {
@@ -57,7 +58,7 @@ impl<'a> Guest<'a> {
     /// The processes, in the order of the kernel's list.
     ///
     /// # Errors
-    /// [`Error::Lacking`] where the profile does not describe them.
+    /// [`Error::Lacking`] if the profile does not describe them.
     pub fn processes(&self) -> Result<Listing<Process>, Error> {
         match self {
             Guest::Linux(kernel) => kernel.processes(),
@@ -69,7 +70,7 @@ impl<'a> Guest<'a> {
     /// The kernel's modules, in the order of its list.
     ///
     /// # Errors
-    /// [`Error::Lacking`] where the profile does not describe them.
+    /// [`Error::Lacking`] if the profile does not describe them.
     pub fn modules(&self) -> Result<Listing<Module>, Error> {
         match self {
             Guest::Linux(kernel) => kernel.modules(),
@@ -78,8 +79,8 @@ impl<'a> Guest<'a> {
         }
     }
 
-    /// Where the kernel's own page tables lie in physical memory, and of which kind they are: what a program that
-    /// is told neither has to search for.
+    /// The physical address and kind of the kernel's own page tables, for programs that would otherwise have to
+    /// search for them.
     pub fn page_tables(&self) -> (PhysicalAddress, Paging) {
         match self {
             Guest::Linux(kernel) => (kernel.page_tables(), kernel.space.paging()),
@@ -88,7 +89,7 @@ impl<'a> Guest<'a> {
         }
     }
 
-    /// The kernel's banner: its own first line, as it lies in memory. `None` for Windows, and where it cannot be read.
+    /// The kernel's banner in memory. `None` for Windows, and if it cannot be read.
     pub fn banner(&self) -> Option<String> {
         let start = match self {
             Guest::Linux(_) => "Linux version ",
@@ -100,7 +101,7 @@ impl<'a> Guest<'a> {
         line.starts_with(start).then(|| line.to_owned())
     }
 
-    /// What was found, each with its name.
+    /// The findings, each with its name.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         match self {
             Guest::Linux(kernel) => kernel.facts(),
@@ -110,11 +111,11 @@ impl<'a> Guest<'a> {
     }
 }
 
-/// Proves a profile on an image: every check with what was expected and what was found, and the verdict. `plan` says
-/// how the image is searched where that is needed.
+/// Proves a profile on an image: every check with the expected and the found value, and the verdict. `plan` says how
+/// the image is searched if necessary.
 ///
 /// # Errors
-/// [`Error::Unsupported`] for a profile that is no kernel's, or of a processor unknown here.
+/// [`Error::Unsupported`] for a profile that does not belong to a kernel, or an unsupported processor.
 pub fn validate(image: &Image, layout: &Layout, scope: Scope, plan: &Plan<'_>) -> Result<Validation, Error> {
     match layout.system() {
         System::Linux => {
@@ -134,7 +135,7 @@ fn no_kernel() -> Error {
     }
 }
 
-/// What a container knows of a Linux kernel: VMCOREINFO, and page tables in use.
+/// What a container knows about a Linux kernel: VMCOREINFO, and page tables in use.
 fn of_linux(image: &Image) -> (Option<VmCoreInfo>, Vec<u64>) {
     let hints = image.hints();
     let info = hints.vmcoreinfo.as_deref().and_then(|text| VmCoreInfo::parse(text.as_bytes()));

@@ -3,28 +3,28 @@ use profile::GuidAge;
 use crate::validate::Difference;
 use crate::{Guest, linux, mac, windows};
 
-/// How the build that a profile names compares with the one that the kernel in an image names.
+/// The comparison of the build in a profile with the build of the kernel in an image.
 ///
-/// A listing with another build's profile looks like a listing and is none, so every command that is given a profile asks
-/// for this first.
+/// A listing with another build's profile looks plausible but is wrong, so every command with a profile checks this
+/// first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
-    /// Both name the same build, or one of them does not name any.
+    /// Both have the same build, or one of them does not identify any.
     Same,
-    /// The names differ, and yet the kernel is, or may be, the profile's: the text says why.
+    /// The builds differ, but the kernel is, or may be, the profile's: the text gives the reason.
     Doubtful(String),
-    /// The names differ.
+    /// The builds differ.
     Another {
-        /// The build that the profile names.
+        /// The build of the profile.
         profile: String,
-        /// The build that the image names.
+        /// The build in the image.
         image: String,
     },
 }
 
 impl Guest<'_> {
-    /// Compares what the kernel in memory says of its build with what the profile says: GUID and age on Windows,
-    /// build-id and banner on Linux, UUID and version on macOS.
+    /// Compares the build of the kernel in memory with that of the profile: GUID and age on Windows, build-id and
+    /// banner on Linux, UUID and version on macOS.
     pub fn identity(&self) -> Identity {
         match self {
             Guest::Linux(kernel) => of_linux(kernel),
@@ -62,7 +62,7 @@ fn of_windows(kernel: &windows::Kernel<'_>) -> Identity {
 fn of_linux(kernel: &linux::Kernel<'_>) -> Identity {
     let records = linux::checks::Records::of(kernel);
     let pairs = [&records.build_id, &records.banner];
-    // The build-id says more than the banner, which several builds of one source may share.
+    // The build-id is more precise than the banner, which several builds of one source may share.
     let Some((expected, found)) = pairs.into_iter().flatten().next() else { return Identity::Same };
     match Difference::between(expected.as_bytes(), found.as_bytes()) {
         Difference::None => Identity::Same,

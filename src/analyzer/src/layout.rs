@@ -1,4 +1,4 @@
-//! The profile's side: where symbols are and what structs look like, one entry at a time.
+//! Access to the profile: the addresses of symbols and the layout of structs, one entry at a time.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -16,9 +16,9 @@ use serde_json::Value;
 
 use crate::Error;
 
-/// A profile that is asked for single structs and symbols.
+/// A profile from which single structs and symbols are read.
 ///
-/// It remembers what it was asked for, so that a check can say which members and symbols it rests on.
+/// It records which entries were read, so that a check can list the members and symbols on which it depends.
 #[derive(Debug)]
 pub struct Layout {
     source: Source,
@@ -34,7 +34,7 @@ pub struct Layout {
 enum Source {
     /// Rekall's form: entries are looked up in the text.
     Text(Arc<Text>),
-    /// Volatility's form, looked up likewise.
+    /// Volatility's form, with the same kind of lookups.
     Table(Box<Table>),
     /// Any other form, read whole.
     Whole {
@@ -45,41 +45,41 @@ enum Source {
     },
 }
 
-/// A struct as the profile describes it. The members of members without a name stand among its own, as C has it.
+/// A struct as the profile describes it. The members of unnamed members are listed among its own, as in C.
 #[derive(Debug)]
 pub struct Shape {
     /// Its size in bytes.
     pub size: u64,
     /// Its members by name.
     pub members: HashMap<String, Field, RandomState>,
-    /// Its own members alone, those without a name as `u1`, `u2`, ....
+    /// Only its own members, where unnamed ones are `u1`, `u2`, ....
     pub own: Vec<(String, Field)>,
 }
 
-/// A member, or what a path of members leads to.
+/// A member, or the last of a path of members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// Where it lies, in bytes from the struct's beginning; of a bit-field, where its storage unit does.
+    /// Its offset in bytes; for a bit-field, that of its storage unit.
     pub offset: u64,
-    /// What is there.
+    /// Its type.
     pub kind: Kind,
     /// For a bit-field, its bits.
     pub bits: Option<BitRange>,
 }
 
-/// What a member's bytes are.
+/// The meaning of a member's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// An integer, a character or an enumeration's value.
     Number {
-        /// Bytes.
+        /// The size in bytes.
         size: u64,
-        /// Whether it has a sign.
+        /// Whether it is signed.
         signed: bool,
     },
-    /// A pointer of so many bytes.
+    /// A pointer of this size.
     Pointer {
-        /// Bytes, 4 or 8.
+        /// The size in bytes, 4 or 8.
         size: u64,
     },
     /// A struct, by name.
@@ -88,28 +88,28 @@ pub enum Kind {
     Array {
         /// The element.
         element: Box<Kind>,
-        /// How many; 0 where the array has no bound.
+        /// The number of elements; 0 if the array has no bound.
         count: u64,
     },
-    /// Bytes without a meaning known here.
+    /// Bytes with an unknown meaning.
     Other,
 }
 
-/// A path that was resolved, and the members it passes through.
+/// A resolved path, and the members on it.
 #[derive(Debug)]
 struct Steps {
     field: Field,
     items: Vec<Rc<str>>,
 }
 
-/// Deeper nesting of structs than any compiler sees is cut.
+/// Deeper nesting of structs than in any source is cut.
 const MAX_DEPTH: usize = 32;
 
 impl Layout {
-    /// Opens the profile in the file at `path`: any form that [`profile::read_file`] knows.
+    /// Opens the profile in the file at `path`, in any form that [`profile::read_file`] reads.
     ///
     /// # Errors
-    /// [`ReadError`] where it is none.
+    /// [`ReadError`] if it is not a profile.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let file =
             MappedFile::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
@@ -130,21 +130,21 @@ impl Layout {
         }
     }
 
-    /// Over the text of one of Volatility's tables.
+    /// Reads from the text of one of Volatility's tables.
     fn from_table(text: MappedFile) -> Result<Self, Error> {
         match Table::new(text.clone()) {
             Some(table) => Ok(Self::new(Source::Table(Box::new(table)))),
-            // Something is unusual or wrong with it.
+            // The table is unusual or damaged.
             None => Ok(Self::from_text(Text::new(text.to_vec())?)),
         }
     }
 
-    /// Over the text of a profile, which may be shared with others.
+    /// Reads from the text of a profile, which may be shared with others.
     pub fn from_text(text: impl Into<Arc<Text>>) -> Self {
         Self::new(Source::Text(text.into()))
     }
 
-    /// Over a profile that was read or made.
+    /// Reads from a profile that is already in memory.
     pub fn from_profile(mut profile: Profile) -> Self {
         let resolution = Resolution::new(&mut profile, &mut Report::default());
         let keys = resolution.structs().iter().map(|(name, id)| (*id, *name)).collect();
@@ -154,7 +154,7 @@ impl Layout {
         Self::new(Source::Whole { profile: Box::new(profile), keys, records, symbols })
     }
 
-    /// Of a kernel of which nothing is known but that it is one for 64 bits.
+    /// For a kernel about which nothing is known except that it has 64 bits.
     pub(crate) fn bare() -> Self {
         Self::from_profile(Profile::new(System::Linux, Arch::Amd64))
     }
@@ -171,7 +171,7 @@ impl Layout {
         }
     }
 
-    /// What the profile is of.
+    /// The system of the profile.
     pub fn system(&self) -> System {
         match &self.source {
             Source::Text(text) => text.system(),
@@ -180,7 +180,7 @@ impl Layout {
         }
     }
 
-    /// The architecture it is for.
+    /// The architecture of the profile.
     pub fn arch(&self) -> Arch {
         match &self.source {
             Source::Text(text) => text.arch(),
@@ -194,7 +194,7 @@ impl Layout {
         u64::from(self.arch().address_size())
     }
 
-    /// A field of `$METADATA`, where it is a text.
+    /// A field of `$METADATA`, if it is a text.
     pub fn metadata(&self, key: &str) -> Option<String> {
         match &self.source {
             Source::Text(text) => text.metadata().get(key).and_then(Value::as_str).map(str::to_owned),
@@ -203,7 +203,7 @@ impl Layout {
         }
     }
 
-    /// A symbol's address as the profile gives it (an RVA on Windows, else as linked).
+    /// The address of a symbol in the profile (an RVA on Windows, otherwise the link address).
     pub fn symbol(&self, name: &str) -> Option<u64> {
         let known = self.symbols.borrow().get(name).copied();
         let address = known.unwrap_or_else(|| {
@@ -221,8 +221,8 @@ impl Layout {
         address
     }
 
-    /// The addresses of those of many symbols that the profile has. It walks the profile once, and does not count as
-    /// asking for each.
+    /// The addresses of many symbols, as far as the profile has them. It walks the profile once, and does not record
+    /// the symbols as read.
     pub fn symbols<'n>(&self, names: impl Iterator<Item = &'n str>) -> HashMap<&'n str, u64, RandomState> {
         if let Source::Whole { symbols, .. } = &self.source {
             return names.filter_map(|name| Some((name, *symbols.get(name)?))).collect();
@@ -231,7 +231,7 @@ impl Layout {
         let mut found = HashMap::default();
         let mut look = |name: &str, address: u64, _: bool| {
             if let Some(name) = wanted.get(name) {
-                // Data comes first, and before code.
+                // Data takes precedence over code.
                 found.entry(*name).or_insert(address);
             }
         };
@@ -243,10 +243,10 @@ impl Layout {
         found
     }
 
-    /// Every symbol with its address, for who compares all.
+    /// Every symbol with its address, for a comparison of all.
     ///
     /// # Errors
-    /// [`ReadError`] where the profile turns out damaged.
+    /// [`ReadError`] if the profile turns out to be damaged.
     pub fn whole(&self) -> Result<Cow<'_, Profile>, Error> {
         match &self.source {
             Source::Text(text) => Ok(Cow::Owned(text.profile(&mut Report::default())?)),
@@ -255,7 +255,7 @@ impl Layout {
         }
     }
 
-    /// The struct of this name. Asking for it is not remembered: its members are what is read.
+    /// The struct of this name. It is not recorded as read: its members are.
     pub fn shape(&self, name: &str) -> Option<Rc<Shape>> {
         if let Some(known) = self.shapes.borrow().get(name) {
             return known.clone();
@@ -263,7 +263,7 @@ impl Layout {
         if self.depth.get() >= MAX_DEPTH {
             return None;
         }
-        // In a damaged profile a struct may hold itself: while it is read, it is not there.
+        // In a damaged profile a struct may contain itself, so it counts as missing while it is being read.
         self.shapes.borrow_mut().insert(name.to_owned(), None);
         self.depth.set(self.depth.get() + 1);
         let shape = match &self.source {
@@ -340,7 +340,7 @@ impl Layout {
         }
     }
 
-    /// The size in bytes of what a member holds; `None` where the profile does not tell.
+    /// The size in bytes of a member's type; `None` if the profile does not give it.
     pub fn size_of(&self, kind: &Kind) -> Option<u64> {
         match kind {
             Kind::Number { size, .. } | Kind::Pointer { size } => Some(*size),
@@ -350,7 +350,7 @@ impl Layout {
         }
     }
 
-    /// At multiples of what a compiler puts it, in bytes.
+    /// The alignment that a compiler gives it, in bytes.
     pub fn alignment(&self, kind: &Kind) -> u64 {
         let natural = match kind {
             Kind::Number { size, .. } | Kind::Pointer { size } => *size,
@@ -359,7 +359,8 @@ impl Layout {
                 if let Some(known) = self.alignments.borrow().get(name) {
                     return *known;
                 }
-                // While a struct is looked at, it asks for nothing: in a damaged profile it may hold itself.
+                // While a struct is being read, its types are not looked up: in a damaged profile it may contain
+                // itself.
                 self.alignments.borrow_mut().insert(name.clone(), 1);
                 if self.depth.get() >= MAX_DEPTH {
                     return 1;
@@ -377,11 +378,11 @@ impl Layout {
         natural.clamp(1, self.address_size())
     }
 
-    /// Where a member lies: `STRUCT.MEMBER`, or `STRUCT.MEMBER.MEMBER` through structs held by value. Of
-    /// several paths joined by `|` the first that the profile has.
+    /// The offset of a member: `STRUCT.MEMBER`, or `STRUCT.MEMBER.MEMBER` through structs held by value. Of several
+    /// paths joined by `|`, the first that the profile has.
     ///
     /// # Errors
-    /// [`Error::Lacking`] where the profile has none of them.
+    /// [`Error::Lacking`] if the profile has none of them.
     pub fn field(&self, paths: &str) -> Result<Field, Error> {
         let known = self.paths.borrow().get(paths).cloned();
         let steps = known.unwrap_or_else(|| {
@@ -410,7 +411,7 @@ impl Layout {
             if let Kind::Record(name) = &inner.kind {
                 owner.clone_from(name);
             } else {
-                // What follows needs a struct.
+                // The next step needs a struct.
                 owner.clear();
             }
             let before = reached.map_or(0, |field| field.offset);
@@ -419,13 +420,13 @@ impl Layout {
         Some(Steps { field: reached?, items })
     }
 
-    /// Forgets what was asked for so far, and gives it.
+    /// Returns the entries that have been read so far, and clears the record.
     pub(crate) fn take_asked(&self) -> BTreeSet<Rc<str>> {
         self.asked.take()
     }
 }
 
-/// Whether a member is called as those without a name are (`u1`).
+/// Whether a member has the name of an unnamed one (`u1`).
 pub(crate) fn is_numbered(name: &str) -> bool {
     name.strip_prefix('u')
         .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit()))

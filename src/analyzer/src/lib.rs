@@ -1,12 +1,12 @@
-//! A profile laid over a memory image: proof that it fits, and what can be listed with it.
+//! Applies a profile to a memory image: proves that it fits, and lists what it describes.
 //!
-//! Start here: [`Layout::open`] takes a profile, [`Guest::find`] finds its kernel in an image and lists what runs there,
-//! [`validate`] proves that the two belong together.
+//! Start here: [`Layout::open`] opens a profile, [`Guest::find`] finds its kernel in an image and lists processes and
+//! modules, and [`validate`] proves that the two belong together.
 //!
-//! - **Typed access.** A [`Layout`] answers for single members and symbols; a [`View`] reads them from a [`Space`],
-//!   physical or virtual, and walks lists. Every read can fail and says where.
-//! - **Systems.** [`linux`], [`windows`], [`mac`]: where the kernel is, its [`Process`]es and [`Module`]s.
-//! - **Proof.** A [`Validation`] is made of [`Check`]s; `READS` of each system is all that they rest on.
+//! - **Typed access.** A [`Layout`] looks up single members and symbols; a [`View`] reads them from a [`Space`],
+//!   physical or virtual, and walks lists. Every read can fail and reports where.
+//! - **Systems.** [`linux`], [`windows`] and [`mac`] find the kernel, its [`Process`]es and its [`Module`]s.
+//! - **Proof.** A [`Validation`] consists of [`Check`]s; `READS` of each system lists everything that they read.
 //!
 //! This crate prints nothing and knows no repository.
 //!

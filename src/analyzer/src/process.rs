@@ -1,13 +1,13 @@
-//! What is listed of an image: processes and modules, in the same words for every system.
+//! The entries of listings: processes and modules, in the same form for every system.
 
 use profile::GuidAge;
 
 /// A process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Process {
-    /// Where its struct is, in the kernel's virtual memory.
+    /// The virtual address of its struct.
     pub address: u64,
-    /// Its name, as the kernel keeps it (cut to 15 or 16 bytes).
+    /// Its name in the kernel (cut to 15 or 16 bytes).
     pub name: String,
     /// Its number.
     pub pid: u64,
@@ -21,36 +21,36 @@ pub struct Process {
     pub user: Option<u32>,
     /// Its group (Linux, macOS).
     pub group: Option<u32>,
-    /// What it does, in one word.
+    /// Its state, in one word.
     pub state: Option<&'static str>,
-    /// The physical address of its page tables; none for threads of the kernel.
+    /// The physical address of its page tables; `None` for kernel threads.
     pub dtb: Option<u64>,
-    /// When it began, in nanoseconds after the system's start.
+    /// Its start time, in nanoseconds after the start of the system.
     pub after_boot: Option<u64>,
-    /// When it began.
+    /// Its start time.
     pub started: Option<Time>,
-    /// When it ended, where it has.
+    /// Its end time, if it has ended.
     pub ended: Option<Time>,
 }
 
 /// A module of the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Module {
-    /// Where its struct is, in the kernel's virtual memory.
+    /// The virtual address of its struct.
     pub address: u64,
     /// Its name.
     pub name: String,
-    /// Where it is loaded.
+    /// Its address.
     pub base: u64,
-    /// How many bytes it takes.
+    /// Its size in bytes.
     pub size: u64,
-    /// What it does, in one word (Linux).
+    /// Its state, in one word (Linux).
     pub state: Option<&'static str>,
-    /// How often it is used (Linux).
+    /// Its use count (Linux).
     pub uses: Option<u64>,
     /// The file it was loaded from (Windows).
     pub path: Option<String>,
-    /// What its PDB is, where its headers are in memory (Windows).
+    /// Its PDB, if its headers are in memory (Windows).
     pub pdb: Option<(GuidAge, String)>,
 }
 
@@ -59,7 +59,7 @@ pub struct Module {
 pub struct Time(pub i128);
 
 impl Time {
-    /// From Windows' count of 100 ns since 1601; `None` for zero, which stands for no time.
+    /// From Windows' count of 100 ns since 1601; `None` for zero, which means no time.
     pub fn from_windows(ticks: u64) -> Option<Self> {
         // 369 years, 89 of them leap years.
         const SECONDS_TO_1970: i128 = 11_644_473_600;
@@ -78,7 +78,7 @@ impl std::fmt::Display for Time {
     }
 }
 
-/// The date so many days after 1970-01-01, by the Gregorian calendar, whose years are taken to begin in March.
+/// The date this many days after 1970-01-01, in the Gregorian calendar, with years that begin in March.
 fn date(days: i128) -> (i128, i128, i128) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);

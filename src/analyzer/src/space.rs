@@ -1,4 +1,4 @@
-//! Where bytes are read from.
+//! The address spaces from which bytes are read.
 
 use image::{AddressSpace, Fault, Memory, PhysicalAddress, VirtualAddress};
 
@@ -6,16 +6,16 @@ use crate::Error;
 
 /// Memory that is read by address: physical, or virtual through page tables.
 pub trait Space {
-    /// Fills `into` with what stands at `address` and after it.
+    /// Fills `into` with the bytes from `address` on.
     ///
     /// # Errors
     /// [`Error::Unreadable`].
     fn read(&self, address: u64, into: &mut [u8]) -> Result<(), Error>;
 
-    /// The physical address that `address` stands for, whether the image holds it or not.
+    /// The physical address of `address`, whether the image contains it or not.
     ///
     /// # Errors
-    /// [`Error::Unreadable`]: nothing is mapped there, or the image lacks what would tell.
+    /// [`Error::Unreadable`] if nothing is mapped there, or the image lacks the data to decide.
     fn physical(&self, address: u64) -> Result<u64, Error>;
 }
 
@@ -51,15 +51,16 @@ impl Space for AddressSpace<'_> {
     }
 }
 
-/// x86 and ARM64 know no more bits of a physical address (Intel SDM volume 3, 4.1.4; Arm ARM, D8.1.6).
+/// x86 and ARM64 have no more physical address bits (Intel SDM volume 3, 4.1.4; Arm ARM, D8.1.6).
 const PHYSICAL_BITS: u32 = 52;
 
-/// Whether a processor could take `root` for the address of page tables: else it leads nowhere, whatever the image holds.
+/// Whether a processor could use `root` as the address of page tables; if not, it leads nowhere, whatever the image
+/// contains.
 pub(crate) fn is_root(root: u64) -> bool {
     root != 0 && root >> PHYSICAL_BITS == 0
 }
 
-/// `None` where nothing is mapped: that is an answer too, unlike memory that the image lacks.
+/// `None` if nothing is mapped there, which is a result, unlike missing memory.
 pub(crate) fn if_mapped<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
     match read {
         Err(Error::Unreadable { mapped: false, .. }) => Ok(None),

@@ -1,4 +1,4 @@
-//! Proof: checks that can fail, what they rest on, and the verdict that follows.
+//! Proof: checks that can fail, the entries they depend on, and the resulting verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,19 +7,19 @@ use profile::GuidAge;
 use crate::Error;
 use crate::layout::{Field, Kind, Layout};
 
-/// What became of laying a profile over an image.
+/// The result of comparing a profile with an image.
 #[derive(Clone, Debug)]
 pub struct Validation {
     /// The verdict.
     pub verdict: Verdict,
-    /// Why, in one sentence.
+    /// The reason, in one sentence.
     pub reason: String,
-    /// What gave a mismatch away: the fewest members (`STRUCT.MEMBER`) and symbols (`&SYMBOL`) that all failed checks
-    /// rest on; those that stand in the fewest checks that passed come first.
+    /// The likely causes of a mismatch: the fewest members (`STRUCT.MEMBER`) and symbols (`&SYMBOL`) on which all
+    /// failed checks depend; those in the fewest passed checks come first.
     pub suspects: Vec<String>,
-    /// Every check, in the order made.
+    /// Every check, in order.
     pub checks: Vec<Check>,
-    /// What was found in the image, each with its name.
+    /// The findings in the image, each with its name.
     pub facts: Vec<(&'static str, String)>,
 }
 
@@ -30,7 +30,7 @@ pub enum Verdict {
     Match,
     /// It is not.
     Mismatch,
-    /// The image does not hold enough to say.
+    /// The image does not contain enough to decide.
     Inconclusive,
 }
 
@@ -45,10 +45,10 @@ impl Verdict {
     }
 }
 
-/// How much is checked.
+/// The extent of the checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Everything but the tables the kernel carries of itself: enough to choose among profiles.
+    /// Everything except the kernel's own tables: enough to choose between profiles.
     Quick,
     /// Everything.
     Whole,
@@ -57,23 +57,23 @@ pub enum Scope {
 /// One check.
 #[derive(Clone, Debug)]
 pub struct Check {
-    /// What kind of proof it is.
+    /// The kind of proof.
     pub group: Group,
-    /// What is checked.
+    /// The subject of the check.
     pub name: String,
-    /// How much it counts.
+    /// Its weight.
     pub weight: Weight,
-    /// What a kernel of this profile shows.
+    /// The expected value for this profile.
     pub expected: String,
-    /// What the image shows; of a skipped check, why.
+    /// The value in the image; for a skipped check, the reason.
     pub actual: String,
-    /// How it came out.
+    /// Its result.
     pub passage: Passage,
-    /// The members and symbols it rests on.
+    /// The members and symbols on which it depends.
     pub items: Vec<String>,
 }
 
-/// Checks outside the group of identity that rest on the text of a record which names the build.
+/// Checks outside the identity group that depend on the text of a record with the build.
 const TEXTS: [&str; 5] = [
     "linux_banner",
     "notes between their symbols",
@@ -83,18 +83,18 @@ const TEXTS: [&str; 5] = [
 ];
 
 impl Check {
-    /// Whether it rests on a record that names the build, which a single changed byte can spoil.
+    /// Whether it depends on a record with the build, which a single changed byte can invalidate.
     fn names_the_build(&self) -> bool {
         self.group == Group::Identity || TEXTS.contains(&self.name.as_str())
     }
 }
 
-/// How far two records that name a build are apart.
+/// The difference between two records with a build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Difference {
     /// They are the same.
     None,
-    /// One byte is another: damage or tampering, since builds differ in far more.
+    /// They differ in one byte: damage or tampering, since builds differ in much more.
     OneByte,
     /// They name different builds.
     More,
@@ -103,7 +103,7 @@ pub(crate) enum Difference {
 impl Difference {
     /// Compares two texts or records byte by byte.
     pub(crate) fn between(one: &[u8], other: &[u8]) -> Self {
-        // A text that ends too early or too late may have lost or won its last byte, a zero.
+        // A text that ends too early or too late may have lost or gained its terminating zero.
         let prefix = one.starts_with(other) || other.starts_with(one);
         let differing = one.iter().zip(other).filter(|(one, other)| one != other).count();
         match (one.len() == other.len(), differing) {
@@ -124,17 +124,17 @@ impl Difference {
 /// What kind of proof a check is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// What names the build: GUID and age, build-id, banner.
+    /// The identity of the build: GUID and age, build-id, banner.
     Identity,
-    /// Known things at symbols' addresses.
+    /// Known values at symbols' addresses.
     Anchors,
-    /// Structs that have to agree with each other.
+    /// Structs that must agree with each other.
     Structure,
-    /// The tables the kernel carries of itself.
+    /// The kernel's own tables.
     Tables,
-    /// The profile alone: members that lie over one another.
+    /// The profile alone: overlapping members.
     Profile,
-    /// What looks like a kernel and is none, or is another.
+    /// Data that resembles a kernel but is not one, or belongs to another one.
     Decoys,
 }
 
@@ -152,14 +152,14 @@ impl Group {
     }
 }
 
-/// How much a check counts.
+/// The weight of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Weight {
-    /// Told, and no more.
+    /// Reported only.
     Note,
-    /// A failure is a mismatch; it takes many that pass to prove a match.
+    /// A failure is a mismatch; many passed checks are needed to prove a match.
     Strong,
-    /// A failure is a mismatch, and one that passes is half a proof.
+    /// A failure is a mismatch; one that passes is half a proof.
     Decisive,
 }
 
@@ -174,16 +174,17 @@ impl Weight {
     }
 }
 
-/// How a check came out.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passage {
     /// As expected.
     Passed,
     /// Not as expected.
     Failed,
-    /// It could not be made: the profile or the image lacks what it needs.
+    /// It could not be made: the profile or the image lacks the data for it.
     Skipped,
-    /// It has two explanations, one of which is another build: no failure, and yet the verdict cannot be a match.
+    /// It has two explanations, one of which is another build. It is not a failure, but the verdict cannot be a
+    /// match.
     Doubtful,
 }
 
@@ -199,11 +200,11 @@ impl Passage {
     }
 }
 
-/// What a check found.
+/// The outcome of a check.
 pub(crate) enum Finding {
-    /// It passed, with what was found.
+    /// It passed, with the value that was found.
     Passed(String),
-    /// It failed, with what was found instead.
+    /// It failed, with the value that was found.
     Failed(String),
     /// It failed, and these members and symbols are known to be wrong.
     Culprits(String, Vec<String>),
@@ -214,8 +215,8 @@ pub(crate) enum Finding {
 }
 
 impl Finding {
-    /// What an error means for a check. Something that is not mapped is a failure: pointers of a kernel lead
-    /// somewhere. Something that the image does not hold, or the profile does not describe, decides nothing.
+    /// The outcome for an error. An unmapped address is a failure, since pointers of a kernel lead somewhere. Data
+    /// that is missing in the image or in the profile decides nothing.
     pub(crate) fn of(error: &Error) -> Self {
         match error {
             Error::Unreadable { mapped: false, .. } | Error::List { absent: false, .. } => {
@@ -225,7 +226,7 @@ impl Finding {
         }
     }
 
-    /// Passed where both are equal addresses or numbers.
+    /// Passed if both are equal addresses or numbers.
     pub(crate) fn equal(actual: Result<u64, Error>, expected: u64) -> Self {
         match actual {
             Ok(actual) if actual == expected => Self::Passed(format!("{actual:#x}")),
@@ -234,12 +235,12 @@ impl Finding {
         }
     }
 
-    /// Passed where `good`.
+    /// Passed if `good`.
     pub(crate) fn judge(good: bool, actual: impl Into<String>) -> Self {
         if good { Self::Passed(actual.into()) } else { Self::Failed(actual.into()) }
     }
 
-    /// The same of what may be only a part of it, `partial`: what is missing may be what would make it good.
+    /// The same for incomplete data (`partial`): the missing part may be what would make it good.
     pub(crate) fn judge_part(good: bool, partial: bool, actual: impl Into<String>) -> Self {
         match Self::judge(good, actual) {
             Self::Failed(actual) if partial => {
@@ -261,7 +262,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Adds a sample; `words` says what was found where it is bad.
+    /// Adds a sample; `words` describes a bad one.
     pub(crate) fn see(&mut self, sample: Result<bool, Error>, words: impl FnOnce() -> String) {
         let bad = match sample {
             Ok(true) => {
@@ -284,8 +285,8 @@ impl Tally {
         self.first_bad.get_or_insert(bad);
     }
 
-    /// Failed where more than one sample in ten is bad: memory changes while it is copied, so a few may be. What the image
-    /// lacks may be good or bad.
+    /// Failed if more than one sample in ten is bad: memory changes while it is copied, so a few may be. Missing
+    /// samples may be good or bad.
     pub(crate) fn finding(self) -> Finding {
         let Self { good, bad, absent, lacking, first_bad } = self;
         let all = good + bad;
@@ -302,7 +303,7 @@ impl Tally {
     }
 }
 
-/// Checks while they are made.
+/// The checks made so far.
 pub(crate) struct Exam<'a> {
     layout: &'a Layout,
     checks: Vec<Check>,
@@ -313,7 +314,7 @@ impl<'a> Exam<'a> {
         Self { layout, checks: Vec::new() }
     }
 
-    /// Makes a check: what it asks the profile for is what it rests on.
+    /// Makes a check. It depends on the profile entries that it reads.
     pub(crate) fn check(
         &mut self,
         group: Group,
@@ -340,7 +341,7 @@ impl<'a> Exam<'a> {
         self.checks.push(Check { group, name, weight, expected, actual, passage, items });
     }
 
-    /// A check over many things of a kind.
+    /// A check of many objects of one kind.
     pub(crate) fn each(
         &mut self,
         name: &str,
@@ -361,7 +362,7 @@ impl<'a> Exam<'a> {
         });
     }
 
-    /// Members that are not where a C compiler puts them, in the structs of the items given.
+    /// Members that are not placed as by a C compiler, in the structs of the given items.
     pub(crate) fn layout_of(&mut self, items: &[&str]) {
         let layout = self.layout;
         let structs: BTreeSet<&str> =
@@ -370,8 +371,8 @@ impl<'a> Exam<'a> {
         self.misplaced_of(structs.iter().filter_map(look));
     }
 
-    /// The same for the items alone, none of which is a union's member: a Windows profile does not tell the members of a
-    /// union without a name from those of the struct that holds it.
+    /// The same for only these items, none of which is a union's member: a Windows profile does not distinguish the
+    /// members of an unnamed union from those of the struct around it.
     pub(crate) fn layout_of_each(&mut self, items: &[&str]) {
         let layout = self.layout;
         let members = items.iter().filter_map(|item| item.split_once('.'));
@@ -394,7 +395,7 @@ impl<'a> Exam<'a> {
         });
     }
 
-    /// Whether a check that names the build failed, and no other one: what was read fits the profile otherwise.
+    /// Whether only checks of the build's identity failed: everything else fits the profile.
     pub(crate) fn only_identity_failed(&self) -> bool {
         let mut failed = self.failed().peekable();
         failed.peek().is_some() && failed.all(|check| check.names_the_build())
@@ -412,7 +413,7 @@ impl<'a> Exam<'a> {
         let failed = |check: &&mut Check| check.passage == Passage::Failed && check.names_the_build();
         for check in self.checks.iter_mut().filter(failed) {
             let difference = Difference::between(check.expected.as_bytes(), check.actual.as_bytes());
-            // Whether a text begins as it should, or its notes are whole, is no question of builds.
+            // Whether a text begins correctly, or its notes are complete, does not depend on the build.
             let changed = difference <= Difference::OneByte || check.group != Group::Identity;
             let (passage, reason) = match changed {
                 true => (Passage::Skipped, "this record was changed"),
@@ -425,7 +426,7 @@ impl<'a> Exam<'a> {
         }
     }
 
-    /// Makes every failure doubtful, where `proof` shows that the profile is right: then the memory does not fit together.
+    /// Makes every failure doubtful if `proof` shows that the profile is right: then the memory is inconsistent.
     pub(crate) fn blame_memory(&mut self, proof: &str) {
         let failed = |check: &&mut Check| check.passage == Passage::Failed && check.weight > Weight::Note;
         for check in self.checks.iter_mut().filter(failed) {
@@ -442,8 +443,8 @@ impl<'a> Exam<'a> {
         self.checks.iter().filter(|check| check.passage == Passage::Failed && check.weight > Weight::Note)
     }
 
-    /// Takes its weight from every check that passed and is of one of these groups: it is true of this profile by
-    /// construction, and proves nothing.
+    /// Removes the weight of every passed check in one of these groups: it is true by construction for this profile,
+    /// and proves nothing.
     pub(crate) fn discount(&mut self, groups: &[Group], reason: &str) {
         let counted = |check: &&mut Check| check.passage == Passage::Passed && check.weight > Weight::Note;
         for check in self.checks.iter_mut().filter(counted) {
@@ -454,7 +455,7 @@ impl<'a> Exam<'a> {
         }
     }
 
-    /// What a check that passed found.
+    /// The value that a passed check found.
     pub(crate) fn passed(&self, name: &str) -> Option<&str> {
         let passed = |check: &&Check| check.passage == Passage::Passed && check.name == name;
         self.checks.iter().find(passed).map(|check| check.actual.as_str())
@@ -497,14 +498,14 @@ impl<'a> Exam<'a> {
     }
 }
 
-/// No more things of a kind are looked at: the first ones prove as much.
+/// The maximum number of objects of a kind that are checked: the first ones prove as much.
 pub(crate) const MOST: usize = 2000;
 
 /// How many strong checks have to pass to prove a match; a decisive one counts as half of them.
 const MATCH: usize = 20;
 
-/// The fewest members and symbols that all failed checks rest on: those in most of them, then those in most of what
-/// is left. Among equals, those that stand in the fewest checks that passed come first.
+/// The fewest members and symbols on which all failed checks depend: those in most of them, then those in most of the
+/// rest. Among equals, those in the fewest passed checks come first.
 fn suspects(checks: &[Check]) -> Vec<String> {
     let counting = |passage: Passage| {
         checks.iter().filter(move |check| check.passage == passage && check.weight > Weight::Note)
@@ -529,9 +530,9 @@ fn suspects(checks: &[Check]) -> Vec<String> {
     suspects
 }
 
-/// The members of a struct that are not where a C compiler puts them: over another one, not at a multiple of what they
-/// are made of, behind the struct's end, or further behind the member before than that needs. Members of members
-/// without a name are looked at as well. `None` where the profile does not have the struct.
+/// The members of a struct that are not placed as by a C compiler: overlapping another one, misaligned, beyond the
+/// struct's end, or with a larger gap before them than necessary. Members of unnamed members are included. `None` if
+/// the profile does not have the struct.
 fn misplaced(layout: &Layout, name: &str) -> Option<Vec<String>> {
     let (mut found, mut left) = (Vec::new(), MOST_MEMBERS);
     look_at(layout, name, name, 0, &mut left, &mut found)?;
@@ -540,8 +541,8 @@ fn misplaced(layout: &Layout, name: &str) -> Option<Vec<String>> {
     Some(found)
 }
 
-/// A member that another one lies over, or that is not aligned, with those it shares its place with; empty where it
-/// lies alone. `None` where the profile does not have it.
+/// A member that overlaps another one or is misaligned, with the members at its place; empty if it does not. `None`
+/// if the profile does not have it.
 fn covered(layout: &Layout, name: &str, member: &str) -> Option<Vec<String>> {
     let shape = layout.shape(name)?;
     let (_, own) = shape.own.iter().find(|(known, _)| known == member)?;
@@ -558,7 +559,7 @@ fn covered(layout: &Layout, name: &str, member: &str) -> Option<Vec<String>> {
     Some(found)
 }
 
-/// One member as it lies in its struct, in bytes.
+/// One member's range in its struct, in bytes.
 struct Laid<'a> {
     start: u64,
     end: u64,
@@ -567,9 +568,9 @@ struct Laid<'a> {
     bits: bool,
 }
 
-/// No more members of a struct are looked at, those of its members without a name among them.
+/// The maximum number of members of a struct that are checked, including those of its unnamed members.
 const MOST_MEMBERS: usize = 1 << 14;
-/// Nor are members deeper within members.
+/// The maximum nesting of members.
 const DEEPEST: usize = 16;
 
 fn look_at(
@@ -603,7 +604,7 @@ fn look_at(
     if union {
         return Some(());
     }
-    // The one that reaches furthest so far.
+    // The member that extends furthest so far.
     let mut reach: Option<&Laid<'_>> = None;
     for member in &members {
         let before = reach.map_or(0, |reach| reach.end);
@@ -614,11 +615,11 @@ fn look_at(
         {
             found.extend([format!("{owner}.{}", reach.name), format!("{owner}.{}", member.name)]);
         }
-        // Members that are to begin a line of the cache stand at a multiple of 32. On 32 bits, some are aligned to
-        // more than an address.
+        // Members that begin a cache line are at a multiple of 32. With 32 bits, some are aligned to more than an
+        // address.
         let gap = member.start.saturating_sub(before);
         if gap >= member.align && !member.start.is_multiple_of(32) && layout.address_size() == 8 {
-            // What belongs into the gap may stand behind it.
+            // The members for the gap may come after it.
             let near = members.iter().filter(|other| {
                 (member.start..member.start + 16).contains(&other.start) && other.end - other.start <= gap
             });
@@ -648,7 +649,7 @@ mod tests {
     }
 
     #[test]
-    fn what_all_failures_rest_on_is_suspected() {
+    fn entries_on_which_all_failures_depend_are_suspected() {
         let checks = [
             check(Passage::Failed, &["a.b", "c.d", "e.f"]),
             check(Passage::Failed, &["a.b", "c.d"]),

@@ -1,11 +1,11 @@
-//! Typed access: a profile laid over an address space.
+//! Typed access: a profile applied to an address space.
 
 use std::collections::HashSet;
 
 use crate::layout::{Field, Kind, Layout};
 use crate::{Error, Space};
 
-/// A profile over an address space. Every read can fail, and says where.
+/// A profile and an address space. Every read can fail, and reports where.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     /// The profile.
@@ -19,24 +19,24 @@ pub struct View<'a> {
 pub struct List {
     /// The entries' addresses, in the list's order.
     pub entries: Vec<u64>,
-    /// How many entries' back pointers do not lead to the entry before.
+    /// How many entries' back pointers do not lead to the previous entry.
     pub disagreeing: usize,
-    /// How it ended: at its head, or why not.
+    /// How it ended: at its head, or with this problem.
     pub end: Result<(), Error>,
-    /// Whether there may be more of it in memory that the image does not hold.
+    /// Whether it may continue in memory that the image lacks.
     pub partial: bool,
 }
 
-/// How a list is linked.
+/// The links of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct Links {
-    /// The member of the link that leads on.
+    /// The member of the link with the next entry.
     pub next: &'static str,
-    /// The member that leads back.
+    /// The member with the previous entry.
     pub back: &'static str,
 }
 
-/// No list is followed further: four million entries are more than any kernel keeps.
+/// The longest list that is followed: four million entries are more than in any kernel.
 const MAX_ENTRIES: usize = 1 << 22;
 
 /// The longest text that is read, in bytes.
@@ -53,7 +53,7 @@ impl<'a> View<'a> {
         Ok(bytes)
     }
 
-    /// A little-endian integer of 1 to 8 bytes, without a sign.
+    /// A little-endian unsigned integer of 1 to 8 bytes.
     ///
     /// # Errors
     /// [`Error::Unreadable`].
@@ -64,7 +64,7 @@ impl<'a> View<'a> {
         Ok(u64::from_le_bytes(bytes))
     }
 
-    /// A pointer of the profile's address size, sign-extended where the architecture does so.
+    /// A pointer with the profile's address size, sign-extended if the architecture does so.
     ///
     /// # Errors
     /// [`Error::Unreadable`].
@@ -75,16 +75,16 @@ impl<'a> View<'a> {
     /// The address of a member of the struct at `base`.
     ///
     /// # Errors
-    /// [`Error::Lacking`] where the profile has no such member.
+    /// [`Error::Lacking`] if the profile has no such member.
     pub fn at(&self, base: u64, paths: &str) -> Result<u64, Error> {
         Ok(base.wrapping_add(self.layout.field(paths)?.offset))
     }
 
-    /// A member's value: an integer (sign-extended where its type has a sign), a bit-field or a pointer of the
-    /// struct at `base`. An array gives its first element, a struct its first bytes as a number of its size.
+    /// A member's value: an integer (sign-extended if its type is signed), a bit-field or a pointer in the struct at
+    /// `base`. For an array its first element, for a struct its first bytes as a number of its size.
     ///
     /// # Errors
-    /// [`Error`] where the profile has no such member, or the image not its bytes.
+    /// [`Error`] if the profile has no such member, or the image lacks its bytes.
     pub fn get(&self, base: u64, paths: &str) -> Result<u64, Error> {
         let field = self.layout.field(paths)?;
         self.value(base.wrapping_add(field.offset), &field, paths)
@@ -118,17 +118,17 @@ impl<'a> View<'a> {
         Ok(value)
     }
 
-    /// A text that ends with a zero byte, of at most `limit` bytes; what is no UTF-8 becomes U+FFFD. Where the
-    /// mapped memory ends before the text does, the part that is there.
+    /// A zero-terminated text of at most `limit` bytes; bytes that are not UTF-8 become U+FFFD. If the mapped memory
+    /// ends before the text does, the existing part.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] where the image lacks a part of it, or not even its first byte is mapped.
+    /// [`Error::Unreadable`] if the image lacks a part of it, or not even its first byte is mapped.
     pub fn text(&self, address: u64, limit: usize) -> Result<String, Error> {
         let mut text = Vec::new();
         let limit = limit.min(MAX_TEXT);
         let mut at = address;
         while text.len() < limit {
-            // Up to the next 64 bytes' border: a text near the end of a page is read without the next page.
+            // Up to the next multiple of 64 bytes: a text near the end of a page is read without the next page.
             let step = (64 - (at % 64) as usize).min(limit - text.len());
             let mut piece = [0; 64];
             let piece = piece.get_mut(..step).unwrap_or_default();
@@ -162,7 +162,7 @@ impl<'a> View<'a> {
     /// The text in a member that is an array of characters.
     ///
     /// # Errors
-    /// [`Error`] where the profile has no such member, or the image not its bytes.
+    /// [`Error`] if the profile has no such member, or the image lacks its bytes.
     pub fn text_in(&self, base: u64, paths: &str) -> Result<String, Error> {
         let field = self.layout.field(paths)?;
         let limit = match &field.kind {
@@ -172,10 +172,10 @@ impl<'a> View<'a> {
         self.text(base.wrapping_add(field.offset), limit)
     }
 
-    /// The text that a member points to; empty where the pointer is null.
+    /// The text to which a member points; empty if the pointer is null.
     ///
     /// # Errors
-    /// [`Error`] where the profile has no such member, or the image not its bytes.
+    /// [`Error`] if the profile has no such member, or the image lacks its bytes.
     pub fn text_behind(&self, base: u64, paths: &str, limit: usize) -> Result<String, Error> {
         match self.get(base, paths)? {
             0 => Ok(String::new()),
@@ -183,16 +183,16 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Walks the circular list whose head is at `head`; `link` is the member of the entries that links them.
-    /// A list that leaves the image, meets an entry twice, or has more entries than any kernel keeps, ends there.
+    /// Walks the circular list with its head at `head`; `link` is the member of the entries that links them. The walk
+    /// ends if the list leaves the image, reaches an entry twice, or has more entries than any kernel's.
     ///
     /// # Errors
-    /// [`Error::Lacking`] where the profile does not describe the list.
+    /// [`Error::Lacking`] if the profile does not describe the list.
     pub fn list(&self, head: u64, link: &str, links: Links) -> Result<List, Error> {
         self.list_up_to(MAX_ENTRIES, head, link, links)
     }
 
-    /// The same, of at most so many entries.
+    /// The same with a maximum number of entries.
     ///
     /// # Errors
     /// As [`View::list`].

@@ -1,4 +1,4 @@
-//! The page on validation lists what is read, as the code does.
+//! Checks that the page on validation lists the same entries as the code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::fmt::Write;
@@ -32,7 +32,7 @@ fn hold(system: &str, items: &[&str]) {
 }
 
 #[test]
-fn what_is_read_stands_on_the_page() {
+fn the_page_lists_everything_that_is_read() {
     hold("linux", analyzer::linux::READS);
     hold("windows", analyzer::windows::READS);
     hold("mac", analyzer::mac::READS);

@@ -1,4 +1,4 @@
-//! Real Linux memory, against what the guest said of itself.
+//! Real Linux memory, compared with the output of the guest.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod support;
@@ -19,7 +19,7 @@ fn processes_are_those_the_guest_printed() {
         listing.end.unwrap();
         let mut truth: Vec<Value> = guests.truth["processes"].as_array().unwrap().clone();
         truth.sort_by_key(|process| process["pid"].as_u64());
-        // The shell that printed the list is gone, and a `sleep` came.
+        // The shell that printed the list has ended, and a `sleep` was started.
         let printed = truth.pop().unwrap();
         let mut rows = listing.rows;
         rows.sort_by_key(|process| process.pid);
@@ -47,16 +47,16 @@ fn same(row: &Process, truth: &Value) {
     assert_eq!(row.after_boot.map(|time| time / 10_000_000), number("starttime_ticks"), "{truth}");
     let name = truth["comm"].as_str().unwrap();
     if row.pid == 1 {
-        // It became a shell after the truth was printed.
+        // It became a shell after the list was printed.
         assert_eq!((row.name.as_str(), name), ("sh", "init"));
     } else if !(name.starts_with("kworker") && name.starts_with(&row.name)) {
-        // Longer names are those of work queues, which the kernel's list does not keep.
+        // Longer names belong to work queues and are not in the kernel's list.
         assert_eq!(row.name, name.get(..15).unwrap_or(name), "{truth}");
     }
     let state = truth["state"].as_str().unwrap();
     let zombie = row.state == Some("zombie");
     assert_eq!(zombie, state == "Z", "{truth}");
-    // Threads of the kernel and zombies have no memory.
+    // Kernel threads and zombies have no memory.
     assert_eq!(row.dtb.is_some(), truth["vsize"].as_u64() != Some(0), "{truth}");
 }
 
@@ -81,7 +81,7 @@ fn modules_are_those_the_guest_printed() {
             .collect();
         assert_eq!(shown, truth, "{name}");
         for (row, module) in listing.rows.iter().zip(guests.truth["modules"].as_array().unwrap()) {
-            // The sparse image lacks some of the pages these counts stand in.
+            // The sparse image lacks some of the pages with these counts.
             let missing = row.uses.is_none() && name.starts_with("sparse");
             assert!(
                 missing || row.uses.map(|uses| uses.to_string()) == Some(text(&module["refs"])),
@@ -132,25 +132,25 @@ fn both_images_prove_the_profile() {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn an_image_without_the_way_to_its_kernel_proves_nothing() {
+fn an_image_without_the_page_tables_of_its_kernel_proves_nothing() {
     let guests = Guests::open("full.raw.xz");
     let plan = Plan::default();
     let Guest::Linux(kernel) = Guest::find(&guests.image, &guests.layout, &plan).unwrap() else { panic!() };
     let root = kernel.symbol("init_top_pgt").map(|at| kernel.view().space.physical(at).unwrap()).unwrap();
     let prove = |image: &Image| validate(image, &guests.layout, Scope::Whole, &plan).unwrap();
-    // The topmost table, and with it everything from there on (the banner lies before), or up to there.
+    // The topmost table, and everything after it (the banner is before it), or everything before it.
     for gap in [root..root + 4096, root..u64::MAX, 0x10_0000..root + 4096] {
         let proof = prove(&without(&guests.image, |page| gap.contains(&page)));
         assert_eq!(proof.verdict, Verdict::Inconclusive, "{gap:x?}: {:?}", proof.checks);
     }
-    // With the table in place, and the first task gone, there is enough.
+    // With the table and without the first task, there is enough.
     let task = guests.layout.symbol("init_task").unwrap().wrapping_add(kernel.delta) & !4095;
     assert_ne!(prove(&without(&guests.image, |page| page == task)).verdict, Verdict::Mismatch);
 }
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn a_part_of_an_image_is_no_mismatch() {
+fn a_part_of_an_image_is_not_a_mismatch() {
     let guests = Guests::open("full.raw.xz");
     let mut verdicts = [0; 3];
     let mut wrong = Vec::new();
@@ -169,7 +169,7 @@ fn a_part_of_an_image_is_no_mismatch() {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn planted_records_are_told_and_decide_nothing() {
+fn planted_records_are_reported_and_decide_nothing() {
     let mut page = vec![0; 4096];
     let banner = b"Linux version 5.4.0-decoy (d@d.org) (gcc) #1 SMP\n\0";
     page[..banner.len()].copy_from_slice(banner);
@@ -210,7 +210,7 @@ fn the_kernels_own_table_is_found_by_name_and_by_form() {
     for (name, address) in &profile.constants {
         let name = profile.names.get(*name);
         assert_eq!(named.addresses(name), formed.addresses(name), "{name}");
-        // Of symbols that move with the kernel, the profile's is one of them.
+        // Of the symbols that move with the kernel, the profile's is one.
         if *address > 1 << 32 && !named.addresses(name).is_empty() {
             compared += 1;
             let moved = address.wrapping_add(kernel.shift);
@@ -234,7 +234,7 @@ fn a_current_kernel_is_a_match_with_start_times() {
     let guest = Guest::find(&guests.image, &guests.layout, &Plan::default()).unwrap();
     let rows = guest.processes().unwrap().rows;
     let truth = guests.truth["processes"].as_array().unwrap();
-    // The shell that printed the list is gone, and a `sleep` came.
+    // The shell that printed the list has ended, and a `sleep` was started.
     let mut known = 0;
     for row in &rows {
         assert!(row.started.is_some(), "{row:?}");
@@ -262,7 +262,7 @@ fn a_place_relative_table_is_found_by_name_and_by_form() {
         if !named.addresses(name).is_empty() {
             compared += 1;
             let moved = address.wrapping_add(kernel.shift);
-            // The table in physical memory does not say where the kernel runs: it is read as linked.
+            // The table in physical memory does not give the kernel's addresses: it is read with link addresses.
             assert!(named.addresses(name).contains(&moved), "{name}: {moved:#x}");
             assert!(formed.addresses(name).contains(address), "{name}: {address:#x}");
         }
@@ -270,10 +270,10 @@ fn a_place_relative_table_is_found_by_name_and_by_form() {
     assert!(compared > 100_000, "{compared}");
 }
 
-/// LiME's raw format joins the ranges of memory, so that everything behind the first hole stands too early in the file.
+/// LiME's raw format joins the ranges of memory, so that everything after the first hole is too early in the file.
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn a_file_that_leaves_out_the_holes_is_laid_out_anew() {
+fn a_file_without_its_holes_gets_a_new_layout() {
     let guests = Guests::open("full.raw.xz");
     let read = |from: u64, to: u64| {
         let mut bytes = vec![0; (to - from) as usize];

@@ -1,4 +1,4 @@
-//! Every member and symbol that the checks read, moved: the proof has to fail, and to name it.
+//! Moves every member and symbol that the checks read: the proof has to fail and to name it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod support;
@@ -11,7 +11,7 @@ use profile::{Report, Resolution, Text, read_file, write_text};
 use serde_json::Value;
 use support::{Guests, corpus};
 
-/// Only what is read of the kernel's profile, without what names the build: small enough to be changed often.
+/// Only the parts of the kernel's profile that are read, without its identity: small enough to be changed often.
 fn slim(profile: &str) -> Value {
     let mut report = Report::default();
     let path = corpus(profile);
@@ -78,7 +78,8 @@ fn offset<'a>(profile: &'a mut Value, name: &str, member: &str) -> Option<&'a mu
     profile["$STRUCTS"].get_mut(&owner)?.get_mut(1)?.get_mut(member)?.get_mut(0)
 }
 
-/// The item moved by so many bytes; `None` if the kernel does not have it or that leads before its struct.
+/// Moves the item by this many bytes; `None` if the kernel does not have it or it would be before the start of its
+/// struct.
 fn moved(profile: &Value, item: &str, by: i64) -> Option<Value> {
     let mut profile = profile.clone();
     if let Some(symbol) = item.strip_prefix('&') {
@@ -94,13 +95,13 @@ fn moved(profile: &Value, item: &str, by: i64) -> Option<Value> {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn whatever_is_moved_is_named() {
+fn everything_that_is_moved_is_named() {
     whatever_is_moved(&Guests::open("full.raw.xz"), &slim("images/linux-6.1-cloud/dwarf2json.isf.json.xz"));
 }
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn whatever_is_moved_in_a_current_kernel_is_named() {
+fn everything_that_is_moved_in_a_current_kernel_is_named() {
     whatever_is_moved(&Guests::current(), &slim("images/linux-7.3-cloud/profile.json.gz"));
 }
 
@@ -120,7 +121,7 @@ fn whatever_is_moved(guests: &Guests, slim: &Value) {
                     .push(format!("{item} by {by}: {:?}, given away by {:?}", found.verdict, found.suspects));
             }
         }
-        // A kernel lacks what only others have.
+        // A kernel lacks entries that only others have.
         assert!(looked > 200, "{looked}");
         unseen
     };
@@ -133,7 +134,7 @@ fn whatever_is_moved(guests: &Guests, slim: &Value) {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn what_is_read_is_what_is_published() {
+fn only_published_entries_are_read() {
     let mut read = BTreeSet::new();
     for guests in [Guests::open("full.raw.xz"), Guests::current()] {
         let found = validate(&guests.image, &guests.layout, Scope::Whole, &Plan::default()).unwrap();
@@ -150,7 +151,7 @@ fn what_is_read_is_what_is_published() {
     );
 }
 
-/// The same for systems of which there are synthetic images alone: every item, by eight bytes either way.
+/// The same for systems with only synthetic images: every item, by eight bytes in both directions.
 fn unseen(profile: profile::Profile, image: &image::Image, items: &[&str]) -> Vec<String> {
     let mut profile = profile;
     let resolution = Resolution::new(&mut profile, &mut Report::default());
@@ -168,8 +169,8 @@ fn unseen(profile: profile::Profile, image: &image::Image, items: &[&str]) -> Ve
                 (None, Some((name, member))) => offset(&mut whole, name, member).is_some(),
                 _ => false,
             };
-            // In the synthetic kernels, what lies eight bytes further is the same pointer; and a link's two halves of one
-            // place look like a union.
+            // In the synthetic kernels, the bytes eight further are the same pointer; and the two halves of a link at
+            // one place look like a union.
             let alike = matches!(
                 (*item, by),
                 ("&PsInitialSystemProcess", 8) | ("__unnamed_proc_p_sibling.le_prev", -8)
@@ -187,7 +188,7 @@ fn unseen(profile: profile::Profile, image: &image::Image, items: &[&str]) -> Ve
 }
 
 #[test]
-fn whatever_is_moved_of_windows_is_named() {
+fn everything_that_is_moved_in_windows_is_named() {
     use memory_images::{Container, windows};
     for case in [windows::Case::Win7X64, windows::Case::Win10X64] {
         let image = image::Image::from_content(windows::image(case).write(Container::Elf)).unwrap();
@@ -197,14 +198,14 @@ fn whatever_is_moved_of_windows_is_named() {
         let file = profile::MappedFile::from(bytes.to_vec());
         let converted = pdb_converter::convert(file, &options, &profile::Silent).unwrap();
         let mut unseen = unseen(converted.profile, &image, analyzer::windows::READS);
-        // Windows 8 began to encode it: what stands there says nothing.
+        // Windows 8 began to encode it, so the bytes there mean nothing.
         unseen.retain(|line| case != windows::Case::Win10X64 || !line.starts_with("&KdDebuggerDataBlock"));
         assert!(unseen.is_empty(), "{}: {} unseen:\n{}", case.name(), unseen.len(), unseen.join("\n"));
     }
 }
 
 #[test]
-fn whatever_is_moved_of_macos_is_named() {
+fn everything_that_is_moved_in_macos_is_named() {
     use memory_images::{Container, macos};
     for case in macos::Case::ALL {
         let image = image::Image::from_content(macos::image(case).write(Container::Raw)).unwrap();

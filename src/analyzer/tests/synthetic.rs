@@ -1,4 +1,4 @@
-//! Synthetic Windows and macOS images (docs/test-images.md), against the truth beside them.
+//! Synthetic Windows and macOS images (docs/test-images.md), compared with the truth about them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod support;
@@ -30,7 +30,7 @@ fn mac_layout(case: macos::Case) -> Layout {
 /// Number, parent, name, place, page tables, threads, handles.
 type Row = (u64, u64, String, u64, Option<u64>, Option<u64>, Option<u64>);
 
-/// A row as the truth has it.
+/// A row of the truth.
 fn row(process: &Process) -> Row {
     (
         process.pid,
@@ -54,7 +54,7 @@ fn truth_rows(truth: &Truth) -> Vec<Row> {
 }
 
 #[test]
-fn windows_processes_and_modules_are_the_truth() {
+fn windows_processes_and_modules_match_the_truth() {
     for case in windows::Case::ALL {
         let laid_out = windows::image(case);
         let layout = windows_layout(case);
@@ -116,7 +116,7 @@ fn failed(validation: &analyzer::Validation) -> Vec<String> {
 }
 
 #[test]
-fn mac_processes_and_extensions_are_the_truth() {
+fn mac_processes_and_extensions_match_the_truth() {
     for case in macos::Case::ALL {
         let laid_out = macos::image(case);
         let layout = mac_layout(case);
@@ -156,7 +156,7 @@ fn mac_processes_and_extensions_are_the_truth() {
 }
 
 #[test]
-fn what_is_read_is_what_is_published() {
+fn only_published_entries_are_read() {
     let mut read = BTreeSet::new();
     for case in windows::Case::ALL {
         let image = Image::from_content(windows::image(case).write(Container::Elf)).unwrap();
@@ -210,7 +210,7 @@ fn kernels_are_found_without_a_profile() {
 }
 
 #[test]
-fn a_changed_record_is_told_and_decides_nothing() {
+fn a_changed_record_is_reported_and_decides_nothing() {
     let case = windows::Case::Win10X64;
     let laid_out = windows::image(case);
     let own =
@@ -230,7 +230,7 @@ fn a_changed_record_is_told_and_decides_nothing() {
     assert!(check.actual.ends_with("the record was changed"), "{}", check.actual);
     let exported = changed.checks.iter().find(|check| check.name == "exported symbols").unwrap();
     assert_eq!((exported.passage, exported.actual.as_str()), (analyzer::Passage::Passed, "26 of 26"));
-    // Another build's profile does not get past it.
+    // Another build's profile is still refused.
     let image = Image::from_content(laid_out.write(Container::Raw)).unwrap();
     let other = windows_layout(windows::Case::Win7X64);
     let other = validate(&image, &other, Scope::Quick, &Plan::default()).unwrap();
@@ -238,7 +238,7 @@ fn a_changed_record_is_told_and_decides_nothing() {
 }
 
 #[test]
-fn a_part_of_an_image_is_no_mismatch() {
+fn a_part_of_an_image_is_not_a_mismatch() {
     let mut verdicts = [0; 3];
     let mut wrong = Vec::new();
     let mut look = |name: &str, layout: &Layout, image: &Image| {
@@ -253,7 +253,7 @@ fn a_part_of_an_image_is_no_mismatch() {
     for case in windows::Case::ALL {
         let image = Image::from_content(windows::image(case).write(Container::Elf)).unwrap();
         look(case.name(), &windows_layout(case), &image);
-        // Nor does it prove a profile that is another's.
+        // Nor does it prove another kernel's profile.
         let other = windows::Case::ALL.into_iter().find(|other| other.pdb().0 != case.pdb().0).unwrap();
         let layout = windows_layout(other);
         for (loss, gone) in losses(&image) {
@@ -271,16 +271,16 @@ fn a_part_of_an_image_is_no_mismatch() {
     assert!(matches > 100 && inconclusive > 100, "{verdicts:?}");
 }
 
-/// A file that was cut short, its header still whole: what it says of itself is not all there.
+/// A truncated file whose header is still complete, so that not everything it declares exists.
 #[test]
-fn a_file_cut_short_is_no_mismatch() {
+fn a_truncated_file_is_not_a_mismatch() {
     let mut matches = 0;
     for case in windows::Case::ALL {
         for container in [Container::Elf, Container::CrashBitmap] {
             let whole = windows::image(case).write(container);
             let layout = windows_layout(case);
             for kept in (1..20).map(|twentieths| whole.len() / 20 * twentieths) {
-                // Cut in its header, it is no image.
+                // Truncated in its header, it is not an image.
                 let Ok(image) = Image::from_content(whole[..kept].to_vec()) else { continue };
                 let found = validate(&image, &layout, Scope::Quick, &Plan::default()).unwrap();
                 let name = case.name();
@@ -292,7 +292,7 @@ fn a_file_cut_short_is_no_mismatch() {
     assert!(matches > 0);
 }
 
-/// The Windows 10 image with some bytes changed, and where they are: the kernel and its records lie in one piece.
+/// The Windows 10 image with some bytes changed, and their places: the kernel and its records are contiguous.
 struct Changed {
     raw: Vec<u8>,
     kernel: usize,
@@ -327,7 +327,7 @@ fn an_enablement_package_changes_the_number_and_not_the_lab() {
         let mut changed = Changed::new();
         let at = changed.kernel + linked(windows::Case::Win10X64, "NtBuildNumber") as usize;
         changed.raw[at..at + 4].copy_from_slice(&(0xf000_0000 | number).to_le_bytes());
-        // KUSER_SHARED_DATA carries the same number.
+        // KUSER_SHARED_DATA has the same number.
         let layout = windows_layout(windows::Case::Win10X64);
         let image = Image::from_content(changed.raw.clone()).unwrap();
         let Guest::Windows(kernel) = Guest::find(&image, &layout, &Plan::default()).unwrap() else {
@@ -357,7 +357,7 @@ fn no_byte_of_the_headers_or_of_the_record_defeats_the_right_profile() {
 }
 
 #[test]
-fn a_neighbouring_build_with_the_same_exports_is_no_match() {
+fn a_neighbouring_build_with_the_same_exports_is_not_a_match() {
     let mut changed = Changed::new();
     let record = changed.record;
     changed.raw[record + 4..record + 20].copy_from_slice(&[0x3f; 16]);
@@ -405,7 +405,7 @@ fn another_builds_profile_is_named_as_such() {
         pdb_converter::convert(MappedFile::from(bytes.to_vec()), &options, &Silent).unwrap().profile;
     let other = "0123456789ABCDEF0123456789ABCDEF1";
     profile.set_metadata("GUID_AGE", other);
-    // Exports that are elsewhere: no neighbour, but another build.
+    // Exports at other addresses: not a neighbour, but another build.
     for (_, rva) in profile.functions.iter_mut().chain(&mut profile.constants) {
         *rva += if *rva == linked(windows::Case::Win10X64, "KeBugCheckEx") { 16 } else { 0 };
     }

@@ -1,4 +1,4 @@
-//! What real kernels carry of themselves, against what the guests said.
+//! The own data of real kernels, compared with the output of the guests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod support;
@@ -27,7 +27,7 @@ impl Raw {
         [Self::open("linux-6.1-cloud", "full.raw.xz"), Self::open("linux-7.3-cloud", "full.raw.xz")]
     }
 
-    /// Overwrites a text wherever it stands.
+    /// Overwrites a text in every place.
     fn destroy(&mut self, text: &[u8]) {
         let places: Vec<usize> = memchr::memmem::find_iter(&self.content, text).collect();
         for place in places {
@@ -48,7 +48,7 @@ fn number(value: &Value) -> u64 {
     u64::from_str_radix(value.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
 }
 
-/// The kernel is the guest's: every symbol it printed is where it printed it, and there are as many.
+/// The kernel is the guest's: every symbol that it printed is at that address, and their number is equal.
 fn is_the_guests(kernel: &UnprofiledKernel<'_>, raw: &Raw, words: &str) {
     assert_eq!(kernel.symbols.len() as u64, raw.truth["kallsyms_core"].as_u64().unwrap(), "{words}");
     for (name, address) in raw.truth["kallsyms"].as_object().unwrap() {
@@ -58,7 +58,7 @@ fn is_the_guests(kernel: &UnprofiledKernel<'_>, raw: &Raw, words: &str) {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn a_kernel_is_found_by_what_it_carries() {
+fn a_kernel_is_found_by_its_own_data() {
     for raw in Raw::all() {
         let image = raw.image();
         let kernels = UnprofiledKernel::find_all(&image, &Plan::default());
@@ -76,7 +76,7 @@ fn a_kernel_is_found_by_what_it_carries() {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn a_kernel_without_its_records_is_found_all_the_same() {
+fn a_kernel_without_its_records_is_still_found() {
     for mut raw in Raw::all() {
         raw.destroy(b"OSRELEASE=");
         let found = |raw: &Raw, by: &str| {

@@ -1,8 +1,9 @@
-//! Compares two images of one memory, page by page: everything the second holds has to be in the first, and alike.
+//! Compares two images of one memory, page by page: every page of the second has to be in the first, with the same
+//! content.
 //!
-//! `cargo run --example compare -p rekall-profile-image -- FIRST SECOND [--part]`: prints how many pages are alike,
-//! different, or in one image only. Fails where any differ, where the second has pages that the first has not, or where
-//! the first has pages that the second has not, unless `--part` says that the second is meant to hold only some.
+//! `cargo run --example compare -p rekall-profile-image -- FIRST SECOND [--part]`: prints how many pages are equal,
+//! different, or only in one image. Fails if any differ, if the second has pages that the first lacks, or if the
+//! first has pages that the second lacks, unless `--part` says that the second should hold only some.
 #![allow(clippy::expect_used)]
 
 use std::path::Path;

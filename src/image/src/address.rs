@@ -5,12 +5,12 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PhysicalAddress(pub u64);
 
-/// An address as a program of the machine sees it, in bytes. On machines of 64 bits the unused upper bits repeat the
-/// highest used one (`0xfffff80000000000`).
+/// An address as the machine's programs see it, in bytes. On 64-bit machines the unused upper bits repeat the highest
+/// used one (`0xfffff80000000000`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VirtualAddress(pub u64);
 
-/// A text that is no address.
+/// Why a text is not an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is no address, expected hexadecimal digits after 0x, or a decimal number")]
 pub struct AddressError(pub String);
@@ -39,8 +39,8 @@ macro_rules! address {
         impl FromStr for $name {
             type Err = AddressError;
 
-            /// Hexadecimal after `0x` in any case, with the back-tick of Windows debuggers between the halves if
-            /// so written; decimal otherwise.
+            /// Accepts hexadecimal after `0x` in any case, optionally with the back-tick of Windows debuggers between
+            /// the halves; decimal otherwise.
             fn from_str(text: &str) -> Result<Self, AddressError> {
                 parse(text).map(Self).ok_or_else(|| AddressError(text.to_owned()))
             }
@@ -53,7 +53,7 @@ address!(VirtualAddress);
 
 fn parse(text: &str) -> Option<u64> {
     let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) else {
-        // A leading sign is no digit.
+        // A leading sign is not a digit.
         return if text.starts_with('+') { None } else { text.parse().ok() };
     };
     let digits = digits.replacen('`', "", 1);
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_address() {
+    fn refuses_other_texts_than_addresses() {
         for text in ["", "0x", "1ad000", "+1", "0x+1", "-1", "0x1`2`3", "0x10000000000000000"] {
             assert_eq!(text.parse::<VirtualAddress>(), Err(AddressError(text.to_owned())));
         }

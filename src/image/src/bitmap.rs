@@ -3,17 +3,18 @@ use std::sync::Arc;
 use crate::bytes::{Bytes, BytesError};
 use crate::segments::Segment;
 
-/// More ranges of memory than any real dump has, and than are kept: a damaged bitmap must not fill our own memory.
+/// More ranges of memory than any real dump has. No more are kept, so that a damaged bitmap cannot fill our own
+/// memory.
 const MOST_SEGMENTS: usize = 4 << 20;
-/// 256 TiB in pages of 4 KiB; a bitmap for more is not believed.
+/// 256 TiB in pages of 4 KiB; a larger bitmap is refused.
 const MOST_PAGES: u64 = 1 << 36;
-/// How much of a bitmap is looked at at once.
+/// How much of a bitmap is read at once.
 const PART: usize = 1 << 20;
 
-/// Which pages a dump holds: one bit for each, the lowest bit of a byte first. The pages stand in the order of their
+/// The pages in a dump: one bit for each, the lowest bit of a byte first. The pages are stored in the order of their
 /// bits.
 pub(crate) struct Bitmap {
-    /// Where the bits begin in the file.
+    /// The offset of the bits in the file.
     pub(crate) offset: u64,
     /// The pages in question: the first, and the one after the last.
     pub(crate) pages: std::ops::Range<u64>,
@@ -21,10 +22,11 @@ pub(crate) struct Bitmap {
 }
 
 impl Bitmap {
-    /// The ranges of memory whose bits are set, `first` being where the first page stands; and how many pages they are.
+    /// The ranges of memory whose bits are set, where `first` is the place of the first page, and the number of
+    /// pages.
     ///
-    /// The file has room for `room` pages. What lies behind it is one range, so that there are never more ranges than
-    /// pages and bits in the file.
+    /// The file has space for `room` pages. The pages after those form one range, so that there are never more ranges
+    /// than pages and bits in the file.
     pub(crate) fn segments(
         &self,
         bytes: &Arc<dyn Bytes>,
@@ -36,7 +38,7 @@ impl Bitmap {
         }
         let mut segments: Vec<Segment> = Vec::new();
         let mut found = 0u64;
-        // The run of set bits that is open: its first page.
+        // The open run of set bits: its first page.
         let mut open: Option<u64> = None;
         let (mut at, end) = (self.pages.start / 8, self.pages.end.div_ceil(8));
         while at < end {
@@ -45,7 +47,7 @@ impl Bitmap {
             bytes.read(self.offset.saturating_add(at), &mut part)?;
             for (index, byte) in part.iter().enumerate() {
                 let page = (at + index as u64) * 8;
-                // Most bytes repeat what the run before them is.
+                // Most bytes continue the run before them.
                 if (*byte == 0 && open.is_none())
                     || (*byte == 0xff && open.is_some() && page + 8 <= self.pages.end)
                 {
@@ -72,7 +74,7 @@ impl Bitmap {
         Ok((segments, found))
     }
 
-    /// Adds a run of pages, before which `found` stand in the file; how many they are.
+    /// Adds a run of pages, of which `found` precede it in the file; returns its length.
     fn close(
         &self,
         segments: &mut Vec<Segment>,
@@ -85,7 +87,7 @@ impl Bitmap {
         if found > room
             && let Some(last) = segments.last_mut()
         {
-            // Neither this run nor the one before is in the file; only how much is missing counts.
+            // Neither this run nor the previous one is in the file; only the number of missing pages matters.
             last.length = last.length.saturating_add((end - start).saturating_mul(self.page_size));
             return Ok(end - start);
         }
@@ -126,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_file_has_no_room_for_is_one_range() {
+    fn pages_beyond_the_file_are_one_range() {
         let bytes: Arc<dyn Bytes> = Arc::new(vec![0x55; 1000]);
         let bitmap = Bitmap { offset: 0, pages: 0..8000, page_size: 16 };
         let (segments, found) = bitmap.segments(&bytes, 0, 10).unwrap();

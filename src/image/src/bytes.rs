@@ -2,20 +2,20 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A sequence of bytes that is read in places: a file, or what is unpacked from one.
+/// A sequence of bytes for random access: a file, or the unpacked content of one.
 pub(crate) trait Bytes: fmt::Debug + Send + Sync {
-    /// How many bytes there are.
+    /// The number of bytes.
     fn len(&self) -> u64;
 
-    /// Fills `into` with what stands from `offset` on.
+    /// Fills `into` with the bytes from `offset` on.
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), BytesError>;
 
-    /// The first stretch within `range` that may hold anything but zeros.
+    /// The first part of `range` that may contain non-zero bytes.
     fn next_data(&self, range: Range<u64>) -> Option<Range<u64>> {
         if range.is_empty() { None } else { Some(range) }
     }
 
-    /// The `length` bytes at `offset`, or as many as there are.
+    /// The `length` bytes at `offset`, or as many as exist.
     fn up_to(&self, offset: u64, length: usize) -> Result<Vec<u8>, BytesError> {
         let there = self.len().saturating_sub(offset).min(length as u64) as usize;
         let mut bytes = vec![0; there];
@@ -27,16 +27,16 @@ pub(crate) trait Bytes: fmt::Debug + Send + Sync {
 /// Why bytes could not be read.
 #[derive(Clone, Debug)]
 pub(crate) struct BytesError {
-    /// Where in the file: what was asked for, or what is wrong.
+    /// The place in the file of the request, or of the damage.
     pub(crate) offset: u64,
     pub(crate) problem: Problem,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Problem {
-    /// The bytes end before.
+    /// The bytes end earlier.
     End,
-    /// What stands there cannot be unpacked.
+    /// The bytes cannot be unpacked.
     Damaged(Arc<str>),
     /// The system could not read it.
     Io(Arc<std::io::Error>),
@@ -52,7 +52,7 @@ impl BytesError {
     }
 }
 
-/// Bytes that are in memory already.
+/// Bytes in memory.
 impl Bytes for Vec<u8> {
     fn len(&self) -> u64 {
         self.as_slice().len() as u64

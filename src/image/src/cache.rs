@@ -2,8 +2,8 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::bytes::BytesError;
 
-/// Blocks of a file, read or unpacked, kept for the next read nearby. Each block has one place it can be in, so that
-/// the memory used is bounded and threads rarely wait for each other.
+/// Blocks of a file, read or unpacked, kept for the next read nearby. Each block has one possible slot, so the memory
+/// is bounded and threads rarely wait for each other.
 #[derive(Debug)]
 pub(crate) struct BlockCache {
     slots: Box<[Mutex<Slot>]>,
@@ -16,7 +16,7 @@ struct Slot {
 }
 
 impl BlockCache {
-    /// How many bytes a cache may hold.
+    /// The maximum size of a cache in bytes.
     const BUDGET: usize = 8 << 20;
 
     /// A cache for blocks of up to `block` bytes.
@@ -25,10 +25,10 @@ impl BlockCache {
         Self { slots: (0..slots).map(|_| Mutex::default()).collect() }
     }
 
-    /// Copies what stands `within` the block `key` into `into`; `fill` makes the block where it is not kept.
+    /// Copies the bytes `within` the block `key` into `into`; `fill` makes the block if it is not cached.
     ///
     /// # Errors
-    /// What `fill` gives, or what `short` makes where the block ends before `into` is full.
+    /// Any error of `fill`, or the error that `short` makes if the block ends before `into` is full.
     pub(crate) fn read<E>(
         &self,
         key: u64,
@@ -57,11 +57,11 @@ impl BlockCache {
 }
 
 impl BlockCache {
-    /// Fills `into` with what stands at `offset` in `length` bytes that come in blocks of `size`; `fill` makes the
-    /// block of a number.
+    /// Fills `into` with the bytes at `offset` of a stream of `length` bytes in blocks of `size`; `fill` makes the
+    /// block with a given number.
     ///
     /// # Errors
-    /// What `fill` gives, or that the bytes end.
+    /// Any error of `fill`, or an error if the bytes end.
     pub(crate) fn read_blocks(
         &self,
         size: u64,

@@ -2,8 +2,8 @@ use std::path::{Path, PathBuf};
 
 use crate::container::{piece_path, segment_path};
 
-/// The files beside an image that opening it may read as well, by their names: the other parts of an E01, the other pieces of a set, and what VMware
-/// keeps beside a `.vmem`, `.vmss` or `.vmsn`. Only files that exist are listed.
+/// The files next to an image that opening it may also read, by their names: the other parts of an E01, the other
+/// pieces of a set, and VMware's files for a `.vmem`, `.vmss` or `.vmsn`. Only existing files are listed.
 pub fn companions(image: &Path) -> Vec<PathBuf> {
     const VMWARE: [&str; 3] = ["vmem", "vmss", "vmsn"];
     let Some(extension) = image.extension().and_then(|extension| extension.to_str()) else {
@@ -14,7 +14,7 @@ pub fn companions(image: &Path) -> Vec<PathBuf> {
         return beside.filter(|path| path != image && path.exists()).collect();
     }
     if extension.get(1..) == Some("01") && !extension.starts_with('0') {
-        // The parts are numbered without a gap.
+        // The numbers of the parts have no gaps.
         let parts = (2..).map_while(|number| segment_path(image, number));
         return parts.take_while(|path| path.exists()).collect();
     }

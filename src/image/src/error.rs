@@ -9,10 +9,10 @@ use crate::bytes::{BytesError, Problem};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A layout was given for a file that says itself where its bytes belong.
+    /// A layout was given for a file that itself describes the places of its bytes.
     #[error("a {container} says itself where its memory belongs; a layout is for raw memory")]
     Layout {
-        /// What the file is.
+        /// The format of the file.
         container: Container,
     },
     /// The file cannot be opened or read.
@@ -20,25 +20,25 @@ pub enum Error {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The file is of another kind.
     #[error(transparent)]
     WrongKind(#[from] WrongKind),
-    /// The container is not as its format says.
+    /// The container violates its format.
     #[error("{container}, byte {offset:#x}: expected {expected}, found {found}")]
     Malformed {
         /// The container.
         container: Container,
-        /// Where in the file.
+        /// The place in the file.
         offset: u64,
-        /// What should stand there.
+        /// What is expected there.
         expected: &'static str,
-        /// What does.
+        /// What was found.
         found: String,
     },
-    /// The memory it says it holds is beyond what the process allows for a file of its size.
+    /// The declared memory is more than the process allows for a file of this size.
     #[error(transparent)]
     Limit(#[from] profile::UnpackLimitError),
     /// A part of the container cannot be read.
@@ -46,20 +46,20 @@ pub enum Error {
     Unreadable {
         /// The container.
         container: Container,
-        /// Where in the file.
+        /// The place in the file.
         offset: u64,
-        /// What happened there.
+        /// The problem.
         reason: String,
     },
 }
 
 impl Error {
-    /// What is no memory image.
+    /// Makes the error for a file that is not a memory image.
     pub(crate) fn wrong_kind(found: impl Into<Identified>) -> Self {
         WrongKind::new("a memory image", found).into()
     }
 
-    /// What [`Bytes`](crate::bytes::Bytes) say, as the opening of `container` met it.
+    /// Converts an error of [`Bytes`](crate::bytes::Bytes) that occurred while `container` was opened.
     pub(crate) fn reading(container: Container) -> impl Fn(BytesError) -> Self {
         move |error| Self::Unreadable {
             container,

@@ -33,7 +33,7 @@ impl<'a> Fields<'a> {
         Some(if self.big_endian { u64::from_be_bytes(bytes) } else { u64::from_le_bytes(bytes) })
     }
 
-    /// An address or a size as machines of this width hold it.
+    /// An address or a size with the width of this machine.
     pub(crate) fn word(self, at: usize, wide: bool) -> Option<u64> {
         if wide { self.u64(at) } else { self.u32(at).map(u64::from) }
     }

@@ -10,11 +10,11 @@ use sync_file::{RandomAccessFile, ReadAt};
 use crate::bytes::{Bytes, BytesError, Problem};
 use crate::cache::BlockCache;
 
-/// A file or device, read in places. Read, not mapped: a map of a file that shrinks kills its reader, a read of one
-/// gives an error.
+/// A file or device for random access. It is read and not mapped: accessing a map of a file that shrinks kills the
+/// process, while a read gives an error.
 pub(crate) struct FileBytes {
     file: RandomAccessFile,
-    /// A second handle: the file again, for questions about its holes.
+    /// A second handle of the file, for queries about its holes.
     #[cfg(unix)]
     holes: Option<File>,
     length: u64,
@@ -22,14 +22,14 @@ pub(crate) struct FileBytes {
 }
 
 impl FileBytes {
-    /// Reads of less go through the cache.
+    /// Smaller reads go through the cache.
     const BLOCK: usize = 16 << 10;
 
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         Self::of(profile::open_input(path)?)
     }
 
-    /// Opens a file that belongs to the one the user named, by its name: it has to be a regular file, and opening it
+    /// Opens a companion of the file that the user named, by its name: it has to be a regular file, and opening it
     /// never blocks.
     pub(crate) fn open_beside(path: &Path) -> io::Result<Self> {
         Self::of(profile::open_regular(path, profile::LARGEST_COMPANION)?)
@@ -46,7 +46,7 @@ impl FileBytes {
         let length = if metadata.is_file() {
             metadata.len()
         } else {
-            // Devices have a length; pipes do not, and cannot be read in places.
+            // Devices have a length; pipes do not, and have no random access.
             file.seek(SeekFrom::End(0)).map_err(|error| match error.kind() {
                 io::ErrorKind::NotSeekable => {
                     io::Error::new(error.kind(), "it is a pipe, expected a file that can be read in places")
@@ -65,7 +65,7 @@ impl FileBytes {
         })
     }
 
-    /// Whether the file is shorter than when it was opened, or cannot be asked.
+    /// Whether the file has become shorter since it was opened, or its size cannot be read.
     #[cfg(unix)]
     fn has_shrunk(&self) -> bool {
         self.holes.as_ref().is_some_and(|file| file.metadata().map_or(true, |now| now.len() < self.length))
@@ -79,7 +79,7 @@ impl FileBytes {
     }
 }
 
-/// Whether fewer blocks are stored than the file is long.
+/// Whether fewer blocks are stored than the length of the file needs.
 #[cfg(unix)]
 fn sparse(metadata: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -113,9 +113,10 @@ impl Bytes for FileBytes {
         let Some(file) = &self.holes else { return Some(range) };
         let start = match seek(file, SeekFrom::Data(range.start)) {
             Ok(start) => start,
-            // The file has no data after this place; or it has lost this place, which is no hole: reading it tells.
+            // The file has no data after this place; or it has lost this place, which is not a hole: reading it shows
+            // that.
             Err(rustix::io::Errno::NXIO) => return self.has_shrunk().then_some(range),
-            // The file system does not know.
+            // The file system does not support the query.
             Err(_) => return Some(range),
         };
         if start >= range.end {
@@ -139,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_across_blocks_and_says_where_the_file_ends() {
+    fn reads_across_blocks_and_reports_the_end_of_the_file() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         let content: Vec<u8> = (0..40_000u32).map(|index| (index % 251) as u8).collect();
         file.write_all(&content).unwrap();
@@ -185,7 +186,7 @@ mod tests {
         assert_eq!(bytes.next_data(data.end..64 << 20), None);
         assert_eq!(bytes.next_data(0..1 << 20), None);
         assert_eq!(bytes.next_data((32 << 20) + 1..(32 << 20) + 2), Some((32 << 20) + 1..(32 << 20) + 2));
-        // What is cut off is no hole.
+        // The removed part is not a hole.
         file.as_file().set_len(40 << 20).unwrap();
         assert_eq!(bytes.next_data(36 << 20..64 << 20), Some(36 << 20..64 << 20));
         assert!(bytes.read(48 << 20, &mut [0; 8]).is_err());

@@ -2,37 +2,38 @@ use profile::Arch;
 
 use crate::{PhysicalAddress, VirtualAddress};
 
-/// What a container says of the machine besides its memory. Nothing here is proved: a container can be wrong, or lie.
+/// What a container says about the machine besides its memory. Nothing here is proved: a container can be wrong or
+/// forged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Hints {
     /// The processor.
     pub arch: Option<Arch>,
-    /// Where the page tables in use begin: of a crash dump's system process, or of the first processor's current one.
+    /// The page tables in use: of a crash dump's system process, or the first processor's current ones.
     pub dtb: Option<PhysicalAddress>,
     /// The state of the processors, in their order.
     pub cpus: Vec<Cpu>,
-    /// The text a Linux kernel leaves for its dump tools (`OSRELEASE=...`).
+    /// The text that a Linux kernel writes for its dump tools (`OSRELEASE=...`).
     pub vmcoreinfo: Option<String>,
-    /// What the kernel's `uname` says, as a kdump header keeps it: system, node, release, version, machine.
+    /// The kernel's `uname` in a kdump header: system, node, release, version, machine.
     pub uname: Option<[String; 5]>,
-    /// How far the kernel was moved in physical memory, as the dump tool found it (`phys_base`).
+    /// How far the kernel was moved in physical memory, according to the dump tool (`phys_base`).
     pub phys_base: Option<i64>,
-    /// What the header of a Windows crash dump says.
+    /// The contents of the header of a Windows crash dump.
     pub crash_dump: Option<CrashDump>,
-    /// What a triage dump holds instead of memory.
+    /// The contents of a triage dump, which has no memory.
     pub triage: Option<Triage>,
 }
 
-/// The control registers of one processor, as far as its container tells.
+/// The control registers of one processor, as far as its container has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cpu {
-    /// The instruction it stood at.
+    /// Its instruction pointer.
     pub instruction: VirtualAddress,
     /// CR0: bit 31 says whether paging is on.
     pub cr0: u64,
-    /// CR3: where the page tables begin, and more in its lower bits.
+    /// CR3: the place of the page tables, with other data in its lower bits.
     pub cr3: u64,
     /// CR4: bit 5 is PAE, bit 12 five levels.
     pub cr4: u64,
@@ -60,36 +61,36 @@ pub struct CrashDump {
     pub kd_debugger_data_block: VirtualAddress,
     /// Whether PAE is on (32-bit systems).
     pub pae: bool,
-    /// Why the system stopped.
+    /// The stop code.
     pub bug_check: u32,
-    /// The four parameters of the stop.
+    /// The four parameters of the stop code.
     pub bug_check_parameters: [u64; 4],
-    /// When, in 100 ns since 1601; zero where not recorded.
+    /// The time, in 100 ns since 1601; zero if not recorded.
     pub system_time: u64,
 }
 
-/// What a small crash dump (`TRIAGE_DUMP32`, `TRIAGE_DUMP64`) keeps of the system.
+/// The contents of a small crash dump (`TRIAGE_DUMP32`, `TRIAGE_DUMP64`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Triage {
-    /// The loaded modules, in the order of loading: the kernel first.
+    /// The loaded modules, in loading order: the kernel first.
     pub modules: Vec<TriageModule>,
-    /// The name of the process that ran, if it stands at one of its known places.
+    /// The name of the running process, if it is at one of its known places.
     pub process: Option<String>,
-    /// That process's object (`_EPROCESS`), for who has its profile.
+    /// That process's object (`_EPROCESS`), usable only with a matching profile.
     pub process_object: Vec<u8>,
 }
 
-/// A module as a triage dump lists it.
+/// A module in a triage dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TriageModule {
     /// The path it was loaded from.
     pub name: String,
-    /// Where it was.
+    /// Its address.
     pub base: VirtualAddress,
-    /// How large its image is, in bytes.
+    /// The size of its image in bytes.
     pub size: u32,
-    /// When it was linked, as its PE header says: with the size, this names a PE in a symbol store.
+    /// The link time in its PE header: together with the size it identifies a PE file in a symbol store.
     pub timestamp: u32,
 }

@@ -12,10 +12,10 @@ use crate::memory::{Memory, ReadError, Run};
 use crate::segments::Segments;
 use crate::{Error, PhysicalAddress};
 
-/// A memory image: the physical memory of a machine as a file holds it.
+/// A memory image: the physical memory of a machine, stored in a file.
 ///
-/// The file is read where it is looked at, never as a whole; what has to be unpacked is kept in a cache of bounded
-/// size. Reads from several threads do not wait for each other. A file that shrinks meanwhile gives errors.
+/// Only the needed parts of the file are read; unpacked data is kept in a cache of bounded size. Reads from several
+/// threads do not wait for each other. A file that shrinks in the meantime gives errors.
 #[derive(Debug)]
 pub struct Image {
     pub(crate) container: Container,
@@ -27,18 +27,18 @@ pub struct Image {
 }
 
 impl Image {
-    /// Opens the image at `path`; its container is recognised by its content. Files that belong to it (the segments
-    /// of an E01, the state file of a VMware image) are looked for beside it.
+    /// Opens the image at `path`; its container is recognised by its content. Other files that belong to it (the
+    /// segments of an E01, the state file of a VMware image) are searched for next to it.
     ///
     /// # Errors
-    /// A file that cannot be read, is something else than a memory image, or is damaged where nothing can be
-    /// read without it. Smaller damage is in the [report](Image::report).
+    /// An error for a file that cannot be read, is not a memory image, or is too damaged to be opened. Smaller damage
+    /// is in the [report](Image::report).
     pub fn open(path: &Path) -> Result<Self, Error> {
         let bytes = FileBytes::open(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
         container::open(Arc::new(bytes), Some(path))
     }
 
-    /// Opens an image that is in memory already, and has no files beside it.
+    /// Opens an image in memory, which has no other files.
     ///
     /// # Errors
     /// As [`Image::open`].
@@ -46,27 +46,27 @@ impl Image {
         container::open(Arc::new(content), None)
     }
 
-    /// What kind of file it is.
+    /// Its format.
     pub fn container(&self) -> Container {
         self.container
     }
 
-    /// What that file is packed in, if it is: [`Container::Ewf`] or [`Container::Flattened`].
+    /// Its wrapper, if it has one: [`Container::Ewf`] or [`Container::Flattened`].
     pub fn packing(&self) -> Option<Container> {
         self.packing
     }
 
-    /// What the container says of the machine.
+    /// What the container says about the machine.
     pub fn hints(&self) -> &Hints {
         &self.hints
     }
 
-    /// What could not be carried over: parts the file promises and does not have, damaged records.
+    /// The losses: parts that the file declares but does not contain, and damaged records.
     pub fn report(&self) -> &Report {
         &self.report
     }
 
-    /// How many bytes of physical memory there are.
+    /// The size of the physical memory in bytes.
     pub fn size(&self) -> u64 {
         self.runs().iter().map(|run| run.length).sum()
     }

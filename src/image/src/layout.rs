@@ -3,15 +3,15 @@ use std::str::FromStr;
 use crate::segments::{Segment, Segments};
 use crate::{Error, Image};
 
-/// A stretch of physical memory and where its bytes begin in the file: for files of raw memory whose offsets are not
+/// A range of physical memory and the place of its bytes in the file, for files of raw memory whose offsets are not
 /// physical addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placed {
     /// The first physical address.
     pub start: u64,
-    /// How many bytes.
+    /// The number of bytes.
     pub length: u64,
-    /// Where the bytes begin in the file.
+    /// The place of the bytes in the file.
     pub offset: u64,
 }
 
@@ -19,7 +19,7 @@ pub struct Placed {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{text}': expected START:LENGTH@FILE_OFFSET in hexadecimal digits, several separated by commas")]
 pub struct LayoutError {
-    /// The part that is not understood.
+    /// The part that could not be parsed.
     pub text: String,
 }
 
@@ -45,11 +45,11 @@ impl FromStr for Placed {
 }
 
 impl Image {
-    /// The same file with its bytes at other physical addresses. Bytes that no part names are left out; parts beyond the
-    /// end of the file are cut, which the report of the result counts.
+    /// The same file with its bytes at other physical addresses. Bytes outside of all parts are left out; parts
+    /// beyond the end of the file are cut and counted in the report.
     ///
     /// # Errors
-    /// [`Error::Layout`] if the image is not raw memory, whose own headers would say where its bytes belong.
+    /// [`Error::Layout`] if the image is not raw memory, because then its own headers give the places of its bytes.
     pub fn laid_out(&self, parts: &[Placed]) -> Result<Self, Error> {
         if self.container != crate::Container::Raw {
             return Err(Error::Layout { container: self.container });

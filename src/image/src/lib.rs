@@ -1,17 +1,17 @@
-//! Memory images: what physical memory a file holds, and what virtual addresses mean in it.
+//! Memory images: the physical memory in a file, and the virtual addresses in it.
 //!
 //! Start here: [`Image::open`] recognises a file by its content; [`AddressSpace`] translates and reads.
 //!
-//! - **Containers.** An [`Image`] lays the physical addresses a [`Container`] holds over the file's bytes, whatever
-//!   their packing, and keeps what the container knows of the machine ([`Hints`]).
-//! - **Physical memory.** [`Memory`] is what an image offers: [`Run`]s, and reads that say where they failed
-//!   ([`ReadError`]). [`Pages`] is memory laid out by hand.
-//! - **Address spaces.** An [`AddressSpace`] walks the page tables of one [`Paging`] from one root; a [`Fault`] says at
-//!   which table a walk ended. It also lists what is mapped.
-//! - **Searching.** [`scan`] shows all of physical memory to a closure, window by window, on many threads; [`find`]
-//!   looks for needles.
+//! - **Containers.** An [`Image`] maps the physical addresses in a [`Container`] to the file's bytes, whatever their
+//!   compression, and keeps what the container says about the machine ([`Hints`]).
+//! - **Physical memory.** [`Memory`] is the interface of an image: [`Run`]s, and reads that report where they failed
+//!   ([`ReadError`]). [`Pages`] is memory built by hand.
+//! - **Address spaces.** An [`AddressSpace`] walks the page tables of one [`Paging`] from one root; a [`Fault`] says
+//!   at which table a walk ended. It also lists mapped pages.
+//! - **Searching.** [`scan`] passes all of physical memory to a closure, window by window, on many threads; [`find`]
+//!   searches for needles.
 //!
-//! This crate knows no profile: it interprets containers and page tables, nothing of the system in the memory.
+//! This crate knows no profile: it interprets containers and page tables, but not the system in the memory.
 //!
 //! ```
 //! use image::{Container, Image, Memory, PhysicalAddress};

@@ -5,30 +5,30 @@ use std::sync::Arc;
 
 use crate::PhysicalAddress;
 
-/// Physical memory that can be read: an [`Image`](crate::Image), or pages laid out by hand ([`Pages`]).
+/// Physical memory that can be read: an [`Image`](crate::Image), or pages built by hand ([`Pages`]).
 pub trait Memory: Send + Sync {
-    /// The ranges that are there, sorted, without overlap; ranges that touch are one.
+    /// The existing ranges, sorted, without overlap; adjacent ranges are merged.
     fn runs(&self) -> &[Run];
 
-    /// Fills `into` with what stands at `at` and after it.
+    /// Fills `into` with the bytes from `at` on.
     ///
     /// # Errors
-    /// The first address that cannot be read, and why. What `into` then holds is not specified.
+    /// The first address that cannot be read, and the reason. The contents of `into` are then unspecified.
     fn read(&self, at: PhysicalAddress, into: &mut [u8]) -> Result<(), ReadError>;
 
-    /// The first stretch within `range` that may hold anything but zeros; `None` where all of it is known to be
-    /// zero, as the holes of a sparse file are. Everything in `range` has to be in one run.
+    /// The first part of `range` that may contain non-zero bytes; `None` if all of it is known to be zero, like the
+    /// holes of a sparse file. The whole `range` has to be in one run.
     fn next_data(&self, range: Range<u64>) -> Option<Range<u64>> {
         if range.is_empty() { None } else { Some(range) }
     }
 }
 
-/// A range of physical memory that is there.
+/// An existing range of physical memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Run {
-    /// Where it begins.
+    /// Its start.
     pub start: PhysicalAddress,
-    /// How long it is, in bytes; never zero.
+    /// Its length in bytes; never zero.
     pub length: u64,
 }
 
@@ -54,28 +54,28 @@ impl fmt::Display for Run {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The image does not hold this address.
+    /// The image does not contain this address.
     #[error("physical address {at} is not in the image")]
     Missing {
-        /// The first address that is not there.
+        /// The first missing address.
         at: PhysicalAddress,
     },
-    /// The file ends before the place where the image says this address is.
+    /// The file ends before the place of this address.
     #[error("physical address {at}: the file ends before byte {offset:#x}, where the image says it is")]
     Truncated {
         /// The first address of the part that could not be read.
         at: PhysicalAddress,
-        /// Where in the file it should be.
+        /// Its place in the file.
         offset: u64,
     },
-    /// The part of the image that holds this address cannot be unpacked.
+    /// The part of the image with this address cannot be unpacked.
     #[error("physical address {at}: damaged at byte {offset:#x} of the image: {reason}")]
     Damaged {
         /// The first address of the part that could not be read.
         at: PhysicalAddress,
-        /// Where in the image the damage is.
+        /// The place of the damage in the image.
         offset: u64,
-        /// What is wrong there.
+        /// The problem.
         reason: Arc<str>,
     },
     /// The system could not read the file.
@@ -83,9 +83,9 @@ pub enum ReadError {
     Io {
         /// The first address of the part that could not be read.
         at: PhysicalAddress,
-        /// Where in the file.
+        /// Its place in the file.
         offset: u64,
-        /// What the system said.
+        /// The system's error.
         source: Arc<std::io::Error>,
     },
 }
@@ -102,7 +102,7 @@ impl ReadError {
     }
 }
 
-/// Physical memory laid out by hand, page by page: for tests, and for whoever makes images.
+/// Physical memory built page by page, for tests and for code that makes images.
 #[derive(Clone, Debug, Default)]
 pub struct Pages {
     pages: BTreeMap<u64, Box<[u8; Pages::SIZE]>>,
@@ -113,8 +113,8 @@ impl Pages {
     /// The size of a page in bytes.
     pub const SIZE: usize = 4096;
 
-    /// Writes `content` at `at`; pages that were not there come to be, filled with zeros around it. Nothing is
-    /// written beyond the last page of the address space.
+    /// Writes `content` at `at`; missing pages are created, filled with zeros around it. Nothing is written beyond
+    /// the last page of the address space.
     pub fn write(&mut self, at: PhysicalAddress, content: &[u8]) {
         let mut known = true;
         for (address, part) in pieces(at.0, content.len()) {
@@ -159,7 +159,7 @@ impl Memory for Pages {
     }
 }
 
-/// The parts of `length` bytes from `start` on that lie in one page each: the address, and which bytes.
+/// Splits `length` bytes from `start` on at page boundaries: the address of each part, and its range of bytes.
 fn pieces(start: u64, length: usize) -> impl Iterator<Item = (u64, Range<usize>)> {
     let mut done = 0;
     std::iter::from_fn(move || {
@@ -172,7 +172,7 @@ fn pieces(start: u64, length: usize) -> impl Iterator<Item = (u64, Range<usize>)
     })
 }
 
-/// Runs that touch become one. `runs` are sorted and do not overlap.
+/// Merges adjacent runs. `runs` are sorted and do not overlap.
 pub(crate) fn join(runs: impl Iterator<Item = Run>) -> Vec<Run> {
     let mut joined: Vec<Run> = Vec::new();
     for run in runs {
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_says_where_it_failed() {
+    fn a_read_reports_where_it_failed() {
         let mut pages = Pages::default();
         pages.write(PhysicalAddress(0x1000), b"x");
         let failed = |at, length| pages.read(PhysicalAddress(at), &mut vec![0; length]).unwrap_err().at();

@@ -7,17 +7,17 @@ use profile::{Progress, Report, Silent};
 use crate::PhysicalAddress;
 use crate::memory::{Memory, Run};
 
-/// How a search of physical memory is done.
+/// The parameters of a search in physical memory.
 #[derive(Clone, Copy)]
 pub struct Plan<'a> {
     /// How many threads share the work; at least one is used.
     pub threads: usize,
-    /// How many bytes beyond its own part every window shows, where there is memory: as many as what is looked for is
-    /// long, less one.
+    /// How many bytes beyond its own part every window contains, if memory follows: the length of the longest needle
+    /// minus one.
     pub overlap: usize,
-    /// Who is told how far the search has come, in bytes.
+    /// The observer of the progress, in bytes.
     pub progress: &'a dyn Progress,
-    /// The step's name for them.
+    /// The name of the step for the observer.
     pub step: &'a str,
 }
 
@@ -28,43 +28,43 @@ impl Default for Plan<'_> {
     }
 }
 
-/// A part of physical memory that lies in one piece.
+/// A contiguous part of physical memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Window<'a> {
     /// The address of its first byte.
     pub start: PhysicalAddress,
-    /// What stands there, the overlap included.
+    /// Its bytes, including the overlap.
     pub bytes: &'a [u8],
-    /// How many of `bytes` are this window's own: what begins behind them is shown by the next one too.
+    /// How many of `bytes` belong to this window; the following ones are also in the next window.
     pub own: usize,
 }
 
-/// What a search found.
+/// The results of a search.
 #[derive(Clone, Debug)]
 pub struct Scanned<T> {
     /// In the order of addresses.
     pub found: Vec<T>,
-    /// What could not be read.
+    /// The parts that could not be read.
     pub report: Report,
 }
 
 /// A place where a needle was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hit {
-    /// Where it begins.
+    /// Its start.
     pub at: PhysicalAddress,
-    /// Which of the needles.
+    /// The index of the needle.
     pub needle: usize,
 }
 
-/// How much a thread takes at once: what stays in its cache while it is looked at.
+/// How many bytes a thread takes at once: an amount that stays in its cache.
 const WINDOW: u64 = 512 << 10;
-/// What cannot be read as a whole is read in pieces of this size.
+/// If a window cannot be read as a whole, it is read in pieces of this size.
 const PIECE: u64 = 4096;
 
-/// Shows all of `memory` to `look`, window by window, except for what is known to be zero. Every window lies within
-/// one run; `look` adds what it finds, in any order of calls, and gets everything back in the order of addresses.
-/// Parts that cannot be read are left out and counted; what reaches over one is not seen.
+/// Passes all of `memory` to `look`, window by window, except parts that are known to be zero. Every window is within
+/// one run. `look` adds its findings in any order, and the result is in the order of addresses. Unreadable parts are
+/// left out and counted; a match that extends over one is not found.
 pub fn scan<T: Send>(
     memory: &dyn Memory,
     plan: &Plan<'_>,
@@ -76,7 +76,7 @@ pub fn scan<T: Send>(
     let work = || {
         let mut reader =
             Reader { memory, overlap: plan.overlap as u64, buffer: Vec::new(), report: Report::default() };
-        // Not in the condition of the loop: there the lock would be held as long as its body runs.
+        // Not in the condition of the loop, where the lock would be held while its body runs.
         let next = || locked(&cursor).next_window();
         while let Some((run, data, passed)) = next() {
             let mut found = Vec::new();
@@ -106,8 +106,9 @@ pub fn scan<T: Send>(
     }
 }
 
-/// Finds where `needles` begin in `memory`, those that overlap each other excepted; an empty needle is nowhere. Of each, so
-/// many at `most` in every half a megabyte: an image may be full of them. `plan.overlap` is seen to.
+/// Finds the places where `needles` begin in `memory`, without overlapping matches of one needle; an empty needle is
+/// never found. At `most` this many matches of each needle are kept in every half megabyte, since an image may be
+/// full of them. `plan.overlap` is set accordingly.
 pub fn find(memory: &dyn Memory, needles: &[&[u8]], most: usize, plan: &Plan<'_>) -> Scanned<Hit> {
     let longest = needles.iter().map(|needle| needle.len()).max().unwrap_or(0);
     let finders: Vec<(usize, Finder)> = needles
@@ -135,19 +136,19 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How far the windows are given out.
+/// How far windows have been given out.
 struct Cursor<'m> {
     memory: &'m dyn Memory,
     /// Which run, and where in it.
     run: usize,
     at: u64,
-    /// How many bytes lie behind, those known to be zero included.
+    /// How many bytes are done, including those known to be zero.
     passed: u64,
 }
 
 impl Cursor<'_> {
-    /// The next window: its run, its addresses, and how many bytes are done with it. What is known to be zero is
-    /// passed in one step, however much it is.
+    /// The next window: its run, its addresses, and how many bytes are done after it. Parts that are known to be zero
+    /// are skipped in one step, however large.
     fn next_window(&mut self) -> Option<(Run, Range<u64>, u64)> {
         loop {
             let run = *self.memory.runs().get(self.run)?;
@@ -157,7 +158,7 @@ impl Cursor<'_> {
                 self.run += 1;
                 continue;
             };
-            // Windows begin at round addresses, so that reads fall into whole blocks.
+            // Windows begin at aligned addresses, so that reads cover whole blocks.
             let end = (data.start / WINDOW).saturating_add(1).saturating_mul(WINDOW).min(data.end);
             self.passed += end - at;
             self.at = end;
@@ -175,7 +176,7 @@ struct Reader<'m> {
 }
 
 impl Reader<'_> {
-    /// Shows what lies in `data`, a part of `run`.
+    /// Passes the bytes in `data`, a part of `run`, on.
     fn show(&mut self, run: Run, data: Range<u64>, look: &mut dyn FnMut(Window<'_>)) {
         let seen = data.end.saturating_add(self.overlap).min(run.end());
         if self.read(data.start, seen) {
@@ -185,7 +186,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The same where a part cannot be read: every stretch of pieces that can is a window.
+    /// The same if a part cannot be read: every readable sequence of pieces is a window.
     fn show_pieces(&mut self, start: u64, end: u64, seen: u64, look: &mut dyn FnMut(Window<'_>)) {
         let mut stretch = start;
         let mut at = start;
@@ -242,7 +243,7 @@ mod tests {
         for at in places {
             pages.write(PhysicalAddress(at), b"NEEDLE");
         }
-        // One that would need the page after the gap.
+        // A match that would need the page after the gap.
         pages.write(PhysicalAddress(0x80_0ffc), b"NEED");
         pages.write(PhysicalAddress(0x80_2000), b"LE");
         for threads in [1, 3] {
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_memory_is_full_of_the_first_in_every_window_are_found() {
+    fn the_first_matches_in_every_window_are_found() {
         let mut pages = Pages::default();
         pages.write(PhysicalAddress(0), &vec![b'N'; 2 * WINDOW as usize]);
         let scanned = find(&pages, &[b"N"], 3, &plan(1));
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_look_at_the_same_time() {
+    fn threads_search_in_parallel() {
         let mut pages = Pages::default();
         pages.write(PhysicalAddress(0), &vec![1; 2 * WINDOW as usize]);
         let (here, arrived) = (Mutex::new(0), Condvar::new());
@@ -296,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_counted_and_the_rest_is_searched() {
+    fn unreadable_parts_are_counted_and_the_rest_is_searched() {
         let mut pages = Pages::default();
         pages.write(PhysicalAddress(0), &vec![0; WINDOW as usize + 3 * PIECE as usize]);
         for page in 0..WINDOW / PIECE + 3 {

@@ -1,14 +1,14 @@
 use crate::PhysicalAddress;
 use crate::memory::{Run, join};
 
-/// A stretch of physical memory and where its bytes are.
+/// A range of physical memory and the place of its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
     /// The first physical address.
     pub(crate) start: u64,
-    /// How many bytes; never zero in [`Segments`].
+    /// The number of bytes; never zero in [`Segments`].
     pub(crate) length: u64,
-    /// Where the bytes begin in the container's [`Bytes`](crate::bytes::Bytes).
+    /// The place of the bytes in the container's [`Bytes`](crate::bytes::Bytes).
     pub(crate) offset: u64,
 }
 
@@ -19,24 +19,24 @@ impl Segment {
     }
 }
 
-/// Physical memory laid over bytes: sorted, without overlap, cut to the bytes that there are.
+/// Physical memory mapped to bytes: sorted, without overlap, limited to the existing bytes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Segments {
     segments: Vec<Segment>,
     runs: Vec<Run>,
-    /// How many bytes the container promises and the file does not have.
+    /// How many bytes the container declares but the file does not contain.
     pub(crate) missing: u64,
 }
 
 impl Segments {
-    /// `bytes` is how many bytes there are. Where segments overlap (as those of a kernel and of the memory it lies
-    /// in do), the one that begins first counts, then the one that stands first in the file.
+    /// `bytes` is the number of existing bytes. If segments overlap (as those of a kernel and of the memory around it
+    /// do), the one with the lowest start takes precedence, then the one that is first in the file.
     pub(crate) fn new(mut segments: Vec<Segment>, bytes: u64) -> Self {
         segments.sort_by_key(|segment| segment.start);
         let mut kept: Vec<Segment> = Vec::with_capacity(segments.len());
         let mut missing = 0u64;
         for mut segment in segments {
-            // Nothing lies beyond the last address.
+            // There is nothing beyond the last address.
             segment.length = segment.length.min(u64::MAX - segment.start);
             let there = bytes.saturating_sub(segment.offset).min(segment.length);
             missing = missing.saturating_add(segment.length - there);
@@ -67,7 +67,7 @@ impl Segments {
         &self.runs
     }
 
-    /// The segment that holds `address`.
+    /// The segment with `address`.
     pub(crate) fn at(&self, address: u64) -> Option<Segment> {
         let after = self.segments.partition_point(|segment| segment.start <= address);
         let segment = self.segments.get(after.checked_sub(1)?)?;
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_file_does_not_have_is_counted() {
+    fn missing_bytes_are_counted() {
         assert_eq!(
             laid(&[(0, 10, 0), (10, 10, 95), (20, 10, 200)], 100),
             (vec![(0, 10, 0), (10, 5, 95)], 15)

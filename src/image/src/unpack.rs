@@ -1,4 +1,4 @@
-//! Compressed blocks: each is unpacked whole, into a buffer of the size it must have.
+//! Compressed blocks: each is unpacked completely, into a buffer of its exact size.
 //!
 //! The size is the page or chunk size of the image, at most 16 MiB.
 
@@ -6,11 +6,11 @@ use std::cell::RefCell;
 use std::io::Read;
 
 thread_local! {
-    // Kept from block to block: one for each costs an E01 file a fifth of its time.
+    // Reused for all blocks: allocating one for each takes a fifth of the time for an E01 file.
     static INFLATE: RefCell<flate2::Decompress> = RefCell::new(flate2::Decompress::new(true));
 }
 
-/// What can be wrong with a block.
+/// The possible problems of a block.
 type Reason = &'static str;
 
 pub(crate) fn zlib(packed: &[u8], into: &mut [u8]) -> Result<(), Reason> {
@@ -34,7 +34,7 @@ pub(crate) fn snappy(packed: &[u8], into: &mut [u8]) -> Result<(), Reason> {
 }
 
 pub(crate) fn zstd(packed: &[u8], into: &mut [u8]) -> Result<(), Reason> {
-    // A window larger than the block serves nobody.
+    // A window larger than the block is never used.
     let window = (into.len() as u64).max(1 << 20);
     let mut decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(packed, window)
         .map_err(|_| "the zstd frame is damaged")?;
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_unpack_and_damage_is_told() {
+    fn blocks_unpack_and_damage_is_reported() {
         let plain: Vec<u8> = (0..4096u32).map(|index| (index / 7 % 13) as u8).collect();
         let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
         encoder.write_all(&plain).unwrap();
@@ -76,7 +76,7 @@ mod tests {
             assert_eq!(into, plain);
             assert!(unpack(&packed, &mut vec![0; plain.len() + 1]).is_err());
             for length in 0..packed.len() - 1 {
-                // A cut that takes no content away is no harm.
+                // Truncation that removes no content is harmless.
                 if unpack(&packed[..length], &mut into).is_ok() {
                     assert_eq!(into, plain);
                 }

@@ -1,5 +1,5 @@
-//! Each container, laid out by this test from the format's description, gives back the memory that was put in; damaged
-//! ones give errors that say where.
+//! Each container, built by this test from the description of its format, returns the memory that was put in; damaged
+//! ones give errors with their place.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod layout;
@@ -19,7 +19,7 @@ fn read(image: &Image, at: u64, length: usize) -> Result<Vec<u8>, ReadError> {
     image.read(PhysicalAddress(at), &mut bytes).map(|()| bytes)
 }
 
-/// Every prefix of an image opens or says why not, and what it holds is what the whole one holds there.
+/// Every prefix of an image either opens or gives an error, and its memory equals that of the whole image.
 fn every_cut(whole: &[u8], step: usize) {
     let image = Image::from_content(whole.to_vec()).unwrap();
     for length in (0..whole.len()).step_by(step) {
@@ -119,7 +119,7 @@ fn virtualbox_notes_are_hints() {
 }
 
 #[test]
-fn an_elf_file_that_is_no_core_is_named() {
+fn an_elf_file_that_is_not_a_core_is_named() {
     let mut content = Elf { ranges: vec![(0, vec![0; 0x1000])], ..Elf::default() }.build();
     content[16] = 2;
     let error = Image::from_content(content).unwrap_err();
@@ -152,7 +152,7 @@ fn lime_ranges() {
 }
 
 #[test]
-fn damaged_lime_headers_are_told() {
+fn damaged_lime_headers_are_reported() {
     let mut content = lime(&[(0, vec![1; 0x1000]), (0x1000, vec![2; 0x1000])]);
     content[0x1000 + 32] = b'X';
     let image = Image::from_content(content.clone()).unwrap();
@@ -167,7 +167,7 @@ fn damaged_lime_headers_are_told() {
     assert!(error.contains("expected a range of addresses, found 0xffff to 0xfff"), "{error}");
 }
 
-/// The pages of an image that are alike with what the tests put in, each under its number.
+/// The pages of an image that equal those that the tests put in, each with its number.
 fn holds_pages(image: &Image, pages: &[u64]) {
     let held: Vec<u64> = image
         .runs()
@@ -206,7 +206,7 @@ fn kdumps_of_every_compression() {
 }
 
 #[test]
-fn a_damaged_page_of_a_kdump_costs_itself_alone() {
+fn a_damaged_page_of_a_kdump_affects_only_itself() {
     let whole = kdump(&PAGES, 64, PACKS[0], true);
     let mut damaged = whole.clone();
     let descriptor = 4 * 4096 + 24;
@@ -225,7 +225,7 @@ fn a_damaged_page_of_a_kdump_costs_itself_alone() {
 }
 
 #[test]
-fn flattened_files_are_put_together() {
+fn flattened_files_are_reassembled() {
     let whole = kdump(&PAGES, 64, PACKS[0], true);
     let flat = flattened(&whole);
     let image = Image::from_content(flat.clone()).unwrap();
@@ -293,7 +293,7 @@ fn complete_crash_dumps() {
 
 #[test]
 fn crash_dumps_with_a_bitmap() {
-    // Since Windows 8: what stands where follows the two marks.
+    // Since Windows 8: the places follow the two marks.
     for (mark, kind) in [(b"SDMPDUMP", 6), (b"FDMPDUMP", 5)] {
         let mut dump = crash_dump(true, kind, &[]);
         let first = 0x3000u64;
@@ -309,7 +309,7 @@ fn crash_dumps_with_a_bitmap() {
             Image::from_content(dump.bytes).unwrap_err().to_string().contains("a bitmap that ends before")
         );
     }
-    // Before: sizes of 32 bits, and the bitmap's own head before it.
+    // Before: 32-bit sizes, and the bitmap's own header before it.
     for wide in [false, true] {
         let mut dump = crash_dump(wide, 2, &[]);
         let at = dump.bytes.len();
@@ -371,7 +371,7 @@ fn live_crash_dumps() {
 }
 
 #[test]
-fn a_type_of_dump_that_is_not_known_is_told() {
+fn an_unknown_type_of_dump_is_reported() {
     let error = Image::from_content(crash_dump(true, 77, &[(0, 1)]).bytes).unwrap_err().to_string();
     assert_eq!(error, "Windows crash dump, byte 0xf98: expected a type of dump from 1 to 10, found 77");
 }
@@ -393,7 +393,7 @@ fn mach_o_cores() {
 fn vmware_memory_with_its_state_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let (memory, state) = (folder.path().join("guest.vmem"), folder.path().join("guest.vmss"));
-    // The part behind the hole below 4 GiB.
+    // The part after the hole below 4 GiB.
     let regions = [(0, 0, 3), (0x10_0000, 3, 2)];
     std::fs::write(&memory, content([0, 1, 2, 0x10_0000, 0x10_0001])).unwrap();
     let alone = Image::open(&memory).unwrap();
@@ -467,7 +467,7 @@ fn damaged_e01_images() {
     let [whole] = &ewf(&content(0..6), 100)[..] else { panic!("one file") };
     every_cut(whole, 37);
     holds_pages(&Image::from_content(whole.clone()).unwrap(), &(0..6).collect::<Vec<_>>());
-    // The stored chunk (page 3), whose checksum is checked here; the others bring their own.
+    // The stored chunk (page 3), whose checksum is checked here; the others have their own.
     let stored = page(3);
     let at = whole.windows(64).position(|bytes| bytes == &stored[..64]).unwrap();
     let mut damaged = whole.clone();
@@ -481,7 +481,7 @@ fn damaged_e01_images() {
     assert!(error.contains("expected a later section"), "{error}");
 }
 
-/// The seeds of the fuzz targets are small images that open whole; `UPDATE=1` makes them again.
+/// The seeds of the fuzz targets are small images that open completely; `UPDATE=1` rewrites them.
 #[test]
 fn the_seeds_of_the_fuzz_targets_open() {
     let small = |byte| vec![byte; 200];
@@ -539,7 +539,7 @@ fn the_seeds_of_the_fuzz_targets_open() {
 }
 
 #[test]
-fn one_part_of_a_split_kdump_holds_its_own_pages_and_says_so() {
+fn one_part_of_a_split_kdump_has_its_own_pages_and_is_marked() {
     let pages = [20, 21, 23];
     let mut part = kdump(&pages, 64, PACKS[0], true);
     // Split, from page 20 to before page 30; the bitmaps are those of the whole dump.
@@ -562,7 +562,7 @@ fn one_part_of_a_split_kdump_holds_its_own_pages_and_says_so() {
     assert!(Image::from_content(kdump(&pages, 64, PACKS[0], true)).unwrap().report().warnings().is_empty());
 }
 
-/// A file of `content` that is cut to half of it when its search has begun.
+/// A file of `content` that is truncated to half when its search has begun.
 #[track_caller]
 fn shrinking(what: &str, content: &[u8]) {
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -584,13 +584,13 @@ fn shrinking(what: &str, content: &[u8]) {
     assert!(matches!(error, ReadError::Truncated { .. }), "{what}: {error}");
     assert!((end - 4096..end).contains(&error.at().0), "{what}: {error}");
     assert!(error.to_string().contains("the file ends before byte 0x"), "{what}: {error}");
-    // What is left can still be read.
+    // The remaining part can still be read.
     read(&image, image.runs()[0].start.0, 16).unwrap();
 }
 
 #[test]
-fn a_file_that_shrinks_while_it_is_searched_is_told() {
-    // Unlike from page to page, and longer than several windows of a search.
+fn a_file_that_shrinks_while_it_is_searched_is_reported() {
+    // Different on every page, and longer than several windows of a search.
     let memory: Vec<u8> =
         (0..4u32 << 20).map(|at| (at ^ at >> 9).wrapping_mul(0x9e37_79b1).to_be_bytes()[0]).collect();
     shrinking("raw", &memory);
@@ -602,7 +602,7 @@ fn a_file_that_shrinks_while_it_is_searched_is_told() {
 
 #[cfg(unix)]
 #[test]
-fn what_a_sparse_file_loses_is_no_hole() {
+fn a_lost_part_of_a_sparse_file_is_not_a_hole() {
     use std::io::{Seek, SeekFrom, Write};
     let mut file = tempfile::NamedTempFile::new().unwrap();
     for start in [0, 48 << 20] {

@@ -1,4 +1,4 @@
-//! Real memory images, where `PROFILE_CORPUS` names their folder.
+//! Real memory images in the folder `PROFILE_CORPUS`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::Read;
@@ -22,7 +22,7 @@ fn sparse_lime() -> Image {
     Image::from_content(content).unwrap()
 }
 
-/// What follows `key=` in the text a Linux kernel leaves for its dump tools.
+/// The value of `key=` in the text that a Linux kernel writes for its dump tools.
 fn value(text: &str, key: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
     let line = line.unwrap_or_else(|| panic!("{key} is not in {text}"));
@@ -59,7 +59,7 @@ fn the_page_tables_of_a_real_kernel() {
     assert!(matches!(space.translate(VirtualAddress(0x1000)), Err(Fault::NotPresent { .. })));
     assert!(matches!(space.translate(VirtualAddress(1 << 60)), Err(Fault::NotCanonical { .. })));
 
-    // The kernel's image is mapped once, and translating every page by itself gives the same.
+    // The kernel's image is mapped once, and translating every page separately gives the same result.
     let mapped = space.mapped(VirtualAddress(0xffff_ffff_8000_0000), VirtualAddress(0xffff_ffff_bfff_ffff));
     let pages: Vec<_> = mapped.collect();
     assert!(pages.iter().any(|page| page.length == 2 << 20));

@@ -1,4 +1,4 @@
-//! Containers that other programs made (`testdata/image`): every one holds the pages that were put in.
+//! Containers made by other programs (`testdata/image`): each contains the pages that were put in.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[allow(dead_code)]
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use image::{Container, Hit, Image, Memory, PhysicalAddress, Plan, find};
 use layout::page;
 
-/// Where the pages begin.
+/// The place of the pages.
 const START: u64 = 1 << 20;
 
 fn path(name: &str) -> PathBuf {
@@ -35,7 +35,7 @@ fn check(image: &Image, container: Container, packing: Option<Container>) {
     }
     let found = find(image, &[b"RSDS"], usize::MAX, &Plan::default());
     assert_eq!(found.found, [Hit { at: PhysicalAddress(START + 10 * 4096), needle: 0 }]);
-    // What is before is zero, and there.
+    // The bytes before them exist and are zero.
     image.read(PhysicalAddress(0x1000), &mut read).unwrap();
     assert_eq!(read, [0; 4096]);
 }
@@ -45,7 +45,7 @@ fn qemus_elf_core() {
     let image = unpacked("core.elf.zst");
     check(&image, Container::ElfCore, None);
     assert_eq!(image.hints().cpus.len(), 1);
-    // Where an x86 processor begins.
+    // The reset address of an x86 processor.
     assert_eq!(image.hints().cpus[0].instruction.to_string(), "0xfff0");
 }
 

@@ -1,11 +1,11 @@
-//! Page tables of every form, laid out here entry by entry from the processors' manuals.
+//! Page tables of every layout, built entry by entry from the processors' manuals.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use image::{
     AddressSpace, Fault, Granule, Mapping, Pages, Paging, PhysicalAddress, ReadError, VirtualAddress,
 };
 
-/// Physical memory in which tables are laid out.
+/// The physical memory for the tables.
 #[derive(Default)]
 struct Machine {
     memory: Pages,
@@ -38,7 +38,7 @@ fn translated(space: &AddressSpace, address: u64) -> Option<u64> {
     space.translate(VirtualAddress(address)).ok().map(|physical| physical.0)
 }
 
-/// What is mapped in a whole half, as (virtual, physical, length); each page translates to the same.
+/// The mapped pages of a whole half, as (virtual, physical, length); translating each page gives the same result.
 fn mapped(space: &AddressSpace, first: u64, last: u64) -> Vec<(u64, u64, u64)> {
     let mut walk = space.mapped(VirtualAddress(first), VirtualAddress(last));
     let pages: Vec<Mapping> = walk.by_ref().collect();
@@ -63,7 +63,7 @@ fn x86_without_pae() {
         .short(0x1000, 0x3ff, 0x0080_20e3);
     let space = machine.space(Paging::X86, 0x1018);
     assert_eq!(translated(&space, 0x8000_5abc), Some(0x0012_3abc));
-    // The form that sign-extends 32-bit addresses is the same address.
+    // The sign-extended form of a 32-bit address is the same address.
     assert_eq!(translated(&space, 0xffff_ffff_8000_5abc), Some(0x0012_3abc));
     assert!(matches!(space.translate(VirtualAddress(0x1_8000_5abc)), Err(Fault::NotCanonical { .. })));
     assert_eq!(
@@ -121,7 +121,7 @@ fn x64_with_four_levels() {
         panic!("an entry of zero maps nothing");
     };
     assert_eq!((table.level, entry_at, entry), (1, PhysicalAddress(0x5010), 0));
-    // Masked to 48 bits, as Rekall's profiles have addresses.
+    // Masked to 48 bits, like the addresses in Rekall's profiles.
     assert_eq!(translated(&space, 0xffff_8100_0010), Some(0x0100_0010));
     assert!(matches!(space.translate(VirtualAddress(1 << 55)), Err(Fault::NotCanonical { unused: 16, .. })));
 }
@@ -195,7 +195,7 @@ fn arm64_with_every_granule() {
 }
 
 #[test]
-fn reads_cross_pages_and_say_where_they_fail() {
+fn reads_cross_pages_and_report_where_they_fail() {
     let mut machine = Machine::default();
     machine
         .entry(0x1000, 0, 0x2067)
@@ -282,7 +282,7 @@ fn pages_in_transition_are_read_as_windows_does() {
 #[test]
 fn prototypes_are_followed_once() {
     let mut machine = Machine::default();
-    // The system's half maps the page with the prototypes; the user's has entries that name them.
+    // The system's half maps the page with the prototypes; the user's half has entries that refer to them.
     let prototypes = 0xffff_a000_0000_0000u64;
     let names = |index: u64| (prototypes + 8 * index) << 16 | 0x400;
     machine
@@ -302,7 +302,7 @@ fn prototypes_are_followed_once() {
         .entry(0x4000, 1, names(1))
         .entry(0x4000, 2, names(2))
         .entry(0x4000, 3, names(3))
-        // Of a page that only its region describes, and one that names itself.
+        // Of a page that only its region describes, and one that refers to itself.
         .entry(0x4000, 4, 0xffff_ffff_0000_0400)
         .entry(0x4000, 5, 0x5000_u64 << 16 | 0x400);
     let windows = machine.space(Paging::X64, 0x1000).with_windows_entries(0);
@@ -325,7 +325,7 @@ fn prototypes_are_followed_once() {
 }
 
 #[test]
-fn a_space_is_of_memory_that_anything_may_offer() {
+fn a_space_works_on_any_memory() {
     let machine = Machine::default();
     let space = machine.space(Paging::X64, 0);
     assert!(space.memory().runs().is_empty());

@@ -1,5 +1,5 @@
-//! Synthetic Windows and macOS images (`docs/test-images.md`), whose every file Volatility 3 reads the same: containers
-//! against the pages that went into them, address spaces against the generator's truth.
+//! Synthetic Windows and macOS images (`docs/test-images.md`), all of which Volatility 3 reads identically:
+//! containers compared with the pages in them, address spaces with the generator's truth.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use image::{AddressSpace, Container, Image, Memory, Paging, PhysicalAddress, VirtualAddress};
@@ -17,7 +17,7 @@ fn page(image: &Image, at: u64) -> Option<Vec<u8>> {
     Some(page)
 }
 
-/// Every page that the generator filled is in the file, where it belongs.
+/// Every page that the generator filled is in its place in the file.
 fn holds_every_page(synthetic: &memory_images::Image, image: &Image, what: &str) {
     for (at, content) in synthetic.memory.pages() {
         assert_eq!(page(image, at).as_deref(), Some(content), "{what}: page {at:#x}");
@@ -47,7 +47,7 @@ fn every_container_holds_every_page() {
                 Form::CrashBitmap => assert_eq!(image.size(), in_use, "{}", case.name()),
                 _ => assert_eq!(image.size(), ram, "{} as {form:?}", case.name()),
             }
-            // A page between two ranges of RAM is in none but the raw file.
+            // A page between two ranges of RAM is only in the raw file.
             assert_eq!(page(&image, 0xa_0000).is_some(), form == Form::Raw);
         }
     }
@@ -60,7 +60,7 @@ fn every_container_holds_every_page() {
 }
 
 #[test]
-fn crash_dump_headers_say_what_was_put_there() {
+fn crash_dump_headers_have_the_values_that_were_put_in() {
     for case in windows::Case::ALL {
         let synthetic = windows::image(case);
         for form in [Form::CrashDump, Form::CrashBitmap] {
@@ -92,7 +92,7 @@ fn paging(case: windows::Case) -> Paging {
 }
 
 #[test]
-fn the_kernel_and_every_process_are_where_the_truth_says() {
+fn the_kernel_and_every_process_are_where_the_truth_has_them() {
     for case in windows::Case::ALL {
         let synthetic = windows::image(case);
         let image = open(&synthetic, Form::CrashBitmap);
@@ -110,7 +110,7 @@ fn the_kernel_and_every_process_are_where_the_truth_says() {
         let space =
             AddressSpace::new(&image, paging(case), PhysicalAddress(truth.dtb)).with_windows_entries(0);
         for process in &truth.processes {
-            // Among them one in a page in transition, and one over two pages.
+            // Including one in a page in transition, and one across two pages.
             let mut whole = vec![0; 0x100];
             space.read(VirtualAddress(process.offset), &mut whole).unwrap();
             assert_eq!(whole[0], 3, "{}: {} is a process object", case.name(), process.name);

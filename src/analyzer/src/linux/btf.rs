@@ -1,39 +1,39 @@
 //! The kernel's own description of its types, in memory: BTF.
 //!
-//! Only what is compared is taken: the members of structs and unions.
+//! Only the compared parts are read: the members of structs and unions.
 
 use std::collections::HashMap;
 
 use btf_converter::{Kind, Table, View};
 use foldhash::fast::RandomState;
 
-/// A member that is reached by its name: of the struct, or of its members without a name.
+/// A member that can be reached by its name: of the struct, or of its unnamed members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Where it begins, in bits.
+    /// Its offset in bits.
     pub(crate) bit: u64,
-    /// For a bit-field, how many bits it has.
+    /// For a bit-field, its width in bits.
     pub(crate) width: Option<u64>,
 }
 
 /// A struct's members.
 pub(crate) type Members = HashMap<String, Place, RandomState>;
 
-/// Every struct and union with a name; several of one name where the kernel has several.
+/// Every named struct and union; several of one name if the kernel has several.
 pub(crate) type Structs = HashMap<String, Vec<Members>, RandomState>;
 
-/// The header and all that follows: no kernel's is longer.
+/// The longest table: no kernel's is longer.
 pub(crate) const LONGEST: u64 = 64 << 20;
 
-/// Deeper nesting of members without a name is cut.
+/// Deeper nesting of unnamed members is cut.
 const MAX_DEPTH: usize = 32;
-/// How many times as many members as the table has are read. A struct without a name belongs to one other in a kernel;
-/// in a hostile table each may hold the next one many times.
+/// How many times the number of members in the table are read. In a kernel an unnamed struct belongs to one other
+/// struct; in a hostile table each may contain the next one many times.
 const MAX_MEMBERS: usize = 16;
-/// No name in a kernel is longer (`KSYM_NAME_LEN`).
+/// The longest name in a kernel (`KSYM_NAME_LEN`).
 const LONGEST_NAME: usize = 512;
 
-/// Reads the structs; `None` where the bytes are no such table.
+/// Reads the structs; `None` if the bytes are not such a table.
 pub(crate) fn read(bytes: &[u8]) -> Option<Structs> {
     let table = Table::open(bytes).ok()?;
     let mut structs = Structs::default();
@@ -85,7 +85,7 @@ fn members(
     }
 }
 
-/// The struct or union that a type is, behind its qualifiers.
+/// The struct or union of a type, looking through qualifiers.
 fn record_behind<'t, 'a>(table: &'t Table<'a>, mut id: u32) -> Option<View<'t, 'a>> {
     for _ in 0..MAX_DEPTH {
         let view = table.view(id)?;
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn structs_that_hold_the_next_one_twice_are_given_up() {
+    fn structs_that_contain_the_next_one_twice_are_refused() {
         let mut types = Vec::new();
         for next in 2..34u32 {
             for word in [1, 4 << 24 | 2, 8, 0, next, 0, 0, next, 32] {
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_is_no_table() {
+    fn a_truncated_table_is_refused() {
         let whole = table();
         for length in 0..whole.len() {
             assert!(read(&whole[..length]).is_none(), "{length}");

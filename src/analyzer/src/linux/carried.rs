@@ -1,4 +1,4 @@
-//! The table of its symbols that a kernel carries, without a profile: where VMCOREINFO says it is.
+//! Finds a kernel's symbol table without a profile, through VMCOREINFO.
 
 use image::{Image, Memory, PhysicalAddress, Plan};
 use maps::kallsyms::{Encoding, Parts};
@@ -8,19 +8,19 @@ use super::locate::{Sighting, search};
 use super::{START_KERNEL_MAP, VmCoreInfo};
 use crate::{Error, Layout, Physical, Space};
 
-/// The symbols that a Linux kernel says it has.
+/// The symbols in a Linux kernel's own table.
 pub struct CarriedSymbols {
     symbols: Symbols,
     /// How they were found, in words.
     pub found_by: String,
 }
 
-/// More records are not looked at.
+/// The maximum number of records that are read.
 const MOST: usize = 16;
 
 impl CarriedSymbols {
-    /// Reads the table of the first kernel in the image that says where it is, in the container's VMCOREINFO, else in one
-    /// found in memory (since 6.0 the text names the table); else the first that is found by its form.
+    /// Reads the table of the first kernel in the image whose VMCOREINFO names it, in the container or in memory
+    /// (since 6.0 the text names the table); otherwise the first table that is found by its form.
     pub fn find(image: &Image, plan: &Plan<'_>) -> Option<Self> {
         let own = image.hints().vmcoreinfo.as_deref().and_then(|text| VmCoreInfo::parse(text.as_bytes()));
         let named = || own.and_then(|info| Self::of(image, &info, "the container's VMCOREINFO"));
@@ -48,12 +48,12 @@ impl CarriedSymbols {
         Some(Self { symbols, found_by: by.to_owned() })
     }
 
-    /// How many names there are.
+    /// The number of names.
     pub fn len(&self) -> usize {
         self.symbols.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no names.
     pub fn is_empty(&self) -> bool {
         self.symbols.is_empty()
     }
@@ -64,11 +64,12 @@ impl CarriedSymbols {
     }
 }
 
-/// Where `_text` of an x86-64 kernel is linked.
+/// The link address of `_text` on x86-64.
 const LINKED_TEXT: u64 = 0xffff_ffff_8100_0000;
 
-/// A table since 7.0 counts every address from its own place, which is not known in physical memory. It is decoded as
-/// if the kernel ran where x86-64 kernels are linked; the distances between its symbols are right everywhere.
+/// A table since 7.0 stores every address relative to its own place, which is unknown in physical memory. It is
+/// decoded as if the kernel ran at the link address of x86-64; the distances between its symbols are right in any
+/// case.
 fn as_linked(memory: &dyn Memory, parts: &Parts) -> Parts {
     let Encoding::FromPlace { at, virtual_address } = parts.encoding else { return *parts };
     let text = kallsyms::read_parts(&Physical(memory), parts)
@@ -81,8 +82,8 @@ fn as_linked(memory: &dyn Memory, parts: &Parts) -> Parts {
     Parts { encoding: Encoding::FromPlace { at, virtual_address }, ..*parts }
 }
 
-/// What has to be added to a virtual address of the kernel's image to get the physical one, modulo 2^64. The image lies in
-/// one piece: on x86-64 as far from where it is mapped as `phys_base` says, on ARM64 as `kimage_voffset` does.
+/// The difference between the physical and the virtual address of the kernel's image, modulo 2^64. The image is
+/// contiguous: on x86-64 the difference follows from `phys_base`, on ARM64 from `kimage_voffset`.
 pub(super) fn delta_of(info: &VmCoreInfo) -> Option<u64> {
     match (info.number("phys_base"), info.number("kimage_voffset")) {
         (Some(base), _) => Some(base.wrapping_sub(START_KERNEL_MAP)),
@@ -91,10 +92,10 @@ pub(super) fn delta_of(info: &VmCoreInfo) -> Option<u64> {
     }
 }
 
-/// A kernel's image as one piece of physical memory.
+/// A kernel's image as a contiguous range of physical memory.
 pub(super) struct Linear<'a> {
     pub(super) memory: &'a dyn Memory,
-    /// What has to be added to a virtual address, modulo 2^64.
+    /// The difference between physical and virtual address, modulo 2^64.
     pub(super) delta: u64,
 }
 

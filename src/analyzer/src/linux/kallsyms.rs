@@ -1,4 +1,4 @@
-//! The kernel's own table of its symbols, in memory.
+//! The kernel's own symbol table in memory.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ pub(crate) type Symbols = HashMap<String, Vec<u64>, RandomState>;
 /// How many places that look like a token table are examined.
 const MOST_PLACES: usize = 64;
 
-/// Reads the table. VMCOREINFO names its parts since 6.0; before, the profile does.
+/// Reads the table. VMCOREINFO gives its parts since 6.0; before, the profile does.
 ///
 /// # Errors
 /// [`Error`] if the image or the profile lacks a part, or the bytes are not a symbol table.
@@ -36,7 +36,7 @@ pub(crate) fn read_from(layout: &Layout, space: &dyn Space, info: &VmCoreInfo) -
     read_parts(space, &parts_from(layout, space, info)?)
 }
 
-/// Works out the parts of the table in a space of the kernel's own addresses, using only the places that VMCOREINFO names.
+/// Finds the parts of the table in a space of the kernel's own addresses, using only the places in VMCOREINFO.
 ///
 /// # Errors
 /// As for [`read`].
@@ -67,7 +67,7 @@ fn parts_at(view: View<'_>, place: impl Fn(&str) -> Result<u64, Error>) -> Resul
         return Err(not_a_table(names, kallsyms::Error::Count { count }));
     }
     let encoding = kallsyms::choose(&source, format, count, candidates.iter().copied()).ok_or_else(|| {
-        // If the image lacks the offsets, that is the reason, and not what they say.
+        // If the image lacks the offsets, that is the reported error.
         match candidates.first() {
             Some(Encoding::FromBase { at, .. } | Encoding::FromPlace { at, .. }) => {
                 let mut offsets = vec![0; 4 * count as usize];
@@ -123,7 +123,7 @@ fn not_a_table(address: u64, problem: kallsyms::Error) -> Error {
     }
 }
 
-/// Every table in physical memory, found by its form: for kernels whose VMCOREINFO is gone or older than 6.0.
+/// Finds every table in physical memory by its form, for kernels whose VMCOREINFO is missing or older than 6.0.
 pub(super) fn search(memory: &dyn Memory, plan: &Plan<'_>) -> Vec<Parts> {
     let plan = Plan { step: "Looking for the kernel's table of symbols", ..*plan };
     let hits = image::find(memory, &[DIGITS], MOST_PLACES, &plan).found;

@@ -1,5 +1,5 @@
-//! Where the kernel is. The physical and the virtual shift are found apart from each other: kernels since 4.8 choose
-//! both at random.
+//! Finds the kernel. The physical and the virtual shift are found separately, since kernels since 4.8 choose both at
+//! random.
 
 use image::{
     AddressSpace, Fault, Granule, Memory, Paging, PhysicalAddress, Placed, Plan, VirtualAddress, Window,
@@ -11,40 +11,40 @@ use super::{Kernel, START_KERNEL_MAP, VmCoreInfo};
 use crate::view::View;
 use crate::{Error, Layout, Physical, Space};
 
-/// Kernels lie at multiples of this in physical memory, and are moved by multiples of it (`CONFIG_PHYSICAL_ALIGN` is
-/// at least that on x86-64; so is the alignment of arm64's image).
+/// Kernels are at multiples of this in physical memory, and are moved by multiples of it (`CONFIG_PHYSICAL_ALIGN` is
+/// at least this on x86-64, as is the alignment of arm64's image).
 const STEP: u64 = 2 << 20;
 
-/// How far x86 kernels are moved in virtual memory at most: the size of their map.
+/// The maximum shift of x86 kernels in virtual memory: the size of their mapping.
 const X86_RANGE: u64 = 1 << 30;
 
-/// What every banner begins with.
+/// The beginning of every banner.
 pub(crate) const BANNER: &[u8] = b"Linux version ";
 
-/// The symbols of the kernel's own page tables, of x86-64 since 4.13 and before, and of other processors.
+/// The symbols of the kernel's own page tables: on x86-64 since 4.13, on x86-64 before that, and on other processors.
 pub(crate) const PAGE_TABLES: [&str; 3] = ["init_top_pgt", "init_level4_pgt", "swapper_pg_dir"];
 
-/// Where a kernel may lie.
+/// A candidate for the place of a kernel.
 struct Place {
-    /// Added to an address as linked, it gives the physical one.
+    /// The difference between physical and link addresses.
     delta: u64,
-    /// How far it is moved in virtual memory, where that is known.
+    /// The shift in virtual memory, if known.
     shift: Option<u64>,
-    /// The physical address of its page tables, where that is known.
+    /// The physical address of its page tables, if known.
     root: Option<u64>,
     /// How it was found.
     by: String,
 }
 
 impl<'a> Kernel<'a> {
-    /// Finds the kernel that `layout` describes. `vmcoreinfo` is what the container keeps of it, `roots` are page
-    /// tables the container names.
+    /// Finds the kernel that `layout` describes. `vmcoreinfo` is the container's copy, and `roots` are page tables
+    /// that the container names.
     ///
-    /// The quick way touches one page every two megabytes: the profile tells how far behind a multiple of that the
-    /// banner stands. Where it fails, the image is searched.
+    /// The fast method reads one page every two megabytes: the profile gives the distance of the banner from a
+    /// multiple of that. If it fails, the whole image is searched.
     ///
     /// # Errors
-    /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for processors unknown here.
+    /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for unsupported processors.
     pub fn find(
         memory: &'a dyn Memory,
         layout: &'a Layout,
@@ -85,7 +85,7 @@ impl<'a> Kernel<'a> {
     }
 }
 
-/// Every place where the banner stands as the profile says, but for a multiple of [`STEP`].
+/// Every place where the banner is at the profile's address, up to a multiple of [`STEP`].
 fn by_banner(memory: &dyn Memory, layout: &Layout) -> Vec<Place> {
     let Some(linked) = layout.symbol("linux_banner") else { return Vec::new() };
     let found = probe(memory, linked, |bytes: [u8; 15]| {
@@ -94,7 +94,7 @@ fn by_banner(memory: &dyn Memory, layout: &Layout) -> Vec<Place> {
     places(found, linked, "banner at linux_banner")
 }
 
-/// Every place where the first task has its name, likewise.
+/// Every place where the first task has its name, in the same way.
 fn by_init_task(memory: &dyn Memory, layout: &Layout) -> Vec<Place> {
     let Some(task) = layout.symbol("init_task") else { return Vec::new() };
     let Ok(comm) = layout.field("task_struct.comm") else { return Vec::new() };
@@ -113,7 +113,7 @@ fn places(found: Vec<u64>, linked: u64, what: &str) -> Vec<Place> {
     found.into_iter().map(place).collect()
 }
 
-/// The physical addresses that are `linked` but for a multiple of [`STEP`], and whose bytes are as wanted.
+/// The physical addresses that differ from `linked` by a multiple of [`STEP`] and have the wanted bytes.
 fn probe<const N: usize>(memory: &dyn Memory, linked: u64, wanted: impl Fn([u8; N]) -> bool) -> Vec<u64> {
     const MOST: usize = 64;
     let mut found = Vec::new();
@@ -134,7 +134,7 @@ fn probe<const N: usize>(memory: &dyn Memory, linked: u64, wanted: impl Fn([u8; 
     found
 }
 
-/// What the image says of itself: VMCOREINFO, and banners anywhere.
+/// The image's own records: VMCOREINFO, and banners anywhere.
 fn by_search(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Vec<Place> {
     let banner = layout.symbol("linux_banner");
     let mut found = Vec::new();
@@ -152,19 +152,19 @@ fn by_search(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Vec<Place
             })),
         }
     }
-    // VMCOREINFO tells most.
+    // VMCOREINFO is the most informative.
     found.sort_by_key(|place| place.shift.is_none());
     found
 }
 
-/// What a search finds.
+/// The findings of a search.
 pub(crate) enum Sighting {
     Info(Box<VmCoreInfo>),
     Banner(String),
 }
 
-/// Every VMCOREINFO and every banner in physical memory, by physical address. Bounded: of an image that is full of
-/// them, the first in every window of the search are enough.
+/// Every VMCOREINFO and every banner in physical memory, by physical address. The number is limited: in an image that
+/// is full of them, the first in every window of the search are enough.
 pub(crate) fn search(memory: &dyn Memory, plan: &Plan<'_>) -> Vec<(u64, Sighting)> {
     const MOST: usize = 16;
     let plan = Plan { overlap: 8192, ..*plan };
@@ -198,7 +198,7 @@ pub(crate) fn search(memory: &dyn Memory, plan: &Plan<'_>) -> Vec<(u64, Sighting
 
 fn of_vmcoreinfo(layout: &Layout, info: &VmCoreInfo, by: &str) -> Option<Place> {
     let shift = info.kernel_offset().or_else(|| {
-        // Before the kernel wrote it down: as far as any symbol moved that both know.
+        // Before the kernel wrote it: the shift of any symbol that both have.
         ["_stext", "swapper_pg_dir", "init_uts_ns"]
             .iter()
             .find_map(|name| Some(info.symbol(name)?.wrapping_sub(layout.symbol(name)?)))
@@ -214,15 +214,15 @@ fn of_vmcoreinfo(layout: &Layout, info: &VmCoreInfo, by: &str) -> Option<Place> 
     Some(Place { delta: shift.wrapping_add(back), shift: Some(shift), root, by: by.to_owned() })
 }
 
-/// How the ranges of physical memory lie in a file of raw memory whose offsets are not physical addresses, because the
-/// holes between the ranges were left out: LiME's `raw` format, or a `.vmem` without its state file.
+/// Finds the layout of a file of raw memory whose offsets are not physical addresses, because the holes between the
+/// memory ranges were left out: LiME's `raw` format, or a `.vmem` without its state file.
 ///
-/// VMCOREINFO says where the banner is in physical memory; if the only copies of that banner stand elsewhere, all by one
-/// distance, everything from 1 MiB on is displaced by it. Below 1 MiB, which holds nothing of the kernel, the place of the
-/// bytes is not known: they are left out.
+/// VMCOREINFO gives the physical address of the banner. If all copies of that banner are elsewhere, by the same
+/// distance, everything from 1 MiB on is displaced by it. Below 1 MiB, where the kernel has no data, the place of the
+/// bytes is unknown, and they are left out.
 ///
-/// Each copy of the banner gives a layout, the one that moves the memory least first; there are none without such
-/// evidence. The right one shows the kernel.
+/// Each copy of the banner gives a layout, the one with the smallest displacement first; without copies there is
+/// none. The right layout shows the kernel.
 pub fn displaced(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Vec<Placed> {
     let Some(linked) = layout.symbol("linux_banner") else { return Vec::new() };
     let size = memory.runs().iter().map(|run| run.end()).max().unwrap_or(0);
@@ -241,7 +241,7 @@ pub fn displaced(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Vec<P
         if banners.contains(&expected) {
             return Vec::new();
         }
-        // Holes that are left out bring everything nearer to the beginning of the file.
+        // Omitted holes move everything towards the start of the file.
         let distances = banners.into_iter().filter_map(|at| expected.checked_sub(at));
         layouts.extend(distances.filter(|distance| *distance > 0).filter_map(|distance| {
             let start = distance.max(LOW_MEMORY);
@@ -256,13 +256,13 @@ pub fn displaced(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Vec<P
     layouts
 }
 
-/// No more layouts are proposed: each costs a search of the image.
+/// The maximum number of proposed layouts: each costs a search of the image.
 const MOST_LAYOUTS: usize = 8;
 
-/// Where the memory begins that no PC leaves to its firmware.
+/// The start of the memory that no PC leaves to its firmware.
 const LOW_MEMORY: u64 = 1 << 20;
 
-/// Proves a place by the kernel's own page tables, which have to lead to it.
+/// Proves a candidate by the kernel's own page tables, which have to lead to it.
 fn settle<'a>(
     memory: &'a dyn Memory,
     layout: &'a Layout,
@@ -298,8 +298,8 @@ fn settle<'a>(
     Err("no page tables lead to it".to_owned())
 }
 
-/// Why nothing can be said of where the kernel is that `info` tells of: the page tables it names are not in the image, as
-/// in one part of a split dump. `None` where they are, or where `info` does not name them.
+/// Why a kernel described by `info` can be neither found nor excluded: its page tables are not in the image, as in
+/// one part of a split dump. `None` if they are in it, or if `info` does not name them.
 pub(super) fn lost(memory: &dyn Memory, layout: &Layout, info: &VmCoreInfo) -> Option<String> {
     let root = of_vmcoreinfo(layout, info, "VMCOREINFO")?.root?;
     let anchor = ["_stext", "init_uts_ns"].iter().find_map(|name| info.symbol(name))?;
@@ -322,10 +322,10 @@ fn mask(arch: Arch) -> u64 {
     if arch.address_size() == 4 { u64::from(u32::MAX) } else { u64::MAX }
 }
 
-/// How far the kernel may have been moved in virtual memory, likely ones first.
+/// The possible shifts of the kernel in virtual memory, likely ones first.
 fn shifts(layout: &Layout, memory: &dyn Memory, place: &Place) -> Vec<u64> {
     let mut shifts: Vec<u64> = place.shift.into_iter().collect();
-    // The first task is its own parent: the pointer tells where it thinks it is.
+    // The first task is its own parent: the pointer shows its virtual address.
     if let Some(task) = layout.symbol("init_task")
         && let physical = Physical(memory)
         && let view = (View { layout, space: &physical })
@@ -344,7 +344,7 @@ fn shifts(layout: &Layout, memory: &dyn Memory, place: &Place) -> Vec<u64> {
     shifts
 }
 
-/// How kernels of a processor may translate addresses, likely ones first.
+/// The possible address translations of a processor's kernels, likely ones first.
 pub(super) fn modes(arch: Arch) -> Option<Vec<Paging>> {
     Some(match arch {
         Arch::Amd64 => vec![Paging::X64, Paging::X64Level5],

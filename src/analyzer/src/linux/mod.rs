@@ -1,4 +1,4 @@
-//! Linux: where the kernel lies in physical and in virtual memory, its processes and its modules.
+//! Linux: the kernel's place in physical and in virtual memory, its processes and its modules.
 
 mod btf;
 mod carried;
@@ -32,9 +32,9 @@ pub struct Kernel<'a> {
     pub memory: &'a dyn Memory,
     /// Its virtual memory.
     pub space: AddressSpace<'a>,
-    /// How far it was moved in virtual memory from where it was linked (KASLR).
+    /// Its shift in virtual memory from its link address (KASLR).
     pub shift: u64,
-    /// What has to be added to an address as linked to get the physical one, modulo 2^64.
+    /// The difference between physical and link addresses, modulo 2^64.
     pub delta: u64,
     /// How it was found, in words.
     pub found_by: String,
@@ -43,7 +43,7 @@ pub struct Kernel<'a> {
 /// How the kernel's lists are linked.
 pub(crate) const LIST_HEAD: Links = Links { next: "list_head.next", back: "list_head.prev" };
 
-/// Where x86-64 kernels are mapped: `__START_KERNEL_map`.
+/// The mapping of x86-64 kernels: `__START_KERNEL_map`.
 pub(crate) const START_KERNEL_MAP: u64 = 0xffff_ffff_8000_0000;
 
 impl<'a> Kernel<'a> {
@@ -57,10 +57,10 @@ impl<'a> Kernel<'a> {
         Physical(self.memory)
     }
 
-    /// Where a symbol is in virtual memory.
+    /// The virtual address of a symbol.
     ///
     /// # Errors
-    /// [`Error::Lacking`] where the profile does not have it; of several names joined by `|`, any of them.
+    /// [`Error::Lacking`] if the profile does not have it; of several names joined by `|`, any of them.
     pub fn symbol(&self, names: &str) -> Result<u64, Error> {
         let found = names.split('|').find_map(|name| self.layout.symbol(name));
         let linked =
@@ -68,18 +68,18 @@ impl<'a> Kernel<'a> {
         Ok(linked.wrapping_add(self.shift))
     }
 
-    /// Whether an address can be of the code or the constants of the kernel or of a module.
+    /// Whether an address can belong to the code or constants of the kernel or of a module.
     pub(crate) fn holds(&self, address: u64) -> bool {
         match self.layout.arch() {
             // All of them are in the upper two gigabytes.
             profile::Arch::Amd64 => address >= START_KERNEL_MAP,
-            // Modules have to be within reach of the kernel's code: of 2 GiB at most.
+            // Modules have to be within reach of the kernel's code, at most 2 GiB away.
             _ => self.symbol("_text|_stext").is_ok_and(|text| address.abs_diff(text) < 1 << 31),
         }
     }
 
-    /// How far it was moved in physical memory from where it was linked to be loaded: x86 kernels are linked for the
-    /// physical address that remains when the start of their map is taken away.
+    /// The shift in physical memory from the load address: x86 kernels are linked for the physical address that is
+    /// their link address minus the start of their mapping.
     pub fn physical_shift(&self) -> u64 {
         match self.layout.arch() {
             profile::Arch::Amd64 => self.delta.wrapping_add(START_KERNEL_MAP),
@@ -88,14 +88,14 @@ impl<'a> Kernel<'a> {
         }
     }
 
-    /// The kernel's own page tables: of those found, the ones in use may be a process's.
+    /// The kernel's own page tables; the ones in use may belong to a process.
     pub fn page_tables(&self) -> PhysicalAddress {
         let own = ["init_top_pgt", "init_level4_pgt", "swapper_pg_dir"];
         let own = own.into_iter().find_map(|name| self.layout.symbol(name));
         own.map_or(self.space.dtb(), |linked| PhysicalAddress(linked.wrapping_add(self.delta)))
     }
 
-    /// What was found, each with its name.
+    /// The findings, each with its name.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = vec![
             ("found by", self.found_by.clone()),
@@ -108,7 +108,7 @@ impl<'a> Kernel<'a> {
         facts
     }
 
-    /// VMCOREINFO, where the kernel's own pointer to it leads; else as the container keeps it.
+    /// VMCOREINFO through the kernel's own pointer, otherwise the container's copy.
     pub fn vmcoreinfo(&self) -> Option<VmCoreInfo> {
         let view = self.view();
         let data = view.pointer(self.symbol("vmcoreinfo_data").ok()?).ok()?;

@@ -1,48 +1,49 @@
-//! The tables that loaded modules carry: their symbols, and the types that they add to the kernel's.
+//! The tables of loaded modules: their symbols, and the types that they add to the kernel's.
 
 use maps::kallsyms::{MOST_SYMBOLS, Symbol};
 
 use super::Kernel;
 use crate::{Error, Space};
 
-/// What a loaded module carries of itself.
+/// The tables of a loaded module.
 #[derive(Clone, Debug)]
 pub struct ModuleTables {
     /// The module's name.
     pub name: String,
-    /// Its symbols in the order of its table, at the addresses where they are.
+    /// Its symbols in the order of its table, with their addresses in memory.
     pub symbols: Vec<Symbol>,
-    /// Its description of its types, which continues the kernel's (BTF, since 5.11).
+    /// Its BTF, which continues the kernel's (since 5.11).
     pub types: Option<Vec<u8>>,
-    /// The description of the kernel's types that it was built with (since 6.11, of modules built apart from the kernel).
+    /// The BTF of the kernel types with which it was built (since 6.11, for modules built separately from the
+    /// kernel).
     pub base_types: Option<Vec<u8>>,
 }
 
-/// A module's name, and its tables or why they cannot be read.
+/// A module's name, and its tables or the reason why they cannot be read.
 pub type NamedTables = (String, Result<ModuleTables, Error>);
 
-/// No description of one module's types is longer.
+/// The longest BTF of a module.
 const LONGEST_TYPES: u64 = 16 << 20;
 /// The longest name of a symbol (`KSYM_NAME_LEN`).
 const LONGEST_NAME: usize = 512;
 /// The section number of a symbol that is defined elsewhere (`SHN_UNDEF`).
 const UNDEFINED: u16 = 0;
 
-/// A module's table of symbols, by the kernel's struct `mod_kallsyms` since 4.5, and by members of `module` before.
+/// A module's symbol table: the kernel's struct `mod_kallsyms` since 4.5, members of `module` before that.
 struct Table {
     symbols: u64,
     count: u64,
     names: u64,
-    /// The letters of the symbols' kinds, since 5.2; before, each symbol has its own in place of `st_info`.
+    /// The kind letters of the symbols, since 5.2; before, each symbol has its own in place of `st_info`.
     kinds: Option<u64>,
 }
 
 impl Kernel<'_> {
-    /// What every loaded module carries, in the order of the kernel's list (the latest first). A module whose tables cannot be
-    /// read is named with the reason.
+    /// The tables of every loaded module, in the order of the kernel's list (the latest first). A module whose tables
+    /// cannot be read is listed with the reason.
     ///
     /// # Errors
-    /// [`Error::Lacking`] where the profile does not describe modules.
+    /// [`Error::Lacking`] if the profile does not describe modules.
     pub fn module_tables(&self) -> Result<Vec<NamedTables>, Error> {
         let modules = self.module_list()?.entries;
         let tables = modules.into_iter().map(|module| {

@@ -6,18 +6,18 @@ use crate::process::Module;
 use crate::view::List;
 use crate::{Error, Listing};
 
-/// Code, data, constants and what is constant once the module has started: the parts of a module that stay. Those for
-/// its start follow them in `enum mod_mem_type`.
+/// Code, data, constants, and data that becomes constant after initialisation: the permanent parts of a module. Those
+/// for its initialisation follow in `enum mod_mem_type`.
 const LASTING_PARTS: usize = 4;
 
-/// More kinds of memory than any kernel tells apart (seven since 6.4).
+/// More types of memory than any kernel has (seven since 6.4).
 const MOST_PARTS: u64 = 32;
 
 impl Kernel<'_> {
     /// The loaded modules, in the order of the kernel's list (the latest first).
     ///
     /// # Errors
-    /// [`Error::Lacking`] where the profile does not describe modules.
+    /// [`Error::Lacking`] if the profile does not describe modules.
     pub fn modules(&self) -> Result<Listing<Module>, Error> {
         let List { entries, end, .. } = self.module_list()?;
         Ok(Listing { rows: entries.iter().map(|module| self.module(*module)).collect(), end })
@@ -31,7 +31,7 @@ impl Kernel<'_> {
         let view = self.view();
         let (base, size) = self.extent(module).unwrap_or_default();
         let state = view.get(module, "module.state").ok();
-        // A counter of all users; since 3.19 the module holds itself once.
+        // A counter of all users; since 3.19 the module counts as one of its own users.
         let uses = view.get(module, "module.refcnt").ok().map(|count| count.saturating_sub(1));
         Module {
             address: module,
@@ -50,8 +50,8 @@ impl Kernel<'_> {
         }
     }
 
-    /// Where a module's code and data are, and how many bytes they take, as `/proc/modules` shows it: since 6.4 the
-    /// start of the first part and the size of those that stay after the module has started.
+    /// The place and size of a module's code and data, as in `/proc/modules`: since 6.4 the start of the first part,
+    /// and the size of the permanent parts.
     pub(crate) fn extent(&self, module: u64) -> Result<(u64, u64), Error> {
         if !self.layout.has("module.mem") {
             let view = self.view();
@@ -63,9 +63,8 @@ impl Kernel<'_> {
         Ok((parts.first().map_or(0, |part| part.start), size))
     }
 
-    /// The ranges of memory that a module occupies. Until 6.3 there are two, the second one until the module has
-    /// started; since 6.4 every kind of memory (`enum mod_mem_type`) is allocated by itself, anywhere. A range that is
-    /// not in use is empty.
+    /// The memory ranges of a module. Until 6.3 there are two, the second one during initialisation; since 6.4 every
+    /// type of memory (`enum mod_mem_type`) is allocated separately, anywhere. An unused range is empty.
     ///
     /// # Errors
     /// [`Error`] if the profile does not describe them or the image lacks them.

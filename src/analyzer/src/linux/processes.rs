@@ -4,7 +4,7 @@ use crate::process::{Process, Time};
 use crate::view::{List, View};
 use crate::{Error, Listing, Space};
 
-/// A kernel thread that has no memory of its own (`PF_KTHREAD`).
+/// A kernel thread, without memory of its own (`PF_KTHREAD`).
 const PF_KTHREAD: u64 = 0x0020_0000;
 
 /// The clocks' offsets from the monotonic one, in nanoseconds.
@@ -15,10 +15,10 @@ pub(crate) struct Clocks {
 }
 
 impl Kernel<'_> {
-    /// The processes: the leader of every group of threads, in the order of the kernel's list, zombies included.
+    /// The processes: the leader of every thread group, in the order of the kernel's list, including zombies.
     ///
     /// # Errors
-    /// [`Error::Lacking`] where the profile does not describe tasks.
+    /// [`Error::Lacking`] if the profile does not describe tasks.
     pub fn processes(&self) -> Result<Listing<Process>, Error> {
         let clocks = self.clocks().ok();
         let List { entries, end, .. } = self.tasks()?;
@@ -26,7 +26,7 @@ impl Kernel<'_> {
         Ok(Listing { rows, end })
     }
 
-    /// The list of all groups' leaders but the idle task, whose link is the list's head.
+    /// The list of all group leaders except the idle task, whose link is the list's head.
     pub(crate) fn tasks(&self) -> Result<List, Error> {
         let view = self.view();
         let head = view.at(self.symbol("init_task")?, "task_struct.tasks")?;
@@ -35,7 +35,8 @@ impl Kernel<'_> {
 
     fn process(&self, task: u64, clocks: Option<Clocks>) -> Result<Process, Error> {
         let view = self.view();
-        // What a damaged image does not hold is left out; a profile that lacks what every list needs is an error.
+        // Data that is missing in a damaged image is left out; a profile without the members that every list needs is
+        // an error.
         let read = |paths: &str| view.get(task, paths).ok();
         let _ = (view.at(task, "task_struct.pid")?, view.at(task, "task_struct.comm")?);
         let parent = read("task_struct.real_parent|task_struct.parent");
@@ -73,13 +74,13 @@ impl Kernel<'_> {
         })
     }
 
-    /// What a task does, as `ps` says it, in one word.
+    /// The state of a task in one word, as in `ps`.
     fn state(&self, task: u64) -> Option<&'static str> {
         let view = self.view();
         match view.get(task, "task_struct.exit_state").ok()? & 0x30 {
             0x20 => return Some("zombie"),
             0x10 => return Some("dead"),
-            // Before 4.14 both bits meant what one means now, and their order was the other.
+            // Before 4.14 two bits together had the meaning of one, and their order was reversed.
             0x30 => return Some("dead"),
             _ => {}
         }
@@ -97,7 +98,7 @@ impl Kernel<'_> {
         })
     }
 
-    /// How far the clocks are apart.
+    /// The differences between the clocks.
     pub(crate) fn clocks(&self) -> Result<Clocks, Error> {
         let view = self.view();
         let keeper = self.timekeeper()?;
@@ -121,7 +122,7 @@ impl Kernel<'_> {
     }
 }
 
-/// When a task began, in nanoseconds after boot.
+/// The start time of a task, in nanoseconds after boot.
 fn start(view: &View<'_>, task: u64) -> Option<u64> {
     let paths = "task_struct.start_boottime|task_struct.real_start_time|task_struct.start_time";
     let field = view.layout.field(paths).ok()?;

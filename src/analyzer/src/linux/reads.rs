@@ -1,5 +1,5 @@
-/// Everything the checks of a Linux profile read: members (`STRUCT.MEMBER`) and symbols (`&SYMBOL`). What the kernel
-/// carries of itself (kallsyms, BTF) is compared beyond it, name by name.
+/// Everything that the checks of a Linux profile read: members (`STRUCT.MEMBER`) and symbols (`&SYMBOL`). The
+/// kernel's own tables (kallsyms, BTF) are compared in addition, name by name.
 pub const READS: &[&str] = &[
     "address_space.host",
     "cred.cap_ambient",

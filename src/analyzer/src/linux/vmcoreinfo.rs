@@ -1,9 +1,9 @@
-//! What the kernel writes down of itself for crash dumps: VMCOREINFO.
+//! VMCOREINFO, the kernel's description of itself for crash dumps.
 
 use std::collections::BTreeMap;
 
 /// The text VMCOREINFO: lines `KEY=VALUE`, written by the kernel for the tools that read its dumps
-/// (Documentation/admin-guide/kdump/vmcoreinfo.rst of the kernel's sources).
+/// (Documentation/admin-guide/kdump/vmcoreinfo.rst in the kernel's sources).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VmCoreInfo {
     entries: BTreeMap<String, String>,
@@ -12,11 +12,10 @@ pub struct VmCoreInfo {
 impl VmCoreInfo {
     /// What the text begins with.
     pub const MAGIC: &'static [u8] = b"OSRELEASE=";
-    /// The longest text that is read: the kernel keeps it in one page, on some architectures in more.
+    /// The longest text that is read: the kernel stores it in one page, on some architectures in more.
     pub const LONGEST: usize = 64 << 10;
 
-    /// Reads the text that `bytes` begins with; `None` where it is none: another beginning, or no line that says
-    /// where something is.
+    /// Reads the text at the start of `bytes`; `None` if it has another beginning, or no line with an address.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         if !bytes.starts_with(Self::MAGIC) {
             return None;
@@ -41,7 +40,7 @@ impl VmCoreInfo {
         hexadecimal(self.text(&format!("SYMBOL({name})"))?)
     }
 
-    /// A number the kernel gives, negative ones as 64 bits.
+    /// A number in the text; negative ones as 64 bits.
     pub fn number(&self, name: &str) -> Option<u64> {
         let text = self.text(&format!("NUMBER({name})"))?;
         match text.strip_prefix("0x") {
@@ -50,7 +49,7 @@ impl VmCoreInfo {
         }
     }
 
-    /// How far the kernel was moved from where it was linked, in virtual memory.
+    /// The shift of the kernel from its link address, in virtual memory.
     pub fn kernel_offset(&self) -> Option<u64> {
         hexadecimal(self.text("KERNELOFFSET")?)
     }

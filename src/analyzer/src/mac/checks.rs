@@ -1,4 +1,4 @@
-//! What proves a macOS profile: docs/validation.md says what each check shows.
+//! The checks that prove a macOS profile; docs/validation.md explains each of them.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ const UPPER_HALF: u64 = 0xffff_8000_0000_0000;
 /// Proves a macOS profile on an image.
 ///
 /// # Errors
-/// [`Error::Unsupported`] and the like: where there is nothing to be proved.
+/// [`Error::Unsupported`] and similar errors if nothing can be checked.
 pub(crate) fn validate(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Result<Validation, Error> {
     let mut exam = Exam::new(layout);
     match Kernel::seek(memory, layout, plan)? {
@@ -81,7 +81,7 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     exam.check(Group::Anchors, Weight::Strong, "kernel_pmap", "the page tables in use", || {
         let root = kernel.symbol("kernel_pmap").and_then(|at| view.get(view.pointer(at)?, "pmap.pm_cr3"));
         match root.as_ref().map(|root| kernel.shares(*root)) {
-            // Where they are not in the image, others that lead to the kernel are in use here.
+            // If they are not in the image, others that lead to the kernel are used.
             Ok(Err(error)) if error.is_absence() => Finding::of(&error),
             _ => Finding::equal(root, kernel.space.dtb().0),
         }
@@ -235,7 +235,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         "a list that comes back to its head, with each process's task",
         || {
             let look = |head: u64| -> Result<Finding, Error> {
-                // The kernel's queues lead from element to element, not from link to link.
+                // The kernel's queues link elements, not their link members.
                 let mut known = BTreeSet::new();
                 let mut at = view.get(head, "queue_entry.next")?;
                 while at != head && known.len() < MOST && known.insert(at) {

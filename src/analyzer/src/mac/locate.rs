@@ -1,4 +1,4 @@
-//! Where the kernel is. The boot loader puts it at the physical address that its linked one is modulo 4 GiB, moved by
+//! Finds the kernel. The boot loader puts it at the physical address that equals its link address modulo 4 GiB, with
 //! the same shift as in virtual memory.
 
 use image::{AddressSpace, Memory, Paging, PhysicalAddress, Plan};
@@ -10,36 +10,36 @@ use crate::space::{if_mapped, is_root};
 use crate::view::View;
 use crate::{Error, Layout, Physical, Space};
 
-/// What the page `lowGlo` begins with, for debuggers to find it.
+/// The first bytes of the page `lowGlo`, by which debuggers find it.
 const CATFISH: &[u8] = b"Catfish ";
 
-/// What the kernel's version begins with.
+/// The beginning of the kernel's version.
 pub(super) const VERSION: &str = "Darwin Kernel Version ";
 
-/// No more marks and versions are looked at, in half a megabyte of memory and in all.
+/// The maximum number of marks and versions that are read, in half a megabyte of memory and in total.
 const MOST_IN_A_WINDOW: usize = 64;
 const MOST_PLACES: usize = 256;
 
 /// The shift is a multiple of this.
 const PAGE: u64 = 4096;
 
-/// A symbol's address as linked, in either spelling.
+/// A symbol's link address, in either spelling.
 pub(super) fn linked(layout: &Layout, name: &str) -> Result<u64, Error> {
     let found = layout.symbol(&format!("_{name}")).or_else(|| layout.symbol(name));
     found.ok_or_else(|| Error::Lacking { what: format!("symbol _{name} or {name}") })
 }
 
 impl<'a> Kernel<'a> {
-    /// Finds the kernel that `layout` describes: by the page `lowGlo`, whose mark tells the shift, and by the version
-    /// that then stands at its place; proved by the kernel's page tables.
+    /// Finds the kernel that `layout` describes, by the page `lowGlo`, whose mark gives the shift, and by the version
+    /// at the resulting address. The kernel's page tables prove it.
     ///
     /// # Errors
-    /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for processors unknown here.
+    /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for unsupported processors.
     pub fn find(memory: &'a dyn Memory, layout: &'a Layout, plan: &Plan<'_>) -> Result<Self, Error> {
         Ok(Self::seek(memory, layout, plan)??)
     }
 
-    /// The same; where there is none, more of why.
+    /// The same, with a more detailed error.
     pub(crate) fn seek(
         memory: &'a dyn Memory,
         layout: &'a Layout,
@@ -69,7 +69,7 @@ impl<'a> Kernel<'a> {
     }
 }
 
-/// How far the kernel may have been moved: by the marks and the versions in memory.
+/// The possible shifts of the kernel, by the marks and the versions in memory.
 fn shifts(memory: &dyn Memory, version: u64, mark: Option<u64>, plan: &Plan<'_>) -> Vec<(String, u64)> {
     let found = image::find(memory, &[CATFISH, VERSION.as_bytes()], MOST_IN_A_WINDOW, plan).found;
     let mut shifts: Vec<(String, u64)> = Vec::new();
@@ -89,8 +89,8 @@ fn shifts(memory: &dyn Memory, version: u64, mark: Option<u64>, plan: &Plan<'_>)
     shifts
 }
 
-/// Proves a place by the kernel's own page tables, which have to lead to it. The error has whether memory that the image
-/// lacks stands in the way.
+/// Proves a candidate by the kernel's own page tables, which have to lead to it. The error says whether missing
+/// memory is the reason.
 fn settle<'a>(
     memory: &'a dyn Memory,
     layout: &'a Layout,

@@ -1,4 +1,4 @@
-//! macOS: where the kernel is, its processes and its extensions.
+//! macOS: the kernel's place, its processes and its extensions.
 
 pub(crate) mod checks;
 mod locate;
@@ -23,13 +23,13 @@ pub struct Kernel<'a> {
     pub memory: &'a dyn Memory,
     /// Its virtual memory.
     pub space: AddressSpace<'a>,
-    /// How far it was moved from where it was linked, in physical and in virtual memory alike (since 10.8).
+    /// Its shift from the link address, the same in physical and in virtual memory (since 10.8).
     pub shift: u64,
     /// How it was found, in words.
     pub found_by: String,
 }
 
-/// No list is followed further.
+/// The longest list that is followed.
 const MOST: usize = 1 << 20;
 
 /// `SZOMB` of `proc.p_stat`.
@@ -41,16 +41,16 @@ impl Kernel<'_> {
         View { layout: self.layout, space: &self.space }
     }
 
-    /// Where a symbol is in virtual memory. Symbol maps write a C name with an underscore before it, debug information
+    /// The virtual address of a symbol. Symbol maps write a C name with an underscore before it, debug information
     /// without one.
     ///
     /// # Errors
-    /// [`Error::Lacking`] where the profile has it in neither form.
+    /// [`Error::Lacking`] if the profile has neither form.
     pub fn symbol(&self, name: &str) -> Result<u64, Error> {
         Ok(locate::linked(self.layout, name)?.wrapping_add(self.shift))
     }
 
-    /// What was found, each with its name.
+    /// The findings, each with its name.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = vec![
             ("found by", self.found_by.clone()),
@@ -61,13 +61,13 @@ impl Kernel<'_> {
         facts
     }
 
-    /// The kernel's own version line.
+    /// The kernel's version line.
     pub(crate) fn version(&self) -> Option<String> {
         self.view().text(self.symbol("version").ok()?, 512).ok()
     }
 
-    /// The UUID that names the build, from the load commands of the kernel's header in memory (`LC_UUID`; Mach-O
-    /// format, `mach-o/loader.h`).
+    /// The UUID of the build, from the load commands of the kernel's header in memory (`LC_UUID`; Mach-O format,
+    /// `mach-o/loader.h`).
     pub(crate) fn uuid(&self) -> Option<String> {
         const MAGIC: [u64; 2] = [0xfeed_face, 0xfeed_facf];
         const LC_UUID: u64 = 0x1b;
@@ -92,10 +92,10 @@ impl Kernel<'_> {
         None
     }
 
-    /// The processes, the newest first, as the kernel's list has them.
+    /// The processes, the newest first, as in the kernel's list.
     ///
     /// # Errors
-    /// [`Error::Lacking`] where the profile does not describe processes.
+    /// [`Error::Lacking`] if the profile does not describe processes.
     pub fn processes(&self) -> Result<Listing<Process>, Error> {
         let first = self.view().get(self.symbol("allproc")?, "proclist.lh_first")?;
         let (entries, end) = self.chain(first, "proc.p_list.le_next")?;
@@ -103,7 +103,7 @@ impl Kernel<'_> {
         Ok(Listing { rows, end })
     }
 
-    /// A list whose entries lead on to the next, and end with none.
+    /// A singly linked list.
     pub(crate) fn chain(&self, first: u64, next: &str) -> Result<(Vec<u64>, Result<(), Error>), Error> {
         let view = self.view();
         self.layout.field(next)?;
@@ -137,7 +137,7 @@ impl Kernel<'_> {
         let _ = view.at(process, "proc.p_pid")?;
         let read = |paths: &str| view.get(process, paths).ok();
         let user = |own: &str, credentials: &str| {
-            // Since 10.7 the process has a copy; before, and in 12, its credentials tell.
+            // Since 10.7 the process has a copy; before, and in 12, it is in its credentials.
             let value = read(own).or_else(|| view.get(read("proc.p_ucred")?, credentials).ok())?;
             u32::try_from(value & 0xffff_ffff).ok()
         };
@@ -172,7 +172,7 @@ impl Kernel<'_> {
     /// The kernel's extensions, the latest first.
     ///
     /// # Errors
-    /// [`Error::Lacking`] where the profile does not describe them.
+    /// [`Error::Lacking`] if the profile does not describe them.
     pub fn modules(&self) -> Result<Listing<Module>, Error> {
         let view = self.view();
         let first = view.pointer(self.symbol("kmod")?)?;
@@ -188,10 +188,10 @@ impl Kernel<'_> {
         Ok(Listing { rows: entries.iter().map(row).collect(), end })
     }
 
-    /// Whether the kernel's version stands at its address in the space of these page tables.
+    /// Whether these page tables show the kernel's version at its address.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] where the image does not hold what would tell.
+    /// [`Error::Unreadable`] if the image lacks the data to decide.
     pub(crate) fn shares(&self, directory: u64) -> Result<bool, Error> {
         let at = self.symbol("version")?;
         let space = AddressSpace::new(self.memory, self.space.paging(), image::PhysicalAddress(directory));

@@ -1,5 +1,5 @@
-/// Everything the checks of a macOS profile read: members (`STRUCT.MEMBER`) and symbols (`&SYMBOL`). Structs without a
-/// name are called as the canonical profile calls them.
+/// Everything that the checks of a macOS profile read: members (`STRUCT.MEMBER`) and symbols (`&SYMBOL`). Unnamed
+/// structs have their names in the canonical profile.
 pub const READS: &[&str] = &[
     "__unnamed_proc_p_sibling.le_next",
     "__unnamed_proc_p_sibling.le_prev",

@@ -1,4 +1,4 @@
-//! A kernel that is found without a profile: by page tables that map themselves, as those of every Windows do.
+//! Finds a kernel without a profile, by page tables that map themselves, as in every Windows.
 
 use std::collections::BTreeSet;
 
@@ -10,46 +10,49 @@ use super::locate::is_windows;
 use super::{KERNELS, Mapped};
 use crate::Space;
 
-/// A Windows kernel of which nothing is known yet but what it says itself.
+/// A Windows kernel of which only its own data in memory is known.
 pub struct Bare<'a> {
     /// Its virtual memory.
     pub space: AddressSpace<'a>,
-    /// Where it is loaded.
+    /// Its address.
     pub base: u64,
-    /// What it runs on.
+    /// Its processor.
     pub arch: Arch,
     /// Its headers.
     pub mapped: Mapped,
-    /// What they name as its PDB, where that is in memory.
+    /// The PDB that they name, if that is in memory.
     pub pdb: Option<(GuidAge, String)>,
-    /// What it exports, as far as that is in memory.
+    /// Its exports, as far as they are in memory.
     pub exports: Exports,
     /// How it was found, in words.
     pub found_by: String,
 }
 
-/// What kernels call themselves.
+/// The names of kernels in their exports.
 const MODULES: [&str; 6] =
     ["ntoskrnl.exe", "ntkrnlmp.exe", "ntkrnlpa.exe", "ntkrpamp.exe", "ntkrla57.exe", "ntkrnlup.exe"];
-/// Sections that only a kernel has; where its name is not in memory, one of them is enough.
+/// Sections that only a kernel has; if its name is not in memory, one of them is enough.
 const SECTIONS: [&str; 3] = ["INITKDBG", "MISYSPTE", "POOLMI"];
 
-/// Where kernels are loaded: from the bottom of the loader's part on (64 bits), and in the kernel's half (32 bits).
+/// The address ranges of kernels: from the bottom of the loader's range on (64 bits), and in the kernel's half (32
+/// bits).
 const WIDE: (u64, u64) = (0xffff_f800_0000_0000, 0xffff_f8ff_ffff_ffff);
 const NARROW: (u64, u64) = (0x8000_0000, 0xffff_ffff);
-/// The kernel's half with page tables of five levels. Where Windows loads the kernel there is not documented, so all of it
-/// is searched if the usual part holds none.
+/// The kernel's half with page tables of five levels. The place of the kernel there is not documented, so all of it
+/// is searched if the usual range has none.
 const WIDEST: (u64, u64) = (0xff00_0000_0000_0000, u64::MAX);
 
-/// No more page tables are tried; those of processes with a second set for user mode do not show the kernel.
+/// The maximum number of page tables that are tried; those of processes with a second set for user mode do not show
+/// the kernel.
 const MOST_ROOTS: usize = 256;
-/// No more pages are looked at through all of them together: tables that many roots share could be walked for hours.
+/// The maximum number of pages that are read through all of them together: tables that many roots share could be
+/// walked for hours.
 const MOST_PAGES: u64 = 1 << 24;
 const PAGE: u64 = 4096;
 
 impl<'a> Bare<'a> {
     /// Finds a kernel: first through the page tables that the container names, then through every page of physical
-    /// memory that has the form of a root of page tables and leads to `KUSER_SHARED_DATA`.
+    /// memory that looks like a root of page tables and leads to `KUSER_SHARED_DATA`.
     pub fn find(memory: &'a dyn Memory, hints: &Hints, plan: &Plan<'_>) -> Option<Self> {
         let named = hints.dtb.map(|dtb| dtb.0).into_iter().chain(hints.cpus.iter().map(|cpu| cpu.cr3));
         let mut tried = BTreeSet::new();
@@ -75,7 +78,7 @@ impl<'a> Bare<'a> {
         good.take(MOST_ROOTS).find_map(|(root, paging)| attempt(root, paging))
     }
 
-    /// Whether `KUSER_SHARED_DATA` is at its place through these page tables: whether they are a process's.
+    /// Whether these page tables show `KUSER_SHARED_DATA` at its address, as those of every process do.
     pub fn is_root(&self, root: u64) -> bool {
         // With page-table isolation the low bits of a 64-bit process's root are its PCID.
         let alignment = if self.arch == Arch::Amd64 { 1 } else { 32 };
@@ -83,7 +86,7 @@ impl<'a> Bare<'a> {
         root != 0 && root.is_multiple_of(alignment) && is_windows(&space, self.arch).unwrap_or(false)
     }
 
-    /// So many bytes from an offset on, as RVAs count; `None` where they are not in memory.
+    /// This many bytes from an RVA on; `None` if they are not in memory.
     pub fn read(&self, offset: i64, length: usize) -> Option<Vec<u8>> {
         let mut bytes = vec![0; length];
         let at = self.base.checked_add_signed(offset)?;
@@ -98,7 +101,7 @@ fn arch(paging: Paging) -> Arch {
     }
 }
 
-/// The kernel that these page tables show; `left` is how many pages may still be looked at.
+/// The kernel that these page tables show; `left` is how many more pages may be read.
 fn through<'a>(
     memory: &'a dyn Memory,
     root: PhysicalAddress,
@@ -151,7 +154,7 @@ fn in_part<'a>(
     None
 }
 
-/// Every place that has the form of a root of page tables.
+/// Every page that looks like a root of page tables.
 fn roots(memory: &dyn Memory, plan: &Plan<'_>) -> Vec<(u64, Paging)> {
     const MOST: usize = 4096;
     let plan = Plan { overlap: 0, step: "Looking for page tables", ..*plan };
@@ -169,28 +172,29 @@ fn roots(memory: &dyn Memory, plan: &Plan<'_>) -> Vec<(u64, Paging)> {
     found.found
 }
 
-/// What a page has the form of.
+/// The kind of root that a page looks like.
 fn look_at(memory: &dyn Memory, at: u64, page: &[u8], found: &mut Vec<(u64, Paging)>) {
     const FRAME: u64 = 0x000f_ffff_ffff_f000;
     let (wide, _) = page.as_chunks::<8>();
     let entry = |index: usize| wide.get(index).map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    // Of four or five levels, the upper half: one entry maps the tables themselves, another leads to the shared page.
+    // For four or five levels, in the upper half: one entry maps the tables themselves, another leads to the shared
+    // page.
     let itself = || (256..512).any(|index| entry(index) & 1 == 1 && entry(index) & FRAME == at);
     // Index 0x1ef of the fourth level and the last of the fifth are those of `KUSER_SHARED_DATA`.
     if (entry(0x1ef) | entry(0x1ff)) & 1 == 1 && itself() {
         found.extend([(at, Paging::X64), (at, Paging::X64Level5)]);
     }
-    // Without PAE the tables are seen at 0xc0000000.
+    // Without PAE the tables are mapped at 0xc0000000.
     let (narrow, _) = page.as_chunks::<4>();
     let entry = |index: usize| narrow.get(index).map_or(0, |bytes| u32::from_le_bytes(*bytes));
     if entry(0x300) & 1 == 1 && u64::from(entry(0x300) & 0xffff_f000) == at && entry(0x3ff) & 1 == 1 {
         found.push((at, Paging::X86));
     }
-    // With it, four entries lead to four tables, and the last of these maps all four.
+    // With PAE, four entries lead to four tables, and the last of these maps all four.
     let (roots, _) = wide.as_chunks::<4>();
     for (number, root) in roots.iter().enumerate() {
         let [a, b, c, d] = root.map(u64::from_le_bytes);
-        // Present, and nothing set that has to be clear (Intel SDM volume 3, 4.4.1).
+        // Present, and no bit set that must be clear (Intel SDM volume 3, 4.4.1).
         let is_entry =
             |entry: u64| entry & 1 == 1 && entry & 0xfff0_0000_0000_01e6 == 0 && entry & FRAME != 0;
         if ![a, b, c, d].into_iter().all(is_entry) {

@@ -1,7 +1,7 @@
 //! Build numbers of Windows, and which of them share one kernel.
 
-/// Builds that an enablement package makes of another one: the kernel of the first number, with its PDB and its
-/// `NtBuildLab`, calls itself any of the others in `NtBuildNumber`. Source: the release pages of Windows 10 and 11, and
+/// Builds that an enablement package makes from another one: the kernel of the first number, with its PDB and its
+/// `NtBuildLab`, has any of the others in `NtBuildNumber`. Source: the release pages of Windows 10 and 11, and
 /// reports on the trackers of Volatility 3 and others.
 const FAMILIES: [(u64, &[u64]); 4] = [
     // Windows 10 1909 over 1903.
@@ -14,13 +14,13 @@ const FAMILIES: [(u64, &[u64]); 4] = [
     (26100, &[26200]),
 ];
 
-/// No enablement package has gone further from its base.
+/// The largest distance of an enablement package from its base.
 const REACH: u64 = 100;
 
 /// Whether a kernel whose `NtBuildLab` begins with `lab` can have the number `build` in `NtBuildNumber`.
 ///
-/// Besides the known families, a base that is newer than all of them may get packages of its own: for these any number up
-/// to 100 above the base is accepted.
+/// A base that is newer than all known families may get packages of its own: for these any number up to 100 above the
+/// base is accepted.
 pub(super) fn is_of_family(build: u64, lab: u64) -> bool {
     let newest = FAMILIES.iter().map(|(base, _)| *base).max().unwrap_or(0);
     let known = FAMILIES.iter().any(|(base, others)| *base == lab && others.contains(&build));
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_to_come_may_have_packages() {
+    fn a_future_base_may_have_packages() {
         assert!(is_of_family(28010, 28000));
         assert!(!is_of_family(29000, 28000));
     }

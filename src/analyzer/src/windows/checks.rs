@@ -1,4 +1,4 @@
-//! What proves a Windows profile: docs/validation.md says what each check shows.
+//! The checks that prove a Windows profile; docs/validation.md explains each of them.
 
 use std::collections::BTreeSet;
 
@@ -13,18 +13,18 @@ use crate::error::Missed;
 use crate::validate::{Difference, Exam, Finding, Group, MOST, Scope, Validation, Verdict, Weight};
 use crate::{Error, Layout};
 
-/// The names of kernels' PDBs: of one processor and of several, without PAE, with it, and with five-level paging.
+/// The names of kernels' PDBs: for one processor and for several, without PAE, with PAE, and with five-level paging.
 pub const KERNELS: [&str; 5] =
     ["ntkrnlmp.pdb", "ntkrnlpa.pdb", "ntoskrnl.pdb", "ntkrpamp.pdb", "ntkrla57.pdb"];
 
-/// What `_DISPATCHER_HEADER.Type` says of a process and of a thread (`KOBJECTS`).
+/// The values of `_DISPATCHER_HEADER.Type` for a process and a thread (`KOBJECTS`).
 const PROCESS_OBJECT: u64 = 3;
 const THREAD_OBJECT: u64 = 6;
 
 /// Proves a Windows profile on an image.
 ///
 /// # Errors
-/// [`Error::Unsupported`] and the like: where there is nothing to be proved.
+/// [`Error::Unsupported`] and similar errors if nothing can be checked.
 pub(crate) fn validate(
     memory: &dyn Memory,
     layout: &Layout,
@@ -43,7 +43,7 @@ pub(crate) fn validate(
             anchors(&kernel, &mut exam);
             processes(&kernel, &mut exam);
             modules(&kernel, &mut exam);
-            // The kind of an object shares its place with what older kernels kept there.
+            // The type of an object shares its place with other data in older kernels.
             let alone: Vec<&str> = super::READS
                 .iter()
                 .copied()
@@ -87,26 +87,26 @@ fn words(wanted: Option<GuidAge>) -> String {
     wanted.map_or("the profile names none".to_owned(), |wanted| wanted.to_string())
 }
 
-/// What the kernel itself says of where its symbols are: its table of exports, held against the profile.
+/// The kernel's own addresses of symbols: its export table, compared with the profile.
 #[derive(Default)]
 pub(crate) struct Exported {
-    /// How many the profile has where the kernel has them.
+    /// How many agree with the profile.
     agreeing: usize,
-    /// Those it has elsewhere, as profiles' symbols are called.
+    /// Those that disagree, with their names in the profile.
     elsewhere: Vec<String>,
 }
 
 impl Exported {
-    /// How many have to agree, all of them, for a record that names another build to count as changed.
+    /// How many have to agree, without exception, so that a record that names another build counts as changed.
     const ENOUGH: usize = 16;
-    /// How many of those that disagree are told.
+    /// How many of those that disagree are shown.
     const MOST_TOLD: usize = 16;
 
     pub(crate) fn of(kernel: &Kernel<'_>) -> Self {
         let mapped = Mapped::at(&kernel.space, kernel.base);
         let exports = mapped.and_then(|mapped| mapped.exports(&kernel.space)).unwrap_or_default();
-        // Profiles have names without what a compiler puts before them; of one that several symbols have, those behind
-        // the first are numbered.
+        // Profiles have names without the compiler's prefixes; if several symbols have one, those after the first are
+        // numbered.
         let plain = |name: &str| name.trim_start_matches(['_', '@']).to_owned();
         let spelled: Vec<[String; 3]> = exports
             .symbols
@@ -133,7 +133,7 @@ impl Exported {
         self.agreeing + self.elsewhere.len()
     }
 
-    /// Whether the kernel is the profile's by this alone.
+    /// Whether this alone shows that the kernel belongs to the profile.
     pub(crate) fn is_certain(&self) -> bool {
         self.agreeing >= Self::ENOUGH && self.elsewhere.is_empty()
     }
@@ -145,7 +145,7 @@ impl Exported {
                 return Finding::Skipped("the kernel's table of exports is not in memory".to_owned());
             }
             let words = format!("{} of {}", self.agreeing, self.all());
-            // Tables of exports can be changed: that is how some programs hide. A few are no other kernel.
+            // Some malware changes export tables to hide. A few changes do not mean another kernel.
             if self.elsewhere.len() * 10 <= self.all() {
                 return Finding::Passed(words);
             }
@@ -183,7 +183,7 @@ fn identity(kernel: &Kernel<'_>, wanted: Option<GuidAge>, exported: &Exported, e
         Some((_, name)) if KERNELS.iter().any(|kernel| kernel.eq_ignore_ascii_case(name)) => {
             Finding::Passed(name.clone())
         }
-        // The GUID and the exports say more than the name.
+        // The GUID and the exports are more precise than the name.
         Some((found, name)) if Some(*found) == wanted || exported.is_certain() => {
             Finding::Skipped(format!("{name}: the name was changed"))
         }
@@ -229,7 +229,7 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             let found =
                 kernel.symbol("KdVersionBlock").and_then(|at| view.get(at, "_DBGKD_GET_VERSION64.KernBase"));
             match found {
-                // Since Windows 10 it is filled in only where a debugger listens.
+                // Since Windows 10 it is filled in only if a debugger is attached.
                 Ok(0) => Finding::Skipped("it is not filled in".to_owned()),
                 found => Finding::equal(found.map(|found| widen(kernel, found)), kernel.base),
             }
@@ -319,7 +319,7 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     });
 }
 
-/// An address as the kernel prints it: those of 32-bit systems are extended by their sign.
+/// An address as the kernel prints it: on 32-bit systems it is sign-extended.
 fn widen(kernel: &Kernel<'_>, address: u64) -> u64 {
     if kernel.layout.address_size() == 4 { address & 0xffff_ffff } else { address }
 }
@@ -342,7 +342,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
                     (all, partial) = (list.entries, list.partial);
                     let words =
                         format!("{} processes, {} back pointers disagree", all.len(), list.disagreeing);
-                    // One that is torn is read from both sides: then what is there has to be what it should be.
+                    // A broken list is read from both ends; then the readable entries have to be right.
                     let agree = list.disagreeing * 4 <= all.len() && leads_back(&view, head);
                     Finding::judge_part(all.len() > 1 && agree, agree && partial, words)
                 }
@@ -374,7 +374,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         "_EPROCESS.UniqueProcessId",
         "all different, multiples of 4",
         || {
-            // Where the processes begin follows from it.
+            // The start of the processes follows from it.
             kernel.layout.has("_EPROCESS.ActiveProcessLinks");
             if let Err(error) = kernel.layout.field("_EPROCESS.UniqueProcessId") {
                 return Finding::of(&error);
@@ -493,7 +493,7 @@ fn threads(kernel: &Kernel<'_>, all: &[u64], exam: &mut Exam<'_>) {
             list.end?;
             let room = MOST.saturating_sub(threads.len());
             threads.extend(list.entries.iter().take(room).map(|thread| (process, *thread)));
-            // Those that end leave the count first.
+            // Threads that end are removed from the count first.
             Ok(view.get(process, "_EPROCESS.ActiveThreads")? <= list.entries.len() as u64)
         },
         name,
@@ -502,7 +502,7 @@ fn threads(kernel: &Kernel<'_>, all: &[u64], exam: &mut Exam<'_>) {
         threads.iter().map(|(process, thread)| (*thread, *process)).collect();
     let each: Vec<u64> = owners.keys().copied().collect();
     let number = |thread| {
-        // Where the threads begin follows from it.
+        // The start of the threads follows from it.
         kernel.layout.field("_ETHREAD.ThreadListEntry")?;
         Ok(format!("thread {}", view.get(thread, "_ETHREAD.Cid.UniqueThread")?))
     };
@@ -582,7 +582,7 @@ fn modules(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
                 return Ok(u64::from(mapped.headers.size_of_image) == size);
             }
             if base == kernel.base {
-                // The kernel was found without its headers: they are damaged, and say nothing.
+                // The kernel was found without its headers, which are damaged.
                 return Err(Error::Unreadable { address: base, length: 2, mapped: true });
             }
             match view.number(base, 2) {
@@ -600,7 +600,7 @@ fn modules(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         &all,
         |entry| {
             let missing = |error: Error| match error {
-                // Names lie in memory that can be paged out.
+                // Names are in memory that can be paged out.
                 Error::Unreadable { address, length, .. } => {
                     Error::Unreadable { address, length, mapped: true }
                 }
@@ -614,7 +614,7 @@ fn modules(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     );
 }
 
-/// Where no kernel fits: what the image says of the kernels in it.
+/// If no kernel fits: what the image says about the kernels in it.
 fn strangers(
     memory: &dyn Memory,
     layout: &Layout,

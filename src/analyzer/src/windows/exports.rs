@@ -3,12 +3,12 @@ use pe::Pe;
 use super::Mapped;
 use crate::Space;
 
-/// What a PE file exports, as far as its tables are in memory.
+/// The exports of a PE file, as far as its tables are in memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exports {
-    /// The file's name, as its linker knew it.
+    /// The file's name according to its linker.
     pub module: String,
-    /// Each name with its RVA, in the order of the table. Those that only lead to another file are left out.
+    /// Each name with its RVA, in the order of the table, without forwarded exports.
     pub symbols: Vec<(String, u64)>,
 }
 
@@ -19,7 +19,7 @@ const LONGEST: usize = 256;
 const PAGE: u64 = 4096;
 
 impl Mapped {
-    /// What the file exports; `None` where it exports nothing, or its directory is not in memory (PE format, ".edata
+    /// The exports of the file; `None` if it has none, or its directory is not in memory (PE format, ".edata
     /// Section").
     pub fn exports(&self, space: &dyn Space) -> Option<Exports> {
         let (rva, size) = self.export?;
@@ -51,7 +51,7 @@ impl Mapped {
     }
 }
 
-/// Where the headers say that the exports are, as RVA and size.
+/// The place of the exports according to the headers, as RVA and size.
 pub(super) fn directory(pe: &Pe<'_>) -> Option<(u32, u32)> {
     let export = pe.directories().into_iter().find(|directory| directory.name == "Export");
     export.map(|directory| (directory.rva, directory.size))
@@ -63,11 +63,11 @@ fn word(space: &dyn Space, at: u64) -> Option<u32> {
     Some(u32::from_le_bytes(bytes))
 }
 
-/// A text of printable letters that ends in a zero.
+/// A zero-terminated text of printable characters.
 fn text(space: &dyn Space, mut at: u64) -> Option<String> {
     let mut found = Vec::new();
     while found.len() < LONGEST {
-        // What lies on the next page may not be there, nor be needed.
+        // The next page may be missing, and may not be needed.
         let mut part = [0; 64];
         let here = (PAGE - at % PAGE).min(part.len() as u64) as usize;
         let part = part.get_mut(..here)?;

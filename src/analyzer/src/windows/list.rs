@@ -20,13 +20,13 @@ pub(super) fn forwards(view: &View<'_>, head: u64, link: &str) -> Result<List, E
     view.list(head, link, FORWARDS)
 }
 
-/// A list that hangs on one thing of many, walked forwards as far as proves something.
+/// A list of one of many objects, walked forwards up to a useful length.
 pub(super) fn short(view: &View<'_>, head: u64, link: &str) -> Result<List, Error> {
     view.list_up_to(4096, head, link, FORWARDS)
 }
 
-/// A list walked forwards and, where that ends early, backwards: what only that walk meets stands behind the rest, in
-/// the order of the list.
+/// A list walked forwards and, if that ends early, backwards. Entries that only the second walk reaches come after
+/// the others, in the order of the list.
 pub(super) fn both_ways(view: &View<'_>, head: u64, link: &str) -> Result<List, Error> {
     let mut list = forwards(view, head, link)?;
     if list.end.is_err() {
@@ -41,7 +41,7 @@ pub(super) fn both_ways(view: &View<'_>, head: u64, link: &str) -> Result<List, 
     Ok(list)
 }
 
-/// Whether one of the two entries beside a list's head leads back to it, or may: one alone can be torn.
+/// Whether one of the two entries next to a list's head leads back to it, or may: a single one can be torn.
 pub(super) fn leads_back(view: &View<'_>, head: u64) -> bool {
     [FORWARDS, BACKWARDS].into_iter().any(|Links { next, back }| {
         match view.get(head, next).and_then(|beside| view.get(beside, back)) {
@@ -51,7 +51,8 @@ pub(super) fn leads_back(view: &View<'_>, head: u64) -> bool {
     })
 }
 
-/// Where a list breaks, its last entry may be a page from another moment: one that does not lead back is none.
+/// Where a list breaks, its last entry may be a page from another moment: one that does not lead back is not an
+/// entry.
 fn leave_torn(
     view: &View<'_>,
     head: u64,

@@ -1,4 +1,4 @@
-//! Where the kernel is: from the System process to page tables, from the list of processes to the kernel's base.
+//! Finds the kernel: from the System process to page tables, and from the list of processes to the kernel's base.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -12,30 +12,30 @@ use crate::validate::Difference;
 use crate::view::View;
 use crate::{Error, Layout, Physical, Space};
 
-/// Processes that every Windows starts early, as the kernel names them, filled up with zeros.
+/// Processes that every Windows starts early, with their names padded with zeros.
 const EARLY: [&[u8; 12]; 4] =
     [b"System\0\0\0\0\0\0", b"smss.exe\0\0\0\0", b"csrss.exe\0\0\0", b"wininit.exe\0"];
 
-/// No more places are tried.
+/// The maximum number of places that are tried.
 const MOST_PLACES: usize = 4096;
-/// Nor more of one name in half a megabyte of memory.
+/// The maximum number of one name in half a megabyte of memory.
 const MOST_IN_A_WINDOW: usize = 64;
 
-/// No more links of lists of processes are followed while their head is looked for, all lists together.
+/// The maximum number of links that are followed to find the head of the process list, in all lists together.
 const MOST_STEPS: usize = 1 << 20;
 
-/// Images begin at a page.
+/// Images begin at a page boundary.
 const PAGE: u64 = 4096;
 
 impl<'a> Kernel<'a> {
-    /// Finds the kernel that `layout` describes. What the container says (`hints`) is tried first, then every struct of
+    /// Finds the kernel that `layout` describes. The container's data (`hints`) is tried first, then every struct of
     /// an early process in physical memory: its page tables have to show `KUSER_SHARED_DATA`, its list has to lead to
-    /// `PsActiveProcessHead`, and from there the kernel's own headers have to be where the profile says. A kernel
-    /// whose headers name the profile's PDB is taken before any other. Where the image holds no such process, the kernel
-    /// is looked for without the profile ([`Bare`]).
+    /// `PsActiveProcessHead`, and from there the kernel's own headers have to be at the profile's address. A kernel
+    /// whose headers name the profile's PDB takes precedence. If the image has no such process, the kernel is
+    /// searched for without the profile ([`Bare`]).
     ///
     /// # Errors
-    /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for processors unknown here.
+    /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for unsupported processors.
     pub fn find(
         memory: &'a dyn Memory,
         layout: &'a Layout,
@@ -45,7 +45,7 @@ impl<'a> Kernel<'a> {
         Ok(Self::seek(memory, layout, hints, plan)??)
     }
 
-    /// The same; where there is none, more of why.
+    /// The same, with a more detailed error.
     pub(crate) fn seek(
         memory: &'a dyn Memory,
         layout: &'a Layout,
@@ -125,8 +125,8 @@ struct Search<'a, 'h> {
 }
 
 impl<'a> Search<'a, '_> {
-    /// Every place where the name of an early process stands, less the name's offset: a physical address of what may
-    /// be an `_EPROCESS`. The first name's places come first.
+    /// Every place with the name of an early process, minus the name's offset: a physical address of a possible
+    /// `_EPROCESS`. The places of the first name come first.
     fn early_processes(&self) -> Result<Vec<(u64, usize)>, Error> {
         let name = self.layout.field("_EPROCESS.ImageFileName")?.offset;
         let needles: Vec<&[u8]> = EARLY.iter().map(|name| name.as_slice()).collect();
@@ -134,7 +134,7 @@ impl<'a> Search<'a, '_> {
         let mut places: Vec<(u64, usize)> = found
             .iter()
             .filter_map(|hit| Some((hit.at.0.checked_sub(name)?, hit.needle)))
-            // The pool aligns what it gives.
+            // Allocations in the pool are aligned.
             .filter(|(at, _)| at % 8 == 0)
             .collect();
         places.sort_by_key(|(at, needle)| (*needle, *at));
@@ -159,7 +159,7 @@ impl<'a> Search<'a, '_> {
         self.through(root, |space| self.head_by_list(space, first), &by)
     }
 
-    /// From what the container says: its page tables and, in a crash dump, the head of the list of processes.
+    /// From the container's data: its page tables and, in a crash dump, the head of the process list.
     fn by_container(&self, root: u64) -> Result<Kernel<'a>, String> {
         let head = self.hints.crash_dump.as_ref().map(|dump| dump.ps_active_process_head.0);
         let Some(head) = head.filter(|head| *head != 0) else {
@@ -168,7 +168,7 @@ impl<'a> Search<'a, '_> {
         self.through(root, |_| Some(head), "the crash dump's header")
     }
 
-    /// The kernel in the space of these page tables, its list's head found by `head`.
+    /// The kernel in the space of these page tables; `head` finds the head of its list.
     fn through(
         &self,
         root: u64,
@@ -229,7 +229,7 @@ impl<'a> Search<'a, '_> {
     ) -> Kernel<'a> {
         let (layout, memory) = (self.layout, self.memory);
         let mut kernel = Kernel { layout, memory, space, base, pdb, found_by };
-        // Since 1803, invalid entries hide their frames behind a mask that the kernel keeps.
+        // Since 1803, invalid entries hide their frames with a mask that the kernel stores.
         let masked = kernel
             .symbol("MiState")
             .and_then(|state| kernel.view().get(state, "_MI_SYSTEM_INFORMATION.Hardware.InvalidPteMask"));
@@ -239,8 +239,8 @@ impl<'a> Search<'a, '_> {
         kernel
     }
 
-    /// The head of the list of processes: the one link in it that, less the head's own RVA, gives a page with headers.
-    /// The list is followed both ways, for it may be torn.
+    /// The head of the process list: the only link in it that, minus the head's own RVA, gives a page with headers.
+    /// The list is followed in both directions, since it may be broken.
     fn head_by_list(&self, space: &AddressSpace<'a>, first: u64) -> Option<u64> {
         let rva = self.layout.symbol("PsActiveProcessHead")?;
         let view = View { layout: self.layout, space };
@@ -268,7 +268,7 @@ impl<'a> Search<'a, '_> {
     }
 }
 
-/// What a kernel is known by where its headers are damaged.
+/// The evidence for a kernel whose headers are damaged.
 impl Search<'_, '_> {
     /// Whether `PsInitialSystemProcess` of a kernel at `base` leads to System, process 4.
     fn leads_to_system(&self, space: &AddressSpace<'_>, base: u64) -> bool {
@@ -287,11 +287,11 @@ fn mask(arch: Arch) -> u64 {
     if arch.address_size() == 4 { u64::from(u32::MAX) } else { u64::MAX }
 }
 
-/// Whether `KUSER_SHARED_DATA` is where every Windows has it, and says a version there was: `NtMajorVersion` and
+/// Whether `KUSER_SHARED_DATA` is at its fixed address and has an existing version: `NtMajorVersion` and
 /// `NtMinorVersion` have never moved.
 ///
 /// # Errors
-/// [`Error::Unreadable`] where it is not mapped, or not in the image.
+/// [`Error::Unreadable`] if it is not mapped, or not in the image.
 pub(super) fn is_windows(space: &dyn Space, arch: Arch) -> Result<bool, Error> {
     let mut version = [0; 8];
     space.read(shared_data(arch) + 0x26c, &mut version)?;

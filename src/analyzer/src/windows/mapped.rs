@@ -5,7 +5,7 @@ use profile::GuidAge;
 use super::exports::directory;
 use crate::Space;
 
-/// A PE file as the loader mapped it.
+/// A PE file mapped by the loader.
 #[derive(Debug)]
 pub struct Mapped {
     pub(super) base: u64,
@@ -13,24 +13,24 @@ pub struct Mapped {
     pub headers: Headers,
     /// The names of its sections.
     pub sections: Vec<String>,
-    /// Where its exports are, as RVA and size.
+    /// The place of its exports, as RVA and size.
     pub(super) export: Option<(u32, u32)>,
-    /// Where its debug directory is, as RVA and size.
+    /// The place of its debug directory, as RVA and size.
     debug: Option<(u32, u32)>,
 }
 
 /// Headers fill a page at most.
 const PAGE: usize = 4096;
 
-/// How many entries of a debug directory are looked at, and how long one is.
+/// The maximum number of debug directory entries that are read, and their size.
 const MOST_ENTRIES: u32 = 32;
 const ENTRY: u64 = 28;
 
-/// The kind of entry that names a PDB (`IMAGE_DEBUG_TYPE_CODEVIEW`).
+/// The type of an entry that names a PDB (`IMAGE_DEBUG_TYPE_CODEVIEW`).
 const CODEVIEW: u32 = 2;
 
 impl Mapped {
-    /// The file whose headers are at `base`; `None` where there are none, or they are not in memory.
+    /// The file with its headers at `base`; `None` if there are none, or they are not in memory.
     pub fn at(space: &dyn Space, base: u64) -> Option<Self> {
         let mut page = [0; PAGE];
         space.read(base, &mut page).ok()?;
@@ -45,7 +45,7 @@ impl Mapped {
         })
     }
 
-    /// What it names as its PDB, where its debug directory is in memory.
+    /// The PDB that it names, if its debug directory is in memory.
     pub fn pdb(&self, space: &dyn Space) -> Option<(GuidAge, String)> {
         let (rva, size) = self.debug?;
         for index in 0..(u64::from(size) / ENTRY).min(u64::from(MOST_ENTRIES)) {
@@ -58,7 +58,7 @@ impl Mapped {
             if word(12) != CODEVIEW {
                 continue;
             }
-            // Its length, and where it is mapped.
+            // Its length, and its address.
             let length = (word(16) as usize).min(24 + Rsds::LONGEST_PATH + 1);
             let mut record = vec![0; length];
             let at = self.base.checked_add(u64::from(word(20)))?;

@@ -1,4 +1,4 @@
-//! Windows: the kernel's base, its processes and its modules, by what is documented alone.
+//! Windows: the kernel's base, its processes and its modules, using only documented structures.
 
 mod bare;
 mod builds;
@@ -31,31 +31,31 @@ pub struct Kernel<'a> {
     pub layout: &'a Layout,
     /// The image.
     pub memory: &'a dyn Memory,
-    /// Its virtual memory, pages in transition included.
+    /// Its virtual memory, including pages in transition.
     pub space: AddressSpace<'a>,
-    /// Where it is loaded: what the profile's addresses count from.
+    /// Its load address, the base of the profile's addresses.
     pub base: u64,
-    /// What its own headers in memory name as its PDB.
+    /// The PDB that its own headers in memory name.
     pub pdb: Option<(GuidAge, String)>,
     /// How it was found, in words.
     pub found_by: String,
 }
 
-/// The address spaces of processes, for what only a session has mapped.
+/// The address spaces of processes, for memory that only a session maps.
 struct Sessions<'a> {
     kernel: &'a Kernel<'a>,
-    /// One space for each process, made when the first is asked for.
+    /// One space for each process, made when the first is needed.
     spaces: Option<Vec<AddressSpace<'a>>>,
 }
 
-/// A table of handles has no more lists of free ones than a system has groups of processors.
+/// The maximum number of free lists in a handle table: the number of processor groups.
 const MOST_LISTS: u64 = 128;
 
-/// No more processes are asked: every session has one among the first.
+/// The maximum number of processes that are tried: every session has one among the first.
 const MOST_SPACES: usize = 256;
 
 impl Sessions<'_> {
-    /// A process's space in which something is mapped at `base` that the kernel's own space does not show.
+    /// A process's space that maps `base`, which the kernel's own space does not map.
     fn space_with(&mut self, base: u64) -> Option<&AddressSpace<'_>> {
         let kernel = self.kernel;
         let spaces = self.spaces.get_or_insert_with(|| {
@@ -68,18 +68,18 @@ impl Sessions<'_> {
     }
 }
 
-/// Where the kernel shares a page with every process: `KUSER_SHARED_DATA`, at the same address on every Windows.
+/// The page that the kernel shares with every process: `KUSER_SHARED_DATA`, at the same address on every Windows.
 pub(crate) fn shared_data(arch: Arch) -> u64 {
     if arch.address_size() == 8 { 0xffff_f780_0000_0000 } else { 0xffdf_0000 }
 }
 
-/// Where the kernel's half begins at the lowest: with page tables of five levels, if the processor has 64 bits. Whether
-/// Windows uses all of it is not documented, so no address above this is refused.
+/// The lowest start of the kernel's half: with page tables of five levels, if the processor has 64 bits. Whether
+/// Windows uses all of it is not documented, so no higher address is refused.
 pub(crate) fn upper_half(arch: Arch) -> u64 {
     if arch.address_size() == 8 { 0xff00_0000_0000_0000 } else { 0x8000_0000 }
 }
 
-/// Where the half of the processes ends, with page tables of this kind.
+/// The end of the processes' half with this kind of page tables.
 pub(crate) fn user_end(paging: Paging) -> u64 {
     match paging {
         Paging::X64 => 1 << 47,
@@ -88,7 +88,7 @@ pub(crate) fn user_end(paging: Paging) -> u64 {
     }
 }
 
-/// The members of `_EPROCESS` that hold the physical address of its page tables.
+/// The members of `_EPROCESS` with the physical address of its page tables.
 const DIRECTORY: &str = "_EPROCESS.Pcb.DirectoryTableBase";
 
 impl Kernel<'_> {
@@ -97,10 +97,10 @@ impl Kernel<'_> {
         View { layout: self.layout, space: &self.space }
     }
 
-    /// Where a symbol is in virtual memory; of several names joined by `|`, the first that the profile has.
+    /// The virtual address of a symbol; of several names joined by `|`, the first that the profile has.
     ///
     /// # Errors
-    /// [`Error::Lacking`] where it has none.
+    /// [`Error::Lacking`] if it has none.
     pub fn symbol(&self, names: &str) -> Result<u64, Error> {
         let found = names.split('|').find_map(|name| self.layout.symbol(name));
         let rva =
@@ -108,7 +108,7 @@ impl Kernel<'_> {
         Ok(self.base.wrapping_add(rva))
     }
 
-    /// What was found, each with its name.
+    /// The findings, each with its name.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = vec![
             ("found by", self.found_by.clone()),
@@ -121,11 +121,11 @@ impl Kernel<'_> {
         facts
     }
 
-    /// The processes, in the order of the kernel's list. Where a walk forwards ends early, what a walk backwards meets
-    /// beyond the break is listed behind it, and the break is told.
+    /// The processes, in the order of the kernel's list. If a walk forwards ends early, the entries that only a walk
+    /// backwards reaches are listed after it, and the break is reported.
     ///
     /// # Errors
-    /// [`Error::Lacking`] where the profile does not describe processes.
+    /// [`Error::Lacking`] if the profile does not describe processes.
     pub fn processes(&self) -> Result<Listing<Process>, Error> {
         let list = list::both_ways(
             &self.view(),
@@ -158,7 +158,7 @@ impl Kernel<'_> {
     /// The kernel and its drivers, in the order they were loaded.
     ///
     /// # Errors
-    /// [`Error::Lacking`] where the profile does not describe modules.
+    /// [`Error::Lacking`] if the profile does not describe modules.
     pub fn modules(&self) -> Result<Listing<Module>, Error> {
         let list = list::both_ways(&self.view(), self.symbol("PsLoadedModuleList")?, list::MODULE_LINKS)?;
         let mut sessions = Sessions { kernel: self, spaces: None };
@@ -166,9 +166,9 @@ impl Kernel<'_> {
         Ok(Listing { rows, end: list.end })
     }
 
-    /// How many handles a table has. Windows 8.1 and later count them per list of free ones, of which there is one for
-    /// each group of processors; one list alone can have a negative count, for a handle may be closed elsewhere than it was
-    /// opened.
+    /// The number of handles in a table. Windows 8.1 and later count them per free list, with one list for each group
+    /// of processors; a single list can have a negative count, since a handle may be closed by another group than the
+    /// one that opened it.
     fn handles(&self, table: u64) -> Option<u64> {
         let view = self.view();
         if self.layout.has("_HANDLE_TABLE.HandleCount") {
@@ -191,7 +191,7 @@ impl Kernel<'_> {
         let view = self.view();
         let base = view.get(entry, list::MODULE_BASE).unwrap_or_default();
         let name = list::text(&view, entry, list::MODULE_NAME).unwrap_or_default();
-        // Drivers of the graphical session are mapped in the processes of a session alone.
+        // Drivers of the graphical session are mapped only in the processes of a session.
         let pdb = match Mapped::at(&self.space, base) {
             Some(mapped) => mapped.pdb(&self.space),
             None => sessions.space_with(base).and_then(|space| Mapped::at(space, base)?.pdb(space)),
@@ -207,10 +207,10 @@ impl Kernel<'_> {
         }
     }
 
-    /// Whether `KUSER_SHARED_DATA` is at its place in the space of these page tables.
+    /// Whether these page tables show `KUSER_SHARED_DATA` at its address.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] where the image does not hold what would tell.
+    /// [`Error::Unreadable`] if the image lacks the data to decide.
     pub(crate) fn shares(&self, directory: u64) -> Result<bool, Error> {
         let space = self.through(directory);
         Ok(is_root(directory) && if_mapped(locate::is_windows(&space, self.layout.arch()))?.unwrap_or(false))

@@ -1,4 +1,4 @@
-/// Everything the checks of a Windows profile read: members (`STRUCT.MEMBER`) and symbols (`&SYMBOL`).
+/// Everything that the checks of a Windows profile read: members (`STRUCT.MEMBER`) and symbols (`&SYMBOL`).
 pub const READS: &[&str] = &[
     "_CLIENT_ID.UniqueProcess",
     "_CLIENT_ID.UniqueThread",

@@ -1,4 +1,5 @@
-//! The real images of the corpus, unpacked, with their truth and the profile of their kernel; and images with holes.
+//! The real images of the corpus, unpacked, with the truth about them and the profiles of their kernels; and images
+//! with missing pages.
 #![allow(dead_code, reason = "not every test looks at all of it")]
 
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ impl Guests {
         Self::of("images/linux-7.3-cloud", "full.raw.xz", "profile.json.gz", &[])
     }
 
-    /// The image with more bytes behind it: segments of a LiME file.
+    /// The image with additional bytes after it: segments of a LiME file.
     pub fn with(name: &str, more: &[u8]) -> Self {
         Self::of("images/linux-6.1-cloud", name, "dwarf2json.isf.json.xz", more)
     }
@@ -52,7 +53,7 @@ pub fn corpus(path: &str) -> PathBuf {
     path
 }
 
-/// What is left of an image, in the form of LiME, without the pages that are `gone`, by their addresses.
+/// The rest of an image, in LiME's format, without the pages in `gone`, given by their addresses.
 pub fn without(image: &Image, gone: impl Fn(u64) -> bool) -> Image {
     const PAGE: u64 = 4096;
     let mut content = Vec::new();
@@ -82,7 +83,7 @@ pub fn without(image: &Image, gone: impl Fn(u64) -> bool) -> Image {
 /// Whether the page at an address is lost.
 pub type Loss = Box<dyn Fn(u64) -> bool>;
 
-/// Ways to lose pages: each twentieth of the memory, everything behind each twentieth, and pages here and there.
+/// Ways to lose pages: each twentieth of the memory, everything after each twentieth, and scattered pages.
 pub fn losses(image: &Image) -> Vec<(String, Loss)> {
     let pages: Vec<u64> =
         image.runs().iter().flat_map(|run| (run.start.0..run.end()).step_by(4096)).collect();
@@ -95,7 +96,7 @@ pub fn losses(image: &Image) -> Vec<(String, Loss)> {
         losses.push((format!("up to {to:#x}"), Box::new(move |page| page >= to)));
     }
     for odd in 0..16_u64 {
-        // Spread by a multiplicative hash, always the same.
+        // Spread by a multiplicative hash, always in the same way.
         let hash = move |page: u64| (page >> 12).wrapping_add(odd).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60;
         losses
             .push((format!("without one page in sixteen ({odd})"), Box::new(move |page| hash(page) == odd)));

@@ -97,7 +97,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     Ok(Outcome::from_good(comparison.differences.is_empty() && health.verdict != Verdict::Failed))
 }
 
-/// A profile that was read, with its names settled.
+/// A profile that was read, with its settled names.
 struct Opened {
     profile: Profile,
     resolution: Resolution,
@@ -122,7 +122,7 @@ fn open(path: &Path) -> anyhow::Result<Opened> {
     Ok(Opened { profile, resolution, report, form })
 }
 
-/// Who could not use the file as it is.
+/// The consumers that cannot use the file in its current form.
 fn say_obstacles(obstacles: &[Obstacle], console: &Console) {
     if obstacles.is_empty() {
         return;

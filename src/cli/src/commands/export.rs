@@ -27,7 +27,7 @@ pub struct Arguments {
     profile: PathBuf,
     #[command(flatten)]
     unpacking: Unpacking,
-    /// Go on if the image is of another build than the profile.
+    /// Continue if the image belongs to another build than the profile.
     #[arg(long, requires = "filename", hide_short_help = true)]
     force: bool,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub struct Arguments {
     banner: Banner,
     /// volatility3: name dwarf2json as the producer of the table.
     ///
-    /// The plug-in linux.hidden_modules of Volatility 3 insists on that name.
+    /// The plug-in linux.hidden_modules of Volatility 3 requires that name.
     #[arg(long, value_enum, hide_possible_values = true, help_heading = OUTPUT)]
     compat: Option<Compat>,
     #[command(flatten)]
@@ -113,7 +113,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         );
     }
     match format {
-        // For LibVMI the image is what the configuration is about.
+        // For LibVMI the image is the subject of the configuration.
         Format::LibVmi => banner::complete(&arguments.banner.without_image(), &mut profile, console)?,
         _ => banner::complete(&arguments.banner, &mut profile, console)?,
     }
@@ -131,7 +131,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope };
     let outcome = summary.conclude_with(console, |made| made.libvmi_configuration = configuration.clone())?;
     if let Some(text) = configuration.filter(|_| !console.json()) {
-        // Standard output may hold the profile.
+        // Standard output may contain the profile.
         match arguments.output.output.as_ref().is_some_and(|output| output.as_os_str() != "-") {
             true => console.print(&text.lines().collect())?,
             false => console.say_lines(&text.lines().collect()),

@@ -1,5 +1,5 @@
-//! AVML's compressed form, version 2 (microsoft/avml, `src/image.rs`): headers as LiME's, each followed by the memory it
-//! describes as a snappy stream in frames, and by how many bytes that stream has. Version 1 is LiME itself.
+//! AVML's compressed format, version 2 (microsoft/avml, `src/image.rs`): headers as in LiME, each followed by its
+//! memory as a framed snappy stream, and by the length of that stream. Version 1 is LiME itself.
 
 use std::sync::Arc;
 
@@ -13,21 +13,21 @@ use crate::segments::Segment;
 pub(crate) const MAGIC: &[u8] = b"AVML";
 
 const HEADER: u64 = 32;
-/// The length behind a stream.
+/// The length after a stream.
 const TRAILER: u64 = 8;
 /// The snappy framing format allows 64 KiB of content in a chunk.
 const LARGEST_BLOCK: u64 = 1 << 16;
 /// A chunk's type and length.
 const CHUNK_HEADER: u64 = 4;
-/// What every stream begins with: a chunk of its own.
+/// The first chunk of every stream.
 const STREAM: &[u8] = b"\xff\x06\0\0sNaPpY";
 
 /// A chunk of a stream.
 #[derive(Clone, Copy, Debug)]
 struct Chunk {
-    /// Where its content begins among all content.
+    /// The start of its content in the whole content.
     logical: u64,
-    /// Where it begins in the file, and how long it is, its header included.
+    /// The start in the file, and the length including the header.
     at: u64,
     length: u32,
 }
@@ -52,7 +52,7 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>) -> Result<Parts, Error> {
                 if at == 0 && segment.is_none() {
                     return Err(error);
                 }
-                // The memory before the damage is good.
+                // The memory before the damage is valid.
                 segments.extend(segment);
                 damage = Some(error);
                 break;
@@ -67,7 +67,7 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>) -> Result<Parts, Error> {
     Ok(parts)
 }
 
-/// The memory of all streams, one behind the other.
+/// The memory of all streams, one after the other.
 #[derive(Debug)]
 struct Streams {
     file: Arc<dyn Bytes>,
@@ -77,8 +77,8 @@ struct Streams {
 }
 
 impl Streams {
-    /// Goes through the block at `at`: its memory, and where the next block begins. Where the block is damaged, the
-    /// memory before the damage.
+    /// Reads the block at `at`: its memory, and the start of the next block. If the block is damaged, the memory
+    /// before the damage.
     fn index(&mut self, at: u64) -> Result<(Segment, u64), (Option<Segment>, Error)> {
         let malformed = |offset, expected, found| Error::Malformed {
             container: Container::Avml,
@@ -115,7 +115,7 @@ impl Streams {
         Ok((segment, end + TRAILER))
     }
 
-    /// Goes through chunks until there is content up to `end`; where the next one would begin.
+    /// Reads chunks until there is content up to `end`; returns the start of the next one.
     fn chunks(&mut self, stream: u64, end: u64) -> Result<u64, Error> {
         let malformed = |offset, expected, found| Error::Malformed {
             container: Container::Avml,
@@ -134,7 +134,7 @@ impl Streams {
             let content = match kind {
                 0x00 => start.get(8..).and_then(|packed| snap::raw::decompress_len(packed).ok()),
                 0x01 => size.checked_sub(4).map(|size| size as usize),
-                // The stream's mark, padding, and what may be skipped.
+                // The stream's mark, padding, and chunks that may be skipped.
                 0x80..=0xff => Some(0),
                 _ => None,
             };

@@ -1,6 +1,6 @@
-//! Windows crash dumps (`DUMP_HEADER32` and `DUMP_HEADER64` of the debugger's headers; the summary headers as the kernel
-//! writes them): complete ones with their list of runs, those with a bitmap of pages, live dumps with a list of ranges,
-//! and triage dumps, which hold no memory.
+//! Windows crash dumps (`DUMP_HEADER32` and `DUMP_HEADER64` in the debugger's headers; the summary headers as the
+//! kernel writes them): complete dumps with their list of runs, dumps with a bitmap of pages, live dumps with a list
+//! of ranges, and triage dumps, which contain no memory.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(super) const FILLER: u32 = u32::from_le_bytes(*b"PAGE");
 /// The header has room for no more.
 const MOST_RUNS_32: u32 = (700 - 8) / 8;
 const MOST_RUNS_64: u32 = (700 - 16) / 16;
-/// A live dump lists its ranges behind the header; real ones have thousands.
+/// A live dump lists its ranges after the header; real ones have thousands.
 const MOST_RANGES: u64 = 4 << 20;
 
 /// `DumpType`.
@@ -106,14 +106,14 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>) -> Result<Parts, Error> {
     Ok(parts)
 }
 
-/// Where `DumpType` stands.
+/// The place of `DumpType`.
 fn dump_type(wide: bool) -> usize {
     if wide { 0xf98 } else { 0xf88 }
 }
 
 fn header(fields: Fields, wide: bool) -> Option<(u32, CrashDump, PhysicalAddress)> {
     let word = |at| fields.word(at, wide);
-    // Kernel addresses of 32-bit systems are kept as they are printed.
+    // Kernel addresses of 32-bit systems are kept in the form in which they are printed.
     let address = |at| word(at).map(VirtualAddress);
     let kind = fields.u32(dump_type(wide))?;
     let known = |value: u64| if value as u32 == FILLER { 0 } else { value };
@@ -260,8 +260,8 @@ fn summary_pages(bytes: &Arc<dyn Bytes>, fields: Fields, at: u64, wide: bool) ->
     Ok((segments, warning))
 }
 
-/// The pages of a live dump (`RDMP`): pairs of a first page and a count; those of a kernel's dump end with a zero, a
-/// complete one says how many there are.
+/// The pages of a live dump (`RDMP`): pairs of a first page and a count. The list in a kernel's dump ends with a
+/// zero; a complete dump gives the number of pairs.
 fn live(bytes: &Arc<dyn Bytes>, at: u64, all: bool) -> Result<Vec<Segment>, Error> {
     let container = Container::CrashDump;
     let malformed = |offset, expected, found| Error::Malformed { container, offset, expected, found };

@@ -1,5 +1,5 @@
-//! ELF cores of machines (System V ABI, "ELF header" and "Program header"): one `PT_LOAD` segment per range of physical
-//! memory, and notes that tell of the processors.
+//! ELF cores of machines (System V ABI, "ELF header" and "Program header"): one `PT_LOAD` segment per range of
+//! physical memory, and notes about the processors.
 
 use std::sync::Arc;
 
@@ -18,9 +18,9 @@ pub(crate) const MAGIC: &[u8] = &elf::ELFMAG;
 
 /// More ranges than any machine has.
 const MOST_HEADERS: u64 = 1 << 20;
-/// Notes beyond are not read: 64 thousand processors have room in it.
+/// Longer notes are not read; 64 thousand processors fit.
 const LONGEST_NOTES: u64 = 64 << 20;
-/// `/proc/kcore` marks what is no memory by this physical address.
+/// The physical address by which `/proc/kcore` marks ranges that are not memory.
 const NO_ADDRESS: u64 = u64::MAX;
 
 struct ProgramHeader {
@@ -32,7 +32,7 @@ struct ProgramHeader {
 }
 
 /// Opens the core that begins with `start`. The table of program headers and the notes are read up to the size of the
-/// file; `object` gives the fields of each header.
+/// file; `object` decodes the fields of each header.
 pub(crate) fn open(bytes: Arc<dyn Bytes>, start: &[u8]) -> Result<Parts, Error> {
     let (class, order) = match start.get(4..6) {
         Some([class, order]) => (elf::FileClass(*class), elf::DataEncoding(*order)),
@@ -72,7 +72,7 @@ fn open_as<Elf: FileHeader<Endian = Endianness>>(
     Ok(parts)
 }
 
-/// The program headers, as far as the file has them.
+/// The program headers, as far as they are in the file.
 fn program_headers<Elf: FileHeader<Endian = Endianness>>(
     header: &Elf,
     endian: Endianness,
@@ -87,13 +87,13 @@ fn program_headers<Elf: FileHeader<Endian = Endianness>>(
     }
     let mut count = u64::from(header.e_phnum(endian));
     if count == u64::from(elf::PN_XNUM) {
-        // The number does not fit: it is in the first section header.
+        // The number does not fit here: it is in the first section header.
         let section = parts.bytes.up_to(header.e_shoff(endian).into(), size_of::<Elf::SectionHeader>());
         let section = section.map_err(Error::reading(Container::ElfCore))?;
         let section = pod::from_bytes::<Elf::SectionHeader>(&section).ok();
         count = section.map_or(count, |(section, _)| section.sh_info(endian).into());
     }
-    // What the file has room for; a smaller table is a truncated file.
+    // The number that fits into the file; a smaller table means a truncated file.
     let room = (parts.bytes.len().saturating_sub(table) / size).min(MOST_HEADERS);
     if count > room {
         parts.report.lose_many("missing program header", count - room, || {
@@ -120,7 +120,7 @@ fn read_notes<Elf: FileHeader<Endian = Endianness>>(
     endian: Endianness,
     parts: &mut Parts,
 ) {
-    // Several headers may name the same notes: all of them together are read up to the size of the file.
+    // Several headers may refer to the same notes: together they are read up to the size of the file.
     let mut room = parts.bytes.len().min(LONGEST_NOTES);
     for header in headers.iter().filter(|header| header.kind == elf::PT_NOTE) {
         let there = parts.bytes.len().saturating_sub(header.offset);
@@ -150,7 +150,7 @@ fn short(start: &[u8]) -> Error {
     malformed(0, "an ELF header", format!("the end of the file after {} bytes", start.len()))
 }
 
-/// The ranges of memory. Where no header has a physical address, the virtual one is taken for it.
+/// The ranges of memory. If no header has a physical address, the virtual ones are used.
 fn segments(headers: &[ProgramHeader]) -> Vec<Segment> {
     let loaded = || headers.iter().filter(|header| header.kind == elf::PT_LOAD && header.length > 0);
     let physical = loaded().any(|header| header.physical != 0) || loaded().count() == 1;
@@ -164,7 +164,7 @@ fn segments(headers: &[ProgramHeader]) -> Vec<Segment> {
         .collect()
 }
 
-/// `e_machine`, for the processors whose memory is looked at.
+/// `e_machine`, for the supported processors.
 fn arch(machine: elf::Machine) -> Option<Arch> {
     Some(match machine {
         elf::EM_386 => Arch::I386,

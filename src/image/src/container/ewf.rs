@@ -1,7 +1,7 @@
-//! The Expert Witness Compression Format, E01 (its description by the libewf project): files of at most a few GiB, each a
-//! chain of sections, with content in chunks that are packed one by one.
+//! The Expert Witness Compression Format, E01 (as described by the libewf project): files of at most a few GiB, each
+//! a chain of sections, with content in separately compressed chunks.
 //!
-//! The tables of all files may together have as many entries as the files have room for, and the content is bounded by
+//! The tables of all files may together have as many entries as fit into the files, and the content is limited by
 //! [`profile::UnpackLimits::check_memory`].
 
 use std::path::{Path, PathBuf};
@@ -21,18 +21,18 @@ pub(crate) const MAGIC: &[u8] = b"EVF\x09\x0d\x0a\xff\0";
 
 const HEADER: u64 = 13;
 const SECTION: u64 = 76;
-/// What precedes the entries of a table, and what a table's entry takes.
+/// The size of the data before a table's entries, and the size of an entry.
 const TABLE: u64 = 24;
 const ENTRY: u64 = 4;
-/// The bit of an entry that says whether its chunk is packed.
+/// The bit of an entry that marks a compressed chunk.
 const PACKED: u32 = 1 << 31;
-/// Chunks are 32 KiB; larger ones than this are not believed.
+/// The largest accepted chunk; normal ones have 32 KiB.
 const LARGEST_CHUNK: u64 = 16 << 20;
-/// Sections of one file: a table stands for hundreds of MiB at most.
+/// The sections of one file: a table covers hundreds of MiB at most.
 const MOST_SECTIONS: usize = 1 << 16;
 /// Two TiB in chunks of 32 KiB.
 const MOST_CHUNKS: u64 = 1 << 26;
-/// As many as names can be made: `.E01` to `.ZZZ`.
+/// The number of possible names: `.E01` to `.ZZZ`.
 const MOST_FILES: usize = 14_971;
 
 /// The content of all files of an image.
@@ -45,28 +45,28 @@ pub(crate) struct Ewf {
     cache: BlockCache,
 }
 
-/// Chunks that stand behind each other in one file.
+/// Consecutive chunks in one file.
 #[derive(Debug)]
 struct Table {
     /// The number of its first chunk.
     first: u64,
     file: usize,
-    /// What the entries are offsets from.
+    /// The base of the entries' offsets.
     base: u64,
     entries: Vec<u32>,
-    /// Where the last chunk ends.
+    /// The end of the last chunk.
     end: u64,
 }
 
-/// What reading one file after the other has found.
+/// The findings so far, reading one file after the other.
 struct Reader {
     ewf: Ewf,
     chunks: u64,
-    /// The number of chunks that the image says it has.
+    /// The number of chunks according to the image.
     promised: Option<u64>,
-    /// Whether the last file was read.
+    /// Whether the last file has been read.
     done: bool,
-    /// How many entries the files read so far have room for, less those that their tables have.
+    /// How many entries fit into the files read so far, minus those in their tables.
     room: u64,
 }
 
@@ -74,14 +74,14 @@ fn malformed(offset: u64, expected: &'static str, found: String) -> Error {
     Error::Malformed { container: Container::Ewf, offset, expected, found }
 }
 
-/// Opens an image by its first file; the others are looked for beside it. What is missing is told in words.
+/// Opens an image by its first file; the others are searched for next to it. Missing parts are returned in words.
 pub(crate) fn open(first: Arc<dyn Bytes>, path: Option<&Path>) -> Result<(Ewf, Option<String>), Error> {
     let ewf = Ewf {
         files: Vec::new(),
         tables: Vec::new(),
         chunk_size: 0,
         length: 0,
-        // Made again when the size of a chunk is known.
+        // Replaced when the size of a chunk is known.
         cache: BlockCache::new(LARGEST_CHUNK as usize),
     };
     let mut reader = Reader { ewf, chunks: 0, promised: None, done: false, room: 0 };
@@ -130,7 +130,7 @@ pub(crate) fn segment_path(first: &Path, number: usize) -> Option<PathBuf> {
 }
 
 impl Reader {
-    /// Goes through the sections of one file.
+    /// Reads the sections of one file.
     fn read_file(&mut self, file: Arc<dyn Bytes>) -> Result<(), Error> {
         let reading = Error::reading(Container::Ewf);
         let number = self.ewf.files.len();
@@ -141,14 +141,14 @@ impl Reader {
         self.ewf.files.push(Arc::clone(&file));
         self.room = self.room.saturating_add(file.len() / ENTRY);
         let mut at = HEADER;
-        // Where the chunks end that the next table lists.
+        // The end of the chunks that the next table lists.
         let mut data_end = None;
         for _ in 0..MOST_SECTIONS {
             let section = file.up_to(at, SECTION as usize).map_err(&reading)?;
             let fields = Fields::little(&section);
             let (Some(kind), Some(next), Some(size)) = (fields.text(0, 16), fields.u64(16), fields.u64(24))
             else {
-                // A file that was cut; its tables so far are good.
+                // A truncated file; the tables read so far are valid.
                 return Ok(());
             };
             let body = at + SECTION;
@@ -156,7 +156,7 @@ impl Reader {
                 "volume" | "disk" | "data" => self.volume(&file, body)?,
                 "sectors" => data_end = at.checked_add(size),
                 "table" => {
-                    // The SMART form has no section for the chunks: they follow their table's entries.
+                    // The SMART format has no section for the chunks: they follow their table's entries.
                     let end = data_end.take().unwrap_or_else(|| at.saturating_add(size));
                     self.table(&file, number, body, end)?;
                 }
@@ -167,7 +167,7 @@ impl Reader {
                 "next" => return Ok(()),
                 _ => {}
             }
-            // Sections follow each other; a chain that goes back would never end.
+            // Sections follow each other; a chain that goes back would be endless.
             if next < body {
                 return Err(malformed(at + 16, "a later section", format!("one at {next:#x}")));
             }
@@ -176,7 +176,7 @@ impl Reader {
         Err(malformed(at, "the last section", format!("more than {MOST_SECTIONS}")))
     }
 
-    /// The geometry: it stands in every file, and in some again.
+    /// The geometry, which is in every file, and in some twice.
     fn volume(&mut self, file: &Arc<dyn Bytes>, at: u64) -> Result<(), Error> {
         if self.promised.is_some() {
             return Ok(());
@@ -222,14 +222,14 @@ impl Reader {
         Ok(())
     }
 
-    /// The content as far as tables list it; and what is missing.
+    /// The content as far as tables list it, and the missing parts.
     fn finish(mut self) -> Result<(Ewf, Option<String>), Error> {
         if self.promised.is_none() {
             return Err(malformed(HEADER, "a volume section", "none".to_owned()));
         }
         let there = self.chunks.saturating_mul(self.ewf.chunk_size);
         let promised = self.ewf.length;
-        // A length of zero is of an image that was not finished.
+        // A length of zero belongs to an image that was not finished.
         self.ewf.length = if promised == 0 { there } else { there.min(promised) };
         let missing = promised - self.ewf.length.min(promised);
         let missing = (missing > 0).then(|| format!("the last {missing} of {promised} bytes"));
@@ -238,7 +238,7 @@ impl Reader {
 }
 
 impl Ewf {
-    /// How many bytes its files have together.
+    /// The total size of its files.
     pub(crate) fn file_length(&self) -> u64 {
         self.files.iter().fold(0, |sum, file| sum.saturating_add(file.len()))
     }
@@ -264,7 +264,7 @@ impl Ewf {
         if entry & PACKED != 0 {
             into.resize(whole as usize, 0);
             return unpack::zlib(&packed, into).or_else(|reason| {
-                // Some writers fill the last chunk up.
+                // Some writers pad the last chunk.
                 into.resize(self.chunk_size as usize, 0);
                 unpack::zlib(&packed, into).map_err(|_| BytesError::damaged(start, reason))
             });
@@ -297,7 +297,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_named_as_their_number_says() {
+    fn files_are_named_by_their_number() {
         let name = |first: &str, number| {
             segment_path(Path::new(first), number).map(|path| path.to_str().unwrap().to_owned())
         };

@@ -1,5 +1,5 @@
-//! The flattened form of `makedumpfile -F` and of QEMU's dumps through a pipe (makedumpfile, `makedumpfile.h`): the
-//! pieces of a file in the order they were written, each with its place, in big-endian fields.
+//! The flattened format of `makedumpfile -F` and of QEMU's dumps through a pipe (makedumpfile, `makedumpfile.h`): the
+//! pieces of a file in the order in which they were written, each with its place, in big-endian fields.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,20 +11,20 @@ use crate::fields::Fields;
 
 pub(crate) const MAGIC: &[u8] = b"makedumpfile\0\0\0\0";
 
-/// The header takes this many bytes, whatever it says.
+/// The size of the header, whatever it says itself.
 const HEADER: u64 = 4096;
-/// What precedes each piece: its place and its length.
+/// The header of each piece: its place and its length.
 const PLACE: u64 = 16;
-/// How many times as long as its pieces the file may be: dumps have next to no holes.
+/// How many times larger than its pieces the file may be: dumps have hardly any holes.
 const MOST_SPREAD: u64 = 64;
-/// A real dump has a piece for each buffer that was written; more are not kept.
+/// The most pieces that are kept; a real dump has one for each buffer that was written.
 const MOST_PIECES: usize = 4 << 20;
 
-/// The file put together again.
+/// The reassembled file.
 #[derive(Debug)]
 pub(crate) struct Flattened {
     file: Arc<dyn Bytes>,
-    /// By the first byte: how many bytes, and where they are.
+    /// By the first byte: the number of bytes, and their place.
     pieces: BTreeMap<u64, Piece>,
     length: u64,
 }
@@ -35,7 +35,8 @@ struct Piece {
     at: u64,
 }
 
-/// Puts the pieces in their places, a later one over an earlier one. False where the mark at the end is missing.
+/// Puts the pieces into their places, a later one over an earlier one. Returns false if the mark at the end is
+/// missing.
 pub(crate) fn open(file: Arc<dyn Bytes>) -> Result<(Flattened, bool), Error> {
     let reading = Error::reading(Container::Flattened);
     let mut flattened = Flattened { file, pieces: BTreeMap::new(), length: 0 };
@@ -81,7 +82,7 @@ impl Flattened {
         if start == end {
             return;
         }
-        // What begins before and reaches in is cut; its rest behind stays.
+        // A piece that begins earlier and overlaps is cut; its part after the new piece stays.
         if let Some((&first, &piece)) = self.pieces.range(..start).next_back()
             && first + piece.length > start
         {
@@ -96,7 +97,7 @@ impl Flattened {
         self.length = self.length.max(end);
     }
 
-    /// Keeps what of `piece`, which begins at `first`, lies behind `end`.
+    /// Keeps the part of `piece`, which begins at `first`, that is after `end`.
     fn keep_rest(&mut self, first: u64, piece: Piece, end: u64) {
         if let Some(rest) = (first + piece.length).checked_sub(end).filter(|rest| *rest > 0) {
             self.pieces.insert(end, Piece { length: rest, at: piece.at + (piece.length - rest) });
@@ -109,7 +110,7 @@ impl Bytes for Flattened {
         self.length
     }
 
-    /// What no piece covers is zero, as the holes of a file are.
+    /// Bytes without a piece are zero, like the holes of a file.
     fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), BytesError> {
         let end = offset.checked_add(into.len() as u64).filter(|end| *end <= self.length);
         let end = end.ok_or_else(|| BytesError::end(offset))?;
@@ -132,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn later_pieces_lie_over_earlier_ones() {
+    fn later_pieces_overwrite_earlier_ones() {
         let file: Arc<dyn Bytes> = Arc::new((0..100).collect::<Vec<u8>>());
         let mut flattened = Flattened { file, pieces: BTreeMap::new(), length: 0 };
         let mut expected = [0; 60];

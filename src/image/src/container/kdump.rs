@@ -1,5 +1,6 @@
-//! The compressed form of kdump, as `makedumpfile` and QEMU write it (makedumpfile, `diskdump_mod.h` and `IMPLEMENTATION`):
-//! a header, a sub-header, two bitmaps of pages, a descriptor for each page that is there, the pages, each by itself.
+//! The compressed format of kdump, as `makedumpfile` and QEMU write it (makedumpfile, `diskdump_mod.h` and
+//! `IMPLEMENTATION`): a header, a sub-header, two bitmaps of pages, a descriptor for each stored page, and the pages,
+//! compressed separately.
 
 use std::sync::Arc;
 
@@ -16,10 +17,10 @@ use crate::unpack;
 
 pub(crate) const MAGIC: &[u8] = b"KDUMP   ";
 
-/// Notes and VMCOREINFO beyond are not read.
+/// Longer notes and VMCOREINFO are not read.
 const LONGEST_NOTES: u64 = 64 << 20;
 
-/// The fields of the header that are used. Their places differ with the width of the machine that wrote them.
+/// The fields of the header that are used. Their places depend on the width of the machine that wrote them.
 struct Header {
     wide: bool,
     version: u32,
@@ -58,7 +59,7 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>, start: &[u8]) -> Result<Parts, Error> 
     let part = range.start.min(pages)..range.end.min(pages);
     let split = part != (0..pages);
     let bitmap = Bitmap { offset: bitmaps.saturating_add(half), pages: part, page_size: block };
-    // What has no descriptor is cut off with the file.
+    // Pages without a descriptor were truncated with the file.
     let room = bytes.len().saturating_sub(descriptors_at) / DESCRIPTOR;
     let (segments, count) = bitmap.segments(&bytes, 0, room).map_err(&reading)?;
     let count = count.min(room);
@@ -88,7 +89,7 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>, start: &[u8]) -> Result<Parts, Error> 
     Ok(parts)
 }
 
-/// `struct disk_dump_header`; nothing where its page size is none.
+/// `struct disk_dump_header`; `None` if its page size is invalid.
 fn header(fields: Fields, wide: bool) -> Option<Header> {
     let at = if wide { 424 } else { 412 };
     let block_size = u64::from(fields.u32(at + 4)?);
@@ -114,11 +115,11 @@ fn header(fields: Fields, wide: bool) -> Option<Header> {
 #[derive(Default)]
 struct SubHeader {
     phys_base: Option<i64>,
-    /// The pages that a part of a split dump holds.
+    /// The pages in one part of a split dump.
     part: Option<std::ops::Range<u64>>,
     vmcoreinfo: (u64, u64),
     notes: (u64, u64),
-    /// The number of pages where it is too large for the header.
+    /// The number of pages if it is too large for the header.
     pages: Option<u64>,
 }
 
@@ -171,7 +172,7 @@ const LZO: u32 = 0x2;
 const SNAPPY: u32 = 0x4;
 const ZSTD: u32 = 0x20;
 
-/// The pages, unpacked, one behind the other.
+/// The pages, unpacked, one after the other.
 #[derive(Debug)]
 struct Pages {
     file: Arc<dyn Bytes>,
@@ -190,7 +191,7 @@ impl Pages {
         let (Some(offset), Some(size), Some(flags)) = (fields.u64(0), fields.u32(8), fields.u32(12)) else {
             return Err(BytesError::end(at));
         };
-        // What does not get smaller is stored as it is.
+        // A page that compression would not make smaller is stored as it is.
         if u64::from(size) > self.page_size {
             let reason = format!("the page has {size} bytes, expected at most {}", self.page_size);
             return Err(BytesError::damaged(at, reason));

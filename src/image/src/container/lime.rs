@@ -1,5 +1,5 @@
 //! The format of the Linux Memory Extractor, version 1 (its `doc/README.md`): headers of 32 bytes, each followed by
-//! the memory it describes.
+//! its memory.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>) -> Result<Parts, Error> {
                 offset = next;
             }
             Err(error) if offset == 0 => return Err(error),
-            // The memory before it is good.
+            // The memory before the damage is valid.
             Err(error) => {
                 parts.report.lose("damaged LiME header", || error.to_string());
                 break;
@@ -36,7 +36,7 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>) -> Result<Parts, Error> {
     Ok(parts)
 }
 
-/// The range that a header describes: its start and its length.
+/// The range in a header: its start and its length.
 fn range(header: &[u8], offset: u64) -> Result<(u64, u64), Error> {
     let malformed =
         |expected, found: String| Error::Malformed { container: Container::Lime, offset, expected, found };

@@ -1,5 +1,5 @@
-//! Mach-O cores whose segments are physical memory, as the Mac memory readers write them (Mach-O, `loader.h`): a
-//! segment's address is the physical one.
+//! Mach-O cores whose segments are physical memory, as memory readers for Macs write them (Mach-O, `loader.h`): the
+//! address of a segment is the physical one.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use crate::bytes::Bytes;
 use crate::container::{Container, Looked, Parts};
 use crate::segments::Segment;
 
-/// Commands beyond are not read: half a million segments have room in it.
+/// Further commands are not read; half a million segments fit.
 const LONGEST_COMMANDS: u32 = 64 << 20;
-/// No machine has physical memory beyond 52 bits; what lies there is virtual.
+/// Machines have no physical memory beyond 52 bits; higher addresses are virtual.
 const PHYSICAL: u64 = 1 << 52;
-/// The smallest size a load command may state: that of its own two fields.
+/// The smallest valid size of a load command: that of its own two fields.
 const SMALLEST_COMMAND: u32 = size_of::<LoadCommand<Endianness>>() as u32;
 
-/// Whether `start` begins a Mach-O file, and with which width and order of bytes.
+/// Whether `start` begins a Mach-O file, with its width and byte order.
 pub(crate) fn recognise(start: &[u8]) -> Option<(bool, Endianness)> {
     let magic = *start.first_chunk()?;
     [(u32::from_le_bytes(magic), Endianness::Little), (u32::from_be_bytes(magic), Endianness::Big)]
@@ -95,7 +95,7 @@ fn open_as<Mach: MachHeader<Endian = Endianness>>(
     Ok(parts)
 }
 
-/// The memory that the segment command at the start of `bytes` describes, as far as the file holds it.
+/// The memory of the segment command at the start of `bytes`, as far as the file contains it.
 fn segment<S: object::read::macho::Segment<Endian = Endianness>>(
     bytes: &[u8],
     endian: Endianness,
@@ -109,7 +109,7 @@ fn segment<S: object::read::macho::Segment<Endian = Endianness>>(
     })
 }
 
-/// `cputype`, for the processors whose memory is looked at.
+/// `cputype`, for the supported processors.
 fn arch(cpu: macho::CpuType) -> Option<Arch> {
     Some(match cpu {
         macho::CPU_TYPE_X86 => Arch::I386,

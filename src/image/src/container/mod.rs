@@ -1,10 +1,10 @@
-//! What holds physical memory: one file per format, each from bytes to ranges of memory and hints.
+//! The formats of memory images: one file per format, each from bytes to ranges of memory and hints.
 //!
-//! Bounds that hold for all of them: tables are read as far as the file reaches, so that they take memory in proportion
-//! to the file. The ranges of memory may together have twice as many bytes as there are behind them ([`SHARED`]): no
-//! honest image has the same bytes at many addresses, and a search would read them once for each. The memory in an image
-//! that packs it is bounded by [`profile::UnpackLimits::check_memory`]. Pages and chunks are unpacked one by one into
-//! caches of 8 MiB.
+//! The limits for all of them: tables are read up to the end of the file, so their memory is proportional to the
+//! file. The ranges of memory together may have twice as many bytes as are stored ([`SHARED`]), because no valid
+//! image has the same bytes at many addresses, and a search would read them once for each. The memory in a compressed
+//! image is limited by [`profile::UnpackLimits::check_memory`]. Pages and chunks are unpacked one by one into caches
+//! of 8 MiB.
 
 mod avml;
 mod crash_dump;
@@ -35,7 +35,7 @@ use crate::hints::Hints;
 use crate::segments::{Segment, Segments};
 use crate::{Error, Image};
 
-/// The kind of file an image is.
+/// The format of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Container {
@@ -43,7 +43,7 @@ pub enum Container {
     Raw,
     /// An ELF core of a machine, as QEMU, VirtualBox and kdump write it.
     ElfCore,
-    /// The format of the Linux Memory Extractor; AVML writes it too where it does not compress.
+    /// The format of the Linux Memory Extractor, which AVML also writes without compression.
     Lime,
     /// AVML's compressed format.
     Avml,
@@ -51,17 +51,17 @@ pub enum Container {
     Kdump,
     /// A Windows crash dump with memory: complete, with a bitmap, or live.
     CrashDump,
-    /// A small Windows crash dump, which holds no physical memory.
+    /// A small Windows crash dump, which contains no physical memory.
     TriageDump,
     /// A Mach-O core of physical memory.
     MachCore,
     /// VMware's memory with its state file.
     Vmware,
-    /// A packing of any of the others, most often of raw memory: Expert Witness files (E01).
+    /// A wrapper around any other format, most often raw memory: Expert Witness files (E01).
     Ewf,
-    /// A packing of an ELF core or of kdump's format: the flattened form.
+    /// A wrapper around an ELF core or a kdump: the flattened format.
     Flattened,
-    /// A packing of any of the others, most often of raw memory: a file that was split into pieces.
+    /// A wrapper around any other format, most often raw memory: a file split into pieces.
     Pieces,
 }
 
@@ -84,16 +84,16 @@ impl fmt::Display for Container {
     }
 }
 
-/// How many times as many bytes as there are the ranges of memory may have together. A few writers list a range twice.
+/// How many times the stored bytes the ranges of memory may have together. A few writers list a range twice.
 const SHARED: u64 = 2;
 
-/// How many bytes tell a container.
+/// How many bytes identify a container.
 const LOOK: usize = 4096;
 
-/// What a container's reader finds out.
+/// The results of reading a container.
 pub(crate) struct Parts {
     pub(crate) container: Container,
-    /// What the segments' offsets are offsets in.
+    /// The base of the segments' offsets.
     pub(crate) bytes: Arc<dyn Bytes>,
     pub(crate) segments: Vec<Segment>,
     pub(crate) hints: Hints,
@@ -105,7 +105,7 @@ impl Parts {
         Self { container, bytes, segments: Vec::new(), hints: Hints::default(), report: Report::default() }
     }
 
-    /// `file` is how many bytes the image's files have.
+    /// `file` is the total size of the image's files.
     fn into_image(self, packing: Option<Container>, file: u64) -> Result<Image, Error> {
         let Self { container, bytes, segments, hints, mut report } = self;
         let segments = Segments::new(segments, bytes.len());
@@ -134,7 +134,7 @@ impl Parts {
     }
 }
 
-/// Recognises and opens an image. `path` is where it is from, to look for what belongs to it.
+/// Recognises and opens an image. `path` is its path, for finding the files that belong to it.
 pub(crate) fn open(bytes: Arc<dyn Bytes>, path: Option<&Path>) -> Result<Image, Error> {
     if bytes.len() == 0 {
         // A device may have no length.
@@ -174,7 +174,7 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>, path: Option<&Path>) -> Result<Image, 
     let mut file = bytes.len();
     let parts = plain(bytes, &start, path)?;
     if parts.container == Container::Vmware {
-        // The memory may be the file beside it.
+        // The memory may be in the file next to it.
         file = file.max(parts.bytes.len());
     }
     parts.into_image(None, file)
@@ -184,7 +184,7 @@ fn look(bytes: &Arc<dyn Bytes>) -> Result<Vec<u8>, Error> {
     bytes.up_to(0, LOOK).map_err(Error::reading(Container::Raw))
 }
 
-/// Opens what is in no packing.
+/// Opens an image that has no wrapper.
 fn plain(bytes: Arc<dyn Bytes>, start: &[u8], path: Option<&Path>) -> Result<Parts, Error> {
     if start.starts_with(elf::MAGIC) {
         return elf::open(bytes, start);
@@ -226,11 +226,11 @@ fn plain(bytes: Arc<dyn Bytes>, start: &[u8], path: Option<&Path>) -> Result<Par
     raw(bytes, path)
 }
 
-/// Raw memory of fewer bytes is taken for a file of another kind.
+/// The smallest raw memory; a smaller file is of another kind.
 const LEAST_MEMORY: u64 = 4096;
 
-/// Whether a file that no container's reader knows may be raw memory: its content tells nothing else, and it is as large
-/// as a page.
+/// Whether a file that no container's reader recognises may be raw memory: its content shows no other kind, and it
+/// has at least the size of a page.
 fn may_be_raw(kind: FileKind, length: u64, path: Option<&Path>) -> bool {
     let fits = match kind {
         // A set is opened by its first piece.
@@ -240,7 +240,7 @@ fn may_be_raw(kind: FileKind, length: u64, path: Option<&Path>) -> bool {
     fits && length >= LEAST_MEMORY
 }
 
-/// An image as the table of file kinds looks at it.
+/// An image as an input for the table of file kinds.
 pub(crate) struct Looked<'a>(pub(crate) &'a Arc<dyn Bytes>);
 
 impl Content for Looked<'_> {
@@ -249,7 +249,7 @@ impl Content for Looked<'_> {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
-        // As much as passes by the cache: what is cached would hide that the file shrinks.
+        // Large reads bypass the cache, which would hide that the file shrinks.
         const UNCACHED: u64 = 64 << 10;
         let before = offset.min(UNCACHED);
         let length = buffer.len().saturating_add(before as usize);
@@ -259,7 +259,7 @@ impl Content for Looked<'_> {
     }
 }
 
-/// Nothing tells raw memory; only VMware's has a file beside it that says where it belongs.
+/// Raw memory has no mark; only VMware's has a file next to it that gives its layout.
 fn raw(bytes: Arc<dyn Bytes>, path: Option<&Path>) -> Result<Parts, Error> {
     let vmem =
         path.filter(|path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("vmem")));

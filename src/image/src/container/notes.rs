@@ -1,4 +1,4 @@
-//! The notes of ELF cores (System V ABI, "Note section") that tell of a machine.
+//! The notes of ELF cores (System V ABI, "Note section") about a machine.
 
 use object::Endianness;
 use object::read::elf::{FileHeader, NoteIterator};
@@ -7,8 +7,8 @@ use crate::fields::Fields;
 use crate::hints::{Cpu, Hints};
 use crate::{PhysicalAddress, VirtualAddress};
 
-/// Reads all notes of one segment; what is damaged ends it. Sizes are rounded up to four bytes, in files of 64 bits as
-/// well, as every writer of cores does.
+/// Reads all notes of one segment up to the first damaged one. Sizes are rounded up to four bytes, even in 64-bit
+/// files, as in every writer of cores.
 pub(crate) fn read<Elf: FileHeader<Endian = Endianness>>(
     content: &[u8],
     endian: Endianness,
@@ -58,7 +58,7 @@ fn qemu(body: &[u8]) -> Option<Cpu> {
     })
 }
 
-/// `NT_VBOXCPU`. Its name is another than that of the note before it, `VBCORE` (VirtualBox, `DBGFCoreWrite.cpp`).
+/// `NT_VBOXCPU`. Its name differs from that of the preceding note, `VBCORE` (VirtualBox, `DBGFCoreWrite.cpp`).
 const VIRTUALBOX_CPU: u32 = 0xb01;
 
 /// `DBGFCORECPU` (VirtualBox, `include/VBox/vmm/dbgfcorefmt.h`): 18 registers, six segments of 24 bytes, CR0, CR2,

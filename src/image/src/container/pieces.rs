@@ -1,5 +1,5 @@
-//! Pieces of an image, as FTK Imager, dd and split leave them: `memory.raw.001`, `memory.raw.002` and so on, one behind
-//! the other.
+//! Pieces of an image, as written by FTK Imager, dd and split: `memory.raw.001`, `memory.raw.002` and so on, one
+//! after the other.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -8,11 +8,11 @@ use std::sync::Arc;
 use crate::bytes::{Bytes, BytesError};
 use crate::file::FileBytes;
 
-/// More pieces than a set has.
+/// The maximum number of pieces in a set.
 const MOST_PIECES: usize = 10_000;
 
-/// The path of the piece with a number, counted as the name of the first piece counts; `None` if `first` is not the name
-/// of a first piece. Such a name ends in three digits or more, and the number in them is 0 or 1.
+/// The path of the piece with a number, relative to the name of the first piece; `None` if `first` is not the name of
+/// a first piece. Such a name ends in three digits or more, with the number 0 or 1.
 pub(crate) fn piece_path(first: &Path, number: usize) -> Option<PathBuf> {
     let ending = first.extension()?.to_str()?;
     let digits = ending.len() >= 3 && ending.bytes().all(|byte| byte.is_ascii_digit());
@@ -20,7 +20,7 @@ pub(crate) fn piece_path(first: &Path, number: usize) -> Option<PathBuf> {
     Some(first.with_extension(format!("{:0width$}", start.checked_add(number)?, width = ending.len())))
 }
 
-/// Whether the file lies behind another piece of a set: the file of the number before is beside it.
+/// Whether the file follows another piece of a set: the file with the previous number is next to it.
 pub(super) fn is_later_piece(path: &Path) -> bool {
     let Some(ending) = path.extension().and_then(|ending| ending.to_str()) else { return false };
     let number: Option<u32> = ending.parse().ok().filter(|_| ending.len() >= 3);
@@ -30,15 +30,16 @@ pub(super) fn is_later_piece(path: &Path) -> bool {
     })
 }
 
-/// All pieces of a set, one behind the other.
+/// All pieces of a set, one after the other.
 #[derive(Debug)]
 pub(super) struct Pieces {
-    /// Where each begins, and its bytes.
+    /// The start of each, and its bytes.
     pieces: Vec<(u64, Arc<dyn Bytes>)>,
     length: u64,
 }
 
-/// Joins a set by its first piece; `None` if no second one lies beside it. The text says what is wrong with the set.
+/// Joins a set by its first piece; `None` if there is no second one next to it. The error says what is wrong with the
+/// set.
 pub(super) fn open(first: &Arc<dyn Bytes>, path: &Path) -> Option<(Pieces, Option<String>)> {
     if is_later_piece(path) || !piece_path(path, 1)?.is_file() {
         return None;
@@ -71,7 +72,7 @@ pub(super) fn open(first: &Arc<dyn Bytes>, path: &Path) -> Option<(Pieces, Optio
 }
 
 impl Pieces {
-    /// The piece that holds `offset`, where it begins, and where it ends.
+    /// The piece that contains `offset`, its start, and its end.
     fn piece_at(&self, offset: u64) -> Option<(&Arc<dyn Bytes>, u64, u64)> {
         let index = self.pieces.partition_point(|(start, _)| *start <= offset).checked_sub(1)?;
         let (start, piece) = self.pieces.get(index)?;
@@ -115,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_pieces_are_counted_on() {
+    fn names_of_pieces_are_numbered() {
         let name = |first: &str, number| {
             piece_path(Path::new(first), number).map(|path| path.to_str().unwrap().to_owned())
         };

@@ -1,5 +1,5 @@
-//! What a triage dump holds (`TRIAGE_DUMP32` and `TRIAGE_DUMP64` of the debugger's headers): the list of modules and the
-//! process that ran, but no physical memory.
+//! The content of a triage dump (`TRIAGE_DUMP32` and `TRIAGE_DUMP64` in the debugger's headers): the list of modules
+//! and the running process, but no physical memory.
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ const LONGEST_NAME: u32 = 1024;
 /// A process object has about three thousand bytes.
 const LARGEST_PROCESS: u32 = 64 << 10;
 
-/// Reads what stands behind the header, `at` being where that begins.
+/// Reads the data after the header, which begins at `at`.
 pub(crate) fn read(bytes: &Arc<dyn Bytes>, at: u64, wide: bool, report: &mut Report) -> Triage {
     let mut triage = Triage::default();
     let Ok(head) = bytes.up_to(at, 72) else { return triage };
     let field = |index: usize| Fields::little(&head).u32(index * 4).unwrap_or(0);
     let [process, thread, drivers, count, strings] = [8, 9, 12, 13, 14].map(field);
 
-    // The entries lie one behind the other up to the names, so their size follows from their number.
+    // The entries precede the names without gaps, so their size follows from their number.
     let room = strings.saturating_sub(drivers);
     let size = room.checked_div(count).unwrap_or(0);
     let (base_at, size_at, stamp_at) = if wide { (0x38, 0x48, 0x88) } else { (0x1c, 0x24, 0x48) };
@@ -72,22 +72,22 @@ fn name(bytes: &Arc<dyn Bytes>, at: u64) -> Option<String> {
     (units.len() == length as usize).then(|| String::from_utf16_lossy(&units))
 }
 
-/// Where `_EPROCESS.ImageFileName` lies in the kernels from Windows XP to Windows 11 24H2, on AMD64 and ARM64, the newest
-/// layouts first.
+/// The offsets of `_EPROCESS.ImageFileName` in the kernels from Windows XP to Windows 11 24H2, on AMD64 and ARM64,
+/// the newest layouts first.
 const PLACES_64: [usize; 14] =
     [0x338, 0x328, 0x5a8, 0x560, 0x450, 0x448, 0x438, 0x408, 0x400, 0x3f8, 0x2e0, 0x2d8, 0x268, 0x238];
 /// The same on I386.
 const PLACES_32: [usize; 8] = [0x1ac, 0x17c, 0x174, 0x170, 0x16c, 0x164, 0x154, 0x14c];
-/// The field holds 15 characters, and is filled with zeros.
+/// The field has 15 characters and is padded with zeros.
 const NAME: usize = 15;
-/// `_EPROCESS.PriorityClass`, the byte behind the name, is at most this (`PROCESS_PRIORITY_CLASS_ABOVE_NORMAL`).
+/// The maximum of `_EPROCESS.PriorityClass`, the byte after the name (`PROCESS_PRIORITY_CLASS_ABOVE_NORMAL`).
 const HIGHEST_PRIORITY: u8 = 6;
-/// The names of processes do not begin before this: a process object begins with its `_KPROCESS`.
+/// Names of processes are not before this offset: a process object begins with its `_KPROCESS`.
 const FIRST: usize = 0x80;
 
-/// `_EPROCESS.ImageFileName` in a process object. Only a profile knows its place for sure. So the places that it had so far
-/// are tried first, and what lies there has to look like a name. If none of them holds one, the object is searched: an
-/// object has no other text, so the only name in it is the process's.
+/// `_EPROCESS.ImageFileName` in a process object. Only a profile gives its offset for certain. So the known offsets
+/// are tried first, and the bytes there have to look like a name. If none of them has one, the object is searched: an
+/// object contains no other text, so the only name in it is that of the process.
 fn process_name(process: &[u8], wide: bool) -> Option<String> {
     let places: &[usize] = if wide { &PLACES_64 } else { &PLACES_32 };
     if let Some(name) = places.iter().find_map(|at| name_at(process, *at, 2)) {
@@ -98,7 +98,7 @@ fn process_name(process: &[u8], wide: bool) -> Option<String> {
     found.next().is_none().then_some(name)
 }
 
-/// What lies at an offset of a process object, if it looks like a name of at least `shortest` characters.
+/// The text at an offset of a process object, if it looks like a name of at least `shortest` characters.
 fn name_at(process: &[u8], at: usize, shortest: usize) -> Option<String> {
     let field = process.get(at..at.checked_add(NAME)?)?;
     let behind = process.get(at.checked_add(NAME)?).copied().unwrap_or(0);
@@ -115,7 +115,7 @@ fn name_at(process: &[u8], at: usize, shortest: usize) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// A process object of so many bytes with a name in it: pointers of a kernel, numbers and zeros beside it.
+    /// A process object of this size with a name in it, among pointers of a kernel, numbers and zeros.
     fn process(length: usize, at: usize, name: &[u8]) -> Vec<u8> {
         let mut object: Vec<u8> = [0xffff_fa80_0123_4560_u64, 0, 4, 0xffff_f800_0000_1000]
             .iter()
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_is_found_where_each_kernel_has_it() {
+    fn the_name_is_found_at_each_kernels_offset() {
         for (places, wide) in [(&PLACES_64[..], true), (&PLACES_32[..], false)] {
             for at in places {
                 for name in ["System", "averylongnamed", "a.exe", "with space.exe"] {
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_at_a_place_to_come_is_found_if_it_is_the_only_one() {
+    fn a_name_at_an_unknown_offset_is_found_if_it_is_the_only_one() {
         assert_eq!(
             process_name(&process(0xb80, 0x694, b"explorer.exe"), true).as_deref(),
             Some("explorer.exe")

@@ -1,6 +1,5 @@
-//! VMware's memory: a `.vmem` file with the pages, and a `.vmss` or `.vmsn` file that says which they are, or holds them
-//! itself. The state file is a list of groups, each a list of tags (as crash and
-//! Volatility read them).
+//! VMware's memory: a `.vmem` file with the pages, and a `.vmss` or `.vmsn` file that describes or contains them. The
+//! state file is a list of groups, each a list of tags (as crash and Volatility read them).
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -21,14 +20,14 @@ use crate::{Error, PhysicalAddress, VirtualAddress};
 const PAGE: u64 = 4096;
 const HEADER: u64 = 12;
 const GROUP: u64 = 80;
-/// A state file has some dozens of groups. Together their tags are read up to the size of the file, so that groups which
-/// name the same place do not add up.
+/// A state file has some dozens of groups. Their tags together are read up to the size of the file, so that groups
+/// that refer to the same place do not add up.
 const MOST_GROUPS: u32 = 4096;
-/// And a group some thousands of tags.
+/// A group has some thousands of tags.
 const MOST_TAGS: usize = 1 << 20;
-/// VMware splits memory around the hole below 4 GiB: three regions at most were seen.
+/// VMware splits memory around the hole below 4 GiB into at most three known regions.
 const MOST_REGIONS: u64 = 4096;
-/// These lengths of a tag say that the real one stands before the value, and of the second that it is compressed.
+/// The lengths of a tag that mean that the real length precedes the value; with the second the value is compressed.
 const BLOCK: u8 = 63;
 const COMPRESSED: u8 = 62;
 /// Memory of up to 3 GiB is never split.
@@ -36,15 +35,15 @@ pub(super) const UNSPLIT: u64 = 3 << 30;
 
 /// Whether `start` begins a state file.
 pub(crate) fn recognise(start: &[u8]) -> bool {
-    // The lowest four bits are the version; 0 has lengths of 32 bits. The last spelling is Volatility's of the first.
+    // The lowest four bits are the version; 0 has 32-bit lengths. The last spelling is Volatility's of the first.
     matches!(
         Fields::little(start).u32(0),
         Some(0xbed0_bed0 | 0xbed2_bed2 | 0xbed3_bed3 | 0xbad1_bad1 | 0xbad2_bad2 | 0xbed2_bed0)
     )
 }
 
-/// The memory file beside a state file, or the state file beside a memory file: `.vmem` with `.vmss` or `.vmsn`.
-/// If one is there and may not be opened, `refused` says which and why.
+/// The memory file for a state file, or the state file for a memory file: `.vmem` with `.vmss` or `.vmsn`. If one
+/// exists but must not be opened, `refused` gives its name and the reason.
 pub(crate) fn beside(path: &Path, extensions: &[&str], refused: &mut Option<String>) -> Option<FileBytes> {
     extensions.iter().find_map(|extension| {
         let path = path.with_extension(extension);
@@ -58,7 +57,7 @@ pub(crate) fn beside(path: &Path, extensions: &[&str], refused: &mut Option<Stri
     })
 }
 
-/// Opens what a state file describes; `memory` is the file beside it, if there is one.
+/// Opens the memory that a state file describes; `memory` is the file next to it, if there is one.
 pub(crate) fn open(state: Arc<dyn Bytes>, memory: Option<Arc<dyn Bytes>>) -> Result<Parts, Error> {
     let container = Container::Vmware;
     let malformed = |offset, expected, found| Error::Malformed { container, offset, expected, found };
@@ -107,7 +106,7 @@ pub(crate) fn open(state: Arc<dyn Bytes>, memory: Option<Arc<dyn Bytes>>) -> Res
 struct Tag {
     name: String,
     indices: Vec<u32>,
-    /// Where it stands, and how many bytes it has.
+    /// Its place, and its size in bytes.
     offset: u64,
     length: u64,
     compressed: bool,
@@ -115,7 +114,7 @@ struct Tag {
     number: Option<u64>,
 }
 
-/// The tags of the groups that tell of memory and processors.
+/// The tags of the groups about memory and processors.
 #[derive(Default)]
 struct Tags {
     all: Vec<Tag>,
@@ -151,8 +150,8 @@ impl Tags {
         Ok(tags)
     }
 
-    /// Reads the tags from `at` on: flags, a name with its length before it, indices, and the value, whose length is in
-    /// the flags, or before it where it is long.
+    /// Reads the tags from `at` on: flags, a name after its length, indices, and the value, whose length is in the
+    /// flags or, for long values, before it.
     fn read_group(
         &mut self,
         state: &Arc<dyn Bytes>,
@@ -218,13 +217,13 @@ impl Tags {
         self.all.get(*self.first.get(&(name.to_owned(), indices.to_vec()))?)
     }
 
-    /// The memory that stands in the state file itself.
+    /// The memory in the state file itself.
     fn memory(&self) -> Option<&Tag> {
         let first = |tag: &&Tag| tag.name == "Memory" && tag.indices.iter().all(|index| *index == 0);
         self.all.iter().find(first).filter(|tag| tag.number.is_none())
     }
 
-    /// A control register: a value of its own, or one of those in a block of a processor.
+    /// A control register: a separate value, or one in a block of a processor.
     fn register(&self, state: &Arc<dyn Bytes>, processor: u32, index: u32) -> Option<u64> {
         let own = self.number("CR64", &[processor, index]).or_else(|| self.number("CR", &[processor, index]));
         own.or_else(|| {
@@ -234,7 +233,7 @@ impl Tags {
         })
     }
 
-    /// The processors: `CR64` of machines that have been in long mode, `CR` of others.
+    /// The processors: `CR64` for machines that have been in long mode, `CR` for others.
     fn processors(&self, state: &Arc<dyn Bytes>, hints: &mut Hints) {
         for processor in 0.. {
             let register = |index: u32| self.register(state, processor, index);

@@ -7,12 +7,12 @@ use crate::{PhysicalAddress, VirtualAddress};
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The address has bits set that the processor does not know.
+    /// The address has bits set that the processor does not support.
     #[error("virtual address {at} is not canonical: its {unused} upper bits have to be alike")]
     NotCanonical {
         /// The address.
         at: VirtualAddress,
-        /// How many bits above those in use there are.
+        /// The number of bits above those in use.
         unused: u32,
     },
     /// No page is mapped there.
@@ -22,7 +22,7 @@ pub enum Fault {
         at: VirtualAddress,
         /// The table in which the walk ended.
         table: Table,
-        /// Where the entry stands.
+        /// The address of the entry.
         entry_at: PhysicalAddress,
         /// The entry.
         entry: u64,
@@ -32,12 +32,12 @@ pub enum Fault {
     Table {
         /// The address.
         at: VirtualAddress,
-        /// The table that is not there.
+        /// The missing table.
         table: Table,
         /// Why its entry cannot be read.
         source: ReadError,
     },
-    /// The page is mapped, but what is mapped there is not in the image.
+    /// The page is mapped, but its memory is not in the image.
     #[error("virtual address {at}: {source}")]
     Memory {
         /// The address.
@@ -48,7 +48,7 @@ pub enum Fault {
     /// The address is beyond the last one.
     #[error("what begins at virtual address {at} ends beyond the last address")]
     Beyond {
-        /// Where it begins.
+        /// The start of the range.
         at: VirtualAddress,
     },
 }
@@ -66,12 +66,12 @@ impl Fault {
     }
 }
 
-/// A page table by its place in a walk.
+/// A page table, by its place in a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// Its level, counted from the one whose entries are pages: 1.
+    /// Its level; 1 is the level whose entries are pages.
     pub level: u8,
-    /// Which bits of an address choose the entry: from this one on.
+    /// The lowest bit of the address that selects the entry.
     pub shift: u8,
 }
 

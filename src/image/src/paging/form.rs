@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// How a processor lays out its page tables.
+/// The layout of a processor's page tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Paging {
@@ -12,12 +12,12 @@ pub enum Paging {
     X64,
     /// x86-64 with five levels (4.5, "LA57").
     X64Level5,
-    /// ARM64 (Arm ARM D8, "VMSAv8-64"). The root is that of the half of the address space that is looked at: `TTBR0`
-    /// for the lower one, `TTBR1` for the upper one, without the ASID in its upper bits.
+    /// ARM64 (Arm ARM D8, "VMSAv8-64"). The root is that of one half of the address space: `TTBR0` for the lower one,
+    /// `TTBR1` for the upper one, without the ASID in its upper bits.
     Arm64 {
         /// The size of a page.
         granule: Granule,
-        /// How many bits of an address are translated: 64 less `T0SZ` or `T1SZ`; 36, 39, 42, 47, 48 or 52 in practice.
+        /// The number of translated address bits: 64 minus `T0SZ` or `T1SZ`; 36, 39, 42, 47, 48 or 52 in practice.
         bits: u8,
     },
 }
@@ -61,30 +61,30 @@ impl fmt::Display for Granule {
     }
 }
 
-/// What an entry says.
+/// The meaning of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
     /// Nothing is mapped.
     Absent,
     /// The next table.
     Table(u64),
-    /// What is mapped: the physical address of its first byte.
+    /// A page: the physical address of its first byte.
     Page(u64),
 }
 
 impl Paging {
-    /// How many bits of an address are translated.
+    /// The number of translated address bits.
     pub(super) fn bits(self) -> u32 {
         match self {
             Self::X86 | Self::X86Pae => 32,
             Self::X64 => 48,
             Self::X64Level5 => 57,
-            // Less than two pages' worth or more than there is names no real machine.
+            // Real machines have at least two pages' worth and no more bits than exist.
             Self::Arm64 { granule, bits } => u32::from(bits.clamp(granule.shift() + 1, 52)),
         }
     }
 
-    /// How many bits of an address choose an entry of a full table.
+    /// The number of address bits that select an entry of a full table.
     fn index_bits(self) -> u8 {
         match self {
             Self::X86 => 10,
@@ -100,18 +100,18 @@ impl Paging {
         }
     }
 
-    /// How many levels there are; the table of the highest one is the root.
+    /// The number of levels; the table of the highest one is the root.
     pub(super) fn levels(self) -> u8 {
         let above_page = self.bits() as u8 - self.page_shift();
         above_page.div_ceil(self.index_bits())
     }
 
-    /// From which bit on an address chooses the entry of a table at `level`, 1 being the lowest.
+    /// The lowest address bit that selects the entry of a table at `level`, 1 being the lowest level.
     pub(super) fn shift(self, level: u8) -> u8 {
         self.page_shift() + (level - 1) * self.index_bits()
     }
 
-    /// How many entries a table at `level` has: the root may be smaller than the others.
+    /// The number of entries in a table at `level`; the root may be smaller than the others.
     pub(super) fn entries(self, level: u8) -> usize {
         let bits = (self.bits() as u8).saturating_sub(self.shift(level)).min(self.index_bits());
         1 << bits
@@ -121,7 +121,7 @@ impl Paging {
         if self == Self::X86 { 4 } else { 8 }
     }
 
-    /// The address of the root table in the register that holds it: without what else stands there.
+    /// The address of the root table in its register, without the register's other bits.
     pub(super) fn root(self, register: u64) -> u64 {
         match self {
             Self::X86 => register & 0xffff_f000,
@@ -131,7 +131,7 @@ impl Paging {
         }
     }
 
-    /// What `entry` of a table at `level` says.
+    /// The meaning of `entry` in a table at `level`.
     pub(super) fn decode(self, entry: u64, level: u8) -> Entry {
         if entry & 1 == 0 {
             return Entry::Absent;
@@ -178,8 +178,9 @@ const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 /// "Page size": the entry maps a large page.
 const LARGE: u64 = 1 << 7;
 
-/// The address in an entry. Addresses of 52 bits have their highest bits below the others: with pages of 64 KiB in bits
-/// 12 to 15 (always zero on machines without), with smaller ones (LPA2, which 52-bit virtual addresses need) in bits 8 and 9.
+/// The address in an entry. Addresses of 52 bits have their highest bits below the others: with pages of 64 KiB in
+/// bits 12 to 15 (always zero on machines without them), with smaller pages (LPA2, which 52-bit virtual addresses
+/// need) in bits 8 and 9.
 fn arm64_address(entry: u64, granule: Granule, bits: u8) -> u64 {
     let page = !((1u64 << granule.shift()) - 1);
     match granule {
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn large_pages_are_told_from_tables() {
+    fn large_pages_are_distinguished_from_tables() {
         assert_eq!(Paging::X86.decode(0x0040_0083, 2), Entry::Page(0x0040_0000));
         assert_eq!(Paging::X86.decode(0x0040_2083, 2), Entry::Page(0x1_0040_0000));
         assert_eq!(Paging::X86.decode(0x0040_2003, 2), Entry::Table(0x0040_2000));

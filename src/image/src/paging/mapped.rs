@@ -2,51 +2,52 @@ use crate::paging::form::Entry;
 use crate::paging::{AddressSpace, Paging};
 use crate::{PhysicalAddress, VirtualAddress};
 
-/// A page and where it is mapped.
+/// A mapped page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Mapping {
     /// The first virtual address.
     pub start: VirtualAddress,
-    /// Where that is in physical memory.
+    /// Its physical address.
     pub physical: PhysicalAddress,
-    /// How long the page is, in bytes.
+    /// The size of the page in bytes.
     pub length: u64,
 }
 
-/// What is mapped in a range, page by page, in the order of addresses.
+/// The mapped pages in a range, in the order of addresses.
 ///
-/// Tables that are not in the image, or not as a whole, are left out and counted. The walk is bounded: page tables that point back to
-/// themselves could otherwise map more than anyone can wait for. Where the bound is met, [`Mapped::cut`] says so.
+/// Tables that are not completely in the image are left out and counted. The walk is bounded, because page tables
+/// that point back to themselves could otherwise map an endless number of pages. If the limit is reached,
+/// [`Mapped::cut`] returns true.
 pub struct Mapped<'m> {
     space: AddressSpace<'m>,
-    /// The first and last address looked for, as far as they are translated.
+    /// The first and last address of the range, in their translated bits.
     first: u64,
     last: u64,
-    /// What every address has above the translated bits, where their highest one does not decide.
+    /// The bits above the translated ones in every address, if their highest bit does not decide them.
     prefix: u64,
     stack: Vec<Open>,
-    /// How many more tables may be opened.
+    /// How many more tables may be read.
     budget: u64,
     unreadable: u64,
     cut: bool,
 }
 
-/// Images leave out pages of this size.
+/// The size of the pages that images leave out.
 const PART: usize = 4096;
 
 /// A table on the way down.
 struct Open {
     level: u8,
-    /// The address of its first entry's range.
+    /// The first address that its entries map.
     base: u64,
     next: usize,
     entries: Vec<u8>,
 }
 
 impl<'m> Mapped<'m> {
-    /// How many tables may be opened for each page of the image, since most tables are met once.
+    /// How many tables may be read for each page of the image; most tables are visited once.
     const TABLES_PER_PAGE: u64 = 2;
-    /// And at least and at most this many: a million tables map two TiB of small pages.
+    /// The minimum and maximum of that limit: a million tables map two TiB of small pages.
     const LEAST_TABLES: u64 = 4096;
     const MOST_TABLES: u64 = 1 << 20;
 
@@ -74,7 +75,7 @@ impl<'m> Mapped<'m> {
         mapped
     }
 
-    /// How many tables could not be read as a whole so far.
+    /// How many tables could not be read completely so far.
     pub fn unreadable(&self) -> u64 {
         self.unreadable
     }
@@ -96,7 +97,7 @@ impl<'m> Mapped<'m> {
         let mut entries = vec![0; paging.entries(level) * size];
         if self.space.memory.read(PhysicalAddress(table), &mut entries).is_err() {
             self.unreadable += 1;
-            // A table can be larger than what images leave out.
+            // A table can be larger than the pages that images leave out.
             let mut at = table;
             for part in entries.chunks_mut(PART) {
                 if self.space.memory.read(PhysicalAddress(at), part).is_err() {

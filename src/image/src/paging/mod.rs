@@ -1,4 +1,4 @@
-//! Page tables: the processors' forms of them, and walks through them.
+//! Page tables: their layouts on each processor, and walks through them.
 
 mod fault;
 mod form;

@@ -9,40 +9,40 @@ pub struct AddressSpace<'m> {
     pub(super) memory: &'m dyn Memory,
     pub(super) paging: Paging,
     root: PhysicalAddress,
-    /// How Windows marks invalid entries, where it is to be followed.
+    /// How Windows marks invalid entries, if they are to be followed.
     windows: Option<u64>,
 }
 
-/// A virtual address translated.
+/// A translated virtual address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Translated {
     physical: PhysicalAddress,
-    /// How many bytes from there on belong to the same page.
+    /// The number of following bytes in the same page.
     room: u64,
 }
 
 impl<'m> AddressSpace<'m> {
-    /// The space whose page tables begin at `dtb`, which may be the whole register (CR3) that holds the address.
+    /// The space whose page tables begin at `dtb`, which may be the whole register (CR3) with the address in it.
     pub fn new(memory: &'m dyn Memory, paging: Paging, dtb: PhysicalAddress) -> Self {
         Self { memory, paging, root: PhysicalAddress(paging.root(dtb.0)), windows: None }
     }
 
-    /// The same space as Windows sees it: a page in transition, or one that a prototype entry stands for, is readable,
-    /// although the processor would fault. `invalid_pte_mask` is what the system hides frame numbers with
-    /// (`MiState.Hardware.InvalidPteMask`); zero on systems without.
+    /// The same space as Windows sees it: a page in transition, or one behind a prototype entry, is readable,
+    /// although the processor would fault. `invalid_pte_mask` is the mask with which the system hides frame numbers
+    /// (`MiState.Hardware.InvalidPteMask`); zero on systems without one.
     ///
     /// Sources: `_MMPTE_TRANSITION`, `_MMPTE_PROTOTYPE` in the kernel's symbols. Prototypes are not followed on x86
-    /// without PAE, whose entries hold only a part of their address.
+    /// without PAE, where entries contain only a part of their address.
     pub fn with_windows_entries(self, invalid_pte_mask: u64) -> Self {
         Self { windows: Some(invalid_pte_mask), ..self }
     }
 
-    /// The form of the page tables.
+    /// The layout of the page tables.
     pub fn paging(&self) -> Paging {
         self.paging
     }
 
-    /// Where the page tables begin.
+    /// The address of the page tables.
     pub fn dtb(&self) -> PhysicalAddress {
         self.root
     }
@@ -52,18 +52,18 @@ impl<'m> AddressSpace<'m> {
         self.memory
     }
 
-    /// Where `address` is in physical memory; whether that is in the image is not asked.
+    /// The physical address of `address`, whether it is in the image or not.
     ///
     /// # Errors
-    /// A [`Fault`] where nothing is mapped, or a page table cannot be read.
+    /// A [`Fault`] if nothing is mapped there, or a page table cannot be read.
     pub fn translate(&self, address: VirtualAddress) -> Result<PhysicalAddress, Fault> {
         self.walk(address, true).map(|translated| translated.physical)
     }
 
-    /// Fills `into` with what stands at `address` and after it.
+    /// Fills `into` with the bytes from `address` on.
     ///
     /// # Errors
-    /// The first address that cannot be read, and why. What `into` then holds is not specified.
+    /// The first address that cannot be read, and the reason. The contents of `into` are then unspecified.
     pub fn read(&self, address: VirtualAddress, into: &mut [u8]) -> Result<(), Fault> {
         let mut at = address;
         let mut rest = into;
@@ -85,7 +85,7 @@ impl<'m> AddressSpace<'m> {
         Ok(())
     }
 
-    /// Everything that is mapped from `first` to `last`, both included, in the order of addresses.
+    /// All pages that are mapped from `first` to `last`, both included, in the order of addresses.
     pub fn mapped(&self, first: VirtualAddress, last: VirtualAddress) -> Mapped<'m> {
         Mapped::new(*self, first, last)
     }
@@ -94,7 +94,7 @@ impl<'m> AddressSpace<'m> {
     pub(super) fn translated_bits(&self, address: VirtualAddress) -> Result<u64, Fault> {
         let bits = self.paging.bits();
         let upper = address.0 >> bits;
-        // What is not translated is all ones or all zeros: 32-bit addresses come in both forms.
+        // The untranslated bits are all ones or all zeros: 32-bit addresses come in both forms.
         if upper != 0 && upper != u64::MAX >> bits {
             return Err(Fault::NotCanonical { at: address, unused: 64 - bits });
         }
@@ -144,7 +144,7 @@ impl<'m> AddressSpace<'m> {
         }
     }
 
-    /// What an entry says, to the processor or else to Windows.
+    /// The meaning of an entry to the processor or, otherwise, to Windows.
     pub(super) fn decode(&self, entry: u64, level: u8, prototypes: bool) -> Entry {
         match (self.paging.decode(entry, level), self.windows) {
             (Entry::Absent, Some(mask)) => self.decode_windows(entry, mask, level, prototypes),
@@ -158,9 +158,9 @@ impl<'m> AddressSpace<'m> {
         const TRANSITION: u64 = 1 << 11;
 
         if entry & PROTOTYPE == 0 && entry & TRANSITION != 0 {
-            // Where the swizzle bit is clear, the mask's bits were set to hide the frame.
+            // If the swizzle bit is clear, the mask's bits were set to hide the frame.
             let shown = if entry & SWIZZLE == 0 { entry & !mask } else { entry };
-            // As if it were valid, without a mark that would make it large.
+            // Treated as valid, without the bit for a large page.
             return self.paging.decode(shown & !LARGE_OR_PROTECTION | 1, level);
         }
         if level == 1 && prototypes && entry & PROTOTYPE != 0 {
@@ -169,7 +169,7 @@ impl<'m> AddressSpace<'m> {
         Entry::Absent
     }
 
-    /// The page that a prototype entry stands for, if it is in memory.
+    /// The page behind a prototype entry, if it is in memory.
     fn prototype(&self, entry: u64, mask: u64) -> Option<Entry> {
         let address = match self.paging {
             Paging::X86Pae => entry >> 32,

@@ -1,6 +1,6 @@
-//! Containers laid out by hand, from the descriptions of their formats.
+//! Containers built by hand from the descriptions of their formats.
 
-/// Fields of a header, in one order of bytes.
+/// The fields of a header, in one byte order.
 #[derive(Clone, Default)]
 pub struct Header {
     pub bytes: Vec<u8>,
@@ -122,7 +122,7 @@ pub fn lime(ranges: &[(u64, Vec<u8>)]) -> Vec<u8> {
     lime.bytes
 }
 
-/// What a test puts into memory: pages that differ, each packing to something else, and one that does not pack.
+/// The test pages: they differ, each compresses to something else, and one does not compress.
 pub fn page(number: u64) -> Vec<u8> {
     if number == 3 {
         // Without a pattern that a compressor could use.
@@ -136,7 +136,7 @@ pub fn page(number: u64) -> Vec<u8> {
     (0..4096u64).map(|at| (number * 31 + at / 16 * (at % 3)) as u8).collect()
 }
 
-/// How a page is packed.
+/// How a page is compressed.
 pub type Pack = fn(&[u8]) -> Vec<u8>;
 
 /// The four compressions of a kdump, with their flags.
@@ -152,7 +152,7 @@ pub const PACKS: [(u32, Pack); 4] = [
     (32, |page| ruzstd::encoding::compress_to_vec(page, ruzstd::encoding::CompressionLevel::Fastest)),
 ];
 
-/// A kdump of `pages` (by number, ascending) among `count`, packed with one compression.
+/// A kdump of `pages` (by number, ascending) among `count`, with one compression.
 pub fn kdump(pages: &[u64], count: u64, (flag, pack): (u32, Pack), wide: bool) -> Vec<u8> {
     let mut kdump = Header::little();
     kdump.raw(b"KDUMP   ").u32(6);
@@ -206,7 +206,7 @@ pub fn kdump(pages: &[u64], count: u64, (flag, pack): (u32, Pack), wide: bool) -
     kdump.bytes
 }
 
-/// A file in the flattened form: in pieces, the first of them written a second time.
+/// A file in the flattened format: in pieces, the first of which is written a second time.
 pub fn flattened(file: &[u8]) -> Vec<u8> {
     let mut flat = Header { bytes: Vec::new(), big_endian: true };
     flat.raw(b"makedumpfile\0\0\0\0").u64(1).u64(1).pad_to(4096);
@@ -275,7 +275,7 @@ pub fn macho(wide: bool, ranges: &[(u64, Vec<u8>)]) -> Vec<u8> {
         .u32(3)
         .u32(4);
     core.u32(ranges.len() as u32 + 1).u32(16 + ranges.len() as u32 * size).u32(0).pad_to(first);
-    // A thread's state, which is passed over.
+    // A thread's state, which is skipped.
     core.u32(4).u32(16).u64(0);
     let mut at = first as u64 + 16 + ranges.len() as u64 * u64::from(size);
     for (address, content) in ranges {
@@ -297,7 +297,7 @@ pub fn macho(wide: bool, ranges: &[(u64, Vec<u8>)]) -> Vec<u8> {
     core.bytes
 }
 
-/// A VMware state file: its regions (page in memory, page in the file, pages), and memory where it is inside.
+/// A VMware state file: its regions (page in memory, page in the file, pages), and memory if it is inside.
 pub fn vmware_state(regions: &[(u32, u32, u32)], memory: Option<&[u8]>) -> Vec<u8> {
     let mut state = Header::little();
     let tag = |state: &mut Header, name: &str, indices: &[u32], value: &[u8]| {
@@ -337,7 +337,7 @@ pub fn vmware_state(regions: &[(u32, u32, u32)], memory: Option<&[u8]>) -> Vec<u
     state.bytes
 }
 
-/// An image in SMART's form, in one file: the chunks follow the entries of their table.
+/// An image in the SMART format, in one file: the chunks follow the entries of their table.
 pub fn ewf_smart(content: &[u8]) -> Vec<u8> {
     let chunks: Vec<Vec<u8>> = content.chunks(4096).map(PACKS[0].1).collect();
     let mut file = Header::little();
@@ -372,7 +372,7 @@ pub fn ewf_smart(content: &[u8]) -> Vec<u8> {
     file.bytes
 }
 
-/// An E01 image in files of one table each: chunks of one page, packed where that makes them smaller.
+/// An E01 image in files of one table each: chunks of one page, compressed if that makes them smaller.
 pub fn ewf(content: &[u8], chunks_per_file: usize) -> Vec<Vec<u8>> {
     let chunks: Vec<&[u8]> = content.chunks(4096).collect();
     let parts: Vec<&[&[u8]]> = chunks.chunks(chunks_per_file).collect();

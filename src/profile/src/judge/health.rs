@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use crate::judge::needs::{ALL, Consumer, Lookup, Need, kernel_needs};
 use crate::{Profile, Resolution, System, Type, TypeId};
 
-/// How a profile turned out.
+/// The quality of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It holds what its readers need.
     Complete,
-    /// It holds symbols and no types: all that a public PDB of a module gives.
+    /// It has symbols and no types, like the public PDB of any module.
     SymbolsOnly,
-    /// It is empty, or a kernel's without types or without what every reader needs.
+    /// It is empty, or it belongs to a kernel and lacks types or something that every reader needs.
     Failed,
 }
 
@@ -27,32 +27,32 @@ impl Verdict {
     }
 }
 
-/// Something a consumer looks up and would not find.
+/// A name that a consumer looks up and would not find.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// Who looks it up.
+    /// The consumer.
     pub consumer: Consumer,
-    /// What: a member (`_EPROCESS.Pcb`), a symbol or a struct; alternatives joined by "or".
+    /// The name: a member (`_EPROCESS.Pcb`), a symbol or a struct; alternatives are joined by "or".
     pub what: String,
     /// Whether the consumer cannot work without it.
     pub required: bool,
 }
 
-/// What a profile is worth to its readers.
+/// The usefulness of a profile for its readers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
-    /// The judgement.
+    /// The verdict.
     pub verdict: Verdict,
-    /// Why it is not better, one sentence each.
+    /// The reasons for it, one sentence each.
     pub reasons: Vec<String>,
-    /// Whether it is a kernel's; only of a kernel's do readers need anything.
+    /// Whether it belongs to a kernel; readers have requirements only for kernels.
     pub kernel: bool,
-    /// What each consumer would miss, the required first.
+    /// What each consumer would miss, required names first.
     pub missing: Vec<Missing>,
-    /// How many names are used as types and defined nowhere: pointers to them can be followed, not read.
+    /// How many names are used as types but not defined: pointers to them can be followed, not read.
     pub opaque: usize,
-    /// The types held by value of which a profile that was read says no more than a name: a native type of
-    /// one compiler, or a struct its writer lost. Sorted.
+    /// Types held by value of which a profile that was read gives only the name: a native type of one compiler, or a
+    /// struct that its writer lost. Sorted.
     pub unresolved: Vec<String>,
     /// How many structs there are.
     pub structs: usize,
@@ -62,7 +62,7 @@ pub struct Health {
     pub symbols: usize,
 }
 
-/// What of a profile is judged.
+/// The part of a profile that is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// All of it.
@@ -115,7 +115,7 @@ impl Health {
         }
     }
 
-    /// The judgement as a report's JSON has it.
+    /// The judgement as JSON for reports.
     pub fn to_json(&self) -> Value {
         let missing: Vec<Value> = self
             .missing
@@ -140,13 +140,13 @@ impl Health {
     }
 }
 
-/// Where a member of the struct with this key lies, in bytes: among its own, or those of its members without
-/// a name, as C finds it.
+/// The offset of a member in the struct with this key, in bytes: among its own members, or those of its unnamed
+/// members, as C finds it.
 pub fn member_offset(profile: &Profile, resolution: &Resolution, key: &str, member: &str) -> Option<u64> {
     let record = resolution.record(profile.names.find(key)?)?;
     let member = profile.names.find(member)?;
     let mut pending = vec![(record, 0u64)];
-    // Each struct is looked into once: members without a name may lead in circles in a damaged profile.
+    // Each struct is searched once: unnamed members may form a circle in a damaged profile.
     let mut seen = BTreeSet::new();
     while let Some((record, base)) = pending.pop() {
         if !seen.insert(record) {
@@ -169,7 +169,7 @@ pub fn member_offset(profile: &Profile, resolution: &Resolution, key: &str, memb
     None
 }
 
-/// Whether a member is called as those without a name are (`u1`): profiles that were read say no more.
+/// Whether a member has the name of an unnamed one (`u1`), which is all that a profile that was read shows.
 pub(crate) fn is_numbered(name: &str) -> bool {
     name.strip_prefix('u')
         .is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
@@ -186,8 +186,8 @@ fn is_kernel(profile: &Profile) -> bool {
             let stem = pdb.strip_suffix(".pdb").unwrap_or(&pdb);
             WINDOWS_KERNELS.contains(&stem) || class == "nt" || WINDOWS_KERNELS.contains(&class.as_str())
         }
-        // A module has no addresses before it is loaded, so its profile has no symbols.
-        // A pack is always a kernel's: without symbols its map is missing, or was refused.
+        // A module has no addresses before it is loaded, so its profile has no symbols. A pack always belongs to a
+        // kernel: if it has no symbols, its map is missing or was refused.
         System::Linux if profile.metadata_text("Generator").is_some_and(is_pack) => true,
         System::Linux | System::Mac => !profile.constants.is_empty(),
         System::Other => false,
@@ -214,7 +214,7 @@ fn missing(profile: &Profile, resolution: &Resolution) -> Vec<Missing> {
         .collect()
 }
 
-/// What every reader requires of a kernel's profile, and this one lacks.
+/// The names that every reader requires in a kernel's profile and this one lacks.
 fn essentials(profile: &Profile, resolution: &Resolution, scope: Scope) -> Vec<String> {
     let needs = kernel_needs(profile.system, profile.arch);
     let everyone = needs.filter(|need| need.required && need.consumers == ALL);
@@ -226,7 +226,7 @@ fn is_met(need: &Need, profile: &Profile, resolution: &Resolution) -> bool {
     need.names().any(|name| has(name, profile, resolution))
 }
 
-/// Whether a profile has what a reader looks up.
+/// Whether a profile has a name that a reader looks up.
 pub(crate) fn has(name: Lookup, profile: &Profile, resolution: &Resolution) -> bool {
     match name {
         Lookup::Member(owner, member) => member_offset(profile, resolution, owner, member).is_some(),
@@ -241,7 +241,7 @@ fn has_symbol(profile: &Profile, symbol: &str) -> bool {
     symbols.any(|(known, _)| *known == name)
 }
 
-/// Counts the names that types refer to and nothing defines.
+/// Counts the undefined names to which types refer.
 fn opaque(profile: &Profile, resolution: &Resolution) -> usize {
     let mut names = BTreeSet::new();
     let mut look = |mut ty: TypeId| {
@@ -265,7 +265,7 @@ fn opaque(profile: &Profile, resolution: &Resolution) -> usize {
     names.len()
 }
 
-/// The names of types that members hold by value, and of which nothing else is known.
+/// The names of unknown types that members hold by value.
 fn unresolved(profile: &Profile, resolution: &Resolution) -> Vec<String> {
     let types = &profile.types;
     let mut names = BTreeSet::new();

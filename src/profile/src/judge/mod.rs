@@ -1,4 +1,5 @@
-//! Judgement: whether a profile holds what its readers look up, whether they can use its file, and whether two agree.
+//! Judgement: whether a profile has the names that its readers look up, whether they can use its file, and whether
+//! two profiles agree.
 
 mod compare;
 pub(crate) mod health;

@@ -2,16 +2,16 @@ use crate::judge::needs::Consumer;
 use crate::read::is_isf;
 use crate::{Profile, System, Type, banner_symbol};
 
-/// Why a consumer cannot use a file as it is, whatever the profile in it holds.
+/// Why a consumer cannot use a file in its current form, whatever profile it contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
-    /// Who.
+    /// The consumer.
     pub consumer: Consumer,
-    /// Why, and what to do about it.
+    /// The reason, and what to do about it.
     pub what: &'static str,
 }
 
-/// How a file holds its profile.
+/// The format of a profile's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileForm {
     packing: Packing,
@@ -26,7 +26,7 @@ enum Packing {
 }
 
 impl FileForm {
-    /// The form of a file by its bytes, and by the text that was unpacked of them.
+    /// The format of a file, by its bytes and by its unpacked text.
     pub fn of(bytes: &[u8], text: &[u8]) -> Self {
         let packing = match bytes {
             [0x1f, 0x8b, ..] => Packing::Gzip,
@@ -37,9 +37,9 @@ impl FileForm {
     }
 }
 
-/// What keeps each consumer from using a file in this form that holds `profile`, from the readers' sources:
-/// Rekall 1.7 (`rekall/obj.py`, `rekall/io_manager.py`), LibVMI 0.15 (`json_profiles`), DRAKVUF 1.0
-/// (`json-profile.c`), Volatility 3 2.x (`intermed.py`, `symbol_cache.py`).
+/// The reasons why consumers cannot use a file in this format with this `profile`, according to their sources: Rekall
+/// 1.7 (`rekall/obj.py`, `rekall/io_manager.py`), LibVMI 0.15 (`json_profiles`), DRAKVUF 1.0 (`json-profile.c`),
+/// Volatility 3 2.x (`intermed.py`, `symbol_cache.py`).
 pub fn obstacles(profile: &Profile, form: FileForm) -> Vec<Obstacle> {
     use Consumer::{Drakvuf, LibVmi, Rekall, Volatility3};
     let mut found = Vec::new();

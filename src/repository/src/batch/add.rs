@@ -7,12 +7,12 @@ use super::state::{Part, describe};
 use crate::packed::pack;
 use crate::{CONFIG, Condition, Config, Error, Guids, Handler, Key, ProfileName, Storage};
 
-/// What was added to a list.
+/// The builds that were added to a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Addition {
     /// The builds that were not in the list.
     pub added: Vec<(PdbName, GuidAge)>,
-    /// Those that were.
+    /// The builds that it already had.
     pub known: Vec<(PdbName, GuidAge)>,
     /// The list.
     pub list: String,
@@ -23,7 +23,7 @@ const ATTEMPTS: usize = 16;
 /// Adds builds to the list of the entry `target` (`nt/GUID`).
 ///
 /// # Errors
-/// [`Error::Absent`] without a configuration; [`Error::Storage`] where it has no such entry, or one without a list.
+/// [`Error::Absent`] without a configuration; [`Error::Storage`] if it has no such entry, or one without a list.
 pub fn add_guids(
     storage: &dyn Storage,
     target: &str,
@@ -69,23 +69,23 @@ pub fn add_guids(
     Err(Error::Storage { place: storage.place_of(guids), problem })
 }
 
-/// What a binary says of itself.
+/// The identity of a binary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binary {
     /// Its PDB.
     pub pdb: PdbName,
     /// Its build.
     pub guid_age: GuidAge,
-    /// The names that its profile has in the older hierarchy: `GUID/<GUID>`, and where it has a version resource
+    /// The names of its profile in the older hierarchy: `GUID/<GUID>` and, if it has a version resource,
     /// `ntoskrnl.exe/AMD64/6.1.7601.17514/<GUID>`.
     pub names: Vec<ProfileName>,
 }
 
 impl Binary {
-    /// Reads a binary; `file_name` is named in errors, and its last part in the older hierarchy.
+    /// Reads a binary; `file_name` is its name in errors, and the last part of that is used in the older hierarchy.
     ///
     /// # Errors
-    /// [`Error::Storage`] for what is no PE file, or names no PDB.
+    /// [`Error::Storage`] if it is not a PE file, or does not name a PDB.
     pub fn read(file_name: &str, bytes: &[u8]) -> Result<Self, Error> {
         let failed = |problem: String| Error::Storage { place: file_name.to_owned(), problem };
         let pe = Pe::parse(bytes).map_err(|error| failed(error.to_string()))?;
@@ -106,11 +106,11 @@ impl Binary {
     }
 }
 
-/// Writes profiles of these names as symlinks to `target`, and notes them, to be sealed. Whether it did: where the target
-/// is not there nothing is written, as the symlinks would lead nowhere.
+/// Writes profiles with these names as symlinks to `target`, and records them for sealing. Returns false without
+/// writing anything if the target does not exist.
 ///
 /// # Errors
-/// Where the repository cannot be read or written.
+/// If the repository cannot be read or written.
 pub fn link(storage: &dyn Storage, target: &ProfileName, names: &[ProfileName]) -> Result<bool, Error> {
     let mut present = false;
     for key in target.keys() {
@@ -142,7 +142,7 @@ fn arch(machine: u16) -> Option<Arch> {
     }
 }
 
-/// The object of a profile that stands for another.
+/// The object of a profile that refers to another.
 fn symlink(target: &str) -> Result<Vec<u8>, Error> {
     let mut profile = Profile::symlink(target);
     profile.system = System::Other;

@@ -9,24 +9,24 @@ use super::make::{Material, make};
 use super::state::{PROFILE_LIMIT, State, described};
 use crate::{Config, Content, Error, Handler, Key, ProfileName, Storage};
 
-/// An object that nobody recorded, judged by itself.
+/// An object without a record, judged by its own content.
 #[derive(Clone, Debug)]
 pub(crate) struct Adopted {
-    /// What its undisturbed builder would have recorded of it.
+    /// The record that an undisturbed builder would have written.
     pub(crate) content: Content,
-    /// Why that cannot be told, where it cannot: the object is not what the configuration makes today.
+    /// Why that is unknown, if it is: the object is not what the configuration makes today.
     pub(crate) doubt: Option<String>,
 }
 
-/// Judges an object that nobody recorded (its builder was killed, or the inventory was lost) by the rule it was built
-/// under, so that its record is the one an undisturbed builder writes. `None` where there is no such object.
+/// Judges an object without a record (its builder was killed, or the inventory was lost) by the rule under which it
+/// was built, so that its record equals that of an undisturbed builder. `None` if there is no such object.
 ///
-/// A profile of a PDB says itself what it was made of, and a kernel's without types is there only because
-/// `has_structs: false` allowed it: a builder stores no other. A text's profile does not say what it was made of, so it
-/// is made again and compared.
+/// The profile of a PDB names its source, and a kernel's profile without types exists only because `has_structs:
+/// false` allowed it: a builder stores no other. A text's profile does not name its source, so it is made again and
+/// compared.
 ///
 /// # Errors
-/// What reading the object gives.
+/// Any error from reading the object.
 pub(crate) fn adopt(
     item: Option<&Item>,
     key: &Key,
@@ -57,7 +57,7 @@ pub(crate) fn adopt(
             }
         }
         Some((item, source)) if !item.is_made(&content, storage, state) => {
-            // A pack of an older revision of the front-end is what it says; everything else is made again here.
+            // A pack from an older revision of the front-end is accepted; everything else is made again here.
             let current = item.is_current(&content) || !matches!(source, Source::Pack(_));
             let made = current.then(|| make(item, Material::Here, storage, state));
             match made {
@@ -75,7 +75,7 @@ pub(crate) fn adopt(
     Ok(Some(Adopted { content, doubt }))
 }
 
-/// A kernel's profile without types: a builder of ours stores one only where the configuration allows it.
+/// A kernel's profile without types, which our builders store only if the configuration allows it.
 fn judge_symbols(content: &mut Content, health: Option<&Health>, has_structs: bool) {
     let Some(health) = health else { return };
     let ours = family(&content.generator) == family(converters::PDB.generator());
@@ -84,7 +84,7 @@ fn judge_symbols(content: &mut Content, health: Option<&Health>, has_structs: bo
     }
 }
 
-/// Whether a profile holds symbols and no types.
+/// Whether a profile has symbols and no types.
 pub(crate) fn is_symbols_alone(health: &Health) -> bool {
     health.structs == 0 && health.symbols > 0
 }
@@ -94,12 +94,12 @@ fn family(generator: &str) -> &str {
     generator.rsplit_once(' ').map_or(generator, |(family, _)| family)
 }
 
-/// Puts down the PDB and the recipe as the builder does, where the profile is what the builder would make.
+/// Records the PDB and the recipe as the builder does, if the profile is what the builder would make.
 fn name_source(content: &mut Content, item: &Item, names: &[PdbName], guid_age: GuidAge) {
     let Some((pdb, build)) = content.source.rsplit_once('/') else { return };
     let exact = names.iter().find(|name| name.as_str() == pdb);
     let named = exact.or_else(|| names.iter().find(|name| name.as_str().eq_ignore_ascii_case(pdb)));
-    // No list names the build: the name that the builder was told is the one in the profile.
+    // No list names the build, so the name that the builder was given is the one in the profile.
     let told = names.is_empty().then(|| pdb.parse().ok()).flatten();
     if let Some(name) = named.or(told.as_ref())
         && build == guid_age.to_string()
@@ -111,8 +111,8 @@ fn name_source(content: &mut Content, item: &Item, names: &[PdbName], guid_age: 
     }
 }
 
-/// What makes each profile that lies in a repository, by name: the items of a configuration, and what its entries for
-/// Windows say of builds that their lists do not name (`manage_repo nt/GUID build NAME.pdb/GUID`).
+/// How each profile in a repository is made, by name: the items of a configuration, and its entries for Windows,
+/// which also apply to builds outside of their lists (`manage_repo nt/GUID build NAME.pdb/GUID`).
 pub(crate) struct Rules<'a> {
     config: &'a Config,
     items: HashMap<&'a str, &'a Item>,
@@ -123,7 +123,7 @@ impl<'a> Rules<'a> {
         Self { config, items: items.iter().map(|item| (item.name.as_str(), item)).collect() }
     }
 
-    /// The item that makes the object `key`. That of a build which no list names has no PDB names.
+    /// The item for the object `key`. An item for a build outside of all lists has no PDB names.
     pub(crate) fn item(&self, key: &Key) -> Option<Item> {
         let name = ProfileName::of_key(key)?;
         if let Some(item) = self.items.get(name.as_str()) {
@@ -139,8 +139,8 @@ impl<'a> Rules<'a> {
         Some(Item { name, entry: entry_name, source, profile_class, merge: entry.merge.clone() })
     }
 
-    /// Whether an undisturbed builder could have recorded this of an object: it makes no kernel's profile that fails,
-    /// and of a text it records what the text was.
+    /// Whether an undisturbed builder could have written this record: it stores no failed profile of a kernel, and
+    /// for a text it records the content of the text.
     pub(crate) fn allow(&self, key: &Key, content: &Content) -> bool {
         if content.generator == super::IMPORTED {
             return true;
@@ -149,7 +149,7 @@ impl<'a> Rules<'a> {
             Some(Item { source: Source::Text(_) | Source::Artifacts(_), .. }) => {
                 family(&content.generator) != family(COPY_GENERATOR)
             }
-            // Of several debug files of one build, one makes the profile.
+            // One of several debug files of a build gives the profile.
             Some(Item { source: Source::Debug { key, .. }, .. }) => {
                 DebugSource::parse(&content.source).is_none_or(|source| source.key != *key)
             }

@@ -1,10 +1,10 @@
-//! Which debug file the profile of a build is made from.
+//! Which debug file gives the profile of a build.
 //!
-//! The name of such a profile is the build that the debug file is of, which is known once the file has been read. Two
-//! files may be of one build (a vmlinux and the package that it came in), and builders on other machines may read them
-//! at the same time. So that everyone ends with the same bytes, the file whose key comes first makes the profile, and
-//! each other one is rejected. A claim is the object that says which file that is; it also says what the profile was
-//! made from in case the inventory is lost.
+//! The name of such a profile is the build of the debug file, which is known only after the file has been read. Two
+//! files may belong to one build (a vmlinux and the package that it came in), and builders on other machines may read
+//! them at the same time. So that all end with the same bytes, the file with the first key gives the profile, and the
+//! others are rejected. A claim is the object that names that file; it also names the profile's source in case the
+//! inventory is lost.
 
 use std::fmt;
 
@@ -21,10 +21,10 @@ pub(crate) const CLAIMS: &str = "src/builds";
 
 /// The largest claim that is read, in bytes.
 const LIMIT: u64 = 64 << 10;
-/// How often storing begins anew because another builder came first.
+/// How often storing is repeated because another builder was faster.
 const ATTEMPTS: usize = 32;
 
-/// What makes a profile, and which bytes it had when it was made.
+/// The source of a profile, and the hash of the profile made from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
     /// The debug file.
@@ -33,21 +33,21 @@ pub(crate) struct Claim {
     pub(crate) profile: String,
 }
 
-/// What came of storing a profile.
+/// The result of storing a profile.
 #[derive(Debug)]
 pub(crate) enum Stored {
-    /// It is there. If another debug file of the same build made it before, that file makes it no more.
+    /// It is stored. Another debug file of the same build that gave it before no longer does.
     Kept { displaced: Option<DebugSource> },
-    /// It is not written: this debug file, whose key comes first, makes it.
+    /// It is not stored: this debug file, whose key comes first, gives it.
     Other(Key),
 }
 
-/// Why a debug file that could be read makes no profile. That holds only as long as what it names is there.
+/// Why a readable debug file gives no profile. This is valid only as long as the other file or profile exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Conflict {
-    /// Another debug file of the same build makes it.
+    /// Another debug file of the same build gives it.
     SameBuild { name: ProfileName, other: Key },
-    /// Somebody imported it.
+    /// A profile was imported.
     Imported { name: ProfileName },
 }
 
@@ -56,7 +56,7 @@ const SAME_BUILD: &str = ", which is of the same build; leave one of the two out
 const IMPORTED: &str = " was imported, and stays until it is removed";
 
 impl Conflict {
-    /// Reads the reason of a reject; `None` for any other reason.
+    /// Reads the reason of a reject; `None` for other reasons.
     fn parse(reason: &str) -> Option<Self> {
         if let Some(name) = reason.strip_suffix(IMPORTED) {
             return Some(Self::Imported { name: name.parse().ok()? });
@@ -65,7 +65,7 @@ impl Conflict {
         Some(Self::SameBuild { name: name.parse().ok()?, other: other.parse().ok()? })
     }
 
-    /// Whether the reason of a reject holds no more.
+    /// Whether the reason of a reject is no longer valid.
     pub(crate) fn is_settled(reason: &str, state: &State, is_asked_for: &dyn Fn(&Key) -> bool) -> bool {
         match Self::parse(reason) {
             Some(Self::SameBuild { other, .. }) => !is_asked_for(&other),
@@ -89,13 +89,13 @@ impl Claim {
         format!("{CLAIMS}/{name}.json").parse()
     }
 
-    /// The profile that a claim is for, by the claim's key.
+    /// The profile of a claim, by the claim's key.
     pub(crate) fn profile_of(key: &Key) -> Option<ProfileName> {
         let name = key.as_str().strip_prefix(CLAIMS)?.strip_prefix('/')?;
         name.strip_suffix(".json")?.parse().ok()
     }
 
-    /// Reads the claim for a profile; `None` if there is none, or none that can be understood.
+    /// Reads the claim for a profile; `None` if there is none, or it cannot be parsed.
     pub(crate) fn read(
         storage: &dyn Storage,
         name: &ProfileName,
@@ -118,13 +118,14 @@ impl Claim {
     }
 }
 
-/// Writes a profile, unless a debug file of the same build whose key comes before `source` is asked for too.
+/// Writes a profile, unless a debug file of the same build with an earlier key than `source` is in the configuration
+/// too.
 ///
-/// Every write depends on the state that was read before, so that of builders that store at the same time the one whose
-/// debug file comes first has the last word.
+/// Every write depends on the state that was read before. So of several builders that store at the same time, the one
+/// with the first debug file has the last word.
 ///
 /// # Errors
-/// What reading and writing give; [`Error::Storage`] if others are always faster.
+/// Any error from reading and writing; [`Error::Storage`] if others are always faster.
 pub(crate) fn store(
     storage: &dyn Storage,
     made: &Made,
@@ -135,7 +136,7 @@ pub(crate) fn store(
     let claim = Claim { source: source.clone(), profile: sha256(&made.bytes) };
     let mut displaced = None;
     for _ in 0..ATTEMPTS {
-        // Before the claim is looked at: whoever claims in between and writes changes this state.
+        // Read before the claim: a builder that claims and writes in between changes this state.
         let before = storage.stat(&key)?.map_or(Condition::Absent, |stat| Condition::Unchanged(stat.version));
         let known = Claim::read(storage, name)?;
         let condition = match &known {
@@ -203,7 +204,7 @@ mod tests {
         assert_eq!((displaced.key.as_str(), there.as_str()), ("src/b", "A"));
         let (stored, there) = store("src/b", b"B", &both);
         assert!(matches!(&stored, Stored::Other(key) if key.as_str() == "src/a") && there == "A");
-        // Once nobody asks for the first any more, the other one may.
+        // When the first is no longer in the configuration, the other one may.
         let (stored, there) = store("src/b", b"B", &["src/b"]);
         assert!(matches!(stored, Stored::Kept { displaced: None }) && there == "B", "{stored:?} {there}");
     }

@@ -16,12 +16,12 @@ pub struct Imported {
     pub health: String,
 }
 
-/// Takes a profile that somebody else made into a repository, as it is (packed, where it was not). Without a name it
-/// gets the one that its metadata give it: `nt/GUID/...` for a kernel of Windows, `<pdb>/GUID/...` for another module,
-/// `Linux/<build-id>` for Linux, `OSX/<UUID>` for macOS.
+/// Imports a profile from another source unchanged (compressed, if it was not). Without a name it gets the one from
+/// its metadata: `nt/GUID/...` for a Windows kernel, `<pdb>/GUID/...` for another module, `Linux/<build-id>` for
+/// Linux, `OSX/<UUID>` for macOS.
 ///
 /// # Errors
-/// [`Error::Profile`] for what is no profile; [`Error::Storage`] where nothing tells its name.
+/// [`Error::Profile`] if it is not a profile; [`Error::Storage`] if its name is unknown.
 pub fn import(
     storage: &dyn Storage,
     place: &str,
@@ -41,12 +41,12 @@ pub fn import(
             ProfileName::of_build(&identity)?
         }
     };
-    // What is gzip already stays as it is, byte for byte.
+    // A gzip file is kept byte for byte.
     let packed = if bytes.starts_with(&[0x1f, 0x8b]) { bytes.to_vec() } else { pack(&text)? };
     let mut content = describe(&packed);
     content.generator = super::IMPORTED.to_owned();
     let (size, health) = (content.size, content.health.clone());
-    // Before the profile, so that none is there without it.
+    // Written before the profile, so that no profile exists without it.
     let mark = format!("{{\"sha256\": \"{}\"}}\n", content.sha256);
     storage.write(&super::state::mark(&name.key())?, mark.as_bytes(), &Condition::Always)?;
     storage.write(&name.key(), &packed, &Condition::Always)?;

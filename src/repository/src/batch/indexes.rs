@@ -11,13 +11,13 @@ use crate::{CONFIG, Condition, Config, Content, Entry, Error, Handler, Key, Prof
 pub(super) struct Indexes<'a> {
     pub(super) storage: &'a dyn Storage,
     pub(super) threads: usize,
-    /// Whether all of them are built from nothing.
+    /// Whether all of them are built from scratch.
     pub(super) anew: bool,
     pub(super) progress: &'a dyn Progress,
 }
 
-/// The indexes that an entry of the configuration asks for, each with the object that says how to build it. Of the
-/// kernels of Windows there is one more, which nobody has to ask for: detection rests on it.
+/// The indexes of an entry in the configuration, each with the object that specifies it. Windows kernels have one
+/// more by default, because detection uses it.
 fn asked_for(config: &Config) -> Result<Vec<(ProfileName, Option<Key>)>, Error> {
     let mut all: Vec<(ProfileName, Option<Key>)> = Vec::new();
     for index in config.entries.iter().flat_map(|entry| &entry.indexes) {
@@ -38,7 +38,7 @@ const KERNELS: &str = "nt";
 /// The largest specification, in bytes.
 const SPECIFICATION_LIMIT: u64 = 16 << 20;
 
-/// The repository's configuration; `None` where there is none.
+/// The repository's configuration; `None` if there is none.
 pub(super) fn configuration(storage: &dyn Storage) -> Result<Option<Config>, Error> {
     let key: Key = CONFIG.parse()?;
     let Some(object) = storage.read(&key, SPECIFICATION_LIMIT)? else { return Ok(None) };
@@ -46,7 +46,7 @@ pub(super) fn configuration(storage: &dyn Storage) -> Result<Option<Config>, Err
     Config::parse(&text, &storage.place_of(&key)).map(Some)
 }
 
-/// The specification in an object; `None` where there is none.
+/// The specification in an object; `None` if there is none.
 pub(super) fn specification(storage: &dyn Storage, key: &Key) -> Result<Option<Specification>, Error> {
     let Some(object) = storage.read(key, SPECIFICATION_LIMIT)? else { return Ok(None) };
     let place = storage.place_of(key);
@@ -54,8 +54,8 @@ pub(super) fn specification(storage: &dyn Storage, key: &Key) -> Result<Option<S
 }
 
 impl Indexes<'_> {
-    /// Builds and writes those whose profiles changed; whether nobody wrote meanwhile. `state` and `contents` know them
-    /// then.
+    /// Builds and writes those whose profiles changed. Returns whether no other process wrote in the meantime; then
+    /// `state` and `contents` are updated.
     pub(super) fn write(
         &self,
         state: &mut State,

@@ -13,38 +13,38 @@ use super::state::{IMPORTS, PARTS, State};
 use crate::packed::sha256;
 use crate::{CONFIG, Config, Content, Entry, Error, Guids, Handler, Key, ProfileName, Rejects, Storage};
 
-/// One profile that the configuration asks for, independent of all others.
+/// One profile in the configuration, independent of all others.
 #[derive(Clone, Debug)]
 pub struct Item {
     /// Its name.
     pub name: ProfileName,
     /// The key of the configuration it comes from.
     pub entry: ProfileName,
-    /// What it is made of.
+    /// Its source.
     pub source: Source,
-    /// The class for Rekall's loader, where the configuration gives one.
+    /// The class for Rekall's loader, if the configuration gives one.
     pub profile_class: Option<String>,
-    /// The names of profiles that are laid over it.
+    /// The names of profiles that are merged into it.
     pub merge: Vec<String>,
 }
 
-/// What a profile is made of.
+/// The source of a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A PDB.
     Pdb {
-        /// The names it may have, in the order they are tried.
+        /// Its possible names, in the order in which they are tried.
         names: Vec<PdbName>,
         /// The build.
         guid_age: GuidAge,
-        /// The list that asks for it.
+        /// The list with the build.
         guids: Key,
         /// Whether a profile without types is a failure.
         has_structs: bool,
     },
     /// A text in YAML or JSON.
     Text(Key),
-    /// A pack: an object, an object with `.zip` behind its name, or the objects below it.
+    /// A pack: an object, an object with `.zip` after its name, or the objects below it.
     Pack(Key),
     /// The definitions in these texts.
     Artifacts(Vec<Key>),
@@ -52,16 +52,16 @@ pub enum Source {
     Debug {
         /// The file.
         key: Key,
-        /// What its rejects belong to.
+        /// The list to which its rejects belong.
         list: Key,
-        /// Whether the item's name is the profile's. It is not before the file has been read once.
+        /// Whether the item's name is the profile's. It is not before the file has been read for the first time.
         named: bool,
-        /// Why it gave no profile before, if it is still the same file.
+        /// Why it gave no profile before, if the file has not changed.
         rejected: Option<String>,
     },
 }
 
-/// A file with debug information, in one state.
+/// A version of a file with debug information.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DebugSource {
     /// The file.
@@ -71,10 +71,10 @@ pub struct DebugSource {
 }
 
 impl DebugSource {
-    /// What is between the two in a record.
+    /// The separator between the two in a record.
     const BETWEEN: &str = " sha256:";
 
-    /// Reads what [`Content::source`] has of a profile that is made from a debug file.
+    /// Reads the [`Content::source`] of a profile that was made from a debug file.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (key, sha256) = text.rsplit_once(Self::BETWEEN)?;
         Some(Self { key: key.parse().ok()?, sha256: sha256.to_owned() })
@@ -87,11 +87,11 @@ impl fmt::Display for DebugSource {
     }
 }
 
-/// Makes texts and definitions into profiles; the number changes when the outcome can.
+/// The generator of profiles from texts and definitions; the number changes when the result can change.
 pub(crate) const COPY_GENERATOR: &str = "rekall-profile copy 1";
 
 impl Item {
-    /// The front-ends that may make it, each with its revision.
+    /// The front-ends that may have made it, each with its revision.
     pub fn generators(&self) -> Vec<&'static str> {
         match &self.source {
             Source::Pdb { .. } => vec![converters::PDB.generator()],
@@ -103,7 +103,7 @@ impl Item {
         }
     }
 
-    /// Whether a front-end of today's revision made it.
+    /// Whether a front-end of the current revision made it.
     pub(crate) fn is_current(&self, content: &Content) -> bool {
         self.generators().contains(&content.generator.as_str())
     }
@@ -116,7 +116,7 @@ impl Item {
         }
     }
 
-    /// What decides to which shard it belongs: the same before and after the profile's name is known.
+    /// The key that decides its shard: the same before and after the profile's name is known.
     fn shard_name(&self) -> &str {
         match &self.source {
             Source::Debug { key, .. } => key.as_str(),
@@ -124,13 +124,13 @@ impl Item {
         }
     }
 
-    /// Whether a user means it by a name: that of its profile or, for a debug file, of the file.
+    /// Whether a name from the user refers to it: the name of its profile or, for a debug file, of the file.
     pub fn is_called(&self, name: &str) -> bool {
         self.name.as_str() == name
             || matches!(&self.source, Source::Debug { key, .. } if key.as_str() == name)
     }
 
-    /// The PDBs that would do.
+    /// The PDBs from which it can be made.
     pub fn wanted(&self) -> Vec<Wanted> {
         match &self.source {
             Source::Pdb { names, guid_age, .. } => {
@@ -140,10 +140,10 @@ impl Item {
         }
     }
 
-    /// Whether `content` is what would be made again.
+    /// Whether making it again would give `content`.
     pub(crate) fn is_made(&self, content: &Content, storage: &dyn Storage, state: &State) -> bool {
         if !self.is_current(content) {
-            // What was imported is somebody's choice, and stays.
+            // An imported profile is the user's choice, and stays.
             return content.generator == super::IMPORTED;
         }
         match &self.source {
@@ -170,7 +170,7 @@ impl Item {
         }
     }
 
-    /// A digest of what the configuration puts into the profile.
+    /// A digest of the settings from the configuration in the profile.
     pub(crate) fn recipe(&self, name: Option<&PdbName>) -> String {
         let class = match (&self.profile_class, name) {
             (Some(class), _) => class.as_str(),
@@ -180,7 +180,7 @@ impl Item {
         recipe(class, &self.merge)
     }
 
-    /// The recipes that a profile of this PDB may have: its front-end may call a PDB a kernel's by what it holds.
+    /// The possible recipes for a profile of this PDB: its front-end may recognise a kernel's PDB by its content.
     pub(crate) fn recipes(&self, name: &PdbName) -> Vec<String> {
         let mut recipes = vec![self.recipe(Some(name))];
         if self.profile_class.is_none() {
@@ -189,7 +189,7 @@ impl Item {
         recipes
     }
 
-    /// What names the source by its content; for sources that lie in the repository.
+    /// The identity of the source by its content, for sources in the repository.
     pub(crate) fn digest(&self, storage: &dyn Storage, state: &State) -> Result<String, Error> {
         let keys = self.source_keys(state);
         let mut texts = Vec::with_capacity(keys.len());
@@ -208,7 +208,7 @@ impl Item {
         }
     }
 
-    /// The objects it is made of, where they lie in the repository.
+    /// The objects that are its source, if they are in the repository.
     pub(crate) fn source_keys(&self, state: &State) -> Vec<Key> {
         match &self.source {
             Source::Pdb { .. } => Vec::new(),
@@ -242,59 +242,59 @@ impl Item {
     }
 }
 
-/// A digest of what is put into a profile beside its source.
+/// A digest of everything in a profile besides its source.
 pub(crate) fn recipe(class: &str, merge: &[String]) -> String {
     let text = format!("{class}\n{}", merge.join("\n"));
     sha256(text.as_bytes()).get(..16).unwrap_or_default().to_owned()
 }
 
-/// Everything a repository's configuration asks for, and what is there.
+/// A repository's configuration, and the existing objects.
 #[derive(Debug)]
 pub struct Plan {
     /// The configuration.
     pub config: Config,
-    /// Every profile asked for, in the order of the configuration.
+    /// Every profile in the configuration, in the configuration's order.
     pub items: Vec<Item>,
-    /// Those of each list that could not be made before, by the list.
+    /// The builds of each list that could not be made before, by the list.
     pub rejects: BTreeMap<Key, Rejects>,
     pub(crate) state: State,
-    /// Every debug file that is asked for.
+    /// Every debug file in the configuration.
     debug_files: BTreeSet<Key>,
 }
 
-/// Which profiles of a plan are meant.
+/// Selects plan items.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// Those of one shard.
+    /// The items of one shard.
     pub shard: Option<Shard>,
-    /// These alone.
+    /// Only these items.
     pub only: Option<BTreeSet<ProfileName>>,
-    /// Those of these entries of the configuration alone.
+    /// Only the items of these entries of the configuration.
     pub entry: Option<ProfileName>,
 }
 
 impl Selection {
-    /// Whether an item is meant.
+    /// Whether an item is selected.
     pub fn takes(&self, item: &Item) -> bool {
         self.shard.is_none_or(|shard| shard.takes(item.shard_name()))
             && self.only.as_ref().is_none_or(|only| only.contains(&item.name))
             && self.entry.as_ref().is_none_or(|entry| *entry == item.entry)
     }
 
-    /// Whether it leaves nothing out.
+    /// Whether all items are selected.
     pub(crate) fn is_everything(&self) -> bool {
         self.shard.is_none() && self.only.is_none() && self.entry.is_none()
     }
 }
 
-/// The largest configuration or list that is read, in bytes.
+/// The largest accepted configuration or list, in bytes.
 const TEXT_LIMIT: u64 = 64 << 20;
 
 impl Plan {
-    /// Reads the configuration, its lists and what is there.
+    /// Reads the configuration, its lists and the existing objects.
     ///
     /// # Errors
-    /// [`Error::Absent`] without a configuration or a list it names; [`Error::Text`] where one is not as it should be.
+    /// [`Error::Absent`] without a configuration or one of its lists; [`Error::Text`] if one is invalid.
     pub fn read(storage: &dyn Storage) -> Result<Self, Error> {
         let key: Key = CONFIG.parse()?;
         let expected = "the repository's configuration (docs/repository.md)";
@@ -303,7 +303,7 @@ impl Plan {
         let mut asked = Asked::new(storage, &state);
         for entry in &config.entries {
             asked.add(entry)?;
-            // What is wrong with a specification is told before hours of work, not after.
+            // Errors in a specification are reported before hours of work, not after.
             for index in &entry.indexes {
                 specification(storage, &index.source)?;
             }
@@ -319,7 +319,7 @@ impl Plan {
         Ok(Self { config, items, rejects, state, debug_files })
     }
 
-    /// How many profiles of a shard are recorded as they would be made, and how many there are.
+    /// How many profiles of a shard are up to date according to their records, and how many there are.
     pub fn progress(&self, selection: &Selection, storage: &dyn Storage) -> (usize, usize) {
         let items: Vec<&Item> = self.items.iter().filter(|item| selection.takes(item)).collect();
         let done = items.iter().filter(|item| {
@@ -329,11 +329,11 @@ impl Plan {
         (done.count(), items.len())
     }
 
-    /// The PDBs that are still wanted, for a machine that can fetch them.
+    /// The PDBs that are still missing, for a machine that can download them.
     pub fn missing(&self, selection: &Selection, storage: &dyn Storage) -> Manifest {
         let mut manifest = Manifest::default();
         for item in self.items.iter().filter(|item| selection.takes(item)) {
-            // Only PDBs are fetched.
+            // Only PDBs are downloaded.
             if item.wanted().is_empty() {
                 continue;
             }
@@ -351,19 +351,19 @@ impl Plan {
         manifest
     }
 
-    /// What stands in the way of nothing, yet should be known.
+    /// Warnings.
     pub fn warnings(&self) -> &[String] {
         &self.state.warnings
     }
 
-    /// Whether a profile is there and would be made as it is.
+    /// Whether a profile exists and would be made identically.
     pub fn is_done(&self, item: &Item, storage: &dyn Storage) -> bool {
         let content = self.content(item, storage);
         content.is_some_and(|content| item.is_made(&content, storage, &self.state))
     }
 
-    /// What the object of an item is: by the records, else (after a builder was stopped before it could write any) by
-    /// itself.
+    /// The description of an item's object: from the records or, if a builder was stopped before it could write any,
+    /// from its own content.
     pub(crate) fn content(&self, item: &Item, storage: &dyn Storage) -> Option<Content> {
         let key = item.key()?;
         if let Some(content) = self.state.recorded(&key, storage) {
@@ -374,7 +374,7 @@ impl Plan {
         adopted.map(|adopted| adopted.content)
     }
 
-    /// Why an item could not be made before, where it could not.
+    /// Why an item could not be made before, if it could not.
     pub fn rejected<'a>(&'a self, item: &'a Item) -> Option<&'a str> {
         match &item.source {
             Source::Pdb { guid_age, guids, .. } => {
@@ -385,15 +385,15 @@ impl Plan {
         }
     }
 
-    /// Whether the configuration asks for profiles of this debug file.
+    /// Whether the configuration has profiles of this debug file.
     pub(crate) fn asks_for(&self, file: &Key) -> bool {
         self.debug_files.contains(file)
     }
 
-    /// Asks for one build of the entry `target` more, if the list does not already; its name.
+    /// Adds a build to the plan for the entry `target`, if the list does not have it; returns its name.
     ///
     /// # Errors
-    /// [`Error::Storage`] where there is no such entry.
+    /// [`Error::Storage`] if there is no such entry.
     pub fn ask(
         &mut self,
         target: &str,
@@ -427,8 +427,8 @@ impl Plan {
     }
 }
 
-/// Every profile that a configuration asks for, for those who only want to know what an object was made by. A list that
-/// is not there or cannot be read costs its own profiles, and is told.
+/// Every profile in a configuration, for callers that only need to know how an object was made. A missing or
+/// unreadable list affects only its own profiles, and is reported.
 pub(crate) fn items_of(
     config: &Config,
     state: &State,
@@ -446,20 +446,20 @@ pub(crate) fn items_of(
     items
 }
 
-/// A profile that two entries ask for is made once, by the first.
+/// A profile in two entries is made once, by the first.
 fn keep_first(items: &mut Vec<Item>) {
     let mut seen = BTreeSet::new();
     items.retain(|item| seen.insert(item.name.clone()));
 }
 
-/// What a configuration asks for, as far as it was read.
+/// A configuration, as far as it was read.
 struct Asked<'a> {
     storage: &'a dyn Storage,
     state: &'a State,
     items: Vec<Item>,
     rejects: BTreeMap<Key, Rejects>,
     debug_files: BTreeSet<Key>,
-    /// The profiles of debug files that were read before, by file; asked for once there is an entry for them.
+    /// The profiles of debug files that were read before, by file; loaded when the first entry needs them.
     builds: Option<BTreeMap<Key, ProfileName>>,
 }
 
@@ -546,7 +546,7 @@ impl<'a> Asked<'a> {
                 let packs = self.state.present.keys().filter(|key| key.as_str().starts_with(&below));
                 let packs: Vec<Key> = packs.cloned().collect();
                 for key in packs {
-                    // The name is the path between `src/` and `.zip`, every letter of it.
+                    // The name is the path between `src/` and `.zip`, unchanged.
                     let name = key.as_str().strip_prefix("src/").and_then(|name| name.strip_suffix(".zip"));
                     if let Some(name) = name {
                         self.items.push(item(name.parse()?, Source::Pack(key.clone())));
@@ -567,11 +567,11 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Where a dSYM bundle keeps its debug files.
+/// The folder of debug files in a dSYM bundle.
 const IN_BUNDLE: &str = "/Contents/Resources/DWARF/";
 
-/// Whether a pattern names a debug file, or the dSYM bundle that it is in. The other files of a bundle are none, and
-/// neither is what the repository itself keeps beside its sources.
+/// Whether a pattern matches a debug file, or the dSYM bundle that contains it. Other files in a bundle do not count,
+/// nor do the repository's own files next to its sources.
 fn asks_for(patterns: &[String], key: &Key) -> bool {
     let text = key.as_str();
     let named = |name: &str| patterns.iter().any(|pattern| matches(pattern.as_bytes(), name.as_bytes()));
@@ -591,7 +591,7 @@ fn asks_for(patterns: &[String], key: &Key) -> bool {
     }
 }
 
-/// The text of an object that has to be there.
+/// The text of a required object.
 pub(crate) fn text(storage: &dyn Storage, key: &Key, expected: &str) -> Result<String, Error> {
     let place = storage.place_of(key);
     let object = storage.read(key, TEXT_LIMIT)?;
@@ -603,7 +603,7 @@ pub(crate) fn text(storage: &dyn Storage, key: &Key, expected: &str) -> Result<S
     })
 }
 
-/// The PDB names of builds in a list that names none.
+/// The PDB names for builds in a list without names.
 fn unnamed(entry: &Entry, file_names: &[PdbName]) -> Result<Vec<PdbName>, Error> {
     if !file_names.is_empty() {
         return Ok(file_names.to_vec());
@@ -619,7 +619,8 @@ fn unnamed(entry: &Entry, file_names: &[PdbName]) -> Result<Vec<PdbName>, Error>
     names.iter().map(name).collect()
 }
 
-/// Whether a pattern of `*` and `?` names a text, as Python's `fnmatch` has it. Linear in both but for one factor.
+/// Whether a pattern of `*` and `?` matches a text, as in Python's `fnmatch`. Its time is at most proportional to the
+/// product of both lengths.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut at, mut here) = (0, 0);
     let mut star: Option<(usize, usize)> = None;

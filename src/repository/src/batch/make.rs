@@ -13,27 +13,27 @@ use crate::printed::Printed;
 use crate::yaml::Node;
 use crate::{Content, Key, ProfileName, Storage};
 
-/// A profile's bytes and what is recorded of them.
+/// A profile's bytes and its record.
 #[derive(Clone, Debug)]
 pub struct Made {
     /// Its name.
     pub name: ProfileName,
     /// The object's bytes.
     pub bytes: Vec<u8>,
-    /// What they are.
+    /// Their description.
     pub content: Content,
-    /// How many records of the source could not be carried over.
+    /// The number of losses.
     pub losses: u64,
 }
 
-/// What was brought before a profile is made.
+/// The source of a profile, after it has been fetched.
 #[derive(Debug)]
 pub(crate) enum Material {
-    /// A PDB, and the name under which it was found.
+    /// A PDB, and the place where it was found.
     Pdb(MappedFile, PdbName),
     /// A debug file, and the SHA-256 of its bytes.
     Debug(MappedFile, String),
-    /// Nothing: the source lies in the repository.
+    /// Nothing: the source is in the repository.
     Here,
 }
 
@@ -42,9 +42,10 @@ pub(crate) enum Material {
 pub struct Failure {
     /// The reason, in words.
     pub reason: String,
-    /// Whether another attempt would end the same way: the source is not there, or is no good.
+    /// Whether another attempt would fail in the same way: the source is missing or invalid.
     pub lasting: bool,
-    /// The reason as it is recorded, where the words hold what changes from run to run: who was asked when.
+    /// The reason in the record, if the message contains something that changes from run to run, such as the servers
+    /// that were tried.
     pub(crate) recorded: Option<String>,
 }
 
@@ -57,13 +58,14 @@ impl Failure {
         Self { reason: reason.to_string(), lasting: false, recorded: None }
     }
 
-    /// The reason as it is recorded: the same on every machine and in every run.
+    /// The reason in the record: the same on every machine and in every run.
     pub(crate) fn recorded(&self) -> &str {
         self.recorded.as_deref().unwrap_or(&self.reason)
     }
 }
 
-/// Brings what an item is made of: a PDB from the repository's own (`src/pdb/GUID.pdb.gz`), else along the symbol path.
+/// Fetches the source of an item: a PDB from the repository's own (`src/pdb/GUID.pdb.gz`), otherwise along the symbol
+/// path.
 pub(crate) fn bring(
     item: &Item,
     storage: &dyn Storage,
@@ -130,7 +132,7 @@ pub(crate) fn make(
     storage: &dyn Storage,
     state: &State,
 ) -> Result<Made, Failure> {
-    // Whatever a hostile source does to a front-end costs its own profile.
+    // A hostile source that makes a front-end fail affects only its own profile.
     guarded(|| match (&item.source, material) {
         (Source::Pdb { .. }, Material::Pdb(file, name)) => from_pdb(item, file, &name),
         (Source::Pdb { .. }, _) => Err(Failure::passing("its PDB was not brought")),
@@ -160,7 +162,7 @@ fn from_pdb(item: &Item, file: MappedFile, name: &PdbName) -> Result<Made, Failu
     Ok(made)
 }
 
-/// A debug file stands alone: files that it names are not looked for, as they may differ from machine to machine.
+/// A debug file stands alone: files that it names are not opened, since they may differ between machines.
 fn from_debug_file(item: &Item, key: &Key, file: MappedFile, sha256: String) -> Result<Made, Failure> {
     let source = converters::Source::from_bytes(key.file_name(), file);
     let options = converters::Options { threads: 1, ..Default::default() };
@@ -182,7 +184,7 @@ fn from_debug_file(item: &Item, key: &Key, file: MappedFile, sha256: String) -> 
 fn from_pack(item: &Item, storage: &dyn Storage, state: &State) -> Result<Made, Failure> {
     let digest = item.digest(storage, state).map_err(Failure::lasting)?;
     let keys = item.source_keys(state);
-    // Packs are read where they lie as files.
+    // Packs are read in place if they are files.
     let folder = tempfile::tempdir().map_err(Failure::passing)?;
     let Source::Pack(pack) = &item.source else { return Err(Failure::passing("no pack was asked for")) };
     let mut path = folder.path().join(pack.file_name());
@@ -214,7 +216,7 @@ fn from_pack(item: &Item, storage: &dyn Storage, state: &State) -> Result<Made, 
     Ok(made)
 }
 
-/// An error with its causes, without the folder that is gone when it is read.
+/// An error with its causes, without the temporary folder, which no longer exists when the error is read.
 fn told(error: &dyn std::error::Error, folder: &std::path::Path) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -256,7 +258,7 @@ fn whole(item: &Item, sections: Map<String, Value>, digest: String) -> Result<Ma
     let mut report = Report::default();
     let text = Value::Object(sections).to_string();
     let profile = read_text(text.as_bytes(), &mut report).map_err(Failure::lasting)?;
-    // It is laid over others more often than not, and need not be whole.
+    // It is usually merged into others, and need not be complete.
     let mut made = finish(item, profile, report, |_| true)?;
     made.content.source = digest;
     made.content.generator = COPY_GENERATOR.to_owned();
@@ -285,7 +287,7 @@ fn documents(item: &Item, key: &Key, storage: &dyn Storage) -> Result<Vec<Value>
     Ok(found)
 }
 
-/// The documents of a YAML text, each with how many lines stand before it (YAML 1.2, section 9.2).
+/// The documents of a YAML text, each with the number of lines before it (YAML 1.2, section 9.2).
 fn split_documents(text: &str) -> Vec<(usize, String)> {
     let mut documents = vec![(0, String::new())];
     for (number, line) in text.lines().enumerate() {
@@ -302,7 +304,7 @@ fn split_documents(text: &str) -> Vec<(usize, String)> {
     documents
 }
 
-/// Settles, judges, prints and packs a profile; `welcome` says whether one that would fail is taken all the same.
+/// Settles, judges, prints and compresses a profile; `welcome` says whether one that would fail is accepted.
 fn finish(
     item: &Item,
     profile: Profile,

@@ -1,13 +1,13 @@
-//! Batch regeneration: makes the profiles a configuration asks for, and nothing that is there already.
+//! Batch regeneration: makes the profiles in a configuration that do not exist yet.
 //!
-//! Start here: a [`Plan`] says what is asked for, a [`Builder`] makes it, [`seal`] records it.
+//! Start here: a [`Plan`] lists the profiles, a [`Builder`] makes them, and [`seal`] records them.
 //!
-//! - **Independent items.** Each profile is made by itself and appears whole or not at all. Whether it is there is told
-//!   by content: what it was made of, by which revision of which front-end, with what of the configuration.
-//! - **Parts.** A builder notes what it did in objects of its own below `src/parts/`, one every few seconds, which nobody
-//!   changes; [`seal`] merges these into the inventory. A builder that was killed loses a note, never a profile: one that nobody recorded
-//!   says itself what it is.
-//! - **Many machines.** A [`Shard`] is told by names alone; any number of builders may share a storage.
+//! - **Independent items.** Each profile is made separately and appears complete or not at all. Whether it is up to
+//!   date depends on content: its source, the front-end's revision, and the settings in the configuration.
+//! - **Parts.** A builder records its work in objects of its own below `src/parts/`, one every few seconds, which are
+//!   never changed; [`seal`] merges these into the inventory. A builder that is killed loses a record but never a
+//!   profile: an object without a record is judged by its content.
+//! - **Many machines.** A [`Shard`] is determined by names alone; any number of builders may share a storage.
 
 mod add;
 mod adopt;
@@ -45,57 +45,57 @@ use claims::{Conflict, Stored};
 use pipeline::Fate;
 use state::{PARTS, Part};
 
-/// Where imported profiles come from, in place of a front-end.
+/// The generator of imported profiles, instead of a front-end.
 pub(crate) const IMPORTED: &str = "imported";
 
-/// The largest source that is read out of a repository, in bytes.
+/// The largest source that is read from a repository, in bytes.
 pub(crate) const SOURCE_LIMIT: u64 = 1 << 30;
 
-/// The largest debug file or package that is read out of a repository, in bytes.
+/// The largest debug file or package that is read from a repository, in bytes.
 pub(crate) const DEBUG_LIMIT: u64 = 16 << 30;
 
-/// How often a builder notes what it did.
+/// How often a builder records its work.
 const NOTE: Duration = Duration::from_secs(5);
 
 /// Makes profiles.
 pub struct Builder<'a> {
     /// The repository.
     pub storage: &'a dyn Storage,
-    /// What brings PDBs.
+    /// Fetches PDBs.
     pub fetcher: &'a Fetcher,
-    /// Who is told how far it is.
+    /// The observer of the progress.
     pub progress: &'a dyn Progress,
     /// How many profiles are made at once.
     pub threads: usize,
-    /// How many PDBs are brought at once.
+    /// How many PDBs are fetched at once.
     pub downloads: usize,
-    /// Whether what could not be made before is tried again.
+    /// Whether profiles that could not be made before are tried again.
     pub retry: bool,
 }
 
-/// How many of an entry's profiles fared how.
+/// The results for an entry's profiles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Made.
     pub made: usize,
-    /// There already.
+    /// Already existed.
     pub unchanged: usize,
-    /// Passed over: they could not be made before.
+    /// Skipped, because they could not be made before.
     pub rejected: usize,
     /// Could not be made.
     pub failed: usize,
     /// The size of those made, in bytes.
     pub bytes: u64,
-    /// How many records of their sources could not be carried over.
+    /// The number of losses.
     pub losses: u64,
 }
 
-/// What a builder did.
+/// The results of a builder.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     /// The counts of each entry, in the order of the configuration.
     pub entries: Vec<(ProfileName, Counts)>,
-    /// What could not be made, by the profile's name, or by the debug file if that name is not known.
+    /// The profiles that could not be made, by their name or, if that is unknown, by the debug file.
     pub failures: BTreeMap<String, Failure>,
 }
 
@@ -117,7 +117,7 @@ impl Summary {
     }
 }
 
-/// What a builder did so far; what of it is in no part yet, and since when.
+/// The results so far, those that no part has recorded yet, and the time since the last part.
 struct Notes {
     summary: Summary,
     part: Part,
@@ -125,10 +125,10 @@ struct Notes {
 }
 
 impl Builder<'_> {
-    /// Makes what is selected of a plan and not there yet, and notes it in a part, to be sealed.
+    /// Makes the selected items of a plan that do not exist yet, and records them in a part for sealing.
     ///
     /// # Errors
-    /// Where the repository cannot be written (a full disk); what was made before stays, and is noted.
+    /// If the repository cannot be written (a full disk). Profiles made before that stay, and are recorded.
     pub fn build(&self, plan: &Plan, selection: &Selection) -> Result<Summary, Error> {
         let mut summary = Summary::default();
         for entry in &plan.config.entries {
@@ -136,10 +136,10 @@ impl Builder<'_> {
         }
         let mut items = Vec::new();
         for item in plan.items.iter().filter(|item| selection.takes(item)) {
-            // Whoever names a profile wants it tried.
+            // A user who names a profile wants it tried again.
             let passed_over = !self.retry && selection.only.is_none() && plan.rejected(item).is_some();
-            // A profile that is there all the same (imported, say) is no reject.
-            // A debug file was rejected as it is; what it made before it was replaced is no reason to try it.
+            // A profile that exists anyway (an imported one, for example) does not count as rejected. A debug file
+            // was rejected in its current version; an older profile from it does not matter.
             let present = !matches!(item.source, Source::Debug { .. })
                 && item.key().is_some_and(|key| plan.state.present.contains_key(&key));
             if passed_over && !present {
@@ -184,7 +184,8 @@ impl Builder<'_> {
         Ok(notes.summary)
     }
 
-    /// Writes a profile; which other debug file of the same build made it before, or why it is not written.
+    /// Writes a profile. Returns the other debug file of the same build that gave it before, or why it is not
+    /// written.
     fn store(
         &self,
         plan: &Plan,
@@ -198,7 +199,7 @@ impl Builder<'_> {
         if is_debug_file && marked && self.storage.stat(&key)?.is_some() {
             return Ok(Err(Failure::lasting(Conflict::Imported { name: made.name.clone() })));
         }
-        // Whoever removed an imported profile wants the one that is made.
+        // A user who removed an imported profile wants the one that is made.
         if marked {
             self.storage.remove(&mark)?;
         }
@@ -223,7 +224,7 @@ impl Notes {
     }
 }
 
-/// Why the debug file of an item makes no profile: `other`, whose key comes first, is of the same build.
+/// Why the debug file of an item gives no profile: `other`, whose key comes first, belongs to the same build.
 fn same_build(name: &ProfileName, other: &Key) -> Failure {
     Failure::lasting(Conflict::SameBuild { name: name.clone(), other: other.clone() })
 }
@@ -248,7 +249,7 @@ fn note(notes: &mut Notes, plan: &Plan, storage: &dyn Storage, item: &Item, fate
                     Source::Pdb { guids, guid_age, .. } => {
                         notes.reject(guids, guid_age.to_string(), failure.recorded());
                     }
-                    // What is rejected is this file, not one that takes its place.
+                    // This version of the file is rejected, not a later one.
                     Source::Debug { key, list, .. } => {
                         if let Ok(sha256) = plan.state.digest(key, storage) {
                             let source = DebugSource { key: key.clone(), sha256 };
@@ -263,17 +264,17 @@ fn note(notes: &mut Notes, plan: &Plan, storage: &dyn Storage, item: &Item, fate
     }
 }
 
-/// An object that nobody else writes. Those written later come later in the order of keys.
+/// An object that no other process writes. Later ones have later keys.
 fn part_key() -> Result<Key, Error> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let seed = format!("{} {} {:?}", std::process::id(), now.as_nanos(), std::thread::current().id());
-    // An address tells two machines' processes apart where numbers and clocks agree.
+    // An address distinguishes processes of two machines whose numbers and clocks agree.
     let seed = format!("{seed} {:p} {}", &seed, fresh());
     let digest = crate::packed::sha256(seed.as_bytes());
     format!("{PARTS}/{:013}-{}.json", now.as_millis(), digest.get(..24).unwrap_or(&digest)).parse()
 }
 
-/// A number that the system drew at random.
+/// A random number from the system.
 fn fresh() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0)

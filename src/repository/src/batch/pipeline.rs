@@ -10,29 +10,30 @@ use super::item::{Item, Plan};
 use super::make::{Failure, Made, Material, bring, make};
 use crate::{Content, Error};
 
-/// What became of an item.
+/// The result for an item.
 #[derive(Clone, Debug)]
 pub(crate) enum Fate {
     /// It was made.
     Made { content: Content, losses: u64 },
-    /// It is there already, as it would be made; nobody had recorded it.
+    /// It already exists in the right form, but without a record.
     Found(Content),
-    /// It is there already.
+    /// It already exists.
     Unchanged,
     /// It cannot be made.
     Failed(Failure),
 }
 
-/// What is shown of the work.
+/// How the progress of the work is shown.
 const STEP: &str = "Building profiles";
 
-/// Takes what was made, or says why it does not.
+/// Accepts a profile, or returns why it does not.
 pub(crate) type Keep<'a> = &'a (dyn Fn(&Item, &Made) -> Result<Result<(), Failure>, Error> + Sync);
 
-/// Brings, makes and hands over many profiles at once. Each stage waits for the next one where that is slower, so
-/// that what is under way is bounded by the number of threads.
+/// Fetches, makes and stores many profiles at once. Each stage waits for the next one if that is slower, so the
+/// number of items in progress is bounded by the number of threads.
 ///
-/// `keep` takes what was made, unless it gives a reason not to; its error ends the work. `done` is told each fate as soon as it is known.
+/// `keep` accepts each profile, unless it returns a reason not to; its error ends the work. `done` is called with
+/// each result as soon as it is known.
 pub(crate) fn run(
     builder: &Builder<'_>,
     plan: &Plan,
@@ -132,7 +133,7 @@ pub(crate) fn run(
     }
 }
 
-/// Whether the profile is there as it would be made: by the records, else by itself.
+/// Whether the profile is up to date: by its record or, without one, by its content.
 fn already(plan: &Plan, item: &Item, storage: &dyn crate::Storage) -> Option<Fate> {
     let key = item.key()?;
     if let Some(content) = plan.state.recorded(&key, storage) {
@@ -150,7 +151,7 @@ pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Lets the story of single profiles through; steps of many at once would be in each other's way.
+/// Passes log lines of single profiles on, but not progress steps, which would conflict if many run at once.
 struct Told<'a>(&'a dyn Progress);
 
 impl Progress for Told<'_> {

@@ -13,24 +13,24 @@ use super::state::{State, is_listed};
 use crate::inventory::seconds;
 use crate::{Condition, Content, Error, Inventory, Key, ProfileName, Record, Rejects, Storage};
 
-/// What sealing did.
+/// The results of sealing.
 #[derive(Clone, Debug, Default)]
 pub struct Sealed {
     /// How many profiles the inventory lists.
     pub profiles: usize,
     /// How many parts were merged.
     pub parts: usize,
-    /// Objects that nobody had recorded, and that were looked into.
+    /// How many objects without records were judged by their content.
     pub looked_into: usize,
-    /// Profiles whose records no undisturbed builder would have written, each with what was corrected.
+    /// Profiles whose records differ from those of an undisturbed builder, each with the correction.
     pub corrected: Vec<(String, String)>,
     /// Profiles whose objects cannot be read, with the reason.
     pub unreadable: Vec<(String, String)>,
-    /// The indexes that were built, and how many profiles each knows.
+    /// The indexes that were built, and the number of profiles in each.
     pub indexes: Vec<(ProfileName, usize)>,
     /// Whether the inventory changed.
     pub changed: bool,
-    /// What stands in the way of nothing, yet should be known.
+    /// Warnings.
     pub warnings: Vec<String>,
 }
 
@@ -40,16 +40,16 @@ struct Work<'a> {
     progress: &'a dyn Progress,
 }
 
-/// How often sealing begins anew because another one came first.
+/// How often sealing is repeated because another process wrote first.
 const ATTEMPTS: usize = 16;
 
-/// Merges the parts that builders left and whatever lies there without a record into the inventory, builds the indexes
-/// that the configuration asks for where their profiles changed (all of them with `anew`), and writes the rejects.
-/// Several may do so at once: each writes only over the state that it read, else begins anew.
+/// Merges the parts that builders left, and all objects without records, into the inventory; builds the configured
+/// indexes whose profiles changed (all of them with `anew`); and writes the rejects. Several processes may do this at
+/// once: each writes only over the version that it read, and otherwise starts again.
 ///
 /// # Errors
-/// What reading and writing give; [`Error::Text`] for a configuration or specification that is not as it should be;
-/// [`Error::Storage`] where others are always faster.
+/// Any error from reading and writing; [`Error::Text`] for an invalid configuration or specification;
+/// [`Error::Storage`] if others are always faster.
 pub fn seal(
     storage: &dyn Storage,
     threads: usize,
@@ -82,7 +82,7 @@ pub fn seal(
         if !rejects || !indexes {
             continue;
         }
-        // Nobody writes a part twice: what was merged can go.
+        // Parts are never written twice, so merged ones can be removed.
         for key in state.parts.keys() {
             storage.remove(key)?;
         }
@@ -93,8 +93,8 @@ pub fn seal(
     Err(Error::Storage { place: storage.place_of(&Inventory::key()?), problem })
 }
 
-/// What each listed object is. What is recorded moves there: thousands need their room once. In the old inventory, a
-/// record stays without its content where it needs no change, and with it where it does.
+/// The description of each listed object. Recorded descriptions are moved there, so that thousands need their memory
+/// once. In the old inventory, a record without changes is left without its content, and one with changes keeps it.
 fn contents(
     storage: &dyn Storage,
     state: &mut State,
@@ -134,8 +134,8 @@ fn contents(
     contents
 }
 
-/// Whether the newest record of an object can be taken as it is: it vouches for the object, and an undisturbed builder
-/// could have written it.
+/// Whether the newest record of an object can be used: it matches the object, and an undisturbed builder could have
+/// written it.
 fn is_sound(state: &State, rules: &Rules<'_>, key: &Key, name: &str, size: u64) -> bool {
     let notes = state.parts.values().rev();
     let noted = notes.filter_map(|part| Some((part.made.get(name)?, part.written)));
@@ -147,7 +147,7 @@ fn is_sound(state: &State, rules: &Rules<'_>, key: &Key, name: &str, size: u64) 
     state.vouches(key, content, written) && rules.allow(key, content)
 }
 
-/// Looks into objects whose records cannot be taken as they are, on several threads.
+/// Judges objects whose records cannot be used, on several threads.
 fn look(
     storage: &dyn Storage,
     state: &mut State,
@@ -197,7 +197,7 @@ fn look(
                     known => {
                         sealed.looked_into += 1;
                         let old = known.and_then(|known| known.as_ref());
-                        // Another object's record tells nothing of this one.
+                        // The record belongs to another object.
                         if let Some(old) = old.filter(|old| old.sha256 == content.sha256) {
                             sealed.corrected.push((name.to_owned(), old.differences(&content)));
                         }
@@ -205,14 +205,14 @@ fn look(
                 }
                 contents.insert(key.clone(), content);
             }
-            // Removed meanwhile.
+            // Removed in the meantime.
             Ok(None) => {}
             Err(error) => sealed.unreadable.push((key.to_string(), error.to_string())),
         }
     }
 }
 
-/// The new inventory, and how many of its records are the old one's.
+/// The new inventory, and how many of its records come from the old one.
 fn inventory(state: &State, contents: BTreeMap<Key, Content>) -> (Inventory, usize) {
     let mut inventory = Inventory::default();
     let mut kept = 0;
@@ -230,7 +230,7 @@ fn inventory(state: &State, contents: BTreeMap<Key, Content>) -> (Inventory, usi
     (inventory, kept)
 }
 
-/// Adds a reject. Of a debug file, an older state of the same file is no longer one.
+/// Adds a reject, which replaces those of older versions of the same debug file.
 fn reject(reasons: &mut BTreeMap<String, String>, source: &str, reason: &str) {
     if let Some(DebugSource { key, .. }) = DebugSource::parse(source) {
         forget(reasons, &key);
@@ -238,25 +238,26 @@ fn reject(reasons: &mut BTreeMap<String, String>, source: &str, reason: &str) {
     reasons.insert(source.to_owned(), reason.to_owned());
 }
 
-/// Removes the rejects of a debug file, whatever its state.
+/// Removes the rejects of a debug file in any version.
 fn forget(reasons: &mut BTreeMap<String, String>, file: &Key) {
     reasons.retain(|known, _| DebugSource::parse(known).is_none_or(|known| known.key != *file));
 }
 
-/// Writes what could not be made, list by list; whether nobody wrote meanwhile.
+/// Writes the rejects, list by list; returns whether no other process wrote in the meantime.
 fn write_rejects(
     storage: &dyn Storage,
     state: &State,
     contents: &BTreeMap<Key, Content>,
 ) -> Result<bool, Error> {
-    // Of debug files, what counts is which one the profile that is there is made from.
+    // For debug files, it matters which one gave the existing profile.
     let sources = contents.values().map(|content| content.source.as_str());
     let sources: BTreeSet<&str> = sources.filter(|source| DebugSource::parse(source).is_some()).collect();
     let mut lists: BTreeMap<Key, BTreeMap<String, String>> = BTreeMap::new();
-    // Debug files that were mended: what is known of an older state of them holds no more.
+    // Debug files that were changed: rejects of their older versions are no longer valid.
     let mut mended: BTreeSet<Key> = BTreeSet::new();
     for part in state.parts.values() {
-        // A record that was taken over into the inventory is empty here; the others may be of what is there no more.
+        // A record that was moved into the inventory is empty here; the others may describe objects that no longer
+        // exist.
         let made = part.made.iter().filter_map(|(name, content)| {
             let there = contents.get(&name.parse::<ProfileName>().ok()?.key())?;
             let same = content.source.is_empty() || content.source == there.source;
@@ -274,7 +275,7 @@ fn write_rejects(
             }
         }
     }
-    // What was rejected once and has been made since is rejected no more.
+    // A build that has been made since is no longer rejected.
     let mut made: BTreeSet<&str> = BTreeSet::new();
     for part in state.parts.values() {
         made.extend(part.made.keys().filter_map(|name| name.rsplit('/').next()));

@@ -3,16 +3,16 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-/// One of several parts of the work, told by the profile's name alone, so that nobody has to agree on anything.
+/// One of several parts of the work, determined by the profile's name alone, so that machines need not coordinate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// Which, from 1.
+    /// Its number, from 1.
     pub number: u32,
-    /// Of how many.
+    /// The number of parts.
     pub count: u32,
 }
 
-/// Why a text is no shard.
+/// Why a text is not a shard.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("shard '{0}': expected K/N, K from 1 to N, as 2/8")]
 pub struct ShardError(String);
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_shard_is_refused() {
+    fn other_texts_than_shards_are_refused() {
         assert_eq!("2/8".parse(), Ok(Shard { number: 2, count: 8 }));
         for text in ["", "1", "0/3", "4/3", "1/0", "a/b", "-1/2"] {
             assert!(text.parse::<Shard>().is_err(), "{text}");

@@ -14,12 +14,12 @@ use crate::{
     Version,
 };
 
-/// What lies in a repository and what is recorded of it.
+/// The objects in a repository and their records.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     /// Every object.
     pub(crate) present: BTreeMap<Key, Stat>,
-    /// The inventory, with its state.
+    /// The inventory with its version.
     pub(crate) inventory: Inventory,
     pub(crate) version: Option<Version>,
     /// The parts that wait to be sealed, the oldest first; one that cannot be read is empty.
@@ -29,20 +29,20 @@ pub(crate) struct State {
     digests: Mutex<BTreeMap<Key, String>>,
 }
 
-/// What a builder did within some seconds, until it is sealed: an object under [`PARTS`], which nobody changes.
+/// The work of a builder within some seconds, until it is sealed: an object under [`PARTS`] that is never changed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Part {
-    /// What it made, by name.
+    /// The profiles that it made, by name.
     pub(crate) made: BTreeMap<String, Content>,
-    /// What it could not make: the reason by GUID, by list.
+    /// The builds that it could not make: the reason by GUID, by list.
     pub(crate) rejects: BTreeMap<String, BTreeMap<String, String>>,
-    /// When its object was written, where the storage says so. It is not part of the object.
+    /// When its object was written, if the storage knows. It is not part of the object.
     pub(crate) written: Option<SystemTime>,
 }
 
 /// The folder of parts.
 pub(crate) const PARTS: &str = "src/parts";
-/// The folder of what says that profiles were imported.
+/// The folder of marks for imported profiles.
 pub(crate) const IMPORTS: &str = "src/imported";
 
 /// The largest profile that is read, in bytes.
@@ -52,7 +52,7 @@ const MARK_LIMIT: u64 = 4096;
 
 impl State {
     pub(crate) fn read(storage: &dyn Storage) -> Result<Self, Error> {
-        // Parts before what they tell of: whatever a part names was written before the part was.
+        // Parts are read before the objects: everything in a part was written before the part.
         let parts = storage.list(PARTS)?;
         let mut state = Self { present: storage.list("")?.into_iter().collect(), ..Self::default() };
         match Inventory::read(storage) {
@@ -61,7 +61,7 @@ impl State {
                 state.version = Some(version);
             }
             Ok(None) => {}
-            // Profiles say themselves what they are; a damaged inventory costs a look into each.
+            // Profiles identify themselves; with a damaged inventory each of them has to be read.
             Err(error @ (Error::Profile { .. } | Error::Storage { .. })) => {
                 state.warnings.push(format!("{error}; it is made anew"));
                 state.version = storage.stat(&Inventory::key()?)?.map(|stat| stat.version);
@@ -71,7 +71,7 @@ impl State {
         for (key, stat) in parts {
             let part = match Part::read(storage, &key) {
                 Ok(Some(part)) => Part { written: stat.modified, ..part },
-                // Sealed meanwhile.
+                // It was sealed in the meantime.
                 Ok(None) => continue,
                 Err(error @ (Error::Profile { .. } | Error::Storage { .. })) => {
                     state.warnings.push(format!("{error}; its profiles are looked into"));
@@ -84,9 +84,9 @@ impl State {
         Ok(state)
     }
 
-    /// What is recorded of an object, if it is still the object that was recorded.
+    /// The record of an object, if it is still the object that was recorded.
     ///
-    /// A record vouches for an object of the recorded size that was written before the record was. An object that was
+    /// A record is valid for an object of the recorded size that was written before the record. An object that was
     /// written later may be another one of the same size (its builder was killed before it could record it), so its
     /// bytes are compared with the recorded SHA-256.
     pub(crate) fn recorded(&self, key: &Key, storage: &dyn Storage) -> Option<&Content> {
@@ -107,23 +107,23 @@ impl State {
         same.then_some(content)
     }
 
-    /// What the newest record says of an object, whether it is still that object or not.
+    /// The newest record of an object, whether it is still that object or not.
     pub(crate) fn newest(&self, key: &Key) -> Option<&Content> {
         let name = key.as_str().strip_suffix(".gz")?;
         let noted = self.parts.values().rev().find_map(|part| part.made.get(name));
         noted.or_else(|| self.inventory.records.get(name)?.content.as_ref())
     }
 
-    /// Whether a record that was written at a time vouches for the object without a look at its bytes.
+    /// Whether a record written at this time is valid for the object without reading the object.
     pub(crate) fn vouches(&self, key: &Key, content: &Content, recorded: Option<SystemTime>) -> bool {
         let newer = |stat: &Stat| matches!((stat.modified, recorded), (Some(object), Some(record)) if object > record);
         let mark = mark(key).ok().and_then(|mark| self.present.get(&mark));
-        // Importing a profile writes its mark before it records anything.
+        // Importing a profile writes its mark before the record.
         let imported_since = content.generator != super::IMPORTED && mark.is_some_and(newer);
         self.present.get(key).is_some_and(|stat| !newer(stat)) && !imported_since
     }
 
-    /// When the inventory was written, where the storage says so.
+    /// When the inventory was written, if the storage knows.
     pub(crate) fn sealed(&self) -> Option<SystemTime> {
         let key = Inventory::key().ok()?;
         self.present.get(&key)?.modified
@@ -132,7 +132,7 @@ impl State {
     /// The SHA-256 of a debug file's bytes.
     ///
     /// # Errors
-    /// [`Error::Absent`] if it is not there; what reading it gives.
+    /// [`Error::Absent`] if it does not exist; any error from reading it.
     pub(crate) fn digest(&self, file: &Key, storage: &dyn Storage) -> Result<String, Error> {
         if let Some(known) = locked(&self.digests).get(file) {
             return Ok(known.clone());
@@ -147,7 +147,7 @@ impl State {
         Ok(digest)
     }
 
-    /// Why a debug file gave no profile before; `None` if it did, or if it is another file by now.
+    /// Why a debug file gave no profile before; `None` if it did, or if the file has changed.
     pub(crate) fn rejected(&self, file: &Key, rejects: &Rejects, storage: &dyn Storage) -> Option<String> {
         let mut known = rejects.reasons.iter().filter_map(|(source, reason)| {
             DebugSource::parse(source).filter(|source| source.key == *file).map(|source| (source, reason))
@@ -157,11 +157,11 @@ impl State {
         Some(reason.clone())
     }
 
-    /// The profiles of debug files that were read before, by file: what records say, and for profiles that nobody
-    /// recorded what claims say.
+    /// The profiles of debug files that were read before, by file: from records and, for profiles without records,
+    /// from claims.
     ///
     /// # Errors
-    /// What reading claims gives.
+    /// Any error from reading claims.
     pub(crate) fn builds(&self, storage: &dyn Storage) -> Result<BTreeMap<Key, ProfileName>, Error> {
         let mut builds = BTreeMap::new();
         let mut recorded = BTreeSet::new();
@@ -237,7 +237,7 @@ impl Part {
         json!({"schema": 1, "made": made, "rejects": self.rejects}).to_string().into_bytes()
     }
 
-    /// Writes it, unless there is nothing in it.
+    /// Writes it, unless it is empty.
     pub(crate) fn write(&self, storage: &dyn Storage) -> Result<(), Error> {
         if self.made.is_empty() && self.rejects.is_empty() {
             return Ok(());
@@ -246,18 +246,18 @@ impl Part {
     }
 }
 
-/// The object that says, with its SHA-256, that a profile was imported: profiles do not say that of themselves, and
-/// inventories are lost.
+/// The object that marks a profile as imported, with its SHA-256: profiles do not contain that information, and
+/// inventories can be lost.
 pub(crate) fn mark(profile: &Key) -> Result<Key, Error> {
     format!("{IMPORTS}/{profile}.json").parse()
 }
 
-/// What the bytes of a profile say of it.
+/// The description of a profile's bytes.
 pub(crate) fn describe(bytes: &[u8]) -> Content {
     described(bytes).0
 }
 
-/// The same, with its health; `None` where it cannot be read as a profile, or is an index or the like.
+/// The same, with its health; `None` if it cannot be read as a profile, or is an index or similar.
 pub(crate) fn described(bytes: &[u8]) -> (Content, Option<Health>) {
     let mut content = Content { sha256: sha256(bytes), size: bytes.len() as u64, ..Content::default() };
     let mut judged = None;
@@ -282,7 +282,7 @@ pub(crate) fn described(bytes: &[u8]) -> (Content, Option<Health>) {
 
 fn health(profile: &mut Profile) -> (String, Option<Health>) {
     let kind = profile.metadata_text("Type").unwrap_or("Profile").to_owned();
-    // Rekall calls most of its indexes profiles.
+    // Rekall marks most of its indexes as profiles.
     if profile.other.contains_key("$INDEX") {
         return ("index".to_owned(), None);
     }
@@ -294,7 +294,7 @@ fn health(profile: &mut Profile) -> (String, Option<Health>) {
     (health.verdict.name().to_owned(), Some(health))
 }
 
-/// Whether an object belongs into the inventory: a profile or index, no source and not the inventory itself.
+/// Whether an object belongs in the inventory: a profile or index, but neither a source nor the inventory itself.
 pub(crate) fn is_listed(key: &Key) -> bool {
     let name = key.as_str();
     name.ends_with(".gz") && !name.starts_with("src/") && name != INVENTORY

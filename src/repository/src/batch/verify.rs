@@ -10,41 +10,41 @@ use super::state::{PROFILE_LIMIT, is_listed};
 use crate::packed::{sha256, unpack};
 use crate::{Content, Error, Key, ProfileName};
 
-/// How a profile compares with what would be made again.
+/// The comparison of a profile with the one that would be made again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Check {
-    /// Every byte is the same.
+    /// All bytes are equal.
     Same,
     /// It differs.
     Different {
         /// Its SHA-256.
         found: String,
-        /// That of what was made.
+        /// The SHA-256 of the profile that was made.
         expected: String,
     },
-    /// Its object is not there.
+    /// Its object is missing.
     Absent,
     /// It was imported, and cannot be made again.
     Imported,
-    /// It is a symlink to a profile that is not there.
+    /// It is a symlink to a missing profile.
     Dangling(ProfileName),
     /// It could not be made again.
     Unproven(String),
-    /// Every byte is the same, but the inventory says something else of it.
+    /// All bytes are equal, but the record in the inventory is wrong.
     Misrecorded(String),
 }
 
-/// What was found, by name.
+/// The findings, by name.
 pub type Verified = BTreeMap<ProfileName, Check>;
 
 impl Builder<'_> {
-    /// Makes what is selected of a plan again and compares it, byte for byte, with what is there, and what is recorded of
-    /// it with what an undisturbed builder records. Where the whole plan is selected, the records of all other objects
-    /// are compared too. Nothing is written.
+    /// Makes the selected items of a plan again and compares them, byte for byte, with the existing profiles, and
+    /// their records with those of an undisturbed builder. If the whole plan is selected, the records of all other
+    /// objects are compared too. Nothing is written.
     ///
     /// # Errors
-    /// Where a profile that is there cannot be read.
+    /// If an existing profile cannot be read.
     pub fn verify(&self, plan: &Plan, selection: &Selection) -> Result<Verified, Error> {
         let verified: Mutex<Verified> = Mutex::default();
         let mut items: Vec<&Item> = Vec::new();
@@ -95,8 +95,8 @@ impl Builder<'_> {
         Ok(verified)
     }
 
-    /// Compares the records of objects that no item makes (imported profiles, symlinks, indexes) with the objects, and
-    /// finds records without an object.
+    /// Compares the records of objects that no item makes (imported profiles, symlinks, indexes) with the objects,
+    /// and finds records without objects.
     fn verify_others(&self, plan: &Plan, verified: &mut Verified) -> Result<(), Error> {
         let rules = Rules::new(&plan.config, &plan.items);
         let names = plan.state.inventory.records.keys().filter_map(|name| name.parse::<ProfileName>().ok());
@@ -124,7 +124,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// The profile that a symlink leads to.
+    /// The target of a symlink profile.
     fn target(&self, key: &Key) -> Result<Option<ProfileName>, Error> {
         let Some(object) = self.storage.read(key, PROFILE_LIMIT)? else { return Ok(None) };
         let value = unpack(&object.bytes, &self.storage.place_of(key))?;
@@ -132,14 +132,14 @@ impl Builder<'_> {
         Ok(target.and_then(|target| target.parse().ok()))
     }
 
-    /// What an undisturbed builder would have recorded of an object.
+    /// The record that an undisturbed builder would have written for an object.
     fn adopted(&self, plan: &Plan, item: Option<&Item>, key: &Key) -> Result<Option<Content>, Error> {
         let adopted = adopt(item, key, self.storage, &plan.state)?;
         Ok(adopted.map(|adopted| adopted.content))
     }
 }
 
-/// `good` where an object is recorded as it should be, in the inventory or in a part.
+/// `good` if an object is correctly recorded, in the inventory or in a part.
 fn recorded_as(plan: &Plan, key: &Key, expected: &Content, good: Check) -> Check {
     match plan.state.newest(key) {
         None => Check::Misrecorded("the inventory does not list it; manage_repo seal records it".to_owned()),

@@ -3,7 +3,7 @@ use crate::linux::START_KERNEL_MAP;
 use crate::validate::{Exam, Finding, Group, Weight};
 use crate::{Error, Space};
 
-/// Pointers of the kernel's own first objects: symbol, member, and the symbol (with the member) it leads to.
+/// Pointers in the kernel's first objects: symbol, member, and the target symbol with its member.
 const POINTERS: &[(&str, &str, &str, Option<&str>)] = &[
     ("init_task", "task_struct.real_parent", "init_task", None),
     ("init_task", "task_struct.parent", "init_task", None),
@@ -38,7 +38,7 @@ const POINTERS: &[(&str, &str, &str, Option<&str>)] = &[
     ("init_mm", "mm_struct.pgd", "init_top_pgt|init_level4_pgt|swapper_pg_dir", None),
 ];
 
-/// Texts: symbol, member, what it begins with.
+/// Texts: symbol, member, expected beginning.
 const TEXTS: &[(&str, Option<&str>, &str)] = &[
     ("linux_banner", None, "Linux version "),
     ("linux_proc_banner", None, "%s version %s"),
@@ -46,7 +46,7 @@ const TEXTS: &[(&str, Option<&str>, &str)] = &[
     ("init_uts_ns", Some("uts_namespace.name.sysname"), "Linux"),
 ];
 
-/// Known things at the addresses of symbols.
+/// Known values at the addresses of symbols.
 pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     texts(kernel, exam);
     pointers(kernel, exam);
@@ -97,7 +97,7 @@ fn pointers(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     }
 }
 
-/// The release and the version stand in the banner and in the name of the first namespace.
+/// The release and the version are in the banner and in the first namespace.
 fn names_of_the_system(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     let view = kernel.view();
     for (member, what) in [
@@ -139,7 +139,7 @@ fn names_of_the_system(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             Ok((node, view.text_in(at, "uts_namespace.name.domainname")?))
         });
         match found {
-            // A domain is either set or `(none)`; both are there from the first moment.
+            // A domain is either set or `(none)`; both exist from the start.
             Ok((node, domain)) => {
                 Finding::judge(printable(&node) && printable(&domain), format!("{node}, {domain}"))
             }
@@ -155,7 +155,7 @@ fn names_of_the_system(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     });
 }
 
-/// Where the kernel keeps what its address map is built on.
+/// The variables on which the kernel's address map is based.
 fn mapping(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     let view = kernel.view();
     if kernel.layout.arch() == profile::Arch::Amd64 {
@@ -227,14 +227,14 @@ fn mapping(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     });
 }
 
-/// System calls by their number on x86-64, with the symbols of their code.
+/// System calls by their number on x86-64, with the symbols of their functions.
 const SYSTEM_CALLS: &[(u64, &str)] = &[
     (0, "__x64_sys_read|sys_read|SyS_read"),
     (39, "__x64_sys_getpid|sys_getpid"),
     (60, "__x64_sys_exit|sys_exit|SyS_exit"),
 ];
 
-/// The table of system calls leads to their code.
+/// The table of system calls leads to these functions.
 fn system_calls(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     if kernel.layout.arch() != profile::Arch::Amd64 {
         return;
@@ -255,7 +255,7 @@ fn system_calls(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     }
 }
 
-/// The kernel's table of its types lies between its symbols, as long as its header says.
+/// The kernel's BTF is between its symbols and has the length in its header.
 fn type_table(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     exam.check(
         Group::Anchors,
@@ -327,7 +327,7 @@ fn numbers(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     });
 }
 
-/// VMCOREINFO, through the pointer the kernel keeps of it.
+/// VMCOREINFO, through the kernel's pointer to it.
 fn crash_notes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     let view = kernel.view();
     let info = kernel.vmcoreinfo();

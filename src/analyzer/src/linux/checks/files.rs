@@ -8,10 +8,10 @@ use crate::linux::LIST_HEAD;
 use crate::validate::{Exam, Finding, Group, Weight};
 use crate::view::View;
 
-/// No process has so many files open that are looked at.
+/// The maximum number of open files of a process that are read.
 const MOST_FILES: u64 = 1024;
 
-/// Open files, what they are of, and where that is mounted.
+/// Open files, their targets and their mounts.
 pub(super) fn examine(kernel: &Kernel<'_>, people: &People, maps: &Maps, exam: &mut Exam<'_>) {
     let view = kernel.view();
     let mut files = BTreeSet::new();
@@ -50,7 +50,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, people: &People, maps: &Maps, exam: &
             let files = view.get(task, "task_struct.files")?;
             let next = view.get(files, "files_struct.next_fd")?;
             let table = view.get(files, "files_struct.fdt")?;
-            // All numbers below it are taken.
+            // All numbers below it are in use.
             let bits = view.number(view.get(table, "fdtable.open_fds")?, 8)?;
             let below = if next >= 64 { u64::MAX } else { (1 << next) - 1 };
             let users = view.get(files, "files_struct.count")?;
@@ -194,7 +194,7 @@ fn of_entries(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
             let own = view.at(entry, "dentry.d_iname|dentry.d_shortname")?;
             let short = view.get(entry, "dentry.d_name.len")? < 24;
             let pointer = view.get(entry, "dentry.d_name.name")?;
-            // Names that never change, as those of pipes, stand elsewhere.
+            // Names that never change, such as those of pipes, are stored elsewhere.
             Ok(!short || pointer == own || pointer >= super::super::START_KERNEL_MAP)
         },
         name,
@@ -319,7 +319,7 @@ fn places(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
             |task| {
                 let places = view.get(task, "task_struct.fs")?;
                 if places == 0 {
-                    // A zombie has none any more.
+                    // A zombie no longer has one.
                     return Ok(true);
                 }
                 let folder = view.get(places, entry)?;
@@ -344,7 +344,7 @@ fn places(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
     );
 }
 
-/// File systems: those that are mounted, and those that could be.
+/// File systems: the mounted ones and the registered ones.
 fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
     let view = kernel.view();
     let (mut systems, mut partial) = (Vec::new(), false);
@@ -403,7 +403,7 @@ fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         |system| {
             let kind = view.get(system, "super_block.s_type")?;
             let name = view.text_behind(kind, "file_system_type.name", 64)?;
-            // Kinds of the kernel's own use are not registered.
+            // Types for the kernel's own use are not registered.
             let known = types.contains(&kind) || kernel.holds(kind);
             Ok(printable(&name) && listed(known, unknown, kind)?)
         },

@@ -7,7 +7,7 @@ use crate::Layout;
 use crate::validate::{Exam, Finding, Group, Weight};
 use crate::view::View;
 
-/// What names the build in the profile and in the image, as pairs of both where both have it.
+/// The identities of the build in the profile and in the image, as pairs if both have one.
 pub(crate) struct Records {
     /// The build-ids, in lower-case hexadecimal digits.
     pub(crate) build_id: Option<(String, String)>,
@@ -16,8 +16,8 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// Reads them. Of several records in the image that differ, one that agrees with the profile counts. If the symbols
-    /// of the profile lead to no record, those that the image holds anywhere are asked.
+    /// Reads them. If several records in the image differ, one that agrees with the profile is used. If the profile's
+    /// symbols lead to no record, those anywhere in the image are used.
     pub(crate) fn of(kernel: &Kernel<'_>) -> Self {
         let trimmed = |text: String| text.trim_end().to_owned();
         let expected = Self {
@@ -47,7 +47,7 @@ impl Records {
     }
 }
 
-/// What names the build: the banner and the build-id, in memory and in the profile.
+/// The identity of the build: the banner and the build-id, in memory and in the profile.
 pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     let view = kernel.view();
     let layout = kernel.layout;
@@ -57,7 +57,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     exam.check(Group::Identity, Weight::Decisive, "banner", words, || match (&banner, &expected) {
         (_, None) => Finding::Skipped("the profile names none".to_owned()),
         (Err(error), _) => Finding::of(error),
-        // The text at a symbol that leads elsewhere names no build: the anchors tell that.
+        // The text at a wrong address does not identify a build: the anchors report that.
         (Ok(found), _) if !found.starts_with("Linux version ") => {
             Finding::Skipped("there is no banner at linux_banner".to_owned())
         }
@@ -77,7 +77,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             (Some(found), None) | (None, Some(found)) => {
                 Finding::judge(found.eq_ignore_ascii_case(expected), found)
             }
-            // Both records have to be another build's: one of them may be damaged.
+            // Both records must belong to another build, since one of them may be damaged.
             (Some(told), Some(noted)) => {
                 let good = [&told, &noted].into_iter().any(|id| id.eq_ignore_ascii_case(expected));
                 let words = if told.eq_ignore_ascii_case(&noted) {
@@ -106,7 +106,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     });
 }
 
-/// The build-id in the kernel's notes, which fill the space between their symbols to the last byte.
+/// The build-id in the kernel's notes, which fill the space between their symbols completely.
 fn build_id(kernel: &Kernel<'_>, view: &View<'_>) -> Option<String> {
     const BUILD_ID: u64 = 3;
     let (mut at, stop) = (kernel.symbol("__start_notes").ok()?, kernel.symbol("__stop_notes").ok()?);
@@ -131,8 +131,8 @@ fn build_id(kernel: &Kernel<'_>, view: &View<'_>) -> Option<String> {
     (at == stop).then_some(found).flatten()
 }
 
-/// Whatever else in memory names a Linux kernel: remains of an earlier boot, guests, files, or what was planted. They
-/// are told, and decide nothing: the kernel was found by its own page tables.
+/// Other records in memory that name a Linux kernel: remains of an earlier boot, guests, files, or planted data. They
+/// are reported but do not count, since the kernel was found by its own page tables.
 pub(super) fn decoys(kernel: &Kernel<'_>, plan: &Plan<'_>, exam: &mut Exam<'_>) {
     let own = kernel.symbol("linux_banner").and_then(|at| kernel.view().text(at, 1024)).unwrap_or_default();
     let info = kernel.vmcoreinfo();
@@ -166,7 +166,7 @@ pub(super) fn decoys(kernel: &Kernel<'_>, plan: &Plan<'_>, exam: &mut Exam<'_>) 
     });
 }
 
-/// Where no kernel fits: what the image says of the kernels in it, beside what the profile says of its own.
+/// If no kernel fits: what the image says about the kernels in it, and what the profile says about its own.
 pub(super) fn of_strangers(
     memory: &dyn Memory,
     layout: &Layout,
@@ -181,7 +181,7 @@ pub(super) fn of_strangers(
     for (_, sighting) in &found {
         match sighting {
             Sighting::Info(info) => infos.push(info),
-            // A copy that was partly written over names no kernel.
+            // A copy that was partly overwritten does not name a kernel.
             Sighting::Banner(banner) if banner.contains(" #") => banners.push(banner),
             Sighting::Banner(_) => {}
         }
@@ -190,7 +190,7 @@ pub(super) fn of_strangers(
     banners.dedup();
     let expected = layout.metadata("Banner").map(|text| text.trim_end().to_owned());
     let build_id = layout.metadata("BuildID");
-    // The profile's own kernel, by what it wrote of itself, may be here in part.
+    // The profile's own kernel, by its own records, may be partly present.
     let own = infos.iter().find(|info| {
         let release = expected.as_ref().zip(info.release());
         release.is_none_or(|(banner, release)| banner.split(' ').nth(2) == Some(release))
@@ -206,7 +206,7 @@ pub(super) fn of_strangers(
         Some(_) if banners.is_empty() => Finding::Skipped("the image holds none".to_owned()),
         Some(expected) => {
             let shown = banners.iter().take(3).copied().collect::<Vec<_>>().join(" | ");
-            // A copy in a buffer can run on into what was there before.
+            // A copy in a buffer can continue with older data.
             let found = banners.iter().any(|banner| banner.starts_with(expected.as_str()));
             if lost.is_some() && !found { Finding::Skipped(shown) } else { Finding::judge(found, shown) }
         }
@@ -228,7 +228,7 @@ pub(super) fn of_strangers(
             layout.symbol(name);
         }
         let reason = tried.join("; ");
-        // Where the image says that there is a kernel, it is another one, unless what leads to it is not in the image.
+        // If the image names a kernel, it is another one, unless the data that leads to it is missing.
         match lost {
             Some(lost) => Finding::Skipped(lost),
             None if infos.is_empty() => Finding::Skipped(reason),

@@ -9,16 +9,16 @@ use crate::validate::Exam;
 use crate::view::View;
 use crate::{Error, Space};
 
-/// What is known of the tasks' memory.
+/// The collected data about the tasks' memory.
 #[derive(Default)]
 pub(super) struct Maps {
-    /// The `mm_struct` of each task that has one, once.
+    /// The `mm_struct` of each task with one, without repetitions.
     pub(super) memories: Vec<u64>,
-    /// The areas of each, in the order of addresses, where they could be listed.
+    /// The areas of each, in the order of addresses, if they could be listed.
     pub(super) areas: BTreeMap<u64, Vec<u64>>,
 }
 
-/// The auxiliary vector's entries that are looked for (`elf.h`).
+/// The entries of the auxiliary vector that are checked (`elf.h`).
 const AT_ENTRY: u64 = 9;
 const AT_EXECFN: u64 = 31;
 
@@ -28,10 +28,10 @@ const PAGE: u64 = 4096;
 const VM_EXEC: u64 = 4;
 const VM_GROWSDOWN: u64 = 0x100;
 
-/// No process has more areas (`vm.max_map_count` is 65530 by default).
+/// The maximum number of areas in a process (`vm.max_map_count` is 65530 by default).
 const MOST_AREAS: usize = 1 << 16;
 
-/// Structs of virtual memory that have to agree with each other and with the processes' own pages.
+/// Structs of virtual memory that must agree with each other and with the processes' own pages.
 pub(super) fn examine(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) -> Maps {
     let view = kernel.view();
     let mut maps = Maps::default();
@@ -77,7 +77,7 @@ fn of_memories(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
             let Some(root) = root else { return Ok(false) };
             let space = AddressSpace::new(kernel.memory, kernel.space.paging(), PhysicalAddress(root));
             if kernel.layout.arch() == profile::Arch::Arm64 {
-                // A user's tables are all its own: they lead to its stack.
+                // A user's page tables are its own: they lead to its stack.
                 return Ok(if_mapped(space.physical(view.get(memory, "mm_struct.start_stack")?))?.is_some());
             }
             let banner = kernel.symbol("linux_banner")?;
@@ -109,7 +109,7 @@ fn of_memories(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
         all,
         |memory| {
             let size = view.get(memory, "mm_struct.task_size")?;
-            // One page below a power of two, on 64 bits; what 32-bit programs see is less.
+            // One page below a power of two with 64 bits; less for 32-bit programs.
             Ok((size + PAGE).is_power_of_two() || size % (1 << 28) == 0 || size == 0xffff_e000)
         },
         word(view),
@@ -156,7 +156,7 @@ fn of_memories(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
     );
 }
 
-/// What stands in the processes' own pages.
+/// The data in the processes' own pages.
 fn of_processes(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
     let view = kernel.view();
     exam.each(
@@ -169,7 +169,7 @@ fn of_processes(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
             let space = AddressSpace::new(kernel.memory, kernel.space.paging(), PhysicalAddress(root));
             let own = View { layout: kernel.layout, space: &space };
             let stack = view.get(memory, "mm_struct.start_stack")?;
-            // A process's page that is not mapped was paged out, or never touched.
+            // A process's page that is not mapped was paged out or never used.
             let missing = |error: Error| match error {
                 Error::Unreadable { address, length, .. } => {
                     Error::Unreadable { address, length, mapped: true }
@@ -236,7 +236,7 @@ fn of_areas(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
         },
         word(view),
     );
-    // The area an address is in, with its flags.
+    // The area of an address, with its flags.
     let area_at = |memory: u64, address: u64| -> Result<Option<u64>, Error> {
         for area in of(memory) {
             let from = view.get(*area, "vm_area_struct.vm_start")?;
@@ -290,10 +290,10 @@ fn of_areas(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
     );
 }
 
-/// What marks a maple tree's root as a node.
+/// The bits that mark the root of a maple tree as a node.
 const ROOT: u64 = 2;
 
-/// The areas of a memory: of its maple tree (since 6.1), else of its list.
+/// The areas of an `mm_struct`: from its maple tree (since 6.1), otherwise from its list.
 fn areas(view: &View<'_>, memory: u64) -> Result<Vec<u64>, Error> {
     let mut found = Vec::new();
     if view.layout.has("mm_struct.mm_mt") {
@@ -315,9 +315,9 @@ fn areas(view: &View<'_>, memory: u64) -> Result<Vec<u64>, Error> {
     Ok(found)
 }
 
-/// The entries of a maple tree, in the order of their indices. A pointer to a node carries the node's kind in its
-/// lower bits (lib/maple_tree.c of the kernel's sources). `last` is the last index the node is for.
-/// A damaged tree may hold itself: `nodes` are left to be looked at.
+/// The entries of a maple tree, in the order of their indices. A pointer to a node has the node's type in its lower
+/// bits (lib/maple_tree.c in the kernel's sources). `last` is the last index of the node. A damaged tree may contain
+/// itself, so `nodes` limits how many nodes are read.
 fn maple(
     view: &View<'_>,
     entry: u64,
@@ -340,7 +340,8 @@ fn maple(
     let (slots, pivots) = (view.at(node, slots)?, view.at(node, pivots)?);
     for slot in 0..count {
         let inner = view.pointer(slots.wrapping_add(8 * slot))?;
-        // Each slot reaches to its pivot; the last one that is used to the node's own end. Behind it are remains.
+        // Each slot extends to its pivot, and the last used one to the node's own end. The slots after it contain old
+        // data.
         let pivot = if slot + 1 < count { view.number(pivots.wrapping_add(8 * slot), 8)? } else { last };
         let pivot = if pivot == 0 && slot > 0 { last } else { pivot };
         if leaf {

@@ -1,4 +1,4 @@
-//! What proves a Linux profile: docs/validation.md says what each check shows.
+//! The checks that prove a Linux profile; docs/validation.md explains each of them.
 
 mod anchors;
 mod files;
@@ -20,14 +20,14 @@ use crate::validate::{Exam, Group, MOST, Scope, Validation};
 use crate::view::View;
 use crate::{Error, Layout};
 
-/// Where the kernel's half of the address space begins on every 64-bit processor: with five levels of page tables lower
-/// than with four.
+/// The start of the kernel's half of the address space on all 64-bit processors, which is lower with five levels of
+/// page tables than with four.
 const UPPER_HALF: u64 = 0xff00_0000_0000_0000;
 
 /// Proves a Linux profile on an image.
 ///
 /// # Errors
-/// [`Error::Unsupported`] and the like: where there is nothing to be proved.
+/// [`Error::Unsupported`] and similar errors if nothing can be checked.
 pub(crate) fn validate(
     memory: &dyn Memory,
     layout: &Layout,
@@ -71,7 +71,7 @@ pub(crate) fn validate(
     }
 }
 
-/// Whether the profile was made of what a kernel in an image says of itself: then that proves nothing.
+/// Whether the profile was made from a kernel in an image: then the kernel's own data proves nothing.
 fn is_made_of_an_image(layout: &Layout) -> bool {
     let made_from = layout.metadata(kernel_converter::MADE_FROM);
     made_from.is_some_and(|words| words == kernel_converter::Origin::Image.words())
@@ -93,17 +93,17 @@ fn examine(kernel: &Kernel<'_>, scope: Scope, exam: &mut Exam<'_>) -> Vec<(&'sta
     }
 }
 
-/// What the kernel's own table of symbols proves, in words, if that outweighs a record which names another build.
+/// What the kernel's own symbol table proves, in words, if that outweighs a record that names another build.
 pub(crate) fn agreement(kernel: &Kernel<'_>) -> Option<String> {
     let mut exam = Exam::new(kernel.layout);
     tables::examine(kernel, &mut exam);
     tables::overwhelming(&exam)
 }
 
-/// No list that hangs on one thing of many is followed further.
+/// The longest list of one of many objects that is followed.
 const LONG: usize = 4096;
 
-/// A list that hangs on one thing of many; one that is longer than any that proves something is cut, and whole.
+/// A list of one of many objects. A longer one than any useful list is cut, and counts as complete.
 fn short_list(view: &View<'_>, head: u64, link: &str) -> Result<Option<Vec<u64>>, Error> {
     let list = view.list_up_to(LONG, head, link, super::LIST_HEAD)?;
     if list.entries.len() >= LONG {
@@ -113,8 +113,8 @@ fn short_list(view: &View<'_>, head: u64, link: &str) -> Result<Option<Vec<u64>>
     Ok(Some(list.entries))
 }
 
-/// Whether a list has `one` in it, as far as its entries are known; of a list that is known in part, `partial`, one that is
-/// not among them is like memory that the image lacks.
+/// Whether a list contains `one`, as far as its entries are known. If the list is only partly known (`partial`), an
+/// entry that is not found counts as missing memory.
 fn listed(is_among: bool, partial: bool, one: u64) -> Result<bool, Error> {
     match is_among {
         false if partial => Err(Error::Unreadable { address: one, length: 1, mapped: true }),
@@ -127,12 +127,12 @@ fn same(one: Result<u64, Error>, other: Result<u64, Error>) -> Result<bool, Erro
     Ok(one? == other?)
 }
 
-/// Whether a text could be a name: not empty, and every character of it printable.
+/// Whether a text could be a name: not empty, with only printable characters.
 fn printable(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|character| character == ' ' || character.is_ascii_graphic())
 }
 
-/// Looks a pointer up and follows it: the member `then` of what the member `first` points to.
+/// Looks up a pointer and follows it: the member `then` of the target of the member `first`.
 fn through(view: &View<'_>, base: u64, first: &str, then: &str) -> Result<u64, Error> {
     view.get(view.get(base, first)?, then)
 }

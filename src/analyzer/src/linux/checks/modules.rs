@@ -28,7 +28,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     }
     modules.truncate(MOST);
     let name = |module| {
-        // Where the entries begin follows from it.
+        // The start of the entries follows from it.
         kernel.layout.field("module.list")?;
         view.text_in(module, "module.name")
     };
@@ -104,7 +104,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
                 good &= view.get(*link, "module_use.target")? == module
                     && listed(modules.contains(&user), partial, user)?;
             }
-            // Itself, its users, and who has it open.
+            // Itself, its users, and the processes that have it open.
             Ok(good && count > users.len() as u64 && count < 1 << 20)
         },
         name,
@@ -174,7 +174,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     );
 }
 
-/// The ranges that are in use: the memory for a module's start is given back afterwards.
+/// The ranges in use: the memory for a module's initialisation is freed afterwards.
 fn used(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     ranges.retain(|range| !range.is_empty());
     ranges

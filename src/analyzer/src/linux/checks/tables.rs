@@ -6,10 +6,10 @@ use crate::linux::btf::{self, Place, Structs};
 use crate::linux::kallsyms::{self, Symbols};
 use crate::validate::{Exam, Finding, Group, MOST, Weight};
 
-/// No more names are shown of what differs.
+/// The maximum number of differing names that are shown.
 const SHOWN: usize = 8;
 
-/// What the kernel carries of itself: every symbol and every struct of the profile is compared with it.
+/// The kernel's own tables: every symbol and every struct of the profile is compared with them.
 pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     let info = kernel.vmcoreinfo();
@@ -25,7 +25,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> Vec<(&'static
         || {
             match &symbols {
                 Ok(symbols) => compare_symbols(kernel, symbols),
-                // Whoever strips a kernel strips this.
+                // Stripping a kernel removes this.
                 Err(error) => Finding::Skipped(error.to_string()),
             }
         },
@@ -43,11 +43,11 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> Vec<(&'static
     facts
 }
 
-/// How many symbols have to be where the kernel's own table says, all of them, to outweigh a record that names another
-/// build: no two builds with different sources agree on as many.
+/// How many symbols have to agree with the kernel's own table, without exception, to outweigh a record that names
+/// another build: no two builds with different sources agree on that many.
 const OVERWHELMING: u64 = 10_000;
 
-/// What the tables prove, in words, if that outweighs a record which names another build.
+/// What the tables prove, in words, if that outweighs a record that names another build.
 pub(super) fn overwhelming(exam: &Exam<'_>) -> Option<String> {
     let actual = exam.passed("kallsyms")?;
     let compared: u64 = actual.split(' ').next()?.parse().ok()?;
@@ -55,8 +55,8 @@ pub(super) fn overwhelming(exam: &Exam<'_>) -> Option<String> {
         .then(|| format!("all {compared} symbols are where the kernel's own table has them"))
 }
 
-/// What both tables prove together, in words, if every symbol and every member that the profile shares with them agrees:
-/// then nothing that fails elsewhere can be the profile's fault.
+/// What both tables prove together, in words, if every symbol and every member that they share with the profile
+/// agrees: then the profile cannot be the reason for other failures.
 pub(super) fn decisive(exam: &Exam<'_>) -> Option<String> {
     let symbols = overwhelming(exam)?;
     let members = exam.passed("BTF")?.split(' ').next()?;
@@ -70,7 +70,7 @@ fn compare_symbols(kernel: &Kernel<'_>, symbols: &Symbols) -> Finding {
     };
     let (mut compared, mut culprits) = (0u64, Vec::new());
     let text = kernel.layout.symbol("_text").or_else(|| kernel.layout.symbol("_stext")).unwrap_or(u64::MAX);
-    // Without CONFIG_KALLSYMS_ALL only code is in the table: a variable may have the name of a function there.
+    // Without CONFIG_KALLSYMS_ALL the table has only code: a variable may have the name of a function in it.
     let code = (!symbols.contains_key("init_task")).then(|| code(kernel.layout));
     for (name, address) in &profile.constants {
         let name = profile.names.get(*name);
@@ -79,7 +79,7 @@ fn compare_symbols(kernel: &Kernel<'_>, symbols: &Symbols) -> Finding {
             continue;
         }
         compared += 1;
-        // Per-processor and absolute symbols are no addresses: they do not move.
+        // Per-CPU and absolute symbols are not addresses: they do not move.
         let moved = if *address >= text.min(1 << 47) { address.wrapping_add(kernel.shift) } else { *address };
         if !there.contains(&moved) && !there.contains(address) {
             culprits.push(format!("&{name}"));
@@ -88,7 +88,7 @@ fn compare_symbols(kernel: &Kernel<'_>, symbols: &Symbols) -> Finding {
     conclude(compared, culprits, "symbols")
 }
 
-/// Where code is, as linked: all the time, and until the system is up.
+/// The link addresses of code: permanent code, and initialisation code.
 fn code(layout: &Layout) -> [Range<u64>; 2] {
     [("_stext", "_etext"), ("_sinittext", "_einittext")]
         .map(|(start, end)| layout.symbol(start).unwrap_or(0)..layout.symbol(end).unwrap_or(0))
@@ -108,7 +108,7 @@ fn compare_structs(layout: &Layout, structs: &Structs) -> Finding {
             let mut looked = 0;
             for (member, field) in &shape.members {
                 let Some(place) = variant.get(member) else { continue };
-                // A bit-field that a profile has no form for is kept as bytes: those say less.
+                // A bit-field that profiles cannot represent is kept as bytes, which are less precise.
                 if place.width.is_some() && field.bits.is_none() {
                     continue;
                 }
@@ -150,7 +150,7 @@ fn conclude(compared: u64, mut culprits: Vec<String>, what: &str) -> Finding {
     Finding::Culprits(format!("{all} of {compared} {what} differ: {shown}"), culprits)
 }
 
-/// The kernel's table of types, at the place its own table of symbols gives, else the profile.
+/// The kernel's BTF, at the place given by its own symbol table or, otherwise, by the profile.
 fn own_types(kernel: &Kernel<'_>, symbols: Option<&Symbols>) -> Result<Structs, String> {
     let place = |name: &str| match symbols.and_then(|symbols| symbols.get(name)?.first().copied()) {
         Some(address) => Ok(address),

@@ -8,21 +8,21 @@ use crate::validate::{Exam, Finding, Group, Weight};
 const PF_EXITING: u64 = 4;
 const PF_KTHREAD: u64 = 0x0020_0000;
 
-/// What every stack of the kernel ends with, to be found overwritten when it ran over (`STACK_END_MAGIC`).
+/// The mark at the end of every kernel stack, which shows overflows (`STACK_END_MAGIC`).
 const STACK_END_MAGIC: u64 = 0x57ac_6e9d;
 
-/// The tasks of the image, as far as its lists lead.
+/// The tasks in the image, as far as its lists lead.
 #[derive(Default)]
 pub(super) struct People {
-    /// The leaders of the groups of threads, the idle task not among them.
+    /// The leaders of the thread groups, without the idle task.
     pub(super) leaders: Vec<u64>,
-    /// Whether the image lacks what leads to others.
+    /// Whether the image lacks data that leads to other tasks.
     partial: bool,
-    /// Those of them that have memory.
+    /// Those with memory.
     pub(super) users: Vec<u64>,
 }
 
-/// Structs of tasks that have to agree with each other.
+/// Structs of tasks that must agree with each other.
 pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> People {
     let view = kernel.view();
     let (mut leaders, mut partial) = (Vec::new(), false);
@@ -45,7 +45,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> People {
     });
     leaders.truncate(MOST);
     if exam.has_just_failed() {
-        // What a broken list leads to is nothing to look at.
+        // An entry behind a broken list is not checked.
         leaders.clear();
     }
     let users = leaders.iter().copied().filter(|task| {
@@ -101,7 +101,7 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         all,
         |task| {
             let stack = view.get(task, "task_struct.stack")?;
-            // A zombie's stack is given back.
+            // A zombie's stack is freed.
             Ok(stack == 0 || view.number(stack, 8)? == STACK_END_MAGIC)
         },
         number("task_struct.stack"),
@@ -147,7 +147,7 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         all,
         |task| {
             let state = view.get(task, "task_struct.__state|task_struct.state")? & 0xffff_ffff;
-            // One main state, with marks.
+            // One main state, with additional flags.
             Ok(state & !0xffff == 0 && (state & 0xff).count_ones() <= 2)
         },
         number("task_struct.__state|task_struct.state"),
@@ -199,7 +199,7 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
                 let pointer = view.get(task, member)?;
                 let user = view.get(task, "task_struct.mm")? != 0;
                 let first = kernel.symbol(symbol)?;
-                // Process 1 was the kernel's own thread, and shares what that had.
+                // Process 1 began as a kernel thread, and shares some of its data.
                 let own = || Ok::<bool, Error>(pointer != first || view.get(task, "task_struct.tgid")? == 1);
                 Ok(if user { pointer >= UPPER_HALF && own()? } else { pointer == 0 || pointer >= UPPER_HALF })
             },
@@ -228,7 +228,7 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
     );
 }
 
-/// A task's number stands in itself, in its `pid` and in its group's leader.
+/// A task's number is in itself, in its `pid` and in its group's leader.
 fn numbers(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
     let view = kernel.view();
     let all = &people.leaders;
@@ -312,7 +312,7 @@ fn numbers(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
     );
 }
 
-/// Parents know their children.
+/// Parents list their children.
 fn families(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
     let view = kernel.view();
     let all = &people.leaders;
@@ -402,7 +402,7 @@ fn threads(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
     );
 }
 
-/// The scheduler's view of a task: its class, its policy and its priorities belong together.
+/// The scheduler's data about a task: its class, policy and priorities must agree.
 fn scheduling(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
     let view = kernel.view();
     let all = &people.leaders;
@@ -467,7 +467,7 @@ fn scheduling(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         "rt_sched_class",
         "between dl_sched_class and fair_sched_class",
         || {
-            // Since 5.10 they lie one behind the other in the order of their rank; before, they are linked.
+            // Since 5.10 they are adjacent, in the order of their rank; before, they are linked.
             if kernel.layout.has("sched_class.next") {
                 return Finding::Skipped("in this kernel they are linked".to_owned());
             }
@@ -506,7 +506,7 @@ fn scheduling(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
     );
 }
 
-/// Who a task is.
+/// The credentials of a task.
 fn credentials(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
     let view = kernel.view();
     let mut all: Vec<u64> = people

@@ -3,7 +3,7 @@ use super::tasks::People;
 use crate::Error;
 use crate::validate::{Exam, Finding, Group, Weight};
 
-/// The kernel's clock, and when tasks began.
+/// The kernel's clock, and the start times of tasks.
 pub(super) fn examine(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
     let view = kernel.view();
     let keeper = || kernel.timekeeper();

@@ -1,5 +1,5 @@
-//! A Linux kernel of which nobody has a profile: what it carries of itself, its symbols (kallsyms), its types (BTF) and
-//! its identity (VMCOREINFO, notes, banner), is enough to make one.
+//! A Linux kernel without a profile. Its own symbols (kallsyms), types (BTF) and identity (VMCOREINFO, notes, banner)
+//! are enough to make one.
 //!
 //! Start here: [`UnprofiledKernel::find_all`].
 
@@ -24,36 +24,36 @@ use sightings::Sightings;
 
 pub use types::Blob;
 
-/// A Linux kernel that was found by its own table of symbols and proved by its own page tables.
+/// A Linux kernel that was found by its own symbol table and proved by its own page tables.
 pub struct UnprofiledKernel<'a> {
     image: &'a Image,
     /// The processor it runs on.
     pub arch: Arch,
     /// Its virtual memory.
     pub space: AddressSpace<'a>,
-    /// What has to be added to a virtual address of its image to get the physical one, modulo 2^64.
+    /// The difference between the physical and virtual addresses of its image, modulo 2^64.
     pub delta: u64,
-    /// Its symbols in the order of its table, at the addresses where it runs.
+    /// Its symbols in the order of its table, with their addresses in memory.
     pub symbols: Vec<Symbol>,
     by_name: HashMap<String, u64, RandomState>,
-    /// What it wrote down for the tools that read its dumps.
+    /// Its VMCOREINFO.
     pub info: Option<VmCoreInfo>,
-    /// Its own first line.
+    /// Its banner.
     pub banner: Option<Banner>,
     /// Its build-id in lower-case hexadecimal digits.
     pub build_id: Option<String>,
     /// How it was found, in words.
     pub found_by: String,
-    /// Where BTF may begin in physical memory.
+    /// The places in physical memory where BTF may begin.
     magics: Vec<u64>,
 }
 
-/// No longer notes are read.
+/// The longest notes that are read.
 const LONGEST_NOTES: u64 = 1 << 16;
 
 impl<'a> UnprofiledKernel<'a> {
-    /// Every kernel in the image whose table of symbols and page tables agree, the one with the most evidence first. An
-    /// image can hold several: of a crash kernel, of an earlier boot, or planted.
+    /// Every kernel in the image whose symbol table and page tables agree, the one with the most evidence first. An
+    /// image can contain several: of a crash kernel, of an earlier boot, or planted.
     pub fn find_all(image: &'a Image, plan: &Plan<'_>) -> Vec<Self> {
         let sightings = Sightings::find(image, plan);
         let mut kernels: Vec<Self> = Vec::new();
@@ -99,7 +99,7 @@ impl<'a> UnprofiledKernel<'a> {
         kernel
     }
 
-    /// Where it has a symbol, KASLR included.
+    /// The address of a symbol, KASLR included.
     pub fn symbol(&self, name: &str) -> Option<u64> {
         self.by_name.get(name).copied()
     }
@@ -110,12 +110,12 @@ impl<'a> UnprofiledKernel<'a> {
         banner.or_else(|| self.info.as_ref()?.release())
     }
 
-    /// What names it for people: its release, else where it was found.
+    /// Its name for the user: its release, otherwise its address.
     pub fn name(&self) -> String {
         self.release().map_or_else(|| self.found_by.clone(), |release| format!("Linux {release}"))
     }
 
-    /// How far it says that it was moved from where it was linked.
+    /// Its shift from the link address, according to itself.
     pub fn told_shift(&self) -> Option<u64> {
         self.info.as_ref()?.kernel_offset()
     }
@@ -124,10 +124,10 @@ impl<'a> UnprofiledKernel<'a> {
         self.symbol("_stext").or_else(|| self.symbol("_text"))
     }
 
-    /// Makes its profile, with its types as `blob` describes them.
+    /// Makes its profile, with the types in `blob`.
     ///
     /// # Errors
-    /// [`kernel_converter::Error`] if the types cannot be read, or are another kernel's.
+    /// [`kernel_converter::Error`] if the types cannot be read, or belong to another kernel.
     pub fn profile(
         &self,
         blob: &Blob,
@@ -152,7 +152,7 @@ impl<'a> UnprofiledKernel<'a> {
         Space::read(&self.space, address, &mut bytes).ok().map(|()| bytes)
     }
 
-    /// As much as there is of a text, up to `limit` bytes.
+    /// As much of a text as there is, up to `limit` bytes.
     fn text(&self, address: u64, limit: usize) -> Vec<u8> {
         let mut text = Vec::new();
         let mut at = address;
@@ -169,7 +169,7 @@ impl<'a> UnprofiledKernel<'a> {
         text
     }
 
-    /// VMCOREINFO where its own pointer leads.
+    /// The VMCOREINFO behind its own pointer.
     fn own_info(&self) -> Option<VmCoreInfo> {
         let size = usize::from(self.arch.address_size());
         let pointer = self.bytes(self.symbol("vmcoreinfo_data")?, size)?;

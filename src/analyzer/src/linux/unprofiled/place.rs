@@ -1,4 +1,4 @@
-//! Where the kernel of a table of symbols is, in physical and in virtual memory.
+//! Finds the kernel that a symbol table belongs to, in physical and in virtual memory.
 
 use std::collections::HashMap;
 
@@ -13,15 +13,15 @@ use crate::linux::carried::delta_of;
 use crate::linux::locate::{PAGE_TABLES, modes};
 use crate::linux::{START_KERNEL_MAP, VmCoreInfo};
 
-/// What was found out of a table.
+/// The result for a table.
 pub(super) struct Placed<'a> {
     pub(super) arch: Arch,
     pub(super) space: AddressSpace<'a>,
-    /// What has to be added to a virtual address of the kernel's image to get the physical one, modulo 2^64.
+    /// The difference between the physical and virtual addresses of the kernel's image, modulo 2^64.
     pub(super) delta: u64,
     /// How far above the table's addresses the kernel runs.
     pub(super) moved: u64,
-    /// Where its code begins.
+    /// The start of its code.
     pub(super) stext: Option<u64>,
     pub(super) info: Option<VmCoreInfo>,
     /// How it was placed, in words.
@@ -30,31 +30,32 @@ pub(super) struct Placed<'a> {
 
 /// A guess that the page tables have to confirm.
 struct Guess {
-    /// What has to be added to an address of the table to get the physical one.
+    /// The difference between physical addresses and those in the table.
     delta: u64,
-    /// How far above the table's addresses the kernel runs, if that is known.
+    /// How far above the table's addresses the kernel runs, if known.
     moved: Option<u64>,
     info: Option<VmCoreInfo>,
     by: String,
 }
 
-/// The symbols that matter here.
+/// The symbols that are needed here.
 const ANCHORS: [&str; 6] = ["_stext", "linux_banner", "init_task", "panic", "schedule", "_text"];
-/// Symbols that VMCOREINFO names in kernels of all ages.
+/// Symbols in the VMCOREINFO of kernels of all ages.
 const NAMED: [&str; 3] = ["_stext", "swapper_pg_dir", "init_uts_ns"];
-/// The names of roots of page tables that the container gives, beside those that the kernel has a symbol for.
+/// The names of the page table roots from the container, in addition to those with a kernel symbol.
 const MOST_ROOTS: usize = 8;
-/// How often all of a kernel's mappings are listed for one image: a table that does not say where its kernel runs needs it.
+/// How often all mappings of a kernel are listed for one image, which is necessary if a table does not give the
+/// kernel's addresses.
 const MOST_LISTINGS: usize = 32;
 
-/// Finds out where the kernel is whose table this is, and proves it by its own page tables. `None` if nothing in the image
+/// Finds the kernel to which this table belongs, and proves it by its own page tables. `None` if nothing in the image
 /// leads to them.
 pub(super) fn settle<'a>(image: &'a Image, table: &Table, sightings: &Sightings) -> Option<Placed<'a>> {
     let names = names(table);
     let arch = arch(table, &names);
     let mut listings = MOST_LISTINGS;
     guesses(table, &names, sightings).into_iter().find_map(|guess| {
-        // A table that counts from its own place does not tell how wide addresses are.
+        // A place-relative table does not show how wide addresses are.
         let narrow = (!table.placed && arch.is_none()).then_some(Arch::I386);
         let archs = arch.into_iter().chain(narrow);
         archs.into_iter().find_map(|arch| confirm(image, arch, &guess, &names, sightings, &mut listings))
@@ -92,7 +93,7 @@ fn arch(table: &Table, names: &HashMap<&str, u64, RandomState>) -> Option<Arch> 
         .then_some(Arch::Arm64)
 }
 
-/// Where the kernel may be, likely guesses first.
+/// The possible places of the kernel, likely ones first.
 fn guesses(table: &Table, names: &HashMap<&str, u64, RandomState>, sightings: &Sightings) -> Vec<Guess> {
     let mut guesses = Vec::new();
     if let Some((delta, info)) = &table.named_by {
@@ -100,7 +101,7 @@ fn guesses(table: &Table, names: &HashMap<&str, u64, RandomState>, sightings: &S
         guesses.push(Guess { delta: *delta, moved: Some(0), info: Some(info.clone()), by });
     }
     for (at, info) in &sightings.infos {
-        // Every symbol that both know has to be as far from the others.
+        // The distances between all common symbols have to be equal.
         let distances: Vec<u64> = NAMED
             .iter()
             .filter_map(|name| Some(info.symbol(name)?.wrapping_sub(*names.get(name)?)))
@@ -162,7 +163,7 @@ fn confirm<'a>(
                     there.is_ok_and(|there| there == physical(**address))
                 };
                 let agreeing = anchors.iter().filter(leads).count();
-                // Code for the start may be unmapped; all else is where it should be.
+                // Initialisation code may be unmapped; everything else must be in its place.
                 agreeing >= 2 && agreeing + 1 >= anchors.len()
             };
             let moved = match guess.moved {
@@ -188,8 +189,8 @@ fn confirm<'a>(
     None
 }
 
-/// How far above an address of the table the places are at which `physical`, its place in memory, is mapped as a part of a
-/// kernel's image: the linear map of all memory is left out.
+/// The possible distances between the table's addresses and the mappings of `physical` as a part of a kernel's image.
+/// The linear map of all memory is left out.
 fn listed(
     space: &AddressSpace<'_>,
     paging: Paging,
@@ -202,7 +203,8 @@ fn listed(
     *left = less;
     let first = match paging {
         Paging::X64 | Paging::X64Level5 => START_KERNEL_MAP,
-        // Since 5.4 the upper half of the kernel's space; with 52 bits, as with 48 (`_PAGE_END(VA_BITS_MIN)`).
+        // Since 5.4 the upper half of the kernel's space; with 52 bits the same as with 48
+        // (`_PAGE_END(VA_BITS_MIN)`).
         Paging::Arm64 { bits, .. } => (1_u64 << (u32::from(bits).min(48) - 1)).wrapping_neg(),
         _ => 0,
     };

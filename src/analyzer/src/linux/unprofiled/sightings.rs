@@ -5,18 +5,18 @@ use maps::kallsyms::DIGITS;
 use crate::linux::VmCoreInfo;
 use crate::linux::locate::BANNER;
 
-/// What BTF begins with on a little-endian machine: the magic number and version 1 (Documentation/bpf/btf.rst).
+/// The first bytes of BTF on a little-endian machine: the magic number and version 1 (Documentation/bpf/btf.rst).
 const BTF: &[u8] = &[0x9f, 0xeb, 1];
 
-/// Of one kind in half a megabyte of memory, no more are looked at: an image may be made of nothing else.
+/// The maximum number of one kind in half a megabyte of memory, since an image may consist of nothing else.
 const MOST_IN_A_WINDOW: usize = 256;
-/// Nor are more records or magics of one kind kept.
+/// The maximum number of records or magic numbers of one kind.
 const MOST_RECORDS: usize = 64;
 const MOST_MAGICS: usize = 4096;
-/// Nor more places that have the digits of a token table: each costs a read of some kilobytes.
+/// The maximum number of places with the digits of a token table: each costs a read of some kilobytes.
 const MOST_DIGITS: usize = 1 << 16;
 
-/// What one search of physical memory finds that can lead to a kernel. Every address is a physical one.
+/// The findings of one search of physical memory that can lead to a kernel, by their physical addresses.
 #[derive(Debug, Default)]
 pub(super) struct Sightings {
     /// The digits of a token table.
@@ -25,7 +25,7 @@ pub(super) struct Sightings {
     pub(super) infos: Vec<(u64, VmCoreInfo)>,
     /// Banners.
     pub(super) banners: Vec<u64>,
-    /// Where BTF may begin.
+    /// The possible starts of BTF.
     pub(super) magics: Vec<u64>,
     /// Page tables that the container names.
     pub(super) roots: Vec<u64>,
@@ -49,7 +49,7 @@ impl Sightings {
                 0 if found.digits.len() < MOST_DIGITS => found.digits.push(at),
                 1 if found.infos.len() < MOST_RECORDS => {
                     let info = start_of(image, at, 16 << 10).and_then(|bytes| VmCoreInfo::parse(&bytes));
-                    // The text stands in memory twice; once is enough.
+                    // The text is in memory twice; one copy is enough.
                     if let Some(info) = info
                         && !found.infos.iter().any(|(_, known)| *known == info)
                     {
@@ -70,7 +70,7 @@ impl Sightings {
     }
 }
 
-/// What begins at `at`: so many bytes, or as many whole pages of them as there are.
+/// The bytes at `at`: this many, or as many whole pages as exist.
 fn start_of(image: &Image, at: u64, length: usize) -> Option<Vec<u8>> {
     let first = 4096 - (at % 4096) as usize;
     let mut lengths = (0..=length.div_ceil(4096)).rev().map(|pages| first + pages * 4096);

@@ -9,27 +9,27 @@ use crate::linux::carried::{Linear, delta_of};
 use crate::linux::{VmCoreInfo, kallsyms as tables};
 use crate::{Layout, Physical};
 
-/// No more tables are decoded.
+/// The maximum number of tables that are decoded.
 const MOST_TABLES: usize = 8;
 
 /// A kernel's table of symbols in an image.
 pub(super) struct Table {
     /// The symbols, in its order.
     pub(super) symbols: Vec<Symbol>,
-    /// The size of a pointer, as far as the table tells.
+    /// The size of a pointer, if the table shows it.
     pub(super) pointer: u8,
-    /// Whether the addresses are those at which the kernel runs; else all are wrong by one distance.
+    /// Whether the addresses are those at which the kernel runs; otherwise all are off by the same distance.
     pub(super) placed: bool,
-    /// The record that led to it, with what has to be added to an address to get the physical one.
+    /// The record that led to it, with the difference between physical and virtual addresses.
     pub(super) named_by: Option<(u64, VmCoreInfo)>,
     /// How it was found, in words.
     pub(super) by: String,
 }
 
-/// Every table in the image: those that VMCOREINFO names (since 6.0), then those that are found by their form.
+/// Every table in the image: first those that VMCOREINFO names (since 6.0), then those that are found by their form.
 pub(super) fn all(image: &Image, sightings: &Sightings) -> Vec<Table> {
     let mut found = Vec::new();
-    // The physical addresses of the names of the tables that are known.
+    // The physical addresses of the names in the known tables.
     let mut known: Vec<u64> = Vec::new();
     let layout = Layout::bare();
     for (at, info) in &sightings.infos {
@@ -72,7 +72,7 @@ pub(super) fn all(image: &Image, sightings: &Sightings) -> Vec<Table> {
     found
 }
 
-/// Enters a symbol under its name. Of several, a global one counts, else the first.
+/// Adds a symbol under its name. Of several, a global one is kept, otherwise the first.
 pub(super) fn enter(by_name: &mut HashMap<String, u64, RandomState>, symbol: &Symbol) {
     match by_name.get_mut(&symbol.name) {
         None => drop(by_name.insert(symbol.name.clone(), symbol.address)),

@@ -2,15 +2,15 @@ use image::{Image, Memory, PhysicalAddress};
 
 use super::UnprofiledKernel;
 
-/// The shortest and the longest description of a kernel's types that is believed.
+/// The minimum and maximum size of a kernel's BTF.
 const SHORTEST: usize = 64 << 10;
 const LONGEST: usize = 64 << 20;
-/// How many descriptions that no symbol names are offered.
+/// How many BTF blobs without a symbol are tried.
 const MOST: usize = 4;
 /// The shortest header (Documentation/bpf/btf.rst).
 const HEADER: usize = 24;
 
-/// A description of types (BTF) in an image.
+/// A BTF blob in an image.
 #[derive(Clone, Debug)]
 pub struct Blob {
     /// Its bytes, from its header to the end of its strings.
@@ -20,8 +20,8 @@ pub struct Blob {
 }
 
 impl UnprofiledKernel<'_> {
-    /// The kernel's own description of its types: the one that its symbols name, then others in the image that could be a
-    /// kernel's, in the order of their addresses. Which one is right, a proof decides.
+    /// The kernel's own BTF: the one that its symbols name, then others in the image that could be a kernel's, in the
+    /// order of their addresses. A proof decides which one is right.
     pub fn types(&self) -> Vec<Blob> {
         let named = self.named_types();
         let own = named.as_ref().map(|(start, _)| start.wrapping_add(self.delta));
@@ -31,7 +31,7 @@ impl UnprofiledKernel<'_> {
         blobs
     }
 
-    /// What lies between `__start_BTF` and `__stop_BTF`.
+    /// The bytes between `__start_BTF` and `__stop_BTF`.
     fn named_types(&self) -> Option<(u64, Blob)> {
         let (start, stop) = (self.symbol("__start_BTF")?, self.symbol("__stop_BTF")?);
         let length = usize::try_from(stop.checked_sub(start)?).ok()?;
@@ -40,7 +40,7 @@ impl UnprofiledKernel<'_> {
     }
 }
 
-/// The description that begins at a physical address and lies there in one piece, if it is of a kernel.
+/// The BTF at a physical address, if it is contiguous there and belongs to a kernel.
 fn whole(image: &Image, at: u64) -> Option<Blob> {
     let mut header = [0; HEADER];
     image.read(PhysicalAddress(at), &mut header).ok()?;
@@ -59,7 +59,7 @@ fn whole(image: &Image, at: u64) -> Option<Blob> {
     let mut bytes = vec![0; length];
     image.read(PhysicalAddress(at), &mut bytes).ok()?;
     let strings = bytes.get(strings_end.checked_sub(string_length as usize)?..strings_end)?;
-    // Those of modules continue the kernel's strings, and do not begin with an empty one of their own.
+    // The strings of a module's BTF continue the kernel's, and do not begin with an empty one of their own.
     let bounded = strings.first() == Some(&0) && strings.last() == Some(&0);
     let names = [&b"\0task_struct\0"[..], b"\0mm_struct\0"];
     let of_kernel = bounded && names.iter().all(|name| memchr::memmem::find(strings, name).is_some());

@@ -11,19 +11,19 @@ use crate::options::Connection;
 use crate::outcome::Outcome;
 use crate::report::inspect as report;
 
-/// One profile's answer.
+/// The result for one profile.
 struct Row {
     name: ProfileName,
-    /// What says which build it is.
+    /// Its build.
     build: String,
-    /// For each member, where it lies; nothing where the profile has no such member.
+    /// The offset of each member; `None` if the profile has no such member.
     offsets: Vec<Option<String>>,
 }
 
-/// Lists where the members lie in every profile of the repository that has one of them, in the order of names.
+/// Lists the offsets of the members in every profile of the repository that has one of them, in the order of names.
 ///
 /// # Errors
-/// Names that are no members, or a repository that cannot be listed.
+/// An error for names that are not members, or if the repository cannot be listed.
 pub fn run(
     place: &str,
     members: &[String],
@@ -72,7 +72,7 @@ pub fn run(
     Ok(Outcome::from_good(!rows.is_empty() && unread.is_empty()))
 }
 
-/// What came of reading the profiles of a repository.
+/// The results of reading the profiles of a repository.
 #[derive(Default)]
 struct Found {
     rows: Vec<Row>,
@@ -80,7 +80,7 @@ struct Found {
     others: usize,
     /// Why objects could not be read.
     unread: Vec<String>,
-    /// How many objects were looked at.
+    /// How many objects were read.
     seen: u64,
 }
 
@@ -114,13 +114,13 @@ fn look(repositories: &Repositories, names: &[ProfileName], members: &[String], 
     found
 }
 
-/// What an object of a repository says of the members.
+/// The result for an object of a repository.
 enum Answer {
-    /// It is a profile that has one of them.
+    /// It is a profile with one of them.
     Has(Row),
-    /// It is a profile that has none of them.
+    /// It is a profile with none of them.
     Lacks,
-    /// It is an index, a symlink to a profile that answers itself, or the like.
+    /// It is an index, a symlink to a profile that is read itself, or similar.
     NotAProfile,
 }
 

@@ -22,7 +22,7 @@ use crate::options::{Connection, General, Json, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::report::inspect as report;
 
-/// Show what a profile holds.
+/// Show the contents of a profile.
 ///
 /// Without a NAME it shows metadata and counts. A struct is shown as C would declare it, with offsets and padding. A name
 /// that the profile does not have is answered with similar ones (exit code 1).
@@ -38,7 +38,7 @@ pub struct Arguments {
     /// fits: 'task_*', or 'task_struct.*time*'. An address begins with 0x, as for --at.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// Show which symbol an address belongs to; of a Windows profile, an RVA.
+    /// Show the symbol for an address; in a Windows profile, for an RVA.
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     at: Vec<u64>,
     /// Open the structs that a struct holds, named and unnamed ones.
@@ -56,7 +56,7 @@ pub struct Arguments {
     unpacking: Unpacking,
     #[command(flatten)]
     json: Json,
-    /// Show where members (STRUCT.MEMBER) lie in every profile of a repository.
+    /// Show the offsets of members (STRUCT.MEMBER) in every profile of a repository.
     ///
     /// The repository is a folder, an address, or one folder of either (DIR/v1.0/nt).
     #[arg(long, value_name = "REPOSITORY", conflicts_with = "at", help_heading = REPOSITORIES)]
@@ -103,7 +103,7 @@ fn address(text: &str) -> Result<u64, String> {
     .map_err(|_| "expected a number, decimal or hexadecimal with 0x".to_owned())
 }
 
-/// How many names are suggested for one that is not there.
+/// How many names are suggested for one that does not exist.
 const SUGGESTIONS: usize = 5;
 
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {

@@ -16,7 +16,7 @@ use crate::options::heading::INPUT;
 use crate::options::{General, Json, Strict, Symbols, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 
-/// Add builds to the list of an entry, and make what the entry lacks.
+/// Add builds to the list of an entry, and make the missing profiles.
 ///
 /// The entry is --target, by default nt/GUID. --binary takes the build from a PE file, whose version resource also gives
 /// the profile its name in Rekall's older hierarchy.
@@ -56,7 +56,7 @@ Examples:
   rekall-profile manage_repo nt/GUID add_guid ntkrnlmp.pdb/F8E2A8B5C9B74BF4A6E4A48F180099942
   rekall-profile manage_repo add_guid --binary ntoskrnl.exe";
 
-/// The entry to which builds are added, if no other is named.
+/// The entry to which builds are added by default.
 const DEFAULT_TARGET: &str = "nt/GUID";
 
 impl Run for Arguments {
@@ -111,7 +111,7 @@ impl Run for Arguments {
     }
 }
 
-/// Writes the names of a binary's profile in the older hierarchy, where there is the profile.
+/// Writes the names of a binary's profile in the older hierarchy, if the profile exists.
 fn link_names(storage: &dyn Storage, target: &str, binary: &Binary, console: &Console) -> anyhow::Result<()> {
     let profile: ProfileName = format!("{target}/{}", binary.guid_age).parse()?;
     let linked = link(storage, &profile, &binary.names)?;

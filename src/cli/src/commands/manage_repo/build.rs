@@ -13,8 +13,8 @@ use crate::outcome::Outcome;
 
 /// Make single profiles, or one part of all.
 ///
-/// With --shard, part K of N is made and recorded by itself, so that several machines can share the work; manage_repo
-/// seal merges the parts afterwards. Without it, inventory and indexes are brought up to date at once.
+/// With --shard, part K of N is made and recorded separately, so that several machines can share the work;
+/// manage_repo seal merges the parts afterwards. Without it, inventory and indexes are updated immediately.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
@@ -69,7 +69,7 @@ impl Run for Arguments {
             );
         }
         let start = Instant::now();
-        // Whoever names a build wants servers to be asked again.
+        // A user who names a build wants the servers to be asked again.
         let named = !self.names.is_empty();
         let workshop = Workshop::open(&self.place, &self.symbols, self.retry.retry, named, console)?;
         let storage = workshop.storage.as_ref();

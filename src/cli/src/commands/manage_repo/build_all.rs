@@ -8,10 +8,10 @@ use crate::files::Files;
 use crate::options::{General, Json, Strict, Symbols, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 
-/// Make what the configuration asks for and is not there yet.
+/// Make the profiles in the configuration that do not exist yet.
 ///
 /// Reads v1.0/config.yaml (docs/repository.md), fetches PDBs, makes profiles, and records them in the inventory, the
-/// indexes and the list of rejects. Profiles that are there already are not made again.
+/// indexes and the list of rejects. Existing profiles are not made again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {

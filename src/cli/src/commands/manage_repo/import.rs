@@ -14,10 +14,10 @@ use crate::options::{Connection, General, Json, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::report::batch as report;
 
-/// Take existing profiles into the repository.
+/// Import existing profiles into the repository.
 ///
-/// Each profile gets the name that its contents say: a Windows profile is named by GUID and age, a Linux profile by
-/// build-id. Files that are not profiles are named, and the others are taken (exit code 1).
+/// Each profile is named by its contents: a Windows profile by GUID and age, a Linux profile by build-id. Files that
+/// are not profiles are reported, and the others are imported (exit code 1).
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
@@ -57,7 +57,7 @@ impl Run for Arguments {
         for path in &self.files {
             files.input("FILE", path);
         }
-        // Profiles that nobody recorded are made again, packs among them.
+        // Profiles without records are made again, including those of packs.
         files.access().unpack();
         self.place.list(&self.connection, files);
         Ok(())

@@ -10,10 +10,10 @@ use crate::options::{Connection, General, Json, settings};
 use crate::outcome::Outcome;
 use crate::report::batch as report;
 
-/// List the PDBs that are still wanted.
+/// List the PDBs that are still missing.
 ///
-/// The list is a manifest in JSON. On a machine with a connection, fetch_pdb --manifest brings the PDBs into a symbol
-/// store, from which manage_repo build_all makes the profiles.
+/// The list is a manifest in JSON. On a machine with a connection, fetch_pdb --manifest downloads the PDBs into a
+/// symbol store, from which manage_repo build_all makes the profiles.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
@@ -48,7 +48,7 @@ impl Run for Arguments {
     }
 
     fn list(&self, files: &mut Files) -> anyhow::Result<()> {
-        // Profiles that nobody recorded are made again, packs among them.
+        // Profiles without records are made again, including those of packs.
         files.access().unpack();
         self.place.list(&self.connection, files);
         match &self.output {

@@ -19,10 +19,11 @@ use crate::files::Files;
 use crate::options::General;
 use crate::outcome::Outcome;
 
-/// Build a repository of profiles, and keep it up to date.
+/// Build and update a repository of profiles.
 ///
-/// A repository is a folder or a bucket with v1.0/config.yaml, which says which profiles it holds (docs/repository.md).
-/// Without a verb, build_all is meant. Rekall's order, manage_repo ENTRY VERB, works on one entry of the configuration.
+/// A repository is a folder or a bucket with v1.0/config.yaml, which says which profiles it holds
+/// (docs/repository.md). Without a verb, build_all is used. Rekall's order, manage_repo ENTRY VERB, works on one
+/// entry of the configuration.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = EXAMPLES,
@@ -45,7 +46,7 @@ Examples:
 
 Exit codes: 0 everything is there; 1 some could not be made, or differ; 2 the repository cannot be read or written.";
 
-/// What is done with the repository.
+/// The action on the repository.
 #[derive(Debug, Subcommand)]
 #[command(rename_all = "snake_case")]
 enum Verb {

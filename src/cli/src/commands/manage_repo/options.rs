@@ -34,7 +34,7 @@ impl Place {
         Ok(storage::open(&self.repository, &client)?)
     }
 
-    /// Adds the repository, to be read and written.
+    /// Adds the repository as an input and output.
     pub fn list(&self, connection: &Connection, files: &mut Files) {
         list_repository(&self.repository, connection, files);
         if !is_remote(&self.repository) {
@@ -68,7 +68,7 @@ pub struct Part {
 #[group(skip)]
 #[command(next_help_heading = INPUT)]
 pub struct Retry {
-    /// Try again what could not be made before, and ask servers again.
+    /// Retry profiles that could not be made before, and ask servers again.
     #[arg(long)]
     pub retry: bool,
 }
@@ -78,12 +78,12 @@ pub struct Retry {
 #[group(skip)]
 #[command(next_help_heading = REPOSITORIES)]
 pub struct Indexes {
-    /// Build every index from nothing, even if no profile changed.
+    /// Build every index from scratch, even if no profile changed.
     #[arg(long = "force_build_index")]
     pub anew: bool,
 }
 
-/// What a verb that makes profiles works with.
+/// The tools of a verb that makes profiles.
 pub struct Workshop {
     pub storage: Box<dyn Storage>,
     fetcher: Fetcher,
@@ -92,11 +92,11 @@ pub struct Workshop {
 }
 
 impl Workshop {
-    /// Opens the repository, and gets ready to fetch PDBs. With `anew` servers are asked again for what they did not
-    /// have.
+    /// Opens the repository, and prepares fetching PDBs. With `anew`, servers are asked again for files that they did
+    /// not have.
     ///
     /// # Errors
-    /// A repository, symbol path or credentials that cannot be understood.
+    /// An error for an invalid repository, symbol path or credentials.
     pub fn open(
         place: &Place,
         symbols: &Symbols,

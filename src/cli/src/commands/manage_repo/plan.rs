@@ -12,12 +12,12 @@ use crate::report::batch as report;
 
 /// Divide the work into parts.
 ///
-/// Shows for each part how many profiles it has and how many of them are to be made. With --json the parts are a matrix
-/// as services for continuous integration take it; each job runs manage_repo build --shard K/N.
+/// Shows for each part how many profiles it has and how many of them have to be made. With --json the parts are a
+/// matrix in the form of continuous integration services; each job runs manage_repo build --shard K/N.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
-    /// Into how many parts.
+    /// The number of parts.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1000))]
     shards: u16,
     #[command(flatten)]

@@ -6,10 +6,10 @@ use crate::files::Files;
 use crate::options::{Connection, General, Json, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 
-/// Merge what all parts did into inventory, indexes and rejects.
+/// Merge the results of all parts into inventory, indexes and rejects.
 ///
-/// Run it once after the parts of manage_repo build --shard, or after files in the repository were changed by hand. Profiles
-/// that no record describes are judged again.
+/// Run it once after the parts of manage_repo build --shard, or after files in the repository were changed by hand.
+/// Profiles without records are judged again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
@@ -40,7 +40,7 @@ impl Run for Arguments {
     }
 
     fn list(&self, files: &mut Files) -> anyhow::Result<()> {
-        // Profiles that nobody recorded are made again, packs among them.
+        // Profiles without records are made again, including those of packs.
         files.access().unpack();
         self.place.list(&self.connection, files);
         Ok(())

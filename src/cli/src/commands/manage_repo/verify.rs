@@ -12,8 +12,8 @@ use crate::report::batch as report;
 
 /// Make profiles again, and compare every byte.
 ///
-/// Profiles whose source is at hand are made anew and compared with those in the repository. The inventory's records are
-/// compared with the files. The exit code is 1 if anything differs, or could not be proved.
+/// Profiles whose source is available are made again and compared with those in the repository. The inventory's
+/// records are compared with the files. The exit code is 1 if anything differs, or could not be verified.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {

@@ -13,10 +13,10 @@ use crate::console::{Console, Table};
 use crate::outcome::Outcome;
 use crate::report::batch as report;
 
-/// Reads what the configuration asks for, and what is there.
+/// Reads the configuration and the existing objects.
 ///
 /// # Errors
-/// A configuration or a repository that cannot be read.
+/// An error if the configuration or the repository cannot be read.
 pub fn read_plan(storage: &dyn Storage, console: &Console) -> anyhow::Result<Plan> {
     let plan = Plan::read(storage)?;
     for warning in plan.warnings() {
@@ -28,7 +28,7 @@ pub fn read_plan(storage: &dyn Storage, console: &Console) -> anyhow::Result<Pla
 /// Selects plan items. Builds that no list names are added to the plan.
 ///
 /// # Errors
-/// A target or a name that the configuration does not ask for.
+/// An error for a target or a name that is not in the configuration.
 pub fn select(
     plan: &mut Plan,
     target: Option<&str>,
@@ -78,10 +78,10 @@ pub fn select(
     Ok(selection)
 }
 
-/// Merges what was made into inventory, indexes and rejects. With `anew` every index is built from nothing.
+/// Merges the results into inventory, indexes and rejects. With `anew` every index is built from scratch.
 ///
 /// # Errors
-/// A repository that cannot be read or written.
+/// An error if the repository cannot be read or written.
 pub fn seal_all(storage: &dyn Storage, anew: bool, console: &Console) -> anyhow::Result<Sealed> {
     console.tell("Updating inventory.");
     let sealed = seal(storage, console.threads(), anew, console.progress())?;
@@ -101,10 +101,10 @@ pub fn seal_all(storage: &dyn Storage, anew: bool, console: &Console) -> anyhow:
     Ok(sealed)
 }
 
-/// Reports what came of making profiles.
+/// Reports the results of making profiles.
 ///
 /// # Errors
-/// Standard output cannot be written.
+/// An error if standard output cannot be written.
 pub fn conclude(
     summary: &Summary,
     sealed: Option<&Sealed>,
@@ -162,7 +162,7 @@ pub fn conclude(
     Ok(Outcome::from_good(total.failed == 0 && lossless))
 }
 
-/// What sealing came to, for `--json`.
+/// The results of sealing, for `--json`.
 pub fn sealed_report(sealed: &Sealed) -> report::Sealed {
     let indexes = sealed
         .indexes
@@ -182,7 +182,7 @@ pub fn sealed_report(sealed: &Sealed) -> report::Sealed {
 /// A build as a user names it: `[NAME.pdb/]GUID`.
 ///
 /// # Errors
-/// A text that is not a GUID with an age, or a file name that cannot be a PDB's.
+/// An error if the text is not a GUID with an age, or the file name cannot be a PDB's.
 pub fn build_of(word: &str) -> anyhow::Result<(Option<PdbName>, GuidAge)> {
     match word.rsplit_once('/') {
         Some((pdb, guid)) => Ok((Some(PdbName::from_user(pdb)?), guid.parse()?)),

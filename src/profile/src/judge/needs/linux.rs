@@ -1,4 +1,4 @@
-//! What is looked up in the profile of a Linux kernel.
+//! The names that are looked up in the profile of a Linux kernel.
 
 use super::need::Consumer::{LibVmi, Rekall, Volatility3};
 use super::need::{ALL, Cpu, DRAKVUF, LIBVMI, LISTS, Need, REKALL, VOLATILITY, may, must};

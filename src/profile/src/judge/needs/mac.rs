@@ -1,4 +1,4 @@
-//! What is looked up in the profile of a macOS kernel.
+//! The names that are looked up in the profile of a macOS kernel.
 
 use super::need::{ALL, LISTS, Need, VOLATILITY, may, must};
 

@@ -1,12 +1,12 @@
-//! What the readers of profiles look up in them, by system.
+//! The names that readers look up in profiles, by system.
 //!
-//! One table per system (`windows`, `linux`, `mac`) names everything, with who looks it up and whether it can
-//! work without. `check` reports from these tables, `export --only` takes from them what LibVMI needs to start, and
-//! docs/lookups.md is printed from them (the test `the_page_of_lookups_is_that_of_the_table`).
+//! One table per system (`windows`, `linux`, `mac`) lists all names, with the programs that look them up and whether
+//! they can work without. `check` uses these tables, `export --only` takes the names that LibVMI needs to start from
+//! them, and docs/lookups.md is generated from them (the test `the_page_of_lookups_is_that_of_the_table`).
 //!
-//! A name is required only if every supported version of the consumer fails without it on every build that has it.
-//! What only one plug-in asks for, or only some versions of a kernel have, is optional: a right profile of a current
-//! kernel is never judged as failed because of it.
+//! A name is required only if every supported version of the consumer fails without it on every build that has it. A
+//! name that only one plug-in needs, or that only some versions of a kernel have, is optional: a valid profile of a
+//! current kernel never fails because of it.
 
 mod linux;
 mod mac;
@@ -30,7 +30,7 @@ fn table(system: System) -> &'static [Need] {
     }
 }
 
-/// What is looked up in the profile of a kernel of `system` for `arch`.
+/// The names that are looked up in the profile of a kernel of `system` for `arch`.
 pub(crate) fn kernel_needs(system: System, arch: Arch) -> impl Iterator<Item = &'static Need> {
     table(system).iter().filter(move |need| need.exists_on(arch))
 }

@@ -2,7 +2,7 @@ use Consumer::{Drakvuf, LibVmi, Rekall, Volatility3};
 
 use crate::Arch;
 
-/// A program that reads profiles (or what is exported from them).
+/// A program that reads profiles (or exports of them).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Consumer {
@@ -10,7 +10,7 @@ pub enum Consumer {
     Rekall,
     /// LibVMI 0.14 and later.
     LibVmi,
-    /// DRAKVUF as of 2026; version 1.0 asks for most of the same names.
+    /// DRAKVUF as of 2026; version 1.0 uses most of the same names.
     Drakvuf,
     /// Volatility 3 (2.x), through the ISF export.
     Volatility3,
@@ -27,7 +27,7 @@ impl Consumer {
         }
     }
 
-    /// The versions whose sources were read for what is said of it.
+    /// The versions whose sources were read.
     pub fn versions(self) -> &'static str {
         match self {
             Rekall => "1.6 and 1.7",
@@ -38,18 +38,18 @@ impl Consumer {
     }
 }
 
-/// One thing looked up: a member (`_EPROCESS.Pcb`), a symbol (`&init_task`) or a struct (`_MMPTE`); where
-/// versions differ, alternatives of which one is enough, separated by `|`.
+/// A name that is looked up: a member (`_EPROCESS.Pcb`), a symbol (`&init_task`) or a struct (`_MMPTE`). Alternatives
+/// for different versions, of which one is enough, are separated by `|`.
 pub(crate) struct Need {
     pub(crate) any_of: &'static str,
     pub(crate) consumers: &'static [Consumer],
     /// Whether the consumer cannot work without it.
     pub(crate) required: bool,
-    /// On which processors it exists.
+    /// The processors on which it exists.
     pub(super) cpu: Cpu,
 }
 
-/// Processors on which a name exists.
+/// A set of processors.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Cpu {
     Any,
@@ -98,7 +98,7 @@ impl Need {
 /// A name as a reader looks it up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lookup {
-    /// A member of a struct, or of one of its members without a name.
+    /// A member of a struct, or of one of its unnamed members.
     Member(&'static str, &'static str),
     /// A struct, for its size or to lay it over memory.
     Struct(&'static str),

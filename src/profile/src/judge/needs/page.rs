@@ -1,4 +1,4 @@
-//! docs/lookups.md, printed from the table.
+//! Prints docs/lookups.md from the table.
 
 use std::fmt::Write;
 
@@ -39,7 +39,7 @@ fn page() -> String {
     page
 }
 
-/// Where a program's lookups were read.
+/// The part of a program's sources that was read.
 fn sources(consumer: Consumer) -> &'static str {
     match consumer {
         Consumer::Rekall => "the profile classes, the autodetection, and the process and module plug-ins",
@@ -51,7 +51,7 @@ fn sources(consumer: Consumer) -> &'static str {
     }
 }
 
-/// Each name once, in the order of the table, with what it is to each consumer.
+/// Each name once, in the order of the table, with its importance for each consumer.
 fn rows(system: System) -> Vec<(&'static str, Cpu, [&'static str; 4])> {
     let mut rows: Vec<(&'static str, Cpu, [&'static str; 4])> = Vec::new();
     for Need { any_of, consumers, required, cpu } in table(system) {
@@ -69,7 +69,7 @@ fn rows(system: System) -> Vec<(&'static str, Cpu, [&'static str; 4])> {
     rows
 }
 
-/// A name as readers of the page know it.
+/// A name in the notation of the page.
 fn shown(name: &str) -> String {
     match name.strip_prefix('&') {
         Some(symbol) => format!("`{symbol}` (symbol)"),

@@ -1,4 +1,4 @@
-//! What is looked up in the profile of a Windows kernel.
+//! The names that are looked up in the profile of a Windows kernel.
 
 use super::need::{ALL, Cpu, DRAKVUF, LIBVMI, LISTS, Need, VMI, VOLATILITY, may, must};
 
@@ -156,7 +156,7 @@ pub(super) const NEEDS: &[Need] = &[
     may(VOLATILITY, "_DBGKD_GET_VERSION64"),
     may(VOLATILITY, "_KUSER_SHARED_DATA.NtSystemRoot"),
     may(VOLATILITY, "_KPCR.Prcb|_KPCR.PrcbData"),
-    // Volatility 3: windows.handles, windows.filescan and what else reads objects.
+    // Volatility 3: windows.handles, windows.filescan and other plug-ins that read objects.
     may(VOLATILITY, "&ObTypeIndexTable|&ObpObjectTypes"),
     may(VOLATILITY, "&ObHeaderCookie|_OBJECT_HEADER.Type"),
     may(VOLATILITY, "&ObpInfoMaskToOffset|_OBJECT_HEADER.NameInfoOffset"),
