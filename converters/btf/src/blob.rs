@@ -1,11 +1,11 @@
-//! The header of a BTF blob and the sections behind it.
+//! The header of a BTF blob and the sections after it.
 
 use crate::Error;
 use crate::layout::Layout;
 
 /// The magic number that a blob begins with, in its own byte order.
 const MAGIC: u16 = 0xeb9f;
-/// The only version there is.
+/// The only version that exists.
 const VERSION: u8 = 1;
 /// The shortest header, and the one with the two fields of the layout section.
 const SHORT_HEADER: u32 = 24;
@@ -19,13 +19,13 @@ pub(crate) struct Blob<'a> {
     pub(crate) types: &'a [u8],
     /// Where these begin in the blob, for messages.
     pub(crate) types_at: usize,
-    /// The names, each with a NUL behind it.
+    /// The names, each followed by a NUL.
     pub(crate) texts: &'a [u8],
-    /// The sizes of each kind of record, where the blob tells them.
+    /// The sizes of each kind of record, if the blob gives them.
     pub(crate) layout: Option<Layout<'a>>,
 }
 
-/// Whether bytes begin as a BTF blob does, in either byte order.
+/// Whether bytes begin like a BTF blob, in either byte order.
 pub fn is_blob(bytes: &[u8]) -> bool {
     order(bytes).is_some() && bytes.get(2) == Some(&VERSION)
 }
@@ -50,7 +50,7 @@ impl<'a> Blob<'a> {
     /// Reads the header and finds the sections.
     ///
     /// # Errors
-    /// [`Error::Version`], [`Error::Header`] or [`Error::Section`] for bytes that are not a whole blob.
+    /// [`Error::Version`], [`Error::Header`] or [`Error::Section`] if the bytes are not a complete blob.
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let header = |what| Error::Header { what, size: bytes.len() };
         let big_endian =
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_offsets_are_refused_in_words() {
+    fn wrong_offsets_are_refused_with_a_reason() {
         for (header, words) in [
             (&[20u32, 0, 0, 0, 1][..], "less than 24"),
             (&[24, 0, 8, 0, 1], "section of types reaches beyond the end"),

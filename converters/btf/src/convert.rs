@@ -12,23 +12,23 @@ use crate::table::Table;
 use crate::variables::Agreement;
 use crate::{Error, blob, machine, symbols, variables};
 
-/// This front-end and its revision, as `Generator` of `$METADATA` names it. The number changes when the same file can
-/// give another profile.
+/// This front-end and its revision, as written to `Generator` in `$METADATA`. The revision changes when the same file
+/// can give a different profile.
 pub const GENERATOR: &str = "rekall-profile btf 1";
 
 /// The steps, for [`Progress`].
 const READING: &str = "Reading definitions";
 const SYMBOLS: &str = "Reading symbols";
 
-/// How many per-CPU variables a map has to share with a blob before it can be told to be of another build.
+/// How many per-CPU variables a map and a blob must share before the map can be identified as that of another build.
 const ENOUGH: u64 = 8;
 
 /// How a file is converted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options<'a> {
-    /// The text of a `System.map` or of `/proc/kallsyms`, to be taken in place of the file's own symbols.
+    /// The text of a `System.map` or of `/proc/kallsyms`, which replaces the file's own symbols.
     pub symbol_map: Option<&'a [u8]>,
-    /// Symbols with their addresses as linked, to be taken in place of a map: the kernel's own table, decoded.
+    /// Symbols with their link addresses, instead of a map: the kernel's own table, decoded.
     pub symbols: Option<&'a [MapSymbol<'a>]>,
     /// The kernel's BTF, or its vmlinux, for the BTF of a module.
     pub base: Option<&'a [u8]>,
@@ -57,9 +57,9 @@ impl<'a> Input<'a> {
 /// Converts a BTF blob, or the `.BTF` section of an ELF file.
 ///
 /// # Errors
-/// If `bytes` are neither, or so damaged that their types cannot be told apart; if the base of a module is missing or
-/// of another build; and if the given file is not a symbol map, or belongs to another build. What costs single types
-/// only is counted in the report.
+/// If `bytes` are neither, or too damaged to separate their types; if the base of a module is missing or belongs to
+/// another build; and if the given file is not a symbol map, or belongs to another build. A problem that affects only
+/// single types is counted in the report.
 pub fn convert(bytes: &[u8], options: &Options<'_>, progress: &dyn Progress) -> Result<Converted, Error> {
     progress.begin(READING, None);
     let mut report = Report::default();
@@ -114,7 +114,7 @@ pub fn convert(bytes: &[u8], options: &Options<'_>, progress: &dyn Progress) -> 
     Ok(Converted { profile, report })
 }
 
-/// Refuses an architecture that contradicts what the ELF header, the sizes of types or the registers tell.
+/// Refuses an architecture that contradicts the ELF header, the sizes of types or the registers.
 fn check_arch(asked: Arch, elf: Option<&Elf<'_>>, table: &Table<'_>) -> Result<(), Error> {
     let refuse = |stated: String, by| Err(Error::OtherArchitecture { asked, stated, by });
     if let Some(stated) = elf.and_then(Elf::arch) {
@@ -133,14 +133,14 @@ fn check_arch(asked: Arch, elf: Option<&Elf<'_>>, table: &Table<'_>) -> Result<(
     }
 }
 
-/// The architecture that the symbols of a map tell.
+/// The architecture according to the symbols of a map.
 fn arch_of_map(text: &[u8]) -> Option<Arch> {
     let symbols: Vec<MapSymbol<'_>> = maps::SystemMap::parse(text).symbols;
     maps::arch_of_symbols(&symbols)
 }
 
-/// Refuses a map that is not of the kernel that the blob describes: its bounds give the blob another length, or most
-/// per-CPU variables lie elsewhere. A blob that pahole made anew has another length and the same variables.
+/// Refuses a map of another kernel than the blob: its bounds give the blob another length, or most per-CPU variables
+/// have other addresses. A blob that pahole made again has another length and the same variables.
 fn check_map(map: Option<u64>, blob: u64, agreement: Agreement) -> Result<(), Error> {
     let Agreement { agree, elsewhere } = agreement;
     let enough = agree + elsewhere >= ENOUGH;

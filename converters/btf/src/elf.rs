@@ -9,10 +9,10 @@ use profile::{Arch, Binding, Profile, UnpackMeter};
 
 use crate::Error;
 
-/// How many times as many bytes as the file has its sections may name, and its symbols' names may have together.
+/// How many times the size of the file its sections, or the names of its symbols, may have together.
 const MAX_NAMED: u64 = 2;
 const MAX_NAMES: u64 = 4;
-/// How much is looked at behind the address of a banner.
+/// How many bytes after the address of a banner are searched.
 const BANNER_LENGTH: u64 = 1024;
 
 /// An opened ELF file.
@@ -21,7 +21,7 @@ pub(crate) struct Elf<'a> {
     size: u64,
 }
 
-/// Whether bytes begin as an ELF file does.
+/// Whether bytes begin like an ELF file.
 pub(crate) fn is_elf(bytes: &[u8]) -> bool {
     bytes.starts_with(&object::elf::ELFMAG)
 }
@@ -79,7 +79,7 @@ impl<'a> Elf<'a> {
         Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))
     }
 
-    /// The processor that the file is for; `None` for BPF and others that no profile names.
+    /// The processor that the file is for; `None` for BPF and others that profiles do not support.
     pub(crate) fn arch(&self) -> Option<Arch> {
         Some(match self.file.architecture() {
             Architecture::X86_64 | Architecture::X86_64_X32 => Arch::Amd64,
@@ -154,7 +154,7 @@ impl<'a> Elf<'a> {
         maps::section_bounds(sections.iter().map(|(name, address, size)| (name.as_str(), *address, *size)))
     }
 
-    /// Where the kernel's code begins, which is the address of `_text`.
+    /// The start of the kernel's code, which is the address of `_text`.
     pub(crate) fn first_code(&self) -> Option<u64> {
         [".head.text", ".text"].iter().find_map(|name| {
             let address = self.file.section_by_name(name)?.address();
@@ -169,8 +169,8 @@ impl<'a> Elf<'a> {
         str::from_utf8(magic).ok()?.split(' ').next().filter(|release| !release.is_empty())
     }
 
-    /// Puts into the metadata what the file says of itself. `banner` is where the symbols say that the kernel's banner
-    /// lies.
+    /// Adds the file's identity to the metadata. `banner` is the address of the kernel's banner according to the
+    /// symbols.
     pub(crate) fn describe(&self, profile: &mut Profile, banner: Option<u64>) {
         if let Ok(Some(id)) = self.file.build_id() {
             profile.set_metadata("BuildID", id.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
@@ -199,15 +199,14 @@ impl<'a> Elf<'a> {
     }
 }
 
-/// How many bytes of the file the headers of its sections name. What lies behind the end of a truncated file does not
-/// count.
+/// How many bytes of the file its section headers describe. Bytes beyond the end of a truncated file do not count.
 fn named<E: FileHeader>(elf: &ElfFile<'_, E>, size: u64) -> u64 {
     let there = |offset: u64, length: u64| size.saturating_sub(offset).min(length);
     let sections = elf.elf_section_table().iter().filter_map(|section| section.file_range(elf.endian()));
     sections.fold(0, |sum, (offset, length)| sum.saturating_add(there(offset, length)))
 }
 
-/// What a kernel's build leaves out of its `System.map` (scripts/mksysmap).
+/// The symbols that a kernel's build leaves out of its `System.map` (scripts/mksysmap).
 fn is_left_out(name: &[u8]) -> bool {
     [&b"__crc_"[..], b"__kstrtab_", b"__kstrtabns_", b".L"].iter().any(|prefix| name.starts_with(prefix))
         || matches!(name, [b'$', b'a' | b'd' | b't' | b'x'] | [b'$', b'a' | b'd' | b't' | b'x', b'.', ..])

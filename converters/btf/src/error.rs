@@ -1,18 +1,18 @@
 use profile::Arch;
 
-/// Why a file gives no profile at all. What costs single records only is counted in the report instead.
+/// Why a file gives no profile at all. A problem that affects only single records is counted in the report instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The header of the blob.
     #[error("the BTF blob of {size} bytes is damaged: {what}")]
     Header {
-        /// What is wrong.
+        /// The problem.
         what: &'static str,
         /// The size of the blob in bytes.
         size: usize,
     },
-    /// A format that nobody has defined yet.
+    /// A format that has not been defined yet.
     #[error("the BTF blob has version {found}, expected version 1")]
     Version {
         /// The version stated.
@@ -23,7 +23,7 @@ pub enum Error {
         "the BTF blob is damaged: the section {name} {what} (offset {offset:#x}, {length:#x} bytes, in a blob of {size:#x})"
     )]
     Section {
-        /// Which one.
+        /// The section.
         name: &'static str,
         /// What is wrong.
         what: &'static str,
@@ -49,7 +49,7 @@ pub enum Error {
         /// How many there are.
         available: usize,
     },
-    /// A record of a kind that is not known, and no layout section that tells its size.
+    /// A record of an unknown kind, without a layout section that gives its size.
     #[error(
         "type {id} at offset {offset:#x} of the BTF blob is of kind {kind}, which this version does not know, and the \
          blob does not say how long such a record is (pahole 1.31 and later write that with --btf_features=+layout)"
@@ -76,13 +76,13 @@ pub enum Error {
     OtherBase {
         /// How many were looked at.
         checked: u64,
-        /// How many of them lead nowhere.
+        /// How many of them are not in the base.
         wrong: u64,
     },
-    /// A base where none is needed.
+    /// A base that is not needed.
     #[error("--base is for the BTF of a module, and this BTF stands alone; leave it out")]
     UnusedBase,
-    /// A blob and a base of two byte orders.
+    /// A blob and a base with different byte orders.
     #[error("the BTF is {} and its base is {}", order(*.blob), order(!*.blob))]
     ByteOrder {
         /// Whether the blob is big-endian.
@@ -91,17 +91,17 @@ pub enum Error {
     /// An ELF file without BTF.
     #[error("the ELF file has no .BTF section{hint}")]
     NoBtf {
-        /// What to do next.
+        /// The next step.
         hint: &'static str,
     },
-    /// The architecture asked for is not that of the types.
+    /// The requested architecture is not that of the types.
     #[error("the BTF is for {stated} (by {by}), not for {asked}: leave out --arch")]
     OtherArchitecture {
-        /// The architecture asked for.
+        /// The requested architecture.
         asked: Arch,
-        /// What the BTF is for: an architecture, or what is known of it.
+        /// The architecture of the BTF, or what is known about it.
         stated: String,
-        /// What tells it.
+        /// The evidence for it.
         by: &'static str,
     },
     /// A core file: memory, not debug information.
@@ -135,9 +135,9 @@ pub enum Error {
         map: Option<u64>,
         /// How many the blob has.
         blob: u64,
-        /// How many variables lie where their symbols do.
+        /// How many variables have the address of their symbol.
         agree: u64,
-        /// How many lie elsewhere.
+        /// How many have another address.
         elsewhere: u64,
     },
     /// Something is wrong with the base.

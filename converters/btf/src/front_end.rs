@@ -1,4 +1,4 @@
-//! BTF as a front-end.
+//! The BTF front-end.
 
 use formats::{FileKind, WrongKind};
 use frontend::{Converted, Error, FrontEnd, OptionName, Source};
@@ -29,7 +29,7 @@ impl FrontEnd for Btf {
         &[OptionName::SymbolMap, OptionName::Arch, OptionName::Base]
     }
 
-    /// An ELF file with DWARF is the DWARF front-end's, since DWARF tells more.
+    /// An ELF file with DWARF goes to the DWARF front-end, since DWARF contains more.
     fn kinds(&self) -> &'static [FileKind] {
         &[FileKind::Btf, FileKind::ElfBtf]
     }

@@ -23,14 +23,13 @@ impl<'a> Layout<'a> {
         Self(bytes)
     }
 
-    /// What the table says of a kind, by its number; `None` if the table ends before it.
+    /// The table's entry for a kind, by its number; `None` if the table ends before it.
     pub(crate) fn extent(self, kind: u8) -> Option<Extent> {
         let entry = self.0.get(usize::from(kind) * ENTRY..)?.get(..ENTRY)?;
         Some(Extent { fixed: *entry.first()?, each: *entry.get(1)? })
     }
 
-    /// The first kind of which the table says something else than the format does; a table that has one is not
-    /// trusted.
+    /// The first kind for which the table contradicts the format; a table with such a kind is not trusted.
     pub(crate) fn contradiction(self) -> Option<Kind> {
         Kind::KNOWN.iter().copied().find(|kind| {
             let said = self.extent(kind.number());
@@ -44,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_that_contradicts_the_format_is_found_out() {
+    fn a_table_that_contradicts_the_format_is_detected() {
         let mut table = vec![0u8; 21 * ENTRY];
         for kind in Kind::KNOWN {
             let extent = kind.extent().unwrap();

@@ -1,6 +1,6 @@
-//! BTF to profile: from the kernel's own compact description of its types to what its structs look like.
+//! Converts BTF, the kernel's own compact description of its types, to profiles.
 //!
-//! Start here: [`Btf`] is the front-end; [`convert`] takes a mapped file and gives a [`Converted`].
+//! Start here: [`Btf`] is the front-end; [`convert`] takes a mapped file and returns a [`Converted`].
 //!
 //! - **Blob.** `blob` reads the header, `layout` the table of record sizes that blobs have since 2026, `record` the
 //!   records; `elf` finds the blob in a kernel's or a module's file.

@@ -1,11 +1,11 @@
-//! What a table tells of the processor: a blob does not name it.
+//! What a table shows about the processor, which a blob does not name.
 
 use profile::Arch;
 
 use crate::record::Kind;
 use crate::table::Table;
 
-/// The integers whose size is that of a pointer, in Linux's data models.
+/// The integers with the size of a pointer, in Linux's data models.
 const POINTER_SIZED: [&[u8]; 4] = [b"long unsigned int", b"unsigned long", b"long int", b"long"];
 
 /// The size of a pointer in bytes: that of `unsigned long` or `long`. `None` if the table has neither.
@@ -15,7 +15,7 @@ pub(crate) fn pointer_size(table: &Table<'_>) -> Option<u8> {
     sizes.filter_map(|size| u8::try_from(size).ok()).find(|size| matches!(size, 4 | 8))
 }
 
-/// The architecture that the registers of an interrupted program tell (`struct pt_regs`).
+/// The architecture according to the registers of an interrupted program (`struct pt_regs`).
 pub(crate) fn arch(table: &Table<'_>, pointer: u8) -> Option<Arch> {
     let mut registers = Vec::new();
     for id in 1..=table.len() {
@@ -48,11 +48,11 @@ pub(crate) fn arch(table: &Table<'_>, pointer: u8) -> Option<Arch> {
     }
 }
 
-/// How many members are looked at, and how deep structs without a name are opened.
+/// How many members are read, and how deep unnamed structs are opened.
 const MAX_MEMBERS: usize = 512;
 const MAX_DEPTH: usize = 4;
 
-/// Adds the names of a struct's members, those of its members without a name among them.
+/// Adds the names of a struct's members, including those of its unnamed members.
 fn add_members<'a>(table: &Table<'a>, id: u32, depth: usize, names: &mut Vec<&'a [u8]>) {
     let Some(view) = table.view(id).filter(|view| matches!(view.kind(), Kind::Struct | Kind::Union)) else {
         return;
@@ -68,7 +68,7 @@ fn add_members<'a>(table: &Table<'a>, id: u32, depth: usize, names: &mut Vec<&'a
     }
 }
 
-/// The architecture of a table that does not tell it: the most common one of its byte order and width.
+/// The architecture of a table without evidence: the most common one with its byte order and width.
 pub(crate) fn usual(big_endian: bool, pointer: u8) -> Arch {
     match (big_endian, pointer) {
         (false, 4) => Arch::I386,

@@ -1,4 +1,4 @@
-//! The records of types, and what follows them.
+//! The records of types, and the data after them.
 //!
 //! Source of the format: Documentation/bpf/btf.rst and include/uapi/linux/btf.h of the kernel's sources. Since 2026 a
 //! record counts its elements in 24 bits and numbers its kind in seven; before, it used 16 and five, and the bits
@@ -7,11 +7,11 @@
 use crate::blob::word;
 use crate::layout::Extent;
 
-/// The bytes that every record begins with: name, information, size or type.
+/// The fixed start of every record: name, information, size or type.
 pub(crate) const HEAD: usize = 12;
 /// The bits of the information that count a record's elements.
 const COUNT: u32 = 0x00ff_ffff;
-/// The bits that number its kind, shifted down.
+/// The bits with its kind, shifted down.
 const KIND: u32 = 0x7f;
 
 macro_rules! kinds {
@@ -20,12 +20,12 @@ macro_rules! kinds {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Kind {
             $($(#[$documentation])* $name,)*
-            /// One that is newer than this program, by its number.
+            /// An unknown, newer kind, by its number.
             Unknown(u8),
         }
 
         impl Kind {
-            /// Every kind that is known, in the order of their numbers.
+            /// Every known kind, in the order of their numbers.
             pub(crate) const KNOWN: &[Self] = &[$(Self::$name),*];
 
             fn of(number: u8) -> Self {
@@ -43,7 +43,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// How many bytes follow a record's head; `None` for a kind that is not known.
+            /// How many bytes follow a record's head; `None` for an unknown kind.
             pub(crate) fn extent(self) -> Option<Extent> {
                 match self {
                     $(Self::$name => Some(Extent { fixed: $fixed, each: $each }),)*
@@ -67,7 +67,7 @@ kinds! {
     Union = 5, 0 + 12;
     /// An enumeration of up to 32 bits.
     Enum = 6, 0 + 8;
-    /// A struct or union that is declared only.
+    /// A struct or union that is only declared.
     Forward = 7, 0 + 0;
     /// A typedef.
     Typedef = 8, 0 + 0;
@@ -99,20 +99,20 @@ kinds! {
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     pub(crate) kind: Kind,
-    /// Where its name begins among the strings; 0 where it has none.
+    /// The place of its name in the strings; 0 if it has none.
     pub(crate) name: u32,
-    /// How many elements it has.
+    /// The number of its elements.
     pub(crate) count: u32,
-    /// The flag whose meaning the kind decides.
+    /// The flag, whose meaning depends on the kind.
     pub(crate) flag: bool,
-    /// Its size in bytes, or the type that it refers to.
+    /// Its size in bytes, or the type to which it refers.
     pub(crate) size_or_type: u32,
-    /// What follows its head, up to the end of the section.
+    /// The data after its head, up to the end of the section.
     rest: &'a [u8],
     big_endian: bool,
 }
 
-/// A member of a struct or union, as the record has it.
+/// A member of a struct or union in its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RawMember {
     pub(crate) name: u32,
@@ -123,13 +123,14 @@ pub(crate) struct RawMember {
     pub(crate) width: Option<u32>,
 }
 
-/// What a record says of an integer.
+/// The properties of an integer in its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Integer {
     pub(crate) signed: bool,
     pub(crate) character: bool,
     pub(crate) boolean: bool,
-    /// Where its value begins in its bytes, in bits, and how many bits it has: tables before 2018 write bit-fields so.
+    /// The start of its value in its bytes, in bits, and the number of bits: tables before 2018 express bit-fields in
+    /// this way.
     pub(crate) offset: u32,
     pub(crate) bits: u32,
 }
@@ -149,23 +150,23 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// How many bytes it takes if its kind has this extent.
+    /// Its size in bytes if its kind has this extent.
     pub(crate) fn length(&self, extent: Extent) -> Option<usize> {
         let elements = usize::from(extent.each).checked_mul(self.count as usize)?;
         HEAD.checked_add(usize::from(extent.fixed))?.checked_add(elements)
     }
 
-    /// How many bytes there are, of the record and of all behind it.
+    /// How many bytes exist, of the record and everything after it.
     pub(crate) fn available(&self) -> usize {
         HEAD + self.rest.len()
     }
 
     fn word(&self, index: usize) -> u32 {
-        // What a record takes was checked when the table was opened.
+        // The size of a record was checked when the table was opened.
         word(self.rest, index * 4, self.big_endian).unwrap_or_default()
     }
 
-    /// The type that it refers to, for kinds that refer to one.
+    /// The type to which it refers, for kinds that refer to one.
     pub(crate) fn target(&self) -> u32 {
         self.size_or_type
     }
@@ -187,7 +188,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The type of an array's elements, and how many there are.
+    /// The type of an array's elements, and their number.
     pub(crate) fn array(&self) -> (u32, u32) {
         (self.word(0), self.word(2))
     }
@@ -209,7 +210,7 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// The labels of an enumeration: their names and values, which a flag says to have a sign.
+    /// The labels of an enumeration: their names and values, which are signed if a flag says so.
     pub(crate) fn labels(&self) -> impl ExactSizeIterator<Item = (u32, u64)> {
         let wide = self.kind == Kind::Enum64;
         (0..self.count as usize).map(move |index| match wide {
@@ -227,17 +228,17 @@ impl<'a> Record<'a> {
         all.filter(|argument| *argument != (0, 0)).map(|(_, ty)| ty)
     }
 
-    /// The variables of a section: their records and where they lie in it, in bytes.
+    /// The variables of a section: their records and their offsets in it, in bytes.
     pub(crate) fn variables(&self) -> impl ExactSizeIterator<Item = (u32, u32)> {
         (0..self.count as usize).map(|index| (self.word(index * 3), self.word(index * 3 + 1)))
     }
 
-    /// Whether a variable is seen outside its source file.
+    /// Whether a variable is visible outside its source file.
     pub(crate) fn is_global(&self) -> bool {
         self.word(0) != 0
     }
 
-    /// Every type that the record names.
+    /// Every type to which the record refers.
     pub(crate) fn references(&self, mut each: impl FnMut(u32)) {
         match self.kind {
             Kind::Pointer

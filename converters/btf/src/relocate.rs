@@ -1,4 +1,4 @@
-//! The small base that comes with a module (`.BTF.base`, Linux 6.11): which types of the kernel are meant.
+//! The small base of a module (`.BTF.base`, Linux 6.11): finds the kernel's types for its types.
 
 use std::collections::HashMap;
 
@@ -7,9 +7,9 @@ use foldhash::fast::RandomState;
 use crate::record::Kind;
 use crate::table::Table;
 
-/// Finds for every type of the small base the kernel's type of its kind, name and size. A struct without a size in the
-/// base is used through pointers only, and means any of its name. Types that are not found stay what they are: names
-/// without a layout.
+/// Finds, for every type of the small base, the kernel's type with the same kind, name and size. A struct without a
+/// size in the base is only used through pointers, and matches any struct of its name. Types that are not found stay
+/// unchanged: names without a layout.
 pub(crate) fn relocate(table: &mut Table<'_>, kernel: usize, distilled: usize) {
     let moved = {
         let range = |part: usize| {
@@ -52,7 +52,7 @@ pub(crate) fn relocate(table: &mut Table<'_>, kernel: usize, distilled: usize) {
 /// The kernel's types of each kind and name, with their sizes.
 type Wanted<'a> = HashMap<(Group, &'a [u8]), Vec<(u32, u32)>, RandomState>;
 
-/// Kinds that are looked for by name.
+/// Kinds that are found by name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Group {
     Integer,

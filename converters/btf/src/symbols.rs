@@ -1,4 +1,4 @@
-//! Symbols: those of the file's own table, or of a map beside it.
+//! Symbols of the file's own table or of a separate map.
 
 use maps::{Kernel, MapSymbol, SystemMap};
 use profile::{Arch, Report};
@@ -6,10 +6,10 @@ use profile::{Arch, Report};
 use crate::Error;
 use crate::elf::Elf;
 
-/// A map, and what it says of the kernel that it belongs to.
+/// A map, and what it says about its kernel.
 pub(crate) struct Mapped<'m> {
     pub(crate) symbols: Vec<MapSymbol<'m>>,
-    /// How many bytes the kernel's own BTF has, if the map names its bounds.
+    /// The size of the kernel's own BTF in bytes, if the map has its bounds.
     pub(crate) btf_length: Option<u64>,
 }
 
@@ -23,10 +23,10 @@ impl<'m> Mapped<'m> {
     }
 }
 
-/// The symbols of a map, as the kernel was linked ([`SystemMap::link`]): the rule for all maps.
+/// The symbols of a map, with link addresses ([`SystemMap::link`]): the rule for all maps.
 ///
 /// # Errors
-/// [`Error::Map`] for a map that gives no symbols of this build.
+/// [`Error::Map`] if the map gives no symbols of this build.
 pub(crate) fn of_map<'m>(
     text: &'m [u8],
     elf: Option<&Elf<'_>>,

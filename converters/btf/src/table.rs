@@ -1,4 +1,4 @@
-//! All types of a kernel or a module under one numbering.
+//! All types of a kernel or a module in one numbering.
 
 use crate::Error;
 use crate::blob::Blob;
@@ -7,7 +7,7 @@ use crate::relocate;
 
 /// The types of a blob, and of those that it continues.
 ///
-/// A type is known by its number. 0 is `void`; the types of a kernel come first, then those of a module.
+/// A type is identified by its number.
 #[derive(Debug)]
 pub struct Table<'a> {
     pub(crate) parts: Vec<Part<'a>>,
@@ -19,32 +19,32 @@ pub struct Table<'a> {
 pub(crate) struct Part<'a> {
     role: Role,
     blob: Blob<'a>,
-    /// Where the record of each type begins among the records.
+    /// The place of each type's record among the records.
     starts: Vec<u32>,
     /// The number of the last type before the first of this blob.
     pub(crate) first: u32,
     /// The blob whose types this one continues.
     below: Option<Below<'a>>,
-    /// For the small base that comes with a module: which type of the kernel each of its types is.
+    /// For the small base of a module: the kernel's type for each of its types.
     pub(crate) moved: Vec<Option<u32>>,
 }
 
-/// What a blob takes from the one that it continues.
+/// The data that a blob uses from the one it continues.
 #[derive(Clone, Copy, Debug)]
 struct Below<'a> {
     /// Its place among the parts.
     part: usize,
-    /// How many types it has.
+    /// The number of its types.
     types: u32,
     texts: &'a [u8],
 }
 
-/// What a blob is to the others.
+/// The role of a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// A whole kernel, or a file that stands alone.
     Whole,
-    /// The small base that comes with a module (`.BTF.base`): names and sizes of what it takes from the kernel.
+    /// The small base of a module (`.BTF.base`): the names and sizes of the kernel types that it uses.
     Distilled,
     /// A module.
     Module,
@@ -61,11 +61,11 @@ pub struct View<'t, 'a> {
 /// A member of a struct or union.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member<'a> {
-    /// Its name; empty for a member without one.
+    /// Its name; empty if it is unnamed.
     pub name: &'a [u8],
     /// The number of its type.
     pub ty: u32,
-    /// Where it begins, in bits from the beginning of the record.
+    /// Its offset in bits from the start of the record.
     pub bit: u64,
     /// For a bit-field, its width in bits.
     pub width: Option<u32>,
@@ -84,7 +84,7 @@ impl<'a> Table<'a> {
     /// a module.
     ///
     /// # Errors
-    /// [`Error`] if a blob is damaged, or the base is missing, needless or that of another build.
+    /// [`Error`] if a blob is damaged, or the base is missing, unnecessary or from another build.
     pub fn with_base(
         blob: &'a [u8],
         distilled: Option<&'a [u8]>,
@@ -177,7 +177,7 @@ impl<'a> Table<'a> {
         Ok(starts)
     }
 
-    /// Looks at what a module takes from its base: every name has to be one of the base's, and every type a type.
+    /// Checks what a module uses from its base: every name must be in the base, and every type must exist.
     fn check_base(&self) -> Result<(), Error> {
         let Some((module, below)) = self.parts.last().and_then(|part| Some((part, part.below?))) else {
             return Ok(());
@@ -222,7 +222,7 @@ impl<'a> Table<'a> {
         Some(View { table: self, part, record })
     }
 
-    /// The numbers of the types that the file itself defines: all of them, for a module those of the module.
+    /// The numbers of the types that the file itself defines: all of them or, for a module, those of the module.
     pub fn own(&self) -> std::ops::RangeInclusive<u32> {
         self.parts.last().map_or(0, |part| part.first).saturating_add(1)..=self.len()
     }
@@ -237,17 +237,17 @@ impl<'a> Table<'a> {
         self.parts.last().is_some_and(|part| part.blob.big_endian)
     }
 
-    /// How many bytes the blobs have together, of records and of names.
+    /// The total size of the blobs' records and names in bytes.
     pub(crate) fn size(&self) -> usize {
         self.parts.iter().map(|part| part.blob.types.len().saturating_add(part.blob.texts.len())).sum()
     }
 
-    /// What a user should know of the blobs.
+    /// Warnings about the blobs.
     pub(crate) fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// The number in the table of a type that a record of `part` refers to; `None` if there is no such type.
+    /// The number in the table of a type to which a record of `part` refers; `None` if there is no such type.
     fn global(&self, part: &Part<'a>, id: u32) -> Option<u32> {
         let (mut part, mut id) = (part, id);
         if let Some(below) = part.below {
@@ -275,12 +275,12 @@ impl Part<'_> {
 }
 
 impl<'t, 'a> View<'t, 'a> {
-    /// What kind of type it is.
+    /// Its kind.
     pub fn kind(&self) -> Kind {
         self.record.kind
     }
 
-    /// Its name; empty where it has none.
+    /// Its name; empty if it has none.
     pub fn name(&self) -> &'a [u8] {
         self.text(self.record.name).unwrap_or_default()
     }
@@ -290,7 +290,7 @@ impl<'t, 'a> View<'t, 'a> {
         self.id(self.record.target())
     }
 
-    /// The members of a struct or union, in the order of the record. One whose type does not exist has type 0.
+    /// The members of a struct or union, in the order of the record. A member whose type does not exist has type 0.
     pub fn members(&self) -> impl ExactSizeIterator<Item = Member<'a>> {
         self.record.members().map(|RawMember { name, ty, bit, width }| Member {
             name: self.text(name).unwrap_or_default(),
@@ -300,12 +300,12 @@ impl<'t, 'a> View<'t, 'a> {
         })
     }
 
-    /// The number in the table of a type that the record names.
+    /// The number in the table of a type to which the record refers.
     pub(crate) fn id(&self, id: u32) -> Option<u32> {
         self.table.global(self.part, id)
     }
 
-    /// Whether only its name and perhaps its size are known: it belongs to the small base of a module, and no kernel
+    /// Whether only its name and possibly its size are known: it belongs to the small base of a module, and no kernel
     /// was given.
     pub(crate) fn is_distilled(&self) -> bool {
         self.part.role == Role::Distilled

@@ -1,4 +1,4 @@
-//! Variables, and which symbols they are.
+//! Variables, and their symbols.
 
 use std::collections::HashMap;
 
@@ -9,13 +9,13 @@ use crate::lower::Lowering;
 use crate::record::Kind;
 use crate::table::Table;
 
-/// A variable as a table has it.
+/// A variable in a table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Variable {
     name: Name,
     ty: TypeId,
     global: bool,
-    /// The section that it lies in, and where in it, in bytes.
+    /// Its section, and its offset in that in bytes.
     place: Option<(Name, u32)>,
 }
 
@@ -47,19 +47,19 @@ pub(crate) fn read(table: &Table<'_>, lowering: &mut Lowering<'_, '_, '_>) -> Ve
     variables
 }
 
-/// How the symbols of a map and the variables of a table agree.
+/// The agreement between the symbols of a map and the variables of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Agreement {
-    /// How many variables lie where the symbol of their name does.
+    /// How many variables have the address of the symbol with their name.
     pub(crate) agree: u64,
-    /// How many lie elsewhere.
+    /// How many have another address.
     pub(crate) elsewhere: u64,
 }
 
-/// Gives the profile's constants the types of the variables that they are. Without symbols the variables give types
-/// only: a table has no addresses.
+/// Gives the profile's constants the types of their variables. Without symbols the variables give types only: a table
+/// has no addresses.
 ///
-/// Where a section begins follows from its variables: most of them lie as far behind its beginning as the table says.
+/// The start of a section follows from its variables: most of them are as far from it as the table says.
 pub(crate) fn add_types(profile: &mut Profile, variables: &[Variable], report: &mut Report) -> Agreement {
     if profile.constants.is_empty() {
         let mut seen = std::collections::HashSet::<Name, RandomState>::default();
@@ -80,7 +80,7 @@ pub(crate) fn add_types(profile: &mut Profile, variables: &[Variable], report: &
     let mut agreement = Agreement::default();
     for (name, at) in &profile.constants {
         let exact = by_name.get(name);
-        // A function's static variable has a number behind its name.
+        // A function's static variable has a number after its name.
         let plain = || {
             let (plain, _) = profile.names.get(*name).split_once('.')?;
             by_name.get(&profile.names.find(plain)?)
@@ -109,7 +109,7 @@ pub(crate) fn add_types(profile: &mut Profile, variables: &[Variable], report: &
     agreement
 }
 
-/// Where each section begins: the address that most of its variables vote for.
+/// The start of each section: the address that fits most of its variables.
 fn section_starts(
     variables: &[Variable],
     addresses: &HashMap<Name, u64, RandomState>,

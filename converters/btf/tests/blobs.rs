@@ -1,4 +1,4 @@
-//! Blobs written by hand: what no tool at hand writes yet, what old ones wrote, and what none should.
+//! Blobs built by hand: newer than any available tool writes, older, and invalid.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -38,7 +38,7 @@ fn both_byte_orders_give_one_profile() {
 }
 
 #[test]
-fn a_kind_that_the_layout_section_describes_costs_only_itself() {
+fn a_kind_that_the_layout_section_describes_affects_only_itself() {
     let mut blob = small();
     let mut sizes = layout();
     sizes.push((4, 8));
@@ -61,14 +61,14 @@ fn a_kind_that_nothing_describes_is_an_error_that_names_it() {
     let expected = "type 4 at offset 0x5c of the BTF blob is of kind 40";
     let error = made_with(&blob.bytes(), &Options::default()).err().unwrap();
     assert!(error.to_string().starts_with(expected), "{error}");
-    // A table of layouts that ends before it does not help.
+    // A layout table that ends before it does not help.
     blob.layout = Some(layout());
     let error = made_with(&blob.bytes(), &Options::default()).err().unwrap();
     assert!(matches!(error, Error::UnknownKind { id: 4, kind: 40, .. }), "{error}");
 }
 
 #[test]
-fn a_layout_section_that_lies_is_not_used() {
+fn a_false_layout_section_is_not_used() {
     let mut blob = small();
     let mut sizes = layout();
     sizes[STRUCT as usize].1 = 16;
@@ -91,7 +91,7 @@ fn elements_are_counted_in_24_bits() {
 }
 
 #[test]
-fn what_leads_to_itself_ends() {
+fn circular_types_end() {
     let mut blob = small();
     let next = 4;
     blob.add("a", TYPEDEF << 24, next + 1, &[]);
@@ -113,7 +113,7 @@ fn what_leads_to_itself_ends() {
 }
 
 #[test]
-fn wrong_references_cost_what_refers() {
+fn wrong_references_affect_only_what_refers() {
     let mut blob = small();
     let pointer = blob.add("", POINTER << 24, 999, &[]);
     let function = blob.add("function", FUNCTION << 24, 0, &[]);
@@ -131,7 +131,7 @@ fn wrong_references_cost_what_refers() {
 }
 
 #[test]
-fn strings_without_an_end_and_names_that_overlap_are_bounded() {
+fn unterminated_strings_and_overlapping_names_are_bounded() {
     let mut blob = Blob::new();
     blob.int("int", 4, SIGNED);
     let mut texts = blob.bytes();
@@ -139,7 +139,7 @@ fn strings_without_an_end_and_names_that_overlap_are_bounded() {
     for index in 0..records {
         blob.add("", STRUCT << 24, index, &[]);
     }
-    // Every name is the rest of one long string that no NUL ends.
+    // Every name is the rest of one long string without a NUL.
     let mut bytes = blob.bytes();
     texts.clear();
     texts.push(0);
@@ -157,7 +157,7 @@ fn strings_without_an_end_and_names_that_overlap_are_bounded() {
 }
 
 #[test]
-fn structs_that_no_memory_holds_are_names_only() {
+fn impossibly_large_structs_are_only_names() {
     let mut blob = small();
     let huge = blob.record("huge", STRUCT, 0x4000_0001, &[("first", 2, 0)]);
     let array = blob.add("", ARRAY << 24, 0, &[3, 2, u32::MAX]);
@@ -204,7 +204,7 @@ fn bit_fields_of_every_age() {
 }
 
 #[test]
-fn enumerations_have_the_sign_that_they_say_or_show() {
+fn enumerations_have_their_stated_or_apparent_sign() {
     let minus = u32::MAX;
     let mut told = small();
     told.enumeration("signed", FLAG, 4, &[("MINUS", minus), ("ONE", 1)]);
@@ -236,7 +236,7 @@ fn the_types_of_variables_follow_from_their_sections() {
         let variable = blob.add(&format!("counter_{index}"), VARIABLE << 24, 2 + index % 2, &[0]);
         section.extend([variable, index * 64, 8]);
     }
-    // Two static variables of one name: where each lies tells them apart.
+    // Two static variables of one name, distinguished by their places.
     let other = blob.add("counter_3", VARIABLE << 24, 1, &[0]);
     section.extend([other, 0x2000, 8]);
     blob.add(".data..percpu", SECTION << 24 | 21, 0x3000, &section);
@@ -259,7 +259,7 @@ fn the_types_of_variables_follow_from_their_sections() {
         assert_eq!(types.len(), 20);
         assert_eq!((&types["counter_2"], &types["counter_3"]), (&json!(["int"]), &json!(["pair"])));
     }
-    // Another length, as of a blob that was made anew, is no harm while the variables agree.
+    // A different length, as for a blob that was made again, is harmless while the variables agree.
     assert!(with(&map(0, length + 4, 64)).is_ok());
     let error = with(&map(0, length, 72)).err().unwrap().to_string();
     assert!(error.contains("of 20 variables that the BTF and the map share 19 lie elsewhere"), "{error}");
@@ -285,7 +285,7 @@ fn the_processor_follows_from_its_registers() {
         let long = blob.int("long unsigned int", size, 0);
         let members: Vec<(&str, u32, u32)> =
             names.iter().zip(0..).map(|(name, index)| (*name, long, index * size * 8)).collect();
-        // Newer kernels keep the registers in a member without a name.
+        // Newer kernels have the registers in an unnamed member.
         let inner = blob.record("", STRUCT, size * members.len() as u32, &members);
         blob.record("pt_regs", STRUCT, 64, &[("", inner, 0)]);
         let pointer = blob.add("", POINTER << 24, 0, &[]);
@@ -372,7 +372,7 @@ fn a_module_with_a_small_base_is_read_on_any_build_of_its_kernel() {
 }
 
 #[test]
-fn declarations_mean_the_definition_that_keeps_the_name() {
+fn declarations_refer_to_the_definition_that_keeps_the_name() {
     let mut blob = small();
     blob.record("twice", STRUCT, 4, &[("one", 2, 0)]);
     blob.record("twice", STRUCT, 8, &[("one", 2, 0), ("two", 2, 32)]);
@@ -389,7 +389,7 @@ fn declarations_mean_the_definition_that_keeps_the_name() {
 }
 
 #[test]
-fn the_definition_that_is_meant_most_often_keeps_the_name() {
+fn the_definition_that_is_used_most_often_keeps_the_name() {
     let mut blob = small();
     // A struct of one source file that others hold by value, and one of a header that functions take.
     let private = blob.record("console", STRUCT, 40, &[("list", 3, 0)]);

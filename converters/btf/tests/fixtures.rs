@@ -1,4 +1,4 @@
-//! Files that pahole made (testdata/btf) against the DWARF that it made them from.
+//! Compares files made by pahole (testdata/btf) with the DWARF from which they were made.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -29,11 +29,11 @@ fn dwarf(name: &str) -> Value {
     serde_json::from_slice(&write_text(&converted.profile, &resolution, Vec::new()).unwrap()).unwrap()
 }
 
-/// Structs of which BTF knows less: `_Atomic` and complex numbers have no place in it, and pahole takes no types from
-/// blocks of functions.
+/// Structs that BTF describes less precisely: it cannot express `_Atomic` and complex numbers, and pahole skips types
+/// in blocks of functions.
 const LESS_IN_BTF: [&str; 2] = ["modern", "in_block"];
 
-/// What pahole writes of an array of several dimensions: one of all elements.
+/// pahole writes an array of several dimensions as one of all elements.
 fn flattened(mut structs: Value) -> Value {
     structs["task_struct"][1]["matrix"][1] = json!(["Array", {"count": 24, "target": "unsigned int"}]);
     structs
@@ -122,14 +122,14 @@ fn check_module(made: &Made, big_endian: bool) {
     assert_eq!(connection[1]["version"][1], json!(["__unnamed_connection_version"]));
     assert_eq!(connection[1]["send"][1][0], "Pointer");
     assert_eq!(made.profile["$ENUMS"]["connection_state"], json!({"0": "IDLE", "7": "BUSY"}));
-    // What it takes from the kernel comes with it; what nothing of it leads to does not.
+    // The types that it uses from the kernel are included; types to which it does not lead are not.
     assert_eq!(made.structure("list_head")[0], pointer * 2);
     assert!(made.structure("zero_length").is_null());
     assert_eq!(made.report.total(), 0, "{:?}", made.report);
 }
 
 #[test]
-fn a_module_brings_what_it_takes_from_its_kernel() {
+fn a_module_includes_the_types_it_uses_from_its_kernel() {
     for (module, base, big_endian) in [
         ("module-x64.btf", "gcc-x64.btf", false),
         ("module-x64.btf", "vmlinux", false),

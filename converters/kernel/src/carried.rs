@@ -3,24 +3,24 @@ use maps::kallsyms::Symbol;
 use maps::{Banner, Kernel, MapError, MapSymbol, SystemMap};
 use profile::{Arch, Binding, Profile, Progress, add_well_known_types};
 
-/// This front-end and its revision, as `Generator` of `$METADATA` names it. The number changes when the same kernel can
-/// give another profile.
+/// This front-end and its revision, as written to `Generator` in `$METADATA`. The revision changes when the same
+/// kernel can give a different profile.
 pub const GENERATOR: &str = "rekall-profile kernel 1";
 
-/// The key of `$METADATA` that says what a profile was made from, if that is a kernel itself.
+/// The key of `$METADATA` with the source of a profile, if that is a kernel itself.
 pub const MADE_FROM: &str = "MadeFrom";
 
-/// Where a kernel was found.
+/// The place where a kernel was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// In a memory image, where it runs.
+    /// In a memory image, with its running addresses.
     Image,
-    /// In a file that is booted (bzImage, Image, vmlinuz).
+    /// In a boot file (bzImage, Image, vmlinuz).
     File,
 }
 
 impl Origin {
-    /// What [`MADE_FROM`] says.
+    /// The value of [`MADE_FROM`].
     pub fn words(self) -> &'static str {
         match self {
             Self::Image => "BTF and kallsyms of a memory image",
@@ -29,20 +29,20 @@ impl Origin {
     }
 }
 
-/// What a kernel carries of itself.
+/// The data that a kernel contains about itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Carried<'a> {
-    /// Where it was found.
+    /// The place where it was found.
     pub origin: Origin,
     /// The processor it is for.
     pub arch: Arch,
-    /// Its description of its types, a whole BTF blob.
+    /// The description of its types, a complete BTF blob.
     pub types: &'a [u8],
-    /// Its symbols, at the addresses where it runs or, in a file, is linked.
+    /// Its symbols, with the addresses at which it runs or, in a file, is linked.
     pub symbols: &'a [Symbol],
-    /// How far it says that it was moved from where it was linked.
+    /// Its shift from the link address, according to itself.
     pub shift: Option<u64>,
-    /// Its own first line.
+    /// Its banner.
     pub banner: Option<&'a Banner>,
     /// Its release, if there is no banner.
     pub release: Option<&'a str>,
@@ -54,20 +54,20 @@ pub struct Carried<'a> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Its types cannot be read, or are those of another kernel than its symbols.
+    /// Its types cannot be read, or belong to another kernel than its symbols.
     #[error(transparent)]
     Types(#[from] btf_converter::Error),
-    /// Its table of symbols is no kernel's.
+    /// Its symbol table does not belong to a kernel.
     #[error(transparent)]
     Symbols(#[from] MapError),
 }
 
-/// Makes the profile of a kernel from what it carries: types from BTF, addresses as linked from kallsyms, the types of
+/// Makes the profile of a kernel from its own data: types from BTF, link addresses from kallsyms, the types of
 /// per-CPU variables from BTF, and those of well-known variables from the kernel's sources.
 ///
 /// # Errors
-/// [`Error`] if the types cannot be read at all, or if they and the symbols are of two kernels. What costs single types
-/// only is counted in the report.
+/// [`Error`] if the types cannot be read at all, or if they and the symbols are of two kernels. A problem that
+/// affects only single types is counted in the report.
 pub fn convert(carried: &Carried<'_>, progress: &dyn Progress) -> Result<Converted, Error> {
     let (symbols, moved) = linked(carried)?;
     let options = btf_converter::Options {
@@ -85,8 +85,8 @@ pub fn convert(carried: &Carried<'_>, progress: &dyn Progress) -> Result<Convert
     Ok(Converted { profile, report })
 }
 
-/// The symbols as linked, by the rule for all maps. If nothing says where the kernel was linked, they stay as they are, and
-/// the words say so.
+/// The symbols with link addresses, by the rule for all maps. If the link address is unknown, they stay unchanged,
+/// and the message says so.
 fn linked<'a>(carried: &Carried<'a>) -> Result<(Vec<MapSymbol<'a>>, Option<String>), Error> {
     let symbols = carried.symbols.iter().map(map_symbol).collect();
     let digits = 2 * usize::from(carried.arch.address_size());
@@ -118,7 +118,7 @@ fn linked<'a>(carried: &Carried<'a>) -> Result<(Vec<MapSymbol<'a>>, Option<Strin
     }
 }
 
-/// A symbol as a map of text would have it (`nm` explains the letters).
+/// A symbol as in a textual map (`nm` explains the letters).
 pub fn map_symbol(symbol: &Symbol) -> MapSymbol<'_> {
     let binding = match symbol.kind {
         b'W' | b'w' | b'V' | b'v' => Binding::Weak,

@@ -1,4 +1,4 @@
-//! Kernels' files as a front-end.
+//! The front-end for kernels' boot files.
 
 use dwarf_converter::Package;
 use formats::FileKind;
@@ -7,13 +7,13 @@ use profile::{MappedFile, Progress};
 
 use crate::{GENERATOR, convert_file};
 
-/// Reads kernels as they are booted, which carry their own types and symbols, and packages that hold one.
+/// Reads kernels' boot files, which contain their own types and symbols, and packages with one.
 #[derive(Clone, Copy, Debug)]
 pub struct KernelFile;
 
 const READS: &str = "a Linux kernel as it is booted (bzImage, Image, vmlinuz)";
 
-/// No kernel that is booted is larger, packed.
+/// The largest boot file, compressed.
 const LARGEST: u64 = 1 << 30;
 
 /// Whether a file is a package that holds a kernel that is booted, and no debug file of one before it.
@@ -29,7 +29,7 @@ pub fn is_kernel_package(bytes: &[u8]) -> bool {
 }
 
 impl KernelFile {
-    /// Whether the file of a package is a kernel that is booted.
+    /// Whether a file in a package is a kernel's boot file.
     fn is_kernel(path: &str) -> bool {
         let name = path.rsplit('/').next().unwrap_or(path);
         let stems = ["vmlinuz", "bzImage", "Image"];
@@ -89,7 +89,7 @@ impl FrontEnd for KernelFile {
     }
 }
 
-/// Bytes in memory, no more of them than any kernel has.
+/// Bytes in memory, at most the size of a kernel.
 struct Limited {
     bytes: Vec<u8>,
 }
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernel_of_a_package_is_told_by_its_name() {
+    fn the_kernel_in_a_package_is_recognised_by_its_name() {
         for path in [
             "./boot/vmlinuz-6.1.0-57-cloud-amd64",
             "usr/lib/modules/7.3.4+deb13-cloud-amd64/vmlinuz",

@@ -1,7 +1,7 @@
-//! A Linux kernel to profile, from what it carries of itself: its types (BTF) and its symbols (kallsyms).
+//! Converts a Linux kernel to a profile from its own data: its types (BTF) and its symbols (kallsyms).
 //!
-//! Start here: [`convert`] takes what was [`Carried`] by a kernel, wherever that was found, and gives a [`Converted`];
-//! [`convert_file`] finds that in a kernel's file as it is booted, and [`KernelFile`] does so as a front-end.
+//! Start here: [`convert`] takes the [`Carried`] data of a kernel, wherever it was found, and returns a
+//! [`Converted`]; [`convert_file`] finds it in a kernel's boot file, and [`KernelFile`] is the front-end for that.
 //!
 //! This crate prints nothing and writes no JSON.
 

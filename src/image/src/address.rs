@@ -12,7 +12,7 @@ pub struct VirtualAddress(pub u64);
 
 /// Why a text is not an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no address, expected hexadecimal digits after 0x, or a decimal number")]
+#[error("'{0}' is not an address, expected hexadecimal digits after 0x, or a decimal number")]
 pub struct AddressError(pub String);
 
 macro_rules! address {

@@ -70,7 +70,7 @@ fn explained(first: &str, second: &str) -> (usize, Vec<(Reason, u64)>) {
 }
 
 #[test]
-fn differences_that_sources_explain_are_no_contradictions() {
+fn differences_that_sources_explain_are_not_contradictions() {
     let many =
         r#"["Array", {"count": 2, "target": "Array", "target_args": {"count": 2, "target": "short"}}]"#;
     let one = r#"["Array", {"count": 4, "target": "short"}]"#;

@@ -106,7 +106,7 @@ pub fn bzimage(payload: &[u8]) -> Vec<u8> {
     file[0x206..0x208].copy_from_slice(&0x20f_u16.to_le_bytes());
     file[0x248..0x24c].copy_from_slice(&CODE.to_le_bytes());
     file[0x24c..0x250].copy_from_slice(&(payload.len() as u32).to_le_bytes());
-    // What looks like a packed kernel in the loader's code is none.
+    // Bytes in the loader's code that look like a packed kernel but are not one.
     file.extend(b"\x1f\x8b\x08 code");
     file.resize(file.len() - 8 + CODE as usize, 0x90);
     file.extend(payload);

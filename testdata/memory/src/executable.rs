@@ -2,13 +2,13 @@
 
 /// A PE file, mapped and relocated.
 pub struct Mapped {
-    /// What stands at its base address and after; as long as the image.
+    /// The bytes from its base address on; as long as the image.
     pub bytes: Vec<u8>,
     /// Its sections.
     pub sections: Vec<Section>,
     /// The address of the entry point from the base.
     pub entry: u32,
-    /// The raw record that names its PDB: `RSDS`, GUID, age, name with its NUL; and where it is from the base.
+    /// The raw record that names its PDB (`RSDS`, GUID, age, zero-terminated name), and its offset from the base.
     pub debug: (u32, Vec<u8>),
 }
 
@@ -20,7 +20,7 @@ pub struct Section {
     pub start: u32,
     /// Its bytes in memory.
     pub size: u32,
-    /// Thrown away after start-up.
+    /// Discarded after start-up.
     pub discardable: bool,
 }
 
@@ -58,7 +58,7 @@ impl Mapped {
             (u32_at(file, entry) as usize, u32_at(file, entry + 4) as usize)
         };
         relocate(&mut bytes, directory(5), base.wrapping_sub(preferred));
-        // A loader writes where it put the image.
+        // A loader writes the address of the image.
         let field = optional + if wide { 24 } else { 28 };
         let width = if wide { 8 } else { 4 };
         bytes[field..field + width].copy_from_slice(&base.to_le_bytes()[..width]);
@@ -74,7 +74,7 @@ impl Mapped {
         Self { entry: u32_at(file, optional + 16), bytes, sections, debug }
     }
 
-    /// The identity of its PDB as symbol servers spell it, and the PDB's name.
+    /// The identity of its PDB in the spelling of symbol servers, and the PDB's name.
     pub fn identity(&self) -> (String, String) {
         let record = &self.debug.1;
         let mut guid =

@@ -1,4 +1,4 @@
-//! What the compiler and the linker say of a kernel in name only: `layout.txt` beside it.
+//! The layout of a kernel in name only, according to its compiler and linker: `layout.txt` next to it.
 
 use std::collections::HashMap;
 

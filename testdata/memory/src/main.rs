@@ -70,7 +70,7 @@ fn write_all(folder: &Path) -> std::io::Result<()> {
             ("dmp", Container::CrashDump),
             ("bitmap.dmp", Container::CrashBitmap),
         ];
-        // A raw file with a hole of 4 GiB is no use to anybody.
+        // A raw file with a hole of 4 GiB is useless.
         if case != Case::Win7X86PaeHigh {
             containers.push(("raw", Container::Raw));
         }

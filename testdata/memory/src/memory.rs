@@ -1,4 +1,4 @@
-//! Physical memory: ranges of RAM, the pages in them that are not zero, and free frames in no order.
+//! Physical memory: ranges of RAM, the non-zero pages in them, and free frames in random order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -25,21 +25,21 @@ impl Memory {
         &self.ranges
     }
 
-    /// The first byte of a page that something stands in; the same for every page that holds anything.
+    /// All pages that contain anything, by their addresses.
     pub fn pages(&self) -> impl Iterator<Item = (u64, &[u8])> {
         self.pages.iter().map(|(&start, bytes)| (start, bytes.as_slice()))
     }
 
-    /// Every frame in use, whether or not anything stands in it, in order.
+    /// Every frame in use, even if it is empty, in order.
     pub fn in_use(&self) -> impl Iterator<Item = u64> {
         self.taken.iter().copied()
     }
 
-    /// Takes the frames of a range, so that [`Memory::frame`] hands out none of them.
+    /// Reserves the frames of a range, so that [`Memory::frame`] does not return them.
     pub fn reserve(&mut self, range: Range<u64>) -> u64 {
         let frames = (range.start..range.end).step_by(PAGE as usize);
         for frame in frames {
-            assert!(self.is_ram(frame), "{frame:#x} is no RAM");
+            assert!(self.is_ram(frame), "{frame:#x} is not RAM");
             assert!(self.taken.insert(frame), "{frame:#x} is taken");
         }
         range.start
@@ -58,7 +58,7 @@ impl Memory {
                 index -= pages;
                 None
             });
-            // The last ranges are those above 4 GiB: where there are any they are used as any other.
+            // The last ranges are those above 4 GiB, which are used like any other if they exist.
             let frame = frame.expect("an index below the total");
             if frame >= 0x1_0000 && self.taken.insert(frame) {
                 return frame;
@@ -74,10 +74,10 @@ impl Memory {
         self.random.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
     }
 
-    /// Writes bytes, over page boundaries if need be.
+    /// Writes bytes, across page boundaries if necessary.
     pub fn write(&mut self, mut address: u64, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            assert!(self.is_ram(address), "{address:#x} is no RAM");
+            assert!(self.is_ram(address), "{address:#x} is not RAM");
             let (page, offset) = (address / PAGE * PAGE, (address % PAGE) as usize);
             let here = bytes.len().min(PAGE as usize - offset);
             let content = self.pages.entry(page).or_insert_with(|| Box::new([0; PAGE as usize]));
@@ -86,19 +86,19 @@ impl Memory {
         }
     }
 
-    /// Reads bytes; what nobody wrote is zero.
+    /// Reads bytes; those that were not written are zero.
     pub fn read(&self, address: u64, length: usize) -> Vec<u8> {
         (address..address + length as u64)
             .map(|at| self.pages.get(&(at / PAGE * PAGE)).map_or(0, |page| page[(at % PAGE) as usize]))
             .collect()
     }
 
-    /// Forgets what a page holds.
+    /// Clears a page.
     pub fn clear(&mut self, page: u64) {
         self.pages.remove(&page);
     }
 
-    /// Whether a frame is RAM that nobody took.
+    /// Whether a frame is unused RAM.
     pub fn is_free(&self, frame: u64) -> bool {
         self.is_ram(frame) && !self.taken.contains(&frame)
     }

@@ -15,7 +15,7 @@ pub enum Mode {
     X64Level5,
 }
 
-/// What stands in the entry for a page.
+/// The contents of a page's entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
     /// The page is here.
@@ -73,8 +73,8 @@ impl Tables {
         self.put(memory, place, physical | 0x1e3);
     }
 
-    /// Takes over the upper half of another address space as it stands, and writes the entries through which the tables
-    /// see themselves.
+    /// Copies the upper half of another address space, and writes the entries through which the tables map
+    /// themselves.
     pub fn share_kernel(&self, memory: &mut Memory, kernel: &Self, own_index: u64) {
         match self.mode {
             Mode::X86 => {
@@ -95,7 +95,7 @@ impl Tables {
         self.see_itself(memory, own_index);
     }
 
-    /// Writes the entries through which the tables see themselves: at this index of the topmost table, which only
+    /// Writes the entries through which the tables map themselves: at this index of the topmost table, which only
     /// 64-bit Windows chooses.
     pub fn see_itself(&self, memory: &mut Memory, own_index: u64) {
         match self.mode {
@@ -112,7 +112,7 @@ impl Tables {
         }
     }
 
-    /// Where an address leads, if its page is here or in transition.
+    /// The physical address of an address, if its page is present or in transition.
     pub fn physical(&self, memory: &Memory, address: u64) -> Option<u64> {
         let mut table = self.top;
         for level in (0..self.levels()).rev() {
@@ -132,7 +132,7 @@ impl Tables {
         Some(table + address % PAGE)
     }
 
-    /// The place of the entry for an address at a level, with the tables above it made where missing.
+    /// The place of the entry for an address at a level; missing tables above it are created.
     fn place(&self, memory: &mut Memory, address: u64, level: u32) -> u64 {
         let mut table = self.top;
         for upper in (level + 1..self.levels()).rev() {

@@ -1,4 +1,4 @@
-//! What a reader has to find in an image.
+//! The values that a reader has to find in an image.
 
 use serde::Serialize;
 

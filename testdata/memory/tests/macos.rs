@@ -1,4 +1,4 @@
-//! The images are what the truth beside them says.
+//! The images match the truth next to them.
 
 use memory_images::Container;
 use memory_images::macos::{Case, image};

@@ -1,4 +1,4 @@
-//! The images are what the truth beside them says, by the generator's own page tables.
+//! The images match the truth next to them, by the generator's own page tables.
 
 use memory_images::truth::Record;
 use memory_images::windows::{Case, image};
@@ -20,7 +20,7 @@ fn the_same_bytes_on_every_run() {
 }
 
 #[test]
-fn records_stand_where_the_truth_says() {
+fn records_are_where_the_truth_has_them() {
     for case in Case::ALL {
         let image = image(case);
         let kernel = kernel_record(&image).unwrap();

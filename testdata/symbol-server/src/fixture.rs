@@ -1,4 +1,4 @@
-//! PDBs that hold nothing but an identity and ballast, in every form a store keeps.
+//! PDBs that contain only an identity and ballast, in every form in which stores keep them.
 
 use std::io::{self, Cursor, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -102,7 +102,7 @@ fn info(guid_age: GuidAge) -> Vec<u8> {
     bytes.extend(20_000_404u32.to_le_bytes());
     bytes.extend(0u32.to_le_bytes());
     bytes.extend((guid_age.age() + 2).to_le_bytes());
-    // As it lies in a file: the first three fields little-endian.
+    // As in a file: the first three fields little-endian.
     let [a, b, c, d, e, f, g, h, rest @ ..] = guid_age.guid();
     bytes.extend([d, c, b, a, f, e, h, g]);
     bytes.extend(rest);

@@ -1,4 +1,4 @@
-//! A server that misbehaves in named ways, with the same good file behind each.
+//! A server that misbehaves in named ways, with the same valid file behind each.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -17,31 +17,31 @@ use crate::{Fault, Request, Response};
 pub enum Mode {
     /// It does not.
     Good,
-    /// It sends the file as gzip, though nobody asked for that.
+    /// It sends the file as gzip, although that was not requested.
     Gzip,
     /// It sends the file as deflate.
     Deflate,
-    /// It names an encoding that is not to be had.
+    /// It names an encoding that does not exist.
     UnknownEncoding,
     /// It names an encoding that the body does not have.
     FalseEncoding,
-    /// Its connection breaks, and what it sends when it is continued is of another version, and says so.
+    /// Its connection breaks, and the continuation belongs to another version, with a matching header.
     MixedVersions,
-    /// The same, and it does not say so.
+    /// The same, without such a header.
     MixedSilently,
-    /// Its first answer has a weak entity tag alone, and what it would send as the rest is another version.
+    /// Its first answer has only a weak entity tag, and the rest would belong to another version.
     MixedWeak,
-    /// The rest that it sends is another part than the one asked for.
+    /// It sends another part than the requested one.
     WrongRange,
-    /// The rest is of a file of another size.
+    /// The rest belongs to a file of another size.
     OtherSize,
-    /// It sends junk without an end.
+    /// It sends endless junk.
     Endless,
-    /// It sends the beginning of the file and then zero bytes without an end.
+    /// It sends the beginning of the file and then endless zero bytes.
     EndlessZeros,
     /// It sends gzip that unpacks to the beginning of the file and 64 MiB of zero bytes.
     GzipBomb,
-    /// It announces more bytes than there are disks.
+    /// It announces more bytes than any disk has.
     HugeLength,
     /// It sends a byte now and then.
     Drip,
@@ -81,9 +81,9 @@ pub enum Mode {
     RedirectToFile,
     /// Fifty thousand headers.
     HugeHeaders,
-    /// A status line without an end.
+    /// An endless status line.
     EndlessLine,
-    /// Interim answers (103) without an end.
+    /// Endless interim answers (103).
     EndlessHints,
     /// Something that is not HTTP.
     NotHttp,
@@ -131,8 +131,8 @@ impl Mode {
     ];
 }
 
-/// Serves `file` at every path that ends with one of `leaves`, and misbehaves there as `mode` says; everything else is
-/// 404.
+/// Serves `file` at every path that ends with one of `leaves`, and misbehaves there according to `mode`; everything
+/// else is 404.
 pub fn hostile(
     mode: Mode,
     file: Vec<u8>,
@@ -266,7 +266,7 @@ fn answer(mode: Mode, file: &Arc<[u8]>, request: &Request, time: usize) -> Respo
     }
 }
 
-/// From which byte on the file is asked for.
+/// The first requested byte of the file.
 fn start(request: &Request) -> Option<usize> {
     request.header("range")?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
 }
@@ -278,7 +278,7 @@ fn rest(file: &[u8], from: usize, total: usize) -> Response {
     Response::bytes(file[from..].to_vec()).with_status(206).with("Content-Range", &range)
 }
 
-/// Another version of a file: each byte near its end is another one.
+/// Another version of a file: the bytes near its end differ.
 fn changed(file: &[u8]) -> Vec<u8> {
     let from = file.len() * 3 / 4;
     let bytes = file.iter().enumerate();
@@ -294,7 +294,7 @@ fn drip(out: &mut dyn Write, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The file as gzip, with so many zero bytes behind it.
+/// The file as gzip, followed by this many zero bytes.
 fn gzip(file: &[u8], mut zeros: usize) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     let block = [0; 1 << 16];

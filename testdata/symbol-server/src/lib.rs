@@ -1,5 +1,5 @@
-//! A symbol server on the loopback interface, for tests and scripts: it serves a folder, or answers as badly as
-//! a test wants.
+//! A symbol server on the loopback interface, for tests and scripts: it serves a folder, or misbehaves as a test
+//! requires.
 //!
 //! Start here: [`Server::start`] with a function from [`Request`] to [`Response`]; [`folder`] makes one that serves a
 //! store. [`fixture`] makes PDBs to serve; [`hostile`](hostile::hostile) misbehaves in named ways.
@@ -18,7 +18,7 @@ pub mod hostile;
 /// A request as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// What was asked for: a path with its query, or a whole address where a proxy is asked.
+    /// The requested path with its query, or a whole address for a proxy.
     pub target: String,
     headers: Vec<(String, String)>,
 }
@@ -50,25 +50,25 @@ pub struct Response {
     script: Option<Arc<Script>>,
 }
 
-/// Writes everything that goes over the connection in place of an answer.
+/// Writes the whole connection instead of an answer.
 type Script = dyn Fn(&mut dyn Write) -> std::io::Result<()> + Send + Sync;
 
-/// What goes wrong with an answer.
+/// The fault of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing.
     None,
     /// The connection is closed before any answer.
     Silence,
-    /// No answer comes, for as long as the other side waits.
+    /// No answer arrives as long as the other side waits.
     Mute,
-    /// The connection is closed after so many bytes of the body.
+    /// The connection is closed after this many bytes of the body.
     BreakAfter(usize),
-    /// The connection is reset after so many bytes of the body, where the system can do that.
+    /// The connection is reset after this many bytes of the body, if the system can do that.
     ResetAfter(usize),
-    /// After so many bytes of the body nothing more comes, for as long as the other side waits.
+    /// After this many bytes of the body nothing more arrives as long as the other side waits.
     StallAfter(usize),
-    /// The body comes in pieces of so many bytes, with a pause of so many milliseconds after each.
+    /// The body arrives in pieces of this many bytes, with a pause of this many milliseconds after each.
     Trickle(usize, u64),
 }
 
@@ -85,12 +85,12 @@ impl Response {
         }
     }
 
-    /// An answer that is written by hand, head included.
+    /// An answer built by hand, including the head.
     pub fn script(write: impl Fn(&mut dyn Write) -> std::io::Result<()> + Send + Sync + 'static) -> Self {
         Self { script: Some(Arc::new(write)), ..Self::status(200) }
     }
 
-    /// A good answer.
+    /// A valid answer.
     pub fn bytes(body: impl Into<Arc<[u8]>>) -> Self {
         let body = body.into();
         Self { length: Some(body.len() as u64), body, ..Self::status(200) }
@@ -107,7 +107,7 @@ impl Response {
         Self::status(302).with("Location", to)
     }
 
-    /// The part of the body that the request asks for, where the validator it names still holds.
+    /// The requested part of the body, if the request's validator still matches.
     pub fn ranged(self, request: &Request, etag: &str) -> Self {
         let answer = self.with("ETag", etag);
         let start = request
@@ -145,13 +145,13 @@ impl Response {
         self
     }
 
-    /// With a length in its head that may be a lie; none closes the connection at the end instead.
+    /// With a length in its head that may be false; without one the connection is closed at the end.
     pub fn with_length(mut self, length: Option<u64>) -> Self {
         self.length = length;
         self
     }
 
-    /// With something going wrong.
+    /// With a fault.
     pub fn with_fault(mut self, fault: Fault) -> Self {
         self.fault = fault;
         self
@@ -333,7 +333,7 @@ fn serve(
         _ => {}
     }
     if let Some(script) = &response.script {
-        // A script without an end stops with the server, whose sockets fail then.
+        // An endless script stops with the server, whose sockets then fail.
         script(&mut Until { out: &mut out, stop })?;
         return out.flush();
     }
@@ -354,7 +354,7 @@ fn serve(
         Fault::ResetAfter(most) => {
             out.write_all(part(most))?;
             out.flush()?;
-            // What was sent arrives first.
+            // Data that was sent arrives first.
             thread::sleep(Duration::from_millis(20));
             reset(socket);
             return Err(std::io::ErrorKind::ConnectionReset.into());

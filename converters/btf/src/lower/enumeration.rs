@@ -1,4 +1,4 @@
-//! Enumerations: their values, and whether these have a sign.
+//! Enumerations: their values, and whether these are signed.
 
 use profile::{Label, NativeKind, Type, TypeId};
 
@@ -6,8 +6,8 @@ use super::Lowering;
 use crate::record::Kind;
 use crate::table::{Table, View};
 
-/// Whether any enumeration of a table says whether its values have a sign. Tables before pahole 1.24 (2022) have no
-/// way to say it.
+/// Whether any enumeration of a table says whether its values are signed. Tables before pahole 1.24 (2022) cannot
+/// express it.
 pub(super) fn are_signs_told(table: &Table<'_>) -> bool {
     (1..=table.len()).filter_map(|id| table.view(id)).any(|view| match view.kind() {
         Kind::Enum => view.record.flag,
@@ -16,8 +16,8 @@ pub(super) fn are_signs_told(table: &Table<'_>) -> bool {
     })
 }
 
-/// The least value of 32 bits that is taken for a negative number in tables that say nothing of signs. Flags in the
-/// highest bits are below it.
+/// The lowest 32-bit value that is read as a negative number in tables without signs. Flags in the highest bits are
+/// below it.
 const LEAST_NEGATIVE: u32 = (-0x8000i32).cast_unsigned();
 
 impl<'t, 'a> Lowering<'t, 'a, '_> {
@@ -28,7 +28,7 @@ impl<'t, 'a> Lowering<'t, 'a, '_> {
             size => size,
         };
         if record.count == 0 {
-            // Declared only: the integer that it is stored in.
+            // Only declared: the integer in which it is stored.
             let integer = self.profile.c_integer(size, false);
             return integer.unwrap_or(Type::Void);
         }
@@ -53,7 +53,7 @@ impl<'t, 'a> Lowering<'t, 'a, '_> {
         Type::Enumeration(self.profile.types.add_enumeration(name, underlying, signed, &labels))
     }
 
-    /// The type that compilers store an enumeration of this size in.
+    /// The type in which compilers store an enumeration of this size.
     fn underlying(&mut self, size: u32, signed: bool) -> TypeId {
         let name = match (size, signed) {
             (1, true) => "signed char",

@@ -1,20 +1,20 @@
-//! What types mean once qualifiers, notes and second names are looked through.
+//! Resolves types by looking through qualifiers, notes and second names.
 
 use profile::Report;
 
 use crate::record::Kind;
 use crate::table::{Table, View};
 
-/// For each type the one that it means.
+/// The resolved type of each type.
 pub(super) struct Meanings(Vec<u32>);
 
-/// Not looked at yet, and being looked at.
+/// Not resolved yet, and being resolved.
 const UNKNOWN: u32 = u32::MAX;
 const OPEN: u32 = u32::MAX - 1;
 
 impl Meanings {
-    /// Looks through every type of a table. What leads to itself, or to what is not a type, means `void` and is
-    /// counted.
+    /// Resolves every type of a table. A type that leads to itself, or to something that is not a type, becomes
+    /// `void` and is counted.
     pub(super) fn new(table: &Table<'_>, report: &mut Report) -> Self {
         let mut meanings = vec![UNKNOWN; table.len() as usize + 1];
         if let Some(void) = meanings.first_mut() {
@@ -47,7 +47,7 @@ impl Meanings {
                 }
             };
             let mut meaning = meaning;
-            // A typedef that stands closest to a type without a name names it.
+            // The innermost typedef gives an unnamed type its name.
             while let Some(id) = path.pop() {
                 let names = table.view(id).is_some_and(|view| {
                     view.kind() == Kind::Typedef
@@ -65,7 +65,7 @@ impl Meanings {
         Self(meanings)
     }
 
-    /// What a type means; 0 for `void`.
+    /// The resolved type; 0 for `void`.
     pub(super) fn of(&self, id: u32) -> u32 {
         self.0.get(id as usize).copied().unwrap_or_default()
     }

@@ -1,7 +1,7 @@
-//! Types of a table, read into the profile's model by the rules that the DWARF front-end follows.
+//! Reads the types of a table into the profile's model by the rules of the DWARF front-end.
 //!
-//! - [`meaning`] looks through what has no place in a profile: qualifiers, notes, second names.
-//! - [`native`] decides what base types are called.
+//! - [`meaning`] looks through records without a place in a profile: qualifiers, notes, second names.
+//! - [`native`] decides the names of base types.
 
 mod enumeration;
 mod meaning;
@@ -18,7 +18,7 @@ use crate::record::Kind;
 use crate::table::{Table, View};
 use meaning::Meanings;
 
-/// From this length on, names are counted.
+/// Names of this length and more are counted.
 const LONG_NAME: usize = 256;
 
 /// Reads types into `profile`.
@@ -29,21 +29,21 @@ pub(crate) struct Lowering<'t, 'a, 'p> {
     /// The size of a pointer in bytes.
     pointer: u8,
     meanings: Meanings,
-    /// The place of type 1; the others follow it.
+    /// The model's type for type 1; the others follow it.
     first: TypeId,
     void: TypeId,
-    /// Types that something refers to, in the order met, and whether a type is among them.
+    /// Types that are referred to, in order of appearance, and whether a type is among them.
     wanted: Vec<u32>,
     is_wanted: Vec<bool>,
-    /// The integer that is used in place of one with another name, by size and sign.
+    /// The integer that replaces one with another name, by size and sign.
     integers: HashMap<(u32, bool), TypeId, RandomState>,
-    /// Structs and unions that are declared only.
+    /// Structs and unions that are only declared.
     forward: Vec<u32>,
-    /// Whether enumerations say that their values have a sign (since pahole 1.24).
+    /// Whether enumerations say that their values are signed (since pahole 1.24).
     signs_told: bool,
-    /// How many enumerations of a blob without signs were read with one.
+    /// How many enumerations in a blob without signs were read as signed.
     signs_guessed: u64,
-    /// How many bytes the names may have together.
+    /// How many bytes the names may take together.
     longest_names: usize,
 }
 
@@ -77,7 +77,7 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
         }
     }
 
-    /// Reads every type of the file, and what these refer to.
+    /// Reads every type of the file, and all types that these refer to.
     pub(crate) fn definitions(&mut self) {
         for id in self.table.own() {
             let Some(view) = self.table.view(id) else { continue };
@@ -97,7 +97,7 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
         self.count_uses();
     }
 
-    /// Reads what is wanted, until nothing more is.
+    /// Reads the needed types, until there are none left.
     pub(crate) fn finish(&mut self) {
         let mut next = 0;
         while let Some(id) = self.wanted.get(next).copied() {
@@ -119,7 +119,7 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
         }
     }
 
-    /// The type with this number, as the profile has it.
+    /// The model's type for this number.
     pub(crate) fn ty(&mut self, id: u32) -> TypeId {
         let meaning = self.meanings.of(id);
         if meaning == 0 {
@@ -134,7 +134,7 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
         self.place(meaning)
     }
 
-    /// The type that a record names; `void` where that leads nowhere.
+    /// The type to which a record refers; `void` if it does not exist.
     fn reference(&mut self, id: u32, target: Option<u32>) -> TypeId {
         match target {
             Some(target) => self.ty(target),
@@ -174,7 +174,7 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
                     arguments.into_iter().map(|argument| self.reference(id, view.id(argument))).collect();
                 Type::Function(self.profile.types.add_arguments(&arguments))
             }
-            // What is left after looking through is what names a type that has no name.
+            // After looking through types, the remaining typedef gives a name to an unnamed type.
             Kind::Typedef => {
                 let target = self.reference(id, view.target());
                 Type::Alias { name: self.name(id, view.record.name, view), target }
@@ -183,7 +183,7 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
         }
     }
 
-    /// A typedef of the file: what names a type is read like a type; another name of a struct is noted.
+    /// A typedef in the file: one that names a type is read like a type, and another name of a struct is recorded.
     fn typedef(&mut self, id: u32, view: &View<'t, 'a>) {
         let meaning = self.meanings.of(id);
         let ty = self.ty(id);
@@ -196,12 +196,12 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
         }
     }
 
-    /// A struct or union that is known by its name only.
+    /// A struct or union of which only the name is known.
     fn named(&mut self, id: u32, view: &View<'t, 'a>) -> Type {
         self.name(id, view.record.name, view).map_or(Type::Void, Type::Named)
     }
 
-    /// Gives declarations whose name has several definitions one of these. They are counted as ambiguous.
+    /// Resolves declarations of names with several definitions to one of these. They are counted as ambiguous.
     fn settle_declarations(&mut self) {
         let forward = std::mem::take(&mut self.forward);
         if forward.is_empty() {
@@ -242,7 +242,7 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
         }
     }
 
-    /// The integer of this size that is used in place of another type; `void` if the blob has no such integer.
+    /// The integer of this size that replaces another type; `void` if the blob has no such integer.
     fn integer(&mut self, size: u32, signed: bool) -> TypeId {
         if let Some(known) = self.integers.get(&(size, signed)) {
             return *known;
@@ -253,7 +253,7 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
         ty
     }
 
-    /// The name at an offset among the strings; `None` for none.
+    /// The name at an offset in the strings; `None` if it has none.
     pub(crate) fn name(&mut self, id: u32, offset: u32, view: &View<'_, '_>) -> Option<Name> {
         if offset == 0 {
             return None;
@@ -265,8 +265,8 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
         if text.is_empty() {
             return None;
         }
-        // Long ones may overlap, so that together they could have any size; no more of them are kept than the blob
-        // could hold one by one.
+        // Long names may overlap, so together they could have any size; no more are kept than the blob could hold
+        // without overlaps.
         if text.len() >= LONG_NAME
             && self.profile.names.length().saturating_add(text.len()) > self.longest_names
         {

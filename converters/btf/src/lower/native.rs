@@ -1,15 +1,15 @@
-//! What base types are called.
+//! The names of base types.
 
 use profile::{NativeKind, Type};
 
 use super::Lowering;
 use crate::table::View;
 
-/// The names of C's characters. The flag for them is hardly ever set: pahole does not write it.
+/// The names of C's characters. The flag for them is hardly ever set, because pahole does not write it.
 const CHARACTERS: [&str; 6] = ["char", "signed char", "unsigned char", "char8_t", "char16_t", "char32_t"];
 
 impl<'t, 'a> Lowering<'t, 'a, '_> {
-    /// An integer, a character or a truth value.
+    /// An integer, a character or a Boolean.
     pub(super) fn integer_type(&mut self, view: &View<'t, 'a>) -> Type {
         let name = String::from_utf8_lossy(short(view.name()));
         let integer = view.record.integer();
@@ -32,7 +32,7 @@ impl<'t, 'a> Lowering<'t, 'a, '_> {
     }
 }
 
-/// No base type has a longer name.
+/// The longest name of a base type.
 fn short(name: &[u8]) -> &[u8] {
     name.get(..super::LONG_NAME).unwrap_or(name)
 }

@@ -6,7 +6,7 @@ use super::Lowering;
 use crate::record::{Kind, RawMember};
 use crate::table::View;
 
-/// No struct of a kernel is larger: a size above it is damage.
+/// The largest struct of a kernel: a size above it is damage.
 const LARGEST: u32 = 1 << 30;
 
 impl<'t, 'a> Lowering<'t, 'a, '_> {
@@ -83,11 +83,11 @@ impl<'t, 'a> Lowering<'t, 'a, '_> {
         partial.then(|| (u64::from(member.bit) + u64::from(integer.offset), integer.bits))
     }
 
-    /// The size in bytes of the type that a bit-field was declared with, and that type. Where an integer has some bits
-    /// only, it is the whole one of its name.
+    /// The size in bytes of a bit-field's declared type, and that type. If an integer has only some bits, it is the
+    /// whole integer with its name.
     fn declared(&mut self, target: Option<u32>, ty: TypeId) -> (u32, TypeId) {
         let mut id = self.meanings.of(target.unwrap_or_default());
-        // What names an unnamed enumeration stands before it.
+        // The typedef of an unnamed enumeration precedes it.
         for _ in 0..2 {
             let Some(view) = self.table.view(id) else { break };
             match view.kind() {

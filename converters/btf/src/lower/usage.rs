@@ -1,8 +1,8 @@
-//! How often each definition is meant.
+//! How often each definition is used.
 //!
-//! Debug information for programs says how many compile units hold a definition, and so which of several definitions of
-//! one name is the usual one. BTF says it in another way: a struct of a header is a member of others, and functions take
-//! it, far more often than a struct of one source file.
+//! Debug information for programs says how many compile units hold a definition, and so which of several definitions
+//! of one name is the usual one. BTF shows it indirectly: a struct from a header is a member of others, and an
+//! argument of functions, far more often than a struct of one source file.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::record::Kind;
 const MAX_STEPS: usize = 16;
 
 impl Lowering<'_, '_, '_> {
-    /// Notes, for names with several definitions, how many members, variables and functions mean each of them.
+    /// Records, for names with several definitions, how many members, variables and functions use each of them.
     pub(super) fn count_uses(&mut self) {
         let mut definitions: HashMap<(bool, &[u8]), Vec<u32>, RandomState> = HashMap::default();
         for id in 1..=self.table.len() {
@@ -52,7 +52,7 @@ impl Lowering<'_, '_, '_> {
             });
         }
         for (id, uses) in uses {
-            // None of a definition is as few as one: it is there, after all.
+            // A count of zero is treated as one, since the definition exists.
             match self.profile.types.get(self.place(id)) {
                 Type::Record(record) => self.profile.types.set_record_units(record, uses.saturating_add(1)),
                 Type::Enumeration(item) => {

@@ -1,4 +1,4 @@
-//! Blobs written by hand, and profiles as JSON.
+//! Blobs built by hand, and profiles as JSON.
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(clippy::unwrap_used)]
@@ -28,7 +28,7 @@ pub const ENUM64: u32 = 19;
 /// The flag of a record's information.
 pub const FLAG: u32 = 1 << 31;
 
-/// A blob in the making: records are added, then written in either byte order.
+/// A blob under construction: records are added, then written in either byte order.
 #[derive(Clone, Default)]
 pub struct Blob {
     pub big_endian: bool,
@@ -52,7 +52,7 @@ impl Blob {
         Self { count: base.count, below: base.texts.clone(), big_endian: base.big_endian, ..Self::default() }
     }
 
-    /// The offset of a name, which is added where it is not there yet.
+    /// The offset of a name, which is added if it is new.
     pub fn name(&mut self, name: &str) -> u32 {
         if name.is_empty() {
             return 0;

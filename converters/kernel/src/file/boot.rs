@@ -4,18 +4,18 @@ use std::fmt;
 use super::loaded::Loaded;
 use super::{Error, unpack};
 
-/// The form of a kernel's file.
+/// The format of a kernel's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// x86: a loader, and the kernel packed behind it (Documentation/arch/x86/boot.rst of the kernel's sources).
+    /// x86: a loader followed by the compressed kernel (Documentation/arch/x86/boot.rst in the kernel's sources).
     BzImage,
-    /// A packed kernel in a program for EFI (`CONFIG_EFI_ZBOOT`, drivers/firmware/efi/libstub/zboot-header.S).
+    /// A compressed kernel in an EFI program (`CONFIG_EFI_ZBOOT`, drivers/firmware/efi/libstub/zboot-header.S).
     Zboot,
-    /// ARM64: the kernel as it lies in memory (Documentation/arch/arm64/booting.rst).
+    /// ARM64: the kernel as it is in memory (Documentation/arch/arm64/booting.rst).
     Arm64Image,
     /// An ELF file.
     Elf,
-    /// One packed file.
+    /// A compressed file.
     Packed,
 }
 
@@ -51,7 +51,7 @@ impl Form {
     }
 }
 
-/// A kernel may be packed in a file that is packed, and no deeper.
+/// A kernel may be in a compressed file inside another one, and no deeper.
 const DEEPEST: usize = 3;
 
 /// Unpacks the kernel in a file.
@@ -73,10 +73,11 @@ pub(super) fn load(bytes: &[u8]) -> Result<Loaded, Error> {
     Err(Error::NotAKernel { found: "a packed file in packed files" })
 }
 
-/// The payload that the setup header describes since protocol 2.08; before, what begins like a packed file.
+/// The payload in the setup header since protocol 2.08; before that, the first bytes that look like a compressed
+/// file.
 fn payload_of_bzimage(bytes: &[u8]) -> Option<&[u8]> {
     const SECTOR: usize = 512;
-    /// The first protocol whose header says where the payload is.
+    /// The first protocol whose header gives the place of the payload.
     const WITH_PAYLOAD: u16 = 0x208;
     let sectors = match usize::from(*bytes.get(0x1f1)?) {
         0 => 4,
@@ -89,7 +90,7 @@ fn payload_of_bzimage(bytes: &[u8]) -> Option<&[u8]> {
     }
     let (offset, length) = (word(bytes, 0x248)?, word(bytes, 0x24c)?);
     let payload = code.get(offset..)?;
-    // A file that was cut may still hold enough; the decoder says.
+    // A truncated file may still contain enough; the decoder decides.
     Some(payload.get(..length).unwrap_or(payload))
 }
 

@@ -7,12 +7,12 @@ use super::Error;
 /// An unpacked kernel, read by the addresses at which it is linked.
 pub(super) struct Loaded {
     bytes: Vec<u8>,
-    /// Where its parts are linked and lie in the file.
+    /// The link addresses of its parts, and their places in the file.
     parts: Vec<Part>,
     sections: Vec<(String, Part)>,
     /// The processor it is for.
     pub(super) arch: Arch,
-    /// Of a kernel without headers, the likely link address of its beginning.
+    /// For a kernel without headers, the likely link address of its beginning.
     flat: Option<u64>,
 }
 
@@ -54,12 +54,13 @@ impl Loaded {
         self.bytes.len()
     }
 
-    /// Of a kernel without headers, whose addresses count from its beginning at first, where that is linked.
+    /// For a kernel without headers, whose addresses are initially relative to its beginning, the link address of
+    /// that.
     pub(super) fn flat_link_address(&self) -> Option<u64> {
         self.flat
     }
 
-    /// Lets the addresses of a kernel without headers begin at `address`.
+    /// Sets the address at which a kernel without headers begins.
     pub(super) fn rebase(&mut self, address: u64) {
         self.parts.iter_mut().for_each(|part| part.address = address);
     }
@@ -69,7 +70,7 @@ impl Loaded {
         self.parts.iter().map(|part| part.address).filter(|address| *address > 0xffff).min()
     }
 
-    /// Fills `into` with what lies at an address. Returns false if it is not in the file.
+    /// Fills `into` with the bytes at an address. Returns false if it is not in the file.
     pub(super) fn read(&self, at: u64, into: &mut [u8]) -> bool {
         let found = self.parts.iter().find_map(|part| {
             let within = usize::try_from(at.checked_sub(part.address)?).ok()?;
@@ -90,7 +91,7 @@ impl Loaded {
         self.read(at, &mut bytes).then_some(bytes)
     }
 
-    /// A text that ends with a zero byte, of at most so many bytes.
+    /// A zero-terminated text of at most this many bytes.
     pub(super) fn text(&self, at: u64, limit: usize) -> Vec<u8> {
         let mut text = Vec::new();
         let mut byte = [0];
@@ -106,7 +107,7 @@ impl Loaded {
         self.bytes.get(part.offset..part.offset.checked_add(part.length)?).map(<[u8]>::to_vec)
     }
 
-    /// The addresses at which `needle` begins, at most so many.
+    /// The addresses at which `needle` begins, at most this many.
     pub(super) fn find(&self, needle: &[u8], most: usize) -> Vec<u64> {
         let content = |part: &Part| self.bytes.get(part.offset..part.offset.checked_add(part.length)?);
         let parts = self.parts.iter().filter_map(|part| Some((part.address, content(part)?)));
@@ -136,8 +137,8 @@ fn arch(file: &object::File<'_>) -> Option<Arch> {
     })
 }
 
-/// Where an ARM64 kernel without headers is linked: of all places where kernels are linked, the one that most of its
-/// pointers lead behind. In a kernel that relocates itself they are the addends of its relocations.
+/// The link address of an ARM64 kernel without headers: of all link addresses in use, the one that most of its
+/// pointers lie above. In a kernel that relocates itself they are the addends of its relocations.
 fn link_address(bytes: &[u8]) -> u64 {
     let candidates = maps::link_addresses_of_arm64();
     let size = bytes.len() as u64;
@@ -151,7 +152,7 @@ fn link_address(bytes: &[u8]) -> u64 {
             *votes += u64::from(word.wrapping_sub(*candidate) < size);
         }
     }
-    // The first of equally good ones, which is that of current kernels.
+    // The first of equally good ones, which belongs to current kernels.
     let best = votes.iter().max().copied().unwrap_or_default();
     let first = votes.iter().position(|votes| *votes == best);
     first.and_then(|first| candidates.get(first).copied()).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! A kernel's file as it is booted: unpacked, and read like memory that begins where the kernel is linked.
+//! A kernel's boot file, unpacked and read like memory that begins at the kernel's link address.
 
 mod boot;
 mod loaded;
@@ -19,12 +19,12 @@ pub use unpack::UnpackError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Another kind of file.
+    /// The file is of another kind.
     #[error(
         "expected a kernel as it is booted (bzImage, Image, EFI zboot), or an unpacked one, found {found}"
     )]
     NotAKernel {
-        /// What it is, in words.
+        /// Its kind, in words.
         found: &'static str,
     },
     /// It cannot be unpacked.
@@ -32,14 +32,14 @@ pub enum Error {
     Unpack {
         /// The file's form.
         form: Form,
-        /// Why.
+        /// The cause.
         #[source]
         source: UnpackError,
     },
     /// The headers of the unpacked kernel are damaged.
     #[error("the unpacked kernel is damaged: {reason}")]
     Damaged {
-        /// What is wrong, as the reader of ELF puts it.
+        /// The problem, in the words of the ELF reader.
         reason: String,
     },
     /// It has no symbols.
@@ -54,12 +54,12 @@ pub enum Error {
     /// It has no types.
     #[error("{kernel} carries no description of its types (CONFIG_DEBUG_INFO_BTF is off){}", advice(.package.as_ref()))]
     NoTypes {
-        /// What it calls itself.
+        /// Its own name.
         kernel: String,
         /// The package that holds its debug information.
         package: Option<DebugPackage>,
     },
-    /// What it carries gives no profile.
+    /// Its data gives no profile.
     #[error(transparent)]
     Carried(#[from] carried::Error),
 }
@@ -68,21 +68,21 @@ fn advice(package: Option<&DebugPackage>) -> String {
     package.map_or_else(String::new, |package| format!("; {package}, and parse_dwarf reads it"))
 }
 
-/// How many places that look like the digits of a token table are looked at.
+/// How many places with the digits of a token table are examined.
 const MOST_PLACES: usize = 1 << 16;
 /// What every banner begins with, and how many texts that begin so are looked at.
 const BANNER: &[u8] = b"Linux version ";
 const MOST_BANNERS: usize = 64;
-/// No longer notes are read.
+/// The longest notes that are read.
 const LONGEST_NOTES: u64 = 1 << 16;
-/// The longest description of types that is believed.
+/// The longest accepted description of types.
 const LONGEST_TYPES: u64 = 64 << 20;
 
 /// Makes the profile of the kernel in a file: a bzImage, an arm64 Image, an EFI zboot image, one of them packed once more,
 /// or the unpacked kernel.
 ///
 /// # Errors
-/// [`Error`] if it is none, or carries too little of itself.
+/// [`Error`] if it is something else, or contains too little about itself.
 pub fn convert_file(bytes: &[u8], progress: &dyn Progress) -> Result<Converted, Error> {
     const STEP: &str = "Unpacking";
     progress.begin(STEP, None);
@@ -112,7 +112,7 @@ pub fn convert_file(bytes: &[u8], progress: &dyn Progress) -> Result<Converted, 
     Ok(carried::convert(&carried, progress)?)
 }
 
-/// The kernel's table of symbols, as linked.
+/// The kernel's symbol table, with link addresses.
 fn symbols(mut loaded: Loaded) -> Result<(Vec<Symbol>, Loaded), Error> {
     let missing = Error::NoSymbols { size: loaded.len() };
     let table = loaded.find(DIGITS, MOST_PLACES).into_iter().find_map(|digit| {
@@ -126,7 +126,8 @@ fn symbols(mut loaded: Loaded) -> Result<(Vec<Symbol>, Loaded), Error> {
     });
     let mut symbols = table.ok_or(missing)?;
     if let Some(linked) = loaded.flat_link_address() {
-        // The file begins with `_text`; the symbols say where that is linked, unless the kernel fills that in.
+        // The file begins with `_text`; the symbols give the link address of that, unless the kernel fills it in at
+        // boot.
         let text = symbols.iter().find(|symbol| symbol.name == "_text").map(|symbol| symbol.address);
         let text = text.or_else(|| symbols.iter().map(|symbol| symbol.address).min()).unwrap_or(linked);
         loaded.rebase(text);
@@ -159,19 +160,19 @@ struct Kernel<'a> {
 }
 
 impl Kernel<'_> {
-    /// Where a symbol is.
+    /// The address of a symbol.
     fn at(&self, name: &str) -> Option<u64> {
         self.symbols.iter().find(|symbol| symbol.name == name).map(|symbol| symbol.address)
     }
 
-    /// What lies between two symbols.
+    /// The bytes between two symbols.
     fn between(&self, start: &str, stop: &str, longest: u64) -> Option<Vec<u8>> {
         let start = self.at(start)?;
         let length = self.at(stop)?.checked_sub(start).filter(|length| (1..=longest).contains(length))?;
         self.loaded.bytes(start, usize::try_from(length).ok()?)
     }
 
-    /// Its description of its types: the section of the name, else what its symbols name.
+    /// The description of its types: the section of that name, otherwise the bytes that its symbols name.
     fn types(&self) -> Option<Vec<u8>> {
         let section = self.loaded.section(".BTF").filter(|section| !section.is_empty());
         section.or_else(|| self.between("__start_BTF", "__stop_BTF", LONGEST_TYPES))

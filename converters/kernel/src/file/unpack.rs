@@ -1,4 +1,4 @@
-//! The compressions that kernels are packed with (`scripts/Makefile.lib` and `lib/decompress.c` of the kernel's sources).
+//! The compression formats of kernels (`scripts/Makefile.lib` and `lib/decompress.c` in the kernel's sources).
 
 use std::io::{self, Read};
 
@@ -12,8 +12,8 @@ pub enum UnpackError {
     /// The file ends too early.
     #[error("the file is cut, or its header is damaged")]
     Cut,
-    /// What is packed does not begin as any compression does.
-    #[error("it begins with {0:02x?}, which is no compression that kernels are packed with")]
+    /// The data does not begin like any compression format.
+    #[error("it begins with {0:02x?}, which is not a compression format of kernels")]
     Unknown(Vec<u8>),
     /// It is larger than any kernel.
     #[error("it unpacks to more than {LARGEST} bytes")]
@@ -21,25 +21,25 @@ pub enum UnpackError {
     /// It grows beyond what the process allows.
     #[error(transparent)]
     Limit(UnpackLimitError),
-    /// The packed bytes are damaged.
+    /// The compressed bytes are damaged.
     #[error("its {compression} stream is damaged")]
     Damaged {
-        /// How it is packed.
+        /// The compression format.
         compression: &'static str,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
 }
 
-/// No kernel is larger, unpacked.
+/// The largest unpacked kernel.
 const LARGEST: u64 = 1 << 30;
 /// The largest window a decoder may ask for: kernels are packed with 128 MiB at most.
 const WINDOW: u64 = 128 << 20;
 /// What an xz decoder may allocate, in KiB: its window and what it needs beside.
 const XZ_MEMORY: u32 = 160 << 10;
 
-/// How a kernel may be packed, by its first bytes.
+/// The compression formats of kernels, by their first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Compression {
     Gzip,
@@ -80,20 +80,21 @@ impl Compression {
     }
 }
 
-/// Whether a file begins as a packed one.
+/// Whether a file begins like a compressed one.
 pub(super) fn is_packed(bytes: &[u8]) -> bool {
     Compression::of(bytes).is_some()
 }
 
-/// The first place that begins like a packed file, of a compression whose magic number no code has by chance.
+/// The first place that looks like a compressed file, for formats whose magic number does not occur in code by
+/// chance.
 pub(super) fn find(bytes: &[u8]) -> Option<&[u8]> {
     let sure = MAGICS.iter().filter(|(_, compression)| !matches!(compression, Compression::Lzma));
     let places = sure.filter_map(|(magic, _)| memmem::find(bytes, magic));
     bytes.get(places.min()?..)
 }
 
-/// Unpacks what begins with a packed stream. Whatever follows the stream, such as the size that the kernel's build adds,
-/// is left alone.
+/// Unpacks the compressed stream at the start of the bytes. Data after the stream, such as the size that the kernel's
+/// build adds, is ignored.
 pub(super) fn unpack(packed: &[u8]) -> Result<Vec<u8>, UnpackError> {
     let Some(compression) = Compression::of(packed) else {
         return Err(UnpackError::Unknown(packed.iter().take(4).copied().collect()));
@@ -127,10 +128,10 @@ pub(super) fn unpack(packed: &[u8]) -> Result<Vec<u8>, UnpackError> {
     Ok(unpacked)
 }
 
-/// Takes the next block from the packed bytes: what it unpacks to, or `None` at the end.
+/// Unpacks the next block, or returns `None` at the end.
 type NextBlock = fn(&mut &[u8]) -> io::Result<Option<Vec<u8>>>;
 
-/// A stream of blocks that are packed one by one.
+/// A stream of separately compressed blocks.
 struct Blocks<'a> {
     rest: &'a [u8],
     next: NextBlock,
@@ -158,11 +159,11 @@ impl Read for Blocks<'_> {
     }
 }
 
-/// The magic number of LZ4's legacy frame, which may stand before every block.
+/// The magic number of LZ4's legacy frame, which may precede every block.
 const LZ4_LEGACY: u32 = 0x184c_2102;
-/// What a block of that frame unpacks to at most.
+/// The largest unpacked block of that frame.
 const LZ4_BLOCK: usize = 8 << 20;
-/// No larger block of LZO is believed: `lzop` makes blocks of 256 KiB, and reads up to 64 MiB.
+/// The largest accepted LZO block: `lzop` makes blocks of 256 KiB, and reads up to 64 MiB.
 const LZO_BLOCK: usize = 64 << 20;
 
 fn lz4_block(rest: &mut &[u8]) -> io::Result<Option<Vec<u8>>> {
@@ -170,7 +171,7 @@ fn lz4_block(rest: &mut &[u8]) -> io::Result<Option<Vec<u8>>> {
     while word == Some(LZ4_LEGACY) {
         word = take_u32(rest, u32::from_le_bytes);
     }
-    // The build adds the unpacked size behind the last block: a number that no block follows.
+    // The build adds the unpacked size after the last block: a number that no block follows.
     let Some(length) = word.and_then(|word| usize::try_from(word).ok()).filter(|length| *length > 0) else {
         return Ok(None);
     };
@@ -184,7 +185,7 @@ fn lz4_block(rest: &mut &[u8]) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(block))
 }
 
-/// What follows the header of a file of `lzop` (`lib/decompress_unlzo.c`).
+/// The data after the header of an `lzop` file (`lib/decompress_unlzo.c`).
 fn lzo_blocks(packed: &[u8]) -> Option<&[u8]> {
     /// Since this version a header has a level and the upper half of the time.
     const LATER: u16 = 0x940;

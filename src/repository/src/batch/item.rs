@@ -599,7 +599,7 @@ pub(crate) fn text(storage: &dyn Storage, key: &Key, expected: &str) -> Result<S
         object.ok_or_else(|| Error::Absent { place: place.clone(), expected: expected.to_owned() })?;
     String::from_utf8(object.bytes).map_err(|error| Error::Storage {
         place,
-        problem: format!("expected a text in UTF-8: byte {} is none", error.utf8_error().valid_up_to()),
+        problem: format!("expected a text in UTF-8: byte {} is not valid", error.utf8_error().valid_up_to()),
     })
 }
 

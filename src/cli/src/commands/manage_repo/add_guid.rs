@@ -96,7 +96,7 @@ impl Run for Arguments {
             console.say(format_args!("{}: added {pdb} {guid_age}", addition.list));
         }
         for (pdb, guid_age) in &addition.known {
-            console.say(format_args!("{}: {pdb} {guid_age} stands there already", addition.list));
+            console.say(format_args!("{}: {pdb} {guid_age} was there already", addition.list));
         }
         let start = Instant::now();
         let mut plan = read_plan(storage, console)?;

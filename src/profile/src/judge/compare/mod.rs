@@ -10,11 +10,11 @@ pub use settled::Settled;
 
 use crate::{BitRange, Name, Profile, RecordId, Tally, Type, TypeId};
 
-/// How two profiles of one build differ in meaning: names that one of them alone has are no contradiction,
-/// a different size, offset, bit range or address is.
+/// How two profiles of one build differ in meaning. Names that only one of them has are not contradictions; a
+/// different size, offset, bit range or address is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
-    /// What contradicts, in order of name.
+    /// The contradictions, in order of name.
     pub differences: Vec<Difference>,
     /// How many structs both have.
     pub structs: usize,
@@ -24,7 +24,7 @@ pub struct Comparison {
     pub enumerations: usize,
     /// How many symbols both have.
     pub symbols: usize,
-    /// What differs and is no contradiction, by the reason.
+    /// Differences that are not contradictions, by their reason.
     pub explained: BTreeMap<Reason, Tally>,
     /// Named structs only the first has.
     pub only_first: Vec<String>,
@@ -46,7 +46,7 @@ pub struct Difference {
 /// Compares two profiles of one build by meaning. Members of members without a name count as the struct's
 /// own, so it does not matter how a source nests them; names made for unnamed types are passed over.
 ///
-/// Where a name has several layouts, each is compared with the one that fits it.
+/// If a name has several layouts, each is compared with the one that fits it.
 pub fn compare(first: Settled<'_>, second: Settled<'_>) -> Comparison {
     let mut result = Comparison::default();
     result.compare_structs(first, second);
@@ -62,7 +62,7 @@ impl Comparison {
         let mut met: HashSet<&str> = HashSet::new();
         for (name, record) in &ours {
             let others = candidates.get(plain(name)).map(Vec::as_slice).unwrap_or_default();
-            // The layout of the same name comes first, so that it is taken where several fit.
+            // The layout of the same name comes first, so that it is chosen if several fit.
             let in_order = others.iter().filter(|other| **other == *name);
             let in_order = in_order.chain(others.iter().filter(|other| **other != *name)).take(MOST_LAYOUTS);
             let mut best: Option<(&str, Comparison)> = None;
@@ -206,7 +206,7 @@ fn by_plain_name<'n>(names: impl Iterator<Item = &'n str>) -> BTreeMap<&'n str, 
     by_plain
 }
 
-/// A member: where it lies, and its type.
+/// A member: its place and its type.
 #[derive(Clone, Copy)]
 struct Found {
     place: Place,
@@ -222,7 +222,7 @@ impl Found {
     }
 }
 
-/// Where a member lies, its storage unit taken apart: in bits, so that the unit's choice does not matter.
+/// The place of a member in bits, independent of its storage unit.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Place {
     offset: u64,
@@ -232,7 +232,7 @@ struct Place {
 impl Place {
     fn new(offset: u64, bits: Option<BitRange>) -> Self {
         let Some(range) = bits else { return Self { offset, bits } };
-        // The same bits may stand in an `unsigned int` at 0 or in an `unsigned char` at 3.
+        // The same bits may be in an `unsigned int` at 0 or in an `unsigned char` at 3.
         let (bytes, start) = (u64::from(range.start / 8), range.start % 8);
         let bits = BitRange { start, end: start + (range.end.saturating_sub(range.start)) };
         Self { offset: offset.saturating_add(bytes), bits: Some(bits) }
@@ -278,10 +278,10 @@ fn symbols(profile: &Profile) -> BTreeMap<&str, u64> {
     all.map(|(name, value)| (profile.names.get(*name), *value)).collect()
 }
 
-/// How many structs without a name are opened in one: each may hold the next one many times.
+/// How many unnamed structs are opened in one: each may contain the next one many times.
 const MOST_UNNAMED: usize = 4096;
 
-/// Every member by name, those of members without a name included; of two with one name the first declared.
+/// Every member by name, including those of unnamed members; of two with one name the first declared.
 fn members(side: Settled<'_>, record: RecordId) -> BTreeMap<&str, Found> {
     let mut found = BTreeMap::new();
     let mut pending = vec![(record, 0u64, 0usize)];
@@ -292,7 +292,7 @@ fn members(side: Settled<'_>, record: RecordId) -> BTreeMap<&str, Found> {
             let name: Name = member.name;
             let name = side.profile.names.get(name);
             match side.unnamed(member.ty, name) {
-                // Sixteen levels of anonymous structs are more than any source has.
+                // Sources have fewer than sixteen levels of anonymous structs.
                 Some(inner) if depth < 16 && left > 0 => {
                     left -= 1;
                     pending.push((inner, offset, depth + 1));
@@ -308,7 +308,7 @@ fn members(side: Settled<'_>, record: RecordId) -> BTreeMap<&str, Found> {
 }
 
 impl Settled<'_> {
-    /// The unnamed record behind a member called as those without a name are.
+    /// The unnamed record of a member with a name for unnamed members.
     fn unnamed(self, ty: TypeId, member: &str) -> Option<RecordId> {
         if !crate::judge::health::is_numbered(member) {
             return None;

@@ -1,8 +1,8 @@
-//! Why two sources of one build may say different things and both be right.
+//! Why two sources of one build may differ and both be right.
 
 use std::fmt;
 
-/// A kind of difference that is no contradiction: it follows from what each source can say.
+/// A kind of difference that is not a contradiction: it follows from what each source can express.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Reason {
@@ -10,15 +10,15 @@ pub enum Reason {
     Dimensions,
     /// A bit-field is a whole integer, or bytes.
     BitFields,
-    /// A pointer leads to a type in one source, and nowhere in the other.
+    /// A pointer has a target in one source, and an unknown one in the other.
     VoidPointers,
-    /// An integer of the same size with and without a sign.
+    /// Integers of the same size, one signed and one unsigned.
     Signs,
     /// An enumeration is the integer that it is stored in.
     Enumerations,
-    /// A type without a name of its own got different ones.
+    /// An unnamed type got different names.
     Unnamed,
-    /// A name has several layouts, and each source lets another one keep it.
+    /// A name has several layouts, and a different one keeps the name in each source.
     Layouts,
     /// A type is written as bytes.
     Bytes,
