@@ -125,7 +125,7 @@ fn a_missing_file_is_reported_with_every_place_that_was_tried() {
     folder
         .run(line)
         .status(1)
-        .stderr(format!("k.pdb {GUID_AGE} is not there.\n"))
+        .stderr(format!("k.pdb {GUID_AGE} was not found.\n"))
         .stderr(format!("{}/k.pdb/{GUID_AGE}/k.pd_: 404, not here", server.url()))
         .check();
     let asked = server.requests().len();
@@ -367,6 +367,6 @@ fn a_folder_that_accepts_no_file_is_exit_code_2() {
     folder
         .run(["fetch_pdb", "ntkrnlmp", GUID_AGE, "--symbol-path", &server.url()])
         .status(2)
-        .stderr("has no place to be put")
+        .stderr("cannot be stored")
         .check();
 }

@@ -95,7 +95,7 @@ fn a_foreign_system_map_is_refused() {
     folder
         .run(["parse_dwarf", kernel, "--system-map", "System.map", "-o", "p.json"])
         .status(2)
-        .stderr("the symbol map belongs to another build: of 2 symbols it shares with the file 0")
+        .stderr("the symbol map belongs to another build: of the 2 symbols that it shares with the file, 0")
         .check();
     assert_eq!(folder.names(), ["System.map"]);
 }
