@@ -3,8 +3,8 @@
 //! Each module uses only modules above it in this list:
 //!
 //! - [`report`] has what `--json` prints, [`version`] what `--version` prints;
-//! - [`console`] is the only place that prints, and [`sandbox`] restricts what the process may do;
-//! - [`outcome`] decides the exit code, [`interrupt`] cleans up when the program is told to stop;
+//! - [`console`] is the only module that prints, and [`sandbox`] restricts what the process may do;
+//! - [`outcome`] decides the exit code, and [`interrupt`] cleans up when the program is told to stop;
 //! - [`configuration`] reads the user's settings;
 //! - [`files`] lists the files that a command reads and writes, and writes outputs;
 //! - [`options`] defines the groups of options that commands share;
