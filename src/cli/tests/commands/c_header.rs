@@ -37,6 +37,7 @@ const AWKWARD: &str = r#"{
   "flexible": [8, {"count": [0, ["int"]], "items": [8, ["Array", {"count": 0, "target": "aa_inner"}]],
    "grid": [4, ["Array", {"count": 2, "target": "Array", "target_args": {"count": 2, "target": "char"}}]]}],
   "empty": [0, {}],
+  "wild": [2, {"beyond": [1, ["BitField", {"start_bit": 3, "end_bit": 50, "target": "unsigned char"}]], "a": [0, ["char"]]}],
   "opaque_user": [POINTERS, {"p": [0, ["Pointer", {"target": "nowhere"}]],
    "q": [POINTER, ["Pointer", {"target": "Array", "target_args": {"count": 3, "target": "aa_inner"}}]]}],
   "calls": [POINTER, {"run": [0, ["Pointer", {"target": "Function", "target_args": {"args": [

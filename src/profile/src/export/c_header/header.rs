@@ -193,6 +193,12 @@ impl<W: Write> Header<'_, W> {
                 self.report.lose("members that C cannot express", || original_name.to_owned());
                 continue;
             };
+            let is_bit_field = member.bits.is_some();
+            // A bit-field lies within its struct or nowhere: there is no part of it to declare.
+            if start > limit || is_bit_field && end > limit {
+                self.report.lose("members that C cannot express", || original_name.to_owned());
+                continue;
+            }
             let name = taken.take(original_name);
             let Declared { text, size } = match end <= limit {
                 true => self.declarations.member(key, id, index, member, &name),
@@ -200,11 +206,6 @@ impl<W: Write> Header<'_, W> {
                 false => Declared { text: format!("unsigned char {name}[0]"), size: 0 },
             };
             let end = if end <= limit { end } else { start };
-            if start > limit {
-                self.report.lose("members that C cannot express", || original_name.to_owned());
-                continue;
-            }
-            let is_bit_field = member.bits.is_some();
             // What C makes of the declaration decides: an array may be larger than the numbers of this program.
             let text = match is_bit_field || start.saturating_add(size.saturating_mul(8)) == end {
                 true => text,
