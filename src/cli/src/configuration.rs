@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use repository::Error;
 use repository::yaml::{self, At, Data, Node};
+use url::Url;
 
 /// The settings in the user's configuration file: `config.yaml` in the program's configuration folder, otherwise
 /// Rekall's `~/.rekallrc`. Rekall's settings that have no use here are ignored; unknown ones are errors.
@@ -13,6 +14,8 @@ pub struct Configuration {
     pub profile_path: Option<Vec<String>>,
     /// The symbol path (`symbol_path`).
     pub symbol_path: Option<String>,
+    /// Lists of symbol tables for Volatility 3, which are asked for kernels of Linux that no repository has (`isf_path`).
+    pub isf_path: Vec<Url>,
     /// The slowest download that is accepted, in bytes per second (`least_rate`).
     pub least_rate: Option<u64>,
     /// How many seconds a download may be slower (`least_rate_time`).
@@ -59,6 +62,20 @@ impl Configuration {
         if let Some(value) = node.get("symbol_path") {
             configuration.symbol_path = Some(value.text(&at)?.to_owned());
         }
+        let at = At { place: &place, key: "isf_path" };
+        if let Some(value) = node.get("isf_path") {
+            let texts = match &value.data {
+                Data::Sequence(items) => {
+                    items.iter().map(|item| item.text(&at)).collect::<Result<Vec<_>, _>>()?
+                }
+                _ => vec![value.text(&at)?],
+            };
+            for text in texts {
+                let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+                let expected = "the address (http, https) of a list of symbol tables";
+                configuration.isf_path.push(url.ok_or_else(|| at.wrong(value, expected))?);
+            }
+        }
         configuration.least_rate = number(&node, &place, "least_rate", 0..=u64::MAX)?;
         configuration.least_rate_time = number(&node, &place, "least_rate_time", 1..=86_400)?;
         Ok(configuration)
@@ -79,8 +96,9 @@ fn number(node: &Node, place: &str, key: &str, range: RangeInclusive<u64>) -> an
     }
 }
 
-/// The keys that are used here.
-const OURS: [&str; 5] = ["profile_path", "repository_path", "symbol_path", "least_rate", "least_rate_time"];
+/// The keys that mean something here.
+const OURS: [&str; 6] =
+    ["profile_path", "repository_path", "symbol_path", "isf_path", "least_rate", "least_rate_time"];
 
 /// Rekall's options that its own configuration may set. They have no use here and are ignored.
 const REKALLS: [&str; 53] = [

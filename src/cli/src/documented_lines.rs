@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::cli::{Cli, tree};
 use clap::error::ErrorKind;
 
-/// The values for the placeholders in the pages.
-const PLACEHOLDERS: [(&str, &str); 24] = [
+/// What stands for what in the pages.
+const PLACEHOLDERS: [(&str, &str); 26] = [
+    ("ADDRESS", "https://example.org/debian"),
+    ("URL", "https://example.org/banners.json"),
     ("GUIDAGE", "F8E2A8B5C9B74BF4A6E4A48F180099942"),
     ("F8E2...2", "F8E2A8B5C9B74BF4A6E4A48F180099942"),
     ("nt/GUID/...", "nt/GUID/F8E2A8B5C9B74BF4A6E4A48F180099942"),

@@ -69,7 +69,8 @@ pub use compress::{
     Effort, GzipWriter, InflateError, Metered, UnpackLimitError, UnpackLimits, UnpackMeter, XzWriter, inflate,
 };
 pub use export::{
-    Addresses, Compat, Form, Format, Outline, Outlined, OutlinedSymbol, Selection, add_well_known_types,
+    Addresses, Compat, Form, Format, Outline, Outlined, OutlinedSymbol, Selection, add_lost_names,
+    add_well_known_types,
 };
 #[cfg(unix)]
 pub use file::remember_input;
@@ -79,7 +80,7 @@ pub use file::{
 };
 pub use guard::{guarded, is_guarded};
 pub use input::{MAX_TEXT, read_file, read_profile, read_text};
-pub use isf::{Table, table_path};
+pub use isf::{Table, from_base64, table_path, to_base64};
 pub use judge::{
     Comparison, Consumer, Difference, FileForm, Health, Missing, Obstacle, Reason, Scope, Settled, Verdict,
     compare, member_offset, obstacles,

@@ -1,5 +1,6 @@
 use pe::PdbName;
 
+use crate::collection::{self, Collection, CollectionReader};
 use crate::yaml::{At, Node};
 use crate::{Error, Key, ProfileName};
 
@@ -62,6 +63,8 @@ pub enum Handler {
         /// Patterns of keys: `*` stands for any characters, including slashes, and `?` for one.
         patterns: Vec<String>,
     },
+    /// `DebianArchive`, `RpmArchive`, `Debuginfod` or `IsfList`: one profile per kernel or table that is listed.
+    Collection(Box<Collection>),
 }
 
 /// An index, given by the text that specifies it.
@@ -78,19 +81,26 @@ pub const CONFIG: &str = "config.yaml";
 
 /// The keys that every entry may have.
 const COMMON: [&str; 3] = ["type", "index", "transforms"];
-/// The keys of each handler.
-const KEYS: [(&str, &[&str]); 6] = [
+/// Those of each handler.
+const KEYS: [(&str, &[&str]); 7] = [
     ("WindowsGUIDProfile", &["guids", "has_structs", "profile_class", "possible_guid_filenames"]),
     ("CopyAndTransform", &["source"]),
     ("OSXProfile", &["sources"]),
     ("LinuxProfile", &[]),
     ("ArtifactProfile", &["patterns"]),
     ("DebugFile", &["sources"]),
+    ("KernelDebugKits", &["folder"]),
 ];
+
+/// The keys of a type of entry.
+fn keys_of(kind: &str) -> Option<&'static [&'static str]> {
+    let all = KEYS.iter().chain(&collection::KEYS);
+    all.into_iter().find(|(name, _)| *name == kind).map(|(_, keys)| *keys)
+}
 
 fn every_key() -> Vec<&'static str> {
     let mut all = COMMON.to_vec();
-    for key in KEYS.iter().flat_map(|(_, keys)| keys.iter()) {
+    for key in KEYS.iter().chain(&collection::KEYS).flat_map(|(_, keys)| keys.iter()) {
         if !all.contains(key) {
             all.push(key);
         }
@@ -98,8 +108,8 @@ fn every_key() -> Vec<&'static str> {
     all
 }
 
-const HANDLERS: &str =
-    "WindowsGUIDProfile, CopyAndTransform, OSXProfile, LinuxProfile, ArtifactProfile or DebugFile";
+const HANDLERS: &str = "WindowsGUIDProfile, CopyAndTransform, OSXProfile, LinuxProfile, ArtifactProfile, DebianArchive, \
+     RpmArchive, Debuginfod, IsfList, KernelDebugKits or DebugFile";
 
 impl Config {
     /// Reads a configuration; `place` is its name in errors.
@@ -154,8 +164,8 @@ impl<'a> Reader<'a> {
         }
         let kind = self.required("type", HANDLERS)?;
         let kind_name = kind.text(&At { place: self.place, key: &self.key("type") })?;
-        if let Some((_, keys)) = KEYS.iter().find(|(name, _)| *name == kind_name) {
-            let known: Vec<&str> = COMMON.iter().chain(*keys).copied().collect();
+        if let Some(keys) = keys_of(kind_name) {
+            let known: Vec<&str> = COMMON.iter().chain(keys).copied().collect();
             self.node.only_known(&known, &at)?;
         }
         let handler = match kind_name {
@@ -167,9 +177,26 @@ impl<'a> Reader<'a> {
             "LinuxProfile" => Handler::Linux,
             "DebugFile" => Handler::DebugFiles { patterns: self.texts("sources")? },
             "ArtifactProfile" => Handler::Artifacts { patterns: self.texts("patterns")? },
-            _ => return Err(self.wrong("type", kind, HANDLERS)),
+            "KernelDebugKits" => self.kernel_debug_kits()?,
+            other => {
+                let reader =
+                    CollectionReader { place: self.place, name: self.name, node: self.node, line: self.line };
+                match reader.collection(other)? {
+                    Some(collection) => Handler::Collection(Box::new(collection)),
+                    None => return Err(self.wrong("type", kind, HANDLERS)),
+                }
+            }
         };
         Ok(Entry { name, line: self.line, handler, merge: self.merge()?, indexes: self.indexes()? })
+    }
+
+    /// The kernels of unpacked Kernel Debug Kits of Apple's: the bundles that lie where kits have them.
+    fn kernel_debug_kits(&self) -> Result<Handler, Error> {
+        const IN_KIT: &str = "System/Library/Kernels/*.dSYM";
+        let folder = self.path("folder", self.required("folder", "the folder of the kits")?)?;
+        Ok(Handler::DebugFiles {
+            patterns: vec![format!("{folder}/{IN_KIT}"), format!("{folder}/*/{IN_KIT}")],
+        })
     }
 
     fn windows(&self) -> Result<Handler, Error> {
@@ -362,7 +389,8 @@ mod tests {
             (
                 "nt/GUID:\n  type: WindowsGuidProfile\n",
                 "config.yaml:2: nt/GUID.type: expected WindowsGUIDProfile, CopyAndTransform, OSXProfile, \
-                 LinuxProfile, ArtifactProfile or DebugFile, found 'WindowsGuidProfile'",
+                 LinuxProfile, ArtifactProfile, DebianArchive, RpmArchive, Debuginfod, IsfList, KernelDebugKits \
+                 or DebugFile, found 'WindowsGuidProfile'",
             ),
             (
                 "x: 1\n\nnt/GUID:\n  type: WindowsGUIDProfile\n",

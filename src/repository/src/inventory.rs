@@ -41,6 +41,10 @@ pub struct Content {
     pub generator: String,
     /// A digest of the settings from the configuration: its class and what is merged.
     pub recipe: String,
+    /// The address that the source was fetched from; empty for a source that is not one of a collection.
+    pub origin: String,
+    /// What a kernel of Linux or macOS calls itself; empty for others.
+    pub banner: String,
 }
 
 /// The object with the inventory.
@@ -130,6 +134,12 @@ impl Inventory {
 }
 
 impl Content {
+    /// Whether a record says the same, or was written before records had banners and says the same otherwise.
+    pub(crate) fn agrees(&self, expected: &Self) -> bool {
+        self == expected
+            || self.banner.is_empty() && Self { banner: expected.banner.clone(), ..self.clone() } == *expected
+    }
+
     /// The differences to another record of the same profile: each field with both values.
     pub fn differences(&self, other: &Self) -> String {
         let sizes = [self.size, other.size].map(|size| size.to_string());
@@ -140,6 +150,8 @@ impl Content {
             ("source", &self.source, &other.source),
             ("generator", &self.generator, &other.generator),
             ("recipe", &self.recipe, &other.recipe),
+            ("origin", &self.origin, &other.origin),
+            ("banner", &self.banner, &other.banner),
         ];
         let differing = fields.iter().filter(|(_, mine, theirs)| mine != theirs);
         let words = differing.map(|(field, mine, theirs)| format!("{field} '{mine}', expected '{theirs}'"));
@@ -159,6 +171,8 @@ impl Record {
                 source: text("source").unwrap_or_default(),
                 generator: text("generator").unwrap_or_default(),
                 recipe: text("recipe").unwrap_or_default(),
+                origin: text("origin").unwrap_or_default(),
+                banner: text("banner").unwrap_or_default(),
             }),
             _ => None,
         };
@@ -178,6 +192,8 @@ impl Record {
                 ("source", &content.source),
                 ("generator", &content.generator),
                 ("recipe", &content.recipe),
+                ("origin", &content.origin),
+                ("banner", &content.banner),
             ] {
                 if !text.is_empty() {
                     entries.insert(key.to_owned(), text.as_str().into());

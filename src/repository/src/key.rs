@@ -1,6 +1,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::Error;
 
@@ -9,7 +10,7 @@ use crate::Error;
 /// Whatever its source (the command line, a configuration, the target of a symlink profile), it cannot leave the
 /// repository: no part is empty, `.` or `..`, and none contains a separator, a drive or a control character.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(String);
+pub struct Key(Arc<str>);
 
 /// Why a text is not a [`Key`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +62,7 @@ impl FromStr for Key {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         match check(text) {
-            Ok(()) => Ok(Self(text.to_owned())),
+            Ok(()) => Ok(Self(Arc::from(text))),
             Err(source) => Err(Error::Key { text: text.chars().take(256).collect(), source }),
         }
     }

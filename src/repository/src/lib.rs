@@ -2,14 +2,14 @@
 //!
 //! Start here: [`Repositories`] finds a profile by its [`ProfileName`] in an ordered list of repositories.
 //!
-//! - **Where.** A [`Storage`] holds objects by [`Key`]: [`Folder`] is a local folder, `storage::Site` a remote
-//!   repository on a server, and [`Bucket`] an S3-compatible store. [`storage::open`] opens one by the text that
-//!   names it.
-//! - **Which.** [`detect`] finds the profile of a memory image and proves it; [`local`] makes a missing one.
-//! - **By similarity.** [`index`] recognises which of thousands of profiles a kernel matches that does not identify
-//!   itself.
-//! - **Contents.** [`Config`] says how profiles are made, and [`Guids`] lists builds of Windows. An [`Inventory`]
-//!   records existing profiles, and [`Rejects`] those that could not be made. [`batch`] makes missing profiles.
+//! - **Where.** A [`Storage`] holds objects by [`Key`]: [`Folder`] a local folder, `storage::Site` what others keep
+//!   on a server, [`Bucket`] what lies in an S3-compatible store; [`storage::open`] takes the text that names one.
+//! - **Which.** [`detect`] finds the profile of a memory image and proves it; [`local`] makes the one that is missing.
+//! - **By likeness.** [`index`] tells of which of thousands of profiles a kernel is that does not say so itself.
+//! - **What belongs there.** [`Config`] says what makes which profiles, [`Guids`] which builds of Windows; an
+//!   [`Inventory`] records what is there, [`Rejects`] what could not be made. [`batch`] makes what is missing.
+//! - **Where from.** [`collection`] reads what archives, debuginfod servers and lists of symbol tables have.
+//! - **For others.** [`isf`] makes symbol tables of Volatility 3, and lists of them.
 //! - **Texts.** [`yaml`] reads the configuration's language, with the line of every value.
 //!
 //! ```
@@ -25,17 +25,20 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
 pub mod batch;
+pub mod collection;
 mod config;
 pub mod detect;
 mod error;
 mod guids;
 pub mod index;
 mod inventory;
+pub mod isf;
 mod key;
 pub mod local;
 mod name;
 pub mod of_image;
 mod packed;
+mod pattern;
 mod printed;
 mod rejects;
 mod repositories;

@@ -44,10 +44,10 @@ pub fn build(
     let found = fetcher.fetch(&wanted, progress)?;
     let failed = |problem: String| Error::Convert { place: found.path.display().to_string(), problem };
     let file = MappedFile::open(&found.path).map_err(|error| Error::io(found.path.display(), error))?;
-    let Printed { bytes, health, report } =
+    let Printed { bytes, health, report, .. } =
         Printed::of_pdb(file, pdb, None, &[], progress).map_err(failed)?;
     let name = ProfileName::of_guid(&folder_of(pdb.as_str()), guid_age)?;
-    let printed = Printed { bytes, health, report };
+    let printed = Printed { bytes, health, report, banner: String::new() };
     stored(name, printed, found.from, &Condition::Always, storage, progress)
 }
 
@@ -85,7 +85,7 @@ fn stored(
     storage: &dyn Storage,
     progress: &dyn Progress,
 ) -> Result<Built, Error> {
-    let Printed { bytes, health, report } = printed;
+    let Printed { bytes, health, report, .. } = printed;
     let place = storage.place_of(&name.key());
     match storage.write(&name.key(), &bytes, condition)? {
         Some(_) => progress.tell(&format!("Stored {place}")),

@@ -16,6 +16,8 @@ pub(crate) struct Printed {
     pub(crate) health: Health,
     /// The losses.
     pub(crate) report: Report,
+    /// What the kernel calls itself; empty for other systems.
+    pub(crate) banner: String,
 }
 
 impl Printed {
@@ -33,7 +35,8 @@ impl Printed {
         let health = Health::of(&profile, &resolution, Scope::Whole);
         let sink = GzipWriter::new(Vec::new(), Effort::Default, 1);
         let bytes = write_text(&profile, &resolution, sink)?.finish()?;
-        Ok(Self { bytes, health, report })
+        let banner = profile.metadata_text("Banner").unwrap_or_default().to_owned();
+        Ok(Self { bytes, health, report, banner })
     }
 
     /// The profile of the PDB `name`, with the class `profile_class` or, by default, the one for its name.

@@ -29,12 +29,16 @@ mod answer;
 mod body;
 mod clients;
 mod error;
+mod isf;
 mod limits;
 mod mirror;
+mod pages;
 mod path;
 mod stream;
 mod tree;
 
 pub use error::Error;
+pub use isf::IsfPages;
 pub use limits::MirrorLimits;
 pub use mirror::{Mirror, MirrorStop};
+pub use pages::{Page, Pages};

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Write;
+use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use crate::body::{Content, Taken};
 use crate::clients::{Clients, Place};
 use crate::error::Error;
 use crate::limits::MirrorLimits;
+use crate::pages::{Page, Pages};
 use crate::path::Refusal;
 use crate::stream::Stream;
 use crate::tree::Tree;
@@ -36,7 +38,7 @@ pub struct Mirror {
     listener: TcpListener,
     address: SocketAddr,
     folder: PathBuf,
-    tree: Arc<Tree>,
+    site: Arc<Site>,
     limits: MirrorLimits,
     stop: Arc<Notify>,
 }
@@ -83,8 +85,16 @@ impl Mirror {
         };
         let (listener, address) =
             listen().map_err(|source: io::Error| Error::Listen { address: address.to_owned(), source })?;
-        let (folder, tree, stop) = (folder.to_owned(), Arc::new(tree), Arc::new(Notify::new()));
-        Ok(Self { listener, address, folder, tree, limits, stop })
+        let site = Arc::new(Site { tree: Arc::new(tree), pages: None });
+        let (folder, stop) = (folder.to_owned(), Arc::new(Notify::new()));
+        Ok(Self { listener, address, folder, site, limits, stop })
+    }
+
+    /// The same, with pages that come before the files of the folder.
+    #[must_use]
+    pub fn with_pages(self, pages: Arc<dyn Pages>) -> Self {
+        let site = Site { tree: self.site.tree.clone(), pages: Some(pages) };
+        Self { site: Arc::new(site), ..self }
     }
 
     /// The address at which it can be reached.
@@ -129,7 +139,7 @@ impl Mirror {
                     // Connections without a place wait in tasks of their own, so that accepting never stops.
                     Ok((stream, peer)) => if let Ok(turn) = waiting.clone().try_acquire_owned() {
                         let (clients, teller) = (clients.clone(), teller.clone());
-                        let attendant = Attendant { tree: self.tree.clone(), limits: self.limits.clone(), teller };
+                        let attendant = Attendant { site: self.site.clone(), limits: self.limits.clone(), teller };
                         let watcher = connections.watcher();
                         tokio::spawn(async move {
                             let place = clients.admit(peer.ip()).await;
@@ -164,9 +174,28 @@ impl Mirror {
     }
 }
 
+/// What is served: a folder, and pages that come before its files.
+struct Site {
+    tree: Arc<Tree>,
+    pages: Option<Arc<dyn Pages>>,
+}
+
+impl Site {
+    /// Opens what the path of a request names.
+    fn open(&self, path: &str, host: Option<&str>) -> Result<(File, Entity), Refusal> {
+        if let Some(page) = self.pages.as_ref().and_then(|pages| pages.open(path, host)) {
+            let Page { file, tag } = page.map_err(Refusal::Failed)?;
+            let metadata = file.metadata().map_err(Refusal::Failed)?;
+            return Ok((file, Entity { tag: format!("\"{tag}\""), ..Entity::of(&metadata) }));
+        }
+        let (file, metadata) = self.tree.open(path)?;
+        Ok((file, Entity::of(&metadata)))
+    }
+}
+
 /// Everything that is needed to answer the requests of one connection.
 struct Attendant {
-    tree: Arc<Tree>,
+    site: Arc<Site>,
     limits: MirrorLimits,
     teller: mpsc::Sender<String>,
 }
@@ -179,13 +208,13 @@ impl Attendant {
         let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
         let place = Arc::new(place);
         let stream = Stream::new(stream, place.clone(), self.limits.stall, self.limits.stall_bytes);
-        let (tree, teller, requests) = (self.tree, self.teller, place.clone());
+        let (site, teller, requests) = (self.site, self.teller, place.clone());
         let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-            let (tree, teller, place) = (tree.clone(), teller.clone(), requests.clone());
+            let (site, teller, place) = (site.clone(), teller.clone(), requests.clone());
             async move {
                 let turn = place.turn().await;
                 let line = format!("{peer} {} {}", request.method(), shown(request.uri().path()));
-                let (response, why) = respond(&tree, &request).await;
+                let (response, why) = respond(&site, &request).await;
                 // If the receiver is gone, the mirror is about to stop.
                 let _ = teller.send(told(line, &response, &why)).await;
                 Ok::<_, Infallible>(response.map(|content| Taken { content, _turn: turn }))
@@ -228,7 +257,7 @@ fn listen(addresses: &[SocketAddr]) -> io::Result<TcpListener> {
 }
 
 /// The answer to a request, and the reason if it has no bytes of a file.
-async fn respond<B>(tree: &Arc<Tree>, request: &Request<B>) -> (Response<Content>, String) {
+async fn respond<B>(site: &Arc<Site>, request: &Request<B>) -> (Response<Content>, String) {
     let is_get = match *request.method() {
         Method::GET => true,
         Method::HEAD => false,
@@ -240,17 +269,17 @@ async fn respond<B>(tree: &Arc<Tree>, request: &Request<B>) -> (Response<Content
         }
     };
     let path = request.uri().path().to_owned();
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
     let opened = {
-        let (tree, path) = (tree.clone(), path.clone());
-        spawn_blocking(move || tree.open(&path))
+        let (site, path) = (site.clone(), path.clone());
+        spawn_blocking(move || site.open(&path, host.as_deref()))
             .await
             .unwrap_or_else(|error| Err(Refusal::Failed(io::Error::other(error))))
     };
-    let (file, metadata) = match opened {
+    let (file, entity) = match opened {
         Ok(opened) => opened,
         Err(refusal) => return refused(refusal, is_get),
     };
-    let entity = Entity::of(&metadata);
     let answer = decide(request.headers(), &entity, is_get);
     let (status, range) = match &answer {
         Answer::Whole => (StatusCode::OK, Some(0..entity.size)),

@@ -10,6 +10,7 @@
 //!   [`Pointer`] gives another location.
 //! - **Debug files.** [`fetch_debug`] downloads an ELF file's debug information by its [`BuildId`] from debuginfod
 //!   servers.
+//! - **Addresses.** [`Downloads`] downloads files that have addresses of their own: listings and packages of archives.
 //! - **Other files.** [`Web`] reads files below one address, as repositories of profiles on servers need it.
 //! - **How servers are contacted.** [`ClientOptions`] sets retries, speed limits and credentials for all of the
 //!   above, and one loop (`delivery`) serves them all.
@@ -35,6 +36,7 @@ mod credentials;
 mod debuginfod;
 mod delivery;
 mod download;
+mod downloads;
 mod encoding;
 mod error;
 mod fetch;
@@ -60,6 +62,7 @@ pub use credentials::{Credentials, CredentialsError};
 pub use debuginfod::{BuildId, BuildIdError, DebugFile, DebugOptions, fetch_debug};
 pub use delivery::Explain;
 pub use download::{Patience, Tried};
+pub use downloads::{DownloadError, Downloads, Expected, FetchedFile};
 pub use error::Error;
 pub use fetch::{Fetcher, Found, Options};
 pub use manifest::{Manifest, ManifestError, Wanted};

@@ -1,10 +1,13 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use server::{Mirror, MirrorLimits};
+use anyhow::bail;
+use server::{IsfPages, Mirror, MirrorLimits};
+use url::Url;
 
 use super::Run;
 use crate::console::{Console, Settings};
-use crate::files::Files;
+use crate::files::{Files, cache_folder};
 use crate::interrupt;
 use crate::options::heading::{GENERAL, INPUT};
 use crate::options::{General, Json, settings};
@@ -22,6 +25,12 @@ pub struct Arguments {
     /// The folder: a symbol store, or a repository of profiles.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
+    /// Serve a repository's profiles to Volatility 3 too: banners.json, and the symbol tables that it names.
+    #[arg(long)]
+    isf: bool,
+    /// The address that the list of tables gives for this server. By default what clients call it.
+    #[arg(long = "base-url", value_name = "URL", requires = "isf")]
+    base: Option<Url>,
     #[command(flatten)]
     json: Json,
     /// The address to listen on; port 0 takes a free port.
@@ -34,7 +43,8 @@ pub struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   rekall-profile serve symbols
-  rekall-profile serve profiles --listen 127.0.0.1:0 -v";
+  rekall-profile serve profiles --listen 127.0.0.1:0 -v
+  rekall-profile serve profiles --isf --base-url https://symbols.example.org";
 
 impl Run for Arguments {
     fn settings(&self) -> Settings {
@@ -43,6 +53,9 @@ impl Run for Arguments {
 
     fn list(&self, files: &mut Files) -> anyhow::Result<()> {
         files.access().read_store(&self.folder).network_as(Network::Listen);
+        if self.isf {
+            files.access().fill_own(cache_folder());
+        }
         Ok(())
     }
 
@@ -54,11 +67,15 @@ impl Run for Arguments {
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let mirror = Mirror::bind(&arguments.folder, &arguments.listen, MirrorLimits::default())?;
     let url = format!("http://{}", mirror.address());
+    let (mirror, isf) = match arguments.isf {
+        true => with_tables(arguments, mirror, &url)?,
+        false => (mirror, None),
+    };
     let stop = mirror.stop();
     interrupt::when_told_to_stop(move || stop.stop());
     if console.json() {
         let folder = arguments.folder.to_string_lossy().into_owned();
-        console.print_report(&Served { folder, url: url.clone() })?;
+        console.print_report(&Served { folder, url: url.clone(), isf: isf.clone() })?;
     } else {
         console.print(&[&url].into_iter().collect())?;
     }
@@ -66,7 +83,23 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         "Serving {} read-only until Ctrl-C; a symbol path for it: srv*CACHE*{url}",
         arguments.folder.display()
     ));
+    if let Some(isf) = isf {
+        console.say(format_args!("For Volatility 3: --remote-isf-url {isf}"));
+        console.say("Volatility keeps a list for ever under its address; a changed list has another one.");
+    }
     mirror.run(console.progress())?;
     console.tell("Stopped");
     Ok(Outcome::Success)
+}
+
+/// The server with the tables of the repository, and the address of their list as it is now.
+fn with_tables(arguments: &Arguments, mirror: Mirror, url: &str) -> anyhow::Result<(Mirror, Option<String>)> {
+    let Some(folder) = arguments.folder.to_str() else {
+        bail!("--isf: the name of the folder is not UTF-8");
+    };
+    let storage = repository::storage::open(folder, &symbols::ClientOptions::default())?;
+    let base = arguments.base.as_ref().map(|base| base.as_str().trim_end_matches('/').to_owned());
+    let pages = Arc::new(IsfPages::new(storage, &cache_folder().join("tables"), base));
+    let address = pages.address(url)?;
+    Ok((mirror.with_pages(pages), Some(address)))
 }

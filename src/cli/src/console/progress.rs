@@ -56,6 +56,18 @@ impl Bar {
         }
     }
 
+    /// Whether bars are shown.
+    pub fn is_visible(&self) -> bool {
+        self.visible
+    }
+
+    /// Says more of a step beside its bar.
+    pub fn describe(&self, step: &str, text: &str) {
+        if let Some(known) = self.steps().get(step) {
+            known.bar.set_message(format!("{}: {}", escaped(step), escaped(text)));
+        }
+    }
+
     fn steps(&self) -> MutexGuard<'_, HashMap<String, Step>> {
         self.steps.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -2,7 +2,8 @@ use std::path::Path;
 
 use clap::Args;
 use repository::{Options, PUBLIC};
-use symbols::DebugOptions;
+use symbols::{ClientOptions, DebugOptions, Downloads};
+use url::Url;
 
 use super::debuginfod::debuginfod_servers;
 use super::heading::REPOSITORIES;
@@ -97,6 +98,20 @@ impl Building {
         let mut options = DebugOptions::new(debuginfod_servers(&[])?);
         options.client = connection.client(options.client)?;
         Ok(Some(options))
+    }
+
+    /// The configuration's lists of symbol tables, and what asks them; `None` if there are none, or if no server may be
+    /// asked.
+    ///
+    /// # Errors
+    /// A configuration or credentials that cannot be understood.
+    pub fn tables(&self) -> anyhow::Result<Option<(Vec<Url>, Downloads)>> {
+        let lists = Configuration::read()?.isf_path;
+        if lists.is_empty() || self.symbols.connection.offline {
+            return Ok(None);
+        }
+        let client = self.symbols.connection.client(ClientOptions::default())?;
+        Ok(Some((lists, Downloads::new(client))))
     }
 
     /// Adds the repositories as inputs.

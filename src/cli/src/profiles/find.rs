@@ -84,6 +84,10 @@ pub fn detected(
                 of_image::Outcome::Unmade(unmade) => unmade,
                 of_image::Outcome::NoKernel => Vec::new(),
             };
+            match of_image::listed(image, &detection.kernels, &repositories, options, console) {
+                Ok(layout) => return Ok(layout),
+                Err(problems) => items.extend(problems),
+            }
             let ids = of_image::build_ids(&detection.kernels, &unmade);
             match of_image::fetched(image, &ids, &repositories, options, console) {
                 Ok(layout) => return Ok(layout),

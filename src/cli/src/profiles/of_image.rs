@@ -4,6 +4,7 @@
 use analyzer::Layout;
 use image::Image;
 use profile::System;
+use repository::batch::{TableVerdict, import_tables};
 use repository::detect::{self, Detection, Kernel, Sighted};
 use repository::of_image::{self, MadeOfImage, Unmade};
 use repository::{Repositories, local};
@@ -112,6 +113,77 @@ pub fn fetched(
             candidate.name,
             outcome(&candidate)
         ));
+    }
+    Err(problems)
+}
+
+/// No more tables are fetched for one kernel: several builds may have its release.
+const MOST_TABLES: usize = 8;
+
+/// Asks the configuration's lists of symbol tables (`isf_path`) for the Linux kernels that an image names, by their
+/// releases. The first table whose profile is proved on the image is the answer; its profile is kept.
+///
+/// # Errors
+/// Why there is none, a line for each list and table.
+pub fn listed(
+    image: &Image,
+    kernels: &[Sighted],
+    repositories: &Repositories,
+    options: &Building,
+    console: &Console,
+) -> Result<Layout, Vec<String>> {
+    let lines = |error: &anyhow::Error| lines_of("", error).text().lines().map(str::to_owned).collect();
+    let (lists, downloads) = match options.tables() {
+        Ok(Some(tables)) => tables,
+        Ok(None) => return Err(Vec::new()),
+        Err(error) => return Err(lines(&error)),
+    };
+    let mut releases: Vec<&str> = kernels
+        .iter()
+        .filter_map(|sighted| match &sighted.kernel {
+            // What is a pattern is not the release of a kernel.
+            Kernel::Linux { release, .. } if !release.contains(['*', '?']) => Some(release.as_str()),
+            _ => None,
+        })
+        .collect();
+    releases.dedup();
+    releases.truncate(MOST_FETCHED);
+    let Some(storage) = repositories.writable().filter(|_| !releases.is_empty()) else {
+        return Err(Vec::new());
+    };
+    let mut problems = Vec::new();
+    for list in &lists {
+        for release in &releases {
+            let mut found = Vec::new();
+            let mut each = |url: &str, verdict: &TableVerdict| match verdict {
+                TableVerdict::Taken(imported) => found.push((imported.name.clone(), url.to_owned())),
+                TableVerdict::Known(name) => found.push((name.clone(), url.to_owned())),
+                TableVerdict::Failed(reason) => problems.push(format!("{url}: {reason}")),
+                _ => {}
+            };
+            let wanted = [(*release).to_owned()];
+            let asked =
+                import_tables(storage, list, &wanted, MOST_TABLES, &downloads, console.progress(), &mut each);
+            if let Err(error) = asked {
+                problems.push(error.to_string());
+            }
+            for (name, url) in found {
+                let loaded = match repositories.load(&name, console.progress()) {
+                    Ok(loaded) => loaded,
+                    Err(error) => {
+                        problems.push(format!("{url}: {error}"));
+                        continue;
+                    }
+                };
+                let (candidate, layout) =
+                    detect::prove(image, repositories, loaded, url.clone(), &console.search());
+                if let (true, Some(layout)) = (candidate.matches(), layout) {
+                    console.say(format_args!("{name}: made of the symbol table {url}"));
+                    return Ok(layout);
+                }
+                problems.push(format!("{name}, made of the symbol table {url}: {}", outcome(&candidate)));
+            }
+        }
     }
     Err(problems)
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use profile::{
     Compat, Consumer, Effort, Form, Format, GzipWriter, Profile, Report, Resolution, Selection, XzWriter,
-    add_well_known_types, banner_symbol, table_path, write_form,
+    add_lost_names, add_well_known_types, banner_symbol, table_path, write_form,
 };
 
 use crate::console::{self, Console};
@@ -77,6 +77,9 @@ impl Plan {
     pub fn settle(&self, profile: &mut Profile, report: &mut Report) -> Resolution {
         if self.format == Format::Isf {
             add_well_known_types(profile);
+        }
+        if self.compat == Compat::Volatility3 {
+            add_lost_names(profile);
         }
         Resolution::new(profile, report)
     }

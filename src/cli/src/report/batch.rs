@@ -14,7 +14,7 @@ pub struct Index {
     pub warnings: Vec<String>,
 }
 
-/// `manage_repo build_all`, `build` and `add_guid`.
+/// `manage_repo build_all`, `build`, `add_guid` and `mirror`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Built {
@@ -22,6 +22,26 @@ pub struct Built {
     pub failures: Vec<Failure>,
     /// Null if a part was made: parts are sealed together.
     pub sealed: Option<Sealed>,
+    /// The listings of collections that were read.
+    pub listings: Vec<Listing>,
+    /// How many profiles were not begun with, because the command was told to stop.
+    pub remaining: usize,
+}
+
+/// What reading the listing of a collection came to.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Listing {
+    /// The entry of the configuration.
+    pub entry: String,
+    /// How many items are listed.
+    pub items: usize,
+    pub new: usize,
+    pub gone: usize,
+    /// What is listed and not taken: name and reason; the first hundred.
+    pub refused: Vec<(String, String)>,
+    /// Why the listing was not read, if the one before is used.
+    pub kept: Option<String>,
 }
 
 /// What was made for an entry of the configuration.
@@ -114,6 +134,12 @@ pub enum Import {
         bytes: u64,
         health: String,
     },
+    /// A table whose profile is there already.
+    Known {
+        file: String,
+        /// The name of that profile.
+        known: String,
+    },
     Failed {
         file: String,
         error: String,
@@ -151,4 +177,30 @@ pub struct WrittenManifest {
     pub manifest: String,
     /// The number of PDBs in it.
     pub wanted: usize,
+}
+
+/// `manage_repo isf`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PublishedTables {
+    /// The address of the list of all tables, under which it never changes.
+    pub url: String,
+    /// How many tables were made.
+    pub made: usize,
+    /// How many tables were there already.
+    pub unchanged: usize,
+    /// Profiles that give no table: name and reason.
+    pub failed: Vec<(String, String)>,
+    pub lists: Vec<TableList>,
+}
+
+/// A list of tables.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct TableList {
+    /// Its path below the folder.
+    pub path: String,
+    /// The path of the same list that changes with it.
+    pub versioned: String,
+    pub tables: usize,
 }

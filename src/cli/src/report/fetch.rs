@@ -154,4 +154,6 @@ pub struct Served {
     pub folder: String,
     /// The address.
     pub url: String,
+    /// The address of the list of tables for Volatility 3, as it is now; null without --isf.
+    pub isf: Option<String>,
 }

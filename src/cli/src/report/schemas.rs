@@ -78,6 +78,8 @@ fn all() -> Vec<(&'static str, Value)> {
         ("manage_repo_build", of::<batch::Built>()),
         ("manage_repo_build_all", of::<batch::Built>()),
         ("manage_repo_import", of::<batch::Imports>()),
+        ("manage_repo_isf", of::<batch::PublishedTables>()),
+        ("manage_repo_mirror", of::<batch::Built>()),
         ("manage_repo_missing", of::<Missing>()),
         ("manage_repo_plan", of::<batch::Plan>()),
         ("manage_repo_seal", of::<batch::Sealed>()),

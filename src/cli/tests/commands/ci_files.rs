@@ -282,3 +282,63 @@ fn an_error_ends_a_part_and_its_job() {
         assert!(stderr.contains("config.yaml:1: "), "{script}\n{stderr}");
     }
 }
+
+/// The commands that a service runs weekly for a collection, with what it gives them.
+fn collection_scripts() -> Vec<(&'static str, Vec<String>, &'static str)> {
+    let workflow = yaml("collection-github-actions.yml");
+    let pipeline = yaml("collection-gitlab-ci.yml");
+    let job = yaml("collection-kubernetes.yaml");
+    let container = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0];
+    let given: Vec<&str> = container["env"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|variable| variable["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(given, ["ARCHIVE", "SUITE", "BASE_URL", "PUBLIC"]);
+    vec![
+        ("GitHub", scripts(&workflow["jobs"]["collection"]), "bash"),
+        ("GitLab", scripts(&pipeline["pages"]), "bash"),
+        ("Kubernetes", vec![container["args"][0].as_str().unwrap().to_owned()], "sh"),
+        ("Slurm", vec![file("collection-slurm.sh")], "sh"),
+    ]
+}
+
+#[test]
+fn the_files_for_a_collection_make_the_repository_and_the_symbol_server() {
+    let archive = Folder::new();
+    crate::mirror::archive(archive.path(), &[1, 2]);
+    let server = symbol_server::Server::of_folder(archive.path()).unwrap();
+    let url = server.url();
+    let mut first: Option<(Vec<String>, Vec<u8>)> = None;
+    for (service, scripts, shell) in collection_scripts() {
+        let machine = Machine(Folder::new());
+        machine.put(Path::new(env!("CARGO_BIN_EXE_rekall-profile")), "program/bin/rekall-profile");
+        let public = machine.0.join("public");
+        let profiles_folder = public.join("profiles");
+        let variables = [
+            ("ARCHIVE", url.as_str()),
+            ("SUITE", "bookworm"),
+            ("BASE_URL", "https://example.org/symbols"),
+            ("PUBLIC", public.to_str().unwrap()),
+            ("REPO", profiles_folder.to_str().unwrap()),
+            ("SLURM_CPUS_PER_TASK", "2"),
+        ];
+        // Every week once more: nothing changes.
+        for _ in 0..2 {
+            for script in &scripts {
+                // Our debug files are no kernels with BTF, so the archive is read for its debug packages.
+                let script = script.replace("mirror \"$ARCHIVE\"", "mirror \"$ARCHIVE\" --mode dwarf");
+                machine.shell_of(shell, &script, &variables);
+            }
+        }
+        let listed = machine.shell("cd public/profiles/v1.0 && find Linux -name '*.gz' | sort", &[]);
+        let names: Vec<String> = listed.lines().map(str::to_owned).collect();
+        let banners = machine.0.read("public/banners.json");
+        assert_eq!(names.len(), 2, "{service}");
+        match &first {
+            Some(first) => assert_eq!(*first, (names, banners), "{service}"),
+            None => first = Some((names, banners)),
+        }
+    }
+}

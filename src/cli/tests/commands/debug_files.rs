@@ -15,8 +15,8 @@ fn data(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/dwarf").join(name)).unwrap()
 }
 
-/// A debug file with types and without symbols, which is enough for a profile that is not a kernel's.
-fn debug_file(build: u8) -> Vec<u8> {
+/// A debug file with types and without symbols: good for a profile that is no kernel's.
+pub fn debug_file(build: u8) -> Vec<u8> {
     let mut bytes = data("elf/common.debug");
     let id = dwarf_converter::build_id(&bytes).unwrap();
     let at = memchr::memmem::find(&bytes, &id).unwrap();
@@ -36,12 +36,12 @@ fn kext() -> Vec<u8> {
 
 const KEXT: &str = "OSX/ABABABAB-ABAB-ABAB-ABAB-ABABABABABAB.gz";
 
-fn name(build: u8) -> String {
+pub fn name(build: u8) -> String {
     format!("Linux/{}", format!("{build:02x}").repeat(20))
 }
 
 /// A Debian package that holds one file, unpacked: `ar` around `tar`, both without compression.
-fn package(path: &str, content: &[u8]) -> Vec<u8> {
+pub fn package(path: &str, content: &[u8]) -> Vec<u8> {
     let mut header = [0; 512];
     let mut put = |at: usize, text: &str| header[at..at + text.len()].copy_from_slice(text.as_bytes());
     put(0, path);

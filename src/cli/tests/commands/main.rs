@@ -23,6 +23,7 @@ mod inspect;
 mod lost_inventory;
 mod manage_repo;
 mod manage_repo_trouble;
+mod mirror;
 mod network;
 mod of_image;
 #[cfg(unix)]

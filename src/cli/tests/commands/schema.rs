@@ -108,7 +108,7 @@ fn is_of_type(value: &Value, name: &str) -> bool {
 #[test]
 fn documents_that_violate_their_schema_are_found() {
     let line = |words: &str| words.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    let good = serde_json::json!({"schema": 1, "folder": "a", "url": "b"});
+    let good = serde_json::json!({"schema": 1, "folder": "a", "url": "b", "isf": null});
     assert_eq!(problem(&line("serve a --json"), &good), None);
     for (change, expected) in [
         (serde_json::json!({"url": 1}), "$.url: expected"),

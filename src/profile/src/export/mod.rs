@@ -22,4 +22,4 @@ pub use form::{Addresses, Form, Format};
 pub(crate) use libvmi::{masked, symbols as libvmi_symbols};
 pub use outline::{Outline, Outlined, OutlinedSymbol};
 pub use selection::Selection;
-pub use well_known::add_well_known_types;
+pub use well_known::{add_lost_names, add_well_known_types};

@@ -125,6 +125,31 @@ pub fn add_well_known_types(profile: &mut Profile) -> usize {
     added
 }
 
+/// Gives a Linux kernel the names that stock plug-ins of Volatility 3 ask for and that newer kernels have lost: `tk_core`,
+/// which is the first element of `timekeeper_data` since 6.17. Gives how many were added.
+///
+/// Such a name is not a symbol of the kernel, so this is for tables that are made for Volatility 3 alone
+/// ([`crate::Compat::Volatility3`]), and to be called before names are settled ([`crate::Resolution`]).
+pub fn add_lost_names(profile: &mut Profile) -> usize {
+    if profile.system != System::Linux {
+        return 0;
+    }
+    let find = |profile: &Profile, name: &str| {
+        let name = profile.names.find(name)?;
+        profile.constants.iter().find(|(known, _)| *known == name).map(|(_, address)| *address)
+    };
+    let Some(address) = find(profile, "timekeeper_data") else { return 0 };
+    if find(profile, "tk_core").is_some() {
+        return 0;
+    }
+    let Some(mut types) = Made::new(profile) else { return 0 };
+    let Some(ty) = types.describe(profile, "tk_data") else { return 0 };
+    let name = profile.names.intern("tk_core");
+    profile.constants.push((name, address));
+    profile.constant_types.push((name, ty));
+    1
+}
+
 /// The structs from which types are made.
 struct Made {
     records: HashMap<Name, RecordId, RandomState>,

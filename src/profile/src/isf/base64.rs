@@ -2,8 +2,8 @@
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// Decodes a text; `None` if it is not Base64. Padding may be omitted.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+/// The bytes a text stands for; `None` if it is not base 64. Padding may be left out.
+pub fn decode(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=').as_bytes();
     let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
     for group in digits.chunks(4) {
@@ -23,8 +23,8 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Encodes bytes with padding.
-pub(super) fn encode(bytes: &[u8]) -> String {
+/// The text that stands for some bytes, padded.
+pub fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
         let byte = |place: usize| u32::from(group.get(place).copied().unwrap_or_default());

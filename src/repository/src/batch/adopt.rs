@@ -51,6 +51,7 @@ pub(crate) fn adopt(
             match claim.filter(|claim| claim.profile == content.sha256) {
                 Some(claim) => {
                     content.source = claim.source.to_string();
+                    content.origin = claim.origin;
                     content.recipe = item.recipe(None);
                 }
                 None => doubt = Some("nothing says which debug file it was made from".to_owned()),

@@ -31,6 +31,8 @@ pub(crate) struct Claim {
     pub(crate) source: DebugSource,
     /// The SHA-256 of the profile's object.
     pub(crate) profile: String,
+    /// The address that the debug file was fetched from; empty for an object of the repository.
+    pub(crate) origin: String,
 }
 
 /// The result of storing a profile.
@@ -108,12 +110,16 @@ impl Claim {
         let value: Value = serde_json::from_slice(bytes).ok()?;
         let text = |key: &str| value.get(key).and_then(Value::as_str);
         let source = DebugSource { key: text("source")?.parse().ok()?, sha256: text("sha256")?.to_owned() };
-        Some(Self { source, profile: text("profile")?.to_owned() })
+        let origin = text("origin").unwrap_or_default().to_owned();
+        Some(Self { source, profile: text("profile")?.to_owned(), origin })
     }
 
     fn to_bytes(&self) -> Vec<u8> {
-        let value = json!({"source": self.source.key.as_str(), "sha256": self.source.sha256,
+        let mut value = json!({"source": self.source.key.as_str(), "sha256": self.source.sha256,
             "profile": self.profile});
+        if !self.origin.is_empty() {
+            value["origin"] = self.origin.as_str().into();
+        }
         format!("{value:#}\n").into_bytes()
     }
 }
@@ -133,7 +139,8 @@ pub(crate) fn store(
     is_asked_for: &dyn Fn(&Key) -> bool,
 ) -> Result<Stored, Error> {
     let (name, key) = (&made.name, made.name.key());
-    let claim = Claim { source: source.clone(), profile: sha256(&made.bytes) };
+    let origin = made.content.origin.clone();
+    let claim = Claim { source: source.clone(), profile: sha256(&made.bytes), origin };
     let mut displaced = None;
     for _ in 0..ATTEMPTS {
         // Read before the claim: a builder that claims and writes in between changes this state.

@@ -1,16 +1,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use pe::PdbName;
 use profile::{GuidAge, pdb_class};
-use symbols::{Manifest, Wanted};
+use symbols::{BuildId, Manifest, Wanted};
+use url::Url;
 
 use super::adopt::adopt;
 use super::claims::{CLAIMS, Conflict};
 use super::indexes::specification;
 use super::shard::Shard;
 use super::state::{IMPORTS, PARTS, State};
+use crate::collection::{Collection, Kind, LISTINGS, Listing, Mode, Origin, Place, Row, stem};
 use crate::packed::sha256;
+use crate::pattern::matches;
 use crate::{CONFIG, Config, Content, Entry, Error, Guids, Handler, Key, ProfileName, Rejects, Storage};
 
 /// One profile in the configuration, independent of all others.
@@ -58,8 +62,20 @@ pub enum Source {
         named: bool,
         /// Why it gave no profile before, if the file has not changed.
         rejected: Option<String>,
+        /// Where it is fetched from, if it is not an object of the repository.
+        origin: Option<Remote>,
     },
 }
+
+/// What is fetched over the network when it is needed: a package, a debug file or a table of a collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote(pub(crate) Origin);
+
+/// What stands for the SHA-256 of a source in a record if nothing states it before the source has been fetched.
+pub(crate) const UNKNOWN: &str = "unknown";
+
+/// Makes symbol tables of Volatility 3 into profiles; the number changes when the outcome can.
+pub(crate) const TABLE_GENERATOR: &str = "rekall-profile isf 1";
 
 /// A version of a file with debug information.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +113,12 @@ impl Item {
             Source::Pdb { .. } => vec![converters::PDB.generator()],
             Source::Pack(_) => vec![converters::VOLATILITY.generator()],
             Source::Text(_) | Source::Artifacts(_) => vec![COPY_GENERATOR],
-            Source::Debug { .. } => {
+            Source::Debug { origin: Some(Remote(origin)), .. } => match origin.kind() {
+                Kind::Package(Mode::Btf) => vec![kernel_converter::GENERATOR],
+                Kind::Package(Mode::Dwarf) | Kind::DebugFile => vec![converters::DWARF.generator()],
+                Kind::Table => vec![TABLE_GENERATOR],
+            },
+            Source::Debug { origin: None, .. } => {
                 converters::FRONT_ENDS.iter().map(|front_end| front_end.generator()).collect()
             }
         }
@@ -160,7 +181,8 @@ impl Item {
                 let made_of = DebugSource::parse(&content.source).filter(|made_of| made_of.key == *key);
                 content.recipe == self.recipe(None)
                     && made_of.is_some_and(|made_of| {
-                        state.digest(key, storage).is_ok_and(|sha256| sha256 == made_of.sha256)
+                        let sha256 = self.source_sha256(storage, state);
+                        sha256.is_ok_and(|sha256| sha256 == made_of.sha256 || sha256 == UNKNOWN)
                     })
             }
             _ => {
@@ -168,6 +190,25 @@ impl Item {
                     && self.digest(storage, state).is_ok_and(|digest| content.source == digest)
             }
         }
+    }
+
+    /// The SHA-256 of the debug file that it is made from: of the object, or as a listing states it. [`UNKNOWN`] if
+    /// nothing states it.
+    pub(crate) fn source_sha256(&self, storage: &dyn Storage, state: &State) -> Result<String, Error> {
+        match &self.source {
+            Source::Debug { origin: Some(Remote(origin)), .. } => {
+                Ok(origin.sha256().unwrap_or_else(|| UNKNOWN.to_owned()))
+            }
+            Source::Debug { key, .. } => state.digest(key, storage),
+            _ => self.digest(storage, state),
+        }
+    }
+
+    /// The addresses that a remote source is fetched from.
+    pub(crate) fn urls(&self) -> Vec<Url> {
+        let Source::Debug { key, origin: Some(Remote(origin)), .. } = &self.source else { return Vec::new() };
+        let path = key.as_str().strip_prefix(self.entry.as_str()).and_then(|path| path.strip_prefix('/'));
+        path.map(|path| origin.urls(path)).unwrap_or_default()
     }
 
     /// A digest of the settings from the configuration in the profile.
@@ -260,6 +301,8 @@ pub struct Plan {
     pub(crate) state: State,
     /// Every debug file in the configuration.
     debug_files: BTreeSet<Key>,
+    /// The collections whose listings were not read yet, so that nothing of them is among the items.
+    pub unlisted: Vec<ProfileName>,
 }
 
 /// Selects plan items.
@@ -290,15 +333,23 @@ impl Selection {
 /// The largest accepted configuration or list, in bytes.
 const TEXT_LIMIT: u64 = 64 << 20;
 
+/// Reads a repository's configuration.
+///
+/// # Errors
+/// [`Error::Absent`] without one; [`Error::Text`] if it is not as it should be.
+pub fn read_config(storage: &dyn Storage) -> Result<Config, Error> {
+    let key: Key = CONFIG.parse()?;
+    let expected = "the repository's configuration (docs/repository.md)";
+    Config::parse(&text(storage, &key, expected)?, &storage.place_of(&key))
+}
+
 impl Plan {
     /// Reads the configuration, its lists and the existing objects.
     ///
     /// # Errors
     /// [`Error::Absent`] without a configuration or one of its lists; [`Error::Text`] if one is invalid.
     pub fn read(storage: &dyn Storage) -> Result<Self, Error> {
-        let key: Key = CONFIG.parse()?;
-        let expected = "the repository's configuration (docs/repository.md)";
-        let config = Config::parse(&text(storage, &key, expected)?, &storage.place_of(&key))?;
+        let config = read_config(storage)?;
         let state = State::read(storage)?;
         let mut asked = Asked::new(storage, &state);
         for entry in &config.entries {
@@ -308,7 +359,7 @@ impl Plan {
                 specification(storage, &index.source)?;
             }
         }
-        let Asked { mut items, rejects, debug_files, .. } = asked;
+        let Asked { mut items, rejects, debug_files, unlisted, .. } = asked;
         keep_first(&mut items);
         let is_asked_for = |file: &Key| debug_files.contains(file);
         for item in &mut items {
@@ -316,7 +367,7 @@ impl Plan {
                 rejected.take_if(|reason| Conflict::is_settled(reason, &state, &is_asked_for));
             }
         }
-        Ok(Self { config, items, rejects, state, debug_files })
+        Ok(Self { config, items, rejects, state, debug_files, unlisted })
     }
 
     /// How many profiles of a shard are up to date according to their records, and how many there are.
@@ -461,12 +512,22 @@ struct Asked<'a> {
     debug_files: BTreeSet<Key>,
     /// The profiles of debug files that were read before, by file; loaded when the first entry needs them.
     builds: Option<BTreeMap<Key, ProfileName>>,
+    /// The entries whose listings were not read yet.
+    unlisted: Vec<ProfileName>,
 }
 
 impl<'a> Asked<'a> {
     fn new(storage: &'a dyn Storage, state: &'a State) -> Self {
         let (items, rejects) = (Vec::new(), BTreeMap::new());
-        Self { storage, state, items, rejects, debug_files: BTreeSet::new(), builds: None }
+        Self {
+            storage,
+            state,
+            items,
+            rejects,
+            debug_files: BTreeSet::new(),
+            builds: None,
+            unlisted: Vec::new(),
+        }
     }
 
     /// The items of debug files whose keys match one of the patterns.
@@ -486,6 +547,7 @@ impl<'a> Asked<'a> {
                 list: list.clone(),
                 named: known.is_some(),
                 rejected: self.state.rejected(key, &rejects, self.storage),
+                origin: None,
             };
             self.items.push(Item {
                 name: known.cloned().unwrap_or_else(|| ProfileName::by_source(key)),
@@ -498,6 +560,64 @@ impl<'a> Asked<'a> {
         self.rejects.insert(list, rejects);
         Ok(())
     }
+
+    /// The items of a collection: those of its listing, or of the repository's own list of build-ids.
+    fn add_collection(&mut self, entry: &Entry, collection: &Collection) -> Result<(), Error> {
+        let list: Key = format!("src/{}", entry.name).parse()?;
+        let rejects = Rejects::read(self.storage, &list)?;
+        if self.builds.is_none() {
+            self.builds = Some(self.state.builds(self.storage)?);
+        }
+        let rows = match &collection.place {
+            Place::Debuginfod { list, .. } => {
+                let expected = format!("the build-ids of {}", entry.name);
+                build_ids(&text(self.storage, list, &expected)?, &self.storage.place_of(list))?
+            }
+            _ => match Listing::read(self.storage, entry, collection)? {
+                Some(listing) => listing.rows,
+                None => {
+                    self.unlisted.push(entry.name.clone());
+                    Vec::new()
+                }
+            },
+        };
+        let collection = Arc::new(collection.clone());
+        for row in rows {
+            let path = row.path.clone();
+            let Ok(key) = format!("{}/{path}", entry.name).parse::<Key>() else { continue };
+            let Some(origin) = Origin::new(&collection, row) else { continue };
+            if !self.debug_files.insert(key.clone()) {
+                continue;
+            }
+            let fixed = match origin.kind() {
+                Kind::Table => format!("{}/{}", entry.name, stem(&path)).parse().ok(),
+                Kind::DebugFile => format!("Linux/{path}").parse().ok(),
+                Kind::Package(_) => None,
+            };
+            let known = fixed.or_else(|| self.builds.as_ref()?.get(&key).cloned());
+            let source = DebugSource {
+                key: key.clone(),
+                sha256: origin.sha256().unwrap_or_else(|| UNKNOWN.to_owned()),
+            };
+            let source = Source::Debug {
+                rejected: rejects.reasons.get(&source.to_string()).cloned(),
+                named: known.is_some(),
+                key: key.clone(),
+                list: list.clone(),
+                origin: Some(Remote(origin)),
+            };
+            self.items.push(Item {
+                name: known.unwrap_or_else(|| ProfileName::by_source(&key)),
+                entry: entry.name.clone(),
+                source,
+                profile_class: None,
+                merge: entry.merge.clone(),
+            });
+        }
+        self.rejects.insert(list, rejects);
+        Ok(())
+    }
+
     fn add(&mut self, entry: &Entry) -> Result<(), Error> {
         let storage = self.storage;
         let item = |name: ProfileName, source| Item {
@@ -562,9 +682,30 @@ impl<'a> Asked<'a> {
                 self.items.push(item(entry.name.clone(), Source::Artifacts(keys)));
             }
             Handler::DebugFiles { patterns } => self.add_debug_files(entry, patterns)?,
+            Handler::Collection(collection) => self.add_collection(entry, collection)?,
         }
         Ok(())
     }
+}
+
+/// The build-ids of a list, one per line; what follows `#` is a comment.
+fn build_ids(text: &str, place: &str) -> Result<Vec<Row>, Error> {
+    let mut rows = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let id = line.split('#').next().unwrap_or_default().trim();
+        if id.is_empty() {
+            continue;
+        }
+        let id: BuildId = id.parse().map_err(|error: symbols::BuildIdError| Error::Text {
+            place: place.to_owned(),
+            line: number + 1,
+            key: String::new(),
+            expected: "a build-id per line".to_owned(),
+            found: format!("'{}': {error}", id.chars().take(64).collect::<String>()),
+        })?;
+        rows.push(Row { path: id.to_string(), size: None, sha256: None, url: None });
+    }
+    Ok(rows)
 }
 
 /// The folder of debug files in a dSYM bundle.
@@ -575,7 +716,7 @@ const IN_BUNDLE: &str = "/Contents/Resources/DWARF/";
 fn asks_for(patterns: &[String], key: &Key) -> bool {
     let text = key.as_str();
     let named = |name: &str| patterns.iter().any(|pattern| matches(pattern.as_bytes(), name.as_bytes()));
-    if [CLAIMS, PARTS, IMPORTS].iter().any(|folder| text.starts_with(&format!("{folder}/")))
+    if [CLAIMS, PARTS, IMPORTS, LISTINGS].iter().any(|folder| text.starts_with(&format!("{folder}/")))
         || text.ends_with(".rejects.gz")
         || text == CONFIG
     {
@@ -619,34 +760,6 @@ fn unnamed(entry: &Entry, file_names: &[PdbName]) -> Result<Vec<PdbName>, Error>
     names.iter().map(name).collect()
 }
 
-/// Whether a pattern of `*` and `?` matches a text, as in Python's `fnmatch`. Its time is at most proportional to the
-/// product of both lengths.
-fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut at, mut here) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while here < text.len() {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, here));
-                at += 1;
-            }
-            Some(letter) if *letter == b'?' || Some(letter) == text.get(here) => {
-                at += 1;
-                here += 1;
-            }
-            _ => match &mut star {
-                Some((back, from)) => {
-                    *from += 1;
-                    at = *back + 1;
-                    here = *from;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.get(at..).unwrap_or_default().iter().all(|letter| *letter == b'*')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -669,22 +782,6 @@ mod tests {
         let all = ["*".to_owned()];
         for key in ["config.yaml", "src/parts/1.json", "src/builds/Linux/a.json", "src/imported/a.gz.json"] {
             assert!(!asks_for(&all, &key.parse().unwrap()), "{key}");
-        }
-    }
-
-    #[test]
-    fn patterns_match_as_rekalls() {
-        for (pattern, text, expected) in [
-            ("src/artifacts/*.yaml", "src/artifacts/a.yaml", true),
-            ("src/artifacts/*.yaml", "src/artifacts/b/a.yaml", true),
-            ("src/artifacts/*.yaml", "src/artifacts/a.yml", false),
-            ("a?c", "abc", true),
-            ("a?c", "ac", false),
-            ("*", "", true),
-            ("*a*b", "xaxbxb", true),
-            ("*a*b", "xaxbxbc", false),
-        ] {
-            assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
         }
     }
 }

@@ -1,13 +1,16 @@
 use std::io::Cursor;
 
-use pe::{Identity, PdbName};
+use converters::{FrontEnd, Identity};
+use kernel_converter::KernelFile;
+use pe::PdbName;
 use profile::{Health, MAX_TEXT, MappedFile, Profile, Progress, Report, Silent, Verdict, guarded, read_text};
 use serde_json::{Map, Value};
-use symbols::Fetcher;
+use symbols::{Downloads, Expected, Fetcher};
 
 use super::adopt::is_symbols_alone;
-use super::item::{COPY_GENERATOR, DebugSource, Item, Source};
+use super::item::{COPY_GENERATOR, DebugSource, Item, Remote, Source, TABLE_GENERATOR};
 use super::state::State;
+use crate::collection::{Kind, Mode, stem};
 use crate::packed::sha256;
 use crate::printed::Printed;
 use crate::yaml::Node;
@@ -31,10 +34,29 @@ pub struct Made {
 pub(crate) enum Material {
     /// A PDB, and the place where it was found.
     Pdb(MappedFile, PdbName),
-    /// A debug file, and the SHA-256 of its bytes.
-    Debug(MappedFile, String),
-    /// Nothing: the source is in the repository.
+    /// A debug file.
+    Debug(DebugFile),
+    /// Nothing: the source lies in the repository.
     Here,
+}
+
+/// A debug file that was brought.
+#[derive(Debug)]
+pub(crate) struct DebugFile {
+    file: MappedFile,
+    /// The SHA-256 of its bytes.
+    sha256: String,
+    /// The address that it was fetched from; empty for an object of the repository.
+    origin: String,
+}
+
+/// What is brought, and how.
+pub(crate) struct Bringer<'a> {
+    /// Brings PDBs.
+    pub(crate) fetcher: &'a Fetcher,
+    /// Fetches what collections list.
+    pub(crate) downloads: &'a Downloads,
+    pub(crate) progress: &'a dyn Progress,
 }
 
 /// Why a profile could not be made.
@@ -70,11 +92,14 @@ pub(crate) fn bring(
     item: &Item,
     storage: &dyn Storage,
     state: &State,
-    fetcher: &Fetcher,
-    progress: &dyn Progress,
+    bringer: &Bringer<'_>,
 ) -> Result<Material, Failure> {
-    if let Source::Debug { key, .. } = &item.source {
-        return bring_debug_file(item, key, storage, state);
+    match &item.source {
+        Source::Debug { origin: Some(remote), .. } => {
+            return fetch_remote(item, remote, bringer).map(Material::Debug);
+        }
+        Source::Debug { key, .. } => return bring_debug_file(item, key, storage, state).map(Material::Debug),
+        _ => {}
     }
     let Source::Pdb { names, guid_age, .. } = &item.source else { return Ok(Material::Here) };
     let kept = format!("src/pdb/{guid_age}.pdb.gz").parse::<Key>().map_err(Failure::lasting)?;
@@ -83,7 +108,7 @@ pub(crate) fn bring(
         if let Some(object) = object {
             let bytes = profile::unpack(&object.bytes, super::SOURCE_LIMIT as usize);
             let bytes = bytes.map_err(|error| Failure::lasting(format!("{kept}: {error}")))?.into_owned();
-            let identity = Identity::read(&mut Cursor::new(&bytes))
+            let identity = pe::Identity::read(&mut Cursor::new(&bytes))
                 .map_err(|error| Failure::lasting(format!("{kept}: {error}")))?;
             if identity.guid_age != *guid_age {
                 let found = identity.guid_age;
@@ -97,7 +122,7 @@ pub(crate) fn bring(
     let mut failure = Failure::lasting("no PDB name is known for it");
     let mut lasting = true;
     for wanted in item.wanted() {
-        match fetcher.fetch(&wanted, progress) {
+        match bringer.fetcher.fetch(&wanted, bringer.progress) {
             Ok(found) => match MappedFile::open(&found.path) {
                 Ok(file) => return Ok(Material::Pdb(file, wanted.name)),
                 Err(error) => failure = Failure::passing(format!("{}: {error}", found.path.display())),
@@ -118,11 +143,39 @@ fn bring_debug_file(
     key: &Key,
     storage: &dyn Storage,
     state: &State,
-) -> Result<Material, Failure> {
+) -> Result<DebugFile, Failure> {
     let file = storage.map(key, super::DEBUG_LIMIT).map_err(Failure::passing)?;
     let file = file.ok_or_else(|| Failure::passing(item.absent(storage, key)))?;
-    let digest = state.digest(key, storage).map_err(Failure::passing)?;
-    Ok(Material::Debug(file, digest))
+    let sha256 = state.digest(key, storage).map_err(Failure::passing)?;
+    Ok(DebugFile { file, sha256, origin: String::new() })
+}
+
+/// Fetches a package, debug file or table from the first of its addresses that has it. It is kept in a temporary file
+/// without a name, which goes as soon as the profile is made.
+fn fetch_remote(item: &Item, remote: &Remote, bringer: &Bringer<'_>) -> Result<DebugFile, Failure> {
+    let sha256 = remote.0.sha256();
+    let expected = Expected { limit: super::DEBUG_LIMIT, size: remote.0.size, sha256: sha256.as_deref() };
+    let mut reasons = Vec::new();
+    let mut missing = true;
+    for url in item.urls() {
+        match bringer.downloads.fetch(&url, expected, bringer.progress) {
+            Ok(fetched) => {
+                let file = MappedFile::from_file(fetched.file).map_err(Failure::passing)?;
+                return Ok(DebugFile { file, sha256: fetched.sha256, origin: url.into() });
+            }
+            Err(error) => {
+                missing &= error.missing;
+                reasons.push(error.to_string());
+            }
+        }
+    }
+    if reasons.is_empty() {
+        return Err(Failure::lasting("it has no address"));
+    }
+    // What an archive with a listing does not have any more is gone from its next listing, too.
+    let lasting = missing && sha256.is_none();
+    let recorded = lasting.then(|| "no server has it".to_owned());
+    Err(Failure { reason: reasons.join("; "), lasting, recorded })
 }
 
 /// Makes an item's profile.
@@ -136,13 +189,13 @@ pub(crate) fn make(
     guarded(|| match (&item.source, material) {
         (Source::Pdb { .. }, Material::Pdb(file, name)) => from_pdb(item, file, &name),
         (Source::Pdb { .. }, _) => Err(Failure::passing("its PDB was not brought")),
-        (Source::Debug { key, .. }, Material::Debug(file, digest)) => {
-            from_debug_file(item, key, file, digest)
+        (Source::Debug { key, origin, .. }, Material::Debug(file)) => {
+            from_debug_file(item, key, origin.as_ref(), file)
         }
-        (Source::Debug { key, .. }, _) => match bring_debug_file(item, key, storage, state)? {
-            Material::Debug(file, digest) => from_debug_file(item, key, file, digest),
-            _ => Err(Failure::passing("its debug file was not brought")),
-        },
+        (Source::Debug { origin: Some(_), .. }, _) => Err(Failure::passing("its source was not fetched")),
+        (Source::Debug { key, .. }, _) => {
+            from_debug_file(item, key, None, bring_debug_file(item, key, storage, state)?)
+        }
         (Source::Pack(_), _) => from_pack(item, storage, state),
         (Source::Text(key), _) => from_text(item, key, storage, state),
         (Source::Artifacts(keys), _) => from_artifacts(item, keys, storage, state),
@@ -162,23 +215,58 @@ fn from_pdb(item: &Item, file: MappedFile, name: &PdbName) -> Result<Made, Failu
     Ok(made)
 }
 
-/// A debug file stands alone: files that it names are not opened, since they may differ between machines.
-fn from_debug_file(item: &Item, key: &Key, file: MappedFile, sha256: String) -> Result<Made, Failure> {
-    let source = converters::Source::from_bytes(key.file_name(), file);
-    let options = converters::Options { threads: 1, ..Default::default() };
-    let converted =
-        converters::convert(source, &options, &Silent).map_err(|error| Failure::lasting(error.reason()))?;
-    let identity = converted.identity().ok_or_else(|| {
-        Failure::lasting("it does not say which build it is of: it has no build-id, UUID or GUID")
-    })?;
-    let name = ProfileName::of_build(&identity).map_err(Failure::lasting)?;
-    let generator = converted.profile.metadata_text("Generator").unwrap_or_default().to_owned();
-    let mut made = finish(item, converted.profile, converted.report, |_| false)?;
+/// A debug file stands alone: files that it names are not looked for, as they may differ from machine to machine.
+fn from_debug_file(
+    item: &Item,
+    key: &Key,
+    remote: Option<&Remote>,
+    brought: DebugFile,
+) -> Result<Made, Failure> {
+    let kind = remote.map(|remote| remote.0.kind());
+    let DebugFile { file, sha256, origin } = brought;
+    let (profile, report) = match kind {
+        Some(Kind::Table) => read_table(file, &sha256)?,
+        kind => {
+            let source = converters::Source::from_bytes(key.file_name(), file);
+            let options = converters::Options { threads: 1, ..Default::default() };
+            let converted = match kind {
+                Some(Kind::Package(Mode::Btf)) => KernelFile.convert(source, &options, &Silent),
+                _ => converters::convert(source, &options, &Silent),
+            };
+            let converted = converted.map_err(|error| Failure::lasting(error.reason()))?;
+            (converted.profile, converted.report)
+        }
+    };
+    let name = match (Identity::of(&profile), kind) {
+        (Some(identity), _) => ProfileName::of_build(&identity).map_err(Failure::lasting)?,
+        // Many tables do not say which build they are of, and are told by their banners.
+        (None, Some(Kind::Table)) => stem(key.as_str()).parse().map_err(Failure::lasting)?,
+        (None, _) => {
+            let reason = "it does not say which build it is of: it has no build-id, UUID or GUID";
+            return Err(Failure::lasting(reason));
+        }
+    };
+    if kind == Some(Kind::DebugFile) && name != item.name {
+        return Err(Failure::lasting(format!("the server sent the debug file of {name}")));
+    }
+    let generator = profile.metadata_text("Generator").unwrap_or_default().to_owned();
+    let mut made = finish(item, profile, report, |_| false)?;
     made.name = name;
     made.content.source = DebugSource { key: key.clone(), sha256 }.to_string();
+    made.content.origin = origin;
     made.content.generator = generator;
     made.content.recipe = item.recipe(None);
     Ok(made)
+}
+
+/// The profile of a symbol table of Volatility 3.
+pub(super) fn read_table(file: MappedFile, sha256: &str) -> Result<(Profile, Report), Failure> {
+    let mut report = Report::default();
+    let text = profile::unpack(&file, MAX_TEXT).map_err(Failure::lasting)?;
+    let mut profile = read_text(&text, &mut report).map_err(Failure::lasting)?;
+    profile.set_metadata("Generator", TABLE_GENERATOR);
+    profile.set_metadata("SourceSHA256", sha256);
+    Ok((profile, report))
 }
 
 fn from_pack(item: &Item, storage: &dyn Storage, state: &State) -> Result<Made, Failure> {
@@ -315,7 +403,7 @@ fn finish(
 }
 
 fn judged(item: &Item, printed: Printed, welcome: impl Fn(&Health) -> bool) -> Result<Made, Failure> {
-    let Printed { bytes, health, report } = printed;
+    let Printed { bytes, health, report, banner } = printed;
     let failed = health.verdict == Verdict::Failed;
     if failed && !welcome(&health) {
         return Err(Failure::lasting(format!("its profile would be no good: {}", health.reasons.join("; "))));
@@ -332,6 +420,8 @@ fn judged(item: &Item, printed: Printed, welcome: impl Fn(&Health) -> bool) -> R
         source: String::new(),
         generator: item.generators().first().copied().unwrap_or_default().to_owned(),
         recipe: String::new(),
+        origin: String::new(),
+        banner,
     };
     Ok(Made { name: item.name.clone(), bytes, content, losses: report.total() })
 }

@@ -20,21 +20,24 @@ mod pipeline;
 mod seal;
 mod shard;
 mod state;
+mod tables;
 mod verify;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use profile::Progress;
-use symbols::Fetcher;
+use symbols::{Downloads, Fetcher};
 
 pub use add::{Addition, Binary, add_guids, link};
 pub use import::{Imported, import};
-pub use item::{DebugSource, Item, Plan, Selection, Source};
+pub use item::{DebugSource, Item, Plan, Remote, Selection, Source, read_config};
 pub use make::{Failure, Made};
 pub use seal::{Sealed, seal};
 pub use shard::{Shard, ShardError};
+pub use tables::{TableVerdict, import_tables};
 pub use verify::{Check, Verified};
 
 use crate::{Condition, Error, Key, ProfileName, Storage};
@@ -63,6 +66,8 @@ pub struct Builder<'a> {
     pub storage: &'a dyn Storage,
     /// Fetches PDBs.
     pub fetcher: &'a Fetcher,
+    /// What fetches the packages, debug files and tables of collections.
+    pub archives: &'a Downloads,
     /// The observer of the progress.
     pub progress: &'a dyn Progress,
     /// How many profiles are made at once.
@@ -71,6 +76,36 @@ pub struct Builder<'a> {
     pub downloads: usize,
     /// Whether profiles that could not be made before are tried again.
     pub retry: bool,
+    /// What others see and decide while it works.
+    pub watch: &'a Watch,
+}
+
+/// What others see of a builder at work, and how they end it.
+#[derive(Debug, Default)]
+pub struct Watch {
+    failed: AtomicU64,
+    stopped: AtomicBool,
+}
+
+impl Watch {
+    /// How many profiles could not be made so far.
+    pub fn failures(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Has the builder begin with no other profile. What is being made is made to its end, and recorded.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the builder was told to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    fn failed(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// The results for an entry's profiles.
@@ -125,6 +160,10 @@ struct Notes {
 }
 
 impl Builder<'_> {
+    fn is_stopped(&self) -> bool {
+        self.watch.is_stopped()
+    }
+
     /// Makes the selected items of a plan that do not exist yet, and records them in a part for sealing.
     ///
     /// # Errors
@@ -251,7 +290,7 @@ fn note(notes: &mut Notes, plan: &Plan, storage: &dyn Storage, item: &Item, fate
                     }
                     // This version of the file is rejected, not a later one.
                     Source::Debug { key, list, .. } => {
-                        if let Ok(sha256) = plan.state.digest(key, storage) {
+                        if let Ok(sha256) = item.source_sha256(storage, &plan.state) {
                             let source = DebugSource { key: key.clone(), sha256 };
                             notes.reject(list, source.to_string(), failure.recorded());
                         }

@@ -7,7 +7,7 @@ use profile::Progress;
 
 use super::Builder;
 use super::item::{Item, Plan};
-use super::make::{Failure, Made, Material, bring, make};
+use super::make::{Bringer, Failure, Made, Material, bring, make};
 use crate::{Content, Error};
 
 /// The result for an item.
@@ -51,6 +51,7 @@ pub(crate) fn run(
     let told = Told(builder.progress);
     let end = |item: &Item, fate: Fate| {
         if let Fate::Failed(failure) = &fate {
+            builder.watch.failed();
             builder.progress.tell(&format!("{} rejected: {}", item.name, failure.reason));
         }
         done(item, fate);
@@ -66,14 +67,16 @@ pub(crate) fn run(
             let (end, told, next, stopped) = (&end, &told, &next, &stopped);
             scope.spawn(move || {
                 while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if stopped.load(Ordering::Relaxed) {
+                    if stopped.load(Ordering::Relaxed) || builder.is_stopped() {
                         break;
                     }
                     if look && let Some(fate) = already(plan, item, storage) {
                         end(item, fate);
                         continue;
                     }
-                    match bring(item, storage, state, builder.fetcher, told) {
+                    let bringer =
+                        Bringer { fetcher: builder.fetcher, downloads: builder.archives, progress: told };
+                    match bring(item, storage, state, &bringer) {
                         Ok(material) => {
                             if brought.send((item, material)).is_err() {
                                 break;

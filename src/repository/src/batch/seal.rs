@@ -7,7 +7,7 @@ use profile::Progress;
 
 use super::adopt::{Adopted, Rules, adopt};
 use super::indexes::{Indexes, configuration};
-use super::item::{DebugSource, items_of};
+use super::item::{DebugSource, Item, Source, items_of};
 use super::pipeline::locked;
 use super::state::{State, is_listed};
 use crate::inventory::seconds;
@@ -72,7 +72,7 @@ pub fn seal(
         for (target, _) in &sealed.indexes {
             state.inventory.records.remove(target.as_str());
         }
-        let rejects = write_rejects(storage, &state, &contents)?;
+        let rejects = write_rejects(storage, &state, &items, &contents)?;
         let (inventory, kept) = inventory(&state, contents);
         sealed.profiles = inventory.records.len();
         sealed.changed = kept != known || kept != sealed.profiles || state.version.is_none();
@@ -247,9 +247,18 @@ fn forget(reasons: &mut BTreeMap<String, String>, file: &Key) {
 fn write_rejects(
     storage: &dyn Storage,
     state: &State,
+    items: &[Item],
     contents: &BTreeMap<Key, Content>,
 ) -> Result<bool, Error> {
-    // For debug files, it matters which one gave the existing profile.
+    // What a collection lists is not an object of the repository.
+    let listed: BTreeSet<&Key> = items
+        .iter()
+        .filter_map(|item| match &item.source {
+            Source::Debug { key, origin: Some(_), .. } => Some(key),
+            _ => None,
+        })
+        .collect();
+    // Of debug files, what counts is which one the profile that is there is made from.
     let sources = contents.values().map(|content| content.source.as_str());
     let sources: BTreeSet<&str> = sources.filter(|source| DebugSource::parse(source).is_some()).collect();
     let mut lists: BTreeMap<Key, BTreeMap<String, String>> = BTreeMap::new();
@@ -295,7 +304,9 @@ fn write_rejects(
         mended.iter().for_each(|key| forget(&mut rejects.reasons, key));
         reasons.iter().for_each(|(source, reason)| reject(&mut rejects.reasons, source, reason));
         let is_gone = |source: &str| {
-            DebugSource::parse(source).is_some_and(|source| !state.present.contains_key(&source.key))
+            DebugSource::parse(source).is_some_and(|source| {
+                !state.present.contains_key(&source.key) && !listed.contains(&source.key)
+            })
         };
         rejects.reasons.retain(|source, _| !made.contains(source.as_str()) && !is_gone(source));
         if rejects == before {

@@ -272,6 +272,7 @@ pub(crate) fn described(bytes: &[u8]) -> (Content, Option<Health>) {
                 (.., digest) if !digest.is_empty() => format!("sha256:{digest}"),
                 _ => String::new(),
             };
+            content.banner = text("Banner").to_owned();
             let class = if text("PDBFile").is_empty() { "" } else { text("ProfileClass") };
             content.recipe = recipe(class, &profile.merge);
         }

@@ -143,7 +143,7 @@ impl Builder<'_> {
 fn recorded_as(plan: &Plan, key: &Key, expected: &Content, good: Check) -> Check {
     match plan.state.newest(key) {
         None => Check::Misrecorded("the inventory does not list it; manage_repo seal records it".to_owned()),
-        Some(found) if found == expected => good,
+        Some(found) if found.agrees(expected) => good,
         Some(found) => Check::Misrecorded(format!("recorded with {}", found.differences(expected))),
     }
 }

@@ -107,7 +107,7 @@ impl Run for Arguments {
             link_names(storage, target, binary, console)?;
         }
         let sealed = seal_all(storage, self.indexes.anew, console)?;
-        conclude(&summary, Some(&sealed), start, console)
+        conclude(&summary, Some(&sealed), &[], 0, start, console)
     }
 }
 

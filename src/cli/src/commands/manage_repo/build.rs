@@ -3,7 +3,7 @@ use std::time::Instant;
 use anyhow::bail;
 
 use super::options::{Indexes, Part, Place, Retry, Target, Workshop};
-use super::work::{conclude, read_plan, seal_all, select};
+use super::work::{conclude, read_plan, refresh_unlisted, seal_all, select};
 use crate::commands::Run;
 use crate::console::{Console, Settings};
 use crate::files::Files;
@@ -73,6 +73,8 @@ impl Run for Arguments {
         let named = !self.names.is_empty();
         let workshop = Workshop::open(&self.place, &self.symbols, self.retry.retry, named, console)?;
         let storage = workshop.storage.as_ref();
+        let only = self.target.target.as_deref();
+        let listings = refresh_unlisted(storage, only, &workshop.archives, console)?;
         let mut plan = read_plan(storage, console)?;
         let selection = select(&mut plan, self.target.target.as_deref(), &self.names, self.part.shard)?;
         let summary = workshop.builder(console).build(&plan, &selection)?;
@@ -82,6 +84,6 @@ impl Run for Arguments {
             Some(_) => None,
             None => Some(seal_all(storage, self.indexes.anew, console)?),
         };
-        conclude(&summary, sealed.as_ref(), start, console)
+        conclude(&summary, sealed.as_ref(), &listings, 0, start, console)
     }
 }

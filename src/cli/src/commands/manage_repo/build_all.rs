@@ -1,7 +1,7 @@
 use std::time::Instant;
 
 use super::options::{Indexes, Place, Retry, Target, Workshop};
-use super::work::{conclude, read_plan, seal_all, select};
+use super::work::{conclude, read_config, read_plan, refresh_listings, seal_all, select};
 use crate::commands::Run;
 use crate::console::{Console, Settings};
 use crate::files::Files;
@@ -57,11 +57,14 @@ impl Run for Arguments {
     fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
         let start = Instant::now();
         let workshop = Workshop::open(&self.place, &self.symbols, self.retry.retry, false, console)?;
-        let mut plan = read_plan(workshop.storage.as_ref(), console)?;
+        let storage = workshop.storage.as_ref();
+        let only = self.target.target.as_deref();
+        let listings = refresh_listings(storage, &read_config(storage)?, only, &workshop.archives, console)?;
+        let mut plan = read_plan(storage, console)?;
         let selection = select(&mut plan, self.target.target.as_deref(), &[], None)?;
         let summary = workshop.builder(console).build(&plan, &selection)?;
         drop(plan);
         let sealed = seal_all(workshop.storage.as_ref(), self.indexes.anew, console)?;
-        conclude(&summary, Some(&sealed), start, console)
+        conclude(&summary, Some(&sealed), &listings, 0, start, console)
     }
 }

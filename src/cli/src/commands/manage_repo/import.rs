@@ -2,7 +2,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use repository::ProfileName;
-use repository::batch::import;
+use repository::Storage;
+use repository::batch::{TableVerdict, import, import_tables};
+use symbols::{ClientOptions, Downloads};
+use url::Url;
 
 use super::options::{Indexes, Place};
 use super::work::seal_all;
@@ -22,8 +25,14 @@ use crate::report::batch as report;
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
     /// The profiles.
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required_unless_present = "list")]
     files: Vec<PathBuf>,
+    /// Take the symbol tables of this list for Volatility 3 (banners.json), each with a verdict.
+    #[arg(long = "isf-list", value_name = "URL", conflicts_with_all = ["files", "name"])]
+    list: Option<Url>,
+    /// Take only the tables of kernels of this version, with * and ? (6.1.*); may be repeated.
+    #[arg(long = "kernel", value_name = "PATTERN", requires = "list")]
+    versions: Vec<String>,
     #[command(flatten)]
     unpacking: Unpacking,
     #[command(flatten)]
@@ -46,7 +55,8 @@ pub struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   rekall-profile manage_repo import nt.json.gz
-  rekall-profile manage_repo --path_to_repository profiles import ubuntu.json --as Linux/Ubuntu1310";
+  rekall-profile manage_repo --path_to_repository profiles import ubuntu.json --as Linux/Ubuntu1310
+  rekall-profile manage_repo import --isf-list https://example.org/banners.json --kernel '6.1.*'";
 
 impl Run for Arguments {
     fn settings(&self) -> Settings {
@@ -60,6 +70,10 @@ impl Run for Arguments {
         // Profiles without records are made again, including those of packs.
         files.access().unpack();
         self.place.list(&self.connection, files);
+        if self.list.is_some() {
+            self.connection.list_client(files);
+            self.connection.list(files);
+        }
         Ok(())
     }
 
@@ -70,6 +84,9 @@ impl Run for Arguments {
         let storage = self.place.open(&self.connection)?;
         let mut rows = Vec::new();
         let mut failed = false;
+        if let Some(list) = &self.list {
+            failed = self.import_tables(storage.as_ref(), list, &mut rows, console)?;
+        }
         for path in &self.files {
             let file = path.display().to_string();
             let bytes = std::fs::read(path).with_context(|| format!("cannot read {file}"))?;
@@ -96,5 +113,41 @@ impl Run for Arguments {
             console.print_report(&report::Imports { imported: rows })?;
         }
         Ok(Outcome::from_good(!failed))
+    }
+}
+
+impl Arguments {
+    /// Imports the tables of a list. Whether one of them is no good.
+    fn import_tables(
+        &self,
+        storage: &dyn Storage,
+        list: &Url,
+        rows: &mut Vec<report::Import>,
+        console: &Console,
+    ) -> anyhow::Result<bool> {
+        let downloads = Downloads::new(self.connection.client(ClientOptions::default())?);
+        let mut failed = false;
+        let mut each = |url: &str, verdict: &TableVerdict| {
+            let file = url.to_owned();
+            rows.push(match verdict {
+                TableVerdict::Taken(imported) => {
+                    console.say(format_args!("{url}: {} ({})", imported.name, imported.health));
+                    let (name, health) = (imported.name.to_string(), imported.health.clone());
+                    report::Import::Taken { file, name, bytes: imported.size, health }
+                }
+                TableVerdict::Known(name) => {
+                    console.say(format_args!("{url}: {name} is there already"));
+                    report::Import::Known { file, known: name.to_string() }
+                }
+                TableVerdict::Failed(reason) => {
+                    failed = true;
+                    console.warn(format_args!("{url}: {reason}"));
+                    report::Import::Failed { file, error: reason.clone() }
+                }
+                _ => return,
+            });
+        };
+        import_tables(storage, list, &self.versions, usize::MAX, &downloads, console.progress(), &mut each)?;
+        Ok(failed)
     }
 }

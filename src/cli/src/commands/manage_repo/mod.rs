@@ -4,11 +4,14 @@ mod add_guid;
 mod build;
 mod build_all;
 mod import;
+mod isf;
+mod mirror;
 mod missing;
 mod options;
 mod plan;
 mod seal;
 mod verify;
+mod watched;
 mod work;
 
 use clap::Subcommand;
@@ -55,6 +58,8 @@ enum Verb {
     AddGuid(add_guid::Arguments),
     Verify(verify::Arguments),
     Import(import::Arguments),
+    Mirror(Box<mirror::Arguments>),
+    Isf(isf::Arguments),
     Missing(missing::Arguments),
     Plan(plan::Arguments),
     Seal(seal::Arguments),
@@ -68,6 +73,8 @@ impl Arguments {
             Verb::AddGuid(arguments) => arguments,
             Verb::Verify(arguments) => arguments,
             Verb::Import(arguments) => arguments,
+            Verb::Mirror(arguments) => arguments.as_ref(),
+            Verb::Isf(arguments) => arguments,
             Verb::Missing(arguments) => arguments,
             Verb::Plan(arguments) => arguments,
             Verb::Seal(arguments) => arguments,

@@ -1,12 +1,14 @@
 //! Options that several verbs share.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use repository::batch::{Builder, Shard};
+use profile::Progress;
+use repository::batch::{Builder, Shard, Watch};
 use repository::storage::{self, Storage};
-use symbols::Fetcher;
+use symbols::{ClientOptions, Downloads, Fetcher};
 
 use crate::console::Console;
 use crate::files::Files;
@@ -86,6 +88,10 @@ pub struct Indexes {
 /// The tools of a verb that makes profiles.
 pub struct Workshop {
     pub storage: Box<dyn Storage>,
+    /// What fetches listings of collections and what they list.
+    pub archives: Downloads,
+    /// What others see of the builder.
+    pub watch: Arc<Watch>,
     fetcher: Fetcher,
     downloads: usize,
     retry: bool,
@@ -110,15 +116,24 @@ impl Workshop {
             missing.expiry = Duration::ZERO;
         }
         let downloads = options.workers;
-        Ok(Self { storage, fetcher: Fetcher::new(options), downloads, retry })
+        let archives = Downloads::new(symbols.connection.client(ClientOptions::default())?);
+        let watch = Arc::default();
+        Ok(Self { storage, archives, watch, fetcher: Fetcher::new(options), downloads, retry })
     }
 
     /// The builder.
     pub fn builder<'a>(&'a self, console: &'a Console) -> Builder<'a> {
+        self.builder_seen_by(console, console.progress())
+    }
+
+    /// The builder, which reports to an observer of its own.
+    pub fn builder_seen_by<'a>(&'a self, console: &'a Console, progress: &'a dyn Progress) -> Builder<'a> {
         Builder {
             storage: self.storage.as_ref(),
             fetcher: &self.fetcher,
-            progress: console.progress(),
+            archives: &self.archives,
+            watch: &self.watch,
+            progress,
             threads: console.threads(),
             downloads: self.downloads,
             retry: self.retry,

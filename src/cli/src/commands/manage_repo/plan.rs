@@ -1,7 +1,8 @@
 use repository::batch::Shard;
+use symbols::{ClientOptions, Downloads};
 
 use super::options::{Place, Target};
-use super::work::{read_plan, select};
+use super::work::{read_config, read_plan, refresh_listings, select};
 use crate::commands::Run;
 use crate::console::{Console, Settings, Table};
 use crate::files::Files;
@@ -12,8 +13,9 @@ use crate::report::batch as report;
 
 /// Divide the work into parts.
 ///
-/// Shows for each part how many profiles it has and how many of them have to be made. With --json the parts are a
-/// matrix in the form of continuous integration services; each job runs manage_repo build --shard K/N.
+/// Shows for each part how many profiles it has and how many of them are to be made. With --json the parts are a matrix
+/// as services for continuous integration take it; each job runs manage_repo build --shard K/N. The listings of
+/// collections are read first, and kept in the repository for the jobs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
@@ -45,11 +47,16 @@ impl Run for Arguments {
 
     fn list(&self, files: &mut Files) -> anyhow::Result<()> {
         self.place.list(&self.connection, files);
+        files.access().unpack();
+        self.connection.list(files);
         Ok(())
     }
 
     fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
         let storage = self.place.open(&self.connection)?;
+        let archives = Downloads::new(self.connection.client(ClientOptions::default())?);
+        let config = read_config(storage.as_ref())?;
+        refresh_listings(storage.as_ref(), &config, self.target.target.as_deref(), &archives, console)?;
         let mut plan = read_plan(storage.as_ref(), console)?;
         let count = u32::from(self.shards);
         let mut shards = Vec::new();

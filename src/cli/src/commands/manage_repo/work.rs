@@ -7,7 +7,10 @@ use anyhow::Context;
 use pe::PdbName;
 use profile::GuidAge;
 use repository::batch::{Plan, Sealed, Selection, Shard, Summary, seal};
+use repository::collection::{Listing, Refreshed, refresh};
 use repository::storage::Storage;
+use repository::{Config, Handler};
+use symbols::Downloads;
 
 use crate::console::{Console, Table};
 use crate::outcome::Outcome;
@@ -22,7 +25,73 @@ pub fn read_plan(storage: &dyn Storage, console: &Console) -> anyhow::Result<Pla
     for warning in plan.warnings() {
         console.warn(format_args!("warning: {warning}"));
     }
+    for entry in &plan.unlisted {
+        console.warn(format_args!(
+            "warning: {entry}: its listing was not read yet; manage_repo plan or build_all reads it"
+        ));
+    }
     Ok(plan)
+}
+
+/// Reads the listings of collections, of all entries or of one, and says what changed.
+///
+/// # Errors
+/// A collection that cannot be read now and was not read before; a repository that cannot be read or written.
+pub fn refresh_listings(
+    storage: &dyn Storage,
+    config: &Config,
+    only: Option<&str>,
+    archives: &Downloads,
+    console: &Console,
+) -> anyhow::Result<Vec<Refreshed>> {
+    let listings = refresh(storage, config, only, archives, console.progress())?;
+    for listing in &listings {
+        match &listing.kept {
+            Some(reason) => console.warn(format_args!(
+                "{}: the listing of before is used, with {} items, because it cannot be read now: {reason}",
+                listing.entry, listing.items
+            )),
+            None => console.say(format_args!(
+                "{}: {} items listed, {} new, {} gone",
+                listing.entry, listing.items, listing.new, listing.gone
+            )),
+        }
+        for (name, reason) in &listing.refused {
+            console.warn(format_args!("{}: {name} is listed and not taken: {reason}", listing.entry));
+        }
+    }
+    Ok(listings)
+}
+
+/// Reads the listings of those collections of which there is none yet. Builders of parts go on with the listing that is
+/// there, so that all of them divide the same work.
+///
+/// # Errors
+/// As for [`refresh_listings`].
+pub fn refresh_unlisted(
+    storage: &dyn Storage,
+    only: Option<&str>,
+    archives: &Downloads,
+    console: &Console,
+) -> anyhow::Result<Vec<Refreshed>> {
+    let config = read_config(storage)?;
+    let mut listings = Vec::new();
+    for entry in &config.entries {
+        let Handler::Collection(collection) = &entry.handler else { continue };
+        let name = entry.name.as_str();
+        if only.is_none_or(|only| only == name) && Listing::read(storage, entry, collection)?.is_none() {
+            listings.extend(refresh_listings(storage, &config, Some(name), archives, console)?);
+        }
+    }
+    Ok(listings)
+}
+
+/// Reads the configuration alone.
+///
+/// # Errors
+/// A configuration that is not there or cannot be understood.
+pub fn read_config(storage: &dyn Storage) -> anyhow::Result<Config> {
+    Ok(repository::batch::read_config(storage)?)
 }
 
 /// Selects plan items. Builds that no list names are added to the plan.
@@ -108,6 +177,8 @@ pub fn seal_all(storage: &dyn Storage, anew: bool, console: &Console) -> anyhow:
 pub fn conclude(
     summary: &Summary,
     sealed: Option<&Sealed>,
+    listings: &[Refreshed],
+    remaining: usize,
     start: Instant,
     console: &Console,
 ) -> anyhow::Result<Outcome> {
@@ -131,6 +202,8 @@ pub fn conclude(
             entries: entries.collect(),
             failures: failures.collect(),
             sealed: sealed.map(sealed_report),
+            listings: listings.iter().map(listing_report).collect(),
+            remaining,
         })?;
     } else {
         for (name, failure) in &summary.failures {
@@ -160,6 +233,17 @@ pub fn conclude(
     }
     let lossless = total.losses == 0 || !console.strict();
     Ok(Outcome::from_good(total.failed == 0 && lossless))
+}
+
+fn listing_report(listing: &Refreshed) -> report::Listing {
+    report::Listing {
+        entry: listing.entry.clone(),
+        items: listing.items,
+        new: listing.new,
+        gone: listing.gone,
+        refused: listing.refused.clone(),
+        kept: listing.kept.clone(),
+    }
 }
 
 /// The results of sealing, for `--json`.
