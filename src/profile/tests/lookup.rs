@@ -138,6 +138,28 @@ fn odd_names_are_found_in_every_layout() {
 }
 
 #[test]
+fn a_name_means_the_same_at_the_first_lookup_and_at_the_hundredth() {
+    let whole = r#"{"$METADATA": {}, "$STRUCTS": {"s": [1, {}], "alias": "s", "s": [2, {}], "odd\u005fs": [3, {}],
+        "t": [4, {"s": [8, ["int"]]}], "t": 5}, "$CONSTANTS": {"a": 1, "b": 2, "a": 3, "b": "two"}}"#;
+    // Behind damage an entry is found by its bytes.
+    let damaged = r#"{"$METADATA": {}, "$CONSTANTS": {"a": 1, "b": 2 "c": 3}, "$STRUCTS": {"s": [1, {}] "t": [2, {}]}}"#;
+    for text in [whole, damaged] {
+        let Ok(often) = Text::new(text.into()) else { continue };
+        for _ in 0..100 {
+            assert_eq!(often.size("nobody"), None);
+            assert!(often.symbol("nobody").is_none());
+        }
+        for name in ["s", "alias", "odd_s", "t", "a", "b", "c", "int", "missing"] {
+            let once = Text::new(text.into()).unwrap();
+            assert_eq!(often.size(name), once.size(name), "{name}");
+            assert_eq!(often.structure(name).is_some(), once.structure(name).is_some(), "{name}");
+            let address = |text: &Text| text.symbol(name).map(|symbol| symbol.address);
+            assert_eq!(address(&often), address(&once), "{name}");
+        }
+    }
+}
+
+#[test]
 fn of_repeated_keys_the_last_counts() {
     let text = r#"{"$METADATA": {}, "$CONSTANTS": {"a": 1, "b": 2, "a": 3}, "$STRUCTS": {"s": [1, {}], "s": [2, {}]}}"#;
     let lookup = Text::new(text.into()).unwrap();

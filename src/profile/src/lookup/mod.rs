@@ -4,7 +4,9 @@
 //! JSON `"NAME"`, with an unescaped first quote and a colon after it, is a key, and the first bytes of its value show
 //! the kind of entry. Only the entry that was found is parsed. If bytes are not conclusive (names with escapes, names
 //! that look like punctuation), and before a name is reported as missing, its section is walked as JSON.
+//! After many lookups in one section, its entries are indexed.
 
+mod index;
 mod sections;
 mod similar;
 
@@ -13,6 +15,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use index::Index;
 use memchr::memmem;
 use sections::Sections;
 use serde_json::{Map, Value};
@@ -32,8 +35,15 @@ use crate::{
 pub struct Text {
     text: String,
     sections: Sections,
+    indexes: [Index; INDEXED.len()],
     identity: OnceLock<(Identity, Map<String, Value>)>,
 }
+
+/// The sections in which entries are looked up by name.
+const INDEXED: [&str; 5] = ["$STRUCTS", "$ENUMS", "$REVENUMS", "$CONSTANTS", "$FUNCTIONS"];
+
+/// Whether bytes begin like an entry of a section.
+type Shape = fn(&[u8]) -> bool;
 
 impl Text {
     /// Unpacks the profile in the file at `path`: text, gzip, xz or zstd, recognised by content.
@@ -60,7 +70,7 @@ impl Text {
         };
         let text = if is_isf(text.as_bytes()) { canonical(&text)? } else { text };
         let sections = Sections::find(&text)?;
-        Ok(Self { text, sections, identity: OnceLock::new() })
+        Ok(Self { text, sections, indexes: Default::default(), identity: OnceLock::new() })
     }
 
     /// The text itself.
@@ -258,9 +268,18 @@ impl Text {
     }
 
     /// The text of the entry of `section` with this name.
-    fn find(&self, section: &str, name: &str, shape: fn(&[u8]) -> bool) -> Option<&str> {
+    fn find(&self, section: &str, name: &str, shape: Shape) -> Option<&str> {
         let text = self.sections.of(&self.text, section)?;
-        find_key(text, name, shape).or_else(|| walk_to_key(text, name))
+        let number = INDEXED.iter().position(|known| *known == section);
+        let index = number.and_then(|number| self.indexes.get(number));
+        if let Some(found) = index.and_then(|index| index.find(text, name, shape)) {
+            return found;
+        }
+        index.inspect(|index| index.searched());
+        find_key(text, name, shape).or_else(|| {
+            index.inspect(|index| index.walked());
+            walk_to_key(text, name)
+        })
     }
 
     fn identity(&self) -> &(Identity, Map<String, Value>) {
@@ -314,7 +333,7 @@ const MAX_ALIASES: usize = 16;
 
 /// The text of the last value in `section` whose key is `name` and which looks like an entry; `None` if there is
 /// none, or if the bytes are not conclusive.
-fn find_key<'a>(section: &'a str, name: &str, shape: fn(&[u8]) -> bool) -> Option<&'a str> {
+fn find_key<'a>(section: &'a str, name: &str, shape: Shape) -> Option<&'a str> {
     if !is_plain(name) {
         return None;
     }
