@@ -3,9 +3,11 @@ use maps::kallsyms::Symbol;
 use maps::{Banner, Kernel, MapError, MapSymbol, SystemMap};
 use profile::{Arch, Binding, Profile, Progress, add_well_known_types};
 
+use crate::scattered::is_scattered;
+
 /// This front-end and its revision, as written to `Generator` in `$METADATA`. The revision changes when the same
 /// kernel can give a different profile.
-pub const GENERATOR: &str = "rekall-profile kernel 1";
+pub const GENERATOR: &str = "rekall-profile kernel 2";
 
 /// The key of `$METADATA` with the source of a profile, if that is a kernel itself.
 pub const MADE_FROM: &str = "MadeFrom";
@@ -80,6 +82,13 @@ pub fn convert(carried: &Carried<'_>, progress: &dyn Progress) -> Result<Convert
     if let Some(problem) = moved {
         profile.set_metadata("Addresses", "of one boot");
         report.warn(problem);
+    }
+    if carried.origin == Origin::Image && is_scattered(carried.symbols) {
+        profile.set_metadata("Functions", "of one boot");
+        report.warn(
+            "this kernel puts every function in a random place when it starts (FG-KASLR): the addresses of its functions fit no \
+             other boot, those of its variables do",
+        );
     }
     add_well_known_types(&mut profile);
     Ok(Converted { profile, report })

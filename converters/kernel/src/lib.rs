@@ -10,6 +10,7 @@
 mod carried;
 mod file;
 mod front_end;
+mod scattered;
 
 pub use btf_converter::Converted;
 pub use carried::{Carried, Error, GENERATOR, MADE_FROM, Origin, convert, map_symbol};

@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
-use kernel_converter::{Converted, FileError, MADE_FROM, Origin, convert_file};
+use kernel_converter::{Carried, Converted, FileError, MADE_FROM, Origin, convert_file};
 use kernel_files::{AGES, Age, Choice, Compression, Kernel, bzimage, packed, zboot};
+use maps::kallsyms::Symbol;
 use profile::{Arch, Silent};
 
 const X86_64: u16 = 62;
@@ -94,6 +95,42 @@ fn an_arm64_kernel_tells_where_it_is_linked() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_kernel_in_memory_whose_functions_were_scattered_says_so() {
+    let types = types("gcc-x64.btf");
+    let pairs = [
+        "vfs_read vfs_write kernel_read kernel_write filp_open filp_close vfs_mkdir vfs_rmdir",
+        "vfs_link vfs_unlink tcp_sendmsg tcp_recvmsg udp_sendmsg udp_recvmsg device_add device_del",
+    ];
+    let names = || pairs.iter().flat_map(|names| names.split(' '));
+    for (step, origin, expected) in [
+        (0x400, Origin::Image, None),
+        (0x4_0000, Origin::Image, Some("of one boot")),
+        // In a file every function is where it is linked.
+        (0x4_0000, Origin::File, None),
+    ] {
+        let symbols: Vec<Symbol> = std::iter::once("_text")
+            .chain(names())
+            .zip((X86_BASE..).step_by(step))
+            .map(|(name, address)| Symbol { kind: b'T', name: name.to_owned(), address })
+            .collect();
+        let carried = Carried {
+            origin,
+            arch: Arch::Amd64,
+            types: &types,
+            symbols: &symbols,
+            shift: Some(0),
+            banner: None,
+            release: Some("6.6.7-test"),
+            build_id: None,
+        };
+        let converted = kernel_converter::convert(&carried, &Silent).unwrap();
+        assert_eq!(converted.profile.metadata_text("Functions"), expected, "{step:#x} {origin:?}");
+        let warned = converted.report.warnings().iter().any(|warning| warning.contains("FG-KASLR"));
+        assert_eq!(warned, expected.is_some(), "{step:#x} {origin:?}");
     }
 }
 
