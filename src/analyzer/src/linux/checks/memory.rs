@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use image::{AddressSpace, PhysicalAddress};
+use image::{AddressSpace, Granule, Paging, PhysicalAddress};
 
 use super::tasks::People;
 use super::{Kernel, MOST, UPPER_HALF, through};
@@ -23,6 +23,15 @@ const AT_ENTRY: u64 = 9;
 const AT_EXECFN: u64 = 31;
 
 const PAGE: u64 = 4096;
+
+/// The size of the kernel's pages: ARM64 kernels may be built with larger ones.
+fn page_size(kernel: &Kernel<'_>) -> u64 {
+    match kernel.space.paging() {
+        Paging::Arm64 { granule: Granule::K16, .. } => 16 << 10,
+        Paging::Arm64 { granule: Granule::K64, .. } => 64 << 10,
+        _ => PAGE,
+    }
+}
 
 /// Bits of `vm_area_struct.vm_flags`.
 const VM_EXEC: u64 = 4;
@@ -185,6 +194,7 @@ fn of_processes(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
 }
 
 fn of_areas(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
+    let page = page_size(kernel);
     let view = kernel.view();
     let with_areas: Vec<u64> = maps.areas.keys().copied().collect();
     let of = |memory: u64| maps.areas.get(&memory).map(Vec::as_slice).unwrap_or_default();
@@ -199,7 +209,7 @@ fn of_areas(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
             for area in &areas {
                 let (from, to) =
                     (view.get(*area, "vm_area_struct.vm_start")?, view.get(*area, "vm_area_struct.vm_end")?);
-                good &= end <= from && from < to && from % PAGE == 0 && to % PAGE == 0;
+                good &= end <= from && from < to && from % page == 0 && to % page == 0;
                 end = to;
             }
             Ok(good)
@@ -216,7 +226,7 @@ fn of_areas(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
                 pages += view
                     .get(*area, "vm_area_struct.vm_end")?
                     .wrapping_sub(view.get(*area, "vm_area_struct.vm_start")?)
-                    / PAGE;
+                    / page;
             }
             Ok(view.get(memory, "mm_struct.map_count")? == of(memory).len() as u64
                 && view.get(memory, "mm_struct.total_vm")? == pages)
@@ -269,7 +279,7 @@ fn of_areas(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
             let file = view.get(code, "vm_area_struct.vm_file")?;
             let inode = view.get(file, "file.f_inode")?;
             let running = through(&view, memory, "mm_struct.exe_file", "file.f_inode")?;
-            let pages = view.get(inode, "inode.i_size")?.div_ceil(PAGE);
+            let pages = view.get(inode, "inode.i_size")?.div_ceil(page);
             Ok(inode == running && view.get(code, "vm_area_struct.vm_pgoff")? < pages)
         },
         word(view),
@@ -284,7 +294,7 @@ fn of_areas(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
                 return Ok(true);
             }
             let Some(heap) = area_at(memory, end - 1)? else { return Ok(false) };
-            Ok(view.get(heap, "vm_area_struct.vm_end")? == end.next_multiple_of(PAGE))
+            Ok(view.get(heap, "vm_area_struct.vm_end")? == end.next_multiple_of(page))
         },
         word(view),
     );
