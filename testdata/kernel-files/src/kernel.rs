@@ -23,6 +23,9 @@ const NOTES_AT: u64 = 0x10_1000;
 const TYPES_AT: u64 = 0x10_2010;
 
 impl Kernel {
+    /// Where an arm64 kernel keeps its page tables, from its base on; there is nothing in its file.
+    pub const PAGE_TABLES: u64 = 0x40_0000;
+
     /// The kernel of an age, linked at `base`. An arm64 kernel `fills_in_its_base` when it is started.
     pub fn new(age: Age, choice: Choice, base: u64, types: &[u8], fills_in_its_base: bool) -> Self {
         let format = Format { big_endian: false, pointer: 8 };
@@ -43,7 +46,11 @@ impl Kernel {
             ("B_end", 0x80_0000),
         ];
         let code = (0..1200_u64).map(|number| (format!("tfunction_{number}"), base + 0x100 + number * 0x40));
-        let named = named.into_iter().map(|(name, offset)| (name.to_owned(), base + offset));
+        // The addresses of the kernels of PCs begin with 32 ones.
+        let of_arm64 = [("Bswapper_pg_dir", Self::PAGE_TABLES), ("Tprimary_entry", 0x80)];
+        let of_arm64 = of_arm64.into_iter().filter(|_| base >> 31 != 0x1_ffff_ffff);
+        let named = named.into_iter().chain(of_arm64);
+        let named = named.map(|(name, offset)| (name.to_owned(), base + offset));
         let mut symbols: Vec<(String, u64)> = named.chain(code).collect();
         symbols.sort_by_key(|(_, address)| *address);
         let mut memory = vec![0xcc; TYPES_AT as usize];

@@ -148,7 +148,13 @@ fn confirm<'a>(
             .filter_map(move |name| Some((info.symbol(name)?.wrapping_add(delta), "VMCOREINFO")))
     });
     let others = sightings.roots.iter().map(|root| (*root, "the container"));
-    let anchors: Vec<u64> = ANCHORS.iter().filter_map(|name| names.get(name).copied()).collect();
+    // Two symbols at one address are one piece of evidence.
+    let mut anchors: Vec<u64> = Vec::new();
+    for address in ANCHORS.iter().filter_map(|name| names.get(name).copied()) {
+        if !anchors.contains(&address) {
+            anchors.push(address);
+        }
+    }
     for (root, by) in own.chain(named).chain(others).take(MOST_ROOTS) {
         let root = PhysicalAddress(root & 0x000f_ffff_ffff_f000);
         let mut page = [0; 8];
