@@ -39,8 +39,8 @@ pub struct Text {
     identity: OnceLock<(Identity, Map<String, Value>)>,
 }
 
-/// The sections in which entries are looked up by name.
-const INDEXED: [&str; 5] = ["$STRUCTS", "$ENUMS", "$REVENUMS", "$CONSTANTS", "$FUNCTIONS"];
+/// The sections that are indexed. Symbols are many and their text is short: an index of them costs more than it saves.
+const INDEXED: [&str; 3] = ["$STRUCTS", "$ENUMS", "$REVENUMS"];
 
 /// Whether bytes begin like an entry of a section.
 type Shape = fn(&[u8]) -> bool;
