@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use symbol_server::{Request, Response, Server};
 
 use crate::harness::{Folder, corpus};
 
@@ -113,4 +114,53 @@ fn a_profile_from_an_image_is_made_on_request_and_replaces_nothing() {
     let output = compared.command().output().unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(report.get("error").is_none(), "{report:#}");
+}
+
+/// A raw image that names a Linux kernel by its build-id, and holds nothing else of it.
+fn image_that_names(build_id: &str) -> Vec<u8> {
+    let mut image = vec![0; 1 << 20];
+    let info = format!(
+        "OSRELEASE=6.6.7-test\nBUILD-ID={build_id}\nPAGESIZE=4096\nSYMBOL(init_uts_ns)=ffffffff82000000\n\
+         SYMBOL(_stext)=ffffffff81000000\nNUMBER(phys_base)=0\nKERNELOFFSET=0\n"
+    );
+    image[0x5000..][..info.len()].copy_from_slice(info.as_bytes());
+    image
+}
+
+#[test]
+fn the_debug_file_of_a_kernel_without_types_is_fetched_unless_offline() {
+    let debug_file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/dwarf/elf/gcc-x64");
+    let debug_file = std::fs::read(debug_file).unwrap();
+    let id = dwarf_converter::build_id(&debug_file).unwrap();
+    let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let expected = format!("/buildid/{id}/debuginfo");
+    let server = Server::start(move |request: &Request| match request.path() == expected {
+        true => Response::bytes(debug_file.clone()),
+        false => Response::status(404),
+    })
+    .unwrap();
+    let folder = Folder::new();
+    folder.write("linux.raw", image_that_names(&id));
+    for repository in ["made", "listed", "offline"] {
+        std::fs::create_dir(folder.join(repository)).unwrap();
+    }
+    let stored = |repository: &str| folder.join(&format!("{repository}/v1.0/Linux/{id}.gz")).is_file();
+    let run = |repository: &str, line: &[&str]| {
+        let words = ["-f", "linux.raw", "--profile_path", repository];
+        folder.run(words.into_iter().chain(line.iter().copied())).env("DEBUGINFOD_URLS", server.url())
+    };
+    // The kernel itself is not in the image, so nothing proves the profile there.
+    let report = run("made", &["--json", "build_local_profile"]).status(1).check();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["profile"], format!("Linux/{id}"), "{report}");
+    assert!(report["from"].as_str().unwrap().starts_with(&server.url()), "{report}");
+    assert!(!report["on_image"].as_str().unwrap().starts_with("match"), "{report}");
+    assert!(stored("made"));
+    run("listed", &["pslist"])
+        .status(1)
+        .stderr(format!("Linux/{id}, made of the debug file from {}", server.url()))
+        .check();
+    assert!(stored("listed"));
+    run("offline", &["--offline", "pslist"]).status(1).stderr(format!("fetch_debug {id}")).check();
+    assert!(!stored("offline"));
 }
