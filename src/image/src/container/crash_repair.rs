@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn one_number_of_a_list_of_runs_follows_from_the_rest() {
-        let found = [0x9e, 0x100, 0x3000, 0x4747_4747, 0x4747_4747];
+        let found = [0x9e, 0x100, 0x3000, 0x4547_4150, 0x4547_4150];
         assert_eq!(runs(&found, 3, 0x319e, 0x319e), (3, None));
         assert_eq!(runs(&found, 2, 0x319e, 0x319e), (3, None), "the count was changed");
         assert_eq!(
@@ -162,7 +162,7 @@ mod tests {
             (3, None),
             "the count was changed, and the file was cut"
         );
-        assert_eq!(runs(&[0x9e, 0x100, 0x3001], 3, 0x319e, 0x319e), (3, Some((2, 0x3000))));
+        assert_eq!(runs(&[0x9e, 0x100, 0x8500], 3, 0x319e, 0x319e), (3, Some((2, 0x3000))));
         assert_eq!(runs(&[3, 1, 0, 0], 2, 3, 3), (2, Some((0, 2))), "not one run of three pages");
         assert_eq!(runs(&[2, 0, 0, 0], 2, 3, 3), (2, Some((1, 1))), "a run of no pages is the wrong one");
         assert_eq!(runs(&found, 3, 0x9999_9999, 0x319e), (3, None), "the sum was changed");
