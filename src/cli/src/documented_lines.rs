@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::{Cli, tree};
 use clap::error::ErrorKind;
 
-/// What stands for what in the pages.
+/// The values for the placeholders in the pages.
 const PLACEHOLDERS: [(&str, &str); 26] = [
     ("ADDRESS", "https://example.org/debian"),
     ("URL", "https://example.org/banners.json"),

@@ -178,7 +178,7 @@ fn compilers_accept_the_headers_of_real_pdbs() {
         let written =
             folder.run(["export", "p.json", "--format", "c", "-q", "-o", "p.h"]).command().output().unwrap();
         if written.status.code() == Some(2) {
-            // A profile that is no operating system's has no other form.
+            // A profile that does not belong to an operating system has no other form.
             continue;
         }
         let text = std::fs::read_to_string(folder.join("p.json")).unwrap();

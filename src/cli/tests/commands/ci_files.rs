@@ -327,7 +327,7 @@ fn the_files_for_a_collection_make_the_repository_and_the_symbol_server() {
         // Every week once more: nothing changes.
         for _ in 0..2 {
             for script in &scripts {
-                // Our debug files are no kernels with BTF, so the archive is read for its debug packages.
+                // Our debug files are not kernels with BTF, so the archive is read for its debug packages.
                 let script = script.replace("mirror \"$ARCHIVE\"", "mirror \"$ARCHIVE\" --mode dwarf");
                 machine.shell_of(shell, &script, &variables);
             }

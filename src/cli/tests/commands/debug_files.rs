@@ -15,7 +15,7 @@ fn data(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/dwarf").join(name)).unwrap()
 }
 
-/// A debug file with types and without symbols: good for a profile that is no kernel's.
+/// A debug file with types and without symbols: enough for a profile that is not a kernel's.
 pub fn debug_file(build: u8) -> Vec<u8> {
     let mut bytes = data("elf/common.debug");
     let id = dwarf_converter::build_id(&bytes).unwrap();

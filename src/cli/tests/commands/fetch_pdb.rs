@@ -257,7 +257,7 @@ fn credentials_of_the_users_netrc_and_environment_are_sent_and_never_shown() {
     .unwrap();
     let line = ["fetch_pdb", "k", GUID_AGE, "-vv", "--symbol-path", &server.url()];
     let folder = Folder::new();
-    folder.run(line).status(1).stderr("wants credentials").check();
+    folder.run(line).status(1).stderr("requires valid credentials").check();
     folder.write(".netrc", "machine 127.0.0.1 login me password secret\n");
     let output = folder.run(line).command().output().unwrap();
     assert!(output.status.success());

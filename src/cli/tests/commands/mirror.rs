@@ -311,13 +311,13 @@ fn debuginfod_and_archives_of_rpms_are_sources_too() {
     here.run(line)
         .status(1)
         .stderr("the server sent the debug file of Linux/0404")
-        // The kernel of the package has two structs and is no good for anyone, but it was read.
+        // The kernel of the package has two structs and is useless, but it was read.
         .stderr("kernel-debuginfo-5.14.rpm rejected: its profile would be no good: no reader works without task_struct.pid")
         .check();
     let made = profiles(&here);
     assert!(made.contains_key(&format!("{}.gz", name(1))) && made.contains_key(&format!("{}.gz", name(2))));
     assert_eq!(made.len(), 2, "{:?}", made.keys());
-    // What is known to be no good is not asked for again.
+    // A file that is known to be useless is not requested again.
     let before = server.paths().len();
     here.run(line).stderr("0 made, 2 unchanged, 2 rejected before").check();
     assert_eq!(server.paths().len(), before + 2, "the listing alone");

@@ -71,7 +71,7 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remote(pub(crate) Origin);
 
-/// What stands for the SHA-256 of a source in a record if nothing states it before the source has been fetched.
+/// The placeholder for the SHA-256 of a source in a record if nothing states it before the source has been fetched.
 pub(crate) const UNKNOWN: &str = "unknown";
 
 /// Makes symbol tables of Volatility 3 into profiles; the number changes when the outcome can.

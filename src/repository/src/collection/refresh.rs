@@ -83,7 +83,7 @@ pub fn refresh(
     let mut all = Vec::new();
     for entry in config.entries.iter().filter(|entry| only.is_none_or(|only| entry.name.as_str() == only)) {
         let Handler::Collection(collection) = &entry.handler else { continue };
-        // A debuginfod server has no listing: the repository's own list says what is asked of it.
+        // A debuginfod server has no listing: the repository's own list says what to request from it.
         if matches!(collection.place, Place::Debuginfod { .. }) {
             continue;
         }

@@ -51,7 +51,7 @@ impl Candidate {
         })
     }
 
-    /// How many checks it passed, less those it failed: the score by which profiles that are no match are ordered.
+    /// The number of passed checks minus that of failed ones, by which profiles that do not match are ordered.
     pub fn score(&self) -> i64 {
         let Ok(proof) = &self.proof else { return i64::MIN };
         let count = |passage| proof.checks.iter().filter(|check| check.passage == passage).count() as i64;
@@ -69,7 +69,7 @@ pub struct Detection {
     pub tried: Vec<Candidate>,
     /// The profile that was proved.
     pub found: Option<(ProfileName, String, Layout)>,
-    /// If none was proved: the best of those that fit everything that was read, although the record in the kernel names
+    /// The best, if there is no proved one, of those that fit everything that was read, although the record in the kernel names
     /// another build. Either that record was changed, or the profile is a neighbouring build's.
     pub doubtful: Option<(ProfileName, String, Layout)>,
 }

@@ -2,7 +2,7 @@
 pub(super) struct Pattern(Vec<char>);
 
 impl Pattern {
-    /// `None` for a name that is no pattern.
+    /// `None` for a name that is not a pattern.
     pub(super) fn new(text: &str) -> Option<Self> {
         text.contains(['*', '?']).then(|| Self(text.chars().collect()))
     }

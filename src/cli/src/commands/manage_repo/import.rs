@@ -117,7 +117,7 @@ impl Run for Arguments {
 }
 
 impl Arguments {
-    /// Imports the tables of a list. Whether one of them is no good.
+    /// Imports the tables of a list. Returns whether one of them is invalid.
     fn import_tables(
         &self,
         storage: &dyn Storage,
