@@ -53,8 +53,9 @@ fn verb_first(manage_repo: &Command, mut line: Vec<OsString>) -> Vec<OsString> {
         Some(second) if is_verb(line.get(second)) || target => {
             // Words after the verb belong to it.
             let verb = line.remove(second);
-            // A verb without targets reports the unknown word and not an option that the user did not write.
-            if subcommand(manage_repo, &verb).is_none_or(takes_target) {
+            // A verb without words or targets reports the unknown word, and not an option that the user did not write.
+            // A verb with words of its own (`import FILE`) must not take the target for one of them.
+            if subcommand(manage_repo, &verb).is_none_or(takes_words) {
                 line.insert(first, "--target".into());
             }
             line.insert(2, verb);
@@ -69,8 +70,8 @@ fn verb_first(manage_repo: &Command, mut line: Vec<OsString>) -> Vec<OsString> {
     line
 }
 
-fn takes_target(verb: &Command) -> bool {
-    verb.get_arguments().any(|argument| argument.get_long() == Some("target"))
+fn takes_words(verb: &Command) -> bool {
+    verb.get_arguments().any(|argument| argument.get_long() == Some("target") || argument.is_positional())
 }
 
 /// The line with the word at `from` moved to `to`.
