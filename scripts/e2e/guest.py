@@ -10,6 +10,8 @@ CONSOLES = {'amd64': 'ttyS0', 'arm64': 'ttyAMA0', 'i386': 'ttyS0'}
 EMULATORS = {'amd64': 'qemu-system-x86_64', 'arm64': 'qemu-system-aarch64', 'i386': 'qemu-system-i386'}
 # How long a guest may take on a busy machine, in seconds.
 PATIENCE = 3600
+# The emulator fails kernels that patch themselves while they start, once in a dozen boots.
+TRIES = 3
 
 
 class Guest(NamedTuple):
@@ -96,8 +98,20 @@ class Monitor:
     def human(self, line): return self('human-monitor-command', **{'command-line': line})
 
 
+class Lost(Exception):
+    """The guest ended before it was ready."""
+
+
 def boot(name, guest, kernel, folder, idle=False):
     """Boots a guest, waits for its truth, saves its memory."""
+    for _ in range(TRIES - 1):
+        try: return boot_once(name, guest, kernel, folder, idle)
+        except Lost as error: print(f'{error}; once more', flush=True)
+    try: return boot_once(name, guest, kernel, folder, idle)
+    except Lost as error: raise SystemExit(error) from None
+
+
+def boot_once(name, guest, kernel, folder, idle):
     os.makedirs(folder, exist_ok=True)
     work = os.path.join(folder, 'making')
     shutil.rmtree(work, ignore_errors=True)
@@ -153,7 +167,7 @@ def listen(path, running, name):
         if ended or time.time() - started > PATIENCE:
             if os.path.exists(path):
                 with open(path, errors='replace') as file: print(file.read()[-3000:])
-            raise SystemExit(f'{name}: the guest did not get ready')
+            raise Lost(f'{name}: the guest did not get ready')
         time.sleep(0.2)
 
 
