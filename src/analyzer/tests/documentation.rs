@@ -34,6 +34,7 @@ fn hold(system: &str, items: &[&str]) {
 #[test]
 fn the_page_lists_everything_that_is_read() {
     hold("linux", analyzer::linux::READS);
+    hold("other linux", analyzer::linux::OTHER_READS);
     hold("windows", analyzer::windows::READS);
     hold("mac", analyzer::mac::READS);
 }

@@ -4,29 +4,28 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use analyzer::{Layout, Passage, Scope, Verdict, validate};
-use image::Plan;
+use image::{Image, Plan};
 use profile::{Report, Resolution, Text, read_file, write_text};
 use serde_json::Value;
 use support::{Guests, corpus};
 
 /// Only the parts of the kernel's profile that are read, without its identity: small enough to be changed often.
-fn slim(profile: &str) -> Value {
+fn slim(profile: &Path) -> Value {
     let mut report = Report::default();
-    let path = corpus(profile);
-    let mut profile = read_file(&path, &mut report).unwrap();
+    let mut profile = read_file(profile, &mut report).unwrap();
     let resolution = Resolution::new(&mut profile, &mut report);
     let text = write_text(&profile, &resolution, Vec::new()).unwrap();
     let mut whole: Value = serde_json::from_slice(&text).unwrap();
     let mut kept = BTreeSet::new();
-    let structs = analyzer::linux::READS.iter().filter_map(|item| item.split_once('.'));
+    let structs = published().filter_map(|item| item.split_once('.'));
     for (name, _) in structs {
         keep(&whole["$STRUCTS"], name, &mut kept);
     }
     whole["$STRUCTS"].as_object_mut().unwrap().retain(|name, _| kept.contains(name));
-    let symbols: BTreeSet<&str> =
-        analyzer::linux::READS.iter().filter_map(|item| item.strip_prefix('&')).collect();
+    let symbols: BTreeSet<&str> = published().filter_map(|item| item.strip_prefix('&')).collect();
     whole["$CONSTANTS"].as_object_mut().unwrap().retain(|name, _| symbols.contains(name.as_str()));
     for section in ["$ENUMS", "$REVENUMS", "$CONSTANT_TYPES"] {
         whole.as_object_mut().unwrap().remove(section);
@@ -34,6 +33,11 @@ fn slim(profile: &str) -> Value {
     let metadata = whole["$METADATA"].as_object_mut().unwrap();
     metadata.retain(|key, _| matches!(key.as_str(), "Type" | "ProfileClass" | "arch" | "Version"));
     whole
+}
+
+/// What is read of any kernel.
+fn published() -> impl Iterator<Item = &'static str> {
+    analyzer::linux::READS.iter().chain(analyzer::linux::OTHER_READS).copied()
 }
 
 /// A struct with every struct it holds.
@@ -96,13 +100,64 @@ fn moved(profile: &Value, item: &str, by: i64) -> Option<Value> {
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
 fn everything_that_is_moved_is_named() {
-    whatever_is_moved(&Guests::open("full.raw.xz"), &slim("images/linux-6.1-cloud/dwarf2json.isf.json.xz"));
+    whatever_is_moved(
+        &Guests::open("full.raw.xz"),
+        &slim(&corpus("images/linux-6.1-cloud/dwarf2json.isf.json.xz")),
+    );
 }
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
 fn everything_that_is_moved_in_a_current_kernel_is_named() {
-    whatever_is_moved(&Guests::current(), &slim("images/linux-7.3-cloud/profile.json.gz"));
+    whatever_is_moved(&Guests::current(), &slim(&corpus("images/linux-7.3-cloud/profile.json.gz")));
+}
+
+/// The guests that `scripts/e2e-linux` made into the folder that the variable `E2E_GUESTS` names, with the profiles that
+/// it made of their debug packages; none where there is no such variable.
+fn made_guests() -> Vec<(String, Guests, PathBuf)> {
+    let Some(folder) = std::env::var_os("E2E_GUESTS").map(PathBuf::from) else { return Vec::new() };
+    let mut made = Vec::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let guest = entry.unwrap().path();
+        let Ok(truth) = std::fs::read(guest.join("truth.json")) else { continue };
+        let truth: Value = serde_json::from_slice(&truth).unwrap();
+        let release = truth["release"].as_str().unwrap();
+        let arch = if truth["emulator"][0] == "qemu-system-aarch64" { "arm64" } else { "amd64" };
+        let profile = folder.join(format!("profiles/{release}-{arch}.json.gz"));
+        if profile.exists() {
+            let image = Image::from_content(std::fs::read(guest.join("memory.raw")).unwrap()).unwrap();
+            let layout = Layout::open(&profile).unwrap();
+            let name = guest.file_name().unwrap().to_string_lossy().into_owned();
+            made.push((name, Guests { image, layout, truth }, profile));
+        }
+    }
+    made
+}
+
+#[test]
+#[ignore = "needs E2E_GUESTS"]
+fn whatever_is_moved_in_the_guests_is_named() {
+    for (name, guests, profile) in made_guests() {
+        println!("{name}");
+        whatever_is_moved(&guests, &slim(&profile));
+    }
+}
+
+#[test]
+#[ignore = "needs E2E_GUESTS"]
+fn what_is_read_in_the_guests_is_what_is_published() {
+    let mut read = BTreeSet::new();
+    let made = made_guests();
+    for (name, guests, _) in &made {
+        let found = validate(&guests.image, &guests.layout, Scope::Whole, &Plan::default()).unwrap();
+        assert_eq!(found.verdict, Verdict::Match, "{name}: {}: {:?}", found.reason, found.suspects);
+        read.extend(found.checks.into_iter().flat_map(|check| check.items));
+    }
+    let all: BTreeSet<String> = published().map(str::to_owned).collect();
+    let unpublished: Vec<_> = read.difference(&all).collect();
+    assert!(unpublished.is_empty(), "not published: {unpublished:?}");
+    let others: Vec<_> = analyzer::linux::OTHER_READS.iter().filter(|item| !read.contains(**item)).collect();
+    assert!(made.is_empty() || others.is_empty(), "published, but not read in any guest: {others:?}");
 }
 
 fn whatever_is_moved(guests: &Guests, slim: &Value) {
@@ -111,7 +166,7 @@ fn whatever_is_moved(guests: &Guests, slim: &Value) {
     assert_eq!(good.verdict, Verdict::Match, "{:?}", good.suspects);
     let look = &|by: i64| {
         let (mut unseen, mut looked) = (Vec::new(), 0);
-        for item in analyzer::linux::READS {
+        for item in published() {
             let Some(profile) = moved(slim, item, by) else { continue };
             looked += 1;
             let found = validate(image, &layout(&profile), Scope::Quick, &Plan::default()).unwrap();
@@ -152,7 +207,7 @@ fn only_published_entries_are_read() {
 }
 
 /// The same for systems with only synthetic images: every item, by eight bytes in both directions.
-fn unseen(profile: profile::Profile, image: &image::Image, items: &[&str]) -> Vec<String> {
+fn unseen(profile: profile::Profile, image: &Image, items: &[&str]) -> Vec<String> {
     let mut profile = profile;
     let resolution = Resolution::new(&mut profile, &mut Report::default());
     let text = write_text(&profile, &resolution, Vec::new()).unwrap();
@@ -191,7 +246,7 @@ fn unseen(profile: profile::Profile, image: &image::Image, items: &[&str]) -> Ve
 fn everything_that_is_moved_in_windows_is_named() {
     use memory_images::{Container, windows};
     for case in [windows::Case::Win7X64, windows::Case::Win10X64] {
-        let image = image::Image::from_content(windows::image(case).write(Container::Elf)).unwrap();
+        let image = Image::from_content(windows::image(case).write(Container::Elf)).unwrap();
         let (_, name, bytes) = case.pdb();
         let options =
             pdb_converter::Options { file_name: name.to_owned(), ..pdb_converter::Options::default() };
@@ -208,7 +263,7 @@ fn everything_that_is_moved_in_windows_is_named() {
 fn everything_that_is_moved_in_macos_is_named() {
     use memory_images::{Container, macos};
     for case in macos::Case::ALL {
-        let image = image::Image::from_content(macos::image(case).write(Container::Raw)).unwrap();
+        let image = Image::from_content(macos::image(case).write(Container::Raw)).unwrap();
         let options = dwarf_converter::Options::default();
         let converted = dwarf_converter::convert(
             case.debug_file().1,

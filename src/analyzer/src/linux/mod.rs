@@ -20,7 +20,7 @@ use crate::{Error, Layout, Physical};
 pub use carried::CarriedSymbols;
 pub use locate::displaced;
 pub use module_tables::{ModuleTables, NamedTables};
-pub use reads::READS;
+pub use reads::{OTHER_READS, READS};
 pub use unprofiled::{Blob, UnprofiledKernel};
 pub use vmcoreinfo::VmCoreInfo;
 
@@ -104,7 +104,8 @@ impl<'a> Kernel<'a> {
             ("page tables", format!("{} ({})", self.space.dtb(), self.space.paging())),
         ];
         let banner = self.symbol("linux_banner").and_then(|at| self.view().text(at, 512));
-        facts.extend(banner.ok().map(|banner| ("kernel", banner.trim_end().to_owned())));
+        let banner = banner.ok().filter(|banner| legible(banner));
+        facts.extend(banner.map(|banner| ("kernel", banner.trim_end().to_owned())));
         facts
     }
 
@@ -113,5 +114,27 @@ impl<'a> Kernel<'a> {
         let view = self.view();
         let data = view.pointer(self.symbol("vmcoreinfo_data").ok()?).ok()?;
         VmCoreInfo::parse(view.text(data, VmCoreInfo::LONGEST).ok()?.as_bytes())
+    }
+}
+
+/// Whether this can be a banner, even a damaged one. With another kernel's profile anything may lie where it should be.
+fn legible(banner: &str) -> bool {
+    let strange =
+        |letter: &char| *letter == char::REPLACEMENT_CHARACTER || letter.is_control() && *letter != '\n';
+    !banner.trim().is_empty() && banner.chars().filter(strange).count() <= 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_legible_text_is_shown_as_the_banner() {
+        assert!(legible("Linux version 6.1.0 (gcc) #1 SMP\n"));
+        // One damaged byte.
+        assert!(legible("Linux v\u{fffd}rsion 6.1.0 (gcc) #1 SMP\n"));
+        assert!(!legible("_\u{fffd}\u{fffd}O\u{fffd}?"));
+        assert!(!legible("\u{1}\u{2}"));
+        assert!(!legible(""));
     }
 }

@@ -294,3 +294,15 @@ pub const READS: &[&str] = &[
     "&vmcoreinfo_size",
     "&vmemmap_base",
 ];
+
+/// What is read beside [`READS`] on kernels of other versions and processors than the two whose images the tests have: in
+/// place of newer names, or of those of x86-64.
+pub const OTHER_READS: &[&str] = &[
+    "mm_struct.mmap",
+    "task_struct.state",
+    "vm_area_struct.vm_next",
+    "&_einittext",
+    "&_etext",
+    "&_sinittext",
+    "&swapper_pg_dir",
+];
