@@ -91,6 +91,7 @@ impl Run for Arguments {
     fn list(&self, files: &mut Files) -> anyhow::Result<()> {
         self.banner.list(files);
         if self.source == Path::new("-") {
+            files.input("SOURCE", &self.source);
             files.access().unpack();
         } else {
             files.input_beside("SOURCE", &self.source);

@@ -43,6 +43,7 @@ const COMMANDS: &[Line] = &[
     &["manage_repo", "--path_to_repository", "none", "import", "{}"],
     &["modules", "-f", "{}", "--profile", "nt.json"],
     &["parse", "{}", "-o", "out.json"],
+    &["parse", "{}", "--format", "isf", "-o", "out.json"],
     &["parse_btf", "{}", "-o", "out.json"],
     &["parse_dwarf", "{}", "-o", "out.json", "--lang", "all"],
     &["parse_dwarf", "{}", "--member", "nothing", "-o", "out.json"],

@@ -501,6 +501,7 @@ fn standard_input_is_an_input_too() {
         "parse_pdb - -o evidence",
         "parse_pdb - -o again",
         "parse_pdb - --output=./evidence",
+        "parse - -o evidence",
         "parse_dwarf - -o evidence",
         "convert_profile - evidence",
     ] {
