@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use crate::container::{piece_path, segment_path};
+use crate::container::{last_piece, piece_path, segment_path};
 
 /// The files next to an image that opening it may also read, by their names: the other parts of an E01, the other
 /// pieces of a set, and VMware's files for a `.vmem`, `.vmss` or `.vmsn`. Only existing files are listed.
@@ -18,8 +18,16 @@ pub fn companions(image: &Path) -> Vec<PathBuf> {
         let parts = (2..).map_while(|number| segment_path(image, number));
         return parts.take_while(|path| path.exists()).collect();
     }
-    let pieces = (1..).map_while(|number| piece_path(image, number));
-    pieces.take_while(|path| path.exists()).collect()
+    // A piece between them may be missing.
+    let last = last_piece(image).unwrap_or(0);
+    let pieces = (1..=last).filter_map(|number| piece_path(image, number));
+    pieces.filter(|path| path.exists()).collect()
+}
+
+/// Whether the image at `path` is unpacked into a temporary file when it is opened: a gzip, xz or zstd file, or a zip
+/// archive.
+pub fn needs_unpacking(path: &Path) -> bool {
+    crate::container::needs_unpacking(path)
 }
 
 #[cfg(test)]
@@ -39,7 +47,7 @@ mod tests {
         assert_eq!(companions(&at("a.E01")), [at("a.E02"), at("a.E03")]);
         assert_eq!(companions(&at("b.vmem")), [at("b.vmss")]);
         assert_eq!(companions(&at("b.vmss")), [at("b.vmem")]);
-        assert_eq!(companions(&at("d.001")), [at("d.002")]);
+        assert_eq!(companions(&at("d.001")), [at("d.002"), at("d.004")]);
         assert!(companions(&at("d.002")).is_empty());
         assert!(companions(&at("c.raw")).is_empty());
         assert!(companions(&at("none")).is_empty());

@@ -26,7 +26,35 @@ pub enum Error {
     /// The file is of another kind.
     #[error(transparent)]
     WrongKind(#[from] WrongKind),
-    /// The container violates its format.
+    /// Parts of a layout name the same physical addresses.
+    #[error("two parts of the layout hold physical address {at:#x}")]
+    Overlap {
+        /// The first address that both hold.
+        at: u64,
+    },
+    /// A file of a set of pieces was named whose first piece is missing.
+    #[error("it is a piece of a raw image, and the first piece, {}, is missing; copy it beside this one", first.display())]
+    FirstPiece {
+        /// The file that is missing.
+        first: PathBuf,
+    },
+    /// A file that a layout names is not raw memory.
+    #[error("{}: {source}", path.display())]
+    InPart {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<Error>,
+    },
+    /// A packed file holds something else than a memory image, or a damaged one.
+    #[error("in {kind}: {source}")]
+    Inside {
+        /// How it is packed.
+        kind: formats::FileKind,
+        /// What is wrong with its content.
+        source: Box<Error>,
+    },
+    /// The container is not as its format says.
     #[error("{container}, byte {offset:#x}: expected {expected}, found {found}")]
     Malformed {
         /// The container.

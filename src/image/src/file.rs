@@ -35,6 +35,11 @@ impl FileBytes {
         Self::of(profile::open_regular(path, profile::LARGEST_COMPANION)?)
     }
 
+    /// Reads a file that is open.
+    pub(crate) fn from_file(file: File) -> io::Result<Self> {
+        Self::of(file)
+    }
+
     fn of(mut file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         if metadata.is_dir() {

@@ -23,6 +23,9 @@ pub struct Hints {
     pub crash_dump: Option<CrashDump>,
     /// The contents of a triage dump, which has no memory.
     pub triage: Option<Triage>,
+    /// Whether the file is known not to be laid out by physical addresses, while what says how is missing: a `.vmem` of more
+    /// than 3 GiB without its state file.
+    pub unknown_layout: bool,
 }
 
 /// The control registers of one processor, as far as its container has them.

@@ -2,7 +2,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use profile::Report;
+use profile::{Progress, Report, Silent};
 
 use crate::bytes::{Bytes, BytesError, Problem};
 use crate::container::{self, Container};
@@ -34,8 +34,17 @@ impl Image {
     /// An error for a file that cannot be read, is not a memory image, or is too damaged to be opened. Smaller damage
     /// is in the [report](Image::report).
     pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_watched(path, &Silent)
+    }
+
+    /// As [`Image::open`]; `progress` is told how far the unpacking of a packed image has come, in bytes. Such an image (a
+    /// gzip, xz or zstd file, or a zip archive of one file) is unpacked into a temporary file.
+    ///
+    /// # Errors
+    /// As [`Image::open`].
+    pub fn open_watched(path: &Path, progress: &dyn Progress) -> Result<Self, Error> {
         let bytes = FileBytes::open(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-        container::open(Arc::new(bytes), Some(path))
+        container::open(Arc::new(bytes), Some(path), progress)
     }
 
     /// Opens an image in memory, which has no other files.
@@ -43,7 +52,7 @@ impl Image {
     /// # Errors
     /// As [`Image::open`].
     pub fn from_content(content: Vec<u8>) -> Result<Self, Error> {
-        container::open(Arc::new(content), None)
+        container::open(Arc::new(content), None, &Silent)
     }
 
     /// Its format.
@@ -51,7 +60,8 @@ impl Image {
         self.container
     }
 
-    /// Its wrapper, if it has one: [`Container::Ewf`] or [`Container::Flattened`].
+    /// What that file is packed in, if it is: [`Container::Ewf`], [`Container::Flattened`], [`Container::Pieces`] or
+    /// [`Container::Packed`].
     pub fn packing(&self) -> Option<Container> {
         self.packing
     }

@@ -47,12 +47,12 @@ mod segments;
 mod unpack;
 
 pub use address::{AddressError, PhysicalAddress, VirtualAddress};
-pub use companions::companions;
+pub use companions::{companions, needs_unpacking};
 pub use container::Container;
 pub use error::Error;
 pub use hints::{Cpu, CrashDump, Hints, Triage, TriageModule};
 pub use image::Image;
-pub use layout::{LayoutError, Placed};
+pub use layout::{LayoutError, LayoutPart, Placed};
 pub use memory::{Memory, Pages, ReadError, Run};
 pub use paging::{AddressSpace, Fault, Granule, Mapped, Mapping, Paging, Table};
 pub use scan::{Hit, Plan, Scanned, Window, find, scan};

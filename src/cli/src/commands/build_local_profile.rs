@@ -71,11 +71,11 @@ impl Run for Arguments {
 }
 
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
-    let image = match &arguments.image.filename {
+    let image = match arguments.image.file() {
         Some(_) => Some(open_image(&arguments.image, console)?),
         None => None,
     };
-    if let (Some(image), Some(path)) = (&image, &arguments.image.filename)
+    if let (Some(image), Some(path)) = (&image, arguments.image.file())
         && let Some(what) = triage::without_memory(image)
     {
         bail!("{}: {what}", path.display());

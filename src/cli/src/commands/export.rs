@@ -78,7 +78,7 @@ impl Run for Arguments {
 }
 
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
-    let image = arguments.banner.image.filename.as_deref();
+    let image = arguments.banner.image.file().map(PathBuf::as_path);
     if arguments.output.format.is_none() {
         bail!(
             "which form? --format isf (Volatility 3), --format libvmi (and DRAKVUF), --format btf, --format c (a C header) or --format rekall"

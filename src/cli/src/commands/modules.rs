@@ -52,8 +52,12 @@ impl Run for Arguments {
 
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let options = arguments.subject.with(&arguments.named);
-    // An image that cannot be opened is reported below.
-    let image = options.image.filename.as_ref().and_then(|filename| Image::open(filename).ok());
+    // What cannot be opened is told below.
+    let image = options.image.filename.as_ref().and_then(|filename| {
+        // A packed file is unpacked below, once.
+        let packed = image::needs_unpacking(filename);
+        (!packed).then(|| Image::open(filename).ok()).flatten()
+    });
     if let Some(triage) = image.as_ref().and_then(|image| image.hints().triage.as_ref()) {
         match console.json() {
             true => {

@@ -86,7 +86,7 @@ enum Target {
 }
 
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
-    let (path, target) = match (&arguments.file, arguments.image.filename.as_deref()) {
+    let (path, target) = match (&arguments.file, arguments.image.file().map(PathBuf::as_path)) {
         (None, Some(path)) => (path, Target::Image(Box::new(open_image(&arguments.image, console)?))),
         (Some(path), None) => {
             let file = MappedFile::open(path).with_context(|| format!("cannot open {}", path.display()))?;

@@ -70,6 +70,9 @@ impl Files {
     pub fn image(&mut self, said: &'static str, path: &Path) {
         self.input_beside(said, path);
         self.inputs.extend(image::companions(path).into_iter().map(|path| Named { path, said }));
+        if image::needs_unpacking(path) {
+            self.access.unpack();
+        }
     }
 
     /// Adds a folder in which files with certain names are inputs.

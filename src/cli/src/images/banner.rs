@@ -32,7 +32,7 @@ pub fn complete(options: &Banner, profile: &mut Profile, console: &Console) -> a
         }
         set(profile, line, "--banner")?;
     }
-    if options.image.filename.is_some() {
+    if options.image.file().is_some() {
         let (image, source) = open_memory(&options.image, console)?;
         let layout = Layout::from_profile(profile.clone());
         let guest = Guest::find(&image, &layout, &console.search()).with_context(|| source.clone())?;

@@ -11,7 +11,7 @@ use crate::options;
 /// If there is no option for it, or the file cannot be read or is not a memory image.
 pub fn open_image(options: &options::Image, console: &Console) -> anyhow::Result<Image> {
     let path = options.required()?;
-    let image = match Image::open(path).and_then(|image| options.lay_out(image)) {
+    let image = match Image::open_watched(path, console.progress()).and_then(|image| options.lay_out(image)) {
         Ok(image) => image,
         // The error contains the file's name.
         Err(error @ image::Error::Io { .. }) => return Err(error).context("cannot open the image"),
@@ -35,7 +35,8 @@ pub fn open_image(options: &options::Image, console: &Console) -> anyhow::Result
 pub fn open_memory(options: &options::Image, console: &Console) -> anyhow::Result<(Image, String)> {
     let filename = options.required()?;
     let source = filename.display().to_string();
-    let image = Image::open(filename).and_then(|image| options.lay_out(image));
+    let image = Image::open_watched(filename, console.progress());
+    let image = image.and_then(|image| options.lay_out(image));
     let image = image.with_context(|| source.clone())?;
     if let Some(what) = triage::without_memory(&image) {
         bail!("{source}: {what}");

@@ -21,7 +21,7 @@ pub struct Banner {
 impl Banner {
     /// Whether a banner, or an image with it, is given.
     pub fn any(&self) -> bool {
-        self.banner.is_some() || self.image.filename.is_some()
+        self.banner.is_some() || self.image.file().is_some()
     }
 
     /// The same without the image.

@@ -1,9 +1,10 @@
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
-use image::Placed;
+use converters::DEBUG_FOLDER;
+use image::LayoutPart;
 
 use super::general::Sets;
 use super::heading::INPUT;
@@ -20,9 +21,10 @@ pub struct Image {
     pub filename: Option<PathBuf>,
     /// The places of the parts of a raw image, if file offsets are not physical addresses.
     ///
-    /// Hexadecimal START:LENGTH@FILE_OFFSET, several separated by commas.
+    /// Hexadecimal START:LENGTH@FILE_OFFSET for a part of the image, FILE@START for one in a file of its own; several are
+    /// separated by commas. If all parts are files, -f is not needed.
     #[arg(long, value_name = "PARTS", value_delimiter = ',', hide_short_help = true)]
-    pub layout: Vec<Placed>,
+    pub layout: Vec<LayoutPart>,
 }
 
 impl Image {
@@ -31,13 +33,25 @@ impl Image {
     /// # Errors
     /// If no image is given.
     pub fn required(&self) -> anyhow::Result<&PathBuf> {
-        match &self.filename {
+        match self.file() {
             Some(filename) => Ok(filename),
             None => bail!("which image? name it with -f FILE"),
         }
     }
 
-    /// The same image, or the one that was given without `-f`.
+    /// The image's file: the one that -f names, else the first one of the layout.
+    pub fn file(&self) -> Option<&PathBuf> {
+        let first = || {
+            self.layout.iter().find_map(|part| match part {
+                LayoutPart::File { path, .. } => Some(path),
+                _ => None,
+            })
+        };
+        let all = self.layout.iter().all(|part| matches!(part, LayoutPart::File { .. }));
+        self.filename.as_ref().or_else(|| first().filter(|_| all))
+    }
+
+    /// The same image, or the one that was named without `-f`.
     pub fn or(&self, named: &NamedImage) -> Self {
         let filename = self.filename.clone().or_else(|| named.path.clone());
         Self { filename, layout: self.layout.clone() }
@@ -48,13 +62,18 @@ impl Image {
     /// # Errors
     /// [`image::Error::Layout`] if the image itself gives the places of its parts.
     pub fn lay_out(&self, image: image::Image) -> Result<image::Image, image::Error> {
-        if self.layout.is_empty() { Ok(image) } else { image.laid_out(&self.layout) }
+        if self.layout.is_empty() { Ok(image) } else { image.laid_out_with(&self.layout) }
     }
 
     /// Adds the image with the files that belong to it.
     pub fn list(&self, files: &mut Files) {
         if let Some(filename) = &self.filename {
             files.image("-f", filename);
+        }
+        for part in &self.layout {
+            if let LayoutPart::File { path, .. } = part {
+                files.input("--layout", path);
+            }
         }
     }
 }
@@ -88,7 +107,37 @@ impl Sets for Unpacking {
     }
 }
 
-/// Parses a size in bytes: a number and optionally K, M, G or T (powers of 1024; `KiB` and `KB` mean the same).
+/// Where separate debug files are looked for.
+#[derive(Clone, Debug, Args)]
+#[group(skip)]
+#[command(next_help_heading = INPUT)]
+pub struct DebugFolders {
+    /// A folder for separate debug files, in place of /usr/lib/debug.
+    ///
+    /// As in GDB, several may be named. A debug file is found there by its build-id (.build-id/NN/NNN.debug) or by the
+    /// name that .gnu_debuglink gives.
+    #[arg(long = "debug-file-directory", value_name = "DIR", hide_short_help = true)]
+    pub folders: Vec<PathBuf>,
+}
+
+impl DebugFolders {
+    /// The folders that are named, else the usual one.
+    pub fn or_usual(&self) -> Vec<PathBuf> {
+        match self.folders.is_empty() {
+            true => vec![PathBuf::from(DEBUG_FOLDER)],
+            false => self.folders.clone(),
+        }
+    }
+
+    /// Adds the folders, to be read. Alternate files are looked for in the usual one too.
+    pub fn list(&self, files: &mut Files) {
+        for folder in self.folders.iter().map(PathBuf::as_path).chain([Path::new(DEBUG_FOLDER)]) {
+            files.access().read_store(folder);
+        }
+    }
+}
+
+/// Parses a size in bytes: a number and, if wanted, K, M, G or T (powers of 1024; `KiB` and `KB` mean the same).
 fn size(text: &str) -> Result<NonZeroU64, String> {
     let wrong = || format!("expected a size such as 20G or 512M, found '{text}'");
     let upper = text.trim().to_ascii_uppercase();

@@ -16,19 +16,22 @@ mod kdump;
 mod lime;
 mod macho;
 mod notes;
+mod packed;
 mod pieces;
 mod triage;
 mod vmware;
 
 pub(crate) use ewf::segment_path;
-pub(crate) use pieces::piece_path;
+pub(crate) use packed::needs_unpacking;
+pub(crate) use pieces::{Pieces, last_piece, piece_path};
 
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use formats::{Content, FileKind, identify};
-use profile::{Report, UnpackLimits};
+use profile::{Progress, Report, UnpackLimits};
 
 use crate::bytes::Bytes;
 use crate::hints::Hints;
@@ -63,6 +66,8 @@ pub enum Container {
     Flattened,
     /// A wrapper around any other format, most often raw memory: a file split into pieces.
     Pieces,
+    /// A packing of any of the others: a gzip, xz or zstd file, or a zip archive of one file.
+    Packed,
 }
 
 impl fmt::Display for Container {
@@ -80,6 +85,7 @@ impl fmt::Display for Container {
             Self::Ewf => "E01 image",
             Self::Flattened => "flattened file",
             Self::Pieces => "set of pieces",
+            Self::Packed => "packed file",
         })
     }
 }
@@ -134,8 +140,42 @@ impl Parts {
     }
 }
 
-/// Recognises and opens an image. `path` is its path, for finding the files that belong to it.
-pub(crate) fn open(bytes: Arc<dyn Bytes>, path: Option<&Path>) -> Result<Image, Error> {
+/// Recognises and opens an image. `path` is where it is from, to look for what belongs to it. `progress` is told how far
+/// unpacking has come.
+pub(crate) fn open(
+    bytes: Arc<dyn Bytes>,
+    path: Option<&Path>,
+    progress: &dyn Progress,
+) -> Result<Image, Error> {
+    if bytes.len() > 0 {
+        let kind = identify(&Looked(&bytes), path).kind;
+        if packed::is_packed(kind) {
+            return open_packed(&bytes, kind, path, progress);
+        }
+    }
+    open_unpacked(bytes, path)
+}
+
+/// Opens what a packed file holds.
+fn open_packed(
+    bytes: &Arc<dyn Bytes>,
+    kind: FileKind,
+    path: Option<&Path>,
+    progress: &dyn Progress,
+) -> Result<Image, Error> {
+    let unpacked = packed::unpack(bytes, kind, path, progress)?;
+    let length = unpacked.bytes.len();
+    let inner = open_unpacked(unpacked.bytes, unpacked.path.as_deref());
+    let mut image = inner.map_err(|source| Error::Inside { kind, source: Box::new(source) })?;
+    UnpackLimits::current().check_memory(length, image.size())?;
+    image.packing = Some(Container::Packed);
+    image.report.warn(format!(
+        "the file is packed: its {length} bytes were unpacked into a temporary file; unpack it yourself to save that time"
+    ));
+    Ok(image)
+}
+
+fn open_unpacked(bytes: Arc<dyn Bytes>, path: Option<&Path>) -> Result<Image, Error> {
     if bytes.len() == 0 {
         // A device may have no length.
         let found = path.and_then(|path| formats::identify_path(path).ok());
@@ -165,8 +205,17 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>, path: Option<&Path>) -> Result<Image, 
     }
     if let Some((inner, wrong)) = path.and_then(|path| pieces::open(&bytes, path)) {
         let file = inner.len();
+        let there = inner.ranges();
         let mut parts = plain(Arc::new(inner), &start, None)?;
-        if let Some(wrong) = wrong {
+        if parts.container == Container::Raw {
+            // What a missing piece would hold is not there.
+            let segment = |range: Range<u64>| {
+                let length = range.end - range.start;
+                Segment { start: range.start, length, offset: range.start }
+            };
+            parts.segments = there.into_iter().map(segment).collect();
+        }
+        for wrong in wrong {
             parts.report.lose("missing part", || wrong);
         }
         return parts.into_image(Some(Container::Pieces), file);
@@ -221,7 +270,14 @@ fn plain(bytes: Arc<dyn Bytes>, start: &[u8], path: Option<&Path>) -> Result<Par
     }
     let found = identify(&Looked(&bytes), path);
     if !may_be_raw(found.kind, bytes.len(), path) {
-        return Err(Error::wrong_kind(found));
+        let known = found.kind != FileKind::RawPiece && !found.kind.may_be_memory();
+        return Err(match path.filter(|_| !known) {
+            Some(path) if pieces::is_later_piece(path) => Error::wrong_kind(FileKind::RawPiece),
+            path => match path.and_then(pieces::missing_first) {
+                Some(first) => Error::FirstPiece { first },
+                None => Error::wrong_kind(found),
+            },
+        });
     }
     raw(bytes, path)
 }
@@ -232,11 +288,10 @@ const LEAST_MEMORY: u64 = 4096;
 /// Whether a file that no container's reader recognises may be raw memory: its content shows no other kind, and it
 /// has at least the size of a page.
 fn may_be_raw(kind: FileKind, length: u64, path: Option<&Path>) -> bool {
-    let fits = match kind {
-        // A set is opened by its first piece.
-        FileKind::RawPiece => !path.is_some_and(pieces::is_later_piece),
-        kind => kind.may_be_memory(),
-    };
+    // A set is opened by its first piece.
+    let later =
+        path.is_some_and(|path| pieces::is_later_piece(path) || pieces::missing_first(path).is_some());
+    let fits = !later && (kind == FileKind::RawPiece || kind.may_be_memory());
     fits && length >= LEAST_MEMORY
 }
 
@@ -278,10 +333,14 @@ fn raw(bytes: Arc<dyn Bytes>, path: Option<&Path>) -> Result<Parts, Error> {
         parts.report.warn(refused);
     }
     let length = parts.bytes.len();
-    if vmem.is_some() && length > vmware::UNSPLIT {
-        parts.report.warn(
-            "no .vmss or .vmsn file beside it says where its parts belong: what lies above 3 GiB may be misplaced",
-        );
+    if vmem.is_some() {
+        parts.hints.unknown_layout = length > vmware::UNSPLIT;
+        parts.report.warn(if length > vmware::UNSPLIT {
+            "no .vmss or .vmsn file with the machine's state is beside it: where the memory above 3 GiB belongs can only be \
+             concluded from the memory itself"
+        } else {
+            "no .vmss or .vmsn file with the machine's state is beside it: the registers of its processors are not known"
+        });
     }
     parts.segments.push(Segment { start: 0, length, offset: 0 });
     Ok(parts)

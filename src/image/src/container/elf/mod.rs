@@ -1,5 +1,7 @@
-//! ELF cores of machines (System V ABI, "ELF header" and "Program header"): one `PT_LOAD` segment per range of
-//! physical memory, and notes about the processors.
+//! ELF cores of machines (System V ABI, "ELF header" and "Program header"): one `PT_LOAD` segment per range of physical
+//! memory, and notes that tell of the processors. Cores without program headers are read by their sections.
+
+mod sections;
 
 use std::sync::Arc;
 
@@ -62,8 +64,14 @@ fn open_as<Elf: FileHeader<Endian = Endianness>>(
     let mut parts = Parts::new(Container::ElfCore, bytes);
     parts.hints.arch = arch(header.e_machine(endian));
     let table: u64 = header.e_phoff(endian).into();
+    if header.e_phoff(endian).into() == 0 || header.e_phnum(endian) == 0 {
+        sections::read(header, endian, &mut parts)?;
+        return Ok(parts);
+    }
     let headers = program_headers(header, endian, &mut parts)?;
-    read_notes::<Elf>(&headers, endian, &mut parts);
+    let notes = headers.iter().filter(|header| header.kind == elf::PT_NOTE);
+    let notes: Vec<(u64, u64)> = notes.map(|header| (header.offset, header.length)).collect();
+    read_note_ranges::<Elf>(&notes, endian, &mut parts);
     parts.segments = segments(&headers);
     if parts.segments.is_empty() {
         let found = format!("none among {}", headers.len());
@@ -114,25 +122,25 @@ fn program_headers<Elf: FileHeader<Endian = Endianness>>(
     Ok(headers.collect())
 }
 
-/// Reads the notes into the hints.
-fn read_notes<Elf: FileHeader<Endian = Endianness>>(
-    headers: &[ProgramHeader],
+/// Reads the notes in these ranges of the file (offset and length) into the hints.
+fn read_note_ranges<Elf: FileHeader<Endian = Endianness>>(
+    ranges: &[(u64, u64)],
     endian: Endianness,
     parts: &mut Parts,
 ) {
-    // Several headers may refer to the same notes: together they are read up to the size of the file.
+    // Several ranges may name the same notes: all of them together are read up to the size of the file.
     let mut room = parts.bytes.len().min(LONGEST_NOTES);
-    for header in headers.iter().filter(|header| header.kind == elf::PT_NOTE) {
-        let there = parts.bytes.len().saturating_sub(header.offset);
-        let length = header.length.min(LONGEST_NOTES).min(there);
+    for &(offset, stated) in ranges {
+        let there = parts.bytes.len().saturating_sub(offset);
+        let length = stated.min(LONGEST_NOTES).min(there);
         if length > room {
-            parts.report.lose("unreadable note", || {
-                format!("{} bytes at {:#x}, behind too many others", header.length, header.offset)
-            });
+            parts
+                .report
+                .lose("unreadable note", || format!("{stated} bytes at {offset:#x}, behind too many others"));
             continue;
         }
         room -= length;
-        match parts.bytes.up_to(header.offset, length as usize) {
+        match parts.bytes.up_to(offset, length as usize) {
             Ok(content) => notes::read::<Elf>(&content, endian, &mut parts.hints),
             Err(error) => {
                 let error = Error::reading(Container::ElfCore)(error);
