@@ -1,9 +1,7 @@
 //! Finds the kernel. The physical and the virtual shift are found separately, since kernels since 4.8 choose both at
 //! random.
 
-use image::{
-    AddressSpace, Fault, Granule, Memory, Paging, PhysicalAddress, Placed, Plan, VirtualAddress, Window,
-};
+use image::{AddressSpace, Fault, Granule, Memory, Paging, PhysicalAddress, Plan, VirtualAddress, Window};
 use memchr::memmem;
 use profile::Arch;
 
@@ -24,13 +22,13 @@ pub(crate) const BANNER: &[u8] = b"Linux version ";
 /// The symbols of the kernel's own page tables: on x86-64 since 4.13, on x86-64 before that, and on other processors.
 pub(crate) const PAGE_TABLES: [&str; 3] = ["init_top_pgt", "init_level4_pgt", "swapper_pg_dir"];
 
-/// A candidate for the place of a kernel.
-struct Place {
-    /// The difference between physical and link addresses.
-    delta: u64,
-    /// The shift in virtual memory, if known.
-    shift: Option<u64>,
-    /// The physical address of its page tables, if known.
+/// Where a kernel may lie.
+pub(super) struct Place {
+    /// Added to an address as linked, it gives the physical one.
+    pub(super) delta: u64,
+    /// How far it is moved in virtual memory, where that is known.
+    pub(super) shift: Option<u64>,
+    /// The physical address of its page tables, where that is known.
     root: Option<u64>,
     /// How it was found.
     by: String,
@@ -196,7 +194,7 @@ pub(crate) fn search(memory: &dyn Memory, plan: &Plan<'_>) -> Vec<(u64, Sighting
     image::scan(memory, &plan, look).found
 }
 
-fn of_vmcoreinfo(layout: &Layout, info: &VmCoreInfo, by: &str) -> Option<Place> {
+pub(super) fn of_vmcoreinfo(layout: &Layout, info: &VmCoreInfo, by: &str) -> Option<Place> {
     let shift = info.kernel_offset().or_else(|| {
         // Before the kernel wrote it: the shift of any symbol that both have.
         ["_stext", "swapper_pg_dir", "init_uts_ns"]
@@ -214,55 +212,7 @@ fn of_vmcoreinfo(layout: &Layout, info: &VmCoreInfo, by: &str) -> Option<Place> 
     Some(Place { delta: shift.wrapping_add(back), shift: Some(shift), root, by: by.to_owned() })
 }
 
-/// Finds the layout of a file of raw memory whose offsets are not physical addresses, because the holes between the
-/// memory ranges were left out: LiME's `raw` format, or a `.vmem` without its state file.
-///
-/// VMCOREINFO gives the physical address of the banner. If all copies of that banner are elsewhere, by the same
-/// distance, everything from 1 MiB on is displaced by it. Below 1 MiB, where the kernel has no data, the place of the
-/// bytes is unknown, and they are left out.
-///
-/// Each copy of the banner gives a layout, the one with the smallest displacement first; without copies there is
-/// none. The right layout shows the kernel.
-pub fn displaced(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Vec<Placed> {
-    let Some(linked) = layout.symbol("linux_banner") else { return Vec::new() };
-    let size = memory.runs().iter().map(|run| run.end()).max().unwrap_or(0);
-    let found = search(memory, plan);
-    let mut layouts: Vec<Placed> = Vec::new();
-    for (_, sighting) in &found {
-        let Sighting::Info(info) = sighting else { continue };
-        let place = of_vmcoreinfo(layout, info, "VMCOREINFO");
-        let (Some(place), Some(release)) = (place, info.release()) else { continue };
-        let (expected, begins) = (linked.wrapping_add(place.delta), format!("Linux version {release} "));
-        let banners = found.iter().filter_map(|(at, sighting)| match sighting {
-            Sighting::Banner(text) if text.starts_with(&begins) => Some(*at),
-            _ => None,
-        });
-        let banners: Vec<u64> = banners.collect();
-        if banners.contains(&expected) {
-            return Vec::new();
-        }
-        // Omitted holes move everything towards the start of the file.
-        let distances = banners.into_iter().filter_map(|at| expected.checked_sub(at));
-        layouts.extend(distances.filter(|distance| *distance > 0).filter_map(|distance| {
-            let start = distance.max(LOW_MEMORY);
-            let offset = start - distance;
-            let length = size.checked_sub(offset).filter(|length| *length > 0)?;
-            Some(Placed { start, length, offset })
-        }));
-    }
-    layouts.sort_by_key(|placed| placed.start - placed.offset);
-    layouts.dedup();
-    layouts.truncate(MOST_LAYOUTS);
-    layouts
-}
-
-/// The maximum number of proposed layouts: each costs a search of the image.
-const MOST_LAYOUTS: usize = 8;
-
-/// The start of the memory that no PC leaves to its firmware.
-const LOW_MEMORY: u64 = 1 << 20;
-
-/// Proves a candidate by the kernel's own page tables, which have to lead to it.
+/// Proves a place by the kernel's own page tables, which have to lead to it.
 fn settle<'a>(
     memory: &'a dyn Memory,
     layout: &'a Layout,

@@ -3,6 +3,7 @@
 mod btf;
 mod carried;
 pub(crate) mod checks;
+mod displaced;
 mod kallsyms;
 mod locate;
 mod module_tables;
@@ -18,7 +19,7 @@ use crate::view::{Links, View};
 use crate::{Error, Layout, Physical};
 
 pub use carried::CarriedSymbols;
-pub use locate::displaced;
+pub(crate) use displaced::layouts;
 pub use module_tables::{ModuleTables, NamedTables};
 pub use reads::{OTHER_READS, READS};
 pub use unprofiled::{Blob, UnprofiledKernel};
@@ -43,7 +44,11 @@ pub struct Kernel<'a> {
 /// How the kernel's lists are linked.
 pub(crate) const LIST_HEAD: Links = Links { next: "list_head.next", back: "list_head.prev" };
 
-/// The mapping of x86-64 kernels: `__START_KERNEL_map`.
+/// Where the kernel's half of the address space begins on every 64-bit processor: with five levels of page tables lower
+/// than with four.
+const UPPER_HALF: u64 = 0xff00_0000_0000_0000;
+
+/// Where x86-64 kernels are mapped: `__START_KERNEL_map`.
 pub(crate) const START_KERNEL_MAP: u64 = 0xffff_ffff_8000_0000;
 
 impl<'a> Kernel<'a> {
@@ -68,7 +73,21 @@ impl<'a> Kernel<'a> {
         Ok(linked.wrapping_add(self.shift))
     }
 
-    /// Whether an address can belong to the code or constants of the kernel or of a module.
+    /// Where the kernel's half of the address space begins. On 32 bits, where the split can be chosen, all of the kernel's
+    /// direct map is at one distance from physical memory, and that distance is the split.
+    pub(crate) fn upper_half(&self) -> u64 {
+        match self.layout.address_size() {
+            4 => self.shift.wrapping_sub(self.delta) & u64::from(u32::MAX),
+            _ => UPPER_HALF,
+        }
+    }
+
+    /// Whether an address is in the kernel's half of the address space.
+    pub(crate) fn is_upper(&self, address: u64) -> bool {
+        address >= self.upper_half()
+    }
+
+    /// Whether an address can be of the code or the constants of the kernel or of a module.
     pub(crate) fn holds(&self, address: u64) -> bool {
         match self.layout.arch() {
             // All of them are in the upper two gigabytes.

@@ -3,6 +3,7 @@
 mod bare;
 mod builds;
 pub(crate) mod checks;
+mod displaced;
 mod exports;
 mod list;
 mod locate;
@@ -21,6 +22,7 @@ use crate::{Error, Layout, Listing};
 
 pub use bare::Bare;
 pub use checks::KERNELS;
+pub(crate) use displaced::layouts;
 pub use exports::Exports;
 pub use mapped::Mapped;
 pub use reads::READS;

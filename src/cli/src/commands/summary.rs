@@ -37,9 +37,8 @@ impl Run for Arguments {
 }
 
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
-    let subject = Subject::open(&arguments.subject, console)?;
-    let validation =
-        analyzer::validate(&subject.image, &subject.layout, analyzer::Scope::Whole, &console.search())?;
+    let mut subject = Subject::open(&arguments.subject, console)?;
+    let validation = subject.validate(console)?;
     let guest = subject.guest(console).ok();
     let processes = guest.as_ref().and_then(|guest| guest.processes().ok()).map(|listing| listing.rows.len());
     let modules = guest.as_ref().and_then(|guest| guest.modules().ok()).map(|listing| listing.rows.len());

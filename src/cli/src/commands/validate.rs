@@ -50,10 +50,9 @@ impl Run for Arguments {
 }
 
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
-    let subject = Subject::open(&arguments.subject.with(&arguments.named), console)?;
-    let validation =
-        analyzer::validate(&subject.image, &subject.layout, analyzer::Scope::Whole, &console.search())?;
-    // If no part of a kernel was found, the image may belong to another system.
+    let mut subject = Subject::open(&arguments.subject.with(&arguments.named), console)?;
+    let validation = subject.validate(console)?;
+    // If no part of a kernel was found, the image may hold one of another system.
     let found_none = validation.facts.is_empty() && validation.verdict != Verdict::Match;
     let another = if found_none { subject.of_another_system(console) } else { None };
     if console.json() {

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use analyzer::{Guest, Identity, Layout};
+use analyzer::{Guest, Identity, Layout, Validation, Verdict};
 use anyhow::Context;
 use image::Image;
 use profile::System;
@@ -22,6 +22,8 @@ pub struct Subject {
     force: bool,
     /// What else to do about a profile of another build.
     advice: &'static str,
+    /// Whether the user said how the ranges of memory lie in the file, or another layout was looked for.
+    is_laid_out: bool,
 }
 
 impl Subject {
@@ -36,36 +38,78 @@ impl Subject {
             None => profiles::detected(&image, &source, &options.building, console)?,
         };
         let advice = "without --profile the right one is looked for, and ";
-        let mut subject = Self { image, layout, source, force: options.force, advice };
-        if options.image.layout.is_empty() {
-            subject.find_displaced_memory(console)?;
+        let is_laid_out = !options.image.layout.is_empty();
+        let mut subject = Self { image, layout, source, force: options.force, advice, is_laid_out };
+        if !is_laid_out {
+            subject.find_displaced_memory(console);
         }
         Ok(subject)
     }
 
-    /// If the kernel is not found at its physical addresses and the file is raw memory, finds the places of the
-    /// memory ranges in the file and continues with them.
-    fn find_displaced_memory(&mut self, console: &Console) -> anyhow::Result<()> {
-        let raw = self.image.container() == image::Container::Raw;
-        if !raw || self.layout.system() != System::Linux {
-            return Ok(());
+    /// If what is read of a file of raw memory does not fit together, works out how the ranges of memory lie in the file and
+    /// goes on with that.
+    fn find_displaced_memory(&mut self, console: &Console) {
+        if self.image.container() == image::Container::Raw && !self.fits_together(console) {
+            self.relocate(console);
         }
-        if Guest::find(&self.image, &self.layout, &console.search()).is_ok() {
-            return Ok(());
+    }
+
+    /// Goes on with another layout of the file, if there is one that the profile proves.
+    fn relocate(&mut self, console: &Console) -> bool {
+        self.is_laid_out = true;
+        let Some(found) = analyzer::relocate(&self.image, &self.layout, &console.search()) else {
+            return false;
+        };
+        let part = |part: &image::Placed| format!("{:x}:{:x}@{:x}", part.start, part.length, part.offset);
+        let parts: Vec<String> = found.parts.iter().map(part).collect();
+        console.warn(format_args!(
+            "{}: file offsets are not physical addresses; going on with --layout {}",
+            self.source,
+            parts.join(",")
+        ));
+        self.image = found.image;
+        true
+    }
+
+    /// Whether the kernel is found, and its list of processes closes.
+    fn fits_together(&self, console: &Console) -> bool {
+        if self.image.hints().unknown_layout {
+            return false;
         }
-        for placed in analyzer::linux::displaced(&self.image, &self.layout, &console.search()) {
-            let image = self.image.laid_out(&[placed])?;
-            if Guest::find(&image, &self.layout, &console.search()).is_err() {
-                continue;
+        let guest = Guest::find(&self.image, &self.layout, &console.search());
+        guest.is_ok_and(|guest| guest.processes().is_ok_and(|list| list.end.is_ok() && list.rows.len() > 1))
+    }
+
+    /// Proves the profile on the image with every check. If a file of raw memory is not proved by the checks, works out how
+    /// the ranges of memory lie in it, and proves the profile on that.
+    ///
+    /// # Errors
+    /// As [`analyzer::validate`].
+    pub fn validate(&mut self, console: &Console) -> anyhow::Result<Validation> {
+        let whole = analyzer::Scope::Whole;
+        let validation = analyzer::validate(&self.image, &self.layout, whole, &console.search())?;
+        if validation.verdict == Verdict::Inconclusive && !self.is_laid_out && self.relocate(console) {
+            return Ok(analyzer::validate(&self.image, &self.layout, whole, &console.search())?);
+        }
+        Ok(self.judged(validation, console))
+    }
+
+    /// The verdict, unless it rests on memory whose place is not known: then symbols are not to be blamed.
+    fn judged(&self, mut validation: Validation, console: &Console) -> Validation {
+        if validation.verdict == Verdict::Mismatch && self.image.hints().unknown_layout {
+            let guest = Guest::find(&self.image, &self.layout, &console.search());
+            let another = guest.is_ok_and(|guest| matches!(guest.identity(), Identity::Another { .. }));
+            if !another {
+                validation.verdict = Verdict::Inconclusive;
+                validation.suspects.clear();
+                validation.reason = format!(
+                    "{}; but file offsets are not physical addresses in a .vmem of more than 3 GiB, and without its .vmss or \
+                     .vmsn file no layout was found that fits: name one with --layout",
+                    validation.reason
+                );
             }
-            console.warn(format_args!(
-                "{}: file offsets are not physical addresses; continuing with --layout {:x}:{:x}@{:x}",
-                self.source, placed.start, placed.length, placed.offset
-            ));
-            self.image = image;
-            break;
         }
-        Ok(())
+        validation
     }
 
     /// Opens an image with the profile in a file.
@@ -80,7 +124,7 @@ impl Subject {
     ) -> anyhow::Result<Self> {
         let (image, source) = open_memory(image, console)?;
         let layout = Layout::open(profile).with_context(|| profile.display().to_string())?;
-        Ok(Self { image, layout, source, force, advice: "" })
+        Ok(Self { image, layout, source, force, advice: "", is_laid_out: true })
     }
 
     /// Finds the kernel, reports where, and checks that the profile belongs to its build.

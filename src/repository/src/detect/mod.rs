@@ -5,7 +5,7 @@ mod fingerprint;
 mod identity;
 
 use analyzer::{Layout, Scope, Validation, Verdict, validate};
-use image::{Image, Plan};
+use image::{Container, Image, Plan};
 use profile::System;
 
 pub use fingerprint::{Fingerprint, ModuleIndexes};
@@ -90,7 +90,7 @@ pub fn detect(image: &Image, repositories: &Repositories, plan: &Plan<'_>) -> De
     let kernels = kernels(image, plan);
     let mut detection =
         Detection { kernels, fingerprints: Vec::new(), tried: Vec::new(), found: None, doubtful: None };
-    let mut trial = Trial { image, repositories, plan, left: MOST_TRIED };
+    let mut trial = Trial { image, repositories, plan, left: MOST_TRIED, relocations: MOST_RELOCATIONS };
     let reaches = [Reach::Local, Reach::Everywhere];
     for reach in reaches.into_iter().take(if repositories.has_remote() { 2 } else { 1 }) {
         let mut names: Vec<(ProfileName, String)> = Vec::new();
@@ -134,6 +134,9 @@ fn few_kernels(sighted: &[Sighted], repositories: &Repositories) -> Vec<(Profile
     names
 }
 
+/// For how many profiles a file of raw memory is laid out anew.
+const MOST_RELOCATIONS: usize = 2;
+
 /// Profiles that are tried one after another.
 struct Trial<'a> {
     image: &'a Image,
@@ -141,6 +144,8 @@ struct Trial<'a> {
     plan: &'a Plan<'a>,
     /// How many more may be tried.
     left: usize,
+    /// For how many more the memory may be laid out anew, which takes long.
+    relocations: usize,
 }
 
 impl Trial<'_> {
@@ -170,7 +175,19 @@ impl Trial<'_> {
                     continue;
                 }
             };
-            let (candidate, layout) = prove(self.image, self.repositories, loaded, evidence, self.plan);
+            let (mut candidate, layout) = prove(self.image, self.repositories, loaded, evidence, self.plan);
+            if let Some(layout) = &layout
+                && !candidate.matches()
+                && self.image.container() == Container::Raw
+                && let Some(left) = self.relocations.checked_sub(1)
+            {
+                // In a file of raw memory the holes between ranges may be left out.
+                self.relocations = left;
+                if let Some(found) = analyzer::relocate(self.image, layout, self.plan) {
+                    let proof = validate(&found.image, layout, Scope::Quick, self.plan);
+                    candidate.proof = proof.map_err(|error| error.to_string());
+                }
+            }
             let matches = candidate.matches();
             if let Some(layout) = layout {
                 let this = (candidate.name.clone(), candidate.place.clone(), layout);
