@@ -114,8 +114,9 @@ impl Kernel<'_> {
         match self.symbol("timekeeper_data|tk_core") {
             Ok(core) => {
                 // A lock's sequence number, then the clock at its alignment; the struct had no name until 6.13.
-                let within = self.layout.field("tk_data.timekeeper").map_or(8, |field| field.offset);
-                Ok(core.wrapping_add(within))
+                let within = self.layout.field("tk_data.timekeeper").map(|field| field.offset);
+                let aligned = || self.layout.alignment(&Kind::Record("timekeeper".to_owned())).max(4);
+                Ok(core.wrapping_add(within.unwrap_or_else(|_| aligned())))
             }
             Err(_) => self.symbol("timekeeper"),
         }

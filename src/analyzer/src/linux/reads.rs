@@ -298,6 +298,7 @@ pub const READS: &[&str] = &[
 /// What is read beside [`READS`] on kernels of other versions and processors than the two whose images the tests have: in
 /// place of newer names, or of those of x86-64.
 pub const OTHER_READS: &[&str] = &[
+    "elf32_sym.st_value",
     "mm_struct.mmap",
     "task_struct.state",
     "vm_area_struct.vm_next",

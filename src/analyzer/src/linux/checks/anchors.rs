@@ -204,7 +204,7 @@ fn mapping(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             (Ok(all), Ok(dynamic), Ok(pages)) => {
                 // Each begins at a multiple of a gigabyte (`kaslr_regions`).
                 let aligned = [all, dynamic, pages].iter().all(|base| base % (1 << 30) == 0);
-                let good = aligned && super::UPPER_HALF < all && all < dynamic && dynamic < pages;
+                let good = aligned && kernel.is_upper(all) && all < dynamic && dynamic < pages;
                 Finding::judge(good, format!("{all:#x}, {dynamic:#x}, {pages:#x}"))
             }
             (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Finding::of(&error),
@@ -323,7 +323,7 @@ fn numbers(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         || {
             let found = kernel.symbol("init_task").and_then(|task| view.get(task, "task_struct.active_mm"));
             match found {
-                Ok(found) => Finding::judge(found >= super::UPPER_HALF, format!("{found:#x}")),
+                Ok(found) => Finding::judge(kernel.is_upper(found), format!("{found:#x}")),
                 Err(error) => Finding::of(&error),
             }
         },
@@ -409,10 +409,8 @@ mod tests {
     fn layout(symbols: &[&str]) -> Layout {
         let constants: Vec<String> = symbols.iter().map(|name| format!("\"{name}\":4096")).collect();
         let metadata = r#"{"ProfileClass":"Linux","Type":"Profile","Version":1,"arch":"AMD64"}"#;
-        let text = format!(
-            r#"{{"$CONSTANTS":{{{}}},"$METADATA":{metadata},"$STRUCTS":{{}}}}"#,
-            constants.join(",")
-        );
+        let text =
+            format!(r#"{{"$CONSTANTS":{{{}}},"$METADATA":{metadata},"$STRUCTS":{{}}}}"#, constants.join(","));
         Layout::from_text(Text::new(text.into_bytes()).unwrap())
     }
 

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::memory::Maps;
 use super::tasks::People;
-use super::{Kernel, MOST, UPPER_HALF, listed, printable, same, through};
+use super::{Kernel, MOST, listed, printable, same, through};
 use crate::Error;
 use crate::linux::LIST_HEAD;
 use crate::validate::{Exam, Finding, Group, Weight};
@@ -16,29 +16,32 @@ pub(super) fn examine(kernel: &Kernel<'_>, people: &People, maps: &Maps, exam: &
     let view = kernel.view();
     let mut files = BTreeSet::new();
     for task in &people.users {
-        let _ = open_files(&view, *task, &mut files);
+        let _ = open_files(kernel, *task, &mut files);
     }
     for memory in &maps.memories {
-        files.extend(view.get(*memory, "mm_struct.exe_file").ok().filter(|file| *file >= UPPER_HALF));
+        files.extend(view.get(*memory, "mm_struct.exe_file").ok().filter(|file| kernel.is_upper(*file)));
     }
     let files: Vec<u64> = files.into_iter().take(MOST).collect();
     exam.each(
         "files_struct.fdt, fdtable.max_fds, fd",
-        "a table of 64 or more files, with its bits",
+        "a table of a word's bits or more, with its bits",
         &people.users,
         |task| {
             let table = through(&view, task, "task_struct.files", "files_struct.fdt")?;
             let most = view.get(table, "fdtable.max_fds")?;
-            let bits = view.number(view.get(table, "fdtable.open_fds")?, 8)?;
-            let at_exec = view.number(view.get(table, "fdtable.close_on_exec")?, 8)?;
+            let word = view.layout.address_size();
+            let bits = view.pointer(view.get(table, "fdtable.open_fds")?)?;
+            let at_exec = view.pointer(view.get(table, "fdtable.close_on_exec")?)?;
             let first = view.get(table, "fdtable.fd")?;
             let mut open = 0;
-            for number in 0..64 {
-                if view.pointer(first.wrapping_add(8 * number))? >= UPPER_HALF {
+            for number in 0..8 * word {
+                if kernel.is_upper(view.pointer(first.wrapping_add(word * number))?) {
                     open |= 1u64 << number;
                 }
             }
-            Ok(most % 64 == 0 && (64..1 << 24).contains(&most) && bits == open && at_exec & !bits == 0)
+            // The table grows by the bits of a word (`BITS_PER_LONG`).
+            let sane = most % (8 * word) == 0 && (8 * word..1 << 24).contains(&most);
+            Ok(sane && bits == open && at_exec & !bits == 0)
         },
         |task| view.text_in(task, "task_struct.comm"),
     );
@@ -50,9 +53,9 @@ pub(super) fn examine(kernel: &Kernel<'_>, people: &People, maps: &Maps, exam: &
             let files = view.get(task, "task_struct.files")?;
             let next = view.get(files, "files_struct.next_fd")?;
             let table = view.get(files, "files_struct.fdt")?;
-            // All numbers below it are in use.
-            let bits = view.number(view.get(table, "fdtable.open_fds")?, 8)?;
-            let below = if next >= 64 { u64::MAX } else { (1 << next) - 1 };
+            // All numbers below it are taken.
+            let bits = view.pointer(view.get(table, "fdtable.open_fds")?)?;
+            let below = (1u64 << next.min(8 * view.layout.address_size() - 1)) - 1;
             let users = view.get(files, "files_struct.count")?;
             Ok(next <= 1 << 20 && bits & below == below && (1..1 << 20).contains(&users))
         },
@@ -80,12 +83,13 @@ pub(super) fn examine(kernel: &Kernel<'_>, people: &People, maps: &Maps, exam: &
     systems(kernel, &files, exam);
 }
 
-fn open_files(view: &View<'_>, task: u64, files: &mut BTreeSet<u64>) -> Result<(), Error> {
-    let table = through(view, task, "task_struct.files", "files_struct.fdt")?;
+fn open_files(kernel: &Kernel<'_>, task: u64, files: &mut BTreeSet<u64>) -> Result<(), Error> {
+    let view = kernel.view();
+    let table = through(&view, task, "task_struct.files", "files_struct.fdt")?;
     let first = view.get(table, "fdtable.fd")?;
     for number in 0..view.get(table, "fdtable.max_fds")?.min(MOST_FILES) {
-        let file = view.pointer(first.wrapping_add(8 * number))?;
-        if file >= UPPER_HALF {
+        let file = view.pointer(first.wrapping_add(view.layout.address_size() * number))?;
+        if kernel.is_upper(file) {
             files.insert(file);
         }
     }
@@ -194,8 +198,8 @@ fn of_entries(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
             let own = view.at(entry, "dentry.d_iname|dentry.d_shortname")?;
             let short = view.get(entry, "dentry.d_name.len")? < 24;
             let pointer = view.get(entry, "dentry.d_name.name")?;
-            // Names that never change, such as those of pipes, are stored elsewhere.
-            Ok(!short || pointer == own || pointer >= super::super::START_KERNEL_MAP)
+            // Names that never change, as those of pipes, stand elsewhere.
+            Ok(!short || pointer == own || kernel.holds(pointer))
         },
         name,
     );
@@ -300,7 +304,9 @@ fn of_entries(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         &inodes,
         |inode| {
             let bits = view.get(inode, "inode.i_blkbits")?;
-            Ok((9..=20).contains(&bits) && view.get(inode, "inode.i_ino")? < UPPER_HALF)
+            // On 32 bits every number is one.
+            let pointer = |number: u64| view.layout.address_size() == 8 && kernel.is_upper(number);
+            Ok((9..=20).contains(&bits) && !pointer(view.get(inode, "inode.i_ino")?))
         },
         number,
     );

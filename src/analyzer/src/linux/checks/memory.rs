@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use image::{AddressSpace, Granule, Paging, PhysicalAddress};
 
 use super::tasks::People;
-use super::{Kernel, MOST, UPPER_HALF, through};
+use super::{Kernel, MOST, through};
+use crate::layout::Kind;
 use crate::space::if_mapped;
 use crate::validate::Exam;
 use crate::view::View;
@@ -55,7 +56,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>)
     let mut total = 0;
     for memory in &maps.memories {
         if total < MOST_AREAS
-            && let Ok(areas) = areas(&view, *memory)
+            && let Ok(areas) = areas(kernel, *memory)
         {
             total += areas.len();
             maps.areas.insert(*memory, areas);
@@ -147,9 +148,10 @@ fn of_memories(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
         |memory| {
             let (mut entry, mut name) = (None, None);
             let vector = view.at(memory, "mm_struct.saved_auxv")?;
+            let size = view.layout.address_size();
             for pair in 0..32 {
-                let kind = view.number(vector.wrapping_add(16 * pair), 8)?;
-                let value = view.number(vector.wrapping_add(16 * pair + 8), 8)?;
+                let kind = view.pointer(vector.wrapping_add(2 * size * pair))?;
+                let value = view.pointer(vector.wrapping_add(2 * size * pair + size))?;
                 match kind {
                     0 => break,
                     AT_ENTRY => entry = Some(value),
@@ -185,8 +187,8 @@ fn of_processes(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
                 }
                 error => error,
             };
-            let count = own.number(stack, 8).map_err(missing)?;
-            let first = own.number(stack.wrapping_add(8), 8).map_err(missing)?;
+            let count = own.pointer(stack).map_err(missing)?;
+            let first = own.pointer(stack.wrapping_add(own.layout.address_size())).map_err(missing)?;
             Ok((1..1 << 20).contains(&count) && first == view.get(memory, "mm_struct.arg_start")?)
         },
         word(view),
@@ -203,7 +205,7 @@ fn of_areas(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
         "they can be listed, one behind the other",
         &maps.memories,
         |memory| {
-            let areas = areas(&view, memory)?;
+            let areas = areas(kernel, memory)?;
             let mut end = 0;
             let mut good = !areas.is_empty();
             for area in &areas {
@@ -303,17 +305,20 @@ fn of_areas(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
 /// The bits that mark the root of a maple tree as a node.
 const ROOT: u64 = 2;
 
-/// The areas of an `mm_struct`: from its maple tree (since 6.1), otherwise from its list.
-fn areas(view: &View<'_>, memory: u64) -> Result<Vec<u64>, Error> {
+/// The areas of a memory: of its maple tree (since 6.1), else of its list.
+fn areas(kernel: &Kernel<'_>, memory: u64) -> Result<Vec<u64>, Error> {
+    let view = kernel.view();
     let mut found = Vec::new();
     if view.layout.has("mm_struct.mm_mt") {
         let root = view.get(memory, "mm_struct.mm_mt.ma_root")?;
         if root & 3 == ROOT && root > PAGE {
             let mut nodes = MOST_AREAS;
-            maple(view, root, u64::MAX, 0, &mut nodes, &mut found)?;
+            // The last index there is (`ULONG_MAX`).
+            let last = if view.layout.address_size() == 4 { u64::from(u32::MAX) } else { u64::MAX };
+            maple(kernel, root, last, 0, &mut nodes, &mut found)?;
         } else {
             // A tree with one entry is that entry.
-            found.extend((root >= UPPER_HALF).then_some(root));
+            found.extend(kernel.is_upper(root).then_some(root));
         }
         return Ok(found);
     }
@@ -329,7 +334,7 @@ fn areas(view: &View<'_>, memory: u64) -> Result<Vec<u64>, Error> {
 /// bits (lib/maple_tree.c in the kernel's sources). `last` is the last index of the node. A damaged tree may contain
 /// itself, so `nodes` limits how many nodes are read.
 fn maple(
-    view: &View<'_>,
+    kernel: &Kernel<'_>,
     entry: u64,
     last: u64,
     depth: usize,
@@ -341,23 +346,29 @@ fn maple(
     let Some(left) = nodes.checked_sub(1) else { return Ok(()) };
     *nodes = left;
 
+    let view = kernel.view();
+    let size = view.layout.address_size();
     let node = entry & !0xff;
-    let (slots, pivots, count, leaf) = match entry >> 3 & 0xf {
-        kind @ (1 | 2) => ("maple_range_64.slot", "maple_range_64.pivot", 16, kind == 1),
-        3 => ("maple_arange_64.slot", "maple_arange_64.pivot", 10, false),
+    let (slots, pivots, leaf) = match entry >> 3 & 0xf {
+        kind @ (1 | 2) => ("maple_range_64.slot", "maple_range_64.pivot", kind == 1),
+        3 => ("maple_arange_64.slot", "maple_arange_64.pivot", false),
         _ => return Ok(()),
+    };
+    // A node has 256 bytes: half as many slots on 64 bits as on 32.
+    let count = match view.layout.field(slots)?.kind {
+        Kind::Array { count, .. } => count.min(256 / size),
+        _ => 0,
     };
     let (slots, pivots) = (view.at(node, slots)?, view.at(node, pivots)?);
     for slot in 0..count {
-        let inner = view.pointer(slots.wrapping_add(8 * slot))?;
-        // Each slot extends to its pivot, and the last used one to the node's own end. The slots after it contain old
-        // data.
-        let pivot = if slot + 1 < count { view.number(pivots.wrapping_add(8 * slot), 8)? } else { last };
+        let inner = view.pointer(slots.wrapping_add(size * slot))?;
+        // Each slot reaches to its pivot; the last one that is used to the node's own end. Behind it are remains.
+        let pivot = if slot + 1 < count { view.pointer(pivots.wrapping_add(size * slot))? } else { last };
         let pivot = if pivot == 0 && slot > 0 { last } else { pivot };
         if leaf {
-            found.extend((inner >= UPPER_HALF).then_some(inner));
+            found.extend(kernel.is_upper(inner).then_some(inner));
         } else if inner != 0 && depth < DEEPEST {
-            maple(view, inner, pivot, depth + 1, nodes, found)?;
+            maple(kernel, inner, pivot, depth + 1, nodes, found)?;
         }
         if pivot >= last {
             break;

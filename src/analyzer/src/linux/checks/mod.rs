@@ -20,10 +20,6 @@ use crate::validate::{Exam, Group, MOST, Scope, Validation};
 use crate::view::View;
 use crate::{Error, Layout};
 
-/// The start of the kernel's half of the address space on all 64-bit processors, which is lower with five levels of
-/// page tables than with four.
-const UPPER_HALF: u64 = 0xff00_0000_0000_0000;
-
 /// Proves a Linux profile on an image.
 ///
 /// # Errors

@@ -135,8 +135,12 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
                 (view.get(table, "mod_kallsyms.symtab")?, view.get(table, "mod_kallsyms.strtab")?);
             let ranges = kernel.ranges(module)?;
             let here = |pointer: u64| ranges.iter().any(|range| range.contains(&pointer));
+            let value = match view.layout.address_size() {
+                4 => "elf32_sym.st_value",
+                _ => "elf64_sym.st_value",
+            };
             // The first symbol of every table is empty, and so is the first name.
-            let first = view.get(symbols, "elf64_sym.st_value")? == 0 && view.number(names, 1)? == 0;
+            let first = view.get(symbols, value)? == 0 && view.number(names, 1)? == 0;
             Ok((1..1 << 20).contains(&count) && here(symbols) && here(names) && first)
         },
         name,

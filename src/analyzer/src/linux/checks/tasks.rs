@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::{Kernel, MOST, UPPER_HALF, listed, printable, same, short_list, through};
+use super::{Kernel, MOST, listed, printable, same, short_list, through};
 use crate::Error;
 use crate::validate::{Exam, Finding, Group, Weight};
 
@@ -50,7 +50,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> People {
     }
     let users = leaders.iter().copied().filter(|task| {
         let kernel_thread = view.get(*task, "task_struct.flags").is_ok_and(|flags| flags & PF_KTHREAD != 0);
-        !kernel_thread && view.get(*task, "task_struct.mm").is_ok_and(|memory| memory >= UPPER_HALF)
+        !kernel_thread && view.get(*task, "task_struct.mm").is_ok_and(|memory| kernel.is_upper(memory))
     });
     let people = People { users: users.collect(), leaders, partial };
     of_each(kernel, &people, exam);
@@ -83,7 +83,7 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
             Ok(if flags & PF_KTHREAD != 0 {
                 memory == 0
             } else {
-                memory >= UPPER_HALF || (memory == 0 && flags & PF_EXITING != 0)
+                kernel.is_upper(memory) || (memory == 0 && flags & PF_EXITING != 0)
             })
         },
         number("task_struct.flags"),
@@ -101,8 +101,8 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         all,
         |task| {
             let stack = view.get(task, "task_struct.stack")?;
-            // A zombie's stack is freed.
-            Ok(stack == 0 || view.number(stack, 8)? == STACK_END_MAGIC)
+            // A zombie's stack is given back.
+            Ok(stack == 0 || view.pointer(stack)? == STACK_END_MAGIC)
         },
         number("task_struct.stack"),
     );
@@ -137,7 +137,7 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
             .collect::<Vec<u64>>(),
         |task| {
             Ok(view.get(task, "task_struct.exit_state")? != 0
-                || view.get(task, "task_struct.mm")? >= UPPER_HALF)
+                || kernel.is_upper(view.get(task, "task_struct.mm")?))
         },
         number("task_struct.exit_state"),
     );
@@ -185,7 +185,7 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
             |task| {
                 let pointer = view.get(task, member)?;
                 let gone = member.ends_with("sighand") && pointer == 0;
-                Ok(gone || (pointer >= UPPER_HALF && pointer % 8 == 0))
+                Ok(gone || (kernel.is_upper(pointer) && pointer % view.layout.address_size() == 0))
             },
             number(member),
         );
@@ -201,7 +201,8 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
                 let first = kernel.symbol(symbol)?;
                 // Process 1 began as a kernel thread, and shares some of its data.
                 let own = || Ok::<bool, Error>(pointer != first || view.get(task, "task_struct.tgid")? == 1);
-                Ok(if user { pointer >= UPPER_HALF && own()? } else { pointer == 0 || pointer >= UPPER_HALF })
+                let upper = kernel.is_upper(pointer);
+                Ok(if user { upper && own()? } else { pointer == 0 || upper })
             },
             number(member),
         );
@@ -497,8 +498,8 @@ fn scheduling(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
             let size = kernel.layout.field("task_struct.cpus_mask")?;
             let size = kernel.layout.size_of(&size.kind).unwrap_or(8).min(1024);
             let mut bits = 0;
-            for word in 0..size / 8 {
-                bits += u64::from(view.number(mask.wrapping_add(8 * word), 8)?.count_ones());
+            for byte in 0..size {
+                bits += u64::from(view.number(mask.wrapping_add(byte), 1)?.count_ones());
             }
             Ok((1..=bits).contains(&view.get(task, "task_struct.nr_cpus_allowed")?))
         },
@@ -513,7 +514,7 @@ fn credentials(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         .leaders
         .iter()
         .filter_map(|task| view.get(*task, "task_struct.cred|task_struct.real_cred").ok())
-        .filter(|pointer| *pointer >= UPPER_HALF)
+        .filter(|pointer| kernel.is_upper(*pointer))
         .collect();
     all.sort_unstable();
     all.dedup();
