@@ -13,10 +13,13 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
-pub use dwarf_converter::{build_id, check_debug_file};
+pub use dwarf_converter::{
+    DEBUG_FOLDER, Separate, build_id, check_debug_file, find_by_build_id, find_separate,
+};
 use formats::WrongKind;
 pub use frontend::{
-    Converted, Error, FrontEnd, Identity, Language, LanguageError, OptionName, Options, Source,
+    Converted, Error, Files as OpenedFiles, FrontEnd, Identity, Language, LanguageError, OptionName, Options,
+    Source,
 };
 use profile::Progress;
 

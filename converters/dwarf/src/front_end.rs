@@ -4,11 +4,14 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use formats::FileKind;
-use frontend::{Converted, Error, FrontEnd, OptionName, Source};
+use formats::{FileKind, identify};
+use frontend::{Converted, Error, FrontEnd, Opener, OptionName, Source};
 use profile::{MappedFile, Progress};
 
-use crate::{Beside, GENERATOR, Languages, Options, Package, PackageError, convert};
+use crate::{
+    Beside, DEBUG_FOLDER, GENERATOR, Languages, Options, Package, PackageError, Separate, convert,
+    find_separate,
+};
 
 /// Reads ELF and Mach-O files with DWARF, packages that hold one (`.deb`, `.ddeb`, `.rpm`, a compressed file), and dSYM
 /// bundles.
@@ -34,7 +37,13 @@ impl FrontEnd for Dwarf {
     }
 
     fn options(&self) -> &'static [OptionName] {
-        &[OptionName::Languages, OptionName::SymbolMap, OptionName::Member, OptionName::Arch]
+        &[
+            OptionName::Languages,
+            OptionName::SymbolMap,
+            OptionName::Member,
+            OptionName::Arch,
+            OptionName::DebugFolders,
+        ]
     }
 
     fn kinds(&self) -> &'static [FileKind] {
@@ -67,7 +76,7 @@ impl FrontEnd for Dwarf {
             true => debug_file_of(&source)?,
             false => (source.path().to_owned(), None),
         };
-        let beside = Beside::through(&path, source.opener());
+        let opener = source.opener();
         let mut file = file.map_or_else(|| source.into_file(READS), Ok)?;
         if let Some(package) = Package::recognise(&file) {
             file = unpacked(&package, options.member.as_deref(), progress).map_err(Error::failed)?;
@@ -75,6 +84,11 @@ impl FrontEnd for Dwarf {
             let found = format!("{place}, which is not a package");
             return Err(Error::Unusable { expected: format!("a package for --member {member}"), found });
         }
+        let mut path = path;
+        if matches!(FileKind::of(&file), FileKind::ElfStripped | FileKind::ElfBtf) {
+            (path, file) = with_debug_information(file, path, options, &*opener, progress)?;
+        }
+        let beside = Beside::through(&path, opener);
         let options = Options {
             languages: Languages::with(&options.languages),
             symbol_map: options.symbol_map.as_deref(),
@@ -83,6 +97,34 @@ impl FrontEnd for Dwarf {
         };
         convert(&file, &options, &beside, progress).map_err(Error::failed)
     }
+}
+
+/// The separate debug file of a file without debug information, with its path; the file itself if it names none.
+///
+/// # Errors
+/// [`Error::Unusable`] if it names one and none that belongs to it was found, with the places that were looked at.
+fn with_debug_information(
+    file: MappedFile,
+    path: PathBuf,
+    options: &frontend::Options,
+    opener: &dyn Opener,
+    progress: &dyn Progress,
+) -> Result<(PathBuf, MappedFile), Error> {
+    let usual = [PathBuf::from(DEBUG_FOLDER)];
+    let folders = if options.debug_folders.is_empty() { &usual[..] } else { &options.debug_folders };
+    let Separate { found, passed, is_named } = find_separate(&file, &path, folders, opener);
+    if let Some((path, file)) = found {
+        progress.tell(&format!("the debug information is in {}", path.display()));
+        return Ok((path, file));
+    }
+    if !is_named {
+        return Ok((path, file));
+    }
+    let found = identify(&&file[..], Some(&path));
+    Err(Error::Unusable {
+        expected: "debug information in the file, or in a debug file where GDB looks for it".to_owned(),
+        found: format!("{found}, and none of its debug files: {}", passed.join("; ")),
+    })
 }
 
 /// Whether a file of this name, below a folder, is the debug file of a dSYM bundle.

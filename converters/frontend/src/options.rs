@@ -1,4 +1,5 @@
 use std::fmt;
+use std::path::PathBuf;
 
 use profile::{Arch, MappedFile};
 
@@ -26,6 +27,8 @@ pub struct Options {
     pub member: Option<String>,
     /// The architecture, or the slice of a fat file.
     pub arch: Option<Arch>,
+    /// Where separate debug files are looked for, in place of `/usr/lib/debug`.
+    pub debug_folders: Vec<PathBuf>,
     /// How many threads may be used; 0 means 1. The profile does not depend on it.
     pub threads: usize,
 }
@@ -52,6 +55,8 @@ pub enum OptionName {
     Member,
     /// [`Options::arch`].
     Arch,
+    /// [`Options::debug_folders`].
+    DebugFolders,
     /// A banner that is added to the profile after the conversion.
     Banner,
     /// [`FrontEnd::rekall_text`] in place of a profile.
@@ -71,6 +76,7 @@ impl fmt::Display for OptionName {
             Self::Base => "--base",
             Self::Member => "--member",
             Self::Arch => "--arch",
+            Self::DebugFolders => "--debug-file-directory",
             Self::Banner => "--banner",
             Self::Compat => "--compat",
         })
@@ -90,6 +96,7 @@ impl Options {
             (self.base.is_some(), OptionName::Base),
             (self.member.is_some(), OptionName::Member),
             (self.arch.is_some(), OptionName::Arch),
+            (!self.debug_folders.is_empty(), OptionName::DebugFolders),
         ]
         .into_iter()
         .filter_map(|(given, name)| given.then_some(name))

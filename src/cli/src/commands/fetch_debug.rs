@@ -9,7 +9,7 @@ use super::Run;
 use crate::console::{Console, Settings};
 use crate::files::{Content, Files};
 use crate::options::heading::{INPUT, OUTPUT, SERVERS};
-use crate::options::{Connection, General, Json, debuginfod_servers, settings};
+use crate::options::{Connection, DebugFolders, General, Json, debuginfod_servers, settings};
 use crate::outcome::Outcome;
 use crate::report::fetch::{self as report, Status};
 
@@ -37,6 +37,8 @@ pub struct Arguments {
     #[command(flatten)]
     connection: Connection,
     #[command(flatten)]
+    debug_folders: DebugFolders,
+    #[command(flatten)]
     general: General,
 }
 
@@ -53,8 +55,9 @@ impl Run for Arguments {
     fn list(&self, files: &mut Files) -> anyhow::Result<()> {
         let named = self.wanted.as_ref().filter(|wanted| wanted.exists());
         for path in named.into_iter().chain(&self.filename) {
-            files.input("FILE", path);
+            files.input_beside("FILE", path);
         }
+        self.debug_folders.list(files);
         if let Some(path) = &self.wanted {
             files.access().read(path);
         }
@@ -83,7 +86,20 @@ impl Run for Arguments {
 }
 
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
-    let build_id = wanted(arguments)?;
+    let (build_id, source) = wanted(arguments)?;
+    let folders = arguments.debug_folders.or_usual();
+    let opener = converters::OpenedFiles::default();
+    let here = match &source {
+        Some((path, bytes)) => converters::find_separate(bytes, path, &folders, &opener),
+        None => converters::find_by_build_id(build_id.as_bytes(), &folders, &opener),
+    };
+    if let Some((path, file)) = here.found {
+        let size = file.len() as u64;
+        return found(&DebugFile { path, from: "this machine".to_owned(), size }, &build_id, console);
+    }
+    for passed in &here.passed {
+        console.tell(format_args!("passed over {passed}"));
+    }
     if !arguments.dump_dir.is_dir() {
         bail!("--dump_dir {}: the folder does not exist", arguments.dump_dir.display());
     }
@@ -138,18 +154,19 @@ fn missing(error: &Error, build_id: &BuildId, console: &Console) -> anyhow::Resu
     Ok(Outcome::Negative)
 }
 
-/// The build-id from the command line, or that of the file on it.
-fn wanted(arguments: &Arguments) -> anyhow::Result<BuildId> {
+/// The build-id that was named, or that of the file that was, with that file.
+fn wanted(arguments: &Arguments) -> anyhow::Result<(BuildId, Option<(PathBuf, MappedFile)>)> {
     let (text, is_file) = match (&arguments.wanted, &arguments.filename) {
         (Some(text), _) => (text, false),
         (None, Some(path)) => (path, true),
         (None, None) => bail!("which debug file? fetch_debug BUILD_ID, or fetch_debug FILE"),
     };
     if !is_file && !text.exists() {
-        return text
+        let build_id = text
             .to_string_lossy()
             .parse()
-            .with_context(|| format!("{} is neither a file nor a build-id", text.display()));
+            .with_context(|| format!("{} is no file, and no build-id either", text.display()))?;
+        return Ok((build_id, None));
     }
     let bytes = content(text).with_context(|| format!("cannot open {}", text.display()))?;
     let id = converters::build_id(&bytes).ok_or_else(|| {
@@ -157,7 +174,7 @@ fn wanted(arguments: &Arguments) -> anyhow::Result<BuildId> {
         WrongKind::new("a file with a build-id (an ELF file, or /sys/kernel/notes)", found)
     });
     let id = id.with_context(|| text.display().to_string())?;
-    Ok(BuildId::new(&id)?)
+    Ok((BuildId::new(&id)?, Some((text.clone(), bytes))))
 }
 
 /// A file's bytes; files in `/sys` cannot be mapped.

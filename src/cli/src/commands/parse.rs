@@ -6,12 +6,11 @@ use profile::{Arch, Profile};
 
 use super::Run;
 use super::convert_profile::Compat;
-use super::parse_dwarf::DEBUG_FOLDER;
 use crate::console::{Console, Settings};
 use crate::files::{Files, unpack_unless};
 use crate::images::banner;
 use crate::options::heading::{INPUT, OUTPUT};
-use crate::options::{Banner, General, Json, Output, Strict, Threads, Unpacking, settings};
+use crate::options::{Banner, DebugFolders, General, Json, Output, Strict, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::profiles::make::{Request, open_input};
 use crate::profiles::output::Plan;
@@ -42,6 +41,8 @@ pub struct Arguments {
     /// The file in a package to read, by the end of its path; by default its vmlinux.
     #[arg(long, value_name = "PATH", hide_short_help = true)]
     member: Option<String>,
+    #[command(flatten)]
+    debug_folders: DebugFolders,
     #[command(flatten)]
     unpacking: Unpacking,
     #[command(flatten)]
@@ -100,7 +101,7 @@ impl Run for Arguments {
             }
             unpack_unless(&self.source, &UNPACKED, files);
         }
-        files.access().read_store(DEBUG_FOLDER);
+        self.debug_folders.list(files);
         for (said, path) in [("--system-map", &self.system_map), ("--base", &self.base)] {
             if let Some(path) = path {
                 files.input(said, path);
@@ -147,6 +148,7 @@ impl Arguments {
             base: open_input(self.base.as_deref())?,
             member: self.member.clone(),
             arch: self.arch,
+            debug_folders: self.debug_folders.folders.clone(),
             threads: console.threads(),
         })
     }

@@ -8,7 +8,7 @@ use super::Run;
 use crate::console::{Console, Settings};
 use crate::files::{Files, unpack_unless};
 use crate::options::heading::INPUT;
-use crate::options::{General, Json, Output, Strict, Threads, Unpacking, settings};
+use crate::options::{DebugFolders, General, Json, Output, Strict, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::profiles::make::{Request, open_input};
 use crate::profiles::output::Plan;
@@ -16,8 +16,8 @@ use crate::profiles::output::Plan;
 /// Make a profile from the DWARF of an ELF or Mach-O file.
 ///
 /// The file is a Linux kernel (vmlinux), its separate debug file, a module, a macOS kernel or its dSYM bundle, or a
-/// package that holds one. Other files that it names (split DWARF, alternate files) are searched for next to it and
-/// in /usr/lib/debug. Without --output the profile is printed on standard output.
+/// package that holds one. Parts that the file names (split DWARF, alternate files) and the debug
+/// file of a stripped one are looked for beside it and in /usr/lib/debug. Without --output the profile is printed on standard output.
 #[derive(Debug, clap::Args)]
 #[command(alias = "dwarfparser", after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
@@ -41,6 +41,8 @@ pub struct Arguments {
     /// The slice of a fat file: AMD64, ARM64, ...
     #[arg(long)]
     arch: Option<Arch>,
+    #[command(flatten)]
+    debug_folders: DebugFolders,
     #[command(flatten)]
     unpacking: Unpacking,
     #[command(flatten)]
@@ -74,7 +76,7 @@ impl Run for Arguments {
             }
             unpack_unless(path, &[b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"], files);
         }
-        files.access().read_store(DEBUG_FOLDER);
+        self.debug_folders.list(files);
         if let Some(path) = &self.system_map {
             files.input("--system-map", path);
         }
@@ -92,9 +94,6 @@ impl Arguments {
     }
 }
 
-/// The folders in which distributions put separate debug files.
-pub const DEBUG_FOLDER: &str = "/usr/lib/debug";
-
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let Some(path) = arguments.path() else {
         bail!("which file? parse_dwarf vmlinux, or parse_dwarf module.ko")
@@ -107,6 +106,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         symbol_map: open_input(arguments.system_map.as_deref())?,
         member: arguments.member.clone(),
         arch: arguments.arch,
+        debug_folders: arguments.debug_folders.folders.clone(),
         threads: console.threads(),
         ..Options::default()
     };

@@ -1,11 +1,11 @@
 //! Groups of options that several commands share. Each command includes the groups that it uses, and no others.
 //!
 //! - [`debuginfod`] says which servers are asked for the debug files of Linux kernels;
-//! - [`general`] has the options of every command, and those for the resources of a run;
-//! - [`input`] names memory images, and limits the size of decompressed input;
-//! - [`output`] selects the destination and the format of a profile;
-//! - [`repositories`] selects the repositories that are searched;
-//! - [`symbols`] selects the places of PDBs, and how servers are contacted;
+//! - [`general`] has what every command takes, and how much of the machine a run may use;
+//! - [`input`] names memory images, limits what packed input may unpack to, and says where debug files are;
+//! - [`output`] says where a profile goes, and in which form;
+//! - [`repositories`] says where profiles are looked for;
+//! - [`symbols`] says where PDBs are looked for, and how servers are asked;
 //! - [`subject`] is a memory image with the profile of its kernel.
 //!
 //! A group lists the files that it names ([`crate::files::Files`]). Groups do not know commands.
@@ -22,7 +22,7 @@ pub mod symbols;
 pub use banner::Banner;
 pub use debuginfod::debuginfod_servers;
 pub use general::{General, Json, Strict, Threads, settings};
-pub use input::{Image, NamedImage, Unpacking};
+pub use input::{DebugFolders, Image, NamedImage, Unpacking};
 pub use output::Output;
 pub use repositories::{Building, Repositories};
 pub use subject::Subject;

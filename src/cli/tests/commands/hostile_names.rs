@@ -14,7 +14,7 @@ use crate::hostile_text::{BAD, BAD_NAME, check, deb, profile, run, zip};
 mod build;
 #[allow(dead_code, reason = "the tests of limits use the rest")]
 #[path = "../limits/elf.rs"]
-mod elf;
+pub mod elf;
 
 /// A command line, in which `{}` stands for the file.
 type Line = &'static [&'static str];

@@ -8,6 +8,7 @@ mod c_header;
 mod ci_files;
 mod convert_profile;
 mod debug_files;
+mod debug_links;
 #[cfg(unix)]
 mod documented;
 mod export;
