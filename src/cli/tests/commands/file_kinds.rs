@@ -213,8 +213,13 @@ fn a_set_of_raw_pieces_is_opened_by_its_first_piece() {
     let line = ["-f", "m.raw.002", "--offline", "autodetect"];
     folder.run(line).status(2).stderr("found a piece of a raw image").stderr("by its first piece").check();
     std::fs::remove_file(folder.join("m.raw.002")).unwrap();
-    folder.run(scan).status(1).stderr("raw memory, 8192 bytes of memory").check();
-    // A number without the preceding files does not make a set.
+    folder
+        .run(scan)
+        .status(1)
+        .stderr("raw memory (set of pieces), 16384 bytes of memory")
+        .stderr("m.raw.002 is missing")
+        .check();
+    // A number that no other file leads up to says nothing.
     folder.write("memory.2023", b"\x53\xff\0\xf0".repeat(2048));
     let scan = ["-f", "memory.2023", "-v", "version_scan"];
     folder.run(scan).status(1).stderr("raw memory, 8192 bytes of memory").check();
