@@ -45,7 +45,7 @@ pub(super) fn missing_first(path: &Path) -> Option<PathBuf> {
 const MOST_FIRST: usize = 99;
 
 /// All pieces of a set, one behind the other.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Pieces {
     /// Where each begins, and its bytes.
     pieces: Vec<(u64, Arc<dyn Bytes>)>,
@@ -112,12 +112,6 @@ pub(crate) fn last_piece(first: &Path) -> Option<usize> {
 
 /// No more files of a folder are looked at.
 const MOST_ENTRIES: usize = 1 << 17;
-
-impl Default for Pieces {
-    fn default() -> Self {
-        Self { pieces: Vec::new(), length: 0 }
-    }
-}
 
 impl Pieces {
     /// Adds a piece behind all others.
