@@ -165,7 +165,7 @@ fn wanted(arguments: &Arguments) -> anyhow::Result<(BuildId, Option<(PathBuf, Ma
         let build_id = text
             .to_string_lossy()
             .parse()
-            .with_context(|| format!("{} is no file, and no build-id either", text.display()))?;
+            .with_context(|| format!("{} is neither a file nor a build-id", text.display()))?;
         return Ok((build_id, None));
     }
     let bytes = content(text).with_context(|| format!("cannot open {}", text.display()))?;
