@@ -158,6 +158,8 @@ const MOST_HEADS: usize = 128;
 const HEADS_APART: u64 = 8 << 10;
 /// So many heads have to agree: addresses of the kernel's `vmalloc` space agree within a page only.
 const FEWEST_HEADS: usize = 8;
+/// No machine leaves more room between ranges of its memory.
+const FARTHEST: u64 = 1 << 42;
 /// No more steps are looked for.
 const MOST_STEPS: usize = 32;
 
@@ -262,6 +264,15 @@ fn stretches(heads: &[Head]) -> Vec<Stretch> {
     }
     let mut bases: Vec<(usize, u64)> = counts.into_iter().map(|(base, count)| (count, base)).collect();
     bases.retain(|(count, _)| *count >= FEWEST_HEADS);
+    // The map of all memory lies below those of the kernel's other areas, such as its array of pages, whose lists are of
+    // many pages in a row as well.
+    let most = bases.iter().map(|(count, _)| *count).max().unwrap_or(0);
+    let chief =
+        bases.iter().filter(|(count, _)| *count >= most / 8).map(|(_, base)| *base).min().unwrap_or(0);
+    // A list of one entry points there and back, as an empty one does to itself; many of one kind agree as well, but far
+    // fewer than there are empty lists, and not by whole pages.
+    let whole = |base: u64| base.abs_diff(chief).is_multiple_of(PAGE);
+    bases.retain(|(count, base)| base.abs_diff(chief) < FARTHEST && (whole(*base) || *count >= most / 16));
     bases.sort_unstable_by(|one, other| other.cmp(one));
     bases.truncate(MOST_STEPS);
     // In the order of the places in the middle of each.
@@ -315,6 +326,10 @@ mod tests {
         // A copy of a page, and an address of another map.
         all.push(Head { offset: 0x20_0008, base: 0x1000 });
         all.push(Head { offset: 0x8_0008, base: 0x777_0000 });
+        // Lists of one entry, at one distance from their heads.
+        all.extend(heads(0x20_0020, 0x11_0000..0x13_8000));
+        // The array of pages, which is mapped elsewhere.
+        all.extend(heads(0x5d00_0000_0000_0000, 0x24_0000..0x28_0000));
         all.sort_by_key(|head| head.offset);
         let found: Vec<(u64, Range<u64>)> =
             stretches(&all).into_iter().map(|stretch| (stretch.base, stretch.offsets)).collect();

@@ -163,10 +163,14 @@ fn open_packed(
     path: Option<&Path>,
     progress: &dyn Progress,
 ) -> Result<Image, Error> {
-    let unpacked = packed::unpack(bytes, kind, path, progress)?;
+    let inside = |source: Error| match source {
+        limit @ Error::Limit(_) => limit,
+        source => Error::Inside { kind, source: Box::new(source) },
+    };
+    let unpacked = packed::unpack(bytes, kind, path, progress).map_err(inside)?;
     let length = unpacked.bytes.len();
     let inner = open_unpacked(unpacked.bytes, unpacked.path.as_deref());
-    let mut image = inner.map_err(|source| Error::Inside { kind, source: Box::new(source) })?;
+    let mut image = inner.map_err(inside)?;
     UnpackLimits::current().check_memory(length, image.size())?;
     image.packing = Some(Container::Packed);
     image.report.warn(format!(
