@@ -68,6 +68,9 @@ pub enum Error {
         /// What was expected and what was found.
         problem: String,
     },
+    /// A profile for the bundle could not be made; the text says why.
+    #[error("{0}")]
+    Load(String),
     /// A profile could not be read.
     #[error(transparent)]
     Profile(#[from] ReadError),

@@ -3,12 +3,17 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use profile::{EntryPrinter, MAX_TEXT, MappedFile, Profile, Report, UnpackLimits, read_text, reverse_labels};
+use profile::{
+    EntryPrinter, MAX_TEXT, MappedFile, Profile, Report, SplitMember, StructChange, UnpackLimits, read_text,
+    reverse_labels,
+};
 use sha2::{Digest, Sha256};
 
 use crate::bytes::{Cursor, Decoded, Malformed};
 use crate::container::{Blocks, Container, SectionEntry};
-use crate::keyed::{DefinedMember, Definition, ReadKey, Span, Stream, StructureValues, Values};
+use crate::keyed::{
+    BorrowedStructure, DefinedMember, Definition, ReadKey, Span, Stream, StructureValues, Values,
+};
 use crate::symbols::{self, Symbols};
 use crate::write::SymbolSections;
 use crate::{Build, Entry, Error, Source};
@@ -241,6 +246,43 @@ impl Bundle {
             Ok(())
         })?;
         Ok(found)
+    }
+
+    /// The structs that differ between two builds, sorted by name. Symbols are not looked at.
+    ///
+    /// # Errors
+    /// [`Error::NoBuild`] where there is no such build, [`Error::Damaged`] where a block is.
+    pub fn changed(&self, old: usize, new: usize) -> Result<Vec<StructChange>, Error> {
+        let mut changes = Vec::new();
+        self.record(old)?;
+        self.record(new)?;
+        let Some(section) = self.container.section("$STRUCTS") else { return Ok(changes) };
+        for (first, blocks) in &section.streams {
+            self.stream(section, first, *blocks, |stream| {
+                let (keys, mut values) = structures(stream)?;
+                for key in keys {
+                    let (before, after) = (key.timeline.at(old), key.timeline.at(new));
+                    let mut sides = [None, None];
+                    for version in 0..key.versions {
+                        let wanted = [before, after].map(|side| side == Some(version));
+                        if before == after || wanted == [false, false] {
+                            values.next(|_, _, _| Ok(()))?;
+                            continue;
+                        }
+                        let value = split(values.next_borrowed()?);
+                        for (side, _) in sides.iter_mut().zip(wanted).filter(|(_, wanted)| *wanted) {
+                            *side = Some(value.clone());
+                        }
+                    }
+                    if before != after {
+                        let [before, after] = &sides;
+                        changes.extend(StructChange::between(key.name, before.as_ref(), after.as_ref()));
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(changes)
     }
 
     /// Hands the history of every struct to `each`, in the order of names.
@@ -500,6 +542,16 @@ fn definition(values: &mut StructureValues<'_>) -> Decoded<Definition> {
         descriptor: descriptor.into(),
     });
     Ok(Definition { size, members: members.collect() })
+}
+
+/// A definition as the comparison of definitions takes it.
+fn split((size, members): BorrowedStructure<'_>) -> (u64, Vec<SplitMember<'_>>) {
+    let members = members.into_iter().map(|(name, offset, descriptor)| SplitMember {
+        name: name.into(),
+        offset,
+        descriptor,
+    });
+    (size, members.collect())
 }
 
 /// Reads every value, for damage.

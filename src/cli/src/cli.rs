@@ -67,6 +67,9 @@ commands! {
     VersionScan => version_scan,
     Inspect => inspect,
     Check => check,
+    Diff => diff,
+    History => history,
+    Bundle => bundle,
     Export => export,
     Report => report,
     Site => site,
@@ -318,6 +321,8 @@ mod tests {
             ("p manage_repo", "p manage_repo build_all"),
             ("p manage_repo --path_to_repository r", "p manage_repo build_all --path_to_repository r"),
             ("p manage_repo --path_to_repository r seal -v", "p manage_repo seal --path_to_repository r -v"),
+            ("p --json bundle list a.bundle", "p bundle list --json a.bundle"),
+            ("p bundle -v verify a.bundle", "p bundle verify -v a.bundle"),
             ("p --json manage_repo plan --shards 2", "p manage_repo plan --json --shards 2"),
             ("p manage_repo nt/GUID", "p manage_repo build_all --target nt/GUID"),
             ("p manage_repo nt/GUID -v", "p manage_repo build_all --target nt/GUID -v"),
@@ -385,12 +390,14 @@ mod tests {
         }
         for argument in command.get_arguments().filter(|argument| names_a_path(argument)) {
             let mut line: Vec<String> = called.iter().map(|word| (*word).to_owned()).collect();
-            for other in command.get_arguments().filter(|other| other.get_id() != argument.get_id()) {
-                if other.is_required_set() {
+            // In the order of the command's own definition, which is that of its words.
+            for other in command.get_arguments() {
+                if other.get_id() == argument.get_id() {
+                    line.extend(given(argument, PLACE));
+                } else if other.is_required_set() {
                     line.extend(given(other, &value(other)));
                 }
             }
-            line.extend(given(argument, PLACE));
             // A folder for outputs with relative names has no effect without one.
             if argument.get_long() == Some("dump_dir") && called.ends_with(&["parse_pdb"]) {
                 line.extend(["--output".to_owned(), "a.json".to_owned()]);

@@ -25,6 +25,11 @@ pub fn in_order(tree: &Command, mut line: Vec<OsString>) -> Vec<OsString> {
     line = moved(line, place, 1);
     match command {
         Some(command) if command.get_name() == "manage_repo" => verb_first(command, line),
+        // Options may come before the verb.
+        Some(command) if command.has_subcommands() => match command_place(command, &line, 2) {
+            Some(verb) => moved(line, verb, 2),
+            None => line,
+        },
         _ => line,
     }
 }

@@ -82,8 +82,9 @@ pub use guard::{guarded, is_guarded};
 pub use input::{MAX_TEXT, read_file, read_profile, read_text};
 pub use isf::{Table, from_base64, table_path, to_base64};
 pub use judge::{
-    Comparison, Consumer, Difference, FileForm, Health, Missing, Obstacle, Reason, Scope, Settled, Verdict,
-    compare, member_offset, obstacles,
+    Changes, Comparison, Consumer, Difference, EnumerationChange, FileForm, Health, MemberChange, Missing,
+    Obstacle, Presence, Reason, Scope, Settled, StructChange, SymbolChanges, SymbolRun, Verdict, compare,
+    member_offset, obstacles,
 };
 pub use lookup::Text;
 pub use merge::{MergeError, follow_symlinks, merge};

@@ -6,7 +6,7 @@ mod stream;
 mod timeline;
 
 pub(crate) use collect::Collected;
+pub(crate) use stream::{BorrowedStructure, ReadKey, Stream, StructureValues, Values};
 pub use stream::{DefinedMember, Definition};
-pub(crate) use stream::{ReadKey, Stream, StructureValues, Values};
 pub use timeline::Span;
 pub(crate) use timeline::Timeline;

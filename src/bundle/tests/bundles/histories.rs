@@ -1,4 +1,5 @@
 use bundle::{Definition, MemberState};
+use profile::Changes;
 
 use crate::made::{bytes, kernels, open, windows};
 
@@ -53,4 +54,17 @@ fn offset(state: &MemberState) -> Option<u64> {
         MemberState::Member { offset, .. } => Some(*offset),
         _ => None,
     }
+}
+
+#[test]
+fn what_changed_between_two_builds_is_what_their_texts_say() {
+    let bundle = open(&bytes(&kernels(0..7)));
+    for (old, new) in [(0, 1), (1, 2), (2, 3), (0, 6), (6, 0), (4, 4)] {
+        let changes = Changes::between(&bundle.text(old).unwrap(), &bundle.text(new).unwrap()).unwrap();
+        assert_eq!(bundle.changed(old, new).unwrap(), changes.structs, "{old} to {new}");
+    }
+    let changed = bundle.changed(2, 3).unwrap();
+    let names: Vec<&str> = changed.iter().map(|change| &*change.name).collect();
+    assert_eq!(names, ["odd", "struct_7"]);
+    assert!(bundle.changed(0, 7).is_err());
 }

@@ -3,13 +3,16 @@
 pub mod autodetect;
 pub mod build_index;
 pub mod build_local_profile;
+pub mod bundle;
 pub mod check;
 pub mod completions;
 pub mod convert_profile;
+pub mod diff;
 pub mod export;
 pub mod fetch_debug;
 pub mod fetch_pdb;
 pub mod guess_guid;
+pub mod history;
 pub mod inspect;
 pub mod man;
 pub mod manage_repo;

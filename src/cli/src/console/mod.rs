@@ -8,6 +8,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "this is the module that prints")]
 
+pub mod csv;
 mod errors;
 mod escape;
 mod json;

@@ -5,9 +5,12 @@
 //! writes them. A field that is added or removed, or whose meaning changes, needs an entry in the changelog.
 
 pub mod batch;
+pub mod bundle;
+pub mod diff;
 mod error;
 pub mod executable;
 pub mod fetch;
+pub mod history;
 pub mod image;
 pub mod inspect;
 pub mod profile;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
-use super::{Error, batch, executable, fetch, image, inspect, profile};
+use super::{Error, batch, bundle, diff, executable, fetch, history, image, inspect, profile};
 
 /// `check`: one profile, or two that are compared.
 #[derive(JsonSchema)]
@@ -59,20 +59,29 @@ pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/json")
 }
 
-/// The schema of each report, by its command; verbs are `manage_repo_VERB`, and a line without a command is
-/// `summary`.
+/// The schema of each report, by its command; verbs are `manage_repo_VERB` and `bundle_VERB`, and a line without a
+/// command is `summary`.
 fn all() -> Vec<(&'static str, Value)> {
     vec![
         ("autodetect", of::<image::Detection>()),
         ("build_index", of::<batch::Index>()),
         ("build_local_profile", of::<fetch::LocalProfile>()),
+        ("bundle_append", of::<bundle::WrittenBundle>()),
+        ("bundle_create", of::<bundle::WrittenBundle>()),
+        ("bundle_drop", of::<bundle::WrittenBundle>()),
+        ("bundle_extract", of::<bundle::Extracted>()),
+        ("bundle_list", of::<bundle::BundleList>()),
+        ("bundle_merge", of::<bundle::WrittenBundle>()),
+        ("bundle_verify", of::<bundle::VerifiedBundle>()),
         ("check", of::<Check>()),
         ("convert_profile", of::<Converted>()),
+        ("diff", of::<diff::Diff>()),
         ("error", of::<Error>()),
         ("export", of::<profile::Made>()),
         ("fetch_debug", of::<fetch::DebugFile>()),
         ("fetch_pdb", of::<fetch::Pdbs>()),
         ("guess_guid", of::<image::Guess>()),
+        ("history", of::<history::History>()),
         ("inspect", of::<inspect::Inspection>()),
         ("manage_repo_add_guid", of::<batch::Built>()),
         ("manage_repo_build", of::<batch::Built>()),

@@ -18,7 +18,10 @@ pub fn problem(line: &[String], document: &Value) -> Option<String> {
 fn name(line: &[String], folder: &Path) -> String {
     let mut words = line.iter().map(|word| word.replace('-', "_"));
     let is_schema = |word: &String| folder.join(format!("{word}.json")).exists();
-    match words.by_ref().find(|word| word == "manage_repo" || is_schema(word)) {
+    match words.by_ref().find(|word| word == "manage_repo" || word == "bundle" || is_schema(word)) {
+        Some(command) if command == "bundle" => {
+            words.map(|verb| format!("{command}_{verb}")).find(is_schema).unwrap_or(command)
+        }
         Some(command) if command == "manage_repo" => {
             let verb = words.map(|verb| format!("{command}_{verb}")).find(is_schema);
             verb.unwrap_or_else(|| "manage_repo_build_all".to_owned())

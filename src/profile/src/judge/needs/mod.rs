@@ -34,3 +34,11 @@ fn table(system: System) -> &'static [Need] {
 pub(crate) fn kernel_needs(system: System, arch: Arch) -> impl Iterator<Item = &'static Need> {
     table(system).iter().filter(move |need| need.exists_on(arch))
 }
+
+/// Whether a reader looks the struct up, or a member of it, in kernels of `system`.
+pub(crate) fn uses_struct(system: System, name: &str) -> bool {
+    let names = table(system).iter().flat_map(Need::names);
+    names
+        .into_iter()
+        .any(|lookup| matches!(lookup, Lookup::Member(owner, _) | Lookup::Struct(owner) if owner == name))
+}

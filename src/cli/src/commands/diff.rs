@@ -1,0 +1,328 @@
+use std::path::{Path, PathBuf};
+
+use profile::{Changes, EnumerationChange, MemberChange, Presence, StructChange, SymbolRun, System, Text};
+use regex::Regex;
+
+use super::Run;
+use crate::console::{Console, Lines, Settings};
+use crate::files::Files;
+use crate::options::heading::{INPUT, OUTPUT};
+use crate::options::{General, Json, Threads, Unpacking, settings};
+use crate::outcome::Outcome;
+use crate::profiles::any::{canonical_text, file_and_build};
+use crate::profiles::declared::declared;
+use crate::profiles::verdict::counted;
+use crate::report::diff as report;
+use crate::report::history::{ChangedMember, ChangedStruct};
+
+/// Show what changed from one build to another.
+///
+/// Compares structs, enumerations, symbols and the types of variables. Structs that the analyzer, Rekall, Volatility 3,
+/// LibVMI or DRAKVUF look up come first. Symbols that move together are one line. OLD and NEW are profiles or tables in any
+/// form, debug information, or builds of a bundle, named as FILE.bundle:BUILD.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = INPUT)]
+pub struct Arguments {
+    /// The build to compare with.
+    #[arg(value_name = "OLD")]
+    old: PathBuf,
+    /// The build whose changes are shown.
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+    /// Show only structs, enumerations and symbols whose names match one of these patterns (* and ?).
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = pattern, help_heading = OUTPUT)]
+    only: Vec<Regex>,
+    #[command(flatten)]
+    unpacking: Unpacking,
+    #[command(flatten)]
+    json: Json,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    general: General,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rekall-profile diff 6.1.0-56.json.gz 6.1.0-57.json.gz
+  rekall-profile diff kernels.bundle:6.1.0-56 kernels.bundle:6.12.95 --only task_struct,mm_*
+  rekall-profile diff old/ntkrnlmp.pdb ntkrnlmp.pdb --json
+
+Exit codes: 0 nothing differs; 1 something differs; 2 a build cannot be read.";
+
+/// A pattern of names as a regular expression.
+fn pattern(text: &str) -> Result<Regex, String> {
+    let expression = regex::escape(text).replace("\\*", ".*").replace("\\?", ".");
+    Regex::new(&format!("^(?s:{expression})$")).map_err(|error| error.to_string())
+}
+
+/// How many structs, enumerations, symbols of a kind, or runs of them are listed without `-v`.
+const SHOWN: usize = 20;
+
+/// Widest column of a struct that is shown side by side.
+const WIDEST: usize = 60;
+
+impl Run for Arguments {
+    fn settings(&self) -> Settings {
+        settings(&[&self.general, &self.json, &self.threads, &self.unpacking])
+    }
+
+    fn list(&self, files: &mut Files) -> anyhow::Result<()> {
+        for (said, path) in [("OLD", &self.old), ("NEW", &self.new)] {
+            let (path, _) = file_and_build(path);
+            files.input_beside(said, path);
+            if path.is_dir() {
+                files.input_folder(said, path, |_| true);
+            }
+        }
+        files.access().unpack();
+        Ok(())
+    }
+
+    fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
+        let old = canonical_text(&self.old, console)?;
+        let new = canonical_text(&self.new, console)?;
+        let mut changes = Changes::between(&old, &new)?;
+        self.retain(&mut changes);
+        let new = Text::new(new.into_bytes())?;
+        let first = changes.sort_by_use(new.system());
+        let class = new
+            .metadata()
+            .get("ProfileClass")
+            .and_then(|class| class.as_str())
+            .unwrap_or_default()
+            .to_owned();
+        let arch = new.arch().name();
+        let declare = |member: &str, descriptor: &str| declared(&class, arch, member, descriptor);
+        if console.json() {
+            console.print_report(&to_report(&self.old, &self.new, &changes, first, &declare))?;
+        } else {
+            console.print(&to_lines(&changes, first, new.system(), console.verbosity() > 0, &declare))?;
+        }
+        Ok(Outcome::from_good(changes.is_empty()))
+    }
+}
+
+impl Arguments {
+    /// Leaves out what `--only` does not name.
+    fn retain(&self, changes: &mut Changes) {
+        if self.only.is_empty() {
+            return;
+        }
+        let takes = |name: &str| self.only.iter().any(|pattern| pattern.is_match(name));
+        changes.structs.retain(|change| takes(&change.name));
+        changes.enumerations.retain(|change| takes(&change.name));
+        changes.variables.retain(|(name, ..)| takes(name));
+        changes.symbols.added.retain(|(name, _)| takes(name));
+        changes.symbols.removed.retain(|(name, _)| takes(name));
+        changes.symbols.moved.retain(|run| takes(&run.first) || takes(&run.last));
+    }
+}
+
+/// Prints a descriptor as C declares the member.
+type Declare<'a> = dyn Fn(&str, &str) -> String + 'a;
+
+/// A struct that differs, with declarations in C.
+pub fn changed_struct(change: &StructChange, declare: &Declare<'_>) -> ChangedStruct {
+    let member = |member: &MemberChange| {
+        let side = |side: &Option<(u64, String)>| {
+            side.as_ref().map(|(offset, descriptor)| (*offset, declare(&member.name, descriptor)))
+        };
+        let (old, new) = (side(&member.old), side(&member.new));
+        ChangedMember {
+            name: member.name.clone(),
+            change: member.kind(),
+            old_offset: old.as_ref().map(|(offset, _)| *offset),
+            new_offset: new.as_ref().map(|(offset, _)| *offset),
+            old_declaration: old.map(|(_, declared)| declared),
+            new_declaration: new.map(|(_, declared)| declared),
+        }
+    };
+    ChangedStruct {
+        name: change.name.clone(),
+        old_size: change.old_size,
+        new_size: change.new_size,
+        members: change.members.iter().map(member).collect(),
+    }
+}
+
+fn to_report(old: &Path, new: &Path, changes: &Changes, used: usize, declare: &Declare<'_>) -> report::Diff {
+    let symbol = |(name, value): &(String, u64)| report::Symbol { name: name.clone(), value: *value };
+    let run = |run: &SymbolRun| report::Run {
+        first: run.first.clone(),
+        last: run.last.clone(),
+        count: run.count,
+        from: run.from,
+        to: run.to,
+    };
+    let enumeration = |change: &EnumerationChange| report::Enumeration {
+        name: change.name.clone(),
+        change: match change.whole {
+            Some(Presence::Added) => "added",
+            Some(Presence::Removed) => "removed",
+            None => "changed",
+        },
+        labels: change
+            .labels
+            .iter()
+            .map(|(name, old, new)| report::Label {
+                name: name.clone(),
+                old: old.map(|value| value.to_string()),
+                new: new.map(|value| value.to_string()),
+            })
+            .collect(),
+    };
+    report::Diff {
+        old: old.display().to_string(),
+        new: new.display().to_string(),
+        equal: changes.is_empty(),
+        equal_structs: changes.equal_structs,
+        used_structs: used,
+        structs: changes.structs.iter().map(|change| changed_struct(change, declare)).collect(),
+        enumerations: changes.enumerations.iter().map(enumeration).collect(),
+        variables: changes
+            .variables
+            .iter()
+            .map(|(name, old, new)| report::Variable {
+                name: name.clone(),
+                old: declare(name, old),
+                new: declare(name, new),
+            })
+            .collect(),
+        symbols: report::Symbols {
+            equal: changes.symbols.equal,
+            added: changes.symbols.added.iter().map(symbol).collect(),
+            removed: changes.symbols.removed.iter().map(symbol).collect(),
+            moved: changes.symbols.moved.iter().map(run).collect(),
+        },
+    }
+}
+
+fn to_lines(changes: &Changes, used: usize, system: System, all: bool, declare: &Declare<'_>) -> Lines {
+    let mut lines = Lines::new();
+    if changes.is_empty() {
+        lines.line(format_args!(
+            "nothing differs: {} and {}",
+            counted(changes.equal_structs, "struct"),
+            counted(changes.symbols.equal, "symbol")
+        ));
+        return lines;
+    }
+    let shown = if all { usize::MAX } else { SHOWN };
+    // What readers look up is never left out.
+    let structs = changes.structs.iter().take(shown.max(used));
+    structs.for_each(|change| show_struct(&mut lines, &changed_struct(change, declare)));
+    rest(&mut lines, changes.structs.len(), shown.max(used), "struct");
+    for change in changes.enumerations.iter().take(shown) {
+        let what = match change.whole {
+            Some(Presence::Added) => " added",
+            Some(Presence::Removed) => " removed",
+            None => "",
+        };
+        lines.line(format_args!("enum {}{what}", change.name));
+        for (label, old, new) in change.labels.iter().filter(|_| change.whole.is_none()) {
+            lines.line(match (old, new) {
+                (None, Some(new)) => format!("  + {label} = {new}"),
+                (Some(old), None) => format!("  - {label} = {old}"),
+                _ => format!("  ~ {label} = {} -> {}", old.unwrap_or_default(), new.unwrap_or_default()),
+            });
+        }
+    }
+    rest(&mut lines, changes.enumerations.len(), shown, "enumeration");
+    for (name, old, new) in changes.variables.iter().take(shown) {
+        lines.line(format_args!("variable {name}: {} -> {}", declare(name, old), declare(name, new)));
+    }
+    rest(&mut lines, changes.variables.len(), shown, "variable");
+    let symbols = &changes.symbols;
+    for (sign, list) in [('+', &symbols.added), ('-', &symbols.removed)] {
+        for (name, value) in list.iter().take(shown) {
+            lines.line(format_args!("symbol {sign} {name} = {value:#x}"));
+        }
+        rest(&mut lines, list.len(), shown, if sign == '+' { "added symbol" } else { "removed symbol" });
+    }
+    for run in symbols.moved.iter().take(shown) {
+        let names = match run.count {
+            1 => run.first.clone(),
+            count => format!("{} to {} ({count})", run.first, run.last),
+        };
+        let shift = run.to.wrapping_sub(run.from).cast_signed();
+        let sign = if shift < 0 { '-' } else { '+' };
+        lines.line(format_args!("symbol ~ {names} moved by {sign}{:#x}", shift.unsigned_abs()));
+    }
+    rest(&mut lines, symbols.moved.len(), shown, "run of symbols");
+    let moved: usize = symbols.moved.iter().map(|run| run.count).sum();
+    lines.line(format_args!(
+        "{} equal, {} differ ({used} of them are looked up by readers of {}); {} equal, {moved} moved in {}, {} added, {} removed",
+        counted(changes.equal_structs, "struct"),
+        changes.structs.len(),
+        system_name(system),
+        counted(symbols.equal, "symbol"),
+        counted(symbols.moved.len(), "run"),
+        symbols.added.len(),
+        symbols.removed.len(),
+    ));
+    lines
+}
+
+fn system_name(system: System) -> &'static str {
+    match system {
+        System::Windows => "Windows",
+        System::Linux => "Linux",
+        System::Mac => "macOS",
+        System::Other => "other systems",
+    }
+}
+
+fn rest(lines: &mut Lines, count: usize, shown: usize, what: &str) {
+    let rest = count.saturating_sub(shown);
+    if rest > 0 {
+        lines.line(format_args!("  and {} more (-v lists them)", counted(rest, what)));
+    }
+}
+
+/// A struct side by side: the old members on the left, the new ones on the right.
+fn show_struct(lines: &mut Lines, change: &ChangedStruct) {
+    match (change.old_size, change.new_size) {
+        (None, Some(size)) => lines.line(format_args!("struct {} added, {size:#x} bytes", change.name)),
+        (Some(size), None) => lines.line(format_args!("struct {} removed, {size:#x} bytes", change.name)),
+        (old, new) => {
+            let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+            let size =
+                if old == new { format!("{new:#x} bytes") } else { format!("{old:#x} -> {new:#x} bytes") };
+            lines.line(format_args!("struct {}, {size}", change.name));
+            let side = |offset: Option<u64>, declared: &Option<String>| match (offset, declared) {
+                (Some(offset), Some(declared)) => format!("{offset:#06x} {declared}"),
+                _ => String::new(),
+            };
+            let rows: Vec<(String, &str, String)> = change
+                .members
+                .iter()
+                .map(|member| {
+                    let sign = match member.change {
+                        "added" => "+",
+                        "removed" => "-",
+                        _ => "~",
+                    };
+                    let old = side(member.old_offset, &member.old_declaration);
+                    (old, sign, side(member.new_offset, &member.new_declaration))
+                })
+                .collect();
+            let width = rows.iter().map(|(old, ..)| old.chars().count()).max().unwrap_or(0).min(WIDEST);
+            for (old, sign, new) in rows {
+                lines.line(format!("  {sign} {old:width$} | {new}").trim_end());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_stands_for_names() {
+        let matches = |text, name| pattern(text).unwrap().is_match(name);
+        assert!(matches("mm_*", "mm_struct") && matches("pid", "pid") && matches("p?d", "pud"));
+        assert!(!matches("mm_*", "a_mm_struct") && !matches("a.c", "abc"));
+    }
+}
