@@ -315,7 +315,7 @@ fn errors_are_reported_with_their_place() {
         folder.run(line(verb)).status(2).stderr(expected).check();
     }
     let empty = Folder::new();
-    empty.run(line(&["build_all"])).status(2).stderr("config.yaml is not there").check();
+    empty.run(line(&["build_all"])).status(2).stderr("config.yaml is missing").check();
     empty.run(line(&["build", "--shard", "4/3"])).status(2).stderr("expected K/N").check();
 }
 
