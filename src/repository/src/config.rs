@@ -416,7 +416,8 @@ mod tests {
             (
                 "nt/GUID:\n  tpye: WindowsGUIDProfile\n",
                 "config.yaml:2: nt/GUID.tpye: unknown key (did you mean 'type'?); expected type, index, \
-                 transforms, guids, has_structs, profile_class, possible_guid_filenames, source, sources or patterns",
+                 transforms, guids, has_structs, profile_class, possible_guid_filenames, source, sources, patterns, folder, \
+                 address, suites, components, architectures, flavours, versions, mode, since, until, servers or list",
             ),
             (
                 "OSX:\n  type: OSXProfile\n  sources: []\n  index:\n    - {scr: a, dest: b}\n",

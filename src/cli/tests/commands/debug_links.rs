@@ -108,7 +108,7 @@ fn a_debug_file_that_does_not_belong_to_the_program_is_passed_over() {
         .stderr(format!("prog.debug: its CRC-32 is {:08x}, expected 12345678", crc32(&content)))
         .stderr(".debug/prog.debug: it is not there")
         .check();
-    // The link's own checksum is right, so a build-id that differs is no reason.
+    // The link's own checksum is right, so only the build-id differs.
     let mut other = id.clone();
     other[0] ^= 1;
     let digits: String = other.iter().map(|byte| format!("{byte:02x}")).collect();

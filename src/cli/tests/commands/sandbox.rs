@@ -43,7 +43,7 @@ fn every_command_reports_what_it_may_do() {
         ("-f image.raw --offline autodetect", none),
         ("--offline fetch_pdb a.pdb F8E2A8B5C9B74BF4A6E4A48F180099942", none),
         ("--offline manage_repo build_all", none),
-        ("manage_repo plan", none),
+        ("--offline manage_repo plan", none),
         ("-f image.raw --profile_path . autodetect", none),
         ("fetch_pdb a.pdb F8E2A8B5C9B74BF4A6E4A48F180099942 --symbol-path store", "network allowed"),
     ] {

@@ -164,12 +164,12 @@ fn a_triage_dump_of_arm64_names_the_processor_and_the_process() {
 }
 
 #[test]
-fn other_files_than_images_are_named() {
+fn a_damaged_packed_image_is_named() {
     let folder = Folder::new();
     folder.write("image.raw.gz", b"\x1f\x8b\x08\0\0\0\0\0");
     folder
         .run(["version_scan", "-f", "image.raw.gz"])
         .status(2)
-        .stderr("image.raw.gz: expected a memory image, found a gzip file; `gzip -dc FILE > UNPACKED`")
+        .stderr("image.raw.gz: in a gzip file: packed file, byte 0x0: it cannot be unpacked into a temporary file: unexpected end of")
         .check();
 }

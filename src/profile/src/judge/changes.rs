@@ -73,7 +73,7 @@ impl MemberChange {
 pub struct EnumerationChange {
     /// The enumeration's name.
     pub name: String,
-    /// Labels that differ, sorted: the value before and after; `None` where there was or is no such label.
+    /// Labels that differ, sorted: the value before and after; `None` where the label is absent.
     pub labels: Vec<(String, Option<i128>, Option<i128>)>,
     /// Whether the whole enumeration was added or removed.
     pub whole: Option<Presence>,

@@ -20,16 +20,16 @@ use crate::report::batch as report;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = OUTPUT)]
 pub struct Arguments {
+    #[command(flatten)]
+    unpacking: Unpacking,
     /// The folder to write to.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
     output: PathBuf,
     /// The address at which a web server serves the folder.
-    #[arg(long = "base-url", value_name = "URL")]
+    #[arg(long = "base-url", value_name = "URL", help_heading = OUTPUT)]
     base: Url,
     #[command(flatten)]
     json: Json,
-    #[command(flatten)]
-    unpacking: Unpacking,
     #[command(flatten)]
     place: Place,
     #[command(flatten)]

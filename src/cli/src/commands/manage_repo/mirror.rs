@@ -28,32 +28,32 @@ pub struct Arguments {
     /// The archive's address: the folder that holds dists/ or repodata/, or the list of tables.
     #[arg(value_name = "ADDRESS")]
     address: Url,
-    /// A suite of an archive of Debian's kind (bookworm, noble-updates); may be repeated.
+    /// A suite of an archive of Debian's kind (bookworm); may be repeated.
     #[arg(long = "suite", value_name = "NAME")]
     suites: Vec<String>,
     /// A component of the suites; may be repeated. By default main.
-    #[arg(long = "component", value_name = "NAME", requires = "suites")]
+    #[arg(long = "component", value_name = "NAME", hide_short_help = true, requires = "suites")]
     components: Vec<String>,
-    /// An architecture as the archive names it; may be repeated. By default amd64 at Debian, else all.
+    /// An architecture; may be repeated. By default amd64 at Debian, else all.
     #[arg(long = "arch", value_name = "NAME")]
     architectures: Vec<String>,
     /// A flavour of kernels, with * and ? (cloud-*, generic, uek); may be repeated. By default all.
-    #[arg(long = "flavour", value_name = "PATTERN")]
+    #[arg(long = "flavour", value_name = "PATTERN", hide_short_help = true)]
     flavours: Vec<String>,
     /// A version of kernels or packages, with * and ? (6.1.*); may be repeated. By default all.
-    #[arg(long = "kernel", value_name = "PATTERN")]
+    #[arg(long = "kernel", value_name = "PATTERN", hide_short_help = true)]
     versions: Vec<String>,
     /// Only packages built on this day or later (2026-11-30). Archives of Debian's kind do not say when that was.
-    #[arg(long, value_name = "DAY", conflicts_with = "suites")]
+    #[arg(long, value_name = "DAY", hide_short_help = true, conflicts_with = "suites")]
     since: Option<String>,
     /// Only packages built on this day or before.
-    #[arg(long, value_name = "DAY", conflicts_with = "suites")]
+    #[arg(long, value_name = "DAY", hide_short_help = true, conflicts_with = "suites")]
     until: Option<String>,
     /// What profiles are made from: the kernel's own package, or its debug package, which is many times larger.
     #[arg(long, value_enum, default_value_t = Mode::Btf)]
     mode: Mode,
     /// The name of the entry in the configuration. By default the server and path of ADDRESS.
-    #[arg(long = "as", value_name = "NAME")]
+    #[arg(long = "as", value_name = "NAME", hide_short_help = true)]
     name: Option<String>,
     #[command(flatten)]
     retry: Retry,
@@ -86,8 +86,8 @@ enum Mode {
 
 const EXAMPLES: &str = "\
 Examples:
-  rekall-profile manage_repo mirror https://deb.debian.org/debian --suite bookworm --arch amd64 --flavour 'cloud-*'
-  rekall-profile manage_repo mirror https://download.rockylinux.org/pub/rocky/9/BaseOS/x86_64/os
+  rekall-profile manage_repo mirror https://archive.example.org/debian --suite bookworm --arch amd64 --flavour 'cloud-*'
+  rekall-profile manage_repo mirror https://rpms.example.org/9/BaseOS/x86_64/os
   rekall-profile manage_repo mirror https://example.org/volatility/banners.json --kernel '6.1.*'";
 
 impl Run for Arguments {

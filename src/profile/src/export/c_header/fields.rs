@@ -144,7 +144,7 @@ mod tests {
     fn a_union_takes_whole_bytes() {
         // Bits 0 to 3 share their byte with the union of what begins at bit 3.
         let parts = arrange(vec![field(0, 3), field(3, 8), field(3, 12), field(12, 16)], 16);
-        assert_eq!(shown(&parts), "(0-3, 3-8, 12-16 | pad 3, 3-12)");
+        assert_eq!(shown(&parts), "(0-3, 3-8, pad 4, 12-16 | pad 3, 3-12)");
     }
 
     #[test]
