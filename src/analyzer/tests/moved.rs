@@ -160,13 +160,17 @@ fn what_is_read_in_the_guests_is_what_is_published() {
     assert!(made.is_empty() || others.is_empty(), "published, but not read in any guest: {others:?}");
 }
 
+/// Where the kernel's code begins and ends. Addresses are compared with these bounds, so a bound that is a few bytes off need
+/// not be noticed.
+const BOUNDS: [&str; 3] = ["&_einittext", "&_etext", "&_sinittext"];
+
 fn whatever_is_moved(guests: &Guests, slim: &Value) {
     let image = &guests.image;
     let good = validate(image, &layout(slim), Scope::Quick, &Plan::default()).unwrap();
     assert_eq!(good.verdict, Verdict::Match, "{:?}", good.suspects);
     let look = &|by: i64| {
         let (mut unseen, mut looked) = (Vec::new(), 0);
-        for item in published() {
+        for item in published().filter(|item| !BOUNDS.contains(item)) {
             let Some(profile) = moved(slim, item, by) else { continue };
             looked += 1;
             let found = validate(image, &layout(&profile), Scope::Quick, &Plan::default()).unwrap();

@@ -45,6 +45,7 @@
 
 mod btf;
 mod canonical;
+mod changes;
 mod compress;
 mod export;
 mod file;
@@ -65,6 +66,9 @@ pub use canonical::{
     EntryPrinter, Section, SplitMember, reverse_labels, split_structure, split_text, write_listing,
     write_text,
 };
+pub use changes::{
+    Changes, EnumerationChange, MemberChange, Presence, StructChange, SymbolChanges, SymbolRun,
+};
 pub use compress::{
     Effort, GzipWriter, InflateError, Metered, UnpackLimitError, UnpackLimits, UnpackMeter, XzWriter, inflate,
 };
@@ -82,9 +86,8 @@ pub use guard::{guarded, is_guarded};
 pub use input::{MAX_TEXT, read_file, read_profile, read_text};
 pub use isf::{Table, from_base64, table_path, to_base64};
 pub use judge::{
-    Changes, Comparison, Consumer, Difference, EnumerationChange, FileForm, Health, MemberChange, Missing,
-    Obstacle, Presence, Reason, Scope, Settled, StructChange, SymbolChanges, SymbolRun, Verdict, compare,
-    member_offset, obstacles,
+    Comparison, Consumer, Difference, FileForm, Health, Missing, Obstacle, Reason, Scope, Settled, Verdict,
+    compare, member_offset, obstacles,
 };
 pub use lookup::Text;
 pub use merge::{MergeError, follow_symlinks, merge};

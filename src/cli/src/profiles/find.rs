@@ -3,10 +3,11 @@ use anyhow::Context;
 use image::Image;
 use pe::PdbName;
 use profile::Report;
-use repository::detect::{self, Candidate, Detection, Kernel, detect};
+use repository::detect::{self, Detection, Kernel, detect};
 use repository::{Loaded, ProfileName, Repositories, local};
 use symbols::Fetcher;
 
+use super::outcome::outcome;
 use super::{identity, of_image, verdict};
 use crate::console::{Console, Listed, NoProfile, lines_of};
 use crate::options::{Building, subject};
@@ -120,14 +121,6 @@ const MOST_TOLD: usize = 8;
 fn tried(detection: &Detection) -> Vec<String> {
     let tried = detection.tried.iter().filter(|candidate| candidate.proof.is_ok()).take(MOST_TOLD);
     tried.map(|candidate| format!("{}: {}", candidate.name, outcome(candidate))).collect()
-}
-
-/// The result of trying a profile, in words.
-pub fn outcome(candidate: &Candidate) -> String {
-    match &candidate.proof {
-        Ok(proof) => format!("{} ({})", proof.verdict.name(), proof.reason),
-        Err(problem) => problem.clone(),
-    }
 }
 
 /// Makes and stores the profile of the first Windows kernel that the image names and that its PDB proves.

@@ -13,7 +13,9 @@ pub mod identity;
 pub mod likely;
 pub mod make;
 pub mod of_image;
+mod outcome;
 pub mod output;
 pub mod verdict;
 
-pub use find::{detected, named, outcome, say_built, windows_kernel};
+pub use find::{detected, named, say_built, windows_kernel};
+pub use outcome::outcome;

@@ -10,7 +10,7 @@ use repository::of_image::{self, MadeOfImage, Unmade};
 use repository::{Repositories, local};
 use symbols::BuildId;
 
-use super::outcome;
+use super::outcome::outcome;
 use crate::console::{Console, lines_of};
 use crate::options::Building;
 use crate::profiles::verdict::counted;

@@ -1,5 +1,6 @@
 //! The canonical text: sorted, streamed, the same bytes for the same profile.
 
+mod addresses;
 mod entries;
 mod listing;
 pub(crate) mod writer;

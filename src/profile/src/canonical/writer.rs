@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::mpsc::{self, SyncSender};
@@ -7,7 +7,7 @@ use std::thread;
 use foldhash::fast::RandomState;
 use serde_json::Value;
 
-use crate::export::{libvmi_symbols, masked};
+use super::addresses::{masked, symbols as libvmi_symbols};
 use crate::json::printer::{Printer, is_plain, vanishes};
 use crate::model::name::Ranks;
 use crate::model::vocabulary::is_reserved;
@@ -274,7 +274,7 @@ impl<'a> Writer<'a> {
     fn enumeration(&mut self, id: EnumId, reverse: bool) -> io::Result<()> {
         let (names, types) = (&self.profile.names, &self.profile.types);
         let signed = types.enumeration(id).is_some_and(|item| item.signed);
-        let labels = last_values(types.labels(id));
+        let labels = crate::model::last_values(types.labels(id));
         self.printer.open_object();
         if reverse {
             let mut sorted: Vec<(&str, u64)> =
@@ -715,19 +715,6 @@ fn unsigned_native(size: u64) -> &'static str {
         8 => "unsigned long long",
         _ => "unsigned __int128",
     }
-}
-
-/// An enumeration's labels, the last declared first. A label that is declared twice, which no compiler writes, has
-/// its last value.
-pub(crate) fn last_values(labels: &[Label]) -> Vec<Label> {
-    let mut last: Vec<Label> = labels.iter().rev().copied().collect();
-    let mut names: Vec<Name> = labels.iter().map(|label| label.name).collect();
-    names.sort_unstable();
-    if names.windows(2).any(|pair| pair[0] == pair[1]) {
-        let mut seen = HashSet::new();
-        last.retain(|label| seen.insert(label.name));
-    }
-    last
 }
 
 /// A label's value in decimal digits, padded with zero bytes so that values compare like their texts.

@@ -1,7 +1,7 @@
 use serde_json::Value;
 
 use super::places::Places;
-use crate::canonical::writer::last_values;
+use crate::model::last_values;
 use crate::model::vocabulary;
 use crate::resolution::{Flaw, Place};
 use crate::{EnumId, Member, Name, Profile, RecordId, Resolution, Type, TypeId};

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::base_types::{BaseTypes, WIDE_CHARACTER, pointer_name};
 use super::metadata::PE_FIELDS;
 use super::{base64, machine};
-use crate::canonical::writer::last_values;
 use crate::json::printer::Printer;
+use crate::model::last_values;
 use crate::resolution::{Flaw, Place};
 use crate::{
     BitRange, Compat, EnumId, Form, GuidAge, Member, Name, Profile, RecordId, RecordKind, Report, Resolution,

@@ -1,15 +1,11 @@
-//! Judgement: whether a profile has the names that its readers look up, whether they can use its file, whether two
-//! profiles agree, and what changed between two.
+//! Judgement: whether a profile has the names that its readers look up, whether they can use its file, and whether two
+//! profiles agree.
 
-mod changes;
 mod compare;
 pub(crate) mod health;
 pub(crate) mod needs;
 mod obstacles;
 
-pub use changes::{
-    Changes, EnumerationChange, MemberChange, Presence, StructChange, SymbolChanges, SymbolRun,
-};
 pub use compare::{Comparison, Difference, Reason, Settled, compare};
 pub use health::{Health, Missing, Scope, Verdict, member_offset};
 pub use needs::Consumer;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use foldhash::fast::RandomState;
 
-use super::Shape;
+use super::shape::Shape;
 use crate::json::walk;
 
 /// How many times the bytes of a section are searched before its index is made: walking a section as JSON costs as much as

@@ -8,6 +8,7 @@
 
 mod index;
 mod sections;
+mod shape;
 mod similar;
 
 use std::borrow::Cow;
@@ -19,6 +20,7 @@ use index::Index;
 use memchr::memmem;
 use sections::Sections;
 use serde_json::{Map, Value};
+use shape::Shape;
 use similar::Similar;
 
 use crate::json::walk;
@@ -41,9 +43,6 @@ pub struct Text {
 
 /// The sections that are indexed. Symbols are many and their text is short: an index of them costs more than it saves.
 const INDEXED: [&str; 3] = ["$STRUCTS", "$ENUMS", "$REVENUMS"];
-
-/// Whether bytes begin like an entry of a section.
-type Shape = fn(&[u8]) -> bool;
 
 impl Text {
     /// Unpacks the profile in the file at `path`: text, gzip, xz or zstd, recognised by content.

@@ -1,5 +1,6 @@
 use profile::{Member, Structure, Symbol, Text};
 
+use super::address::address;
 use super::pattern::Pattern;
 use super::place;
 
@@ -55,7 +56,7 @@ pub(super) fn find(text: &Text, name: &str) -> Vec<Item> {
     }
     if found.is_empty()
         && name.starts_with("0x")
-        && let Ok(address) = super::address(name)
+        && let Ok(address) = address(name)
     {
         found.push(Item::near(text, address));
     }

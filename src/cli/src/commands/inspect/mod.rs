@@ -1,4 +1,5 @@
 mod across;
+mod address;
 mod item;
 mod pattern;
 mod place;
@@ -39,7 +40,7 @@ pub struct Arguments {
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Show the symbol for an address; in a Windows profile, for an RVA.
-    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    #[arg(long, value_name = "ADDRESS", value_parser = address::address)]
     at: Vec<u64>,
     /// Open the structs that a struct holds, named and unnamed ones.
     #[arg(long, conflicts_with = "across")]
@@ -91,16 +92,6 @@ impl Run for Arguments {
     fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
         run(self, console)
     }
-}
-
-/// Decimal, or hexadecimal with 0x.
-fn address(text: &str) -> Result<u64, String> {
-    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
-    match digits {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => text.parse(),
-    }
-    .map_err(|_| "expected a number, decimal or hexadecimal with 0x".to_owned())
 }
 
 /// How many names are suggested for one that does not exist.

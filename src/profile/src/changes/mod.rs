@@ -9,7 +9,7 @@ use crate::canonical::{Section, SplitMember, split_structure, split_text};
 use crate::json::walk;
 use crate::{ReadError, System};
 
-use super::needs;
+use crate::judge::needs;
 
 /// What changed from one build to another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
