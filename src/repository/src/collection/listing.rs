@@ -7,7 +7,7 @@ use super::{Collection, Mode, Place};
 use crate::packed::{pack, sha256};
 use crate::{Entry, Error, Key, Storage};
 
-/// What a collection held when it was last read: an object below [`LISTINGS`].
+/// What a collection held when it was last read: an object below `LISTINGS`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     /// What is listed, in the order of paths.
