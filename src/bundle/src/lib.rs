@@ -1,6 +1,6 @@
 //! Bundles: the profiles of many builds in one file (docs/bundle.md).
 //!
-//! Start here: [`write`] makes a bundle of profiles, [`Bundle`] reads one.
+//! Start here: [`write()`] makes a bundle of profiles, [`Bundle`] reads one.
 //!
 //! - **Container.** `container` cuts a bundle into blocks, each compressed and with its own SHA-256. A
 //!   [`Source`] is where the bytes come from: a mapped file, or ranges of a file on a server.
