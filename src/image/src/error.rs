@@ -39,20 +39,20 @@ pub enum Error {
         first: PathBuf,
     },
     /// A file that a layout names is not raw memory.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {reason}", path.display())]
     InPart {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: Box<Error>,
+        reason: Box<Error>,
     },
     /// A packed file holds something else than a memory image, or a damaged one.
-    #[error("in {kind}: {source}")]
+    #[error("in {kind}: {reason}")]
     Inside {
         /// How it is packed.
         kind: formats::FileKind,
         /// What is wrong with its content.
-        source: Box<Error>,
+        reason: Box<Error>,
     },
     /// The container is not as its format says.
     #[error("{container}, byte {offset:#x}: expected {expected}, found {found}")]

@@ -132,8 +132,8 @@ impl Image {
                     let file: Arc<dyn crate::bytes::Bytes> = Arc::new(file);
                     let found = identify(&Looked(&file), None);
                     if !found.kind.may_be_memory() {
-                        let source = Box::new(Error::wrong_kind(found));
-                        return Err(Error::InPart { path: path.clone(), source });
+                        let reason = Box::new(Error::wrong_kind(found));
+                        return Err(Error::InPart { path: path.clone(), reason });
                     }
                     bytes.push(file);
                     Segment { start: *start, length, offset }

@@ -170,6 +170,6 @@ fn a_damaged_packed_image_is_named() {
     folder
         .run(["version_scan", "-f", "image.raw.gz"])
         .status(2)
-        .stderr("image.raw.gz: in a gzip file: packed file, byte 0x0: it cannot be unpacked into a temporary file: unexpected end of")
+        .stderr("image.raw.gz: in a gzip file: packed file, byte 0x0: it cannot be unpacked into a temporary file: unexpected end of file\n")
         .check();
 }

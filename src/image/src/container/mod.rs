@@ -163,9 +163,9 @@ fn open_packed(
     path: Option<&Path>,
     progress: &dyn Progress,
 ) -> Result<Image, Error> {
-    let inside = |source: Error| match source {
+    let inside = |reason: Error| match reason {
         limit @ Error::Limit(_) => limit,
-        source => Error::Inside { kind, source: Box::new(source) },
+        reason => Error::Inside { kind, reason: Box::new(reason) },
     };
     let unpacked = packed::unpack(bytes, kind, path, progress).map_err(inside)?;
     let length = unpacked.bytes.len();
