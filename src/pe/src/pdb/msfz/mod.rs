@@ -2,7 +2,7 @@
 //!
 //! The maintained reader (`ms-pdb-msfz`) is not used: it brings the whole of C's zstd (a twentieth of the time to
 //! build the program), keeps every chunk in memory, and does not read fragments that continue in the next chunk, as
-//! the specification allows. The tests write their files with it.
+//! the specification allows.
 
 mod chunks;
 mod container;
