@@ -1,19 +1,19 @@
-//! The symbols of a section (`$CONSTANTS` or `$FUNCTIONS`), in the order of their addresses, as changes of the list of
-//! another build.
+//! Stores the symbols of a section (`$CONSTANTS` or `$FUNCTIONS`) as differences from the same section of another build,
+//! the parent. Symbols are sorted by address.
 //!
-//! The list is a sequence of steps. A step gives some new symbols by name and distance from the symbol before, then
-//! takes a run of symbols over from the parent, all shifted by the same distance. What the parent has beside that is
-//! not taken over.
+//! The list is a sequence of steps. A step adds some new symbols, each by its name and its distance from the symbol before.
+//! Then it copies a run of symbols from the parent, all shifted by the same distance. Symbols of the parent that no run
+//! copies are not in the list.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::bytes::{Cursor, Decoded, Malformed, TextColumns, Texts, push_bytes, push_number, push_signed};
 
-/// Symbols sorted by address, then by name; names are shared with other builds.
+/// Symbols sorted by address, then by name. Builds share the allocations of equal names.
 pub(crate) type Symbols = Vec<(u64, Arc<str>)>;
 
-/// Encodes `symbols`, which are sorted, as changes of `parent`.
+/// Encodes `symbols`, which have to be sorted, as differences from `parent`.
 pub(crate) fn encode(symbols: &Symbols, parent: &Symbols, out: &mut Vec<u8>) {
     let places: HashMap<&str, usize> =
         parent.iter().enumerate().map(|(place, (_, name))| (&**name, place)).collect();
@@ -56,8 +56,8 @@ pub(crate) fn encode(symbols: &Symbols, parent: &Symbols, out: &mut Vec<u8>) {
     }
 }
 
-/// Decodes symbols from changes of `parent`. Each symbol of the parent is taken over at most once, so the list is never
-/// longer than the parent's and what `cursor` holds.
+/// Decodes symbols from their differences from `parent`. Each symbol of the parent is copied at most once, so the list has
+/// at most as many symbols as the parent has and `cursor` has bytes.
 pub(crate) fn decode(cursor: &mut Cursor<'_>, parent: &Symbols) -> Decoded<Symbols> {
     let count = cursor.size()?;
     let mut names = Texts::read(cursor)?;
@@ -95,7 +95,7 @@ pub(crate) fn decode(cursor: &mut Cursor<'_>, parent: &Symbols) -> Decoded<Symbo
         };
         for ((of_parent, name), taken) in run.iter().zip(taken) {
             if std::mem::replace(taken, true) {
-                return Err(Malformed("a symbol is taken over twice"));
+                return Err(Malformed("a symbol of the parent is copied twice"));
             }
             address = of_parent.wrapping_add(shift);
             symbols.push((address, Arc::clone(name)));
@@ -112,6 +112,7 @@ mod tests {
 
     use super::*;
 
+    /// Encodes and decodes `symbols`; returns the encoded length.
     fn round(symbols: &Symbols, parent: &Symbols) -> usize {
         let mut out = Vec::new();
         encode(symbols, parent, &mut out);
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_moves_together_costs_a_few_bytes() {
+    fn a_run_of_symbols_that_moves_together_takes_a_few_bytes() {
         let parent = list((0..1000).map(|nth| (0xffff_ffff_8100_0000 + nth * 64, format!("function_{nth}"))));
         let moved = list((0..1000).map(|nth| {
             (0xffff_ffff_8100_0000 + nth * 64 + if nth < 500 { 0 } else { 0x40 }, format!("function_{nth}"))
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_symbol_is_not_taken_over_twice() {
+    fn a_symbol_of_the_parent_is_not_copied_twice() {
         let parent = list([(1, "a".to_owned())]);
         let mut out = Vec::new();
         push_number(&mut out, 2);
@@ -151,7 +152,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_list_survives_as_changes_of_any_other(
+        fn any_list_can_be_stored_as_differences_from_any_other(
             a in prop::collection::hash_map("[a-f]{1,2}", any::<u64>(), 0..40),
             b in prop::collection::hash_map("[a-f]{1,2}", any::<u64>(), 0..40),
         ) {
@@ -161,7 +162,7 @@ mod tests {
         }
 
         #[test]
-        fn damaged_lists_end_in_an_error_or_a_list(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn damaged_lists_give_an_error_or_a_list_of_bounded_length(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let parent = list((0..10).map(|nth| (nth, format!("s{nth}"))));
             let decoded = decode(&mut Cursor::new(&bytes), &parent);
             prop_assert!(decoded.map_or(0, |symbols| symbols.len()) <= 210);
