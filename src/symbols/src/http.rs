@@ -85,6 +85,11 @@ impl Client {
             builder = builder.header(header::RANGE, format!("bytes={}-", resume.offset));
             builder = builder.header(header::IF_RANGE, resume.validator.as_str());
         }
+        if let Some(part) = &request.part {
+            // The last byte is included (RFC 9110, section 14.1.2).
+            let last = part.end.saturating_sub(1);
+            builder = builder.header(header::RANGE, format!("bytes={}-{last}", part.start));
+        }
         match builder.send() {
             Ok(response) => Ok(Answer {
                 head: head(&response),

@@ -12,6 +12,7 @@
 //!   servers.
 //! - **Addresses.** [`Downloads`] downloads files that have addresses of their own: listings and packages of archives.
 //! - **Other files.** [`Web`] reads files below one address, as repositories of profiles on servers need it.
+//! - **Parts of files.** [`Ranges`] reads parts of one large file.
 //! - **How servers are contacted.** [`ClientOptions`] sets retries, speed limits and credentials for all of the
 //!   above, and one loop (`delivery`) serves them all.
 //!
@@ -46,6 +47,7 @@ mod listing;
 mod manifest;
 mod negative;
 mod pointer;
+mod ranges;
 mod start;
 mod store;
 mod symbol_path;
@@ -68,6 +70,7 @@ pub use fetch::{Fetcher, Found, Options};
 pub use manifest::{Manifest, ManifestError, Wanted};
 pub use negative::NegativeCache;
 pub use pointer::{Pointer, PointerError};
+pub use ranges::Ranges;
 pub use start::Start;
-pub use symbol_path::{SymbolPath, SymbolPathError};
+pub use symbol_path::{SymbolPath, SymbolPathError, shown as shown_address};
 pub use web::{Demand, Fetched, Web, WebError};

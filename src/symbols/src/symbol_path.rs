@@ -245,7 +245,7 @@ fn default_server() -> Place {
 }
 
 /// An address in a form that may be shown: without user name, password and query, which can be secrets.
-pub(crate) fn shown(url: &Url) -> String {
+pub fn shown(url: &Url) -> String {
     let mut url = url.clone();
     // Both fail only for addresses that cannot have these parts.
     let _ = url.set_username("");

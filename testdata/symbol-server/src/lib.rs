@@ -14,7 +14,6 @@ use std::time::Duration;
 
 pub mod fixture;
 pub mod hostile;
-mod msfz;
 
 /// A request as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,24 +110,27 @@ impl Response {
     /// The requested part of the body, if the request's validator still matches.
     pub fn ranged(self, request: &Request, etag: &str) -> Self {
         let answer = self.with("ETag", etag);
-        let start = request
+        let total = answer.body.len();
+        let range = request
             .header("range")
             .and_then(|range| range.strip_prefix("bytes="))
-            .and_then(|range| range.strip_suffix('-'))
-            .and_then(|start| start.parse::<usize>().ok());
-        let total = answer.body.len();
-        match start {
-            Some(start) if request.header("if-range").is_none_or(|theirs| theirs == etag) => {
-                if start >= total {
+            .and_then(|range| range.split_once('-'))
+            .and_then(|(start, last)| {
+                let end = if last.is_empty() { total } else { last.parse::<usize>().ok()? + 1 };
+                Some((start.parse::<usize>().ok()?, end.min(total)))
+            });
+        match range {
+            Some((start, end)) if request.header("if-range").is_none_or(|theirs| theirs == etag) => {
+                if start >= end {
                     return Self::status(416);
                 }
                 let part = Self {
                     status: 206,
-                    body: answer.body[start..].into(),
-                    length: Some((total - start) as u64),
+                    body: answer.body[start..end].into(),
+                    length: Some((end - start) as u64),
                     ..answer
                 };
-                part.with("Content-Range", &format!("bytes {start}-{}/{total}", total - 1))
+                part.with("Content-Range", &format!("bytes {start}-{}/{total}", end - 1))
             }
             _ => answer,
         }

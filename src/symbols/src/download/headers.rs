@@ -47,7 +47,7 @@ impl Validator {
 
 /// The part of a file in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Part {
+pub(crate) struct Part {
     pub start: u64,
     /// The offset after its last byte.
     pub end: u64,
@@ -71,7 +71,7 @@ impl Part {
 }
 
 /// How long a server asks clients to wait: seconds or a date. RFC 9110, section 10.2.3.
-pub(super) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
+pub(crate) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
@@ -82,7 +82,7 @@ pub(super) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
 
 /// Whether credentials for `server` may be sent to `url`: the same host and port, or the same host's https port if
 /// the server's address is http.
-pub(super) fn same_party(server: &Url, url: &Url) -> bool {
+pub(crate) fn same_party(server: &Url, url: &Url) -> bool {
     let ports = (server.port_or_known_default(), url.port_or_known_default());
     server.host() == url.host()
         && match (server.scheme(), url.scheme()) {

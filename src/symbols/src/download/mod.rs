@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use url::Url;
 
-use self::headers::{Part, Validator, retry_after, same_party};
+pub(crate) use self::headers::{Part, Validator, retry_after, same_party};
 use crate::encoding::{self, Coding};
 use crate::layout::{self, Form};
 use crate::manifest::Wanted;
@@ -132,6 +132,8 @@ pub(crate) struct Request {
     pub credentials: bool,
     /// Continue after this many bytes of the body with this validator.
     pub resume: Option<Resume>,
+    /// Only the bytes in this range.
+    pub part: Option<std::ops::Range<u64>>,
 }
 
 /// The point from which an interrupted body is continued.
@@ -205,7 +207,7 @@ struct Candidate {
 }
 
 /// The most redirects that are followed in a row.
-const MOST_HOPS: u32 = 10;
+pub(crate) const MOST_HOPS: u32 = 10;
 /// A connection that brought this many bytes more than any before resets the count of failures.
 const PROGRESS: u64 = 64 * 1024;
 
@@ -305,6 +307,7 @@ impl Download {
             accept_msfz: !self.habits.refuses_msfz && self.current.form == Some(Form::Plain),
             credentials: same_party(&self.server, &self.url),
             resume,
+            part: None,
         };
         Step::Ask(Ask { request, download: self })
     }
