@@ -1,14 +1,12 @@
-//! Encodes and decodes the parts of a stream: unsigned numbers (LEB128), signed numbers (LEB128 of their zigzag form),
-//! and columns of texts (docs/bundle.md, "Numbers").
+//! Numbers and texts as bytes: little-endian base 128 (LEB128), zigzag for numbers with a sign, columns of texts.
 
-/// Why bytes cannot be decoded, as a sentence without its end: "a text is not UTF-8".
+/// What is wrong with bytes that were decoded: what was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) &'static str);
 
-/// A decoded value, or what is wrong with the bytes.
 pub(crate) type Decoded<T> = Result<T, Malformed>;
 
-/// Appends `number` as unsigned LEB128: seven bits in each byte, the least significant first.
+/// Appends `number`, seven bits in each byte, the least significant first.
 pub(crate) fn push_number(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push((number as u8 & 0x7f) | 0x80);
@@ -17,9 +15,19 @@ pub(crate) fn push_number(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-/// Appends a signed number in zigzag form (0, -1, 1, -2, ...), so that small differences take one byte.
+/// Appends a difference, which may be negative.
 pub(crate) fn push_signed(out: &mut Vec<u8>, number: i64) {
-    push_number(out, ((number << 1) ^ (number >> 63)).cast_unsigned());
+    push_number(out, zigzag(number));
+}
+
+/// A number with a sign as one without: 0, -1, 1, -2, ... become 0, 1, 2, 3, ...
+pub(crate) fn zigzag(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)).cast_unsigned()
+}
+
+/// The reverse of [`zigzag`].
+pub(crate) fn unzigzag(number: u64) -> i64 {
+    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
 }
 
 /// Appends the length of `bytes`, and the bytes.
@@ -39,7 +47,6 @@ impl<'a> Cursor<'a> {
         Self { rest: bytes }
     }
 
-    /// An unsigned number.
     pub(crate) fn number(&mut self) -> Decoded<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
@@ -56,14 +63,11 @@ impl<'a> Cursor<'a> {
         Err(Malformed("a number has more than 64 bits"))
     }
 
-    /// A signed number.
     pub(crate) fn signed(&mut self) -> Decoded<i64> {
-        let number = self.number()?;
-        Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+        self.number().map(unzigzag)
     }
 
-    /// A count of items. Each item takes at least one byte, so a count above `available` is an error; this bounds the
-    /// memory that a caller reserves.
+    /// A number that counts things of which each takes at least one byte of `available`.
     pub(crate) fn count(&mut self, available: usize) -> Decoded<usize> {
         let count = self.size()?;
         if count > available {
@@ -72,47 +76,42 @@ impl<'a> Cursor<'a> {
         Ok(count)
     }
 
-    /// A number that is used as a size or an index.
     pub(crate) fn size(&mut self) -> Decoded<usize> {
         usize::try_from(self.number()?).map_err(|_| Malformed("a size exceeds the address space"))
     }
 
-    /// The next `length` bytes.
     pub(crate) fn take(&mut self, length: usize) -> Decoded<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(length).ok_or(Malformed("a column ends early"))?;
         self.rest = rest;
         Ok(taken)
     }
 
-    /// Bytes that follow their length.
+    /// Bytes behind their length.
     pub(crate) fn bytes(&mut self) -> Decoded<&'a [u8]> {
         let length = self.size()?;
         self.take(length)
     }
 
-    /// Text that follows its length in bytes.
     pub(crate) fn text(&mut self) -> Decoded<&'a str> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Malformed("a text is not UTF-8"))
     }
 
-    /// A column: bytes that follow their length and are decoded separately from the rest.
+    /// A column: bytes behind their length, decoded on their own.
     pub(crate) fn column(&mut self) -> Decoded<Cursor<'a>> {
         Ok(Cursor::new(self.bytes()?))
     }
 
-    /// How many bytes have not been decoded yet.
     pub(crate) fn len(&self) -> usize {
         self.rest.len()
     }
 
-    /// Checks that all bytes have been decoded.
+    /// Everything was decoded.
     pub(crate) fn end(&self) -> Decoded<()> {
         if self.rest.is_empty() { Ok(()) } else { Err(Malformed("bytes are left over")) }
     }
 }
 
-/// Texts as two columns: the lengths, then the bytes of all texts one after the other. Similar bytes next to each other
-/// compress best.
+/// Texts as two columns: their lengths, and all bytes in a row. Alike bytes side by side compress best.
 #[derive(Default)]
 pub(crate) struct TextColumns {
     lengths: Vec<u8>,
@@ -144,7 +143,6 @@ impl<'a> Texts<'a> {
         Ok(Self { lengths, bytes: cursor.text()? })
     }
 
-    /// The next text.
     pub(crate) fn next(&mut self) -> Decoded<&'a str> {
         let length = self.lengths.size()?;
         let (text, rest) = self.bytes.split_at_checked(length).ok_or(Malformed("a text ends early"))?;
@@ -152,7 +150,6 @@ impl<'a> Texts<'a> {
         Ok(text)
     }
 
-    /// All texts that have not been read yet.
     pub(crate) fn all(mut self) -> Decoded<Vec<&'a str>> {
         let mut texts = Vec::new();
         while self.lengths.len() > 0 {
@@ -162,7 +159,6 @@ impl<'a> Texts<'a> {
         Ok(texts)
     }
 
-    /// Checks that all texts have been read.
     pub(crate) fn end(&self) -> Decoded<()> {
         self.lengths.end()?;
         if self.bytes.is_empty() { Ok(()) } else { Err(Malformed("bytes of texts are left over")) }

@@ -12,7 +12,7 @@ pub enum Error {
     /// The file is not a bundle.
     #[error("expected a bundle, which begins with the bytes 89 'RPBUNDL', found {found}")]
     NotABundle {
-        /// The first bytes of the file.
+        /// What the file begins with.
         found: String,
     },
     /// The bundle is of a version that this program does not know.
@@ -25,7 +25,7 @@ pub enum Error {
         /// The version of the file.
         found: u32,
     },
-    /// A part of the bundle is damaged. Other parts may still be readable.
+    /// A part of the bundle is damaged. Other parts may still be read.
     #[error(
         "the bundle is damaged in its {part}, at offset {offset}: {problem}; run 'bundle verify' to see what is still \
          readable, and take the file from its source again"
@@ -33,7 +33,7 @@ pub enum Error {
     Damaged {
         /// The part: `directory`, `list of builds`, `$STRUCTS`, `symbols of NAME`.
         part: String,
-        /// The offset of the part, or of its damaged block, in the file.
+        /// Where the part, or its block, begins in the file.
         offset: u64,
         /// What was expected and what was found.
         problem: String,
@@ -41,18 +41,26 @@ pub enum Error {
     /// The bundle has no such build.
     #[error("the bundle has no build '{wanted}'{}; 'bundle list' names those it has", nearest.as_ref().map_or_else(String::new, |nearest| format!("; the nearest name is '{nearest}'")))]
     NoBuild {
-        /// The name that was looked for.
+        /// What was looked for.
         wanted: String,
-        /// The most similar name.
+        /// The name most like it.
         nearest: Option<String>,
     },
-    /// Two different profiles have the same name.
+    /// Several builds have this version or identity.
+    #[error("several builds are called '{wanted}', for example '{}' and '{}'; name one of them", builds[0], builds[1])]
+    Ambiguous {
+        /// What was looked for.
+        wanted: String,
+        /// The names of two of them.
+        builds: [String; 2],
+    },
+    /// Two different profiles have one name.
     #[error("two different profiles are called '{name}'; rename one of the files")]
     SameName {
         /// The name.
         name: String,
     },
-    /// A name that is not a relative path below a folder.
+    /// A name that would not be a path below a folder.
     #[error(
         "'{name}' cannot be the name of a build: expected a relative path without '..', control characters or empty parts"
     )]
@@ -68,20 +76,20 @@ pub enum Error {
         /// What was expected and what was found.
         problem: String,
     },
-    /// A profile for the bundle could not be made; the text gives the reason.
+    /// A profile for the bundle could not be made; the text says why.
     #[error("{0}")]
     Load(String),
     /// A profile could not be read.
     #[error(transparent)]
     Profile(#[from] ReadError),
-    /// A part would unpack to more than the limit for this run allows.
+    /// A size that the process does not allow.
     #[error("{what} has {size} bytes, expected at most {allowed}; --unpack-limit SIZE allows more")]
     TooLarge {
-        /// The part that is too large.
+        /// What is too large.
         what: String,
         /// Its size in bytes.
         size: u64,
-        /// The limit in bytes.
+        /// The most bytes allowed.
         allowed: u64,
     },
 }

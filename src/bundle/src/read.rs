@@ -18,53 +18,56 @@ use crate::symbols::{self, Symbols};
 use crate::write::SymbolSections;
 use crate::{Build, Entry, Error, Source};
 
-/// An open bundle. Opening it reads the directory and the list of builds. Everything else is read, checked and unpacked
-/// when a caller asks for it.
+/// An open bundle. Opening reads the directory and the list of builds; everything else is read, checked and unpacked when
+/// it is asked for.
 pub struct Bundle {
     container: Container,
     builds: Vec<Build>,
-    /// The symbols that were read last, by build. The next build is often stored as differences from one of them.
+    /// The symbols read last, by build: the next build is often stored as changes of one of them.
     recent: Mutex<Vec<(usize, Arc<SymbolSections>)>>,
 }
 
-/// How many builds' symbols are kept in memory.
+/// How many lists of symbols are kept.
 const RECENT: usize = 2;
 
-/// The definitions of a struct in all builds.
+/// How many builds may lead to one. Of a million builds that were written here, at most 125 do.
+const LONGEST_CHAIN: usize = 256;
+
+/// Every definition of a struct, and in which builds it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StructHistory {
     /// The struct's name.
     pub name: String,
-    /// The distinct definitions.
+    /// The different definitions.
     pub versions: Vec<Definition>,
-    /// All builds, split where the definition changes. [`Span::version`] is a position in `versions`.
+    /// All builds, cut where the definition changes.
     pub spans: Vec<Span>,
 }
 
-/// The offset and type of a member in all builds.
+/// Where a member is in every build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberHistory {
-    /// All builds, split where the offset or the type changes.
+    /// All builds, cut where anything changes.
     pub spans: Vec<MemberSpan>,
 }
 
-/// Consecutive builds in which a member is the same.
+/// Builds in a row in which a member is the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberSpan {
     /// Positions in the list of builds.
     pub builds: std::ops::Range<usize>,
-    /// The member in these builds.
+    /// What holds there.
     pub state: MemberState,
 }
 
-/// A member in a build, or why the build does not have it.
+/// What a build says of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemberState {
     /// The build has no such struct.
     NoStruct,
     /// The struct has no such member.
     NoMember,
-    /// The struct has the member.
+    /// The member is there.
     Member {
         /// Its offset in bytes.
         offset: u64,
@@ -73,20 +76,20 @@ pub enum MemberState {
     },
 }
 
-/// A damaged part that [`Bundle::verify`] found.
+/// What [`Bundle::verify`] found of one part of a bundle.
 #[derive(Debug)]
 pub struct Finding {
-    /// The part: the name of a build, or a section and the first key of a stream.
+    /// The part: a build's name, or a section and the keys of a stream.
     pub part: String,
-    /// Why it cannot be read.
+    /// Why it cannot be used.
     pub error: Error,
 }
 
 impl Bundle {
-    /// Maps the file at `path` and opens the bundle in it.
+    /// Opens the bundle in the file at `path`, which is mapped.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be opened, and the errors of [`Bundle::new`].
+    /// [`Error::Io`] where the file cannot be opened, and as for [`Bundle::new`].
     pub fn open(path: &Path) -> Result<Self, Error> {
         Self::new(Arc::new(MappedFile::open(path)?))
     }
@@ -94,19 +97,23 @@ impl Bundle {
     /// Opens a bundle.
     ///
     /// # Errors
-    /// [`Error::NotABundle`] or [`Error::Version`]; [`Error::Damaged`] or [`Error::TooLarge`] if the directory or the list of
-    /// builds cannot be read.
+    /// [`Error::NotABundle`], [`Error::Version`], or [`Error::Damaged`] for its directory or its list of builds.
     pub fn new(source: Arc<dyn Source>) -> Result<Self, Error> {
         let container = Container::open(source)?;
         let part = "list of builds";
         let raw = container.stream(container.builds(), part)?;
-        let builds =
-            decode_builds(&raw).map_err(|error| damaged(&container, container.builds(), part, error))?;
+        let wrong = |error| damaged(&container, container.builds(), part, error);
+        let builds = decode_builds(&raw).map_err(wrong)?;
+        container.check_use(builds.iter().map(|build| build.symbols)).map_err(wrong)?;
         Ok(Self { container, builds, recent: Mutex::new(Vec::new()) })
     }
 
-    /// The builds, sorted by system, architecture, file, flavour and version. Other functions take a build as its position
-    /// in this list.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn container(&self) -> &Container {
+        &self.container
+    }
+
+    /// The builds, sorted by system, architecture, file, flavour and version.
     pub fn builds(&self) -> &[Build] {
         &self.builds
     }
@@ -116,15 +123,21 @@ impl Bundle {
         self.container.length()
     }
 
-    /// How many bytes of the file belong to `build` alone: those of its symbols.
+    /// The SHA-256 of the packed directory, which stands for the whole file.
+    pub fn digest(&self) -> [u8; 32] {
+        self.container.digest()
+    }
+
+    /// How many bytes of the file hold what `build` does not share with others: its symbols.
     pub fn own_length(&self, build: usize) -> u64 {
         self.builds.get(build).map_or(0, |build| self.container.packed(build.symbols))
     }
 
-    /// The position of the build that `wanted` names, by its name, its version or an identity.
+    /// The position of the build that `wanted` names: by its name, its version, or an identity.
     ///
     /// # Errors
-    /// [`Error::NoBuild`] if `wanted` names no build, or is the version or identity of several.
+    /// [`Error::NoBuild`] where no build is called so, [`Error::Ambiguous`] where several are and none has exactly this
+    /// name.
     pub fn find(&self, wanted: &str) -> Result<usize, Error> {
         if let Some(exact) = self.builds.iter().position(|build| build.name == wanted) {
             return Ok(exact);
@@ -132,25 +145,25 @@ impl Bundle {
         let mut called = self.builds.iter().enumerate().filter(|(_, build)| build.is_called(wanted));
         match (called.next(), called.next()) {
             (Some((position, _)), None) => Ok(position),
-            (several, _) => {
-                let nearest = several.map(|(_, build)| build.name.clone()).or_else(|| self.nearest(wanted));
-                Err(Error::NoBuild { wanted: wanted.to_owned(), nearest })
-            }
+            (Some((_, first)), Some((_, second))) => Err(Error::Ambiguous {
+                wanted: wanted.to_owned(),
+                builds: [first, second].map(|build| build.name.clone()),
+            }),
+            (None, _) => Err(Error::NoBuild { wanted: wanted.to_owned(), nearest: self.nearest(wanted) }),
         }
     }
 
-    /// The name of the build whose name or version has the longest common prefix with `wanted`.
+    /// The name with the longest common beginning.
     fn nearest(&self, wanted: &str) -> Option<String> {
         let common = |name: &str| name.bytes().zip(wanted.bytes()).take_while(|(a, b)| a == b).count();
         let best = self.builds.iter().max_by_key(|build| common(&build.name).max(common(&build.version)));
         best.map(|build| build.name.clone())
     }
 
-    /// The canonical text of a build, byte for byte as it was put in.
+    /// The canonical text of a build, byte by byte as it was put in.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if a part that the build needs is damaged, or the text does not have the SHA-256 of the text that
-    /// was put in; [`Error::TooLarge`] if the text exceeds the limit for unpacking.
+    /// [`Error::Damaged`] where a part that it needs is damaged, or the text has another SHA-256 than when it was put in.
     pub fn text(&self, build: usize) -> Result<String, Error> {
         let record = self.record(build)?;
         let allowed = UnpackLimits::current().allowed(self.length()).min(MAX_TEXT as u64);
@@ -174,23 +187,23 @@ impl Bundle {
     /// The profile of a build.
     ///
     /// # Errors
-    /// The errors of [`Bundle::text`].
+    /// As for [`Bundle::text`].
     pub fn profile(&self, build: usize, report: &mut Report) -> Result<Profile, Error> {
         Ok(read_text(self.text(build)?.as_bytes(), report)?)
     }
 
-    /// The build as an entry for [`write()`](crate::write()), to put it into another bundle.
+    /// The build as an entry of another bundle.
     ///
     /// # Errors
-    /// [`Error::NoBuild`] if there is no such build.
+    /// [`Error::NoBuild`] where there is no such build.
     pub fn entry(&self, build: usize) -> Result<Entry<'_>, Error> {
         Ok(Entry::known(self.record(build)?, move || self.text(build)))
     }
 
-    /// The history of the struct `name`; `None` if no build has it.
+    /// Every definition of the struct `name`; `None` where no build has it.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if the block that holds the struct is damaged.
+    /// [`Error::Damaged`] where the block that holds it is.
     pub fn structure(&self, name: &str) -> Result<Option<StructHistory>, Error> {
         let mut found = None;
         self.in_stream_of("$STRUCTS", name, |stream| {
@@ -212,10 +225,10 @@ impl Bundle {
         Ok(found)
     }
 
-    /// The history of a member of `structure`; `None` if no build has the struct.
+    /// Where the member is in every build; `None` where no build has the struct.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if the block that holds the struct is damaged.
+    /// [`Error::Damaged`] where the block that holds the struct is.
     pub fn member(&self, structure: &str, member: &str) -> Result<Option<MemberHistory>, Error> {
         let mut found = None;
         self.in_stream_of("$STRUCTS", structure, |stream| {
@@ -251,10 +264,10 @@ impl Bundle {
         Ok(found)
     }
 
-    /// The structs that differ between two builds, sorted by name. Symbols are not compared.
+    /// The structs that differ between two builds, sorted by name. Symbols are not looked at.
     ///
     /// # Errors
-    /// [`Error::NoBuild`] if there is no such build, [`Error::Damaged`] if a block is damaged.
+    /// [`Error::NoBuild`] where there is no such build, [`Error::Damaged`] where a block is.
     pub fn changed(&self, old: usize, new: usize) -> Result<Vec<StructChange>, Error> {
         let mut changes = Vec::new();
         self.record(old)?;
@@ -288,10 +301,10 @@ impl Bundle {
         Ok(changes)
     }
 
-    /// Passes the history of every struct to `each`, sorted by name.
+    /// Hands the history of every struct to `each`, in the order of names.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if a block is damaged, and any error that `each` returns.
+    /// [`Error::Damaged`] where a block is, and what `each` gives.
     pub fn structures(&self, mut each: impl FnMut(StructHistory) -> Result<(), Error>) -> Result<(), Error> {
         let Some(section) = self.container.section("$STRUCTS") else { return Ok(()) };
         for (first, blocks) in &section.streams {
@@ -311,10 +324,10 @@ impl Bundle {
         Ok(())
     }
 
-    /// The names of the structs of all builds, sorted.
+    /// The names of all structs of all builds, sorted.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if a block is damaged.
+    /// [`Error::Damaged`] where a block is.
     pub fn struct_names(&self) -> Result<Vec<String>, Error> {
         let mut names = Vec::new();
         let Some(section) = self.container.section("$STRUCTS") else { return Ok(names) };
@@ -327,8 +340,8 @@ impl Bundle {
         Ok(names)
     }
 
-    /// Reads and checks every block and every build. Calls `done` with the name of each build after its check, and returns
-    /// the damaged parts.
+    /// Checks every block and every build. Calls `done` with the name of each build that was checked, and returns what
+    /// cannot be used.
     pub fn verify(&self, mut done: impl FnMut(&str)) -> Vec<Finding> {
         let mut findings = Vec::new();
         for section in self.container.sections() {
@@ -353,7 +366,7 @@ impl Bundle {
         self.builds.get(build).ok_or_else(missing)
     }
 
-    /// Prints the sections of a build, sorted by name as in the canonical text.
+    /// Prints the sections of a build in their order.
     fn print(&self, build: usize, record: &Build, printer: &mut EntryPrinter<Bounded>) -> Result<(), Error> {
         let symbols = self.symbols(build)?;
         let keyed: BTreeMap<&str, &SectionEntry> =
@@ -380,8 +393,6 @@ impl Bundle {
         Ok(())
     }
 
-    /// Prints the entries of one build from a section that all builds share. `labels` collects the entries of `$ENUMS`, from
-    /// which those of `$REVENUMS` are made.
     fn print_keyed(
         &self,
         build: usize,
@@ -433,8 +444,7 @@ impl Bundle {
         Ok(())
     }
 
-    /// The symbols of a build. The chain of its parents is followed back to a build that is in memory or stored in full,
-    /// and decoded from there.
+    /// The symbols of a build.
     fn symbols(&self, build: usize) -> Result<Arc<SymbolSections>, Error> {
         let mut chain = Vec::new();
         let mut known: Option<Arc<SymbolSections>> = None;
@@ -443,6 +453,11 @@ impl Bundle {
             if let Some((_, symbols)) = self.recent().iter().find(|(known, _)| *known == build) {
                 known = Some(Arc::clone(symbols));
                 break;
+            }
+            if chain.len() >= LONGEST_CHAIN {
+                let problem = format!("more than {LONGEST_CHAIN} builds lead to it");
+                let part = format!("symbols of {}", self.record(build)?.name);
+                return Err(Error::Damaged { part, offset: 0, problem });
             }
             chain.push(build);
             next = self.record(build)?.parent;
@@ -455,7 +470,7 @@ impl Bundle {
                 .map_err(|error| damaged(&self.container, record.symbols, &part, error))?;
             let symbols = Arc::new(decoded);
             let mut recent = self.recent();
-            // The oldest list makes room.
+            // The first of a chain serves the next chain.
             if recent.len() >= RECENT {
                 recent.remove(0);
             }
@@ -469,7 +484,7 @@ impl Bundle {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the stream that holds `key`, if the section has one: the last whose first key is not greater.
+    /// Reads the stream that holds `key`, if one can.
     fn in_stream_of(
         &self,
         section: &str,
@@ -550,7 +565,7 @@ fn definition(values: &mut StructureValues<'_>) -> Decoded<Definition> {
     Ok(Definition { size, members: members.collect() })
 }
 
-/// Turns a definition into the form that [`StructChange::between`] compares.
+/// A definition as the comparison of definitions takes it.
 fn split((size, members): BorrowedStructure<'_>) -> (u64, Vec<SplitMember<'_>>) {
     let members = members.into_iter().map(|(name, offset, descriptor)| SplitMember {
         name: name.into(),
@@ -560,7 +575,7 @@ fn split((size, members): BorrowedStructure<'_>) -> (u64, Vec<SplitMember<'_>>) 
     (size, members.collect())
 }
 
-/// Reads every value, to find damage.
+/// Reads every value, for damage.
 fn read_values(stream: Stream<'_>) -> Decoded<()> {
     let mut values = stream.values;
     for key in &stream.keys {
@@ -574,7 +589,7 @@ fn read_values(stream: Stream<'_>) -> Decoded<()> {
     Ok(())
 }
 
-/// Joins the spans of a struct's definitions in which the member is the same. `states` has the member of each definition.
+/// Spans of equal states, from spans of equal definitions.
 fn member_history(spans: &[Span], states: &[MemberState]) -> MemberHistory {
     let mut joined: Vec<MemberSpan> = Vec::new();
     for span in spans {
@@ -588,8 +603,6 @@ fn member_history(spans: &[Span], states: &[MemberState]) -> MemberHistory {
     MemberHistory { spans: joined }
 }
 
-/// Prints an entry whose value is a text. An empty text is stored in `$REVENUMS` for the reverse of the entry of the same
-/// key in `$ENUMS`.
 fn print_text(
     section: &SectionEntry,
     key: &str,
@@ -607,7 +620,7 @@ fn print_text(
     printer.entry(key, &reversed.unwrap_or_default())
 }
 
-/// Collects a text of a known length. Writing more is an error, so a damaged bundle cannot fill memory.
+/// Takes a text of a known length, and no more.
 struct Bounded {
     bytes: Vec<u8>,
     left: usize,

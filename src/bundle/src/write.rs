@@ -13,7 +13,7 @@ use crate::keyed::Collected;
 use crate::symbols::{self, Symbols};
 use crate::{Build, Error, series};
 
-/// One profile to be put into a bundle.
+/// One profile that goes into a bundle.
 pub struct Entry<'a> {
     name: String,
     known: Option<Build>,
@@ -21,13 +21,13 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// A profile with this name. `load` returns its canonical text. It is called once or twice, so that the texts do not
-    /// all have to be in memory at once.
+    /// A profile with this name, whose canonical text `load` gives. It is called once or twice, so that not all texts
+    /// have to be in memory at once.
     pub fn new(name: impl Into<String>, load: impl Fn() -> Result<String, Error> + 'a) -> Self {
         Self { name: name.into(), known: None, load: Box::new(load) }
     }
 
-    /// A build of another bundle, whose record is known without reading its text.
+    /// A build of another bundle.
     pub(crate) fn known(build: &Build, load: impl Fn() -> Result<String, Error> + 'a) -> Self {
         Self { name: build.name.clone(), known: Some(build.clone()), load: Box::new(load) }
     }
@@ -38,33 +38,36 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The size of a bundle that [`write()`] wrote.
+/// What [`write()`] wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// The number of builds.
+    /// How many builds.
     pub builds: usize,
-    /// The length of the bundle in bytes.
+    /// How long the bundle is, in bytes.
     pub length: u64,
 }
 
-/// The length of a chain of differences. Within a series, the symbols of a build are stored as differences from the build
-/// before. Every 32nd build is stored as differences from the one 32 positions before, so that a reader decodes few builds
-/// to reach any of them.
+/// Of every series, every build at a multiple of this many positions is stored as changes of the one that many
+/// positions before, every build at a multiple of the square of it likewise, and so on; the others are stored as changes
+/// of the one before. So few builds lead to any one.
 const CHAIN: usize = 32;
 
-/// The name of the step that [`Progress`] is told.
+/// How many powers of [`CHAIN`], its zeroth included, are distinguished.
+const LEVELS: usize = 4;
+
+/// What [`write`] calls its work to the observer.
 const STEP: &str = "Packing builds";
 
-/// How many bytes of texts are kept in memory between the two passes. Further texts are loaded again.
+/// Texts of that many bytes in all are kept between the two passes; others are loaded again.
 const KEPT: usize = 256 << 20;
 
-/// Writes a bundle of `entries` to `sink`, and returns the sink. The bytes depend only on the set of names and texts. A
-/// profile that comes twice under one name is stored once. `progress` counts the builds.
+/// Writes a bundle of `entries` to `sink`, which it gives back. The bytes depend on the set of names and texts alone. The
+/// same profile under the same name counts once. `progress` counts the builds.
 ///
 /// # Errors
-/// [`Error::SameName`] if two different profiles have the same name, [`Error::Name`] for a name that is not a relative
-/// path, [`Error::NotCanonical`] for a text that a reader could not restore byte for byte, any error that an entry's
-/// `load` returns, and any error from writing.
+/// [`Error::SameName`] where two profiles share a name, [`Error::Name`] for a name that is not a relative path,
+/// [`Error::NotCanonical`] for a text that the bundle could not give back byte by byte, what `load` gives, and what the
+/// sink gives.
 pub fn write<W: Write>(
     entries: Vec<Entry<'_>>,
     sink: W,
@@ -92,14 +95,14 @@ pub fn write<W: Write>(
     writer.finish()
 }
 
-/// An entry with its record, and its text if that is still in memory.
+/// An entry whose identity is known.
 struct Waiting<'a> {
     entry: Entry<'a>,
     build: Build,
     text: Option<String>,
 }
 
-/// Makes the record of each entry. An entry that repeats an earlier one is dropped.
+/// Reads what identifies each entry, and drops those that came before.
 fn identify(entries: Vec<Entry<'_>>) -> Result<Vec<Waiting<'_>>, Error> {
     let mut waiting: Vec<Waiting<'_>> = Vec::new();
     let mut names: HashMap<String, [u8; 32]> = HashMap::new();
@@ -124,7 +127,6 @@ fn identify(entries: Vec<Entry<'_>>) -> Result<Vec<Waiting<'_>>, Error> {
     Ok(waiting)
 }
 
-/// Makes the record of a build from its canonical text.
 fn identified(name: &str, text: &str) -> Result<Build, Error> {
     let refuse = |problem: &str| Error::NotCanonical { name: name.to_owned(), problem: problem.to_owned() };
     let sections = split_text(text)?;
@@ -140,15 +142,12 @@ fn identified(name: &str, text: &str) -> Result<Build, Error> {
 
 /// How a section is stored.
 enum Place<'s, 'a> {
-    /// Whole, in the record of the build.
+    /// As it is, with the build.
     Value,
-    /// As symbols, which are stored as differences from another build.
     Symbols(&'s [(Cow<'a, str>, &'a str)]),
-    /// By key, together with the entries of all builds.
     Keyed(SectionKind, &'s [(Cow<'a, str>, &'a str)]),
 }
 
-/// Decides how a section is stored.
 fn place<'s, 'a>(section: &'s Section<'a>) -> Place<'s, 'a> {
     match (&*section.name, &section.entries) {
         ("$METADATA", _) | (_, None) => Place::Value,
@@ -165,15 +164,12 @@ struct Writer<W: Write> {
     blocks: BlockWriter<W>,
     builds: Vec<Build>,
     sections: BTreeMap<String, Collected>,
-    /// The names of symbols, which the builds of a series share in memory.
+    /// Names of symbols, shared by the builds of a series.
     names: HashMap<Arc<str>, ()>,
-    /// The position of the last build in its series.
+    /// The position in its series of the build before.
     position: usize,
-    /// The symbols of the last build of the series whose position is a multiple of [`CHAIN`], with its number in the bundle.
-    head: Option<(usize, SymbolSections)>,
-    /// The symbols of the last build, with its number in the bundle.
-    last: Option<(usize, SymbolSections)>,
-    /// The number of builds that the bundle will have.
+    /// For each power of [`CHAIN`], the last build of the series at a multiple of it, with its symbols.
+    heads: [Option<(usize, Arc<SymbolSections>)>; LEVELS],
     count: usize,
 }
 
@@ -187,14 +183,11 @@ impl<W: Write> Writer<W> {
             sections: BTreeMap::new(),
             names,
             position: 0,
-            head: None,
-            last: None,
+            heads: Default::default(),
             count,
         })
     }
 
-    /// Adds the next build. Its text is printed again from its entries and compared, so that what a reader restores is known
-    /// to be the same.
     fn add(&mut self, build: &mut Build, text: &str) -> Result<(), Error> {
         let number = self.builds.len();
         let refuse = |name: &str, problem: String| Error::NotCanonical { name: name.to_owned(), problem };
@@ -226,7 +219,7 @@ impl<W: Write> Writer<W> {
                     for (key, value) in entries {
                         if kind == SectionKind::Texts {
                             again.entry(key, value)?;
-                            // An entry that follows from the one in `$ENUMS` is not stored again.
+                            // What the entry of `$ENUMS` says already is not stored again.
                             let reversed = labels.get(&**key).and_then(|labels| reverse_labels(labels));
                             let value = if reversed.as_deref() == Some(*value) { "" } else { *value };
                             collected.add_text(number, key, value);
@@ -241,24 +234,23 @@ impl<W: Write> Writer<W> {
             }
         }
         if again.finish()? != text.as_bytes() {
-            let problem = "printed again from its entries, the text is different".to_owned();
+            let problem = "printed again from its entries, it is another text".to_owned();
             return Err(refuse(&build.name, problem));
         }
         self.sections.values_mut().for_each(|section| section.end_build(number));
         self.add_symbols(build, of_build)
     }
 
-    /// Stores the symbols of the next build as differences from its parent.
+    /// Stores the symbols of the next build.
     fn add_symbols(&mut self, build: &mut Build, of_build: SymbolSections) -> Result<(), Error> {
         let number = self.builds.len();
-        let continues = self.builds.last().is_some_and(|last| series::series(last) == series::series(build));
-        self.position = if continues { self.position + 1 } else { 0 };
-        let heads = self.position.is_multiple_of(CHAIN);
-        let parent = match (self.position, heads) {
-            (0, _) => None,
-            (_, true) => self.head.as_ref(),
-            (_, false) => self.last.as_ref(),
-        };
+        let goes_on = self.builds.last().is_some_and(|last| series::series(last) == series::series(build));
+        self.position = if goes_on { self.position + 1 } else { 0 };
+        if self.position == 0 {
+            self.heads = Default::default();
+        }
+        let level = level(self.position);
+        let parent = self.heads.get(level).and_then(Option::as_ref);
         let empty = Symbols::new();
         let mut raw = Vec::new();
         push_number(&mut raw, of_build.len() as u64);
@@ -272,18 +264,17 @@ impl<W: Write> Writer<W> {
         }
         build.parent = parent.map(|(parent, _)| *parent);
         build.symbols = self.blocks.stream(&raw)?;
-        if heads {
-            self.head = Some((number, of_build.clone()));
+        let of_build = Arc::new(of_build);
+        for head in self.heads.iter_mut().take(level + 1) {
+            *head = Some((number, Arc::clone(&of_build)));
         }
         if self.position == 0 {
-            // Series share few names, so the memory is released.
+            // A new series shares few names with the one before.
             self.names.clear();
         }
-        self.last = Some((number, of_build));
         Ok(())
     }
 
-    /// The shared allocation of a symbol's name.
     fn name(&mut self, name: &str) -> Arc<str> {
         if let Some((name, ())) = self.names.get_key_value(name) {
             return Arc::clone(name);
@@ -293,7 +284,6 @@ impl<W: Write> Writer<W> {
         name
     }
 
-    /// Writes the shared sections, the list of builds and the directory.
     fn finish(mut self) -> Result<(W, Written), Error> {
         let mut entries = Vec::new();
         for (name, section) in std::mem::take(&mut self.sections) {
@@ -314,6 +304,15 @@ impl<W: Write> Writer<W> {
         let (sink, length) = self.blocks.finish(list, entries)?;
         Ok((sink, Written { builds: self.count, length }))
     }
+}
+
+/// The greatest power of [`CHAIN`] that divides a position in a series.
+fn level(position: usize) -> usize {
+    let (mut level, mut step) = (0, CHAIN);
+    while level + 1 < LEVELS && position.is_multiple_of(step) {
+        (level, step) = (level + 1, step.saturating_mul(CHAIN));
+    }
+    level
 }
 
 /// The entries of `$ENUMS` by their keys.

@@ -7,17 +7,18 @@ use super::directory::{Block, Blocks, Directory, SectionEntry};
 use super::pack::{LARGEST_BLOCK, unpack};
 use super::{HEADER, Source, TRAILER, VERSION, header, is_bundle};
 use crate::Error;
-use crate::bytes::Malformed;
+use crate::bytes::{Decoded, Malformed};
 
 /// An open bundle: its directory, and the bytes of its blocks.
 #[derive(Clone)]
 pub(crate) struct Container {
     source: Arc<dyn Source>,
     directory: Arc<Directory>,
+    digest: [u8; 32],
 }
 
 impl Container {
-    /// Reads and checks the header, the trailer and the directory.
+    /// Reads the trailer and the directory.
     pub(crate) fn open(source: Arc<dyn Source>) -> Result<Self, Error> {
         let length = source.length();
         let start = source.read(0, usize::try_from(length.min(HEADER as u64)).unwrap_or(HEADER))?;
@@ -57,7 +58,8 @@ impl Container {
         }
         let size = |number: u64| usize::try_from(number).map_err(|_| too_short());
         let bytes = source.read(offset, size(packed)?)?;
-        if Sha256::digest(&bytes).as_slice() != hash {
+        let digest: [u8; 32] = Sha256::digest(&bytes).into();
+        if digest.as_slice() != hash {
             return Err(damaged(offset, "its SHA-256 is not the one in the trailer".to_owned()));
         }
         let bytes = unpack(&bytes, size(raw)?)
@@ -65,7 +67,7 @@ impl Container {
         let directory = Directory::decode(&bytes, HEADER as u64, offset)
             .map_err(|Malformed(problem)| damaged(offset, problem.to_owned()))?;
         drop((start, trailer));
-        Ok(Self { source, directory: Arc::new(directory) })
+        Ok(Self { source, directory: Arc::new(directory), digest })
     }
 
     /// The length of the file in bytes.
@@ -73,7 +75,11 @@ impl Container {
         self.source.length()
     }
 
-    /// The blocks with the list of builds.
+    /// The SHA-256 of the packed directory.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
     pub(crate) fn builds(&self) -> Blocks {
         self.directory.builds
     }
@@ -87,7 +93,35 @@ impl Container {
         sections.binary_search_by(|section| (*section.name).cmp(name)).ok().and_then(|at| sections.get(at))
     }
 
-    /// The offset of a stream in the file.
+    /// Checks that no block belongs to two streams, so that reading everything takes no longer than the file is. `streams`
+    /// are those that the directory does not name.
+    pub(crate) fn check_use(&self, streams: impl Iterator<Item = Blocks>) -> Decoded<()> {
+        let mut used = vec![false; self.directory.blocks.len()];
+        let keyed = self.directory.sections.iter().flat_map(|section| &section.streams);
+        let named = keyed.map(|(_, blocks)| *blocks).chain([self.directory.builds]);
+        for blocks in named.chain(streams) {
+            let end = blocks.first.saturating_add(blocks.count);
+            let run = used.get_mut(blocks.first..end);
+            for used in run.ok_or(Malformed("a part refers to blocks that do not exist"))? {
+                if std::mem::replace(used, true) {
+                    return Err(Malformed("a block belongs to two parts"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every block unpacked, and what follows the list of blocks in the directory.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn parts(&self) -> Result<(Vec<Vec<u8>>, Vec<u8>), Error> {
+        let blocks = 0..self.directory.blocks.len();
+        let blocks = blocks.map(|first| self.stream(Blocks { first, count: 1 }, "block"));
+        let Directory { builds, sections, .. } = &*self.directory;
+        let tail = Directory { blocks: Vec::new(), builds: *builds, sections: sections.clone() }.encode();
+        Ok((blocks.collect::<Result<_, _>>()?, tail.get(1..).unwrap_or_default().to_vec()))
+    }
+
+    /// Where a stream begins in the file.
     pub(crate) fn offset(&self, blocks: Blocks) -> u64 {
         self.directory.blocks.get(blocks.first).map_or(0, |block| block.offset)
     }
@@ -97,13 +131,12 @@ impl Container {
         self.run(blocks).iter().map(|block| block.packed).sum()
     }
 
-    /// The blocks of a stream; none if they do not exist.
     fn run(&self, blocks: Blocks) -> &[Block] {
         let end = blocks.first.saturating_add(blocks.count);
         self.directory.blocks.get(blocks.first..end).unwrap_or_default()
     }
 
-    /// Reads a stream, checks the SHA-256 of its blocks, and unpacks them. `part` is the name of the stream in errors.
+    /// Reads, checks and unpacks a stream. `part` names it in errors.
     pub(crate) fn stream(&self, blocks: Blocks, part: &str) -> Result<Vec<u8>, Error> {
         let damaged = |offset, problem| Error::Damaged { part: part.to_owned(), offset, problem };
         let run = self.run(blocks);
@@ -144,7 +177,6 @@ fn check_version(start: &[u8]) -> Result<(), Error> {
     if found == VERSION { Ok(()) } else { Err(Error::Version { expected: VERSION, found }) }
 }
 
-/// The first bytes of a file, in words for an error.
 fn beginning(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "an empty file".to_owned();

@@ -3,15 +3,15 @@ use std::io;
 
 use profile::MappedFile;
 
-/// Supplies the bytes of a bundle: a mapped file, or a file of which a server sends ranges.
+/// Where the bytes of a bundle come from: a mapped file, or a file of which a server gives ranges.
 pub trait Source: Send + Sync {
     /// The length of the whole file in bytes.
     fn length(&self) -> u64;
 
-    /// Reads `length` bytes at `offset`. The caller asks only for bytes within [`Source::length`].
+    /// The `length` bytes at `offset`; the caller asks only for what is within [`Source::length`].
     ///
     /// # Errors
-    /// Any error from reading, and `UnexpectedEof` if the bytes end early.
+    /// Whatever reading gives.
     fn read(&self, offset: u64, length: usize) -> io::Result<Cow<'_, [u8]>>;
 }
 

@@ -14,13 +14,13 @@ pub(crate) struct BlockWriter<W: Write> {
 }
 
 impl<W: Write> BlockWriter<W> {
-    /// Writes the header.
+    /// Begins a bundle.
     pub(crate) fn new(mut sink: W) -> io::Result<Self> {
         sink.write_all(&header())?;
         Ok(Self { sink, position: HEADER as u64, blocks: Vec::new() })
     }
 
-    /// Writes a stream of bytes as consecutive blocks; an empty stream takes none.
+    /// Writes a stream of bytes as one or more blocks.
     pub(crate) fn stream(&mut self, raw: &[u8]) -> io::Result<Blocks> {
         let first = self.blocks.len();
         for raw in raw.chunks(LARGEST_BLOCK) {
@@ -38,20 +38,27 @@ impl<W: Write> BlockWriter<W> {
         Ok(Blocks { first, count: self.blocks.len() - first })
     }
 
-    /// Writes the directory and the trailer. Returns the sink and the length of the bundle.
+    /// Writes the directory and the trailer, and gives the sink back.
     pub(crate) fn finish(mut self, builds: Blocks, sections: Vec<SectionEntry>) -> io::Result<(W, u64)> {
         let raw = Directory { blocks: self.blocks, builds, sections }.encode();
         let packed = pack(&raw)?;
         self.sink.write_all(&packed)?;
-        let mut trailer = Vec::new();
-        let length = self.position + packed.len() as u64 + super::TRAILER as u64;
-        for number in [length, self.position, packed.len() as u64, raw.len() as u64] {
-            trailer.extend_from_slice(&number.to_le_bytes());
-        }
-        trailer.extend_from_slice(&Sha256::digest(&packed));
-        trailer.extend_from_slice(&header());
+        let trailer = trailer(self.position, &packed, raw.len());
+        let length = self.position + (packed.len() + trailer.len()) as u64;
         self.sink.write_all(&trailer)?;
         self.sink.flush()?;
         Ok((self.sink, length))
     }
+}
+
+/// The trailer of a file whose directory begins at `offset`.
+pub(crate) fn trailer(offset: u64, directory: &[u8], raw: usize) -> Vec<u8> {
+    let mut trailer = Vec::new();
+    let length = offset + (directory.len() + super::TRAILER) as u64;
+    for number in [length, offset, directory.len() as u64, raw as u64] {
+        trailer.extend_from_slice(&number.to_le_bytes());
+    }
+    trailer.extend_from_slice(&Sha256::digest(directory));
+    trailer.extend_from_slice(&header());
+    trailer
 }
