@@ -24,6 +24,9 @@ use volatility_converter::Pack;
 #[path = "../../../converters/pdb/tests/support/build.rs"]
 mod build;
 
+#[path = "../../../fuzz/fuzz_targets/support/bundle.rs"]
+mod bundles;
+
 #[path = "../../../fuzz/fuzz_targets/support/text.rs"]
 mod text;
 
@@ -51,7 +54,9 @@ fn update() {
             fs::create_dir_all(&folder).unwrap();
             fs::write(folder.join("fixture"), bytes).unwrap();
         }
-        for (target, seeds) in [("kallsyms", tables()), ("kernel_file", kernels())] {
+        for (target, seeds) in
+            [("kallsyms", tables()), ("kernel_file", kernels()), ("bundle", bundle_seeds())]
+        {
             let folder = root().join("fuzz/seeds").join(target);
             fs::create_dir_all(&folder).unwrap();
             for (name, bytes) in seeds {
@@ -87,6 +92,45 @@ fn tables() -> Vec<(String, Vec<u8>)> {
         }
     }
     tables
+}
+
+/// Bundles of one and of three builds, as they are and as their parts.
+fn bundle_seeds() -> Vec<(String, Vec<u8>)> {
+    let text = |nth: u64| {
+        let text = format!(
+            r#"{{"$CONSTANTS": {{"a": {}, "b.{nth}": {}, "c": 64}}, "$CONSTANT_TYPES": {{"a": ["int"]}},
+            "$ENUMS": {{"e": {{"0": "ZERO", "{nth}": "N"}}}}, "$REVENUMS": {{"e": {{"N": {nth}, "ZERO": 0}}}},
+            "$METADATA": {{"ProfileClass": "Linux", "Release": "6.{nth}.0-amd64", "Type": "Profile", "arch": "AMD64"}},
+            "$STRUCTS": {{"list_head": [16, {{"next": [0, ["Pointer", {{"target": "list_head"}}]], "prev": [8, ["int"]]}}],
+                "task_struct": [{}, {{"mm": [{}, ["Pointer", {{"target": "list_head"}}]], "pid": [0, ["int"]]}}]}}}}"#,
+            16 + nth,
+            32 + nth,
+            16 + 8 * nth,
+            8 * nth,
+        );
+        let mut report = Report::default();
+        let mut profile = read_profile(text.as_bytes(), &mut report).unwrap();
+        let resolution = Resolution::new(&mut profile, &mut report);
+        String::from_utf8(write_text(&profile, &resolution, Vec::new()).unwrap()).unwrap()
+    };
+    let mut seeds = Vec::new();
+    for count in [1, 3] {
+        let entries = (1..=count).map(|nth| bundle::Entry::new(format!("k{nth}"), move || Ok(text(nth))));
+        let (bytes, _) = bundle::write(entries.collect(), Vec::new(), &Silent).unwrap();
+        let opened = bundle::Bundle::new(std::sync::Arc::new(bytes.clone())).unwrap();
+        let parts = bundle::fuzzing::unseal(&opened).unwrap();
+        seeds.push((format!("builds-{count}"), [&[0], &bytes[..]].concat()));
+        seeds.push((format!("parts-{count}"), [&[1], &parts[..]].concat()));
+    }
+    seeds
+}
+
+#[test]
+fn bundles_come_out_whole() {
+    for (name, bytes) in seeds("bundle") {
+        let builds = if name.ends_with("-3") { 3 } else { 1 };
+        assert_eq!(bundles::read(&bytes), builds, "{name}");
+    }
 }
 
 /// A kernel as it is booted in every form and compression.

@@ -8,6 +8,7 @@
 mod build;
 
 mod archives;
+mod bundles;
 mod commands;
 mod debug_files;
 mod documentation;
