@@ -373,8 +373,7 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
             | Kind::Typedef
             | Kind::Array
             | Kind::Signature
-            | Kind::Native
-            | Kind::Bytes => {
+            | Kind::Native => {
                 let taken = self.take(plan)?;
                 let mut name = taken.name;
                 if name != 0 && frame.scope != 0 {

@@ -2,26 +2,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-/// The definitions of one struct or enumeration in all builds.
+/// What all builds say of a name.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    /// The distinct definitions as JSON, in the order in which they were added.
+    /// The different definitions, in the order in which they came.
     definitions: Vec<String>,
-    /// Runs of consecutive builds with the same definition: the first build, the number of builds, and the number of the
-    /// definition.
+    /// First build, how many builds, which definition.
     runs: Vec<[usize; 3]>,
-    /// The members of all definitions, in the order in which they were added.
+    /// The members that any build has, in the order in which they came.
     members: Vec<String>,
-    /// The same members, to find one that is already listed.
     known: BTreeSet<String>,
-    /// The structs that have a member of this type, or a pointer to it, in any build.
+    /// The structs whose members hold or point to it, in any build.
     users: BTreeSet<String>,
 }
 
 impl History {
-    /// Adds the definition `line` of a build. Builds have to come in order.
     pub(crate) fn add(&mut self, build: usize, line: String, members: &[&str]) {
-        // Most definitions are those of the previous build, so that one is compared first.
+        // Mostly it is that of the build before.
         let last = self.runs.last().map(|[.., definition]| *definition);
         let same = last.filter(|last| self.definitions.get(*last) == Some(&line));
         let definition = same.or_else(|| self.definitions.iter().position(|known| *known == line));
@@ -41,7 +38,6 @@ impl History {
         }
     }
 
-    /// Records that the struct `owner` uses this type.
     pub(crate) fn add_user(&mut self, owner: &str) {
         if !self.users.contains(owner) {
             self.users.insert(owner.to_owned());
@@ -49,15 +45,15 @@ impl History {
     }
 }
 
-/// The histories of all structs, or of all enumerations, by name.
+/// The histories of all names of a kind.
 pub(crate) type Histories = BTreeMap<String, History>;
 
-/// The names, sorted. The number of a name is its position here.
+/// The names in their order.
 pub(crate) fn names(histories: &Histories) -> Vec<&str> {
     defined(histories).map(|(name, _)| name).collect()
 }
 
-/// The histories with a definition. A name without one is only used by members of other structs.
+/// Those that any build defines: a name may be mentioned by others alone.
 fn defined(histories: &Histories) -> impl Iterator<Item = (&str, &History)> {
     histories
         .iter()
@@ -65,7 +61,7 @@ fn defined(histories: &Histories) -> impl Iterator<Item = (&str, &History)> {
         .map(|(name, history)| (name.as_str(), history))
 }
 
-/// For each name, its runs as one list, or 0 if all `builds` builds have the same definition.
+/// For each name its runs, or 0 if all of `builds` have its one definition.
 pub(crate) fn runs(histories: &Histories, builds: usize) -> Vec<Value> {
     let each = defined(histories).map(|(_, history)| match history.runs.as_slice() {
         [[0, length, 0]] if *length == builds => Value::from(0),
@@ -74,12 +70,12 @@ pub(crate) fn runs(histories: &Histories, builds: usize) -> Vec<Value> {
     each.collect()
 }
 
-/// For each name, the names of its members.
+/// The names of each one's members.
 pub(crate) fn members(histories: &Histories) -> Value {
     defined(histories).map(|(_, history)| json!(history.members)).collect()
 }
 
-/// For each name, the numbers of the structs that use it, each as the distance from the one before.
+/// For each name the numbers of the structs that use it, as distances.
 pub(crate) fn users(histories: &Histories, structs: &Histories) -> Value {
     let numbers: BTreeMap<&str, usize> = names(structs).into_iter().zip(0..).collect();
     let of = |history: &History| {
@@ -95,8 +91,8 @@ pub(crate) fn users(histories: &Histories, structs: &Histories) -> Value {
     defined(histories).map(|(_, history)| json!(of(history))).collect()
 }
 
-/// For each name, a line with its definitions as a JSON list.
+/// One line for each name, with all its definitions.
 pub(crate) fn lines(histories: &Histories) -> impl Iterator<Item = String> {
-    // The definitions are already JSON.
+    // The definitions are JSON already.
     defined(histories).map(|(_, history)| format!("[{}]", history.definitions.join(",")))
 }

@@ -51,7 +51,8 @@ pub struct Content {
 pub const INVENTORY: &str = "inventory.gz";
 
 const SECTION: &str = "$INVENTORY";
-const LIMIT: u64 = 256 << 20;
+/// The largest inventory that is read, in bytes.
+pub(crate) const LIMIT: u64 = 256 << 20;
 
 impl Inventory {
     /// The object's address.
@@ -67,9 +68,7 @@ impl Inventory {
     /// # Errors
     /// [`Error::Profile`] and [`Error::Storage`] if the object is not an inventory.
     pub fn read(storage: &dyn Storage) -> Result<Option<(Self, Version)>, Error> {
-        let key = Self::key()?;
-        let Some(object) = storage.read(&key, LIMIT)? else { return Ok(None) };
-        Ok(Some((Self::parse(&object.bytes, &storage.place_of(&key))?, object.version)))
+        storage.inventory()
     }
 
     /// Reads an inventory from its bytes, compressed or not; `place` is its name in errors.

@@ -7,9 +7,8 @@ use analyzer::Layout;
 use profile::{Profile, Progress, ReadError, Report, Text, merge, unpack};
 use serde_json::Value;
 use symbols::{ClientOptions, Web};
-use url::Url;
 
-use crate::storage::{self, Site, Storage};
+use crate::storage::{self, BundleStorage, Site, Storage};
 use crate::{Error, Object, ProfileName};
 
 /// The public repository of Rekall's profiles.
@@ -93,8 +92,8 @@ const LARGEST: u64 = 1 << 30;
 const MOST_LINKS: usize = 16;
 
 impl Repositories {
-    /// The repositories at these places: folders, addresses (`http://`, `https://`) or buckets (`s3://`). Nothing is
-    /// read yet.
+    /// The repositories at these places: folders, bundles, addresses (`http://`, `https://`) or buckets (`s3://`). Nothing
+    /// is read yet.
     ///
     /// # Errors
     /// [`Error::Storage`] if a text is something else.
@@ -188,7 +187,7 @@ impl Repositories {
             let place = storage.place();
             let mut answer = None;
             for name in spellings(name) {
-                for key in name.keys() {
+                for key in storage.keys(&name) {
                     let place = storage.place_of(&key);
                     if let Some((link, _)) = way.iter().find(|(_, known)| *known == place) {
                         answer = Some(format!("not there, and {link} is a symlink that leads to it"));
@@ -322,13 +321,13 @@ fn spellings(name: &ProfileName) -> Vec<ProfileName> {
     names
 }
 
-/// Opens one repository. An address either contains `v1.0` or is that folder, as on this machine.
+/// Opens one repository. An address is that of a bundle, or it contains `v1.0`, or it is that folder, as on this
+/// machine.
 fn open(place: &str, options: &Options) -> Result<Box<dyn Storage>, Error> {
-    if !place.starts_with("http://") && !place.starts_with("https://") {
-        return storage::open(place, &options.client);
+    if let Some(url) = storage::bundle_url(place)? {
+        return Ok(Box::new(BundleStorage::on_server(url, options.client.clone())));
     }
-    let wrong = |problem: String| Error::Storage { place: place.to_owned(), problem };
-    let mut url: Url = place.parse().map_err(|error| wrong(format!("no address: {error}")))?;
+    let Some(mut url) = storage::url(place)? else { return storage::open(place, &options.client) };
     if !url.path().trim_end_matches('/').ends_with("/v1.0") {
         let mut path = url.path().trim_end_matches('/').to_owned();
         let _ = write!(path, "/v1.0");

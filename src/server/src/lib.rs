@@ -27,6 +27,7 @@
 
 mod answer;
 mod body;
+mod bundle;
 mod clients;
 mod error;
 mod isf;
@@ -37,6 +38,7 @@ mod path;
 mod stream;
 mod tree;
 
+pub use bundle::BundlePages;
 pub use error::Error;
 pub use isf::IsfPages;
 pub use limits::MirrorLimits;

@@ -77,6 +77,18 @@ impl Mirror {
     /// [`Error::Listen`] if the address is in use; [`Error::Mirror`] if the folder cannot be read.
     pub fn bind(folder: &Path, address: &str, limits: MirrorLimits) -> Result<Self, Error> {
         let tree = Tree::new(folder).map_err(|source| Error::Mirror { folder: folder.to_owned(), source })?;
+        Self::listen(folder, Some(tree), address, limits)
+    }
+
+    /// The same for a file, of which nothing is served but what pages show.
+    ///
+    /// # Errors
+    /// [`Error::Listen`] if the address is in use.
+    pub fn bind_file(file: &Path, address: &str, limits: MirrorLimits) -> Result<Self, Error> {
+        Self::listen(file, None, address, limits)
+    }
+
+    fn listen(folder: &Path, tree: Option<Tree>, address: &str, limits: MirrorLimits) -> Result<Self, Error> {
         let listen = || {
             let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
             let listener = listen(&addresses)?;
@@ -85,15 +97,16 @@ impl Mirror {
         };
         let (listener, address) =
             listen().map_err(|source: io::Error| Error::Listen { address: address.to_owned(), source })?;
-        let site = Arc::new(Site { tree: Arc::new(tree), pages: None });
+        let site = Arc::new(Site { tree: tree.map(Arc::new), pages: Vec::new() });
         let (folder, stop) = (folder.to_owned(), Arc::new(Notify::new()));
         Ok(Self { listener, address, folder, site, limits, stop })
     }
 
-    /// The same, with pages that come before the files of the folder.
+    /// The same, with pages that come before the files of the folder, and after pages that were added before.
     #[must_use]
     pub fn with_pages(self, pages: Arc<dyn Pages>) -> Self {
-        let site = Site { tree: self.site.tree.clone(), pages: Some(pages) };
+        let all = self.site.pages.iter().cloned().chain([pages]).collect();
+        let site = Site { tree: self.site.tree.clone(), pages: all };
         Self { site: Arc::new(site), ..self }
     }
 
@@ -174,21 +187,21 @@ impl Mirror {
     }
 }
 
-/// What is served: a folder, and pages that come before its files.
+/// What is served: pages, and a folder whose files come after them.
 struct Site {
-    tree: Arc<Tree>,
-    pages: Option<Arc<dyn Pages>>,
+    tree: Option<Arc<Tree>>,
+    pages: Vec<Arc<dyn Pages>>,
 }
 
 impl Site {
     /// Opens what the path of a request names.
     fn open(&self, path: &str, host: Option<&str>) -> Result<(File, Entity), Refusal> {
-        if let Some(page) = self.pages.as_ref().and_then(|pages| pages.open(path, host)) {
+        if let Some(page) = self.pages.iter().find_map(|pages| pages.open(path, host)) {
             let Page { file, tag } = page.map_err(Refusal::Failed)?;
             let metadata = file.metadata().map_err(Refusal::Failed)?;
             return Ok((file, Entity { tag: format!("\"{tag}\""), ..Entity::of(&metadata) }));
         }
-        let (file, metadata) = self.tree.open(path)?;
+        let (file, metadata) = self.tree.as_ref().ok_or(Refusal::Absent)?.open(path)?;
         Ok((file, Entity::of(&metadata)))
     }
 }

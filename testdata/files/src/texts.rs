@@ -37,6 +37,7 @@ pub fn samples() -> Vec<Sample> {
             FileKind::Banners,
             r#"{"version": 1, "linux": {"TGludXggdmVyc2lvbg==": ["file:///a"]}}"#,
         ),
+        Sample::new("kernels.bundle", FileKind::Bundle, filled(b"\x89RPBUNDL\r\n\x1a\n\x01\0\0\0", 256)),
         Sample::new("wanted.json", FileKind::PdbList, r#"{"schema": 1, "wanted": []}"#),
         Sample::new("other.json", FileKind::Json, r#"{"a": {"$METADATA": {}}}"#),
         Sample::new("list.json", FileKind::Json, "[1, 2, 3]"),

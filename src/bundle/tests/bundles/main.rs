@@ -1,4 +1,4 @@
-//! Writes bundles of synthetic profiles, reads them back, and damages them.
+//! Bundles of profiles that the tests make.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 

@@ -11,8 +11,9 @@ use super::Run;
 use crate::console::{Console, Settings};
 use crate::files::Files;
 use crate::options::heading::INPUT;
-use crate::options::{General, Json, Strict, Unpacking, settings};
+use crate::options::{General, InBundle, Json, Strict, Unpacking, list_profile, settings};
 use crate::outcome::Outcome;
+use crate::profiles::any::text_in_bundle;
 use crate::profiles::verdict::{Summary, counted};
 use crate::report::profile as report;
 
@@ -24,6 +25,8 @@ use crate::report::profile as report;
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
     /// The profile, or a table of Volatility 3 (ISF): text, gzip, xz or zstd.
+    ///
+    /// A build of a bundle is named as FILE.bundle:BUILD.
     #[arg(value_name = "PROFILE")]
     profile: PathBuf,
     /// A profile of the same build; contradictions are listed (exit code 1).
@@ -50,9 +53,9 @@ impl Run for Arguments {
     }
 
     fn list(&self, files: &mut Files) -> anyhow::Result<()> {
-        files.input("PROFILE", &self.profile);
+        list_profile("PROFILE", &self.profile, files);
         if let Some(path) = &self.against {
-            files.input("--against", path);
+            list_profile("--against", path, files);
         }
         Ok(())
     }
@@ -107,7 +110,10 @@ struct Opened {
 
 fn open(path: &Path) -> anyhow::Result<Opened> {
     let name = || path.display().to_string();
-    let bytes = MappedFile::open(path).with_context(name)?;
+    let bytes = match InBundle::of(path) {
+        Some(build) => MappedFile::from(text_in_bundle(build, None)?.into_bytes()),
+        None => MappedFile::open(path).with_context(name)?,
+    };
     let in_file = |error: profile::ReadError| error.in_file(path, &bytes);
     let text = unpack(&bytes, MAX_TEXT).map_err(in_file).with_context(name)?;
     let found = identify(&&text[..], Some(path));

@@ -1,15 +1,20 @@
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use profile::{Changes, EnumerationChange, MemberChange, Presence, StructChange, SymbolRun, System, Text};
 use regex::Regex;
+use repository::ProfileName;
+use symbols::Web;
 
 use super::Run;
-use crate::console::{Console, Lines, Settings};
+use crate::console::{Console, Lines, Listed, Settings};
 use crate::files::Files;
 use crate::options::heading::{INPUT, OUTPUT};
-use crate::options::{General, Json, Threads, Unpacking, settings};
+use crate::options::{
+    Connection, General, InBundle, Json, Repositories, Threads, Unpacking, list_profile_anywhere, settings,
+};
 use crate::outcome::Outcome;
-use crate::profiles::any::{canonical_text, file_and_build};
+use crate::profiles::any::{self, canonical_text, text_in_bundle};
 use crate::profiles::declared::declared;
 use crate::profiles::verdict::counted;
 use crate::report::diff as report;
@@ -19,7 +24,7 @@ use crate::report::history::{ChangedMember, ChangedStruct};
 ///
 /// Compares structs, enumerations, symbols and the types of variables. Structs that the analyzer, Rekall, Volatility 3,
 /// LibVMI or DRAKVUF look up come first. Symbols that move together are one line. OLD and NEW are profiles or tables in any
-/// form, debug information, or builds of a bundle, named as FILE.bundle:BUILD.
+/// form, debug information, builds of a bundle, named as FILE.bundle:BUILD, or names of profiles in a repository.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
@@ -37,6 +42,10 @@ pub struct Arguments {
     #[command(flatten)]
     json: Json,
     #[command(flatten)]
+    repositories: Repositories,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
     threads: Threads,
     #[command(flatten)]
     general: General,
@@ -46,6 +55,7 @@ const EXAMPLES: &str = "\
 Examples:
   rekall-profile diff 6.1.0-56.json.gz 6.1.0-57.json.gz
   rekall-profile diff kernels.bundle:6.1.0-56 kernels.bundle:6.12.95 --only task_struct,mm_*
+  rekall-profile diff Linux/6.1.0-56-amd64 Linux/6.1.0-57-amd64 --profile_path profiles
   rekall-profile diff old/ntkrnlmp.pdb ntkrnlmp.pdb --json
 
 Exit codes: 0 nothing differs; 1 something differs; 2 a build cannot be read.";
@@ -69,10 +79,15 @@ impl Run for Arguments {
 
     fn list(&self, files: &mut Files) -> anyhow::Result<()> {
         for (said, path) in [("OLD", &self.old), ("NEW", &self.new)] {
-            let (path, _) = file_and_build(path);
-            files.input_beside(said, path);
-            if path.is_dir() {
-                files.input_folder(said, path, |_| true);
+            if InBundle::of(path).is_some() {
+                list_profile_anywhere(said, path, &self.connection, files);
+            } else if path.exists() {
+                files.input_beside(said, path);
+                if path.is_dir() {
+                    files.input_folder(said, path, |_| true);
+                }
+            } else {
+                self.repositories.list(&self.connection, files);
             }
         }
         files.access().unpack();
@@ -80,8 +95,8 @@ impl Run for Arguments {
     }
 
     fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
-        let old = canonical_text(&self.old, console)?;
-        let new = canonical_text(&self.new, console)?;
+        let old = self.text(&self.old, console)?;
+        let new = self.text(&self.new, console)?;
         let mut changes = Changes::between(&old, &new)?;
         self.retain(&mut changes);
         let new = Text::new(new.into_bytes())?;
@@ -104,6 +119,34 @@ impl Run for Arguments {
 }
 
 impl Arguments {
+    /// The canonical text of a build: of a file, of a build of a bundle, otherwise of a profile in a repository.
+    fn text(&self, named: &Path, console: &Console) -> anyhow::Result<String> {
+        if let Some(build) = InBundle::of(named) {
+            let client = build.is_remote().then(|| self.connection.client(Web::options())).transpose()?;
+            return text_in_bundle(build, client.as_ref());
+        }
+        if named.exists() {
+            return canonical_text(named, console);
+        }
+        let shown = named.display();
+        let name: ProfileName = named.to_str().and_then(|name| name.parse().ok()).with_context(|| {
+            format!("{shown}: there is no such file, and it cannot be the name of a profile")
+        })?;
+        let repositories = self.repositories.open(&self.connection)?;
+        let loaded = match repositories.load(&name, console.progress()) {
+            // That a build cannot be read is not the answer that the two differ.
+            Err(repository::Error::NotFound { tried, .. }) => {
+                let items = tried.iter().map(|(place, answer)| format!("{place}: {answer}")).collect();
+                let what =
+                    format!("{shown}: there is no such file, and no repository has a profile of this name");
+                return Err(Listed::error(what, items));
+            }
+            loaded => loaded?,
+        };
+        console.tell(format_args!("Loaded profile {} from {}", loaded.name, loaded.place));
+        any::canonical(loaded.text)
+    }
+
     /// Leaves out what `--only` does not name.
     fn retain(&self, changes: &mut Changes) {
         if self.only.is_empty() {

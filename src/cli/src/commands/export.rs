@@ -1,16 +1,17 @@
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use image::Paging;
-use profile::{Format, Report, Scope, System, read_file};
+use profile::{Format, Report, Scope, System};
 
 use super::Run;
 use crate::console::{Console, Settings, escaped};
 use crate::files::Files;
 use crate::images::{Subject, banner};
 use crate::options::heading::{INPUT, OUTPUT};
-use crate::options::{Banner, General, Json, Output, Strict, Threads, Unpacking, settings};
+use crate::options::{Banner, General, Json, Output, Strict, Threads, Unpacking, list_profile, settings};
 use crate::outcome::Outcome;
+use crate::profiles::any;
 use crate::profiles::output::Plan;
 use crate::profiles::verdict::Summary;
 
@@ -23,6 +24,8 @@ use crate::profiles::verdict::Summary;
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
     /// The profile, or a table of Volatility 3 (ISF): text, gzip, xz or zstd.
+    ///
+    /// A build of a bundle is named as FILE.bundle:BUILD.
     #[arg(value_name = "PROFILE")]
     profile: PathBuf,
     #[command(flatten)]
@@ -67,7 +70,7 @@ impl Run for Arguments {
     }
 
     fn list(&self, files: &mut Files) -> anyhow::Result<()> {
-        files.input("PROFILE", &self.profile);
+        list_profile("PROFILE", &self.profile, files);
         self.banner.list(files);
         self.output.list(None, files)
     }
@@ -106,7 +109,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let plan = Plan::new(&arguments.output, None, console)?.with_compat(compat);
     let source = arguments.profile.display().to_string();
     let mut report = Report::default();
-    let mut profile = read_file(&arguments.profile, &mut report).with_context(|| source.clone())?;
+    let mut profile = any::read(&arguments.profile, &mut report)?;
     if profile.system == System::Other {
         bail!(
             "{source}: this profile does not belong to an operating system, so no other program has a form for it"

@@ -1,14 +1,17 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use bundle::{Build, Bundle, MemberHistory, MemberSpan, MemberState};
+use repository::storage::open_bundle;
+use symbols::Web;
 
 use super::Run;
 use super::diff::changed_struct;
 use crate::console::{Console, Lines, Settings, Table, csv};
 use crate::files::Files;
 use crate::options::heading::{INPUT, OUTPUT};
-use crate::options::{General, Json, Unpacking, settings};
+use crate::options::repositories::is_remote;
+use crate::options::{Connection, General, Json, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::profiles::declared::declared;
 use crate::profiles::verdict::counted;
@@ -24,9 +27,9 @@ pub struct Arguments {
     /// The members.
     #[arg(value_name = "STRUCT.MEMBER")]
     members: Vec<String>,
-    /// The bundle (bundle create makes one).
+    /// The bundle (bundle create makes one): a file or an address, of which only the parts that are needed are fetched.
     #[arg(long = "profile_path", visible_alias = "bundle", alias = "repository_path", value_name = "BUNDLE")]
-    bundle: PathBuf,
+    bundle: String,
     /// List the structs that differ between two builds.
     #[arg(long, num_args = 2, value_names = ["OLD", "NEW"], conflicts_with_all = ["members", "which_build"])]
     changed_between: Vec<String>,
@@ -40,6 +43,8 @@ pub struct Arguments {
     unpacking: Unpacking,
     #[command(flatten)]
     json: Json,
+    #[command(flatten)]
+    connection: Connection,
     #[command(flatten)]
     general: General,
 }
@@ -77,13 +82,23 @@ impl Run for Arguments {
     }
 
     fn list(&self, files: &mut Files) -> anyhow::Result<()> {
-        files.input("--profile_path", &self.bundle);
+        if is_remote(&self.bundle) {
+            self.connection.list_client(files);
+            self.connection.list(files);
+        } else {
+            files.input("--profile_path", Path::new(&self.bundle));
+        }
         files.access().unpack();
         Ok(())
     }
 
     fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
-        let bundle = Bundle::open(&self.bundle).with_context(|| self.bundle.display().to_string())?;
+        let is_remote = is_remote(&self.bundle);
+        if let Some(option) = self.connection.given().filter(|_| !is_remote) {
+            bail!("{option}: only a bundle at an address asks a server");
+        }
+        let client = is_remote.then(|| self.connection.client(Web::options())).transpose()?;
+        let bundle = open_bundle(&self.bundle, &client.unwrap_or_default())?;
         match (self.changed_between.as_slice(), self.which_build.as_slice()) {
             ([old, new], _) => changes(self, &bundle, (bundle.find(old)?, bundle.find(new)?), console),
             (_, []) if self.members.is_empty() => {
@@ -118,7 +133,7 @@ fn members(arguments: &Arguments, bundle: &Bundle, console: &Console) -> anyhow:
                 .collect(),
         };
         console.print_report(&report::History::Members {
-            bundle: arguments.bundle.display().to_string(),
+            bundle: arguments.bundle.clone(),
             builds: bundle.builds().iter().map(|build| build.name.clone()).collect(),
             members: histories.iter().map(named).collect(),
         })?;
@@ -150,7 +165,7 @@ fn members(arguments: &Arguments, bundle: &Bundle, console: &Console) -> anyhow:
     let mut found = true;
     for (name, _) in missing {
         found = false;
-        console.warn(format_args!("{name}: no build of {} has this member", arguments.bundle.display()));
+        console.warn(format_args!("{name}: no build of {} has this member", arguments.bundle));
     }
     Ok(Outcome::from_good(found))
 }
@@ -216,7 +231,7 @@ fn changes(
         changed.iter().map(|change| changed_struct(change, &declare)).collect();
     if console.json() {
         console.print_report(&report::History::Changes {
-            bundle: arguments.bundle.display().to_string(),
+            bundle: arguments.bundle.clone(),
             from: from.name.clone(),
             to: to.name.clone(),
             structs,
@@ -279,7 +294,7 @@ fn builds(
         bundle.builds().iter().zip(fits).filter(|(_, fits)| *fits).map(|(build, _)| build).collect();
     if console.json() {
         console.print_report(&report::History::Builds {
-            bundle: arguments.bundle.display().to_string(),
+            bundle: arguments.bundle.clone(),
             members: wanted.iter().map(|wanted| wanted.text.clone()).collect(),
             builds: found.iter().map(|build| build.name.clone()).collect(),
         })?;
@@ -292,10 +307,7 @@ fn builds(
         print(&titles, found.iter().map(row).collect(), arguments.csv, console)?;
     }
     if found.is_empty() {
-        console.say(format_args!(
-            "{}: no build has all of these offsets",
-            Path::new(&arguments.bundle).display()
-        ));
+        console.say(format_args!("{}: no build has all of these offsets", arguments.bundle));
     }
     Ok(Outcome::from_good(!found.is_empty()))
 }

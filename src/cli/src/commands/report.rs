@@ -1,15 +1,16 @@
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use pages::{Collection, Shard, write_report};
-use profile::{Report, Resolution, read_file};
+use profile::{Report, Resolution};
 
 use super::Run;
 use crate::console::{self, Console, Settings};
 use crate::files::{self, Content, Files};
 use crate::options::heading::{INPUT, OUTPUT};
-use crate::options::{General, Unpacking, settings};
+use crate::options::{General, Unpacking, list_profile, settings};
 use crate::outcome::Outcome;
+use crate::profiles::any;
 
 /// Write one page to browse a profile, or two side by side.
 ///
@@ -20,6 +21,8 @@ use crate::outcome::Outcome;
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
     /// The profile, or a table of Volatility 3 (ISF): text, gzip, xz or zstd.
+    ///
+    /// A build of a bundle is named as FILE.bundle:BUILD.
     #[arg(value_name = "PROFILE")]
     profile: PathBuf,
     /// Another build, which is shown beside the first.
@@ -45,9 +48,9 @@ impl Run for Arguments {
     }
 
     fn list(&self, files: &mut Files) -> anyhow::Result<()> {
-        files.input("PROFILE", &self.profile);
+        list_profile("PROFILE", &self.profile, files);
         if let Some(other) = &self.other {
-            files.input("OTHER", other);
+            list_profile("OTHER", other, files);
         }
         match self.output.as_os_str() == "-" {
             true => Ok(()),
@@ -78,7 +81,7 @@ impl Run for Arguments {
 /// A file that cannot be read, or is not a profile.
 pub fn add(collection: &mut Collection, path: &Path) -> anyhow::Result<Shard> {
     let mut report = Report::default();
-    let mut profile = read_file(path, &mut report).with_context(|| path.display().to_string())?;
+    let mut profile = any::read(path, &mut report)?;
     let resolution = Resolution::new(&mut profile, &mut report);
     let lacks_types = resolution.structs().is_empty() && resolution.enumerations().is_empty();
     if lacks_types && profile.constants.is_empty() && profile.functions.is_empty() {

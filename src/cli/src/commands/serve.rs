@@ -1,8 +1,8 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::bail;
-use server::{IsfPages, Mirror, MirrorLimits};
+use anyhow::{Context, bail};
+use server::{BundlePages, IsfPages, Mirror, MirrorLimits};
 use url::Url;
 
 use super::Run;
@@ -15,14 +15,14 @@ use crate::outcome::Outcome;
 use crate::report::fetch::Served;
 use crate::sandbox::Network;
 
-/// Serve a symbol store or a repository of profiles over HTTP.
+/// Serve a symbol store, a repository of profiles or a bundle over HTTP.
 ///
 /// Files below DIR are served read-only to everyone who can reach the address. The server runs until Ctrl-C; -v shows
-/// every request.
+/// every request. A bundle is served as a file, of which clients fetch the parts that they need, and as a repository.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
-    /// The folder: a symbol store, or a repository of profiles.
+    /// The folder: a symbol store, or a repository of profiles. Or the file of a bundle.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
     /// Serve a repository's profiles to Volatility 3 too: banners.json, and the symbol tables that it names.
@@ -44,6 +44,7 @@ const EXAMPLES: &str = "\
 Examples:
   rekall-profile serve symbols
   rekall-profile serve profiles --listen 127.0.0.1:0 -v
+  rekall-profile serve kernels.bundle
   rekall-profile serve profiles --isf --base-url https://symbols.example.org";
 
 impl Run for Arguments {
@@ -52,8 +53,13 @@ impl Run for Arguments {
     }
 
     fn list(&self, files: &mut Files) -> anyhow::Result<()> {
-        files.access().read_store(&self.folder).network_as(Network::Listen);
-        if self.isf {
+        files.access().network_as(Network::Listen);
+        match self.folder.is_file() {
+            // Beside it is the file that replaces it.
+            true => files.access().read_beside(&self.folder).unpack(),
+            false => files.access().read_store(&self.folder),
+        };
+        if self.isf || self.folder.is_file() {
             files.access().fill_own(cache_folder());
         }
         Ok(())
@@ -65,11 +71,20 @@ impl Run for Arguments {
 }
 
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
-    let mirror = Mirror::bind(&arguments.folder, &arguments.listen, MirrorLimits::default())?;
+    let bundle = bundle_pages(&arguments.folder)?;
+    let mirror = match &bundle {
+        Some(_) => Mirror::bind_file(&arguments.folder, &arguments.listen, MirrorLimits::default())?,
+        None => Mirror::bind(&arguments.folder, &arguments.listen, MirrorLimits::default())?,
+    };
     let url = format!("http://{}", mirror.address());
+    let bundle_url = bundle.as_ref().map(|pages| format!("{url}/{}", pages.path()));
     let (mirror, isf) = match arguments.isf {
         true => with_tables(arguments, mirror, &url)?,
         false => (mirror, None),
+    };
+    let mirror = match bundle {
+        Some(pages) => mirror.with_pages(Arc::new(pages)),
+        None => mirror,
     };
     let stop = mirror.stop();
     interrupt::when_told_to_stop(move || stop.stop());
@@ -79,10 +94,16 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     } else {
         console.print(&[&url].into_iter().collect())?;
     }
-    console.say(format_args!(
-        "Serving {} read-only until Ctrl-C; a symbol path for it: srv*CACHE*{url}",
-        arguments.folder.display()
-    ));
+    let folder = arguments.folder.display();
+    match bundle_url {
+        Some(address) => console.say(format_args!(
+            "Serving {folder} read-only until Ctrl-C; for queries: --profile_path {address}; as a repository: --profile_path \
+             {url}"
+        )),
+        None => console.say(format_args!(
+            "Serving {folder} read-only until Ctrl-C; a symbol path for it: srv*CACHE*{url}"
+        )),
+    }
     if let Some(isf) = isf {
         console.say(format_args!("For Volatility 3: --remote-isf-url {isf}"));
         console.say("Volatility keeps a list for ever under its address; a changed list has another one.");
@@ -90,6 +111,18 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     mirror.run(console.progress())?;
     console.tell("Stopped");
     Ok(Outcome::Success)
+}
+
+/// The pages of a bundle; `None` for a folder.
+fn bundle_pages(path: &Path) -> anyhow::Result<Option<BundlePages>> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let place = path.display().to_string();
+    // A file that is not a bundle is refused before anyone asks for it.
+    let opened = repository::storage::open_bundle(&place, &symbols::ClientOptions::default());
+    opened.with_context(|| format!("cannot serve {place}"))?;
+    Ok(Some(BundlePages::new(path, &cache_folder().join("bundles"))))
 }
 
 /// The server with the tables of the repository, and the address of their list as it is now.

@@ -9,7 +9,7 @@ use super::{Run, report};
 use crate::console::{Console, Settings};
 use crate::files::{self, Files};
 use crate::options::heading::{INPUT, OUTPUT};
-use crate::options::{General, Unpacking, settings};
+use crate::options::{General, InBundle, Unpacking, list_profile, settings};
 use crate::outcome::Outcome;
 
 /// Write pages to browse many builds.
@@ -47,7 +47,7 @@ impl Run for Arguments {
 
     fn list(&self, files: &mut Files) -> anyhow::Result<()> {
         for path in &self.sources {
-            files.input("BUNDLE", path);
+            list_profile("BUNDLE", path, files);
         }
         files.folder(&self.output);
         Ok(())
@@ -89,7 +89,7 @@ fn add(
     mut write: impl FnMut(Shard) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let shown = || path.display().to_string();
-    if !is_bundle(&MappedFile::open(path).with_context(shown)?) {
+    if InBundle::of(path).is_some() || !is_bundle(&MappedFile::open(path).with_context(shown)?) {
         return write(report::add(collection, path)?);
     }
     let bundle = Bundle::open(path).with_context(shown)?;

@@ -8,9 +8,9 @@ use repository::detect;
 
 use super::open_memory;
 use crate::console::Console;
-use crate::options;
+use crate::options::{self, InBundle};
 use crate::outcome::AnotherKernel;
-use crate::profiles::{self, identity};
+use crate::profiles::{self, any, identity};
 
 /// A memory image and the profile of the kernel in it.
 pub struct Subject {
@@ -112,7 +112,7 @@ impl Subject {
         validation
     }
 
-    /// Opens an image with the profile in a file.
+    /// Opens an image with the profile in a file or a bundle.
     ///
     /// # Errors
     /// Where one of them cannot be read.
@@ -123,7 +123,10 @@ impl Subject {
         console: &Console,
     ) -> anyhow::Result<Self> {
         let (image, source) = open_memory(image, console)?;
-        let layout = Layout::open(profile).with_context(|| profile.display().to_string())?;
+        let layout = match InBundle::of(profile) {
+            Some(_) => Layout::from_text(any::text(profile, None)?),
+            None => Layout::open(profile).with_context(|| profile.display().to_string())?,
+        };
         Ok(Self { image, layout, source, force, advice: "", is_laid_out: true })
     }
 

@@ -2,6 +2,7 @@
 //!
 //! - [`debuginfod`] says which servers are asked for the debug files of Linux kernels;
 //! - [`general`] has what every command takes, and how much of the machine a run may use;
+//! - [`in_bundle`] names a build of a bundle;
 //! - [`input`] names memory images, limits what packed input may unpack to, and says where debug files are;
 //! - [`output`] says where a profile goes, and in which form;
 //! - [`repositories`] says where profiles are looked for;
@@ -13,6 +14,7 @@
 pub mod banner;
 pub mod debuginfod;
 pub mod general;
+pub mod in_bundle;
 pub mod input;
 pub mod output;
 pub mod repositories;
@@ -22,6 +24,7 @@ pub mod symbols;
 pub use banner::Banner;
 pub use debuginfod::debuginfod_servers;
 pub use general::{General, Json, Strict, Threads, settings};
+pub use in_bundle::{InBundle, list_profile, list_profile_anywhere};
 pub use input::{DebugFolders, Image, NamedImage, Unpacking};
 pub use output::Output;
 pub use repositories::{Building, Repositories};

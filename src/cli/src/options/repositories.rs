@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use clap::Args;
+use repository::storage::is_bundle_file;
 use repository::{Options, PUBLIC};
 use symbols::{ClientOptions, DebugOptions, Downloads};
 use url::Url;
@@ -16,7 +17,7 @@ use crate::files::{Files, cache_folder, list_configuration};
 #[group(skip)]
 #[command(next_help_heading = REPOSITORIES)]
 pub struct Repositories {
-    /// A repository of profiles, a folder or an address; may be repeated.
+    /// A repository of profiles: a folder, a bundle, or an address of either; may be repeated.
     ///
     /// Repositories are searched in order. By default they are those in the configuration, otherwise the user's own
     /// and the public one.
@@ -123,7 +124,8 @@ impl Building {
     pub fn list(&self, files: &mut Files) {
         self.list_reading(files);
         let places = self.repositories.listed_places(files);
-        if let Some(folder) = places.iter().find(|place| !is_remote(place)) {
+        // A bundle is only read.
+        if let Some(folder) = places.iter().find(|place| !is_remote(place) && !is_bundle_file(place)) {
             match own_repository().filter(|own| own == Path::new(folder)) {
                 Some(own) => files.access().fill_own(own),
                 None => files.access().fill(folder),
@@ -133,12 +135,14 @@ impl Building {
     }
 }
 
-/// Adds one repository, a folder or an address, as an input.
+/// Adds one repository, a folder, a bundle or an address, as an input.
 pub fn list_repository(place: &str, connection: &Connection, files: &mut Files) {
     connection.list_client(files);
     if is_remote(place) {
         files.access().fill_own(cache_folder()).unpack();
         connection.list(files);
+    } else if is_bundle_file(place) {
+        files.access().read(place).unpack();
     } else {
         files.access().read_store(place).read_store(Path::new(place).join("v1.0"));
     }

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::heading::REPOSITORIES;
+use super::in_bundle::{InBundle, list_profile_anywhere};
 use super::{Building, Image, NamedImage};
 use crate::files::Files;
 
@@ -12,7 +13,7 @@ use crate::files::Files;
 pub struct Subject {
     #[command(flatten)]
     pub image: Image,
-    /// The kernel's profile: a file or a name; by default it is detected.
+    /// The kernel's profile: a file, a name, or a build of a bundle (FILE.bundle:BUILD); by default it is detected.
     #[arg(long, value_name = "NAME_OR_FILE", help_heading = REPOSITORIES)]
     pub profile: Option<String>,
     /// Use the profile even if it belongs to another build than the one that the image names.
@@ -34,6 +35,10 @@ impl Subject {
         match self.profile.as_deref() {
             Some(name) => match file(name) {
                 Some(path) => files.input("--profile", &path),
+                None if InBundle::of(Path::new(name)).is_some() => {
+                    let connection = &self.building.symbols.connection;
+                    list_profile_anywhere("--profile", Path::new(name), connection, files);
+                }
                 None => self.building.list_reading(files),
             },
             None => self.building.list(files),

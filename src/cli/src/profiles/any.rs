@@ -1,28 +1,16 @@
-//! The profile in a file of any form, as canonical text.
+//! The profile that the user names: a file of any form, or a build of a bundle.
 
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use bundle::Bundle;
 use converters::{Options, Source};
-use profile::{MappedFile, Profile, ReadError, Report, Resolution, read_profile, write_text};
+use profile::{
+    MappedFile, Profile, ReadError, Report, Resolution, Text, read_file, read_profile, read_text, write_text,
+};
+use symbols::ClientOptions;
 
 use crate::console::Console;
-
-/// What separates a bundle from the name of a build in it.
-const OF_BUNDLE: &str = ".bundle:";
-
-/// The file and the build that `named` stands for: `kernels.bundle:6.1.0-56-cloud-amd64` is a build of a bundle, anything
-/// else a file.
-pub fn file_and_build(named: &Path) -> (&Path, Option<&str>) {
-    let text = named.to_str().filter(|_| !named.exists());
-    let found = text.and_then(|text| Some((text, text.find(OF_BUNDLE)?)));
-    let parts = found.and_then(|(text, place)| {
-        let (file, build) = text.split_at_checked(place + OF_BUNDLE.len() - 1)?;
-        Some((Path::new(file), build.strip_prefix(':')?))
-    });
-    parts.map_or((named, None), |(file, build)| (file, Some(build)))
-}
+use crate::options::InBundle;
 
 /// The canonical text of what `named` stands for: a build of a bundle, a profile or table in any form, or the profile that
 /// is made of debug information.
@@ -31,32 +19,36 @@ pub fn file_and_build(named: &Path) -> (&Path, Option<&str>) {
 /// A file that cannot be read, and one of which no profile can be made.
 pub fn canonical_text(named: &Path, console: &Console) -> anyhow::Result<String> {
     let name = || named.display().to_string();
-    let (path, build) = file_and_build(named);
-    if let Some(build) = build {
-        let bundle = Bundle::open(path).with_context(|| path.display().to_string())?;
-        let text = bundle.find(build).and_then(|build| bundle.text(build));
-        return text.with_context(|| path.display().to_string());
+    if let Some(build) = InBundle::of(named) {
+        return text_in_bundle(build, None);
     }
-    if path.is_dir() {
-        return made(path, console);
+    if named.is_dir() {
+        return made(named, console);
     }
-    let bytes = MappedFile::open(path).with_context(name)?;
-    if bundle::is_bundle(&bytes) {
-        bail!("{}: it is a bundle of many builds; name one of them as {}:BUILD", name(), name());
-    }
+    let bytes = MappedFile::open(named).with_context(name)?;
     let mut report = Report::default();
     match read_profile(&bytes, &mut report) {
         Ok(profile) => printed(profile, report),
         Err(error @ ReadError::WrongKind(_)) => {
             drop(bytes);
-            let source = Source::open(path)?;
+            let source = Source::open(named)?;
             if converters::front_end_of(&source).is_err() {
                 return Err(error).with_context(name);
             }
-            made(path, console)
+            made(named, console)
         }
-        Err(error) => Err(error.in_file(path, &bytes)).with_context(name),
+        Err(error) => Err(error.in_file(named, &bytes)).with_context(name),
     }
+}
+
+/// The canonical text of a profile in a text of any form.
+///
+/// # Errors
+/// A text that is not a profile.
+pub fn canonical(text: Text) -> anyhow::Result<String> {
+    let mut report = Report::default();
+    let profile = text.profile(&mut report)?;
+    printed(profile, report)
 }
 
 /// The text of the profile that is made of debug information.
@@ -75,16 +67,42 @@ fn printed(mut profile: Profile, mut report: Report) -> anyhow::Result<String> {
     Ok(String::from_utf8(write_text(&profile, &resolution, Vec::new())?)?)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_build_of_a_bundle_is_named_behind_it() {
-        let parts = |text| file_and_build(Path::new(text));
-        assert_eq!(parts("a/k.bundle:6.1.0"), (Path::new("a/k.bundle"), Some("6.1.0")));
-        assert_eq!(parts("k.bundle:nt/GUID/ABC1"), (Path::new("k.bundle"), Some("nt/GUID/ABC1")));
-        assert_eq!(parts("k.bundle"), (Path::new("k.bundle"), None));
-        assert_eq!(parts("c:k.json"), (Path::new("c:k.json"), None));
+/// Reads the profile that `named` stands for: a profile or table in a file, or a build of a bundle.
+///
+/// # Errors
+/// A file or bundle that cannot be read.
+pub fn read(named: &Path, report: &mut Report) -> anyhow::Result<Profile> {
+    let shown = || named.display().to_string();
+    match InBundle::of(named) {
+        Some(build) => read_text(text_in_bundle(build, None)?.as_bytes(), report).with_context(shown),
+        None => read_file(named, report).with_context(shown),
     }
+}
+
+/// The text of the profile that `named` stands for, for look-ups. `client` says how a server is contacted that has the
+/// bundle; without it, only files are read.
+///
+/// # Errors
+/// As for [`read`].
+pub fn text(named: &Path, client: Option<&ClientOptions>) -> anyhow::Result<Text> {
+    let text = match InBundle::of(named) {
+        Some(build) => Text::new(text_in_bundle(build, client)?.into_bytes()),
+        None => Text::open(named),
+    };
+    text.with_context(|| named.display().to_string())
+}
+
+/// The canonical text of a build of a bundle.
+///
+/// # Errors
+/// A bundle that cannot be read, and one without such a build.
+pub fn text_in_bundle(named: InBundle<'_>, client: Option<&ClientOptions>) -> anyhow::Result<String> {
+    let InBundle { bundle: place, build } = named;
+    if client.is_none() && named.is_remote() {
+        bail!("{place}: this command reads bundles in files; fetch the bundle first, and name its file");
+    }
+    let client = client.cloned().unwrap_or_default();
+    let bundle = repository::storage::open_bundle(place, &client)?;
+    let text = bundle.find(build).and_then(|build| bundle.text(build));
+    text.with_context(|| place.to_owned())
 }

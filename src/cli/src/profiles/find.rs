@@ -1,18 +1,22 @@
+use std::path::Path;
+
 use analyzer::Layout;
 use anyhow::Context;
 use image::Image;
 use pe::PdbName;
-use profile::Report;
+use profile::{Report, Text};
 use repository::detect::{self, Detection, Kernel, detect};
 use repository::{Loaded, ProfileName, Repositories, local};
-use symbols::Fetcher;
+use symbols::{Fetcher, Web};
 
+use super::any::text_in_bundle;
 use super::outcome::outcome;
 use super::{identity, of_image, verdict};
 use crate::console::{Console, Listed, NoProfile, lines_of};
-use crate::options::{Building, subject};
+use crate::options::{Building, InBundle, subject};
 
-/// The profile that the user names: a file, with or without its `.gz`, otherwise a name in a repository.
+/// The profile that the user names: a file, with or without its `.gz`, a build of a bundle, otherwise a name in a
+/// repository.
 ///
 /// # Errors
 /// If there is none: what was searched, and how to get the profile of the image's kernel. If it cannot be read.
@@ -21,6 +25,13 @@ pub fn named(name: &str, image: &Image, options: &Building, console: &Console) -
         let layout = Layout::open(&path).with_context(|| path.display().to_string())?;
         console.tell(format_args!("Loaded profile {}", path.display()));
         return Ok(layout);
+    }
+    if let Some(build) = InBundle::of(Path::new(name)) {
+        let connection = &options.symbols.connection;
+        let client = build.is_remote().then(|| connection.client(Web::options())).transpose()?;
+        let text = text_in_bundle(build, client.as_ref())?;
+        console.tell(format_args!("Loaded profile {name}"));
+        return Ok(Layout::from_text(Text::new(text.into_bytes()).with_context(|| name.to_owned())?));
     }
     let parsed: ProfileName =
         name.parse().with_context(|| format!("--profile {name}: there is no such file"))?;

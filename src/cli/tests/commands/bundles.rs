@@ -21,7 +21,7 @@ fn kernel(nth: u32, mm: u64, shift: u64) -> String {
 }
 
 /// Three kernels, in a folder and in a bundle of it.
-fn folder() -> Folder {
+pub fn folder() -> Folder {
     let folder = Folder::new();
     std::fs::create_dir(folder.join("profiles")).unwrap();
     for (nth, mm, shift) in [(9, 8, 0), (10, 8, 16), (11, 24, 16)] {
@@ -169,7 +169,7 @@ fn two_builds_are_compared_side_by_side() {
     folder
         .run(["diff", "k.bundle", "profiles/k9.json"])
         .status(2)
-        .stderr("name one of them as k.bundle:BUILD")
+        .stderr("FILE:BUILD stands for the profile of one")
         .check();
 }
 

@@ -29,6 +29,19 @@ const PROFILES: &[FileKind] = &[
     PACKED[2],
 ];
 
+/// What `site` reads: bundles too.
+const BROWSED: &[FileKind] = &[
+    FileKind::Profile,
+    FileKind::SymlinkProfile,
+    FileKind::Isf,
+    FileKind::Index,
+    FileKind::Inventory,
+    FileKind::Bundle,
+    PACKED[0],
+    PACKED[1],
+    PACKED[2],
+];
+
 /// What `check` reads: there is nothing to check in an index or an inventory.
 const CHECKED: &[FileKind] =
     &[FileKind::Profile, FileKind::SymlinkProfile, FileKind::Isf, PACKED[0], PACKED[1], PACKED[2]];
@@ -124,7 +137,7 @@ const READERS: &[Reader] = &[
     Reader { line: &["inspect", "@"], reads: PROFILES },
     Reader { line: &["export", "@", "--format", "isf", "-o", "out.json"], reads: PROFILES },
     Reader { line: &["report", "@", "-o", "out.html"], reads: PROFILES },
-    Reader { line: &["site", "@", "-o", "site"], reads: PROFILES },
+    Reader { line: &["site", "@", "-o", "site"], reads: BROWSED },
     Reader { line: &["peinfo", "@"], reads: &[FileKind::Pe, FileKind::PeWithoutPdb] },
     Reader { line: &["version_scan", "@"], reads: &[FileKind::Pe] },
     Reader { line: &["fetch_pdb", "@", "--offline"], reads: &[FileKind::Pe] },

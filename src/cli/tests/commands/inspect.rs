@@ -194,7 +194,11 @@ fn an_error_is_a_document_too() {
     for (line, code, expected) in [
         (&["inspect", "none.json", "--json"][..], 2, "none.json"),
         (&["inspect", "p.json", "--json", "--nonsense"], 2, "unexpected argument '--nonsense' found"),
-        (&["inspect", "p.json", "--json", "--offline"], 2, "--offline: only --across asks servers"),
+        (
+            &["inspect", "p.json", "--json", "--offline"],
+            2,
+            "--offline: only --across and bundles at addresses ask servers",
+        ),
         (&["export", "p.json", "--format", "isf", "--json"], 2, "add --output FILE"),
     ] {
         let report: serde_json::Value =

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod analyzer;
+mod bundle_repository;
 mod bundles;
 #[cfg(unix)]
 mod c_header;

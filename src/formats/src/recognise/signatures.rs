@@ -9,6 +9,8 @@ const SIGNATURES: &[(&[u8], FileKind)] = &[
     (b"BSJB\x01\0\x01\0", FileKind::PortablePdb),
     (b"BC\xc0\xde", FileKind::Bitcode),
     (b"\xde\xc0\x17\x0b", FileKind::Bitcode),
+    // Profiles.
+    (b"\x89RPBUNDL\x0d\x0a\x1a\x0a", FileKind::Bundle),
     // Memory images and their containers.
     (b"DISKDUMP", FileKind::Diskdump),
     (b"makedumpfile\0\0\0\0", FileKind::FlattenedDump),

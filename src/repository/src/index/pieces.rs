@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use analyzer::Layout;
-use data_encoding::HEXLOWER;
 use profile::Text;
 use serde_json::{Map, Number, Value, json};
 use sha2::{Digest, Sha256};
@@ -88,5 +87,5 @@ fn symbols<'w>(
 
 /// Bytes as hexadecimal digits.
 pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    HEXLOWER.encode(bytes)
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -65,7 +65,9 @@ impl Catalog {
         let mut catalog = Self::default();
         for (name, record) in &inventory.records {
             let (Some(content), Ok(name)) = (&record.content, name.parse::<ProfileName>()) else { continue };
-            if ![Verdict::Complete.name(), Verdict::SymbolsOnly.name()].contains(&content.health.as_str()) {
+            // A bundle does not know verdicts.
+            if !["", Verdict::Complete.name(), Verdict::SymbolsOnly.name()].contains(&content.health.as_str())
+            {
                 continue;
             }
             let Some(identifier) = Identifier::of(content, &name, storage)? else { continue };

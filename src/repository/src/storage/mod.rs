@@ -1,6 +1,7 @@
 //! Where a repository's objects are stored.
 
 mod bucket;
+mod bundled;
 mod folder;
 mod offline;
 mod web;
@@ -10,13 +11,15 @@ use std::time::SystemTime;
 
 use profile::MappedFile;
 use symbols::ClientOptions;
+use url::Url;
 
 pub use bucket::Bucket;
+pub use bundled::{BundleStorage, open_bundle};
 pub use folder::Folder;
 use offline::Offline;
 pub use web::Site;
 
-use crate::{CONFIG, Error, INVENTORY, Key};
+use crate::{CONFIG, Error, INVENTORY, Inventory, Key, ProfileName};
 
 /// The largest object that is read into memory, in bytes. The largest known debug packages of kernels have a little
 /// more than 1 GiB.
@@ -62,6 +65,21 @@ pub trait Storage: Send + Sync {
     /// [`Error::Storage`] if the place cannot list its objects; [`Error::Io`].
     fn list(&self, prefix: &str) -> Result<Vec<(Key, Stat)>, Error>;
 
+    /// Every possible address of a profile's object here, in the order in which they are tried.
+    fn keys(&self, name: &ProfileName) -> Vec<Key> {
+        name.keys()
+    }
+
+    /// The inventory with its version; `None` if there is none.
+    ///
+    /// # Errors
+    /// As for [`Inventory::read`].
+    fn inventory(&self) -> Result<Option<(Inventory, Version)>, Error> {
+        let key = Inventory::key()?;
+        let Some(object) = self.read(&key, crate::inventory::LIMIT)? else { return Ok(None) };
+        Ok(Some((Inventory::parse(&object.bytes, &self.place_of(&key))?, object.version)))
+    }
+
     /// Whether it can be written to at all.
     fn is_writable(&self) -> bool {
         true
@@ -88,15 +106,20 @@ pub trait Storage: Send + Sync {
     fn remove(&self, key: &Key) -> Result<(), Error>;
 }
 
-/// Opens the repository that a text names: a bucket and prefix as `s3://bucket/prefix`, or a folder by its path,
-/// which contains `v1.0` or is that folder. A new repository in a folder gets `v1.0`. `client` says how servers are
-/// contacted; offline, every request to a bucket fails.
+/// Opens the repository that a text names: a bucket and prefix as `s3://bucket/prefix`, a folder by its path,
+/// which contains `v1.0` or is that folder, or a bundle by the path of its file. A new repository in a folder gets `v1.0`.
+/// `client` says how servers are contacted; offline, every request to a bucket fails.
 ///
 /// # Errors
 /// [`Error::Storage`] for another kind of address, [`Error::Key`] for an invalid prefix.
 pub fn open(text: &str, client: &ClientOptions) -> Result<Box<dyn Storage>, Error> {
     match text.split_once("://").map(|(scheme, _)| scheme) {
+        None if is_bundle_file(text) => Ok(Box::new(BundleStorage::file(Path::new(text)))),
         None => Ok(Box::new(Folder::new(&objects_below(Path::new(text))))),
+        Some("s3") if text.ends_with(BUNDLE) => Err(Error::Storage {
+            place: text.to_owned(),
+            problem: "a bundle is read from a file or from an http or https address".to_owned(),
+        }),
         Some("s3") if client.offline => Ok(Box::new(Offline { place: text.to_owned() })),
         Some("s3") => Ok(Box::new(Bucket::open(text, client)?)),
         Some(scheme) => Err(Error::Storage {
@@ -104,6 +127,31 @@ pub fn open(text: &str, client: &ClientOptions) -> Result<Box<dyn Storage>, Erro
             problem: "expected a folder or s3://bucket/prefix".to_owned(),
         }),
     }
+}
+
+/// How the address of a bundle on a server ends.
+const BUNDLE: &str = ".bundle";
+
+/// Whether the repository that a text names would be a bundle: a file, as no other repository is.
+pub fn is_bundle_file(text: &str) -> bool {
+    Path::new(text).is_file()
+}
+
+/// The address of a bundle on a server that a text names; `None` for anything else.
+pub(crate) fn bundle_url(text: &str) -> Result<Option<Url>, Error> {
+    let Some(url) = url(text)? else { return Ok(None) };
+    let is_bundle = url.path().ends_with(BUNDLE);
+    Ok(Some(url).filter(|_| is_bundle))
+}
+
+/// The address (`http://`, `https://`) that a text is; `None` for anything else.
+pub(crate) fn url(text: &str) -> Result<Option<Url>, Error> {
+    if !text.starts_with("http://") && !text.starts_with("https://") {
+        return Ok(None);
+    }
+    let wrong =
+        |error| Error::Storage { place: text.to_owned(), problem: format!("not an address: {error}") };
+    text.parse().map(Some).map_err(wrong)
 }
 
 /// Folders of profiles. A hand-made repository has no `v1.0`.

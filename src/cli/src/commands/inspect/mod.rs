@@ -13,14 +13,18 @@ use item::Item;
 use profile::{Form, Format, Report, Resolution, Selection, System, Text, write_form};
 use serde_json::Value;
 use show::View;
+use symbols::Web;
 
 use super::Run;
 use crate::console::{self, Console, Lines, Settings, escaped};
 use crate::files::Files;
 use crate::options::heading::{INPUT, REPOSITORIES};
 use crate::options::repositories::list_repository;
-use crate::options::{Connection, General, Json, Threads, Unpacking, settings};
+use crate::options::{
+    Connection, General, InBundle, Json, Threads, Unpacking, list_profile_anywhere, settings,
+};
 use crate::outcome::Outcome;
+use crate::profiles::any;
 use crate::report::inspect as report;
 
 /// Show the contents of a profile.
@@ -31,6 +35,8 @@ use crate::report::inspect as report;
 #[command(alias = "vtypes", after_help = EXAMPLES, next_help_heading = INPUT)]
 pub struct Arguments {
     /// The profile, or a table of Volatility 3 (ISF): text, gzip, xz or zstd. With --across, the first NAME.
+    ///
+    /// A build of a bundle is named as FILE.bundle:BUILD, where FILE may be an address.
     #[arg(value_name = "PROFILE")]
     profile: PathBuf,
     /// Structs, members, enumerations, symbols and addresses to show.
@@ -59,7 +65,7 @@ pub struct Arguments {
     json: Json,
     /// Show the offsets of members (STRUCT.MEMBER) in every profile of a repository.
     ///
-    /// The repository is a folder, an address, or one folder of either (DIR/v1.0/nt).
+    /// The repository is a folder, an address, one folder of either (DIR/v1.0/nt), or a bundle.
     #[arg(long, value_name = "REPOSITORY", conflicts_with = "at", help_heading = REPOSITORIES)]
     across: Option<String>,
     #[command(flatten)]
@@ -84,7 +90,7 @@ impl Run for Arguments {
     fn list(&self, files: &mut Files) -> anyhow::Result<()> {
         match &self.across {
             Some(place) => list_repository(place, &self.connection, files),
-            None => files.input("PROFILE", &self.profile),
+            None => list_profile_anywhere("PROFILE", &self.profile, &self.connection, files),
         }
         Ok(())
     }
@@ -103,10 +109,12 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         let members: Vec<String> = [first].into_iter().chain(arguments.names.iter().cloned()).collect();
         return across::run(place, &members, &arguments.connection, console);
     }
-    if let Some(option) = arguments.connection.given() {
-        bail!("{option}: only --across asks servers");
+    let is_remote = InBundle::of(&arguments.profile).is_some_and(InBundle::is_remote);
+    if let Some(option) = arguments.connection.given().filter(|_| !is_remote) {
+        bail!("{option}: only --across and bundles at addresses ask servers");
     }
-    let text = Text::open(&arguments.profile).with_context(|| arguments.profile.display().to_string())?;
+    let client = is_remote.then(|| arguments.connection.client(Web::options())).transpose()?;
+    let text = any::text(&arguments.profile, client.as_ref())?;
     if arguments.c {
         return header(&text, arguments, console);
     }
