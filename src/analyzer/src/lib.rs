@@ -25,6 +25,7 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
+mod blank;
 mod displaced;
 mod error;
 mod guest;
@@ -38,7 +39,7 @@ mod validate;
 mod view;
 pub mod windows;
 
-pub use displaced::{Relocated, relocate};
+pub use displaced::{Proof, Relocated, prove, relocate};
 pub use error::Error;
 pub use guest::validate;
 pub use guest::{Guest, Listing};

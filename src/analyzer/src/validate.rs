@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use profile::GuidAge;
 
 use crate::Error;
+use crate::blank::Watched;
 use crate::layout::{Field, Kind, Layout};
 
 /// The result of comparing a profile with an image.
@@ -307,11 +308,23 @@ impl Tally {
 pub(crate) struct Exam<'a> {
     layout: &'a Layout,
     checks: Vec<Check>,
+    /// The memory that is read, if blank pages of it are told apart.
+    memory: Option<&'a Watched<'a>>,
+    /// The checks that failed and read a blank page, by their index.
+    blank: Vec<usize>,
+    /// Whether something was read ahead for the next check.
+    is_ahead: bool,
 }
 
 impl<'a> Exam<'a> {
     pub(crate) fn new(layout: &'a Layout) -> Self {
-        Self { layout, checks: Vec::new() }
+        Self { layout, checks: Vec::new(), memory: None, blank: Vec::new(), is_ahead: false }
+    }
+
+    /// The same for checks that read `memory`: one that fails on a page of nothing but zeros is doubtful, since such pages
+    /// are what an acquisition leaves where it could not read.
+    pub(crate) fn watching(layout: &'a Layout, memory: &'a Watched<'a>) -> Self {
+        Self { memory: Some(memory), ..Self::new(layout) }
     }
 
     /// Makes a check. It depends on the profile entries that it reads.
@@ -324,7 +337,14 @@ impl<'a> Exam<'a> {
         look: impl FnOnce() -> Finding,
     ) {
         self.layout.take_asked();
-        let finding = look();
+        if let Some(memory) = self.memory.filter(|_| !self.is_ahead) {
+            memory.forget();
+        }
+        self.is_ahead = false;
+        let finding = match look() {
+            failed @ (Finding::Failed(_) | Finding::Culprits(..)) => self.unless_blank(failed, weight),
+            finding => finding,
+        };
         let asked = self.layout.take_asked();
         let mut items: Vec<String> = asked.iter().map(|item| item.as_ref().to_owned()).collect();
         let (passage, actual) = match finding {
@@ -339,6 +359,43 @@ impl<'a> Exam<'a> {
         };
         let (name, expected) = (name.into(), expected.into());
         self.checks.push(Check { group, name, weight, expected, actual, passage, items });
+    }
+
+    /// Reads something for the next check: blank pages of it count for that check.
+    pub(crate) fn ahead<T>(&mut self, read: impl FnOnce() -> T) -> T {
+        if let Some(memory) = self.memory {
+            memory.forget();
+        }
+        self.is_ahead = true;
+        read()
+    }
+
+    /// What a failed check found, or that it is doubtful because of a blank page.
+    fn unless_blank(&mut self, failed: Finding, weight: Weight) -> Finding {
+        let (Finding::Failed(actual) | Finding::Culprits(actual, _)) = &failed else { return failed };
+        match self.memory.and_then(Watched::blank) {
+            Some(page) if weight > Weight::Note => {
+                self.blank.push(self.checks.len());
+                Finding::Doubtful(format!(
+                    "{actual}; yet the page at physical {page:#x}, which this reads, is all zeros: it may not have been copied"
+                ))
+            }
+            _ => failed,
+        }
+    }
+
+    /// Whether a check failed and read a blank page.
+    pub(crate) fn has_blank(&self) -> bool {
+        !self.blank.is_empty()
+    }
+
+    /// Takes the checks that read a blank page for checks that could not be made, because something else proves the profile.
+    pub(crate) fn excuse_blank(&mut self) {
+        for index in std::mem::take(&mut self.blank) {
+            if let Some(check) = self.checks.get_mut(index) {
+                check.passage = Passage::Skipped;
+            }
+        }
     }
 
     /// A check of many objects of one kind.

@@ -76,6 +76,12 @@ impl Image {
         &self.report
     }
 
+    /// Whether it is a file of raw memory in which every offset is taken for the physical address of the byte there. That is an
+    /// assumption: nothing in such a file says so.
+    pub fn is_flat(&self) -> bool {
+        self.container == Container::Raw && self.segments.are_flat()
+    }
+
     /// The size of the physical memory in bytes.
     pub fn size(&self) -> u64 {
         self.runs().iter().map(|run| run.length).sum()

@@ -67,6 +67,11 @@ impl Segments {
         &self.runs
     }
 
+    /// Whether every byte is at its physical address in the container's bytes.
+    pub(crate) fn are_flat(&self) -> bool {
+        self.segments.iter().all(|segment| segment.start == segment.offset)
+    }
+
     /// The segment with `address`.
     pub(crate) fn at(&self, address: u64) -> Option<Segment> {
         let after = self.segments.partition_point(|segment| segment.start <= address);

@@ -81,7 +81,7 @@ impl Image {
     /// # Errors
     /// [`Error::Analysis`] if the profile is not that of a kernel.
     pub fn validate(&self, profile: &Profile) -> Result<Validation, Error> {
-        Ok(analyzer::validate(&self.image, &profile.layout(), Scope::Whole, &Plan::default())?)
+        Ok(analyzer::prove(&self.image, &profile.layout(), Scope::Whole, &Plan::default())?.validation)
     }
 
     /// The processes, in the order of the kernel's list.

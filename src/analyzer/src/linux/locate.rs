@@ -6,6 +6,7 @@ use memchr::memmem;
 use profile::Arch;
 
 use super::{Kernel, START_KERNEL_MAP, VmCoreInfo};
+use crate::blank::is_blank;
 use crate::view::View;
 use crate::{Error, Layout, Physical, Space};
 
@@ -248,9 +249,17 @@ fn settle<'a>(
     Err("no page tables lead to it".to_owned())
 }
 
+/// Why a kernel that the image names can be neither found nor excluded.
+pub(super) enum Lost {
+    /// Its page tables are not in the image.
+    Missing(String),
+    /// A page of its page tables is all zeros.
+    Blank(String),
+}
+
 /// Why a kernel described by `info` can be neither found nor excluded: its page tables are not in the image, as in
 /// one part of a split dump. `None` if they are in it, or if `info` does not name them.
-pub(super) fn lost(memory: &dyn Memory, layout: &Layout, info: &VmCoreInfo) -> Option<String> {
+pub(super) fn lost(memory: &dyn Memory, layout: &Layout, info: &VmCoreInfo) -> Option<Lost> {
     let root = of_vmcoreinfo(layout, info, "VMCOREINFO")?.root?;
     let anchor = ["_stext", "init_uts_ns"].iter().find_map(|name| info.symbol(name))?;
     let five_levels = info.number("pgtable_l5_enabled") == Some(1);
@@ -261,7 +270,13 @@ pub(super) fn lost(memory: &dyn Memory, layout: &Layout, info: &VmCoreInfo) -> O
         }
         let space = AddressSpace::new(memory, paging, PhysicalAddress(root));
         match space.translate(VirtualAddress(anchor)) {
-            Err(fault @ Fault::Table { .. }) => reason = Some(fault.to_string()),
+            Err(fault @ Fault::Table { .. }) => reason = Some(Lost::Missing(fault.to_string())),
+            Err(Fault::NotPresent { entry_at, entry: 0, .. }) if is_blank(memory, entry_at.0) => {
+                let page = entry_at.0 & !0xfff;
+                reason = Some(Lost::Blank(format!(
+                    "the page table at physical {page:#x} is all zeros: it may not have been copied"
+                )));
+            }
             _ => return None,
         }
     }

@@ -19,7 +19,7 @@ use crate::view::{Links, View};
 use crate::{Error, Layout, Physical};
 
 pub use carried::CarriedSymbols;
-pub(crate) use displaced::layouts;
+pub(crate) use displaced::{doubt, layouts};
 pub use module_tables::{ModuleTables, NamedTables};
 pub use reads::{OTHER_READS, READS};
 pub use unprofiled::{Blob, UnprofiledKernel};

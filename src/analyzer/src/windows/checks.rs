@@ -9,6 +9,7 @@ use profile::GuidAge;
 
 use super::list::{self, forwards, leads_back};
 use super::{DIRECTORY, Kernel, Mapped, builds, shared_data, user_end};
+use crate::blank::Watched;
 use crate::error::Missed;
 use crate::validate::{Difference, Exam, Finding, Group, MOST, Scope, Validation, Verdict, Weight};
 use crate::{Error, Layout};
@@ -32,9 +33,10 @@ pub(crate) fn validate(
     scope: Scope,
     plan: &Plan<'_>,
 ) -> Result<Validation, Error> {
-    let mut exam = Exam::new(layout);
+    let watched = Watched::new(memory);
+    let mut exam = Exam::watching(layout, &watched);
     let wanted: Option<GuidAge> = layout.metadata("GUID_AGE").and_then(|text| text.parse().ok());
-    match Kernel::seek(memory, layout, hints, plan)? {
+    match Kernel::seek(&watched, layout, hints, plan)? {
         Ok(kernel) => {
             let exported = Exported::of(&kernel);
             identity(&kernel, wanted, &exported, &mut exam);
@@ -52,6 +54,10 @@ pub(crate) fn validate(
             exam.layout_of_each(&alone);
             if exported_agree && exam.only_identity_failed() && exam.has_enough() {
                 exam.outweigh_identity(FITS);
+            }
+            let names_the_build = kernel.pdb.as_ref().is_some_and(|(found, _)| Some(*found) == wanted);
+            if exported_agree && names_the_build && exam.has_enough() {
+                exam.excuse_blank();
             }
             if scope == Scope::Whole {
                 decoys(memory, kernel.pdb.as_ref().map(|(found, _)| *found), plan, &mut exam);

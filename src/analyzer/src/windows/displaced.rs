@@ -6,6 +6,9 @@ use image::{Memory, Placed, Plan, Window, scan};
 
 use crate::Layout;
 use crate::displaced::layouts_of;
+use crate::displaced::steps::{self, stretches};
+
+use super::self_map;
 
 const PAGE: u64 = 4096;
 /// No machine has more ranges of memory.
@@ -15,12 +18,45 @@ const FRAME_BITS: u32 = 40;
 /// No more lists are looked at.
 const MOST_LISTS: usize = 8;
 
-/// The layouts by every list of ranges in the memory.
+/// The layouts that the memory in a file gives evidence of: every list of ranges, and tables that map themselves.
+pub fn layouts(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Vec<Vec<Placed>> {
+    let size = memory.runs().iter().map(|run| run.end()).max().unwrap_or(0);
+    let mut found: Vec<Vec<Placed>> =
+        lists(memory, layout, size, plan).iter().flat_map(|ranges| layouts_of(ranges, size)).collect();
+    let samples = self_map::samples(memory, layout.arch(), plan);
+    found.extend(steps::layouts(&stretches(&samples, self_map::FEWEST), size));
+    found
+}
+
+/// Whether the memory itself shows that the places in its file are not physical addresses: the reason in words.
+pub fn doubt(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Option<String> {
+    let samples = self_map::samples(memory, layout.arch(), plan);
+    let displaced = samples.iter().filter(|sample| sample.physical != sample.offset).count();
+    if displaced > 0 {
+        return Some(format!(
+            "{displaced} of {} page tables that name their own place are elsewhere in the file",
+            samples.len()
+        ));
+    }
+    let size = memory.runs().iter().map(|run| run.end()).max().unwrap_or(0);
+    let end = lists(memory, layout, size, plan)
+        .iter()
+        .filter_map(|ranges| ranges.last())
+        .map(|range| range.end)
+        .min()?;
+    (end > size.saturating_add(1 << 20)).then(|| {
+        format!(
+            "Windows lists memory up to {end:#x}, and the file ends at {size:#x}: it was cut off, or holes between ranges \
+             of memory were left out"
+        )
+    })
+}
+
+/// Every list of ranges in the memory.
 ///
 /// `_PHYSICAL_MEMORY_DESCRIPTOR` holds the number of runs, the number of all pages, and for each run its first page and how
 /// many it has. The sum proves a list, wherever it lies; it has been the same since Windows 2000.
-pub fn layouts(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Vec<Vec<Placed>> {
-    let size = memory.runs().iter().map(|run| run.end()).max().unwrap_or(0);
+fn lists(memory: &dyn Memory, layout: &Layout, size: u64, plan: &Plan<'_>) -> Vec<Vec<Range<u64>>> {
     let wide = layout.address_size() == 8;
     let word = if wide { 8 } else { 4 };
     let plan = Plan { overlap: (2 + 2 * MOST_RUNS as usize) * word, ..*plan };
@@ -40,7 +76,7 @@ pub fn layouts(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Vec<Vec
     let mut lists = scan(memory, &plan, look).found;
     lists.dedup();
     lists.truncate(MOST_LISTS);
-    lists.iter().flat_map(|ranges| layouts_of(ranges, size)).collect()
+    lists
 }
 
 /// The ranges of the list that `bytes` begins with, if it is one for a machine whose memory has about `size` bytes.

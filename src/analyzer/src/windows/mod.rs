@@ -9,6 +9,7 @@ mod list;
 mod locate;
 mod mapped;
 mod reads;
+mod self_map;
 
 use std::collections::BTreeSet;
 
@@ -22,7 +23,7 @@ use crate::{Error, Layout, Listing};
 
 pub use bare::Bare;
 pub use checks::KERNELS;
-pub(crate) use displaced::layouts;
+pub(crate) use displaced::{doubt, layouts};
 pub use exports::Exports;
 pub use mapped::Mapped;
 pub use reads::READS;

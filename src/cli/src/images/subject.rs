@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use analyzer::{Guest, Identity, Layout, Validation, Verdict};
+use analyzer::{Guest, Identity, Layout, Relocated, Validation};
 use anyhow::Context;
 use image::Image;
 use profile::System;
@@ -55,11 +55,14 @@ impl Subject {
     }
 
     /// Goes on with another layout of the file, if there is one that the profile proves.
-    fn relocate(&mut self, console: &Console) -> bool {
+    fn relocate(&mut self, console: &Console) {
         self.is_laid_out = true;
-        let Some(found) = analyzer::relocate(&self.image, &self.layout, &console.search()) else {
-            return false;
-        };
+        if let Some(found) = analyzer::relocate(&self.image, &self.layout, &console.search()) {
+            self.go_on_with(found, console);
+        }
+    }
+
+    fn go_on_with(&mut self, found: Relocated, console: &Console) {
         let part = |part: &image::Placed| format!("{:x}:{:x}@{:x}", part.start, part.length, part.offset);
         let parts: Vec<String> = found.parts.iter().map(part).collect();
         console.warn(format_args!(
@@ -68,7 +71,6 @@ impl Subject {
             parts.join(",")
         ));
         self.image = found.image;
-        true
     }
 
     /// Whether the kernel is found, and its list of processes closes.
@@ -86,30 +88,11 @@ impl Subject {
     /// # Errors
     /// As [`analyzer::validate`].
     pub fn validate(&mut self, console: &Console) -> anyhow::Result<Validation> {
-        let whole = analyzer::Scope::Whole;
-        let validation = analyzer::validate(&self.image, &self.layout, whole, &console.search())?;
-        if validation.verdict == Verdict::Inconclusive && !self.is_laid_out && self.relocate(console) {
-            return Ok(analyzer::validate(&self.image, &self.layout, whole, &console.search())?);
+        let proof = analyzer::prove(&self.image, &self.layout, analyzer::Scope::Whole, &console.search())?;
+        if let Some(found) = proof.relocated {
+            self.go_on_with(found, console);
         }
-        Ok(self.judged(validation, console))
-    }
-
-    /// The verdict, unless it rests on memory whose place is not known: then symbols are not to be blamed.
-    fn judged(&self, mut validation: Validation, console: &Console) -> Validation {
-        if validation.verdict == Verdict::Mismatch && self.image.hints().unknown_layout {
-            let guest = Guest::find(&self.image, &self.layout, &console.search());
-            let another = guest.is_ok_and(|guest| matches!(guest.identity(), Identity::Another { .. }));
-            if !another {
-                validation.verdict = Verdict::Inconclusive;
-                validation.suspects.clear();
-                validation.reason = format!(
-                    "{}; but file offsets are not physical addresses in a .vmem of more than 3 GiB, and without its .vmss or \
-                     .vmsn file no layout was found that fits: name one with --layout",
-                    validation.reason
-                );
-            }
-        }
-        validation
+        Ok(proof.validation)
     }
 
     /// Opens an image with the profile in a file or a bundle.

@@ -183,10 +183,8 @@ impl Trial<'_> {
             {
                 // In a file of raw memory the holes between ranges may be left out.
                 self.relocations = left;
-                if let Some(found) = analyzer::relocate(self.image, layout, self.plan) {
-                    let proof = validate(&found.image, layout, Scope::Quick, self.plan);
-                    candidate.proof = proof.map_err(|error| error.to_string());
-                }
+                let proof = analyzer::prove(self.image, layout, Scope::Quick, self.plan);
+                candidate.proof = proof.map(|proof| proof.validation).map_err(|error| error.to_string());
             }
             let matches = candidate.matches();
             if let Some(layout) = layout {

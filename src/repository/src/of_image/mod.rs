@@ -57,11 +57,56 @@ pub struct Unmade {
 }
 
 /// Makes the profile of the Linux kernel in an image from the kernel's own data, and proves it on the image. Of
-/// several kernels and several descriptions of types, the proof decides.
+/// several kernels and several descriptions of types, the proof decides. If a file of raw memory leaves out holes, its layout
+/// is worked out as well.
 ///
 /// # Errors
 /// Every kernel that was found, with the reasons why it gave no profile; empty if no kernel was found.
 pub fn make(image: &Image, with_modules: bool, plan: &Plan<'_>) -> Result<MadeOfImage, Vec<Unmade>> {
+    let unmade = match make_as_it_is(image, with_modules, plan) {
+        Err(unmade) if image.is_flat() => unmade,
+        result => return result,
+    };
+    make_displaced(image, with_modules, plan, unmade)
+}
+
+/// The same for a file whose offsets are not physical addresses: what the kernel carries of itself may still be in one
+/// piece, and tells the layout of the file. `unmade` is what was found without that.
+fn make_displaced(
+    image: &Image,
+    with_modules: bool,
+    plan: &Plan<'_>,
+    mut unmade: Vec<Unmade>,
+) -> Result<MadeOfImage, Vec<Unmade>> {
+    for kernel in UnprofiledKernel::find_unproved(image, plan).into_iter().take(MOST_KERNELS) {
+        for blob in &kernel.types() {
+            let Some(Ok(Printed { text, .. })) = guarded(|| printed(&kernel, blob, plan)) else { continue };
+            let Ok(text) = Text::new(text) else { continue };
+            let Some(found) = analyzer::relocate(image, &Layout::from_text(text), plan) else { continue };
+            if let Ok(mut made) = make_as_it_is(&found.image, with_modules, plan) {
+                made.evidence.push("file offsets are not physical addresses".to_owned());
+                return Ok(made);
+            }
+        }
+        if unmade.iter().all(|known| known.kernel != kernel.name()) {
+            let problem = "its symbols were found, but no page tables lead to them: file offsets may not be physical addresses";
+            unmade.push(without(&kernel, vec![problem.to_owned()]));
+        }
+    }
+    Err(unmade)
+}
+
+/// What is said of a kernel that gave no profile.
+fn without(kernel: &UnprofiledKernel<'_>, problems: Vec<String>) -> Unmade {
+    Unmade {
+        kernel: kernel.name(),
+        build_id: kernel.build_id.clone(),
+        package: kernel.banner.as_ref().and_then(DebugPackage::of),
+        problems,
+    }
+}
+
+fn make_as_it_is(image: &Image, with_modules: bool, plan: &Plan<'_>) -> Result<MadeOfImage, Vec<Unmade>> {
     let mut unmade = Vec::new();
     let mut passed_over = Vec::new();
     for kernel in UnprofiledKernel::find_all(image, plan).into_iter().take(MOST_KERNELS) {
@@ -85,12 +130,7 @@ pub fn make(image: &Image, with_modules: bool, plan: &Plan<'_>) -> Result<MadeOf
             }
         }
         passed_over.extend(problems.iter().map(|problem| format!("{}: {problem}", kernel.name())));
-        unmade.push(Unmade {
-            kernel: kernel.name(),
-            build_id: kernel.build_id.clone(),
-            package: kernel.banner.as_ref().and_then(DebugPackage::of),
-            problems,
-        });
+        unmade.push(without(&kernel, problems));
     }
     Err(unmade)
 }

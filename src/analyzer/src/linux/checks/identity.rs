@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use image::{Memory, Plan};
 
-use super::{Kernel, Sighting, VmCoreInfo, lost, search};
+use super::{Kernel, Lost, Sighting, VmCoreInfo, lost, search};
 use crate::Layout;
 use crate::validate::{Exam, Finding, Group, Weight};
 use crate::view::View;
@@ -230,7 +230,8 @@ pub(super) fn of_strangers(
         let reason = tried.join("; ");
         // If the image names a kernel, it is another one, unless the data that leads to it is missing.
         match lost {
-            Some(lost) => Finding::Skipped(lost),
+            Some(Lost::Missing(reason)) => Finding::Skipped(reason),
+            Some(Lost::Blank(reason)) => Finding::Doubtful(reason),
             None if infos.is_empty() => Finding::Skipped(reason),
             None => Finding::Failed(reason),
         }

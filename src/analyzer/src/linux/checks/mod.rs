@@ -14,8 +14,9 @@ use image::{Memory, Plan};
 
 pub(crate) use identity::Records;
 
-use super::locate::{Sighting, lost, search};
+use super::locate::{Lost, Sighting, lost, search};
 use super::{Kernel, VmCoreInfo};
+use crate::blank::Watched;
 use crate::validate::{Exam, Group, MOST, Scope, Validation};
 use crate::view::View;
 use crate::{Error, Layout};
@@ -32,26 +33,35 @@ pub(crate) fn validate(
     scope: Scope,
     plan: &Plan<'_>,
 ) -> Result<Validation, Error> {
-    let mut exam = Exam::new(layout);
-    match Kernel::find(memory, layout, info, roots, plan) {
+    let watched = Watched::new(memory);
+    let mut exam = Exam::watching(layout, &watched);
+    match Kernel::find(&watched, layout, info, roots, plan) {
         Ok(kernel) => {
             let mut found = examine(&kernel, scope, &mut exam);
-            if exam.only_identity_failed() {
-                if scope == Scope::Quick {
-                    found = tables::examine(&kernel, &mut exam);
-                }
-                if let Some(proof) = tables::overwhelming(&exam) {
-                    exam.outweigh_identity(&proof);
-                }
+            let made_of_image = is_made_of_an_image(layout);
+            let only_identity_failed = exam.only_identity_failed();
+            if scope == Scope::Quick && (only_identity_failed || exam.has_blank() && !made_of_image) {
+                found = tables::examine(&kernel, &mut exam);
+            }
+            if let Some(proof) = tables::overwhelming(&exam).filter(|_| only_identity_failed) {
+                exam.outweigh_identity(&proof);
             }
             if scope == Scope::Whole {
                 identity::decoys(&kernel, plan, &mut exam);
             }
-            if is_made_of_an_image(layout) {
+            if made_of_image {
                 exam.discount(
                     &[Group::Identity, Group::Tables],
                     "the profile was made of an image's own records",
                 );
+            }
+            let proved =
+                if made_of_image { exam.has_enough() } else { tables::overwhelming(&exam).is_some() };
+            if proved {
+                exam.excuse_blank();
+            }
+            if made_of_image {
+                // Its own tables agree with it by construction.
             } else if let Some(proof) = tables::decisive(&exam) {
                 exam.blame_memory(&proof);
             }

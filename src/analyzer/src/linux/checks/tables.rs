@@ -13,7 +13,7 @@ const SHOWN: usize = 8;
 pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     let info = kernel.vmcoreinfo();
-    let symbols = kallsyms::read(kernel, info.as_ref());
+    let symbols = exam.ahead(|| kallsyms::read(kernel, info.as_ref()));
     if let Ok(symbols) = &symbols {
         facts.push(("kallsyms", format!("{} names", symbols.len())));
     }
@@ -30,7 +30,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> Vec<(&'static
             }
         },
     );
-    let structs = own_types(kernel, symbols.as_ref().ok());
+    let structs = exam.ahead(|| own_types(kernel, symbols.as_ref().ok()));
     if let Ok(structs) = &structs {
         facts.push(("BTF", format!("{} structs", structs.len())));
     }

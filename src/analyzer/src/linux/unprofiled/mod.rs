@@ -72,6 +72,18 @@ impl<'a> UnprofiledKernel<'a> {
         kernels
     }
 
+    /// Kernels whose symbol tables are in the image, although no page tables lead to them. What is made of one is a guess, by
+    /// which [`relocate`](crate::relocate) may find out where the bytes of the file belong.
+    pub fn find_unproved(image: &'a Image, plan: &Plan<'_>) -> Vec<Self> {
+        let sightings = Sightings::find(image, plan);
+        let tables = tables::all(image, &sightings).into_iter();
+        let placed = tables.filter_map(|table| {
+            let placed = place::unproved(image, &table, &sightings)?;
+            Some(Self::new(image, table, placed, &sightings))
+        });
+        placed.collect()
+    }
+
     fn new(image: &'a Image, table: tables::Table, placed: place::Placed<'a>, sightings: &Sightings) -> Self {
         let place::Placed { arch, space, delta, moved, by, info, .. } = placed;
         let mut symbols = table.symbols;

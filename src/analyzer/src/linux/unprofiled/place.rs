@@ -62,6 +62,25 @@ pub(super) fn settle<'a>(image: &'a Image, table: &Table, sightings: &Sightings)
     })
 }
 
+/// The most likely place of the kernel to which this table belongs, without proof: its page tables lead nowhere, as in a file
+/// whose offsets are not physical addresses. Its virtual memory cannot be read.
+pub(super) fn unproved<'a>(image: &'a Image, table: &Table, sightings: &Sightings) -> Option<Placed<'a>> {
+    let names = names(table);
+    let arch = arch(table, &names)?;
+    let guess = guesses(table, &names, sightings).into_iter().find(|guess| guess.moved.is_some())?;
+    let moved = guess.moved?;
+    let stext = names.get("_stext").or_else(|| names.get("_text"));
+    Some(Placed {
+        arch,
+        space: AddressSpace::new(image, *modes(arch)?.first()?, PhysicalAddress(u64::MAX)),
+        delta: guess.delta.wrapping_sub(moved),
+        moved,
+        stext: stext.map(|address| address.wrapping_add(moved)),
+        info: guess.info,
+        by: guess.by,
+    })
+}
+
 /// The addresses of the symbols that are asked for here.
 fn names(table: &Table) -> HashMap<&str, u64, RandomState> {
     let wanted = ANCHORS.iter().chain(&PAGE_TABLES).chain(&NAMED).chain(&["__start_BTF", "_end"]);

@@ -4,12 +4,15 @@
 //! What the memory says of itself (the kernel's list of ranges, pointers that point to themselves, VMCOREINFO) gives
 //! layouts; the profile proves one of them. A layout that is not proved is not used.
 
+pub(crate) mod steps;
+
 use std::ops::Range;
 
-use image::{Container, Image, Memory as _, Placed, Plan};
+use image::{Image, Memory as _, Placed, Plan};
 use profile::System;
 
-use crate::{Guest, Layout, Passage, Scope, Verdict, linux, validate, windows};
+use crate::validate::Group;
+use crate::{Error, Guest, Layout, Passage, Scope, Validation, Verdict, linux, validate, windows};
 
 /// An image whose bytes were put where they belong.
 #[derive(Debug)]
@@ -31,7 +34,7 @@ const FOUR_GIB: u64 = 1 << 32;
 /// Finds out where the bytes of a raw image belong. Returns `None` if the image fits the profile as it is, and if no other
 /// layout is proved to be right by the profile.
 pub fn relocate(image: &Image, layout: &Layout, plan: &Plan<'_>) -> Option<Relocated> {
-    if image.container() != Container::Raw {
+    if !image.is_flat() {
         return None;
     }
     let size = image.runs().iter().map(|run| run.end()).max()?;
@@ -61,6 +64,64 @@ pub fn relocate(image: &Image, layout: &Layout, plan: &Plan<'_>) -> Option<Reloc
         }
     }
     best
+}
+
+/// The result of [`prove`].
+#[derive(Debug)]
+pub struct Proof {
+    /// The checks and the verdict.
+    pub validation: Validation,
+    /// The image by other addresses, if only so the profile was proved: the file leaves out holes.
+    pub relocated: Option<Relocated>,
+}
+
+/// Proves a profile on an image as [`validate`] does. If a file of raw memory does not prove it, looks for a layout of the
+/// file that does. A mismatch in a file whose layout is in doubt is inconclusive: symbols are not to be blamed for what the
+/// file leaves out.
+///
+/// # Errors
+/// As [`validate`].
+pub fn prove(image: &Image, layout: &Layout, scope: Scope, plan: &Plan<'_>) -> Result<Proof, Error> {
+    let mut validation = validate(image, layout, scope, plan)?;
+    let names_another = validation.verdict == Verdict::Mismatch
+        && validation
+            .checks
+            .iter()
+            .any(|check| check.group == Group::Identity && check.passage == Passage::Failed);
+    // Without a kernel that was found, only records name the build.
+    let proved = validation.verdict == Verdict::Match && !validation.facts.is_empty();
+    if proved || !image.is_flat() || names_another {
+        return Ok(Proof { validation, relocated: None });
+    }
+    if let Some(found) = relocate(image, layout, plan) {
+        let validation = validate(&found.image, layout, scope, plan)?;
+        return Ok(Proof { validation, relocated: Some(found) });
+    }
+    if validation.verdict == Verdict::Mismatch
+        && let Some(doubt) = doubt(image, layout, plan)
+    {
+        validation.verdict = Verdict::Inconclusive;
+        validation.suspects.clear();
+        validation.reason = format!(
+            "{}; but file offsets are not physical addresses: {doubt}; no layout was found that fits: name one with --layout",
+            validation.reason
+        );
+    }
+    Ok(Proof { validation, relocated: None })
+}
+
+/// What shows that the places in a file of raw memory are not physical addresses, in words.
+fn doubt(image: &Image, layout: &Layout, plan: &Plan<'_>) -> Option<String> {
+    if image.hints().unknown_layout {
+        return Some(
+            "this is a .vmem of more than 3 GiB without its .vmss or .vmsn file, which says where its parts belong".to_owned(),
+        );
+    }
+    match layout.system() {
+        System::Linux => linux::doubt(image, layout, plan),
+        System::Windows => windows::doubt(image, layout, plan),
+        _ => None,
+    }
 }
 
 /// How many checks passed, if the profile is a match for the image.
