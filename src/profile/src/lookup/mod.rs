@@ -4,9 +4,11 @@
 //! JSON `"NAME"`, with an unescaped first quote and a colon after it, is a key, and the first bytes of its value show
 //! the kind of entry. Only the entry that was found is parsed. If bytes are not conclusive (names with escapes, names
 //! that look like punctuation), and before a name is reported as missing, its section is walked as JSON.
-//! After many lookups in one section, its entries are indexed.
+//! After many lookups in one section, its entries are indexed. Symbols of a canonical text, one on each line in the order of
+//! their names, are found by bisection.
 
 mod index;
+mod lines;
 mod sections;
 mod shape;
 mod similar;
@@ -17,6 +19,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use index::Index;
+use lines::Lines;
 use memchr::memmem;
 use sections::Sections;
 use serde_json::{Map, Value};
@@ -38,11 +41,14 @@ pub struct Text {
     text: String,
     sections: Sections,
     indexes: [Index; INDEXED.len()],
+    lines: [Lines; SYMBOLS.len()],
     identity: OnceLock<(Identity, Map<String, Value>)>,
 }
 
 /// The sections that are indexed. Symbols are many and their text is short: an index of them costs more than it saves.
 const INDEXED: [&str; 3] = ["$STRUCTS", "$ENUMS", "$REVENUMS"];
+/// The sections that are bisected if they are sorted.
+const SYMBOLS: [&str; 2] = ["$CONSTANTS", "$FUNCTIONS"];
 
 impl Text {
     /// Unpacks the profile in the file at `path`: text, gzip, xz or zstd, recognised by content.
@@ -69,7 +75,13 @@ impl Text {
         };
         let text = if is_isf(text.as_bytes()) { canonical(&text)? } else { text };
         let sections = Sections::find(&text)?;
-        Ok(Self { text, sections, indexes: Default::default(), identity: OnceLock::new() })
+        Ok(Self {
+            text,
+            sections,
+            indexes: Default::default(),
+            lines: Default::default(),
+            identity: OnceLock::new(),
+        })
     }
 
     /// The text itself.
@@ -269,6 +281,10 @@ impl Text {
     /// The text of the entry of `section` with this name.
     fn find(&self, section: &str, name: &str, shape: Shape) -> Option<&str> {
         let text = self.sections.of(&self.text, section)?;
+        let lines = SYMBOLS.iter().position(|known| *known == section).and_then(|at| self.lines.get(at));
+        if let Some(found) = lines.and_then(|lines| lines.find(text, name)) {
+            return found;
+        }
         let number = INDEXED.iter().position(|known| *known == section);
         let index = number.and_then(|number| self.indexes.get(number));
         if let Some(found) = index.and_then(|index| index.find(text, name, shape)) {
