@@ -26,6 +26,9 @@ pub struct Hints {
     /// Whether the file is known not to be laid out by physical addresses, while what says how is missing: a `.vmem` of more
     /// than 3 GiB without its state file.
     pub unknown_layout: bool,
+    /// Whether the places of the file's bytes in memory were worked out from the memory itself, so that parts of it may belong
+    /// elsewhere.
+    pub worked_out_layout: bool,
 }
 
 /// The control registers of one processor, as far as its container has them.

@@ -105,6 +105,16 @@ impl Image {
         self.laid_out_with(&stretches)
     }
 
+    /// As [`Image::laid_out`], for parts that were worked out from the memory itself: [`Hints::worked_out_layout`] is set.
+    ///
+    /// # Errors
+    /// As [`Image::laid_out`].
+    pub fn laid_out_by_evidence(&self, parts: &[Placed]) -> Result<Self, Error> {
+        let mut image = self.laid_out(parts)?;
+        image.hints.worked_out_layout = true;
+        Ok(image)
+    }
+
     /// The same for memory that is stored in several files.
     ///
     /// # Errors

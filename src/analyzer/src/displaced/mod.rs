@@ -12,7 +12,7 @@ use image::{Image, Memory as _, Placed, Plan};
 use profile::System;
 
 use crate::validate::Group;
-use crate::{Error, Guest, Layout, Passage, Scope, Validation, Verdict, linux, validate, windows};
+use crate::{Check, Error, Guest, Layout, Passage, Scope, Validation, Verdict, linux, validate, windows};
 
 /// An image whose bytes were put where they belong.
 #[derive(Debug)]
@@ -55,12 +55,42 @@ pub fn relocate(image: &Image, layout: &Layout, plan: &Plan<'_>) -> Option<Reloc
             continue;
         }
         tried.push(parts.clone());
-        let Ok(image) = image.laid_out(&parts) else { continue };
+        let Ok(image) = image.laid_out_by_evidence(&parts) else { continue };
         if let Some(passed) = proof(&image, layout, plan)
             && passed > most
         {
             most = passed;
             best = Some(Relocated { image, parts });
+        }
+    }
+    best.map(|best| fill(image, best, layout, most, plan))
+}
+
+/// No more gaps are filled.
+const MOST_GAPS: usize = 16;
+
+/// Gives what lies between two parts, whose place is not known, to one of them, where more of the profile is proved so.
+fn fill(image: &Image, mut best: Relocated, layout: &Layout, mut most: usize, plan: &Plan<'_>) -> Relocated {
+    for index in 1..best.parts.len().min(MOST_GAPS) {
+        for early in [true, false] {
+            let mut parts = best.parts.clone();
+            let Some([one, next]) = parts.get_mut(index - 1..=index) else { continue };
+            let Some(gap) = next.offset.checked_sub(one.offset + one.length).filter(|gap| *gap > 0) else {
+                continue;
+            };
+            if early {
+                let Some(start) = next.start.checked_sub(gap) else { continue };
+                (next.start, next.length, next.offset) = (start, next.length + gap, next.offset - gap);
+            } else {
+                one.length += gap;
+            }
+            let Ok(image) = image.laid_out_by_evidence(&parts) else { continue };
+            if let Some(passed) = proof(&image, layout, plan)
+                && passed > most
+            {
+                most = passed;
+                best = Relocated { image, parts };
+            }
         }
     }
     best
@@ -82,32 +112,55 @@ pub struct Proof {
 /// # Errors
 /// As [`validate`].
 pub fn prove(image: &Image, layout: &Layout, scope: Scope, plan: &Plan<'_>) -> Result<Proof, Error> {
-    let mut validation = validate(image, layout, scope, plan)?;
-    let names_another = validation.verdict == Verdict::Mismatch
-        && validation
-            .checks
-            .iter()
-            .any(|check| check.group == Group::Identity && check.passage == Passage::Failed);
+    let validation = validate(image, layout, scope, plan)?;
+    if image.hints().worked_out_layout {
+        return Ok(Proof { validation: unless_worked_out(validation), relocated: None });
+    }
     // Without a kernel that was found, only records name the build.
     let proved = validation.verdict == Verdict::Match && !validation.facts.is_empty();
-    if proved || !image.is_flat() || names_another {
+    if proved || !image.is_flat() || names_another(&validation) {
         return Ok(Proof { validation, relocated: None });
     }
     if let Some(found) = relocate(image, layout, plan) {
         let validation = validate(&found.image, layout, scope, plan)?;
-        return Ok(Proof { validation, relocated: Some(found) });
+        return Ok(Proof { validation: unless_worked_out(validation), relocated: Some(found) });
     }
-    if validation.verdict == Verdict::Mismatch
-        && let Some(doubt) = doubt(image, layout, plan)
-    {
-        validation.verdict = Verdict::Inconclusive;
-        validation.suspects.clear();
-        validation.reason = format!(
-            "{}; but file offsets are not physical addresses: {doubt}; no layout was found that fits: name one with --layout",
-            validation.reason
-        );
-    }
+    let doubt = if validation.verdict == Verdict::Mismatch { doubt(image, layout, plan) } else { None };
+    let validation = match doubt {
+        Some(doubt) => inconclusive(
+            validation,
+            &format!(
+                "file offsets are not physical addresses: {doubt}; no layout was found that fits: name one with --layout"
+            ),
+        ),
+        None => validation,
+    };
     Ok(Proof { validation, relocated: None })
+}
+
+/// Whether a record in the image names another build than the profile.
+fn names_another(validation: &Validation) -> bool {
+    let named = |check: &Check| check.group == Group::Identity && check.passage == Passage::Failed;
+    validation.verdict == Verdict::Mismatch && validation.checks.iter().any(named)
+}
+
+/// What is judged by a layout that was worked out: what lies at the borders of its parts may belong elsewhere.
+fn unless_worked_out(validation: Validation) -> Validation {
+    if validation.verdict != Verdict::Mismatch || names_another(&validation) {
+        return validation;
+    }
+    inconclusive(
+        validation,
+        "file offsets are not physical addresses, and what lies at the borders of the parts of the layout that was found may \
+         belong elsewhere: name the layout with --layout",
+    )
+}
+
+fn inconclusive(mut validation: Validation, reason: &str) -> Validation {
+    validation.verdict = Verdict::Inconclusive;
+    validation.suspects.clear();
+    validation.reason = format!("{}; but {reason}", validation.reason);
+    validation
 }
 
 /// What shows that the places in a file of raw memory are not physical addresses, in words.

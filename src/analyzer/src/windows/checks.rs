@@ -332,7 +332,7 @@ fn widen(kernel: &Kernel<'_>, address: u64) -> u64 {
 
 fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     let view = kernel.view();
-    let (mut all, mut partial) = (Vec::new(), false);
+    let (mut all, mut partial, mut broken) = (Vec::new(), false, false);
     exam.check(
         Group::Structure,
         Weight::Strong,
@@ -345,7 +345,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             };
             match list::both_ways(&view, head, "_EPROCESS.ActiveProcessLinks") {
                 Ok(list) => {
-                    (all, partial) = (list.entries, list.partial);
+                    (all, partial, broken) = (list.entries, list.partial, list.end.is_err());
                     let words =
                         format!("{} processes, {} back pointers disagree", all.len(), list.disagreeing);
                     // A broken list is read from both ends; then the readable entries have to be right.
@@ -391,7 +391,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             let sane = good * 10 >= ids.len() * 9 && different.len() * 10 >= ids.len() * 9;
             Finding::judge_part(
                 sane && different.contains(&4),
-                sane && (partial || absent > 0 || all.is_empty()),
+                sane && (partial || broken || absent > 0 || all.is_empty()),
                 format!("{} different of {}", different.len(), ids.len()),
             )
         },
