@@ -100,7 +100,7 @@ pub(crate) fn stretches(samples: &[Sample], fewest: usize) -> Vec<Stretch> {
         let mut own = offsets.iter().copied().filter(|at| here.contains(at));
         from = border;
         if let Some(first) = own.next() {
-            let last = own.last().unwrap_or(first);
+            let last = own.next_back().unwrap_or(first);
             // Whole pages of memory, which may lie anywhere in the file.
             let within = |offset: u64| offset.wrapping_add(*distance) & (PAGE - 1);
             let offsets = first.saturating_sub(within(first))..last + PAGE - within(last);
@@ -168,7 +168,7 @@ pub(crate) fn refine(memory: &dyn Memory, stretches: &mut [Stretch], maps: &Maps
                     continue;
                 }
                 let (place, target) = (at + (index * width) as u64, maps.physical(word));
-                let mut agrees = |distance: u64| {
+                let agrees = |distance: u64| {
                     let own = at + distance;
                     let within = (own..own + PAGE).contains(&target);
                     within || is_linked(memory, &known, maps, width, place + distance, target)

@@ -293,8 +293,7 @@ fn linear_deltas(
                     let at = PhysicalAddress(physical.wrapping_sub(distance));
                     let start = memory.read(at, &mut bytes).map(|()| u64::from_le_bytes(bytes));
                     if let Ok(start) = start
-                        && start >= UPPER_HALF
-                        && start < START_KERNEL_MAP
+                        && (UPPER_HALF..START_KERNEL_MAP).contains(&start)
                         && start.is_multiple_of(MAP_ALIGNMENT)
                     {
                         add(start.wrapping_neg());
