@@ -6,7 +6,7 @@ use profile::{Arch, MappedFile, Profile, Progress, Report, System};
 use crate::companions::{Companion, Companions};
 use crate::container::Container;
 use crate::fold::{Found, FoundVariable, fold};
-use crate::language::Languages;
+use crate::language::{Languages, left_out};
 use crate::lower::Lowering;
 use crate::scan::{Broken, Root};
 use crate::site::Site;
@@ -17,7 +17,7 @@ use crate::{Error, identity, variants};
 
 /// This front-end and its revision, as written to `Generator` in `$METADATA`. The revision changes when the same file
 /// can give a different profile.
-pub const GENERATOR: &str = "rekall-profile dwarf 1";
+pub const GENERATOR: &str = "rekall-profile dwarf 2";
 
 /// The steps after the first pass, for [`Progress`].
 const OPENING: &str = "Opening sections";
@@ -129,8 +129,12 @@ pub fn convert(
         "{} definitions, of which {} are different; {} units in other languages left out",
         found.definitions,
         found.records.len() + found.enumerations.len(),
-        found.foreign
+        found.foreign.values().sum::<u64>()
     ));
+
+    if !found.foreign.is_empty() && found.records.is_empty() && found.enumerations.is_empty() {
+        report.warn(left_out(found.foreign.keys().copied()));
+    }
 
     progress.begin(READING, None);
     let mut variables = Vec::new();
@@ -145,6 +149,7 @@ pub fn convert(
             }
         }
         lowering.settle_declarations();
+        lowering.settle_sizes();
         own.and_then(|own| own.join().ok()).unwrap_or_else(|| symbols::of_file(&container))
     })?;
     profile.settle_natives();

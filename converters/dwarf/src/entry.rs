@@ -35,6 +35,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) lower_bound: Option<u64>,
     pub(crate) count: Option<u64>,
     pub(crate) encoding: Option<u64>,
+    /// Whether its length, or a bound, is known only at run time.
+    pub(crate) dynamic: bool,
     /// The offset of the next entry.
     end: usize,
 }
@@ -107,6 +109,7 @@ impl<'a, const BIG: bool> Reader<'_, 'a, BIG> {
             lower_bound: None,
             count: None,
             encoding: None,
+            dynamic: false,
             end: 0,
         };
         for step in self.plans.steps(plan) {
@@ -128,10 +131,12 @@ impl<'a, const BIG: bool> Reader<'_, 'a, BIG> {
                 Slot::Declared => entry.declared = number.is_some_and(|flag| flag != 0),
                 Slot::External => entry.external = number.is_some_and(|flag| flag != 0),
                 Slot::Value => entry.value = number.or_else(|| low_bits(value, BIG)),
+                Slot::UpperBound | Slot::LowerBound | Slot::Count if number.is_none() => entry.dynamic = true,
                 Slot::UpperBound => entry.upper_bound = number,
                 Slot::LowerBound => entry.lower_bound = number,
                 Slot::Count => entry.count = number,
                 Slot::Encoding => entry.encoding = number,
+                Slot::Length => entry.dynamic = true,
                 _ => {}
             }
         }

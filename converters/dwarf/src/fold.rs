@@ -1,7 +1,7 @@
 //! The first pass: walks every unit once and keeps the first of equal definitions.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -75,8 +75,8 @@ pub(crate) struct Found {
     walked: HashSet<u32, RandomState>,
     /// Units that could not be walked to their end.
     pub(crate) broken: Vec<(u32, Broken)>,
-    /// Units in languages that were not requested.
-    pub(crate) foreign: u64,
+    /// The number of units in each language that was not requested.
+    pub(crate) foreign: BTreeMap<Option<u16>, u64>,
     /// The number of definitions before folding.
     pub(crate) definitions: u64,
     /// Imported units of the supplementary file.
@@ -161,7 +161,7 @@ impl Found {
             self.broken.push((number, broken));
         }
         if !prints.wants(&root) {
-            self.foreign += 1;
+            *self.foreign.entry(root.language).or_default() += 1;
             return;
         }
         let nodes = prints.types().map_or(0, |types| types.nodes.len());
@@ -273,7 +273,9 @@ impl Found {
         self.broken.extend(other.broken);
         self.imports.extend(other.imports);
         self.given_up |= other.given_up;
-        self.foreign += other.foreign;
+        for (language, units) in other.foreign {
+            *self.foreign.entry(language).or_default() += units;
+        }
         self.definitions += other.definitions;
     }
 }

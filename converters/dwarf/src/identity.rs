@@ -1,5 +1,6 @@
 //! The identity of the build: build-id, UUID, banner and release.
 
+use data_encoding::{HEXLOWER, HEXUPPER};
 use maps::Banner;
 use object::{Object, ObjectSection};
 use profile::{Profile, System};
@@ -110,12 +111,12 @@ pub(crate) fn module_release<'a>(container: &Container<'a>) -> Option<&'a str> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(bytes)
 }
 
 /// Formats a UUID as Apple's tools print it.
 fn uuid(id: &[u8; 16]) -> String {
-    let digits = hex(id).to_uppercase();
+    let digits = HEXUPPER.encode(id);
     let mut text = String::with_capacity(36);
     for (index, digit) in digits.chars().enumerate() {
         if matches!(index, 8 | 12 | 16 | 20) {

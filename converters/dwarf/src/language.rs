@@ -9,6 +9,9 @@ pub struct Languages {
     asked_for: Vec<Language>,
 }
 
+/// Rust's code before version 5 of the standard, which mrustc and old compilers write.
+const DW_LANG_RUST_OLD: dw::DwLang = dw::DwLang(0x9000);
+
 /// `DW_LANG_Mips_Assembler`, which every assembler writes, and its successor `DW_LANG_Assembly`.
 const ASSEMBLERS: [u16; 2] = [0x8001, 0x0031];
 
@@ -32,10 +35,33 @@ impl Languages {
         code.is_none_or(|code| is_c(code) || is_cpp(code) || ASSEMBLERS.contains(&code))
     }
 
+    /// The lower bound of an array that does not say one (DWARF 5, table 7.17).
+    pub(crate) fn first_index(code: Option<u16>) -> u64 {
+        let Some(language) = code.map(dw::DwLang) else { return 0 };
+        match language.default_lower_bound() {
+            Some(first) => first as u64,
+            // Missing from the library's table.
+            None => u64::from(matches!(
+                language,
+                dw::DW_LANG_Ada2005 | dw::DW_LANG_Ada2012 | dw::DW_LANG_Fortran18
+            )),
+        }
+    }
+
     /// Whether a type's scope is part of its name in this language. C has one name space for tags.
     pub(crate) fn is_scoped(code: Option<u16>) -> bool {
         code.is_some_and(|code| !is_c(code))
     }
+}
+
+/// The warning that all units with types are in other languages, which have these codes.
+pub(crate) fn left_out(codes: impl Iterator<Item = Option<u16>>) -> String {
+    let mut languages: Vec<Language> = codes.filter_map(|code| language(code?)).collect();
+    languages.sort_unstable();
+    languages.dedup();
+    let names: Vec<&str> = languages.iter().map(|language| language.name()).collect();
+    let options = if names.is_empty() { "all".to_owned() } else { names.join(" --lang ") };
+    format!("no type is in C, C++ or assembly; --lang {options} includes those in other languages")
 }
 
 fn is_c(code: u16) -> bool {
@@ -66,7 +92,7 @@ fn is_cpp(code: u16) -> bool {
 
 fn language(code: u16) -> Option<Language> {
     Some(match dw::DwLang(code) {
-        dw::DW_LANG_Rust => Language::Rust,
+        dw::DW_LANG_Rust | DW_LANG_RUST_OLD => Language::Rust,
         dw::DW_LANG_Go => Language::Go,
         dw::DW_LANG_D => Language::D,
         dw::DW_LANG_Swift => Language::Swift,

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use foldhash::fast::RandomState;
 use gimli::constants as dw;
 use profile::{
-    Choice, ChoiceOption, Label, Name, NativeKind, NewMember, Profile, RecordKind, Report, StorageUnit, Type,
-    TypeId, Types,
+    Choice, ChoiceOption, Label, Name, NativeKind, NewMember, Profile, RecordId, RecordKind, Report,
+    StorageUnit, Type, TypeId, Types,
 };
 
 use crate::entry::{self, Entry};
@@ -24,6 +24,10 @@ use crate::value::{Place, Value, place};
 
 type Map<K, V> = HashMap<K, V, RandomState>;
 
+/// The largest index type that gives an array its bounds.
+const MAX_INDEX_TYPE: u64 = 1 << 16;
+/// How deep records without a size of their own are looked for in each other.
+const MAX_SIZELESS_DEPTH: usize = 8;
 /// How deep types are followed before they are treated as circular.
 const MAX_DEPTH: usize = 96;
 /// How many bytes of plans are kept. Definitions are visited in several orders, and each of a kernel's thousands of
@@ -66,6 +70,8 @@ pub(crate) struct Lowering<'p, 'u, 'a> {
     open: Vec<(Site, Option<TypeId>)>,
     /// Declarations of names with several definitions, none of which is in the declaring unit.
     forward: Map<(bool, Name), TypeId>,
+    /// Records whose size the source does not give as a number.
+    sizeless: Vec<RecordId>,
 }
 
 /// The chosen definitions of one kind.
@@ -117,6 +123,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
             enumerations: Chosen::default(),
             open: Vec::new(),
             forward: Map::default(),
+            sizeless: Vec::new(),
         }
     }
 
@@ -154,6 +161,29 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
             let text =
                 name.map_or_else(|| self.units.place(*site), |name| self.profile.names.get(name).to_owned());
             self.report.lose(AMBIGUOUS, || text);
+        }
+    }
+
+    /// Gives the records whose size the source does not give the one that their members need: Ada's records with
+    /// bounds that are known only at run time end where the last member with a fixed place ends.
+    pub(crate) fn settle_sizes(&mut self) {
+        // One that holds another one needs that one's size.
+        for _ in 0..MAX_SIZELESS_DEPTH {
+            let mut changed = false;
+            for id in &self.sizeless {
+                let types = &self.profile.types;
+                let end = |member: &profile::Member| {
+                    member.offset.checked_add(types.size_of(member.ty).unwrap_or(0))
+                };
+                let size = types.members(*id).iter().filter_map(end).max().unwrap_or(0);
+                if types.record(*id).is_some_and(|record| record.size != size) {
+                    self.profile.types.set_record_size(*id, size);
+                    changed = true;
+                }
+            }
+            if !changed {
+                break;
+            }
         }
     }
 
@@ -270,10 +300,14 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
     fn define_record(&mut self, first: First, name: Name, ty: TypeId) {
         let site = first.site;
         let Some(entry) = self.entry(site) else { return };
-        let members = self.members(site, &entry);
-        let size = entry.size.unwrap_or(0);
+        let size = self.record_size(site, &entry);
+        let members = self.members(site, &entry, size);
         let kind = record_kind(entry.tag);
-        let id = self.profile.types.add_record(&mut self.profile.names, Some(name), kind, size, &members);
+        let bytes = size.unwrap_or(0);
+        let id = self.profile.types.add_record(&mut self.profile.names, Some(name), kind, bytes, &members);
+        if size.is_none() {
+            self.sizeless.push(id);
+        }
         self.profile.types.set(ty, Type::Record(id));
         self.profile.types.set_record_units(id, first.units);
     }
@@ -339,6 +373,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
             Kind::Signature => self.function(site, &entry),
             Kind::Record => self.record(site, &entry),
             Kind::Enumeration => self.enumeration(site, &entry),
+            Kind::Bytes => self.bytes(site, &entry),
             _ => {
                 self.report.lose("types of a kind that has no place in a profile", || {
                     format!("{} at {}", entry.tag, self.units.place(site))
@@ -355,13 +390,46 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
             .filter(|child| child.kind == Kind::Argument)
             .map(|argument| self.reference(site.unit, argument.ty))
             .collect();
-        if let Some(ty) = self.functions.get(&arguments) {
-            return *ty;
+        let ty = match self.functions.get(&arguments) {
+            Some(ty) => *ty,
+            None => {
+                let list = self.profile.types.add_arguments(&arguments);
+                let ty = self.profile.types.add(Type::Function(list));
+                self.functions.insert(arguments, ty);
+                ty
+            }
+        };
+        // A function of Go that has a size is a value: the address of a closure.
+        match entry.size.and_then(|size| u8::try_from(size).ok()).filter(|size| *size > 0) {
+            Some(size) => self.intern(Type::Pointer { target: ty, size }),
+            None => ty,
         }
-        let list = self.profile.types.add_arguments(&arguments);
-        let ty = self.profile.types.add(Type::Function(list));
-        self.functions.insert(arguments, ty);
-        ty
+    }
+
+    /// A text or a set: bytes, as many as the source gives it.
+    fn bytes(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
+        let target = match entry.tag {
+            dw::DW_TAG_set_type => self.profile.native("unsigned char", 1, NativeKind::Unsigned),
+            _ => self.profile.native("char", 1, NativeKind::Char),
+        };
+        let byte = self.intern(target);
+        match entry.size {
+            Some(count) if !entry.dynamic => self.intern(Type::Array { target: byte, count }),
+            _ if entry.dynamic => self.intern(Type::Array { target: byte, count: 0 }),
+            _ => {
+                self.report.lose("sets and texts without a size", || self.units.place(site));
+                self.intern(Type::Void)
+            }
+        }
+    }
+
+    /// The size of a record in bytes, if the source gives it: its own, or that of the integer which holds its bits.
+    fn record_size(&mut self, site: Site, entry: &Entry<'a>) -> Option<u64> {
+        if entry.size.is_some() || entry.declared || entry.ty == Reference::Nothing {
+            return entry.size;
+        }
+        let ty = self.reference(site.unit, entry.ty);
+        self.profile.types.size_of(ty)
     }
 
     /// The type of a used record: the chosen definition of its name, or an unnamed one.
@@ -375,14 +443,18 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
                 None => self.intern(Type::Named(name)),
             };
         }
-        let members = self.members(site, entry);
-        let (kind, size) = (record_kind(entry.tag), entry.size.unwrap_or(0));
+        let known_size = self.record_size(site, entry);
+        let members = self.members(site, entry, known_size);
+        let (kind, size) = (record_kind(entry.tag), known_size.unwrap_or(0));
         let key = members.iter().map(|item| (item.name, item.offset, item.ty, item.bits)).collect();
         let key = (kind, size, key);
         if let Some(ty) = self.unnamed_records.get(&key) {
             return *ty;
         }
         let id = self.profile.types.add_record(&mut self.profile.names, None, kind, size, &members);
+        if known_size.is_none() && !entry.declared {
+            self.sizeless.push(id);
+        }
         let ty = self.profile.types.add(Type::Record(id));
         self.unnamed_records.insert(key, ty);
         ty
@@ -468,13 +540,10 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
     }
 
     fn array(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
-        let mut target = self.reference(site.unit, entry.ty);
-        let bounds: Vec<u64> = self
-            .children(site, entry)
-            .iter()
-            .filter(|bound| matches!(bound.kind, Kind::Bound))
-            .map(elements)
-            .collect();
+        let mut target = self.held(site, entry.ty);
+        let mut bounds = self.children(site, entry);
+        bounds.retain(|bound| bound.kind == Kind::Bound);
+        let bounds: Vec<u64> = bounds.iter().map(|bound| self.elements(site.unit, bound)).collect();
         if bounds.is_empty() {
             return self.intern(Type::Array { target, count: 0 });
         }
@@ -482,6 +551,43 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
             target = self.intern(Type::Array { target, count });
         }
         target
+    }
+
+    /// The number of elements in a dimension: 0 if it has no bound, or one that is known only at run time.
+    fn elements(&mut self, unit: u32, bound: &Entry<'a>) -> u64 {
+        if let Some(count) = bound.count {
+            return count;
+        }
+        if bound.dynamic {
+            return 0;
+        }
+        let language = self.found.roots.get(&unit).and_then(|root| root.language);
+        let first = Languages::first_index(language);
+        if Languages::has_base_types_of_c(language) {
+            return elements(bound.lower_bound.unwrap_or(first), bound.upper_bound);
+        }
+        match self.behind_names(unit, bound.ty) {
+            // An array with an element for each value of an enumeration, whatever numbers stand for the values.
+            Some((of, index)) if index.kind == Kind::Enumeration => {
+                let values = self.children(Site { unit: of, at: index.at }, &index);
+                let within = |value: i64| {
+                    bound.lower_bound.is_none_or(|lower| lower as i64 <= value)
+                        && bound.upper_bound.is_none_or(|upper| value <= upper as i64)
+                };
+                values.iter().filter(|label| label.value.is_some_and(|value| within(value as i64))).count()
+                    as u64
+            }
+            // The bounds are those of the index type.
+            Some((_, index))
+                if index.kind == Kind::Bound && bound.upper_bound.is_none() && !index.dynamic =>
+            {
+                let lower = bound.lower_bound.or(index.lower_bound).unwrap_or(first);
+                let count = elements(lower, index.upper_bound);
+                // Ada's `Positive` is the index of arrays of any length.
+                if count <= MAX_INDEX_TYPE { count } else { 0 }
+            }
+            _ => elements(bound.lower_bound.unwrap_or(first), bound.upper_bound),
+        }
     }
 
     /// A subrange of another type's values, as in Ada and Pascal: stored as that type, or in fewer bytes.
@@ -503,18 +609,23 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
     }
 
     fn native(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
-        if entry.tag == dw::DW_TAG_unspecified_type {
-            // `decltype(nullptr)`, and types that a linker made from assembly: neither has a layout.
-            return self.intern(Type::Void);
-        }
-        let size = entry.size.or(entry.bit_size.map(|bits| bits.div_ceil(8))).unwrap_or(0);
         let text = self.units.units.get(site.unit as usize).zip(entry.name);
         let text = text.and_then(|(unit, name)| self.strings(site.unit, unit).text(name));
         let text = String::from_utf8_lossy(text.unwrap_or_default());
+        if entry.tag == dw::DW_TAG_unspecified_type {
+            let void = self.intern(Type::Void);
+            if !native::is_null_pointer(&text) {
+                // Types that a linker made from assembly, and types of no values: neither has a layout.
+                return void;
+            }
+            let size = self.encoding(site).map_or(8, |encoding| encoding.address_size);
+            return self.intern(Type::Pointer { target: void, size });
+        }
+        let size = entry.size.or(entry.bit_size.map(|bits| bits.div_ceil(8))).unwrap_or(0);
         let size = u32::try_from(size).unwrap_or(0);
         let language = self.found.roots.get(&site.unit).and_then(|root| root.language);
         let native = if Languages::has_base_types_of_c(language) {
-            self.profile.c_native(&text, size, native::kind(entry.encoding))
+            self.profile.c_native(&text, size, native::kind_in_c(&text, entry.encoding))
         } else {
             let (kind, complex) =
                 (native::kind_elsewhere(entry.encoding), native::is_complex(entry.encoding));
@@ -529,13 +640,13 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
     }
 
     /// The members of a record, in the order of declaration.
-    fn members(&mut self, site: Site, record: &Entry<'a>) -> Vec<NewMember> {
+    fn members(&mut self, site: Site, record: &Entry<'a>, size: Option<u64>) -> Vec<NewMember> {
         let mut members = Vec::new();
         for child in self.children(site, record) {
             let member = match child.kind {
                 // A static member is a variable and not part of the record.
                 Kind::Member if child.declared || child.external => None,
-                Kind::Member => self.member(site, &child, record.size.unwrap_or(u64::MAX)),
+                Kind::Member => self.member(site, &child, size.unwrap_or(u64::MAX)),
                 Kind::Base => self.base(site, &child),
                 _ => None,
             };
@@ -551,12 +662,14 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
         {
             name = Some(self.profile.names.intern("__vfptr"));
         }
-        let ty = self.reference(site.unit, member.ty);
+        let ty = self.held(site, member.ty);
         let Some(offset) = self.offset(site, member) else {
             self.report.lose("members at places only known at run time", || self.units.place(site));
             return None;
         };
-        let Some(width) = member.bit_size else { return Some(NewMember { name, offset, ty, bits: None }) };
+        let Some(width) = self.width(site, member) else {
+            return Some(NewMember { name, offset, ty, bits: None });
+        };
         let unit = self.units.units.get(site.unit as usize)?;
         let big_endian = unit.big_endian;
         let type_size = self.profile.types.size_of(ty).or(member.size).unwrap_or(4);
@@ -567,8 +680,73 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
             self.report.lose("bit-fields no native can hold", || self.units.place(site));
             return None;
         };
-        let ty = if storage.size == type_size { ty } else { self.integer(storage.size, false) };
+        let is_record = matches!(self.profile.types.peel(ty), Type::Record(_));
+        if member.bit_size.is_none()
+            && u64::from(storage.bits.end.saturating_sub(storage.bits.start)) == type_size.saturating_mul(8)
+        {
+            return Some(NewMember { name, offset: storage.offset, ty, bits: None });
+        }
+        let ty = if storage.size == type_size && !is_record { ty } else { self.integer(storage.size, false) };
         Some(NewMember { name, offset: storage.offset, ty, bits: Some(storage.bits) })
+    }
+
+    /// The type of something that is stored. A function is stored as its address, as in Pascal, and a type without
+    /// values has no bytes (Zig's `void`).
+    fn held(&mut self, site: Site, reference: Reference) -> TypeId {
+        let ty = self.reference(site.unit, reference);
+        match self.profile.types.peel(ty) {
+            Type::Function(_) => {
+                let size = self.encoding(site).map_or(8, |encoding| encoding.address_size);
+                self.intern(Type::Pointer { target: ty, size })
+            }
+            Type::Void if self.is_unspecified(site.unit, reference) => {
+                let byte = self.profile.native("unsigned char", 1, NativeKind::Unsigned);
+                let target = self.intern(byte);
+                self.intern(Type::Array { target, count: 0 })
+            }
+            _ => ty,
+        }
+    }
+
+    /// Whether a type is one with only a name.
+    fn is_unspecified(&mut self, unit: u32, reference: Reference) -> bool {
+        self.behind_names(unit, reference).is_some_and(|(_, entry)| entry.tag == dw::DW_TAG_unspecified_type)
+    }
+
+    /// The entry that typedefs and qualifiers lead to, and its unit.
+    fn behind_names(&mut self, unit: u32, reference: Reference) -> Option<(u32, Entry<'a>)> {
+        let (mut unit, mut reference) = (unit, reference);
+        for _ in 0..MAX_DEPTH {
+            let (found, at) = self.units.find(unit, reference)?;
+            let entry = self.entry(Site { unit: found, at })?;
+            if !matches!(entry.kind, Kind::Qualifier | Kind::Typedef) {
+                return Some((found, entry));
+            }
+            (unit, reference) = (found, entry.ty);
+        }
+        None
+    }
+
+    /// How many bits a member has, if it is a bit-field: as many as it says, or, if it says only at which bit it
+    /// begins, as many as its type has (Zig's packed structs).
+    fn width(&mut self, site: Site, member: &Entry<'a>) -> Option<u64> {
+        if member.bit_size.is_some() || member.data_bit_offset.is_none() {
+            return member.bit_size;
+        }
+        let (mut unit, mut reference) = (site.unit, member.ty);
+        for _ in 0..MAX_DEPTH {
+            let (found, entry) = self.behind_names(unit, reference)?;
+            match (entry.kind, entry.size) {
+                (Kind::Native, _) if entry.bit_size.is_some() => return entry.bit_size,
+                // The bits of an enumeration or a packed struct are those of its type.
+                (Kind::Enumeration, _) | (Kind::Record, None) => (unit, reference) = (found, entry.ty),
+                (Kind::Pointer, None) => {
+                    return Some(u64::from(self.encoding(site)?.address_size).saturating_mul(8));
+                }
+                (_, size) => return size?.checked_mul(8),
+            }
+        }
+        None
     }
 
     /// A base class as the member `__base_<class>`.
@@ -646,11 +824,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
             && native.size > 0
         {
             let size = u64::from(native.size);
-            let signed = match native.kind {
-                NativeKind::Signed => true,
-                NativeKind::Char => self.profile.names.get(native.name) != "unsigned char",
-                _ => false,
-            };
+            let signed = native::is_signed(self.profile.names.get(native.name), native.kind);
             if entry.size.is_none_or(|said| said == size) {
                 return (ty, signed, size);
             }
@@ -703,7 +877,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
             let entry = self.entry(site)?;
             name = name.or_else(|| self.text(site, &entry));
             if ty.is_none() && entry.ty != Reference::Nothing {
-                ty = Some(self.reference(site.unit, entry.ty));
+                ty = Some(self.held(site, entry.ty));
             }
             if name.is_some() && ty.is_some() {
                 break;
@@ -824,15 +998,12 @@ fn record_kind(tag: dw::DwTag) -> RecordKind {
     }
 }
 
-/// The number of elements in a dimension: 0 if it has no bound, or an unknown one.
-fn elements(bound: &Entry<'_>) -> u64 {
-    if let Some(count) = bound.count {
-        return count;
-    }
-    match bound.upper_bound {
+/// The number of elements from `lower` to `upper`; 0 if there is no upper bound.
+fn elements(lower: u64, upper: Option<u64>) -> u64 {
+    match upper {
         // Some compilers write the upper bound of an empty array as -1 in 32 or 64 bits.
         None | Some(0xffff_ffff) => 0,
-        Some(upper) => upper.wrapping_add(1).wrapping_sub(bound.lower_bound.unwrap_or(0)),
+        Some(upper) => upper.wrapping_add(1).wrapping_sub(lower),
     }
 }
 

@@ -3,6 +3,28 @@
 use gimli::constants as dw;
 use profile::NativeKind;
 
+/// The meaning of a base type in C. `char` is signed or not, depending on the processor and the compiler's options.
+pub(crate) fn kind_in_c(name: &str, encoding: Option<u64>) -> NativeKind {
+    match encoding {
+        Some(code) if name == "char" && code == u64::from(dw::DW_ATE_unsigned_char.0) => NativeKind::Unsigned,
+        _ => kind(encoding),
+    }
+}
+
+/// Whether the values of a native of this name and kind have a sign.
+pub(crate) fn is_signed(name: &str, kind: NativeKind) -> bool {
+    match kind {
+        NativeKind::Signed => true,
+        NativeKind::Char => matches!(name, "char" | "signed char"),
+        _ => false,
+    }
+}
+
+/// Whether a type with only a name is that of the null pointer, in C++ (also as clang writes it) and in D.
+pub(crate) fn is_null_pointer(name: &str) -> bool {
+    name.contains("nullptr") || name == "typeof(null)"
+}
+
 /// Whether a `DW_AT_encoding` is that of a complex number.
 pub(crate) fn is_complex(encoding: Option<u64>) -> bool {
     encoding == Some(u64::from(dw::DW_ATE_complex_float.0))

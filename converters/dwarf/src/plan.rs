@@ -44,6 +44,8 @@ pub(crate) enum Kind {
     Argument,
     /// A base type, or a type with only a name.
     Native,
+    /// Bytes that no reader of profiles looks into: Fortran's texts, and sets as in Pascal.
+    Bytes,
     /// A variable that has, or may have, an address.
     Variable,
     /// A declaration of a variable.
@@ -79,6 +81,8 @@ pub(crate) enum Slot {
     LowerBound,
     Count,
     Encoding,
+    /// Where the length of a text is stored that is known only at run time.
+    Length,
     Language,
     StrOffsetsBase,
     AddrBase,
@@ -388,6 +392,7 @@ fn kind(tag: u64, attributes: &[(u64, u64, i64)]) -> Kind {
         dw::DW_TAG_subroutine_type => Kind::Signature,
         dw::DW_TAG_formal_parameter => Kind::Argument,
         dw::DW_TAG_base_type | dw::DW_TAG_unspecified_type => Kind::Native,
+        dw::DW_TAG_string_type | dw::DW_TAG_set_type => Kind::Bytes,
         dw::DW_TAG_variable => {
             let located = attributes.iter().any(|(name, form, _)| {
                 *name == u64::from(dw::DW_AT_location.0) && is_expression(*form)
@@ -424,7 +429,7 @@ fn slot(kind: Kind, name: u64) -> Slot {
     let Ok(name) = u16::try_from(name) else { return Slot::Nothing };
     let name = dw::DwAt(name);
     let wanted = match kind {
-        Kind::Other | Kind::Variant | Kind::Signature => return Slot::Nothing,
+        Kind::Other | Kind::Variant => return Slot::Nothing,
         Kind::Unit => {
             return match name {
                 dw::DW_AT_language => Slot::Language,
@@ -436,7 +441,8 @@ fn slot(kind: Kind, name: u64) -> Slot {
                 _ => Slot::Nothing,
             };
         }
-        Kind::Record => &[Slot::Name, Slot::Size, Slot::Declared, Slot::Link][..],
+        // The type of a record is that of its bits, as Zig writes it of packed structs.
+        Kind::Record => &[Slot::Name, Slot::Type, Slot::Size, Slot::Declared, Slot::Link][..],
         Kind::Enumeration => &[Slot::Name, Slot::Type, Slot::Size, Slot::Declared, Slot::Link],
         Kind::Member => &[
             Slot::Name,
@@ -457,6 +463,8 @@ fn slot(kind: Kind, name: u64) -> Slot {
         Kind::Array => &[Slot::Type],
         Kind::Bound => &[Slot::Type, Slot::Size, Slot::UpperBound, Slot::LowerBound, Slot::Count],
         Kind::Native => &[Slot::Name, Slot::Size, Slot::BitSize, Slot::Encoding],
+        Kind::Bytes => &[Slot::Type, Slot::Size, Slot::Length],
+        Kind::Signature => &[Slot::Size],
         Kind::Variable => &[Slot::Name, Slot::Type, Slot::Location, Slot::Link],
         Kind::Declaration | Kind::Local => &[Slot::Name, Slot::Type, Slot::Link],
         Kind::Namespace => &[Slot::Name],
@@ -478,6 +486,7 @@ fn slot(kind: Kind, name: u64) -> Slot {
         dw::DW_AT_lower_bound => Slot::LowerBound,
         dw::DW_AT_count => Slot::Count,
         dw::DW_AT_encoding => Slot::Encoding,
+        dw::DW_AT_string_length => Slot::Length,
         _ => Slot::Nothing,
     };
     if wanted.contains(&slot) { slot } else { Slot::Nothing }

@@ -373,7 +373,8 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
             | Kind::Typedef
             | Kind::Array
             | Kind::Signature
-            | Kind::Native => {
+            | Kind::Native
+            | Kind::Bytes => {
                 let taken = self.take(plan)?;
                 let mut name = taken.name;
                 if name != 0 && frame.scope != 0 {

@@ -176,8 +176,19 @@ macro_rules! fixtures {
     };
 }
 
-const WITH_TESTS_OF_THEIR_OWN: [&str; 5] =
-    ["elf/variants", "elf/variants-reversed", "elf/natives", "elf/rust-natives.o", "elf/thin-x64"];
+const WITH_TESTS_OF_THEIR_OWN: [&str; 11] = [
+    "elf/variants",
+    "elf/variants-reversed",
+    "elf/natives",
+    "elf/rust-natives.o",
+    "elf/thin-x64",
+    "elf/uncommon.o",
+    "elf/uncommon-cpp.o",
+    "elf/fortran.o",
+    "elf/ada.o",
+    "elf/pascal.o",
+    "elf/languages.o",
+];
 
 fixtures! {
     gcc_x64: "elf/gcc-x64" => "gcc-x64",
@@ -765,4 +776,204 @@ fn a_variable_with_a_compiler_suffix_also_has_its_plain_name() {
         assert_eq!(made.profile[section]["init_task"], plain.profile[section]["init_task"], "{section}");
         assert_eq!(made.profile[section][suffixed], plain.profile[section]["init_task"], "{section}");
     }
+}
+
+/// The profile of a file in a language other than C.
+fn made_in(name: &str, language: Language) -> Made {
+    let options = Options { languages: Languages::with(&[language]), ..Options::default() };
+    made_with(name, &options, &Alone).unwrap()
+}
+
+/// Compares members with their expected offset and type.
+fn assert_members(made: &Made, name: &str, size: u64, expected: &[(&str, Value)]) {
+    let found = &made.structs()[name];
+    assert_eq!(found[0], size, "{name}");
+    for (member, expected) in expected {
+        assert_eq!(found[1][*member], *expected, "{name}.{member}");
+    }
+    assert_eq!(found[1].as_object().map(serde_json::Map::len), Some(expected.len()), "{found}");
+}
+
+fn array(count: u64, target: &str) -> Value {
+    json!(["Array", {"count": count, "target": target}])
+}
+
+fn pointer(target: &str) -> Value {
+    json!(["Pointer", {"target": target}])
+}
+
+#[test]
+fn base_types_of_c_that_no_reader_knows_keep_their_bytes() {
+    let made = made("elf/uncommon.o");
+    assert_members(
+        &made,
+        "uncommon",
+        64,
+        &[
+            ("letter", json!([0, ["char"]])),
+            ("extended", json!([16, ["_Float64x"]])),
+            ("decimal", json!([32, ["_Decimal64"]])),
+            ("pair", json!([40, array(8, "unsigned char")])),
+            ("last", json!([48, ["int"]])),
+        ],
+    );
+}
+
+#[test]
+fn a_null_pointer_is_as_wide_as_an_address() {
+    let made = made("elf/uncommon-cpp.o");
+    assert_members(
+        &made,
+        "uncommon",
+        16,
+        &[
+            ("nothing", json!([0, pointer("Void")])),
+            ("code", json!([8, ["Enumeration", {"enum_name": "byte", "target": "char8_t"}]])),
+            ("wide", json!([10, ["Enumeration", {"enum_name": "unit", "target": "char16_t"}]])),
+            ("narrow", json!([12, ["BitField", {"start_bit": 0, "end_bit": 9, "target": "char16_t"}]])),
+        ],
+    );
+    assert_eq!(made.profile["$ENUMS"]["byte"], json!({"254": "last"}));
+    assert_eq!(made.profile["$ENUMS"]["unit"], json!({"65534": "last"}));
+}
+
+#[test]
+fn texts_of_fortran_are_arrays_of_characters_and_arrays_count_from_1() {
+    let made = made_in("elf/fortran.o", Language::Fortran);
+    assert_members(
+        &made,
+        "natives::record",
+        96,
+        &[
+            ("small", json!([0, ["short"]])),
+            ("flag", json!([4, ["unsigned int"]])),
+            ("extended", json!([16, ["long double"]])),
+            ("pair", json!([32, ["complex float"]])),
+            ("text", json!([40, array(7, "char")])),
+            ("wide", json!([48, array(3, "unsigned int")])),
+            (
+                "deferred",
+                json!([64, ["Pointer", {"target": "Array", "target_args": {"count": 0, "target": "char"}}]]),
+            ),
+            ("last", json!([72, ["long long"]])),
+            ("_deferred_length", json!([80, ["long long"]])),
+        ],
+    );
+    assert_eq!(made.report.total(), 0);
+}
+
+#[test]
+fn subranges_of_ada_have_their_own_bytes_and_records_without_a_size_end_with_their_members() {
+    let made = made_in("elf/ada.o", Language::Ada);
+    assert_members(
+        &made,
+        "natives__values",
+        24,
+        &[
+            ("level", json!([0, ["signed char"]])),
+            ("amount", json!([2, ["short"]])),
+            ("letter", json!([4, ["unsigned short"]])),
+            ("symbol", json!([8, ["unsigned int"]])),
+            ("ready", json!([12, ["bool"]])),
+            ("large", json!([16, ["long long"]])),
+        ],
+    );
+}
+
+#[test]
+fn sets_and_procedures_of_pascal_have_their_bytes() {
+    let made = made_in("elf/pascal.o", Language::Pascal);
+    assert_members(
+        &made,
+        "TVALUES",
+        48,
+        &[
+            ("Small", json!([0, ["signed char"]])),
+            ("Letters", json!([4, array(4, "unsigned char")])),
+            ("Wide", json!([16, ["long double (10 bytes)"]])),
+            ("Flag", json!([26, ["unsigned short"]])),
+            ("Call", json!([32, ["Pointer", {"target": "Function", "target_args": {"args": [["int"]]}}]])),
+            ("Last", json!([40, ["long long"]])),
+        ],
+    );
+    assert_eq!(made.report.total(), 0);
+}
+
+#[test]
+fn functions_of_go_are_pointers_where_they_are_values() {
+    let made = made_in("elf/languages.o", Language::Go);
+    let function = json!(["Pointer", {"target": "Function", "target_args": {"args": []}}]);
+    assert_members(
+        &made,
+        "main.Server",
+        48,
+        &[
+            ("Count", json!([0, ["long long"]])),
+            ("Handle", json!([8, function])),
+            (
+                "More",
+                json!([16, ["Array", {"count": 3, "target": "Pointer", "target_args":
+                    {"target": "Function", "target_args": {"args": []}}}]]),
+            ),
+            ("Last", json!([40, ["unsigned char"]])),
+        ],
+    );
+}
+
+#[test]
+fn packed_structs_of_zig_have_the_bits_of_their_types() {
+    let made = made_in("elf/languages.o", Language::Zig);
+    let bits = |start: u8, end: u8, target: &str| json!(["BitField", {"start_bit": start, "end_bit": end, "target": target}]);
+    assert_members(
+        &made,
+        "Packed",
+        4,
+        &[
+            ("ready", json!([0, bits(0, 1, "bool")])),
+            (
+                "mode",
+                json!([0, ["Enumeration", {"enum_name": "Mode", "target": "BitField", "target_args":
+                    {"start_bit": 1, "end_bit": 4, "target": "unsigned char"}}]]),
+            ),
+            ("level", json!([0, bits(4, 8, "signed char")])),
+            ("rest", json!([2, ["unsigned short"]])),
+        ],
+    );
+    assert_members(
+        &made,
+        "Holder",
+        56,
+        &[
+            ("flags", json!([0, ["Packed"]])),
+            ("nothing", json!([4, array(0, "unsigned char")])),
+            ("next", json!([8, pointer("Void")])),
+            ("wide", json!([16, array(32, "unsigned char")])),
+            ("small", json!([48, ["unsigned char"]])),
+        ],
+    );
+    assert_eq!(made.report.total(), 0);
+}
+
+#[test]
+fn base_types_of_a_unit_that_only_says_it_is_c_are_natives_by_their_bytes() {
+    let made = made("elf/languages.o");
+    assert_members(
+        &made,
+        "llvm.All",
+        40,
+        &[
+            ("byte", json!([0, ["unsigned char"]])),
+            ("half", json!([2, ["_Float16"]])),
+            ("long", json!([8, ["long long"]])),
+            ("c", json!([16, ["unsigned long long"]])),
+            ("extended", json!([24, ["long double (10 bytes)"]])),
+        ],
+    );
+}
+
+#[test]
+fn languages_that_are_left_out_are_named_if_nothing_else_is_there() {
+    let made = made("elf/fortran.o");
+    let expected = "no type is in C, C++ or assembly; --lang fortran includes those in other languages";
+    assert_eq!(made.report.warnings(), [expected]);
 }

@@ -1,7 +1,7 @@
 use std::str::FromStr;
 
 /// A source language whose definitions are left out by default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Language {
     /// Rust.
@@ -42,6 +42,13 @@ const NAMES: [(Language, &str); 9] = [
     "language '{0}' is not known, expected one of rust, go, d, swift, zig, ada, fortran, pascal, all (C, C++ and assembly are always taken)"
 )]
 pub struct LanguageError(pub String);
+
+impl Language {
+    /// Its name as a value of `--lang`.
+    pub fn name(self) -> &'static str {
+        NAMES.iter().find(|(language, _)| *language == self).map_or("all", |(_, name)| name)
+    }
+}
 
 impl FromStr for Language {
     type Err = LanguageError;

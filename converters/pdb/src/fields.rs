@@ -4,6 +4,7 @@ use profile::{Name, Native, NativeKind, NewMember, StorageUnit, Type, TypeId};
 
 use crate::cursor::{Cursor, Malformed};
 use crate::leaf::{BitField, Field, FieldError, Leaf, next_field};
+use crate::primitive::CHAR8;
 use crate::types::Lowering;
 
 /// How many records one field list may span.
@@ -110,7 +111,11 @@ impl<'a> Lowering<'a, '_> {
 
     fn bits(&mut self, name: Option<Name>, offset: u64, field: BitField) -> NewMember {
         let base = self.number_type(field.base);
-        let size = self.stream.size_of(field.base, self.address).unwrap_or(0);
+        let number = match self.stream.unmodified(field.base) {
+            0 => CHAR8,
+            index => index,
+        };
+        let size = self.stream.size_of(number, self.address).unwrap_or(0);
         let first = offset.checked_mul(8).and_then(|bit| bit.checked_add(field.position.into()));
         let unit = first.and_then(|first| StorageUnit::little_endian(first, field.length.into(), size));
         let Some(unit) = unit else {

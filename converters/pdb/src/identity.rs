@@ -1,5 +1,6 @@
 //! The identity of the build that a PDB belongs to: the info stream, and the metadata derived from it.
 
+use chrono::DateTime;
 use profile::{GuidAge, Profile};
 
 use crate::cursor::{Cursor, Malformed};
@@ -46,18 +47,8 @@ pub(crate) fn set_version(profile: &mut Profile, version: &str) {
 
 /// Formats a time in seconds since 1970 as `YYYY-MM-DD HH:MM:SSZ`.
 pub(crate) fn timestamp(seconds: u32) -> String {
-    let (days, time) = (seconds / 86400, seconds % 86400);
-    // Counts in eras of 400 years that begin on 1 March, so that leap days come last.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = era * 400 + year_of_era + u32::from(month <= 2);
-    let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
+    let time = DateTime::from_timestamp(seconds.into(), 0).unwrap_or_default();
+    format!("{}Z", time.naive_utc())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! Microsoft's published PDB sources; the wide `...2` kinds are known only from files.
 
 use crate::cursor::{Cursor, Malformed, Number};
+use crate::primitive::CHAR8;
 
 /// A type record, reduced to the fields that are needed here. Types are given by their index.
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +125,13 @@ pub(crate) struct Enumeration<'a> {
     pub(crate) fields: u32,
     pub(crate) name: &'a [u8],
     pub(crate) unique_name: Option<&'a [u8]>,
+}
+
+impl Enumeration<'_> {
+    /// The type of its values. Clang gives none for `char8_t`.
+    pub(crate) fn number(&self) -> u32 {
+        if self.underlying == 0 && !self.forward { CHAR8 } else { self.underlying }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

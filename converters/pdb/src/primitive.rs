@@ -25,6 +25,9 @@ pub(crate) enum Mode {
     NativePointer,
 }
 
+/// `char8_t`.
+pub(crate) const CHAR8: u32 = 0x7c;
+
 /// The lowest index of a type with a record.
 pub(crate) const FIRST_RECORD: u32 = 0x1000;
 

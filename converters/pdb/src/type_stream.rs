@@ -230,7 +230,7 @@ impl<'a> TypeStream<'a> {
             index = match self.get(index)?.parse().ok()? {
                 Leaf::Modifier(target) | Leaf::Alias { target, .. } => target,
                 Leaf::BitField(field) => field.base,
-                Leaf::Enumeration(item) => item.underlying,
+                Leaf::Enumeration(item) => item.number(),
                 Leaf::Pointer(pointer) => return Some(pointer.size(address).into()),
                 Leaf::Array { bytes, .. } => return Some(bytes),
                 Leaf::Class(class) if !class.forward => return Some(class.size),

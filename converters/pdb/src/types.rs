@@ -8,7 +8,7 @@ use profile::{Label, Name, NewMember, Profile, RecordKind, Report, Type, TypeId}
 use crate::cursor::Malformed;
 use crate::item_stream::Origins;
 use crate::leaf::{Class, ClassKind, Enumeration, Field, Leaf, Pointer, PointerKind};
-use crate::primitive::is_signed;
+use crate::primitive::{CHAR8, is_signed};
 use crate::text::{TextReader, is_unnamed};
 use crate::type_map::TypeMap;
 use crate::type_stream::TypeStream;
@@ -160,11 +160,12 @@ impl<'a, 's> Lowering<'a, 's> {
     /// text.
     ///
     /// Plain `char` is signed here, unlike the native in arrays of text. `wchar_t` and `char16_t` are unsigned
-    /// numbers of two bytes.
+    /// numbers of two bytes. No type at all is how clang writes `char8_t`.
     pub(crate) fn number_type(&mut self, index: u32) -> TypeId {
         match self.stream.unmodified(index) {
             0x70 => self.type_of(0x10),
             0x71 | 0x7a => self.type_of(0x21),
+            0 => self.type_of(CHAR8),
             _ => self.type_of(index),
         }
     }
@@ -302,7 +303,7 @@ impl<'a, 's> Lowering<'a, 's> {
 
     fn enumeration(&mut self, item: Enumeration<'a>) -> Type {
         let name = self.own_name(item.name);
-        let base = self.stream.unmodified(item.underlying);
+        let base = self.stream.unmodified(item.number());
         let (size, signed) = (self.stream.size_of(base, self.address), is_signed(base));
         let underlying = self.number_type(item.underlying);
         let mut labels = std::mem::take(&mut self.labels);

@@ -1,5 +1,6 @@
 //! The entries of listings: processes and modules, in the same form for every system.
 
+use chrono::DateTime;
 use profile::GuidAge;
 
 /// A process.
@@ -71,25 +72,12 @@ impl std::fmt::Display for Time {
     /// `2026-11-21 19:26:57` UTC.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let seconds = self.0.div_euclid(1_000_000_000);
-        let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-        let (year, month, day) = date(days);
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+        match i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0)) {
+            Some(time) => write!(f, "{}", time.naive_utc()),
+            // Beyond the calendar, as a damaged record may have it.
+            None => write!(f, "{seconds} s after 1970"),
+        }
     }
-}
-
-/// The date this many days after 1970-01-01, in the Gregorian calendar, with years that begin in March.
-fn date(days: i128) -> (i128, i128, i128) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    let year = year_of_era + era * 400 + i128::from(month <= 2);
-    (year, month, day)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::Error;
 use crate::bytes::{Cursor, Decoded, Malformed, push_bytes, push_number};
 use crate::container::Blocks;
 
-/// What names one build among all, in the form it has in the metadata.
+/// Something that identifies a build uniquely, in the form in which the metadata has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
     /// The GNU build-id of a Linux kernel, in hexadecimal.
@@ -26,21 +26,22 @@ impl Identity {
     }
 }
 
-/// One build in a bundle: what identifies it, and where its parts are.
+/// One build in a bundle: its name, its metadata, and the place of its symbols.
 #[derive(Clone, Debug)]
 pub struct Build {
-    /// The name under which it was put in: a relative path without ending, `nt/GUID/...` or `6.1.0-56-cloud-amd64`.
+    /// The name under which it was added: a relative path without a file extension, such as `nt/GUID/...` or
+    /// `6.1.0-56-cloud-amd64`.
     pub name: String,
     /// `ProfileClass`: `Linux`, `Nt`, `Darwin64`.
     pub class: String,
     /// `arch`: `AMD64`.
     pub arch: String,
-    /// `PDBFile`, of a Windows build.
+    /// `PDBFile`; only Windows builds have one.
     pub file: Option<String>,
-    /// The version: the release of a Linux kernel, the version in a banner of macOS, major, minor and revision of
-    /// Windows. Empty where the metadata has none.
+    /// The version: the release of a Linux kernel, the version in the banner of a macOS kernel, or `major.minor.rev` of
+    /// Windows. Empty if the metadata has none.
     pub version: String,
-    /// What names the build.
+    /// Everything that identifies the build.
     pub identities: Vec<Identity>,
     /// `$METADATA`.
     pub metadata: Map<String, Value>,
@@ -50,15 +51,20 @@ pub struct Build {
     pub text_length: u64,
     /// `Timestamp`, by which builds without a version are sorted.
     pub(crate) timestamp: String,
-    /// Sections without entries of their own: section and text. `$METADATA` is among them.
+    /// The sections that are stored whole, each with its text, sorted by name: `$METADATA`, and those whose value is not
+    /// an object.
     pub(crate) values: Vec<(String, String)>,
-    /// The build whose symbols these are stored as changes of.
+    /// The position of the build that `symbols` are stored as differences from; `None` if they are stored in full.
     pub(crate) parent: Option<usize>,
+    /// The blocks with its symbols.
     pub(crate) symbols: Blocks,
 }
 
 impl Build {
-    /// From the sections that are stored as they are.
+    /// Makes the record of a build from the sections that are stored whole. `symbols` and `parent` are set later.
+    ///
+    /// # Errors
+    /// The reason, if the sections are not those of a profile.
     pub(crate) fn new(
         name: String,
         sha256: [u8; 32],
@@ -106,12 +112,13 @@ impl Build {
         })
     }
 
-    /// The name for people: the version and architecture where there is a version, else the name.
+    /// The name to show to users: the version or, if there is none, the name.
     pub fn title(&self) -> &str {
         if self.version.is_empty() { &self.name } else { &self.version }
     }
 
-    /// Whether `wanted` names this build: its name, its version, or an identity, in any case and with or without dashes.
+    /// Whether `wanted` names this build, by its name, its version or an identity. Hexadecimal identities match in upper
+    /// and lower case, with and without dashes and braces.
     pub fn is_called(&self, wanted: &str) -> bool {
         let plain = |text: &str| text.replace(['-', '{', '}'], "").to_ascii_lowercase();
         self.name == wanted
@@ -122,6 +129,7 @@ impl Build {
             })
     }
 
+    /// Appends the record as the list of builds stores it (docs/bundle.md, "List of builds").
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         push_bytes(out, self.name.as_bytes());
         out.extend_from_slice(&self.sha256);
@@ -135,11 +143,11 @@ impl Build {
         }
     }
 
-    /// Reads the record of the build at `position` of the list.
+    /// Reads the record of the build at `position` of the list; its parent has to come before it.
     pub(crate) fn decode(cursor: &mut Cursor<'_>, position: usize) -> Decoded<Self> {
         let name = cursor.text()?.to_owned();
         check_name(&name).map_err(|_| Malformed("a build has a name that is not a relative path"))?;
-        let sha256 = cursor.take(32)?.try_into().map_err(|_| Malformed("a hash has not 32 bytes"))?;
+        let sha256 = cursor.take(32)?.try_into().map_err(|_| Malformed("a hash does not have 32 bytes"))?;
         let text_length = cursor.number()?;
         let parent = cursor.size()?.checked_sub(1);
         if parent.is_some_and(|parent| parent >= position) {
@@ -165,7 +173,7 @@ fn version_in_banner(banner: &str) -> Option<String> {
     words.find(|word| word.starts_with(|first: char| first.is_ascii_digit())).map(str::to_owned)
 }
 
-/// Checks that `name` is a path below a folder on every system.
+/// Checks that `name`, joined to a folder, gives a path below that folder on every operating system.
 pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     let harmless = |part: &str| {
         !matches!(part, "" | "." | "..")

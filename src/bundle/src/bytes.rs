@@ -1,12 +1,14 @@
-//! Numbers and texts as bytes: little-endian base 128 (LEB128), zigzag for numbers with a sign, columns of texts.
+//! Encodes and decodes the parts of a stream: unsigned numbers (LEB128), signed numbers (LEB128 of their zigzag form),
+//! and columns of texts (docs/bundle.md, "Numbers").
 
-/// What is wrong with bytes that were decoded: what was expected.
+/// Why bytes cannot be decoded, as a sentence without its end: "a text is not UTF-8".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) &'static str);
 
+/// A decoded value, or what is wrong with the bytes.
 pub(crate) type Decoded<T> = Result<T, Malformed>;
 
-/// Appends `number`, seven bits in each byte, the least significant first.
+/// Appends `number` as unsigned LEB128: seven bits in each byte, the least significant first.
 pub(crate) fn push_number(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push((number as u8 & 0x7f) | 0x80);
@@ -15,7 +17,7 @@ pub(crate) fn push_number(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-/// Appends a difference, which may be negative.
+/// Appends a signed number in zigzag form (0, -1, 1, -2, ...), so that small differences take one byte.
 pub(crate) fn push_signed(out: &mut Vec<u8>, number: i64) {
     push_number(out, zigzag(number));
 }
@@ -47,6 +49,7 @@ impl<'a> Cursor<'a> {
         Self { rest: bytes }
     }
 
+    /// An unsigned number.
     pub(crate) fn number(&mut self) -> Decoded<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
@@ -63,11 +66,13 @@ impl<'a> Cursor<'a> {
         Err(Malformed("a number has more than 64 bits"))
     }
 
+    /// A signed number.
     pub(crate) fn signed(&mut self) -> Decoded<i64> {
         self.number().map(unzigzag)
     }
 
-    /// A number that counts things of which each takes at least one byte of `available`.
+    /// A count of items. Each item takes at least one byte, so a count above `available` is an error; this bounds the
+    /// memory that a caller reserves.
     pub(crate) fn count(&mut self, available: usize) -> Decoded<usize> {
         let count = self.size()?;
         if count > available {
@@ -76,42 +81,47 @@ impl<'a> Cursor<'a> {
         Ok(count)
     }
 
+    /// A number that is used as a size or an index.
     pub(crate) fn size(&mut self) -> Decoded<usize> {
         usize::try_from(self.number()?).map_err(|_| Malformed("a size exceeds the address space"))
     }
 
+    /// The next `length` bytes.
     pub(crate) fn take(&mut self, length: usize) -> Decoded<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(length).ok_or(Malformed("a column ends early"))?;
         self.rest = rest;
         Ok(taken)
     }
 
-    /// Bytes behind their length.
+    /// Bytes that follow their length.
     pub(crate) fn bytes(&mut self) -> Decoded<&'a [u8]> {
         let length = self.size()?;
         self.take(length)
     }
 
+    /// Text that follows its length in bytes.
     pub(crate) fn text(&mut self) -> Decoded<&'a str> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Malformed("a text is not UTF-8"))
     }
 
-    /// A column: bytes behind their length, decoded on their own.
+    /// A column: bytes that follow their length and are decoded separately from the rest.
     pub(crate) fn column(&mut self) -> Decoded<Cursor<'a>> {
         Ok(Cursor::new(self.bytes()?))
     }
 
+    /// How many bytes have not been decoded yet.
     pub(crate) fn len(&self) -> usize {
         self.rest.len()
     }
 
-    /// Everything was decoded.
+    /// Checks that all bytes have been decoded.
     pub(crate) fn end(&self) -> Decoded<()> {
         if self.rest.is_empty() { Ok(()) } else { Err(Malformed("bytes are left over")) }
     }
 }
 
-/// Texts as two columns: their lengths, and all bytes in a row. Alike bytes side by side compress best.
+/// Texts as two columns: the lengths, then the bytes of all texts one after the other. Similar bytes next to each other
+/// compress best.
 #[derive(Default)]
 pub(crate) struct TextColumns {
     lengths: Vec<u8>,
@@ -143,6 +153,7 @@ impl<'a> Texts<'a> {
         Ok(Self { lengths, bytes: cursor.text()? })
     }
 
+    /// The next text.
     pub(crate) fn next(&mut self) -> Decoded<&'a str> {
         let length = self.lengths.size()?;
         let (text, rest) = self.bytes.split_at_checked(length).ok_or(Malformed("a text ends early"))?;
@@ -150,6 +161,7 @@ impl<'a> Texts<'a> {
         Ok(text)
     }
 
+    /// All texts that have not been read yet.
     pub(crate) fn all(mut self) -> Decoded<Vec<&'a str>> {
         let mut texts = Vec::new();
         while self.lengths.len() > 0 {
@@ -159,6 +171,7 @@ impl<'a> Texts<'a> {
         Ok(texts)
     }
 
+    /// Checks that all texts have been read.
     pub(crate) fn end(&self) -> Decoded<()> {
         self.lengths.end()?;
         if self.bytes.is_empty() { Ok(()) } else { Err(Malformed("bytes of texts are left over")) }

@@ -12,7 +12,7 @@ pub enum Error {
     /// The file is not a bundle.
     #[error("expected a bundle, which begins with the bytes 89 'RPBUNDL', found {found}")]
     NotABundle {
-        /// What the file begins with.
+        /// The first bytes of the file.
         found: String,
     },
     /// The bundle is of a version that this program does not know.
@@ -25,7 +25,7 @@ pub enum Error {
         /// The version of the file.
         found: u32,
     },
-    /// A part of the bundle is damaged. Other parts may still be read.
+    /// A part of the bundle is damaged. Other parts may still be readable.
     #[error(
         "the bundle is damaged in its {part}, at offset {offset}: {problem}; run 'bundle verify' to see what is still \
          readable, and take the file from its source again"
@@ -33,7 +33,7 @@ pub enum Error {
     Damaged {
         /// The part: `directory`, `list of builds`, `$STRUCTS`, `symbols of NAME`.
         part: String,
-        /// Where the part, or its block, begins in the file.
+        /// The offset of the part, or of its damaged block, in the file.
         offset: u64,
         /// What was expected and what was found.
         problem: String,
@@ -41,9 +41,9 @@ pub enum Error {
     /// The bundle has no such build.
     #[error("the bundle has no build '{wanted}'{}; 'bundle list' names those it has", nearest.as_ref().map_or_else(String::new, |nearest| format!("; the nearest name is '{nearest}'")))]
     NoBuild {
-        /// What was looked for.
+        /// The name that was looked for.
         wanted: String,
-        /// The name most like it.
+        /// The most similar name.
         nearest: Option<String>,
     },
     /// Several builds have this version or identity.
@@ -60,7 +60,7 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// A name that would not be a path below a folder.
+    /// A name that is not a relative path below a folder.
     #[error(
         "'{name}' cannot be the name of a build: expected a relative path without '..', control characters or empty parts"
     )]
@@ -76,20 +76,20 @@ pub enum Error {
         /// What was expected and what was found.
         problem: String,
     },
-    /// A profile for the bundle could not be made; the text says why.
+    /// A profile for the bundle could not be made; the text gives the reason.
     #[error("{0}")]
     Load(String),
     /// A profile could not be read.
     #[error(transparent)]
     Profile(#[from] ReadError),
-    /// A size that the process does not allow.
+    /// A part would unpack to more than the limit for this run allows.
     #[error("{what} has {size} bytes, expected at most {allowed}; --unpack-limit SIZE allows more")]
     TooLarge {
-        /// What is too large.
+        /// The part that is too large.
         what: String,
         /// Its size in bytes.
         size: u64,
-        /// The most bytes allowed.
+        /// The limit in bytes.
         allowed: u64,
     },
 }

@@ -2,16 +2,17 @@
 //!
 //! Start here: [`write()`] makes a bundle of profiles, [`Bundle`] reads one.
 //!
-//! - **Container.** `container` cuts a bundle into blocks, each compressed and with its own SHA-256. A
-//!   [`Source`] is where the bytes come from: a mapped file, or ranges of a file on a server.
-//! - **What is stored.** `keyed` holds what builds share: every definition of a struct, enumeration or variable once, and
-//!   in which builds it holds. `symbols` stores the symbols of a build as what changed since the build before.
-//!   [`Build`] says what identifies a build. `series` decides the order of the builds.
-//! - **Answers.** [`Bundle::text`] gives the canonical text of a build, byte by byte as it was put in.
-//!   [`Bundle::structure`] and [`Bundle::member`] give the history of a struct and of a member without reading more than
-//!   one block.
+//! - **Container.** `container` splits a bundle into blocks. Each block is compressed on its own and has its own SHA-256.
+//!   A [`Source`] supplies the bytes: a mapped file, or ranges of a file on a server.
+//! - **Contents.** `keyed` stores what builds share: each definition of a struct, enumeration or variable once, with the
+//!   builds that have it. `symbols` stores the symbols of a build as differences from those of an earlier build, its
+//!   parent. [`Build`] is the record of one build. `series` sorts the builds.
+//! - **Answers.** [`Bundle::text`] returns the canonical text of a build, byte for byte as it was put in.
+//!   [`Bundle::structure`] and [`Bundle::member`] return the history of a struct and of a member; each reads one stream
+//!   of blocks, however many builds there are.
 //!
-//! A bundle depends on the set of its profiles and their names alone, not on the order in which they were added.
+//! The bytes of a bundle depend only on the set of its profiles and their names, not on the order in which they were
+//! added.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 

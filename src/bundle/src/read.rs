@@ -18,16 +18,16 @@ use crate::symbols::{self, Symbols};
 use crate::write::SymbolSections;
 use crate::{Build, Entry, Error, Source};
 
-/// An open bundle. Opening reads the directory and the list of builds; everything else is read, checked and unpacked when
-/// it is asked for.
+/// An open bundle. Opening it reads the directory and the list of builds. Everything else is read, checked and unpacked
+/// when a caller asks for it.
 pub struct Bundle {
     container: Container,
     builds: Vec<Build>,
-    /// The symbols read last, by build: the next build is often stored as changes of one of them.
+    /// The symbols that were read last, by build. The next build is often stored as differences from one of them.
     recent: Mutex<Vec<(usize, Arc<SymbolSections>)>>,
 }
 
-/// How many lists of symbols are kept.
+/// How many builds' symbols are kept in memory.
 const RECENT: usize = 2;
 
 /// How many builds may lead to one. Of a million builds that were written here, at most 125 do.
@@ -38,36 +38,36 @@ const LONGEST_CHAIN: usize = 256;
 pub struct StructHistory {
     /// The struct's name.
     pub name: String,
-    /// The different definitions.
+    /// The distinct definitions.
     pub versions: Vec<Definition>,
-    /// All builds, cut where the definition changes.
+    /// All builds, split where the definition changes. [`Span::version`] is a position in `versions`.
     pub spans: Vec<Span>,
 }
 
-/// Where a member is in every build.
+/// The offset and type of a member in all builds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberHistory {
-    /// All builds, cut where anything changes.
+    /// All builds, split where the offset or the type changes.
     pub spans: Vec<MemberSpan>,
 }
 
-/// Builds in a row in which a member is the same.
+/// Consecutive builds in which a member is the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberSpan {
     /// Positions in the list of builds.
     pub builds: std::ops::Range<usize>,
-    /// What holds there.
+    /// The member in these builds.
     pub state: MemberState,
 }
 
-/// What a build says of a member.
+/// A member in a build, or why the build does not have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemberState {
     /// The build has no such struct.
     NoStruct,
     /// The struct has no such member.
     NoMember,
-    /// The member is there.
+    /// The struct has the member.
     Member {
         /// Its offset in bytes.
         offset: u64,
@@ -76,20 +76,20 @@ pub enum MemberState {
     },
 }
 
-/// What [`Bundle::verify`] found of one part of a bundle.
+/// A damaged part that [`Bundle::verify`] found.
 #[derive(Debug)]
 pub struct Finding {
-    /// The part: a build's name, or a section and the keys of a stream.
+    /// The part: the name of a build, or a section and the first key of a stream.
     pub part: String,
-    /// Why it cannot be used.
+    /// Why it cannot be read.
     pub error: Error,
 }
 
 impl Bundle {
-    /// Opens the bundle in the file at `path`, which is mapped.
+    /// Maps the file at `path` and opens the bundle in it.
     ///
     /// # Errors
-    /// [`Error::Io`] where the file cannot be opened, and as for [`Bundle::new`].
+    /// [`Error::Io`] if the file cannot be opened, and the errors of [`Bundle::new`].
     pub fn open(path: &Path) -> Result<Self, Error> {
         Self::new(Arc::new(MappedFile::open(path)?))
     }
@@ -97,7 +97,8 @@ impl Bundle {
     /// Opens a bundle.
     ///
     /// # Errors
-    /// [`Error::NotABundle`], [`Error::Version`], or [`Error::Damaged`] for its directory or its list of builds.
+    /// [`Error::NotABundle`] or [`Error::Version`]; [`Error::Damaged`] or [`Error::TooLarge`] if the directory or the list of
+    /// builds cannot be read.
     pub fn new(source: Arc<dyn Source>) -> Result<Self, Error> {
         let container = Container::open(source)?;
         let part = "list of builds";
@@ -133,7 +134,7 @@ impl Bundle {
         self.builds.get(build).map_or(0, |build| self.container.packed(build.symbols))
     }
 
-    /// The position of the build that `wanted` names: by its name, its version, or an identity.
+    /// The position of the build that `wanted` names, by its name, its version or an identity.
     ///
     /// # Errors
     /// [`Error::NoBuild`] where no build is called so, [`Error::Ambiguous`] where several are and none has exactly this
@@ -153,17 +154,18 @@ impl Bundle {
         }
     }
 
-    /// The name with the longest common beginning.
+    /// The name of the build whose name or version has the longest common prefix with `wanted`.
     fn nearest(&self, wanted: &str) -> Option<String> {
         let common = |name: &str| name.bytes().zip(wanted.bytes()).take_while(|(a, b)| a == b).count();
         let best = self.builds.iter().max_by_key(|build| common(&build.name).max(common(&build.version)));
         best.map(|build| build.name.clone())
     }
 
-    /// The canonical text of a build, byte by byte as it was put in.
+    /// The canonical text of a build, byte for byte as it was put in.
     ///
     /// # Errors
-    /// [`Error::Damaged`] where a part that it needs is damaged, or the text has another SHA-256 than when it was put in.
+    /// [`Error::Damaged`] if a part that the build needs is damaged, or the text does not have the SHA-256 of the text that
+    /// was put in; [`Error::TooLarge`] if the text exceeds the limit for unpacking.
     pub fn text(&self, build: usize) -> Result<String, Error> {
         let record = self.record(build)?;
         let allowed = UnpackLimits::current().allowed(self.length()).min(MAX_TEXT as u64);
@@ -187,23 +189,23 @@ impl Bundle {
     /// The profile of a build.
     ///
     /// # Errors
-    /// As for [`Bundle::text`].
+    /// The errors of [`Bundle::text`].
     pub fn profile(&self, build: usize, report: &mut Report) -> Result<Profile, Error> {
         Ok(read_text(self.text(build)?.as_bytes(), report)?)
     }
 
-    /// The build as an entry of another bundle.
+    /// The build as an entry for [`write()`](crate::write()), to put it into another bundle.
     ///
     /// # Errors
-    /// [`Error::NoBuild`] where there is no such build.
+    /// [`Error::NoBuild`] if there is no such build.
     pub fn entry(&self, build: usize) -> Result<Entry<'_>, Error> {
         Ok(Entry::known(self.record(build)?, move || self.text(build)))
     }
 
-    /// Every definition of the struct `name`; `None` where no build has it.
+    /// The history of the struct `name`; `None` if no build has it.
     ///
     /// # Errors
-    /// [`Error::Damaged`] where the block that holds it is.
+    /// [`Error::Damaged`] if the block that holds the struct is damaged.
     pub fn structure(&self, name: &str) -> Result<Option<StructHistory>, Error> {
         let mut found = None;
         self.in_stream_of("$STRUCTS", name, |stream| {
@@ -225,10 +227,10 @@ impl Bundle {
         Ok(found)
     }
 
-    /// Where the member is in every build; `None` where no build has the struct.
+    /// The history of a member of `structure`; `None` if no build has the struct.
     ///
     /// # Errors
-    /// [`Error::Damaged`] where the block that holds the struct is.
+    /// [`Error::Damaged`] if the block that holds the struct is damaged.
     pub fn member(&self, structure: &str, member: &str) -> Result<Option<MemberHistory>, Error> {
         let mut found = None;
         self.in_stream_of("$STRUCTS", structure, |stream| {
@@ -264,10 +266,10 @@ impl Bundle {
         Ok(found)
     }
 
-    /// The structs that differ between two builds, sorted by name. Symbols are not looked at.
+    /// The structs that differ between two builds, sorted by name. Symbols are not compared.
     ///
     /// # Errors
-    /// [`Error::NoBuild`] where there is no such build, [`Error::Damaged`] where a block is.
+    /// [`Error::NoBuild`] if there is no such build, [`Error::Damaged`] if a block is damaged.
     pub fn changed(&self, old: usize, new: usize) -> Result<Vec<StructChange>, Error> {
         let mut changes = Vec::new();
         self.record(old)?;
@@ -301,10 +303,10 @@ impl Bundle {
         Ok(changes)
     }
 
-    /// Hands the history of every struct to `each`, in the order of names.
+    /// Passes the history of every struct to `each`, sorted by name.
     ///
     /// # Errors
-    /// [`Error::Damaged`] where a block is, and what `each` gives.
+    /// [`Error::Damaged`] if a block is damaged, and any error that `each` returns.
     pub fn structures(&self, mut each: impl FnMut(StructHistory) -> Result<(), Error>) -> Result<(), Error> {
         let Some(section) = self.container.section("$STRUCTS") else { return Ok(()) };
         for (first, blocks) in &section.streams {
@@ -324,10 +326,10 @@ impl Bundle {
         Ok(())
     }
 
-    /// The names of all structs of all builds, sorted.
+    /// The names of the structs of all builds, sorted.
     ///
     /// # Errors
-    /// [`Error::Damaged`] where a block is.
+    /// [`Error::Damaged`] if a block is damaged.
     pub fn struct_names(&self) -> Result<Vec<String>, Error> {
         let mut names = Vec::new();
         let Some(section) = self.container.section("$STRUCTS") else { return Ok(names) };
@@ -340,8 +342,8 @@ impl Bundle {
         Ok(names)
     }
 
-    /// Checks every block and every build. Calls `done` with the name of each build that was checked, and returns what
-    /// cannot be used.
+    /// Reads and checks every block and every build. Calls `done` with the name of each build after its check, and returns
+    /// the damaged parts.
     pub fn verify(&self, mut done: impl FnMut(&str)) -> Vec<Finding> {
         let mut findings = Vec::new();
         for section in self.container.sections() {
@@ -366,7 +368,7 @@ impl Bundle {
         self.builds.get(build).ok_or_else(missing)
     }
 
-    /// Prints the sections of a build in their order.
+    /// Prints the sections of a build, sorted by name as in the canonical text.
     fn print(&self, build: usize, record: &Build, printer: &mut EntryPrinter<Bounded>) -> Result<(), Error> {
         let symbols = self.symbols(build)?;
         let keyed: BTreeMap<&str, &SectionEntry> =
@@ -393,6 +395,8 @@ impl Bundle {
         Ok(())
     }
 
+    /// Prints the entries of one build from a section that all builds share. `labels` collects the entries of `$ENUMS`, from
+    /// which those of `$REVENUMS` are made.
     fn print_keyed(
         &self,
         build: usize,
@@ -444,7 +448,8 @@ impl Bundle {
         Ok(())
     }
 
-    /// The symbols of a build.
+    /// The symbols of a build. The chain of its parents is followed back to a build that is in memory or stored in full,
+    /// and decoded from there.
     fn symbols(&self, build: usize) -> Result<Arc<SymbolSections>, Error> {
         let mut chain = Vec::new();
         let mut known: Option<Arc<SymbolSections>> = None;
@@ -470,7 +475,7 @@ impl Bundle {
                 .map_err(|error| damaged(&self.container, record.symbols, &part, error))?;
             let symbols = Arc::new(decoded);
             let mut recent = self.recent();
-            // The first of a chain serves the next chain.
+            // The oldest list makes room.
             if recent.len() >= RECENT {
                 recent.remove(0);
             }
@@ -484,7 +489,7 @@ impl Bundle {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the stream that holds `key`, if one can.
+    /// Reads the stream that holds `key`, if the section has one: the last whose first key is not greater.
     fn in_stream_of(
         &self,
         section: &str,
@@ -565,7 +570,7 @@ fn definition(values: &mut StructureValues<'_>) -> Decoded<Definition> {
     Ok(Definition { size, members: members.collect() })
 }
 
-/// A definition as the comparison of definitions takes it.
+/// Turns a definition into the form that [`StructChange::between`] compares.
 fn split((size, members): BorrowedStructure<'_>) -> (u64, Vec<SplitMember<'_>>) {
     let members = members.into_iter().map(|(name, offset, descriptor)| SplitMember {
         name: name.into(),
@@ -575,7 +580,7 @@ fn split((size, members): BorrowedStructure<'_>) -> (u64, Vec<SplitMember<'_>>) 
     (size, members.collect())
 }
 
-/// Reads every value, for damage.
+/// Reads every value, to find damage.
 fn read_values(stream: Stream<'_>) -> Decoded<()> {
     let mut values = stream.values;
     for key in &stream.keys {
@@ -589,7 +594,7 @@ fn read_values(stream: Stream<'_>) -> Decoded<()> {
     Ok(())
 }
 
-/// Spans of equal states, from spans of equal definitions.
+/// Joins the spans of a struct's definitions in which the member is the same. `states` has the member of each definition.
 fn member_history(spans: &[Span], states: &[MemberState]) -> MemberHistory {
     let mut joined: Vec<MemberSpan> = Vec::new();
     for span in spans {
@@ -603,6 +608,8 @@ fn member_history(spans: &[Span], states: &[MemberState]) -> MemberHistory {
     MemberHistory { spans: joined }
 }
 
+/// Prints an entry whose value is a text. An empty text is stored in `$REVENUMS` for the reverse of the entry of the same
+/// key in `$ENUMS`.
 fn print_text(
     section: &SectionEntry,
     key: &str,
@@ -620,7 +627,7 @@ fn print_text(
     printer.entry(key, &reversed.unwrap_or_default())
 }
 
-/// Takes a text of a known length, and no more.
+/// Collects a text of a known length. Writing more is an error, so a damaged bundle cannot fill memory.
 struct Bounded {
     bytes: Vec<u8>,
     left: usize,

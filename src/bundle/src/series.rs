@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use crate::Build;
 
-/// Compares two builds: those of one series stand together, sorted by version.
+/// Compares two builds. Builds of one series follow each other, sorted by version.
 pub(crate) fn compare(a: &Build, b: &Build) -> Ordering {
     let (of_a, of_b) = (series(a), series(b));
     of_a.cmp(&of_b)
@@ -14,12 +14,13 @@ pub(crate) fn compare(a: &Build, b: &Build) -> Ordering {
         .then_with(|| a.name.cmp(&b.name))
 }
 
-/// What builds of one series share.
+/// The key of a build's series: system, architecture, file and flavour. Builds of a series are stored as differences
+/// from each other.
 pub(crate) fn series(build: &Build) -> (&str, &str, &str, String) {
     (&build.class, &build.arch, build.file.as_deref().unwrap_or_default(), flavour(&build.version))
 }
 
-/// The flavour in a Linux release: the parts behind its version that begin with a letter (`cloud-amd64` in
+/// The flavour in a Linux release: the parts after the version that begin with a letter (`cloud-amd64` in
 /// `6.1.0-56-cloud-amd64`).
 fn flavour(version: &str) -> String {
     let parts = version.split('-').skip(1);
@@ -28,12 +29,12 @@ fn flavour(version: &str) -> String {
     parts.collect::<Vec<_>>().join("-")
 }
 
-/// `rc3`: a release candidate, which is a version, not a flavour.
+/// Whether a part marks a release candidate (`rc3`). It belongs to the version, not to the flavour.
 fn is_candidate(part: &str) -> bool {
     part.strip_prefix("rc").is_some_and(|number| number.starts_with(|first: char| first.is_ascii_digit()))
 }
 
-/// Compares texts with runs of digits as numbers: `6.9` before `6.12`.
+/// Compares texts, with each run of digits as one number, so that `6.9` comes before `6.12`.
 pub(crate) fn natural(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
     loop {
@@ -60,7 +61,7 @@ pub(crate) fn natural(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// The digits that `text` begins with, without leading zeros, and what follows.
+/// Splits `text` after the digits that it begins with. Leading zeros are dropped.
 fn digits(text: &[u8]) -> (&[u8], &[u8]) {
     let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at_checked(end).unwrap_or((text, &[]));

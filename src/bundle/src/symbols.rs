@@ -1,5 +1,5 @@
-//! The symbols of a section (`$CONSTANTS` or `$FUNCTIONS`), in the order of their addresses, as changes of the list of
-//! another build.
+//! Stores the symbols of a section (`$CONSTANTS` or `$FUNCTIONS`) as differences from the same section of another build,
+//! the parent. Symbols are sorted by address.
 //!
 //! The list is a sequence of steps. A step gives some new symbols by name and distance from the symbol before, then
 //! takes a run of symbols over from the parent, all shifted by the same distance. What the parent has beside that is
@@ -15,10 +15,10 @@ use crate::bytes::{
 };
 use crate::numbered::{outline, push_differences, renumbered};
 
-/// Symbols sorted by address, then by name; names are shared with other builds.
+/// Symbols sorted by address, then by name. Builds share the allocations of equal names.
 pub(crate) type Symbols = Vec<(u64, Arc<str>)>;
 
-/// Encodes `symbols`, which are sorted, as changes of `parent`.
+/// Encodes `symbols`, which have to be sorted, as differences from `parent`.
 pub(crate) fn encode(symbols: &Symbols, parent: &Symbols, out: &mut Vec<u8>) {
     let places: HashMap<&str, usize> =
         parent.iter().enumerate().map(|(place, (_, name))| (&**name, place)).collect();
@@ -176,7 +176,7 @@ pub(crate) fn decode(cursor: &mut Cursor<'_>, parent: &Symbols) -> Decoded<Symbo
         };
         for ((of_parent, name), taken) in run.iter().zip(taken) {
             if std::mem::replace(taken, true) {
-                return Err(Malformed("a symbol is taken over twice"));
+                return Err(Malformed("a symbol of the parent is copied twice"));
             }
             address = of_parent.wrapping_add(shift);
             symbols.push((address, Arc::clone(name)));
@@ -193,6 +193,7 @@ mod tests {
 
     use super::*;
 
+    /// Encodes and decodes `symbols`; returns the encoded length.
     fn round(symbols: &Symbols, parent: &Symbols) -> usize {
         let mut out = Vec::new();
         encode(symbols, parent, &mut out);
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_moves_together_costs_a_few_bytes() {
+    fn a_run_of_symbols_that_moves_together_takes_a_few_bytes() {
         let parent = list((0..1000).map(|nth| (0xffff_ffff_8100_0000 + nth * 64, format!("function_{nth}"))));
         let moved = list((0..1000).map(|nth| {
             (0xffff_ffff_8100_0000 + nth * 64 + if nth < 500 { 0 } else { 0x40 }, format!("function_{nth}"))
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_symbol_is_not_taken_over_twice() {
+    fn a_symbol_of_the_parent_is_not_copied_twice() {
         let parent = list([(1, "a".to_owned())]);
         let mut out = Vec::new();
         push_number(&mut out, 2);
@@ -262,7 +263,7 @@ mod tests {
         }
 
         #[test]
-        fn damaged_lists_end_in_an_error_or_a_list(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn damaged_lists_give_an_error_or_a_list_of_bounded_length(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let parent = list((0..10).map(|nth| (nth, format!("s{nth}"))));
             let decoded = decode(&mut Cursor::new(&bytes), &parent);
             prop_assert!(decoded.map_or(0, |symbols| symbols.len()) <= 210);

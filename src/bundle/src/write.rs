@@ -13,7 +13,7 @@ use crate::keyed::Collected;
 use crate::symbols::{self, Symbols};
 use crate::{Build, Error, series};
 
-/// One profile that goes into a bundle.
+/// One profile to be put into a bundle.
 pub struct Entry<'a> {
     name: String,
     known: Option<Build>,
@@ -21,13 +21,13 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// A profile with this name, whose canonical text `load` gives. It is called once or twice, so that not all texts
-    /// have to be in memory at once.
+    /// A profile with this name. `load` returns its canonical text. It is called once or twice, so that the texts do not
+    /// all have to be in memory at once.
     pub fn new(name: impl Into<String>, load: impl Fn() -> Result<String, Error> + 'a) -> Self {
         Self { name: name.into(), known: None, load: Box::new(load) }
     }
 
-    /// A build of another bundle.
+    /// A build of another bundle, whose record is known without reading its text.
     pub(crate) fn known(build: &Build, load: impl Fn() -> Result<String, Error> + 'a) -> Self {
         Self { name: build.name.clone(), known: Some(build.clone()), load: Box::new(load) }
     }
@@ -38,12 +38,12 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// What [`write()`] wrote.
+/// The size of a bundle that [`write()`] wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// How many builds.
+    /// The number of builds.
     pub builds: usize,
-    /// How long the bundle is, in bytes.
+    /// The length of the bundle in bytes.
     pub length: u64,
 }
 
@@ -58,16 +58,16 @@ const LEVELS: usize = 4;
 /// What [`write`] calls its work to the observer.
 const STEP: &str = "Packing builds";
 
-/// Texts of that many bytes in all are kept between the two passes; others are loaded again.
+/// How many bytes of texts are kept in memory between the two passes. Further texts are loaded again.
 const KEPT: usize = 256 << 20;
 
-/// Writes a bundle of `entries` to `sink`, which it gives back. The bytes depend on the set of names and texts alone. The
-/// same profile under the same name counts once. `progress` counts the builds.
+/// Writes a bundle of `entries` to `sink`, and returns the sink. The bytes depend only on the set of names and texts. A
+/// profile that comes twice under one name is stored once. `progress` counts the builds.
 ///
 /// # Errors
-/// [`Error::SameName`] where two profiles share a name, [`Error::Name`] for a name that is not a relative path,
-/// [`Error::NotCanonical`] for a text that the bundle could not give back byte by byte, what `load` gives, and what the
-/// sink gives.
+/// [`Error::SameName`] if two different profiles have the same name, [`Error::Name`] for a name that is not a relative
+/// path, [`Error::NotCanonical`] for a text that a reader could not restore byte for byte, any error that an entry's
+/// `load` returns, and any error from writing.
 pub fn write<W: Write>(
     entries: Vec<Entry<'_>>,
     sink: W,
@@ -95,14 +95,14 @@ pub fn write<W: Write>(
     writer.finish()
 }
 
-/// An entry whose identity is known.
+/// An entry with its record, and its text if that is still in memory.
 struct Waiting<'a> {
     entry: Entry<'a>,
     build: Build,
     text: Option<String>,
 }
 
-/// Reads what identifies each entry, and drops those that came before.
+/// Makes the record of each entry. An entry that repeats an earlier one is dropped.
 fn identify(entries: Vec<Entry<'_>>) -> Result<Vec<Waiting<'_>>, Error> {
     let mut waiting: Vec<Waiting<'_>> = Vec::new();
     let mut names: HashMap<String, [u8; 32]> = HashMap::new();
@@ -127,6 +127,7 @@ fn identify(entries: Vec<Entry<'_>>) -> Result<Vec<Waiting<'_>>, Error> {
     Ok(waiting)
 }
 
+/// Makes the record of a build from its canonical text.
 fn identified(name: &str, text: &str) -> Result<Build, Error> {
     let refuse = |problem: &str| Error::NotCanonical { name: name.to_owned(), problem: problem.to_owned() };
     let sections = split_text(text)?;
@@ -142,12 +143,15 @@ fn identified(name: &str, text: &str) -> Result<Build, Error> {
 
 /// How a section is stored.
 enum Place<'s, 'a> {
-    /// As it is, with the build.
+    /// Whole, in the record of the build.
     Value,
+    /// As symbols, which are stored as differences from another build.
     Symbols(&'s [(Cow<'a, str>, &'a str)]),
+    /// By key, together with the entries of all builds.
     Keyed(SectionKind, &'s [(Cow<'a, str>, &'a str)]),
 }
 
+/// Decides how a section is stored.
 fn place<'s, 'a>(section: &'s Section<'a>) -> Place<'s, 'a> {
     match (&*section.name, &section.entries) {
         ("$METADATA", _) | (_, None) => Place::Value,
@@ -164,7 +168,7 @@ struct Writer<W: Write> {
     blocks: BlockWriter<W>,
     builds: Vec<Build>,
     sections: BTreeMap<String, Collected>,
-    /// Names of symbols, shared by the builds of a series.
+    /// The names of symbols, which the builds of a series share in memory.
     names: HashMap<Arc<str>, ()>,
     /// The position in its series of the build before.
     position: usize,
@@ -188,6 +192,8 @@ impl<W: Write> Writer<W> {
         })
     }
 
+    /// Adds the next build. Its text is printed again from its entries and compared, so that what a reader restores is known
+    /// to be the same.
     fn add(&mut self, build: &mut Build, text: &str) -> Result<(), Error> {
         let number = self.builds.len();
         let refuse = |name: &str, problem: String| Error::NotCanonical { name: name.to_owned(), problem };
@@ -219,7 +225,7 @@ impl<W: Write> Writer<W> {
                     for (key, value) in entries {
                         if kind == SectionKind::Texts {
                             again.entry(key, value)?;
-                            // What the entry of `$ENUMS` says already is not stored again.
+                            // An entry that follows from the one in `$ENUMS` is not stored again.
                             let reversed = labels.get(&**key).and_then(|labels| reverse_labels(labels));
                             let value = if reversed.as_deref() == Some(*value) { "" } else { *value };
                             collected.add_text(number, key, value);
@@ -234,14 +240,14 @@ impl<W: Write> Writer<W> {
             }
         }
         if again.finish()? != text.as_bytes() {
-            let problem = "printed again from its entries, it is another text".to_owned();
+            let problem = "printed again from its entries, the text is different".to_owned();
             return Err(refuse(&build.name, problem));
         }
         self.sections.values_mut().for_each(|section| section.end_build(number));
         self.add_symbols(build, of_build)
     }
 
-    /// Stores the symbols of the next build.
+    /// Stores the symbols of the next build as differences from its parent.
     fn add_symbols(&mut self, build: &mut Build, of_build: SymbolSections) -> Result<(), Error> {
         let number = self.builds.len();
         let goes_on = self.builds.last().is_some_and(|last| series::series(last) == series::series(build));
@@ -269,12 +275,13 @@ impl<W: Write> Writer<W> {
             *head = Some((number, Arc::clone(&of_build)));
         }
         if self.position == 0 {
-            // A new series shares few names with the one before.
+            // Series share few names, so the memory is released.
             self.names.clear();
         }
         Ok(())
     }
 
+    /// The shared allocation of a symbol's name.
     fn name(&mut self, name: &str) -> Arc<str> {
         if let Some((name, ())) = self.names.get_key_value(name) {
             return Arc::clone(name);
@@ -284,6 +291,7 @@ impl<W: Write> Writer<W> {
         name
     }
 
+    /// Writes the shared sections, the list of builds and the directory.
     fn finish(mut self) -> Result<(W, Written), Error> {
         let mut entries = Vec::new();
         for (name, section) in std::mem::take(&mut self.sections) {

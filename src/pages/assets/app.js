@@ -1,7 +1,7 @@
 // @ts-check
-// The frame of a page: search and its results, the choice of builds, keys, and where the page is.
+// The frame of a page: the search and its results, the choice of builds, the keyboard, and the address.
 
-/** The list of results, of which only those in sight are in the page. */
+/** The list of results. Only the visible results are elements of the page. */
 class List {
   static HEIGHT = 40;
 
@@ -23,7 +23,7 @@ class List {
     this.results = results;
     this.chosen = -1;
     this.box.scrollTop = 0;
-    // Browsers do not scroll further than some ten million points.
+    // Browsers cannot scroll further than about ten million pixels.
     this.space.style.height = `${Math.min(results.length * List.HEIGHT, 12000000)}px`;
     this.refresh();
   }
@@ -43,7 +43,7 @@ class List {
     this.space.replaceChildren(...rows);
   }
 
-  /** @param {number} by @returns {string} the element that is chosen now */
+  /** Moves the choice by a number of results. @param {number} by @returns {string} the id of the chosen element */
   move(by) {
     this.chosen = Math.min(Math.max(this.chosen + by, 0), this.results.length - 1);
     const top = this.chosen * List.HEIGHT;
@@ -55,7 +55,7 @@ class List {
   }
 }
 
-/** @param {string} id @returns {any} */
+/** The element with this id. @param {string} id @returns {any} */
 function byId(id) {
   const found = document.getElementById(id);
   if (!found) throw new Error(`The page has no ${id}.`);
@@ -80,7 +80,7 @@ class Page {
   async start() {
     this.find();
     const drawn = this.go();
-    // What the first screen does not need is read behind it.
+    // Data that the first screen does not need is read after it is drawn.
     await new Promise((resolve) => setTimeout(resolve));
     await Promise.all([drawn, this.search.addMembers(), this.search.addSymbols(this.route.build)]);
     this.find();
@@ -182,7 +182,7 @@ class Page {
       h("span", { class: "tag" }, kind), h("span", { class: "label" }, member === undefined ? name : h("span", { class: "owner" }, `${name}.`), member));
   }
 
-  /** Shows what the address names. */
+  /** Shows the view that the address names. */
   async go() {
     const turn = ++this.turn;
     const route = routeOf(this.store, location.hash);
@@ -195,7 +195,7 @@ class Page {
     }
     try {
       const parts = await this.views.draw(route);
-      // A slower page than the one asked for since.
+      // The user has gone elsewhere since.
       if (turn !== this.turn) return;
       main.replaceChildren(...parts);
     } catch (error) {

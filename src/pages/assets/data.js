@@ -1,6 +1,6 @@
 // @ts-check
-// What a page shows: builds, and the definitions of their structs, enumerations and symbols. It is kept in shards, each a
-// text that is packed with deflate and written as base64. A report holds its shards itself; a site has a file for each.
+// The data of a page: builds, and the definitions of their structs, enumerations and symbols. The data is stored in shards.
+// A shard is a text, compressed with deflate and encoded as base64. A report contains its shards; a site has a file for each.
 
 /**
  * A type, by its first element: 0 native (name, bytes), 1 pointer (target, bytes), 2 array (element, count), 3 function
@@ -9,31 +9,31 @@
  * @typedef {null | [0, string, number] | [1, any, number] | [2, any, number] | [3, any[]] | [4, string, number | null]
  *   | [5, string, number] | [6, number]} Type
  */
-/** Name, offset in bytes, type, and of a bit-field its first bit and the one behind its last.
+/** Name, offset in bytes, type; for a bit-field also its first bit, and the bit after its last.
  * @typedef {[string, number, Type] | [string, number, Type, number, number]} Member */
-/** Size in bytes, whether it is a union, members in the order of their places.
+/** Size in bytes, whether it is a union, and the members sorted by offset.
  * @typedef {[number, 0 | 1, Member[]]} Definition */
-/** Bytes of a value, and labels with their values.
+/** Size of a value in bytes, and the labels with their values.
  * @typedef {[number, [string, string][]]} Enumeration */
 /**
  * @typedef {{id: string, title: string, metadata: [string, string][], pointer: number, bigEndian: boolean,
  *   structs: number, enums: number, symbols: number}} Build
  */
 /**
- * `structRuns` has for each struct 0, if all builds have its first definition, or runs: first build, how many builds,
- * which definition.
+ * `structRuns` has an element for each struct: 0 if all builds have its first definition, otherwise runs of three numbers
+ * (the first build, the number of builds, the number of the definition).
  * @typedef {{format: 1, title: string, builds: Build[], structs: string[], structRuns: (0 | number[])[], enums: string[],
  *   enumRuns: (0 | number[])[], shard: number}} Index
  */
-/** Symbols of one build in the order of their addresses.
+/** The symbols of one build, sorted by address. `functions` has the positions of those that are functions.
  * @typedef {{names: string[], addresses: BigUint64Array, functions: Set<number>, types: Map<string, Type>}} Symbols */
 
-/** The texts of shards that have been asked for. @type {Map<string, Promise<string>>} */
+/** The texts of the shards that have been requested. @type {Map<string, Promise<string>>} */
 const shards = new Map();
-/** Who waits for the file of a shard. @type {Map<string, (packed: string) => void>} */
+/** The functions that receive the content of a shard's file when it has been loaded. @type {Map<string, (packed: string) => void>} */
 const waiting = new Map();
 
-/** Called by the file of a shard. @param {string} name @param {string} packed */
+/** Receives the content of a shard's file; the file calls it. @param {string} name @param {string} packed */
 function rekallShard(name, packed) {
   waiting.get(name)?.(packed);
 }
@@ -45,13 +45,13 @@ function shard(name) {
   if (!text) {
     text = packed(name).then(unpack);
     shards.set(name, text);
-    // A file that could not be read may be asked for again.
+    // A file that could not be read may be requested again.
     text.catch(() => shards.delete(name));
   }
   return text;
 }
 
-/** @param {string} name @returns {Promise<string>} */
+/** The compressed text of a shard, from the page itself or from its file. @param {string} name @returns {Promise<string>} */
 function packed(name) {
   const held = document.getElementById(`shard-${name}`);
   if (held) {
@@ -85,7 +85,7 @@ async function unpack(packed) {
   return new Response(stream).text();
 }
 
-/** Everything a page knows, read as it is needed. */
+/** The data of a page. Shards are read when they are needed. */
 class Store {
   /** @param {Index} index */
   constructor(index) {
@@ -112,7 +112,7 @@ class Store {
     return this.index.builds;
   }
 
-  /** Which definition a build has; undefined for none. @param {0 | number[]} runs @param {number} build */
+  /** The number of a build's definition; undefined if it has none. @param {0 | number[]} runs @param {number} build */
   static definitionOf(runs, build) {
     if (runs === 0) return 0;
     for (let at = 0; at < runs.length; at += 3) {
@@ -121,7 +121,7 @@ class Store {
     return undefined;
   }
 
-  /** @param {string} kind @param {number} number @returns {Promise<any[]>} */
+  /** All definitions of the struct or enumeration with this number. @param {string} kind @param {number} number @returns {Promise<any[]>} */
   async line(kind, number) {
     const name = `${kind}-${Math.floor(number / this.index.shard)}`;
     let lines = this.lines.get(name);
@@ -146,7 +146,7 @@ class Store {
     return which === undefined ? undefined : (await this.line("structs", number))[which];
   }
 
-  /** @param {string} name @param {number} build @returns {Promise<Enumeration | undefined>} */
+  /** An enumeration in one build. @param {string} name @param {number} build @returns {Promise<Enumeration | undefined>} */
   async enumeration(name, build) {
     const number = this.enumNumbers.get(name);
     if (number === undefined) return undefined;
@@ -173,7 +173,7 @@ class Store {
           address += BigInt(step);
           addresses[at] = address;
         });
-        // Runs: how many are data, how many are functions, and so on.
+        // Runs alternate: the number of data symbols, the number of functions, and so on.
         const kinds = new Set();
         let at = 0;
         functions.forEach((length, turn) => {
@@ -187,7 +187,7 @@ class Store {
     return table;
   }
 
-  /** Which structs hold or point to a struct or an enumeration, in any build, by its name. */
+  /** Two maps, for structs and for enumerations: the names of the structs that hold it or point to it, in any build. */
   usedBy() {
     this.users ??= shard("uses").then((text) => {
       /** @type {[Map<string, string[]>, Map<string, string[]>]} */

@@ -1,12 +1,13 @@
 // @ts-check
-// Search as one types: names are kept in one text, in which the browser finds a word faster than in a list.
+// Search while the user types. The names of a kind are joined into one text, because a browser searches a text faster than a
+// list.
 
-/** How many names of one kind are looked at for a word that most names have in them. */
+/** How many names of one kind a search collects at most. A short word is in most names. */
 const MOST_FOUND = 5000;
-/** How many results of one kind are ranked and listed. */
+/** How many results of one kind are listed at most, the best first. */
 const MOST_LISTED = 2000;
 
-/** Names in one text. */
+/** Names, joined into one text in lower case. */
 class Haystack {
   /** @param {string[]} names */
   constructor(names) {
@@ -24,7 +25,7 @@ class Haystack {
     this.text = `\n${lower.join("\n")}\n`;
   }
 
-  /** The number of the name at a place of the text. @param {number} place */
+  /** The number of the name at a position of the text. @param {number} place */
   at(place) {
     let low = 0;
     let high = this.names.length;
@@ -36,7 +37,7 @@ class Haystack {
     return low;
   }
 
-  /** The numbers of the names that hold a word, best first. @param {string} word @returns {number[]} */
+  /** The numbers of the names that contain a word, the best first. @param {string} word @returns {number[]} */
   find(word) {
     /** @type {Map<number, number>} */
     const found = new Map();
@@ -50,7 +51,7 @@ class Haystack {
         if (!found.has(number)) {
           const length = end - this.starts[number];
           const before = place + skip - this.starts[number];
-          // A whole name comes first, then a beginning, then the beginning of a word in it.
+          // Names that equal the word come first, then those that begin with it, then those in which a part begins with it.
           const edge = before > 0 && "_.: ".includes(this.text[place + skip - 1]) ? 1 : 2;
           const rank = length === word.length ? 0 : before === 0 ? 1 : edge + 1;
           found.set(number, rank * 4096 + Math.min(length, 4095));
@@ -58,7 +59,7 @@ class Haystack {
         from = end;
       }
     };
-    // Beginnings first, so that they are found even if nearly every name has the word.
+    // Names that begin with the word are searched first, so that they are found even if nearly every name contains it.
     look(`\n${word}`, 1);
     look(`\n_${word}`, 2);
     look(word, 0);
@@ -68,7 +69,7 @@ class Haystack {
 
 /** @typedef {{kind: "struct" | "member" | "enum" | "symbol", name: string, member?: string}} Result */
 
-/** Looks for words in everything that a page has. */
+/** Searches structs, enumerations, members and symbols. */
 class Search {
   /** @param {Store} store */
   constructor(store) {
@@ -104,6 +105,7 @@ class Search {
   }
 
   /**
+   * The results for what the user typed; for an empty text, all structs.
    * @param {string} words @param {number} build @param {string} only a kind, or "all"
    * @returns {Result[]}
    */
@@ -128,12 +130,12 @@ class Search {
     }
     if (wanted("enum")) for (const number of this.enums.find(word)) results.push({ kind: "enum", name: enums[number] });
     if (wanted("member")) results.push(...this.findMembers(word));
-    // Whole names come first, whatever they name.
+    // Names that equal the word come first, of whatever kind they are.
     const whole = results.filter(({ name, member }) => (member ?? name).toLowerCase() === word);
     return whole.length === 0 ? results : [...whole, ...results.filter((result) => !whole.includes(result))];
   }
 
-  /** @param {string} word @returns {Result[]} */
+  /** Members by their name, or by `struct.member`. @param {string} word @returns {Result[]} */
   findMembers(word) {
     const { members } = this;
     if (!members) return [];
@@ -156,7 +158,7 @@ class Search {
     for (const number of members.find(name)) {
       results.push({ kind: "member", name: structs[this.owners[number]], member: members.names[number] });
     }
-    // Types without a name are rarely what one looks for.
+    // Users rarely look for members of unnamed types, so these come last.
     const unnamed = (/** @type {Result} */ { name }) => name.startsWith("__unnamed_");
     return [...results.filter((result) => !unnamed(result)), ...results.filter(unnamed)];
   }

@@ -1,7 +1,7 @@
 // @ts-check
-// What a type means: its size, how C declares it, and how the members of a struct lie.
+// Works on types: their sizes, their declarations in C, and the rows of a struct with its padding.
 
-/** The size of what is held by value, in bytes. @param {Type} type @returns {number} */
+/** The size of a value of this type in bytes; 0 if it is unknown. @param {Type} type @returns {number} */
 function sizeOf(type) {
   if (type === null) return 0;
   switch (type[0]) {
@@ -15,14 +15,14 @@ function sizeOf(type) {
   }
 }
 
-/** The type of the elements, where it is an array of arrays. @param {Type} type @returns {Type} */
+/** The type of the elements of an array, also of an array of arrays; any other type itself. @param {Type} type @returns {Type} */
 function elementOf(type) {
   let at = type;
   while (at !== null && at[0] === 2) at = at[1];
   return at;
 }
 
-/** What colour a member has. @param {Type} type @returns {string} */
+/** The kind of a type, which decides the colour of a member. @param {Type} type @returns {string} */
 function kindOf(type) {
   const element = elementOf(type);
   if (element === null) return "other";
@@ -35,7 +35,7 @@ function kindOf(type) {
   }
 }
 
-/** The names of structs and enumerations that a type mentions. @param {Type} type @param {(kind: number, name: string) => void} each */
+/** Passes the name of each struct and enumeration in a type to `each`. @param {Type} type @param {(kind: number, name: string) => void} each */
 function mentions(type, each) {
   const pending = [type];
   while (pending.length > 0) {
@@ -48,7 +48,7 @@ function mentions(type, each) {
 }
 
 /**
- * A declaration as C writes it, in pieces: text, or a link to a struct or an enumeration.
+ * A declaration in C, as pieces: texts, and links to structs and enumerations.
  * @param {Type} type @param {(string | Node)[]} declarator @param {(kind: number, name: string) => Node} link
  * @returns {(string | Node)[]}
  */
@@ -110,7 +110,7 @@ function hex(number) {
   return "0x" + number.toString(16).padStart(3, "0");
 }
 
-/** How a member lies and what it is, for comparisons. @param {Member} member */
+/** The place of a member, for display and comparison: its offset, and its bits if it is a bit-field. @param {Member} member */
 function placeOf(member) {
   const bits = member.length === 5 ? `:${member[3]}-${member[4]}` : "";
   return `${hex(member[1])}${bits}`;

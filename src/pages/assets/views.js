@@ -1,8 +1,8 @@
 // @ts-check
-// What the main part of a page shows. Every text becomes a text node: no name is ever read as markup.
+// Draws the main part of a page. Every text becomes a text node, so no name is ever read as markup.
 
 /**
- * An element. Attributes that begin with "on" are listeners.
+ * Makes an element. Attributes that begin with "on" are listeners.
  * @param {string} tag @param {Record<string, any>} attributes @param {...(string | Node | null | undefined | (string | Node)[])} children
  * @returns {HTMLElement}
  */
@@ -17,7 +17,7 @@ function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** A place for what takes longer to read than the rest of the page. @param {Promise<Node>} part @returns {Node} */
+/** A box that is filled when a part of the page has been read, so that the rest does not wait for it. @param {Promise<Node>} part @returns {Node} */
 function later(part) {
   const box = h("div");
   part.then(
@@ -27,9 +27,9 @@ function later(part) {
   return box;
 }
 
-/** Where a page is. @typedef {{kind: string, name: string, member: string, build: number, other: number | undefined}} Route */
+/** The contents of an address. @typedef {{kind: string, name: string, member: string, build: number, other: number | undefined}} Route */
 
-/** A link that stays right when the page is made again. @param {Store} store @param {Partial<Route>} route */
+/** The address of a view. It has names, not numbers, so that a link is still valid when the page is generated again. @param {Store} store @param {Partial<Route>} route */
 function address(store, { kind = "", name = "", member = "", build = 0, other }) {
   const path = [kind, name, member].filter((part) => part !== "").map(encodeURIComponent).join("/");
   /** @type {string[]} */
@@ -41,7 +41,7 @@ function address(store, { kind = "", name = "", member = "", build = 0, other })
   return `#${path}${query.length > 0 ? "?" + query.join("&") : ""}`;
 }
 
-/** @param {Store} store @param {string} hash @returns {Route} */
+/** Reads an address. @param {Store} store @param {string} hash @returns {Route} */
 function routeOf(store, hash) {
   const [path, query = ""] = hash.replace(/^#/, "").split("?", 2);
   const decode = (/** @type {string} */ text) => {
@@ -58,7 +58,7 @@ function routeOf(store, hash) {
     const found = store.builds.findIndex((build) => build.id === id);
     return found < 0 ? undefined : found;
   };
-  // Two builds are compared as they are given; of many the newest is shown.
+  // A page of two builds compares them; a page of more shows the newest.
   const pair = store.builds.length === 2;
   const build = number(options.build) ?? (pair ? 0 : store.builds.length - 1);
   const other = number(options.with) ?? (pair && options.build === undefined ? 1 : undefined);
@@ -79,7 +79,7 @@ class Views {
     return address(this.store, { build: this.route.build, other: this.route.other, ...to });
   }
 
-  /** A link to a struct or an enumeration, or its name where no build has it. @param {number} kind @param {string} name */
+  /** A link to a struct or an enumeration, or only its name if no build has it. @param {number} kind @param {string} name */
   typeLink(kind, name) {
     const known = kind === 4 ? this.store.structNumbers.has(name) : this.store.enumNumbers.has(name);
     if (!known) return h("span", { class: "opaque", title: "The profile knows only the name." }, name);
@@ -108,7 +108,7 @@ class Views {
   /** @param {string} what @param {string} name */
   missing(what, name) {
     const build = this.store.builds[this.route.build];
-    return h("p", { class: "missing" }, `${build.title} has no ${what} of the name `, h("code", {}, name), ".");
+    return h("p", { class: "missing" }, `${build.title} has no ${what} named `, h("code", {}, name), ".");
   }
 
   home() {
@@ -162,7 +162,7 @@ class Views {
     ];
   }
 
-  /** The whole struct as one bar. @param {Definition} definition @param {Row[]} rows */
+  /** Draws the whole struct as one bar. @param {Definition} definition @param {Row[]} rows */
   map([size, isUnion], rows) {
     const space = "http://www.w3.org/2000/svg";
     const svg = document.createElementNS(space, "svg");
@@ -190,7 +190,7 @@ class Views {
   }
 
   /**
-   * A member with what it holds, or padding.
+   * A row of a struct: a member, whose struct can be opened in place, or padding.
    * @param {Row} row @param {number} base @param {number} depth @param {string} chosen @returns {Node}
    */
   row({ member, offset, size, overlaps }, base, depth, chosen = "") {
@@ -233,7 +233,7 @@ class Views {
     return both;
   }
 
-  /** The bits of a storage unit, those of the field filled. @param {number} start @param {number} end @param {number} bytes */
+  /** Draws the bits of a storage unit; those of the bit-field are filled. @param {number} start @param {number} end @param {number} bytes */
   bits(start, end, bytes) {
     const all = Math.min(Math.max(bytes * 8, end), 64);
     const cells = [];
@@ -268,7 +268,7 @@ class Views {
     return this.links("Used by", users.map((user) => h("span", { class: "chip" }, this.typeLink(4, user))));
   }
 
-  /** Variables of the type. @param {string} name @param {number} build */
+  /** Links to the variables of a struct's type. @param {string} name @param {number} build */
   async variables(name, build) {
     const { types } = await this.store.symbols(build);
     /** @type {Node[]} */
@@ -282,7 +282,7 @@ class Views {
     return this.links("Variables", found);
   }
 
-  /** Where the members lie in each build. @param {string} name @returns {Promise<Node>} */
+  /** Shows the size of a struct and the places of its members in every build. @param {string} name @returns {Promise<Node>} */
   async timeline(name) {
     const { builds, index, structNumbers } = this.store;
     const definitions = builds.length < 2 ? undefined : await this.store.definitions(name);
@@ -290,7 +290,7 @@ class Views {
     if (!definitions || number === undefined) return h("div", {});
     /** @type {(number | undefined)[]} */
     const which = builds.map((_, build) => Store.definitionOf(index.structRuns[number], build));
-    /** Values that follow one another and are equal, in one. @param {(build: number) => string} value */
+    /** Joins consecutive builds with equal values. @param {(build: number) => string} value */
     const runs = (value) => {
       /** @type {{from: number, to: number, text: string}[]} */
       const all = [];
@@ -346,7 +346,7 @@ class Views {
     const size = (/** @type {Definition | undefined} */ it) => (it ? `${it[0]} bytes (0x${it[0].toString(16)})` : "not there");
     const left = new Map((before?.[2] ?? []).map((member) => [member[0], member]));
     const right = new Map((after?.[2] ?? []).map((member) => [member[0], member]));
-    // In the order of the newer build; what it no longer has comes where it was.
+    // The members of the newer build, in order. Removed members are put in at their old offsets.
     const order = [...(after?.[2] ?? [])];
     for (const member of before?.[2] ?? []) {
       if (right.has(member[0])) continue;
@@ -393,7 +393,7 @@ class Views {
       /** @type {{added: string[], removed: string[], changed: string[]}} */
       const found = { added: [], removed: [], changed: [] };
       names.forEach((name, number) => {
-        // Names that were made for types without one change with what holds them.
+        // An unnamed type changes together with the struct that holds it, and that struct is listed.
         if (name.startsWith("__unnamed_")) return;
         const [a, b] = [build, other].map((at) => Store.definitionOf(runs[number], at));
         if (a === b) return;

@@ -1,4 +1,4 @@
-// Opens pages in Chromium as a user would, from a disk. scripts/check-pages says where the program and the browser are.
+// Opens pages in Chromium from a disk, as a user does. scripts/check-pages passes the paths of the program and the browser.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -15,13 +15,13 @@ const folder = mkdtempSync(join(tmpdir(), "pages-"));
 const at = (name) => `file://${join(folder, name)}`;
 const run = (...line) => execFileSync(PROGRAM, line, { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
 
-/** Names that would be markup, end a script, or run one, if they were ever read as such. */
+/** Names that would become markup, end a script or run code if a page did not treat them as text. */
 const HOSTILE = [
   "<img src=x onerror=window.hacked=1>", "</script><script>window.hacked=1</script>", "'\"><b>bold</b>", "a/b?build=c&d#e",
   "javascript:window.hacked=1", "${window.hacked=1}", "__proto__", "constructor", "line\nfeed", "\u202egnp.exe", "]]>", "%3Cb%3E",
 ];
 
-/** A profile as the program reads it. */
+/** The JSON of a profile. */
 function profile(release, structs, constants = {}, enums = {}) {
   const labels = Object.entries(enums);
   return JSON.stringify({
@@ -33,7 +33,7 @@ function profile(release, structs, constants = {}, enums = {}) {
   });
 }
 
-/** A small kernel; `pid` lies at `offset`. */
+/** A small kernel in which `pid` is at `offset`. */
 function small(release, offset, more = {}) {
   const pointer = (target) => ["Pointer", { target }];
   const structs = {
@@ -68,7 +68,7 @@ function large() {
 let browser;
 /** @type {import("playwright-core").Page} */
 let page;
-/** What went wrong in the page, and what it asked for. @type {string[]} */
+/** Errors in the page, and requests that it must not make. @type {string[]} */
 let troubles = [];
 
 before(async () => {
@@ -119,7 +119,7 @@ test("a struct is drawn with offsets, padding and bits", async () => {
   assert.equal(await page.locator(".bits i.on").count(), 3);
   assert.ok(rows.some((line) => line.includes("32 bytes of padding")), rows.join("\n"));
   assert.ok((await text("h2")).some((title) => /used by/i.test(title)) === false);
-  // What it holds is opened in place, with offsets from the struct that is shown.
+  // A struct in it is opened in place, with offsets from the start of the shown struct.
   await page.click('[aria-label="Open __unnamed_task_struct_u1"]');
   assert.deepEqual(await text(".nested .offset"), ["0x048", "0x048 ∪"].map((offset) => offset.split(" ")[0]));
   await page.click(".body .type >> text=mm_struct");
@@ -129,7 +129,7 @@ test("a struct is drawn with offsets, padding and bits", async () => {
   assert.deepEqual(troubles, []);
 });
 
-test("search finds names of every kind as one types, and keys open them", async () => {
+test("search finds names of every kind while the user types, and keys open them", async () => {
   await open("one.html");
   await page.keyboard.press("/");
   await page.keyboard.type("pid");
@@ -150,11 +150,11 @@ test("search finds names of every kind as one types, and keys open them", async 
   await open("one.html#struct/task_struct/comm");
   assert.match((await text(".row.chosen")).join(), /char comm\[16\];/);
   await open("one.html#struct/none");
-  assert.match((await text("#main")).join(), /6\.1\.0 has no struct of the name none\./);
+  assert.match((await text("#main")).join(), /6\.1\.0 has no struct named none\./);
   assert.deepEqual(troubles, []);
 });
 
-test("two builds stand side by side", async () => {
+test("two builds are compared side by side", async () => {
   await open("two.html#changes");
   const main = (await text("#main")).join();
   assert.match(main, /STRUCTS CHANGED 1\s+task_struct/i);

@@ -8,22 +8,24 @@ use crate::history::{self, Histories};
 
 /// The builds that a page shows.
 ///
-/// Builds are added in the order in which the page lists them. Each definition of a struct is kept once, however many
-/// builds have it, so that memory grows with what changes between the builds.
+/// Builds are added in the order in which the page lists them. Each distinct definition of a struct is stored once, so
+/// memory grows with the differences between the builds, not with their number.
 #[derive(Debug, Default)]
 pub struct Collection {
+    /// For each build, its name and counts, as the page reads them.
     builds: Vec<Value>,
+    /// The names that builds already have.
     ids: BTreeSet<String>,
     structs: Histories,
     enums: Histories,
 }
 
-/// How many definitions a shard holds: a page reads one of them to show a struct.
+/// How many names a shard holds with their definitions. To show a struct, a page reads one shard.
 const SHARD: usize = 512;
 
 impl Collection {
-    /// Adds a build, and gives the shard with its symbols. The build is called what its profile says that it is, or
-    /// `name` where the profile does not say it.
+    /// Adds a build, and returns the shard with its symbols. The build gets the name that its profile's metadata gives, or
+    /// `name` if the metadata has none.
     pub fn add(&mut self, name: &str, profile: &Profile, resolution: &Resolution) -> Shard {
         let number = self.builds.len();
         let outline = Outline::new(profile, resolution);
@@ -62,17 +64,17 @@ impl Collection {
         Shard::new(format!("symbols-{number}"), &symbols_text(&symbols))
     }
 
-    /// How many builds there are.
+    /// The number of builds.
     pub fn len(&self) -> usize {
         self.builds.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no builds.
     pub fn is_empty(&self) -> bool {
         self.builds.is_empty()
     }
 
-    /// The shards with everything but symbols.
+    /// Returns the other shards: the index, the names of members, the uses, and all definitions.
     pub fn finish(self) -> impl Iterator<Item = Shard> {
         let builds = self.builds.len();
         let titles: Vec<&str> = self.builds.iter().filter_map(|build| build["title"].as_str()).collect();
@@ -109,7 +111,7 @@ impl Collection {
         all.into_iter()
     }
 
-    /// What a build is called in addresses and on the page: no two builds alike.
+    /// The name of a build in addresses, and its title on the page. No two builds get the same name.
     fn names(&mut self, name: &str, profile: &Profile) -> (String, String) {
         let said = |key: &str| profile.metadata_text(key).filter(|text| !text.is_empty());
         let known = match profile.system {
@@ -138,6 +140,7 @@ impl Collection {
     }
 }
 
+/// Records that a member of `owner` holds or points to `used`.
 fn user(histories: &mut Histories, used: &str, owner: &str) {
     match histories.get_mut(used) {
         Some(history) => history.add_user(owner),
@@ -145,6 +148,7 @@ fn user(histories: &mut Histories, used: &str, owner: &str) {
     }
 }
 
+/// The profile's metadata with its architecture, as pairs of texts.
 fn metadata(profile: &Profile) -> Vec<[String; 2]> {
     let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut all: Vec<[String; 2]> =
@@ -155,9 +159,11 @@ fn metadata(profile: &Profile) -> Vec<[String; 2]> {
     all
 }
 
-/// The largest step that a number of JavaScript holds exactly.
+/// The largest integer that a JavaScript number holds exactly. Larger steps are written as texts.
 const LARGEST_STEP: u64 = (1 << 53) - 1;
 
+/// The symbols as JSON, which `data.js` reads: names, the distance of each address from the one before, the lengths of
+/// alternating runs of data and functions, and the types of variables.
 fn symbols_text(symbols: &[profile::OutlinedSymbol<'_>]) -> String {
     let names: Vec<&str> = symbols.iter().map(|symbol| symbol.name).collect();
     let mut before = 0u64;
@@ -167,7 +173,7 @@ fn symbols_text(symbols: &[profile::OutlinedSymbol<'_>]) -> String {
         if step > LARGEST_STEP { Value::from(step.to_string()) } else { Value::from(step) }
     };
     let steps: Vec<Value> = symbols.iter().map(|symbol| step(symbol.address)).collect();
-    // Data and functions by turns: how many of each.
+    // The lengths of the runs of data and of functions, which alternate; the first run is of data.
     let mut turns = vec![0usize];
     let mut function = false;
     for symbol in symbols {
@@ -182,7 +188,7 @@ fn symbols_text(symbols: &[profile::OutlinedSymbol<'_>]) -> String {
     let mut types = String::new();
     for (index, symbol) in symbols.iter().enumerate() {
         if let Some(ty) = &symbol.ty {
-            // The type is JSON already.
+            // The type is already JSON.
             types.push_str(&format!("{}[{index},{ty}]", if types.is_empty() { "" } else { "," }));
         }
     }

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::Shard;
 use crate::shard::base64;
 
-/// The program of the page, in the order in which its parts need one another.
+/// The scripts of the page. Each uses only those before it.
 const SCRIPTS: [&str; 5] = [
     include_str!("../assets/data.js"),
     include_str!("../assets/types.js"),
@@ -16,10 +16,10 @@ const SCRIPTS: [&str; 5] = [
 const STYLE: &str = include_str!("../assets/style.css");
 const FRAME: &str = include_str!("../assets/frame.html");
 
-/// Prints a page that holds its data: the shards of a [`crate::Collection`], in any order.
+/// Prints a page that contains its data: the shards of a [`crate::Collection`], in any order. Returns the sink.
 ///
 /// # Errors
-/// What the sink gives.
+/// Any error from writing.
 pub fn write_report<W: Write>(shards: impl IntoIterator<Item = Shard>, mut sink: W) -> io::Result<W> {
     let script = format!("\"use strict\";\n{}", SCRIPTS.concat());
     head(&mut sink, &format!("'{}'", hash(&script)))?;
@@ -30,11 +30,11 @@ pub fn write_report<W: Write>(shards: impl IntoIterator<Item = Shard>, mut sink:
     Ok(sink)
 }
 
-/// Gives the files of a site, by their names below its folder, to `write`: one for each shard, and the page that reads
-/// them, which comes last.
+/// Passes each file of a site to `write`, with its path below the site's folder: one file for each shard, then the script,
+/// then `index.html`. The page comes last, so that it exists only if the files that it reads exist.
 ///
 /// # Errors
-/// What `write` gives.
+/// Any error from making a shard, and any error that `write` returns.
 pub fn write_site<E>(
     shards: impl IntoIterator<Item = Result<Shard, E>>,
     mut write: impl FnMut(&str, &[u8]) -> Result<(), E>,
@@ -51,7 +51,7 @@ pub fn write_site<E>(
     write("index.html", &page)
 }
 
-/// Everything before the scripts. No text of a profile is in it.
+/// Writes the part of the page before its data and scripts. It contains no text from a profile.
 fn head(sink: &mut dyn Write, scripts: &str) -> io::Result<()> {
     let policy = format!(
         "default-src 'none'; script-src {scripts}; style-src '{}'; base-uri 'none'; form-action 'none'",
@@ -61,7 +61,7 @@ fn head(sink: &mut dyn Write, scripts: &str) -> io::Result<()> {
     sink.write_all(page.as_bytes())
 }
 
-/// A text as a content security policy names it.
+/// The hash by which a content security policy allows this text.
 fn hash(text: &str) -> String {
     format!("sha256-{}", base64(&Sha256::digest(text.as_bytes())))
 }

@@ -2,23 +2,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-/// What all builds say of a name.
+/// The definitions of one struct or enumeration in all builds.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    /// The different definitions, in the order in which they came.
+    /// The distinct definitions as JSON, in the order in which they were added.
     definitions: Vec<String>,
-    /// First build, how many builds, which definition.
+    /// Runs of consecutive builds with the same definition: the first build, the number of builds, and the number of the
+    /// definition.
     runs: Vec<[usize; 3]>,
-    /// The members that any build has, in the order in which they came.
+    /// The members of all definitions, in the order in which they were added.
     members: Vec<String>,
+    /// The same members, to find one that is already listed.
     known: BTreeSet<String>,
-    /// The structs whose members hold or point to it, in any build.
+    /// The structs that have a member of this type, or a pointer to it, in any build.
     users: BTreeSet<String>,
 }
 
 impl History {
+    /// Adds the definition `line` of a build. Builds have to come in order.
     pub(crate) fn add(&mut self, build: usize, line: String, members: &[&str]) {
-        // Mostly it is that of the build before.
+        // Most definitions are those of the previous build, so that one is compared first.
         let last = self.runs.last().map(|[.., definition]| *definition);
         let same = last.filter(|last| self.definitions.get(*last) == Some(&line));
         let definition = same.or_else(|| self.definitions.iter().position(|known| *known == line));
@@ -38,6 +41,7 @@ impl History {
         }
     }
 
+    /// Records that the struct `owner` uses this type.
     pub(crate) fn add_user(&mut self, owner: &str) {
         if !self.users.contains(owner) {
             self.users.insert(owner.to_owned());
@@ -45,15 +49,15 @@ impl History {
     }
 }
 
-/// The histories of all names of a kind.
+/// The histories of all structs, or of all enumerations, by name.
 pub(crate) type Histories = BTreeMap<String, History>;
 
-/// The names in their order.
+/// The names, sorted. The number of a name is its position here.
 pub(crate) fn names(histories: &Histories) -> Vec<&str> {
     defined(histories).map(|(name, _)| name).collect()
 }
 
-/// Those that any build defines: a name may be mentioned by others alone.
+/// The histories with a definition. A name without one is only used by members of other structs.
 fn defined(histories: &Histories) -> impl Iterator<Item = (&str, &History)> {
     histories
         .iter()
@@ -61,7 +65,7 @@ fn defined(histories: &Histories) -> impl Iterator<Item = (&str, &History)> {
         .map(|(name, history)| (name.as_str(), history))
 }
 
-/// For each name its runs, or 0 if all of `builds` have its one definition.
+/// For each name, its runs as one list, or 0 if all `builds` builds have the same definition.
 pub(crate) fn runs(histories: &Histories, builds: usize) -> Vec<Value> {
     let each = defined(histories).map(|(_, history)| match history.runs.as_slice() {
         [[0, length, 0]] if *length == builds => Value::from(0),
@@ -70,12 +74,12 @@ pub(crate) fn runs(histories: &Histories, builds: usize) -> Vec<Value> {
     each.collect()
 }
 
-/// The names of each one's members.
+/// For each name, the names of its members.
 pub(crate) fn members(histories: &Histories) -> Value {
     defined(histories).map(|(_, history)| json!(history.members)).collect()
 }
 
-/// For each name the numbers of the structs that use it, as distances.
+/// For each name, the numbers of the structs that use it, each as the distance from the one before.
 pub(crate) fn users(histories: &Histories, structs: &Histories) -> Value {
     let numbers: BTreeMap<&str, usize> = names(structs).into_iter().zip(0..).collect();
     let of = |history: &History| {
@@ -91,8 +95,8 @@ pub(crate) fn users(histories: &Histories, structs: &Histories) -> Value {
     defined(histories).map(|(_, history)| json!(of(history))).collect()
 }
 
-/// One line for each name, with all its definitions.
+/// For each name, a line with its definitions as a JSON list.
 pub(crate) fn lines(histories: &Histories) -> impl Iterator<Item = String> {
-    // The definitions are JSON already.
+    // The definitions are already JSON.
     defined(histories).map(|(_, history)| format!("[{}]", history.definitions.join(",")))
 }

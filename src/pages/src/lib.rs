@@ -1,15 +1,16 @@
 //! Pages to look at profiles in a browser, without a network, a server or other programs.
 //!
-//! Start here: [`write_report`] prints one page that holds one or two profiles, [`write_site`] makes the files of a site
-//! that holds any number of builds.
+//! Start here: [`write_report`] prints one page that contains its data (the command `report` makes it of one or two
+//! profiles), [`write_site`] makes the files of a site for many builds.
 //!
-//! - **Data.** [`Collection`] takes one build after the other and keeps each definition once. It gives its data away in
-//!   shards ([`Shard`]), each of which a page unpacks when it needs it.
-//! - **Pages.** The program that runs in the browser is in `assets/`: plain scripts with types in their comments, a style
-//!   sheet and the frame of the page. The frame holds no text from a profile, and the scripts put such text into text
-//!   nodes only, so that a name never becomes markup. A content security policy allows the page's own scripts alone.
+//! - **Data.** A [`Collection`] takes builds one after the other and stores each distinct definition once (`history`). It
+//!   returns its data as shards ([`Shard`]). A page unpacks a shard when it needs it.
+//! - **Pages.** `frame` writes the HTML around the shards. The program that runs in the browser is in `assets/`: plain scripts
+//!   with types in their comments, a style sheet, and the frame of the page. The frame contains no text from a profile, and
+//!   the scripts put such text only into text nodes, so a name never becomes markup. A content security policy allows only
+//!   the page's own scripts.
 //!
-//! The bytes depend on the builds and their order alone.
+//! The bytes depend only on the builds and their order.
 //!
 //! ```
 //! use pages::{Collection, write_report};

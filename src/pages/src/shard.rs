@@ -1,16 +1,16 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// A part of a page's data, which is unpacked as a whole.
+/// A part of a page's data, which a page unpacks as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// Letters, digits and hyphens.
+    /// Its name: letters, digits and hyphens.
     pub name: String,
-    /// The text, packed with deflate and written as base64.
+    /// The text, compressed with deflate and encoded as base64.
     pub packed: String,
 }
 
-/// How hard the text is packed: more takes twice the time for a hundredth of the size.
+/// The level of compression. The next level takes twice the time and makes the text 1 % smaller.
 const EFFORT: u8 = 7;
 
 impl Shard {
@@ -19,18 +19,19 @@ impl Shard {
         Self { name: name.into(), packed: STANDARD.encode(deflated) }
     }
 
-    /// The name of its file in a site, below the site's folder.
+    /// The path of its file below the folder of a site.
     pub fn file_name(&self) -> String {
         format!("data/{}.js", self.name)
     }
 
-    /// Its file in a site: a script, since pages on a disk may not read other files.
+    /// The content of its file in a site. It is a script, because a page that is opened from a disk may load scripts but may
+    /// not read other files.
     pub fn file(&self) -> Vec<u8> {
         format!("rekallShard(\"{}\",\"{}\");\n", self.name, self.packed).into_bytes()
     }
 }
 
-/// The base64 text of bytes.
+/// Encodes bytes as base64.
 pub(crate) fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }

@@ -1,4 +1,4 @@
-//! What the shards of a collection say, unpacked as a page unpacks them.
+//! Unpacks the shards of a collection as a page does, and checks their contents.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -52,7 +52,7 @@ fn parsed(text: &str) -> Value {
 }
 
 #[test]
-fn a_definition_holds_all_that_it_depends_on() {
+fn a_definition_contains_the_sizes_of_the_types_it_holds() {
     let texts = texts(&[OLD]);
     let index = parsed(&texts["index"]);
     assert_eq!(index["structs"], json!(["gone", "inner", "outer"]));
@@ -61,7 +61,7 @@ fn a_definition_holds_all_that_it_depends_on() {
     let lines: Vec<Value> = texts["structs-0"].lines().map(parsed).collect();
     let int = json!([0, "int", 4]);
     assert_eq!(lines[1], json!([[8, 0, [["a", 0, int]]]]));
-    // Behind a pointer a struct has no size: the definition does not depend on it.
+    // The target of a pointer is written without its size, so that the definition does not change with the target.
     let outer = json!([[
         32,
         0,
@@ -80,13 +80,13 @@ fn a_definition_holds_all_that_it_depends_on() {
     assert_eq!(parsed(&texts["enums-0"]), json!([[4, [["IDLE", "0"], ["ALL", "18446744073709551615"]]]]));
     let symbols = parsed(&texts["symbols-0"]);
     assert_eq!(symbols["names"], json!(["per_cpu", "high", "next"]));
-    // A step that a number of JavaScript cannot hold is a text.
+    // A step that a JavaScript number cannot hold exactly is a text.
     assert_eq!(symbols["steps"], json!([16, "18446744071578845168", 4]));
     assert_eq!(symbols["types"], json!([[1, [4, "inner", 8]]]));
 }
 
 #[test]
-fn builds_share_definitions() {
+fn builds_share_definitions_and_get_different_titles() {
     let middle = OLD.replace("\"6.1\"", "\"6.2\"").replace("\"gone\"", "\"came\"");
     let last = middle.replace("\"6.2\"", "\"6.1\"").replace("[8, {\"a\": [0,", "[8, {\"a\": [4,");
     let texts = texts(&[OLD, &middle, &last]);
@@ -94,7 +94,7 @@ fn builds_share_definitions() {
     assert_eq!(index["structs"], json!(["came", "gone", "inner", "outer"]));
     assert_eq!(index["structRuns"], json!([[1, 2, 0], [0, 1, 0], [0, 2, 0, 2, 1, 1], 0]));
     assert_eq!(texts["structs-0"].lines().count(), 4);
-    // No two builds are called alike.
+    // No two builds have the same title.
     let titles: Vec<&str> = (0..3).map(|build| index["builds"][build]["title"].as_str().unwrap()).collect();
     assert_eq!(titles, ["6.1", "6.2", "6.1 (file.json)"]);
     let two_of_one = parsed(&self::texts(&[OLD, OLD, OLD])["index"]);

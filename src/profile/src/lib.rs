@@ -70,7 +70,8 @@ pub use changes::{
     Changes, EnumerationChange, MemberChange, Presence, StructChange, SymbolChanges, SymbolRun,
 };
 pub use compress::{
-    Effort, GzipWriter, InflateError, Metered, UnpackLimitError, UnpackLimits, UnpackMeter, XzWriter, inflate,
+    Effort, GzipWriter, InflateError, Metered, UnpackLimitError, UnpackLimits, UnpackMeter, XzWriter,
+    ZstdReader, inflate,
 };
 pub use export::{
     Addresses, Compat, Form, Format, Outline, Outlined, OutlinedSymbol, Selection, add_lost_names,

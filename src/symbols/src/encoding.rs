@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use profile::ZstdReader;
 
 /// A coding that can be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub(crate) fn decoded<'a>(codings: &[Coding], body: impl Read + 'a) -> Box<dyn R
         body = match coding {
             Coding::Gzip => Box::new(MultiGzDecoder::new(source)),
             Coding::Deflate => Box::new(Deflated::Unread(Some(source))),
-            Coding::Zstd => Box::new(Zstd::Between(Some(source))),
+            Coding::Zstd => Box::new(ZstdReader::new(source, ZSTD_WINDOW)),
         };
     }
     body
@@ -84,41 +85,6 @@ impl<R: BufRead> Read for Deflated<R> {
                         true => Self::Zlib(ZlibDecoder::new(source)),
                         false => Self::Bare(DeflateDecoder::new(source)),
                     };
-                }
-            }
-        }
-    }
-}
-
-/// Zstandard frames, one after the other.
-enum Zstd<R: Read> {
-    Between(Option<R>),
-    Frame(Box<ruzstd::decoding::StreamingDecoder<R, ruzstd::decoding::FrameDecoder>>),
-}
-
-impl<R: BufRead> Read for Zstd<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        loop {
-            match std::mem::replace(self, Self::Between(None)) {
-                Self::Between(None) => return Ok(0),
-                Self::Between(Some(mut source)) => {
-                    if source.fill_buf()?.is_empty() {
-                        return Ok(0);
-                    }
-                    let frame =
-                        ruzstd::decoding::StreamingDecoder::new_with_max_window_size(source, ZSTD_WINDOW);
-                    *self = Self::Frame(Box::new(frame.map_err(io::Error::other)?));
-                }
-                Self::Frame(mut frame) => {
-                    let count = frame.read(buffer)?;
-                    if count > 0 {
-                        *self = Self::Frame(frame);
-                        return Ok(count);
-                    }
-                    *self = Self::Between(Some(frame.into_inner()));
                 }
             }
         }

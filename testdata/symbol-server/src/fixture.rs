@@ -4,9 +4,10 @@ use std::io::{self, Cursor, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ms_pdb_msf::{CreateOptions, Msf};
-use ms_pdb_msfz::MsfzWriter;
 use profile::GuidAge;
 use sync_file::{ReadAt, WriteAt};
+
+use crate::msfz::container;
 
 /// A PDB with this identity and `ballast` bytes that do not compress; its info stream carries a higher age than
 /// its DBI stream, as Microsoft's public files do.
@@ -62,18 +63,8 @@ fn places(bytes: &[u8], wanted: &[u8]) -> Vec<usize> {
 /// # Errors
 /// Whatever the writer of the container gives.
 pub fn msfz(guid_age: GuidAge, ballast: usize) -> io::Result<Vec<u8>> {
-    let mut writer = MsfzWriter::new(Cursor::new(Vec::new())).map_err(io::Error::other)?;
-    writer.reserve_num_streams(5);
-    let streams = [info(guid_age), Vec::new(), dbi(guid_age), noise(ballast)];
-    for (index, stream) in streams.iter().enumerate() {
-        let mut sink = writer.stream_writer(index as u32 + 1)?;
-        // In pieces, so that a large stream is spread over chunks.
-        for piece in stream.chunks(1 << 16) {
-            sink.write_all(piece)?;
-        }
-    }
-    let (_, bytes) = writer.finish().map_err(io::Error::other)?;
-    Ok(bytes.into_inner())
+    let streams = [Vec::new(), info(guid_age), Vec::new(), dbi(guid_age), noise(ballast)];
+    container(&streams.map(Some))
 }
 
 /// A cabinet (MSZIP) that holds the given files.

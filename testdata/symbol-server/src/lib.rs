@@ -14,6 +14,7 @@ use std::time::Duration;
 
 pub mod fixture;
 pub mod hostile;
+mod msfz;
 
 /// A request as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use formats::{FileKind, WrongKind, identify};
 use frontend::{Source, folder};
 use profile::MappedFile;
@@ -199,11 +200,7 @@ impl Pack {
     }
 }
 
+/// The SHA-256 of some bytes, in hexadecimal digits.
 fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    HEXLOWER.encode(&Sha256::digest(bytes))
 }

@@ -1,9 +1,9 @@
 use crate::bytes::{Cursor, Decoded, Malformed, push_bytes, push_number};
 
-/// One block: compressed on its own, checked on its own.
+/// One block, which is compressed and checked separately from the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
-    /// Where it begins in the file.
+    /// Its offset in the file.
     pub(crate) offset: u64,
     /// Its length in the file.
     pub(crate) packed: u64,
@@ -13,7 +13,7 @@ pub(crate) struct Block {
     pub(crate) hash: [u8; 32],
 }
 
-/// Blocks in a row that hold one stream of bytes.
+/// Consecutive blocks that hold one stream of bytes: the number of the first block, and how many there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Blocks {
     pub(crate) first: usize,
@@ -31,30 +31,30 @@ impl Blocks {
     }
 }
 
-/// How the values of a section are stored.
+/// How the values of a section are stored. The directory holds the number of the variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SectionKind {
     /// Each value is a text.
     Texts,
-    /// Each value is a size and members.
+    /// Each value is a struct: a size and members.
     Structures,
 }
 
-/// A section of profiles whose entries are stored by key.
+/// A section of profiles whose entries are stored by key, for all builds together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SectionEntry {
-    /// The section's key: `$STRUCTS`.
+    /// The section's name in a profile: `$STRUCTS`.
     pub(crate) name: String,
     pub(crate) kind: SectionKind,
-    /// The first key of each stream, and its blocks, in the order of keys.
+    /// The first key and the blocks of each stream, sorted by key.
     pub(crate) streams: Vec<(String, Blocks)>,
 }
 
-/// What the file holds, and where.
+/// The contents of the file, and their places in it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Directory {
     pub(crate) blocks: Vec<Block>,
-    /// The list of builds.
+    /// The blocks with the list of builds.
     pub(crate) builds: Blocks,
     pub(crate) sections: Vec<SectionEntry>,
 }
@@ -82,7 +82,8 @@ impl Directory {
         out
     }
 
-    /// Reads a directory. The blocks lie in a row from `start` to `end`, and every reference leads to one of them.
+    /// Reads a directory. The blocks have to fill the file from `start` to `end` without gaps, and every reference has to
+    /// lead to one of them.
     pub(crate) fn decode(raw: &[u8], start: u64, end: u64) -> Decoded<Self> {
         let mut cursor = Cursor::new(raw);
         let count = cursor.count(raw.len())?;
@@ -97,7 +98,8 @@ impl Directory {
             return Err(Malformed("the blocks do not fill the file up to the directory"));
         }
         for block in &mut blocks {
-            block.hash = cursor.take(32)?.try_into().map_err(|_| Malformed("a hash has not 32 bytes"))?;
+            block.hash =
+                cursor.take(32)?.try_into().map_err(|_| Malformed("a hash does not have 32 bytes"))?;
         }
         let check = |part: Blocks| match part.first.checked_add(part.count) {
             Some(end) if end <= blocks.len() => Ok(part),

@@ -1,7 +1,7 @@
-//! The file itself: a header, blocks, the directory of the blocks, and a trailer that leads to the directory.
+//! The layout of the file: a header, blocks, the directory of the blocks, and a trailer that says where the directory is.
 //!
-//! Every block has the SHA-256 of its packed bytes in the directory, and the trailer has that of the directory. So the
-//! trailer's hash stands for the whole file, and a reader checks exactly the blocks that it uses.
+//! The directory holds the SHA-256 of each block's packed bytes, and the trailer holds the SHA-256 of the directory. So
+//! the hash in the trailer covers the whole file, and a reader checks only the blocks that it uses.
 
 mod directory;
 mod pack;
@@ -22,19 +22,21 @@ pub(crate) use reader::Container;
 pub use source::Source;
 pub(crate) use writer::BlockWriter;
 
-/// The first bytes of a bundle. The line ends show a transfer as text, as those of PNG do.
+/// The first bytes of a bundle. As in PNG, they contain line ends of both kinds, which a transfer in text mode would
+/// change.
 pub const MAGIC: [u8; 12] = *b"\x89RPBUNDL\r\n\x1a\n";
 
 /// The version of the format.
 pub(crate) const VERSION: u32 = 1;
 
-/// The magic number and the version.
+/// The size of the header: the magic number and the version.
 pub(crate) const HEADER: usize = 16;
 
-/// Length of the file, place, packed and raw length of the directory, its SHA-256, and the header again.
+/// The size of the trailer: the length of the file, the offset, packed length and raw length of the directory, the SHA-256
+/// of the directory, and the header again.
 pub(crate) const TRAILER: usize = 4 * 8 + 32 + HEADER;
 
-/// Whether a file that begins with these bytes is a bundle.
+/// Whether a file that begins with `start` is a bundle.
 pub fn is_bundle(start: &[u8]) -> bool {
     start.starts_with(&MAGIC)
 }

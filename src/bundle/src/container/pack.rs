@@ -1,21 +1,23 @@
-//! LZMA over one block, without header and end marker: the directory knows the lengths.
+//! Compresses and decompresses one block with LZMA. A block has no header and no end marker, because the directory holds
+//! both lengths.
 
 use std::io::{Read, Write};
 
 use lzma_rust2::{LzmaOptions, LzmaReader, LzmaWriter};
 
-/// The most bytes that one block holds before it is packed. A longer stream takes several blocks.
+/// The largest block in bytes, before it is packed. A longer stream takes several blocks.
 pub(crate) const LARGEST_BLOCK: usize = 4 << 20;
 
-/// Literals depend on three bits of the byte before; positions do not matter.
+/// LZMA's `lc`, `lp` and `pb`: the code of a literal depends on the upper three bits of the byte before it, and not on its
+/// position.
 const PROPERTIES: (u32, u32, u32) = (3, 0, 0);
 
-/// The window: the block, but not less than LZMA allows.
+/// The size of the window for a block of `raw` bytes: the whole block, but at least what LZMA requires.
 fn window(raw: usize) -> u32 {
     u32::try_from(raw).unwrap_or(u32::MAX).max(4096)
 }
 
-/// Packs `raw`. The bytes depend on `raw` alone.
+/// Packs `raw`. The result depends only on `raw`.
 pub(crate) fn pack(raw: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut options = LzmaOptions::with_preset(6);
     (options.lc, options.lp, options.pb) = PROPERTIES;
@@ -26,13 +28,13 @@ pub(crate) fn pack(raw: &[u8]) -> std::io::Result<Vec<u8>> {
     writer.finish()
 }
 
-/// Unpacks a block to exactly `raw` bytes. Returns `None` if it holds anything else.
+/// Unpacks a block to exactly `raw` bytes. Returns `None` if it is damaged, or unpacks to fewer or more bytes.
 pub(crate) fn unpack(packed: &[u8], raw: usize) -> Option<Vec<u8>> {
     let (lc, lp, pb) = PROPERTIES;
     let mut reader = LzmaReader::new(packed, raw as u64, lc, lp, pb, window(raw), None).ok()?;
     let mut bytes = vec![0; raw];
     reader.read_exact(&mut bytes).ok()?;
-    // One more byte than expected would be damage that the hash did not see.
+    // The hash cannot show that a writer stated a wrong length, so a longer block is refused here.
     matches!(reader.read(&mut [0]), Ok(0)).then_some(bytes)
 }
 

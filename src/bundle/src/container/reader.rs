@@ -18,7 +18,7 @@ pub(crate) struct Container {
 }
 
 impl Container {
-    /// Reads the trailer and the directory.
+    /// Reads and checks the header, the trailer and the directory.
     pub(crate) fn open(source: Arc<dyn Source>) -> Result<Self, Error> {
         let length = source.length();
         let start = source.read(0, usize::try_from(length.min(HEADER as u64)).unwrap_or(HEADER))?;
@@ -131,12 +131,13 @@ impl Container {
         self.run(blocks).iter().map(|block| block.packed).sum()
     }
 
+    /// The blocks of a stream; none if they do not exist.
     fn run(&self, blocks: Blocks) -> &[Block] {
         let end = blocks.first.saturating_add(blocks.count);
         self.directory.blocks.get(blocks.first..end).unwrap_or_default()
     }
 
-    /// Reads, checks and unpacks a stream. `part` names it in errors.
+    /// Reads a stream, checks the SHA-256 of its blocks, and unpacks them. `part` is the name of the stream in errors.
     pub(crate) fn stream(&self, blocks: Blocks, part: &str) -> Result<Vec<u8>, Error> {
         let damaged = |offset, problem| Error::Damaged { part: part.to_owned(), offset, problem };
         let run = self.run(blocks);
@@ -177,6 +178,7 @@ fn check_version(start: &[u8]) -> Result<(), Error> {
     if found == VERSION { Ok(()) } else { Err(Error::Version { expected: VERSION, found }) }
 }
 
+/// The first bytes of a file, in words for an error.
 fn beginning(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "an empty file".to_owned();

@@ -3,15 +3,15 @@ use std::io;
 
 use profile::MappedFile;
 
-/// Where the bytes of a bundle come from: a mapped file, or a file of which a server gives ranges.
+/// Supplies the bytes of a bundle: a mapped file, or a file of which a server sends ranges.
 pub trait Source: Send + Sync {
     /// The length of the whole file in bytes.
     fn length(&self) -> u64;
 
-    /// The `length` bytes at `offset`; the caller asks only for what is within [`Source::length`].
+    /// Reads `length` bytes at `offset`. The caller asks only for bytes within [`Source::length`].
     ///
     /// # Errors
-    /// Whatever reading gives.
+    /// Any error from reading, and `UnexpectedEof` if the bytes end early.
     fn read(&self, offset: u64, length: usize) -> io::Result<Cow<'_, [u8]>>;
 }
 

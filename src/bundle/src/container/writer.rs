@@ -14,13 +14,13 @@ pub(crate) struct BlockWriter<W: Write> {
 }
 
 impl<W: Write> BlockWriter<W> {
-    /// Begins a bundle.
+    /// Writes the header.
     pub(crate) fn new(mut sink: W) -> io::Result<Self> {
         sink.write_all(&header())?;
         Ok(Self { sink, position: HEADER as u64, blocks: Vec::new() })
     }
 
-    /// Writes a stream of bytes as one or more blocks.
+    /// Writes a stream of bytes as consecutive blocks; an empty stream takes none.
     pub(crate) fn stream(&mut self, raw: &[u8]) -> io::Result<Blocks> {
         let first = self.blocks.len();
         for raw in raw.chunks(LARGEST_BLOCK) {
@@ -38,7 +38,7 @@ impl<W: Write> BlockWriter<W> {
         Ok(Blocks { first, count: self.blocks.len() - first })
     }
 
-    /// Writes the directory and the trailer, and gives the sink back.
+    /// Writes the directory and the trailer. Returns the sink and the length of the bundle.
     pub(crate) fn finish(mut self, builds: Blocks, sections: Vec<SectionEntry>) -> io::Result<(W, u64)> {
         let raw = Directory { blocks: self.blocks, builds, sections }.encode();
         let packed = pack(&raw)?;

@@ -8,27 +8,29 @@ use super::stream::{BorrowedStructure, StreamKey, write_structures, write_texts}
 use crate::bytes::{Cursor, Decoded, push_number};
 use crate::container::SectionKind;
 
-/// A stream is cut when its values are about this long. Small streams are quick to read, large ones pack better.
+/// The approximate size at which a stream ends, in bytes before compression. A lookup reads a whole stream, so small
+/// streams are faster to read; large ones compress better.
 const STREAM: usize = 96 << 10;
 
-/// The entries of one section of many profiles, while a bundle is written.
+/// The entries of one section of all profiles, gathered while a bundle is written.
 pub(crate) struct Collected {
     kind: SectionKind,
     keys: HashMap<Arc<str>, Record>,
     texts: Interned,
 }
 
-/// The different values of a key, and where they hold.
+/// The distinct values of a key, and the builds that have them.
 #[derive(Default)]
 struct Record {
-    /// Numbers of texts and offsets, packed; the section's kind says how.
+    /// Each value as a sequence of LEB128 numbers: for a text, the number of the text; for a struct, its size, and for each
+    /// member the number of its name, its offset and the number of its descriptor.
     values: Vec<Box<[u8]>>,
     timeline: Timeline,
-    /// The last build that has the key, and one.
+    /// One more than the position of the last build that has the key.
     seen: usize,
 }
 
-/// Texts and their numbers, in the order in which they came.
+/// Texts, numbered in the order in which they were added.
 #[derive(Default)]
 struct Interned {
     numbers: HashMap<Arc<str>, usize>,
@@ -61,14 +63,14 @@ impl Collected {
         self.kind
     }
 
-    /// Notes that `build` has this text under `key`.
+    /// Records that `build` has this text under `key`.
     pub(crate) fn add_text(&mut self, build: usize, key: &str, text: &str) {
         let mut value = Vec::new();
         push_number(&mut value, self.texts.number(text));
         self.add(build, key, value);
     }
 
-    /// Notes that `build` has this structure under `key`. Sorts `members` by offset.
+    /// Records that `build` has this struct under `key`. Sorts `members` by offset, then by name.
     pub(crate) fn add_structure(
         &mut self,
         build: usize,
@@ -92,7 +94,7 @@ impl Collected {
             Some(record) => record,
             None => self.keys.entry(key.into()).or_default(),
         };
-        // The value of the build before is the likeliest.
+        // Most values are those of the previous build, so that one is compared first.
         let last =
             record.timeline.last().filter(|last| record.values.get(*last).is_some_and(|one| **one == *value));
         let found = last.or_else(|| record.values.iter().rposition(|one| **one == *value));
@@ -104,14 +106,14 @@ impl Collected {
         record.seen = build + 1;
     }
 
-    /// Notes that all keys of `build` have come.
+    /// Records that `build` has no further keys: a key that was not added does not exist in it.
     pub(crate) fn end_build(&mut self, build: usize) {
         for record in self.keys.values_mut().filter(|record| record.seen != build + 1) {
             record.timeline.set(build, None);
         }
     }
 
-    /// The streams, each with its first key, in the order of keys.
+    /// The encoded streams, each with its first key, sorted by key.
     pub(crate) fn streams(&self) -> Decoded<Vec<(String, Vec<u8>)>> {
         let mut keys: Vec<(&Arc<str>, &Record)> = self.keys.iter().collect();
         keys.sort_unstable_by_key(|(key, _)| *key);
@@ -134,7 +136,7 @@ impl Collected {
         Ok(streams)
     }
 
-    /// About how long a key's record is in a stream.
+    /// The approximate size of a key's record in a stream.
     fn length(&self, key: &str, record: &Record) -> usize {
         let text =
             |value: &[u8]| Cursor::new(value).size().ok().and_then(|number| self.texts.texts.get(number));

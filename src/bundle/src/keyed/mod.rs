@@ -1,5 +1,6 @@
-//! Sections whose entries have keys: structs, enumerations, types of variables. Each different value of a key is stored
-//! once, with the builds in which it holds.
+//! Sections whose entries have keys: structs, enumerations, types of variables. Each distinct value of a key is stored
+//! once, with a timeline that says which builds have it. `collect` gathers the values while a bundle is written, `stream`
+//! encodes and decodes them, and `timeline` is the list of changes from build to build.
 
 mod collect;
 mod stream;

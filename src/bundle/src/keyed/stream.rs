@@ -9,7 +9,7 @@ use crate::container::SectionKind;
 pub struct Definition {
     /// The size in bytes.
     pub size: u64,
-    /// The members in the order of their offsets, then of their names.
+    /// The members, sorted by offset, then by name.
     pub members: Vec<DefinedMember>,
 }
 
@@ -24,15 +24,15 @@ pub struct DefinedMember {
     pub descriptor: Arc<str>,
 }
 
-/// A key of a stream, as it is written: its timeline and its values.
+/// A key to be written: its timeline and its distinct values.
 pub(crate) struct StreamKey<'a, V> {
     pub(crate) key: &'a str,
     pub(crate) timeline: &'a Timeline,
     pub(crate) values: Vec<V>,
 }
 
-/// A structure whose texts are borrowed: size, and name, offset and descriptor of each member, sorted by offset, then
-/// name.
+/// A struct whose texts are borrowed: its size, and the name, offset and descriptor of each member, sorted by offset,
+/// then by name.
 pub(crate) type BorrowedStructure<'a> = (u64, Vec<(&'a str, u64, &'a str)>);
 
 fn write_keys<V>(keys: &[StreamKey<'_, V>], out: &mut Vec<u8>) {
@@ -48,7 +48,7 @@ fn write_keys<V>(keys: &[StreamKey<'_, V>], out: &mut Vec<u8>) {
     push_bytes(out, &timelines);
 }
 
-/// A table of different texts, sorted, and the number of each.
+/// The distinct texts of a stream, sorted. The number of a text is its position.
 struct Table<'a>(Vec<&'a str>);
 
 impl<'a> Table<'a> {
@@ -111,20 +111,20 @@ pub(crate) fn write_structures(keys: &[StreamKey<'_, BorrowedStructure<'_>>]) ->
     out
 }
 
-/// A key of a stream, as it was read.
+/// A key that was read: its name, the number of its values, and its timeline.
 pub(crate) struct ReadKey<'a> {
     pub(crate) name: &'a str,
     pub(crate) versions: usize,
     pub(crate) timeline: Timeline,
 }
 
-/// A stream that was read: its keys, and the values of all of them in a row.
+/// A stream that was read: its keys, and a reader of their values.
 pub(crate) struct Stream<'a> {
     pub(crate) keys: Vec<ReadKey<'a>>,
     pub(crate) values: Values<'a>,
 }
 
-/// Reads the values of a stream one after the other.
+/// Reads the values of a stream in order: all values of the first key, then those of the second, and so on.
 pub(crate) enum Values<'a> {
     Texts(TextValues<'a>),
     Structures(StructureValues<'a>),
@@ -196,8 +196,8 @@ impl<'a> TextValues<'a> {
 }
 
 impl<'a> StructureValues<'a> {
-    /// The next value: hands number of the name, offset and number of the descriptor of each member to `member`, and
-    /// returns the size.
+    /// Reads the next value. Passes each member to `member`, with the number of its name, its offset and the number of its
+    /// descriptor. Returns the size of the struct.
     pub(crate) fn next(&mut self, mut member: impl FnMut(usize, u64, usize) -> Decoded<()>) -> Decoded<u64> {
         let size = self.sizes.number()?;
         let mut offset = 0_u64;
@@ -209,7 +209,7 @@ impl<'a> StructureValues<'a> {
         Ok(size)
     }
 
-    /// The next value with the texts of its members, as far as they are in the stream.
+    /// The next value, with the texts of its members.
     pub(crate) fn next_borrowed(&mut self) -> Decoded<BorrowedStructure<'a>> {
         let mut members = Vec::new();
         let mut numbers = Vec::new();

@@ -2,42 +2,42 @@ use std::ops::Range;
 
 use crate::bytes::{Cursor, Decoded, Malformed, push_number};
 
-/// Builds in a row in which the value of a key is the same.
+/// Consecutive builds in which a key has the same value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
     /// Positions in the list of builds.
     pub builds: Range<usize>,
-    /// Which of the key's values holds; `None` where these builds do not have the key.
+    /// The number of the value among the key's values; `None` if these builds do not have the key.
     pub version: Option<usize>,
 }
 
-/// From which build on which value of a key holds.
+/// Which value a key has in each build, as a list of changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Timeline {
-    /// Build, and the value from there on.
+    /// The position of a build, and the number of the value that the key has from that build on.
     changes: Vec<(usize, Option<usize>)>,
 }
 
 impl Timeline {
-    /// Notes that from `build` on `version` holds.
+    /// Records that the key has the value `version` from `build` on. Builds have to come in order.
     pub(crate) fn set(&mut self, build: usize, version: Option<usize>) {
         if self.last() != version {
             self.changes.push((build, version));
         }
     }
 
-    /// The value that holds at the end.
+    /// The value in the last build.
     pub(crate) fn last(&self) -> Option<usize> {
         self.changes.last().and_then(|(_, version)| *version)
     }
 
-    /// The value that holds in `build`.
+    /// The value in `build`; `None` if the build does not have the key.
     pub(crate) fn at(&self, build: usize) -> Option<usize> {
         let behind = self.changes.partition_point(|(from, _)| *from <= build);
         behind.checked_sub(1).and_then(|at| self.changes.get(at)).and_then(|(_, version)| *version)
     }
 
-    /// All builds, cut where the value changes.
+    /// All builds, split where the value changes.
     pub(crate) fn spans(&self, builds: usize) -> Vec<Span> {
         let mut spans = Vec::new();
         let mut push = |builds: Range<usize>, version| {
@@ -64,7 +64,7 @@ impl Timeline {
         }
     }
 
-    /// Reads the timeline of a key that has `versions` values, of a bundle of `builds` builds.
+    /// Reads the timeline of a key with `versions` values from a bundle of `builds` builds.
     pub(crate) fn read(cursor: &mut Cursor<'_>, versions: usize, builds: usize) -> Decoded<Self> {
         let count = cursor.count(cursor.len())?;
         let mut changes = Vec::with_capacity(count);

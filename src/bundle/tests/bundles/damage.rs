@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 use crate::made::{bytes, kernels, open};
 
-/// Opens damaged bytes and reads everything. Returns how many builds came out, after comparing each with what was put in.
+/// Opens a damaged bundle and reads every build. Each has to give an error or exactly the text that was put in. Returns how
+/// many gave the text.
 fn readable(bytes: Vec<u8>, profiles: &[(String, String)]) -> usize {
     let Ok(bundle) = Bundle::new(Arc::new(bytes)) else { return 0 };
     assert_eq!(bundle.builds().len(), profiles.len(), "an opened bundle lists all builds");
@@ -18,7 +19,7 @@ fn readable(bytes: Vec<u8>, profiles: &[(String, String)]) -> usize {
 }
 
 #[test]
-fn every_bit_that_flips_is_noticed() {
+fn every_flipped_bit_is_found() {
     let profiles = kernels(0..3);
     let whole = bytes(&profiles);
     let reference = open(&whole).member("struct_7", "flags").unwrap();
@@ -35,7 +36,7 @@ fn every_bit_that_flips_is_noticed() {
 }
 
 #[test]
-fn a_bundle_that_was_cut_is_refused() {
+fn a_truncated_bundle_is_refused() {
     let profiles = kernels(0..3);
     let whole = bytes(&profiles);
     for length in 0..whole.len() {
@@ -47,10 +48,10 @@ fn a_bundle_that_was_cut_is_refused() {
 }
 
 #[test]
-fn damage_to_the_symbols_of_one_build_leaves_the_builds_before_it() {
+fn damaged_symbols_of_one_build_leave_the_builds_before_it_readable() {
     let profiles = kernels(0..3);
     let mut damaged = bytes(&profiles);
-    // The blocks come in the order of the builds; the header has 16 bytes.
+    // The header has 16 bytes, and the symbols of the builds are the first blocks, in order.
     let first = open(&damaged).own_length(0) as usize;
     damaged[16 + first + 3] ^= 0x10;
     let bundle = open(&damaged);
@@ -63,7 +64,7 @@ fn damage_to_the_symbols_of_one_build_leaves_the_builds_before_it() {
 }
 
 #[test]
-fn other_files_and_versions_are_named() {
+fn other_files_and_newer_versions_are_refused_by_name() {
     let error = |bytes: &[u8]| Bundle::new(Arc::new(bytes.to_vec())).map(drop).unwrap_err();
     assert!(matches!(error(b"\x1f\x8b"), Error::NotABundle { .. }));
     assert!(error(b"").to_string().contains("an empty file"));
@@ -76,7 +77,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
-    fn bytes_that_change_never_give_a_wrong_profile(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
+    fn changed_bytes_never_give_a_wrong_profile(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
         let profiles = kernels(0..2);
         let mut damaged = bytes(&profiles);
         for (place, byte) in changes {

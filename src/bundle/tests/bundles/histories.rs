@@ -28,13 +28,13 @@ fn a_member_is_followed_through_all_builds() {
 }
 
 #[test]
-fn a_struct_has_each_definition_once() {
+fn each_definition_of_a_struct_is_stored_once() {
     let bundle = open(&bytes(&kernels(0..7)));
     let history = bundle.structure("struct_7").unwrap().unwrap();
     let sizes: Vec<u64> = history.versions.iter().map(|Definition { size, .. }| *size).collect();
     assert_eq!(sizes, [24, 32, 40]);
     let odd = bundle.structure("odd").unwrap().unwrap();
-    assert_eq!(odd.versions.len(), 1, "it comes and goes, and stays the same");
+    assert_eq!(odd.versions.len(), 1, "it exists in every second build, always with the same definition");
     assert_eq!(odd.spans.len(), 7);
     assert_eq!(&*odd.versions[0].members[0].name, "a\"b");
 
@@ -57,7 +57,7 @@ fn offset(state: &MemberState) -> Option<u64> {
 }
 
 #[test]
-fn what_changed_between_two_builds_is_what_their_texts_say() {
+fn changes_between_two_builds_are_those_between_their_texts() {
     let bundle = open(&bytes(&kernels(0..7)));
     for (old, new) in [(0, 1), (1, 2), (2, 3), (0, 6), (6, 0), (4, 4)] {
         let changes = Changes::between(&bundle.text(old).unwrap(), &bundle.text(new).unwrap()).unwrap();

@@ -1,12 +1,12 @@
-//! Canonical texts of made-up kernels.
+//! Makes the canonical texts of small synthetic kernels and modules, and bundles of them.
 
 use std::fmt::Write as _;
 
 use bundle::{Bundle, Entry, write};
 use profile::{Report, Resolution, Silent, read_text, write_text};
 
-/// A kernel of release `6.1.0-{nth}`: some structs of which one changes with each third build, an enumeration, and symbols
-/// that shift behind the first half.
+/// A kernel of release `6.1.0-{nth}`. `struct_7` changes in every third build, `odd` exists in every second one, and the
+/// symbols of the second half move from build to build.
 pub fn kernel(nth: u64) -> String {
     let mut structs = String::from(
         r#""list_head": [16, {"next": [0, ["Pointer", {"target": "list_head"}]],
@@ -42,7 +42,7 @@ pub fn kernel(nth: u64) -> String {
     ))
 }
 
-/// A module of Windows.
+/// A Windows driver.
 pub fn windows(nth: u64) -> String {
     canonical(&format!(
         r#"{{"$METADATA": {{"Type": "Profile", "ProfileClass": "BasicPEProfile", "arch": "AMD64", "PDBFile": "driver.pdb",
@@ -55,7 +55,7 @@ pub fn windows(nth: u64) -> String {
     ))
 }
 
-/// The canonical text of a profile in any form.
+/// The canonical text of a profile that is given as JSON.
 pub fn canonical(text: &str) -> String {
     let mut report = Report::default();
     let mut profile = read_text(text.as_bytes(), &mut report).unwrap();
@@ -73,7 +73,7 @@ pub fn open(bytes: &[u8]) -> Bundle {
     Bundle::new(std::sync::Arc::new(bytes.to_vec())).unwrap()
 }
 
-/// The kernels of these numbers, named by them.
+/// The kernels with these numbers, under the names `kernel-{nth}`.
 pub fn kernels(numbers: impl IntoIterator<Item = u64>) -> Vec<(String, String)> {
     numbers.into_iter().map(|nth| (format!("kernel-{nth}"), kernel(nth))).collect()
 }

@@ -1,4 +1,4 @@
-//! Bundles of profiles that the tests make.
+//! Writes bundles of synthetic profiles, reads them back, and damages them.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 

@@ -20,7 +20,7 @@ fn every_build_comes_out_as_it_was_put_in() {
 }
 
 #[test]
-fn a_neighbour_costs_a_few_bytes() {
+fn a_similar_build_adds_a_few_bytes() {
     let one = bytes(&kernels([3])).len();
     let two = bytes(&kernels([3, 4])).len();
     let text = kernel(4).len();
@@ -35,13 +35,13 @@ fn the_order_of_adding_changes_nothing() {
     let all = bytes(&profiles);
     assert_eq!(all, bytes(&reversed));
 
-    // Of other bundles, and one of them twice.
+    // Entries may come from other bundles, and more than once.
     let (first, second) = (open(&bytes(&profiles[..5])), open(&bytes(&profiles[3..])));
     let mut entries: Vec<_> = (0..5).map(|build| first.entry(build).unwrap()).collect();
     entries.extend((0..6).map(|build| second.entry(build).unwrap()));
     let (merged, written) = write(entries, Vec::new(), &Silent).unwrap();
     assert_eq!((written.builds, written.length), (9, merged.len() as u64));
-    assert!(merged == all, "a bundle made of two is the bundle made at once");
+    assert!(merged == all, "a bundle that was merged from two equals one that was made at once");
 }
 
 #[test]
@@ -71,21 +71,21 @@ fn two_profiles_of_one_name_are_refused_and_one_twice_counts_once() {
 }
 
 #[test]
-fn what_is_not_canonical_or_has_no_place_is_refused() {
+fn texts_that_are_not_canonical_and_names_that_are_not_paths_are_refused() {
     let refused = |name: &str, text: &str| {
         let text = text.to_owned();
         let entry = Entry::new(name, move || Ok(text.clone()));
         write(vec![entry], Vec::new(), &Silent).map(drop).unwrap_err().to_string()
     };
     let spaced = kernel(1).replacen("{\n", "{ \n", 1);
-    assert!(refused("a", &spaced).contains("printed again from its entries"));
+    assert!(refused("a", &spaced).contains("the text is different"));
     assert!(refused("../a", &kernel(1)).contains("relative path"));
     let index = canonical(r#"{"$METADATA": {"Type": "Index"}, "$INDEX": {"a": 1}}"#);
     assert!(refused("index", &index).contains("its Type is not 'Profile'"));
 }
 
 #[test]
-fn an_empty_bundle_is_one() {
+fn a_bundle_without_builds_can_be_opened() {
     assert!(open(&bytes(&[])).builds().is_empty());
 }
 
@@ -93,7 +93,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn any_entries_survive(
+    fn any_profiles_come_out_as_they_were_put_in(
         structs in prop::collection::btree_map("\\PC{1,6}", (0_u64..1000, prop::collection::btree_map("\\PC{1,4}", 0_u64..99, 0..5)), 0..6),
         symbols in prop::collection::btree_map("\\PC{1,8}", any::<u64>(), 0..20),
         others in prop::collection::btree_map("\\PC{1,8}", any::<u64>(), 0..20),

@@ -2,12 +2,12 @@
 //! places, so they are unpacked into a temporary file, which disappears with the process.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use formats::{FileKind, OpenFile, identify};
-use profile::{Metered, Progress, UnpackLimitError};
+use profile::{Metered, Progress, UnpackLimitError, ZstdReader};
 
 use crate::Error;
 use crate::bytes::{Bytes, BytesError, Problem};
@@ -59,7 +59,7 @@ pub(super) fn unpack(
     let file = match kind {
         FileKind::Gzip => unpacking.copy(flate2::bufread::MultiGzDecoder::new(source)),
         FileKind::Xz => unpacking.copy(lzma_rust2::XzReader::new_mem_limit(source, true, XZ_MEMORY)),
-        FileKind::Zstd => unpacking.copy(Zstd::Between(Some(source))),
+        FileKind::Zstd => unpacking.copy(ZstdReader::new(source, WINDOW)),
         _ => {
             let (file, name) = unpacking.zip(source)?;
             inner_path = path.and_then(|path| Some(path.with_file_name(Path::new(&name).file_name()?)));
@@ -192,39 +192,5 @@ fn in_io(error: BytesError) -> io::Error {
         Problem::End => io::ErrorKind::UnexpectedEof.into(),
         Problem::Damaged(reason) => io::Error::other(reason.as_ref().to_owned()),
         Problem::Io(error) => io::Error::new(error.kind(), error.to_string()),
-    }
-}
-
-/// Zstandard frames, one behind the other.
-enum Zstd<R: Read> {
-    Between(Option<R>),
-    Frame(Box<ruzstd::decoding::StreamingDecoder<R, ruzstd::decoding::FrameDecoder>>),
-}
-
-impl<R: BufRead> Read for Zstd<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        loop {
-            match std::mem::replace(self, Self::Between(None)) {
-                Self::Between(None) => return Ok(0),
-                Self::Between(Some(mut source)) => {
-                    if source.fill_buf()?.is_empty() {
-                        return Ok(0);
-                    }
-                    let frame = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(source, WINDOW);
-                    *self = Self::Frame(Box::new(frame.map_err(io::Error::other)?));
-                }
-                Self::Frame(mut frame) => {
-                    let count = frame.read(buffer)?;
-                    if count > 0 {
-                        *self = Self::Frame(frame);
-                        return Ok(count);
-                    }
-                    *self = Self::Between(Some(frame.into_inner()));
-                }
-            }
-        }
     }
 }

@@ -240,11 +240,6 @@ impl<R: Read> Metered<R> {
     pub fn with_meter(reader: R, meter: UnpackMeter) -> Self {
         Self { reader, meter }
     }
-
-    /// The meter, to continue counting with another reader.
-    pub fn into_meter(self) -> UnpackMeter {
-        self.meter
-    }
 }
 
 impl<R: Read> Read for Metered<R> {

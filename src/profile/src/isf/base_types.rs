@@ -10,7 +10,10 @@ pub(super) struct BaseTypes {
     /// By number of the native.
     names: Vec<String>,
     system: System,
+    arch: Arch,
     big_endian: bool,
+    /// Whether `char` is unsigned, as on ARM and in kernels of Linux since 6.2.
+    unsigned_char: bool,
 }
 
 /// `element_base_type` in ISF's schema.
@@ -62,11 +65,19 @@ const NO_KIND: &str = "native types that ISF has no kind for";
 impl BaseTypes {
     pub(super) fn new(profile: &Profile, report: &mut Report) -> Self {
         let (system, arch) = (profile.system, profile.arch);
-        let mut bases =
-            Self { all: BTreeMap::new(), names: Vec::new(), system, big_endian: !is_little_endian(arch) };
+        let is_unsigned_char =
+            |native: &Native| native.kind == NativeKind::Unsigned && profile.names.get(native.name) == "char";
+        let mut bases = Self {
+            all: BTreeMap::new(),
+            names: Vec::new(),
+            system,
+            arch,
+            big_endian: !is_little_endian(arch),
+            unsigned_char: profile.types.natives().iter().any(is_unsigned_char),
+        };
         for name in ASKED_FOR {
             let base = match vocabulary::known(name) {
-                Some(known) => base_type(name, known.size(system, arch), known.kind),
+                Some(known) => bases.base_type(name, known.size(system, arch), known.kind),
                 None if name == "pointer" => pointer(arch.address_size().into()),
                 None => BaseType { size: 0, signed: false, kind: "void" },
             };
@@ -134,14 +145,17 @@ impl BaseTypes {
             0 => known.map_or(0, |known| known.size(profile.system, profile.arch)),
             size => size,
         };
-        let size = if size == 0 { compilers_size(name, profile.system, profile.arch) } else { size };
+        let size = match size {
+            0 => vocabulary::compilers_size(name, profile.system, profile.arch),
+            size => size,
+        };
         // The meaning that a name has for every reader precedes that of its first appearance in a source.
         let kind = known.map_or(native.kind, |known| known.kind);
         if kind == NativeKind::Other || size == 0 {
             report.lose(NO_KIND, || name.to_owned());
         }
         let spelled = self.spelled(name);
-        let base = base_type(name, size, kind);
+        let base = self.base_type(name, size, kind);
         let taken = self.all.get(spelled).is_some_and(|taken| *taken != base);
         if !taken && !RESERVED.contains(&spelled) {
             self.all.entry(spelled.to_owned()).or_insert(base);
@@ -163,23 +177,31 @@ impl BaseTypes {
         self.all.insert(own.clone(), base);
         own
     }
-}
 
-fn base_type(name: &str, size: u32, kind: NativeKind) -> BaseType {
-    let (signed, kind) = match kind {
-        _ if size == 0 => (false, "void"),
-        NativeKind::Signed | NativeKind::Unsigned | NativeKind::Char
-            if size == 1 && name.ends_with("char") =>
-        {
-            (!name.starts_with("unsigned"), "char")
-        }
-        NativeKind::Char => (!name.starts_with("unsigned"), "char"),
-        NativeKind::Signed => (true, "int"),
-        NativeKind::Unsigned | NativeKind::Other => (false, "int"),
-        NativeKind::Bool => (false, "bool"),
-        NativeKind::Float => (true, "float"),
-    };
-    BaseType { size, signed, kind }
+    fn base_type(&self, name: &str, size: u32, kind: NativeKind) -> BaseType {
+        let (signed, kind) = match kind {
+            _ if size == 0 => (false, "void"),
+            _ if name == "char" && size == 1 => (!self.unsigned_char, "char"),
+            // `unsigned int` in the ABIs of ARM, elsewhere `int`.
+            NativeKind::Char if name == "wchar_t" && self.system != System::Windows => {
+                (!matches!(self.arch, Arch::Arm | Arch::Arm64), "int")
+            }
+            NativeKind::Char if matches!(name, "wchar_t" | "char8_t" | "char16_t" | "char32_t") => {
+                (false, "char")
+            }
+            NativeKind::Signed | NativeKind::Unsigned | NativeKind::Char
+                if size == 1 && name.ends_with("char") =>
+            {
+                (!name.starts_with("unsigned"), "char")
+            }
+            NativeKind::Char => (!name.starts_with("unsigned"), "char"),
+            NativeKind::Signed => (true, "int"),
+            NativeKind::Unsigned | NativeKind::Other => (false, "int"),
+            NativeKind::Bool => (false, "bool"),
+            NativeKind::Float => (true, "float"),
+        };
+        BaseType { size, signed, kind }
+    }
 }
 
 fn pointer(size: u32) -> BaseType {
@@ -193,21 +215,5 @@ pub(super) fn pointer_name(size: u8) -> Option<&'static str> {
         4 => Some("pointer32"),
         8 => Some("pointer64"),
         _ => None,
-    }
-}
-
-/// The size of a native that depends on the compiler, as on this system; 0 if unknown.
-fn compilers_size(name: &str, system: System, arch: Arch) -> u32 {
-    let long_double = match (system, arch) {
-        (System::Windows, _) | (_, Arch::Arm | Arch::Mips) => 8,
-        (_, Arch::I386) => 12,
-        _ => 16,
-    };
-    match name {
-        "long double" => long_double,
-        "complex long double" => 2 * long_double,
-        "wchar_t" if system == System::Windows => 2,
-        "wchar_t" => 4,
-        _ => 0,
     }
 }

@@ -30,7 +30,7 @@ mod symbol;
 mod table;
 mod writer;
 
-pub use base64::{decode as from_base64, encode as to_base64};
+pub use self::base64::{decode as from_base64, encode as to_base64};
 pub use place::table_path;
 pub(crate) use reader::read;
 pub use table::Table;

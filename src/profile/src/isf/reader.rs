@@ -156,7 +156,7 @@ fn native(name: &str, base: &BaseType, profile: &mut Profile, report: &mut Repor
         None => vocabulary::is_reserved(name),
     };
     if !means_another {
-        let native = profile.c_native(name, base.size, base.kind);
+        let native = profile.spelled_native(name, base.size, base.kind);
         let size = match native {
             Type::Native(id) => profile.types.native_of(id).map(|native| native.size),
             _ => None,

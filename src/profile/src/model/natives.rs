@@ -14,14 +14,24 @@ const INTEGERS: [(u32, &str, &str); 5] = [
 
 impl Profile {
     /// The native type for a C compiler's base type, by Rekall's name for it or, if Rekall has none, by the source's
-    /// (docs/format.md, invariant 3). A base type without a name is the integer of its size.
+    /// (docs/format.md, invariant 3). A base type without a name is the integer of its size. A name that no reader
+    /// of profiles knows is replaced by that of the native with the same bytes: compilers of other languages say that
+    /// their units are C (Zig's does), and C compilers have types of their own.
     pub fn c_native(&mut self, name: &str, size: u32, kind: NativeKind) -> Type {
         if name.is_empty() {
             let signed = !matches!(kind, NativeKind::Unsigned | NativeKind::Bool);
             if let Some(integer) = self.c_integer(size, signed) {
                 return integer;
             }
+        } else if vocabulary::known(name).is_none() && !SIZELESS.contains(&name) {
+            let of_integers = ["int", "char", "short", "long"].iter().any(|word| name.ends_with(word));
+            return self.native_by_encoding(name, size, kind, name.contains("omplex") && !of_integers);
         }
+        self.spelled_native(name, size, kind)
+    }
+
+    /// The native type with this name in Rekall's spelling; a name that Rekall does not know is kept.
+    pub(crate) fn spelled_native(&mut self, name: &str, size: u32, kind: NativeKind) -> Type {
         let spelling = vocabulary::SPELLINGS.iter().find(|(source, _)| *source == name);
         self.native(spelling.map_or(name, |(_, rekall)| rekall), size, kind)
     }
@@ -58,7 +68,10 @@ impl Profile {
         for (index, native) in self.types.natives().iter().enumerate() {
             let Some(sizes) = sizes.get(&native.name).filter(|_| native.size > 0) else { continue };
             let name = self.names.get(native.name);
-            let usual = vocabulary::known(name).map_or(0, |known| known.size(system, arch));
+            let usual = match vocabulary::known(name).map_or(0, |known| known.size(system, arch)) {
+                0 => vocabulary::compilers_size(name, system, arch),
+                usual => usual,
+            };
             let sizeless = SIZELESS.contains(&name);
             // If only the compiler knows the usual size, the largest is assumed.
             let keeps = match usual {
@@ -67,7 +80,7 @@ impl Profile {
             };
             if !keeps {
                 let by_size = name_by_size(name, native.size, native.kind).filter(|by_size| *by_size != name);
-                let other = by_size.map_or_else(|| format!("{name} ({} bytes)", native.size), str::to_owned);
+                let other = by_size.map_or_else(|| vocabulary::with_size(name, native.size), str::to_owned);
                 renamed.push((index, other));
             }
         }
@@ -88,6 +101,8 @@ impl Profile {
             // The characters of other languages are Unicode code points.
             false if kind == NativeKind::Char && size == 1 && name.contains("utf8") => Some("char8_t"),
             false if kind == NativeKind::Bool && size == 1 => Some("bool"),
+            // A complex number of integers.
+            false if kind == NativeKind::Other => None,
             false => name_by_size(name, size, kind),
         };
         match name {
@@ -219,6 +234,27 @@ mod tests {
     }
 
     #[test]
+    fn base_types_of_c_that_no_reader_knows_are_natives_by_their_bytes() {
+        use NativeKind::{Float, Other, Signed, Unsigned};
+        for (source, size, kind, expected) in [
+            ("u8", 1, Unsigned, "unsigned char"),
+            ("i64", 8, Signed, "long long"),
+            ("c_longdouble", 16, Float, "long double"),
+            ("f80", 10, Float, "long double (10 bytes)"),
+            ("_Float64x", 16, Float, "_Float64x"),
+            ("_Decimal64", 8, Other, "_Decimal64"),
+            ("complex _Float64x", 32, Other, "complex long double"),
+            ("_BitInt(37)", 8, Signed, "long long"),
+        ] {
+            assert_eq!(settled(Arch::Amd64, &[(source, size, kind)]), [(expected.to_owned(), size)]);
+        }
+        // A complex number of integers has no name; its bytes are kept.
+        let mut profile = Profile::new(System::Linux, Arch::Amd64);
+        let complex = profile.c_native("complex int", 8, Other);
+        assert!(matches!(complex, Type::Array { count: 8, .. }));
+    }
+
+    #[test]
     fn base_types_of_other_languages_are_natives_by_their_encoding() {
         use NativeKind::{Bool, Char, Float, Other, Signed, Unsigned};
         for (source, size, kind, complex, expected) in [
@@ -230,6 +266,7 @@ mod tests {
             ("f16", 2, Float, false, "_Float16"),
             ("f128", 16, Float, false, "_Float128"),
             ("real", 16, Float, false, "long double"),
+            ("character(kind=4)", 4, Unsigned, false, "unsigned int"),
             ("complex64", 8, Other, true, "complex float"),
             ("bool", 1, Bool, false, "bool"),
             ("long", 8, Signed, false, "long long"),

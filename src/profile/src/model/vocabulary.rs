@@ -98,14 +98,63 @@ const NATIVES: &[KnownNative] = {
         native("_Float32", Bytes(4), Float),
         native("double", Bytes(8), Float),
         native("_Float64", Bytes(8), Float),
+        native("_Float32x", Bytes(8), Float),
+        native("_Float64x", Unknown, Float),
         native("long double", Unknown, Float),
         native("_Float128", Bytes(16), Float),
         native("__float128", Bytes(16), Float),
         native("complex float", Bytes(8), Other),
         native("complex double", Bytes(16), Other),
         native("complex long double", Unknown, Other),
+        // As `converters/pdb` spells the numbers that no compiler of Windows has.
+        native("_Float16 _Complex", Bytes(4), Other),
+        native("float _Complex", Bytes(8), Other),
+        native("double _Complex", Bytes(16), Other),
+        native("long double _Complex", Bytes(20), Other),
+        native("__float128 _Complex", Bytes(32), Other),
+        native("__float48", Bytes(6), Float),
+        native("_Decimal32", Bytes(4), Other),
+        native("_Decimal64", Bytes(8), Other),
+        native("_Decimal128", Bytes(16), Other),
     ]
 };
+
+/// The name of a native type that has another number of bytes than its name implies.
+pub(crate) fn with_size(name: &str, size: u32) -> String {
+    format!("{name} ({size} bytes)")
+}
+
+/// The size and meaning of a name made by [`with_size`].
+pub(crate) fn sized(name: &str) -> Option<(u32, NativeKind)> {
+    let (plain, size) = name.strip_suffix(" bytes)")?.rsplit_once(" (")?;
+    let size: u32 = size.parse().ok().filter(|size| (1..=MOST_BYTES).contains(size))?;
+    let kind = match known(plain) {
+        Some(known) => known.kind,
+        None if plain.contains("unsigned") => NativeKind::Unsigned,
+        None if plain.contains("_BitInt") => NativeKind::Signed,
+        None => NativeKind::Other,
+    };
+    Some((size, kind))
+}
+
+/// The largest native type: a `_BitInt` may have 8,388,608 bits.
+const MOST_BYTES: u32 = 1 << 20;
+
+/// The size of a native that depends on the compiler, as on this system; 0 if unknown.
+pub(crate) fn compilers_size(name: &str, system: System, arch: Arch) -> u32 {
+    let long_double = match (system, arch) {
+        (System::Windows, _) | (_, Arch::Arm | Arch::Mips) => 8,
+        (_, Arch::I386) => 12,
+        _ => 16,
+    };
+    match name {
+        "long double" | "_Float64x" => long_double,
+        "complex long double" => 2 * long_double,
+        "wchar_t" if system == System::Windows => 2,
+        "wchar_t" => 4,
+        _ => 0,
+    }
+}
 
 /// The native type for a name in a profile, in any spelling.
 pub(crate) fn known(name: &str) -> Option<KnownNative> {
@@ -174,6 +223,15 @@ mod tests {
         for (alias, name) in &SPELLINGS {
             assert_eq!(known(alias).map(|native| native.name), Some(*name));
         }
+    }
+
+    #[test]
+    fn a_size_in_a_name_is_read_back() {
+        assert_eq!(sized(&with_size("long double", 10)), Some((10, NativeKind::Float)));
+        assert_eq!(sized(&with_size("unsigned _BitInt", 32)), Some((32, NativeKind::Unsigned)));
+        assert_eq!(sized("long double"), None);
+        assert_eq!(sized("x (0 bytes)"), None);
+        assert_eq!(sized("x (99999999 bytes)"), None);
     }
 
     #[test]

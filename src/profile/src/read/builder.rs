@@ -362,6 +362,9 @@ impl<'de, 'r> Builder<'de, 'r> {
                 Type::Record(*record)
             } else if let Some(native) = vocabulary::known(text) {
                 self.native(native.name)
+            } else if vocabulary::sized(text).is_some() {
+                let text = text.to_owned();
+                self.native(&text)
             } else if text == "UnicodeString" {
                 Type::WideString { bytes: None }
             } else if vocabulary::is_reserved(text) || held.contains(&ty) {
@@ -410,7 +413,9 @@ impl<'de, 'r> Builder<'de, 'r> {
     fn native(&mut self, name: &str) -> Type {
         let (system, arch) = (self.profile.system, self.profile.arch);
         let (size, kind) = vocabulary::known(name)
-            .map_or((0, NativeKind::Other), |native| (native.size(system, arch), native.kind));
+            .map(|native| (native.size(system, arch), native.kind))
+            .or_else(|| vocabulary::sized(name))
+            .unwrap_or((0, NativeKind::Other));
         let name = self.profile.intern(name);
         Type::Native(self.profile.types.native(Native { name, size, kind }))
     }

@@ -5,7 +5,7 @@ use formats::{FileKind, WrongKind};
 
 use super::check_kind;
 use super::error::ReadError;
-use crate::{Metered, UnpackLimitError, UnpackMeter, inflate};
+use crate::{Metered, UnpackLimitError, UnpackMeter, ZstdReader, inflate};
 
 /// Returns the text of a file: the content of gzip, xz and zstd files, recognised by content, or the bytes
 /// themselves.
@@ -35,22 +35,9 @@ pub fn unpack(bytes: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, ReadError> {
             Ok(Cow::Owned(text))
         }
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            // Zstandard files may hold several frames, one after the other; one meter counts them all.
-            let mut meter = meter;
-            let mut rest = bytes;
+            let reader = ZstdReader::new(bytes, DICTIONARY.into());
             let mut text = Vec::new();
-            while !rest.is_empty() {
-                let reader = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(
-                    &mut rest,
-                    DICTIONARY.into(),
-                );
-                let reader = reader.map_err(|error| ReadError::Unpack {
-                    form: "zstd",
-                    text: text.len(),
-                    message: error.to_string(),
-                })?;
-                meter = drain("zstd", Metered::with_meter(reader, meter), &mut text, limit)?;
-            }
+            drain("zstd", Metered::with_meter(reader, meter), &mut text, limit)?;
             Ok(Cow::Owned(text))
         }
         _ if bytes.len() > limit => {
@@ -84,11 +71,11 @@ fn drain(
     mut reader: Metered<impl Read>,
     text: &mut Vec<u8>,
     limit: usize,
-) -> Result<UnpackMeter, ReadError> {
+) -> Result<(), ReadError> {
     let room = (limit.saturating_sub(text.len()) as u64).saturating_add(1);
     match append(reader.by_ref().take(room), text) {
         Ok(()) if text.len() > limit => Err(ReadError::TooLong { limit }),
-        Ok(()) => Ok(reader.into_meter()),
+        Ok(()) => Ok(()),
         Err(error) => match UnpackLimitError::of(&error) {
             Some(error) => Err(error.clone().into()),
             None => Err(ReadError::Unpack { form, text: text.len(), message: error.to_string() }),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use analyzer::Layout;
+use data_encoding::HEXLOWER;
 use profile::Text;
 use serde_json::{Map, Number, Value, json};
 use sha2::{Digest, Sha256};
@@ -87,5 +88,5 @@ fn symbols<'w>(
 
 /// Bytes as hexadecimal digits.
 pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(bytes)
 }

@@ -1,3 +1,5 @@
+use data_encoding::HEXLOWER_PERMISSIVE;
+
 use crate::packed::sha256;
 use crate::yaml::{At, Node};
 use crate::{Error, Key, ProfileName};
@@ -316,13 +318,7 @@ impl<'a> Reader<'a> {
 
 /// The bytes for hexadecimal digits; `None` if the text is something else.
 pub(super) fn from_hexadecimal(text: &str) -> Option<Vec<u8>> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let digit = |digit: u8| char::from(digit).to_digit(16);
-    let byte = |[high, low]: &[u8; 2]| Some((digit(*high)? << 4 | digit(*low)?) as u8);
-    if !rest.is_empty() {
-        return None;
-    }
-    pairs.iter().map(byte).collect()
+    HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()
 }
 
 #[cfg(test)]

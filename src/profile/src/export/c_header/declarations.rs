@@ -203,7 +203,7 @@ impl<'a> Declarations<'a> {
             Some(format!("{sign}{word}"))
         };
         match kind {
-            NativeKind::Char if size == 1 && name == "char" => Some("char".to_owned()),
+            NativeKind::Char | NativeKind::Unsigned if size == 1 && name == "char" => Some("char".to_owned()),
             NativeKind::Char => integer(name.starts_with("signed")),
             NativeKind::Signed => integer(true),
             NativeKind::Unsigned => integer(false),

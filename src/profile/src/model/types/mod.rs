@@ -160,6 +160,13 @@ impl Types {
         RecordId(index(self.records.len() - 1))
     }
 
+    /// Sets the size of a record whose source does not give it, after its members are known.
+    pub fn set_record_size(&mut self, id: RecordId, size: u64) {
+        if let Some(record) = self.records.get_mut(id.0 as usize) {
+            record.size = size;
+        }
+    }
+
     /// All records, in the order in which they were added.
     pub fn records(&self) -> impl ExactSizeIterator<Item = (RecordId, &Record)> {
         self.records.iter().enumerate().map(|(position, record)| (RecordId(index(position)), record))
