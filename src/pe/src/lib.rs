@@ -33,7 +33,7 @@ mod pdb;
 mod rsds;
 
 pub use code_view::{CodeView, Nb10, Sighting};
-pub use executable::{Directory, Export, Headers, Import, Pe, PeError, Section, Version};
+pub use executable::{Directory, Export, Headers, Import, PartsError, Pe, PeError, Section, Version};
 pub use pdb::{
     CabinetError, Identity, IdentityError, Member, MsfzError, NameError, PdbCabinet, PdbName, unpack_msfz,
     unpack_msfz_bytes,

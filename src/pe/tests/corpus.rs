@@ -158,6 +158,13 @@ fn every_pe_names_the_pdb_beside_it() {
         let bytes = std::fs::read(folder.join(pe)).unwrap();
         let records = Pe::parse(&bytes).unwrap().rsds().unwrap();
         assert_eq!(records.len(), 1, "{pe}");
+        let mut read = Vec::new();
+        let in_parts = Pe::rsds_in_parts(bytes.len() as u64, |part| {
+            read.push(part.end - part.start);
+            Ok::<_, PeError>(bytes[part.start as usize..part.end as usize].to_vec())
+        });
+        assert_eq!(in_parts.unwrap(), records, "{pe}");
+        assert!(read.len() <= 4 && read.iter().sum::<u64>() < 10 << 10, "{pe}: {read:?}");
         let scanned: Vec<_> = CodeView::scan(&bytes, 2).into_iter().map(|sighting| sighting.record).collect();
         assert_eq!(scanned, [CodeView::Pdb(records[0].clone())], "{pe}");
         if !pdb.is_empty() {

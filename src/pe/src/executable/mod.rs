@@ -2,6 +2,7 @@
 //!
 //! Start here: [`Pe::parse`]. Every part is read on its own, so damage to one part does not affect the others.
 
+mod parts;
 mod tables;
 
 use std::collections::HashSet;
@@ -20,6 +21,7 @@ use profile::guarded;
 use crate::code_view::CodeView;
 use crate::rsds::Rsds;
 
+pub use parts::PartsError;
 pub use tables::{Export, Import, Version};
 
 /// A PE file as it lies on disk.
