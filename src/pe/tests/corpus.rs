@@ -7,7 +7,7 @@ use std::io::{BufReader, Cursor};
 use std::path::{Path, PathBuf};
 
 use formats::FileKind;
-use pe::{CabinetError, CodeView, Identity, IdentityError, PdbCabinet, Pe};
+use pe::{CabinetError, CodeView, Identity, IdentityError, PdbCabinet, Pe, PeError};
 use sha2::{Digest, Sha256};
 
 fn corpus() -> PathBuf {

@@ -63,7 +63,8 @@ pub enum Handler {
         /// Patterns of keys: `*` stands for any characters, including slashes, and `?` for one.
         patterns: Vec<String>,
     },
-    /// `DebianArchive`, `RpmArchive`, `Debuginfod` or `IsfList`: one profile per kernel or table that is listed.
+    /// `DebianArchive`, `RpmArchive`, `Debuginfod`, `IsfList` or `WindowsBuilds`: one profile per kernel, table or build that
+    /// is listed.
     Collection(Box<Collection>),
 }
 
@@ -109,7 +110,7 @@ fn every_key() -> Vec<&'static str> {
 }
 
 const HANDLERS: &str = "WindowsGUIDProfile, CopyAndTransform, OSXProfile, LinuxProfile, ArtifactProfile, DebianArchive, \
-     RpmArchive, Debuginfod, IsfList, KernelDebugKits or DebugFile";
+     RpmArchive, Debuginfod, IsfList, WindowsBuilds, KernelDebugKits or DebugFile";
 
 impl Config {
     /// Reads a configuration; `place` is its name in errors.
@@ -389,8 +390,8 @@ mod tests {
             (
                 "nt/GUID:\n  type: WindowsGuidProfile\n",
                 "config.yaml:2: nt/GUID.type: expected WindowsGUIDProfile, CopyAndTransform, OSXProfile, \
-                 LinuxProfile, ArtifactProfile, DebianArchive, RpmArchive, Debuginfod, IsfList, KernelDebugKits \
-                 or DebugFile, found 'WindowsGuidProfile'",
+                 LinuxProfile, ArtifactProfile, DebianArchive, RpmArchive, Debuginfod, IsfList, WindowsBuilds, \
+                 KernelDebugKits or DebugFile, found 'WindowsGuidProfile'",
             ),
             (
                 "x: 1\n\nnt/GUID:\n  type: WindowsGUIDProfile\n",

@@ -13,6 +13,7 @@ use crate::download::{Download, End, Tried};
 use crate::http::Client;
 use crate::layout::Form;
 use crate::pointer::Pointer;
+use crate::ranges::Ranges;
 use crate::start::Start;
 use crate::store::Refusal;
 use crate::symbol_path::shown;
@@ -115,6 +116,18 @@ impl Downloads {
             End::Missing | End::Refused => Err(DownloadError { missing: true, tried }),
             End::Failed => Err(DownloadError { missing: false, tried }),
         }
+    }
+
+    /// Opens the file at an address to read parts of it. A server that gives no parts may send a file of at most `limit`
+    /// bytes.
+    ///
+    /// # Errors
+    /// [`Tried`] with the server's answer.
+    pub fn parts(&self, url: &Url, limit: u64, progress: &dyn Progress) -> Result<Ranges, Tried> {
+        if self.options.offline {
+            return Err(Tried { place: shown(url), answer: "not asked (offline)".to_owned() });
+        }
+        Ranges::open(url, &self.options, limit, progress)
     }
 
     /// Fetches the file at an address into memory.

@@ -1,12 +1,14 @@
 //! `manage_repo mirror` and the entries that it writes, on archives of our own on loopback.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use symbol_server::fixture::{self, Reach};
 use symbol_server::{Fault, Request, Server, folder};
 
 use crate::debug_files::{debug_file, name, package};
@@ -198,7 +200,7 @@ fn bombs_stalls_and_broken_connections_end() {
     let start = tar.windows(2).position(|bytes| bytes == b"./").unwrap();
     let content = tar.split_off(start);
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    std::io::Write::write_all(&mut packed, &content).unwrap();
+    Write::write_all(&mut packed, &content).unwrap();
     let packed = packed.finish().unwrap();
     let mut bomb = b"!<arch>\n".to_vec();
     for (name, content) in
@@ -378,6 +380,93 @@ fn a_list_of_tables_becomes_profiles() {
     let line =
         ["manage_repo", "--path_to_repository", "repo", "import", "--isf-list", &address, "--kernel", "5.*"];
     Folder::new().run(line).status(1).stderr("/isf/nowhere.json: ").check();
+}
+
+/// Winbindex's file and a server that has the executables, of which one names the kernel of the tests.
+#[test]
+fn builds_of_windows_are_found_by_their_executables() {
+    const BUILD: &str = "9E4DF50D3AD3E3064C4C44205044422E1";
+    let store = Folder::new();
+    let executable = |build: &str, pdb: &str| {
+        let mut bytes = fixture::pe(&[(&fixture::rsds(build.parse().unwrap(), pdb), Reach::Offset)]);
+        // As large as a kernel, so that reading the whole of it would show.
+        bytes.resize(12 << 20, 0x90);
+        bytes
+    };
+    put(store.path(), "ntoskrnl.exe/5F641C411046000/ntoskrnl.exe", &executable(BUILD, "ntkrnlmp.pdb"));
+    let absent = "0000000000000000000000000000000A1";
+    put(store.path(), "ntoskrnl.exe/000000AB1047000/ntoskrnl.exe", &executable(absent, "ntkrnlmp.pdb"));
+    put(store.path(), "ntoskrnl.exe/000000AC1047000/ntoskrnl.exe", b"MZ and nothing else");
+    let entry = |timestamp: u32, size: u32, machine: u32, version: &str| {
+        serde_json::json!({"fileInfo": {"timestamp": timestamp, "virtualSize": size, "machineType": machine,
+            "version": format!("{version} (WinBuild.160101.0800)")}, "windowsVersions": {"21H2": {}}})
+    };
+    let list = serde_json::json!({
+        "aa": entry(0x5f64_1c41, 0x0104_6000, 34404, "10.0.19041.1"),
+        "bb": entry(0xab, 0x0104_7000, 34404, "10.0.19041.2"),
+        "cc": entry(0xac, 0x0104_7000, 34404, "10.0.19041.3"),
+        "dd": entry(0xad, 0x0104_7000, 34404, "10.0.19041.4"),
+        "ee": entry(0xae, 0x0104_7000, 332, "10.0.19041.5"),
+        "ff": entry(0xaf, 0x0104_7000, 34404, "10.0.22621.6"),
+        "00": {"fileInfo": {"size": 5, "version": "10.0.19041.7", "machineType": 34404}},
+    });
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(list.to_string().as_bytes()).unwrap();
+    put(store.path(), "by_filename_compressed/ntoskrnl.exe.json.gz", &packed.finish().unwrap());
+    let server = Server::of_folder(store.path()).unwrap();
+    let url = server.url();
+    let here = Folder::new();
+    let config = |source: &str| {
+        format!(
+            "nt/GUID:\n  type: WindowsBuilds\n  {source}\n  servers: {url}\n  architectures: amd64\n  versions: 10.0.19041.*\n"
+        )
+    };
+    std::fs::create_dir_all(here.join("repo/v1.0")).unwrap();
+    here.write(
+        "repo/v1.0/config.yaml",
+        config(&format!("address: {url}/by_filename_compressed/ntoskrnl.exe.json.gz")),
+    );
+    let symbols = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/kernel/store");
+    let symbols = symbols.to_str().unwrap();
+    let line = ["manage_repo", "--path_to_repository", "repo", "--symbol-path", symbols, "build_all"];
+    here.run(line)
+        .status(1)
+        .stderr("1 made")
+        .stderr("ntoskrnl.exe/000000AC1047000/ntoskrnl.exe")
+        .stderr("ntoskrnl.exe/000000AD1047000/ntoskrnl.exe")
+        .stderr("1 entries have no time stamp")
+        .stderr(format!("ntkrnlmp.pdb {absent} was not found"))
+        .check();
+    let made = profiles(&here);
+    assert_eq!(made.keys().collect::<Vec<_>>(), [&format!("nt/GUID/{BUILD}.gz")]);
+    // One part of each executable was asked for, since all that is needed is near its start. Those of other machines and
+    // versions were not.
+    let of_executables = |path: &String| path.contains("/ntoskrnl.exe/");
+    let asked = server.paths().into_iter().filter(of_executables).count();
+    assert_eq!(asked, 4, "{:?}", server.paths());
+    assert!(
+        server
+            .requests()
+            .iter()
+            .filter(|request| of_executables(&request.path().to_owned()))
+            .all(|request| { request.header("range").is_some_and(|range| range.starts_with("bytes=")) })
+    );
+    // Again: only what is not known yet is asked for.
+    here.run(line).status(0).stderr("0 made, 1 unchanged, 1 rejected before").check();
+    let again = server.paths().into_iter().filter(of_executables).count() - asked;
+    assert_eq!(again, 2, "the damaged and the missing one");
+    // The same from a list of our own, with a faulty line first.
+    let own = Folder::new();
+    std::fs::create_dir_all(own.join("repo/v1.0/src")).unwrap();
+    own.write("repo/v1.0/config.yaml", config("list: src/kernels.txt"));
+    own.write("repo/v1.0/src/kernels.txt", "ntoskrnl.exe 5F641C41\n");
+    own.run(line).status(2).stderr("line 1: expected a name, a time stamp and a size").check();
+    own.write("repo/v1.0/src/kernels.txt", "# kernels\nntoskrnl.exe 5f641c41 1046000 # 2004\n../x 1 2\n");
+    own.run(line).status(0).stderr("../x is listed and not taken").stderr("1 made").check();
+    assert_eq!(
+        own.read(&format!("repo/v1.0/nt/GUID/{BUILD}.gz")),
+        here.read(&format!("repo/v1.0/nt/GUID/{BUILD}.gz"))
+    );
 }
 
 #[test]

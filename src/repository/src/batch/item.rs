@@ -117,6 +117,7 @@ impl Item {
                 Kind::Package(Mode::Btf) => vec![kernel_converter::GENERATOR],
                 Kind::Package(Mode::Dwarf) | Kind::DebugFile => vec![converters::DWARF.generator()],
                 Kind::Table => vec![TABLE_GENERATOR],
+                Kind::Build => vec![converters::PDB.generator()],
             },
             Source::Debug { origin: None, .. } => {
                 converters::FRONT_ENDS.iter().map(|front_end| front_end.generator()).collect()
@@ -586,13 +587,17 @@ impl<'a> Asked<'a> {
             let path = row.path.clone();
             let Ok(key) = format!("{}/{path}", entry.name).parse::<Key>() else { continue };
             let Some(origin) = Origin::new(&collection, row) else { continue };
+            if origin.kind() == Kind::Build {
+                self.add_build(entry, &list, &path)?;
+                continue;
+            }
             if !self.debug_files.insert(key.clone()) {
                 continue;
             }
             let fixed = match origin.kind() {
                 Kind::Table => format!("{}/{}", entry.name, stem(&path)).parse().ok(),
                 Kind::DebugFile => format!("Linux/{path}").parse().ok(),
-                Kind::Package(_) => None,
+                Kind::Package(_) | Kind::Build => None,
             };
             let known = fixed.or_else(|| self.builds.as_ref()?.get(&key).cloned());
             let source = DebugSource {
@@ -615,6 +620,22 @@ impl<'a> Asked<'a> {
             });
         }
         self.rejects.insert(list, rejects);
+        Ok(())
+    }
+
+    /// The item of a PDB that a listing of Windows' builds names (`NAME/GUID`).
+    fn add_build(&mut self, entry: &Entry, list: &Key, path: &str) -> Result<(), Error> {
+        let build = path
+            .rsplit_once('/')
+            .and_then(|(name, build)| Some((PdbName::from_user(name).ok()?, build.parse::<GuidAge>().ok()?)));
+        let Some((name, guid_age)) = build else { return Ok(()) };
+        self.items.push(Item {
+            name: format!("{}/{guid_age}", entry.name).parse()?,
+            entry: entry.name.clone(),
+            source: Source::Pdb { names: vec![name], guid_age, guids: list.clone(), has_structs: true },
+            profile_class: None,
+            merge: entry.merge.clone(),
+        });
         Ok(())
     }
 

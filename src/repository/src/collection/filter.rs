@@ -1,5 +1,7 @@
 use std::str::FromStr;
 
+use chrono::NaiveDate;
+
 use crate::pattern::matches;
 
 /// Which of the kernels that an archive lists are wanted. A list that is empty wants all.
@@ -71,20 +73,13 @@ impl FromStr for Day {
         });
         let mut part = || parts.next().unwrap_or(Err(()));
         let (year, month, day) = (part()?, part()?, part()?);
-        let long = match month {
-            4 | 6 | 9 | 11 => 30,
-            2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-            2 => 28,
-            1..=12 => 31,
-            _ => return Err(()),
-        };
-        if !(1970..=9999).contains(&year) || !(1..=long).contains(&day) {
+        if !(1970..=9999).contains(&year) {
             return Err(());
         }
-        // Days before a date of the Gregorian calendar whose years begin in March.
-        let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-        let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
-        Ok(Self(days - 719_468))
+        let number = |part: i64| u32::try_from(part).map_err(|_| ());
+        let year = i32::try_from(year).map_err(|_| ())?;
+        let day = NaiveDate::from_ymd_opt(year, number(month)?, number(day)?).ok_or(())?;
+        Ok(Self(day.signed_duration_since(NaiveDate::default()).num_days()))
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Row {
     pub size: Option<u64>,
     /// The SHA-256 of its bytes in lower-case hexadecimal digits, if the listing states it.
     pub sha256: Option<String>,
-    /// Its address, if it is not below that of the collection.
+    /// Its address, if it is not below that of the collection; for a PDB, that of the executable which names it.
     pub url: Option<String>,
 }
 
@@ -110,6 +110,7 @@ impl Collection {
             Place::Debian { .. } | Place::Rpm { .. } => Kind::Package(self.mode),
             Place::Debuginfod { .. } => Kind::DebugFile,
             Place::Isf { .. } => Kind::Table,
+            Place::Windows { .. } => Kind::Build,
         }
     }
 
@@ -117,7 +118,7 @@ impl Collection {
     fn base(&self) -> Option<&Url> {
         match &self.place {
             Place::Debian { address, .. } | Place::Rpm { address } | Place::Isf { address } => Some(address),
-            Place::Debuginfod { .. } => None,
+            Place::Debuginfod { .. } | Place::Windows { .. } => None,
         }
     }
 }
@@ -131,6 +132,8 @@ pub(crate) enum Kind {
     DebugFile,
     /// A symbol table of Volatility 3.
     Table,
+    /// The PDB of a build of Windows.
+    Build,
 }
 
 /// Where an item is fetched from, and what is known of it before.

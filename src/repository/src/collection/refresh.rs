@@ -5,7 +5,8 @@ use symbols::{Downloads, Expected};
 use url::Url;
 
 use super::listing::below;
-use super::{ADDITIONAL, BannerList, Collection, Listing, Place, Row, debian, rpm};
+use super::windows::{Asker, Executables, name_of};
+use super::{ADDITIONAL, BannerList, Collection, ExecutableList, Filter, Listing, Place, Row, debian, rpm};
 use crate::{Condition, Config, Entry, Error, Handler, Key, Storage};
 
 /// What reading the listing of an entry came to.
@@ -46,6 +47,16 @@ impl Taken {
         if self.refused.len() < TOLD {
             self.refused.push((name.chars().take(256).collect(), reason.to_owned()));
         }
+    }
+
+    /// Puts the rows into the order of paths, each once.
+    fn sort(&mut self) {
+        self.rows.sort();
+        // The same package is listed by several suites.
+        self.rows.dedup_by(|next, row| next.path == row.path);
+        // Archives that were joined list one package under several paths.
+        let mut known = BTreeSet::new();
+        self.rows.retain(|row| row.sha256.as_ref().is_none_or(|sha256| known.insert(sha256.clone())));
     }
 
     /// The row of a package, unless its path would leave the archive or its SHA-256 cannot be one.
@@ -102,12 +113,7 @@ pub(crate) fn read_rows(
     progress: &dyn Progress,
 ) -> Result<Taken, String> {
     let mut taken = Fetcher { downloads, progress }.read(collection)?;
-    taken.rows.sort();
-    // The same package is listed by several suites.
-    taken.rows.dedup_by(|next, row| next.path == row.path);
-    // Archives that were joined list one package under several paths.
-    let mut known = BTreeSet::new();
-    taken.rows.retain(|row| row.sha256.as_ref().is_none_or(|sha256| known.insert(sha256.clone())));
+    taken.sort();
     Ok(taken)
 }
 
@@ -119,7 +125,16 @@ fn refresh_one(
     progress: &dyn Progress,
 ) -> Result<Refreshed, Error> {
     let before = Listing::read(storage, entry, collection);
-    let Taken { rows, refused } = match read_rows(collection, downloads, progress) {
+    let read = match &collection.place {
+        Place::Windows { list, servers } => {
+            let before = before.as_ref().ok().and_then(Option::as_ref);
+            let before = before.map(|listing| listing.rows.as_slice()).unwrap_or_default();
+            let asker = Asker { servers, downloads, progress, before };
+            Fetcher { downloads, progress }.windows(storage, list, &collection.filter, &asker)
+        }
+        _ => read_rows(collection, downloads, progress),
+    };
+    let Taken { rows, refused } = match read {
         Ok(read) => read,
         Err(problem) => {
             return match before {
@@ -183,8 +198,39 @@ impl Fetcher<'_> {
             }
             Place::Rpm { address } => self.rpm(collection, address, &mut taken)?,
             Place::Isf { address } => self.banners(collection, address, &mut taken)?,
-            Place::Debuginfod { .. } => {}
+            // Neither has a listing that can be read alone.
+            Place::Debuginfod { .. } | Place::Windows { .. } => {}
         }
+        Ok(taken)
+    }
+
+    /// The PDBs of listed executables. Servers are asked only for those that the listing before does not have.
+    fn windows(
+        &self,
+        storage: &dyn Storage,
+        list: &ExecutableList,
+        filter: &Filter,
+        asker: &Asker<'_>,
+    ) -> Result<Taken, String> {
+        let executables = match list {
+            ExecutableList::Winbindex(url) => {
+                let text =
+                    unpack(&self.fetch_url(url, None, None)?).map_err(|reason| format!("{url}: {reason}"))?;
+                Executables::winbindex(name_of(url).unwrap_or_default(), &text, filter)
+                    .map_err(|reason| format!("{url}: {reason}"))?
+            }
+            ExecutableList::Own(key) => {
+                let place = storage.place_of(key);
+                let object = storage.read(key, LIMIT).map_err(|error| error.to_string())?;
+                let object = object
+                    .ok_or_else(|| format!("{place}: expected a list of executables, found no object"))?;
+                let text = String::from_utf8_lossy(&object.bytes);
+                Executables::own(&text).map_err(|reason| format!("{place}: {reason}"))?
+            }
+        };
+        let mut taken = Taken::default();
+        asker.rows(&executables, &mut taken);
+        taken.sort();
         Ok(taken)
     }
 

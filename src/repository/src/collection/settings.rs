@@ -2,6 +2,7 @@ use url::Url;
 
 use super::Filter;
 use super::filter::Day;
+use super::windows::name_of;
 use crate::yaml::{At, Node};
 use crate::{Error, Key};
 
@@ -41,11 +42,27 @@ pub enum Place {
         /// The object that lists build-ids, one per line.
         list: Key,
     },
+    /// `WindowsBuilds`: executables of Windows, by what lists them, and the PDBs that they belong to.
+    Windows {
+        /// What lists them.
+        list: ExecutableList,
+        /// The symbol servers that are asked for the executables, in this order.
+        servers: Vec<Url>,
+    },
     /// `IsfList`: a list of symbol tables as Volatility 3 reads it (`banners.json`).
     Isf {
         /// The list.
         address: Url,
     },
+}
+
+/// What lists executables of Windows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExecutableList {
+    /// A file of Winbindex (`by_filename_compressed/ntoskrnl.exe.json.gz`), which is called by the executable's name.
+    Winbindex(Url),
+    /// An object of the repository: a name, a time stamp and a size of the image per line, in hexadecimal digits.
+    Own(Key),
 }
 
 /// What a kernel's profile is made from.
@@ -59,11 +76,12 @@ pub enum Mode {
 }
 
 /// The types of entries that are collections, and the keys of each.
-pub(crate) const KEYS: [(&str, &[&str]); 4] = [
+pub(crate) const KEYS: [(&str, &[&str]); 5] = [
     ("DebianArchive", &["address", "suites", "components", "architectures", "flavours", "versions", "mode"]),
     ("RpmArchive", &["address", "architectures", "flavours", "versions", "since", "until", "mode"]),
     ("Debuginfod", &["servers", "list"]),
     ("IsfList", &["address", "versions"]),
+    ("WindowsBuilds", &["address", "list", "servers", "architectures", "versions"]),
 ];
 
 /// An entry of the configuration under reading.
@@ -92,14 +110,9 @@ impl<'a> Reader<'a> {
             },
             "RpmArchive" => Place::Rpm { address: self.url(self.required("address", ADDRESS)?, "address")? },
             "Debuginfod" => {
-                let node = self.required("servers", "a list of addresses")?;
-                let items = self.items(node, "servers")?;
-                let servers = items.iter().map(|item| self.url(item, "servers")).collect::<Result<_, _>>()?;
-                let list = self.required("list", "the path of a list of build-ids")?;
-                let text = list.text(&self.at(&self.key("list")))?;
-                let list = text.parse().map_err(|_| self.wrong(list, "list", "a path below the repository"));
-                Place::Debuginfod { servers, list: list? }
+                Place::Debuginfod { servers: self.servers()?, list: self.list("a list of build-ids")? }
             }
+            "WindowsBuilds" => Place::Windows { servers: self.servers()?, list: self.executables()? },
             "IsfList" => Place::Isf { address: self.url(self.required("address", ADDRESS)?, "address")? },
             _ => return Ok(None),
         };
@@ -123,6 +136,36 @@ impl<'a> Reader<'a> {
             until: self.day("until")?,
         };
         Ok(Some(Collection { place, mode, filter }))
+    }
+
+    fn servers(&self) -> Result<Vec<Url>, Error> {
+        let items = self.items(self.required("servers", "a list of addresses")?, "servers")?;
+        items.iter().map(|item| self.url(item, "servers")).collect()
+    }
+
+    /// The object that lists something.
+    fn list(&self, expected: &str) -> Result<Key, Error> {
+        let list = self.required("list", &format!("the path of {expected}"))?;
+        let text = list.text(&self.at(&self.key("list")))?;
+        text.parse().map_err(|_| self.wrong(list, "list", "a path below the repository"))
+    }
+
+    fn executables(&self) -> Result<ExecutableList, Error> {
+        let Some(node) = self.node.get("address") else {
+            return self.list("a list of executables, or an address of Winbindex").map(ExecutableList::Own);
+        };
+        if let Some(list) = self.node.get("list") {
+            return Err(self.wrong(list, "list", "either an address or a list"));
+        }
+        let url = self.url(node, "address")?;
+        if name_of(&url).is_none() {
+            return Err(self.wrong(
+                node,
+                "address",
+                "an address that ends in NAME.json.gz, as ntoskrnl.exe.json.gz",
+            ));
+        }
+        Ok(ExecutableList::Winbindex(url))
     }
 
     fn required(&self, key: &str, expected: &str) -> Result<&'a Node, Error> {
