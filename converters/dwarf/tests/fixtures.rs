@@ -575,6 +575,40 @@ fn packages_give_the_kernel_in_them() {
     assert!(Package::recognise(&kernel).is_none());
 }
 
+/// Old packages: their content is packed with bzip2 or in the format before xz.
+#[test]
+fn packages_of_older_distributions_give_the_kernel_in_them() {
+    use std::io::{Read, Write};
+
+    let kernel = std::fs::read(fixture("elf/gcc-x64-zstd")).unwrap();
+    let bytes = std::fs::read(fixture("packages/kernel-gzip.rpm")).unwrap();
+    let start = bytes.windows(3).position(|bytes| bytes == [0x1f, 0x8b, 8]).unwrap();
+    let (headers, content) = bytes.split_at(start);
+    let mut archive = Vec::new();
+    flate2::read::GzDecoder::new(content).read_to_end(&mut archive).unwrap();
+    let bzip2 = {
+        let mut writer = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+        writer.write_all(&archive).unwrap();
+        writer.finish().unwrap()
+    };
+    let lzma = {
+        let options = lzma_rust2::LzmaOptions::with_preset(6);
+        let mut writer = lzma_rust2::LzmaWriter::new_use_header(Vec::new(), &options, None).unwrap();
+        writer.write_all(&archive).unwrap();
+        writer.finish().unwrap()
+    };
+    for packed in [bzip2, lzma] {
+        let package = [headers, &packed].concat();
+        let mut content = Vec::new();
+        Package::recognise(&package).unwrap().unpack(None, &mut content).unwrap();
+        assert!(content == kernel);
+        for cut in (start..package.len()).step_by(397) {
+            let package = Package::recognise(&package[..cut]).unwrap();
+            assert!(package.unpack(Some("nothing"), &mut Vec::new()).is_err(), "cut at {cut}");
+        }
+    }
+}
+
 /// A sink that only counts.
 struct Counted(u64);
 

@@ -176,8 +176,11 @@ fn decompress<'a>(bytes: &'a [u8]) -> Result<Metered<Box<dyn Read + 'a>>, Packag
             Box::new(lzma_rust2::XzReader::new_mem_limit(bytes, true, WINDOW >> 10))
         }
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(Frames { rest: bytes, decoder: None }),
-        [b'B', b'Z', b'h', ..] => return Err(PackageError::Compression("bzip2")),
-        [0x5d, 0, 0, ..] => return Err(PackageError::Compression("lzma")),
+        [b'B', b'Z', b'h', ..] => Box::new(bzip2::read::MultiBzDecoder::new(bytes)),
+        [0x5d, 0, 0, ..] => {
+            let reader = lzma_rust2::LzmaReader::new_mem_limit(bytes, WINDOW >> 10, None);
+            Box::new(reader.map_err(PackageError::Io)?)
+        }
         _ => Box::new(bytes),
     };
     Ok(Metered::new(reader, bytes.len() as u64))
