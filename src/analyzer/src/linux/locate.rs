@@ -249,6 +249,16 @@ fn settle<'a>(
     Err("no page tables lead to it".to_owned())
 }
 
+/// Whether the kernel's name is where VMCOREINFO says that it is, if `delta` added to a virtual address gives the physical one.
+/// `None` if that page is not in the image, or holds nothing but zeros.
+pub(super) fn is_in_place(memory: &dyn Memory, info: &VmCoreInfo, delta: u64) -> Option<bool> {
+    let physical = info.symbol("init_uts_ns")?.wrapping_add(delta);
+    // The name follows a count in some versions.
+    let mut bytes = [0; 256];
+    memory.read(PhysicalAddress(physical), &mut bytes).ok()?;
+    (bytes != [0; 256]).then(|| memmem::find(&bytes, b"Linux\0").is_some())
+}
+
 /// Why a kernel that the image names can be neither found nor excluded.
 pub(super) enum Lost {
     /// Its page tables are not in the image.
@@ -260,7 +270,8 @@ pub(super) enum Lost {
 /// Why a kernel described by `info` can be neither found nor excluded: its page tables are not in the image, as in
 /// one part of a split dump. `None` if they are in it, or if `info` does not name them.
 pub(super) fn lost(memory: &dyn Memory, layout: &Layout, info: &VmCoreInfo) -> Option<Lost> {
-    let root = of_vmcoreinfo(layout, info, "VMCOREINFO")?.root?;
+    let place = of_vmcoreinfo(layout, info, "VMCOREINFO")?;
+    let (root, back) = (place.root?, place.delta.wrapping_sub(place.shift.unwrap_or(0)));
     let anchor = ["_stext", "init_uts_ns"].iter().find_map(|name| info.symbol(name))?;
     let five_levels = info.number("pgtable_l5_enabled") == Some(1);
     let mut reason = None;
@@ -271,7 +282,10 @@ pub(super) fn lost(memory: &dyn Memory, layout: &Layout, info: &VmCoreInfo) -> O
         let space = AddressSpace::new(memory, paging, PhysicalAddress(root));
         match space.translate(VirtualAddress(anchor)) {
             Err(fault @ Fault::Table { .. }) => reason = Some(Lost::Missing(fault.to_string())),
-            Err(Fault::NotPresent { entry_at, entry: 0, .. }) if is_blank(memory, entry_at.0) => {
+            // Of a kernel for another processor this would be any page.
+            Err(Fault::NotPresent { entry_at, entry: 0, .. })
+                if is_in_place(memory, info, back) == Some(true) && is_blank(memory, entry_at.0) =>
+            {
                 let page = entry_at.0 & !0xfff;
                 reason = Some(Lost::Blank(format!(
                     "the page table at physical {page:#x} is all zeros: it may not have been copied"
