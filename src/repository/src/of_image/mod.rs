@@ -78,6 +78,7 @@ fn make_displaced(
     plan: &Plan<'_>,
     mut unmade: Vec<Unmade>,
 ) -> Result<MadeOfImage, Vec<Unmade>> {
+    let mut strangers = Vec::new();
     for kernel in UnprofiledKernel::find_unproved(image, plan).into_iter().take(MOST_KERNELS) {
         for blob in &kernel.types() {
             let Some(Ok(Printed { text, .. })) = guarded(|| printed(&kernel, blob, plan)) else { continue };
@@ -88,22 +89,18 @@ fn make_displaced(
                 return Ok(made);
             }
         }
-        if unmade.iter().all(|known| known.kernel != kernel.name()) {
-            let problem = "its symbols were found, but no page tables lead to them: file offsets may not be physical addresses";
-            unmade.push(without(&kernel, vec![problem.to_owned()]));
-        }
+        strangers.push(kernel.name());
+    }
+    if unmade.is_empty() {
+        let problem = "its symbols were found, but no page tables lead to them: file offsets may not be physical addresses";
+        unmade.extend(strangers.into_iter().map(|kernel| Unmade {
+            kernel,
+            build_id: None,
+            package: None,
+            problems: vec![problem.to_owned()],
+        }));
     }
     Err(unmade)
-}
-
-/// What is said of a kernel that gave no profile.
-fn without(kernel: &UnprofiledKernel<'_>, problems: Vec<String>) -> Unmade {
-    Unmade {
-        kernel: kernel.name(),
-        build_id: kernel.build_id.clone(),
-        package: kernel.banner.as_ref().and_then(DebugPackage::of),
-        problems,
-    }
 }
 
 fn make_as_it_is(image: &Image, with_modules: bool, plan: &Plan<'_>) -> Result<MadeOfImage, Vec<Unmade>> {
@@ -130,7 +127,12 @@ fn make_as_it_is(image: &Image, with_modules: bool, plan: &Plan<'_>) -> Result<M
             }
         }
         passed_over.extend(problems.iter().map(|problem| format!("{}: {problem}", kernel.name())));
-        unmade.push(without(&kernel, problems));
+        unmade.push(Unmade {
+            kernel: kernel.name(),
+            build_id: kernel.build_id.clone(),
+            package: kernel.banner.as_ref().and_then(DebugPackage::of),
+            problems,
+        });
     }
     Err(unmade)
 }
