@@ -78,9 +78,13 @@ fn headings_have_one_order() {
 fn every_command_has_examples_that_parse() {
     for (called, command) in all() {
         let after = command.get_after_help().or(command.get_after_long_help());
-        let text = after.unwrap_or_else(|| panic!("{called}: no examples")).to_string();
+        let text = after.unwrap_or_else(|| panic!("{called}: add examples with after_help")).to_string();
         let examples: Vec<&str> = text.lines().filter(|line| line.starts_with("  rekall-profile")).collect();
-        assert!(text.starts_with("Examples:\n") && (2..=3).contains(&examples.len()), "{called}: {text}");
+        assert!(
+            text.starts_with("Examples:\n") && (2..=3).contains(&examples.len()),
+            "{called}: expected the after_help to be 'Examples:' and two or three lines that begin with '  rekall-profile', found:\n\
+             {text}"
+        );
         let name = called.rsplit(' ').next().unwrap_or_default();
         for example in examples {
             let line: Vec<OsString> = words(example).into_iter().map(OsString::from).collect();
@@ -99,7 +103,13 @@ fn every_command_with_a_report_has_a_schema() {
         };
         let reports = command.get_arguments().any(|argument| argument.get_id() == "json");
         let schema = schemas::folder().join(format!("{name}.json"));
-        assert_eq!(reports, schema.exists(), "{called}: {}", schema.display());
+        assert_eq!(
+            reports,
+            schema.exists(),
+            "{called}: a command has --json if and only if {} exists; `all` in src/report/schemas.rs lists the schemas, and \
+             UPDATE=1 cargo test --workspace --bin rekall-profile schemas writes them",
+            schema.display()
+        );
     }
 }
 

@@ -117,7 +117,9 @@ impl Graph {
             FLOORS.iter().position(|floor| is_converter && *floor == FRONT_ENDS)
         };
         named.or_else(front_end).unwrap_or_else(|| {
-            panic!("{package} has no floor: add it to FLOORS in this test and to ARCHITECTURE.md")
+            panic!(
+                "{package} has no floor: add it to FLOORS in src/cli/tests/layers.rs and to ARCHITECTURE.md"
+            )
         })
     }
 

@@ -40,7 +40,10 @@ fn every_kind_has_a_sample() {
         .iter()
         .filter(|kind| !samples.iter().any(|sample| sample.kind == **kind) && !WITHOUT_SAMPLE.contains(kind))
         .collect();
-    assert!(without.is_empty(), "{without:?}");
+    assert!(
+        without.is_empty(),
+        "add a small file of each of these kinds to testdata/files/src (or the kind to WITHOUT_SAMPLE, with the reason): {without:?}"
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ used only for saved states of Hyper-V, pieces of a raw image and a zeroed `hiber
 If a file identifies its debug information, the message and the next step include it: the PDB name, GUID and age of an
 executable, and the build-id of an ELF file without debug information.
 
-This page is generated from the table in `src/formats/src/kind.rs` (`UPDATE=1 cargo test -p rekall-profile-formats --test page`).
+This page is generated from the table in `src/formats/src/kind.rs` (`UPDATE=1 cargo test --workspace --test page`).
 ";
 
 fn page() -> String {
@@ -40,5 +40,8 @@ fn the_page_shows_the_table() {
         std::fs::write(&path, page()).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == page(), "docs/files.md is not the table: run this test with UPDATE=1");
+    assert!(
+        found == page(),
+        "docs/files.md does not show the table: UPDATE=1 cargo test --workspace --test page writes it"
+    );
 }
