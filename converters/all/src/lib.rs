@@ -1,7 +1,7 @@
 //! All front-ends. Every caller that makes profiles (a command, the batch, detection) makes them here, so that a new
 //! front-end is immediately usable in all of them.
 //!
-//! Start here: [`convert`] makes a profile of any source, [`FRONT_ENDS`] is the list. A new front-end is one line in it.
+//! Start here: [`convert`] makes a profile of any source, [`FRONT_ENDS`] is the list. A new front-end is one entry in it.
 //!
 //! ```
 //! use converters::{Options, Source};
@@ -52,7 +52,7 @@ front_ends! {
 /// [`Error::WrongKind`] if no front-end reads this kind of file.
 pub fn front_end_of(source: &Source) -> Result<&'static dyn FrontEnd, Error> {
     let found = source.identify();
-    // A package with a kernel that is booted looks like one with its debug file from outside.
+    // By kind, both are packages: those with a debug file, which the DWARF front-end reads, and those with only a boot file.
     if source.bytes().is_some_and(kernel_converter::is_kernel_package) {
         return Ok(KERNEL);
     }
@@ -77,7 +77,7 @@ pub fn convert(source: Source, options: &Options, progress: &dyn Progress) -> Re
     convert_with(front_end_of(&source)?, source, options, progress)
 }
 
-/// Makes a profile of a source with the given front-end.
+/// Makes a profile of a source with the given front-end, and writes its [`FrontEnd::generator`] into the profile.
 ///
 /// # Errors
 /// [`Error::UnusedOption`] for an option that the front-end does not use, [`Error::WrongKind`] for a source that it
@@ -90,7 +90,9 @@ pub fn convert_with(
 ) -> Result<Converted, Error> {
     options.check(front_end, &source)?;
     check_kind(front_end, &source)?;
-    front_end.convert(source, options, progress)
+    let mut converted = front_end.convert(source, options, progress)?;
+    converted.profile.set_metadata("Generator", front_end.generator());
+    Ok(converted)
 }
 
 /// Refuses a source of a kind that a front-end does not read. A file whose name marks it as part of a larger source
@@ -115,6 +117,44 @@ mod tests {
         let kinds: Vec<_> = FRONT_ENDS.iter().flat_map(|front_end| front_end.kinds()).collect();
         let words: BTreeSet<&str> = kinds.iter().map(|kind| kind.words()).collect();
         assert_eq!(kinds.len(), words.len());
+    }
+
+    /// Makes an empty profile of an empty file, and sets no metadata.
+    #[derive(Debug)]
+    struct Careless;
+
+    impl FrontEnd for Careless {
+        fn command(&self) -> &'static str {
+            "parse_careless"
+        }
+
+        fn reads(&self) -> &'static str {
+            "an empty file"
+        }
+
+        fn generator(&self) -> &'static str {
+            "rekall-profile careless 3"
+        }
+
+        fn options(&self) -> &'static [OptionName] {
+            &[]
+        }
+
+        fn kinds(&self) -> &'static [formats::FileKind] {
+            &[formats::FileKind::Empty]
+        }
+
+        fn convert(&self, _: Source, _: &Options, _: &dyn Progress) -> Result<Converted, Error> {
+            let profile = profile::Profile::new(profile::System::Other, profile::Arch::Amd64);
+            Ok(Converted { profile, report: profile::Report::default() })
+        }
+    }
+
+    #[test]
+    fn a_profile_names_its_generator_even_if_the_front_end_forgets_it() {
+        let source = Source::from_bytes("empty", Vec::new().into());
+        let converted = convert_with(&Careless, source, &Options::default(), &profile::Silent).unwrap();
+        assert_eq!(converted.profile.metadata_text("Generator"), Some("rekall-profile careless 3"));
     }
 
     #[test]

@@ -9,17 +9,18 @@ use crate::{Converted, Error, OptionName, Options, Source};
 
 /// Makes profiles of one kind of debug information.
 pub trait FrontEnd: Debug + Sync {
-    /// The command that makes a profile with this front-end alone (`parse_pdb`).
+    /// The command that makes profiles with this front-end (`parse_pdb`). Two front-ends may share a command.
     fn command(&self) -> &'static str;
 
     /// What it reads, in words that can follow "expected": "a PDB".
     fn reads(&self) -> &'static str;
 
-    /// Its name and revision, as written to `Generator` in `$METADATA`. The revision changes when the same source can
-    /// give a different profile.
+    /// Its name and revision ("rekall-profile pdb 2"). `converters::convert_with` writes it to `Generator` in `$METADATA`, by
+    /// which repositories know which profiles to make again. Raise the revision when the same source can give a different
+    /// profile.
     fn generator(&self) -> &'static str;
 
-    /// The options that it uses. Any other option is refused.
+    /// The options that it uses. Any other option is refused before [`FrontEnd::convert`] is called.
     fn options(&self) -> &'static [OptionName];
 
     /// The kinds of files that it reads. No two front-ends have a kind in common.
@@ -30,7 +31,9 @@ pub trait FrontEnd: Debug + Sync {
         &[]
     }
 
-    /// Makes a profile of a source. The source is dropped as soon as it has been read.
+    /// Makes a profile of a source. The front-end sets the profile's system, architecture and `ProfileClass`, and adds what
+    /// the source defines; the crate documentation of `profile` shows how types are added. It drops the source as soon as it
+    /// has read it.
     ///
     /// # Errors
     /// [`Error`] if the source gives no profile. A problem that affects only single records is counted in the report.
