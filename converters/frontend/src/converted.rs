@@ -5,9 +5,8 @@ use crate::Identity;
 /// The result of a conversion.
 #[derive(Debug)]
 pub struct Converted {
-    /// The profile. Its name conflicts have not been settled yet ([`profile::Resolution`] does that). It holds data
-    /// that only the export to Volatility 3 needs, such as the typedef names of structs. It holds what the export to
-    /// Volatility 3 needs beyond Rekall's form, such as the typedef names of structs.
+    /// The profile. Its name conflicts have not been settled yet ([`profile::Resolution`] does that). It may also hold data
+    /// that Rekall's form has no place for and only the export to Volatility 3 writes, such as the typedef names of structs.
     pub profile: Profile,
     /// What could not be converted, and what the user should know.
     pub report: Report,

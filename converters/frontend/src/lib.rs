@@ -12,7 +12,8 @@
 //! The crate `all`, above the front-ends, lists them and chooses the one that reads a source. This crate prints
 //! nothing, knows no command line and writes no JSON.
 //!
-//! A complete front-end:
+//! A complete front-end, which makes a profile without types of any text. The crate documentation of `profile` shows how
+//! types are added:
 //!
 //! ```
 //! use formats::FileKind;
