@@ -12,7 +12,7 @@ pub enum Error {
         /// The size of the blob in bytes.
         size: usize,
     },
-    /// A format that has not been defined yet.
+    /// A version of the format that this program does not know.
     #[error("the BTF blob has version {found}, expected version 1")]
     Version {
         /// The version stated.
@@ -131,9 +131,9 @@ pub enum Error {
         lengths(*.map, *.blob), .agree + .elsewhere
     )]
     MapOfOtherBuild {
-        /// How many bytes the map says that its kernel's BTF has.
+        /// The size of the BTF of the map's kernel, if the map gives it (`__start_BTF` and `__stop_BTF`).
         map: Option<u64>,
-        /// How many the blob has.
+        /// The size of the blob.
         blob: u64,
         /// How many variables have the address of their symbol.
         agree: u64,

@@ -34,7 +34,7 @@ impl FrontEnd for Btf {
         &[FileKind::Btf, FileKind::ElfBtf]
     }
 
-    /// It may have a `.BTF` section as well.
+    /// An ELF file with DWARF may also have a `.BTF` section.
     fn also_reads(&self) -> &'static [FileKind] {
         &[FileKind::ElfDebug]
     }

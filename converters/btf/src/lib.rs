@@ -4,12 +4,13 @@
 //!
 //! - **Blob.** `blob` reads the header, `layout` the table of record sizes that blobs have since 2026, `record` the
 //!   records; `elf` finds the blob in a kernel's or a module's file.
-//! - **Table.** [`Table`] numbers the types of a kernel and those of a module that continue them; `relocate` finds the
-//!   kernel's types that a module's small base means.
+//! - **Table.** [`Table`] numbers the types of a kernel and those of a module, whose numbers continue the kernel's. A module
+//!   may instead carry a small base (`.BTF.base`), a copy of the kernel's types that it uses; `relocate` finds these types in
+//!   the kernel's own BTF.
 //! - **Lowering.** `lower` reads the types into the model by the rules that the DWARF front-end follows; names,
 //!   duplicates and conflicts are left to [`profile::Resolution`].
 //! - **Symbols.** A blob has none: they come from the ELF file or from a map. `variables` gives them the types of the
-//!   variables that the blob describes, and finds out a map of another build.
+//!   variables that the blob describes, and refuses a map of another build, whose addresses differ from theirs.
 //! - **Losses.** A type that is not understood costs itself and is counted by kind in the [`profile::Report`]; an
 //!   [`Error`] means that no profile could be made.
 //!

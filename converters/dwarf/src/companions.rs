@@ -133,7 +133,7 @@ impl Companions for Beside {
                 Err(_) => {}
             }
         }
-        // The last reason for a path comes from the widest folder.
+        // One reason is enough. The last candidates are those of the least restricted folders.
         for (path, error) in refused.into_iter().rev().take(1) {
             // The reason is part of the kind of loss, since examples are shortened when they are shown.
             report

@@ -8,7 +8,7 @@ use crate::site::Reference;
 use crate::units::{Strings, Table, Unit};
 use crate::value::{self, Place, Value};
 
-/// A type, as far as the walk knows it.
+/// A type as the first pass notes it: enough to tell it from others, without its texts.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     /// The entry's offset from the unit's header.
@@ -24,6 +24,7 @@ pub(crate) struct Node {
     pub(crate) link: Reference,
     /// Its attributes and its labels or bounds, mixed.
     pub(crate) content: u64,
+    /// The first and the last of its parts, which are a linked list; [`NONE`] without parts.
     first: u32,
     last: u32,
     /// Its fingerprint, after it has been computed; see [`crate::print`].
@@ -69,11 +70,13 @@ pub(crate) struct UnitTypes {
     pub(crate) variables: Vec<Variable>,
     /// Imported units.
     pub(crate) imports: Vec<Reference>,
-    /// One bit per byte of the unit, set where a node begins; and the number of nodes before each word.
+    /// One bit per byte of the unit, set where a node begins.
     starts: Vec<u64>,
+    /// The number of nodes before each word of `starts`.
     before: Vec<u32>,
 }
 
+/// No node, or no part.
 const NONE: u32 = u32::MAX;
 
 impl UnitTypes {
@@ -86,6 +89,7 @@ impl UnitTypes {
         self.starts.resize(len / 64 + 1, 0);
     }
 
+    /// Fills `before` after the walk.
     fn index(&mut self) {
         self.before.clear();
         let mut count = 0;
@@ -402,7 +406,7 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
         self.types.nodes.push(Node {
             at: at as u32,
             kind,
-            // For a type unit this is only the name.
+            // An entry with a signature only declares a type that a type unit defines.
             declared: taken.declared || matches!(taken.link, Reference::Signature(_)),
             name,
             ty: taken.ty,
@@ -481,6 +485,7 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
                 Slot::Type => taken.ty = reference(value),
                 Slot::Link => taken.link = reference(value),
                 Slot::Import => taken.import = reference(value),
+                // An external member is a static one: it is only declared here, and defined as a variable.
                 Slot::Declared | Slot::External => taken.declared |= matches!(value, Value::Number(1..)),
                 slot => {
                     let number = match value {
@@ -512,6 +517,7 @@ fn mix_slot(slot: Slot, value: u64) -> u64 {
     mix(slot as u64, value)
 }
 
+/// The entry that an attribute refers to.
 pub(crate) fn reference(value: Value<'_>) -> Reference {
     match value {
         Value::Entry(at) => u32::try_from(at).map_or(Reference::Nothing, Reference::Here),

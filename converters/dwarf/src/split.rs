@@ -1,4 +1,5 @@
-//! Split units: the types of one unit in a separate file (`.dwo`), or of many units in one file (`.dwp`).
+//! Split units: the types of one unit in a separate file (`.dwo`), or of many units in one file (`.dwp`). The unit that
+//! remains in the main file is its skeleton; it names the split unit and has its addresses.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ pub(crate) struct SplitFiles {
 /// bytes.
 const MAX_SHARES: usize = 2;
 
+/// Opens the `.dwo` file that a skeleton names.
 fn split_file(root: &Root, companions: &dyn Companions, report: &mut Report) -> Option<MappedFile> {
     let name = str::from_utf8(root.split_name.as_deref()?).ok()?;
     let folder = root.folder.as_deref().and_then(|folder| str::from_utf8(folder).ok());
@@ -40,6 +42,7 @@ impl SplitFiles {
         if package.is_none() {
             let mut known: HashMap<*const u8, usize> = HashMap::new();
             for (number, root) in skeletons.iter().enumerate() {
+                // A file that exists but must not be opened is already counted.
                 let before = report.total();
                 let Some(file) = split_file(root, companions, report) else {
                     if report.total() == before {
@@ -60,7 +63,7 @@ impl SplitFiles {
         Self { package, files }
     }
 
-    /// Opens the files; those that cannot be read are counted.
+    /// Opens the files. A `.dwo` file that cannot be read is counted in the report; a package that cannot be read is an error.
     pub(crate) fn load(&self, report: &mut Report) -> Result<Vec<Split<'_>>, Error> {
         let mut loaded = Vec::new();
         if let Some(package) = &self.package {
@@ -150,7 +153,7 @@ impl Split<'_> {
     }
 }
 
-/// One unit's share of a package's sections.
+/// The part of a package's sections that belongs to one unit: row `row` of the index.
 fn share<'s>(
     whole: &Sections<'s>,
     index: &UnitIndex<EndianSlice<'_, RunTimeEndian>>,

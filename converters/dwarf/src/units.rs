@@ -100,11 +100,11 @@ impl<'a> Strings<'a> {
 /// The longest text that is read from a table, its NUL included. The names of C++ templates reach some thousand bytes.
 const LONGEST_TEXT: usize = 64 << 10;
 
-/// How many times the size of the units and their texts the names may have together. Linkers let a text be the end of
-/// another, and scopes are repeated in the names of their contents.
+/// How large all names may be together, as a multiple of the size of the units and their texts. Names can be larger than the
+/// texts, because linkers let one text be the end of another, and the names of nested types repeat those of their scopes.
 const MAX_NAMES: usize = 4;
 
-/// How many bytes of abbreviations may be read, in sizes of the units and their abbreviations. A table that several
+/// How many bytes of abbreviations may be read, as a multiple of the size of the units and their abbreviations. A table that several
 /// units share is read again if they are not consecutive; the standard forbids overlapping tables.
 const MAX_ABBREVIATIONS: u64 = 64;
 
@@ -185,8 +185,8 @@ pub(crate) struct Skeleton<'a> {
     pub(crate) addr_base: Option<u64>,
 }
 
-/// The identity of the data that a unit's plans are compiled from: the address of its abbreviations, and how they are
-/// read.
+/// Identifies a table of abbreviations, to compile its plans only once: the address of the section, the offset in it, and the
+/// encoding.
 pub(crate) type Table = (usize, usize, Encoding);
 
 impl Unit<'_> {
@@ -197,6 +197,7 @@ impl Unit<'_> {
     /// An address by its number in the unit's table.
     pub(crate) fn address(&self, base: Option<u64>, index: u64) -> Option<u64> {
         let size = self.encoding.address_size;
+        // Without a base, the table begins after the section's header, which DWARF 4 does not have.
         let default = if self.encoding.version >= 5 { if self.encoding.wide { 16 } else { 8 } } else { 0 };
         let at = base.unwrap_or(default).checked_add(index.checked_mul(u64::from(size))?)?;
         number(self.addresses, usize::try_from(at).ok()?, size, self.big_endian)
@@ -366,7 +367,7 @@ impl<'a> Units<'a> {
         });
     }
 
-    /// The unit and the offset in it that a reference from a unit of `file` leads to.
+    /// The unit that a reference from the unit `from` leads to, and the offset in it.
     pub(crate) fn find(&self, from: u32, reference: Reference) -> Option<(u32, u32)> {
         match reference {
             Reference::Nothing => None,

@@ -13,10 +13,10 @@ pub struct KernelFile;
 
 const READS: &str = "a Linux kernel as it is booted (bzImage, Image, vmlinuz)";
 
-/// The largest boot file, compressed.
+/// The largest boot file that is unpacked from a package, in bytes. Real ones have up to some ten MiB.
 const LARGEST: u64 = 1 << 30;
 
-/// Whether a file is a package that holds a kernel that is booted, and no debug file of one before it.
+/// Whether a file is a package whose first kernel is a boot file, not a debug file.
 pub fn is_kernel_package(bytes: &[u8]) -> bool {
     let package = Package::recognise(bytes).filter(Package::is_archive);
     let first = package.and_then(|package| {
@@ -42,6 +42,7 @@ impl KernelFile {
 }
 
 impl FrontEnd for KernelFile {
+    /// The types of a boot file are BTF, so it shares the command of the BTF front-end.
     fn command(&self) -> &'static str {
         "parse_btf"
     }
@@ -89,7 +90,7 @@ impl FrontEnd for KernelFile {
     }
 }
 
-/// Bytes in memory, at most the size of a kernel.
+/// Collects at most [`LARGEST`] bytes.
 struct Limited {
     bytes: Vec<u8>,
 }
@@ -98,7 +99,7 @@ impl std::io::Write for Limited {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         if (self.bytes.len() + bytes.len()) as u64 > LARGEST {
             return Err(std::io::Error::other(format!(
-                "the file is larger than {LARGEST} bytes: no kernel is"
+                "the kernel has more than {LARGEST} bytes, the most that are unpacked"
             )));
         }
         self.bytes.extend_from_slice(bytes);

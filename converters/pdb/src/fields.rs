@@ -7,17 +7,21 @@ use crate::leaf::{BitField, Field, FieldError, Leaf, next_field};
 use crate::primitive::CHAR8;
 use crate::types::Lowering;
 
+/// The kind of a record that holds a field list (`LF_FIELDLIST`).
+const FIELD_LIST: u16 = 0x1203;
+
 /// How many records one field list may span.
 const MAX_CONTINUATIONS: usize = 4096;
 
 impl<'a> Lowering<'a, '_> {
-    /// Passes every entry of a field list to `visit`, through all continuations.
+    /// Passes every entry of the field list at the type index `list` to `each`, and those of the lists that continue it.
+    /// `owner` is the name of the type in the report.
     pub(crate) fn fields(&mut self, list: u32, owner: &[u8], mut each: impl FnMut(&mut Self, Field<'a>)) {
         let owner = || String::from_utf8_lossy(owner).into_owned();
         self.chain.clear();
         let mut next = (list != 0).then_some(list);
         while let Some(index) = next.take() {
-            let Some(record) = self.stream.get(index).filter(|record| record.kind == 0x1203) else {
+            let Some(record) = self.stream.get(index).filter(|record| record.kind == FIELD_LIST) else {
                 self.report.lose("field lists that are not there", owner);
                 return;
             };
@@ -57,6 +61,8 @@ impl<'a> Lowering<'a, '_> {
         }
     }
 
+    /// Adds the member that an entry of a field list describes to `members`, if it describes one. `tables` counts the entries of
+    /// the class that name its table of virtual bases.
     pub(crate) fn member(
         &mut self,
         field: Field<'_>,
@@ -103,12 +109,14 @@ impl<'a> Lowering<'a, '_> {
         }
     }
 
+    /// Remembers a member whose type may be one of several; `uses` decides later.
     fn note_ambiguous(&mut self, member: usize, ty: u32) {
         if self.stream.is_ambiguous(ty) {
             self.ambiguous.push((member, ty));
         }
     }
 
+    /// A bit-field as a member of the storage unit that contains it.
     fn bits(&mut self, name: Option<Name>, offset: u64, field: BitField) -> NewMember {
         let base = self.number_type(field.base);
         let number = match self.stream.unmodified(field.base) {

@@ -98,9 +98,10 @@ fn every_use_is_resolved_to_the_definition_in_its_own_source() {
 }
 
 #[test]
-fn a_second_reader_agrees_on_every_member_and_variable() {
+fn other_readers_agree_on_every_member_and_variable() {
     for order in ORDERS {
         let path = fixture(&format!("same-name/{order}.pdb"));
+        // `meaning` compares with `ms-pdb`; the variables come from `pdb2`.
         let variables = third::variables(&path).unwrap();
         let compared = meaning::compare(&path, &linked(order).json, &variables);
         assert_eq!(compared.wrong, Vec::<String>::new(), "{order}");

@@ -14,7 +14,7 @@ pub(crate) struct Evidence {
     pub(crate) banner: Option<Banner>,
     /// The map's name in the pack.
     pub(crate) map_name: Option<String>,
-    /// The map's symbols.
+    /// The architecture according to the map's symbols.
     pub(crate) map_arch: Option<Arch>,
     /// The architecture in a symbol table's title.
     pub(crate) table_arch: Option<Arch>,
@@ -125,7 +125,8 @@ impl Evidence {
     }
 }
 
-/// The headers of Red Hat and SUSE add the architecture to the release.
+/// Whether two releases name the same kernel. The folder of the headers may add the architecture to the release, as in
+/// Red Hat's and SUSE's packages; `pae` is a kernel of its own.
 fn same_kernel(of_map: &str, of_types: &str) -> bool {
     let rest = match of_types.strip_prefix(of_map) {
         Some(rest) => rest,

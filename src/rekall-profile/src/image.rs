@@ -28,7 +28,7 @@ pub struct PdbRecord {
 }
 
 impl Image {
-    /// Opens a memory image; its content says which container it is.
+    /// Opens a memory image. The container is recognised by the content of the file, not by its name.
     ///
     /// # Errors
     /// [`Error::Image`] if it cannot be read.
@@ -41,7 +41,7 @@ impl Image {
         }
     }
 
-    /// The container in words, such as "LiME dump".
+    /// The container in words, such as "LiME image".
     pub fn container(&self) -> String {
         self.image.container().to_string()
     }
@@ -70,7 +70,7 @@ impl Image {
                 name: rsds.file_name().to_owned(),
                 path: rsds.path,
             }),
-            // They name no PDB, or one without a GUID.
+            // These records name no PDB, or one without a GUID.
             CodeView::Unnamed(_) | CodeView::Nb10(_) => None,
         });
         records.collect()

@@ -1,4 +1,5 @@
-//! Content-Encoding: a body is decoded even if the coding was not requested (RFC 9110, section 8.4).
+//! Content-Encoding (RFC 9110, section 8.4). A body is decoded even if its coding was not requested, because some servers and
+//! proxies compress anyway.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -13,7 +14,7 @@ pub(crate) enum Coding {
     Zstd,
 }
 
-/// More codings on top of each other are refused; no honest server sends them.
+/// How many codings may be applied to one body. Real servers apply one; more are refused, since each multiplies the work.
 const MOST: usize = 2;
 
 /// The largest window a zstd body may ask for (RFC 9659, section 3).
@@ -38,10 +39,7 @@ pub(crate) fn codings(header: &str) -> Result<Vec<Coding>, String> {
         });
     }
     if codings.len() > MOST {
-        return Err(format!(
-            "it is sent with {} Content-Encodings, at most {MOST} are undone",
-            codings.len()
-        ));
+        return Err(format!("it is sent with {} Content-Encodings, expected at most {MOST}", codings.len()));
     }
     Ok(codings)
 }

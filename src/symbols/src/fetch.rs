@@ -118,7 +118,7 @@ impl Task<'_> {
         self.tried.push(Tried { place: place.into(), answer: answer.into() });
     }
 
-    /// Notes that a path holds something else.
+    /// Notes that the file at a path is not the wanted one, or cannot be read.
     fn refuse(&mut self, path: &Path, refusal: Refusal) {
         let reason = refusal.reason();
         self.progress.tell(&format!("{}: {reason}", path.display()));
@@ -140,8 +140,9 @@ impl Fetcher {
         }
     }
 
-    /// Finds one PDB. Files from servers, and files that were compressed, are put into the stores to the left of the
-    /// place where they were found. No file enters a store before its GUID and age have been checked.
+    /// Finds one PDB. The symbol path lists the nearest stores first (to the left). Files from servers, and files that were
+    /// compressed, are put into the stores to the left of the place where they were found. No file enters a store before its
+    /// GUID and age have been checked.
     ///
     /// # Errors
     /// [`Error`], with every place that was tried.
@@ -196,7 +197,7 @@ impl Fetcher {
         results.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// Searches the stores of one element from left to right.
+    /// Searches the stores of one element of the symbol path (`srv*a*b`), from left to right.
     fn search(&self, task: &mut Task, stores: &[Store]) -> Result<Option<Found>, Error> {
         for (index, store) in stores.iter().enumerate() {
             let left: Vec<FolderStore> = stores
@@ -221,7 +222,7 @@ impl Fetcher {
         Ok(None)
     }
 
-    /// Searches a folder.
+    /// Searches a folder: as a store, and if it is `loose`, also for files that lie in it under the PDB's own name.
     fn look_in(
         &self,
         task: &mut Task,

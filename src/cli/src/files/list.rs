@@ -9,13 +9,13 @@ use profile::{FileId, OutputFile};
 use super::packing::{Content, check_ending};
 use crate::sandbox::Access;
 
-/// The files of one command, and what a run may do. The sandbox's rules are made from this list, and outputs are
-/// checked against it. A command that reads or writes a new place has to add it here, otherwise the sandbox refuses
-/// it.
+/// The files that one command reads and writes, and what else the sandbox has to allow. A command fills the list in
+/// [`Run::list`](crate::commands::Run::list), before the sandbox is entered. Outputs are compared with inputs, so that none is
+/// overwritten. A file that is not listed cannot be opened later.
 #[derive(Debug, Default)]
 pub struct Files {
     inputs: Vec<Named>,
-    /// Folders in which files with certain names are inputs.
+    /// Folders whose files are inputs if their names fit.
     folders: Vec<(Named, Takes)>,
     outputs: Vec<Named>,
     access: Access,
@@ -28,33 +28,34 @@ type Takes = fn(&str) -> bool;
 #[derive(Debug)]
 struct Named {
     path: PathBuf,
+    /// Its name in messages: `--output`.
     said: &'static str,
 }
 
 impl Named {
-    /// The file to which it currently leads; `None` if there is none. `-` is the file to which standard input is
-    /// redirected.
+    /// The file that the path leads to; `None` if there is none. `-` is the file to which standard input is redirected.
     fn identity(&self) -> Option<FileId> {
         if self.path.as_os_str() == "-" { standard_input() } else { FileId::of_path(&self.path).ok() }
     }
 }
 
-/// How deep the folder of an unpacked pack is searched, and how many of its files are checked: as many as are read.
+/// How deep a folder of inputs is searched, and how many of its files are compared with outputs. The readers of folders have
+/// the same limits.
 const MAX_DEPTH: usize = 16;
 const MAX_FILES: usize = 100_000;
 
 impl Files {
-    /// What a run may do.
+    /// What the sandbox has to allow.
     pub fn into_access(self) -> Access {
         self.access
     }
 
-    /// What a run may do besides reading inputs and writing outputs: stores, caches, connections.
+    /// What the sandbox has to allow besides inputs and outputs: stores, caches, connections.
     pub fn access(&mut self) -> &mut Access {
         &mut self.access
     }
 
-    /// Adds an input.
+    /// Adds an input. `said` is its name in messages.
     pub fn input(&mut self, said: &'static str, path: &Path) {
         self.access.read(path);
         self.inputs.push(Named { path: path.to_owned(), said });
@@ -163,6 +164,7 @@ impl Files {
         Ok(())
     }
 
+    /// The destinations of the outputs, in their order.
     fn written(&self) -> Vec<Target> {
         self.outputs.iter().map(|output| Target::of(&output.path)).collect()
     }

@@ -1,4 +1,4 @@
-//! Packed input.
+//! Profiles that cost more than their bytes: unnamed structs that multiply, and texts that unpack to spaces.
 
 use std::io::Read;
 

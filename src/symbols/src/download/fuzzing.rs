@@ -33,7 +33,7 @@ pub fn play(input: &[u8]) {
     ) else {
         unreachable!("these are an address, a name and an identity");
     };
-    let mut play = Play { answers: answers(input).into_iter(), requests: 0, file: Vec::new(), parts: None };
+    let mut play = Play { answers: answers(input).into_iter(), requests: 0, file: Vec::new(), version: None };
     let random = fastrand::Rng::with_seed(7);
     let wanted = Wanted::new(name, guid_age);
     let mut step = Download::begin(&server, &wanted, Habits::default(), Patience::default(), random);
@@ -46,6 +46,7 @@ pub fn play(input: &[u8]) {
                     Ok(pointer) => judge.points(pointer),
                     Err(error) => judge.refused(error.to_string()),
                 },
+                // The first byte decides: M for Microsoft's PDBs, C for a cabinet that is cut off.
                 (_, Some(b'M')) => judge.accepted(),
                 (_, Some(b'C')) => judge.cut("it ends early".to_owned()),
                 _ => judge.refused("it is something else".to_owned()),
@@ -63,8 +64,8 @@ struct Play {
     requests: usize,
     /// The state of the file.
     file: Vec<u8>,
-    /// The validator of the version to which its bytes belong.
-    parts: Option<Validator>,
+    /// The validator of the version that its bytes are from.
+    version: Option<Validator>,
 }
 
 impl Play {
@@ -88,11 +89,11 @@ impl Play {
         if receive.offset > 0 {
             assert_eq!(head.status, 206);
             assert_eq!(receive.offset as usize, self.file.len(), "no gap between parts");
-            assert!(validator.is_some() && validator == self.parts, "parts of one version");
+            assert!(validator.is_some() && validator == self.version, "parts of one version");
             assert!(receive.codings.is_empty());
         } else {
             self.file.clear();
-            self.parts = validator;
+            self.version = validator;
         }
         let mut decoded = Vec::new();
         let read = encoding::decoded(&receive.codings, body).take(LIMIT + 1).read_to_end(&mut decoded);
