@@ -4,6 +4,9 @@ use std::str::FromStr;
 
 use url::Url;
 
+/// How many folders and servers a symbol path may name. For each of them, those to its left are looked at.
+const MOST_PLACES: usize = 1024;
+
 /// Where PDBs are searched for, in the syntax of `_NT_SYMBOL_PATH`: elements separated by semicolons.
 ///
 /// Source: "Symbol path for Windows debuggers" and "Advanced SymSrv Use" of the Debugging Tools for Windows.
@@ -146,12 +149,18 @@ impl FromStr for SymbolPath {
 
     fn from_str(text: &str) -> Result<Self, SymbolPathError> {
         let mut elements = Vec::new();
+        let mut places = 0;
         for (index, element) in text.split(';').enumerate() {
             let element = element.trim();
             if element.is_empty() {
                 continue;
             }
-            elements.push(parse_element(element).map_err(|reason| SymbolPathError {
+            places += 1 + element.matches('*').count();
+            let parsed = match places <= MOST_PLACES {
+                true => parse_element(element),
+                false => Err(format!("expected at most {MOST_PLACES} folders and servers in the path")),
+            };
+            elements.push(parsed.map_err(|reason| SymbolPathError {
                 position: index + 1,
                 element: without_secrets(element),
                 reason,
@@ -261,8 +270,15 @@ fn without_secrets(element: &str) -> String {
         _ if part.contains('@') => "...".to_owned(),
         _ => part.to_owned(),
     };
-    element.split('*').map(shown_part).collect::<Vec<_>>().join("*")
+    let shown = element.split('*').map(shown_part).collect::<Vec<_>>().join("*");
+    match shown.char_indices().nth(LONGEST_SHOWN) {
+        Some((end, _)) => format!("{}...", shown.get(..end).unwrap_or_default()),
+        None => shown,
+    }
 }
+
+/// How many characters of an element are shown.
+const LONGEST_SHOWN: usize = 100;
 
 /// A folder in the syntax of symbol paths. A name that contains separators can only have come from a file address,
 /// and is printed as one.
@@ -386,6 +402,17 @@ mod tests {
         for text in ["symsrv*other.dll*/a", "cache*https://h/", "cache*/a*/b", "srv*ftp://h/", "srv*https://"]
         {
             assert!(text.parse::<SymbolPath>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_of_too_many_places_is_refused() {
+        let chain = |places: usize| format!("srv*{}", vec!["a"; places].join("*"));
+        assert!(chain(1000).parse::<SymbolPath>().is_ok());
+        for text in [chain(30_000), vec!["cache*a"; 30_000].join(";"), vec!["a"; 30_000].join(";")] {
+            let message = text.parse::<SymbolPath>().unwrap_err().to_string();
+            assert!(message.contains("at most 1024 folders and servers"), "{message}");
+            assert!(message.len() < 200, "{message}");
         }
     }
 
