@@ -1,7 +1,8 @@
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use profile::{Effort, MAX_TEXT, unpack};
 use repository::index::{Specification, build_below};
 use repository::{Condition, ProfileName};
@@ -78,9 +79,22 @@ impl Run for Arguments {
     }
 }
 
+/// The longest specification, in bytes.
+const LONGEST: u64 = 16 << 20;
+
+/// The text of a specification.
+fn text(path: &Path) -> anyhow::Result<String> {
+    let mut text = String::new();
+    fs::File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LONGEST {
+        bail!("expected a specification of at most {LONGEST} bytes, found more");
+    }
+    Ok(text)
+}
+
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let place = arguments.specification.display().to_string();
-    let text = fs::read_to_string(&arguments.specification).with_context(|| place.clone())?;
+    let text = text(&arguments.specification).with_context(|| place.clone())?;
     let specification = Specification::parse(&text, &place)?;
     let client = arguments.connection.client(symbols::Web::options())?;
     let storage = repository::storage::open(&arguments.root, &client)?;

@@ -168,19 +168,11 @@ fn wanted(arguments: &Arguments) -> anyhow::Result<(BuildId, Option<(PathBuf, Ma
             .with_context(|| format!("{} is neither a file nor a build-id", text.display()))?;
         return Ok((build_id, None));
     }
-    let bytes = content(text).with_context(|| format!("cannot open {}", text.display()))?;
+    let bytes = MappedFile::open(text).with_context(|| format!("cannot open {}", text.display()))?;
     let id = converters::build_id(&bytes).ok_or_else(|| {
         let found = formats::identify(&&bytes[..], Some(text.as_path()));
         WrongKind::new("a file with a build-id (an ELF file, or /sys/kernel/notes)", found)
     });
     let id = id.with_context(|| text.display().to_string())?;
     Ok((BuildId::new(&id)?, Some((text.clone(), bytes))))
-}
-
-/// A file's bytes; files in `/sys` cannot be mapped.
-fn content(path: &Path) -> std::io::Result<MappedFile> {
-    MappedFile::open(path).or_else(|error| match error.kind() {
-        std::io::ErrorKind::IsADirectory => Err(error),
-        _ => std::fs::read(path).map(MappedFile::from),
-    })
 }

@@ -354,3 +354,11 @@ fn the_public_repositorys_specifications_are_read() {
         };
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_specification_without_an_end_is_refused() {
+    let folder = Folder::new();
+    let run = folder.run(["build_index", "/dev/zero", "--root", "."]);
+    run.status(2).stderr("a specification of at most 16777216 bytes").check();
+}

@@ -90,7 +90,11 @@ pub fn publish(
             if let Some(parent) = path.parent() {
                 std::fs::create_dir_all(parent).map_err(|error| Error::io(parent.display(), error))?;
             }
-            let same = std::fs::read(&path).is_ok_and(|known| known == list.bytes);
+            // Something else than a file may have no end.
+            let as_long =
+                |known: std::fs::Metadata| known.is_file() && known.len() == list.bytes.len() as u64;
+            let same = std::fs::metadata(&path).is_ok_and(as_long)
+                && std::fs::read(&path).is_ok_and(|known| known == list.bytes);
             if !same {
                 write(&path, &list.bytes)?;
             }

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use profile::MappedFile;
 use repository::ProfileName;
 use repository::Storage;
 use repository::batch::{TableVerdict, import, import_tables};
@@ -89,7 +90,7 @@ impl Run for Arguments {
         }
         for path in &self.files {
             let file = path.display().to_string();
-            let bytes = std::fs::read(path).with_context(|| format!("cannot read {file}"))?;
+            let bytes = MappedFile::open(path).with_context(|| format!("cannot read {file}"))?;
             match import(storage.as_ref(), &file, &bytes, self.name.clone()) {
                 Ok(imported) => {
                     console.say(format_args!("{file}: {} ({})", imported.name, imported.health));
