@@ -22,8 +22,10 @@ pub struct Member {
 /// out.
 ///
 /// # Errors
-/// Any error from reading the folders; more than 100,000 files.
+/// Any error from reading the folders; more than 100,000 files; a link to a file that is not below `root`, because what
+/// a stranger packed could lead to any file of this machine by it.
 pub fn files(root: &Path) -> io::Result<Vec<Member>> {
+    let inside = root.canonicalize()?;
     let mut files = Vec::new();
     let mut pending = vec![(root.to_owned(), String::new(), 0)];
     while let Some((folder, prefix, depth)) = pending.pop() {
@@ -41,6 +43,11 @@ pub fn files(root: &Path) -> io::Result<Vec<Member>> {
             // Links to files are followed. Anything that is not a file or a link to one is left out.
             let Ok(metadata) = std::fs::metadata(&path) else { continue };
             if metadata.is_file() {
+                if kind.is_symlink() && !path.canonicalize()?.starts_with(&inside) {
+                    let message =
+                        format!("{name} is a link to a file outside the folder; copy the file there");
+                    return Err(io::Error::other(message));
+                }
                 files.push(Member { name, size: metadata.len(), path });
             }
             if files.len() > MAX_FILES {

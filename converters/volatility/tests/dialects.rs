@@ -194,3 +194,22 @@ fn a_module_stands_in_for_a_dump_that_nobody_can_read() {
         matches!(&error, Error::UnknownDialect { first_line, .. } if first_line == "nothing of the kind")
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn a_link_out_of_a_pack_is_refused_and_one_within_it_is_followed() {
+    let outside = folder(&[("secret", b"root:*:20228:0:99999:7:::\n")]);
+    let pack = folder(&[("boot/System.map-1.2.3-zoo", b"ffffffff81000000 T _text\n")]);
+    let link = pack.path().join("module.dwarf");
+    std::os::unix::fs::symlink(outside.path().join("secret"), &link).unwrap();
+    let error = Pack::open(pack.path()).unwrap_err();
+    let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    let message = format!("{error} {source}");
+    assert!(message.contains("module.dwarf is a link to a file outside the folder"), "{message}");
+    assert!(!message.contains("root:"), "{message}");
+
+    std::fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink("boot/System.map-1.2.3-zoo", pack.path().join("map")).unwrap();
+    let pack = Pack::open(pack.path()).unwrap();
+    assert_eq!(pack.member_names().collect::<Vec<_>>(), ["boot/System.map-1.2.3-zoo", "map"]);
+}
