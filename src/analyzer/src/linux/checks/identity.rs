@@ -51,7 +51,7 @@ impl Records {
 pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     let view = kernel.view();
     let layout = kernel.layout;
-    let banner = kernel.symbol("linux_banner").and_then(|at| view.text(at, 512));
+    let banner = exam.ahead(|| kernel.symbol("linux_banner").and_then(|at| view.text(at, 512)));
     let expected = layout.metadata("Banner").map(|text| text.trim_end().to_owned());
     let words = expected.clone().unwrap_or_else(|| "the profile names none".to_owned());
     exam.check(Group::Identity, Weight::Decisive, "banner", words, || match (&banner, &expected) {
@@ -65,8 +65,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     });
     let expected = layout.metadata("BuildID").map(|id| id.to_ascii_lowercase());
     let words = expected.clone().unwrap_or_else(|| "the profile names none".to_owned());
-    let info = kernel.vmcoreinfo();
-    let noted = build_id(kernel, &view);
+    let (info, noted) = exam.ahead(|| (kernel.vmcoreinfo(), build_id(kernel, &view)));
     exam.check(Group::Identity, Weight::Decisive, "build-id", words, || {
         let Some(expected) = &expected else {
             return Finding::Skipped("the profile names none".to_owned());
