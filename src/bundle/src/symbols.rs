@@ -154,7 +154,7 @@ pub(crate) fn decode(cursor: &mut Cursor<'_>, parent: &Symbols) -> Decoded<Symbo
                 return Err(Malformed("the source of a name is not one of the parent's"));
             };
             if std::mem::replace(taken, true) {
-                return Err(Malformed("a symbol is taken over twice"));
+                return Err(Malformed("a symbol of the parent is copied twice"));
             }
             next_source = place.saturating_add(1);
             symbols.push((address, Arc::from(renumbered(of, &mut digits)?)));
@@ -236,7 +236,7 @@ mod tests {
         for column in [&[1][..], &[0], &[1], &[], &[0], &[1], &[0]] {
             push_bytes(&mut out, column);
         }
-        assert_eq!(decode(&mut Cursor::new(&out), &parent), Err(Malformed("a symbol is taken over twice")));
+        assert_eq!(decode(&mut Cursor::new(&out), &parent), Err(Malformed("a symbol of the parent is copied twice")));
     }
 
     #[test]
