@@ -236,7 +236,10 @@ mod tests {
         for column in [&[1][..], &[0], &[1], &[], &[0], &[1], &[0]] {
             push_bytes(&mut out, column);
         }
-        assert_eq!(decode(&mut Cursor::new(&out), &parent), Err(Malformed("a symbol of the parent is copied twice")));
+        assert_eq!(
+            decode(&mut Cursor::new(&out), &parent),
+            Err(Malformed("a symbol of the parent is copied twice"))
+        );
     }
 
     #[test]

@@ -53,7 +53,6 @@ pub struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  rekall-profile diff 6.1.0-56.json.gz 6.1.0-57.json.gz
   rekall-profile diff kernels.bundle:6.1.0-56 kernels.bundle:6.12.95 --only task_struct,mm_*
   rekall-profile diff Linux/6.1.0-56-amd64 Linux/6.1.0-57-amd64 --profile_path profiles
   rekall-profile diff old/ntkrnlmp.pdb ntkrnlmp.pdb --json
@@ -81,12 +80,12 @@ impl Run for Arguments {
         for (said, path) in [("OLD", &self.old), ("NEW", &self.new)] {
             if InBundle::of(path).is_some() {
                 list_profile_anywhere(said, path, &self.connection, files);
-            } else if path.exists() {
-                files.input_beside(said, path);
-                if path.is_dir() {
-                    files.input_folder(said, path, |_| true);
-                }
-            } else {
+                continue;
+            }
+            files.input_beside(said, path);
+            if path.is_dir() {
+                files.input_folder(said, path, |_| true);
+            } else if !path.exists() {
                 self.repositories.list(&self.connection, files);
             }
         }

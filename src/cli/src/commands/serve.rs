@@ -42,8 +42,7 @@ pub struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  rekall-profile serve symbols
-  rekall-profile serve profiles --listen 127.0.0.1:0 -v
+  rekall-profile serve symbols --listen 127.0.0.1:0 -v
   rekall-profile serve kernels.bundle
   rekall-profile serve profiles --isf --base-url https://symbols.example.org";
 
