@@ -32,9 +32,28 @@ fn joined(items: &[String]) -> String {
 ///
 /// The text of an error can contain anything. Only a list that the error has as data is split into lines.
 pub fn lines_of(before: &str, error: &anyhow::Error) -> Lines {
-    let whole = format!("{before}{error:#}");
+    let whole = format!("{before}{}", with_causes(error));
     let items = error.chain().find_map(items_of).unwrap_or_default();
     lines(&whole, &items)
+}
+
+/// An error and its causes, joined with colons. What an error says of its cause is not said again, and neither is a
+/// place that the cause names itself.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        if let Some(last) = parts.last() {
+            if last.ends_with(&text) {
+                continue;
+            }
+            if text.strip_prefix(last.as_str()).is_some_and(|rest| rest.starts_with(": ")) {
+                parts.pop();
+            }
+        }
+        parts.push(text);
+    }
+    parts.join(": ")
 }
 
 /// The same for an error of a library on its own.
@@ -44,7 +63,7 @@ pub fn lines_of_error(error: &(dyn std::error::Error + 'static)) -> Lines {
 
 /// An error with its causes, and the items of its list, for a document.
 pub fn parts(error: &anyhow::Error) -> (String, Vec<String>) {
-    let whole = format!("{error:#}");
+    let whole = with_causes(error);
     let items = error.chain().find_map(items_of).unwrap_or_default();
     match whole.strip_suffix(&joined(&items)) {
         Some(what) => (what.to_owned(), items),
@@ -111,6 +130,17 @@ mod tests {
         assert_eq!(lines_of("", &error).text(), "x\\ny: which?\\u{1b}[2J\n  a\\nverdict: match\n  b\n");
         let error: anyhow::Result<()> = Err(anyhow::anyhow!("a\n  b")).context("c");
         assert_eq!(lines_of("", &error.unwrap_err()).text(), "c: a\\n  b\n");
+    }
+
+    #[test]
+    fn each_fact_is_said_once() {
+        let missing = || std::io::Error::new(std::io::ErrorKind::NotFound, "no such file");
+        let read = profile::ReadError::Io { path: "p.json".into(), source: missing() };
+        let error = anyhow::Error::from(read).context("p.json");
+        assert_eq!(lines_of("", &error).text(), "p.json: no such file\n");
+        let error = anyhow::Error::from(missing()).context("cannot open p.json").context("p.json");
+        assert_eq!(lines_of("", &error).text(), "p.json: cannot open p.json: no such file\n");
+        assert_eq!(parts(&anyhow::anyhow!("a").context("a")).0, "a");
     }
 
     #[test]

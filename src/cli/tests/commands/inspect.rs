@@ -231,3 +231,17 @@ fn check_judges_and_compares() {
         .check();
     folder.run(["check", "none.json"]).status(2).stderr("none.json").check();
 }
+
+#[cfg(unix)]
+#[test]
+fn a_missing_profile_is_told_once() {
+    let folder = Folder::new();
+    for arguments in [
+        &["inspect", "no.json"][..],
+        &["export", "no.json", "--format", "isf"],
+        &["report", "no.json", "-o", "p.html"],
+    ] {
+        let expected = "rekall-profile: no.json: No such file or directory (os error 2)\n";
+        folder.run(arguments).status(2).stderr(expected).check();
+    }
+}
