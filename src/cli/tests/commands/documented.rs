@@ -12,7 +12,7 @@ use zip::write::SimpleFileOptions;
 use crate::harness::Folder;
 use crate::manage_repo::{OURS, kernel};
 
-const BUILD: &str = "F8E2A8B5C9B74BF4A6E4A48F180099942";
+pub const BUILD: &str = "F8E2A8B5C9B74BF4A6E4A48F180099942";
 const CASE: windows::Case = windows::Case::Win10X64;
 const DEB: &str = "linux-image-6.1.0-56-cloud-amd64-dbg_6.1.192-2_amd64.deb";
 
@@ -29,7 +29,7 @@ fn pack() -> Vec<u8> {
 }
 
 /// A folder with a file under each name that the pages use.
-fn inputs() -> Folder {
+pub fn inputs() -> Folder {
     let folder = Folder::new();
     let put = |name: &str, bytes: &[u8]| {
         std::fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();

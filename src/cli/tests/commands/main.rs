@@ -23,6 +23,8 @@ mod hostile_names;
 mod hostile_text;
 mod indexes;
 mod inspect;
+#[cfg(unix)]
+mod json_reports;
 mod lost_inventory;
 mod manage_repo;
 mod manage_repo_trouble;

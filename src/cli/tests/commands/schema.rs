@@ -1,13 +1,17 @@
 //! Checks JSON documents against the schemas in `docs/json/`, with the part of JSON Schema that those use.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/json")
+}
+
 /// The errors in a command's document, by the schema of the command.
 pub fn problem(line: &[String], document: &Value) -> Option<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/json");
-    let name = if document.get("error").is_some() { "error".to_owned() } else { name(line, &folder) };
+    let folder = folder();
+    let name = if document.get("error").is_some() { "error".to_owned() } else { name(line) };
     let path = folder.join(format!("{name}.json"));
     let text = std::fs::read_to_string(&path).expect("every command with a report has a schema");
     let schema: Value = serde_json::from_str(&text).unwrap();
@@ -15,7 +19,8 @@ pub fn problem(line: &[String], document: &Value) -> Option<String> {
 }
 
 /// The name of the schema for a command line.
-fn name(line: &[String], folder: &Path) -> String {
+pub fn name(line: &[String]) -> String {
+    let folder = folder();
     let mut words = line.iter().map(|word| word.replace('-', "_"));
     let is_schema = |word: &String| folder.join(format!("{word}.json")).exists();
     match words.by_ref().find(|word| word == "manage_repo" || word == "bundle" || is_schema(word)) {
