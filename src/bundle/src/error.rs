@@ -55,14 +55,17 @@ pub enum Error {
         builds: [String; 2],
     },
     /// Two different profiles have one name.
-    #[error("two different profiles are called '{name}'; rename one of the files")]
+    #[error(
+        "two different profiles are called '{name}'; rename one of the files, or take one of the two out of its bundle (bundle drop)"
+    )]
     SameName {
         /// The name.
         name: String,
     },
     /// A name that is not a relative path below a folder.
     #[error(
-        "'{name}' cannot be the name of a build: expected a relative path without '..', control characters or empty parts"
+        "'{name}' cannot be the name of a build: expected a relative path without '..', colons, backslashes, control characters \
+         or empty parts; rename the file"
     )]
     Name {
         /// The name.

@@ -158,7 +158,8 @@ impl Bundle {
     fn nearest(&self, wanted: &str) -> Option<String> {
         let common = |name: &str| name.bytes().zip(wanted.bytes()).take_while(|(a, b)| a == b).count();
         let best = self.builds.iter().max_by_key(|build| common(&build.name).max(common(&build.version)));
-        best.map(|build| build.name.clone())
+        best.filter(|build| common(&build.name).max(common(&build.version)) > 0)
+            .map(|build| build.name.clone())
     }
 
     /// The canonical text of a build, byte for byte as it was put in.
@@ -511,7 +512,10 @@ impl Bundle {
     ) -> Result<(), Error> {
         let part = format!("{} from '{first}' on", section.name);
         let raw = self.container.stream(blocks, &part)?;
+        let behind = section.streams.partition_point(|(other, _)| **other <= *first);
+        let next = section.streams.get(behind).map(|(next, _)| &**next);
         let stream = Stream::read(&raw, section.kind, self.builds.len());
+        let stream = stream.and_then(|stream| stream.within(first, next));
         stream.and_then(read).map_err(|error| damaged(&self.container, blocks, &part, error))
     }
 }

@@ -183,7 +183,20 @@ impl<'a> Stream<'a> {
             }),
         };
         cursor.end()?;
+        if let Values::Structures(StructureValues { names, .. }) = &values
+            && !names.is_sorted_by(|a, b| a < b)
+        {
+            return Err(Malformed("the names of members are not sorted"));
+        }
         Ok(Self { keys, values })
+    }
+
+    /// Checks that its keys are those that the directory says: from `first` on, and before the `next` stream's first.
+    /// Otherwise a key would be listed and not found.
+    pub(crate) fn within(self, first: &str, next: Option<&str>) -> Decoded<Self> {
+        let begins = self.keys.first().is_some_and(|key| key.name == first);
+        let ends = self.keys.last().zip(next).is_none_or(|(key, next)| key.name < next);
+        if begins && ends { Ok(self) } else { Err(Malformed("its keys are not those of the directory")) }
     }
 }
 
