@@ -75,7 +75,7 @@ pub fn read(named: &Path, report: &mut Report) -> anyhow::Result<Profile> {
     let shown = || named.display().to_string();
     match InBundle::of(named) {
         Some(build) => read_text(text_in_bundle(build, None)?.as_bytes(), report).with_context(shown),
-        None => read_file(named, report).with_context(shown),
+        None => in_file(read_file(named, report), named),
     }
 }
 
@@ -85,11 +85,20 @@ pub fn read(named: &Path, report: &mut Report) -> anyhow::Result<Profile> {
 /// # Errors
 /// As for [`read`].
 pub fn text(named: &Path, client: Option<&ClientOptions>) -> anyhow::Result<Text> {
-    let text = match InBundle::of(named) {
-        Some(build) => Text::new(text_in_bundle(build, client)?.into_bytes()),
-        None => Text::open(named),
-    };
-    text.with_context(|| named.display().to_string())
+    match InBundle::of(named) {
+        Some(build) => in_file(Text::new(text_in_bundle(build, client)?.into_bytes()), named),
+        None => in_file(Text::open(named), named),
+    }
+}
+
+/// The result of reading a file, with its name in the error.
+fn in_file<T>(read: Result<T, ReadError>, named: &Path) -> anyhow::Result<T> {
+    let shown = || named.display().to_string();
+    match read {
+        // This error has the name in its text too.
+        Err(ReadError::Io { source, .. }) => Err(source).with_context(shown),
+        read => read.with_context(shown),
+    }
 }
 
 /// The canonical text of a build of a bundle.

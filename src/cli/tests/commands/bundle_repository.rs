@@ -34,6 +34,13 @@ fn a_build_of_a_bundle_is_a_profile_to_every_command() {
     folder.run(["site", "k.bundle:k9", "profiles/k10.json", "-o", "site"]).check();
     folder.run(["inspect", "k.bundle:k12", "task_struct"]).status(2).stderr("no build 'k12'").check();
     folder.run(["inspect", "none.bundle:k12"]).status(2).stderr("none.bundle: No such file").check();
+    for line in [&["inspect", "none.json"][..], &["export", "none.json", "--format", "isf"]] {
+        folder
+            .run(line)
+            .status(2)
+            .stderr("rekall-profile: none.json: No such file or directory (os error 2)\n")
+            .check();
+    }
 }
 
 #[test]

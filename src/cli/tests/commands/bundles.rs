@@ -146,6 +146,52 @@ fn a_member_is_followed_through_the_builds() {
 }
 
 #[test]
+fn builds_of_two_systems_are_followed_apart() {
+    let folder = folder();
+    folder.write(
+        "nt.json",
+        r#"{"$METADATA": {"GUID_AGE": "F8E2A8B5C9B74BF4A6E4A48F180099942", "PDBFile": "ntkrnlmp.pdb",
+            "ProfileClass": "Nt", "Type": "Profile", "arch": "AMD64", "major": 10, "minor": 0},
+            "$STRUCTS": {"task_struct": [24, {"mm": [16, ["long"]], "nt": [0, ["long"]]}]}}"#,
+    );
+    folder.run(["bundle", "append", "k.bundle", "nt.json"]).stderr("4 builds").check();
+    folder
+        .run(["history", "task_struct.mm", "--bundle", "k.bundle", "--csv"])
+        .stdout(
+            "member,from,to,builds,offset,declaration\n\
+             task_struct.mm,k9,k10,2,8,mm_struct *mm\n\
+             task_struct.mm,k11,k11,1,24,mm_struct *mm\n\
+             task_struct.mm,nt,nt,1,16,long mm\n",
+        )
+        .check();
+    for (offset, status) in [("16", 0), ("17", 1)] {
+        let wanted = format!("task_struct.mm={offset}");
+        folder.run(["history", "--which-build", &wanted, "--bundle", "k.bundle"]).status(status).check();
+    }
+    // The same build twice counts once, and another one under its name is refused.
+    let whole = folder.read("k.bundle");
+    folder.run(["bundle", "append", "k.bundle", "nt.json"]).stderr("4 builds").check();
+    assert!(folder.read("k.bundle") == whole);
+    std::fs::create_dir(folder.join("other")).unwrap();
+    folder.write("other/nt.json", kernel(12, 8, 0));
+    folder.run(["bundle", "create", "other/nt.json", "-o", "other.bundle"]).check();
+    folder
+        .run(["bundle", "merge", "k.bundle", "other.bundle", "-o", "merged.bundle"])
+        .status(2)
+        .stderr("two different profiles are called 'nt'")
+        .check();
+    assert!(!folder.join("merged.bundle").exists());
+    // Names may hold what a shell or a spreadsheet would take for its own, and no colon.
+    folder.write("=a#b.json", kernel(13, 8, 0));
+    folder.run(["bundle", "append", "k.bundle", "=a#b.json"]).check();
+    folder.run(["inspect", "k.bundle:=a#b", "task_struct.pid"]).check();
+    let shown = folder.run(["history", "task_struct.mm", "--bundle", "k.bundle", "--csv"]).check();
+    assert!(shown.contains("'=a#b"), "{shown}");
+    folder.write("a:b.json", kernel(14, 8, 0));
+    folder.run(["bundle", "append", "k.bundle", "a:b.json"]).status(2).stderr("colons").check();
+}
+
+#[test]
 fn two_builds_are_compared_side_by_side() {
     let folder = folder();
     let shown = folder.run(["diff", "profiles/k9.json", "k.bundle:k11"]).status(1).check();
