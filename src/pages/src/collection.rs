@@ -18,12 +18,18 @@ pub struct Collection {
     ids: BTreeSet<String>,
     structs: Histories,
     enums: Histories,
+    lacks_symbols: bool,
 }
 
 /// How many names a shard holds with their definitions. To show a struct, a page reads one shard.
 const SHARD: usize = 512;
 
 impl Collection {
+    /// A collection that shows no symbols: the only part of a build that it does not share with its neighbours.
+    pub fn without_symbols() -> Self {
+        Self { lacks_symbols: true, ..Self::default() }
+    }
+
     /// Adds a build, and returns the shard with its symbols. The build gets the name that its profile's metadata gives, or
     /// `name` if the metadata has none.
     pub fn add(&mut self, name: &str, profile: &Profile, resolution: &Resolution) -> Shard {
@@ -48,7 +54,7 @@ impl Collection {
             counts.1 += 1;
             self.enums.entry(outlined.name.to_owned()).or_default().add(number, outlined.line, &[]);
         }
-        let symbols = outline.symbols();
+        let symbols = if self.lacks_symbols { Vec::new() } else { outline.symbols() };
         let (id, title) = self.names(name, profile);
         let metadata: Vec<[String; 2]> = metadata(profile);
         self.builds.push(json!({

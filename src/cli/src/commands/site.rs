@@ -25,6 +25,9 @@ pub struct Arguments {
     sources: Vec<PathBuf>,
     #[command(flatten)]
     unpacking: Unpacking,
+    /// Leave out symbols. Of many builds they take most of the room: about 1 MB for each kernel.
+    #[arg(long, help_heading = OUTPUT)]
+    no_symbols: bool,
     /// The folder to write: a new or empty one, or an earlier site.
     #[arg(short, long, value_name = "DIR", help_heading = OUTPUT)]
     output: PathBuf,
@@ -35,6 +38,7 @@ pub struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   rekall-profile site linux.bundle --output site
+  rekall-profile site thousand.bundle --no-symbols --output site
   rekall-profile site nt-19041.json.gz nt-22621.json.gz nt-26100.json.gz -o public/nt";
 
 /// What is in the folder of a site, so that it may be written again.
@@ -55,7 +59,10 @@ impl Run for Arguments {
 
     fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
         check_folder(&self.output)?;
-        let mut collection = Collection::default();
+        let mut collection = match self.no_symbols {
+            true => Collection::without_symbols(),
+            false => Collection::default(),
+        };
         let (mut count, mut size) = (0usize, 0usize);
         let mut write = |name: &str, bytes: &[u8]| -> anyhow::Result<()> {
             let path = self.output.join(name);

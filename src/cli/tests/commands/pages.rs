@@ -84,6 +84,10 @@ fn a_site_of_a_bundle_is_that_of_its_profiles() {
     for name in ["data/index.js", "data/structs-0.js", "data/symbols-1.js"] {
         assert_eq!(folder.read(&format!("site/{name}")), folder.read(&format!("same/{name}")), "{name}");
     }
+    folder.run(["site", "linux.bundle", "--no-symbols", "-o", "small"]).check();
+    assert_eq!(folder.read("small/data/structs-0.js"), folder.read("site/data/structs-0.js"));
+    let symbols = |site: &str| String::from_utf8(folder.read(&format!("{site}/data/symbols-1.js"))).unwrap();
+    assert!(symbols("small").len() < symbols("site").len());
 }
 
 #[test]
