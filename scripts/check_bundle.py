@@ -74,10 +74,12 @@ def isf_size(path):
     return out.stat().st_size
 
 
-def is_neighbour(before, after):
-    """Whether two versions of Linux differ behind their first two numbers only."""
-    numbers = [re.findall(r"\d+", version)[:2] for version in (before, after)]
-    return numbers[0] == numbers[1]
+def distance(before, after):
+    """How many minor versions of Linux lie between two releases, as far as that can be said: 6.19 is followed by 7.0."""
+    (major, minor), (next_major, next_minor) = (tuple(map(int, re.findall(r"\d+", one)[:2])) for one in (before, after))
+    if major == next_major:
+        return next_minor - minor
+    return 1 if (minor, next_minor) == (19, 0) and next_major == major + 1 else 2
 
 
 def measure_series(found, listing):
@@ -93,7 +95,9 @@ def measure_series(found, listing):
             if position == 0:
                 allowed = 90
             elif kind == "Linux":
-                allowed = 1 if is_neighbour(builds[position - 1]["version"], build["version"]) else 20
+                # A version that lies further apart may be as large as a first one.
+                steps = distance(builds[position - 1]["version"], build["version"])
+                allowed = {0: 1, 1: 20}.get(steps, 90)
             else:
                 allowed = 20
             share = 100 * added / isf
