@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use profile::UnpackMeter;
 use sync_file::ReadAt;
 
-use super::MsfzError;
 use super::container::ChunkEntry;
+use super::error::MsfzError;
 
 /// How many bytes of unpacked chunks are kept, unless one chunk has more.
 const KEPT: u64 = 16 << 20;

@@ -9,7 +9,7 @@ use sync_file::ReadAt;
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::MsfzError;
+use super::error::MsfzError;
 
 /// The start of the file ("MSFZ File Header").
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
