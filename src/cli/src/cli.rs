@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgMatches, Args, FromArgMatches};
 
 use crate::commands::*;
 use crate::{command_line, version};
@@ -12,12 +12,17 @@ use crate::{command_line, version};
 /// A profile holds the structs, enumerations and symbols of one kernel build. It is made from debug information (PDB,
 /// DWARF, BTF, Volatility packs) and read by Rekall, Volatility 3, LibVMI and DRAKVUF. Without a command, and with -f IMAGE,
 /// the profile of the image is found and proved, and the image is summed up.
-#[derive(Debug, Parser)]
+#[derive(Debug, Args)]
 #[command(name = "rekall-profile", version, long_version = version::LONG, max_term_width = 100, after_long_help = EXAMPLES)]
-pub struct Cli {
+struct Top {
     #[command(flatten)]
     summary: summary::Arguments,
-    #[command(subcommand)]
+}
+
+/// A command line, parsed.
+#[derive(Debug)]
+pub struct Cli {
+    summary: summary::Arguments,
     command: Option<Command>,
 }
 
@@ -33,13 +38,36 @@ unreadable input, or a failure to read or write.";
 /// Defines the commands: the name of each, and the module with its arguments.
 macro_rules! commands {
     ($($name:ident => $module:ident,)*) => {
-        #[derive(Debug, Subcommand)]
-        #[command(rename_all = "snake_case")]
+        #[derive(Debug)]
         enum Command {
             $($name($module::Arguments),)*
         }
 
+        /// The names of all commands.
+        const NAMES: &[&str] = &[$(stringify!($module)),*];
+
         impl Command {
+            /// Adds the definition of every command, or of `only` one, to that of the program.
+            fn add_to(mut program: clap::Command, only: Option<&str>) -> clap::Command {
+                $(
+                    if only.is_none_or(|only| only == stringify!($module)) {
+                        let command = clap::Command::new(stringify!($module));
+                        program = program.subcommand($module::Arguments::augment_args(command));
+                    }
+                )*
+                program
+            }
+
+            /// The command that was given, with its arguments.
+            fn from_matches(name: &str, matches: &mut ArgMatches) -> Result<Option<Self>, clap::Error> {
+                match name {
+                    $(stringify!($module) => {
+                        $module::Arguments::from_arg_matches_mut(matches).map(Self::$name).map(Some)
+                    })*
+                    _ => Ok(None),
+                }
+            }
+
             fn as_run(&self) -> &dyn Run {
                 match self {
                     $(Self::$name(arguments) => arguments,)*
@@ -93,17 +121,38 @@ impl Cli {
     /// # Errors
     /// An error if the line is wrong; help and version are returned in the same way.
     pub fn parse_line(line: Vec<OsString>) -> Result<Self, clap::Error> {
-        let mut tree = named_as_one(tree());
+        // Defining all commands takes as long as converting a small PDB, so only the one in the line is defined. The whole
+        // explains what is wrong with a line.
+        if let Some(name) = command_line::named(NAMES, &line)
+            && let Ok(cli) = Self::parse_with(tree_of(Some(name)), line.clone())
+        {
+            return Ok(cli);
+        }
+        Self::parse_with(tree(), line)
+    }
+
+    fn parse_with(tree: clap::Command, line: Vec<OsString>) -> Result<Self, clap::Error> {
+        let mut tree = named_as_one(tree);
         let line = command_line::in_order(&tree, line);
         if line.len() < 2 {
             return Err(clap::Error::raw(clap::error::ErrorKind::DisplayHelp, tree.render_long_help()));
         }
         let mut matches = tree.try_get_matches_from_mut(line)?;
-        let mut cli = Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut tree))?;
+        let parsed = Self::from_matches(&mut matches);
+        let mut cli = parsed.map_err(|error| error.format(&mut tree))?;
         if let Some(command) = &mut cli.command {
             command.as_run_mut().know(self::tree);
         }
         Ok(cli)
+    }
+
+    fn from_matches(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
+        let command = match matches.remove_subcommand() {
+            Some((name, mut matches)) => Command::from_matches(&name, &mut matches)?,
+            None => None,
+        };
+        let summary = Top::from_arg_matches_mut(matches)?.summary;
+        Ok(Self { summary, command })
     }
 
     /// The command in the line or, if there is none, the summary of an image.
@@ -114,11 +163,17 @@ impl Cli {
 
 /// The whole command line, with every spelling of names and the parts that all commands share.
 pub fn tree() -> clap::Command {
+    tree_of(None)
+}
+
+/// The command line with every command, or with `only` one.
+fn tree_of(only: Option<&str>) -> clap::Command {
     let top = |argument: Arg| {
         let shown = ["filename", "profile", "help", "version"].contains(&argument.get_id().as_str());
         argument.hide_short_help(!shown)
     };
-    adapted(Cli::command()).mut_args(top).propagate_version(true)
+    let program = Top::augment_args(clap::Command::new("rekall-profile"));
+    adapted(Command::add_to(program, only)).mut_args(top).propagate_version(true)
 }
 
 /// Gives all commands the program's name, which `--version` then prints. (Manual pages have their own names.)

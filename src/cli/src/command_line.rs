@@ -12,6 +12,14 @@ use clap::{Arg, ArgAction, Command};
 /// command.
 const LINKS: [&str; 3] = ["fetch_pdb", "parse_pdb", "convert_profile"];
 
+/// The one of `names` that a line begins with, as its first word or the name of the program, in either spelling.
+pub fn named<'n>(names: &[&'n str], line: &[OsString]) -> Option<&'n str> {
+    let (program, first) = (line.first(), line.get(1).and_then(|word| word.to_str()));
+    let called = program.and_then(|program| Path::new(program).file_stem()?.to_str());
+    let word = called.filter(|called| LINKS.contains(called)).or(first)?.replace('-', "_");
+    names.iter().copied().find(|name| *name == word)
+}
+
 /// Returns the command line in the order in which `tree` parses it. A line that cannot be understood stays unchanged,
 /// so that the parser explains it.
 pub fn in_order(tree: &Command, mut line: Vec<OsString>) -> Vec<OsString> {
