@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use formats::{FileKind, OpenFile, identify};
+
 /// The deepest nesting and the most files with which a folder is still accepted as a source.
 const MAX_DEPTH: usize = 16;
 const MAX_FILES: usize = 100_000;
@@ -23,7 +25,8 @@ pub struct Member {
 ///
 /// # Errors
 /// Any error from reading the folders; more than 100,000 files; a link to a file that is not below `root`, because what
-/// a stranger packed could lead to any file of this machine by it.
+/// a stranger packed could lead to any file of this machine by it. A link to a zip archive is followed anywhere: folders of
+/// packs are made of them.
 pub fn files(root: &Path) -> io::Result<Vec<Member>> {
     let inside = root.canonicalize()?;
     let mut files = Vec::new();
@@ -43,7 +46,7 @@ pub fn files(root: &Path) -> io::Result<Vec<Member>> {
             // Links to files are followed. Anything that is not a file or a link to one is left out.
             let Ok(metadata) = std::fs::metadata(&path) else { continue };
             if metadata.is_file() {
-                if kind.is_symlink() && !path.canonicalize()?.starts_with(&inside) {
+                if kind.is_symlink() && !path.canonicalize()?.starts_with(&inside) && !is_zip(&path)? {
                     let message =
                         format!("{name} is a link to a file outside the folder; copy the file there");
                     return Err(io::Error::other(message));
@@ -58,4 +61,10 @@ pub fn files(root: &Path) -> io::Result<Vec<Member>> {
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(files)
+}
+
+/// Whether a regular file is a zip archive, of a pack or of anything else.
+fn is_zip(path: &Path) -> io::Result<bool> {
+    let file = profile::open_regular(path, u64::MAX)?;
+    Ok(matches!(identify(&OpenFile(&file), Some(path)).kind, FileKind::Pack | FileKind::Zip))
 }

@@ -208,7 +208,14 @@ fn a_link_out_of_a_pack_is_refused_and_one_within_it_is_followed() {
     assert!(message.contains("module.dwarf is a link to a file outside the folder"), "{message}");
     assert!(!message.contains("root:"), "{message}");
 
+    // Folders of packs are made of links to archives.
     std::fs::remove_file(&link).unwrap();
+    std::fs::write(outside.path().join("secret"), b"PK\x03\x04 and so on").unwrap();
+    std::os::unix::fs::symlink(outside.path().join("secret"), pack.path().join("pack.zip")).unwrap();
+    let members = frontend::folder::files(pack.path()).unwrap();
+    assert_eq!(members.len(), 2, "{members:?}");
+    std::fs::remove_file(pack.path().join("pack.zip")).unwrap();
+
     std::os::unix::fs::symlink("boot/System.map-1.2.3-zoo", pack.path().join("map")).unwrap();
     let pack = Pack::open(pack.path()).unwrap();
     assert_eq!(pack.member_names().collect::<Vec<_>>(), ["boot/System.map-1.2.3-zoo", "map"]);
