@@ -1,6 +1,6 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use profile::Progress;
 use sha2::{Digest, Sha256};
@@ -24,7 +24,7 @@ use crate::symbol_path::shown;
 /// comes is kept in temporary files, which nobody sees and which go with the process.
 pub struct Downloads {
     options: ClientOptions,
-    client: OnceLock<Result<Client, String>>,
+    client: OnceLock<Result<Arc<Client>, String>>,
 }
 
 /// What a file at an address has to be.
@@ -88,8 +88,7 @@ impl Downloads {
         if self.options.offline {
             return Err(failed("not asked (offline)".to_owned()));
         }
-        let client = self.client.get_or_init(|| Client::new(AGENT, self.options.clone()));
-        let client = client.as_ref().map_err(|reason| failed(reason.clone()))?;
+        let client = self.client().map_err(failed)?;
         let no_file = |error: std::io::Error| failed(format!("the temporary file: {error}"));
         let mut incoming = Incoming {
             file: tempfile::tempfile().map_err(no_file)?,
@@ -99,7 +98,7 @@ impl Downloads {
         };
         let name = url.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
         let delivery = Delivery {
-            client,
+            client: &client,
             step: format!("Fetching {name}"),
             size_limit: expected.size.map_or(expected.limit, |size| size.min(expected.limit)),
             explain: None,
@@ -124,10 +123,16 @@ impl Downloads {
     /// # Errors
     /// [`Tried`] with the server's answer.
     pub fn parts(&self, url: &Url, limit: u64, progress: &dyn Progress) -> Result<Ranges, Tried> {
+        let tried = |answer: String| Tried { place: shown(url), answer };
         if self.options.offline {
-            return Err(Tried { place: shown(url), answer: "not asked (offline)".to_owned() });
+            return Err(tried("not asked (offline)".to_owned()));
         }
-        Ranges::open(url, &self.options, limit, progress)
+        Ranges::of(url, self.client().map_err(tried)?, limit, progress)
+    }
+
+    /// The client of all requests, which remembers the servers that do not answer.
+    fn client(&self) -> Result<Arc<Client>, String> {
+        self.client.get_or_init(|| Client::new(AGENT, self.options.clone()).map(Arc::new)).clone()
     }
 
     /// Fetches the file at an address into memory.

@@ -1,6 +1,6 @@
 use std::io::Read;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::SystemTime;
 
@@ -20,7 +20,7 @@ use crate::symbol_path::shown;
 /// its time or its length. Proxies, credentials, redirects and retries work as for symbol servers.
 pub struct Ranges {
     url: Url,
-    client: Client,
+    client: Arc<Client>,
     limit: u64,
     length: u64,
     validator: Option<Validator>,
@@ -66,6 +66,16 @@ impl Ranges {
             return Err(tried("not asked (offline)".to_owned()));
         }
         let client = Client::new(AGENT, options.clone()).map_err(tried)?;
+        Self::of(url, Arc::new(client), limit, progress)
+    }
+
+    /// The same with a client that remembers how servers behaved in this run.
+    pub(crate) fn of(
+        url: &Url,
+        client: Arc<Client>,
+        limit: u64,
+        progress: &dyn Progress,
+    ) -> Result<Self, Tried> {
         let mut ranges =
             Self { url: url.clone(), client, limit, length: 0, validator: None, known: Mutex::default() };
         progress.tell(&format!("Trying to fetch parts of {}", shown(url)));
@@ -183,6 +193,8 @@ impl Ranges {
                 },
             };
             if failures >= patience.retries {
+                // Other files of this server are asked for once each.
+                self.client.set_down(&self.url, true);
                 return Err(self.tried(format!("{reason}; gave up after {} attempts", failures + 1)));
             }
             let pause = pause.unwrap_or(patience.first_pause.saturating_mul(1 << failures.min(16)));

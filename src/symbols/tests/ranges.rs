@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use profile::Silent;
 use symbol_server::{Fault, Request, Response, Server};
-use symbols::{ClientOptions, Patience, Ranges};
+use symbols::{ClientOptions, Downloads, Patience, Ranges};
 
 /// A file of 300 kB in which every place is different.
 fn content() -> Vec<u8> {
@@ -122,4 +122,27 @@ fn failures_that_pass_are_tried_again() {
         _ => ranged(request),
     });
     assert_eq!(ranges.unwrap().read(10..20).unwrap(), content()[10..20]);
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_asked_for_one_file_in_a_run() {
+    let server = Server::start(|_| Response::bytes(content()).with_fault(Fault::Mute)).unwrap();
+    let idle_limit = Duration::from_millis(300);
+    let downloads = Downloads::new(ClientOptions { idle_limit, ..options() });
+    for file in 0..5 {
+        let url = format!("{}/{file}.exe", server.url()).parse().unwrap();
+        assert!(downloads.parts(&url, 1 << 20, &Silent).is_err(), "{file}");
+    }
+    assert_eq!(server.paths(), ["/0.exe"]);
+}
+
+#[test]
+fn a_server_that_fails_is_tried_again_for_one_file_in_a_run() {
+    let server = Server::start(|_| Response::status(503)).unwrap();
+    let downloads = Downloads::new(options());
+    for file in 0..4 {
+        let url = format!("{}/{file}.exe", server.url()).parse().unwrap();
+        assert!(downloads.parts(&url, 1 << 20, &Silent).is_err(), "{file}");
+    }
+    assert_eq!(server.paths(), ["/0.exe", "/0.exe", "/0.exe", "/1.exe", "/2.exe", "/3.exe"]);
 }

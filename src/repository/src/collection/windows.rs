@@ -33,6 +33,9 @@ pub(super) struct Executables {
     pub incomplete: usize,
 }
 
+/// What the progress of asking is called.
+const ASKING: &str = "Asking which PDBs executables name";
+
 /// The largest executable that a server without ranges may send as a whole.
 const LARGEST: u64 = 64 << 20;
 
@@ -166,7 +169,9 @@ impl Asker<'_> {
     pub(super) fn rows(&self, executables: &Executables, taken: &mut Taken) {
         let known: BTreeMap<&str, &Row> =
             self.before.iter().filter_map(|row| Some((place_in(row.url.as_deref()?)?, row))).collect();
-        for executable in &executables.listed {
+        self.progress.begin(ASKING, Some(executables.listed.len() as u64));
+        for (done, executable) in (0..).zip(&executables.listed) {
+            self.progress.advance(ASKING, done);
             let place = executable.place();
             if !is_file_name(&executable.name) {
                 taken.refuse(&executable.name, "expected the name of a file");
@@ -179,6 +184,7 @@ impl Asker<'_> {
                 }
             }
         }
+        self.progress.end(ASKING);
         if executables.incomplete > 0 {
             let count = executables.incomplete;
             taken.refuse(
