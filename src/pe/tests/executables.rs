@@ -22,6 +22,12 @@ fn records_are_reached_by_offset_or_rva_and_there_may_be_several() {
     let found: Vec<_> =
         records.iter().map(|record| (record.guid_age.to_string(), record.path.as_str())).collect();
     assert_eq!(found, [(GUID_AGE.to_owned(), r"d:\k.pdb"), (OTHER.to_owned(), "other.pdb")]);
+    // The same from parts of the file, however the server cuts them off.
+    let part = |part: std::ops::Range<u64>| file[part.start as usize..part.end as usize].to_vec();
+    let in_parts = Pe::rsds_in_parts(file.len() as u64, |range| Ok::<_, PeError>(part(range)));
+    assert_eq!(in_parts.unwrap(), records);
+    let nothing = Pe::rsds_in_parts(file.len() as u64, |_| Ok::<_, PeError>(Vec::new()));
+    assert!(nothing.is_err());
 }
 
 #[test]

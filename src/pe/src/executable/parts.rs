@@ -22,7 +22,7 @@ const LARGEST: u64 = 1 << 30;
 const HEADERS: u64 = 4 << 10;
 /// The most that is read of a debug directory, and of a record, in bytes.
 const LARGEST_PART: u64 = 4 << 10;
-/// How many records are read.
+/// How many entries of the debug directory are followed.
 const MOST_RECORDS: usize = 16;
 
 impl Pe<'_> {
@@ -57,7 +57,7 @@ impl Pe<'_> {
             return Ok(Pe::parse(&known)?.rsds()?);
         };
         fetch(&mut known, directory.clone())?;
-        for record in codeview_parts(&known, &directory) {
+        for record in Pe::parse(&known)?.codeview_places(&directory) {
             fetch(&mut known, record)?;
         }
         Ok(Pe::parse(&known)?.rsds()?)
@@ -66,19 +66,31 @@ impl Pe<'_> {
     /// Where the debug directory is in the file.
     fn debug_directory(&self) -> Option<Range<u64>> {
         let directory = self.optional.data_directories.get_debug_table()?;
-        let start = (self.bytes.len() - self.at_rva(directory.virtual_address)?.len()) as u64;
-        Some(start..start + u64::from(directory.size).min(LARGEST_PART))
+        let start = self.offset_of(directory.virtual_address)?;
+        let end = start.saturating_add(u64::from(directory.size).min(LARGEST_PART));
+        Some(start..end.min(self.bytes.len() as u64))
     }
-}
 
-/// Where the entries of a debug directory say that CodeView records are.
-fn codeview_parts(file: &[u8], directory: &Range<u64>) -> Vec<Range<u64>> {
-    let entries = file.get(directory.start as usize..directory.end as usize).unwrap_or_default();
-    let entries = entries.chunks_exact(DEBUG_ENTRY).filter_map(|entry| {
-        let field = |at| number::<4>(entry, at).map(u32::from_le_bytes).map(u64::from);
-        let start = field(24)?;
-        let is_codeview = field(12)? == u64::from(DEBUG_CODEVIEW) && start > 0;
-        is_codeview.then_some(start..start + field(16)?.min(LARGEST_PART))
-    });
-    entries.take(MOST_RECORDS).collect()
+    /// Where the entries of the debug directory say that CodeView records are, by offset and by RVA as
+    /// [`Pe::code_view`] looks for them.
+    fn codeview_places(&self, directory: &Range<u64>) -> Vec<Range<u64>> {
+        let entries = self.bytes.get(directory.start as usize..directory.end as usize).unwrap_or_default();
+        let mut places = Vec::new();
+        for entry in entries.chunks_exact(DEBUG_ENTRY).take(MOST_RECORDS) {
+            let field = |at| number::<4>(entry, at).map(u32::from_le_bytes).unwrap_or_default();
+            if field(12) != DEBUG_CODEVIEW {
+                continue;
+            }
+            let length = u64::from(field(16)).min(LARGEST_PART);
+            let offset = Some(u64::from(field(24))).filter(|offset| *offset > 0);
+            let by_rva = self.offset_of(field(20)).filter(|by_rva| Some(*by_rva) != offset);
+            places.extend(offset.into_iter().chain(by_rva).map(|start| start..start.saturating_add(length)));
+        }
+        places
+    }
+
+    /// The offset in the file of what is at an RVA.
+    fn offset_of(&self, rva: u32) -> Option<u64> {
+        Some((self.bytes.len() - self.at_rva(rva)?.len()) as u64)
+    }
 }

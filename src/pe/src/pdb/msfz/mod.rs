@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 
 use ms_pdb_msf::{CreateOptions, Msf};
-use profile::UnpackMeter;
+use profile::{UnpackMeter, guarded};
 use sync_file::{RandomAccessFile, ReadAt};
 
 use chunks::Chunks;
@@ -58,7 +58,9 @@ fn unpack_from<R: ReadAt>(
     let meter = UnpackMeter::new(length);
     check_total(container.total_size()?, limit, &meter)?;
     let chunks = Chunks::new(source, container.chunks(), meter);
-    Copy { source, length, chunks, step: vec![0; STEP], done: 0, came }.streams(&container, plain)
+    let mut copy = Copy { source, length, chunks, step: vec![0; STEP], done: 0, came };
+    // The writer of the plain form asserts what it expects of sizes and numbers.
+    guarded(|| copy.streams(&container, plain)).ok_or_else(|| MsfzError::write("the writer failed"))?
 }
 
 /// The size of all streams must be allowed, before any of them is read.
@@ -118,7 +120,8 @@ impl<R: ReadAt> Copy<'_, R> {
                     to.write_all(part).map_err(MsfzError::Write)?;
                     offset += part.len() as u64;
                     left -= part.len() as u32;
-                    self.advance(fragment.size() - left, left);
+                    self.done += part.len() as u64;
+                    (self.came)(self.done);
                 }
             }
             Place::Chunk { mut number, mut offset } => {
@@ -136,19 +139,12 @@ impl<R: ReadAt> Copy<'_, R> {
                     to.write_all(part).map_err(MsfzError::Write)?;
                     left -= part.len() as u32;
                     (number, offset) = (number.saturating_add(1), 0);
-                    self.advance(fragment.size() - left, left);
+                    self.done += part.len() as u64;
+                    (self.came)(self.done);
                 }
             }
         }
-        self.done += u64::from(fragment.size());
         Ok(())
-    }
-
-    /// Tells how far the streams are; the end of a fragment is told by the next one or here.
-    fn advance(&self, within: u32, left: u32) {
-        if left == 0 || within as usize >= STEP {
-            (self.came)(self.done + u64::from(within));
-        }
     }
 }
 
