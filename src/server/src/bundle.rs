@@ -1,11 +1,11 @@
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use profile::AtomicFile;
 use repository::{BundleStorage, INVENTORY, Key, Storage};
 
+use crate::made::store;
 use crate::path::parts;
 use crate::{Page, Pages};
 
@@ -64,7 +64,7 @@ impl BundlePages {
         match self.storage.read(key, LARGEST) {
             Ok(object) => {
                 let object = object?;
-                Some(write(&path, &object.bytes).and_then(|()| open()))
+                Some(store(&path, &object.bytes).and_then(|()| open()))
             }
             Err(error) => Some(Err(io::Error::other(error))),
         }
@@ -92,13 +92,4 @@ impl Pages for BundlePages {
 /// A time in nanoseconds.
 fn since_1970(time: &SystemTime) -> u128 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()
-}
-
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)?;
-    }
-    let mut file = AtomicFile::create(path)?;
-    file.write_all(bytes)?;
-    file.commit()
 }

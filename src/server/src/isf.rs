@@ -1,12 +1,12 @@
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use profile::AtomicFile;
 use repository::isf::{BANNERS, Catalog, FOLDER, List, table};
 use repository::{Inventory, Storage, Version};
 
+use crate::made::store;
 use crate::{Page, Pages};
 
 /// A repository as a symbol server for Volatility 3: `banners.json`, the lists below `isf/`, and the tables that they
@@ -80,7 +80,7 @@ impl IsfPages {
     fn list(&self, list: &List) -> io::Result<Page> {
         let path = self.cache.join(&list.versioned);
         if !path.is_file() {
-            write(&path, &list.bytes)?;
+            store(&path, &list.bytes)?;
         }
         Ok(Page { file: File::open(path)?, tag: list.versioned.clone() })
     }
@@ -96,7 +96,7 @@ impl IsfPages {
         let _one = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         if !path.is_file() {
             let made = table(self.storage.as_ref(), profile).map_err(io::Error::other);
-            if let Err(error) = made.and_then(|bytes| write(&path, &bytes)) {
+            if let Err(error) = made.and_then(|bytes| store(&path, &bytes)) {
                 return Some(Err(error));
             }
         }
@@ -142,13 +142,4 @@ fn is_host(host: &str) -> bool {
     let good =
         |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_' | ':' | '[' | ']');
     !host.is_empty() && host.len() <= 255 && host.chars().all(good)
-}
-
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)?;
-    }
-    let mut file = AtomicFile::create(path)?;
-    file.write_all(bytes)?;
-    file.commit()
 }

@@ -32,6 +32,7 @@ mod clients;
 mod error;
 mod isf;
 mod limits;
+mod made;
 mod mirror;
 mod pages;
 mod path;
