@@ -567,7 +567,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
             return elements(bound.lower_bound.unwrap_or(first), bound.upper_bound);
         }
         match self.behind_names(unit, bound.ty) {
-            // An array with an element for each value of an enumeration, whatever numbers stand for the values.
+            // An array with an element for each value of an enumeration, whatever their numbers are.
             Some((of, index)) if index.kind == Kind::Enumeration => {
                 let values = self.children(Site { unit: of, at: index.at }, &index);
                 let within = |value: i64| {

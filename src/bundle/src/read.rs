@@ -124,7 +124,7 @@ impl Bundle {
         self.container.length()
     }
 
-    /// The SHA-256 of the packed directory, which stands for the whole file.
+    /// The SHA-256 of the packed directory, which identifies the content of the whole file.
     pub fn digest(&self) -> [u8; 32] {
         self.container.digest()
     }

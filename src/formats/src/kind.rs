@@ -179,7 +179,7 @@ kinds! {
         Index: "an index of a repository" => REPOSITORY;
         Inventory: "the inventory of a repository" => REPOSITORY;
         Bundle: "a bundle of profiles" =>
-            "`rekall-profile bundle list FILE` names its builds, and FILE:BUILD stands for the profile of one, as in \
+            "`rekall-profile bundle list FILE` names its builds, and FILE:BUILD selects the profile of one, as in \
              `rekall-profile inspect FILE:BUILD`; `rekall-profile bundle verify FILE` checks all of them";
         Isf: "a symbol table of Volatility 3 (ISF)" =>
             "`rekall-profile check FILE` judges it; \

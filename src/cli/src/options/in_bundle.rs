@@ -17,7 +17,7 @@ pub struct InBundle<'a> {
 const OF_BUNDLE: &str = ".bundle:";
 
 impl<'a> InBundle<'a> {
-    /// The build that `named` stands for: what follows the name of a file, or an address or a name that ends in `.bundle`,
+    /// The build that `named` selects: what follows the name of a file, or an address or a name that ends in `.bundle`,
     /// and a colon. `None` for an existing file and everything else.
     pub fn of(named: &'a Path) -> Option<Self> {
         let text = named.to_str().filter(|_| !named.exists())?;

@@ -12,7 +12,7 @@ use symbols::ClientOptions;
 use crate::console::Console;
 use crate::options::InBundle;
 
-/// The canonical text of what `named` stands for: a build of a bundle, a profile or table in any form, or the profile that
+/// The canonical text of what `named` selects: a build of a bundle, a profile or table in any form, or the profile that
 /// is made of debug information.
 ///
 /// # Errors
@@ -67,7 +67,7 @@ fn printed(mut profile: Profile, mut report: Report) -> anyhow::Result<String> {
     Ok(String::from_utf8(write_text(&profile, &resolution, Vec::new())?)?)
 }
 
-/// Reads the profile that `named` stands for: a profile or table in a file, or a build of a bundle.
+/// Reads the profile that `named` selects: a profile or table in a file, or a build of a bundle.
 ///
 /// # Errors
 /// A file or bundle that cannot be read.
@@ -79,7 +79,7 @@ pub fn read(named: &Path, report: &mut Report) -> anyhow::Result<Profile> {
     }
 }
 
-/// The text of the profile that `named` stands for, for look-ups. `client` says how a server is contacted that has the
+/// The text of the profile that `named` selects, for look-ups. `client` says how a server is contacted that has the
 /// bundle; without it, only files are read.
 ///
 /// # Errors

@@ -55,7 +55,7 @@ fn a_bundle_in_place_of_a_profile_is_named_with_what_to_write() {
         &["parse", "k.bundle", "-o", "x.json"],
     ] {
         let run = folder.run(line).status(2).stderr("a bundle of profiles");
-        run.stderr("FILE:BUILD stands for the profile of one").check();
+        run.stderr("FILE:BUILD selects the profile of one").check();
     }
 }
 

@@ -215,7 +215,7 @@ fn two_builds_are_compared_side_by_side() {
     folder
         .run(["diff", "k.bundle", "profiles/k9.json"])
         .status(2)
-        .stderr("FILE:BUILD stands for the profile of one")
+        .stderr("FILE:BUILD selects the profile of one")
         .check();
 }
 
