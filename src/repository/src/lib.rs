@@ -3,7 +3,8 @@
 //! Start here: [`Repositories`] finds a profile by its [`ProfileName`] in an ordered list of repositories.
 //!
 //! - **Where.** A [`Storage`] holds objects by [`Key`]: [`Folder`] a local folder, `storage::Site` what others keep
-//!   on a server, [`Bucket`] what lies in an S3-compatible store, [`BundleStorage`] the builds of a bundle; [`storage::open`] takes the text that names one.
+//!   on a server, `Bucket` (with the feature `buckets`) what lies in an
+//!   S3-compatible store, [`BundleStorage`] the builds of a bundle; [`storage::open`] takes the text that names one.
 //! - **Which.** [`detect`] finds the profile of a memory image and proves it; [`local`] makes the one that is missing.
 //! - **By likeness.** [`index`] tells of which of thousands of profiles a kernel is that does not say so itself.
 //! - **What belongs there.** [`Config`] says what makes which profiles, [`Guids`] which builds of Windows; an
@@ -53,4 +54,6 @@ pub use key::{Key, KeyError};
 pub use name::ProfileName;
 pub use rejects::Rejects;
 pub use repositories::{Loaded, Options, PUBLIC, Reach, Repositories};
-pub use storage::{Bucket, BundleStorage, Condition, Folder, Object, Stat, Storage, Version};
+#[cfg(feature = "buckets")]
+pub use storage::Bucket;
+pub use storage::{BundleStorage, Condition, Folder, Object, Stat, Storage, Version};

@@ -1,5 +1,6 @@
 //! Where a repository's objects are stored.
 
+#[cfg(feature = "buckets")]
 mod bucket;
 mod bundled;
 mod folder;
@@ -13,6 +14,7 @@ use profile::MappedFile;
 use symbols::ClientOptions;
 use url::Url;
 
+#[cfg(feature = "buckets")]
 pub use bucket::Bucket;
 pub use bundled::{BundleStorage, open_bundle};
 pub use folder::Folder;
@@ -111,7 +113,8 @@ pub trait Storage: Send + Sync {
 /// `client` says how servers are contacted; offline, every request to a bucket fails.
 ///
 /// # Errors
-/// [`Error::Storage`] for another kind of address, [`Error::Key`] for an invalid prefix.
+/// [`Error::Storage`] for another kind of address, or a bucket without the feature `buckets`; [`Error::Key`] for an
+/// invalid prefix.
 pub fn open(text: &str, client: &ClientOptions) -> Result<Box<dyn Storage>, Error> {
     match text.split_once("://").map(|(scheme, _)| scheme) {
         None if is_bundle_file(text) => Ok(Box::new(BundleStorage::file(Path::new(text)))),
@@ -121,7 +124,14 @@ pub fn open(text: &str, client: &ClientOptions) -> Result<Box<dyn Storage>, Erro
             problem: "a bundle is read from a file or from an http or https address".to_owned(),
         }),
         Some("s3") if client.offline => Ok(Box::new(Offline { place: text.to_owned() })),
+        #[cfg(feature = "buckets")]
         Some("s3") => Ok(Box::new(Bucket::open(text, client)?)),
+        #[cfg(not(feature = "buckets"))]
+        Some("s3") => Err(Error::Storage {
+            place: text.to_owned(),
+            problem: "this program was built without buckets; use one of a release, or build with --features buckets"
+                .to_owned(),
+        }),
         Some(scheme) => Err(Error::Storage {
             place: format!("{scheme}://"),
             problem: "expected a folder or s3://bucket/prefix".to_owned(),
