@@ -45,7 +45,7 @@
 
 mod btf;
 mod canonical;
-mod changes;
+mod compare;
 mod compress;
 mod export;
 mod file;
@@ -66,8 +66,9 @@ pub use canonical::{
     EntryPrinter, Section, SplitMember, reverse_labels, split_structure, split_text, write_listing,
     write_text,
 };
-pub use changes::{
-    Changes, EnumerationChange, MemberChange, Presence, StructChange, SymbolChanges, SymbolRun,
+pub use compare::{
+    Changes, Comparison, Difference, EnumerationChange, MemberChange, Presence, Reason, Settled,
+    StructChange, SymbolChanges, SymbolRun, compare,
 };
 pub use compress::{
     Effort, GzipWriter, InflateError, Metered, UnpackLimitError, UnpackLimits, UnpackMeter, XzWriter,
@@ -86,10 +87,7 @@ pub use file::{
 pub use guard::{guarded, is_guarded};
 pub use input::{MAX_TEXT, read_file, read_profile, read_text};
 pub use isf::{Table, from_base64, table_path, to_base64};
-pub use judge::{
-    Comparison, Consumer, Difference, FileForm, Health, Missing, Obstacle, Reason, Scope, Settled, Verdict,
-    compare, member_offset, obstacles,
-};
+pub use judge::{Consumer, FileForm, Health, Missing, Obstacle, Scope, Verdict, member_offset, obstacles};
 pub use lookup::Text;
 pub use merge::{MergeError, follow_symlinks, merge};
 pub use model::{
