@@ -7,7 +7,7 @@ use crate::scattered::is_scattered;
 
 /// This front-end and its revision, as written to `Generator` in `$METADATA`. The revision changes when the same
 /// kernel can give a different profile.
-pub const GENERATOR: &str = "rekall-profile kernel 2";
+pub const GENERATOR: &str = "rekall-profile kernel 3";
 
 /// The key of `$METADATA` with the source of a profile, if that is a kernel itself.
 pub const MADE_FROM: &str = "MadeFrom";
@@ -130,6 +130,8 @@ fn linked<'a>(carried: &Carried<'a>) -> Result<(Vec<MapSymbol<'a>>, Option<Strin
 /// A symbol as in a textual map (`nm` explains the letters).
 pub fn map_symbol(symbol: &Symbol) -> MapSymbol<'_> {
     let binding = match symbol.kind {
+        // Also a per-CPU variable of one file: kallsyms has no small letter for absolute symbols.
+        b'A' => Binding::Local,
         b'W' | b'w' | b'V' | b'v' => Binding::Weak,
         b'u' => Binding::Global,
         kind if kind.is_ascii_uppercase() => Binding::Global,
@@ -150,5 +152,18 @@ fn describe(profile: &mut Profile, carried: &Carried<'_>) {
     }
     if let Some(id) = carried.build_id {
         profile.set_metadata("BuildID", id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absolute_symbol_does_not_take_the_name_of_one_with_an_address() {
+        let symbol = |kind, address| Symbol { kind, address, name: "cleanup_list".to_owned() };
+        let (per_cpu, local) = (symbol(b'A', 0x1fd80), symbol(b'b', 0xffff_ffff_82fc_6a58));
+        assert_eq!(map_symbol(&per_cpu).binding, map_symbol(&local).binding);
+        assert_eq!(map_symbol(&symbol(b'B', 0)).binding, Binding::Global);
     }
 }

@@ -66,8 +66,7 @@ const LINUX: &[Variable] = &[
     ("sockfs_dentry_operations", "dentry_operations"),
     ("socket_file_ops", "file_operations"),
     ("super_blocks", "list_head"),
-    // The number since 5.18; with fewer, the last ones are never used.
-    ("taint_flags", "[19]taint_flag"),
+    ("taint_flags", "{taint_flags}"),
     ("timekeeper", "timekeeper"),
     ("timekeeper_data", "{all_timekeepers}"),
     ("tk_core", "tk_data|{timekeepers}"),
@@ -182,6 +181,7 @@ impl Made {
             "{count}" => return self.describe(profile, self.count_of_symbols(profile)),
             "{gates}" => return self.gates(profile),
             "{module_tree}" => return self.module_tree(profile),
+            "{taint_flags}" => return self.taint_flags(profile),
             "{timekeepers}" => return self.timekeepers(profile),
             "{tracepoints}" => return self.tracepoints(profile),
             _ => {}
@@ -235,6 +235,14 @@ impl Made {
             matches!(profile.arch, Arch::Amd64 | Arch::I386 | Arch::Arm64 | Arch::Ppc64 | Arch::S390x);
         let relative = relative && self.is_since(profile, (4, 19));
         self.describe(profile, if relative { "[0]int" } else { "[0]*tracepoint" })
+    }
+
+    /// The flags of a tainted kernel (`TAINT_FLAGS_COUNT`, include/linux/panic.h). A vendor may have appended more.
+    fn taint_flags(&mut self, profile: &mut Profile) -> Option<TypeId> {
+        let counts = [((6, 15), "[20]"), ((6, 0), "[19]"), ((4, 17), "[18]"), ((4, 15), "[17]")];
+        let known = counts.into_iter().find(|(version, _)| self.is_since(profile, *version));
+        let count = known.map_or("[16]", |(_, count)| count);
+        self.describe(profile, &format!("{count}taint_flag"))
     }
 
     /// The tree of modules by address (`struct mod_tree_root`, kernel/module, since 4.2), which packs lack because
@@ -345,5 +353,25 @@ impl Made {
         let size = offset.checked_add(keeper_size)?;
         let record = types.add_record(names, None, RecordKind::Struct, size, &members);
         Some(types.add(Type::Record(record)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Report;
+
+    #[test]
+    fn a_kernel_has_the_flags_of_its_version() {
+        for (release, count) in [("4.10.1", 16), ("5.10.0-43", 18), ("6.1.0-57", 19), ("7.3.4+deb13", 20)] {
+            let text = format!(
+                r#"{{"$CONSTANTS": {{"taint_flags": 4096}}, "$METADATA": {{"ProfileClass": "Linux", "Release": "{release}",
+                    "Type": "Profile", "arch": "AMD64"}}, "$STRUCTS": {{"taint_flag": [3, {{"c_true": [0, ["char"]]}}]}}}}"#
+            );
+            let mut profile = crate::read_text(text.as_bytes(), &mut Report::default()).unwrap();
+            assert_eq!(add_well_known_types(&mut profile), 1);
+            let (_, ty) = profile.constant_types[0];
+            assert_eq!(profile.types.size_of(ty), Some(3 * count), "{release}");
+        }
     }
 }
