@@ -114,3 +114,31 @@ fn each_of_several_layouts_is_compared_with_the_one_that_fits() {
     let moved = r#"{"irq": [16, {"a": [4, ["int"]]}], "irq__4567cdef": [8, {"a": [4, ["int"]]}]}"#;
     assert!(!compared(first, moved).differences.is_empty());
 }
+
+#[test]
+fn values_that_old_btf_cuts_do_not_contradict_and_others_do() {
+    let read = |labels: &str| {
+        let text = format!(
+            r#"{{"$METADATA": {{"ProfileClass": "Linux", "Type": "Profile", "arch": "AMD64"}},
+                "$REVENUMS": {{"e": {labels}}}, "$STRUCTS": {{}}}}"#
+        );
+        let mut report = Report::default();
+        let mut profile = read_text(text.as_bytes(), &mut report).unwrap();
+        let resolution = Resolution::new(&mut profile, &mut report);
+        (profile, resolution)
+    };
+    let judge = |first: &str, second: &str| {
+        let ((a, ra), (b, rb)) = (read(first), read(second));
+        compare(Settled { profile: &a, resolution: &ra }, Settled { profile: &b, resolution: &rb })
+    };
+    let whole = r#"{"HIGH": 9223372036854775808, "LAST": 4294967295, "ONE": 1}"#;
+    let cut = r#"{"HIGH": 0, "LAST": -1, "ONE": 1}"#;
+    for (first, second) in [(whole, cut), (cut, whole)] {
+        let result = judge(first, second);
+        assert_eq!(result.differences, []);
+        assert_eq!(result.explained[&Reason::Labels].count, 2);
+    }
+    let result = judge(whole, r#"{"HIGH": 1, "LAST": -2, "ONE": 4294967297}"#);
+    let names: Vec<&str> = result.differences.iter().map(|one| &*one.name).collect();
+    assert_eq!(names, ["e.HIGH", "e.LAST"]);
+}

@@ -60,7 +60,8 @@ fn offset(state: &MemberState) -> Option<u64> {
 fn changes_between_two_builds_are_those_between_their_texts() {
     let bundle = open(&bytes(&kernels(0..7)));
     for (old, new) in [(0, 1), (1, 2), (2, 3), (0, 6), (6, 0), (4, 4)] {
-        let changes = Changes::between(&bundle.text(old).unwrap(), &bundle.text(new).unwrap()).unwrap();
+        let changes =
+            Changes::between(&bundle.text(old).unwrap(), &bundle.text(new).unwrap(), &|_| true).unwrap();
         assert_eq!(bundle.changed(old, new).unwrap(), changes.structs, "{old} to {new}");
     }
     let changed = bundle.changed(2, 3).unwrap();

@@ -96,8 +96,8 @@ impl Run for Arguments {
     fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
         let old = self.text(&self.old, console)?;
         let new = self.text(&self.new, console)?;
-        let mut changes = Changes::between(&old, &new)?;
-        self.retain(&mut changes);
+        let takes = |name: &str| self.only.is_empty() || self.only.iter().any(|one| one.is_match(name));
+        let mut changes = Changes::between(&old, &new, &takes)?;
         let new = Text::new(new.into_bytes())?;
         let first = changes.sort_by_use(new.system());
         let class = new
@@ -144,20 +144,6 @@ impl Arguments {
         };
         console.tell(format_args!("Loaded profile {} from {}", loaded.name, loaded.place));
         any::canonical(loaded.text)
-    }
-
-    /// Leaves out what `--only` does not name.
-    fn retain(&self, changes: &mut Changes) {
-        if self.only.is_empty() {
-            return;
-        }
-        let takes = |name: &str| self.only.iter().any(|pattern| pattern.is_match(name));
-        changes.structs.retain(|change| takes(&change.name));
-        changes.enumerations.retain(|change| takes(&change.name));
-        changes.variables.retain(|(name, ..)| takes(name));
-        changes.symbols.added.retain(|(name, _)| takes(name));
-        changes.symbols.removed.retain(|(name, _)| takes(name));
-        changes.symbols.moved.retain(|run| takes(&run.first) || takes(&run.last));
     }
 }
 

@@ -1,15 +1,15 @@
 //! What changed from one build to another, from the entries of their canonical texts.
 //!
 //! Entries whose text is equal are equal, which nearly all are between neighbouring builds, so only the others are taken
-//! apart. [`crate::compare`] has another task: it judges whether two sources of one build contradict each other.
+//! apart.
 
 use std::collections::BTreeMap;
 
+use super::walk::{Build, Presentation, pairs, walk};
 use crate::canonical::{Section, SplitMember, split_structure, split_text};
-use crate::json::walk;
-use crate::{ReadError, System};
-
+use crate::json::walk as json;
 use crate::judge::needs;
+use crate::{ReadError, System};
 
 /// What changed from one build to another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -117,33 +117,15 @@ pub struct SymbolRun {
 }
 
 impl Changes {
-    /// Compares the canonical texts of two builds.
+    /// Compares what `takes` accepts by name in the canonical texts of two builds.
     ///
     /// # Errors
     /// [`ReadError`] where one of them is not the text of a profile.
-    pub fn between(old: &str, new: &str) -> Result<Self, ReadError> {
+    pub fn between(old: &str, new: &str, takes: &dyn Fn(&str) -> bool) -> Result<Self, ReadError> {
         let (old, new) = (split_text(old)?, split_text(new)?);
-        let pairs = |section| Pairs { old: entries(&old, section), new: entries(&new, section) };
-        let mut changes = Self { structs: Vec::new(), ..Self::default() };
-        pairs("$STRUCTS").each(|name, old, new| match (old, new) {
-            (Some(old), Some(new)) if old == new => changes.equal_structs += 1,
-            _ => {
-                let (old, new) = (old.and_then(split_structure), new.and_then(split_structure));
-                changes.structs.extend(StructChange::between(name, old.as_ref(), new.as_ref()));
-            }
-        });
-        pairs("$REVENUMS").each(|name, old, new| changes.enumerations.extend(enumeration(name, old, new)));
-        pairs("$CONSTANT_TYPES").each(|name, old, new| {
-            if let (Some(old), Some(new)) = (old, new)
-                && old != new
-            {
-                changes.variables.push((name.to_owned(), old.to_owned(), new.to_owned()));
-            }
-        });
-        for section in ["$CONSTANTS", "$FUNCTIONS"] {
-            changes.symbols.add(pairs(section));
-        }
-        Ok(changes)
+        let mut found = Finder { takes, changes: Self::default(), symbols: Vec::new() };
+        walk(&Entries { sections: &old }, &Entries { sections: &new }, &mut found);
+        Ok(found.changes)
     }
 
     /// Whether nothing differs.
@@ -176,19 +158,12 @@ impl StructChange {
             let members = side.into_iter().flat_map(|(_, members)| members);
             members.map(|one| (one.name.to_string(), (one.offset, one.descriptor.to_owned()))).collect()
         };
-        let (mut before, after) = (places(old), places(new));
         let mut members = Vec::new();
-        for (name, new) in after {
-            let old = before.remove(&name);
-            if old.as_ref() != Some(&new) {
-                members.push(MemberChange { name, old, new: Some(new) });
+        pairs(places(old), places(new), |name, old, new| {
+            if old != new {
+                members.push(MemberChange { name, old, new });
             }
-        }
-        members.extend(before.into_iter().map(|(name, old)| MemberChange {
-            name,
-            old: Some(old),
-            new: None,
-        }));
+        });
         members.sort_by(|a, b| a.offset().cmp(&b.offset()).then_with(|| a.name.cmp(&b.name)));
         let size = |side: Option<&(u64, Vec<SplitMember<'_>>)>| side.map(|(size, _)| *size);
         let (old_size, new_size) = (size(old), size(new));
@@ -198,21 +173,11 @@ impl StructChange {
 }
 
 impl SymbolChanges {
-    /// Adds what differs in one section.
-    fn add(&mut self, pairs: Pairs<'_>) {
-        let value = |text: &str| {
-            walk::integer(text).and_then(|number| u64::try_from(number).ok()).unwrap_or_default()
-        };
-        let mut moved: Vec<(u64, u64, &str)> = Vec::new();
-        pairs.each(|name, old, new| match (old.map(value), new.map(value)) {
-            (Some(old), Some(new)) => moved.push((old, new, name)),
-            (Some(old), None) => self.removed.push((name.to_owned(), old)),
-            (None, Some(new)) => self.added.push((name.to_owned(), new)),
-            (None, None) => {}
-        });
-        moved.sort_unstable();
+    /// Adds symbols that both builds have: the old and the new value, and the name.
+    fn add_runs(&mut self, mut both: Vec<(u64, u64, &str)>) {
+        both.sort_unstable();
         let mut run: Option<SymbolRun> = None;
-        for (old, new, name) in moved {
+        for (old, new, name) in both {
             let shift = new.wrapping_sub(old);
             if let Some(open) =
                 run.as_mut().filter(|run| run.to.wrapping_sub(run.from) == shift && shift != 0)
@@ -233,70 +198,126 @@ impl SymbolChanges {
     }
 }
 
-type Entries<'a> = &'a [(std::borrow::Cow<'a, str>, &'a str)];
-
-/// The entries of a section in two builds, sorted by key.
-struct Pairs<'a> {
-    old: Entries<'a>,
-    new: Entries<'a>,
+/// The entries of a canonical text.
+struct Entries<'a> {
+    sections: &'a [Section<'a>],
 }
 
-impl<'a> Pairs<'a> {
-    /// Hands every key to `each`, with the texts of both values.
-    fn each(&self, mut each: impl FnMut(&'a str, Option<&'a str>, Option<&'a str>)) {
-        let (mut old, mut new) = (self.old.iter().peekable(), self.new.iter().peekable());
-        loop {
-            let order = match (old.peek(), new.peek()) {
-                (None, None) => return,
-                (Some(_), None) => std::cmp::Ordering::Less,
-                (None, Some(_)) => std::cmp::Ordering::Greater,
-                (Some((a, _)), Some((b, _))) => a.cmp(b),
-            };
-            let a = if order.is_le() { old.next() } else { None };
-            let b = if order.is_ge() { new.next() } else { None };
-            let Some((name, _)) = a.or(b) else { return };
-            each(name, a.map(|(_, text)| *text), b.map(|(_, text)| *text));
+impl<'a> Entries<'a> {
+    fn of(&self, name: &str) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let section = self.sections.iter().find(|section| section.name == name);
+        let entries = section.and_then(|section| section.entries.as_deref()).unwrap_or_default();
+        entries.iter().map(|(key, text)| (&**key, *text))
+    }
+}
+
+impl<'a> Build<'a> for Entries<'a> {
+    type Struct = &'a str;
+    type Enumeration = &'a str;
+    type Variable = &'a str;
+    type Symbol = &'a str;
+
+    fn structs(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.of("$STRUCTS")
+    }
+
+    fn enumerations(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.of("$REVENUMS")
+    }
+
+    fn variables(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.of("$CONSTANT_TYPES")
+    }
+
+    fn symbols(&self) -> [impl Iterator<Item = (&'a str, &'a str)>; 2] {
+        ["$CONSTANTS", "$FUNCTIONS"].map(|section| self.of(section))
+    }
+}
+
+/// Gathers changes during the walk.
+struct Finder<'a, 'f> {
+    takes: &'f dyn Fn(&str) -> bool,
+    changes: Changes,
+    /// Symbols that both builds have: the old and the new value, and the name.
+    symbols: Vec<(u64, u64, &'a str)>,
+}
+
+impl<'a> Presentation<'a, Entries<'a>> for Finder<'a, '_> {
+    fn structure(&mut self, name: &'a str, old: Option<&'a str>, new: Option<&'a str>) {
+        if !(self.takes)(name) {
+            return;
+        }
+        if old == new {
+            self.changes.equal_structs += 1;
+            return;
+        }
+        let (old, new) = (old.and_then(split_structure), new.and_then(split_structure));
+        self.changes.structs.extend(StructChange::between(name, old.as_ref(), new.as_ref()));
+    }
+
+    fn enumeration(&mut self, name: &'a str, old: Option<&'a str>, new: Option<&'a str>) {
+        if old != new && (self.takes)(name) {
+            self.changes.enumerations.push(enumeration(name, old, new));
         }
     }
-}
 
-fn entries<'a>(sections: &'a [Section<'a>], name: &str) -> Entries<'a> {
-    let section = sections.iter().find(|section| section.name == name);
-    section.and_then(|section| section.entries.as_deref()).unwrap_or_default()
-}
-
-fn enumeration(name: &str, old: Option<&str>, new: Option<&str>) -> Option<EnumerationChange> {
-    if old == new {
-        return None;
+    fn variable(&mut self, name: &'a str, old: Option<&'a str>, new: Option<&'a str>) {
+        if let (Some(old), Some(new)) = (old, new)
+            && old != new
+            && (self.takes)(name)
+        {
+            self.changes.variables.push((name.to_owned(), old.to_owned(), new.to_owned()));
+        }
     }
+
+    fn symbol(&mut self, name: &'a str, old: Option<&'a str>, new: Option<&'a str>) {
+        if !(self.takes)(name) {
+            return;
+        }
+        let value = |text: &str| {
+            json::integer(text).and_then(|number| u64::try_from(number).ok()).unwrap_or_default()
+        };
+        let symbols = &mut self.changes.symbols;
+        match (old.map(value), new.map(value)) {
+            (Some(old), Some(new)) => self.symbols.push((old, new, name)),
+            (Some(old), None) => symbols.removed.push((name.to_owned(), old)),
+            (None, Some(new)) => symbols.added.push((name.to_owned(), new)),
+            (None, None) => {}
+        }
+    }
+
+    fn end_symbols(&mut self) {
+        let both = std::mem::take(&mut self.symbols);
+        self.changes.symbols.add_runs(both);
+    }
+}
+
+/// Compares two texts of an enumeration, which differ.
+fn enumeration(name: &str, old: Option<&str>, new: Option<&str>) -> EnumerationChange {
     let labels = |text: Option<&str>| {
         let mut labels = BTreeMap::new();
         // What is not a number, as no canonical text has it, is not compared.
         let _ = text.map(|text| {
-            walk::entries(text, |label, value| {
-                if let Some(value) = walk::integer(value) {
+            json::entries(text, |label, value| {
+                if let Some(value) = json::integer(value) {
                     labels.insert(label.into_owned(), value);
                 }
             })
         });
         labels
     };
-    let (mut before, after) = (labels(old), labels(new));
-    let mut labels = Vec::new();
-    for (label, new) in after {
-        let old = before.remove(&label);
-        if old != Some(new) {
-            labels.push((label, old, Some(new)));
+    let mut differing = Vec::new();
+    pairs(labels(old), labels(new), |label, old, new| {
+        if old != new {
+            differing.push((label, old, new));
         }
-    }
-    labels.extend(before.into_iter().map(|(label, old)| (label, Some(old), None)));
-    labels.sort();
+    });
     let whole = match (old, new) {
         (None, _) => Some(Presence::Added),
         (_, None) => Some(Presence::Removed),
         _ => None,
     };
-    Some(EnumerationChange { name: name.to_owned(), labels, whole })
+    EnumerationChange { name: name.to_owned(), labels: differing, whole }
 }
 
 #[cfg(test)]
@@ -318,7 +339,7 @@ mod tests {
 
     #[test]
     fn everything_that_differs_is_named() {
-        let mut changes = Changes::between(OLD, NEW).unwrap();
+        let mut changes = Changes::between(OLD, NEW, &|_| true).unwrap();
         assert_eq!(changes.equal_structs, 1);
         let names: Vec<&str> = changes.structs.iter().map(|change| &*change.name).collect();
         assert_eq!(names, ["added", "old", "task_struct"]);
@@ -340,7 +361,7 @@ mod tests {
 
     #[test]
     fn symbols_that_move_together_are_one_run() {
-        let symbols = Changes::between(OLD, NEW).unwrap().symbols;
+        let symbols = Changes::between(OLD, NEW, &|_| true).unwrap().symbols;
         assert_eq!(symbols.added, [("fresh".to_owned(), 7)]);
         assert_eq!(symbols.removed, [("gone".to_owned(), 5)]);
         assert_eq!(symbols.equal, 3);
@@ -349,8 +370,18 @@ mod tests {
     }
 
     #[test]
+    fn a_symbol_within_a_run_is_found_by_its_name() {
+        let changes = Changes::between(OLD, NEW, &|name| name == "c").unwrap();
+        let run = SymbolRun { first: "c".to_owned(), last: "c".to_owned(), count: 1, from: 300, to: 316 };
+        assert_eq!(changes.symbols, SymbolChanges { moved: vec![run], ..SymbolChanges::default() });
+        assert!(
+            changes.structs.is_empty() && changes.variables.is_empty() && changes.enumerations.is_empty()
+        );
+    }
+
+    #[test]
     fn a_text_equals_itself() {
-        let changes = Changes::between(OLD, OLD).unwrap();
+        let changes = Changes::between(OLD, OLD, &|_| true).unwrap();
         assert!(changes.is_empty());
         assert_eq!(changes.equal_structs, 3);
     }

@@ -1,3 +1,5 @@
+//! Whether two sources of one build contradict each other.
+
 mod reason;
 mod relate;
 mod settled;
@@ -8,6 +10,7 @@ pub use reason::Reason;
 use relate::{Relation, plain, relate};
 pub use settled::Settled;
 
+use super::walk::{Build, Presentation, pairs, walk};
 use crate::{BitRange, Name, Profile, RecordId, Tally, Type, TypeId};
 
 /// How two profiles of one build differ in meaning. Names that only one of them has are not contradictions; a
@@ -48,54 +51,166 @@ pub struct Difference {
 ///
 /// If a name has several layouts, each is compared with the one that fits it.
 pub fn compare(first: Settled<'_>, second: Settled<'_>) -> Comparison {
-    let mut result = Comparison::default();
-    result.compare_structs(first, second);
-    result.compare_enumerations(first, second);
-    result.compare_symbols(first, second);
+    let (first, second) = (Side::new(first), Side::new(second));
+    let mut judge =
+        Judge { first: &first, second: &second, met: HashSet::new(), result: Comparison::default() };
+    walk(&first, &second, &mut judge);
+    let Judge { met, mut result, .. } = judge;
+    result.only_second.retain(|name| !met.contains(name.as_str()));
     result
 }
 
-impl Comparison {
-    fn compare_structs(&mut self, first: Settled<'_>, second: Settled<'_>) {
-        let (ours, theirs) = (structs(first), structs(second));
-        let candidates = by_plain_name(theirs.keys().copied());
-        let mut met: HashSet<&str> = HashSet::new();
-        for (name, record) in &ours {
-            let others = candidates.get(plain(name)).map(Vec::as_slice).unwrap_or_default();
-            // The layout of the same name comes first, so that it is chosen if several fit.
-            let in_order = others.iter().filter(|other| **other == *name);
-            let in_order = in_order.chain(others.iter().filter(|other| **other != *name)).take(MOST_LAYOUTS);
-            let mut best: Option<(&str, Comparison)> = None;
-            for other in in_order {
-                let Some(id) = theirs.get(*other) else { continue };
-                let found = Self::of_structs(name, (first, *record), (second, *id));
-                let fits = found.differences.is_empty();
-                if best.as_ref().is_none_or(|(_, known)| found.differences.len() < known.differences.len()) {
-                    best = Some((other, found));
-                }
-                if fits {
-                    break;
-                }
-            }
-            let Some((other, found)) = best else {
-                self.only_first.push((*name).to_owned());
-                continue;
-            };
-            met.insert(other);
-            self.structs += 1;
-            self.members += found.members;
-            self.differences.extend(found.differences);
-            for (reason, tally) in found.explained {
-                self.explained.entry(reason).or_default().add(tally);
-            }
-            if other != *name {
-                self.explain(Reason::Layouts, || format!("{name} and {other}"));
-            }
+/// One of the two profiles, with its named structs and enumerations by name, and by name without a layout hash.
+struct Side<'a> {
+    settled: Settled<'a>,
+    structs: BTreeMap<&'a str, RecordId>,
+    structs_by_plain_name: BTreeMap<&'a str, Vec<&'a str>>,
+    enumerations: BTreeMap<&'a str, BTreeMap<&'a str, i128>>,
+    enumerations_by_plain_name: BTreeMap<&'a str, Vec<&'a str>>,
+}
+
+impl<'a> Side<'a> {
+    fn new(settled: Settled<'a>) -> Self {
+        let (structs, enumerations) = (structs(settled), enumerations(settled));
+        Self {
+            structs_by_plain_name: by_plain_name(structs.keys().copied()),
+            enumerations_by_plain_name: by_plain_name(enumerations.keys().copied()),
+            settled,
+            structs,
+            enumerations,
         }
-        let only = theirs.keys().filter(|name| !met.contains(*name) && !ours.contains_key(*name));
-        self.only_second = only.map(|name| (*name).to_owned()).collect();
+    }
+}
+
+impl<'a> Build<'a> for Side<'a> {
+    type Struct = RecordId;
+    /// The name alone: the labels stay with the side.
+    type Enumeration = ();
+    type Variable = TypeId;
+    /// The address, and the type of a variable.
+    type Symbol = (u64, Option<TypeId>);
+
+    fn structs(&self) -> impl Iterator<Item = (&'a str, RecordId)> {
+        self.structs.iter().map(|(name, id)| (*name, *id))
     }
 
+    fn enumerations(&self) -> impl Iterator<Item = (&'a str, ())> {
+        self.enumerations.keys().map(|name| (*name, ()))
+    }
+
+    fn variables(&self) -> impl Iterator<Item = (&'a str, TypeId)> {
+        std::iter::empty()
+    }
+
+    fn symbols(&self) -> [impl Iterator<Item = (&'a str, (u64, Option<TypeId>))>; 2] {
+        let types = variables(self.settled);
+        let all = symbols(self.settled.profile).into_iter();
+        let all: BTreeMap<_, _> =
+            all.map(|(name, value)| (name, (value, types.get(name).copied()))).collect();
+        [all, BTreeMap::new()].map(BTreeMap::into_iter)
+    }
+}
+
+/// Judges the pairs of the walk.
+struct Judge<'a, 's> {
+    first: &'s Side<'a>,
+    second: &'s Side<'a>,
+    /// The structs of the second profile that one of the first was compared with.
+    met: HashSet<&'a str>,
+    result: Comparison,
+}
+
+impl<'a> Presentation<'a, Side<'a>> for Judge<'a, '_> {
+    fn structure(&mut self, name: &'a str, first: Option<RecordId>, second: Option<RecordId>) {
+        let Some(record) = first else {
+            self.result.only_second.push(name.to_owned());
+            return;
+        };
+        let others =
+            self.second.structs_by_plain_name.get(plain(name)).map(Vec::as_slice).unwrap_or_default();
+        let others = others.iter().filter_map(|other| Some((*other, *self.second.structs.get(other)?)));
+        // The layout of the same name comes first, so that it is chosen if several fit.
+        let in_order = second.map(|id| (name, id)).into_iter();
+        let in_order = in_order.chain(others.filter(|(other, _)| *other != name)).take(MOST_LAYOUTS);
+        let mut best: Option<(&str, Comparison)> = None;
+        for (other, id) in in_order {
+            let found = Comparison::of_structs(name, (self.first.settled, record), (self.second.settled, id));
+            let fits = found.differences.is_empty();
+            if best.as_ref().is_none_or(|(_, known)| found.differences.len() < known.differences.len()) {
+                best = Some((other, found));
+            }
+            if fits {
+                break;
+            }
+        }
+        let result = &mut self.result;
+        let Some((other, found)) = best else {
+            result.only_first.push(name.to_owned());
+            return;
+        };
+        self.met.insert(other);
+        result.structs += 1;
+        result.add(found);
+        if other != name {
+            result.explain(Reason::Layouts, || format!("{name} and {other}"));
+        }
+    }
+
+    fn enumeration(&mut self, name: &'a str, first: Option<()>, _: Option<()>) {
+        let Some(labels) = first.and_then(|()| self.first.enumerations.get(name)) else { return };
+        let others = self.second.enumerations_by_plain_name.get(plain(name));
+        let others = others.into_iter().flatten().filter_map(|other| self.second.enumerations.get(other));
+        let differing = |other: &BTreeMap<&str, i128>| -> Comparison {
+            let mut found = Comparison::default();
+            pairs(labels.iter(), other.iter(), |label, a, b| match (a, b) {
+                (Some(a), Some(b)) if a == b => {}
+                (Some(a), Some(b)) => {
+                    let name = || format!("{name}.{label}");
+                    match is_cut(*a, *b) || is_cut(*b, *a) {
+                        true => found.explain(Reason::Labels, name),
+                        false => found.differ(name(), a.to_string(), b.to_string()),
+                    }
+                }
+                _ => {}
+            });
+            found
+        };
+        let best = others.take(MOST_LAYOUTS).map(differing).min_by_key(|found| found.differences.len());
+        let Some(found) = best else { return };
+        self.result.enumerations += 1;
+        self.result.add(found);
+    }
+
+    /// The types of variables come with the symbols.
+    fn variable(&mut self, _: &'a str, _: Option<TypeId>, _: Option<TypeId>) {}
+
+    fn symbol(
+        &mut self,
+        name: &'a str,
+        first: Option<(u64, Option<TypeId>)>,
+        second: Option<(u64, Option<TypeId>)>,
+    ) {
+        let (Some((value, ty)), Some((other, other_type))) = (first, second) else { return };
+        let result = &mut self.result;
+        result.symbols += 1;
+        if value != other {
+            result.differ(name.to_owned(), format!("{value:#x}"), format!("{other:#x}"));
+        }
+        match (ty, other_type) {
+            (Some(a), Some(b)) => match relate((self.first.settled, a), (self.second.settled, b)) {
+                Relation::Same => {}
+                Relation::Explained(reason) => result.explain(reason, || name.to_owned()),
+                Relation::Sizes(a, b) => {
+                    result.differ(name.to_owned(), format!("{a} bytes"), format!("{b} bytes"));
+                }
+            },
+            (None, None) => {}
+            _ => result.explain(Reason::Untyped, || name.to_owned()),
+        }
+    }
+}
+
+impl Comparison {
     /// Compares two structs that are known to both by one name.
     fn of_structs(name: &str, first: (Settled<'_>, RecordId), second: (Settled<'_>, RecordId)) -> Self {
         let mut result = Self::default();
@@ -105,13 +220,12 @@ impl Comparison {
         if a != b {
             result.differ(name.to_owned(), format!("{a} bytes"), format!("{b} bytes"));
         }
-        let (ours, theirs) = (members(first.0, first.1), members(second.0, second.1));
-        for (member, a) in &ours {
-            let Some(b) = theirs.get(member) else { continue };
+        pairs(members(first.0, first.1), members(second.0, second.1), |member, a, b| {
+            let (Some(a), Some(b)) = (a, b) else { return };
             result.members += 1;
             let name = || format!("{name}.{member}");
             if a.place != b.place {
-                match a.holds(first.0, b) || b.holds(second.0, a) {
+                match a.holds(first.0, &b) || b.holds(second.0, &a) {
                     true => result.explain(Reason::BitFields, name),
                     false => result.differ(name(), a.place.to_string(), b.place.to_string()),
                 }
@@ -120,56 +234,19 @@ impl Comparison {
                     Relation::Same => {}
                     Relation::Explained(reason) => result.explain(reason, name),
                     Relation::Sizes(a, b) => {
-                        result.differ(name(), format!("{a} bytes"), format!("{b} bytes"))
+                        result.differ(name(), format!("{a} bytes"), format!("{b} bytes"));
                     }
                 }
             }
-        }
+        });
         result
     }
 
-    fn compare_enumerations(&mut self, first: Settled<'_>, second: Settled<'_>) {
-        let (ours, theirs) = (enumerations(first), enumerations(second));
-        let candidates = by_plain_name(theirs.keys().copied());
-        for (name, labels) in &ours {
-            let others = candidates.get(plain(name)).map(Vec::as_slice).unwrap_or_default();
-            let differing = |other: &&str| -> Vec<(String, String, String)> {
-                let known = theirs.get(*other);
-                let both =
-                    labels.iter().filter_map(|(label, value)| Some((label, value, known?.get(label)?)));
-                let wrong = both.filter(|(_, value, other)| value != other);
-                wrong.map(|(label, a, b)| (format!("{name}.{label}"), a.to_string(), b.to_string())).collect()
-            };
-            let Some(wrong) = others.iter().take(MOST_LAYOUTS).map(differing).min_by_key(Vec::len) else {
-                continue;
-            };
-            self.enumerations += 1;
-            for (label, a, b) in wrong {
-                self.differ(label, a, b);
-            }
-        }
-    }
-
-    fn compare_symbols(&mut self, first: Settled<'_>, second: Settled<'_>) {
-        let (ours, theirs) = (symbols(first.profile), symbols(second.profile));
-        let (our_types, their_types) = (variables(first), variables(second));
-        for (name, value) in ours {
-            let Some(other) = theirs.get(name) else { continue };
-            self.symbols += 1;
-            if value != *other {
-                self.differ(name.to_owned(), format!("{value:#x}"), format!("{other:#x}"));
-            }
-            match (our_types.get(name), their_types.get(name)) {
-                (Some(a), Some(b)) => match relate((first, *a), (second, *b)) {
-                    Relation::Same => {}
-                    Relation::Explained(reason) => self.explain(reason, || name.to_owned()),
-                    Relation::Sizes(a, b) => {
-                        self.differ(name.to_owned(), format!("{a} bytes"), format!("{b} bytes"));
-                    }
-                },
-                (None, None) => {}
-                _ => self.explain(Reason::Untyped, || name.to_owned()),
-            }
+    fn add(&mut self, part: Self) {
+        self.members += part.members;
+        self.differences.extend(part.differences);
+        for (reason, tally) in part.explained {
+            self.explained.entry(reason).or_default().add(tally);
         }
     }
 
@@ -192,6 +269,12 @@ impl Tally {
         self.examples.extend(other.examples);
         self.examples.truncate(Self::EXAMPLES);
     }
+}
+
+/// Whether `value` is `whole` in 32 bits, with or without a sign.
+fn is_cut(value: i128, whole: i128) -> bool {
+    let fits = i32::try_from(value).is_ok() || u32::try_from(value).is_ok();
+    fits && (value ^ whole) & i128::from(u32::MAX) == 0
 }
 
 /// With how many layouts of its name a layout is compared.

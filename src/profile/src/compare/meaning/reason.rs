@@ -16,6 +16,8 @@ pub enum Reason {
     Signs,
     /// An enumeration is the integer that it is stored in.
     Enumerations,
+    /// The value of a label is cut to 32 bits, or its sign is lost: BTF before Linux 6.0 has no other values.
+    Labels,
     /// An unnamed type got different names.
     Unnamed,
     /// A name has several layouts, and a different one keeps the name in each source.
@@ -39,6 +41,7 @@ impl Reason {
             Self::VoidPointers => "void_pointers",
             Self::Signs => "signs",
             Self::Enumerations => "enumerations",
+            Self::Labels => "labels",
             Self::Unnamed => "unnamed",
             Self::Layouts => "layouts",
             Self::Bytes => "bytes",
@@ -57,6 +60,7 @@ impl fmt::Display for Reason {
             Self::VoidPointers => "pointers whose target one source does not know",
             Self::Signs => "integers that have a sign in one source only",
             Self::Enumerations => "enumerations that one source writes as integers",
+            Self::Labels => "values of enumerations of which one source keeps 32 bits without a sign",
             Self::Unnamed => "unnamed types that got different names",
             Self::Layouts => {
                 "names with several layouts, of which each source lets another one keep the name"
