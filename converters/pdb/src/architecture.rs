@@ -1,26 +1,32 @@
 //! The processor architecture of a PDB.
 
+use goblin::pe::header::*;
 use profile::Arch;
 
 use crate::Error;
+use crate::codeview::*;
 use crate::leaf::Leaf;
-use crate::primitive::FIRST_RECORD;
 use crate::symbols::Symbols;
 use crate::type_stream::TypeStream;
+
+/// Machine numbers that `goblin` has no names for (`winnt.h`, `IMAGE_FILE_MACHINE_*`).
+const COFF_MACHINE_ARM64EC: u16 = 0xa641;
+const COFF_MACHINE_ARM64X: u16 = 0xa64e;
+const COFF_MACHINE_R3000: u16 = 0x0162;
+const COFF_MACHINE_R10000: u16 = 0x0168;
 
 /// The architecture of a COFF machine number, if Windows runs on it.
 pub(crate) fn of_machine(machine: u16) -> Option<Arch> {
     Some(match machine {
-        0x014c => Arch::I386,
-        0x8664 => Arch::Amd64,
-        // ARM, Thumb, ARMNT
-        0x01c0 | 0x01c2 | 0x01c4 => Arch::Arm,
-        // ARM64, ARM64EC, ARM64X
-        0xaa64 | 0xa641 | 0xa64e => Arch::Arm64,
-        0x0162 | 0x0166 | 0x0168 | 0x0169 | 0x0266 | 0x0366 | 0x0466 => Arch::Mips,
-        0x01f0 | 0x01f1 => Arch::Ppc,
-        0x5032 => Arch::Riscv32,
-        0x5064 => Arch::Riscv64,
+        COFF_MACHINE_X86 => Arch::I386,
+        COFF_MACHINE_X86_64 => Arch::Amd64,
+        COFF_MACHINE_ARM | COFF_MACHINE_THUMB | COFF_MACHINE_ARMNT => Arch::Arm,
+        COFF_MACHINE_ARM64 | COFF_MACHINE_ARM64EC | COFF_MACHINE_ARM64X => Arch::Arm64,
+        COFF_MACHINE_R3000 | COFF_MACHINE_R4000 | COFF_MACHINE_R10000 | COFF_MACHINE_WCEMIPSV2 => Arch::Mips,
+        COFF_MACHINE_MIPS16 | COFF_MACHINE_MIPSFPU | COFF_MACHINE_MIPSFPU16 => Arch::Mips,
+        COFF_MACHINE_POWERPC | COFF_MACHINE_POWERPCFP => Arch::Ppc,
+        COFF_MACHINE_RISCV32 => Arch::Riscv32,
+        COFF_MACHINE_RISCV64 => Arch::Riscv64,
         _ => return None,
     })
 }
@@ -28,13 +34,13 @@ pub(crate) fn of_machine(machine: u16) -> Option<Arch> {
 /// The architecture of the processor in a compile record (`CV_CPU_TYPE_e`).
 fn of_processor(processor: u16) -> Option<Arch> {
     Some(match processor {
-        0x00..=0x07 => Arch::I386,
-        0x10..=0x12 | 0x14..=0x18 => Arch::Mips,
-        0x13 => Arch::Mips64,
-        0x40..=0x45 => Arch::Ppc,
-        0x60..=0x68 | 0xf0 | 0xf4 => Arch::Arm,
-        0x69 | 0xf6 => Arch::Arm64,
-        0xd0 => Arch::Amd64,
+        CV_CFL_8080..=CV_CFL_PENTIUMIII => Arch::I386,
+        CV_CFL_MIPS..=CV_CFL_MIPS32 | CV_CFL_MIPSI..=CV_CFL_MIPSV => Arch::Mips,
+        CV_CFL_MIPS64 => Arch::Mips64,
+        CV_CFL_PPC601..=CV_CFL_PPCBE => Arch::Ppc,
+        CV_CFL_ARM3..=CV_CFL_ARM7 | CV_CFL_THUMB | CV_CFL_ARMNT => Arch::Arm,
+        CV_CFL_ARM64_FIRST | CV_CFL_ARM64 => Arch::Arm64,
+        CV_CFL_X64 => Arch::Amd64,
         _ => return None,
     })
 }
@@ -54,7 +60,7 @@ pub(crate) fn guess(machine: u16, symbols: &Symbols, types: Option<&TypeStream<'
                     Some(_) => wide += 1,
                     None => {}
                 },
-                Ok(Leaf::Modifier(index)) if index < FIRST_RECORD => match index >> 8 {
+                Ok(Leaf::Modifier(index)) if index < CV_FIRST_NONPRIM => match index >> 8 {
                     4 => narrow += 1,
                     6 => wide += 1,
                     _ => {}

@@ -1,5 +1,7 @@
 //! Reads the bytes of a record. Every read can fail and none can panic.
 
+use crate::codeview::*;
+
 /// Why a record cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Malformed {
@@ -83,16 +85,16 @@ impl<'a> Cursor<'a> {
         let unsigned = |bits: u128| Number { bits, signed: false };
         let signed = |value: i128| Number { bits: value as u128, signed: true };
         Ok(match self.u16()? {
-            small @ 0..0x8000 => unsigned(small.into()),
-            0x8000 => signed(i8::from_le_bytes(self.array()?).into()),
-            0x8001 => signed(i16::from_le_bytes(self.array()?).into()),
-            0x8002 => unsigned(self.u16()?.into()),
-            0x8003 => signed(i32::from_le_bytes(self.array()?).into()),
-            0x8004 => unsigned(self.u32()?.into()),
-            0x8009 => signed(i64::from_le_bytes(self.array()?).into()),
-            0x800a => unsigned(u64::from_le_bytes(self.array()?).into()),
-            0x8017 => signed(i128::from_le_bytes(self.array()?)),
-            0x8018 => unsigned(u128::from_le_bytes(self.array()?)),
+            small @ 0..LF_NUMERIC => unsigned(small.into()),
+            LF_CHAR => signed(i8::from_le_bytes(self.array()?).into()),
+            LF_SHORT => signed(i16::from_le_bytes(self.array()?).into()),
+            LF_USHORT => unsigned(self.u16()?.into()),
+            LF_LONG => signed(i32::from_le_bytes(self.array()?).into()),
+            LF_ULONG => unsigned(self.u32()?.into()),
+            LF_QUADWORD => signed(i64::from_le_bytes(self.array()?).into()),
+            LF_UQUADWORD => unsigned(u64::from_le_bytes(self.array()?).into()),
+            LF_OCTWORD => signed(i128::from_le_bytes(self.array()?)),
+            LF_UOCTWORD => unsigned(u128::from_le_bytes(self.array()?)),
             _ => return Err(Malformed::Numeric),
         })
     }
@@ -116,10 +118,10 @@ impl<'a> Cursor<'a> {
         self.take(count.into())
     }
 
-    /// Skips the padding between the members of a field list: bytes from 0xf1 to 0xff, whose low half is the number
+    /// Skips the padding between the members of a field list: bytes above [`LF_PAD0`], whose low half is the number
     /// of bytes to skip.
     pub(crate) fn pass_padding(&mut self) {
-        while let Some(padding @ 0xf0..) = self.rest.first() {
+        while let Some(padding @ LF_PAD0..) = self.rest.first() {
             let count = usize::from(padding & 0x0f).max(1);
             self.rest = self.rest.get(count..).unwrap_or_default();
         }

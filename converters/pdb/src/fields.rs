@@ -2,13 +2,10 @@
 
 use profile::{Name, Native, NativeKind, NewMember, StorageUnit, Type, TypeId};
 
+use crate::codeview::{LF_FIELDLIST, T_CHAR8, T_NOTYPE, T_UCHAR, T_ULONG, T_UQUAD, T_USHORT};
 use crate::cursor::{Cursor, Malformed};
 use crate::leaf::{BitField, Field, FieldError, Leaf, next_field};
-use crate::primitive::CHAR8;
 use crate::types::Lowering;
-
-/// The kind of a record that holds a field list (`LF_FIELDLIST`).
-const FIELD_LIST: u16 = 0x1203;
 
 /// How many records one field list may span.
 const MAX_CONTINUATIONS: usize = 4096;
@@ -21,7 +18,7 @@ impl<'a> Lowering<'a, '_> {
         self.chain.clear();
         let mut next = (list != 0).then_some(list);
         while let Some(index) = next.take() {
-            let Some(record) = self.stream.get(index).filter(|record| record.kind == FIELD_LIST) else {
+            let Some(record) = self.stream.get(index).filter(|record| record.kind == LF_FIELDLIST) else {
                 self.report.lose("field lists that are not there", owner);
                 return;
             };
@@ -120,7 +117,7 @@ impl<'a> Lowering<'a, '_> {
     fn bits(&mut self, name: Option<Name>, offset: u64, field: BitField) -> NewMember {
         let base = self.number_type(field.base);
         let number = match self.stream.unmodified(field.base) {
-            0 => CHAR8,
+            T_NOTYPE => T_CHAR8,
             index => index,
         };
         let size = self.stream.size_of(number, self.address).unwrap_or(0);
@@ -136,10 +133,10 @@ impl<'a> Lowering<'a, '_> {
         let ty = match unit.size == size {
             true => base,
             false => match unit.size {
-                1 => self.type_of(0x20),
-                2 => self.type_of(0x21),
-                4 => self.type_of(0x22),
-                8 => self.type_of(0x23),
+                1 => self.type_of(T_UCHAR),
+                2 => self.type_of(T_USHORT),
+                4 => self.type_of(T_ULONG),
+                8 => self.type_of(T_UQUAD),
                 _ => self.native("unsigned __int128", 16),
             },
         };

@@ -11,8 +11,8 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
+use crate::codeview::{CV_FIRST_NONPRIM, LF_BUILDINFO, LF_STRING_ID, LF_UDT_MOD_SRC_LINE, LF_UDT_SRC_LINE};
 use crate::cursor::{Cursor, Malformed};
-use crate::primitive::FIRST_RECORD;
 
 /// The number of the stream.
 pub(crate) const STREAM: u16 = 4;
@@ -20,14 +20,6 @@ pub(crate) const STREAM: u16 = 4;
 /// The number of a module, counted from 1. Section contributions count from 0, item records from 1.
 pub(crate) type Module = u16;
 
-/// LF_UDT_SRC_LINE: type, source file (an item), line.
-const UDT_SRC_LINE: u16 = 0x1606;
-/// LF_UDT_MOD_SRC_LINE: type, source file (a string), line, module.
-const UDT_MOD_SRC_LINE: u16 = 0x1607;
-/// LF_STRING_ID: an item, then the text.
-const STRING_ID: u16 = 0x1605;
-/// LF_BUILDINFO: a count of items, then the items: folder, compiler, source file, ...
-const BUILD_INFO: u16 = 0x1603;
 /// Which of the items of an LF_BUILDINFO names the source file.
 const BUILD_INFO_SOURCE: usize = 2;
 
@@ -58,7 +50,7 @@ impl Origins {
         let _version = header.u32()?;
         let header_size = header.u32()?;
         let (first, end) = (header.u32()?, header.u32()?);
-        if first < FIRST_RECORD || header_size != 56 {
+        if first < CV_FIRST_NONPRIM || header_size != 56 {
             return Err(Malformed::Numeric);
         }
         let mut rest = Cursor::new(bytes);
@@ -72,8 +64,10 @@ impl Origins {
             let Ok([low, high, body @ ..]) = record else { break };
             let mut body = Cursor::new(body);
             match u16::from_le_bytes([*low, *high]) {
-                UDT_SRC_LINE => of_items.push((item, body.u32()?, body.u32()?)),
-                UDT_MOD_SRC_LINE => {
+                // Type, source file (an item), line.
+                LF_UDT_SRC_LINE => of_items.push((item, body.u32()?, body.u32()?)),
+                // Type, source file (a string), line, module.
+                LF_UDT_MOD_SRC_LINE => {
                     let (ty, file, _line) = (body.u32()?, body.u32()?, body.u32()?);
                     let module = body.u16()?;
                     let origin = origins.by_type.entry(ty).or_default();
@@ -81,11 +75,13 @@ impl Origins {
                     origin.files.push(file);
                     origin.complete = true;
                 }
-                STRING_ID => {
+                // An item, then the text.
+                LF_STRING_ID => {
                     body.u32()?;
                     texts.insert(item, body.text()?);
                 }
-                BUILD_INFO => {
+                // A count of items, then the items: folder, compiler, source file, ...
+                LF_BUILDINFO => {
                     let count = usize::from(body.u16()?);
                     if count > BUILD_INFO_SOURCE {
                         body.take(4 * BUILD_INFO_SOURCE)?;

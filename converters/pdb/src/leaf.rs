@@ -4,8 +4,8 @@
 //! entry, lacks 128-bit numbers and arrays over 4 GiB, and panics on some hostile files. Layouts: `cvinfo.h` in
 //! Microsoft's published PDB sources; the wide `...2` kinds are known only from files.
 
+use crate::codeview::*;
 use crate::cursor::{Cursor, Malformed, Number};
-use crate::primitive::CHAR8;
 
 /// A type record, reduced to the fields that are needed here. Types are given by their index.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +130,7 @@ pub(crate) struct Enumeration<'a> {
 impl Enumeration<'_> {
     /// The type of its values. Clang gives none for `char8_t`.
     pub(crate) fn number(&self) -> u32 {
-        if self.underlying == 0 && !self.forward { CHAR8 } else { self.underlying }
+        if self.underlying == 0 && !self.forward { T_CHAR8 } else { self.underlying }
     }
 }
 
@@ -145,9 +145,6 @@ pub(crate) struct BitField {
 const FORWARD: u32 = 0x80;
 const HAS_UNIQUE_NAME: u32 = 0x200;
 
-/// Kinds below this one have counted names; those above have zero-terminated names.
-const LAST_COUNTED: u16 = 0x1500;
-
 /// Finds the name in a type record, if `kind` has one: the name, then the decorated name.
 fn names<'a>(
     kind: u16,
@@ -160,12 +157,27 @@ fn names<'a>(
 }
 
 fn name<'a>(kind: u16, cursor: &mut Cursor<'a>) -> Result<&'a [u8], Malformed> {
-    if kind < LAST_COUNTED { cursor.counted_text() } else { cursor.text() }
+    if kind < LF_ST_MAX { cursor.counted_text() } else { cursor.text() }
 }
 
 /// Whether records of this kind define or declare a class, a union or an enumeration.
 pub(crate) fn is_named(kind: u16) -> bool {
-    matches!(kind, 0x1004..=0x1007 | 0x1504..=0x1507 | 0x1519 | 0x1608..=0x160b)
+    matches!(
+        kind,
+        LF_CLASS_ST
+            | LF_STRUCTURE_ST
+            | LF_UNION_ST
+            | LF_ENUM_ST
+            | LF_CLASS
+            | LF_STRUCTURE
+            | LF_UNION
+            | LF_ENUM
+            | LF_INTERFACE
+            | LF_CLASS2
+            | LF_STRUCTURE2
+            | LF_UNION2
+            | LF_INTERFACE2
+    )
 }
 
 /// Reads a record of this kind from the bytes after the kind.
@@ -173,10 +185,8 @@ pub(crate) fn parse(kind: u16, body: &[u8]) -> Result<Leaf<'_>, Malformed> {
     let mut cursor = Cursor::new(body);
     let cursor = &mut cursor;
     Ok(match kind {
-        // LF_MODIFIER, LF_MODIFIER_EX
-        0x1001 | 0x1518 => Leaf::Modifier(cursor.u32()?),
-        // LF_POINTER
-        0x1002 => {
+        LF_MODIFIER | LF_MODIFIER_EX => Leaf::Modifier(cursor.u32()?),
+        LF_POINTER => {
             let (target, attributes) = (cursor.u32()?, cursor.u32()?);
             let mut pointer = Pointer { target, attributes, member: 0 };
             if pointer.kind() == PointerKind::Member {
@@ -185,43 +195,44 @@ pub(crate) fn parse(kind: u16, body: &[u8]) -> Result<Leaf<'_>, Malformed> {
             }
             Leaf::Pointer(pointer)
         }
-        // LF_ARRAY_ST, LF_ARRAY, LF_STRIDED_ARRAY: element, index type, (stride,) size
-        0x1003 | 0x1503 | 0x1516 => {
+        // Element, index type, stride if it has one, size.
+        LF_ARRAY_ST | LF_ARRAY | LF_STRIDED_ARRAY => {
             let element = cursor.u32()?;
-            cursor.take(if kind == 0x1516 { 8 } else { 4 })?;
+            cursor.take(if kind == LF_STRIDED_ARRAY { 8 } else { 4 })?;
             Leaf::Array { element, bytes: cursor.unsigned()? }
         }
-        // LF_VECTOR: element, count, size
-        0x151b => {
+        // Element, count, size.
+        LF_VECTOR => {
             let element = cursor.u32()?;
             cursor.u32()?;
             Leaf::Array { element, bytes: cursor.unsigned()? }
         }
-        // LF_CLASS(_ST), LF_STRUCTURE(_ST), LF_INTERFACE
-        0x1004 | 0x1005 | 0x1504 | 0x1505 | 0x1519 => {
+        LF_CLASS_ST | LF_STRUCTURE_ST | LF_CLASS | LF_STRUCTURE | LF_INTERFACE => {
             cursor.u16()?;
             let properties = cursor.u16()?.into();
             let fields = cursor.u32()?;
             cursor.take(8)?;
             let size = cursor.unsigned()?;
             let (name, unique_name) = names(kind, properties, cursor)?;
-            let kind = if matches!(kind, 0x1005 | 0x1505) { ClassKind::Struct } else { ClassKind::Class };
+            let kind = if matches!(kind, LF_STRUCTURE_ST | LF_STRUCTURE) {
+                ClassKind::Struct
+            } else {
+                ClassKind::Class
+            };
             let forward = properties & FORWARD != 0;
             Leaf::Class(Class { kind, forward, fields, size, name, unique_name })
         }
-        // LF_CLASS2, LF_STRUCTURE2, LF_INTERFACE2
-        0x1608 | 0x1609 | 0x160b => {
+        LF_CLASS2 | LF_STRUCTURE2 | LF_INTERFACE2 => {
             let properties = cursor.u32()?;
             let fields = cursor.u32()?;
             cursor.take(10)?;
             let size = cursor.unsigned()?;
             let (name, unique_name) = names(kind, properties, cursor)?;
-            let kind = if kind == 0x1609 { ClassKind::Struct } else { ClassKind::Class };
+            let kind = if kind == LF_STRUCTURE2 { ClassKind::Struct } else { ClassKind::Class };
             let forward = properties & FORWARD != 0;
             Leaf::Class(Class { kind, forward, fields, size, name, unique_name })
         }
-        // LF_UNION(_ST)
-        0x1006 | 0x1506 => {
+        LF_UNION_ST | LF_UNION => {
             cursor.u16()?;
             let properties = cursor.u16()?.into();
             let fields = cursor.u32()?;
@@ -230,8 +241,7 @@ pub(crate) fn parse(kind: u16, body: &[u8]) -> Result<Leaf<'_>, Malformed> {
             let forward = properties & FORWARD != 0;
             Leaf::Class(Class { kind: ClassKind::Union, forward, fields, size, name, unique_name })
         }
-        // LF_UNION2
-        0x160a => {
+        LF_UNION2 => {
             let properties = cursor.u32()?;
             let fields = cursor.u32()?;
             cursor.u16()?;
@@ -240,8 +250,7 @@ pub(crate) fn parse(kind: u16, body: &[u8]) -> Result<Leaf<'_>, Malformed> {
             let forward = properties & FORWARD != 0;
             Leaf::Class(Class { kind: ClassKind::Union, forward, fields, size, name, unique_name })
         }
-        // LF_ENUM(_ST)
-        0x1007 | 0x1507 => {
+        LF_ENUM_ST | LF_ENUM => {
             cursor.u16()?;
             let properties = cursor.u16()?.into();
             let (underlying, fields) = (cursor.u32()?, cursor.u32()?);
@@ -249,40 +258,34 @@ pub(crate) fn parse(kind: u16, body: &[u8]) -> Result<Leaf<'_>, Malformed> {
             let forward = properties & FORWARD != 0;
             Leaf::Enumeration(Enumeration { forward, underlying, fields, name, unique_name })
         }
-        // LF_PROCEDURE: result, call, count, arguments
-        0x1008 => {
+        // Result, call, count, arguments.
+        LF_PROCEDURE => {
             cursor.take(8)?;
             Leaf::Procedure(cursor.u32()?)
         }
-        // LF_MFUNCTION: result, class, this, call, count, arguments
-        0x1009 => {
+        // Result, class, this, call, count, arguments.
+        LF_MFUNCTION => {
             cursor.take(16)?;
             Leaf::Procedure(cursor.u32()?)
         }
-        // LF_ARGLIST
-        0x1201 => {
+        LF_ARGLIST => {
             let count = cursor.u32()?;
             let bytes = usize::try_from(count).ok().and_then(|count| count.checked_mul(4));
             Leaf::Arguments(cursor.take(bytes.ok_or(Malformed::Short)?)?)
         }
-        // LF_BITFIELD
-        0x1205 => {
+        LF_BITFIELD => {
             let (base, length, position) = (cursor.u32()?, cursor.u8()?, cursor.u8()?);
             Leaf::BitField(BitField { base, length, position })
         }
-        // LF_ALIAS(_ST)
-        0x1010 | 0x150a => {
+        LF_ALIAS_ST | LF_ALIAS => {
             let target = cursor.u32()?;
             Leaf::Alias { target, name: name(kind, cursor)? }
         }
-        // LF_VTSHAPE, LF_LABEL, LF_NULL, LF_NOTTRAN, LF_ENDPRECOMP, LF_TYPESERVER_ST
-        0x000a | 0x000e | 0x000f | 0x0010 | 0x0014 | 0x0016
-        // LF_VFTPATH, LF_PRECOMP_ST, LF_SKIP, LF_FIELDLIST, LF_DERIVED, LF_METHODLIST
-        | 0x100d | 0x100e | 0x1200 | 0x1203 | 0x1204 | 0x1206
-        // LF_REFSYM, LF_TYPESERVER, LF_PRECOMP, LF_TYPESERVER2, LF_VFTABLE
-        | 0x020c | 0x1501 | 0x1509 | 0x1515 | 0x151d
-        // LF_FUNC_ID to LF_UDT_MOD_SRC_LINE, which older linkers put among the types
-        | 0x1601..=0x1607 => Leaf::Auxiliary,
+        // Lists, tables, sources, and items, which older linkers put among the types.
+        LF_VTSHAPE | LF_LABEL | LF_NULL | LF_NOTTRAN | LF_ENDPRECOMP | LF_TYPESERVER_ST | LF_VFTPATH
+        | LF_PRECOMP_ST | LF_SKIP | LF_FIELDLIST | LF_DERIVED | LF_METHODLIST | LF_REFSYM | LF_TYPESERVER
+        | LF_PRECOMP | LF_TYPESERVER2 | LF_VFTABLE | LF_FUNC_ID | LF_MFUNC_ID | LF_BUILDINFO
+        | LF_SUBSTR_LIST | LF_STRING_ID | LF_UDT_SRC_LINE | LF_UDT_MOD_SRC_LINE => Leaf::Auxiliary,
         _ => Leaf::Unknown,
     })
 }
@@ -347,33 +350,25 @@ pub(crate) fn next_field<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Field<'a>
     // Attributes (access, method properties), padding, or a count.
     let attributes = cursor.u16()?;
     let field = match kind {
-        // LF_BCLASS, LF_BINTERFACE
-        0x1400 | 0x151a => Field::Base { ty: cursor.u32()?, offset: cursor.unsigned()? },
-        // LF_VBCLASS, LF_IVBCLASS
-        0x1401 | 0x1402 => {
+        LF_BCLASS | LF_BINTERFACE => Field::Base { ty: cursor.u32()?, offset: cursor.unsigned()? },
+        LF_VBCLASS | LF_IVBCLASS => {
             let (ty, table, table_offset) = (cursor.u32()?, cursor.u32()?, cursor.unsigned()?);
             cursor.number()?;
-            Field::VirtualBase { ty, direct: kind == 0x1401, table, table_offset }
+            Field::VirtualBase { ty, direct: kind == LF_VBCLASS, table, table_offset }
         }
-        // LF_INDEX
-        0x1404 => Field::Continued(cursor.u32()?),
-        // LF_VFUNCTAB
-        0x1409 => Field::TablePointer { ty: cursor.u32()?, offset: 0 },
-        // LF_VFUNCOFF
-        0x140c => Field::TablePointer { ty: cursor.u32()?, offset: cursor.u32()?.into() },
-        // LF_ENUMERATE(_ST)
-        0x0403 | 0x1502 => Field::Label { value: cursor.number()?, name: name(kind, cursor)? },
-        // LF_MEMBER(_ST)
-        0x1405 | 0x150d => {
+        LF_INDEX => Field::Continued(cursor.u32()?),
+        LF_VFUNCTAB => Field::TablePointer { ty: cursor.u32()?, offset: 0 },
+        LF_VFUNCOFF => Field::TablePointer { ty: cursor.u32()?, offset: cursor.u32()?.into() },
+        LF_ENUMERATE_ST | LF_ENUMERATE => Field::Label { value: cursor.number()?, name: name(kind, cursor)? },
+        LF_MEMBER_ST | LF_MEMBER => {
             Field::Member { ty: cursor.u32()?, offset: cursor.unsigned()?, name: name(kind, cursor)? }
         }
-        // LF_FRIENDCLS
-        0x140a => {
+        LF_FRIENDCLS => {
             cursor.u32()?;
             Field::Nothing
         }
-        // LF_ONEMETHOD(_ST): a method that introduces a virtual function also has its place in the table.
-        0x140b | 0x1511 => {
+        // A method that introduces a virtual function also has its place in the table.
+        LF_ONEMETHOD_ST | LF_ONEMETHOD => {
             cursor.u32()?;
             if matches!(attributes >> 2 & 7, 4 | 6) {
                 cursor.u32()?;
@@ -381,8 +376,9 @@ pub(crate) fn next_field<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Field<'a>
             name(kind, cursor)?;
             Field::Nothing
         }
-        // LF_FRIENDFCN(_ST), LF_STMEMBER(_ST), LF_METHOD(_ST), LF_NESTTYPE(EX)(_ST), LF_MEMBERMODIFY(_ST)
-        0x1403 | 0x1406..=0x1408 | 0x140d | 0x140e | 0x150c | 0x150e..=0x1510 | 0x1512 | 0x1513 => {
+        LF_FRIENDFCN_ST | LF_STMEMBER_ST | LF_METHOD_ST | LF_NESTTYPE_ST | LF_NESTTYPEEX_ST
+        | LF_MEMBERMODIFY_ST | LF_FRIENDFCN | LF_STMEMBER | LF_METHOD | LF_NESTTYPE | LF_NESTTYPEEX
+        | LF_MEMBERMODIFY => {
             cursor.u32()?;
             name(kind, cursor)?;
             Field::Nothing

@@ -31,6 +31,7 @@
 
 mod address;
 mod architecture;
+mod codeview;
 mod container;
 mod contributions;
 mod convert;

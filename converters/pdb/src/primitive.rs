@@ -3,6 +3,8 @@
 
 use profile::NativeKind;
 
+use crate::codeview::*;
+
 /// A type without a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Primitive {
@@ -25,12 +27,6 @@ pub(crate) enum Mode {
     NativePointer,
 }
 
-/// `char8_t`.
-pub(crate) const CHAR8: u32 = 0x7c;
-
-/// The lowest index of a type with a record.
-pub(crate) const FIRST_RECORD: u32 = 0x1000;
-
 /// The type with this number, and whether the number means a pointer to it; `None` for an undefined number.
 pub(crate) fn primitive(index: u32) -> Option<(Primitive, Mode)> {
     use NativeKind::{Bool, Char, Float, Other, Signed, Unsigned};
@@ -41,7 +37,7 @@ pub(crate) fn primitive(index: u32) -> Option<(Primitive, Mode)> {
     }
     let mode = match index >> 8 & 7 {
         // `nullptr_t`: a near pointer to void on every system.
-        1 if index == 0x103 => Mode::NativePointer,
+        1 if index == T_PVOID => Mode::NativePointer,
         0 => Mode::Direct,
         1 => Mode::Pointer(2),
         2..=4 => Mode::Pointer(4),
@@ -50,41 +46,41 @@ pub(crate) fn primitive(index: u32) -> Option<(Primitive, Mode)> {
         _ => Mode::Pointer(16),
     };
     let kind = match index & 0xff {
-        0x00 => Primitive::None,
-        0x03 => Primitive::Void,
-        0x02 => Native("unsigned short", 2, Unsigned), // segment
-        0x04 => Native("long long", 8, Signed),        // currency
-        0x08 => Native("long", 4, Signed),             // HRESULT
+        T_NOTYPE => Primitive::None,
+        T_VOID => Primitive::Void,
+        T_SEGMENT => Native("unsigned short", 2, Unsigned),
+        T_CURRENCY => Native("long long", 8, Signed),
+        T_HRESULT => Native("long", 4, Signed), // HRESULT
         // char as a distinct type, signed and unsigned char, and integers by their width
-        0x10 | 0x68 => Native("char", 1, Char),
-        0x20 | 0x69 | 0x70 | 0x7c => Native("unsigned char", 1, Char),
-        0x11 | 0x72 => Native("short", 2, Signed),
-        0x21 | 0x73 => Native("unsigned short", 2, Unsigned),
-        0x12 | 0x74 => Native("long", 4, Signed),
-        0x22 | 0x75 => Native("unsigned long", 4, Unsigned),
-        0x13 | 0x76 => Native("long long", 8, Signed),
-        0x23 | 0x77 => Native("unsigned long long", 8, Unsigned),
-        0x14 | 0x78 => Native("__int128", 16, Signed),
-        0x24 | 0x79 => Native("unsigned __int128", 16, Unsigned),
-        0x71 | 0x7a => Primitive::WideChar,
-        0x7b => Native("unsigned long", 4, Char), // char32_t
-        0x30 => Native("unsigned char", 1, Bool),
-        0x31 => Native("unsigned short", 2, Bool),
-        0x32 => Native("unsigned long", 4, Bool),
-        0x33 => Native("unsigned long long", 8, Bool),
-        0x34 => Native("unsigned __int128", 16, Bool),
-        0x46 => Native("_Float16", 2, Float),
-        0x40 | 0x45 => Native("float", 4, Float),
-        0x44 => Native("__float48", 6, Float),
-        0x41 => Native("double", 8, Float),
-        0x42 => Native("long double", 10, Float),
-        0x43 => Native("__float128", 16, Float),
-        0x56 => Native("_Float16 _Complex", 4, Other),
-        0x50 | 0x55 => Native("float _Complex", 8, Other),
-        0x54 => Native("__float48 _Complex", 12, Other),
-        0x51 => Native("double _Complex", 16, Other),
-        0x52 => Native("long double _Complex", 20, Other),
-        0x53 => Native("__float128 _Complex", 32, Other),
+        T_CHAR | T_INT1 => Native("char", 1, Char),
+        T_UCHAR | T_UINT1 | T_RCHAR | T_CHAR8 => Native("unsigned char", 1, Char),
+        T_SHORT | T_INT2 => Native("short", 2, Signed),
+        T_USHORT | T_UINT2 => Native("unsigned short", 2, Unsigned),
+        T_LONG | T_INT4 => Native("long", 4, Signed),
+        T_ULONG | T_UINT4 => Native("unsigned long", 4, Unsigned),
+        T_QUAD | T_INT8 => Native("long long", 8, Signed),
+        T_UQUAD | T_UINT8 => Native("unsigned long long", 8, Unsigned),
+        T_OCT | T_INT16 => Native("__int128", 16, Signed),
+        T_UOCT | T_UINT16 => Native("unsigned __int128", 16, Unsigned),
+        T_WCHAR | T_CHAR16 => Primitive::WideChar,
+        T_CHAR32 => Native("unsigned long", 4, Char),
+        T_BOOL08 => Native("unsigned char", 1, Bool),
+        T_BOOL16 => Native("unsigned short", 2, Bool),
+        T_BOOL32 => Native("unsigned long", 4, Bool),
+        T_BOOL64 => Native("unsigned long long", 8, Bool),
+        T_BOOL128 => Native("unsigned __int128", 16, Bool),
+        T_REAL16 => Native("_Float16", 2, Float),
+        T_REAL32 | T_REAL32PP => Native("float", 4, Float),
+        T_REAL48 => Native("__float48", 6, Float),
+        T_REAL64 => Native("double", 8, Float),
+        T_REAL80 => Native("long double", 10, Float),
+        T_REAL128 => Native("__float128", 16, Float),
+        T_CPLX16 => Native("_Float16 _Complex", 4, Other),
+        T_CPLX32 | T_CPLX32PP => Native("float _Complex", 8, Other),
+        T_CPLX48 => Native("__float48 _Complex", 12, Other),
+        T_CPLX64 => Native("double _Complex", 16, Other),
+        T_CPLX80 => Native("long double _Complex", 20, Other),
+        T_CPLX128 => Native("__float128 _Complex", 32, Other),
         _ => return None,
     };
     Some((kind, mode))
@@ -92,5 +88,20 @@ pub(crate) fn primitive(index: u32) -> Option<(Primitive, Mode)> {
 
 /// Whether the values of an enumeration over this type are signed. (`char` is signed on Windows.)
 pub(crate) fn is_signed(index: u32) -> bool {
-    matches!(index, 0x10..=0x14 | 0x04 | 0x08 | 0x68 | 0x70 | 0x72 | 0x74 | 0x76 | 0x78)
+    matches!(
+        index,
+        T_CHAR
+            | T_SHORT
+            | T_LONG
+            | T_QUAD
+            | T_OCT
+            | T_CURRENCY
+            | T_HRESULT
+            | T_INT1
+            | T_RCHAR
+            | T_INT2
+            | T_INT4
+            | T_INT8
+            | T_INT16
+    )
 }

@@ -2,6 +2,7 @@
 //!
 //! Each record is read once; names are borrowed from the stream. The container bounds how many streams are read.
 
+use crate::codeview::*;
 use crate::cursor::{Cursor, Malformed};
 
 /// A symbol record, reduced to the fields that are needed here.
@@ -55,51 +56,43 @@ pub(crate) struct Place {
     pub(crate) offset: u32,
 }
 
-/// Kinds below this one have counted names; those above have zero-terminated names.
-const LAST_COUNTED: u16 = 0x1100;
-
 /// Reads a record of this kind from the bytes after the kind.
 pub(crate) fn parse(kind: u16, body: &[u8]) -> Result<SymbolRecord<'_>, Malformed> {
     let mut cursor = Cursor::new(body);
     let cursor = &mut cursor;
     Ok(match kind {
-        // S_PUB32(_ST)
-        0x1009 | 0x110e => {
+        S_PUB32_ST | S_PUB32 => {
             let function = cursor.u32()? & 2 != 0;
             SymbolRecord::Public { function, place: place(cursor)?, name: name(kind, cursor)? }
         }
-        // S_LDATA32(_ST), S_GDATA32(_ST)
-        0x1007 | 0x1008 | 0x110c | 0x110d => {
-            let (global, ty) = (matches!(kind, 0x1008 | 0x110d), cursor.u32()?);
+        S_LDATA32_ST | S_GDATA32_ST | S_LDATA32 | S_GDATA32 => {
+            let (global, ty) = (matches!(kind, S_GDATA32_ST | S_GDATA32), cursor.u32()?);
             SymbolRecord::Data { global, ty, place: place(cursor)?, name: name(kind, cursor)? }
         }
-        // S_LPROC32(_ST, _ID, _DPC, _DPC_ID), S_GPROC32(_ST, _ID): parent, end, next, length, prologue and
-        // epilogue, type, place, flags
-        0x100a | 0x100b | 0x110f | 0x1110 | 0x1146 | 0x1147 | 0x1155 | 0x1156 => {
+        // Parent, end, next, length, prologue and epilogue, type, place, flags.
+        S_LPROC32_ST | S_GPROC32_ST | S_LPROC32 | S_GPROC32 | S_LPROC32_ID | S_GPROC32_ID | S_LPROC32_DPC
+        | S_LPROC32_DPC_ID => {
             cursor.take(28)?;
             let place = place(cursor)?;
             cursor.u8()?;
-            let global = matches!(kind, 0x100b | 0x1110 | 0x1147);
+            let global = matches!(kind, S_GPROC32_ST | S_GPROC32 | S_GPROC32_ID);
             SymbolRecord::Procedure { global, place, name: name(kind, cursor)? }
         }
-        // S_LTHREAD32(_ST), S_GTHREAD32(_ST): laid out as data
-        0x100e | 0x100f | 0x1112 | 0x1113 => {
+        // Laid out as data.
+        S_LTHREAD32_ST | S_GTHREAD32_ST | S_LTHREAD32 | S_GTHREAD32 => {
             cursor.take(10)?;
             SymbolRecord::ThreadLocal { name: name(kind, cursor)? }
         }
-        // S_UDT(_ST), S_COBOLUDT(_ST)
-        0x1003 | 0x1004 | 0x1108 | 0x1109 => {
+        S_UDT_ST | S_COBOLUDT_ST | S_UDT | S_COBOLUDT => {
             SymbolRecord::Typedef { ty: cursor.u32()?, name: name(kind, cursor)? }
         }
-        // S_COMPILE
-        0x0001 => SymbolRecord::Compiler { processor: cursor.u8()?.into() },
-        // S_COMPILE2(_ST), S_COMPILE3: language and flags, processor
-        0x1013 | 0x1116 | 0x113c => {
+        S_COMPILE => SymbolRecord::Compiler { processor: cursor.u8()?.into() },
+        // Language and flags, processor.
+        S_COMPILE2_ST | S_COMPILE2 | S_COMPILE3 => {
             cursor.u32()?;
             SymbolRecord::Compiler { processor: cursor.u16()? }
         }
-        // S_BUILDINFO
-        0x114c => SymbolRecord::Build { item: cursor.u32()? },
+        S_BUILDINFO => SymbolRecord::Build { item: cursor.u32()? },
         // A newer form of procedures, whose layout is unpublished.
         0x1172..=0x1175 => SymbolRecord::Unknown,
         // Kinds with 16-bit type indexes, kinds with counted names, and current ones.
@@ -121,7 +114,7 @@ fn place(cursor: &mut Cursor<'_>) -> Result<Place, Malformed> {
 }
 
 fn name<'a>(kind: u16, cursor: &mut Cursor<'a>) -> Result<&'a [u8], Malformed> {
-    if kind < LAST_COUNTED { cursor.counted_text() } else { cursor.text() }
+    if kind < S_ST_MAX { cursor.counted_text() } else { cursor.text() }
 }
 
 /// The records of a symbol stream; the iterator ends with an error at a record that does not fit.
@@ -165,9 +158,9 @@ mod tests {
         let place = Place { section: 3, offset: 0x10 };
         let fields = [2, 0, 0, 0, 0x10, 0, 0, 0, 3, 0];
         let expected = Ok(SymbolRecord::Public { function: true, place, name: b"ab" });
-        assert_eq!(parse(0x110e, &[&fields[..], b"ab\0"].concat()), expected);
-        assert_eq!(parse(0x1009, &[&fields[..], b"\x02ab"].concat()), expected);
-        assert_eq!(parse(0x110e, &[&fields[..], b"ab"].concat()), Err(Malformed::Short));
+        assert_eq!(parse(S_PUB32, &[&fields[..], b"ab\0"].concat()), expected);
+        assert_eq!(parse(S_PUB32_ST, &[&fields[..], b"\x02ab"].concat()), expected);
+        assert_eq!(parse(S_PUB32, &[&fields[..], b"ab"].concat()), Err(Malformed::Short));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use profile::{Profile, Type, TypeId};
 
-use crate::primitive::{FIRST_RECORD, Mode, Primitive, primitive};
+use crate::codeview::CV_FIRST_NONPRIM;
+use crate::primitive::{Mode, Primitive, primitive};
 use crate::type_stream::TypeStream;
 
 /// The model's types for a PDB's type indexes.
@@ -21,7 +22,7 @@ impl TypeMap {
         let first = profile.types.reserve(stream.len());
         let void = profile.types.add(Type::Void);
         let wide_text = profile.types.add(Type::WideString { bytes: None });
-        Self { first, primitives: vec![None; FIRST_RECORD as usize], void, wide_text }
+        Self { first, primitives: vec![None; CV_FIRST_NONPRIM as usize], void, wide_text }
     }
 
     pub(crate) fn void(&self) -> TypeId {
@@ -44,7 +45,7 @@ impl TypeMap {
         stream: &TypeStream<'_>,
         profile: &mut Profile,
     ) -> Option<TypeId> {
-        if index >= FIRST_RECORD {
+        if index >= CV_FIRST_NONPRIM {
             return stream.position(index).map(|position| self.first.offset(position));
         }
         let slot = self.primitives.get(index as usize).copied()?;

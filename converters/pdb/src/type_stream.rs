@@ -10,9 +10,10 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use profile::Report;
 
+use crate::codeview::{CV_FIRST_NONPRIM, LF_ARGLIST, LF_BITFIELD, LF_MODIFIER, LF_MODIFIER_EX};
 use crate::cursor::{Cursor, Malformed};
 use crate::leaf::{self, BitField, Leaf, PointerKind};
-use crate::primitive::{FIRST_RECORD, Mode, Primitive, primitive};
+use crate::primitive::{Mode, Primitive, primitive};
 use crate::text::is_unnamed;
 
 /// The number of the stream.
@@ -50,9 +51,9 @@ enum Role {
 impl Role {
     fn of(kind: u16) -> Self {
         match kind {
-            0x1205 => Self::BitField,
-            0x1001 | 0x1518 => Self::Modifier,
-            0x1201 => Self::ArgumentList,
+            LF_BITFIELD => Self::BitField,
+            LF_MODIFIER | LF_MODIFIER_EX => Self::Modifier,
+            LF_ARGLIST => Self::ArgumentList,
             _ => Self::Other,
         }
     }
@@ -80,7 +81,7 @@ impl<'a> TypeStream<'a> {
         let (first, end) = (header.u32()?, header.u32()?);
         let mut records = Cursor::new(bytes);
         records.take(usize::try_from(header_size).map_err(|_| Malformed::Short)?)?;
-        if first < FIRST_RECORD {
+        if first < CV_FIRST_NONPRIM {
             return Err(Malformed::Numeric);
         }
         let claimed = end.saturating_sub(first);
@@ -217,7 +218,7 @@ impl<'a> TypeStream<'a> {
     pub(crate) fn size_of(&self, index: u32, address: u8) -> Option<u64> {
         let mut index = index;
         for _ in 0..MAX_CHAIN {
-            if index < FIRST_RECORD {
+            if index < CV_FIRST_NONPRIM {
                 let (kind, mode) = primitive(index)?;
                 return match (mode, kind) {
                     (Mode::Pointer(size), _) => Some(size.into()),

@@ -5,10 +5,11 @@
 
 use profile::{Label, Name, NewMember, Profile, RecordKind, Report, Type, TypeId};
 
+use crate::codeview::*;
 use crate::cursor::Malformed;
 use crate::item_stream::Origins;
 use crate::leaf::{Class, ClassKind, Enumeration, Field, Leaf, Pointer, PointerKind};
-use crate::primitive::{CHAR8, is_signed};
+use crate::primitive::is_signed;
 use crate::text::{TextReader, is_unnamed};
 use crate::type_map::TypeMap;
 use crate::type_stream::TypeStream;
@@ -163,21 +164,21 @@ impl<'a, 's> Lowering<'a, 's> {
     /// numbers of two bytes. No type at all is how clang writes `char8_t`.
     pub(crate) fn number_type(&mut self, index: u32) -> TypeId {
         match self.stream.unmodified(index) {
-            0x70 => self.type_of(0x10),
-            0x71 | 0x7a => self.type_of(0x21),
-            0 => self.type_of(CHAR8),
+            T_RCHAR => self.type_of(T_CHAR),
+            T_WCHAR | T_CHAR16 => self.type_of(T_USHORT),
+            T_NOTYPE => self.type_of(T_CHAR8),
             _ => self.type_of(index),
         }
     }
 
     /// An unsigned native of `size` bytes or, if there is none, that many bytes.
     fn opaque(&mut self, size: u64) -> Type {
-        let bytes = self.type_of(0x20);
+        let bytes = self.type_of(T_UCHAR);
         let native = match size {
-            1 => 0x20,
-            2 => 0x21,
-            4 => 0x22,
-            8 => 0x23,
+            1 => T_UCHAR,
+            2 => T_USHORT,
+            4 => T_ULONG,
+            8 => T_UQUAD,
             count => return Type::Array { target: bytes, count },
         };
         Type::Alias { name: None, target: self.type_of(native) }
@@ -189,7 +190,7 @@ impl<'a, 's> Lowering<'a, 's> {
             return self.opaque(size.into());
         }
         let target = match self.stream.unmodified(pointer.target) {
-            0x71 | 0x7a => self.map.wide_text(),
+            T_WCHAR | T_CHAR16 => self.map.wide_text(),
             _ => self.type_of(pointer.target),
         };
         Type::Pointer { target, size }
@@ -197,7 +198,7 @@ impl<'a, 's> Lowering<'a, 's> {
 
     /// CodeView gives an array's size in bytes; the number of elements has to be computed.
     fn array(&mut self, position: usize, element: u32, bytes: u64) -> Type {
-        if matches!(self.stream.unmodified(element), 0x71 | 0x7a) {
+        if matches!(self.stream.unmodified(element), T_WCHAR | T_CHAR16) {
             return Type::WideString { bytes: Some(bytes) };
         }
         let target = self.type_of(element);
@@ -218,7 +219,7 @@ impl<'a, 's> Lowering<'a, 's> {
             }
             _ => {
                 self.report.lose("arrays of elements whose size is not known", || place(self.stream));
-                Type::Array { target: self.type_of(0x20), count: bytes }
+                Type::Array { target: self.type_of(T_UCHAR), count: bytes }
             }
         }
     }

@@ -18,9 +18,9 @@ use std::collections::{BTreeSet, HashMap};
 use foldhash::fast::FixedState;
 use profile::{Choice, ChoiceOption, Name, NewMember, Type, TypeId};
 
+use crate::codeview::CV_FIRST_NONPRIM;
 use crate::item_stream::{Module, Origin};
 use crate::leaf::{Class, ClassKind, Leaf};
-use crate::primitive::FIRST_RECORD;
 use crate::types::Lowering;
 
 /// How deep types are followed from a use to the name.
@@ -133,7 +133,7 @@ impl<'a> Lowering<'a, '_> {
 
     /// The type with this index, resolved for `user`.
     fn bound(&mut self, index: u32, user: &User, room: Option<Room>, depth: usize) -> TypeId {
-        if index < FIRST_RECORD || depth > MAX_DEPTH || !self.stream.is_ambiguous(index) {
+        if index < CV_FIRST_NONPRIM || depth > MAX_DEPTH || !self.stream.is_ambiguous(index) {
             return self.type_of(index);
         }
         let Some(left) = self.work.checked_sub(1) else {
