@@ -28,6 +28,8 @@ const ENOUGH: u64 = 8;
 pub struct Options<'a> {
     /// The text of a `System.map` or of `/proc/kallsyms`, which replaces the file's own symbols.
     pub symbol_map: Option<&'a [u8]>,
+    /// The release of the map's kernel, if the map's name says it.
+    pub symbol_map_release: Option<&'a str>,
     /// Symbols with their link addresses, instead of a map: the kernel's own table, decoded.
     pub symbols: Option<&'a [MapSymbol<'a>]>,
     /// The kernel's BTF, or its vmlinux, for the BTF of a module.
@@ -98,8 +100,8 @@ pub fn convert(bytes: &[u8], options: &Options<'_>, progress: &dyn Progress) -> 
     });
     profile.settle_natives();
     let arch = profile.arch;
-    let mapped =
-        options.symbol_map.map(|text| symbols::of_map(text, input.elf.as_ref(), &own, arch, &mut report));
+    let map = options.symbol_map.map(|text| symbols::Map { text, release: options.symbol_map_release });
+    let mapped = map.map(|map| symbols::of_map(&map, input.elf.as_ref(), &own, arch, &mut report));
     let mapped = mapped.transpose()?;
     let mapped = mapped.or_else(|| options.symbols.map(|symbols| Mapped::of(symbols.to_vec())));
     let btf_length = mapped.as_ref().and_then(|mapped| mapped.btf_length);

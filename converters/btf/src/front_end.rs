@@ -52,6 +52,7 @@ impl FrontEnd for Btf {
         let file = source.into_file(READS)?;
         let options = Options {
             symbol_map: options.symbol_map.as_deref(),
+            symbol_map_release: options.symbol_map_release.as_deref(),
             base: options.base.as_deref(),
             arch: options.arch,
             ..Options::default()

@@ -6,6 +6,13 @@ use profile::{Arch, Report};
 use crate::Error;
 use crate::elf::Elf;
 
+/// A map as given.
+pub(crate) struct Map<'m> {
+    pub(crate) text: &'m [u8],
+    /// The release in its name.
+    pub(crate) release: Option<&'m str>,
+}
+
 /// A map, and what it says about its kernel.
 pub(crate) struct Mapped<'m> {
     pub(crate) symbols: Vec<MapSymbol<'m>>,
@@ -28,12 +35,13 @@ impl<'m> Mapped<'m> {
 /// # Errors
 /// [`Error::Map`] if the map gives no symbols of this build.
 pub(crate) fn of_map<'m>(
-    text: &'m [u8],
+    map: &Map<'m>,
     elf: Option<&Elf<'_>>,
     own: &[MapSymbol<'_>],
     arch: Arch,
     report: &mut Report,
 ) -> Result<Mapped<'m>, Error> {
+    let &Map { text, release } = map;
     let mut map = SystemMap::parse(text);
     let linked_file = elf.filter(|elf| !elf.is_relocatable());
     let known: Vec<(&[u8], u64)> = own.iter().map(|symbol| (symbol.name, symbol.address)).collect();
@@ -46,7 +54,7 @@ pub(crate) fn of_map<'m>(
         known: &known,
         bounds: &bounds,
         text: linked_file.filter(|_| known.is_empty()).and_then(Elf::first_code),
-        release: elf.and_then(Elf::module_release),
+        release: elf.and_then(Elf::module_release).or(release),
         config: None,
         running: false,
     };

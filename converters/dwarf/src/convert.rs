@@ -31,6 +31,8 @@ pub struct Options<'a> {
     pub languages: Languages,
     /// The text of a `System.map` or of `/proc/kallsyms`, which replaces the file's own symbols.
     pub symbol_map: Option<&'a [u8]>,
+    /// The release of the map's kernel, if the map's name says it.
+    pub symbol_map_release: Option<&'a str>,
     /// The slice of a fat file.
     pub arch: Option<Arch>,
     /// How many threads may be used; 0 means 1.
@@ -167,7 +169,8 @@ pub fn convert(
             } else {
                 own.iter().map(|symbol| (symbol.name, symbol.address)).collect()
             };
-            symbols::of_map(text, &container, &known, &mut report)?
+            let map = symbols::Map { text, release: options.symbol_map_release };
+            symbols::of_map(&map, &container, &known, &mut report)?
         }
     };
     maps::add_symbols(&mut profile, chosen, &mut report);

@@ -92,6 +92,7 @@ impl FrontEnd for Dwarf {
         let options = Options {
             languages: Languages::with(&options.languages),
             symbol_map: options.symbol_map.as_deref(),
+            symbol_map_release: options.symbol_map_release.as_deref(),
             arch: options.arch,
             threads: options.threads,
         };

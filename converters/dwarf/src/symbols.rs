@@ -69,16 +69,24 @@ fn is_absolute<'a>(symbol: &impl ObjectSymbol<'a>) -> bool {
     symbol.section() == object::SymbolSection::Absolute
 }
 
+/// A map as given.
+pub(crate) struct Map<'m> {
+    pub(crate) text: &'m [u8],
+    /// The release in its name.
+    pub(crate) release: Option<&'m str>,
+}
+
 /// The symbols of a map, with link addresses ([`SystemMap::link`]). `known` are the addresses in the file itself.
 ///
 /// # Errors
 /// [`Error::Map`] if the map gives no symbols of this build.
 pub(crate) fn of_map<'m>(
-    text: &'m [u8],
+    map: &Map<'m>,
     container: &Container<'_>,
     known: &[(&[u8], u64)],
     report: &mut Report,
 ) -> Result<Vec<MapSymbol<'m>>, Error> {
+    let &Map { text, release } = map;
     let mut map = SystemMap::parse(text);
     // A module that is not loaded has no addresses to compare.
     let known = if container.relocatable { &[] } else { known };
@@ -94,7 +102,7 @@ pub(crate) fn of_map<'m>(
         known,
         bounds: &bounds,
         text: if known.is_empty() { first_code(container) } else { None },
-        release: module_release(container),
+        release: module_release(container).or(release),
         config: None,
         running: false,
     };

@@ -21,6 +21,8 @@ pub struct Options {
     pub languages: Vec<Language>,
     /// A `System.map` or `/proc/kallsyms` to take the symbols from.
     pub symbol_map: Option<MappedFile>,
+    /// The release of the kernel whose map it is, if the map's name says it (`System.map-6.1.0-13-arm64`).
+    pub symbol_map_release: Option<String>,
     /// The debug information that the source refers to: that of the kernel, for a module.
     pub base: Option<MappedFile>,
     /// Which file of a package to read, by the end of its path.

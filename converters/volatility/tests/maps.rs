@@ -93,4 +93,9 @@ fn a_map_that_gives_no_addresses_of_this_kernel_is_refused() {
     let map = "ffffffff81000000 T _text\nffffffff82000000 D init_task\n";
     refused(made("-m64", "System.map-6.1.0-57-amd64", map, &banner), "it is the map of 6.1.0-57-amd64");
     assert!(address(&made("-m64", "System.map-6.1.0-56-amd64", map, &banner), "init_task").is_some());
+
+    let same = "ffffffff81000000 T _text\nffffffff81000000 D init_task\nffffffff81000000 D modules\n";
+    refused(made("-m64", "System.map-4.3.3", same, &[]), "of 3 symbols, 3 are at 0xffffffff81000000");
+    let excerpt = "ffffffff95000000 D init_task\nffffffff95000040 D modules\n";
+    refused(made("-m64", "kallsyms", excerpt, &[]), "nothing says whether that kernel was moved");
 }

@@ -10,8 +10,8 @@
 //!   [`arch_of_release`], [`arch_of_symbols`] and [`arch_of_flags`] find the architecture.
 //!
 //! - **Link addresses.** [`SystemMap::link`] is the one rule for symbol maps in every front-end. It removes the shift
-//!   of a kernel that KASLR moved, and returns a [`MapError`] for a map whose addresses are hidden, that belongs to
-//!   another build, or whose link address is unknown.
+//!   of a kernel that KASLR moved, and returns a [`MapError`] for a map whose addresses are hidden or those of no
+//!   kernel, that belongs to another build, or whose link address is unknown.
 //! - **Tables in memory.** [`kallsyms`] decodes the compressed symbol table that a running kernel holds.
 //!
 //! Parsing does not fail: a text that is not a map gives no symbols, and [`SystemMap::link`] reports that.
@@ -31,6 +31,7 @@
 mod arch;
 mod banner;
 mod config;
+mod contradiction;
 mod debug_package;
 mod dsymutil;
 pub mod kallsyms;

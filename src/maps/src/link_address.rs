@@ -5,6 +5,8 @@
 
 use profile::Arch;
 
+use crate::contradiction::WHOLE;
+use crate::linked::MIB;
 use crate::{KernelConfig, SystemMap};
 
 /// What the architecture says about the shift of a map, if the kernel's own file is not available.
@@ -42,8 +44,13 @@ pub(crate) fn start(
     }
 }
 
-const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
+
+/// Whether kernels of this architecture may be moved when they start.
+pub(crate) fn is_moved(arch: Arch) -> bool {
+    use Arch::{Amd64, Arm64, I386, Mips, Mips64, Ppc64, Riscv64, S390x};
+    matches!(arch, Amd64 | I386 | Arm64 | Mips | Mips64 | Riscv64 | S390x | Ppc64)
+}
 
 /// `__START_KERNEL_map`, where x86-64 kernels map their image, and the end of that mapping.
 const AMD64_MAP: u64 = 0xffff_ffff_8000_0000;
@@ -117,10 +124,13 @@ fn physical_start(config: Option<&KernelConfig>) -> Option<u64> {
 fn arm64(map: &SystemMap<'_>, loaded: u64, running: bool, release: Option<&str>) -> Start {
     // A build's own map has these absolute symbols; /proc/kallsyms does not.
     let of_build = map.address("_kernel_flags_le_lo32").is_some() || map.address("_kernel_size_le").is_some();
-    if of_build && !running || is_link_address_of_arm64(loaded) {
+    let is_excerpt = map.symbols.len() < WHOLE;
+    if of_build && !running && is_excerpt || is_link_address_of_arm64(loaded) {
         return Start::Linked;
     }
-    // If the map may be a build's own, an unusual address is the link address of that build.
+    // A whole map that begins at another address was moved, even if nothing else says so. In an excerpt, which may be
+    // a build's own, an unusual address is the link address of that build.
+    let running = running || !is_excerpt;
     let unknown = if running { Start::Unknown } else { Start::Linked };
     let Some(version) = release.and_then(version) else { return unknown };
     let Some((_, offset, text_offset)) = ARM64_ERAS.into_iter().rev().find(|(since, ..)| *since <= version)
@@ -167,7 +177,21 @@ pub fn link_addresses_of_arm64() -> Vec<u64> {
 
 /// Whether some kernel, including those before 4.6, is linked at this address on ARM64.
 fn is_link_address_of_arm64(loaded: u64) -> bool {
-    link_addresses_of_arm64().contains(&loaded) || ARM64_FLIPPED.iter().any(|base| base + 0x8_0000 == loaded)
+    let usual = link_addresses_of_arm64().contains(&loaded);
+    usual || ARM64_FLIPPED.iter().any(|base| base + 0x8_0000 == loaded) || is_rare_on_arm64(loaded)
+}
+
+/// Whether a kernel with pages of 16 KiB and 47 or 36 bits of address, or an older one with KASAN's shadow memory before
+/// its modules (an eighth or a sixteenth of the address space, until 5.15), is linked at this address.
+fn is_rare_on_arm64(loaded: u64) -> bool {
+    const OF_16K: [u64; 2] = [0xffff_c000_0000_0000, 0xffff_fff8_0000_0000];
+    ARM64_ERAS.into_iter().any(|(since, offset, text)| {
+        let bases = if since >= FLIPPED { ARM64_FLIPPED } else { ARM64 };
+        let half = |base: u64| if since >= FLIPPED { base.wrapping_neg() } else { base.wrapping_neg() / 2 };
+        let shadows = |base: u64| [half(base) / 4, half(base) / 8].map(|shadow| base.wrapping_add(shadow));
+        let behind_shadow = bases.into_iter().flat_map(shadows);
+        OF_16K.into_iter().chain(behind_shadow).any(|base| base.checked_add(offset + text) == Some(loaded))
+    })
 }
 
 /// The first two numbers of a release.

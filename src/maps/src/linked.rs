@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use profile::Arch;
 
+use crate::contradiction::{lowest_of_image, of_any_kernel, of_architecture};
 use crate::link_address::{self, Start};
 use crate::{KernelConfig, SystemMap};
 
@@ -58,6 +59,44 @@ pub enum MapError {
          read /proc/kallsyms as root with kernel.kptr_restrict at 0 or 1, or take the System.map of that build"
     )]
     Hidden,
+    /// Too many symbols share one address.
+    #[error(
+        "the symbol map gives no addresses: of {symbols} symbols, {same} are at {address:#x}; take the System.map of \
+         exactly this build, or read /proc/kallsyms as root"
+    )]
+    SamePlace {
+        /// The address that occurs most often.
+        address: u64,
+        /// How many symbols have it.
+        same: u64,
+        /// How many symbols were looked at.
+        symbols: u64,
+    },
+    /// Addresses that no kernel has.
+    #[error("the symbol map is not that of a kernel: {reason}; take the System.map of exactly this build")]
+    Impossible {
+        /// What contradicts the layout of every kernel.
+        reason: String,
+    },
+    /// The map shares hardly any names with the kernel's own file.
+    #[error(
+        "the symbol map is that of another program: it has {symbols} symbols and the file {known}, of which only \
+         {shared} are in both; take the System.map of exactly this build"
+    )]
+    OtherProgram {
+        /// How many symbols the map has.
+        symbols: u64,
+        /// How many symbols or variables the file has.
+        known: u64,
+        /// How many names of the file are in the map.
+        shared: u64,
+    },
+    /// The map lacks the symbols that say where the image begins, and nothing else says whether it was moved.
+    #[error(
+        "the symbol map has none of the symbols with which an image begins (_text, _stext, ...): nothing says whether that \
+         kernel was moved, and how far; take all lines of its System.map or of /proc/kallsyms"
+    )]
+    NoStart,
     /// The map of another build.
     #[error(
         "the symbol map belongs to another build: of the {shared} symbols that it shares with the file, {agree} have the \
@@ -90,6 +129,8 @@ const TOLERANCE: u64 = 2;
 /// Symbols at or before the beginning of an image, the most reliable first.
 const ANCHORS: [&str; 7] = ["_text", "_stext", "_start", "startup_64", "startup_32", "_head", "stext"];
 
+pub(crate) const MIB: u64 = 1 << 20;
+
 /// Where there is no `_end`, the image ends at most this many bytes after its start.
 const LARGEST_IMAGE: u64 = 1 << 30;
 /// Early memory that the linker script places after `_end`.
@@ -103,8 +144,8 @@ impl SystemMap<'_> {
     /// address.
     ///
     /// # Errors
-    /// [`MapError`] if the text is not a map, its addresses are hidden, `kernel.known` shows another build, or the
-    /// kernel was moved and its link address is unknown.
+    /// [`MapError`] if the text is not a map, its addresses are hidden or those of no kernel, `kernel.known` shows another
+    /// build, or the kernel was moved and its link address is unknown.
     pub fn link(&mut self, kernel: &Kernel<'_>) -> Result<Linked, MapError> {
         if self.symbols.is_empty() {
             let line = self.first_skipped.map_or(&b""[..], |(_, line)| line);
@@ -113,6 +154,9 @@ impl SystemMap<'_> {
         }
         if self.is_hidden() {
             return Err(MapError::Hidden);
+        }
+        if let Some(error) = of_any_kernel(self) {
+            return Err(error);
         }
         // For a pack the kernel's own file is not available, and a table of all symbols would cost more than reading
         // them did.
@@ -139,6 +183,10 @@ impl SystemMap<'_> {
             None => self.shift_by_architecture(kernel)?,
         };
         let (linked, example) = places.compare(kernel.known, shift);
+        let (symbols, known) = (self.symbols.len() as u64, kernel.known.len() as u64);
+        if linked.shared.saturating_mul(10) < symbols.min(known) {
+            return Err(MapError::OtherProgram { symbols, known, shared: linked.shared });
+        }
         let bounds: Vec<(&[u8], u64)> =
             kernel.bounds.iter().map(|(name, address)| (name.as_bytes(), *address)).collect();
         // There are few bounds, and each is decisive: a build that differs only in its BTF moves `__stop_BTF`.
@@ -184,20 +232,30 @@ impl SystemMap<'_> {
             .map(|(shift, _)| shift)
     }
 
+    /// The shift by the place of the image, which depends on the architecture.
     fn shift_by_architecture(&self, kernel: &Kernel<'_>) -> Result<u64, MapError> {
         let running = kernel.running || self.of_modules > 0;
-        let Some((anchor, address)) =
-            ANCHORS.iter().find_map(|anchor| Some((*anchor, self.address(anchor)?)))
-        else {
-            return Ok(0);
+        let anchor = ANCHORS.iter().find_map(|anchor| Some((*anchor, self.address(anchor)?)));
+        // A whole map without these symbols begins with the first function.
+        let lowest = || Some(("stext", lowest_of_image(self)?));
+        let Some((anchor, address)) = anchor.or_else(lowest) else {
+            // An excerpt is accepted if the file can be compared with it, or if such kernels are not moved.
+            let decides = kernel.known.is_empty() && link_address::is_moved(kernel.arch);
+            return if decides { Err(MapError::NoStart) } else { Ok(0) };
         };
-        // The text begins a little after the start of the image.
+        // The others may be a little after the start of the image.
         let loaded = match (anchor, kernel.arch) {
-            ("_stext" | "stext", Arch::Amd64) => address & !0x1f_ffff,
-            ("_stext" | "stext", Arch::Arm64) => address & !0x7_ffff,
+            ("_text", _) => address,
+            (_, Arch::Amd64) => address & !0x1f_ffff,
+            (_, Arch::Arm64) => address & !0x7_ffff,
             ("_stext" | "stext", _) => address & !0xffff,
             _ => address,
         };
+        if kernel.known.is_empty()
+            && let Some(error) = of_architecture(self, loaded, kernel.arch)
+        {
+            return Err(error);
+        }
         match link_address::start(self, loaded, running, kernel.arch, kernel.release, kernel.config) {
             Start::Linked => Ok(0),
             Start::Moved(shift) => Ok(shift),
@@ -207,8 +265,9 @@ impl SystemMap<'_> {
 
     /// Subtracts `shift` from the addresses of the image's symbols.
     fn take_back(&mut self, shift: u64) {
-        let Some(start) = ANCHORS.iter().filter_map(|anchor| self.lowest(anchor)).min().or_else(|| {
-            // Without an anchor, the image is everything above the per-CPU offsets, which start at zero.
+        let named = ANCHORS.iter().filter_map(|anchor| self.lowest(anchor)).min();
+        let Some(start) = named.or_else(|| lowest_of_image(self)).or_else(|| {
+            // An excerpt without an anchor: the image is everything above the per-CPU offsets, which start at zero.
             self.symbols.iter().map(|symbol| symbol.address).filter(|address| *address >= shift).min()
         }) else {
             return;
@@ -413,5 +472,22 @@ mod tests {
         let known: &[(&[u8], u64)] = &[(b"_text", 0x1000), (b"once", 0x2000)];
         let map = "0000000000001000 T _text\n0000000000002000 d once.3\n0000000000003000 d once\n";
         assert_eq!(linked(map, known).map(|(done, _)| done.elsewhere), Ok(0));
+    }
+
+    #[test]
+    fn a_map_that_shares_hardly_any_names_is_that_of_another_program() {
+        let names: Vec<String> = (0..100).map(|number| format!("name_{number}")).collect();
+        let known: Vec<(&[u8], u64)> =
+            names.iter().zip(0x1000..).map(|(name, at)| (name.as_bytes(), at)).collect();
+        let map = |shared: usize| -> String {
+            let line = |number: usize| match number < shared {
+                true => format!("{:016x} T name_{number}\n", 0x1000 + number),
+                false => format!("{:016x} T other_{number}\n", 0x2000 + number),
+            };
+            (0..50).map(line).collect()
+        };
+        let other = MapError::OtherProgram { symbols: 50, known: 100, shared: 4 };
+        assert_eq!(linked(&map(4), &known), Err(other));
+        assert_eq!(linked(&map(5), &known).map(|(done, _)| done.shared), Ok(5));
     }
 }

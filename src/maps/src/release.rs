@@ -4,9 +4,10 @@
 /// A word after such a prefix that does not begin with a digit (`System.map-new`) is not a release. Endings that a
 /// distribution adds to its headers' name (`-common`, or `-x86_64` in Red Hat's `2.6.18-194.el5-i686`) are kept.
 pub fn release_in_path(path: &str) -> Option<&str> {
-    const BEFORE_NAME: [&str; 8] = [
+    const BEFORE_NAME: [&str; 9] = [
         "System.map-",
         "system.map-",
+        "kallsyms-",
         "config-",
         "linux-headers-",
         "linux-source-",

@@ -12,7 +12,7 @@ use crate::images::banner;
 use crate::options::heading::{INPUT, OUTPUT};
 use crate::options::{Banner, DebugFolders, General, Json, Output, Strict, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
-use crate::profiles::make::{Request, open_input};
+use crate::profiles::make::{Request, open_input, release_of_map};
 use crate::profiles::output::Plan;
 
 /// Make a profile from any kind of debug information.
@@ -145,6 +145,7 @@ impl Arguments {
             concise: self.concise,
             languages: self.languages.clone(),
             symbol_map: open_input(self.system_map.as_deref())?,
+            symbol_map_release: release_of_map(self.system_map.as_deref()),
             base: open_input(self.base.as_deref())?,
             member: self.member.clone(),
             arch: self.arch,

@@ -10,7 +10,7 @@ use crate::files::Files;
 use crate::options::heading::INPUT;
 use crate::options::{General, Json, Output, Strict, Threads, settings};
 use crate::outcome::Outcome;
-use crate::profiles::make::{Request, open_input};
+use crate::profiles::make::{Request, open_input, release_of_map};
 use crate::profiles::output::Plan;
 
 /// Make a profile from BTF, a Linux kernel's own description of its types.
@@ -92,6 +92,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     console.tell(format_args!("opened {}", opened.place()));
     let options = Options {
         symbol_map: open_input(arguments.system_map.as_deref())?,
+        symbol_map_release: release_of_map(arguments.system_map.as_deref()),
         base: open_input(arguments.base.as_deref())?,
         arch: arguments.arch,
         threads: console.threads(),

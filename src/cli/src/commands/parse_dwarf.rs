@@ -10,7 +10,7 @@ use crate::files::{Files, unpack_unless};
 use crate::options::heading::INPUT;
 use crate::options::{DebugFolders, General, Json, Output, Strict, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
-use crate::profiles::make::{Request, open_input};
+use crate::profiles::make::{Request, open_input, release_of_map};
 use crate::profiles::output::Plan;
 
 /// Make a profile from the DWARF of an ELF or Mach-O file.
@@ -104,6 +104,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let options = Options {
         languages: arguments.languages.clone(),
         symbol_map: open_input(arguments.system_map.as_deref())?,
+        symbol_map_release: release_of_map(arguments.system_map.as_deref()),
         member: arguments.member.clone(),
         arch: arguments.arch,
         debug_folders: arguments.debug_folders.folders.clone(),

@@ -22,6 +22,11 @@ pub fn open_input(path: Option<&Path>) -> anyhow::Result<Option<MappedFile>> {
     path.map(open).transpose()
 }
 
+/// The release in the name of a symbol map (`System.map-6.1.0-13-arm64`).
+pub fn release_of_map(path: Option<&Path>) -> Option<String> {
+    maps::release_in_path(path?.to_str()?).map(str::to_owned)
+}
+
 /// The source and the destination of a profile.
 pub struct Request<'a> {
     /// The front-end.

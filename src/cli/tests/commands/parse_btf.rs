@@ -33,6 +33,20 @@ fn a_map_gives_the_symbols() {
     assert_eq!(profile["$CONSTANTS"]["init_task"], 0xffff_ffff_8200_0000u64);
     folder.write("no.map", "nothing of the kind\n");
     folder.run(["parse_btf", &blob, "--kallsyms", "no.map"]).status(2).stderr("not a symbol map").check();
+    let same = ["_text", "init_task", "modules"].map(|name| format!("ffffffff81000000 D {name}\n")).concat();
+    folder.write("same.map", same);
+    let refused = folder.run(["parse_btf", &blob, "--system-map", "same.map", "-o", "p.json"]).status(2);
+    refused.stderr("of 3 symbols, 3 are at 0xffffffff81000000").check();
+    assert!(!folder.join("p.json").exists());
+    // The release in the map's name says where the kernel was linked.
+    let moved = "ffffd2f5c3a00000 T _text\nffffd2f5c5000000 D init_task\nffffd2f5bf000000 t foo [foo]\n";
+    let line = |map| ["parse_btf", &blob, "--arch", "ARM64", "--system-map", map];
+    folder.write("live", moved);
+    folder.run(line("live")).status(2).stderr("called System.map-<release>").check();
+    folder.write("System.map-6.1.0-13-arm64", moved);
+    let text = folder.run(line("System.map-6.1.0-13-arm64")).status(1).check();
+    let profile: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(profile["$CONSTANTS"]["init_task"], 0xffff_8000_0960_0000u64);
 }
 
 #[test]

@@ -99,3 +99,27 @@ fn a_foreign_system_map_is_refused() {
         .check();
     assert_eq!(folder.names(), ["System.map"]);
 }
+
+#[test]
+fn a_map_of_no_kernel_is_refused_where_the_file_has_no_addresses() {
+    let folder = Folder::new();
+    let module = fixture("elf/module-x64.ko");
+    let module = module.to_str().unwrap();
+    for (map, expected) in [
+        ("1 T _text\n1 D init_task\n1 D modules\n", "of 3 symbols, 3 are at 0x1"),
+        ("ffffffff81000000 T _text\nffffffff81000000 D init_task\n", "_text and init_task are both at"),
+        (
+            "ffffffff81200000 T _stext\nffffffff81100000 T _etext\n",
+            "_stext (0xffffffff81200000) is not before _etext",
+        ),
+        (
+            "0000000081000000 T _text\n0000000082000000 D init_task\n",
+            "an x86-64 kernel is at 0xffffffff80000000",
+        ),
+    ] {
+        folder.write("System.map", map);
+        let refused = folder.run(["parse_dwarf", module, "--system-map", "System.map", "-o", "p.json"]);
+        refused.status(2).stderr(expected).check();
+    }
+    assert_eq!(folder.names(), ["System.map"]);
+}
