@@ -2,6 +2,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use zerocopy::{FromBytes, IntoBytes};
+
 /// A sequence of bytes for random access: a file, or the unpacked content of one.
 pub(crate) trait Bytes: fmt::Debug + Send + Sync {
     /// The number of bytes.
@@ -50,6 +52,13 @@ impl BytesError {
     pub(crate) fn damaged(offset: u64, reason: impl Into<Arc<str>>) -> Self {
         Self { offset, problem: Problem::Damaged(reason.into()) }
     }
+}
+
+/// The structure at the start of `bytes`; what is after their end is zero.
+pub(crate) fn filled_up<T: FromBytes + IntoBytes>(bytes: &[u8]) -> T {
+    let mut structure = T::new_zeroed();
+    structure.as_mut_bytes().iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    structure
 }
 
 /// Bytes in memory.

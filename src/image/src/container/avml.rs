@@ -6,13 +6,14 @@ use std::sync::Arc;
 use crate::Error;
 use crate::bytes::{Bytes, BytesError};
 use crate::cache::BlockCache;
+use crate::container::range_header::{self, RangeHeader};
 use crate::container::{Container, Parts};
 use crate::fields::Fields;
 use crate::segments::Segment;
 
 pub(crate) const MAGIC: &[u8] = b"AVML";
 
-const HEADER: u64 = 32;
+const HEADER: u64 = range_header::SIZE;
 /// The length after a stream.
 const TRAILER: u64 = 8;
 /// The snappy framing format allows 64 KiB of content in a chunk.
@@ -87,20 +88,12 @@ impl Streams {
             found,
         };
         let header = self.read(at, HEADER as usize).map_err(|error| (None, error))?;
-        let fields = Fields::little(&header);
-        let (Some(magic), Some(version), Some(start), Some(last), Some(_)) =
-            (fields.bytes(0, 4), fields.u32(4), fields.u64(8), fields.u64(16), fields.u64(24))
-        else {
-            let found = format!("the end of the file after {}", header.len());
-            return Err((None, malformed(at, "a header of 32 bytes", found)));
-        };
-        if magic != MAGIC || version != 2 {
-            let found = format!("{magic:02x?}, version {version}");
+        let header = RangeHeader::read(&header, Container::Avml, at).map_err(|error| (None, error))?;
+        if header.magic != MAGIC || header.version != 2 {
+            let found = format!("{:02x?}, version {}", header.magic, header.version);
             return Err((None, malformed(at, "the letters AVML, version 2", found)));
         }
-        let Some(length) = last.checked_sub(start).and_then(|length| length.checked_add(1)) else {
-            return Err((None, malformed(at, "a range of addresses", format!("{start:#x} to {last:#x}"))));
-        };
+        let (start, length) = header.range(Container::Avml, at).map_err(|error| (None, error))?;
         let offset = self.length;
         let stream = at + HEADER;
         let walked = self.chunks(stream, offset.saturating_add(length));

@@ -3,17 +3,12 @@
 
 use std::sync::Arc;
 
-use super::crash_dump::{
-    BITMAP_KERNEL, COMPLETE, FILLER, LIVE_KERNEL, MAGIC_32, MAGIC_64, PAGE, SUMMARIES, TRIAGE,
+use super::crash_header::{
+    BITMAP_KERNEL, COMPLETE, FILLER, LIVE_KERNEL, LIVE_MAGIC, MAGIC_32, MAGIC_64, PAGE, SUMMARIES,
+    SUMMARY_MAGICS, TRIAGE, is_plausible,
 };
 use crate::bitmap::Bitmap;
 use crate::bytes::Bytes;
-use crate::fields::Fields;
-
-/// What the header of a dump with a bitmap begins with.
-pub(super) const SUMMARY_MAGICS: [&[u8; 8]; 2] = [b"SDMPDUMP", b"FDMPDUMP"];
-/// What the list of a live dump begins with, four bytes behind the header.
-pub(super) const LIVE_MAGIC: &[u8; 8] = b"RDMPDUMP";
 
 /// Whether `found` is `expected`, but for one byte at most.
 pub(super) fn is_nearly(found: &[u8], expected: &[u8]) -> bool {
@@ -27,13 +22,11 @@ pub(super) fn recognise(start: &[u8]) -> Option<bool> {
     if start.starts_with(MAGIC_64) || start.starts_with(MAGIC_32) {
         return Some(start.starts_with(MAGIC_64));
     }
-    let fields = Fields::little(start);
-    let free_or_checked = matches!(fields.u32(8), Some(0xf | 0xc));
     let mark = start.get(..8)?;
-    if free_or_checked && is_nearly(mark, MAGIC_64) && matches!(fields.u16(0x30), Some(0x8664 | 0xaa64)) {
+    if is_nearly(mark, MAGIC_64) && is_plausible(start, true) {
         return Some(true);
     }
-    (free_or_checked && is_nearly(mark, MAGIC_32) && fields.u16(0x20) == Some(0x14c)).then_some(false)
+    (is_nearly(mark, MAGIC_32) && is_plausible(start, false)).then_some(false)
 }
 
 /// The kind of dump that its content shows, if the header states another one: `(kind, why)`. `pages` is how many pages the

@@ -8,21 +8,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use formats::FileKind;
+use zerocopy::little_endian::{U16, U32, U64};
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::Error;
 use crate::bytes::{Bytes, BytesError};
 use crate::cache::BlockCache;
 use crate::container::Container;
-use crate::fields::Fields;
 use crate::file::FileBytes;
 use crate::unpack;
 
 pub(crate) const MAGIC: &[u8] = b"EVF\x09\x0d\x0a\xff\0";
 
-const HEADER: u64 = 13;
-const SECTION: u64 = 76;
+const HEADER: u64 = size_of::<FileHeader>() as u64;
+const SECTION: u64 = size_of::<SectionHeader>() as u64;
 /// The size of the data before a table's entries, and the size of an entry.
-const TABLE: u64 = 24;
+const TABLE: u64 = size_of::<TableHeader>() as u64;
 const ENTRY: u64 = 4;
 /// The bit of an entry that marks a compressed chunk.
 const PACKED: u32 = 1 << 31;
@@ -34,6 +35,54 @@ const MOST_SECTIONS: usize = 1 << 16;
 const MOST_CHUNKS: u64 = 1 << 26;
 /// The number of possible names: `.E01` to `.ZZZ`.
 const MOST_FILES: usize = 14_971;
+
+/// The start of a file.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct FileHeader {
+    _signature: [u8; 8],
+    _fields_start: u8,
+    /// The number of the file, counted from 1.
+    segment_number: U16,
+    _fields_end: [u8; 2],
+}
+
+/// The header of a section.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct SectionHeader {
+    /// The kind, as a text.
+    kind: [u8; 16],
+    /// Where the next section is.
+    next: U64,
+    /// The size of this one, with its header.
+    size: U64,
+    _padding: [u8; 40],
+    _checksum: [u8; 4],
+}
+
+/// What is used of a volume section: the geometry.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Volume {
+    _media_type: [u8; 4],
+    chunk_count: U32,
+    sectors_per_chunk: U32,
+    bytes_per_sector: U32,
+    sector_count: U64,
+}
+
+/// The start of a table section.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct TableHeader {
+    entry_count: U32,
+    _padding: [u8; 4],
+    /// Is added to the offset in every entry.
+    base: U64,
+    _padding_behind: [u8; 4],
+    _checksum: [u8; 4],
+}
 
 /// The content of all files of an image.
 #[derive(Debug)]
@@ -85,7 +134,10 @@ pub(crate) fn open(first: Arc<dyn Bytes>, path: Option<&Path>) -> Result<(Ewf, O
         cache: BlockCache::new(LARGEST_CHUNK as usize),
     };
     let mut reader = Reader { ewf, chunks: 0, promised: None, done: false, room: 0 };
-    let number = first.up_to(0, HEADER as usize).ok().and_then(|header| Fields::little(&header).u16(9));
+    let number = first.up_to(0, HEADER as usize).ok().and_then(|header| {
+        let header = FileHeader::read_from_bytes(&header).ok()?;
+        Some(header.segment_number.get())
+    });
     if number != Some(1) {
         return Err(Error::wrong_kind(FileKind::EwfPart));
     }
@@ -145,26 +197,24 @@ impl Reader {
         let mut data_end = None;
         for _ in 0..MOST_SECTIONS {
             let section = file.up_to(at, SECTION as usize).map_err(&reading)?;
-            let fields = Fields::little(&section);
-            let (Some(kind), Some(next), Some(size)) = (fields.text(0, 16), fields.u64(16), fields.u64(24))
-            else {
-                // A truncated file; the tables read so far are valid.
-                return Ok(());
-            };
+            // A truncated file ends here; the tables read so far are valid.
+            let Ok(section) = SectionHeader::read_from_bytes(&section) else { return Ok(()) };
+            let (next, size) = (section.next.get(), section.size.get());
             let body = at + SECTION;
-            match kind.as_str() {
-                "volume" | "disk" | "data" => self.volume(&file, body)?,
-                "sectors" => data_end = at.checked_add(size),
-                "table" => {
+            let kind = section.kind.split(|byte| *byte == 0).next().unwrap_or_default();
+            match kind {
+                b"volume" | b"disk" | b"data" => self.volume(&file, body)?,
+                b"sectors" => data_end = at.checked_add(size),
+                b"table" => {
                     // The SMART format has no section for the chunks: they follow their table's entries.
                     let end = data_end.take().unwrap_or_else(|| at.saturating_add(size));
                     self.table(&file, number, body, end)?;
                 }
-                "done" => {
+                b"done" => {
                     self.done = true;
                     return Ok(());
                 }
-                "next" => return Ok(()),
+                b"next" => return Ok(()),
                 _ => {}
             }
             // Sections follow each other; a chain that goes back would be endless.
@@ -181,18 +231,17 @@ impl Reader {
         if self.promised.is_some() {
             return Ok(());
         }
-        let body = file.up_to(at, 24).map_err(Error::reading(Container::Ewf))?;
-        let fields = Fields::little(&body);
-        let (Some(chunks), Some(sectors), Some(sector)) = (fields.u32(4), fields.u32(8), fields.u32(12))
-        else {
-            return Err(malformed(at, "the geometry of the image", format!("{} bytes", body.len())));
-        };
+        let body = file.up_to(at, size_of::<Volume>()).map_err(Error::reading(Container::Ewf))?;
+        let volume = Volume::read_from_bytes(&body)
+            .map_err(|_| malformed(at, "the geometry of the image", format!("{} bytes", body.len())))?;
+        let chunks = volume.chunk_count.get();
+        let (sectors, sector) = (volume.sectors_per_chunk.get(), volume.bytes_per_sector.get());
         let chunk = u64::from(sectors) * u64::from(sector);
         if !(1..=LARGEST_CHUNK).contains(&chunk) {
             let found = format!("{sectors} sectors of {sector} bytes");
             return Err(malformed(at + 8, "chunks of up to 16 MiB", found));
         }
-        let sector_count = fields.u64(16).unwrap_or(0);
+        let sector_count = volume.sector_count.get();
         self.promised = Some(chunks.into());
         self.ewf.chunk_size = chunk;
         self.ewf.cache = BlockCache::new(chunk as usize);
@@ -204,8 +253,8 @@ impl Reader {
     fn table(&mut self, file: &Arc<dyn Bytes>, number: usize, at: u64, end: u64) -> Result<(), Error> {
         let reading = Error::reading(Container::Ewf);
         let head = file.up_to(at, TABLE as usize).map_err(&reading)?;
-        let fields = Fields::little(&head);
-        let (Some(count), Some(base)) = (fields.u32(0), fields.u64(8)) else { return Ok(()) };
+        let Ok(head) = TableHeader::read_from_bytes(&head) else { return Ok(()) };
+        let (count, base) = (head.entry_count.get(), head.base.get());
         let room = file.len().saturating_sub(at + TABLE) / ENTRY;
         if u64::from(count).min(room) > self.room {
             return Err(malformed(at, "tables that do not overlap", format!("{count} more entries")));

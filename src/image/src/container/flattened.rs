@@ -4,21 +4,33 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use zerocopy::big_endian::I64;
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+
 use crate::Error;
 use crate::bytes::{Bytes, BytesError};
 use crate::container::Container;
-use crate::fields::Fields;
 
 pub(crate) const MAGIC: &[u8] = b"makedumpfile\0\0\0\0";
 
 /// The size of the header, whatever it says itself.
 const HEADER: u64 = 4096;
-/// The header of each piece: its place and its length.
-const PLACE: u64 = 16;
+/// The size of the header of a piece.
+const PLACE: u64 = size_of::<PieceHeader>() as u64;
 /// How many times larger than its pieces the file may be: dumps have hardly any holes.
 const MOST_SPREAD: u64 = 64;
 /// The most pieces that are kept; a real dump has one for each buffer that was written.
 const MOST_PIECES: usize = 4 << 20;
+
+/// The header of a piece (`struct makedump_file_data_header`). Both numbers are -1 after the last piece.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct PieceHeader {
+    /// Its place in the file that is put together.
+    offset: I64,
+    /// Its length in bytes.
+    length: I64,
+}
 
 /// The reassembled file.
 #[derive(Debug)]
@@ -43,13 +55,13 @@ pub(crate) fn open(file: Arc<dyn Bytes>) -> Result<(Flattened, bool), Error> {
     let mut at = HEADER;
     loop {
         let place = flattened.file.up_to(at, PLACE as usize).map_err(&reading)?;
-        let fields = Fields::of_endian(&place, true);
-        let (Some(offset), Some(length)) = (fields.u64(0), fields.u64(8)) else {
+        let Ok(header) = PieceHeader::read_from_bytes(&place) else {
             return Ok((flattened, false));
         };
-        if offset.cast_signed() < 0 && length.cast_signed() < 0 {
+        if header.offset < 0 && header.length < 0 {
             return Ok((flattened, true));
         }
+        let (offset, length) = (header.offset.get().cast_unsigned(), header.length.get().cast_unsigned());
         if offset / MOST_SPREAD > flattened.file.len() {
             return Err(Error::Malformed {
                 container: Container::Flattened,

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::bytes::Bytes;
+use crate::container::range_header::{self, RangeHeader};
 use crate::container::{Container, Parts};
-use crate::fields::Fields;
 use crate::segments::Segment;
 
 /// `0x4C694D45`, little-endian.
 pub(crate) const MAGIC: &[u8] = b"EMiL";
 
-const HEADER: u64 = 32;
+const HEADER: u64 = range_header::SIZE;
 
 pub(crate) fn open(bytes: Arc<dyn Bytes>) -> Result<Parts, Error> {
     let mut parts = Parts::new(Container::Lime, bytes);
@@ -40,20 +40,12 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>) -> Result<Parts, Error> {
 fn range(header: &[u8], offset: u64) -> Result<(u64, u64), Error> {
     let malformed =
         |expected, found: String| Error::Malformed { container: Container::Lime, offset, expected, found };
-    let fields = Fields::little(header);
-    let (Some(magic), Some(version), Some(start), Some(last), Some(_reserved)) =
-        (fields.bytes(0, 4), fields.u32(4), fields.u64(8), fields.u64(16), fields.u64(24))
-    else {
-        return Err(malformed("a header of 32 bytes", format!("the end of the file after {}", header.len())));
-    };
-    if magic != MAGIC {
-        return Err(malformed("the letters EMiL", format!("{magic:02x?}")));
+    let header = RangeHeader::read(header, Container::Lime, offset)?;
+    if header.magic != MAGIC {
+        return Err(malformed("the letters EMiL", format!("{:02x?}", header.magic)));
     }
-    if version != 1 {
-        return Err(malformed("version 1", format!("version {version}")));
+    if header.version != 1 {
+        return Err(malformed("version 1", format!("version {}", header.version)));
     }
-    match last.checked_sub(start).and_then(|length| length.checked_add(1)) {
-        Some(length) => Ok((start, length)),
-        None => Err(malformed("a range of addresses", format!("{start:#x} to {last:#x}"))),
-    }
+    header.range(Container::Lime, offset)
 }

@@ -8,6 +8,7 @@
 
 mod avml;
 mod crash_dump;
+mod crash_header;
 mod crash_repair;
 mod elf;
 mod ewf;
@@ -18,6 +19,7 @@ mod macho;
 mod notes;
 mod packed;
 mod pieces;
+mod range_header;
 mod triage;
 mod vmware;
 
