@@ -30,13 +30,19 @@ def run(*arguments, allowed=(0,)):
 
 
 def profiles():
-    """Every profile of the folders by its name, made of a PDB if need be."""
+    """Every profile of the folders by its name, made of a PDB or a symbol table (ISF) if need be."""
     found = {}
     for folder in map(Path, FOLDERS):
         for path in sorted(folder.rglob("*")):
             if path.name.endswith(".json.gz"):
                 found[path.name.removesuffix(".json.gz")] = path
-            elif path.suffix.lower() == ".pdb":
+            elif path.name.endswith(".json.xz"):
+                name = f"{path.name.removesuffix('.json.xz')}-{path.parent.name}"
+                made = WORK / "isf" / f"{name}.json.gz"
+                made.parent.mkdir(exist_ok=True)
+                run("export", path, "--format", "rekall", "-q", "-o", made, allowed=(0, 1))
+                found[name] = made
+            elif path.suffix.lower() == ".pdb" and path.is_file():
                 name = f"{path.stem}-{path.parent.name}"
                 made = WORK / "pdb" / f"{name}.json.gz"
                 made.parent.mkdir(exist_ok=True)

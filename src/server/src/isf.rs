@@ -3,7 +3,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use repository::isf::{BANNERS, Catalog, FOLDER, List, table};
+use profile::Compat;
+use repository::isf::{BANNERS, Catalog, FOLDER, List};
 use repository::{Inventory, Storage, Version};
 
 use crate::made::store;
@@ -13,6 +14,8 @@ use crate::{Page, Pages};
 /// name, which are made when they are first asked for and kept in a folder.
 pub struct IsfPages {
     storage: Box<dyn Storage>,
+    /// What is added to the tables.
+    compat: Compat,
     /// Holds tables and lists under the names that they have on the server.
     cache: PathBuf,
     /// The address of the root, if it is not what clients call the server.
@@ -33,11 +36,11 @@ struct Known {
 }
 
 impl IsfPages {
-    /// The pages of a repository. Tables are kept below `cache`; `base` is the address of the root, by default what
+    /// The pages of a repository. `compat` is added to tables, which are kept below `cache`; `base` is the address of the root, by default what
     /// clients call the server.
-    pub fn new(storage: Box<dyn Storage>, cache: &Path, base: Option<String>) -> Self {
+    pub fn new(storage: Box<dyn Storage>, compat: Compat, cache: &Path, base: Option<String>) -> Self {
         let (cache, known, making) = (cache.to_owned(), Mutex::default(), Mutex::default());
-        Self { storage, cache, base, known, making }
+        Self { storage, compat, cache, base, known, making }
     }
 
     /// The address of the list of all tables, under which it never changes.
@@ -68,7 +71,7 @@ impl IsfPages {
         }
         let catalog = match known.take().filter(|known| known.version == version) {
             Some(known) => known.catalog,
-            None => Arc::new(Catalog::read(self.storage.as_ref()).map_err(io::Error::other)?),
+            None => Arc::new(Catalog::read(self.storage.as_ref(), self.compat).map_err(io::Error::other)?),
         };
         let lists = Arc::new(catalog.lists(&base).map_err(io::Error::other)?);
         let fresh = Known { version, catalog, base, lists };
@@ -95,7 +98,7 @@ impl IsfPages {
         }
         let _one = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         if !path.is_file() {
-            let made = table(self.storage.as_ref(), profile).map_err(io::Error::other);
+            let made = known.catalog.table(self.storage.as_ref(), profile).map_err(io::Error::other);
             if let Err(error) = made.and_then(|bytes| store(&path, &bytes)) {
                 return Some(Err(error));
             }

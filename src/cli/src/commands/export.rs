@@ -9,7 +9,9 @@ use crate::console::{Console, Settings, escaped};
 use crate::files::Files;
 use crate::images::{Subject, banner};
 use crate::options::heading::{INPUT, OUTPUT};
-use crate::options::{Banner, General, Json, Output, Strict, Threads, Unpacking, list_profile, settings};
+use crate::options::{
+    Banner, General, Json, Output, Strict, TableCompat, Threads, Unpacking, list_profile, settings,
+};
 use crate::outcome::Outcome;
 use crate::profiles::any;
 use crate::profiles::output::Plan;
@@ -37,11 +39,12 @@ pub struct Arguments {
     output: Output,
     #[command(flatten)]
     banner: Banner,
-    /// volatility3: name dwarf2json as the producer of the table.
+    /// volatility3: add what stock plug-ins of Volatility 3 insist on.
     ///
-    /// The plug-in linux.hidden_modules of Volatility 3 requires that name.
+    /// The table names dwarf2json as its producer, which linux.hidden_modules requires, and has the symbol tk_core, which
+    /// kernels have lost with 6.17.
     #[arg(long, value_enum, hide_possible_values = true, help_heading = OUTPUT)]
-    compat: Option<Compat>,
+    compat: Option<TableCompat>,
     #[command(flatten)]
     json: Json,
     #[command(flatten)]
@@ -57,12 +60,6 @@ Examples:
   rekall-profile export nt.json.gz --format isf --symbols-dir symbols
   rekall-profile export nt.json.gz --format libvmi --output nt.json
   rekall-profile export nt.json.gz --format c --only _EPROCESS,_KTHREAD -o nt.h";
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Compat {
-    /// Volatility 3, with --format isf.
-    Volatility3,
-}
 
 impl Run for Arguments {
     fn settings(&self) -> Settings {
@@ -99,13 +96,10 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     if arguments.force && (image.is_none() || format != Format::LibVmi) {
         bail!("--force: only --format libvmi with an image (-f) compares the profile with the image");
     }
-    let compat = match arguments.compat {
-        Some(Compat::Volatility3) if format != Format::Isf => {
-            bail!("--compat volatility3: only its own tables can please it; add --format isf")
-        }
-        Some(Compat::Volatility3) => profile::Compat::Volatility3,
-        None => profile::Compat::None,
-    };
+    if arguments.compat.is_some() && format != Format::Isf {
+        bail!("--compat volatility3: only its own tables can please it; add --format isf");
+    }
+    let compat = TableCompat::of(arguments.compat);
     let plan = Plan::new(&arguments.output, None, console)?.with_compat(compat);
     let source = arguments.profile.display().to_string();
     let mut report = Report::default();

@@ -10,7 +10,7 @@ use crate::console::{Console, Settings};
 use crate::files::{Files, cache_folder};
 use crate::interrupt;
 use crate::options::heading::{GENERAL, INPUT};
-use crate::options::{General, Json, settings};
+use crate::options::{General, Json, TableCompat, settings};
 use crate::outcome::Outcome;
 use crate::report::fetch::Served;
 use crate::sandbox::Network;
@@ -31,6 +31,9 @@ pub struct Arguments {
     /// The address that the list of tables gives for this server. By default what clients call it.
     #[arg(long = "base-url", value_name = "URL", requires = "isf")]
     base: Option<Url>,
+    /// volatility3: add what stock plug-ins of Volatility 3 insist on to the tables, as `export --compat` does.
+    #[arg(long, value_enum, hide_possible_values = true, requires = "isf")]
+    compat: Option<TableCompat>,
     #[command(flatten)]
     json: Json,
     /// The address to listen on; port 0 takes a free port.
@@ -131,7 +134,12 @@ fn with_tables(arguments: &Arguments, mirror: Mirror, url: &str) -> anyhow::Resu
     };
     let storage = repository::storage::open(folder, &symbols::ClientOptions::default())?;
     let base = arguments.base.as_ref().map(|base| base.as_str().trim_end_matches('/').to_owned());
-    let pages = Arc::new(IsfPages::new(storage, &cache_folder().join("tables"), base));
+    let pages = Arc::new(IsfPages::new(
+        storage,
+        TableCompat::of(arguments.compat),
+        &cache_folder().join("tables"),
+        base,
+    ));
     let address = pages.address(url)?;
     Ok((mirror.with_pages(pages), Some(address)))
 }

@@ -1,5 +1,6 @@
 //! Groups of options that several commands share. Each command includes the groups that it uses, and no others.
 //!
+//! - [`compat`] says what is added to symbol tables for the sake of a program;
 //! - [`debuginfod`] says which servers are asked for the debug files of Linux kernels;
 //! - [`general`] has what every command takes, and how much of the machine a run may use;
 //! - [`in_bundle`] names a build of a bundle;
@@ -12,6 +13,7 @@
 //! A group lists the files that it names ([`crate::files::Files`]). Groups do not know commands.
 
 pub mod banner;
+pub mod compat;
 pub mod debuginfod;
 pub mod general;
 pub mod in_bundle;
@@ -22,6 +24,7 @@ pub mod subject;
 pub mod symbols;
 
 pub use banner::Banner;
+pub use compat::TableCompat;
 pub use debuginfod::debuginfod_servers;
 pub use general::{General, Json, Strict, Threads, settings};
 pub use in_bundle::{InBundle, list_profile, list_profile_anywhere};

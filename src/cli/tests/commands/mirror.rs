@@ -565,6 +565,22 @@ fn a_repository_is_a_symbol_server_for_volatility() {
     }
     here.run(line("public")).stderr("0 tables made, 2 unchanged").check();
     assert_eq!(files("public"), first);
+    // What plug-ins insist on is for those who ask for it, and the tables of both kinds have names of their own.
+    let producer = |table: &[u8]| -> Value {
+        let text = profile::unpack(table, profile::MAX_TEXT).unwrap();
+        let table: Value = serde_json::from_slice(&text).unwrap();
+        table["metadata"]["producer"]["name"].clone()
+    };
+    let tables = |folder: &str| -> Vec<(String, Vec<u8>)> {
+        files(folder).into_iter().filter(|(name, _)| name.ends_with(".xz")).collect()
+    };
+    assert!(tables("public").iter().all(|(_, table)| producer(table) == "rekall-profile"));
+    here.run([&line("pleasing")[..], &["--compat", "volatility3"]].concat()).stderr("2 tables made").check();
+    for (name, table) in tables("pleasing") {
+        assert!(!first.contains_key(&name), "{name}");
+        assert_eq!(producer(&table), "dwarf2json");
+    }
+    here.run(["serve", "repo", "--compat", "volatility3"]).status(2).stderr("--isf").check();
     here.run(line("other")).check();
     assert_eq!(files("other"), first);
 

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use profile::{GuidAge, MAX_TEXT, Report, Verdict, read_text, to_base64};
+use profile::{Compat, GuidAge, MAX_TEXT, Report, Verdict, read_text, to_base64};
 use serde_json::{Map, Value, json};
 
 use super::distribution;
-use super::table::REVISION;
+use super::table::{REVISION, table};
 use super::{BANNERS, FOLDER};
 use crate::packed::sha256;
 use crate::{Content, Error, Inventory, ProfileName, Storage};
@@ -17,6 +17,8 @@ pub struct Catalog {
     tables: BTreeMap<TableName, ProfileName>,
     /// The tables of each identifier; of several profiles of one build, the last one by name is taken.
     identifiers: BTreeMap<Identifier, TableName>,
+    /// What is added to the tables.
+    compat: Compat,
 }
 
 /// What Volatility 3 looks a table up by.
@@ -51,18 +53,18 @@ pub struct List {
 const LARGEST: u64 = 1 << 30;
 
 impl Catalog {
-    /// Reads the inventory of a repository. Profiles whose records were written before records had banners are looked
+    /// Reads the inventory of a repository, for tables with what `compat` adds. Profiles whose records were written before records had banners are looked
     /// into.
     ///
     /// # Errors
     /// [`Error::Absent`] without an inventory; what reading it gives.
-    pub fn read(storage: &dyn Storage) -> Result<Self, Error> {
+    pub fn read(storage: &dyn Storage, compat: Compat) -> Result<Self, Error> {
         let Some((inventory, _)) = Inventory::read(storage)? else {
             let place = storage.place_of(&Inventory::key()?);
             let expected = "the repository's inventory (manage_repo seal makes it)".to_owned();
             return Err(Error::Absent { place, expected });
         };
-        let mut catalog = Self::default();
+        let mut catalog = Self { compat, ..Self::default() };
         for (name, record) in &inventory.records {
             let (Some(content), Ok(name)) = (&record.content, name.parse::<ProfileName>()) else { continue };
             // A bundle does not know verdicts.
@@ -71,7 +73,7 @@ impl Catalog {
                 continue;
             }
             let Some(identifier) = Identifier::of(content, &name, storage)? else { continue };
-            let table = TableName::new(&identifier, &content.sha256);
+            let table = TableName::new(&identifier, &content.sha256, compat);
             catalog.identifiers.insert(identifier, table.clone());
             catalog.tables.insert(table, name);
         }
@@ -86,6 +88,14 @@ impl Catalog {
     /// The profile of a table.
     pub fn profile(&self, table: &str) -> Option<&ProfileName> {
         self.tables.get(&TableName(table.to_owned()))
+    }
+
+    /// Makes the table of a profile.
+    ///
+    /// # Errors
+    /// As [`table`].
+    pub fn table(&self, storage: &dyn Storage, profile: &ProfileName) -> Result<Vec<u8>, Error> {
+        table(storage, profile, self.compat)
     }
 
     /// Leaves out the tables of these profiles.
@@ -209,8 +219,12 @@ impl Identifier {
 }
 
 impl TableName {
-    fn new(identifier: &Identifier, profile: &str) -> Self {
-        let digest = sha256(format!("{REVISION}\n{profile}\n").as_bytes());
+    fn new(identifier: &Identifier, profile: &str, compat: Compat) -> Self {
+        let added = match compat {
+            Compat::None => "",
+            Compat::Volatility3 => "volatility3\n",
+        };
+        let digest = sha256(format!("{REVISION}\n{profile}\n{added}").as_bytes());
         let stem = identifier.stem();
         let stem = if stem.is_empty() || stem.starts_with('.') { "kernel".to_owned() } else { stem };
         Self(format!("{stem}-{}.json.xz", digest.get(..16).unwrap_or(&digest)))
@@ -245,7 +259,7 @@ mod tests {
         let storage = Folder::new(folder.path());
         let inventory = Inventory { records: records.into_iter().collect() };
         inventory.write(&storage, None).unwrap();
-        Catalog::read(&storage).unwrap()
+        Catalog::read(&storage, Compat::None).unwrap()
     }
 
     const GUID: &str = "F8E2A8B5C9B74BF4A6E4A48F180099941A";
@@ -306,7 +320,7 @@ mod tests {
             .write(&Inventory::key().unwrap(), &inventory.to_bytes().unwrap(), &Condition::Always)
             .unwrap();
         let start = std::time::Instant::now();
-        let lists = Catalog::read(&storage).unwrap().lists("http://host").unwrap();
+        let lists = Catalog::read(&storage, Compat::None).unwrap().lists("http://host").unwrap();
         assert_eq!(lists[0].tables, 12_000);
         // A tenth of that, if nothing else runs and the compiler optimises.
         assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());

@@ -3,9 +3,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use profile::{AtomicFile, Progress};
+use profile::{AtomicFile, Compat, Progress};
 
-use super::{Catalog, FOLDER, List, table};
+use super::{Catalog, FOLDER, List};
 use crate::batch::locked;
 use crate::{Error, Storage};
 
@@ -24,7 +24,7 @@ pub struct Published {
 
 const STEP: &str = "Making tables";
 
-/// Writes the tables and lists of a repository below a folder, for a web server at the address `base` to serve. Tables
+/// Writes the tables, with what `compat` adds, and the lists of a repository below a folder, for a web server at the address `base` to serve. Tables
 /// that are there already are not made again; a table or list appears whole or not at all, and lists come last, so that
 /// none names a table that is not there. Two runs over the same repository give the same bytes.
 ///
@@ -32,12 +32,13 @@ const STEP: &str = "Making tables";
 /// Where the repository cannot be read, or the folder cannot be written.
 pub fn publish(
     storage: &dyn Storage,
+    compat: Compat,
     folder: &Path,
     base: &str,
     threads: usize,
     progress: &dyn Progress,
 ) -> Result<Published, Error> {
-    let mut catalog = Catalog::read(storage)?;
+    let mut catalog = Catalog::read(storage, compat)?;
     let tables = folder.join(FOLDER);
     std::fs::create_dir_all(&tables).map_err(|error| Error::io(tables.display(), error))?;
     let wanted: Vec<_> = catalog.tables().collect();
@@ -54,7 +55,7 @@ pub fn publish(
                     }
                     let path = tables.join(table_name.to_string());
                     if !path.is_file() {
-                        match table(storage, profile) {
+                        match catalog.table(storage, profile) {
                             Ok(bytes) => match write(&path, &bytes) {
                                 Ok(()) => {
                                     made.fetch_add(1, Ordering::Relaxed);

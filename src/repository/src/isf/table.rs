@@ -6,17 +6,16 @@ use profile::{
 use crate::{Error, ProfileName, Storage};
 
 /// What makes tables of profiles; the number changes when the outcome can.
-pub(super) const REVISION: &str = "rekall-profile table 1";
+pub(super) const REVISION: &str = "rekall-profile table 2";
 
 /// The largest profile that is made into a table, in bytes.
 const LARGEST: u64 = 1 << 30;
 
-/// The symbol table of a profile, packed with xz. It has the names that stock plug-ins of Volatility 3 insist on, as
-/// `export --compat volatility3` adds them: whoever reads such a list is Volatility 3.
+/// The symbol table of a profile, packed with xz, with what `compat` adds to it.
 ///
 /// # Errors
 /// [`Error::Absent`] if the profile is not there; [`Error::Profile`] and [`Error::Convert`] if it gives no table.
-pub fn table(storage: &dyn Storage, name: &ProfileName) -> Result<Vec<u8>, Error> {
+pub fn table(storage: &dyn Storage, name: &ProfileName, compat: Compat) -> Result<Vec<u8>, Error> {
     let key = name.key();
     let place = storage.place_of(&key);
     let object = storage.read(&key, LARGEST)?;
@@ -30,9 +29,11 @@ pub fn table(storage: &dyn Storage, name: &ProfileName) -> Result<Vec<u8>, Error
         let mut report = Report::default();
         let mut profile = read_text(&text, &mut report).map_err(unreadable)?;
         add_well_known_types(&mut profile);
-        add_lost_names(&mut profile);
+        if compat == Compat::Volatility3 {
+            add_lost_names(&mut profile);
+        }
         let resolution = Resolution::new(&mut profile, &mut report);
-        let form = Form { format: Format::Isf, compat: Compat::Volatility3, threads: 1, ..Form::default() };
+        let form = Form { format: Format::Isf, compat, threads: 1, ..Form::default() };
         let io = |error| Error::io(&place, error);
         let sink = XzWriter::new(Vec::new(), Effort::Default, 1).map_err(io)?;
         let sink = write_form(&profile, &resolution, form, &mut report, sink).map_err(io)?;

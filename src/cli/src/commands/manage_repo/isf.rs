@@ -8,7 +8,7 @@ use crate::commands::Run;
 use crate::console::{Console, Settings};
 use crate::files::Files;
 use crate::options::heading::OUTPUT;
-use crate::options::{Connection, General, Json, Threads, Unpacking, settings};
+use crate::options::{Connection, General, Json, TableCompat, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::report::batch as report;
 
@@ -28,6 +28,9 @@ pub struct Arguments {
     /// The address at which a web server serves the folder.
     #[arg(long = "base-url", value_name = "URL", help_heading = OUTPUT)]
     base: Url,
+    /// volatility3: add what stock plug-ins of Volatility 3 insist on to the tables, as `export --compat` does.
+    #[arg(long, value_enum, hide_possible_values = true, help_heading = OUTPUT)]
+    compat: Option<TableCompat>,
     #[command(flatten)]
     json: Json,
     #[command(flatten)]
@@ -59,7 +62,9 @@ impl Run for Arguments {
     fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
         let storage = self.place.open(&self.connection)?;
         let base = self.base.as_str().trim_end_matches('/');
-        let published = publish(storage.as_ref(), &self.output, base, console.threads(), console.progress())?;
+        let compat = TableCompat::of(self.compat);
+        let published =
+            publish(storage.as_ref(), compat, &self.output, base, console.threads(), console.progress())?;
         for (profile, reason) in &published.failed {
             console.warn(format_args!("{profile}: {reason}"));
         }
