@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::io::{Seek, SeekFrom, Write};
 use std::ops::Range;
 
 use analyzer::{Guest, Layout, Proof, Scope, Verdict, prove};
@@ -98,7 +99,7 @@ fn windows_without_parts_of_its_memory_does_not_refute_its_profile() {
         let size = content.len() as u64;
         let name = case.name();
         let verdict = is_not_refuted(content.clone(), &layout, name);
-        assert!(verdict == Verdict::Match || case == windows::Case::Win7X86PaeHigh, "{name}");
+        assert!(verdict == Verdict::Match || case.is_high(), "{name}");
         for round in 0..12 {
             let holes = numbers.holes(1 + round % 3, 16, 0..size);
             is_not_refuted(leave_out(&content, &holes), &layout, &format!("{name}, holes {holes:x?}"));
@@ -108,6 +109,31 @@ fn windows_without_parts_of_its_memory_does_not_refute_its_profile() {
             let cut = content.get(..end as usize).unwrap_or(&content).to_vec();
             is_not_refuted(cut, &layout, &format!("{name}, cut at {end:#x}"));
         }
+    }
+}
+
+#[test]
+fn windows_above_4_gib_in_a_raw_file_is_read_at_its_places() {
+    for case in [windows::Case::Win10X64High, windows::Case::Win7X86PaeHigh] {
+        let (synthetic, layout) = (windows::image(case), windows_layout(case));
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        for (at, page) in synthetic.memory.pages() {
+            file.seek(SeekFrom::Start(at)).unwrap();
+            file.write_all(page).unwrap();
+        }
+        file.as_file().set_len(synthetic.memory.ranges().last().unwrap().end).unwrap();
+        let image = Image::open(file.path()).unwrap();
+        assert_eq!(image.container(), image::Container::Raw);
+        let raw = prove(&image, &layout, Scope::Whole, &Plan::default()).unwrap().validation;
+        let core = proof(synthetic.write(Container::Elf), &layout).validation;
+        assert_eq!(
+            (raw.verdict, core.verdict),
+            (Verdict::Match, Verdict::Match),
+            "{}: {}",
+            case.name(),
+            raw.reason
+        );
+        assert_eq!(raw.checks.len(), core.checks.len(), "{}", case.name());
     }
 }
 

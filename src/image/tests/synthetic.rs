@@ -33,7 +33,7 @@ fn every_container_holds_every_page() {
             (Form::CrashDump, Container::CrashDump),
             (Form::CrashBitmap, Container::CrashDump),
         ];
-        if case != windows::Case::Win7X86PaeHigh {
+        if !case.is_high() {
             forms.push((Form::Raw, Container::Raw));
         }
         for (form, container) in forms {

@@ -71,7 +71,7 @@ fn write_all(folder: &Path) -> std::io::Result<()> {
             ("bitmap.dmp", Container::CrashBitmap),
         ];
         // A raw file with a hole of 4 GiB is useless.
-        if case != Case::Win7X86PaeHigh {
+        if !case.is_high() {
             containers.push(("raw", Container::Raw));
         }
         write(folder, case.name(), &image, &containers)?;

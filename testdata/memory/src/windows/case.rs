@@ -11,6 +11,8 @@ pub enum Case {
     Win7X64Torn,
     /// Windows 10, 64 bits: KASLR, kernel in a large page, tables that see themselves anywhere, encoded `KDBG`.
     Win10X64,
+    /// The same with memory above 4 GiB.
+    Win10X64High,
     /// Windows 7, 32 bits with PAE.
     Win7X86Pae,
     /// The same with memory above 4 GiB.
@@ -21,10 +23,11 @@ pub enum Case {
 
 impl Case {
     /// Every case.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Win7X64,
         Self::Win7X64Torn,
         Self::Win10X64,
+        Self::Win10X64High,
         Self::Win7X86Pae,
         Self::Win7X86PaeHigh,
         Self::XpX86,
@@ -36,10 +39,16 @@ impl Case {
             Self::Win7X64 => "win7-x64",
             Self::Win7X64Torn => "win7-x64-torn",
             Self::Win10X64 => "win10-x64",
+            Self::Win10X64High => "win10-x64-high",
             Self::Win7X86Pae => "win7-x86-pae",
             Self::Win7X86PaeHigh => "win7-x86-pae-high",
             Self::XpX86 => "xp-x86",
         }
+    }
+
+    /// Whether half of its memory is above 4 GiB, so that a raw file of it has a hole of nearly that size.
+    pub fn is_high(self) -> bool {
+        matches!(self, Self::Win10X64High | Self::Win7X86PaeHigh)
     }
 
     /// The PDB of its kernel, with the folder and the name it has in `testdata/memory/windows`.
@@ -51,7 +60,7 @@ impl Case {
     pub(super) fn files(self) -> &'static Files {
         match self {
             Self::Win7X64 | Self::Win7X64Torn => &X64_7601,
-            Self::Win10X64 => &X64_19041,
+            Self::Win10X64 | Self::Win10X64High => &X64_19041,
             Self::Win7X86Pae | Self::Win7X86PaeHigh => &X86_7601_PAE,
             Self::XpX86 => &X86_2600,
         }
@@ -77,7 +86,7 @@ impl Case {
                 time: 129_446_784_000_000_000,
                 highest: 0x7ff_fffe_ffff,
             },
-            Self::Win10X64 => Plan {
+            Self::Win10X64 | Self::Win10X64High => Plan {
                 mode: Mode::X64,
                 kernel: 0xffff_f803_56ac_0000,
                 physical: 0x4c_0000,

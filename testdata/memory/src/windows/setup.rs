@@ -33,7 +33,7 @@ impl Setup {
     pub(super) fn of_case(case: Case) -> Self {
         let (files, plan) = (case.files(), case.plan());
         let mut ranges = vec![0x1000..0x9_f000, 0x10_0000..0x110_0000];
-        if case == Case::Win7X86PaeHigh {
+        if case.is_high() {
             ranges[1].end = 0x70_0000;
             ranges.push(0x1_0000_0000..0x1_0030_0000);
         }
