@@ -4,7 +4,7 @@
 mod support;
 
 use analyzer::linux::{Blob, UnprofiledKernel};
-use analyzer::{Layout, Scope, Verdict, validate};
+use analyzer::{Guest, Layout, Scope, Verdict, validate};
 use image::{Image, Plan};
 use profile::{MAX_TEXT, unpack};
 use serde_json::Value;
@@ -175,6 +175,35 @@ fn types_that_are_not_the_kernels_are_a_mismatch() {
             let problem = proved(image, kernel, &changed).unwrap_err();
             assert!(problem.starts_with("mismatch"), "{name}.{member}: {problem}");
             assert!(problem.contains(name), "{name}.{member}: {problem}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn every_loaded_module_has_its_types_and_symbols() {
+    for raw in Raw::all() {
+        let image = raw.image();
+        let kernel = UnprofiledKernel::find_all(&image, &Plan::default()).remove(0);
+        let blob = kernel.types().remove(0);
+        let made = kernel.profile(&blob, &profile::Silent).unwrap();
+        let layout = Layout::from_profile(made.profile);
+        let Guest::Linux(guest) = Guest::find(&image, &layout, &Plan::default()).unwrap() else { panic!() };
+        let tables = guest.module_tables().unwrap();
+        assert!(!tables.is_empty());
+        for (name, tables) in tables {
+            let tables = tables.unwrap();
+            assert!(!tables.symbols.is_empty(), "{name}");
+            // They continue the kernel's own types.
+            let (types, own) = (tables.types.unwrap(), Some(blob.bytes.as_slice()));
+            let options = btf_converter::Options { base: own, ..btf_converter::Options::default() };
+            let converted = btf_converter::convert(&types, &options, &profile::Silent).unwrap();
+            assert!(tables.base_types.is_none(), "{name}");
+            if name == "tun" {
+                let profile = converted.profile;
+                let name = profile.names.find("tun_struct").unwrap();
+                assert!(profile.types.records().any(|(_, record)| record.name == Some(name)));
+            }
         }
     }
 }

@@ -1,8 +1,11 @@
 //! The tables of loaded modules: their symbols, and the types that they add to the kernel's.
 
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
 use maps::kallsyms::{MOST_SYMBOLS, Symbol};
 
-use super::Kernel;
+use super::{Kernel, LIST_HEAD};
 use crate::{Error, Space};
 
 /// The tables of a loaded module.
@@ -15,7 +18,7 @@ pub struct ModuleTables {
     /// Its BTF, which continues the kernel's (since 5.11).
     pub types: Option<Vec<u8>>,
     /// The BTF of the kernel types with which it was built (since 6.11, for modules built separately from the
-    /// kernel).
+    /// kernel), if its own BTF refers to those and not yet to the kernel's.
     pub base_types: Option<Vec<u8>>,
 }
 
@@ -46,24 +49,45 @@ impl Kernel<'_> {
     /// [`Error::Lacking`] if the profile does not describe modules.
     pub fn module_tables(&self) -> Result<Vec<NamedTables>, Error> {
         let modules = self.module_list()?.entries;
+        let mut registered = self.registered_types();
         let tables = modules.into_iter().map(|module| {
             let name = self.view().text_in(module, "module.name").unwrap_or_default();
             let symbols = self.symbols_of(module);
-            let tables = symbols.map(|symbols| ModuleTables {
-                name: name.clone(),
-                symbols,
-                types: self.blob_of(module, "module.btf_data", "module.btf_data_size"),
-                base_types: self.blob_of(module, "module.btf_base_data", "module.btf_base_data_size"),
+            let tables = symbols.map(|symbols| {
+                // What the module brought is gone once it is loaded, except in a few versions.
+                let (types, base_types) = match registered.remove(&module) {
+                    Some(types) => (Some(types), None),
+                    None => (
+                        self.blob_of(module, "module.btf_data", "module.btf_data_size"),
+                        self.blob_of(module, "module.btf_base_data", "module.btf_base_data_size"),
+                    ),
+                };
+                ModuleTables { name: name.clone(), symbols, types, base_types }
             });
             (name, tables)
         });
         Ok(tables.collect())
     }
 
-    fn blob_of(&self, module: u64, data: &str, size: &str) -> Option<Vec<u8>> {
+    /// The BTF of each module, by the address of its `struct module`: the kernel's copies, which refer to its own types
+    /// (`btf_modules` in `kernel/bpf/btf.c`). None if the kernel keeps no copies, or the list cannot be read.
+    fn registered_types(&self) -> HashMap<u64, Vec<u8>, RandomState> {
         let view = self.view();
-        let at = view.get(module, data).ok().filter(|at| *at != 0)?;
-        let size = view.get(module, size).ok().filter(|size| (1..=LONGEST_TYPES).contains(size))?;
+        let list = self.symbol("btf_modules").and_then(|head| view.list(head, "btf_module.list", LIST_HEAD));
+        let entries = list.map(|list| list.entries).unwrap_or_default();
+        let of_entry = |entry: u64| {
+            let module = view.get(entry, "btf_module.module").ok()?;
+            let btf = view.get(entry, "btf_module.btf").ok()?;
+            Some((module, self.blob_of(btf, "btf.data", "btf.data_size")?))
+        };
+        entries.into_iter().filter_map(of_entry).collect()
+    }
+
+    /// The bytes to which `data` in the struct at `base` points, as many as `size` says.
+    fn blob_of(&self, base: u64, data: &str, size: &str) -> Option<Vec<u8>> {
+        let view = self.view();
+        let at = view.get(base, data).ok().filter(|at| *at != 0)?;
+        let size = view.get(base, size).ok().filter(|size| (1..=LONGEST_TYPES).contains(size))?;
         let mut bytes = vec![0; usize::try_from(size).ok()?];
         self.space_read(at, &mut bytes).ok().map(|()| bytes)
     }

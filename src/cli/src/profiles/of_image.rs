@@ -206,9 +206,10 @@ pub fn say_made(made: &MadeOfImage, place: Option<&str>, console: &Console) {
     }
     if let Some(with) = &made.modules {
         console.say(format_args!(
-            "{}: the same with the types and symbols of {}, for this boot alone",
+            "{}: the same with the symbols of {} and the types of {}, for this boot alone",
             with.name,
-            counted(with.modules.len(), "loaded module")
+            counted(with.modules.len(), "loaded module"),
+            if with.typed == with.modules.len() { "all of them".to_owned() } else { with.typed.to_string() }
         ));
         for problem in &with.problems {
             console.warn(format_args!("{}: {problem}", with.name));

@@ -17,6 +17,8 @@ pub struct WithModules {
     pub packed: Vec<u8>,
     /// The modules in it, the last loaded first.
     pub modules: Vec<String>,
+    /// How many of them have types of their own in it.
+    pub typed: usize,
     /// What could not be added, in words.
     pub problems: Vec<String>,
 }
@@ -31,6 +33,7 @@ pub(super) fn add(image: &Image, made: &MadeOfImage, blob: &Blob, plan: &Plan<'_
         name: format!("{}-modules", made.name).parse().unwrap_or_else(|_| made.name.clone()),
         packed: made.packed.clone(),
         modules: Vec::new(),
+        typed: 0,
         problems: Vec::new(),
     };
     if let Err(problem) = with.fill(image, made, blob, plan) {
@@ -52,11 +55,13 @@ impl WithModules {
         let kernel_profile = made.layout.whole().map_err(|error| error.to_string())?;
         let mut parts: Vec<(String, Option<Profile>)> = Vec::new();
         for (name, tables) in kernel.module_tables().map_err(|error| error.to_string())? {
+            let has_types = tables.as_ref().is_ok_and(|tables| tables.types.is_some());
             let part = tables
                 .map_err(|error| error.to_string())
                 .and_then(|tables| of_module(&kernel, &tables, blob, plan));
             match part {
                 Ok((part, problem)) => {
+                    self.typed += usize::from(has_types && problem.is_none());
                     self.problems.extend(problem.map(|problem| format!("module {name}: {problem}")));
                     parts.push((name, Some(part)));
                 }
