@@ -147,10 +147,34 @@ impl Subject {
             let profile = self.layout.metadata("GUID_AGE").unwrap_or_else(|| "none".to_owned());
             return self.of_another_build(image, &profile).into();
         }
-        match self.of_another_system(console) {
-            Some(found) => AnotherKernel(format!("{}: {found}", self.source)).into(),
-            None => anyhow::Error::from(error).context(self.source.clone()),
+        let kernels = detect::kernels(&self.image, &console.search());
+        if let Some(found) = self.other_system(&kernels) {
+            return AnotherKernel(format!("{}: {found}", self.source)).into();
         }
+        match self.other_linux(&kernels) {
+            Some((image, profile)) if !self.force => self.of_another_build(&image, &profile).into(),
+            _ => anyhow::Error::from(error).context(self.source.clone()),
+        }
+    }
+
+    /// If the profile is of a Linux kernel and the image names only others: the first of these, and the profile's. A kernel
+    /// that cannot be compared, because one side names no build-id and no release, may be the profile's.
+    fn other_linux(&self, kernels: &[detect::Sighted]) -> Option<(String, String)> {
+        let (own_id, own_release) = (self.layout.metadata("BuildID"), self.layout.metadata("Release"));
+        let mut first = None;
+        for sighted in kernels {
+            let detect::Kernel::Linux { release, build_id } = &sighted.kernel else { continue };
+            let (image, profile) = match (build_id, &own_id, &own_release) {
+                (Some(id), Some(own), _) => (id, own),
+                (_, _, Some(own)) => (release, own),
+                _ => return None,
+            };
+            if image.eq_ignore_ascii_case(profile) {
+                return None;
+            }
+            first.get_or_insert_with(|| (image.clone(), profile.clone()));
+        }
+        first
     }
 
     fn of_another_build(&self, image: &str, profile: &str) -> AnotherKernel {
@@ -163,7 +187,10 @@ impl Subject {
 
     /// If the image names kernels of other systems than the profile's and none of its own, says so.
     pub fn of_another_system(&self, console: &Console) -> Option<String> {
-        let kernels = detect::kernels(&self.image, &console.search());
+        self.other_system(&detect::kernels(&self.image, &console.search()))
+    }
+
+    fn other_system(&self, kernels: &[detect::Sighted]) -> Option<String> {
         let own = self.layout.system();
         let another = !kernels.is_empty() && kernels.iter().all(|sighted| sighted.kernel.system() != own);
         another.then(|| {
@@ -175,7 +202,7 @@ impl Subject {
             };
             format!(
                 "the profile is of {system}, but the image names {}",
-                identity::advice(&kernels).join("; ")
+                identity::advice(kernels).join("; ")
             )
         })
     }

@@ -184,6 +184,20 @@ fn missing_arguments_are_named() {
     folder.write("linux.raw", linux);
     let advice = "Linux 6.1.0: fetch_debug 3b43, then parse_dwarf";
     folder.run(["-f", "linux.raw", "--offline"]).status(1).stderr(advice).check();
+    // A kernel for another processor is not found; the image names another build than the profile all the same.
+    let profile = |id| {
+        format!(
+            r#"{{"$METADATA": {{"Type": "Profile", "ProfileClass": "Linux", "arch": "ARM64", "BuildID": "{id}", "Release": "6.1.0"}},
+                "$STRUCTS": {{"task_struct": [8, {{"pid": [0, ["int"]]}}]}},
+                "$CONSTANTS": {{"_text": 18446603336355938304, "linux_banner": 18446603336360132608}}}}"#
+        )
+    };
+    folder.write("other.json", profile("ab12"));
+    folder.write("own.json", profile("3b43"));
+    let line = |profile| ["-f", "linux.raw", "--profile", profile, "pslist"];
+    let another = "the profile is of another build: the image names 3b43, the profile ab12";
+    folder.run(line("other.json")).status(1).stderr(another).check();
+    folder.run(line("own.json")).status(2).stderr("no kernel that fits the profile was found").check();
     folder
         .run(["-f", "empty.raw", "--profile", "nt.json.gz", "pslist"])
         .status(2)
