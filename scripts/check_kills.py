@@ -1,7 +1,7 @@
 """Kills manage_repo at random moments and compares the repository with that of an undisturbed builder.
 
   check_kills.py PROGRAM SCRATCH ROUNDS SEED        (scripts/check-kills)"""
-import gzip, json, os, pathlib, random, shutil, signal, struct, subprocess, sys, time, zipfile
+import atexit, base64, gzip, hashlib, io, json, os, pathlib, random, shutil, signal, struct, subprocess, sys, tarfile, time, zipfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from symbol_store import Store, guid_list
@@ -26,6 +26,12 @@ artifacts: {type: ArtifactProfile, patterns: ['src/artifacts/*.yaml']}
 OSX: {type: OSXProfile, sources: [src/OSX/10.9.5]}
 Linux: {type: LinuxProfile}
 '''
+# Sources on a server, whose address is only known when it runs.
+SERVED = '''debian: {type: DebianArchive, address: ADDRESS/debian, suites: [bookworm], mode: dwarf}
+fetched: {type: Debuginfod, servers: [ADDRESS], list: src/ids.txt}
+community: {type: IsfList, address: ADDRESS/banners.json}
+'''
+KERNELS = 6
 # The dump of a small kernel's debug information, and its map.
 DUMP = '''
 .debug_info
@@ -73,6 +79,64 @@ def without_types(pdb):
     return bytes(data)
 
 
+def kernel(number):
+    """A debug file of our own with another build-id."""
+    content = (ROOT / 'testdata/dwarf/elf/common.debug').read_bytes()
+    note = content.index(b'\4\0\0\0\x14\0\0\0\3\0\0\0GNU\0') + 16
+    return content[:note] + bytes([number]) * 20 + content[note + 20:]
+
+
+def package(path, content):
+    """A Debian package with one file, as large as the smallest that is taken for a kernel's."""
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode='w') as archive:
+        entry = tarfile.TarInfo(path)
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))
+    made = b'!<arch>\n'
+    for name, part in [('debian-binary', b'2.0\n'), ('data.tar', tar.getvalue()), ('_padding', bytes(64 << 10))]:
+        made += f'{name:<16}{0:<32}{len(part):<10}`\n'.encode() + part + b'\n' * (len(part) % 2)
+    return made
+
+
+def serve_sources():
+    """A server with an archive of Debian's kind, debug files by build-id, and a list of tables. Returns the entries for it."""
+    root, packages = SCRATCH / 'served', ''
+
+    def put(path, content):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(content)
+
+    for number in range(1, KERNELS + 1):
+        path = f'pool/linux-image-6.1.0-{number}-cloud-amd64-dbg_6.1.{number}-1_amd64.deb'
+        deb = package(f'./usr/lib/debug/boot/vmlinux-6.1.0-{number}-cloud-amd64', kernel(number))
+        put(f'debian/{path}', deb)
+        packages += (f'Package: linux-image-6.1.0-{number}-cloud-amd64-dbg\nVersion: 6.1.{number}-1\nArchitecture: amd64\n'
+                     f'Filename: {path}\nSize: {len(deb)}\nSHA256: {hashlib.sha256(deb).hexdigest()}\n\n')
+        put(f'buildid/{bytes([64 + number] * 20).hex()}/debuginfo', kernel(64 + number))
+    listing = 'main/binary-amd64/Packages'
+    put(f'debian/dists/bookworm/{listing}', packages.encode())
+    digest = hashlib.sha256(packages.encode()).hexdigest()
+    put('debian/dists/bookworm/Release', f'Suite: bookworm\nSHA256:\n {digest} {len(packages)} {listing}\n'.encode())
+    server = subprocess.Popen([PROGRAM, 'serve', str(root), '--listen', '127.0.0.1:0'], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True)
+    atexit.register(server.kill)
+    address = server.stdout.readline().strip()
+    (SCRATCH / 'vmlinux').write_bytes(kernel(1))
+    made = [PROGRAM, 'parse_dwarf', str(SCRATCH / 'vmlinux'), '-q', '-o', str(SCRATCH / 'kernel.json')]
+    subprocess.run(made, check=False, stdout=subprocess.DEVNULL)
+    banners = {}
+    for number in range(1, KERNELS + 1):
+        banner = f'Linux version 6.1.0-{128 + number}-cloud-amd64 (kill@example.org) #1 SMP'
+        table = SCRATCH / 'table.json'
+        subprocess.run([PROGRAM, 'export', str(SCRATCH / 'kernel.json'), '--format', 'isf', '--banner', banner, '-q', '-o', str(table)],
+                       check=True)
+        put(f'isf/{number}.json', table.read_bytes())
+        banners[base64.b64encode(f'{banner}\n\0'.encode()).decode()] = [f'{address}/isf/{number}.json']
+    put('banners.json', json.dumps({'version': 1, 'linux': banners}).encode())
+    return SERVED.replace('ADDRESS', address)
+
+
 def prepare():
     """Symbols, profiles to be imported, and the repository as it is before anything is made."""
     (SCRATCH / 'pdb').mkdir()
@@ -93,7 +157,8 @@ def prepare():
                 str(SCRATCH / f'{name}.json.gz')]
         subprocess.run(made, stdout=subprocess.DEVNULL)
     source = SCRATCH / 'source/v1.0'
-    texts = {'config.yaml': CONFIG, 'src/nt/guids.yaml': guid_list({'ntkrnlmp.pdb': builds + [NOWHERE]}),
+    ids = ''.join(f'{bytes([64 + number] * 20).hex()}\n' for number in range(1, KERNELS + 1))
+    texts = {'config.yaml': CONFIG + serve_sources(), 'src/ids.txt': ids, 'src/nt/guids.yaml': guid_list({'ntkrnlmp.pdb': builds + [NOWHERE]}),
              'src/public/guids.yaml': guid_list({'rpcrt4.pdb': public}),
              'src/nt/undocumented.yaml': '$STRUCTS: {_X: [8, {a: [0, [unsigned int]]}]}\n',
              'src/artifacts/a.yaml': 'name: A\n---\nname: B\n'}

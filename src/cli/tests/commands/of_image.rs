@@ -164,3 +164,84 @@ fn the_debug_file_of_a_kernel_without_types_is_fetched_unless_offline() {
     run("offline", &["--offline", "pslist"]).status(1).stderr(format!("fetch_debug {id}")).check();
     assert!(!stored("offline"));
 }
+
+/// A server with a list for Volatility 3 that names one table.
+fn server_of_table(banner: &[u8], file: &'static str, table: Vec<u8>) -> Server {
+    let identifier = profile::to_base64(banner);
+    Server::start(move |request: &Request| {
+        let host = request.header("host").unwrap_or_default();
+        match request.path().trim_start_matches('/') {
+            "banners.json" => {
+                let url = format!("http://{host}/{file}");
+                let list = serde_json::json!({"version": 1, "linux": {(identifier.clone()): [url]}});
+                Response::bytes(list.to_string().into_bytes())
+            }
+            path if path == file => Response::bytes(table.clone()),
+            _ => Response::status(404),
+        }
+    })
+    .unwrap()
+}
+
+#[test]
+fn lists_of_the_configuration_are_asked_for_the_kernel_of_an_image_unless_offline() {
+    let folder = Folder::new();
+    let banner = "Linux version 6.6.7-test (me@here) #1 SMP";
+    folder.write("vmlinux", crate::debug_files::debug_file(7));
+    folder.run(["parse_dwarf", "vmlinux", "-o", "kernel.json"]).command().output().unwrap();
+    let export = ["export", "kernel.json", "--format", "isf", "--banner", banner, "-o", "t.json"];
+    folder.run(export).check();
+    let server = server_of_table(format!("{banner}\n\0").as_bytes(), "t.json", folder.read("t.json"));
+    folder.write(".rekallrc", format!("isf_path:\n  - {}/banners.json\n", server.url()));
+    folder.write("linux.raw", image_that_names(&"07".repeat(20)));
+    for repository in ["kept", "offline"] {
+        std::fs::create_dir(folder.join(repository)).unwrap();
+    }
+    let run = |repository: &str, more: &[&str]| {
+        folder.run([&["-f", "linux.raw", "--profile_path", repository][..], more].concat())
+    };
+    run("offline", &["--offline", "pslist"]).status(1).check();
+    assert_eq!(server.paths(), Vec::<String>::new());
+    // The kernel itself is not in the image, so nothing proves the profile there; it is kept all the same.
+    let made = format!("made of the symbol table {}/t.json", server.url());
+    run("kept", &["pslist"]).status(1).stderr(&made).check();
+    assert_eq!(server.paths(), ["/banners.json", "/t.json"]);
+    let kept = std::fs::read_dir(folder.join("kept/v1.0/Linux")).unwrap().count();
+    assert_eq!(kept, 1);
+}
+
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn a_table_of_a_list_is_proved_on_the_image_and_kept() {
+    let (kernel, _) = KERNELS[0];
+    let folder = Folder::new();
+    unpack(&folder, kernel);
+    // Without the magic of BTF, the image carries no types of its own.
+    let mut image = folder.read("linux.raw");
+    let header = [0x9f, 0xeb, 1, 0, 24, 0, 0, 0];
+    let places: Vec<usize> = memchr::memmem::find_iter(&image, &header).collect();
+    places.into_iter().for_each(|at| image[at..at + 8].fill(0));
+    folder.write("linux.raw", &image);
+    drop(image);
+    folder.run(["-f", "linux.raw", "--offline", "pslist"]).status(1).check();
+    let table = std::fs::read(corpus(&format!("images/{kernel}/dwarf2json.isf.json.xz"))).unwrap();
+    let table = profile::unpack(&table, profile::MAX_TEXT).unwrap();
+    let mut table: Value = serde_json::from_slice(&table).unwrap();
+    // A kernel that was built without BTF has none of these.
+    for symbol in ["__start_BTF", "__stop_BTF"] {
+        assert!(table["symbols"].as_object_mut().unwrap().remove(symbol).is_some());
+    }
+    let table = serde_json::to_vec(&table).unwrap();
+    let banner = truth(kernel)["version"].as_str().unwrap().trim_end().to_owned();
+    let server = server_of_table(format!("{banner}\n\0").as_bytes(), "table.json", table);
+    folder.write(".rekallrc", format!("isf_path: {}/banners.json\n", server.url()));
+    let listed = folder.run(["-f", "linux.raw", "--json", "--profile_path", "own", "pslist"]);
+    let made = format!("made of the symbol table {}/table.json", server.url());
+    std::fs::create_dir(folder.join("own")).unwrap();
+    is_the_guests(&listed.stderr(&made).check(), kernel);
+    // The second time it is in the repository.
+    let requests = server.paths().len();
+    let again = folder.run(["-f", "linux.raw", "--json", "--profile_path", "own", "pslist"]).check();
+    is_the_guests(&again, kernel);
+    assert_eq!(server.paths().len(), requests);
+}
