@@ -37,7 +37,7 @@ def profiles():
             if path.name.endswith(".json.gz"):
                 found[path.name.removesuffix(".json.gz")] = path
             elif path.name.endswith(".json.xz"):
-                name = f"{path.name.removesuffix('.json.xz')}-{path.parent.name}"
+                name = f"{path.parent.name}-{listed_version(path) or path.name.removesuffix('.json.xz')}"
                 made = WORK / "isf" / f"{name}.json.gz"
                 made.parent.mkdir(exist_ok=True)
                 run("export", path, "--format", "rekall", "-q", "-o", made, allowed=(0, 1))
@@ -49,6 +49,14 @@ def profiles():
                 run("parse_pdb", path, "-q", "-o", made, allowed=(0, 1))
                 found[name] = made
     return found
+
+
+def listed_version(path):
+    """The version that a MANIFEST.tsv beside the folder of a table states, as a table of Windows does not."""
+    manifest = path.parent.parent / "MANIFEST.tsv"
+    rows = [line.split("\t") for line in manifest.read_text().splitlines()] if manifest.is_file() else []
+    wanted = path.name.removesuffix(".json.xz").replace("-", "")
+    return next((row[0] for row in rows if len(row) > 2 and row[2] == wanted), None)
 
 
 def canonical(path):
@@ -88,6 +96,11 @@ def distance(before, after):
     return 1 if (minor, next_minor) == (19, 0) and next_major == major + 1 else 2
 
 
+def distribution(version):
+    """What a release has behind its version: `deb12` in 6.12.117+deb12-cloud-amd64."""
+    return re.search(r"\+([a-z]+\d+)|$", version)[1]
+
+
 def measure_series(found, listing):
     print("| series | build | ISF .json.xz | in the bundle | of its ISF | allowed |")
     print("|---|---|--:|--:|--:|--:|")
@@ -102,10 +115,14 @@ def measure_series(found, listing):
                 allowed = 90
             elif kind == "Linux":
                 # A version that lies further apart may be as large as a first one.
-                steps = distance(builds[position - 1]["version"], build["version"])
+                before = builds[position - 1]["version"]
+                steps = distance(before, build["version"])
+                # Another distribution builds the same version with another compiler.
+                steps = steps or distribution(before) != distribution(build["version"])
                 allowed = {0: 1, 1: 20}.get(steps, 90)
             else:
-                allowed = 20
+                # Each build of Windows is one of another year.
+                allowed = 90
             share = 100 * added / isf
             print(f"| {title} | {build['name']} | {isf:,} | {added:,} | {share:.2f} % | {allowed} % |", flush=True)
             if share > allowed:

@@ -39,7 +39,8 @@ pub struct Build {
     /// `PDBFile`; only Windows builds have one.
     pub file: Option<String>,
     /// The version: the release of a Linux kernel, the version in the banner of a macOS kernel, or `major.minor.rev` of
-    /// Windows. Empty if the metadata has none.
+    /// Windows. If the metadata has none, as that of PDBs, the version in the name (`ntkrnlmp-10.0.19041.1202`);
+    /// otherwise empty.
     pub version: String,
     /// Everything that identifies the build.
     pub identities: Vec<Identity>,
@@ -95,11 +96,12 @@ impl Build {
             (!numbers.is_empty()).then(|| numbers.join("."))
         };
         let of_banner = || banner.as_deref().and_then(version_in_banner);
+        let of_name = || version_in_name(&name).map(str::to_owned);
         Ok(Self {
             class: text("ProfileClass").unwrap_or_default(),
             arch: text("arch").unwrap_or_default(),
             file: text("PDBFile"),
-            version: text("Release").or_else(windows).or_else(of_banner).unwrap_or_default(),
+            version: text("Release").or_else(windows).or_else(of_banner).or_else(of_name).unwrap_or_default(),
             identities: identities.into_iter().flatten().collect(),
             timestamp: text("Timestamp").unwrap_or_default(),
             metadata,
@@ -173,6 +175,16 @@ fn version_in_banner(banner: &str) -> Option<String> {
     words.find(|word| word.starts_with(|first: char| first.is_ascii_digit())).map(str::to_owned)
 }
 
+/// The version in the name of a build: the first three or more numbers with dots between them.
+fn version_in_name(name: &str) -> Option<&str> {
+    let mut parts = name.split(|letter: char| !letter.is_ascii_digit() && letter != '.');
+    parts.find_map(|part| {
+        let part = part.trim_matches('.');
+        (part.split('.').filter(|number| !number.is_empty()).count() >= 3 && !part.contains(".."))
+            .then_some(part)
+    })
+}
+
 /// Checks that `name`, joined to a folder, gives a path below that folder on every operating system.
 pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     let harmless = |part: &str| {
@@ -188,6 +200,20 @@ pub(crate) fn check_name(name: &str) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_a_build_may_state_its_version() {
+        for (name, version) in [
+            ("10.0.19041.1202", Some("10.0.19041.1202")),
+            ("nt/ntkrnlmp.pdb-6.1.7601.json", Some("6.1.7601")),
+            ("win10-22h2", None),
+            ("nt/GUID/11BC9A513F1140CA359ECDF50F0122C11", None),
+            ("1..2.3.4", None),
+            ("10.0", None),
+        ] {
+            assert_eq!(version_in_name(name), version, "{name}");
+        }
+    }
 
     #[test]
     fn a_name_is_a_path_below_a_folder() {
