@@ -39,13 +39,13 @@ def profiles():
             elif path.name.endswith(".json.xz"):
                 name = f"{path.parent.name}-{listed_version(path) or path.name.removesuffix('.json.xz')}"
                 made = WORK / "isf" / f"{name}.json.gz"
-                made.parent.mkdir(exist_ok=True)
+                made.parent.mkdir(parents=True, exist_ok=True)
                 run("export", path, "--format", "rekall", "-q", "-o", made, allowed=(0, 1))
                 found[name] = made
             elif path.suffix.lower() == ".pdb" and path.is_file():
                 name = f"{path.stem}-{path.parent.name}"
                 made = WORK / "pdb" / f"{name}.json.gz"
-                made.parent.mkdir(exist_ok=True)
+                made.parent.mkdir(parents=True, exist_ok=True)
                 run("parse_pdb", path, "-q", "-o", made, allowed=(0, 1))
                 found[name] = made
     return found
