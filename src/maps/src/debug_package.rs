@@ -23,14 +23,20 @@ impl DebugPackage {
         let has = |word: &str| text.contains(word);
         // Releases of Red Hat and its derivatives contain a word for the distribution between dots.
         let part = |start: &str| release.split('.').any(|part| part.starts_with(start));
-        if has("@lists.debian.org") || has("(Debian ") && !has("Ubuntu") {
+        // The compiler's version names a distribution too, which need not have built the kernel. The kernel's own version
+        // follows the number of the build (`#1 SMP ... Debian 6.1.192-2`, `#101-Ubuntu SMP`); until Debian 6 it was before
+        // the builder.
+        let version = text.rsplit_once(" #").map_or("", |(_, version)| version);
+        let after_release = text.split_once(release.as_str()).map_or("", |(_, rest)| rest);
+        let by_debian = version.contains(" Debian ") || after_release.starts_with(" (Debian ");
+        if has("@lists.debian.org") || by_debian {
             return of(
                 "Debian",
                 format!("linux-image-{release}-dbg"),
                 "Debian's archive, or its snapshots for an older kernel",
             );
         }
-        if has("Ubuntu") {
+        if version.split(' ').next().is_some_and(|number| number.ends_with("-Ubuntu")) {
             let package = format!("linux-image-unsigned-{release}-dbgsym");
             return of(
                 "Ubuntu",
@@ -63,7 +69,7 @@ impl DebugPackage {
             };
             return of(distribution, package, place);
         }
-        if has("geeko@buildhost") || has("(SUSE Linux)") {
+        if has("geeko@buildhost") {
             let (version, flavour) = release.rsplit_once('-')?;
             let package = format!("kernel-{flavour}-debuginfo-{version}");
             return of("SUSE", package, "the debug repository of that version (zypper install)");
@@ -139,7 +145,22 @@ mod tests {
             let package = DebugPackage::of(&banner).unwrap_or_else(|| panic!("{text}"));
             assert!(package.to_string().starts_with(expected), "{package}");
         }
-        let own = Banner::find(b"Linux version 6.6.7 (me@home) (gcc 13) #1 SMP").expect("a banner");
-        assert_eq!(DebugPackage::of(&own), None);
+    }
+
+    #[test]
+    fn the_distribution_of_the_compiler_did_not_build_the_kernel() {
+        for text in [
+            "Linux version 6.6.7 (me@home) (gcc 13) #1 SMP",
+            "Linux version 6.12.118-narrow (root@vm) (gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0) #2 SMP PREEMPT",
+            "Linux version 6.2.16-3-pve (tom@sbuild) (gcc (Debian 12.2.0-14) 12.2.0) #1 SMP PREEMPT_DYNAMIC PVE 6.2.16-3",
+            "Linux version 6.6.0-060600-generic (kernel@sita) (x86_64-linux-gnu-gcc-13 (Ubuntu 13.2.0-7ubuntu1)) #202311281136 SMP",
+            "Linux version 5.3.18 (me@home) (gcc version 7.5.0 (SUSE Linux)) #1 SMP",
+        ] {
+            let banner = Banner::find(text.as_bytes()).expect("a banner");
+            assert_eq!(DebugPackage::of(&banner), None, "{text}");
+        }
+        let old = "Linux version 2.6.26-2-amd64 (Debian 2.6.26-26lenny1) (dannf@debian.org) (gcc version 4.1.3) #1 SMP";
+        let banner = Banner::find(old.as_bytes()).expect("a banner");
+        assert_eq!(DebugPackage::of(&banner).map(|package| package.distribution), Some("Debian"));
     }
 }
