@@ -43,9 +43,10 @@ impl Group {
     }
 }
 
-/// The table. Each row has a group, a name, the words for the kind, and the next step.
+/// The table. Each row has a group, a name, the words for the kind, and the next step. A kind that the first bytes alone
+/// identify has its signatures after the words, of four bytes or more; those of any other kind are in `recognise/`.
 macro_rules! kinds {
-    ($($group:ident { $($name:ident: $words:literal => $advice:expr;)+ })+) => {
+    ($($group:ident { $($name:ident: $words:literal $(, $signature:literal)* => $advice:expr;)+ })+) => {
         /// A kind of file, under the name that every command uses. `Display` prints it in words.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -59,6 +60,10 @@ macro_rules! kinds {
         impl FileKind {
             /// Every kind, in the order of the table.
             pub const ALL: &'static [Self] = &[$($(Self::$name,)+)+];
+
+            /// The signatures in the rows, each with its kind.
+            pub const SIGNATURES: &'static [(&'static [u8], Self)] =
+                &[$($($(($signature as &[u8], Self::$name),)*)+)+];
 
             /// The words for this kind, with their article.
             pub fn words(self) -> &'static str {
@@ -147,7 +152,7 @@ kinds! {
         UImage: "a kernel wrapped for U-Boot" => BOOTED;
         DeviceTree: "a device tree or FIT image" => BOOTED;
         AndroidBoot: "an Android boot image" => BOOTED;
-        Bitcode: "LLVM bitcode" =>
+        Bitcode: "LLVM bitcode", b"BC\xc0\xde", b"\xde\xc0\x17\x0b" =>
             "`llc -filetype=obj FILE -o OBJECT.o` compiles it, and \
              `rekall-profile parse_dwarf OBJECT.o -o PROFILE.json.gz` reads the result";
     }
@@ -158,7 +163,7 @@ kinds! {
         PdbCut: "a PDB that is cut short" => FETCH_AGAIN;
         PdbDamaged: "a PDB whose first bytes are damaged" => FETCH_AGAIN;
         OldPdb: "a PDB of Visual C++ 2 to 6 (JG)" => NATIVE_PDB;
-        PortablePdb: "a portable PDB (.NET)" => NATIVE_PDB;
+        PortablePdb: "a portable PDB (.NET)", b"BSJB\x01\0\x01\0" => NATIVE_PDB;
         Msfz: "a compact PDB (MSFZ)" => PARSE_PDB;
         Dbg: "a debug file of Windows NT (.dbg)" => NATIVE_PDB;
         FilePointer: "a pointer of a symbol store (file.ptr)" =>
@@ -178,7 +183,7 @@ kinds! {
             "`rekall-profile -f IMAGE --profile_path REPOSITORY --profile NAME validate` follows it";
         Index: "an index of a repository" => REPOSITORY;
         Inventory: "the inventory of a repository" => REPOSITORY;
-        Bundle: "a bundle of profiles" =>
+        Bundle: "a bundle of profiles", b"\x89RPBUNDL\x0d\x0a\x1a\x0a" =>
             "`rekall-profile bundle list FILE` names its builds, and FILE:BUILD selects the profile of one, as in \
              `rekall-profile inspect FILE:BUILD`; `rekall-profile bundle verify FILE` checks all of them";
         Isf: "a symbol table of Volatility 3 (ISF)" =>
@@ -209,16 +214,16 @@ kinds! {
         MachCore: "a Mach-O core" => DETECT;
         VirtualCore: "a core of virtual memory, as a kernel debugger writes it" =>
             "physical memory is needed: a raw image, or what a memory reader writes";
-        Lime: "a LiME image" => DETECT;
-        Avml: "an AVML image" => DETECT;
-        Kdump: "a kdump-compressed dump" => DETECT;
-        FlattenedDump: "a flattened dump of makedumpfile" => DETECT;
-        Diskdump: "a dump of diskdump, from before 2006" => "`crash VMLINUX FILE` reads it";
+        Lime: "a LiME image", b"EMiL" => DETECT;
+        Avml: "an AVML image", b"AVML" => DETECT;
+        Kdump: "a kdump-compressed dump", b"KDUMP   " => DETECT;
+        FlattenedDump: "a flattened dump of makedumpfile", b"makedumpfile\0\0\0\0" => DETECT;
+        Diskdump: "a dump of diskdump, from before 2006", b"DISKDUMP" => "`crash VMLINUX FILE` reads it";
         CrashDump32: "a 32-bit Windows crash dump" => DETECT;
         CrashDump64: "a 64-bit Windows crash dump" => DETECT;
         TriageDump: "a Windows triage dump, which holds no physical memory" =>
             "`rekall-profile -f FILE modules` lists the modules that it names";
-        Minidump: "a minidump of a Windows process (MDMP)" =>
+        Minidump: "a minidump of a Windows process (MDMP)", b"MDMP\x93\xa7" =>
             "it holds one process; a dump of the whole system is needed. `minidump-stackwalk FILE` reads it";
         VmwareState: "a VMware state file (.vmss, .vmsn)" => DETECT;
         VmwareCompressed: "a VMware state file with compressed memory" =>
@@ -226,17 +231,17 @@ kinds! {
         Ewf: "an E01 image" => DETECT;
         EwfPart: "a later file of an E01 image" =>
             "`rekall-profile -f IMAGE.E01 autodetect` opens the image by its first file";
-        Ex01: "an Ex01 image" =>
+        Ex01: "an Ex01 image", b"EVF2\x0d\x0a\x81\0" =>
             "`ewfexport -f raw -t MEMORY -u FILE` writes raw memory, and `rekall-profile -f MEMORY.raw autodetect` opens it";
-        LogicalEvidence: "a logical evidence file (L01, Lx01)" =>
+        LogicalEvidence: "a logical evidence file (L01, Lx01)", b"LVF\x09\x0d\x0a\xff\0", b"LEF2\x0d\x0a\x81\0" =>
             "it holds files; `ewfexport -f files -t FOLDER -u FILE` takes them out";
         Aff4: "an AFF4 image" =>
             "`aff4imager -l FILE` lists its streams, and `aff4imager -e STREAM -D FOLDER FILE` takes one out";
-        Aff: "an AFF image" =>
+        Aff: "an AFF image", b"AFF10\x0d\x0a\0", b"AFF1\x0d\x0a\0" =>
             "`affcat FILE > MEMORY.raw` writes raw memory, and `rekall-profile -f MEMORY.raw autodetect` opens it";
-        Ad1: "an AD1 image of FTK Imager" =>
+        Ad1: "an AD1 image of FTK Imager", b"ADSEGMENTEDFILE\0", b"ADLOGICALIMAGE\0" =>
             "it holds files; FTK Imager (Add Evidence Item, Export Files) takes the memory image out";
-        Hpak: "an HPAK image of HBGary FastDump" =>
+        Hpak: "an HPAK image of HBGary FastDump", b"HPAK" =>
             "`vol.py -f FILE hpakextract --output-file=MEMORY.raw` (Volatility 2) writes raw memory, which \
              `rekall-profile -f MEMORY.raw autodetect` opens";
         Hibernation: "a hibernation file of Windows" => HIBERNATION;
@@ -245,57 +250,57 @@ kinds! {
         HyperVState: "a saved state of Hyper-V (.vmrs)" =>
             "`memprocfs.exe -device hvsavedstate://FILE` (MemProcFS, on a Windows with Hyper-V) shows raw memory as a file, \
              and `rekall-profile -f MEMORY.raw autodetect` opens a copy of it";
-        QemuStream: "a migration stream of QEMU" => QEMU_DUMP;
-        LibvirtSave: "a saved guest of libvirt" => QEMU_DUMP;
-        VirtualBoxState: "a saved state of VirtualBox" => VIRTUALBOX;
-        Vma: "a backup of Proxmox (VMA)" =>
+        QemuStream: "a migration stream of QEMU", b"QEVM\0\0\0" => QEMU_DUMP;
+        LibvirtSave: "a saved guest of libvirt", b"LibvirtQemudSave", b"LibvirtQemudPart" => QEMU_DUMP;
+        VirtualBoxState: "a saved state of VirtualBox", b"\x7fVirtualBox SavedState" => VIRTUALBOX;
+        Vma: "a backup of Proxmox (VMA)", b"VMA\0\0\0\0\x01" =>
             "`vma extract FILE FOLDER` (Proxmox VE) takes out the disks that it holds";
         RawPiece: "a piece of a raw image" =>
             "`rekall-profile -f IMAGE.001 autodetect` opens the whole set, by its first piece";
     }
     Disk {
-        Qcow: "a QCOW2 disk image" => QEMU_DISK;
-        Qed: "a QED disk image" => QEMU_DISK;
-        Parallels: "a Parallels disk image" => "it holds a disk; the memory of a suspended machine is in its .mem file";
-        Vmdk: "a VMDK disk image" => VMWARE_DISK;
-        VmdkDescriptor: "a VMDK descriptor" => VMWARE_DISK;
-        Vhd: "a VHD disk image" => HYPER_V_DISK;
-        Vhdx: "a VHDX disk image" => HYPER_V_DISK;
+        Qcow: "a QCOW2 disk image", b"QFI\xfb\0\0\0" => QEMU_DISK;
+        Qed: "a QED disk image", b"QED\0" => QEMU_DISK;
+        Parallels: "a Parallels disk image", b"WithoutFreeSpace", b"WithouFreSpacExt" => "it holds a disk; the memory of a suspended machine is in its .mem file";
+        Vmdk: "a VMDK disk image", b"KDMV", b"COWD" => VMWARE_DISK;
+        VmdkDescriptor: "a VMDK descriptor", b"# Disk DescriptorFile" => VMWARE_DISK;
+        Vhd: "a VHD disk image", b"conectix" => HYPER_V_DISK;
+        Vhdx: "a VHDX disk image", b"vhdxfile" => HYPER_V_DISK;
         Vdi: "a VirtualBox disk image (VDI)" => VIRTUALBOX;
         Partitions: "a disk image with a partition table" => DISK;
         FileSystem: "a file system image" => DISK;
         Iso: "an optical disc image (ISO 9660)" => "`bsdtar -xf FILE` unpacks it";
-        Dmg: "an Apple disk image (dmg)" =>
+        Dmg: "an Apple disk image (dmg)", b"encrcdsa" =>
             "`7z x FILE` unpacks it; a Kernel Debug Kit holds a package with kernel.dSYM";
-        SquashFs: "a SquashFS image" => "`unsquashfs FILE` unpacks it";
+        SquashFs: "a SquashFS image", b"hsqs" => "`unsquashfs FILE` unpacks it";
     }
     Archive {
         Gzip: "a gzip file" => "`gzip -dc FILE > UNPACKED` unpacks it";
-        Xz: "an xz file" => "`xz -dc FILE > UNPACKED` unpacks it";
+        Xz: "an xz file", b"\xfd7zXZ\0" => "`xz -dc FILE > UNPACKED` unpacks it";
         Bzip2: "a bzip2 file" => "`bzip2 -dc FILE > UNPACKED` unpacks it";
-        Zstd: "a zstd file" => "`zstd -dc FILE > UNPACKED` unpacks it";
-        Lz4: "an lz4 file" => "`lz4 -dc FILE > UNPACKED` unpacks it";
+        Zstd: "a zstd file", b"\x28\xb5\x2f\xfd" => "`zstd -dc FILE > UNPACKED` unpacks it";
+        Lz4: "an lz4 file", b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18" => "`lz4 -dc FILE > UNPACKED` unpacks it";
         Lzma: "an lzma file" => "`xz --format=lzma -dc FILE > UNPACKED` unpacks it";
-        Lzip: "an lzip file" => "`lzip -dc FILE > UNPACKED` unpacks it";
-        Lzop: "an lzop file" => "`lzop -dc FILE > UNPACKED` unpacks it";
+        Lzip: "an lzip file", b"LZIP\x01" => "`lzip -dc FILE > UNPACKED` unpacks it";
+        Lzop: "an lzop file", b"\x89LZO\0\x0d\x0a\x1a\x0a" => "`lzop -dc FILE > UNPACKED` unpacks it";
         Compress: "a file of compress (.Z)" => "`gzip -dc FILE > UNPACKED` unpacks it";
-        SevenZip: "a 7z archive" => "`7z x FILE` unpacks it";
-        Rar: "a RAR archive" => "`unar FILE` unpacks it";
+        SevenZip: "a 7z archive", b"7z\xbc\xaf\x27\x1c" => "`7z x FILE` unpacks it";
+        Rar: "a RAR archive", b"Rar!\x1a\x07" => "`unar FILE` unpacks it";
         Pack: "a Volatility 2 pack" => CONVERT;
         Document: "an Office document (zip)" => "it holds no debug information; `unzip FILE` unpacks it";
         Jar: "a Java archive (jar, apk)" => "it holds no debug information; `unzip FILE` unpacks it";
         Zip: "a zip archive" => "`unzip FILE` unpacks it";
         Tar: "a tar archive" => "`tar -xf FILE` unpacks it";
-        Cpio: "a cpio archive" => "`bsdtar -xf FILE` unpacks it";
+        Cpio: "a cpio archive", b"070701", b"070702", b"070707" => "`bsdtar -xf FILE` unpacks it";
         Deb: "a Debian package" => PARSE_DWARF;
-        Rpm: "an RPM package" => PARSE_DWARF;
+        Rpm: "an RPM package", b"\xed\xab\xee\xdb" => PARSE_DWARF;
         Ar: "an archive of object files" =>
             "`ar x FILE` unpacks it, and `rekall-profile parse_dwarf OBJECT.o -o PROFILE.json.gz` reads one of them";
-        ThinAr: "a thin archive, which names object files" =>
+        ThinAr: "a thin archive, which names object files", b"!<thin>\n" =>
             "`ar t FILE` lists them, and `rekall-profile parse_dwarf OBJECT.o -o PROFILE.json.gz` reads one of them";
         Cabinet: "a cabinet" => "`rekall-profile parse_pdb FILE -o PROFILE.json.gz` makes a profile from the PDB in it";
-        Wim: "a Windows image (WIM)" => "`7z x FILE` unpacks it";
-        Ole: "a compound file (MSI, or an old Office document)" => "`7z x FILE` unpacks it";
+        Wim: "a Windows image (WIM)", b"MSWIM\0\0\0" => "`7z x FILE` unpacks it";
+        Ole: "a compound file (MSI, or an old Office document)", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" => "`7z x FILE` unpacks it";
     }
     Text {
         Html: "an HTML page" =>
@@ -303,7 +308,7 @@ kinds! {
         ErrorXml: "an error message of a storage server (XML)" =>
             "the server does not have the file, or refuses it; fetch it from another one";
         Xml: "an XML text" => "fetch the file again, if another one was expected";
-        Pdf: "a PDF document" => "fetch the file again, if another one was expected";
+        Pdf: "a PDF document", b"%PDF-" => "fetch the file again, if another one was expected";
         LfsPointer: "a git LFS pointer" => "`git lfs pull` fetches the file itself";
         Text: "a text" => "`less FILE` shows it";
     }

@@ -6,7 +6,7 @@ use file_samples::{Sample, samples};
 use formats::{Detail, FileKind, Group, Start, identify, identify_path};
 
 fn named(sample: &Sample) -> FileKind {
-    identify(&sample.bytes.as_slice(), Some(Path::new(sample.name))).kind
+    identify(&sample.bytes.as_slice(), Some(Path::new(&sample.name))).kind
 }
 
 #[test]
@@ -42,8 +42,19 @@ fn every_kind_has_a_sample() {
         .collect();
     assert!(
         without.is_empty(),
-        "add a small file of each of these kinds to testdata/files/src (or the kind to WITHOUT_SAMPLE, with the reason): {without:?}"
+        "give each of these kinds a signature in its row, or a small file in testdata/files/src (or add it to WITHOUT_SAMPLE, with the reason): {without:?}"
     );
+}
+
+/// Otherwise the order of the rows would decide.
+#[test]
+fn no_signature_begins_with_that_of_another_kind() {
+    for (signature, kind) in FileKind::SIGNATURES {
+        assert!(signature.len() >= 4, "{kind:?}: shorter signatures need a recogniser that checks more");
+        for (other, its) in FileKind::SIGNATURES {
+            assert!(kind == its || !signature.starts_with(other), "{kind:?} begins with the signature of {its:?}");
+        }
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use formats::FileKind;
 #[derive(Clone, Debug)]
 pub struct Sample {
     /// Its name, with the ending that users give such files.
-    pub name: &'static str,
+    pub name: String,
     /// What it is.
     pub kind: FileKind,
     /// Its content.
@@ -25,12 +25,13 @@ pub struct Sample {
 }
 
 impl Sample {
-    fn new(name: &'static str, kind: FileKind, bytes: impl Into<Vec<u8>>) -> Self {
-        Self { name, kind, bytes: bytes.into() }
+    fn new(name: &str, kind: FileKind, bytes: impl Into<Vec<u8>>) -> Self {
+        Self { name: name.to_owned(), kind, bytes: bytes.into() }
     }
 }
 
-/// At least one file of every kind that a file can have.
+/// At least one file of every kind that a file can have. A kind that its signature alone identifies needs no row in this
+/// crate: its file is the signature.
 pub fn samples() -> Vec<Sample> {
     let groups = [
         executables::samples(),
@@ -40,5 +41,14 @@ pub fn samples() -> Vec<Sample> {
         archives::samples(),
         texts::samples(),
     ];
-    groups.into_iter().flatten().collect()
+    let mut samples: Vec<Sample> = groups.into_iter().flatten().collect();
+    let without = |kind: FileKind| !samples.iter().any(|sample| sample.kind == kind);
+    let by_signature: Vec<Sample> = FileKind::SIGNATURES
+        .iter()
+        .enumerate()
+        .filter(|(_, (_, kind))| without(*kind))
+        .map(|(row, (signature, kind))| Sample::new(&format!("{kind:?}-{row}"), *kind, *signature))
+        .collect();
+    samples.extend(by_signature);
+    samples
 }

@@ -39,8 +39,6 @@ pub fn samples() -> Vec<Sample> {
         Sample::new("files.L01", FileKind::LogicalEvidence, page(b"LVF\x09\x0d\x0a\xff\0\x01\x01")),
         Sample::new("files.Lx01", FileKind::LogicalEvidence, page(b"LEF2\x0d\x0a\x81\0\x02\x01")),
         Sample::new("memory.aff", FileKind::Aff, page(b"AFF10\x0d\x0a\0")),
-        Sample::new("memory.ad1", FileKind::Ad1, page(b"ADSEGMENTEDFILE\0")),
-        Sample::new("memory.hpak", FileKind::Hpak, page(b"HPAK")),
         Sample::new("hiberfil.sys", FileKind::HibernationZeroed, vec![0; 8192]),
         Sample::new("hiberfil-7.sys", FileKind::Hibernation, page(b"hibr\0\0\0\0")),
         Sample::new("hiberfil-10.sys", FileKind::Hibernation, page(b"HIBR\x03\0\0\0")),
@@ -52,7 +50,6 @@ pub fn samples() -> Vec<Sample> {
         Sample::new("guest.qemu", FileKind::QemuStream, page(b"QEVM\0\0\0\x03")),
         Sample::new("guest.save", FileKind::LibvirtSave, page(b"LibvirtQemudSave\x02")),
         Sample::new("machine.sav", FileKind::VirtualBoxState, page(b"\x7fVirtualBox SavedState V2.0\n")),
-        Sample::new("backup.vma", FileKind::Vma, page(b"VMA\0\0\0\0\x01")),
         Sample::new("memory.raw.001", FileKind::RawPiece, page(b"\x53\xff\0\xf0\x53\xff\0\xf0")),
     ]
 }

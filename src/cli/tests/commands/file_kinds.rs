@@ -139,7 +139,7 @@ fn readers() -> Vec<Reader> {
 
 /// The error in a run's output; `None` if it named the file, or reads its kind.
 fn trial(folder: &Folder, reader: &Reader, sample: &Sample) -> Option<String> {
-    let line = reader.line.iter().map(|word| if *word == "@" { sample.name } else { word });
+    let line = reader.line.iter().map(|word| if *word == "@" { sample.name.as_str() } else { word });
     let output = folder.run(line).command().output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     let names = told.contains(sample.kind.words());

@@ -1,74 +1,13 @@
-//! Kinds that the first bytes alone identify: signatures of four bytes or more, and shorter ones confirmed by other
-//! fields.
+//! Kinds that the first bytes alone identify: the signatures in the rows of the table of kinds, and shorter ones that
+//! other fields confirm.
 
 use crate::look::Look;
 use crate::{FileKind, Identified};
 
-const SIGNATURES: &[(&[u8], FileKind)] = &[
-    // Debug files.
-    (b"BSJB\x01\0\x01\0", FileKind::PortablePdb),
-    (b"BC\xc0\xde", FileKind::Bitcode),
-    (b"\xde\xc0\x17\x0b", FileKind::Bitcode),
-    // Profiles.
-    (b"\x89RPBUNDL\x0d\x0a\x1a\x0a", FileKind::Bundle),
-    // Memory images and their containers.
-    (b"DISKDUMP", FileKind::Diskdump),
-    (b"makedumpfile\0\0\0\0", FileKind::FlattenedDump),
-    (b"KDUMP   ", FileKind::Kdump),
-    (b"EMiL", FileKind::Lime),
-    (b"AVML", FileKind::Avml),
-    (b"MDMP\x93\xa7", FileKind::Minidump),
-    (b"EVF2\x0d\x0a\x81\0", FileKind::Ex01),
-    (b"LVF\x09\x0d\x0a\xff\0", FileKind::LogicalEvidence),
-    (b"LEF2\x0d\x0a\x81\0", FileKind::LogicalEvidence),
-    (b"AFF10\x0d\x0a\0", FileKind::Aff),
-    (b"AFF1\x0d\x0a\0", FileKind::Aff),
-    (b"ADSEGMENTEDFILE\0", FileKind::Ad1),
-    (b"ADLOGICALIMAGE\0", FileKind::Ad1),
-    (b"HPAK", FileKind::Hpak),
-    (b"VMA\0\0\0\0\x01", FileKind::Vma),
-    (b"QEVM\0\0\0", FileKind::QemuStream),
-    (b"LibvirtQemudSave", FileKind::LibvirtSave),
-    (b"LibvirtQemudPart", FileKind::LibvirtSave),
-    (b"\x7fVirtualBox SavedState", FileKind::VirtualBoxState),
-    // Disks.
-    (b"QFI\xfb\0\0\0", FileKind::Qcow),
-    (b"QED\0", FileKind::Qed),
-    (b"WithoutFreeSpace", FileKind::Parallels),
-    (b"WithouFreSpacExt", FileKind::Parallels),
-    (b"KDMV", FileKind::Vmdk),
-    (b"COWD", FileKind::Vmdk),
-    (b"# Disk DescriptorFile", FileKind::VmdkDescriptor),
-    (b"conectix", FileKind::Vhd),
-    (b"vhdxfile", FileKind::Vhdx),
-    (b"hsqs", FileKind::SquashFs),
-    (b"encrcdsa", FileKind::Dmg),
-    // Compressed files.
-    (b"\xfd7zXZ\0", FileKind::Xz),
-    (b"\x28\xb5\x2f\xfd", FileKind::Zstd),
-    (b"\x04\x22\x4d\x18", FileKind::Lz4),
-    (b"\x02\x21\x4c\x18", FileKind::Lz4),
-    (b"LZIP\x01", FileKind::Lzip),
-    (b"\x89LZO\0\x0d\x0a\x1a\x0a", FileKind::Lzop),
-    (b"7z\xbc\xaf\x27\x1c", FileKind::SevenZip),
-    (b"Rar!\x1a\x07", FileKind::Rar),
-    (b"070701", FileKind::Cpio),
-    (b"070702", FileKind::Cpio),
-    (b"070707", FileKind::Cpio),
-    (b"\xed\xab\xee\xdb", FileKind::Rpm),
-    (b"!<thin>\n", FileKind::ThinAr),
-    (b"MSWIM\0\0\0", FileKind::Wim),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FileKind::Ole),
-    // Documents.
-    (b"%PDF-", FileKind::Pdf),
-];
-
 pub(super) fn recognise(look: &Look<'_>) -> Option<Identified> {
-    let known = SIGNATURES.iter().find(|(signature, _)| look.begins(signature));
-    if let Some((_, kind)) = known {
-        return Some((*kind).into());
-    }
-    packed(look).or_else(|| btf(look)).map(Into::into)
+    let known = FileKind::SIGNATURES.iter().find(|(signature, _)| look.begins(signature));
+    let kind = known.map(|(_, kind)| *kind);
+    kind.or_else(|| packed(look)).or_else(|| btf(look)).map(Into::into)
 }
 
 /// Compressed files whose signature is shorter than four bytes.
