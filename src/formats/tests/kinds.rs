@@ -52,7 +52,10 @@ fn no_signature_begins_with_that_of_another_kind() {
     for (signature, kind) in FileKind::SIGNATURES {
         assert!(signature.len() >= 4, "{kind:?}: shorter signatures need a recogniser that checks more");
         for (other, its) in FileKind::SIGNATURES {
-            assert!(kind == its || !signature.starts_with(other), "{kind:?} begins with the signature of {its:?}");
+            assert!(
+                kind == its || !signature.starts_with(other),
+                "{kind:?} begins with the signature of {its:?}"
+            );
         }
     }
 }

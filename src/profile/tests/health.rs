@@ -81,6 +81,58 @@ fn a_kernel_without_types_failed_and_a_module_without_types_has_symbols_only() {
     assert_eq!(judged(&mut module).verdict, Verdict::SymbolsOnly);
 }
 
+/// A profile of `system` with a symbol and with structs of which a kernel's reader would miss everything.
+fn with_symbol(system: System, defined: &str) -> Health {
+    let mut profile = Profile::new(system, Arch::Amd64);
+    record(&mut profile, "driver_state", &["count"]);
+    symbol(&mut profile, "_driver_start");
+    symbol(&mut profile, defined);
+    judged(&mut profile)
+}
+
+#[test]
+fn programs_modules_and_kexts_are_not_judged_as_kernels() {
+    for (system, program, kernel) in [
+        (System::Mac, "_kmod_info", "_allproc"),
+        (System::Mac, "__mh_execute_header", "_kernel_pmap"),
+        (System::Mac, "_main", "kernproc"),
+        (System::Linux, "main", "linux_banner"),
+        (System::Linux, "_start", "init_mm"),
+        (System::Linux, "init_module", "start_kernel"),
+    ] {
+        let health = with_symbol(system, program);
+        assert_eq!((health.verdict, health.kernel), (Verdict::Complete, false), "{program}");
+        assert!(health.missing.is_empty(), "{program}: {:?}", health.missing);
+        let health = with_symbol(system, kernel);
+        assert_eq!((health.verdict, health.kernel), (Verdict::Failed, true), "{kernel}");
+    }
+    // A kext uses the kernel's structs, which does not make it a kernel. It may be without types, too.
+    let mut kext = Profile::new(System::Mac, Arch::Arm64);
+    record(&mut kext, "proc", &["p_list"]);
+    symbol(&mut kext, "_kmod_info");
+    assert_eq!(judged(&mut kext).verdict, Verdict::Complete);
+    let mut stripped = Profile::new(System::Mac, Arch::Arm64);
+    symbol(&mut stripped, "_kmod_info");
+    assert_eq!(judged(&mut stripped).verdict, Verdict::SymbolsOnly);
+}
+
+#[test]
+fn a_linux_kernel_whose_map_was_cut_is_still_a_kernel() {
+    let mut profile = Profile::new(System::Linux, Arch::Amd64);
+    record(&mut profile, "task_struct", &["tasks", "pid", "comm", "mm"]);
+    record(&mut profile, "mm_struct", &["pgd"]);
+    symbol(&mut profile, "zap_locks");
+    let health = judged(&mut profile);
+    assert_eq!(health.verdict, Verdict::Failed);
+    assert_eq!(health.reasons, ["no reader works without init_task"]);
+    // By its addresses, if nothing else is left of it.
+    let mut profile = Profile::new(System::Linux, Arch::Amd64);
+    record(&mut profile, "list_head", &["next"]);
+    let name = profile.intern("zap_locks");
+    profile.constants.push((name, 0xffff_ffff_8100_0000));
+    assert!(judged(&mut profile).kernel);
+}
+
 #[test]
 fn an_empty_profile_failed() {
     let health = judged(&mut windows("empty.pdb"));

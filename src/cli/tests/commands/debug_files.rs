@@ -24,17 +24,8 @@ pub fn debug_file(build: u8) -> Vec<u8> {
     bytes
 }
 
-/// A kext that is not linked yet, so that it has no addresses; one with symbols is judged as a kernel, which needs
-/// more. It gets a UUID in the place of its LC_BUILD_VERSION, which has the same size.
-fn kext() -> Vec<u8> {
-    let mut bytes = data("macho/first-arm64.o");
-    let at = memchr::memmem::find(&bytes, &[0x32, 0, 0, 0, 24, 0, 0, 0]).unwrap();
-    bytes[at] = 0x1b;
-    bytes[at + 8..at + 24].fill(0xab);
-    bytes
-}
-
-const KEXT: &str = "OSX/ABABABAB-ABAB-ABAB-ABAB-ABABABABABAB.gz";
+/// A linked kext with symbols, named by its UUID.
+const KEXT: &str = "OSX/4C4C4423-5555-3144-A110-B753DE34B172.gz";
 
 pub fn name(build: u8) -> String {
     format!("Linux/{}", format!("{build:02x}").repeat(20))
@@ -84,7 +75,7 @@ fn repository(count: u8) -> Folder {
         }
     }
     put(&folder, "OSX/kext.dSYM/Contents/Info.plist", b"<plist/>");
-    put(&folder, "OSX/kext.dSYM/Contents/Resources/DWARF/kext", &kext());
+    put(&folder, "OSX/kext.dSYM/Contents/Resources/DWARF/kext", &data("macho/kext-arm64"));
     put(&folder, "Linux/broken.deb", b"!<arch>\ndebian-binary   0");
     put(&folder, "Linux/notes.txt", b"What is in this folder.\n");
     folder

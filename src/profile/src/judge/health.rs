@@ -77,7 +77,7 @@ impl Health {
         let structs = resolution.structs().len();
         let enumerations = resolution.enumerations().len();
         let symbols = profile.constants.len() + profile.functions.len();
-        let kernel = is_kernel(profile);
+        let kernel = is_kernel(profile, resolution);
         let mut missing = if kernel { missing(profile, resolution) } else { Vec::new() };
         missing.sort_by_key(|missing| (!missing.required, missing.consumer));
         let mut reasons = Vec::new();
@@ -178,7 +178,7 @@ pub(crate) fn is_numbered(name: &str) -> bool {
 /// The PDB names of Windows kernels, without their ending.
 const WINDOWS_KERNELS: [&str; 4] = ["ntkrnlmp", "ntkrnlpa", "ntkrpamp", "ntoskrnl"];
 
-fn is_kernel(profile: &Profile) -> bool {
+fn is_kernel(profile: &Profile, resolution: &Resolution) -> bool {
     match profile.system {
         System::Windows => {
             let pdb = profile.metadata_text("PDBFile").unwrap_or_default().to_ascii_lowercase();
@@ -186,12 +186,74 @@ fn is_kernel(profile: &Profile) -> bool {
             let stem = pdb.strip_suffix(".pdb").unwrap_or(&pdb);
             WINDOWS_KERNELS.contains(&stem) || class == "nt" || WINDOWS_KERNELS.contains(&class.as_str())
         }
-        // A module has no addresses before it is loaded, so its profile has no symbols. A pack always belongs to a
-        // kernel: if it has no symbols, its map is missing or was refused.
-        System::Linux if profile.metadata_text("Generator").is_some_and(is_pack) => true,
-        System::Linux | System::Mac => !profile.constants.is_empty(),
+        // A module has no addresses before it is loaded, so its profile has no symbols; a program has symbols and none of
+        // the kernel's. A pack always belongs to a kernel: if it has no symbols, its map is missing or was refused.
+        System::Linux | System::Mac if profile.metadata_text("Generator").is_some_and(is_pack) => true,
+        System::Linux => {
+            let addressed = !profile.constants.is_empty();
+            let kernels_own = || {
+                in_upper_half(profile)
+                    || has_any(profile, &LINUX_KERNEL)
+                    || defines(profile, resolution, "task_struct")
+            };
+            addressed && kernels_own()
+        }
+        // A kext uses the kernel's structs, so its types tell nothing.
+        System::Mac => has_any(profile, &MAC_KERNEL),
         System::Other => false,
     }
+}
+
+/// Symbols of Linux kernels that neither programs nor modules define: at least one is in every kernel's map.
+const LINUX_KERNEL: [&str; 10] = [
+    "init_task",
+    "init_mm",
+    "linux_banner",
+    "linux_proc_banner",
+    "start_kernel",
+    "swapper_pg_dir",
+    "init_level4_pgt",
+    "init_top_pgt",
+    "kallsyms_names",
+    "__per_cpu_offset",
+];
+
+/// The same for kernels of macOS, under the linker's names and under those of C.
+const MAC_KERNEL: [&str; 16] = [
+    "_allproc",
+    "allproc",
+    "_kernproc",
+    "kernproc",
+    "_initproc",
+    "initproc",
+    "_kernel_task",
+    "kernel_task",
+    "_kernel_pmap",
+    "kernel_pmap",
+    "_lowGlo",
+    "lowGlo",
+    "_IdlePML4",
+    "_BootPML4",
+    "_kernel_bootstrap",
+    "kernel_bootstrap",
+];
+
+/// Whether most addresses are those of a 64-bit kernel: no program is linked there.
+fn in_upper_half(profile: &Profile) -> bool {
+    let above = profile.constants.iter().filter(|(_, address)| address >> 63 == 1).count();
+    above > profile.constants.len() / 2
+}
+
+fn has_any(profile: &Profile, symbols: &[&str]) -> bool {
+    let named: Vec<_> = symbols.iter().filter_map(|symbol| profile.names.find(symbol)).collect();
+    let mut defined = profile.constants.iter().chain(&profile.functions);
+    !named.is_empty() && defined.any(|(known, _)| named.contains(known))
+}
+
+/// Whether a profile has the struct with its members.
+fn defines(profile: &Profile, resolution: &Resolution, name: &str) -> bool {
+    let record = profile.names.find(name).and_then(|name| resolution.record(name));
+    record.is_some_and(|record| !profile.types.members(record).is_empty())
 }
 
 /// Whether the front-end for Volatility's packs made a profile.
