@@ -1,0 +1,14 @@
+//! The second pass: reads the definitions that the first pass chose into the profile's model.
+//!
+//! [`Lowering`] holds the state; each file adds what concerns one noun.
+
+mod arrays;
+mod definitions;
+mod lowering;
+mod members;
+mod names;
+mod plans;
+mod records;
+mod types;
+
+pub(crate) use lowering::Lowering;
