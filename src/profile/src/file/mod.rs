@@ -7,10 +7,11 @@ mod destination;
 mod identity;
 mod output;
 mod shrunk;
+mod stream;
 mod temporary;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +28,8 @@ pub use temporary::{abandon_temporaries, remove_leftovers};
 /// The bytes of a file, mapped, so that they are read on access and never copied as a whole.
 ///
 /// A regular file must not shrink while it is mapped; [`crate::report_shrunken_files`] describes what happens if it
-/// does. A file that cannot be mapped (a pipe) is read, up to 4 GiB. Clones share the bytes.
+/// does. A file that cannot be mapped (a pipe) is read, as much as the largest file of its kind has. A device is refused. Clones
+/// share the bytes.
 #[derive(Clone, Debug)]
 pub struct MappedFile {
     bytes: Arc<Bytes>,
@@ -42,9 +44,6 @@ enum Bytes {
     },
     Read(Vec<u8>),
 }
-
-/// The most that is read from a pipe or device: 4 GiB, more than any debug file, PDB or profile in one piece.
-const LARGEST_STREAM: u64 = 4 << 30;
 
 impl MappedFile {
     /// Maps the file at `path`.
@@ -94,15 +93,7 @@ impl MappedFile {
             let entry = shrunk::register(range.start as usize..range.end as usize, path);
             Bytes::Mapped { map, _entry: entry }
         } else {
-            let mut content = Vec::new();
-            file.take(LARGEST_STREAM + 1).read_to_end(&mut content)?;
-            if content.len() as u64 > LARGEST_STREAM {
-                let message = format!(
-                    "more than {LARGEST_STREAM} bytes came from it and it has no end; save it as a file first"
-                );
-                return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
-            }
-            Bytes::Read(content)
+            Bytes::Read(stream::read(file)?)
         };
         Ok(Self { bytes: Arc::new(bytes) })
     }
