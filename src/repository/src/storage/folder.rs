@@ -39,6 +39,21 @@ impl Folder {
         key.below(&self.root)
     }
 
+    /// Refuses `path`, which is that of an object or of its folder, if a link leads there out of the repository. Whoever made the repository chose the link, not who
+    /// reads or builds in it, and an error about a file quotes from it. Folders at the top may be links, since a user puts
+    /// parts of a repository on another disk in this way.
+    fn check_inside(&self, key: &Key, path: &Path) -> Result<(), Error> {
+        let Some(place) = existing_place(path, &self.root) else { return Ok(()) };
+        let top = key.as_str().split_once('/').map(|(top, _)| self.root.join(top));
+        let mut allowed = [Some(self.root.clone()), top].into_iter().flatten();
+        if allowed.any(|folder| folder.canonicalize().is_ok_and(|folder| place.starts_with(folder))) {
+            return Ok(());
+        }
+        let problem =
+            "a link leads to it from inside the repository; expected a file in the repository".to_owned();
+        Err(Error::Storage { place: place.display().to_string(), problem })
+    }
+
     /// Excludes every other conditional writer until it is dropped. The lock ends with its process. If the file
     /// system has no locks, nothing is excluded, and only the check just before the rename protects.
     fn lock(&self) -> Result<Option<Lock>, Error> {
@@ -148,6 +163,7 @@ impl Storage for Folder {
         if stat(&path)?.is_none() {
             return Ok(None);
         }
+        self.check_inside(key, &path)?;
         let file = match open_input(&path) {
             Ok(file) => file,
             Err(error) if is_absent(&error) => return Ok(None),
@@ -164,6 +180,9 @@ impl Storage for Folder {
 
     fn map(&self, key: &Key, limit: u64) -> Result<Option<MappedFile>, Error> {
         let path = self.path(key);
+        if stat(&path)?.is_some() {
+            self.check_inside(key, &path)?;
+        }
         match open_regular(&path, limit).and_then(|file| MappedFile::named(file, &path)) {
             Ok(file) => Ok(Some(file)),
             Err(error) if is_absent(&error) => Ok(None),
@@ -195,6 +214,7 @@ impl Storage for Folder {
         let failed = |error| Error::io(path.display(), error);
         check_replaceable(&path).map_err(failed)?;
         let parent = path.parent().unwrap_or(&self.root);
+        self.check_inside(key, parent)?;
         fs::create_dir_all(parent).map_err(|error| Error::io(parent.display(), error))?;
         let mut file = AtomicFile::create(&path).map_err(failed)?;
         file.write_all(bytes).map_err(failed)?;
@@ -223,6 +243,7 @@ impl Storage for Folder {
 
     fn remove(&self, key: &Key) -> Result<(), Error> {
         let path = self.path(key);
+        self.check_inside(key, path.parent().unwrap_or(&self.root))?;
         match fs::remove_file(&path) {
             Err(error) if !is_absent(&error) => Err(Error::io(path.display(), error)),
             _ => Ok(()),
@@ -254,6 +275,16 @@ fn stat(path: &Path) -> Result<Option<Stat>, Error> {
         Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(Error::io(path.display(), error)),
     }
+}
+
+/// Where a path below `root` really is, all links followed; if nothing is there yet, its nearest folder.
+fn existing_place(path: &Path, root: &Path) -> Option<PathBuf> {
+    let mut up = path.ancestors().take_while(|path| path.starts_with(root));
+    up.find_map(|path| match path.canonicalize() {
+        Ok(place) => Some(Some(place)),
+        Err(error) if is_absent(&error) => None,
+        Err(_) => Some(None),
+    })?
 }
 
 /// A file counts as unchanged if its size, its time and (on Unix) its inode are equal. Times are coarse on some
@@ -409,6 +440,47 @@ mod tests {
             assert!(error.ends_with("expected a regular file or nothing, found a pipe or socket"), "{error}");
         }
         store.tidy().unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_out_of_the_repository_are_refused() {
+        use std::os::unix::fs::symlink;
+
+        let folder = tempfile::tempdir().unwrap();
+        let (root, outside) = (folder.path().join("v1.0"), folder.path().join("elsewhere"));
+        let store = Folder::new(&root);
+        store.write(&key("nt/GUID/k.gz"), b"inside", &Condition::Always).unwrap();
+        fs::create_dir_all(outside.join("GUID")).unwrap();
+        #[allow(clippy::disallowed_methods, reason = "a file of somebody else")]
+        fs::write(outside.join("GUID/k.gz"), "secret").unwrap();
+        symlink(outside.join("GUID/k.gz"), root.join("config.yaml")).unwrap();
+        symlink(outside.join("GUID/k.gz"), root.join("nt/GUID/link.gz")).unwrap();
+        symlink(outside.join("GUID"), root.join("nt/deep")).unwrap();
+        symlink("k.gz", root.join("nt/GUID/near.gz")).unwrap();
+        symlink(&outside, root.join("disk")).unwrap();
+        for name in ["config.yaml", "nt/GUID/link.gz", "nt/deep/k.gz"] {
+            for error in [store.read(&key(name), 9).err(), store.map(&key(name), 9).err()] {
+                let error = error.unwrap_or_else(|| panic!("{name} was read")).to_string();
+                assert!(error.contains("elsewhere/GUID/k.gz: a link leads to it"), "{name}: {error}");
+                assert!(!error.contains("secret"), "{error}");
+            }
+        }
+        let error = store.write(&key("nt/deep/new.gz"), b"", &Condition::Always).unwrap_err().to_string();
+        assert!(error.contains("a link leads to it"), "{error}");
+        assert!(!outside.join("GUID/new.gz").exists());
+        assert!(store.remove(&key("nt/deep/k.gz")).is_err());
+        assert!(outside.join("GUID/k.gz").exists());
+        // A link within the repository, and a folder that the user keeps on another disk.
+        for (name, expected) in [("nt/GUID/near.gz", &b"inside"[..]), ("disk/GUID/k.gz", b"secret")] {
+            assert_eq!(store.read(&key(name), 9).unwrap().unwrap().bytes, expected, "{name}");
+        }
+        store.write(&key("disk/new.gz"), b"new", &Condition::Always).unwrap();
+        assert!(outside.join("new.gz").exists());
+        // The repository itself may be behind a link.
+        let behind = folder.path().join("link");
+        symlink(&root, &behind).unwrap();
+        assert!(Folder::new(&behind).read(&key("nt/GUID/k.gz"), 9).unwrap().is_some());
     }
 
     #[cfg(unix)]
