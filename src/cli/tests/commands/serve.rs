@@ -98,41 +98,50 @@ impl Slow {
     }
 }
 
-/// How long requests of a well-behaved client on 127.0.0.1 take, the longest of `count`.
+/// How long requests of a well-behaved client on 127.0.0.1 take, the longest of `count`; for ever if
+/// one fails.
 #[cfg(unix)]
 fn longest_request(server: std::net::SocketAddr, count: usize) -> std::time::Duration {
     let one = || {
         let begun = std::time::Instant::now();
-        let mut stream = TcpStream::connect(server).unwrap();
-        stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
-        stream.write_all(b"GET /small HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut stream = TcpStream::connect(server).ok()?;
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).ok()?;
+        stream.write_all(b"GET /small HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.ends_with("\r\n\r\ncontent"), "{answer}");
-        begun.elapsed()
+        stream.read_to_string(&mut answer).ok()?;
+        answer.ends_with("\r\n\r\ncontent").then(|| begun.elapsed())
     };
-    (0..count).map(|_| one()).max().unwrap()
+    (0..count).map(|_| one().unwrap_or(std::time::Duration::MAX)).max().unwrap()
 }
 
+/// A server of `served` in its own process, and its address.
+#[cfg(unix)]
+fn serving(folder: &Folder) -> (std::process::Child, std::net::SocketAddr) {
+    let mut command = folder.run(["serve", "served", "--listen", "127.0.0.1:0", "-q"]).command();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut url = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    (child, url.trim().strip_prefix("http://").unwrap().parse().unwrap())
+}
+
+/// A busy machine delays every server, so a second server without slow clients is asked in the same seconds. What the slow
+/// clients cause lasts as long as they do: one round without a delay is enough.
 #[cfg(unix)]
 #[test]
 fn five_hundred_slow_clients_do_not_delay_a_good_one() {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
 
+    const ROUNDS: usize = 5;
     let folder = Folder::new();
     std::fs::create_dir(folder.join("served")).unwrap();
     folder.write("served/small", "content");
     folder.write("served/large", vec![7; 16 << 20]);
-    let mut command = folder.run(["serve", "served", "--listen", "127.0.0.1:0", "-q"]).command();
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut url = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
-    let server = url.trim().strip_prefix("http://").unwrap().parse().unwrap();
+    let (mut child, server) = serving(&folder);
+    let (mut quiet_child, quiet_server) = serving(&folder);
 
-    let alone = longest_request(server, 10);
     let over = AtomicBool::new(false);
-    let crowded = std::thread::scope(|scope| {
+    let rounds = std::thread::scope(|scope| {
         // Two threads of attackers, with one connection from each address from 127.0.0.2 on.
         for half in 0..2usize {
             let over = &over;
@@ -152,11 +161,26 @@ fn five_hundred_slow_clients_do_not_delay_a_good_one() {
             });
         }
         std::thread::sleep(Duration::from_secs(1));
-        let crowded = longest_request(server, 10);
+        let mut rounds = Vec::new();
+        for _ in 0..ROUNDS {
+            let round = (longest_request(server, 10), longest_request(quiet_server, 10));
+            rounds.push(round);
+            if is_on_time(&round) {
+                break;
+            }
+        }
         over.store(true, Ordering::Relaxed);
-        crowded
+        rounds
     });
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(crowded < alone + Duration::from_secs(1), "{crowded:?}, alone {alone:?}");
+    for child in [&mut child, &mut quiet_child] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(rounds.iter().any(is_on_time), "with slow clients, and without: {rounds:?}");
+}
+
+/// Whether requests take at most a second longer with slow clients than without.
+#[cfg(unix)]
+fn is_on_time((crowded, quiet): &(std::time::Duration, std::time::Duration)) -> bool {
+    *crowded < quiet.saturating_add(std::time::Duration::from_secs(1))
 }
