@@ -102,7 +102,7 @@ fn every_command_with_a_report_has_a_schema() {
             name => name.replace(' ', "_"),
         };
         let reports = command.get_arguments().any(|argument| argument.get_id() == "json");
-        let schema = schemas::folder().join(format!("{name}.json"));
+        let schema = schemas::folder().join(format!("{}.json", schemas::of_command(&name)));
         assert_eq!(
             reports,
             schema.exists(),

@@ -26,7 +26,7 @@ enum Converted {
     Many(profile::Packs),
 }
 
-/// `parse`: one profile, or Rekall's own text of a pack.
+/// `parse` and the commands of single front-ends (`parse_pdb`): one profile, or Rekall's own text of a pack.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 #[expect(dead_code, reason = "only the schema is wanted")]
@@ -59,20 +59,16 @@ pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/json")
 }
 
-/// The schema of each report, sorted by its command; verbs are `manage_repo_VERB` and `bundle_VERB`, and a line without a
-/// command is `summary`. The command of a front-end reports a profile unless the table says something else.
-fn all() -> Vec<(&'static str, Value)> {
-    let mut all = listed();
-    for front_end in converters::FRONT_ENDS {
-        if !all.iter().any(|(name, _)| *name == front_end.command()) {
-            all.push((front_end.command(), of::<profile::Made>()));
-        }
-    }
-    all.sort_by_key(|(name, _)| *name);
-    all
+/// The name of the schema for a command. The command of a front-end prints what `parse` prints, unless it has a schema of
+/// its own.
+pub fn of_command(name: &str) -> &str {
+    let is_front_end = converters::FRONT_ENDS.iter().any(|front_end| front_end.command() == name);
+    if is_front_end && !all().iter().any(|(listed, _)| *listed == name) { "parse" } else { name }
 }
 
-fn listed() -> Vec<(&'static str, Value)> {
+/// The schema of each report, sorted by its name; verbs are `manage_repo_VERB` and `bundle_VERB`, and a line without a
+/// command is `summary`.
+fn all() -> Vec<(&'static str, Value)> {
     vec![
         ("autodetect", of::<image::Detection>()),
         ("build_index", of::<batch::Index>()),
@@ -198,6 +194,6 @@ fn the_schemas_in_the_docs_match_the_reports() {
     found.sort();
     assert_eq!(
         found, names,
-        "docs/json has a schema that belongs to no report: add its report to `listed`, or remove the file"
+        "docs/json has a schema that belongs to no report: add its report to `all`, or remove the file"
     );
 }

@@ -21,8 +21,15 @@ pub fn problem(line: &[String], document: &Value) -> Option<String> {
 /// The name of the schema for a command line.
 pub fn name(line: &[String]) -> String {
     let folder = folder();
-    let mut words = line.iter().map(|word| word.replace('-', "_"));
+    let words = line.iter().map(|word| word.replace('-', "_"));
     let is_schema = |word: &String| folder.join(format!("{word}.json")).exists();
+    // The commands of front-ends print what `parse` prints.
+    let is_front_end =
+        |word: &String| converters::FRONT_ENDS.iter().any(|front_end| front_end.command() == word);
+    let mut words = words.map(|word| {
+        let shared = is_front_end(&word) && !is_schema(&word);
+        if shared { "parse".to_owned() } else { word }
+    });
     match words.by_ref().find(|word| word == "manage_repo" || word == "bundle" || is_schema(word)) {
         Some(command) if command == "bundle" => {
             words.map(|verb| format!("{command}_{verb}")).find(is_schema).unwrap_or(command)
