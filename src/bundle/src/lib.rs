@@ -13,6 +13,35 @@
 //!
 //! The bytes of a bundle depend only on the set of its profiles and their names, not on the order in which they were
 //! added.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use bundle::{Bundle, Entry, write};
+//! use profile::{Arch, NewMember, Profile, RecordKind, Report, Resolution, Silent, System, Type, write_text};
+//!
+//! /// A build whose struct `task` has `pid` at this offset.
+//! fn build(offset: u64) -> String {
+//!     let mut profile = Profile::new(System::Linux, Arch::Amd64);
+//!     let [task, pid] = ["task", "pid"].map(|name| profile.intern(name));
+//!     let int = profile.c_integer(4, true).unwrap_or(Type::Void);
+//!     let ty = profile.types.add(int);
+//!     let member = NewMember { name: Some(pid), offset, ty, bits: None };
+//!     let Profile { types, names, .. } = &mut profile;
+//!     types.add_record(names, Some(task), RecordKind::Struct, 64, &[member]);
+//!     let resolution = Resolution::new(&mut profile, &mut Report::default());
+//!     String::from_utf8(write_text(&profile, &resolution, Vec::new()).unwrap()).unwrap()
+//! }
+//!
+//! let entries = vec![Entry::new("old", || Ok(build(8))), Entry::new("new", || Ok(build(16)))];
+//! let (bytes, written) = write(entries, Vec::new(), &Silent)?;
+//! assert_eq!(written.builds, 2);
+//! let bundle = Bundle::new(Arc::new(bytes))?;
+//! assert_eq!(bundle.text(bundle.find("old")?)?, build(8));
+//! let history = bundle.member("task", "pid")?.expect("both builds have it");
+//! assert_eq!(history.spans.len(), 2);
+//! # Ok::<(), bundle::Error>(())
+//! ```
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 

@@ -169,6 +169,27 @@ fn a_crate_uses_only_crates_on_lower_floors() {
     }
 }
 
+/// Each crate's documentation says where to start, and has an example that the tests of documentation compile. The program
+/// has its help instead.
+#[test]
+fn the_first_file_of_every_crate_is_its_map() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut without = Vec::new();
+    for floor in ["src", "converters"] {
+        for folder in std::fs::read_dir(root.join(floor)).unwrap() {
+            let file = folder.unwrap().path().join("src/lib.rs");
+            let Ok(text) = std::fs::read_to_string(&file) else { continue };
+            let documented =
+                |mark: &str| text.lines().any(|line| line.starts_with("//!") && line.contains(mark));
+            let starts = documented("Start here") || documented("| start at |");
+            if !starts || !documented("```") {
+                without.push(file);
+            }
+        }
+    }
+    assert!(without.is_empty(), "add 'Start here' and an example to the crate documentation in {without:?}");
+}
+
 #[test]
 fn no_network_crate_is_reached_below_the_client() {
     let graph = Graph::read();
