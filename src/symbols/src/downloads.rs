@@ -13,7 +13,7 @@ use crate::download::{Download, End, Tried};
 use crate::http::Client;
 use crate::layout::Form;
 use crate::pointer::Pointer;
-use crate::ranges::Ranges;
+use crate::ranges::{Ranges, Whole};
 use crate::start::Start;
 use crate::store::Refusal;
 use crate::symbol_path::shown;
@@ -117,17 +117,16 @@ impl Downloads {
         }
     }
 
-    /// Opens the file at an address to read parts of it. A server that gives no parts may send a file of at most `limit`
-    /// bytes.
+    /// Opens the file at an address to read parts of it. `whole` limits what a server that gives no parts may send.
     ///
     /// # Errors
     /// [`Tried`] with the server's answer.
-    pub fn parts(&self, url: &Url, limit: u64, progress: &dyn Progress) -> Result<Ranges, Tried> {
+    pub fn parts(&self, url: &Url, whole: Whole, progress: &dyn Progress) -> Result<Ranges, Tried> {
         let tried = |answer: String| Tried { place: shown(url), answer };
         if self.options.offline {
             return Err(tried("not asked (offline)".to_owned()));
         }
-        Ranges::of(url, self.client().map_err(tried)?, limit, progress)
+        Ranges::of(url, self.client().map_err(tried)?, whole, progress)
     }
 
     /// The client of all requests, which remembers the servers that do not answer.

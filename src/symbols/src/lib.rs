@@ -70,7 +70,7 @@ pub use fetch::{Fetcher, Found, Options};
 pub use manifest::{Manifest, ManifestError, Wanted};
 pub use negative::NegativeCache;
 pub use pointer::{Pointer, PointerError};
-pub use ranges::Ranges;
+pub use ranges::{Ranges, Whole};
 pub use start::Start;
 pub use symbol_path::{SymbolPath, SymbolPathError, shown as shown_address};
 pub use web::{Demand, Fetched, Web, WebError};

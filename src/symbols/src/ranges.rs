@@ -21,7 +21,7 @@ use crate::symbol_path::shown;
 pub struct Ranges {
     url: Url,
     client: Arc<Client>,
-    limit: u64,
+    whole: Whole,
     length: u64,
     validator: Option<Validator>,
     known: Mutex<Known>,
@@ -41,6 +41,17 @@ const TAIL: u64 = 64 << 10;
 /// The largest part that is read ahead when a file is read from front to back.
 const AHEAD: u64 = 1 << 20;
 
+/// What is taken from a server that gives no parts of files and sends the whole one.
+#[derive(Clone, Copy, Debug)]
+pub struct Whole {
+    /// How many bytes it may have.
+    pub limit: u64,
+    /// What it begins with. A file that begins otherwise is given up at its first bytes.
+    pub signature: &'static [u8],
+    /// What it is, in words that follow "expected".
+    pub kind: &'static str,
+}
+
 /// What a server said to a request for a part.
 enum Said {
     /// These bytes, of a file of this length.
@@ -50,15 +61,14 @@ enum Said {
 }
 
 impl Ranges {
-    /// Asks for the first bytes of the file, and with them for its length. A file of more than `limit` bytes that the
-    /// server would only send as a whole is refused.
+    /// Asks for the first bytes of the file, and with them for its length. `whole` limits what the server may send instead.
     ///
     /// # Errors
     /// [`Tried`] with the server's answer if it has no such file or gives no part of it.
     pub fn open(
         url: &Url,
         options: &ClientOptions,
-        limit: u64,
+        whole: Whole,
         progress: &dyn Progress,
     ) -> Result<Self, Tried> {
         let tried = |answer: String| Tried { place: shown(url), answer };
@@ -66,18 +76,18 @@ impl Ranges {
             return Err(tried("not asked (offline)".to_owned()));
         }
         let client = Client::new(AGENT, options.clone()).map_err(tried)?;
-        Self::of(url, Arc::new(client), limit, progress)
+        Self::of(url, Arc::new(client), whole, progress)
     }
 
     /// The same with a client that remembers how servers behaved in this run.
     pub(crate) fn of(
         url: &Url,
         client: Arc<Client>,
-        limit: u64,
+        whole: Whole,
         progress: &dyn Progress,
     ) -> Result<Self, Tried> {
         let mut ranges =
-            Self { url: url.clone(), client, limit, length: 0, validator: None, known: Mutex::default() };
+            Self { url: url.clone(), client, whole, length: 0, validator: None, known: Mutex::default() };
         progress.tell(&format!("Trying to fetch parts of {}", shown(url)));
         match ranges.ask(0..FIRST)? {
             Said::Whole(bytes) => {
@@ -251,11 +261,16 @@ impl Ranges {
                 Ok(Said::Part(bytes, total, Validator::of(&head)))
             }
             200 => {
-                if head.content_length.is_some_and(|length| length > self.limit) {
+                let Whole { limit, signature, kind } = self.whole;
+                if head.content_length.is_some_and(|length| length > limit) {
                     return Err(Broken::Lasting(self.too_long()));
                 }
-                let bytes = body(&mut answer, self.limit)?;
-                if bytes.len() as u64 > self.limit {
+                let mut bytes = body(&mut answer, signature.len() as u64)?;
+                if !bytes.starts_with(signature) {
+                    return Err(Broken::Lasting(format!("expected {kind}, found another file")));
+                }
+                bytes.append(&mut body(&mut answer, limit.saturating_sub(bytes.len() as u64))?);
+                if bytes.len() as u64 > limit {
                     return Err(Broken::Lasting(self.too_long()));
                 }
                 match head.content_length.filter(|length| *length != bytes.len() as u64) {
@@ -274,7 +289,10 @@ impl Ranges {
     }
 
     fn too_long(&self) -> String {
-        format!("it gives no parts of the file, and the whole has more than {} bytes", self.limit)
+        let limit = self.whole.limit;
+        format!(
+            "it gives no parts of the file, and the whole has more than {limit} bytes; fetch the file first"
+        )
     }
 }
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use profile::Silent;
 use symbol_server::{Fault, Request, Response, Server};
-use symbols::{ClientOptions, Downloads, Patience, Ranges};
+use symbols::{ClientOptions, Downloads, Patience, Ranges, Whole};
 
 /// A file of 300 kB in which every place is different.
 fn content() -> Vec<u8> {
     (0..100_000_u32).flat_map(|number| number.to_le_bytes().into_iter().take(3)).collect()
 }
+
+const WHOLE: Whole = Whole { limit: 1 << 20, signature: b"", kind: "a file" };
 
 fn options() -> ClientOptions {
     let patience = Patience { retries: 2, first_pause: Duration::from_millis(1), ..Patience::default() };
@@ -21,7 +23,7 @@ fn options() -> ClientOptions {
 fn serve(handler: impl Fn(&Request) -> Response + Send + Sync + 'static) -> (Server, Result<Ranges, String>) {
     let server = Server::start(handler).unwrap();
     let url = format!("{}/k.bundle", server.url()).parse().unwrap();
-    let ranges = Ranges::open(&url, &options(), 1 << 20, &Silent).map_err(|tried| tried.answer);
+    let ranges = Ranges::open(&url, &options(), WHOLE, &Silent).map_err(|tried| tried.answer);
     (server, ranges)
 }
 
@@ -67,6 +69,21 @@ fn a_server_without_ranges_sends_the_whole_file_once() {
     assert!(large.contains("more than 1048576 bytes"), "{large}");
     let hidden = serve(|_| Response::bytes(vec![0; (1 << 20) + 1]).with_length(None)).1.err().unwrap();
     assert!(hidden.contains("more than 1048576 bytes"), "{hidden}");
+}
+
+#[test]
+fn a_whole_file_of_another_kind_is_given_up_at_its_first_bytes() {
+    let server = Server::start(|_| Response::bytes(content()).with_fault(Fault::StallAfter(4096))).unwrap();
+    let url = format!("{}/k.bundle", server.url()).parse().unwrap();
+    let whole = Whole { limit: u64::MAX, signature: b"\x89RPBUNDL", kind: "a bundle" };
+    let tried = Ranges::open(&url, &options(), whole, &Silent).err().unwrap();
+    assert!(tried.answer.contains("expected a bundle, found another file"), "{}", tried.answer);
+    assert_eq!(server.requests().len(), 1, "another attempt would give the same");
+    let whole = Whole { signature: &[0, 0, 0, 1], ..WHOLE };
+    let server = Server::start(|_| Response::bytes(content())).unwrap();
+    let url = format!("{}/k.bundle", server.url()).parse().unwrap();
+    let ranges = Ranges::open(&url, &options(), whole, &Silent).unwrap();
+    assert_eq!(ranges.read(0..300_000).unwrap(), content());
 }
 
 #[test]
@@ -131,7 +148,7 @@ fn a_server_that_does_not_answer_is_asked_for_one_file_in_a_run() {
     let downloads = Downloads::new(ClientOptions { idle_limit, ..options() });
     for file in 0..5 {
         let url = format!("{}/{file}.exe", server.url()).parse().unwrap();
-        assert!(downloads.parts(&url, 1 << 20, &Silent).is_err(), "{file}");
+        assert!(downloads.parts(&url, WHOLE, &Silent).is_err(), "{file}");
     }
     assert_eq!(server.paths(), ["/0.exe"]);
 }
@@ -142,7 +159,7 @@ fn a_server_that_fails_is_tried_again_for_one_file_in_a_run() {
     let downloads = Downloads::new(options());
     for file in 0..4 {
         let url = format!("{}/{file}.exe", server.url()).parse().unwrap();
-        assert!(downloads.parts(&url, 1 << 20, &Silent).is_err(), "{file}");
+        assert!(downloads.parts(&url, WHOLE, &Silent).is_err(), "{file}");
     }
     assert_eq!(server.paths(), ["/0.exe", "/0.exe", "/0.exe", "/1.exe", "/2.exe", "/3.exe"]);
 }

@@ -48,8 +48,12 @@ pub fn import_tables(
     let collection =
         Collection { place: Place::Isf { address: list.clone() }, mode: Mode::default(), filter };
     let read = read_rows(&collection, downloads, progress);
-    let Taken { mut rows, refused } =
-        read.map_err(|problem| Error::Storage { place: list.to_string(), problem })?;
+    let Taken { mut rows, refused } = read.map_err(|problem| {
+        // A problem with the list itself names it already.
+        let place = list.to_string();
+        let problem = problem.strip_prefix(&format!("{place}: ")).map(str::to_owned).unwrap_or(problem);
+        Error::Storage { place, problem }
+    })?;
     rows.truncate(most);
     for (name, reason) in refused {
         each(&name, &TableVerdict::Failed(reason));

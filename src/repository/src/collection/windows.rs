@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use pe::{PartsError, PdbName, Pe, Rsds};
 use profile::Progress;
 use serde::Deserialize;
-use symbols::{Downloads, Tried};
+use symbols::{Downloads, Tried, Whole};
 use url::Url;
 
 use super::listing::below;
@@ -208,7 +208,8 @@ impl Asker<'_> {
     }
 
     fn record(&self, url: &Url) -> Result<Rsds, PartsError<Tried>> {
-        let parts = self.downloads.parts(url, LARGEST, self.progress).map_err(PartsError::Read)?;
+        let whole = Whole { limit: LARGEST, signature: b"MZ", kind: "an executable" };
+        let parts = self.downloads.parts(url, whole, self.progress).map_err(PartsError::Read)?;
         let records = Pe::rsds_in_parts(parts.length(), |part| parts.read(part))?;
         let first = records.into_iter().next();
         first

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use bundle::{Build, Bundle, Identity, Source};
+use bundle::{Build, Bundle, Identity, MAGIC, Source};
 use converters::Identity as BuildIdentity;
 use profile::{Effort, FileId, GzipWriter, MappedFile, Silent};
-use symbols::{ClientOptions, Ranges};
+use symbols::{ClientOptions, Ranges, Whole};
 use url::Url;
 
 use super::{Condition, Object, Stat, Storage, Version};
@@ -58,7 +58,8 @@ struct Opened {
 }
 
 /// The largest bundle that is fetched whole from a server that gives no parts of files, in bytes.
-const LARGEST_WHOLE: u64 = 1 << 30;
+const LARGEST_WHOLE: u64 = 256 << 20;
+const WHOLE: Whole = Whole { limit: LARGEST_WHOLE, signature: &MAGIC, kind: "a bundle of profiles" };
 
 impl BundleStorage {
     /// The bundle in the file at `path`, which is opened when it is needed, and again when it was replaced.
@@ -129,7 +130,7 @@ impl Origin {
                 (Bundle::new(Arc::new(file)), modified)
             }
             Self::Server(url, client) => {
-                let remote = Ranges::open(url, client, LARGEST_WHOLE, &Silent);
+                let remote = Ranges::open(url, client, WHOLE, &Silent);
                 let remote = remote.map_err(|tried| tried.answer)?;
                 (Bundle::new(Arc::new(Remote(remote))), None)
             }
