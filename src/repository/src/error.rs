@@ -2,8 +2,6 @@ use std::io;
 
 use profile::ReadError;
 
-use crate::KeyError;
-
 /// Why a repository cannot fulfil a request.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -123,6 +121,29 @@ pub enum Error {
         /// The cause.
         source: ReadError,
     },
+}
+
+/// Why a text is not a [`crate::Key`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The text, or the part between two slashes, is empty.
+    #[error("a part of it is empty")]
+    Empty,
+    /// `.` or `..`.
+    #[error("'{0}' would lead out of its folder")]
+    Dots(String),
+    /// A character that is not allowed in a name.
+    #[error("character {character:?} at position {position}")]
+    Character {
+        /// The character.
+        character: char,
+        /// Its position, in characters from 0.
+        position: usize,
+    },
+    /// Longer than file systems allow.
+    #[error("{0} bytes long, expected at most 1024")]
+    Length(usize),
 }
 
 fn key_part(key: &str) -> String {

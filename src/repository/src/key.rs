@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::Error;
+use crate::{Error, KeyError};
 
 /// The address of an object in a repository: a relative path of plain parts, joined by `/`.
 ///
@@ -11,29 +11,6 @@ use crate::Error;
 /// repository: no part is empty, `.` or `..`, and none contains a separator, a drive or a control character.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Arc<str>);
-
-/// Why a text is not a [`Key`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// The text, or the part between two slashes, is empty.
-    #[error("a part of it is empty")]
-    Empty,
-    /// `.` or `..`.
-    #[error("'{0}' would lead out of its folder")]
-    Dots(String),
-    /// A character that is not allowed in a name.
-    #[error("character {character:?} at position {position}")]
-    Character {
-        /// The character.
-        character: char,
-        /// Its position, in characters from 0.
-        position: usize,
-    },
-    /// Longer than file systems allow.
-    #[error("{0} bytes long, expected at most 1024")]
-    Length(usize),
-}
 
 /// The longest key, in bytes; object stores accept no more.
 const LONGEST: usize = 1024;

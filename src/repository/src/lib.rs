@@ -47,10 +47,10 @@ pub mod storage;
 pub mod yaml;
 
 pub use config::{CONFIG, Config, Entry, Handler, IndexSource};
-pub use error::Error;
+pub use error::{Error, KeyError};
 pub use guids::Guids;
 pub use inventory::{Content, INVENTORY, Inventory, Record};
-pub use key::{Key, KeyError};
+pub use key::Key;
 pub use name::ProfileName;
 pub use rejects::Rejects;
 pub use repositories::{Loaded, Options, PUBLIC, Reach, Repositories};
