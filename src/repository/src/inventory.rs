@@ -76,11 +76,12 @@ impl Inventory {
     /// # Errors
     /// As for [`Inventory::read`].
     pub fn parse(bytes: &[u8], place: &str) -> Result<Self, Error> {
-        let mut records = BTreeMap::new();
+        // A map that is made of a whole list has no room to spare.
+        let mut records = Vec::new();
         Self::parse_each(bytes, place, &mut |name, value: Value| {
-            records.insert(name, Record::from_json(&value));
+            records.push((name, Record::from_json(&value)));
         })?;
-        Ok(Self { records })
+        Ok(Self { records: records.into_iter().collect() })
     }
 
     /// The time of every profile.

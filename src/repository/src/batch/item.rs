@@ -69,7 +69,7 @@ pub enum Source {
 
 /// What is fetched over the network when it is needed: a package, a debug file or a table of a collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remote(pub(crate) Origin);
+pub struct Remote(pub(crate) Box<Origin>);
 
 /// The placeholder for the SHA-256 of a source in a record if nothing states it before the source has been fetched.
 pub(crate) const UNKNOWN: &str = "unknown";
@@ -609,7 +609,7 @@ impl<'a> Asked<'a> {
                 named: known.is_some(),
                 key: key.clone(),
                 list: list.clone(),
-                origin: Some(Remote(origin)),
+                origin: Some(Remote(Box::new(origin))),
             };
             self.items.push(Item {
                 name: known.unwrap_or_else(|| ProfileName::by_source(&key)),

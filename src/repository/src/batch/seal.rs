@@ -73,7 +73,8 @@ pub fn seal(
             state.inventory.records.remove(target.as_str());
         }
         let rejects = write_rejects(storage, &state, &items, &contents)?;
-        let (inventory, kept) = inventory(&state, contents);
+        drop(items);
+        let (inventory, kept) = inventory(&mut state, contents);
         sealed.profiles = inventory.records.len();
         sealed.changed = kept != known || kept != sealed.profiles || state.version.is_none();
         if sealed.changed && !inventory.write(storage, state.version.as_ref())? {
@@ -102,7 +103,8 @@ fn contents(
     work: &Work<'_>,
     sealed: &mut Sealed,
 ) -> BTreeMap<Key, Content> {
-    let mut contents = BTreeMap::new();
+    // A map that is made of a whole list has no room to spare.
+    let mut contents = Vec::new();
     state.inventory.records.retain(|_, record| record.content.is_some());
     let mut unknown = Vec::new();
     let listed: Vec<(Key, u64)> = state
@@ -130,6 +132,7 @@ fn contents(
         };
         contents.extend(content.map(|content| (key, content)));
     }
+    let mut contents = contents.into_iter().collect();
     look(storage, state, rules, work, sealed, unknown, &mut contents);
     contents
 }
@@ -212,22 +215,27 @@ fn look(
     }
 }
 
-/// The new inventory, and how many of its records come from the old one.
-fn inventory(state: &State, contents: BTreeMap<Key, Content>) -> (Inventory, usize) {
-    let mut inventory = Inventory::default();
+/// The new inventory, made in place of the old one, and how many of its records come from there.
+fn inventory(state: &mut State, contents: BTreeMap<Key, Content>) -> (Inventory, usize) {
+    let mut records = std::mem::take(&mut state.inventory.records);
+    let is_there =
+        |name: &str| format!("{name}.gz").parse::<Key>().is_ok_and(|key| contents.contains_key(&key));
+    records.retain(|name, _| is_there(name));
     let mut kept = 0;
     for (key, content) in contents {
         let Some(name) = key.as_str().strip_suffix(".gz") else { continue };
         // An object that did not change keeps its time: a fresh clone of a repository gives every file a new one.
-        let known = state.inventory.records.get(name);
-        let known =
-            known.filter(|record| record.content.as_ref().is_none_or(|old| old.sha256 == content.sha256));
-        kept += usize::from(known.is_some_and(|record| record.content.is_none()));
-        let written = || state.present.get(&key).and_then(|stat| stat.modified).map(seconds);
-        let modified = known.map(|record| record.modified).or_else(written).unwrap_or(0.0);
-        inventory.records.insert(name.to_owned(), Record { modified, content: Some(content) });
+        let same =
+            |record: &&mut Record| record.content.as_ref().is_none_or(|old| old.sha256 == content.sha256);
+        if let Some(record) = records.get_mut(name).filter(same) {
+            kept += usize::from(record.content.is_none());
+            record.content = Some(content);
+            continue;
+        }
+        let modified = state.present.get(&key).and_then(|stat| stat.modified).map_or(0.0, seconds);
+        records.insert(name.to_owned(), Record { modified, content: Some(content) });
     }
-    (inventory, kept)
+    (Inventory { records }, kept)
 }
 
 /// Adds a reject, which replaces those of older versions of the same debug file.
