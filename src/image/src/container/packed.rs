@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use formats::{FileKind, OpenFile, identify};
-use profile::{Metered, Progress, UnpackLimitError, ZstdReader};
+use profile::{Progress, UnpackLimitError, UnpackLimits, UnpackMeter, ZstdReader};
 
 use crate::Error;
 use crate::bytes::{Bytes, BytesError, Problem};
@@ -110,9 +110,10 @@ impl Unpacking<'_> {
         Ok((self.copy(member)?, name.clone()))
     }
 
-    /// Copies everything that `reader` gives into a temporary file. Blocks of zeros become holes.
-    fn copy(&mut self, reader: impl Read) -> Result<File, Error> {
-        let mut reader = Metered::new(reader, self.packed);
+    /// Copies everything that `reader` gives into a temporary file. Blocks of zeros become holes: they take no place, so
+    /// only the wider limits of memory count them. Memory of an idle machine is nearly all zero.
+    fn copy(&mut self, mut reader: impl Read) -> Result<File, Error> {
+        let mut stored = UnpackMeter::new(self.packed);
         let mut file = tempfile::tempfile().map_err(|error| self.failed(&error))?;
         let mut block = vec![0; BLOCK];
         let mut done: u64 = 0;
@@ -120,10 +121,12 @@ impl Unpacking<'_> {
             let count = fill(&mut reader, &mut block).map_err(|error| self.failed(&error))?;
             let content = block.get(..count).unwrap_or_default();
             if content.iter().any(|byte| *byte != 0) {
+                stored.add(count as u64)?;
                 let written = file.seek(SeekFrom::Start(done)).and_then(|_| file.write_all(content));
                 written.map_err(|error| self.failed(&error))?;
             }
             done += count as u64;
+            UnpackLimits::current().check_memory(self.packed, done)?;
             self.progress.advance(&self.step, done);
             if count < BLOCK {
                 break;
