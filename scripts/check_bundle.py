@@ -6,7 +6,6 @@ import json
 import os
 import random
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -18,15 +17,29 @@ WORK = Path(WORK)
 ERRORS = []
 
 
+# The kernel counts what a parent held when it forked into its child's peak: the parent has to be a small one.
+STARTER = subprocess.Popen([sys.executable, "-I", "-S", "-c", """
+import os, sys
+for line in sys.stdin:
+    out, err, *words = line.rstrip("\\n").split("\\0")
+    files = [os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for name in (out, err)]
+    child = os.posix_spawn(words[0], words, dict(os.environ),
+                           file_actions=[(os.POSIX_SPAWN_DUP2, files[0], 1), (os.POSIX_SPAWN_DUP2, files[1], 2)])
+    _, status, used = os.wait4(child, 0)
+    for file in files: os.close(file)
+    print(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, used.ru_maxrss, flush=True)
+"""], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
 def run(*arguments, allowed=(0,)):
     """Runs the program; returns its standard output, its processor seconds and its largest memory in KiB."""
-    child = subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    out, err = child.stdout.read(), child.stderr.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    code = os.waitstatus_to_exitcode(status)
-    if code not in allowed:
-        sys.exit(f"{' '.join(map(str, arguments))}: exit code {code}\n{err.decode(errors='replace')}")
-    return out, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+    out, err = WORK / "standard-output", WORK / "standard-error"
+    STARTER.stdin.write("\0".join(map(str, (out, err, PROGRAM, *arguments))) + "\n")
+    STARTER.stdin.flush()
+    code, seconds, memory = STARTER.stdout.readline().split()
+    if int(code) not in allowed:
+        sys.exit(f"{' '.join(map(str, arguments))}: exit code {code}\n{err.read_text(errors='replace')}")
+    return out.read_bytes(), float(seconds), int(memory)
 
 
 def profiles():
@@ -187,6 +200,8 @@ def main():
         ERRORS.append("another order of the profiles gives another bundle")
     check_extraction(found, place)
     linux = [build["name"] for build in listing["builds"] if build["class"] == "Linux"]
+    if len(linux) < 2:
+        sys.exit("the folders hold no two Linux kernels, of which the questions are")
     ask("history task_struct.mm", 0.02, 64, "history", "task_struct.mm", "--bundle", place)
     ask("history --which-build", 0.02, 64, "history", "--which-build", "task_struct.pid=0", "--bundle", place, allowed=(0, 1))
     ask("history --changed-between", 0.5, 256, "history", "--changed-between", linux[0], linux[1], "--bundle", place, allowed=(0, 1))
