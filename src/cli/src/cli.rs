@@ -133,9 +133,9 @@ impl Cli {
 
     fn parse_with(tree: clap::Command, line: Vec<OsString>) -> Result<Self, clap::Error> {
         let mut tree = named_as_one(tree);
-        let line = command_line::in_order(&tree, line);
+        let mut line = command_line::in_order(&tree, line);
         if line.len() < 2 {
-            return Err(clap::Error::raw(clap::error::ErrorKind::DisplayHelp, tree.render_long_help()));
+            line.push("--help".into());
         }
         let mut matches = tree.try_get_matches_from_mut(line)?;
         let parsed = Self::from_matches(&mut matches);

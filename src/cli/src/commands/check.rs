@@ -96,6 +96,9 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         console.print_report(&to_report(&comparison, &health))?;
     } else {
         say(&comparison, console);
+        if health.verdict == Verdict::Failed {
+            console.say(format_args!("{source} itself is not usable: check {source} says why"));
+        }
     }
     Ok(Outcome::from_good(comparison.differences.is_empty() && health.verdict != Verdict::Failed))
 }
@@ -150,7 +153,7 @@ fn to_rows(obstacles: &[Obstacle]) -> Vec<report::Obstacle> {
 
 fn say(comparison: &Comparison, console: &Console) {
     console.say(format_args!(
-        "compared {}, {} and {}; {} and {} stand in one of the two alone",
+        "compared {}, {} and {}; {} of the names are only in the first and {} only in the second",
         counted(comparison.structs, "struct"),
         counted(comparison.members, "member"),
         counted(comparison.symbols, "symbol"),

@@ -132,7 +132,7 @@ pub fn say_losses(report: &Report, console: &Console) {
         let shown = if console.verbosity() > 0 { tally.examples.len() } else { CONFLICTS_SHOWN };
         let examples: Vec<String> = tally.examples.iter().take(shown).map(|it| shortened(it)).collect();
         let more = if tally.count > examples.len() as u64 { ", ..." } else { "" };
-        console.say(format_args!("  {} {kind}: {}{more}", tally.count, examples.join(", ")));
+        console.say(format_args!("  {kind}: {} ({}{more})", tally.count, examples.join(", ")));
     }
 }
 

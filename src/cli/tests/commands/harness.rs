@@ -43,6 +43,16 @@ impl Folder {
         names
     }
 
+    /// What a help lists under a heading.
+    pub fn listed(&self, heading: &str, line: &str) -> Vec<String> {
+        let help = self.run(words(line)).check();
+        let listed = help.lines().skip_while(|line| *line != heading).skip(1);
+        let listed = listed.take_while(|line| !line.ends_with(':'));
+        // The lines of long help are indented further.
+        let names = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+        names.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+    }
+
     /// A command line to run here.
     pub fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Run<'_> {
         let arguments = arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
@@ -56,6 +66,11 @@ impl Folder {
             stderr: Vec::new(),
         }
     }
+}
+
+/// The words of a line without quotes.
+pub fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split_whitespace()
 }
 
 /// A command line with its expected result. Nothing happens before [`Run::check`].

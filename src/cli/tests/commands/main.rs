@@ -46,5 +46,6 @@ mod repository;
 mod sandbox;
 mod schema;
 mod serve;
+mod snapshots;
 mod version;
 mod version_scan;

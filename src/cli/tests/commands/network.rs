@@ -114,23 +114,13 @@ fn lines(url: &str) -> Vec<(Vec<String>, bool)> {
     asking.chain(silent.into_iter().map(|line| (words(line), false))).collect()
 }
 
-/// The commands in `--help`.
-fn commands(folder: &Folder) -> Vec<String> {
-    let help = folder.run(["--help"]).check();
-    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    let listed = listed.take_while(|line| !line.ends_with(':'));
-    // The lines of long help are indented further.
-    let names = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-    names.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
-}
-
 #[test]
 fn offline_no_command_contacts_anybody() {
     let server = Server::start(|_| Response::status(404)).unwrap();
     let url = server.url();
     let folder = folder(&url);
     let mut all = lines(&url);
-    let known = commands(&folder);
+    let known = folder.listed("Commands:", "--help");
     assert!(known.len() > 20, "{known:?}");
     // A command that is missing in the table is run on the existing files.
     for command in known.iter().filter(|name| !matches!(name.as_str(), "serve" | "help")) {
