@@ -3,9 +3,9 @@
 #![no_main]
 
 use analyzer::linux::CarriedSymbols;
-use analyzer::windows::Bare;
+use analyzer::windows::UnprofiledWindows;
 use analyzer::{Guest, Layout, Scope, Verdict, validate};
-use image::{Image, Plan};
+use image::{Image, ScanPlan};
 use libfuzzer_sys::fuzz_target;
 use profile::Text;
 
@@ -65,15 +65,15 @@ fuzz_target!(|input: &[u8]| {
     let mut content = memory.to_vec();
     content.resize(memory.len().next_multiple_of(4096).max(1 << 16), 0);
     let Ok(image) = Image::from_content(content) else { return };
-    if let Some(kernel) = Bare::find(&image, image.hints(), &Plan::default()) {
+    if let Some(kernel) = UnprofiledWindows::find(&image, image.hints(), &ScanPlan::default()) {
         let _ = (kernel.read(0, 64), kernel.exports.symbols.len());
     }
-    let _ = CarriedSymbols::find(&image, &Plan::default()).map(|symbols| symbols.len());
-    if let Ok(guest) = Guest::find(&image, &layout, &Plan::default()) {
+    let _ = CarriedSymbols::find(&image, &ScanPlan::default()).map(|symbols| symbols.len());
+    if let Ok(guest) = Guest::find(&image, &layout, &ScanPlan::default()) {
         let _ = (guest.processes(), guest.modules(), guest.facts());
     }
-    if let Ok(found) = validate(&image, &layout, Scope::Whole, &Plan::default()) {
-        let failed = found.checks.iter().any(|check| check.passage == analyzer::Passage::Failed);
+    if let Ok(found) = validate(&image, &layout, Scope::Whole, &ScanPlan::default()) {
+        let failed = found.checks.iter().any(|check| check.outcome == analyzer::CheckOutcome::Failed);
         assert_eq!(found.verdict == Verdict::Mismatch, failed);
     }
 });

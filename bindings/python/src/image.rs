@@ -138,7 +138,7 @@ impl From<analyze::Validation> for Validation {
     fn from(proof: analyze::Validation) -> Self {
         let check = |check: analyze::Check| Check {
             name: check.name,
-            result: check.passage.name(),
+            result: check.outcome.name(),
             expected: check.expected,
             actual: check.actual,
         };

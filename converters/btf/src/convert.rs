@@ -70,7 +70,7 @@ pub fn convert(bytes: &[u8], options: &Options<'_>, progress: &dyn Progress) -> 
     let base = options.base.map(Input::open).transpose().map_err(of_base)?;
     let base = base.as_ref().map(|base| &*base.blob);
     let table = Table::with_base(&input.blob, input.distilled.as_deref(), base)?;
-    progress.tell(&format!("{} types", table.len()));
+    progress.debug(&format!("{} types", table.len()));
     table.warnings().iter().for_each(|warning| report.warn(warning.as_str()));
 
     let pointer = machine::pointer_size(&table)

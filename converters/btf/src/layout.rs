@@ -1,6 +1,6 @@
 //! The layout section (Linux 7.1, pahole 1.31): how many bytes a record of each kind takes.
 
-use crate::record::Kind;
+use crate::record::BtfKind;
 
 /// The bytes of an entry: `u8 info_sz`, `u8 elem_sz`, `u16 flags`.
 const ENTRY: usize = 4;
@@ -30,8 +30,8 @@ impl<'a> Layout<'a> {
     }
 
     /// The first kind for which the table contradicts the format; a table with such a kind is not trusted.
-    pub(crate) fn contradiction(self) -> Option<Kind> {
-        Kind::KNOWN.iter().copied().find(|kind| {
+    pub(crate) fn contradiction(self) -> Option<BtfKind> {
+        BtfKind::KNOWN.iter().copied().find(|kind| {
             let said = self.extent(kind.number());
             said.is_some_and(|said| Some(said) != kind.extent())
         })
@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn a_table_that_contradicts_the_format_is_detected() {
         let mut table = vec![0u8; 21 * ENTRY];
-        for kind in Kind::KNOWN {
+        for kind in BtfKind::KNOWN {
             let extent = kind.extent().unwrap();
             table[usize::from(kind.number()) * ENTRY] = extent.fixed;
             table[usize::from(kind.number()) * ENTRY + 1] = extent.each;
@@ -57,6 +57,6 @@ mod tests {
         assert_eq!(layout.extent(20), Some(Extent { fixed: 4, each: 8 }));
         assert_eq!(layout.extent(21), None);
         table[4 * ENTRY + 1] = 16;
-        assert_eq!(Layout::new(&table).contradiction(), Some(Kind::Struct));
+        assert_eq!(Layout::new(&table).contradiction(), Some(BtfKind::Struct));
     }
 }

@@ -50,5 +50,5 @@ pub use convert::{GENERATOR, Options, convert};
 pub use error::Error;
 pub use front_end::Btf;
 pub use frontend::Converted;
-pub use record::Kind;
-pub use table::{Member, Table, View};
+pub use record::BtfKind;
+pub use table::{Member, Table, TypeView};

@@ -2,7 +2,7 @@
 
 use profile::Arch;
 
-use crate::record::Kind;
+use crate::record::BtfKind;
 use crate::table::Table;
 
 /// The integers with the size of a pointer, in Linux's data models.
@@ -10,7 +10,8 @@ const POINTER_SIZED: [&[u8]; 4] = [b"long unsigned int", b"unsigned long", b"lon
 
 /// The size of a pointer in bytes: that of `unsigned long` or `long`. `None` if the table has neither.
 pub(crate) fn pointer_size(table: &Table<'_>) -> Option<u8> {
-    let integers = (1..=table.len()).filter_map(|id| table.view(id)).filter(|view| view.kind() == Kind::Int);
+    let integers =
+        (1..=table.len()).filter_map(|id| table.view(id)).filter(|view| view.kind() == BtfKind::Int);
     let sizes = integers.filter(|view| POINTER_SIZED.contains(&view.name())).map(|view| view.record.size());
     sizes.filter_map(|size| u8::try_from(size).ok()).find(|size| matches!(size, 4 | 8))
 }
@@ -20,7 +21,7 @@ pub(crate) fn arch(table: &Table<'_>, pointer: u8) -> Option<Arch> {
     let mut registers = Vec::new();
     for id in 1..=table.len() {
         let Some(view) = table.view(id) else { continue };
-        if view.kind() == Kind::Struct && matches!(view.name(), b"pt_regs" | b"user_pt_regs") {
+        if view.kind() == BtfKind::Struct && matches!(view.name(), b"pt_regs" | b"user_pt_regs") {
             add_members(table, id, 0, &mut registers);
         }
     }
@@ -54,7 +55,8 @@ const MAX_DEPTH: usize = 4;
 
 /// Adds the names of a struct's members, including those of its unnamed members.
 fn add_members<'a>(table: &Table<'a>, id: u32, depth: usize, names: &mut Vec<&'a [u8]>) {
-    let Some(view) = table.view(id).filter(|view| matches!(view.kind(), Kind::Struct | Kind::Union)) else {
+    let Some(view) = table.view(id).filter(|view| matches!(view.kind(), BtfKind::Struct | BtfKind::Union))
+    else {
         return;
     };
     for member in view.members() {

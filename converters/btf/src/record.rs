@@ -18,13 +18,13 @@ macro_rules! kinds {
     ($($(#[$documentation:meta])* $name:ident = $number:literal, $fixed:literal + $each:literal;)*) => {
         /// The kind of a record.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Kind {
+        pub enum BtfKind {
             $($(#[$documentation])* $name,)*
             /// An unknown, newer kind, by its number.
             Unknown(u8),
         }
 
-        impl Kind {
+        impl BtfKind {
             /// Every known kind, in the order of their numbers.
             pub(crate) const KNOWN: &[Self] = &[$(Self::$name),*];
 
@@ -98,7 +98,7 @@ kinds! {
 /// A record.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
-    pub(crate) kind: Kind,
+    pub(crate) kind: BtfKind,
     /// The place of its name in the strings; 0 if it has none.
     pub(crate) name: u32,
     /// The number of its elements.
@@ -140,7 +140,7 @@ impl<'a> Record<'a> {
     pub(crate) fn read(types: &'a [u8], at: usize, big_endian: bool) -> Option<Self> {
         let info = word(types, at.checked_add(4)?, big_endian)?;
         Some(Self {
-            kind: Kind::of((info >> 24 & KIND) as u8),
+            kind: BtfKind::of((info >> 24 & KIND) as u8),
             name: word(types, at, big_endian)?,
             count: info & COUNT,
             flag: info >> 31 != 0,
@@ -212,7 +212,7 @@ impl<'a> Record<'a> {
 
     /// The labels of an enumeration: their names and values, which are signed if a flag says so.
     pub(crate) fn labels(&self) -> impl ExactSizeIterator<Item = (u32, u64)> {
-        let wide = self.kind == Kind::Enum64;
+        let wide = self.kind == BtfKind::Enum64;
         (0..self.count as usize).map(move |index| match wide {
             true => {
                 let (low, high) = (self.word(index * 3 + 1), self.word(index * 3 + 2));
@@ -241,23 +241,28 @@ impl<'a> Record<'a> {
     /// Every type to which the record refers.
     pub(crate) fn references(&self, mut each: impl FnMut(u32)) {
         match self.kind {
-            Kind::Pointer
-            | Kind::Typedef
-            | Kind::Volatile
-            | Kind::Const
-            | Kind::Restrict
-            | Kind::Function
-            | Kind::Variable
-            | Kind::DeclarationTag
-            | Kind::TypeTag => each(self.target()),
-            Kind::Array => each(self.array().0),
-            Kind::Struct | Kind::Union => self.members().for_each(|member| each(member.ty)),
-            Kind::Signature => {
+            BtfKind::Pointer
+            | BtfKind::Typedef
+            | BtfKind::Volatile
+            | BtfKind::Const
+            | BtfKind::Restrict
+            | BtfKind::Function
+            | BtfKind::Variable
+            | BtfKind::DeclarationTag
+            | BtfKind::TypeTag => each(self.target()),
+            BtfKind::Array => each(self.array().0),
+            BtfKind::Struct | BtfKind::Union => self.members().for_each(|member| each(member.ty)),
+            BtfKind::Signature => {
                 each(self.target());
                 self.arguments().for_each(each);
             }
-            Kind::Section => self.variables().for_each(|(variable, _)| each(variable)),
-            Kind::Int | Kind::Enum | Kind::Enum64 | Kind::Forward | Kind::Float | Kind::Unknown(_) => {}
+            BtfKind::Section => self.variables().for_each(|(variable, _)| each(variable)),
+            BtfKind::Int
+            | BtfKind::Enum
+            | BtfKind::Enum64
+            | BtfKind::Forward
+            | BtfKind::Float
+            | BtfKind::Unknown(_) => {}
         }
     }
 }

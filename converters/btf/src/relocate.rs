@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use crate::record::Kind;
+use crate::record::BtfKind;
 use crate::table::Table;
 
 /// Finds, for every type of the small base, the kernel's type with the same kind, name and size. A struct without a
@@ -31,7 +31,7 @@ pub(crate) fn relocate(table: &mut Table<'_>, kernel: usize, distilled: usize) {
         for id in range(kernel) {
             if let Some((group, name, size)) = described(id)
                 && let Some(found) = wanted.get_mut(&(group, name))
-                && table.view(id).is_some_and(|view| view.kind() != Kind::Forward)
+                && table.view(id).is_some_and(|view| view.kind() != BtfKind::Forward)
             {
                 found.push((id, size));
             }
@@ -39,7 +39,7 @@ pub(crate) fn relocate(table: &mut Table<'_>, kernel: usize, distilled: usize) {
         let means = |id: u32| {
             let (group, name, size) = described(id)?;
             let found = wanted.get(&(group, name))?;
-            let forward = table.view(id)?.kind() == Kind::Forward || size == 0;
+            let forward = table.view(id)?.kind() == BtfKind::Forward || size == 0;
             found.iter().find(|(_, known)| forward || *known == size).map(|(id, _)| *id)
         };
         range(distilled).map(means).collect()
@@ -63,15 +63,15 @@ enum Group {
 }
 
 impl Group {
-    fn of(kind: Kind, flag: bool) -> Option<Self> {
+    fn of(kind: BtfKind, flag: bool) -> Option<Self> {
         Some(match kind {
-            Kind::Int => Self::Integer,
-            Kind::Float => Self::Float,
-            Kind::Struct => Self::Struct,
-            Kind::Union => Self::Union,
-            Kind::Forward if flag => Self::Union,
-            Kind::Forward => Self::Struct,
-            Kind::Enum | Kind::Enum64 => Self::Enumeration,
+            BtfKind::Int => Self::Integer,
+            BtfKind::Float => Self::Float,
+            BtfKind::Struct => Self::Struct,
+            BtfKind::Union => Self::Union,
+            BtfKind::Forward if flag => Self::Union,
+            BtfKind::Forward => Self::Struct,
+            BtfKind::Enum | BtfKind::Enum64 => Self::Enumeration,
             _ => return None,
         })
     }

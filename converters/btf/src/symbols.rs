@@ -1,6 +1,6 @@
 //! Symbols of the file's own table or of a separate map.
 
-use maps::{Kernel, MapSymbol, SystemMap};
+use maps::{MapSymbol, MappedKernel, SystemMap};
 use profile::{Arch, Report};
 
 use crate::Error;
@@ -49,7 +49,7 @@ pub(crate) fn of_map<'m>(
         Some(elf) if known.is_empty() => elf.bounds(),
         _ => Vec::new(),
     };
-    let kernel = Kernel {
+    let kernel = MappedKernel {
         arch,
         known: &known,
         bounds: &bounds,

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::blob::Blob;
-use crate::record::{HEAD, Kind, RawMember, Record};
+use crate::record::{BtfKind, HEAD, RawMember, Record};
 use crate::relocate;
 
 /// The types of a blob, and of those that it continues.
@@ -10,13 +10,13 @@ use crate::relocate;
 /// A type is identified by its number.
 #[derive(Debug)]
 pub struct Table<'a> {
-    pub(crate) parts: Vec<Part<'a>>,
+    pub(crate) parts: Vec<TableBlob<'a>>,
     warnings: Vec<String>,
 }
 
 /// One blob of a table.
 #[derive(Debug)]
-pub(crate) struct Part<'a> {
+pub(crate) struct TableBlob<'a> {
     role: Role,
     blob: Blob<'a>,
     /// The place of each type's record among the records.
@@ -52,9 +52,9 @@ pub(crate) enum Role {
 
 /// A type of a table.
 #[derive(Clone, Copy, Debug)]
-pub struct View<'t, 'a> {
+pub struct TypeView<'t, 'a> {
     table: &'t Table<'a>,
-    part: &'t Part<'a>,
+    part: &'t TableBlob<'a>,
     pub(crate) record: Record<'a>,
 }
 
@@ -131,7 +131,7 @@ impl<'a> Table<'a> {
         });
         let first = self.len();
         let starts = self.index(&blob, below.map_or(0, |below| below.types))?;
-        self.parts.push(Part { role, blob, starts, first, below, moved: Vec::new() });
+        self.parts.push(TableBlob { role, blob, starts, first, below, moved: Vec::new() });
         Ok(())
     }
 
@@ -190,14 +190,14 @@ impl<'a> Table<'a> {
                 checked += 1;
                 wrong += u64::from(below.texts.get(at - 1) != Some(&0));
             }
-            let is_note = matches!(view.kind(), Kind::DeclarationTag | Kind::Section);
+            let is_note = matches!(view.kind(), BtfKind::DeclarationTag | BtfKind::Section);
             view.record.references(|target| {
                 if target > 0 && target <= below.types {
                     checked += 1;
                     let kind =
                         self.global(module, target).and_then(|id| self.view(id)).map(|view| view.kind());
                     let no_type =
-                        matches!(kind, Some(Kind::Function | Kind::Variable | Kind::Section) | None);
+                        matches!(kind, Some(BtfKind::Function | BtfKind::Variable | BtfKind::Section) | None);
                     wrong += u64::from(no_type && !is_note);
                 } else if self.global(module, target).is_none() {
                     (checked, wrong) = (checked + 1, wrong + 1);
@@ -215,11 +215,11 @@ impl<'a> Table<'a> {
     }
 
     /// A type by its number; `None` for `void` and for numbers beyond the last.
-    pub fn view<'t>(&'t self, id: u32) -> Option<View<'t, 'a>> {
+    pub fn view<'t>(&'t self, id: u32) -> Option<TypeView<'t, 'a>> {
         let part = self.parts.iter().rev().find(|part| part.first < id)?;
         let start = *part.starts.get((id - part.first - 1) as usize)?;
         let record = Record::read(part.blob.types, start as usize, part.blob.big_endian)?;
-        Some(View { table: self, part, record })
+        Some(TypeView { table: self, part, record })
     }
 
     /// The numbers of the types that the file itself defines: all of them or, for a module, those of the module.
@@ -248,7 +248,7 @@ impl<'a> Table<'a> {
     }
 
     /// The number in the table of a type to which a record of `part` refers; `None` if there is no such type.
-    fn global(&self, part: &Part<'a>, id: u32) -> Option<u32> {
+    fn global(&self, part: &TableBlob<'a>, id: u32) -> Option<u32> {
         let (mut part, mut id) = (part, id);
         if let Some(below) = part.below {
             match id.checked_sub(below.types) {
@@ -267,16 +267,16 @@ impl<'a> Table<'a> {
     }
 }
 
-impl Part<'_> {
+impl TableBlob<'_> {
     /// How many types it has.
     fn len(&self) -> u32 {
         u32::try_from(self.starts.len()).unwrap_or(u32::MAX)
     }
 }
 
-impl<'t, 'a> View<'t, 'a> {
+impl<'t, 'a> TypeView<'t, 'a> {
     /// Its kind.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> BtfKind {
         self.record.kind
     }
 

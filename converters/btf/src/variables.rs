@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 use profile::{Name, Profile, Report, TypeId};
 
 use crate::lower::Lowering;
-use crate::record::Kind;
+use crate::record::BtfKind;
 use crate::table::Table;
 
 /// A variable in a table.
@@ -24,14 +24,14 @@ pub(crate) fn read(table: &Table<'_>, lowering: &mut Lowering<'_, '_, '_>) -> Ve
     let mut places: HashMap<u32, (Name, u32), RandomState> = HashMap::default();
     let mut variables = Vec::new();
     for id in table.own() {
-        let Some(view) = table.view(id).filter(|view| view.kind() == Kind::Section) else { continue };
+        let Some(view) = table.view(id).filter(|view| view.kind() == BtfKind::Section) else { continue };
         let Some(section) = lowering.name(id, view.record.name, &view) else { continue };
         for (variable, offset) in view.record.variables() {
             places.extend(view.id(variable).map(|variable| (variable, (section, offset))));
         }
     }
     for id in table.own() {
-        let Some(view) = table.view(id).filter(|view| view.kind() == Kind::Variable) else { continue };
+        let Some(view) = table.view(id).filter(|view| view.kind() == BtfKind::Variable) else { continue };
         let (Some(name), Some(target)) = (lowering.name(id, view.record.name, &view), view.target()) else {
             continue;
         };

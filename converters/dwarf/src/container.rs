@@ -18,7 +18,7 @@ use crate::{Error, relocate};
 /// of the file. In the file, sections together may have at most twice as many bytes as the file, and so may the notes
 /// of an ELF file, because valid headers do not describe the same bytes many times. Work that is done for each
 /// section (copying, relocating, searching for a build-id) is then proportional to the size of the file.
-pub(crate) struct Container<'a> {
+pub(crate) struct ObjectFile<'a> {
     pub(crate) file: object::File<'a>,
     bytes: &'a [u8],
     pub(crate) system: System,
@@ -43,7 +43,7 @@ pub(crate) struct Loaded<'a> {
     big_endian: bool,
 }
 
-impl<'a> Container<'a> {
+impl<'a> ObjectFile<'a> {
     /// Opens a file. From a fat file it takes the slice for `wanted`, or the only slice. A file for another architecture than
     /// `wanted` is refused.
     pub(crate) fn open(bytes: &'a [u8], wanted: Option<Arch>) -> Result<Self, Error> {

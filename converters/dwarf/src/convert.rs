@@ -4,7 +4,7 @@ use frontend::Converted;
 use profile::{Arch, MappedFile, Profile, Progress, Report, System};
 
 use crate::companions::{Companion, Companions};
-use crate::container::Container;
+use crate::container::ObjectFile;
 use crate::fold::{Found, FoundVariable, fold};
 use crate::language::{Languages, left_out};
 use crate::lower::Lowering;
@@ -53,13 +53,13 @@ pub fn convert(
 ) -> Result<Converted, Error> {
     progress.begin(OPENING, None);
     let mut report = Report::default();
-    let container = Container::open(bytes, options.arch)?;
+    let container = ObjectFile::open(bytes, options.arch)?;
     let loaded = container.load(&mut report)?;
     let mut profile = Profile::new(container.system, container.arch);
 
     let supplement_file = supplement_file(&container, companions, &mut report);
     let supplement = match &supplement_file {
-        Some(file) => Some(Container::open(file, None)?.load(&mut report)?),
+        Some(file) => Some(ObjectFile::open(file, None)?.load(&mut report)?),
         None => None,
     };
     let (split_files, splits);
@@ -83,7 +83,7 @@ pub fn convert(
         units.supplement = Some(units.add(&supplement.sections(), false).0);
     }
     progress.end(OPENING);
-    progress.tell(&format!("{} units of debug information", units.units.len()));
+    progress.debug(&format!("{} units of debug information", units.units.len()));
     let walk = |units: &Units<'_>, numbers: &[u32]| {
         fold(units, numbers, &options.languages, options.threads, progress)
     };
@@ -112,7 +112,7 @@ pub fn convert(
             split.add_to(&mut units, &skeletons, &mut report);
         }
         let numbers: Vec<u32> = (first..units.units.len() as u32).collect();
-        progress.tell(&format!("{} units of {} skeletons", numbers.len(), skeletons.len()));
+        progress.debug(&format!("{} units of {} skeletons", numbers.len(), skeletons.len()));
         found.add(walk(&units, &numbers));
     }
     if found.given_up {
@@ -127,7 +127,7 @@ pub fn convert(
             Broken::Entry(at) => units.place(Site { unit: *unit, at: *at }),
         });
     }
-    progress.tell(&format!(
+    progress.debug(&format!(
         "{} definitions, of which {} are different; {} units in other languages left out",
         found.definitions,
         found.records.len() + found.enumerations.len(),
@@ -183,7 +183,7 @@ pub fn convert(
 
 /// The supplementary file made by `dwz`, if there is one.
 fn supplement_file(
-    container: &Container<'_>,
+    container: &ObjectFile<'_>,
     companions: &dyn Companions,
     report: &mut Report,
 ) -> Option<MappedFile> {
@@ -210,7 +210,7 @@ fn add_imports(units: &Units<'_>, found: &mut Found, walk: impl Fn(&Units<'_>, &
     }
 }
 
-fn describe(profile: &mut Profile, container: &Container<'_>) {
+fn describe(profile: &mut Profile, container: &ObjectFile<'_>) {
     let class = match (container.system, container.arch.address_size()) {
         (System::Mac, 8) => "Darwin64",
         (System::Mac, _) => "Darwin32",

@@ -5,7 +5,7 @@
 use gimli::constants as dw;
 
 use crate::bytes::Cursor;
-use crate::plan::{Kind, Plan, Plans, Slot};
+use crate::plan::{EntryKind, EntryPlan, Plans, Slot};
 use crate::scan::reference;
 use crate::site::Reference;
 use crate::units::Unit;
@@ -16,7 +16,7 @@ use crate::value::{self, Value};
 pub(crate) struct Entry<'a> {
     /// Its offset from the unit's header.
     pub(crate) at: u32,
-    pub(crate) kind: Kind,
+    pub(crate) kind: EntryKind,
     pub(crate) tag: dw::DwTag,
     pub(crate) children: bool,
     pub(crate) name: Option<Value<'a>>,
@@ -171,7 +171,7 @@ impl<'a, const BIG: bool> Reader<'_, 'a, BIG> {
                 if levels.len() >= MAX_NESTING {
                     return None;
                 }
-                levels.push(direct && plan.kind == Kind::Variant);
+                levels.push(direct && plan.kind == EntryKind::Variant);
             }
         }
         Some(found)
@@ -202,7 +202,7 @@ impl<'a, const BIG: bool> Reader<'_, 'a, BIG> {
         }
     }
 
-    fn pass_over(&self, cursor: &mut Cursor<'a, BIG>, plan: &Plan) -> Option<()> {
+    fn pass_over(&self, cursor: &mut Cursor<'a, BIG>, plan: &EntryPlan) -> Option<()> {
         for step in self.plans.over(plan) {
             value::read(cursor, step, self.plans, self.unit.encoding)?;
         }

@@ -10,7 +10,7 @@ use profile::Progress;
 
 use crate::language::Languages;
 use crate::mix::mix;
-use crate::plan::Kind;
+use crate::plan::EntryKind;
 use crate::print::Prints;
 use crate::scan::{Broken, Root};
 use crate::site::{Reference, Site};
@@ -27,7 +27,7 @@ pub(crate) struct FoundVariable {
 }
 
 /// Definitions by fingerprint.
-pub(crate) type Firsts = HashMap<u64, First, BuildHasherDefault<Already>>;
+pub(crate) type Firsts = HashMap<u64, First, BuildHasherDefault<IdentityHasher>>;
 
 /// A set of equal definitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub(crate) struct Found {
     pub(crate) placed: Vec<FoundVariable>,
     /// Variables without an address, each name and type once.
     pub(crate) declared: Vec<FoundVariable>,
-    declared_seen: HashMap<u64, Site, BuildHasherDefault<Already>>,
+    declared_seen: HashMap<u64, Site, BuildHasherDefault<IdentityHasher>>,
     /// For every unit, the names that it defines, shortened to 32 bits.
     pub(crate) holders: Vec<(u32, u32)>,
     /// For names with several definitions, which of them an entry is ([`crate::variants`]).
@@ -87,9 +87,9 @@ pub(crate) struct Found {
 
 /// Fingerprints are hashes already.
 #[derive(Default)]
-pub(crate) struct Already(u64);
+pub(crate) struct IdentityHasher(u64);
 
-impl Hasher for Already {
+impl Hasher for IdentityHasher {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -169,9 +169,9 @@ impl Found {
             let Some(node) = prints.types().and_then(|types| types.nodes.get(index)) else { continue };
             let site = Site { unit: number, at: node.at };
             match node.kind {
-                Kind::Record | Kind::Enumeration if node.declared => {}
-                Kind::Record | Kind::Enumeration => {
-                    let (name, is_record) = (node.name, node.kind == Kind::Record);
+                EntryKind::Record | EntryKind::Enumeration if node.declared => {}
+                EntryKind::Record | EntryKind::Enumeration => {
+                    let (name, is_record) = (node.name, node.kind == EntryKind::Record);
                     self.definitions += 1;
                     let print = prints.definition(index);
                     if name != 0 {
@@ -180,7 +180,7 @@ impl Found {
                     let firsts = if is_record { &mut self.records } else { &mut self.enumerations };
                     keep(firsts, print, site, name);
                 }
-                Kind::Typedef => {
+                EntryKind::Typedef => {
                     let (name, ty) = (node.name, node.ty);
                     let target = prints.reference(ty);
                     if target.unnamed {

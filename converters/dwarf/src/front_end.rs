@@ -115,7 +115,7 @@ fn with_debug_information(
     let folders = if options.debug_folders.is_empty() { &usual[..] } else { &options.debug_folders };
     let Separate { found, passed, is_named } = find_separate(&file, &path, folders, opener);
     if let Some((path, file)) = found {
-        progress.tell(&format!("the debug information is in {}", path.display()));
+        progress.debug(&format!("the debug information is in {}", path.display()));
         return Ok((path, file));
     }
     if !is_named {
@@ -168,7 +168,7 @@ fn unpacked(
     let mut sink = Counted { file, written: 0, progress, step: STEP };
     let unpacked = package.unpack(member, &mut sink)?;
     progress.end(STEP);
-    progress.tell(&format!("unpacked {} ({} bytes)", unpacked.path, unpacked.size));
+    progress.debug(&format!("unpacked {} ({} bytes)", unpacked.path, unpacked.size));
     MappedFile::from_file(sink.file).map_err(PackageError::Io)
 }
 

@@ -6,14 +6,14 @@ use object::{Object, ObjectSection};
 use profile::{Profile, System};
 
 use crate::bytes::Cursor;
-use crate::container::{self, Container};
+use crate::container::{self, ObjectFile};
 
 /// How many bytes after the address of a banner are searched.
 const BANNER_LENGTH: u64 = 1024;
 
 /// Adds the file's identity to the metadata. `banner_at` is the address of the kernel's banner according to the
 /// symbols.
-pub(crate) fn describe(profile: &mut Profile, container: &Container<'_>, banner_at: Option<u64>) {
+pub(crate) fn describe(profile: &mut Profile, container: &ObjectFile<'_>, banner_at: Option<u64>) {
     if let Ok(Some(id)) = container.file.build_id() {
         profile.set_metadata("BuildID", hex(id));
     }
@@ -71,7 +71,7 @@ fn id_in_notes<const BIG: bool>(bytes: &[u8]) -> Option<Vec<u8>> {
 /// # Errors
 /// A description of the file if it is something else.
 pub fn check_debug_file(bytes: &[u8], build_id: &[u8]) -> Result<(), String> {
-    let container = Container::open(bytes, None).map_err(|error| error.to_string())?;
+    let container = ObjectFile::open(bytes, None).map_err(|error| error.to_string())?;
     match container.file.build_id() {
         Ok(Some(id)) if id == build_id => {}
         Ok(Some(id)) => return Err(format!("its build-id is {}, expected {}", hex(id), hex(build_id))),
@@ -84,7 +84,7 @@ pub fn check_debug_file(bytes: &[u8], build_id: &[u8]) -> Result<(), String> {
 }
 
 /// The bytes at an address, up to the end of its section.
-fn text_at<'a>(container: &Container<'a>, address: u64) -> Option<&'a [u8]> {
+fn text_at<'a>(container: &ObjectFile<'a>, address: u64) -> Option<&'a [u8]> {
     container.file.sections().find_map(|section| {
         let (start, size) = (section.address(), section.size());
         let end = start.checked_add(size)?;
@@ -103,7 +103,7 @@ fn darwin_banner(text: &[u8]) -> Option<&str> {
 }
 
 /// The release that a module was built for: the first word of its `vermagic`.
-pub(crate) fn module_release<'a>(container: &Container<'a>) -> Option<&'a str> {
+pub(crate) fn module_release<'a>(container: &ObjectFile<'a>) -> Option<&'a str> {
     let section = container.file.section_by_name(".modinfo")?;
     let fields = section.data().ok()?.split(|byte| *byte == 0);
     let magic = fields.filter_map(|field| field.strip_prefix(b"vermagic=")).next()?;

@@ -33,7 +33,7 @@ const LONGEST_MIXED: usize = 16 << 10;
 
 /// A type's fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Print {
+pub(crate) struct Fingerprint {
     pub(crate) hash: u64,
     /// Whether the type is a record or enumeration without a name, so that a typedef may name it.
     pub(crate) unnamed: bool,

@@ -1,7 +1,7 @@
 //! How the entries of one abbreviation are read: which attributes are used, and which are skipped in one step.
 //!
 //! A kernel's debug information has millions of entries of a few hundred shapes. Each shape (an abbreviation) is
-//! compiled once per unit into a [`Plan`]: runs of unused attributes become one number of bytes to skip, and an entry
+//! compiled once per unit into an [`EntryPlan`]: runs of unused attributes become one number of bytes to skip, and an entry
 //! without used attributes costs one addition.
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use crate::bytes::Cursor;
 
 /// The role of an entry in the conversion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum EntryKind {
     /// The entry is not used, but its children may be.
     Other,
     /// A compile, type, partial or skeleton unit.
@@ -146,8 +146,8 @@ pub(crate) struct Step {
 
 /// How the entries of one abbreviation are read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
-    pub(crate) kind: Kind,
+pub(crate) struct EntryPlan {
+    pub(crate) kind: EntryKind,
     /// `DW_TAG_...`, for kinds with several tags.
     pub(crate) tag: dw::DwTag,
     pub(crate) children: bool,
@@ -185,9 +185,9 @@ pub(crate) struct Encoding {
 #[derive(Debug, Default)]
 pub(crate) struct Plans {
     /// Plans of the codes 1, 2, 3, ... as compilers number them.
-    dense: Vec<Plan>,
+    dense: Vec<EntryPlan>,
     /// Plans of codes that are not consecutive.
-    sparse: HashMap<u64, Plan, RandomState>,
+    sparse: HashMap<u64, EntryPlan, RandomState>,
     steps: Vec<Step>,
     pub(crate) implicit: Vec<i64>,
     /// How many bytes of the table were read last time.
@@ -244,27 +244,27 @@ impl Plans {
 
     /// Their size in bytes.
     pub(crate) fn size(&self) -> usize {
-        self.dense.capacity() * size_of::<Plan>()
-            + self.sparse.capacity() * size_of::<(u64, Plan)>()
+        self.dense.capacity() * size_of::<EntryPlan>()
+            + self.sparse.capacity() * size_of::<(u64, EntryPlan)>()
             + self.steps.capacity() * size_of::<Step>()
             + self.implicit.capacity() * size_of::<i64>()
     }
 
     /// The plan of a code; codes count from 1.
     #[inline(always)]
-    pub(crate) fn get(&self, code: u64) -> Option<&Plan> {
+    pub(crate) fn get(&self, code: u64) -> Option<&EntryPlan> {
         self.dense.get((code as usize).wrapping_sub(1)).or_else(|| self.sparse.get(&code))
     }
 
     /// The steps that read the used attributes of an entry.
     #[inline(always)]
-    pub(crate) fn steps(&self, plan: &Plan) -> &[Step] {
+    pub(crate) fn steps(&self, plan: &EntryPlan) -> &[Step] {
         self.steps.get(plan.steps.0 as usize..plan.steps.1 as usize).unwrap_or_default()
     }
 
     /// The steps that skip an entry.
     #[inline(always)]
-    pub(crate) fn over(&self, plan: &Plan) -> &[Step] {
+    pub(crate) fn over(&self, plan: &EntryPlan) -> &[Step] {
         self.steps.get(plan.over.0 as usize..plan.over.1 as usize).unwrap_or_default()
     }
 
@@ -274,16 +274,16 @@ impl Plans {
         children: bool,
         attributes: &[(u64, u64, i64)],
         encoding: Encoding,
-    ) -> Option<Plan> {
+    ) -> Option<EntryPlan> {
         let kind = kind(tag, attributes);
-        let (over, over_tail) = self.program(Kind::Other, attributes, encoding)?;
+        let (over, over_tail) = self.program(EntryKind::Other, attributes, encoding)?;
         let (steps, tail) = match kind {
-            Kind::Other | Kind::Variant => (over, over_tail),
+            EntryKind::Other | EntryKind::Variant => (over, over_tail),
             _ => self.program(kind, attributes, encoding)?,
         };
         let tag = dw::DwTag(u16::try_from(tag).unwrap_or(0));
-        let mut plan = Plan { kind, tag, children, quick: None, steps, over, tail, over_tail };
-        if kind == Kind::Member && !children {
+        let mut plan = EntryPlan { kind, tag, children, quick: None, steps, over, tail, over_tail };
+        if kind == EntryKind::Member && !children {
             plan.quick = self.quick(&plan);
         }
         Some(plan)
@@ -292,7 +292,7 @@ impl Plans {
     /// The steps for the attributes that `kind` uses, and the number of bytes after the last one.
     fn program(
         &mut self,
-        kind: Kind,
+        kind: EntryKind,
         attributes: &[(u64, u64, i64)],
         encoding: Encoding,
     ) -> Option<((u32, u32), u32)> {
@@ -325,7 +325,7 @@ impl Plans {
         Some(((u32::try_from(start).ok()?, u32::try_from(self.steps.len()).ok()?), skip))
     }
 
-    fn quick(&self, plan: &Plan) -> Option<QuickMember> {
+    fn quick(&self, plan: &EntryPlan) -> Option<QuickMember> {
         let mut at = 0u8;
         let (mut name, mut ty, mut location) = (None, None, None);
         for step in self.steps(plan) {
@@ -358,25 +358,25 @@ impl Plans {
     }
 }
 
-fn kind(tag: u64, attributes: &[(u64, u64, i64)]) -> Kind {
-    let Ok(tag) = u16::try_from(tag) else { return Kind::Other };
+fn kind(tag: u64, attributes: &[(u64, u64, i64)]) -> EntryKind {
+    let Ok(tag) = u16::try_from(tag) else { return EntryKind::Other };
     match dw::DwTag(tag) {
         dw::DW_TAG_compile_unit
         | dw::DW_TAG_type_unit
         | dw::DW_TAG_partial_unit
-        | dw::DW_TAG_skeleton_unit => Kind::Unit,
+        | dw::DW_TAG_skeleton_unit => EntryKind::Unit,
         dw::DW_TAG_structure_type
         | dw::DW_TAG_union_type
         | dw::DW_TAG_class_type
-        | dw::DW_TAG_interface_type => Kind::Record,
-        dw::DW_TAG_enumeration_type => Kind::Enumeration,
-        dw::DW_TAG_member => Kind::Member,
-        dw::DW_TAG_inheritance => Kind::Base,
-        dw::DW_TAG_enumerator => Kind::Enumerator,
+        | dw::DW_TAG_interface_type => EntryKind::Record,
+        dw::DW_TAG_enumeration_type => EntryKind::Enumeration,
+        dw::DW_TAG_member => EntryKind::Member,
+        dw::DW_TAG_inheritance => EntryKind::Base,
+        dw::DW_TAG_enumerator => EntryKind::Enumerator,
         dw::DW_TAG_pointer_type
         | dw::DW_TAG_reference_type
         | dw::DW_TAG_rvalue_reference_type
-        | dw::DW_TAG_ptr_to_member_type => Kind::Pointer,
+        | dw::DW_TAG_ptr_to_member_type => EntryKind::Pointer,
         dw::DW_TAG_const_type
         | dw::DW_TAG_volatile_type
         | dw::DW_TAG_restrict_type
@@ -385,29 +385,29 @@ fn kind(tag: u64, attributes: &[(u64, u64, i64)]) -> Kind {
         | dw::DW_TAG_shared_type
         | dw::DW_TAG_immutable_type
         // DW_TAG_LLVM_ptrauth_type, which the table of constants does not have yet.
-        | dw::DwTag(0x4300) => Kind::Qualifier,
-        dw::DW_TAG_typedef | dw::DW_TAG_template_alias => Kind::Typedef,
-        dw::DW_TAG_array_type => Kind::Array,
-        dw::DW_TAG_subrange_type => Kind::Bound,
-        dw::DW_TAG_subroutine_type => Kind::Signature,
-        dw::DW_TAG_formal_parameter => Kind::Argument,
-        dw::DW_TAG_base_type | dw::DW_TAG_unspecified_type => Kind::Native,
-        dw::DW_TAG_string_type | dw::DW_TAG_set_type => Kind::Bytes,
+        | dw::DwTag(0x4300) => EntryKind::Qualifier,
+        dw::DW_TAG_typedef | dw::DW_TAG_template_alias => EntryKind::Typedef,
+        dw::DW_TAG_array_type => EntryKind::Array,
+        dw::DW_TAG_subrange_type => EntryKind::Bound,
+        dw::DW_TAG_subroutine_type => EntryKind::Signature,
+        dw::DW_TAG_formal_parameter => EntryKind::Argument,
+        dw::DW_TAG_base_type | dw::DW_TAG_unspecified_type => EntryKind::Native,
+        dw::DW_TAG_string_type | dw::DW_TAG_set_type => EntryKind::Bytes,
         dw::DW_TAG_variable => {
             let located = attributes.iter().any(|(name, form, _)| {
                 *name == u64::from(dw::DW_AT_location.0) && is_expression(*form)
             });
             let declared = attributes.iter().any(|(name, ..)| *name == u64::from(dw::DW_AT_declaration.0));
             match (located, declared) {
-                (true, _) => Kind::Variable,
-                (_, true) => Kind::Declaration,
-                _ => Kind::Local,
+                (true, _) => EntryKind::Variable,
+                (_, true) => EntryKind::Declaration,
+                _ => EntryKind::Local,
             }
         }
-        dw::DW_TAG_namespace | dw::DW_TAG_module => Kind::Namespace,
-        dw::DW_TAG_variant_part | dw::DW_TAG_variant => Kind::Variant,
-        dw::DW_TAG_imported_unit => Kind::Import,
-        _ => Kind::Other,
+        dw::DW_TAG_namespace | dw::DW_TAG_module => EntryKind::Namespace,
+        dw::DW_TAG_variant_part | dw::DW_TAG_variant => EntryKind::Variant,
+        dw::DW_TAG_imported_unit => EntryKind::Import,
+        _ => EntryKind::Other,
     }
 }
 
@@ -425,12 +425,12 @@ fn is_expression(form: u64) -> bool {
 }
 
 /// The use of an attribute in an entry of `kind`.
-fn slot(kind: Kind, name: u64) -> Slot {
+fn slot(kind: EntryKind, name: u64) -> Slot {
     let Ok(name) = u16::try_from(name) else { return Slot::Nothing };
     let name = dw::DwAt(name);
     let wanted = match kind {
-        Kind::Other | Kind::Variant => return Slot::Nothing,
-        Kind::Unit => {
+        EntryKind::Other | EntryKind::Variant => return Slot::Nothing,
+        EntryKind::Unit => {
             return match name {
                 dw::DW_AT_language => Slot::Language,
                 dw::DW_AT_str_offsets_base => Slot::StrOffsetsBase,
@@ -442,9 +442,9 @@ fn slot(kind: Kind, name: u64) -> Slot {
             };
         }
         // The type of a record is that of its bits, as Zig writes it of packed structs.
-        Kind::Record => &[Slot::Name, Slot::Type, Slot::Size, Slot::Declared, Slot::Link][..],
-        Kind::Enumeration => &[Slot::Name, Slot::Type, Slot::Size, Slot::Declared, Slot::Link],
-        Kind::Member => &[
+        EntryKind::Record => &[Slot::Name, Slot::Type, Slot::Size, Slot::Declared, Slot::Link][..],
+        EntryKind::Enumeration => &[Slot::Name, Slot::Type, Slot::Size, Slot::Declared, Slot::Link],
+        EntryKind::Member => &[
             Slot::Name,
             Slot::Type,
             Slot::Location,
@@ -455,20 +455,20 @@ fn slot(kind: Kind, name: u64) -> Slot {
             Slot::Declared,
             Slot::External,
         ],
-        Kind::Base => &[Slot::Type, Slot::Location],
-        Kind::Enumerator => &[Slot::Name, Slot::Value],
-        Kind::Pointer => &[Slot::Type, Slot::Size],
-        Kind::Qualifier | Kind::Argument => &[Slot::Type],
-        Kind::Typedef => &[Slot::Name, Slot::Type],
-        Kind::Array => &[Slot::Type],
-        Kind::Bound => &[Slot::Type, Slot::Size, Slot::UpperBound, Slot::LowerBound, Slot::Count],
-        Kind::Native => &[Slot::Name, Slot::Size, Slot::BitSize, Slot::Encoding],
-        Kind::Bytes => &[Slot::Type, Slot::Size, Slot::Length],
-        Kind::Signature => &[Slot::Size],
-        Kind::Variable => &[Slot::Name, Slot::Type, Slot::Location, Slot::Link],
-        Kind::Declaration | Kind::Local => &[Slot::Name, Slot::Type, Slot::Link],
-        Kind::Namespace => &[Slot::Name],
-        Kind::Import => return if name == dw::DW_AT_import { Slot::Import } else { Slot::Nothing },
+        EntryKind::Base => &[Slot::Type, Slot::Location],
+        EntryKind::Enumerator => &[Slot::Name, Slot::Value],
+        EntryKind::Pointer => &[Slot::Type, Slot::Size],
+        EntryKind::Qualifier | EntryKind::Argument => &[Slot::Type],
+        EntryKind::Typedef => &[Slot::Name, Slot::Type],
+        EntryKind::Array => &[Slot::Type],
+        EntryKind::Bound => &[Slot::Type, Slot::Size, Slot::UpperBound, Slot::LowerBound, Slot::Count],
+        EntryKind::Native => &[Slot::Name, Slot::Size, Slot::BitSize, Slot::Encoding],
+        EntryKind::Bytes => &[Slot::Type, Slot::Size, Slot::Length],
+        EntryKind::Signature => &[Slot::Size],
+        EntryKind::Variable => &[Slot::Name, Slot::Type, Slot::Location, Slot::Link],
+        EntryKind::Declaration | EntryKind::Local => &[Slot::Name, Slot::Type, Slot::Link],
+        EntryKind::Namespace => &[Slot::Name],
+        EntryKind::Import => return if name == dw::DW_AT_import { Slot::Import } else { Slot::Nothing },
     };
     let slot = match name {
         dw::DW_AT_name => Slot::Name,

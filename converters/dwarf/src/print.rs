@@ -11,14 +11,14 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use crate::language::Languages;
-use crate::mix::{Print, mix};
-use crate::plan::Kind;
+use crate::mix::{Fingerprint, mix};
+use crate::plan::EntryKind;
 use crate::scan::{Broken, Root, Scanner, UnitTypes};
 use crate::site::{Reference, Site};
 use crate::units::Units;
 
 /// Stands for unknown types: void, types that are nested too deeply, references that lead nowhere.
-const UNKNOWN: Print = Print { hash: 0x566f_6964, unnamed: false, named_record: false };
+const UNKNOWN: Fingerprint = Fingerprint { hash: 0x566f_6964, unnamed: false, named_record: false };
 
 /// How deep types are followed.
 const MAX_DEPTH: u32 = 64;
@@ -147,11 +147,11 @@ impl<'u, 'a> Prints<'u, 'a> {
     }
 
     /// The fingerprint of a type in the current unit.
-    pub(crate) fn reference(&mut self, reference: Reference) -> Print {
+    pub(crate) fn reference(&mut self, reference: Reference) -> Fingerprint {
         self.resolve(0, reference, 0)
     }
 
-    fn resolve(&mut self, from: usize, reference: Reference, depth: u32) -> Print {
+    fn resolve(&mut self, from: usize, reference: Reference, depth: u32) -> Fingerprint {
         if depth > MAX_DEPTH {
             return UNKNOWN;
         }
@@ -180,7 +180,7 @@ impl<'u, 'a> Prints<'u, 'a> {
     }
 
     /// The number for a type inside another type.
-    fn node(&mut self, from: usize, number: usize, depth: u32) -> Print {
+    fn node(&mut self, from: usize, number: usize, depth: u32) -> Fingerprint {
         let Some((_, types)) = self.loaded.get(from) else { return UNKNOWN };
         let Some(node) = types.nodes.get(number) else { return UNKNOWN };
         if let Some(print) = node.print {
@@ -189,40 +189,40 @@ impl<'u, 'a> Prints<'u, 'a> {
         let met = self.met.len();
         let (kind, name, ty, content, link) = (node.kind, node.name, node.ty, node.content, node.link);
         let at = node.at;
-        let tag = |hash| Print { hash: mix(hash, kind as u64), unnamed: false, named_record: false };
-        let named = |hash| Print { named_record: kind == Kind::Record, ..tag(hash) };
+        let tag = |hash| Fingerprint { hash: mix(hash, kind as u64), unnamed: false, named_record: false };
+        let named = |hash| Fingerprint { named_record: kind == EntryKind::Record, ..tag(hash) };
         let print = match kind {
-            Kind::Record | Kind::Enumeration if name != 0 => match self.mark(from, at) {
+            EntryKind::Record | EntryKind::Enumeration if name != 0 => match self.mark(from, at) {
                 Some(mark) => return named(mix(name, mark)),
                 None => named(name),
             },
-            Kind::Pointer | Kind::Signature if self.reading == Reading::Values => tag(content),
-            Kind::Record | Kind::Enumeration if link != Reference::Nothing => {
+            EntryKind::Pointer | EntryKind::Signature if self.reading == Reading::Values => tag(content),
+            EntryKind::Record | EntryKind::Enumeration if link != Reference::Nothing => {
                 return self.resolve(from, link, depth + 1);
             }
-            Kind::Record | Kind::Enumeration => {
+            EntryKind::Record | EntryKind::Enumeration => {
                 // The value for a type that leads back to itself.
                 self.settle(from, number, Some(UNKNOWN));
                 let hash = self.content(from, number, depth);
-                Print { hash, unnamed: true, named_record: false }
+                Fingerprint { hash, unnamed: true, named_record: false }
             }
-            Kind::Qualifier => self.resolve(from, ty, depth + 1),
-            Kind::Bound => {
+            EntryKind::Qualifier => self.resolve(from, ty, depth + 1),
+            EntryKind::Bound => {
                 let of = self.resolve(from, ty, depth + 1);
                 tag(mix(of.hash, content))
             }
-            Kind::Typedef => {
+            EntryKind::Typedef => {
                 let target = self.resolve(from, ty, depth + 1);
                 match target.unnamed {
-                    true => Print { hash: mix(target.hash, name), unnamed: false, named_record: false },
+                    true => Fingerprint { hash: mix(target.hash, name), unnamed: false, named_record: false },
                     false => target,
                 }
             }
-            Kind::Pointer | Kind::Array => {
+            EntryKind::Pointer | EntryKind::Array => {
                 let target = self.resolve(from, ty, depth + 1);
                 tag(mix(target.hash, content))
             }
-            Kind::Signature => {
+            EntryKind::Signature => {
                 self.settle(from, number, Some(UNKNOWN));
                 tag(self.content(from, number, depth))
             }
@@ -233,7 +233,7 @@ impl<'u, 'a> Prints<'u, 'a> {
         print
     }
 
-    fn settle(&mut self, from: usize, number: usize, print: Option<Print>) {
+    fn settle(&mut self, from: usize, number: usize, print: Option<Fingerprint>) {
         if let Some(node) = self.loaded.get_mut(from).and_then(|(_, types)| types.nodes.get_mut(number)) {
             node.print = print;
         }

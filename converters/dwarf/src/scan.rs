@@ -2,8 +2,8 @@
 
 use crate::bytes::Cursor;
 use crate::language::Languages;
-use crate::mix::{Print, mix, mix_text};
-use crate::plan::{Form, Kind, Plan, Plans, Slot, Step};
+use crate::mix::{Fingerprint, mix, mix_text};
+use crate::plan::{EntryKind, EntryPlan, Form, Plans, Slot, Step};
 use crate::site::Reference;
 use crate::units::{Strings, Table, Unit};
 use crate::value::{self, Place, Value};
@@ -13,7 +13,7 @@ use crate::value::{self, Place, Value};
 pub(crate) struct Node {
     /// The entry's offset from the unit's header.
     pub(crate) at: u32,
-    pub(crate) kind: Kind,
+    pub(crate) kind: EntryKind,
     /// Whether it is only declared here and defined elsewhere.
     pub(crate) declared: bool,
     /// A number that stands for its name, including scopes; 0 if it has none.
@@ -28,12 +28,12 @@ pub(crate) struct Node {
     first: u32,
     last: u32,
     /// Its fingerprint, after it has been computed; see [`crate::print`].
-    pub(crate) print: Option<Print>,
+    pub(crate) print: Option<Fingerprint>,
 }
 
 /// A member, a base class or an argument.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Part {
+pub(crate) struct DieChild {
     next: u32,
     pub(crate) ty: Reference,
     /// Its name and place, mixed.
@@ -66,7 +66,7 @@ pub(crate) struct Root {
 #[derive(Debug, Default)]
 pub(crate) struct UnitTypes {
     pub(crate) nodes: Vec<Node>,
-    parts: Vec<Part>,
+    parts: Vec<DieChild>,
     pub(crate) variables: Vec<Variable>,
     /// Imported units.
     pub(crate) imports: Vec<Reference>,
@@ -118,7 +118,7 @@ impl UnitTypes {
     }
 
     /// A part and the number of the next one.
-    pub(crate) fn part(&self, number: u32) -> Option<(Part, u32)> {
+    pub(crate) fn part(&self, number: u32) -> Option<(DieChild, u32)> {
         let part = self.parts.get(number as usize)?;
         Some((*part, part.next))
     }
@@ -126,7 +126,7 @@ impl UnitTypes {
     fn add_part(&mut self, owner: u32, ty: Reference, content: u64) {
         let Some(node) = self.nodes.get_mut(owner as usize) else { return };
         let number = self.parts.len() as u32;
-        self.parts.push(Part { next: NONE, ty, content });
+        self.parts.push(DieChild { next: NONE, ty, content });
         if node.first == NONE {
             node.first = number;
         } else if let Some(last) = self.parts.get_mut(node.last as usize) {
@@ -309,7 +309,7 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
         let frame = *self.frames.last()?;
         let mut inner = Frame { node: NONE, ..frame };
         match plan.kind {
-            Kind::Member => {
+            EntryKind::Member => {
                 if let Some(quick) = plan.quick
                     && self.unit.strings.by_offset
                 {
@@ -322,8 +322,8 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
                     self.types.add_part(frame.node, member.ty, content);
                 }
             }
-            Kind::Other | Kind::Local | Kind::Unit => self.pass_over(plan)?,
-            Kind::Argument => {
+            EntryKind::Other | EntryKind::Local | EntryKind::Unit => self.pass_over(plan)?,
+            EntryKind::Argument => {
                 // A function's own arguments are not needed.
                 if frame.node == NONE {
                     self.pass_over(plan)?;
@@ -332,59 +332,59 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
                     self.types.add_part(frame.node, argument.ty, 0);
                 }
             }
-            Kind::Base => {
+            EntryKind::Base => {
                 let base = self.take(plan)?;
                 self.types.add_part(frame.node, base.ty, mix(base.content, 1));
             }
-            Kind::Enumerator => {
+            EntryKind::Enumerator => {
                 let label = self.take(plan)?;
                 if let Some(node) = self.types.nodes.get_mut(frame.node as usize) {
                     node.content = mix(node.content, mix(label.content, label.name));
                 }
             }
-            Kind::Bound => {
+            EntryKind::Bound => {
                 let bound = self.take(plan)?;
                 match self.types.nodes.get_mut(frame.node as usize) {
-                    Some(node) if node.kind == Kind::Array => {
+                    Some(node) if node.kind == EntryKind::Array => {
                         node.content = mix(node.content, mix(bound.content, 2));
                     }
                     _ => inner.node = self.add_node(at, plan.kind, bound.name, &bound),
                 }
             }
-            Kind::Variant => {
+            EntryKind::Variant => {
                 self.pass_over(plan)?;
                 inner.node = frame.node;
             }
-            Kind::Variable | Kind::Declaration => {
+            EntryKind::Variable | EntryKind::Declaration => {
                 let variable = self.take(plan)?;
-                if plan.kind == Kind::Declaration || variable.place.is_some() {
+                if plan.kind == EntryKind::Declaration || variable.place.is_some() {
                     let Taken { name, ty, place, .. } = variable;
                     self.types.variables.push(Variable { at: at as u32, name, ty, place });
                 }
             }
-            Kind::Namespace => {
+            EntryKind::Namespace => {
                 let namespace = self.take(plan)?;
                 inner.scope = mix(frame.scope, namespace.name);
             }
-            Kind::Import => {
+            EntryKind::Import => {
                 let import = self.take(plan)?;
                 self.types.imports.push(import.import);
             }
-            Kind::Record
-            | Kind::Enumeration
-            | Kind::Pointer
-            | Kind::Qualifier
-            | Kind::Typedef
-            | Kind::Array
-            | Kind::Signature
-            | Kind::Native
-            | Kind::Bytes => {
+            EntryKind::Record
+            | EntryKind::Enumeration
+            | EntryKind::Pointer
+            | EntryKind::Qualifier
+            | EntryKind::Typedef
+            | EntryKind::Array
+            | EntryKind::Signature
+            | EntryKind::Native
+            | EntryKind::Bytes => {
                 let taken = self.take(plan)?;
                 let mut name = taken.name;
                 if name != 0 && frame.scope != 0 {
                     name = mix(frame.scope, name);
                 }
-                if scoped && plan.kind == Kind::Record {
+                if scoped && plan.kind == EntryKind::Record {
                     inner.scope = mix(frame.scope, name);
                 }
                 inner.node = self.add_node(at, plan.kind, name, &taken);
@@ -398,7 +398,7 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
 
     /// Adds a type and returns its node's number.
     #[inline(always)]
-    fn add_node(&mut self, at: usize, kind: Kind, name: u64, taken: &Taken) -> u32 {
+    fn add_node(&mut self, at: usize, kind: EntryKind, name: u64, taken: &Taken) -> u32 {
         let number = self.types.nodes.len() as u32;
         if let Some(word) = self.types.starts.get_mut(at / 64) {
             *word |= 1 << (at % 64);
@@ -438,7 +438,7 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
     }
 
     #[inline(always)]
-    fn pass_over(&mut self, plan: &Plan) -> Option<()> {
+    fn pass_over(&mut self, plan: &EntryPlan) -> Option<()> {
         let plans = self.plans;
         for step in plans.over(plan) {
             self.pass(step)?;
@@ -463,7 +463,7 @@ impl<'a, const BIG: bool> Walk<'_, 'a, BIG> {
     }
 
     #[inline(always)]
-    fn take(&mut self, plan: &Plan) -> Option<Taken> {
+    fn take(&mut self, plan: &EntryPlan) -> Option<Taken> {
         let mut taken = Taken {
             name: 0,
             ty: Reference::Nothing,

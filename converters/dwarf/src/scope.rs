@@ -6,7 +6,7 @@ use std::rc::Rc;
 use foldhash::fast::RandomState;
 
 use crate::entry::walk;
-use crate::plan::{Kind, Plans};
+use crate::plan::{EntryKind, Plans};
 use crate::site::Site;
 use crate::units::{Strings, Unit};
 
@@ -49,12 +49,12 @@ fn scopes(unit: &Unit<'_>, plans: &Plans, strings: &Strings<'_>) -> HashMap<u32,
         levels.truncate(depth);
         let around = levels.last().cloned().flatten();
         if let Some(around) = &around
-            && matches!(entry.kind, Kind::Record | Kind::Enumeration | Kind::Typedef)
+            && matches!(entry.kind, EntryKind::Record | EntryKind::Enumeration | EntryKind::Typedef)
         {
             found.insert(entry.at, Rc::clone(around));
         }
         let inner = match entry.kind {
-            Kind::Record | Kind::Namespace => {
+            EntryKind::Record | EntryKind::Namespace => {
                 let own = entry.name.and_then(|name| strings.text(name)).map(String::from_utf8_lossy);
                 match (own, &around) {
                     // At this depth names would become too long.

@@ -9,7 +9,7 @@ use profile::{MappedFile, Report};
 
 use crate::Error;
 use crate::companions::{Companion, Companions};
-use crate::container::{Container, Loaded};
+use crate::container::{Loaded, ObjectFile};
 use crate::scan::Root;
 use crate::units::{Sections, Skeleton, Units};
 
@@ -67,15 +67,15 @@ impl SplitFiles {
     pub(crate) fn load(&self, report: &mut Report) -> Result<Vec<Split<'_>>, Error> {
         let mut loaded = Vec::new();
         if let Some(package) = &self.package {
-            let container = Container::open(package, None)?;
+            let container = ObjectFile::open(package, None)?;
             let cu_index = container.section(".debug_cu_index", report)?;
             let tu_index = container.section(".debug_tu_index", report)?;
-            let part = Part::All { cu_index, tu_index };
+            let part = SplitUnits::All { cu_index, tu_index };
             loaded.push(Split { loaded: container.load_split(report)?, part });
         }
         for (file, numbers) in &self.files {
-            match Container::open(file, None).and_then(|container| container.load_split(report)) {
-                Ok(split) => loaded.push(Split { loaded: split, part: Part::Of(numbers) }),
+            match ObjectFile::open(file, None).and_then(|container| container.load_split(report)) {
+                Ok(split) => loaded.push(Split { loaded: split, part: SplitUnits::Of(numbers) }),
                 Err(error) => report.lose("split units that cannot be read", || error.to_string()),
             }
         }
@@ -86,11 +86,11 @@ impl SplitFiles {
 /// The sections of a split file.
 pub(crate) struct Split<'a> {
     loaded: Loaded<'a>,
-    part: Part<'a>,
+    part: SplitUnits<'a>,
 }
 
 /// The split units in a file.
-enum Part<'a> {
+enum SplitUnits<'a> {
     /// The units of the skeletons with these numbers.
     Of(&'a [usize]),
     /// All of them, found through these tables.
@@ -107,11 +107,11 @@ impl Split<'_> {
     ) {
         let sections = self.loaded.sections();
         let (cu_index, tu_index) = match &self.part {
-            Part::Of(numbers) => {
+            SplitUnits::Of(numbers) => {
                 let own: Vec<&Skeleton<'s>> = numbers.iter().filter_map(|it| skeletons.get(*it)).collect();
                 return units.add_split(&sections, &own);
             }
-            Part::All { cu_index, tu_index } => (cu_index, tu_index),
+            SplitUnits::All { cu_index, tu_index } => (cu_index, tu_index),
         };
         let endian = if sections.big_endian { RunTimeEndian::Big } else { RunTimeEndian::Little };
         let index = DebugCuIndex::from(EndianSlice::new(cu_index, endian)).index();

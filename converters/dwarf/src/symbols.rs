@@ -5,12 +5,12 @@
 use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
-use maps::{Kernel, MapSymbol, SystemMap};
+use maps::{MapSymbol, MappedKernel, SystemMap};
 use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 use profile::{Binding, Name, Profile, Report, System, TypeId};
 
 use crate::Error;
-use crate::container::Container;
+use crate::container::ObjectFile;
 use crate::identity::module_release;
 
 /// The symbols of the file's own table, sorted by name, the order in which they are chosen later. Empty for a file
@@ -18,7 +18,7 @@ use crate::identity::module_release;
 ///
 /// # Errors
 /// [`Error::Repeated`] if the names overlap so much that they are larger than the file.
-pub(crate) fn of_file<'a>(container: &Container<'a>) -> Result<Vec<MapSymbol<'a>>, Error> {
+pub(crate) fn of_file<'a>(container: &ObjectFile<'a>) -> Result<Vec<MapSymbol<'a>>, Error> {
     if container.relocatable {
         return Ok(Vec::new());
     }
@@ -82,7 +82,7 @@ pub(crate) struct Map<'m> {
 /// [`Error::Map`] if the map gives no symbols of this build.
 pub(crate) fn of_map<'m>(
     map: &Map<'m>,
-    container: &Container<'_>,
+    container: &ObjectFile<'_>,
     known: &[(&[u8], u64)],
     report: &mut Report,
 ) -> Result<Vec<MapSymbol<'m>>, Error> {
@@ -97,7 +97,7 @@ pub(crate) fn of_map<'m>(
     let is_kernel = !container.relocatable && container.system == System::Linux;
     let sections = sections.iter().filter(|_| is_kernel && !container.has_symbols());
     let bounds = maps::section_bounds(sections.map(|(name, address, size)| (name.as_str(), *address, *size)));
-    let kernel = Kernel {
+    let kernel = MappedKernel {
         arch: container.arch,
         known,
         bounds: &bounds,
@@ -127,7 +127,7 @@ pub(crate) fn of_map<'m>(
 }
 
 /// The start of the code in a kernel file without symbols, which is the address of `_text`.
-fn first_code(container: &Container<'_>) -> Option<u64> {
+fn first_code(container: &ObjectFile<'_>) -> Option<u64> {
     [".head.text", ".text"].iter().find_map(|name| {
         let section = container.file.section_by_name(name)?;
         Some(section.address()).filter(|address| *address != 0)

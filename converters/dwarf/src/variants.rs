@@ -21,7 +21,7 @@ use crate::entry;
 use crate::fold::{First, Firsts, Found};
 use crate::language::Languages;
 use crate::mix::{mix, mix_text};
-use crate::plan::{Kind, Plans};
+use crate::plan::{EntryKind, Plans};
 use crate::print::{Prints, Reading};
 use crate::site::Site;
 use crate::units::Units;
@@ -122,10 +122,11 @@ fn walk(
         let count = prints.types().map_or(0, |types| types.nodes.len());
         for index in 0..count {
             let Some(node) = prints.types().and_then(|types| types.nodes.get(index)) else { continue };
-            if node.declared || !matches!(node.kind, Kind::Record | Kind::Enumeration) {
+            if node.declared || !matches!(node.kind, EntryKind::Record | EntryKind::Enumeration) {
                 continue;
             }
-            let (site, title) = (Site { unit: *unit, at: node.at }, (node.kind == Kind::Record, node.name));
+            let (site, title) =
+                (Site { unit: *unit, at: node.at }, (node.kind == EntryKind::Record, node.name));
             let plain = prints.definition(index);
             if titles.contains(&title) {
                 prints.marks.entry(site).or_insert(plain);

@@ -1,6 +1,6 @@
 use btf_converter::Converted;
 use maps::kallsyms::Symbol;
-use maps::{Banner, Kernel, MapError, MapSymbol, SystemMap};
+use maps::{Banner, MapError, MapSymbol, MappedKernel, SystemMap};
 use profile::{Arch, Binding, Profile, Progress, add_well_known_types};
 
 use crate::scattered::is_scattered;
@@ -105,7 +105,7 @@ fn linked<'a>(carried: &Carried<'a>) -> Result<(Vec<MapSymbol<'a>>, Option<Strin
         Origin::Image => carried.shift,
     };
     let text = shift.zip(map.address("_text").or_else(|| map.address("_stext")));
-    let kernel = Kernel {
+    let kernel = MappedKernel {
         arch: carried.arch,
         known: &[],
         bounds: &[],

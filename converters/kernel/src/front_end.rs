@@ -82,7 +82,7 @@ impl FrontEnd for KernelFile {
                 None => package.unpack_first("kernel (vmlinuz)", &Self::is_kernel, &mut kernel),
             };
             let unpacked = unpacked.map_err(Error::failed)?;
-            progress.tell(&format!("unpacked {} ({} bytes)", unpacked.path, unpacked.size));
+            progress.debug(&format!("unpacked {} ({} bytes)", unpacked.path, unpacked.size));
             file = MappedFile::from(kernel.bytes);
         }
         let converted = convert_file(&file, progress).map_err(Error::failed)?;

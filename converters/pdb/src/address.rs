@@ -1,7 +1,7 @@
 //! From a symbol's section and offset to its RVA, through the section headers and, if the linked image was
 //! rearranged, OMAP.
 
-use crate::container::Container;
+use crate::container::PdbFile;
 use crate::dbi::Dbi;
 use crate::symbol::Place;
 use profile::Report;
@@ -32,7 +32,7 @@ pub(crate) struct AddressMap {
 const NOWHERE: u32 = 1 << 31;
 
 impl AddressMap {
-    pub(crate) fn read(container: &mut Container, dbi: &Dbi<'_>, report: &mut Report) -> Self {
+    pub(crate) fn read(container: &mut PdbFile, dbi: &Dbi<'_>, report: &mut Report) -> Self {
         let mut bytes = |number: Option<u16>, name: &str| {
             let stream = number.map(|number| container.stream(number).map_err(|error| (number, error)))?;
             match stream {

@@ -18,11 +18,11 @@ const MAGIC: &[u8; 32] = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
 /// A stream is never larger than the file, and all reads together may cover at most [`MAX_READ`] times the size of
 /// the file. The work for each byte is then proportional to the file, however often its tables name the same pages or
 /// the same stream. A stream whose pages are not contiguous is copied; others are read in place.
-pub(crate) struct Container {
+pub(crate) struct PdbFile {
     pdb: pdb::PDB<'static, Bytes>,
 }
 
-impl Container {
+impl PdbFile {
     /// Opens the container, after checking that it is one and that it is complete.
     pub(crate) fn open(file: &MappedFile) -> Result<Self, Error> {
         if !file.starts_with(MAGIC) {
@@ -44,7 +44,7 @@ impl Container {
         self.find(number).unwrap_or_else(|| Err("the file has no such stream".to_owned()))
     }
 
-    /// Like [`Container::stream`], for a stream with a fixed number that a PDB may lack.
+    /// Like [`PdbFile::stream`], for a stream with a fixed number that a PDB may lack.
     pub(crate) fn optional_stream(&mut self, number: u16) -> Result<Option<impl Stream + use<>>, String> {
         self.find(number).unwrap_or(Ok(None))
     }
@@ -119,7 +119,7 @@ impl Source<'static> for Bytes {
             // The library reads a header of 4096 bytes; the smallest files are shorter.
             let mut header = self.file.to_vec();
             header.resize(*size, 0);
-            return Ok(Box::new(View::Gathered(header)));
+            return Ok(Box::new(StreamView::Gathered(header)));
         }
         // No page belongs to two streams, so no stream is larger than the file.
         let total = slices.iter().fold(0usize, |total, slice| total.saturating_add(slice.size));
@@ -133,14 +133,14 @@ impl Source<'static> for Bytes {
         })?;
         if let [slice] = slices {
             let range = self.range(slice)?;
-            return Ok(Box::new(View::Part { file: self.file.clone(), range }));
+            return Ok(Box::new(StreamView::Part { file: self.file.clone(), range }));
         }
         let mut gathered = Vec::with_capacity(total);
         for slice in slices {
             let range = self.range(slice)?;
             gathered.extend_from_slice(self.file.get(range).unwrap_or_default());
         }
-        Ok(Box::new(View::Gathered(gathered)))
+        Ok(Box::new(StreamView::Gathered(gathered)))
     }
 }
 
@@ -162,21 +162,21 @@ impl fmt::Debug for Bytes {
     }
 }
 
-enum View {
+enum StreamView {
     Part { file: MappedFile, range: Range<usize> },
     Gathered(Vec<u8>),
 }
 
-impl SourceView<'static> for View {
+impl SourceView<'static> for StreamView {
     fn as_slice(&self) -> &[u8] {
         match self {
-            View::Part { file, range } => file.get(range.clone()).unwrap_or_default(),
-            View::Gathered(bytes) => bytes,
+            StreamView::Part { file, range } => file.get(range.clone()).unwrap_or_default(),
+            StreamView::Gathered(bytes) => bytes,
         }
     }
 }
 
-impl fmt::Debug for View {
+impl fmt::Debug for StreamView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "View({})", self.as_slice().len())
     }

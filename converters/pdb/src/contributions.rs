@@ -12,11 +12,11 @@ const WITH_SECTIONS: u32 = 0xeffe_0000 + 20_140_516;
 /// Parts of sections with their modules, sorted.
 #[derive(Debug, Default)]
 pub(crate) struct Contributions {
-    parts: Vec<Part>,
+    parts: Vec<Contribution>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Part {
+struct Contribution {
     section: u16,
     offset: u32,
     size: u32,
@@ -41,7 +41,7 @@ impl Contributions {
             let module = list.u16()?.saturating_add(1);
             list.u16()?;
             list.take(rest)?;
-            Ok::<_, crate::cursor::Malformed>(Part { section, offset, size, module })
+            Ok::<_, crate::cursor::Malformed>(Contribution { section, offset, size, module })
         };
         while let Ok(part) = part() {
             if part.size > 0 {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::Error;
 use crate::address::AddressMap;
 use crate::architecture;
-use crate::container::{Container, Stream};
+use crate::container::{PdbFile, Stream};
 use crate::contributions::Contributions;
 use crate::dbi::{self, Dbi};
 use crate::identity::{self, Info};
@@ -46,7 +46,7 @@ pub struct Options {
 /// If `file` is not a PDB, is truncated, or is too damaged to read anything; and if neither the file nor
 /// [`Options::arch`] gives its architecture. A problem that affects only single records is counted in the report.
 pub fn convert(file: MappedFile, options: &Options, progress: &dyn Progress) -> Result<Converted, Error> {
-    let container = Container::open(&file)?;
+    let container = PdbFile::open(&file)?;
     // Hash the file in parallel with parsing.
     thread::scope(|scope| {
         let digest = scope.spawn(move || sha256(&file));
@@ -65,7 +65,7 @@ fn sha256(bytes: &[u8]) -> String {
     text
 }
 
-fn read(mut container: Container, options: &Options, progress: &dyn Progress) -> Result<Converted, Error> {
+fn read(mut container: PdbFile, options: &Options, progress: &dyn Progress) -> Result<Converted, Error> {
     let mut report = Report::default();
     let info = info(&mut container)?;
     let dbi_bytes = debug_stream(&mut container, &mut report);
@@ -93,7 +93,7 @@ fn read(mut container: Container, options: &Options, progress: &dyn Progress) ->
         progress.begin(STEP, None);
         let map = AddressMap::read(&mut container, dbi, &mut report);
         progress.end(STEP);
-        progress.tell(&format!("OMAP: {} parts of the image moved or removed", map.moved()));
+        progress.debug(&format!("OMAP: {} parts of the image moved or removed", map.moved()));
         let (names, texts, report) = (&mut profile.names, &mut texts, &mut report);
         let (types, raw_names, found) = (stream.as_ref(), options.raw_names, Symbols::default());
         let contributions = match types.is_some_and(TypeStream::has_ambiguous) {
@@ -156,7 +156,7 @@ fn read(mut container: Container, options: &Options, progress: &dyn Progress) ->
     Ok(Converted { profile, report })
 }
 
-fn info(container: &mut Container) -> Result<Info, Error> {
+fn info(container: &mut PdbFile) -> Result<Info, Error> {
     let broken = |reason: String| Error::Stream { number: identity::STREAM, name: "info", reason };
     let stream = container.stream(identity::STREAM).map_err(broken)?;
     let stream = stream.ok_or_else(|| broken("it is not there".to_owned()))?;
@@ -164,7 +164,7 @@ fn info(container: &mut Container) -> Result<Info, Error> {
 }
 
 /// Where types are defined, if the PDB records it.
-fn origins(container: &mut Container, symbols: &Symbols, report: &mut Report) -> Origins {
+fn origins(container: &mut PdbFile, symbols: &Symbols, report: &mut Report) -> Origins {
     match container.optional_stream(item_stream::STREAM) {
         // PDBs older than 2012 have other data, or none, under this number.
         Ok(Some(stream)) => Origins::read(&stream, &symbols.builds).unwrap_or_default(),
@@ -176,7 +176,7 @@ fn origins(container: &mut Container, symbols: &Symbols, report: &mut Report) ->
     }
 }
 
-fn debug_stream(container: &mut Container, report: &mut Report) -> Option<impl Stream + use<>> {
+fn debug_stream(container: &mut PdbFile, report: &mut Report) -> Option<impl Stream + use<>> {
     match container.optional_stream(dbi::STREAM) {
         Ok(stream) => stream,
         Err(error) => {

@@ -103,8 +103,8 @@ fn plain(source: Source, name: &str, progress: &dyn Progress) -> Result<(MappedF
             let cabinet = PdbCabinet::open(Cursor::new(&*file), wanted.as_deref(), LARGEST);
             let mut cabinet = cabinet.map_err(Error::failed)?;
             let member = cabinet.member().clone();
-            progress.tell(&format!("Extracting cabinet: {name}"));
-            progress.tell(&format!("  extracting {}", member.name));
+            progress.debug(&format!("Extracting cabinet: {name}"));
+            progress.debug(&format!("  extracting {}", member.name));
             let mut plain = temporary()?;
             progress.begin(&member.name, Some(member.size));
             let extracted = cabinet.extract(&mut plain, &|done| progress.advance(&member.name, done));
@@ -113,7 +113,7 @@ fn plain(source: Source, name: &str, progress: &dyn Progress) -> Result<(MappedF
             Ok((mapped(plain)?, Some(member.name)))
         }
         FileKind::Msfz => {
-            progress.tell("Unpacking the compact form");
+            progress.debug("Unpacking the compact form");
             let plain = temporary()?;
             unpack_msfz_bytes(&file, &plain, LARGEST, &|_| ()).map_err(Error::failed)?;
             Ok((mapped(plain)?, None))

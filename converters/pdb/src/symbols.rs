@@ -3,7 +3,7 @@
 use profile::{Binding, Name, Names, Progress, Report};
 
 use crate::address::{Address, AddressMap};
-use crate::container::Container;
+use crate::container::PdbFile;
 use crate::contributions::Contributions;
 use crate::dbi::Dbi;
 use crate::item_stream::Module;
@@ -66,12 +66,7 @@ pub(crate) struct Reader<'r, 't> {
 
 impl Reader<'_, '_> {
     /// Reads the symbol records of the whole PDB and of each module.
-    pub(crate) fn read(
-        mut self,
-        container: &mut Container,
-        dbi: &Dbi<'_>,
-        progress: &dyn Progress,
-    ) -> Symbols {
+    pub(crate) fn read(mut self, container: &mut PdbFile, dbi: &Dbi<'_>, progress: &dyn Progress) -> Symbols {
         match dbi.symbols.map(|number| container.stream(number)) {
             Some(Ok(Some(stream))) => self.records(&stream, || "symbol records".to_owned()),
             Some(Err(error)) => self.lost_stream("symbol records", &error),

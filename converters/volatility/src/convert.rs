@@ -1,5 +1,5 @@
 use frontend::Converted;
-use maps::{Banner, Kernel, KernelConfig, MapError, SymbolTable, SystemMap, add_symbols};
+use maps::{Banner, KernelConfig, MapError, MappedKernel, SymbolTable, SystemMap, add_symbols};
 use profile::{Arch, Profile, Progress, Report, System, Type};
 
 use crate::detect::{self, Evidence};
@@ -143,7 +143,7 @@ impl<'a> Converting<'a> {
         }
         self.evidence.map_arch = detect::arch_of_map(&map.symbols);
         self.evidence.map_name = Some(name);
-        self.progress.tell(&format!("{} symbols", map.symbols.len()));
+        self.progress.debug(&format!("{} symbols", map.symbols.len()));
         self.map = Some(map);
         Ok(())
     }
@@ -154,7 +154,7 @@ impl<'a> Converting<'a> {
         let Some(mut map) = self.map.take() else { return };
         let (name, release) = (self.evidence.map_name.clone().unwrap_or_default(), self.evidence.release());
         let base = name.rsplit('/').next().unwrap_or(&name);
-        let kernel = Kernel {
+        let kernel = MappedKernel {
             arch: self.profile.arch,
             known: &[],
             bounds: &[],
@@ -214,14 +214,14 @@ impl<'a> Converting<'a> {
         }
         self.evidence.table_arch = detect::arch_of_table(&table);
         self.evidence.folders.push(String::from_utf8_lossy(table.path).into_owned());
-        self.progress.tell(&format!("{} symbols", table.symbols.len()));
+        self.progress.debug(&format!("{} symbols", table.symbols.len()));
         add_symbols(&mut self.profile, table.symbols, &mut self.report);
         Ok(())
     }
 
     fn read_types(&mut self, source: TypeSource) -> Result<(), Error> {
         let member = source.member();
-        self.progress.tell(&format!("types from {}", self.pack.name_of(member)));
+        self.progress.debug(&format!("types from {}", self.pack.name_of(member)));
         match source {
             TypeSource::Dump(_) => self.read_dump(member),
             TypeSource::Vtypes(_) => self.read_vtypes(member),
@@ -270,7 +270,7 @@ impl<'a> Converting<'a> {
             let first_line = shown(lines.find(|line| !line.is_empty()).unwrap_or_default());
             return Err(Error::UnknownDialect { member: name(), first_line });
         };
-        self.progress.tell(&format!("a dump of {dialect}"));
+        self.progress.debug(&format!("a dump of {dialect}"));
         if dialect == Dialect::Darwin {
             self.profile.system = System::Mac;
         }
@@ -307,7 +307,7 @@ impl<'a> Converting<'a> {
                 self.pack.name_of(member)
             ));
         }
-        self.progress.tell(&format!("{entries} entries"));
+        self.progress.debug(&format!("{entries} entries"));
         Ok(())
     }
 

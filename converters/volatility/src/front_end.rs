@@ -54,7 +54,7 @@ impl FrontEnd for Volatility {
         let place = source.place().to_owned();
         let pack = Pack::of_source(source).map_err(Error::failed)?;
         for name in pack.member_names() {
-            progress.tell(&format!("opened {place}: {name}"));
+            progress.debug(&format!("opened {place}: {name}"));
         }
         let options = Options { profile_class: options.profile_class.clone(), threads: options.threads };
         convert(&pack, &options, progress).map_err(Error::failed)

@@ -1,6 +1,6 @@
 //! A memory image in a container.
 
-use image::{Image, Memory, PhysicalAddress, Plan, find};
+use image::{Image, Memory, PhysicalAddress, ScanPlan, find};
 
 /// Images of more memory than this are read in places, not as a whole.
 const WHOLE: u64 = 1 << 20;
@@ -31,7 +31,7 @@ pub fn check(magic: &[u8], bytes: &[u8]) {
         if let Some(run) = image.runs().first()
             && image.read(run.start, &mut needle).is_ok()
         {
-            let found = find(&image, &[&needle], 64, &Plan { threads: 2, ..Plan::default() });
+            let found = find(&image, &[&needle], 64, &ScanPlan { threads: 2, ..ScanPlan::default() });
             // Memory that is zero is not searched.
             assert!(found.found.first().is_some_and(|hit| hit.at == run.start) || found.report.total() > 0);
         }

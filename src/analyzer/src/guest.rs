@@ -1,4 +1,4 @@
-use image::{Image, Paging, PhysicalAddress, Plan};
+use image::{Image, Paging, PhysicalAddress, ScanPlan};
 use profile::System;
 
 use crate::linux::VmCoreInfo;
@@ -16,11 +16,11 @@ pub struct Listing<T> {
 /// The system in an image, found with its profile.
 pub enum Guest<'a> {
     /// Linux.
-    Linux(linux::Kernel<'a>),
+    Linux(linux::LinuxKernel<'a>),
     /// Windows.
-    Windows(windows::Kernel<'a>),
+    Windows(windows::WindowsKernel<'a>),
     /// macOS.
-    Mac(mac::Kernel<'a>),
+    Mac(mac::MacKernel<'a>),
 }
 
 impl<'a> Guest<'a> {
@@ -29,14 +29,16 @@ impl<'a> Guest<'a> {
     /// # Errors
     /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for a profile that does not belong to a
     /// kernel.
-    pub fn find(image: &'a Image, layout: &'a Layout, plan: &Plan<'_>) -> Result<Self, Error> {
+    pub fn find(image: &'a Image, layout: &'a Layout, plan: &ScanPlan<'_>) -> Result<Self, Error> {
         match layout.system() {
             System::Linux => {
                 let (info, roots) = of_linux(image);
-                linux::Kernel::find(image, layout, info.as_ref(), &roots, plan).map(Guest::Linux)
+                linux::LinuxKernel::find(image, layout, info.as_ref(), &roots, plan).map(Guest::Linux)
             }
-            System::Windows => windows::Kernel::find(image, layout, image.hints(), plan).map(Guest::Windows),
-            System::Mac => mac::Kernel::find(image, layout, plan).map(Guest::Mac),
+            System::Windows => {
+                windows::WindowsKernel::find(image, layout, image.hints(), plan).map(Guest::Windows)
+            }
+            System::Mac => mac::MacKernel::find(image, layout, plan).map(Guest::Mac),
             System::Other => Err(no_kernel()),
         }
     }
@@ -46,12 +48,12 @@ impl<'a> Guest<'a> {
     ///
     /// # Errors
     /// As [`Guest::find`].
-    pub fn find_forced(image: &'a Image, layout: &'a Layout, plan: &Plan<'_>) -> Result<Self, Error> {
+    pub fn find_forced(image: &'a Image, layout: &'a Layout, plan: &ScanPlan<'_>) -> Result<Self, Error> {
         let found = Self::find(image, layout, plan);
         if !matches!(found, Err(Error::NoKernel { another: Some(_), .. })) {
             return found;
         }
-        let forced = windows::Kernel::forced(image, layout, image.hints(), plan);
+        let forced = windows::WindowsKernel::forced(image, layout, image.hints(), plan);
         forced.map_or(found, |kernel| Ok(Guest::Windows(kernel)))
     }
 
@@ -116,7 +118,12 @@ impl<'a> Guest<'a> {
 ///
 /// # Errors
 /// [`Error::Unsupported`] for a profile that does not belong to a kernel, or an unsupported processor.
-pub fn validate(image: &Image, layout: &Layout, scope: Scope, plan: &Plan<'_>) -> Result<Validation, Error> {
+pub fn validate(
+    image: &Image,
+    layout: &Layout,
+    scope: Scope,
+    plan: &ScanPlan<'_>,
+) -> Result<Validation, Error> {
     match layout.system() {
         System::Linux => {
             let (info, roots) = of_linux(image);

@@ -34,7 +34,7 @@ impl Guest<'_> {
     }
 }
 
-fn of_windows(kernel: &windows::Kernel<'_>) -> Identity {
+fn of_windows(kernel: &windows::WindowsKernel<'_>) -> Identity {
     let wanted: Option<GuidAge> = kernel.layout.metadata("GUID_AGE").and_then(|text| text.parse().ok());
     let (Some(wanted), Some((found, name))) = (wanted, &kernel.pdb) else { return Identity::Same };
     let difference = Difference::of_builds(wanted, *found);
@@ -59,7 +59,7 @@ fn of_windows(kernel: &windows::Kernel<'_>) -> Identity {
     }
 }
 
-fn of_linux(kernel: &linux::Kernel<'_>) -> Identity {
+fn of_linux(kernel: &linux::LinuxKernel<'_>) -> Identity {
     let records = linux::checks::Records::of(kernel);
     let pairs = [&records.build_id, &records.banner];
     // The build-id is more precise than the banner, which several builds of one source may share.
@@ -79,7 +79,7 @@ fn of_linux(kernel: &linux::Kernel<'_>) -> Identity {
     }
 }
 
-fn of_mac(kernel: &mac::Kernel<'_>) -> Identity {
+fn of_mac(kernel: &mac::MacKernel<'_>) -> Identity {
     let uuid = kernel.layout.metadata("UUID").zip(kernel.uuid());
     let version = kernel.layout.metadata("Banner").zip(kernel.version());
     let Some((expected, found)) = uuid.or(version) else { return Identity::Same };

@@ -62,14 +62,14 @@ pub struct Field {
     /// Its offset in bytes; for a bit-field, that of its storage unit.
     pub offset: u64,
     /// Its type.
-    pub kind: Kind,
+    pub kind: FieldKind,
     /// For a bit-field, its bits.
     pub bits: Option<BitRange>,
 }
 
 /// The meaning of a member's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FieldKind {
     /// An integer, a character or an enumeration's value.
     Number {
         /// The size in bytes.
@@ -87,7 +87,7 @@ pub enum Kind {
     /// An array.
     Array {
         /// The element.
-        element: Box<Kind>,
+        element: Box<FieldKind>,
         /// The number of elements; 0 if the array has no bound.
         count: u64,
     },
@@ -291,7 +291,7 @@ impl Layout {
                 Field { offset: member.offset, kind: self.kind(profile, member.ty, 0), bits: member.bits };
             let name = profile.names.get(member.name).to_owned();
             if (member.anonymous || is_numbered(&name))
-                && let Kind::Record(inner) = &field.kind
+                && let FieldKind::Record(inner) = &field.kind
                 && let Some(inner) = self.shape(inner)
             {
                 for (name, inner) in &inner.members {
@@ -306,23 +306,23 @@ impl Layout {
         Shape { size, members: all, own }
     }
 
-    fn kind(&self, profile: &Profile, ty: TypeId, depth: usize) -> Kind {
+    fn kind(&self, profile: &Profile, ty: TypeId, depth: usize) -> FieldKind {
         let text = |name: Name| profile.names.get(name).to_owned();
         match profile.types.peel(ty) {
             Type::Native(id) => match profile.types.native_of(id) {
-                Some(native) => Kind::Number {
+                Some(native) => FieldKind::Number {
                     size: u64::from(native.size),
                     signed: native.kind == profile::NativeKind::Signed,
                 },
-                None => Kind::Other,
+                None => FieldKind::Other,
             },
-            Type::Pointer { size, .. } => Kind::Pointer { size: u64::from(size) },
+            Type::Pointer { size, .. } => FieldKind::Pointer { size: u64::from(size) },
             Type::Enumeration(id) => {
                 let signed = profile.types.enumeration(id).is_some_and(|item| item.signed);
-                Kind::Number { size: profile.types.enumeration_size(id), signed }
+                FieldKind::Number { size: profile.types.enumeration_size(id), signed }
             }
             Type::Array { target, count } if depth < MAX_DEPTH => {
-                Kind::Array { element: Box::new(self.kind(profile, target, depth + 1)), count }
+                FieldKind::Array { element: Box::new(self.kind(profile, target, depth + 1)), count }
             }
             Type::Record(id) => {
                 let key = match &self.source {
@@ -330,32 +330,33 @@ impl Layout {
                     Source::Text(_) | Source::Table(_) => None,
                 };
                 let name = key.or_else(|| profile.types.record(id).and_then(|record| record.name));
-                name.map_or(Kind::Other, |name| Kind::Record(text(name)))
+                name.map_or(FieldKind::Other, |name| FieldKind::Record(text(name)))
             }
-            Type::Named(name) => Kind::Record(text(name)),
-            Type::WideString { bytes: Some(bytes) } => {
-                Kind::Array { element: Box::new(Kind::Number { size: 2, signed: false }), count: bytes / 2 }
-            }
-            _ => Kind::Other,
+            Type::Named(name) => FieldKind::Record(text(name)),
+            Type::WideString { bytes: Some(bytes) } => FieldKind::Array {
+                element: Box::new(FieldKind::Number { size: 2, signed: false }),
+                count: bytes / 2,
+            },
+            _ => FieldKind::Other,
         }
     }
 
     /// The size in bytes of a member's type; `None` if the profile does not give it.
-    pub fn size_of(&self, kind: &Kind) -> Option<u64> {
+    pub fn size_of(&self, kind: &FieldKind) -> Option<u64> {
         match kind {
-            Kind::Number { size, .. } | Kind::Pointer { size } => Some(*size),
-            Kind::Record(name) => Some(self.shape(name)?.size),
-            Kind::Array { element, count } => self.size_of(element)?.checked_mul(*count),
-            Kind::Other => None,
+            FieldKind::Number { size, .. } | FieldKind::Pointer { size } => Some(*size),
+            FieldKind::Record(name) => Some(self.shape(name)?.size),
+            FieldKind::Array { element, count } => self.size_of(element)?.checked_mul(*count),
+            FieldKind::Other => None,
         }
     }
 
     /// The alignment that a compiler gives it, in bytes.
-    pub fn alignment(&self, kind: &Kind) -> u64 {
+    pub fn alignment(&self, kind: &FieldKind) -> u64 {
         let natural = match kind {
-            Kind::Number { size, .. } | Kind::Pointer { size } => *size,
-            Kind::Array { element, .. } => self.alignment(element),
-            Kind::Record(name) => {
+            FieldKind::Number { size, .. } | FieldKind::Pointer { size } => *size,
+            FieldKind::Array { element, .. } => self.alignment(element),
+            FieldKind::Record(name) => {
                 if let Some(known) = self.alignments.borrow().get(name) {
                     return *known;
                 }
@@ -373,7 +374,7 @@ impl Layout {
                 self.alignments.borrow_mut().insert(name.clone(), most);
                 most
             }
-            Kind::Other => 1,
+            FieldKind::Other => 1,
         };
         natural.clamp(1, self.address_size())
     }
@@ -408,7 +409,7 @@ impl Layout {
         for part in parts {
             let inner = self.shape(&owner)?.members.get(part)?.clone();
             items.push(format!("{owner}.{part}").into());
-            if let Kind::Record(name) = &inner.kind {
+            if let FieldKind::Record(name) = &inner.kind {
                 owner.clone_from(name);
             } else {
                 // The next step needs a struct.

@@ -3,7 +3,7 @@
 //! Start here: [`Layout::open`] opens a profile, [`Guest::find`] finds its kernel in an image and lists processes and
 //! modules, and [`validate`] proves that the two belong together.
 //!
-//! - **Typed access.** A [`Layout`] looks up single members and symbols; a [`View`] reads them from a [`Space`],
+//! - **Typed access.** A [`Layout`] looks up single members and symbols; a [`TypedMemory`] reads them from a [`Space`],
 //!   physical or virtual, and walks lists. Every read can fail and reports where.
 //! - **Systems.** [`linux`], [`windows`] and [`mac`] find the kernel, its [`Process`]es and its [`Module`]s.
 //! - **Proof.** A [`Validation`] consists of [`Check`]s; `READS` of each system lists everything that they read.
@@ -35,8 +35,8 @@ pub mod linux;
 pub mod mac;
 mod process;
 mod space;
+mod typed_memory;
 mod validate;
-mod view;
 pub mod windows;
 
 pub use displaced::{Proof, Relocated, prove, relocate};
@@ -44,8 +44,8 @@ pub use error::Error;
 pub use guest::validate;
 pub use guest::{Guest, Listing};
 pub use identity::Identity;
-pub use layout::{Field, Kind, Layout, Shape};
+pub use layout::{Field, FieldKind, Layout, Shape};
 pub use process::{Module, Process, Time};
 pub use space::{Physical, Space};
-pub use validate::{Check, Group, Passage, Scope, Validation, Verdict, Weight};
-pub use view::{Links, List, View};
+pub use typed_memory::{Links, List, TypedMemory};
+pub use validate::{Check, CheckOutcome, Group, Scope, Validation, Verdict, Weight};

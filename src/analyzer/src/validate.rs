@@ -6,7 +6,7 @@ use profile::GuidAge;
 
 use crate::Error;
 use crate::blank::Watched;
-use crate::layout::{Field, Kind, Layout};
+use crate::layout::{Field, FieldKind, Layout};
 
 /// The result of comparing a profile with an image.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ pub struct Check {
     /// The value in the image; for a skipped check, the reason.
     pub actual: String,
     /// Its result.
-    pub passage: Passage,
+    pub outcome: CheckOutcome,
     /// The members and symbols on which it depends.
     pub items: Vec<String>,
 }
@@ -177,7 +177,7 @@ impl Weight {
 
 /// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passage {
+pub enum CheckOutcome {
     /// As expected.
     Passed,
     /// Not as expected.
@@ -189,7 +189,7 @@ pub enum Passage {
     Doubtful,
 }
 
-impl Passage {
+impl CheckOutcome {
     /// In one word.
     pub fn name(self) -> &'static str {
         match self {
@@ -305,7 +305,7 @@ impl Tally {
 }
 
 /// The checks made so far.
-pub(crate) struct Exam<'a> {
+pub(crate) struct Checker<'a> {
     layout: &'a Layout,
     checks: Vec<Check>,
     /// The memory that is read, if blank pages of it are told apart.
@@ -316,7 +316,7 @@ pub(crate) struct Exam<'a> {
     is_ahead: bool,
 }
 
-impl<'a> Exam<'a> {
+impl<'a> Checker<'a> {
     pub(crate) fn new(layout: &'a Layout) -> Self {
         Self { layout, checks: Vec::new(), memory: None, blank: Vec::new(), is_ahead: false }
     }
@@ -347,18 +347,18 @@ impl<'a> Exam<'a> {
         };
         let asked = self.layout.take_asked();
         let mut items: Vec<String> = asked.iter().map(|item| item.as_ref().to_owned()).collect();
-        let (passage, actual) = match finding {
-            Finding::Passed(actual) => (Passage::Passed, actual),
-            Finding::Failed(actual) => (Passage::Failed, actual),
+        let (outcome, actual) = match finding {
+            Finding::Passed(actual) => (CheckOutcome::Passed, actual),
+            Finding::Failed(actual) => (CheckOutcome::Failed, actual),
             Finding::Culprits(actual, culprits) => {
                 items = culprits;
-                (Passage::Failed, actual)
+                (CheckOutcome::Failed, actual)
             }
-            Finding::Skipped(actual) => (Passage::Skipped, actual),
-            Finding::Doubtful(actual) => (Passage::Doubtful, actual),
+            Finding::Skipped(actual) => (CheckOutcome::Skipped, actual),
+            Finding::Doubtful(actual) => (CheckOutcome::Doubtful, actual),
         };
         let (name, expected) = (name.into(), expected.into());
-        self.checks.push(Check { group, name, weight, expected, actual, passage, items });
+        self.checks.push(Check { group, name, weight, expected, actual, outcome, items });
     }
 
     /// Reads something for the next check: blank pages of it count for that check.
@@ -393,7 +393,7 @@ impl<'a> Exam<'a> {
     pub(crate) fn excuse_blank(&mut self) {
         for index in std::mem::take(&mut self.blank) {
             if let Some(check) = self.checks.get_mut(index) {
-                check.passage = Passage::Skipped;
+                check.outcome = CheckOutcome::Skipped;
             }
         }
     }
@@ -460,34 +460,36 @@ impl<'a> Exam<'a> {
 
     /// Whether the checks that passed would prove a match.
     pub(crate) fn has_enough(&self) -> bool {
-        let counted = |check: &&Check| check.passage == Passage::Passed && check.weight > Weight::Note;
+        let counted = |check: &&Check| check.outcome == CheckOutcome::Passed && check.weight > Weight::Note;
         self.checks.iter().filter(counted).count() >= MATCH
     }
 
     /// Takes back the failures of the checks that name the build, where `proof` outweighs them. One that differs in one
     /// byte was changed; any other one may be a neighbouring build, so it stays doubtful.
     pub(crate) fn outweigh_identity(&mut self, proof: &str) {
-        let failed = |check: &&mut Check| check.passage == Passage::Failed && check.names_the_build();
+        let failed = |check: &&mut Check| check.outcome == CheckOutcome::Failed && check.names_the_build();
         for check in self.checks.iter_mut().filter(failed) {
             let difference = Difference::between(check.expected.as_bytes(), check.actual.as_bytes());
             // Whether a text begins correctly, or its notes are complete, does not depend on the build.
             let changed = difference <= Difference::OneByte || check.group != Group::Identity;
-            let (passage, reason) = match changed {
-                true => (Passage::Skipped, "this record was changed"),
-                false => {
-                    (Passage::Doubtful, "either this record was changed, or it names a neighbouring build")
-                }
+            let (outcome, reason) = match changed {
+                true => (CheckOutcome::Skipped, "this record was changed"),
+                false => (
+                    CheckOutcome::Doubtful,
+                    "either this record was changed, or it names a neighbouring build",
+                ),
             };
-            check.passage = passage;
+            check.outcome = outcome;
             check.actual = format!("{}; yet {proof}: {reason}", check.actual);
         }
     }
 
     /// Makes every failure doubtful if `proof` shows that the profile is right: then the memory is inconsistent.
     pub(crate) fn blame_memory(&mut self, proof: &str) {
-        let failed = |check: &&mut Check| check.passage == Passage::Failed && check.weight > Weight::Note;
+        let failed =
+            |check: &&mut Check| check.outcome == CheckOutcome::Failed && check.weight > Weight::Note;
         for check in self.checks.iter_mut().filter(failed) {
-            check.passage = Passage::Doubtful;
+            check.outcome = CheckOutcome::Doubtful;
             check.actual = format!(
                 "{}; yet {proof}: a part of the memory is missing or displaced (in a raw file, offsets may not be \
                  physical addresses), or it changed while it was copied",
@@ -497,13 +499,16 @@ impl<'a> Exam<'a> {
     }
 
     fn failed(&self) -> impl Iterator<Item = &Check> {
-        self.checks.iter().filter(|check| check.passage == Passage::Failed && check.weight > Weight::Note)
+        self.checks
+            .iter()
+            .filter(|check| check.outcome == CheckOutcome::Failed && check.weight > Weight::Note)
     }
 
     /// Removes the weight of every passed check in one of these groups: it is true by construction for this profile,
     /// and proves nothing.
     pub(crate) fn discount(&mut self, groups: &[Group], reason: &str) {
-        let counted = |check: &&mut Check| check.passage == Passage::Passed && check.weight > Weight::Note;
+        let counted =
+            |check: &&mut Check| check.outcome == CheckOutcome::Passed && check.weight > Weight::Note;
         for check in self.checks.iter_mut().filter(counted) {
             if groups.contains(&check.group) || TEXTS.contains(&check.name.as_str()) {
                 check.weight = Weight::Note;
@@ -514,38 +519,40 @@ impl<'a> Exam<'a> {
 
     /// The value that a passed check found.
     pub(crate) fn passed(&self, name: &str) -> Option<&str> {
-        let passed = |check: &&Check| check.passage == Passage::Passed && check.name == name;
+        let passed = |check: &&Check| check.outcome == CheckOutcome::Passed && check.name == name;
         self.checks.iter().find(passed).map(|check| check.actual.as_str())
     }
 
     /// Whether the last check failed.
     pub(crate) fn has_just_failed(&self) -> bool {
-        self.checks.last().is_some_and(|check| check.passage == Passage::Failed)
+        self.checks.last().is_some_and(|check| check.outcome == CheckOutcome::Failed)
     }
 
     /// The verdict.
     pub(crate) fn conclude(self, facts: Vec<(&'static str, String)>) -> Validation {
         let Self { mut checks, blank, .. } = self;
-        let passes = |check: &&Check| check.passage == Passage::Passed && check.weight > Weight::Note;
+        let passes = |check: &&Check| check.outcome == CheckOutcome::Passed && check.weight > Weight::Note;
         // Pages that were not copied explain a few failures. A wrong profile reads zeros nearly everywhere.
         if blank.len() > checks.iter().filter(passes).count() {
             for index in blank {
                 if let Some(check) = checks.get_mut(index) {
-                    check.passage = Passage::Failed;
+                    check.outcome = CheckOutcome::Failed;
                 }
             }
         }
-        let counting = |passage: Passage, weight: Weight| {
-            checks.iter().filter(|check| check.passage == passage && check.weight == weight).count()
+        let counting = |outcome: CheckOutcome, weight: Weight| {
+            checks.iter().filter(|check| check.outcome == outcome && check.weight == weight).count()
         };
-        let (decisive, strong) =
-            (counting(Passage::Passed, Weight::Decisive), counting(Passage::Passed, Weight::Strong));
+        let (decisive, strong) = (
+            counting(CheckOutcome::Passed, Weight::Decisive),
+            counting(CheckOutcome::Passed, Weight::Strong),
+        );
         let failed = checks
             .iter()
-            .filter(|check| check.passage == Passage::Failed && check.weight > Weight::Note)
+            .filter(|check| check.outcome == CheckOutcome::Failed && check.weight > Weight::Note)
             .count();
-        let doubtful = checks.iter().find(|check| check.passage == Passage::Doubtful);
-        let skipped = checks.iter().filter(|check| check.passage == Passage::Skipped).count();
+        let doubtful = checks.iter().find(|check| check.outcome == CheckOutcome::Doubtful);
+        let skipped = checks.iter().filter(|check| check.outcome == CheckOutcome::Skipped).count();
         let (verdict, reason) = if failed > 0 {
             (Verdict::Mismatch, format!("{failed} of {} checks failed", checks.len() - skipped))
         } else if let Some(doubtful) = doubtful {
@@ -573,13 +580,14 @@ const MATCH: usize = 20;
 /// The fewest members and symbols on which all failed checks depend: those in most of them, then those in most of the
 /// rest. Among equals, those in the fewest passed checks come first.
 fn suspects(checks: &[Check]) -> Vec<String> {
-    let counting = |passage: Passage| {
-        checks.iter().filter(move |check| check.passage == passage && check.weight > Weight::Note)
+    let counting = |outcome: CheckOutcome| {
+        checks.iter().filter(move |check| check.outcome == outcome && check.weight > Weight::Note)
     };
     let passes = |item: &str| {
-        counting(Passage::Passed).filter(|check| check.items.iter().any(|other| other == item)).count()
+        counting(CheckOutcome::Passed).filter(|check| check.items.iter().any(|other| other == item)).count()
     };
-    let mut left: Vec<&Check> = counting(Passage::Failed).filter(|check| !check.items.is_empty()).collect();
+    let mut left: Vec<&Check> =
+        counting(CheckOutcome::Failed).filter(|check| !check.items.is_empty()).collect();
     let mut suspects: Vec<String> = Vec::new();
     while !left.is_empty() {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -652,7 +660,7 @@ fn look_at(
     for (member, field) in &shape.own {
         *left = left.checked_sub(1)?;
         let Some(size) = layout.size_of(&field.kind) else { continue };
-        if let Kind::Record(inner) = &field.kind
+        if let FieldKind::Record(inner) = &field.kind
             && depth < DEEPEST
             && crate::layout::is_numbered(member)
         {
@@ -702,14 +710,14 @@ fn look_at(
 mod tests {
     use super::*;
 
-    fn check(passage: Passage, items: &[&str]) -> Check {
+    fn check(outcome: CheckOutcome, items: &[&str]) -> Check {
         Check {
             group: Group::Structure,
             name: String::new(),
             weight: Weight::Strong,
             expected: String::new(),
             actual: String::new(),
-            passage,
+            outcome,
             items: items.iter().map(|item| (*item).to_owned()).collect(),
         }
     }
@@ -717,11 +725,11 @@ mod tests {
     #[test]
     fn entries_on_which_all_failures_depend_are_suspected() {
         let checks = [
-            check(Passage::Failed, &["a.b", "c.d", "e.f"]),
-            check(Passage::Failed, &["a.b", "c.d"]),
-            check(Passage::Passed, &["a.b"]),
-            check(Passage::Skipped, &["g.h"]),
-            check(Passage::Failed, &["i.j"]),
+            check(CheckOutcome::Failed, &["a.b", "c.d", "e.f"]),
+            check(CheckOutcome::Failed, &["a.b", "c.d"]),
+            check(CheckOutcome::Passed, &["a.b"]),
+            check(CheckOutcome::Skipped, &["g.h"]),
+            check(CheckOutcome::Failed, &["i.j"]),
         ];
         assert_eq!(suspects(&checks), ["c.d", "a.b", "i.j"]);
         assert_eq!(suspects(&checks[2..4]), [""; 0]);
@@ -734,18 +742,18 @@ mod tests {
         pages.write(image::PhysicalAddress(0), &[0; 4096]);
         let watched = Watched::new(&pages);
         for (passing, verdict) in [(30, Verdict::Inconclusive), (1, Verdict::Mismatch)] {
-            let mut exam = Exam::watching(&layout, &watched);
+            let mut checker = Checker::watching(&layout, &watched);
             for _ in 0..passing {
-                exam.check(Group::Anchors, Weight::Strong, "good", "", || Finding::Passed(String::new()));
+                checker.check(Group::Anchors, Weight::Strong, "good", "", || Finding::Passed(String::new()));
             }
             for _ in 0..2 {
-                exam.check(Group::Anchors, Weight::Strong, "blank", "1", || {
+                checker.check(Group::Anchors, Weight::Strong, "blank", "1", || {
                     let read = image::Memory::read(&watched, image::PhysicalAddress(8), &mut [1; 8]);
                     Finding::judge(read.is_err(), "0")
                 });
             }
-            assert!(exam.has_blank());
-            assert_eq!(exam.conclude(Vec::new()).verdict, verdict, "{passing}");
+            assert!(checker.has_blank());
+            assert_eq!(checker.conclude(Vec::new()).verdict, verdict, "{passing}");
         }
     }
 

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use analyzer::linux::UnprofiledKernel;
-use image::{Image, Plan};
+use image::{Image, ScanPlan};
 use kernel_files::{Age, Choice, Kernel};
 use profile::{Arch, Silent};
 
@@ -90,7 +90,7 @@ fn arm64_kernels_of_every_granule_and_size_of_addresses_are_found() {
             let words = format!("pages of {} bytes, {bits} bits, {age:?}, moved by {moved:#x}", 1 << page);
             let kernel = Kernel::new(age, Choice::Relative, base, &types, false);
             let image = Image::from_content(memory(&kernel, page, bits, moved)).unwrap();
-            let found = UnprofiledKernel::find_all(&image, &Plan::default());
+            let found = UnprofiledKernel::find_all(&image, &ScanPlan::default());
             assert_eq!(found.len(), 1, "{words}");
             let found = &found[0];
             assert_eq!((found.arch, found.release()), (Arch::Arm64, Some("6.6.7-test")), "{words}");
@@ -118,5 +118,5 @@ fn page_tables_that_lead_elsewhere_confirm_no_kernel() {
     let mut memory = memory(&kernel, 12, 39, 0);
     memory[TABLES as usize..].fill(0);
     let image = Image::from_content(memory).unwrap();
-    assert!(UnprofiledKernel::find_all(&image, &Plan::default()).is_empty());
+    assert!(UnprofiledKernel::find_all(&image, &ScanPlan::default()).is_empty());
 }

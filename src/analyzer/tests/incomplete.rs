@@ -8,7 +8,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::ops::Range;
 
 use analyzer::{Guest, Layout, Proof, Scope, Verdict, prove};
-use image::{Image, Memory, PhysicalAddress, Plan};
+use image::{Image, Memory, PhysicalAddress, ScanPlan};
 use memory_images::{Container, windows};
 use profile::{MappedFile, Silent};
 use support::Guests;
@@ -64,7 +64,7 @@ fn blank(content: &[u8], ranges: &[Range<u64>]) -> Vec<u8> {
 
 fn proof(content: Vec<u8>, layout: &Layout) -> Proof {
     let image = Image::from_content(content).unwrap();
-    prove(&image, layout, Scope::Whole, &Plan::default()).unwrap()
+    prove(&image, layout, Scope::Whole, &ScanPlan::default()).unwrap()
 }
 
 fn is_not_refuted(content: Vec<u8>, layout: &Layout, what: &str) -> Verdict {
@@ -124,7 +124,7 @@ fn windows_above_4_gib_in_a_raw_file_is_read_at_its_places() {
         file.as_file().set_len(synthetic.memory.ranges().last().unwrap().end).unwrap();
         let image = Image::open(file.path()).unwrap();
         assert_eq!(image.container(), image::Container::Raw);
-        let raw = prove(&image, &layout, Scope::Whole, &Plan::default()).unwrap().validation;
+        let raw = prove(&image, &layout, Scope::Whole, &ScanPlan::default()).unwrap().validation;
         let core = proof(synthetic.write(Container::Elf), &layout).validation;
         assert_eq!(
             (raw.verdict, core.verdict),
@@ -153,7 +153,7 @@ fn ranges(image: &Image) -> Vec<u8> {
 
 /// The places of the kernel's parts in physical memory.
 fn places(guests: &Guests) -> Vec<(&'static str, Range<u64>)> {
-    let guest = Guest::find(&guests.image, &guests.layout, &Plan::default()).unwrap();
+    let guest = Guest::find(&guests.image, &guests.layout, &ScanPlan::default()).unwrap();
     let Guest::Linux(kernel) = &guest else { panic!() };
     let at = |name: &str| guests.layout.symbol(name).unwrap().wrapping_add(kernel.delta);
     let size = guests.image.size();

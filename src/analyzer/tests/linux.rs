@@ -4,8 +4,8 @@
 mod support;
 
 use analyzer::linux::CarriedSymbols;
-use analyzer::{Guest, Passage, Process, Scope, Verdict, relocate, validate};
-use image::{Image, Memory, PhysicalAddress, Plan};
+use analyzer::{CheckOutcome, Guest, Process, Scope, Verdict, relocate, validate};
+use image::{Image, Memory, PhysicalAddress, ScanPlan};
 use serde_json::Value;
 use support::{Guests, losses, without};
 
@@ -14,7 +14,7 @@ use support::{Guests, losses, without};
 fn processes_are_those_the_guest_printed() {
     for name in ["full.raw.xz", "sparse.lime.zst"] {
         let guests = Guests::open(name);
-        let guest = Guest::find(&guests.image, &guests.layout, &Plan::default()).unwrap();
+        let guest = Guest::find(&guests.image, &guests.layout, &ScanPlan::default()).unwrap();
         let listing = guest.processes().unwrap();
         listing.end.unwrap();
         let mut truth: Vec<Value> = guests.truth["processes"].as_array().unwrap().clone();
@@ -65,7 +65,7 @@ fn same(row: &Process, truth: &Value) {
 fn modules_are_those_the_guest_printed() {
     for name in ["full.raw.xz", "sparse.lime.zst"] {
         let guests = Guests::open(name);
-        let guest = Guest::find(&guests.image, &guests.layout, &Plan::default()).unwrap();
+        let guest = Guest::find(&guests.image, &guests.layout, &ScanPlan::default()).unwrap();
         let listing = guest.modules().unwrap();
         listing.end.unwrap();
         let truth = guests.truth["modules"].as_array().unwrap();
@@ -97,7 +97,7 @@ fn modules_are_those_the_guest_printed() {
 fn both_shifts_are_found_apart() {
     for name in ["full.raw.xz", "sparse.lime.zst"] {
         let guests = Guests::open(name);
-        let guest = Guest::find(&guests.image, &guests.layout, &Plan::default()).unwrap();
+        let guest = Guest::find(&guests.image, &guests.layout, &ScanPlan::default()).unwrap();
         let Guest::Linux(kernel) = guest else { panic!("{name}") };
         let truth = |key: &str| {
             u64::from_str_radix(guests.truth[key].as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
@@ -119,11 +119,11 @@ fn both_shifts_are_found_apart() {
 fn both_images_prove_the_profile() {
     for name in ["full.raw.xz", "sparse.lime.zst"] {
         let guests = Guests::open(name);
-        let proof = validate(&guests.image, &guests.layout, Scope::Whole, &Plan::default()).unwrap();
+        let proof = validate(&guests.image, &guests.layout, Scope::Whole, &ScanPlan::default()).unwrap();
         let failed: Vec<String> = proof
             .checks
             .iter()
-            .filter(|check| check.passage == Passage::Failed)
+            .filter(|check| check.outcome == CheckOutcome::Failed)
             .map(|check| format!("{}: {}", check.name, check.actual))
             .collect();
         assert_eq!(proof.verdict, Verdict::Match, "{name}: {}: {failed:?}", proof.reason);
@@ -134,7 +134,7 @@ fn both_images_prove_the_profile() {
 #[ignore = "needs PROFILE_CORPUS"]
 fn an_image_without_the_page_tables_of_its_kernel_proves_nothing() {
     let guests = Guests::open("full.raw.xz");
-    let plan = Plan::default();
+    let plan = ScanPlan::default();
     let Guest::Linux(kernel) = Guest::find(&guests.image, &guests.layout, &plan).unwrap() else { panic!() };
     let root = kernel.symbol("init_top_pgt").map(|at| kernel.view().space.physical(at).unwrap()).unwrap();
     let prove = |image: &Image| validate(image, &guests.layout, Scope::Whole, &plan).unwrap();
@@ -156,9 +156,9 @@ fn a_part_of_an_image_is_not_a_mismatch() {
     let mut wrong = Vec::new();
     for (loss, gone) in losses(&guests.image) {
         let image = without(&guests.image, gone);
-        let proof = validate(&image, &guests.layout, Scope::Whole, &Plan::default()).unwrap();
+        let proof = validate(&image, &guests.layout, Scope::Whole, &ScanPlan::default()).unwrap();
         verdicts[proof.verdict as usize] += 1;
-        for check in proof.checks.iter().filter(|check| check.passage == Passage::Failed) {
+        for check in proof.checks.iter().filter(|check| check.outcome == CheckOutcome::Failed) {
             wrong.push(format!("{loss}: {}: {}", check.name, check.actual));
         }
     }
@@ -184,7 +184,7 @@ fn planted_records_are_reported_and_decide_nothing() {
     segment.extend_from_slice(&[0; 8]);
     segment.extend_from_slice(&page);
     let guests = Guests::with("sparse.lime.zst", &segment);
-    let proof = validate(&guests.image, &guests.layout, Scope::Whole, &Plan::default()).unwrap();
+    let proof = validate(&guests.image, &guests.layout, Scope::Whole, &ScanPlan::default()).unwrap();
     assert_eq!(proof.verdict, Verdict::Match, "{}", proof.reason);
     let decoys = proof.checks.iter().find(|check| check.name == "records of other kernels").unwrap();
     for told in [
@@ -199,11 +199,11 @@ fn planted_records_are_reported_and_decide_nothing() {
 #[ignore = "needs PROFILE_CORPUS"]
 fn the_kernels_own_table_is_found_by_name_and_by_form() {
     let guests = Guests::open("full.raw.xz");
-    let named = CarriedSymbols::find(&guests.image, &Plan::default()).unwrap();
-    let formed = CarriedSymbols::by_form(&guests.image, &Plan::default()).unwrap();
+    let named = CarriedSymbols::find(&guests.image, &ScanPlan::default()).unwrap();
+    let formed = CarriedSymbols::by_form(&guests.image, &ScanPlan::default()).unwrap();
     assert!(named.found_by.starts_with("VMCOREINFO") && formed.found_by.starts_with("by its form"));
     assert_eq!((named.len(), formed.len()), (82_125, 82_125));
-    let guest = Guest::find(&guests.image, &guests.layout, &Plan::default()).unwrap();
+    let guest = Guest::find(&guests.image, &guests.layout, &ScanPlan::default()).unwrap();
     let Guest::Linux(kernel) = &guest else { panic!() };
     let profile = guests.layout.whole().unwrap();
     let mut compared = 0;
@@ -224,14 +224,15 @@ fn the_kernels_own_table_is_found_by_name_and_by_form() {
 #[ignore = "needs PROFILE_CORPUS"]
 fn a_current_kernel_is_a_match_with_start_times() {
     let guests = Guests::current();
-    let proof = validate(&guests.image, &guests.layout, Scope::Whole, &Plan::default()).unwrap();
+    let proof = validate(&guests.image, &guests.layout, Scope::Whole, &ScanPlan::default()).unwrap();
     assert_eq!(proof.verdict, Verdict::Match, "{:?}", proof.suspects);
-    let passed =
-        |name: &str| proof.checks.iter().any(|check| check.name == name && check.passage == Passage::Passed);
+    let passed = |name: &str| {
+        proof.checks.iter().any(|check| check.name == name && check.outcome == CheckOutcome::Passed)
+    };
     for name in ["kallsyms", "BTF", "module.kallsyms", "file_systems", "timekeeper: offs_real"] {
         assert!(passed(name), "{name}");
     }
-    let guest = Guest::find(&guests.image, &guests.layout, &Plan::default()).unwrap();
+    let guest = Guest::find(&guests.image, &guests.layout, &ScanPlan::default()).unwrap();
     let rows = guest.processes().unwrap().rows;
     let truth = guests.truth["processes"].as_array().unwrap();
     // The shell that printed the list has ended, and a `sleep` was started.
@@ -249,11 +250,11 @@ fn a_current_kernel_is_a_match_with_start_times() {
 #[ignore = "needs PROFILE_CORPUS"]
 fn a_place_relative_table_is_found_by_name_and_by_form() {
     let guests = Guests::current();
-    let named = CarriedSymbols::find(&guests.image, &Plan::default()).unwrap();
-    let formed = CarriedSymbols::by_form(&guests.image, &Plan::default()).unwrap();
+    let named = CarriedSymbols::find(&guests.image, &ScanPlan::default()).unwrap();
+    let formed = CarriedSymbols::by_form(&guests.image, &ScanPlan::default()).unwrap();
     assert!(named.found_by.starts_with("VMCOREINFO") && formed.found_by.starts_with("by its form"));
     assert_eq!(named.len(), formed.len());
-    let guest = Guest::find(&guests.image, &guests.layout, &Plan::default()).unwrap();
+    let guest = Guest::find(&guests.image, &guests.layout, &ScanPlan::default()).unwrap();
     let Guest::Linux(kernel) = &guest else { panic!() };
     let profile = guests.layout.whole().unwrap();
     let mut compared = 0;
@@ -283,7 +284,7 @@ fn files_that_leave_out_holes_are_laid_out_anew() {
         guests.image.read(PhysicalAddress(from), &mut bytes).unwrap();
         bytes
     };
-    let plan = Plan::default();
+    let plan = ScanPlan::default();
     for ranges in [
         vec![(0x1000, 0x9_fc00), (MIB, size)],
         vec![(0, 30 * MIB), (31 * MIB, size)],

@@ -6,8 +6,8 @@ mod support;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use analyzer::{Layout, Passage, Scope, Verdict, validate};
-use image::{Image, Plan};
+use analyzer::{CheckOutcome, Layout, Scope, Verdict, validate};
+use image::{Image, ScanPlan};
 use profile::{Report, Resolution, Text, read_file, write_text};
 use serde_json::Value;
 use support::{Guests, corpus};
@@ -149,7 +149,7 @@ fn what_is_read_in_the_guests_is_what_is_published() {
     let mut read = BTreeSet::new();
     let made = made_guests();
     for (name, guests, _) in &made {
-        let found = validate(&guests.image, &guests.layout, Scope::Whole, &Plan::default()).unwrap();
+        let found = validate(&guests.image, &guests.layout, Scope::Whole, &ScanPlan::default()).unwrap();
         assert_eq!(found.verdict, Verdict::Match, "{name}: {}: {:?}", found.reason, found.suspects);
         read.extend(found.checks.into_iter().flat_map(|check| check.items));
     }
@@ -166,14 +166,14 @@ const BOUNDS: [&str; 3] = ["&_einittext", "&_etext", "&_sinittext"];
 
 fn whatever_is_moved(guests: &Guests, slim: &Value) {
     let image = &guests.image;
-    let good = validate(image, &layout(slim), Scope::Quick, &Plan::default()).unwrap();
+    let good = validate(image, &layout(slim), Scope::Quick, &ScanPlan::default()).unwrap();
     assert_eq!(good.verdict, Verdict::Match, "{:?}", good.suspects);
     let look = &|by: i64| {
         let (mut unseen, mut looked) = (Vec::new(), 0);
         for item in published().filter(|item| !BOUNDS.contains(item)) {
             let Some(profile) = moved(slim, item, by) else { continue };
             looked += 1;
-            let found = validate(image, &layout(&profile), Scope::Quick, &Plan::default()).unwrap();
+            let found = validate(image, &layout(&profile), Scope::Quick, &ScanPlan::default()).unwrap();
             let named = found.suspects.iter().any(|suspect| suspect == item);
             if found.verdict != Verdict::Mismatch || !named {
                 unseen
@@ -196,8 +196,9 @@ fn whatever_is_moved(guests: &Guests, slim: &Value) {
 fn only_published_entries_are_read() {
     let mut read = BTreeSet::new();
     for guests in [Guests::open("full.raw.xz"), Guests::current()] {
-        let found = validate(&guests.image, &guests.layout, Scope::Whole, &Plan::default()).unwrap();
-        let failed: Vec<_> = found.checks.iter().filter(|check| check.passage == Passage::Failed).collect();
+        let found = validate(&guests.image, &guests.layout, Scope::Whole, &ScanPlan::default()).unwrap();
+        let failed: Vec<_> =
+            found.checks.iter().filter(|check| check.outcome == CheckOutcome::Failed).collect();
         assert_eq!(found.verdict, Verdict::Match, "{failed:#?}");
         read.extend(found.checks.into_iter().flat_map(|check| check.items));
     }
@@ -218,7 +219,7 @@ fn unseen(profile: profile::Profile, image: &Image, items: &[&str]) -> Vec<Strin
     let mut whole: Value = serde_json::from_slice(&text).unwrap();
     let metadata = whole["$METADATA"].as_object_mut().unwrap();
     metadata.retain(|key, _| matches!(key.as_str(), "Type" | "ProfileClass" | "arch" | "Version"));
-    let good = validate(image, &layout(&whole), Scope::Quick, &Plan::default()).unwrap();
+    let good = validate(image, &layout(&whole), Scope::Quick, &ScanPlan::default()).unwrap();
     assert_eq!(good.verdict, Verdict::Match, "{:?}", good.suspects);
     let mut unseen = Vec::new();
     for by in [8, -8] {
@@ -236,7 +237,7 @@ fn unseen(profile: profile::Profile, image: &Image, items: &[&str]) -> Vec<Strin
             );
             let known = known && !alike;
             let Some(profile) = known.then(|| moved(&whole, item, by)).flatten() else { continue };
-            let found = validate(image, &layout(&profile), Scope::Quick, &Plan::default()).unwrap();
+            let found = validate(image, &layout(&profile), Scope::Quick, &ScanPlan::default()).unwrap();
             if found.verdict != Verdict::Mismatch || !found.suspects.iter().any(|suspect| suspect == item) {
                 unseen
                     .push(format!("{item} by {by}: {:?}, given away by {:?}", found.verdict, found.suspects));

@@ -5,9 +5,9 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use analyzer::windows::Bare;
+use analyzer::windows::UnprofiledWindows;
 use analyzer::{Guest, Layout, Process, Scope, Time, Verdict, validate};
-use image::{Image, Plan};
+use image::{Image, ScanPlan};
 use memory_images::truth::Truth;
 use memory_images::{Container, macos, windows};
 use profile::{MappedFile, Silent};
@@ -60,7 +60,7 @@ fn windows_processes_and_modules_match_the_truth() {
         let layout = windows_layout(case);
         for container in [Container::Elf, Container::CrashBitmap] {
             let image = Image::from_content(laid_out.write(container)).unwrap();
-            let guest = Guest::find(&image, &layout, &Plan::default()).unwrap();
+            let guest = Guest::find(&image, &layout, &ScanPlan::default()).unwrap();
             let Guest::Windows(kernel) = &guest else { panic!("{}", case.name()) };
             let name = case.name();
             assert_eq!(kernel.base, laid_out.truth.kernel_base, "{name}");
@@ -95,10 +95,10 @@ fn windows_processes_and_modules_match_the_truth() {
 fn a_windows_profile_is_proved_and_anothers_is_not() {
     for case in windows::Case::ALL {
         let image = Image::from_content(windows::image(case).write(Container::Elf)).unwrap();
-        let found = validate(&image, &windows_layout(case), Scope::Whole, &Plan::default()).unwrap();
+        let found = validate(&image, &windows_layout(case), Scope::Whole, &ScanPlan::default()).unwrap();
         assert_eq!(found.verdict, Verdict::Match, "{}: {:#?}", case.name(), failed(&found));
         for other in windows::Case::ALL.into_iter().filter(|other| other.pdb().0 != case.pdb().0) {
-            let found = validate(&image, &windows_layout(other), Scope::Whole, &Plan::default()).unwrap();
+            let found = validate(&image, &windows_layout(other), Scope::Whole, &ScanPlan::default()).unwrap();
             assert_eq!(
                 found.verdict,
                 Verdict::Mismatch,
@@ -111,7 +111,7 @@ fn a_windows_profile_is_proved_and_anothers_is_not() {
 }
 
 fn failed(validation: &analyzer::Validation) -> Vec<String> {
-    let shown = validation.checks.iter().filter(|check| check.passage == analyzer::Passage::Failed);
+    let shown = validation.checks.iter().filter(|check| check.outcome == analyzer::CheckOutcome::Failed);
     shown.map(|check| format!("{}: {} not {}", check.name, check.actual, check.expected)).collect()
 }
 
@@ -122,7 +122,7 @@ fn mac_processes_and_extensions_match_the_truth() {
         let layout = mac_layout(case);
         let name = case.name();
         let image = Image::from_content(laid_out.write(Container::Raw)).unwrap();
-        let guest = Guest::find(&image, &layout, &Plan::default()).unwrap();
+        let guest = Guest::find(&image, &layout, &ScanPlan::default()).unwrap();
         let Guest::Mac(kernel) = &guest else { panic!("{name}") };
         assert_eq!(kernel.shift, laid_out.truth.shift, "{name}");
         assert_eq!(kernel.space.dtb().0, laid_out.truth.dtb, "{name}");
@@ -150,7 +150,7 @@ fn mac_processes_and_extensions_match_the_truth() {
             .map(|module| (module.name.clone(), module.base, module.size))
             .collect();
         assert_eq!(rows, truth, "{name}");
-        let found = validate(&image, &layout, Scope::Whole, &Plan::default()).unwrap();
+        let found = validate(&image, &layout, Scope::Whole, &ScanPlan::default()).unwrap();
         assert_eq!(found.verdict, Verdict::Match, "{name}: {} {:#?}", found.reason, failed(&found));
     }
 }
@@ -160,7 +160,7 @@ fn only_published_entries_are_read() {
     let mut read = BTreeSet::new();
     for case in windows::Case::ALL {
         let image = Image::from_content(windows::image(case).write(Container::Elf)).unwrap();
-        let found = validate(&image, &windows_layout(case), Scope::Whole, &Plan::default()).unwrap();
+        let found = validate(&image, &windows_layout(case), Scope::Whole, &ScanPlan::default()).unwrap();
         read.extend(found.checks.into_iter().flat_map(|check| check.items));
     }
     let published: BTreeSet<String> =
@@ -169,7 +169,7 @@ fn only_published_entries_are_read() {
     let mut read = BTreeSet::new();
     for case in macos::Case::ALL {
         let image = Image::from_content(macos::image(case).write(Container::Raw)).unwrap();
-        let found = validate(&image, &mac_layout(case), Scope::Whole, &Plan::default()).unwrap();
+        let found = validate(&image, &mac_layout(case), Scope::Whole, &ScanPlan::default()).unwrap();
         read.extend(found.checks.into_iter().flat_map(|check| check.items));
     }
     let published: BTreeSet<String> = analyzer::mac::READS.iter().map(|item| (*item).to_owned()).collect();
@@ -193,7 +193,7 @@ fn kernels_are_found_without_a_profile() {
         // The crash dump names page tables, the ELF file does not.
         for container in [Container::Elf, Container::CrashBitmap] {
             let image = Image::from_content(laid_out.write(container)).unwrap();
-            let found = Bare::find(&image, image.hints(), &Plan::default());
+            let found = UnprofiledWindows::find(&image, image.hints(), &ScanPlan::default());
             let found = found.unwrap_or_else(|| panic!("{name}: none found"));
             assert_eq!(found.base, laid_out.truth.kernel_base, "{name}");
             assert_eq!(found.pdb.as_ref().unwrap().0.to_string(), laid_out.truth.identity, "{name}");
@@ -206,7 +206,7 @@ fn kernels_are_found_without_a_profile() {
         }
     }
     let image = Image::from_content(macos::image(macos::Case::Snow).write(Container::Raw)).unwrap();
-    assert!(Bare::find(&image, image.hints(), &Plan::default()).is_none());
+    assert!(UnprofiledWindows::find(&image, image.hints(), &ScanPlan::default()).is_none());
 }
 
 #[test]
@@ -220,20 +220,20 @@ fn a_changed_record_is_reported_and_decides_nothing() {
         change(&mut raw, own.address as usize);
         let image = Image::from_content(raw).unwrap();
         let layout = windows_layout(case);
-        validate(&image, &layout, Scope::Quick, &Plan::default()).unwrap()
+        validate(&image, &layout, Scope::Quick, &ScanPlan::default()).unwrap()
     };
     let whole = verdict(&|_, _| {});
     let changed = verdict(&|raw, at| raw[at + 7] ^= 1);
     assert_eq!((whole.verdict, changed.verdict), (Verdict::Match, Verdict::Match), "{}", changed.reason);
     let check = changed.checks.iter().find(|check| check.name == "GUID and age").unwrap();
-    assert_eq!(check.passage, analyzer::Passage::Skipped);
+    assert_eq!(check.outcome, analyzer::CheckOutcome::Skipped);
     assert!(check.actual.ends_with("the record was changed"), "{}", check.actual);
     let exported = changed.checks.iter().find(|check| check.name == "exported symbols").unwrap();
-    assert_eq!((exported.passage, exported.actual.as_str()), (analyzer::Passage::Passed, "26 of 26"));
+    assert_eq!((exported.outcome, exported.actual.as_str()), (analyzer::CheckOutcome::Passed, "26 of 26"));
     // Another build's profile is still refused.
     let image = Image::from_content(laid_out.write(Container::Raw)).unwrap();
     let other = windows_layout(windows::Case::Win7X64);
-    let other = validate(&image, &other, Scope::Quick, &Plan::default()).unwrap();
+    let other = validate(&image, &other, Scope::Quick, &ScanPlan::default()).unwrap();
     assert_ne!(other.verdict, Verdict::Match, "{}", other.reason);
 }
 
@@ -243,7 +243,7 @@ fn a_part_of_an_image_is_not_a_mismatch() {
     let mut wrong = Vec::new();
     let mut look = |name: &str, layout: &Layout, image: &Image| {
         for (loss, gone) in losses(image) {
-            let found = validate(&without(image, gone), layout, Scope::Whole, &Plan::default()).unwrap();
+            let found = validate(&without(image, gone), layout, Scope::Whole, &ScanPlan::default()).unwrap();
             verdicts[found.verdict as usize] += 1;
             if found.verdict == Verdict::Mismatch {
                 wrong.push(format!("{name}, {loss}: {:#?}", failed(&found)));
@@ -257,7 +257,8 @@ fn a_part_of_an_image_is_not_a_mismatch() {
         let other = windows::Case::ALL.into_iter().find(|other| other.pdb().0 != case.pdb().0).unwrap();
         let layout = windows_layout(other);
         for (loss, gone) in losses(&image) {
-            let found = validate(&without(&image, gone), &layout, Scope::Whole, &Plan::default()).unwrap();
+            let found =
+                validate(&without(&image, gone), &layout, Scope::Whole, &ScanPlan::default()).unwrap();
             let (name, other) = (case.name(), other.name());
             assert_ne!(found.verdict, Verdict::Match, "{name} with the profile of {other}, {loss}");
         }
@@ -282,7 +283,7 @@ fn a_truncated_file_is_not_a_mismatch() {
             for kept in (1..20).map(|twentieths| whole.len() / 20 * twentieths) {
                 // Truncated in its header, it is not an image.
                 let Ok(image) = Image::from_content(whole[..kept].to_vec()) else { continue };
-                let found = validate(&image, &layout, Scope::Quick, &Plan::default()).unwrap();
+                let found = validate(&image, &layout, Scope::Quick, &ScanPlan::default()).unwrap();
                 let name = case.name();
                 assert_ne!(found.verdict, Verdict::Mismatch, "{name}, {kept}: {:#?}", failed(&found));
                 matches += usize::from(found.verdict == Verdict::Match);
@@ -307,7 +308,7 @@ impl Changed {
         let raw = laid_out.write(Container::Raw);
         let base = laid_out.truth.kernel_base;
         let image = Image::from_content(raw.clone()).unwrap();
-        let bare = Bare::find(&image, image.hints(), &Plan::default()).unwrap();
+        let bare = UnprofiledWindows::find(&image, image.hints(), &ScanPlan::default()).unwrap();
         let kernel = analyzer::Space::physical(&bare.space, base).unwrap() as usize;
         Self { raw, kernel, record: record as usize }
     }
@@ -315,7 +316,7 @@ impl Changed {
     fn validate(self) -> analyzer::Validation {
         let image = Image::from_content(self.raw).unwrap();
         let layout = windows_layout(windows::Case::Win10X64);
-        validate(&image, &layout, Scope::Whole, &Plan::default()).unwrap()
+        validate(&image, &layout, Scope::Whole, &ScanPlan::default()).unwrap()
     }
 }
 
@@ -330,7 +331,7 @@ fn an_enablement_package_changes_the_number_and_not_the_lab() {
         // KUSER_SHARED_DATA has the same number.
         let layout = windows_layout(windows::Case::Win10X64);
         let image = Image::from_content(changed.raw.clone()).unwrap();
-        let Guest::Windows(kernel) = Guest::find(&image, &layout, &Plan::default()).unwrap() else {
+        let Guest::Windows(kernel) = Guest::find(&image, &layout, &ScanPlan::default()).unwrap() else {
             panic!()
         };
         let shared = analyzer::Space::physical(&kernel.space, 0xffff_f780_0000_0260).unwrap() as usize;
@@ -363,7 +364,7 @@ fn a_neighbouring_build_with_the_same_exports_is_not_a_match() {
     changed.raw[record + 4..record + 20].copy_from_slice(&[0x3f; 16]);
     let image = Image::from_content(changed.raw.clone()).unwrap();
     let layout = windows_layout(windows::Case::Win10X64);
-    let guest = Guest::find(&image, &layout, &Plan::default()).unwrap();
+    let guest = Guest::find(&image, &layout, &ScanPlan::default()).unwrap();
     let analyzer::Identity::Doubtful(words) = guest.identity() else { panic!("{:?}", guest.identity()) };
     assert!(words.contains("neighbouring build"), "{words}");
     let found = changed.validate();
@@ -385,7 +386,7 @@ fn without_exports_a_record_is_weighed_by_everything_else() {
         }
         let image = Image::from_content(changed.raw.clone()).unwrap();
         let layout = windows_layout(windows::Case::Win10X64);
-        let guest = Guest::find(&image, &layout, &Plan::default()).unwrap();
+        let guest = Guest::find(&image, &layout, &ScanPlan::default()).unwrap();
         assert!(matches!(guest.identity(), analyzer::Identity::Doubtful(_)), "{:?}", guest.identity());
         let found = changed.validate();
         assert_eq!(found.verdict, verdict, "{changed_bytes}: {} {:#?}", found.reason, failed(&found));
@@ -397,7 +398,7 @@ fn another_builds_profile_is_named_as_such() {
     let laid_out = windows::image(windows::Case::Win10X64);
     let image = Image::from_content(laid_out.write(Container::CrashBitmap)).unwrap();
     let layout = windows_layout(windows::Case::Win10X64);
-    let guest = Guest::find(&image, &layout, &Plan::default()).unwrap();
+    let guest = Guest::find(&image, &layout, &ScanPlan::default()).unwrap();
     assert_eq!(guest.identity(), analyzer::Identity::Same);
     let (_, name, bytes) = windows::Case::Win10X64.pdb();
     let options = pdb_converter::Options { file_name: name.to_owned(), ..pdb_converter::Options::default() };
@@ -410,7 +411,7 @@ fn another_builds_profile_is_named_as_such() {
         *rva += if *rva == linked(windows::Case::Win10X64, "KeBugCheckEx") { 16 } else { 0 };
     }
     let layout = Layout::from_profile(profile);
-    let guest = Guest::find(&image, &layout, &Plan::default()).unwrap();
+    let guest = Guest::find(&image, &layout, &ScanPlan::default()).unwrap();
     let analyzer::Identity::Another { profile, image } = guest.identity() else {
         panic!("{:?}", guest.identity())
     };

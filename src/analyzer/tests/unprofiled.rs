@@ -5,7 +5,7 @@ mod support;
 
 use analyzer::linux::{Blob, UnprofiledKernel};
 use analyzer::{Guest, Layout, Scope, Verdict, validate};
-use image::{Image, Plan};
+use image::{Image, ScanPlan};
 use profile::{MAX_TEXT, unpack};
 use serde_json::Value;
 use support::corpus;
@@ -61,7 +61,7 @@ fn is_the_guests(kernel: &UnprofiledKernel<'_>, raw: &Raw, words: &str) {
 fn a_kernel_is_found_by_its_own_data() {
     for raw in Raw::all() {
         let image = raw.image();
-        let kernels = UnprofiledKernel::find_all(&image, &Plan::default());
+        let kernels = UnprofiledKernel::find_all(&image, &ScanPlan::default());
         assert_eq!(kernels.len(), 1);
         let kernel = &kernels[0];
         is_the_guests(kernel, &raw, &kernel.found_by);
@@ -81,7 +81,7 @@ fn a_kernel_without_its_records_is_still_found() {
         raw.destroy(b"OSRELEASE=");
         let found = |raw: &Raw, by: &str| {
             let image = raw.image();
-            let kernels = UnprofiledKernel::find_all(&image, &Plan::default());
+            let kernels = UnprofiledKernel::find_all(&image, &ScanPlan::default());
             assert_eq!(kernels.len(), 1, "{by}");
             is_the_guests(&kernels[0], raw, by);
             assert!(kernels[0].found_by.contains(by), "{}", kernels[0].found_by);
@@ -144,7 +144,7 @@ impl<'a> Records<'a> {
 fn proved(image: &Image, kernel: &UnprofiledKernel<'_>, blob: &Blob) -> Result<(), String> {
     let made = kernel.profile(blob, &profile::Silent).map_err(|error| error.to_string())?;
     let layout = Layout::from_profile(made.profile);
-    let proof = validate(image, &layout, Scope::Whole, &Plan::default()).unwrap();
+    let proof = validate(image, &layout, Scope::Whole, &ScanPlan::default()).unwrap();
     match proof.verdict {
         Verdict::Match => Ok(()),
         verdict => Err(format!("{}: {} {:?}", verdict.name(), proof.reason, proof.suspects)),
@@ -157,7 +157,7 @@ fn types_that_are_not_the_kernels_are_a_mismatch() {
     let raws = Raw::all();
     let images = raws.each_ref().map(Raw::image);
     let kernels =
-        images.each_ref().map(|image| UnprofiledKernel::find_all(image, &Plan::default()).remove(0));
+        images.each_ref().map(|image| UnprofiledKernel::find_all(image, &ScanPlan::default()).remove(0));
     let blobs = kernels.each_ref().map(|kernel| kernel.types().remove(0));
     for (index, (image, kernel)) in images.iter().zip(&kernels).enumerate() {
         let own = &blobs[index];
@@ -184,11 +184,13 @@ fn types_that_are_not_the_kernels_are_a_mismatch() {
 fn every_loaded_module_has_its_types_and_symbols() {
     for raw in Raw::all() {
         let image = raw.image();
-        let kernel = UnprofiledKernel::find_all(&image, &Plan::default()).remove(0);
+        let kernel = UnprofiledKernel::find_all(&image, &ScanPlan::default()).remove(0);
         let blob = kernel.types().remove(0);
         let made = kernel.profile(&blob, &profile::Silent).unwrap();
         let layout = Layout::from_profile(made.profile);
-        let Guest::Linux(guest) = Guest::find(&image, &layout, &Plan::default()).unwrap() else { panic!() };
+        let Guest::Linux(guest) = Guest::find(&image, &layout, &ScanPlan::default()).unwrap() else {
+            panic!()
+        };
         let tables = guest.module_tables().unwrap();
         assert!(!tables.is_empty());
         for (name, tables) in tables {

@@ -6,9 +6,9 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use analyzer::windows::Bare;
-use analyzer::{Guest, Identity, Layout, Passage, Scope, Validation, Verdict, validate};
-use image::{Image, Plan};
+use analyzer::windows::UnprofiledWindows;
+use analyzer::{CheckOutcome, Guest, Identity, Layout, Scope, Validation, Verdict, validate};
+use image::{Image, ScanPlan};
 use memory_images::windows::{Case, Table, Variant, image_of};
 use memory_images::{Container, Image as LaidOut};
 use profile::{Form, Format, MAX_TEXT, MappedFile, Report, Resolution, Silent, unpack};
@@ -31,10 +31,10 @@ fn variant(name: &str, lab: u32, build: u32) -> Variant {
 }
 
 fn words(validation: &Validation) -> String {
-    let bad = validation.checks.iter().filter(|check| !matches!(check.passage, Passage::Passed));
+    let bad = validation.checks.iter().filter(|check| !matches!(check.outcome, CheckOutcome::Passed));
     let lines: Vec<String> = bad
         .map(|check| {
-            format!("{} {}: {} not {}", check.passage.name(), check.name, check.actual, check.expected)
+            format!("{} {}: {} not {}", check.outcome.name(), check.name, check.actual, check.expected)
         })
         .collect();
     format!("{} ({})\n{}", validation.verdict.name(), validation.reason, lines.join("\n"))
@@ -43,7 +43,7 @@ fn words(validation: &Validation) -> String {
 /// What is listed of an image is what was put there.
 fn lists_the_truth(name: &str, laid_out: &LaidOut, image: &Image, layout: &Layout) {
     let guest =
-        Guest::find(image, layout, &Plan::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        Guest::find(image, layout, &ScanPlan::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
     assert_eq!(guest.identity(), Identity::Same, "{name}");
     let Guest::Windows(kernel) = &guest else { panic!("{name}") };
     assert_eq!(kernel.base, laid_out.truth.kernel_base, "{name}");
@@ -90,10 +90,10 @@ fn isolation_sessions_hidden_frames_and_five_levels_are_read() {
         for container in [Container::Elf, Container::CrashBitmap] {
             let image = Image::from_content(laid_out.write(container)).unwrap();
             lists_the_truth(&name, &laid_out, &image, &layout);
-            let found = validate(&image, &layout, Scope::Whole, &Plan::default()).unwrap();
+            let found = validate(&image, &layout, Scope::Whole, &ScanPlan::default()).unwrap();
             assert_eq!(found.verdict, Verdict::Match, "{name}, {container:?}: {}", words(&found));
-            let bare =
-                Bare::find(&image, image.hints(), &Plan::default()).unwrap_or_else(|| panic!("{name}"));
+            let bare = UnprofiledWindows::find(&image, image.hints(), &ScanPlan::default())
+                .unwrap_or_else(|| panic!("{name}"));
             assert_eq!(bare.base, laid_out.truth.kernel_base, "{name}");
         }
     }
@@ -144,7 +144,7 @@ fn the_right_table_of_a_real_kernel_is_a_match_and_no_other_one_is() {
             lists_the_truth(&name, &laid_out, &image, layout);
             let mut verdicts: BTreeMap<&str, Validation> = BTreeMap::new();
             for (layout, (other, ..)) in layouts.iter().zip(BUILDS) {
-                verdicts.insert(other, validate(&image, layout, Scope::Quick, &Plan::default()).unwrap());
+                verdicts.insert(other, validate(&image, layout, Scope::Quick, &ScanPlan::default()).unwrap());
             }
             for (other, found) in verdicts {
                 let twins = TWINS.contains(&own) && TWINS.contains(&other);

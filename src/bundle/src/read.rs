@@ -10,7 +10,7 @@ use profile::{
 use sha2::{Digest, Sha256};
 
 use crate::bytes::{Cursor, Decoded, Malformed};
-use crate::container::{Blocks, Container, SectionEntry};
+use crate::container::{Blocks, OpenBundle, SectionEntry};
 use crate::keyed::{
     BorrowedStructure, DefinedMember, Definition, ReadKey, Span, Stream, StructureValues, Values,
 };
@@ -21,7 +21,7 @@ use crate::{Build, Entry, Error, Source};
 /// An open bundle. Opening it reads the directory and the list of builds. Everything else is read, checked and unpacked
 /// when a caller asks for it.
 pub struct Bundle {
-    container: Container,
+    container: OpenBundle,
     builds: Vec<Build>,
     /// The symbols that were read last, by build. The next build is often stored as differences from one of them.
     recent: Mutex<Vec<(usize, Arc<SymbolSections>)>>,
@@ -100,7 +100,7 @@ impl Bundle {
     /// [`Error::NotABundle`] or [`Error::Version`]; [`Error::Damaged`] or [`Error::TooLarge`] if the directory or the list of
     /// builds cannot be read.
     pub fn new(source: Arc<dyn Source>) -> Result<Self, Error> {
-        let container = Container::open(source)?;
+        let container = OpenBundle::open(source)?;
         let part = "list of builds";
         let raw = container.stream(container.builds(), part)?;
         let wrong = |error| damaged(&container, container.builds(), part, error);
@@ -110,7 +110,7 @@ impl Bundle {
     }
 
     #[cfg(feature = "fuzzing")]
-    pub(crate) fn container(&self) -> &Container {
+    pub(crate) fn container(&self) -> &OpenBundle {
         &self.container
     }
 
@@ -520,7 +520,7 @@ impl Bundle {
     }
 }
 
-fn damaged(container: &Container, blocks: Blocks, part: &str, Malformed(problem): Malformed) -> Error {
+fn damaged(container: &OpenBundle, blocks: Blocks, part: &str, Malformed(problem): Malformed) -> Error {
     Error::Damaged { part: part.to_owned(), offset: container.offset(blocks), problem: problem.to_owned() }
 }
 

@@ -55,4 +55,4 @@ pub use image::Image;
 pub use layout::{LayoutError, LayoutPart, Placed};
 pub use memory::{Memory, Pages, ReadError, Run};
 pub use paging::{AddressSpace, Fault, Granule, Mapped, Mapping, Paging, Table};
-pub use scan::{Hit, Plan, Scanned, Window, find, scan};
+pub use scan::{Hit, ScanPlan, Scanned, Window, find, scan};

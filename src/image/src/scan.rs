@@ -9,7 +9,7 @@ use crate::memory::{Memory, Run};
 
 /// The parameters of a search in physical memory.
 #[derive(Clone, Copy)]
-pub struct Plan<'a> {
+pub struct ScanPlan<'a> {
     /// How many threads share the work; at least one is used.
     pub threads: usize,
     /// How many bytes beyond its own part every window contains, if memory follows: the length of the longest needle
@@ -21,7 +21,7 @@ pub struct Plan<'a> {
     pub step: &'a str,
 }
 
-impl Default for Plan<'_> {
+impl Default for ScanPlan<'_> {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         Self { threads, overlap: 0, progress: &Silent, step: "Searching memory" }
@@ -67,7 +67,7 @@ const PIECE: u64 = 4096;
 /// left out and counted; a match that extends over one is not found.
 pub fn scan<T: Send>(
     memory: &dyn Memory,
-    plan: &Plan<'_>,
+    plan: &ScanPlan<'_>,
     look: impl Fn(Window<'_>, &mut Vec<T>) + Sync,
 ) -> Scanned<T> {
     let total = memory.runs().iter().map(|run| run.length).sum();
@@ -109,7 +109,7 @@ pub fn scan<T: Send>(
 /// Finds the places where `needles` begin in `memory`, without overlapping matches of one needle; an empty needle is
 /// never found. At `most` this many matches of each needle are kept in every half megabyte, since an image may be
 /// full of them. `plan.overlap` is set accordingly.
-pub fn find(memory: &dyn Memory, needles: &[&[u8]], most: usize, plan: &Plan<'_>) -> Scanned<Hit> {
+pub fn find(memory: &dyn Memory, needles: &[&[u8]], most: usize, plan: &ScanPlan<'_>) -> Scanned<Hit> {
     let longest = needles.iter().map(|needle| needle.len()).max().unwrap_or(0);
     let finders: Vec<(usize, Finder)> = needles
         .iter()
@@ -117,7 +117,7 @@ pub fn find(memory: &dyn Memory, needles: &[&[u8]], most: usize, plan: &Plan<'_>
         .filter(|(_, needle)| !needle.is_empty())
         .map(|(index, needle)| (index, Finder::new(*needle)))
         .collect();
-    let plan = Plan { overlap: longest.saturating_sub(1), ..*plan };
+    let plan = ScanPlan { overlap: longest.saturating_sub(1), ..*plan };
     scan(memory, &plan, |window, found| {
         let before = found.len();
         for (needle, finder) in &finders {
@@ -229,8 +229,8 @@ mod tests {
     use super::*;
     use crate::memory::{Pages, ReadError};
 
-    fn plan(threads: usize) -> Plan<'static> {
-        Plan { threads, ..Plan::default() }
+    fn plan(threads: usize) -> ScanPlan<'static> {
+        ScanPlan { threads, ..ScanPlan::default() }
     }
 
     #[test]

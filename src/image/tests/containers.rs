@@ -573,10 +573,11 @@ fn shrinking(what: &str, content: &[u8]) {
     for threads in [1, 2] {
         file.as_file().set_len(content.len() as u64).unwrap();
         let cut = std::sync::Once::new();
-        let scanned = image::scan(&image, &image::Plan { threads, ..Default::default() }, |window, seen| {
-            cut.call_once(|| file.as_file().set_len(half).unwrap());
-            seen.push(window.start);
-        });
+        let scanned =
+            image::scan(&image, &image::ScanPlan { threads, ..Default::default() }, |window, seen| {
+                cut.call_once(|| file.as_file().set_len(half).unwrap());
+                seen.push(window.start);
+            });
         assert!(!scanned.found.is_empty(), "{what}");
         assert!(scanned.report.count("unreadable memory") > 0, "{what}: {:?}", scanned.report);
     }
@@ -611,7 +612,7 @@ fn a_lost_part_of_a_sparse_file_is_not_a_hole() {
     }
     file.as_file().set_len(64 << 20).unwrap();
     let image = Image::open(file.path()).unwrap();
-    let search = || image::find(&image, &[b"\x07\x07"], usize::MAX, &image::Plan::default()).report;
+    let search = || image::find(&image, &[b"\x07\x07"], usize::MAX, &image::ScanPlan::default()).report;
     assert_eq!(search().total(), 0);
     file.as_file().set_len(32 << 20).unwrap();
     let report = search();

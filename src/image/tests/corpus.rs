@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use image::{
-    AddressSpace, Container, Fault, Image, Memory, Paging, PhysicalAddress, Plan, VirtualAddress, find,
+    AddressSpace, Container, Fault, Image, Memory, Paging, PhysicalAddress, ScanPlan, VirtualAddress, find,
 };
 
 fn corpus(path: &str) -> PathBuf {
@@ -39,7 +39,7 @@ fn the_page_tables_of_a_real_kernel() {
     assert_eq!(image.container(), Container::Lime);
     assert_eq!(image.report().total(), 0, "{:?}", image.report());
 
-    let hits = find(&image, &[b"OSRELEASE=6.1.0-56-cloud-amd64\n"], 64, &Plan::default()).found;
+    let hits = find(&image, &[b"OSRELEASE=6.1.0-56-cloud-amd64\n"], 64, &ScanPlan::default()).found;
     let text = hits.iter().find_map(|hit| {
         let mut page = [0; 4000];
         image.read(hit.at, &mut page).ok()?;

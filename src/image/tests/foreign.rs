@@ -7,7 +7,7 @@ mod layout;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use image::{Container, Hit, Image, Memory, PhysicalAddress, Plan, find};
+use image::{Container, Hit, Image, Memory, PhysicalAddress, ScanPlan, find};
 use layout::page;
 
 /// The place of the pages.
@@ -33,7 +33,7 @@ fn check(image: &Image, container: Container, packing: Option<Container>) {
         image.read(PhysicalAddress(START + number * 4096), &mut read).unwrap();
         assert_eq!(read, page(number), "page {number}");
     }
-    let found = find(image, &[b"RSDS"], usize::MAX, &Plan::default());
+    let found = find(image, &[b"RSDS"], usize::MAX, &ScanPlan::default());
     assert_eq!(found.found, [Hit { at: PhysicalAddress(START + 10 * 4096), needle: 0 }]);
     // The bytes before them exist and are zero.
     image.read(PhysicalAddress(0x1000), &mut read).unwrap();

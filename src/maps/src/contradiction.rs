@@ -225,7 +225,7 @@ impl NamedPlaces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Kernel;
+    use crate::MappedKernel;
 
     /// A map of 2,000 symbols, three quarters of them functions: name, letter and address.
     fn kernel() -> Vec<(String, char, u64)> {
@@ -248,7 +248,7 @@ mod tests {
             lines.iter().map(|(name, letter, at)| format!("{at:016x} {letter} {name}\n")).collect();
         let mut map = SystemMap::parse(text.as_bytes());
         let nothing =
-            Kernel { arch, known: &[], bounds: &[], text: None, release: None, config: None, running };
+            MappedKernel { arch, known: &[], bounds: &[], text: None, release: None, config: None, running };
         map.link(&nothing)?;
         Ok(map.symbols.iter().map(|symbol| symbol.address).collect())
     }

@@ -48,7 +48,7 @@ pub use config::KernelConfig;
 pub use debug_package::DebugPackage;
 pub use dsymutil::SymbolTable;
 pub use link_address::link_addresses_of_arm64;
-pub use linked::{Kernel, Linked, MapError, section_bounds};
+pub use linked::{Linked, MapError, MappedKernel, section_bounds};
 pub use release::release_in_path;
 pub use symbols::{MapSymbol, add_symbols};
 pub use system_map::SystemMap;

@@ -12,7 +12,7 @@ use crate::{KernelConfig, SystemMap};
 
 /// What is known about the kernel to which a symbol map should belong.
 #[derive(Clone, Copy, Debug)]
-pub struct Kernel<'a> {
+pub struct MappedKernel<'a> {
     /// Its architecture.
     pub arch: Arch,
     /// The symbols or variables in the kernel's own file, with their link addresses; empty if the file is not
@@ -146,7 +146,7 @@ impl SystemMap<'_> {
     /// # Errors
     /// [`MapError`] if the text is not a map, its addresses are hidden or those of no kernel, `kernel.known` shows another
     /// build, or the kernel was moved and its link address is unknown.
-    pub fn link(&mut self, kernel: &Kernel<'_>) -> Result<Linked, MapError> {
+    pub fn link(&mut self, kernel: &MappedKernel<'_>) -> Result<Linked, MapError> {
         if self.symbols.is_empty() {
             let line = self.first_skipped.map_or(&b""[..], |(_, line)| line);
             let found = String::from_utf8_lossy(line.get(..80).unwrap_or(line)).into_owned();
@@ -176,7 +176,7 @@ impl SystemMap<'_> {
     }
 
     /// Compares the map with the symbols in the kernel's own file.
-    fn compare(&self, kernel: &Kernel<'_>) -> Result<Linked, MapError> {
+    fn compare(&self, kernel: &MappedKernel<'_>) -> Result<Linked, MapError> {
         let places = Places::new(self);
         let shift = match self.shift_by_text(kernel).or_else(|| self.shift_by_file(kernel, &places)) {
             Some(shift) => shift,
@@ -204,12 +204,12 @@ impl SystemMap<'_> {
     }
 
     /// The shift by the file's sections.
-    fn shift_by_text(&self, kernel: &Kernel<'_>) -> Option<u64> {
+    fn shift_by_text(&self, kernel: &MappedKernel<'_>) -> Option<u64> {
         Some(self.address("_text")?.wrapping_sub(kernel.text?))
     }
 
     /// The shift by the file's symbols: that of `_text` or `_stext`, otherwise the most frequent one.
-    fn shift_by_file(&self, kernel: &Kernel<'_>, places: &Places<'_>) -> Option<u64> {
+    fn shift_by_file(&self, kernel: &MappedKernel<'_>, places: &Places<'_>) -> Option<u64> {
         let difference = |name: &[u8], address: u64| match places.by_name.get(name)?.as_slice() {
             [only] => Some(only.wrapping_sub(address)),
             _ => None,
@@ -233,7 +233,7 @@ impl SystemMap<'_> {
     }
 
     /// The shift by the place of the image, which depends on the architecture.
-    fn shift_by_architecture(&self, kernel: &Kernel<'_>) -> Result<u64, MapError> {
+    fn shift_by_architecture(&self, kernel: &MappedKernel<'_>) -> Result<u64, MapError> {
         let running = kernel.running || self.of_modules > 0;
         let anchor = ANCHORS.iter().find_map(|anchor| Some((*anchor, self.address(anchor)?)));
         // A whole map without these symbols begins with the first function.
@@ -381,8 +381,8 @@ mod tests {
         (b"current_task", 0x1_4000),
     ];
 
-    fn kernel<'a>(known: &'a [(&'a [u8], u64)]) -> Kernel<'a> {
-        Kernel {
+    fn kernel<'a>(known: &'a [(&'a [u8], u64)]) -> MappedKernel<'a> {
+        MappedKernel {
             arch: Arch::Amd64,
             known,
             bounds: &[],
@@ -446,9 +446,9 @@ mod tests {
     #[test]
     fn a_moved_kernel_with_an_unknown_link_address_is_refused() {
         let mut map = SystemMap::parse(b"ffffd2f5c3a00000 T _text\nffffd2f5bf000000 t foo [foo]\n");
-        let unknown = Kernel { arch: Arch::Arm64, ..kernel(&[]) };
+        let unknown = MappedKernel { arch: Arch::Arm64, ..kernel(&[]) };
         assert_eq!(map.link(&unknown), Err(MapError::Moved { loaded: 0xffff_d2f5_c3a0_0000 }));
-        let told = Kernel { release: Some("6.1.0"), ..unknown };
+        let told = MappedKernel { release: Some("6.1.0"), ..unknown };
         assert_eq!(map.link(&told).map(|done| done.shift), Ok(0x52f5_bba0_0000));
         assert_eq!(map.address("_text"), Some(0xffff_8000_0800_0000));
     }
@@ -458,7 +458,7 @@ mod tests {
         let bounds =
             section_bounds([(".BTF", 0xffff_ffff_8210_0000, 0x123), (".text", 0, 0), (".a-b", 1, 1)]);
         assert_eq!(bounds[1], ("__stop_BTF".to_owned(), 0xffff_ffff_8210_0123));
-        let kernel = Kernel { bounds: &bounds, ..kernel(BUILD) };
+        let kernel = MappedKernel { bounds: &bounds, ..kernel(BUILD) };
         let with = |end: &str| format!("{}{end} R __stop_BTF\n", text(0));
         let same = with("ffffffff82100123");
         assert_eq!(SystemMap::parse(same.as_bytes()).link(&kernel).map(|done| done.elsewhere), Ok(0));

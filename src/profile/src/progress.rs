@@ -19,7 +19,7 @@ pub trait Progress: Send + Sync {
     }
 
     /// A log line (shown with `-v`): what was opened, tried, found.
-    fn tell(&self, line: &str) {
+    fn debug(&self, line: &str) {
         let _ = line;
     }
 }

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use analyzer::{Guest, Identity, Listing, Module, Process, Scope, Validation};
-use image::Plan;
+use image::ScanPlan;
 use pe::CodeView;
 use profile::GuidAge;
 
@@ -53,7 +53,7 @@ impl Image {
 
     /// Every record in physical memory that names a PDB (RSDS), each GUID and age once, by address.
     pub fn scan(&self) -> Vec<PdbRecord> {
-        let plan = Plan { overlap: CodeView::LONGEST - 1, ..Plan::default() };
+        let plan = ScanPlan { overlap: CodeView::LONGEST - 1, ..ScanPlan::default() };
         let scanned = ::image::scan(&self.image, &plan, |window, found| {
             let own = CodeView::find(window.bytes).take_while(|(at, _)| *at < window.own);
             found.extend(own.map(|(at, record)| {
@@ -81,7 +81,7 @@ impl Image {
     /// # Errors
     /// [`Error::Analysis`] if the profile is not that of a kernel.
     pub fn validate(&self, profile: &Profile) -> Result<Validation, Error> {
-        Ok(analyzer::prove(&self.image, &profile.layout(), Scope::Whole, &Plan::default())?.validation)
+        Ok(analyzer::prove(&self.image, &profile.layout(), Scope::Whole, &ScanPlan::default())?.validation)
     }
 
     /// The processes, in the order of the kernel's list.
@@ -118,7 +118,7 @@ impl Image {
         list: impl FnOnce(&Guest<'_>) -> Result<T, analyzer::Error>,
     ) -> Result<T, Error> {
         let layout = profile.layout();
-        let guest = Guest::find(&self.image, &layout, &Plan::default())?;
+        let guest = Guest::find(&self.image, &layout, &ScanPlan::default())?;
         if let Identity::Another { profile, image } = guest.identity() {
             return Err(Error::AnotherBuild { profile, image });
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use image::Plan;
+use image::ScanPlan;
 use profile::Silent;
 pub use repository::{Error, ProfileName};
 use repository::{Options, Repositories as Places, detect};
@@ -41,7 +41,7 @@ impl Repositories {
     /// The name of the profile of the kernel in an image: one that is in the repositories and was proved on the image.
     /// `None` if there is no such profile.
     pub fn detect(&self, image: &Image) -> Option<ProfileName> {
-        let detection = detect::detect(image.inner(), &self.places, &Plan::default());
+        let detection = detect::detect(image.inner(), &self.places, &ScanPlan::default());
         detection.found.map(|(name, _, _)| name)
     }
 }

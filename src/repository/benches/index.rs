@@ -7,7 +7,7 @@ use std::io::Write;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use profile::{Effort, GzipWriter};
-use repository::index::{DataIndex, ExportIndex, Kind, Likeness, Specification};
+use repository::index::{DataIndex, ExportIndex, IndexKind, Likeness, Specification};
 use serde_json::{Map, Value, json};
 
 const POINTS: u64 = 10;
@@ -26,7 +26,7 @@ fn place(candidate: u64, point: u64) -> u64 {
 
 /// A data index and an export index over this many candidates.
 fn indexes(candidates: u64) -> (Vec<u8>, Vec<u8>) {
-    let Kind::Export { names } = Specification::exports("nt").kind else { return Default::default() };
+    let IndexKind::Export { names } = Specification::exports("nt").kind else { return Default::default() };
     let (mut data, mut exports) = (Map::new(), Map::new());
     for candidate in 0..candidates {
         let name = format!("nt/GUID/{candidate:032X}1");
@@ -44,7 +44,7 @@ fn indexes(candidates: u64) -> (Vec<u8>, Vec<u8>) {
 }
 
 fn bench(criterion: &mut Criterion) {
-    let Kind::Export { names } = Specification::exports("nt").kind else { return };
+    let IndexKind::Export { names } = Specification::exports("nt").kind else { return };
     let mut group = criterion.benchmark_group("index");
     group.sample_size(20);
     for candidates in [250, 2_500, 10_000] {

@@ -88,8 +88,8 @@ fn stored(
     let Printed { bytes, health, report, .. } = printed;
     let place = storage.place_of(&name.key());
     match storage.write(&name.key(), &bytes, condition)? {
-        Some(_) => progress.tell(&format!("Stored {place}")),
-        None => progress.tell(&format!("{place} exists already and is not replaced")),
+        Some(_) => progress.debug(&format!("Stored {place}")),
+        None => progress.debug(&format!("{place} exists already and is not replaced")),
     }
     let damaged = |source| Error::Profile { place: place.clone(), source };
     let unpacked = profile::unpack(&bytes, profile::MAX_TEXT).map_err(damaged)?;

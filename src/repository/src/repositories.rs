@@ -196,7 +196,7 @@ impl Repositories {
                     match repository.ask(|storage| storage.read(&key, LARGEST)) {
                         Ok(None) => {}
                         Ok(Some(object)) => {
-                            progress.tell(&format!("Opened {place}"));
+                            progress.debug(&format!("Opened {place}"));
                             match text(&object.bytes) {
                                 Ok(text) => return Ok((name, place, text)),
                                 Err(error) => answer = Some(format!("{key}: {error}")),
@@ -207,7 +207,7 @@ impl Repositories {
                 }
             }
             let answer = answer.unwrap_or_else(|| "not there".to_owned());
-            progress.tell(&format!("Could not find profile {name} in {place}: {answer}"));
+            progress.debug(&format!("Could not find profile {name} in {place}: {answer}"));
             tried.push((place, answer));
         }
         Err(Error::NotFound { name: name.to_string(), tried })
@@ -270,7 +270,7 @@ impl Repositories {
                     useful |= says_something(&part);
                     over.push(name);
                 }
-                Err(error) => progress.tell(&format!("{}: without {name}: {error}", loaded.name)),
+                Err(error) => progress.debug(&format!("{}: without {name}: {error}", loaded.name)),
             }
         }
         if !useful {

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use image::{Image, Plan};
+use image::{Image, ScanPlan};
 use profile::{MAX_TEXT, unpack};
 use repository::of_image::{MadeOfImage, Unmade, make};
 
@@ -14,7 +14,7 @@ fn raw(kernel: &str) -> Vec<u8> {
 }
 
 fn made(content: &[u8]) -> Result<MadeOfImage, Vec<Unmade>> {
-    make(&Image::from_content(content.to_vec()).unwrap(), false, &Plan::default())
+    make(&Image::from_content(content.to_vec()).unwrap(), false, &ScanPlan::default())
 }
 
 /// The kernel's own types: the longest blob.

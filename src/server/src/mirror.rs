@@ -147,7 +147,7 @@ impl Mirror {
         loop {
             tokio::select! {
                 () = self.stop.notified() => break,
-                Some(line) = lines.recv() => progress.tell(&line),
+                Some(line) = lines.recv() => progress.debug(&line),
                 accepted = listener.accept() => match accepted {
                     // Connections without a place wait in tasks of their own, so that accepting never stops.
                     Ok((stream, peer)) => if let Ok(turn) = waiting.clone().try_acquire_owned() {
@@ -180,7 +180,7 @@ impl Mirror {
         loop {
             tokio::select! {
                 biased;
-                Some(line) = lines.recv() => progress.tell(&line),
+                Some(line) = lines.recv() => progress.debug(&line),
                 () = &mut over => return Ok(()),
             }
         }

@@ -63,7 +63,7 @@ impl Delivery<'_> {
                 Step::Ask(ask) => self.ask(ask, destination)?,
                 Step::Pause(pause) => {
                     let seconds = pause.length.as_secs_f64();
-                    self.progress.tell(&format!(
+                    self.progress.debug(&format!(
                         "{}: {}; trying again in {seconds:.1} s",
                         pause.place(),
                         pause.reason
@@ -92,7 +92,7 @@ impl Delivery<'_> {
     fn ask(&self, ask: Ask, destination: &mut dyn Destination) -> io::Result<Step> {
         let url = ask.request.url.clone();
         if ask.form().is_some() {
-            self.progress.tell(&format!("Trying to fetch {}", shown(&url)));
+            self.progress.debug(&format!("Trying to fetch {}", shown(&url)));
         }
         let mut answer = match self.client.ask(&ask.request) {
             Ok(answer) => answer,
@@ -136,7 +136,7 @@ impl Delivery<'_> {
         self.progress.end(&self.step);
         Ok(match end? {
             End::Whole(length) => {
-                self.progress.tell(&format!("Received {length} bytes"));
+                self.progress.debug(&format!("Received {length} bytes"));
                 receive.complete(length)
             }
             End::TooLong => receive.too_long(limit),

@@ -121,7 +121,7 @@ impl Task<'_> {
     /// Notes that the file at a path is not the wanted one, or cannot be read.
     fn refuse(&mut self, path: &Path, refusal: Refusal) {
         let reason = refusal.reason();
-        self.progress.tell(&format!("{}: {reason}", path.display()));
+        self.progress.debug(&format!("{}: {reason}", path.display()));
         self.note(path.display().to_string(), reason);
         self.unsure = true;
     }
@@ -305,7 +305,7 @@ impl Fetcher {
         match content {
             Ok(Content::Pdb) => {
                 let from = here;
-                task.progress.tell(&format!("Found {from}"));
+                task.progress.debug(&format!("Found {from}"));
                 let path = self.spread(task, path.to_owned(), left);
                 Ok(Some(found(path, from, task.wanted)?))
             }
@@ -401,7 +401,7 @@ impl Fetcher {
                     && let Err(error) = cache.remember(server, task.wanted, SystemTime::now())
                 {
                     let place = cache.folder.display();
-                    task.progress.tell(&format!("{place}: cannot remember what is missing: {error}"));
+                    task.progress.debug(&format!("{place}: cannot remember what is missing: {error}"));
                 }
                 Ok(None)
             }
@@ -426,7 +426,7 @@ impl Fetcher {
             match store.begin(task.wanted) {
                 Ok(file) => return Ok((store.clone(), file)),
                 Err(error) => {
-                    task.progress.tell(&format!("{}: takes no file: {error}", store.root().display()));
+                    task.progress.debug(&format!("{}: takes no file: {error}", store.root().display()));
                     last.get_or_insert((store.clone(), error));
                 }
             }
@@ -457,7 +457,7 @@ impl Fetcher {
             match store.copy(task.wanted, &path) {
                 Ok(copy) => path = copy,
                 Err(error) => {
-                    task.progress.tell(&format!("{}: takes no file: {error}", store.root().display()));
+                    task.progress.debug(&format!("{}: takes no file: {error}", store.root().display()));
                 }
             }
         }

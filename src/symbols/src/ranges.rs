@@ -88,10 +88,10 @@ impl Ranges {
     ) -> Result<Self, Tried> {
         let mut ranges =
             Self { url: url.clone(), client, whole, length: 0, validator: None, known: Mutex::default() };
-        progress.tell(&format!("Trying to fetch parts of {}", shown(url)));
+        progress.debug(&format!("Trying to fetch parts of {}", shown(url)));
         match ranges.ask(0..FIRST)? {
             Said::Whole(bytes) => {
-                progress.tell(&format!("{} gives no parts; read all {} bytes", shown(url), bytes.len()));
+                progress.debug(&format!("{} gives no parts; read all {} bytes", shown(url), bytes.len()));
                 ranges.length = bytes.len() as u64;
                 ranges.known = Mutex::new(Known { tail: (0, bytes), ..Known::default() });
             }

@@ -151,10 +151,10 @@ pub(crate) fn unpack(
         FileKind::Cabinet => {
             let mut source = source.try_clone().map_err(|error| refuse(&error))?;
             source.seek(SeekFrom::Start(0)).map_err(|error| refuse(&error))?;
-            progress.tell(&format!("Extracting cabinet: {shown}"));
+            progress.debug(&format!("Extracting cabinet: {shown}"));
             let mut cabinet = PdbCabinet::open(BufReader::new(source), Some(wanted.name.as_str()), limit)
                 .map_err(|error| refuse(&error))?;
-            progress.tell(&format!("  extracting {}", cabinet.member().name));
+            progress.debug(&format!("  extracting {}", cabinet.member().name));
             progress.begin(&step, Some(cabinet.member().size));
             let result = cabinet.extract(target, &came);
             progress.end(&step);
@@ -165,7 +165,7 @@ pub(crate) fn unpack(
             })?;
         }
         _ => {
-            progress.tell(&format!("Unpacking the compact PDB {shown}"));
+            progress.debug(&format!("Unpacking the compact PDB {shown}"));
             progress.begin(&step, None);
             let result = unpack_msfz(source, target.as_file(), limit, &came);
             progress.end(&step);

@@ -3,15 +3,15 @@
 use profile::{Label, NativeKind, Type, TypeId};
 
 use super::Lowering;
-use crate::record::Kind;
-use crate::table::{Table, View};
+use crate::record::BtfKind;
+use crate::table::{Table, TypeView};
 
 /// Whether any enumeration of a table says whether its values are signed. Tables before pahole 1.24 (2022) cannot
 /// express it.
 pub(super) fn are_signs_told(table: &Table<'_>) -> bool {
     (1..=table.len()).filter_map(|id| table.view(id)).any(|view| match view.kind() {
-        Kind::Enum => view.record.flag,
-        Kind::Enum64 => true,
+        BtfKind::Enum => view.record.flag,
+        BtfKind::Enum64 => true,
         _ => false,
     })
 }
@@ -21,7 +21,7 @@ pub(super) fn are_signs_told(table: &Table<'_>) -> bool {
 const LEAST_NEGATIVE: u32 = (-0x8000i32).cast_unsigned();
 
 impl<'t, 'a> Lowering<'t, 'a, '_> {
-    pub(super) fn enumeration(&mut self, id: u32, view: &View<'t, 'a>) -> Type {
+    pub(super) fn enumeration(&mut self, id: u32, view: &TypeView<'t, 'a>) -> Type {
         let record = view.record;
         let size = match record.size() {
             0 => 4,
@@ -34,13 +34,13 @@ impl<'t, 'a> Lowering<'t, 'a, '_> {
         }
         let negative = |(_, value): (u32, u64)| value >= u64::from(LEAST_NEGATIVE);
         let guessed =
-            !self.signs_told && record.kind == Kind::Enum && size <= 4 && record.labels().any(negative);
+            !self.signs_told && record.kind == BtfKind::Enum && size <= 4 && record.labels().any(negative);
         self.signs_guessed += u64::from(guessed);
         let signed = record.flag || guessed;
         let mut labels = Vec::with_capacity(record.count as usize);
         for (name, value) in record.labels() {
             let bits = match (record.kind, signed) {
-                (Kind::Enum, true) => i64::from((value as u32).cast_signed()).cast_unsigned(),
+                (BtfKind::Enum, true) => i64::from((value as u32).cast_signed()).cast_unsigned(),
                 _ => value,
             };
             match self.name(id, name, view) {

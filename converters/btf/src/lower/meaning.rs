@@ -2,8 +2,8 @@
 
 use profile::Report;
 
-use crate::record::Kind;
-use crate::table::{Table, View};
+use crate::record::BtfKind;
+use crate::table::{Table, TypeView};
 
 /// The resolved type of each type.
 pub(super) struct Meanings(Vec<u32>);
@@ -50,7 +50,7 @@ impl Meanings {
             // The innermost typedef gives an unnamed type its name.
             while let Some(id) = path.pop() {
                 let names = table.view(id).is_some_and(|view| {
-                    view.kind() == Kind::Typedef
+                    view.kind() == BtfKind::Typedef
                         && !view.name().is_empty()
                         && table.view(meaning).is_some_and(|meant| is_unnamed(&meant))
                 });
@@ -78,18 +78,21 @@ enum Step {
     Further(Option<u32>),
 }
 
-fn step(view: &View<'_, '_>) -> Step {
+fn step(view: &TypeView<'_, '_>) -> Step {
     match view.kind() {
-        Kind::Typedef | Kind::Volatile | Kind::Const | Kind::Restrict | Kind::TypeTag => {
+        BtfKind::Typedef | BtfKind::Volatile | BtfKind::Const | BtfKind::Restrict | BtfKind::TypeTag => {
             Step::Further(view.target())
         }
-        Kind::Function | Kind::Variable | Kind::Section | Kind::DeclarationTag | Kind::Unknown(_) => {
-            Step::Nothing
-        }
+        BtfKind::Function
+        | BtfKind::Variable
+        | BtfKind::Section
+        | BtfKind::DeclarationTag
+        | BtfKind::Unknown(_) => Step::Nothing,
         _ => Step::Itself,
     }
 }
 
-fn is_unnamed(view: &View<'_, '_>) -> bool {
-    matches!(view.kind(), Kind::Struct | Kind::Union | Kind::Enum | Kind::Enum64) && view.name().is_empty()
+fn is_unnamed(view: &TypeView<'_, '_>) -> bool {
+    matches!(view.kind(), BtfKind::Struct | BtfKind::Union | BtfKind::Enum | BtfKind::Enum64)
+        && view.name().is_empty()
 }

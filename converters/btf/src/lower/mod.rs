@@ -14,8 +14,8 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use profile::{Choice, ChoiceOption, Name, Profile, Report, Type, TypeId};
 
-use crate::record::Kind;
-use crate::table::{Table, View};
+use crate::record::BtfKind;
+use crate::table::{Table, TypeView};
 use meaning::Meanings;
 
 /// Names of this length and more are counted.
@@ -82,9 +82,9 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
         for id in self.table.own() {
             let Some(view) = self.table.view(id) else { continue };
             match view.kind() {
-                Kind::Typedef => self.typedef(id, &view),
-                Kind::Function | Kind::Variable | Kind::Section | Kind::DeclarationTag => {}
-                Kind::Unknown(kind) => {
+                BtfKind::Typedef => self.typedef(id, &view),
+                BtfKind::Function | BtfKind::Variable | BtfKind::Section | BtfKind::DeclarationTag => {}
+                BtfKind::Unknown(kind) => {
                     self.report
                         .lose("types of a kind that is not known", || format!("type {id}, kind {kind}"));
                 }
@@ -149,33 +149,33 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
         self.first.offset(id as usize - 1)
     }
 
-    fn define(&mut self, id: u32, view: &View<'t, 'a>) -> Type {
+    fn define(&mut self, id: u32, view: &TypeView<'t, 'a>) -> Type {
         match view.kind() {
-            Kind::Int => self.integer_type(view),
-            Kind::Float => self.float_type(view),
-            Kind::Pointer => {
+            BtfKind::Int => self.integer_type(view),
+            BtfKind::Float => self.float_type(view),
+            BtfKind::Pointer => {
                 let target = self.reference(id, view.target());
                 Type::Pointer { target, size: self.pointer }
             }
-            Kind::Array => {
+            BtfKind::Array => {
                 let (element, count) = view.record.array();
                 let target = self.reference(id, view.id(element));
                 Type::Array { target, count: count.into() }
             }
-            Kind::Struct | Kind::Union => self.record(id, view),
-            Kind::Enum | Kind::Enum64 => self.enumeration(id, view),
-            Kind::Forward => {
+            BtfKind::Struct | BtfKind::Union => self.record(id, view),
+            BtfKind::Enum | BtfKind::Enum64 => self.enumeration(id, view),
+            BtfKind::Forward => {
                 self.forward.push(id);
                 self.named(id, view)
             }
-            Kind::Signature => {
+            BtfKind::Signature => {
                 let arguments: Vec<u32> = view.record.arguments().collect();
                 let arguments: Vec<TypeId> =
                     arguments.into_iter().map(|argument| self.reference(id, view.id(argument))).collect();
                 Type::Function(self.profile.types.add_arguments(&arguments))
             }
             // After looking through types, the remaining typedef gives a name to an unnamed type.
-            Kind::Typedef => {
+            BtfKind::Typedef => {
                 let target = self.reference(id, view.target());
                 Type::Alias { name: self.name(id, view.record.name, view), target }
             }
@@ -184,12 +184,12 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
     }
 
     /// A typedef in the file: one that names a type is read like a type, and another name of a struct is recorded.
-    fn typedef(&mut self, id: u32, view: &View<'t, 'a>) {
+    fn typedef(&mut self, id: u32, view: &TypeView<'t, 'a>) {
         let meaning = self.meanings.of(id);
         let ty = self.ty(id);
         let Some(meant) = self.table.view(meaning) else { return };
         if meaning != id
-            && matches!(meant.kind(), Kind::Struct | Kind::Union)
+            && matches!(meant.kind(), BtfKind::Struct | BtfKind::Union)
             && let Some(name) = self.name(id, view.record.name, view)
         {
             self.profile.typedefs.push((name, ty));
@@ -197,7 +197,7 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
     }
 
     /// A struct or union of which only the name is known.
-    fn named(&mut self, id: u32, view: &View<'t, 'a>) -> Type {
+    fn named(&mut self, id: u32, view: &TypeView<'t, 'a>) -> Type {
         self.name(id, view.record.name, view).map_or(Type::Void, Type::Named)
     }
 
@@ -207,9 +207,9 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
         if forward.is_empty() {
             return;
         }
-        let is_union = |view: &View<'_, '_>| match view.kind() {
-            Kind::Forward => view.record.flag,
-            kind => kind == Kind::Union,
+        let is_union = |view: &TypeView<'_, '_>| match view.kind() {
+            BtfKind::Forward => view.record.flag,
+            kind => kind == BtfKind::Union,
         };
         let mut definitions: HashMap<(bool, &[u8]), Vec<TypeId>, RandomState> = HashMap::default();
         for id in &forward {
@@ -219,7 +219,7 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
         }
         for id in 1..=self.table.len() {
             let Some(view) = self.table.view(id) else { continue };
-            if matches!(view.kind(), Kind::Struct | Kind::Union)
+            if matches!(view.kind(), BtfKind::Struct | BtfKind::Union)
                 && self.is_wanted.get(id as usize).is_some_and(|wanted| *wanted)
                 && let Some(found) = definitions.get_mut(&(is_union(&view), view.name()))
             {
@@ -254,7 +254,7 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
     }
 
     /// The name at an offset in the strings; `None` if it has none.
-    pub(crate) fn name(&mut self, id: u32, offset: u32, view: &View<'_, '_>) -> Option<Name> {
+    pub(crate) fn name(&mut self, id: u32, offset: u32, view: &TypeView<'_, '_>) -> Option<Name> {
         if offset == 0 {
             return None;
         }

@@ -3,14 +3,14 @@
 use profile::{NewMember, RecordKind, StorageUnit, Type, TypeId};
 
 use super::Lowering;
-use crate::record::{Kind, RawMember};
-use crate::table::View;
+use crate::record::{BtfKind, RawMember};
+use crate::table::TypeView;
 
 /// The largest struct of a kernel: a size above it is damage.
 const LARGEST: u32 = 1 << 30;
 
 impl<'t, 'a> Lowering<'t, 'a, '_> {
-    pub(super) fn record(&mut self, id: u32, view: &View<'t, 'a>) -> Type {
+    pub(super) fn record(&mut self, id: u32, view: &TypeView<'t, 'a>) -> Type {
         let record = view.record;
         if view.is_distilled() {
             return self.named(id, view);
@@ -24,13 +24,13 @@ impl<'t, 'a> Lowering<'t, 'a, '_> {
             members.extend(self.member(id, view, member));
         }
         let name = self.name(id, record.name, view);
-        let kind = if record.kind == Kind::Union { RecordKind::Union } else { RecordKind::Struct };
+        let kind = if record.kind == BtfKind::Union { RecordKind::Union } else { RecordKind::Struct };
         let size = u64::from(record.size());
         let profile = &mut *self.profile;
         Type::Record(profile.types.add_record(&mut profile.names, name, kind, size, &members))
     }
 
-    fn member(&mut self, id: u32, view: &View<'t, 'a>, member: RawMember) -> Option<NewMember> {
+    fn member(&mut self, id: u32, view: &TypeView<'t, 'a>, member: RawMember) -> Option<NewMember> {
         let mut name = self.name(id, member.name, view);
         if let Some(text) = name.map(|name| self.profile.names.get(name))
             && (text.starts_with("_vptr.") || text.starts_with("_vptr$"))
@@ -74,7 +74,7 @@ impl<'t, 'a> Lowering<'t, 'a, '_> {
             return Some((member.bit.into(), width));
         }
         let view = self.table.view(self.meanings.of(ty?))?;
-        if view.kind() != Kind::Int {
+        if view.kind() != BtfKind::Int {
             return None;
         }
         let integer = view.record.integer();
@@ -91,11 +91,11 @@ impl<'t, 'a> Lowering<'t, 'a, '_> {
         for _ in 0..2 {
             let Some(view) = self.table.view(id) else { break };
             match view.kind() {
-                Kind::Typedef => {
+                BtfKind::Typedef => {
                     let target = view.target().unwrap_or_default();
                     id = self.meanings.of(target);
                 }
-                Kind::Int => {
+                BtfKind::Int => {
                     let (size, integer) = (view.record.size(), view.record.integer());
                     if u64::from(integer.bits) == u64::from(size) * 8 {
                         return (size, ty);
@@ -103,7 +103,7 @@ impl<'t, 'a> Lowering<'t, 'a, '_> {
                     let size = size.checked_next_power_of_two().unwrap_or(4);
                     return (size, self.integer(size, integer.signed));
                 }
-                Kind::Enum | Kind::Enum64 => return (view.record.size(), ty),
+                BtfKind::Enum | BtfKind::Enum64 => return (view.record.size(), ty),
                 _ => break,
             }
         }

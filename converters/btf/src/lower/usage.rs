@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use profile::Type;
 
 use super::Lowering;
-use crate::record::Kind;
+use crate::record::BtfKind;
 
 /// How many pointers, arrays and qualifiers are followed to a definition.
 const MAX_STEPS: usize = 16;
@@ -22,8 +22,8 @@ impl Lowering<'_, '_, '_> {
         for id in 1..=self.table.len() {
             let Some(view) = self.table.view(id) else { continue };
             let is_record = match view.kind() {
-                Kind::Struct | Kind::Union => true,
-                Kind::Enum | Kind::Enum64 => false,
+                BtfKind::Struct | BtfKind::Union => true,
+                BtfKind::Enum | BtfKind::Enum64 => false,
                 _ => continue,
             };
             if !view.name().is_empty() {
@@ -39,8 +39,8 @@ impl Lowering<'_, '_, '_> {
             let Some(view) = self.table.view(id) else { continue };
             // The type of a function stands for all functions that have it.
             let user = match view.kind() {
-                Kind::Struct | Kind::Union | Kind::Variable | Kind::Signature => Some(view),
-                Kind::Function => view.target().and_then(|target| self.table.view(target)),
+                BtfKind::Struct | BtfKind::Union | BtfKind::Variable | BtfKind::Signature => Some(view),
+                BtfKind::Function => view.target().and_then(|target| self.table.view(target)),
                 _ => None,
             };
             let Some(user) = user else { continue };
@@ -69,9 +69,9 @@ impl Lowering<'_, '_, '_> {
             id = self.meanings.of(id);
             let view = self.table.view(id)?;
             id = match view.kind() {
-                Kind::Struct | Kind::Union | Kind::Enum | Kind::Enum64 => return Some(id),
-                Kind::Pointer => view.target()?,
-                Kind::Array => view.id(view.record.array().0)?,
+                BtfKind::Struct | BtfKind::Union | BtfKind::Enum | BtfKind::Enum64 => return Some(id),
+                BtfKind::Pointer => view.target()?,
+                BtfKind::Array => view.id(view.record.array().0)?,
                 _ => return None,
             };
         }

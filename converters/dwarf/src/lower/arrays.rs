@@ -5,7 +5,7 @@ use profile::{Type, TypeId};
 use super::lowering::Lowering;
 use crate::entry::Entry;
 use crate::language::Languages;
-use crate::plan::Kind;
+use crate::plan::EntryKind;
 use crate::site::Site;
 
 /// The largest index type that gives an array its bounds.
@@ -15,7 +15,7 @@ impl<'a> Lowering<'_, '_, 'a> {
     pub(super) fn array(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
         let mut target = self.held(site, entry.ty);
         let mut bounds = self.children(site, entry);
-        bounds.retain(|bound| bound.kind == Kind::Bound);
+        bounds.retain(|bound| bound.kind == EntryKind::Bound);
         let bounds: Vec<u64> = bounds.iter().map(|bound| self.elements(site.unit, bound)).collect();
         if bounds.is_empty() {
             return self.intern(Type::Array { target, count: 0 });
@@ -41,7 +41,7 @@ impl<'a> Lowering<'_, '_, 'a> {
         }
         match self.behind_names(unit, bound.ty) {
             // An array with an element for each value of an enumeration, whatever their numbers are.
-            Some((of, index)) if index.kind == Kind::Enumeration => {
+            Some((of, index)) if index.kind == EntryKind::Enumeration => {
                 let values = self.children(Site { unit: of, at: index.at }, &index);
                 let within = |value: i64| {
                     bound.lower_bound.is_none_or(|lower| lower as i64 <= value)
@@ -52,7 +52,7 @@ impl<'a> Lowering<'_, '_, 'a> {
             }
             // The bounds are those of the index type.
             Some((_, index))
-                if index.kind == Kind::Bound && bound.upper_bound.is_none() && !index.dynamic =>
+                if index.kind == EntryKind::Bound && bound.upper_bound.is_none() && !index.dynamic =>
             {
                 let lower = bound.lower_bound.or(index.lower_bound).unwrap_or(first);
                 let count = elements(lower, index.upper_bound);

@@ -4,7 +4,7 @@ use profile::{NewMember, StorageUnit, Type};
 
 use super::lowering::{Lowering, MAX_DEPTH};
 use crate::entry::Entry;
-use crate::plan::Kind;
+use crate::plan::EntryKind;
 use crate::site::Site;
 use crate::value::{Place, Value, place};
 
@@ -15,9 +15,9 @@ impl<'a> Lowering<'_, '_, 'a> {
         for child in self.children(site, record) {
             let member = match child.kind {
                 // A static member is a variable and not part of the record.
-                Kind::Member if child.declared || child.external => None,
-                Kind::Member => self.member(site, &child, size.unwrap_or(u64::MAX)),
-                Kind::Base => self.base(site, &child),
+                EntryKind::Member if child.declared || child.external => None,
+                EntryKind::Member => self.member(site, &child, size.unwrap_or(u64::MAX)),
+                EntryKind::Base => self.base(site, &child),
                 _ => None,
             };
             members.extend(member);
@@ -70,10 +70,12 @@ impl<'a> Lowering<'_, '_, 'a> {
         for _ in 0..MAX_DEPTH {
             let (found, entry) = self.behind_names(unit, reference)?;
             match (entry.kind, entry.size) {
-                (Kind::Native, _) if entry.bit_size.is_some() => return entry.bit_size,
+                (EntryKind::Native, _) if entry.bit_size.is_some() => return entry.bit_size,
                 // The bits of an enumeration or a packed struct are those of its type.
-                (Kind::Enumeration, _) | (Kind::Record, None) => (unit, reference) = (found, entry.ty),
-                (Kind::Pointer, None) => {
+                (EntryKind::Enumeration, _) | (EntryKind::Record, None) => {
+                    (unit, reference) = (found, entry.ty)
+                }
+                (EntryKind::Pointer, None) => {
                     return Some(u64::from(self.encoding(site)?.address_size).saturating_mul(8));
                 }
                 (_, size) => return size?.checked_mul(8),

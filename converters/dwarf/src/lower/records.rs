@@ -6,7 +6,7 @@ use profile::{Label, Name, RecordKind, Type, TypeId};
 use super::lowering::Lowering;
 use crate::entry::Entry;
 use crate::native;
-use crate::plan::Kind;
+use crate::plan::EntryKind;
 use crate::site::{Reference, Site};
 
 impl<'a> Lowering<'_, '_, 'a> {
@@ -99,7 +99,7 @@ impl<'a> Lowering<'_, '_, 'a> {
     pub(super) fn labels(&mut self, site: Site, entry: &Entry<'a>) -> (TypeId, bool, Vec<Label>) {
         let mut labels = Vec::new();
         for child in self.children(site, entry) {
-            if child.kind != Kind::Enumerator {
+            if child.kind != EntryKind::Enumerator {
                 continue;
             }
             match (self.text(site, &child), child.value) {

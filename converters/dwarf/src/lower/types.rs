@@ -7,7 +7,7 @@ use super::lowering::{Lowering, MAX_DEPTH};
 use crate::entry::Entry;
 use crate::language::Languages;
 use crate::native;
-use crate::plan::Kind;
+use crate::plan::EntryKind;
 use crate::site::{Reference, Site};
 
 impl<'a> Lowering<'_, '_, 'a> {
@@ -54,16 +54,16 @@ impl<'a> Lowering<'_, '_, 'a> {
             return self.intern(Type::Void);
         };
         match entry.kind {
-            Kind::Native => self.native(site, &entry),
-            Kind::Qualifier => self.reference(site.unit, entry.ty),
-            Kind::Bound => self.subrange(site, &entry),
-            Kind::Typedef => self.typedef(site, &entry),
-            Kind::Pointer => self.pointer(site, &entry),
-            Kind::Array => self.array(site, &entry),
-            Kind::Signature => self.function(site, &entry),
-            Kind::Record => self.record(site, &entry),
-            Kind::Enumeration => self.enumeration(site, &entry),
-            Kind::Bytes => self.bytes(site, &entry),
+            EntryKind::Native => self.native(site, &entry),
+            EntryKind::Qualifier => self.reference(site.unit, entry.ty),
+            EntryKind::Bound => self.subrange(site, &entry),
+            EntryKind::Typedef => self.typedef(site, &entry),
+            EntryKind::Pointer => self.pointer(site, &entry),
+            EntryKind::Array => self.array(site, &entry),
+            EntryKind::Signature => self.function(site, &entry),
+            EntryKind::Record => self.record(site, &entry),
+            EntryKind::Enumeration => self.enumeration(site, &entry),
+            EntryKind::Bytes => self.bytes(site, &entry),
             _ => {
                 self.report.lose("types of a kind that has no place in a profile", || {
                     format!("{} at {}", entry.tag, self.units.place(site))
@@ -108,7 +108,7 @@ impl<'a> Lowering<'_, '_, 'a> {
         let children = self.children(site, entry);
         let arguments: Vec<TypeId> = children
             .iter()
-            .filter(|child| child.kind == Kind::Argument)
+            .filter(|child| child.kind == EntryKind::Argument)
             .map(|argument| self.reference(site.unit, argument.ty))
             .collect();
         let ty = match self.functions.get(&arguments) {
@@ -217,7 +217,7 @@ impl<'a> Lowering<'_, '_, 'a> {
         for _ in 0..MAX_DEPTH {
             let (found, at) = self.units.find(unit, reference)?;
             let entry = self.entry(Site { unit: found, at })?;
-            if !matches!(entry.kind, Kind::Qualifier | Kind::Typedef) {
+            if !matches!(entry.kind, EntryKind::Qualifier | EntryKind::Typedef) {
                 return Some((found, entry));
             }
             (unit, reference) = (found, entry.ty);

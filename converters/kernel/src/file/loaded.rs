@@ -8,8 +8,8 @@ use super::Error;
 pub(super) struct Loaded {
     bytes: Vec<u8>,
     /// The link addresses of its parts, and their places in the file.
-    parts: Vec<Part>,
-    sections: Vec<(String, Part)>,
+    parts: Vec<Extent>,
+    sections: Vec<(String, Extent)>,
     /// The processor it is for.
     pub(super) arch: Arch,
     /// For a kernel without headers, the likely link address of its beginning.
@@ -17,7 +17,7 @@ pub(super) struct Loaded {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Part {
+struct Extent {
     address: u64,
     offset: usize,
     length: usize,
@@ -31,7 +31,7 @@ impl Loaded {
         let part = |address: u64, (offset, length): (u64, u64)| {
             let (offset, length) = (usize::try_from(offset).ok()?, usize::try_from(length).ok()?);
             bytes.get(offset..offset.checked_add(length)?)?;
-            Some(Part { address, offset, length })
+            Some(Extent { address, offset, length })
         };
         let parts =
             file.segments().filter_map(|segment| part(segment.address(), segment.file_range())).collect();
@@ -44,7 +44,7 @@ impl Loaded {
     }
 
     pub(super) fn of_arm64_image(bytes: Vec<u8>) -> Self {
-        let whole = Part { address: 0, offset: 0, length: bytes.len() };
+        let whole = Extent { address: 0, offset: 0, length: bytes.len() };
         let flat = Some(link_address(&bytes));
         Self { parts: vec![whole], sections: Vec::new(), arch: Arch::Arm64, flat, bytes }
     }
@@ -109,7 +109,7 @@ impl Loaded {
 
     /// The addresses at which `needle` begins, at most this many.
     pub(super) fn find(&self, needle: &[u8], most: usize) -> Vec<u64> {
-        let content = |part: &Part| self.bytes.get(part.offset..part.offset.checked_add(part.length)?);
+        let content = |part: &Extent| self.bytes.get(part.offset..part.offset.checked_add(part.length)?);
         let parts = self.parts.iter().filter_map(|part| Some((part.address, content(part)?)));
         let places = parts.flat_map(|(address, content)| {
             memmem::find_iter(content, needle)

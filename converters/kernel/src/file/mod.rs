@@ -88,9 +88,9 @@ pub fn convert_file(bytes: &[u8], progress: &dyn Progress) -> Result<Converted, 
     progress.begin(STEP, None);
     let loaded = boot::load(bytes)?;
     progress.end(STEP);
-    progress.tell(&format!("unpacked a kernel of {} bytes", loaded.len()));
+    progress.debug(&format!("unpacked a kernel of {} bytes", loaded.len()));
     let (symbols, loaded) = symbols(loaded)?;
-    let kernel = Kernel { loaded: &loaded, symbols: &symbols };
+    let kernel = LoadedKernel { loaded: &loaded, symbols: &symbols };
     let banner = kernel.banner();
     let Some(types) = kernel.types() else {
         let name = banner
@@ -154,12 +154,12 @@ fn place(parts: Parts, source: &dyn Source, loaded: &Loaded) -> Option<Parts> {
 }
 
 /// A kernel with its symbols.
-struct Kernel<'a> {
+struct LoadedKernel<'a> {
     loaded: &'a Loaded,
     symbols: &'a [Symbol],
 }
 
-impl Kernel<'_> {
+impl LoadedKernel<'_> {
     /// The address of a symbol.
     fn at(&self, name: &str) -> Option<u64> {
         self.symbols.iter().find(|symbol| symbol.name == name).map(|symbol| symbol.address)

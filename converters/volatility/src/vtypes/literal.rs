@@ -1,7 +1,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::tree::{Kind, Tree};
+use super::tree::{NodeKind, Tree};
 use crate::error::Error;
 
 /// What was found in a file where a literal was expected.
@@ -121,7 +121,7 @@ impl<'a> Literals<'a> {
                 return Ok(());
             }
             tree.clear();
-            let root = tree.push(Kind::List);
+            let root = tree.push(NodeKind::List);
             self.value(tree, 1)?;
             self.expect_in_dict()?;
             self.skip_space();
@@ -145,7 +145,7 @@ impl<'a> Literals<'a> {
         match next {
             b'{' => {
                 self.position += 1;
-                let index = tree.push(Kind::Dict);
+                let index = tree.push(NodeKind::Dict);
                 loop {
                     self.skip_space();
                     if self.peek() == Some(b'}') {
@@ -162,7 +162,7 @@ impl<'a> Literals<'a> {
             b'[' | b'(' => {
                 self.position += 1;
                 let close = if next == b'[' { b']' } else { b')' };
-                let index = tree.push(Kind::List);
+                let index = tree.push(NodeKind::List);
                 loop {
                     self.skip_space();
                     if self.peek() == Some(close) {
@@ -179,9 +179,9 @@ impl<'a> Literals<'a> {
             _ => {
                 let word = self.word();
                 match word {
-                    b"None" => drop(tree.push(Kind::None)),
-                    b"True" => drop(tree.push(Kind::Bool(true))),
-                    b"False" => drop(tree.push(Kind::Bool(false))),
+                    b"None" => drop(tree.push(NodeKind::None)),
+                    b"True" => drop(tree.push(NodeKind::Bool(true))),
+                    b"False" => drop(tree.push(NodeKind::Bool(false))),
                     b"dict" => {
                         self.skip_space();
                         if self.peek() != Some(b'(') {
@@ -203,7 +203,7 @@ impl<'a> Literals<'a> {
 
     /// `key=value, ...)`
     fn arguments(&mut self, tree: &mut Tree<'a>, depth: usize) -> Result<(), Problem> {
-        let index = tree.push(Kind::Dict);
+        let index = tree.push(NodeKind::Dict);
         loop {
             self.skip_space();
             if self.peek() == Some(b')') {
@@ -217,7 +217,7 @@ impl<'a> Literals<'a> {
                 return Err(self.problem(start, "'key=value' within dict(...)"));
             }
             self.position += 1;
-            tree.push(Kind::Text(key));
+            tree.push(NodeKind::Text(key));
             self.value(tree, depth + 1)?;
             self.separator(b')')?;
         }
@@ -255,8 +255,8 @@ impl<'a> Literals<'a> {
             self.skip_space_before_string();
         }
         let kind = match own {
-            Some(start) => Kind::OwnText { start, end: tree.texts().len() },
-            None => Kind::Text(first.unwrap_or_default()),
+            Some(start) => NodeKind::OwnText { start, end: tree.texts().len() },
+            None => NodeKind::Text(first.unwrap_or_default()),
         };
         tree.push(kind);
         Ok(())
@@ -313,10 +313,10 @@ impl<'a> Literals<'a> {
         }
         let word = self.text.get(word_start..self.position).unwrap_or_default();
         let kind = match integer(word) {
-            Some(number) => Kind::Integer(if negative { -number } else { number }),
+            Some(number) => NodeKind::Integer(if negative { -number } else { number }),
             None => match str::from_utf8(word).ok().and_then(|word| word.parse::<f64>().ok()) {
                 Some(number) if word.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E')) => {
-                    Kind::Float(if negative { -number } else { number })
+                    NodeKind::Float(if negative { -number } else { number })
                 }
                 _ => {
                     self.position = start;

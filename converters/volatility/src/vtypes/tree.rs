@@ -10,13 +10,13 @@ pub(crate) struct Tree<'a> {
 
 #[derive(Clone, Copy, Debug)]
 struct Node<'a> {
-    kind: Kind<'a>,
+    kind: NodeKind<'a>,
     /// The index after the last value inside this one.
     end: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Kind<'a> {
+pub(super) enum NodeKind<'a> {
     None,
     Bool(bool),
     Integer(i128),
@@ -40,7 +40,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Begins a value; [`Tree::close`] ends it.
-    pub(super) fn push(&mut self, kind: Kind<'a>) -> usize {
+    pub(super) fn push(&mut self, kind: NodeKind<'a>) -> usize {
         let index = self.nodes.len();
         self.nodes.push(Node { kind, end: index + 1 });
         index
@@ -75,48 +75,48 @@ impl<'t, 'a> Value<'t, 'a> {
         self.tree.nodes.get(self.index)
     }
 
-    fn kind(self) -> Kind<'a> {
-        self.node().map_or(Kind::None, |node| node.kind)
+    fn kind(self) -> NodeKind<'a> {
+        self.node().map_or(NodeKind::None, |node| node.kind)
     }
 
     pub(crate) fn integer(self) -> Option<i128> {
         match self.kind() {
-            Kind::Integer(number) => Some(number),
-            Kind::Bool(value) => Some(i128::from(value)),
+            NodeKind::Integer(number) => Some(number),
+            NodeKind::Bool(value) => Some(i128::from(value)),
             _ => None,
         }
     }
 
     pub(crate) fn float(self) -> Option<f64> {
         match self.kind() {
-            Kind::Float(number) => Some(number),
+            NodeKind::Float(number) => Some(number),
             _ => None,
         }
     }
 
     pub(crate) fn boolean(self) -> Option<bool> {
         match self.kind() {
-            Kind::Bool(value) => Some(value),
+            NodeKind::Bool(value) => Some(value),
             _ => None,
         }
     }
 
     pub(crate) fn text(self) -> Option<&'t [u8]> {
         match self.kind() {
-            Kind::Text(text) => Some(text),
-            Kind::OwnText { start, end } => self.tree.texts.get(start..end),
+            NodeKind::Text(text) => Some(text),
+            NodeKind::OwnText { start, end } => self.tree.texts.get(start..end),
             _ => None,
         }
     }
 
     /// The values of a list or tuple.
     pub(crate) fn items(self) -> Option<Items<'t, 'a>> {
-        matches!(self.kind(), Kind::List).then(|| self.children())
+        matches!(self.kind(), NodeKind::List).then(|| self.children())
     }
 
     /// The keys and values of a dict, in the order of the text.
     pub(crate) fn pairs(self) -> Option<impl Iterator<Item = (Value<'t, 'a>, Value<'t, 'a>)>> {
-        let mut children = matches!(self.kind(), Kind::Dict).then(|| self.children())?;
+        let mut children = matches!(self.kind(), NodeKind::Dict).then(|| self.children())?;
         Some(std::iter::from_fn(move || Some((children.next()?, children.next()?))))
     }
 

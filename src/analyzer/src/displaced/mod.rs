@@ -8,11 +8,13 @@ pub(crate) mod steps;
 
 use std::ops::Range;
 
-use image::{Image, Memory as _, Placed, Plan};
+use image::{Image, Memory as _, Placed, ScanPlan};
 use profile::System;
 
 use crate::validate::Group;
-use crate::{Check, Error, Guest, Layout, Passage, Scope, Validation, Verdict, linux, validate, windows};
+use crate::{
+    Check, CheckOutcome, Error, Guest, Layout, Scope, Validation, Verdict, linux, validate, windows,
+};
 
 /// An image whose bytes were put where they belong.
 #[derive(Debug)]
@@ -33,7 +35,7 @@ const FOUR_GIB: u64 = 1 << 32;
 
 /// Finds out where the bytes of a raw image belong. Returns `None` if the image fits the profile as it is, and if no other
 /// layout is proved to be right by the profile.
-pub fn relocate(image: &Image, layout: &Layout, plan: &Plan<'_>) -> Option<Relocated> {
+pub fn relocate(image: &Image, layout: &Layout, plan: &ScanPlan<'_>) -> Option<Relocated> {
     if !image.is_flat() {
         return None;
     }
@@ -70,7 +72,13 @@ pub fn relocate(image: &Image, layout: &Layout, plan: &Plan<'_>) -> Option<Reloc
 const MOST_GAPS: usize = 16;
 
 /// Gives what lies between two parts, whose place is not known, to one of them, where more of the profile is proved so.
-fn fill(image: &Image, mut best: Relocated, layout: &Layout, mut most: usize, plan: &Plan<'_>) -> Relocated {
+fn fill(
+    image: &Image,
+    mut best: Relocated,
+    layout: &Layout,
+    mut most: usize,
+    plan: &ScanPlan<'_>,
+) -> Relocated {
     for index in 1..best.parts.len().min(MOST_GAPS) {
         for early in [true, false] {
             let mut parts = best.parts.clone();
@@ -111,7 +119,7 @@ pub struct Proof {
 ///
 /// # Errors
 /// As [`validate`].
-pub fn prove(image: &Image, layout: &Layout, scope: Scope, plan: &Plan<'_>) -> Result<Proof, Error> {
+pub fn prove(image: &Image, layout: &Layout, scope: Scope, plan: &ScanPlan<'_>) -> Result<Proof, Error> {
     let validation = validate(image, layout, scope, plan)?;
     if image.hints().worked_out_layout {
         return Ok(Proof { validation: unless_worked_out(validation), relocated: None });
@@ -140,7 +148,7 @@ pub fn prove(image: &Image, layout: &Layout, scope: Scope, plan: &Plan<'_>) -> R
 
 /// Whether a record in the image names another build than the profile.
 fn names_another(validation: &Validation) -> bool {
-    let named = |check: &Check| check.group == Group::Identity && check.passage == Passage::Failed;
+    let named = |check: &Check| check.group == Group::Identity && check.outcome == CheckOutcome::Failed;
     validation.verdict == Verdict::Mismatch && validation.checks.iter().any(named)
 }
 
@@ -164,7 +172,7 @@ fn inconclusive(mut validation: Validation, reason: &str) -> Validation {
 }
 
 /// What shows that the places in a file of raw memory are not physical addresses, in words.
-fn doubt(image: &Image, layout: &Layout, plan: &Plan<'_>) -> Option<String> {
+fn doubt(image: &Image, layout: &Layout, plan: &ScanPlan<'_>) -> Option<String> {
     if image.hints().unknown_layout {
         return Some(
             "this is a .vmem of more than 3 GiB without its .vmss or .vmsn file, which says where its parts belong".to_owned(),
@@ -178,11 +186,11 @@ fn doubt(image: &Image, layout: &Layout, plan: &Plan<'_>) -> Option<String> {
 }
 
 /// How many checks passed, if the profile is a match for the image.
-fn proof(image: &Image, layout: &Layout, plan: &Plan<'_>) -> Option<usize> {
+fn proof(image: &Image, layout: &Layout, plan: &ScanPlan<'_>) -> Option<usize> {
     // This is cheaper than all checks.
     Guest::find(image, layout, plan).ok()?;
     let validation = validate(image, layout, Scope::Quick, plan).ok()?;
-    let passed = validation.checks.iter().filter(|check| check.passage == Passage::Passed).count();
+    let passed = validation.checks.iter().filter(|check| check.outcome == CheckOutcome::Passed).count();
     (validation.verdict == Verdict::Match).then_some(passed)
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use btf_converter::{Kind, Table, View};
+use btf_converter::{BtfKind, Table, TypeView};
 use foldhash::fast::RandomState;
 
 /// A member that can be reached by its name: of the struct, or of its unnamed members.
@@ -40,7 +40,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Structs> {
     let mut left = (bytes.len() / 12).saturating_mul(MAX_MEMBERS).saturating_add(1);
     for id in table.own() {
         let Some(view) = table.view(id) else { continue };
-        if matches!(view.kind(), Kind::Struct | Kind::Union) && !view.name().is_empty() {
+        if matches!(view.kind(), BtfKind::Struct | BtfKind::Union) && !view.name().is_empty() {
             let mut found = Members::default();
             members(&table, &view, 0, 0, &mut left, &mut found);
             if left == 0 {
@@ -59,7 +59,7 @@ fn text(name: &[u8]) -> String {
 /// Adds the members of a struct. If there are too many, `left` is 0 afterwards.
 fn members(
     table: &Table<'_>,
-    view: &View<'_, '_>,
+    view: &TypeView<'_, '_>,
     base: u64,
     depth: usize,
     left: &mut usize,
@@ -86,12 +86,12 @@ fn members(
 }
 
 /// The struct or union of a type, looking through qualifiers.
-fn record_behind<'t, 'a>(table: &'t Table<'a>, mut id: u32) -> Option<View<'t, 'a>> {
+fn record_behind<'t, 'a>(table: &'t Table<'a>, mut id: u32) -> Option<TypeView<'t, 'a>> {
     for _ in 0..MAX_DEPTH {
         let view = table.view(id)?;
         match view.kind() {
-            Kind::Struct | Kind::Union => return Some(view),
-            Kind::Typedef | Kind::Volatile | Kind::Const | Kind::TypeTag => id = view.target()?,
+            BtfKind::Struct | BtfKind::Union => return Some(view),
+            BtfKind::Typedef | BtfKind::Volatile | BtfKind::Const | BtfKind::TypeTag => id = view.target()?,
             _ => return None,
         }
     }

@@ -1,6 +1,6 @@
 //! Finds a kernel's symbol table without a profile, through VMCOREINFO.
 
-use image::{Image, Memory, PhysicalAddress, Plan};
+use image::{Image, Memory, PhysicalAddress, ScanPlan};
 use maps::kallsyms::{Encoding, Parts};
 
 use super::kallsyms::{self, Symbols};
@@ -21,7 +21,7 @@ const MOST: usize = 16;
 impl CarriedSymbols {
     /// Reads the table of the first kernel in the image whose VMCOREINFO names it, in the container or in memory
     /// (since 6.0 the text names the table); otherwise the first table that is found by its form.
-    pub fn find(image: &Image, plan: &Plan<'_>) -> Option<Self> {
+    pub fn find(image: &Image, plan: &ScanPlan<'_>) -> Option<Self> {
         let own = image.hints().vmcoreinfo.as_deref().and_then(|text| VmCoreInfo::parse(text.as_bytes()));
         let named = || own.and_then(|info| Self::of(image, &info, "the container's VMCOREINFO"));
         let sighted = || {
@@ -34,7 +34,7 @@ impl CarriedSymbols {
     }
 
     /// The first table that is found by its form.
-    pub fn by_form(image: &Image, plan: &Plan<'_>) -> Option<Self> {
+    pub fn by_form(image: &Image, plan: &ScanPlan<'_>) -> Option<Self> {
         kallsyms::search(image, plan).iter().find_map(|parts| {
             let symbols = kallsyms::read_parts(&Physical(image), &as_linked(image, parts)).ok()?;
             Some(Self { symbols, found_by: format!("by its form at physical {:#x}", parts.names) })

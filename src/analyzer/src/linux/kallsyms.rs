@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-use image::{Memory, PhysicalAddress, Plan};
+use image::{Memory, PhysicalAddress, ScanPlan};
 use maps::kallsyms::{self, DIGITS, Encoding, Format, Parts, Symbol};
 
-use super::{Kernel, VmCoreInfo};
-use crate::view::View;
+use super::{LinuxKernel, VmCoreInfo};
+use crate::typed_memory::TypedMemory;
 use crate::{Error, Layout, Space};
 
 /// Every symbol's addresses, KASLR included, by name.
@@ -20,7 +20,7 @@ const MOST_PLACES: usize = 64;
 ///
 /// # Errors
 /// [`Error`] if the image or the profile lacks a part, or the bytes are not a symbol table.
-pub(crate) fn read(kernel: &Kernel<'_>, info: Option<&VmCoreInfo>) -> Result<Symbols, Error> {
+pub(crate) fn read(kernel: &LinuxKernel<'_>, info: Option<&VmCoreInfo>) -> Result<Symbols, Error> {
     let parts = parts_at(kernel.view(), |name| match info.and_then(|info| info.symbol(name)) {
         Some(address) => Ok(address),
         None => kernel.symbol(name),
@@ -41,12 +41,12 @@ pub(crate) fn read_from(layout: &Layout, space: &dyn Space, info: &VmCoreInfo) -
 /// # Errors
 /// As for [`read`].
 pub(super) fn parts_from(layout: &Layout, space: &dyn Space, info: &VmCoreInfo) -> Result<Parts, Error> {
-    parts_at(View { layout, space }, |name| {
+    parts_at(TypedMemory { layout, space }, |name| {
         info.symbol(name).ok_or_else(|| Error::Lacking { what: format!("symbol {name}") })
     })
 }
 
-fn parts_at(view: View<'_>, place: impl Fn(&str) -> Result<u64, Error>) -> Result<Parts, Error> {
+fn parts_at(view: TypedMemory<'_>, place: impl Fn(&str) -> Result<u64, Error>) -> Result<Parts, Error> {
     let format = Format { big_endian: false, pointer: view.layout.address_size() as u8 };
     let names = place("kallsyms_names")?;
     let count = view.number(place("kallsyms_num_syms")?, 4)? as u32;
@@ -124,8 +124,8 @@ fn not_a_table(address: u64, problem: kallsyms::Error) -> Error {
 }
 
 /// Finds every table in physical memory by its form, for kernels whose VMCOREINFO is missing or older than 6.0.
-pub(super) fn search(memory: &dyn Memory, plan: &Plan<'_>) -> Vec<Parts> {
-    let plan = Plan { step: "Looking for the kernel's table of symbols", ..*plan };
+pub(super) fn search(memory: &dyn Memory, plan: &ScanPlan<'_>) -> Vec<Parts> {
+    let plan = ScanPlan { step: "Looking for the kernel's table of symbols", ..*plan };
     let hits = image::find(memory, &[DIGITS], MOST_PLACES, &plan).found;
     let source = |at: u64, into: &mut [u8]| memory.read(PhysicalAddress(at), into).is_ok();
     hits.iter().take(MOST_PLACES).filter_map(|hit| kallsyms::find_near(&source, hit.at.0)).collect()

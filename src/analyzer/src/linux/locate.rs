@@ -1,13 +1,15 @@
 //! Finds the kernel. The physical and the virtual shift are found separately, since kernels since 4.8 choose both at
 //! random.
 
-use image::{AddressSpace, Fault, Granule, Memory, Paging, PhysicalAddress, Plan, VirtualAddress, Window};
+use image::{
+    AddressSpace, Fault, Granule, Memory, Paging, PhysicalAddress, ScanPlan, VirtualAddress, Window,
+};
 use memchr::memmem;
 use profile::Arch;
 
-use super::{Kernel, START_KERNEL_MAP, VmCoreInfo};
+use super::{LinuxKernel, START_KERNEL_MAP, VmCoreInfo};
 use crate::blank::is_blank;
-use crate::view::View;
+use crate::typed_memory::TypedMemory;
 use crate::{Error, Layout, Physical, Space};
 
 /// Kernels are at multiples of this in physical memory, and are moved by multiples of it (`CONFIG_PHYSICAL_ALIGN` is
@@ -35,7 +37,7 @@ pub(super) struct Place {
     by: String,
 }
 
-impl<'a> Kernel<'a> {
+impl<'a> LinuxKernel<'a> {
     /// Finds the kernel that `layout` describes. `vmcoreinfo` is the container's copy, and `roots` are page tables
     /// that the container names.
     ///
@@ -49,7 +51,7 @@ impl<'a> Kernel<'a> {
         layout: &'a Layout,
         vmcoreinfo: Option<&VmCoreInfo>,
         roots: &[u64],
-        plan: &Plan<'_>,
+        plan: &ScanPlan<'_>,
     ) -> Result<Self, Error> {
         let mut tried = Vec::new();
         let mut attempt = |places: Vec<Place>| {
@@ -134,7 +136,7 @@ fn probe<const N: usize>(memory: &dyn Memory, linked: u64, wanted: impl Fn([u8; 
 }
 
 /// The image's own records: VMCOREINFO, and banners anywhere.
-fn by_search(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Vec<Place> {
+fn by_search(memory: &dyn Memory, layout: &Layout, plan: &ScanPlan<'_>) -> Vec<Place> {
     let banner = layout.symbol("linux_banner");
     let mut found = Vec::new();
     for (at, text) in search(memory, plan) {
@@ -164,9 +166,9 @@ pub(crate) enum Sighting {
 
 /// Every VMCOREINFO and every banner in physical memory, by physical address. The number is limited: in an image that
 /// is full of them, the first in every window of the search are enough.
-pub(crate) fn search(memory: &dyn Memory, plan: &Plan<'_>) -> Vec<(u64, Sighting)> {
+pub(crate) fn search(memory: &dyn Memory, plan: &ScanPlan<'_>) -> Vec<(u64, Sighting)> {
     const MOST: usize = 16;
-    let plan = Plan { overlap: 8192, ..*plan };
+    let plan = ScanPlan { overlap: 8192, ..*plan };
     let (banners, infos) = (memmem::Finder::new(BANNER), memmem::Finder::new(VmCoreInfo::MAGIC));
     let look = |window: Window<'_>, found: &mut Vec<(u64, Sighting)>| {
         let here = |at: usize| (window.start.0 + at as u64, window.bytes.get(at..).unwrap_or_default());
@@ -219,7 +221,7 @@ fn settle<'a>(
     layout: &'a Layout,
     place: &Place,
     roots: &[u64],
-) -> Result<Kernel<'a>, String> {
+) -> Result<LinuxKernel<'a>, String> {
     let arch = layout.arch();
     let modes = modes(arch).ok_or_else(|| format!("processor {arch} is not supported"))?;
     let anchor = ["linux_banner", "init_task", "_stext", "_text"].iter().find_map(|name| layout.symbol(name));
@@ -241,7 +243,7 @@ fn settle<'a>(
                 if space.physical(address).is_ok_and(|found| found == physical) {
                     let found_by = format!("{}; page tables named by {named_by}", place.by);
                     let delta = place.delta;
-                    return Ok(Kernel { layout, memory, space, shift, delta, found_by });
+                    return Ok(LinuxKernel { layout, memory, space, shift, delta, found_by });
                 }
             }
         }
@@ -307,7 +309,7 @@ fn shifts(layout: &Layout, memory: &dyn Memory, place: &Place) -> Vec<u64> {
     // The first task is its own parent: the pointer shows its virtual address.
     if let Some(task) = layout.symbol("init_task")
         && let physical = Physical(memory)
-        && let view = (View { layout, space: &physical })
+        && let view = (TypedMemory { layout, space: &physical })
         && let Ok(own) =
             view.get(task.wrapping_add(place.delta), "task_struct.real_parent|task_struct.parent")
     {

@@ -15,7 +15,7 @@ mod vmcoreinfo;
 
 use image::{AddressSpace, Memory, PhysicalAddress};
 
-use crate::view::{Links, View};
+use crate::typed_memory::{Links, TypedMemory};
 use crate::{Error, Layout, Physical};
 
 pub use carried::CarriedSymbols;
@@ -26,7 +26,7 @@ pub use unprofiled::{Blob, UnprofiledKernel};
 pub use vmcoreinfo::VmCoreInfo;
 
 /// A Linux kernel found in an image.
-pub struct Kernel<'a> {
+pub struct LinuxKernel<'a> {
     /// Its profile.
     pub layout: &'a Layout,
     /// The image.
@@ -51,10 +51,10 @@ const UPPER_HALF: u64 = 0xff00_0000_0000_0000;
 /// Where x86-64 kernels are mapped: `__START_KERNEL_map`.
 pub(crate) const START_KERNEL_MAP: u64 = 0xffff_ffff_8000_0000;
 
-impl<'a> Kernel<'a> {
+impl<'a> LinuxKernel<'a> {
     /// The profile over the kernel's virtual memory.
-    pub fn view(&self) -> View<'_> {
-        View { layout: self.layout, space: &self.space }
+    pub fn view(&self) -> TypedMemory<'_> {
+        TypedMemory { layout: self.layout, space: &self.space }
     }
 
     /// The profile over physical memory.

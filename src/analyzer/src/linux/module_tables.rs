@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use maps::kallsyms::{MOST_SYMBOLS, Symbol};
 
-use super::{Kernel, LIST_HEAD};
+use super::{LIST_HEAD, LinuxKernel};
 use crate::{Error, Space};
 
 /// The tables of a loaded module.
@@ -41,7 +41,7 @@ struct Table {
     kinds: Option<u64>,
 }
 
-impl Kernel<'_> {
+impl LinuxKernel<'_> {
     /// The tables of every loaded module, in the order of the kernel's list (the latest first). A module whose tables
     /// cannot be read is listed with the reason.
     ///

@@ -1,9 +1,9 @@
 use std::ops::Range;
 
-use super::{Kernel, LIST_HEAD};
-use crate::layout::Kind;
+use super::{LIST_HEAD, LinuxKernel};
+use crate::layout::FieldKind;
 use crate::process::Module;
-use crate::view::List;
+use crate::typed_memory::List;
 use crate::{Error, Listing};
 
 /// Code, data, constants, and data that becomes constant after initialisation: the permanent parts of a module. Those
@@ -13,7 +13,7 @@ const LASTING_PARTS: usize = 4;
 /// More types of memory than any kernel has (seven since 6.4).
 const MOST_PARTS: u64 = 32;
 
-impl Kernel<'_> {
+impl LinuxKernel<'_> {
     /// The loaded modules, in the order of the kernel's list (the latest first).
     ///
     /// # Errors
@@ -82,7 +82,7 @@ impl Kernel<'_> {
     fn memory_parts(&self, module: u64) -> Result<Vec<Range<u64>>, Error> {
         let view = self.view();
         let field = self.layout.field("module.mem")?;
-        let Kind::Array { element, count } = &field.kind else {
+        let FieldKind::Array { element, count } = &field.kind else {
             let found = format!("{:?}", field.kind);
             return Err(Error::Kind { what: "module.mem".to_owned(), expected: "an array", found });
         };

@@ -1,7 +1,7 @@
-use super::{Kernel, LIST_HEAD};
-use crate::layout::Kind;
+use super::{LIST_HEAD, LinuxKernel};
+use crate::layout::FieldKind;
 use crate::process::{Process, Time};
-use crate::view::{List, View};
+use crate::typed_memory::{List, TypedMemory};
 use crate::{Error, Listing, Space};
 
 /// A kernel thread, without memory of its own (`PF_KTHREAD`).
@@ -14,7 +14,7 @@ pub(crate) struct Clocks {
     pub(crate) boot: i64,
 }
 
-impl Kernel<'_> {
+impl LinuxKernel<'_> {
     /// The processes: the leader of every thread group, in the order of the kernel's list, including zombies.
     ///
     /// # Errors
@@ -115,7 +115,7 @@ impl Kernel<'_> {
             Ok(core) => {
                 // A lock's sequence number, then the clock at its alignment; the struct had no name until 6.13.
                 let within = self.layout.field("tk_data.timekeeper").map(|field| field.offset);
-                let aligned = || self.layout.alignment(&Kind::Record("timekeeper".to_owned())).max(4);
+                let aligned = || self.layout.alignment(&FieldKind::Record("timekeeper".to_owned())).max(4);
                 Ok(core.wrapping_add(within.unwrap_or_else(|_| aligned())))
             }
             Err(_) => self.symbol("timekeeper"),
@@ -124,10 +124,10 @@ impl Kernel<'_> {
 }
 
 /// The start time of a task, in nanoseconds after boot.
-fn start(view: &View<'_>, task: u64) -> Option<u64> {
+fn start(view: &TypedMemory<'_>, task: u64) -> Option<u64> {
     let paths = "task_struct.start_boottime|task_struct.real_start_time|task_struct.start_time";
     let field = view.layout.field(paths).ok()?;
-    if let Kind::Record(name) = &field.kind {
+    if let FieldKind::Record(name) = &field.kind {
         // A `timespec`, until 3.17.
         let at = task.wrapping_add(field.offset);
         let seconds = view.get(at, &format!("{name}.tv_sec")).ok()?;

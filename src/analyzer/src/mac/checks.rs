@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use image::{Memory, Plan};
+use image::{Memory, ScanPlan};
 
-use super::Kernel;
+use super::MacKernel;
 use super::locate::VERSION;
-use crate::validate::{Exam, Finding, Group, MOST, Validation, Weight};
+use crate::validate::{Checker, Finding, Group, MOST, Validation, Weight};
 use crate::{Error, Layout};
 
 /// The kernel's half.
@@ -16,56 +16,62 @@ const UPPER_HALF: u64 = 0xffff_8000_0000_0000;
 ///
 /// # Errors
 /// [`Error::Unsupported`] and similar errors if nothing can be checked.
-pub(crate) fn validate(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Result<Validation, Error> {
-    let mut exam = Exam::new(layout);
-    match Kernel::seek(memory, layout, plan)? {
+pub(crate) fn validate(
+    memory: &dyn Memory,
+    layout: &Layout,
+    plan: &ScanPlan<'_>,
+) -> Result<Validation, Error> {
+    let mut checker = Checker::new(layout);
+    match MacKernel::seek(memory, layout, plan)? {
         Ok(kernel) => {
-            anchors(&kernel, &mut exam);
-            processes(&kernel, &mut exam);
-            extensions(&kernel, &mut exam);
-            exam.layout_of(super::READS);
+            anchors(&kernel, &mut checker);
+            processes(&kernel, &mut checker);
+            extensions(&kernel, &mut checker);
+            checker.layout_of(super::READS);
             let facts = kernel.facts();
-            Ok(exam.conclude(facts))
+            Ok(checker.conclude(facts))
         }
         Err(missed) => {
-            exam.check(Group::Anchors, Weight::Strong, "kernel", "one at the profile's addresses", || {
+            checker.check(Group::Anchors, Weight::Strong, "kernel", "one at the profile's addresses", || {
                 for name in ["version", "lowGlo", "IdlePML4"] {
                     let _ = super::locate::linked(layout, name);
                 }
                 let reason = missed.tried.join("; ");
                 if missed.another { Finding::Failed(reason) } else { Finding::Skipped(reason) }
             });
-            Ok(exam.conclude(Vec::new()))
+            Ok(checker.conclude(Vec::new()))
         }
     }
 }
 
-fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+fn anchors(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let text = |name: &str| kernel.symbol(name).and_then(|at| view.text(at, 256));
-    exam.check(Group::Anchors, Weight::Decisive, "version", VERSION, || match text("version") {
+    checker.check(Group::Anchors, Weight::Decisive, "version", VERSION, || match text("version") {
         Ok(text) => Finding::judge(text.starts_with(VERSION), text),
         Err(error) => Finding::of(&error),
     });
-    exam.check(Group::Anchors, Weight::Strong, "lowGlo", "Catfish", || match text("lowGlo") {
+    checker.check(Group::Anchors, Weight::Strong, "lowGlo", "Catfish", || match text("lowGlo") {
         Ok(text) => Finding::judge(text.starts_with("Catfish "), text),
         Err(error) => Finding::of(&error),
     });
-    exam.check(Group::Anchors, Weight::Strong, "lowGlo: version", "the address of version", || {
+    checker.check(Group::Anchors, Weight::Strong, "lowGlo: version", "the address of version", || {
         let found = kernel.symbol("lowGlo").and_then(|at| view.get(at, "lowglo.lgVersion"));
         match (found, kernel.symbol("version")) {
             (found, Ok(version)) => Finding::equal(found, version),
             (_, Err(error)) => Finding::of(&error),
         }
     });
-    exam.check(Group::Anchors, Weight::Strong, "osversion", "a build's name", || match text("osversion") {
-        Ok(text) => {
-            let name = text.chars().all(|character| character.is_ascii_alphanumeric());
-            Finding::judge(name && text.starts_with(|first: char| first.is_ascii_digit()), text)
+    checker.check(Group::Anchors, Weight::Strong, "osversion", "a build's name", || {
+        match text("osversion") {
+            Ok(text) => {
+                let name = text.chars().all(|character| character.is_ascii_alphanumeric());
+                Finding::judge(name && text.starts_with(|first: char| first.is_ascii_digit()), text)
+            }
+            Err(error) => Finding::of(&error),
         }
-        Err(error) => Finding::of(&error),
     });
-    exam.check(Group::Anchors, Weight::Strong, "kernproc", "process 0, kernel_task", || {
+    checker.check(Group::Anchors, Weight::Strong, "kernproc", "process 0, kernel_task", || {
         let look = |at: u64| -> Result<Finding, Error> {
             let process = view.pointer(at)?;
             let (pid, name) = (view.get(process, "proc.p_pid")?, view.text_in(process, "proc.p_comm")?);
@@ -78,7 +84,7 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         };
         kernel.symbol("kernproc").and_then(look).unwrap_or_else(|error| Finding::of(&error))
     });
-    exam.check(Group::Anchors, Weight::Strong, "kernel_pmap", "the page tables in use", || {
+    checker.check(Group::Anchors, Weight::Strong, "kernel_pmap", "the page tables in use", || {
         let root = kernel.symbol("kernel_pmap").and_then(|at| view.get(view.pointer(at)?, "pmap.pm_cr3"));
         match root.as_ref().map(|root| kernel.shares(*root)) {
             // If they are not in the image, others that lead to the kernel are used.
@@ -86,7 +92,7 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             _ => Finding::equal(root, kernel.space.dtb().0),
         }
     });
-    exam.check(Group::Anchors, Weight::Strong, "kernel_map", "the map of kernel_task", || {
+    checker.check(Group::Anchors, Weight::Strong, "kernel_map", "the map of kernel_task", || {
         let map = kernel.symbol("kernel_map").and_then(|at| view.pointer(at));
         let own = kernel.symbol("kernel_task").and_then(|at| view.get(view.pointer(at)?, "task.map"));
         match (map, own) {
@@ -94,7 +100,7 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             (_, Err(error)) => Finding::of(&error),
         }
     });
-    exam.check(Group::Anchors, Weight::Strong, "kernel_map: pmap", "kernel_pmap", || {
+    checker.check(Group::Anchors, Weight::Strong, "kernel_map: pmap", "kernel_pmap", || {
         let found = kernel.symbol("kernel_map").and_then(|at| view.get(view.pointer(at)?, "_vm_map.pmap"));
         match (found, kernel.symbol("kernel_pmap").and_then(|at| view.pointer(at))) {
             (found, Ok(expected)) => Finding::equal(found, expected),
@@ -103,10 +109,10 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     });
 }
 
-fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+fn processes(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let (mut all, mut partial) = (Vec::new(), false);
-    exam.check(Group::Structure, Weight::Strong, "allproc", "a list that ends", || {
+    checker.check(Group::Structure, Weight::Strong, "allproc", "a list that ends", || {
         let list = kernel
             .symbol("allproc")
             .and_then(|head| kernel.chain(view.get(head, "proclist.lh_first")?, "proc.p_list.le_next"));
@@ -124,7 +130,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             Err(error) => Finding::of(&error),
         }
     });
-    if exam.has_just_failed() {
+    if checker.has_just_failed() {
         all.clear();
     }
     all.truncate(MOST);
@@ -132,7 +138,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         kernel.layout.field("proc.p_list.le_next")?;
         view.text_in(process, "proc.p_comm")
     };
-    exam.each(
+    checker.each(
         "proc.p_list",
         "back pointers agree",
         &all,
@@ -142,7 +148,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "proc.p_comm",
         "a name",
         &all,
@@ -152,20 +158,26 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.check(Group::Structure, Weight::Strong, "proc.p_pid", "all different, 0 and 1 among them", || {
-        if let Err(error) = kernel.layout.field("proc.p_pid") {
-            return Finding::of(&error);
-        }
-        let (ids, absent) = view.get_all(&all, "proc.p_pid");
-        let different: BTreeSet<u64> = ids.iter().copied().collect();
-        let sane = different.len() == ids.len() && ids.iter().all(|id| *id < 100_000);
-        Finding::judge_part(
-            sane && different.contains(&0) && different.contains(&1),
-            sane && (partial || absent > 0 || all.is_empty()),
-            format!("{} different of {}", different.len(), ids.len()),
-        )
-    });
-    exam.each(
+    checker.check(
+        Group::Structure,
+        Weight::Strong,
+        "proc.p_pid",
+        "all different, 0 and 1 among them",
+        || {
+            if let Err(error) = kernel.layout.field("proc.p_pid") {
+                return Finding::of(&error);
+            }
+            let (ids, absent) = view.get_all(&all, "proc.p_pid");
+            let different: BTreeSet<u64> = ids.iter().copied().collect();
+            let sane = different.len() == ids.len() && ids.iter().all(|id| *id < 100_000);
+            Finding::judge_part(
+                sane && different.contains(&0) && different.contains(&1),
+                sane && (partial || absent > 0 || all.is_empty()),
+                format!("{} different of {}", different.len(), ids.len()),
+            )
+        },
+    );
+    checker.each(
         "proc.p_pptr, p_ppid",
         "the parent's number",
         &all,
@@ -181,7 +193,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         .copied()
         .filter(|process| view.get(*process, "proc.task").is_ok_and(|task| task != 0))
         .collect();
-    exam.each(
+    checker.each(
         "proc.task, task.bsd_info",
         "a task that leads back",
         &living,
@@ -191,14 +203,14 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "task.map, _vm_map.pmap, pmap.pm_cr3",
         "page tables that lead to the kernel",
         &living,
         |process| kernel.shares(kernel.directory(view.get(process, "proc.task")?)?),
         name,
     );
-    exam.each(
+    checker.each(
         "proc.p_start",
         "a time since 1990, and a part of a second",
         &all,
@@ -210,7 +222,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "proc.p_stat",
         "one of the five states",
         &all,
@@ -218,7 +230,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         name,
     );
     let user = "ucred.cr_posix.cr_uid|ucred.cr_uid";
-    exam.each(
+    checker.each(
         "proc.p_uid",
         "that of its credentials",
         &all,
@@ -228,7 +240,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.check(
+    checker.check(
         Group::Structure,
         Weight::Strong,
         "tasks",
@@ -251,10 +263,10 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     );
 }
 
-fn extensions(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+fn extensions(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let mut all = Vec::new();
-    exam.check(Group::Structure, Weight::Strong, "kmod", "a list that ends", || {
+    checker.check(Group::Structure, Weight::Strong, "kmod", "a list that ends", || {
         match kernel.symbol("kmod").and_then(|at| kernel.chain(view.pointer(at)?, "kmod_info.next")) {
             Ok((entries, end)) => {
                 all = entries;
@@ -267,7 +279,7 @@ fn extensions(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         }
     });
     all.truncate(MOST);
-    exam.each(
+    checker.each(
         "kmod_info: name, address, size",
         "a name, a page and a size",
         &all,

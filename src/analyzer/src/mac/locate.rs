@@ -1,13 +1,13 @@
 //! Finds the kernel. The boot loader puts it at the physical address that equals its link address modulo 4 GiB, with
 //! the same shift as in virtual memory.
 
-use image::{AddressSpace, Memory, Paging, PhysicalAddress, Plan};
+use image::{AddressSpace, Memory, Paging, PhysicalAddress, ScanPlan};
 use profile::Arch;
 
-use super::Kernel;
+use super::MacKernel;
 use crate::error::Missed;
 use crate::space::{if_mapped, is_root};
-use crate::view::View;
+use crate::typed_memory::TypedMemory;
 use crate::{Error, Layout, Physical, Space};
 
 /// The first bytes of the page `lowGlo`, by which debuggers find it.
@@ -29,13 +29,13 @@ pub(super) fn linked(layout: &Layout, name: &str) -> Result<u64, Error> {
     found.ok_or_else(|| Error::Lacking { what: format!("symbol _{name} or {name}") })
 }
 
-impl<'a> Kernel<'a> {
+impl<'a> MacKernel<'a> {
     /// Finds the kernel that `layout` describes, by the page `lowGlo`, whose mark gives the shift, and by the version
     /// at the resulting address. The kernel's page tables prove it.
     ///
     /// # Errors
     /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for unsupported processors.
-    pub fn find(memory: &'a dyn Memory, layout: &'a Layout, plan: &Plan<'_>) -> Result<Self, Error> {
+    pub fn find(memory: &'a dyn Memory, layout: &'a Layout, plan: &ScanPlan<'_>) -> Result<Self, Error> {
         Ok(Self::seek(memory, layout, plan)??)
     }
 
@@ -43,7 +43,7 @@ impl<'a> Kernel<'a> {
     pub(crate) fn seek(
         memory: &'a dyn Memory,
         layout: &'a Layout,
-        plan: &Plan<'_>,
+        plan: &ScanPlan<'_>,
     ) -> Result<Result<Self, Missed>, Error> {
         if layout.arch() != Arch::Amd64 {
             let what = format!("macOS on {}", layout.arch());
@@ -70,7 +70,7 @@ impl<'a> Kernel<'a> {
 }
 
 /// The possible shifts of the kernel, by the marks and the versions in memory.
-fn shifts(memory: &dyn Memory, version: u64, mark: Option<u64>, plan: &Plan<'_>) -> Vec<(String, u64)> {
+fn shifts(memory: &dyn Memory, version: u64, mark: Option<u64>, plan: &ScanPlan<'_>) -> Vec<(String, u64)> {
     let found = image::find(memory, &[CATFISH, VERSION.as_bytes()], MOST_IN_A_WINDOW, plan).found;
     let mut shifts: Vec<(String, u64)> = Vec::new();
     for hit in found {
@@ -97,10 +97,10 @@ fn settle<'a>(
     version: u64,
     shift: u64,
     by: &str,
-) -> Result<Kernel<'a>, (String, bool)> {
+) -> Result<MacKernel<'a>, (String, bool)> {
     let physical = |linked: u64| (linked & 0xffff_ffff).wrapping_add(shift);
     let low = Physical(memory);
-    let view = View { layout, space: &low };
+    let view = TypedMemory { layout, space: &low };
     match view.text(physical(version), 64) {
         Ok(text) if text.starts_with(VERSION) => {}
         Ok(_) => return Err(("no version at its place".to_owned(), false)),
@@ -128,7 +128,7 @@ fn settle<'a>(
         });
         match led {
             Ok(Some(space)) => {
-                return Ok(Kernel { layout, memory, space, shift, found_by: by.to_owned() });
+                return Ok(MacKernel { layout, memory, space, shift, found_by: by.to_owned() });
             }
             Ok(None) => {}
             Err(error) => absent |= error.is_absence(),

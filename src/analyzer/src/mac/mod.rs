@@ -10,13 +10,13 @@ use image::{AddressSpace, Memory};
 
 use crate::process::{Module, Process, Time};
 use crate::space::{if_mapped, is_root};
-use crate::view::View;
+use crate::typed_memory::TypedMemory;
 use crate::{Error, Layout, Listing, Space};
 
 pub use reads::READS;
 
 /// A macOS kernel found in an image.
-pub struct Kernel<'a> {
+pub struct MacKernel<'a> {
     /// Its profile.
     pub layout: &'a Layout,
     /// The image.
@@ -35,10 +35,10 @@ const MOST: usize = 1 << 20;
 /// `SZOMB` of `proc.p_stat`.
 const ZOMBIE: u64 = 5;
 
-impl Kernel<'_> {
+impl MacKernel<'_> {
     /// The profile over the kernel's virtual memory.
-    pub fn view(&self) -> View<'_> {
-        View { layout: self.layout, space: &self.space }
+    pub fn view(&self) -> TypedMemory<'_> {
+        TypedMemory { layout: self.layout, space: &self.space }
     }
 
     /// The virtual address of a symbol. Symbol maps write a C name with an underscore before it, debug information

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use image::{Hints, Memory, Plan, Window};
+use image::{Hints, Memory, ScanPlan, Window};
 use memchr::memmem;
 use pe::Rsds;
 use profile::GuidAge;
 
 use super::list::{self, forwards, leads_back};
-use super::{DIRECTORY, Kernel, Mapped, builds, shared_data, user_end};
+use super::{DIRECTORY, Mapped, WindowsKernel, builds, shared_data, user_end};
 use crate::blank::Watched;
 use crate::error::Missed;
-use crate::validate::{Difference, Exam, Finding, Group, MOST, Scope, Validation, Verdict, Weight};
+use crate::validate::{Checker, Difference, Finding, Group, MOST, Scope, Validation, Verdict, Weight};
 use crate::{Error, Layout};
 
 /// The names of kernels' PDBs: for one processor and for several, without PAE, with PAE, and with five-level paging.
@@ -31,43 +31,43 @@ pub(crate) fn validate(
     layout: &Layout,
     hints: &Hints,
     scope: Scope,
-    plan: &Plan<'_>,
+    plan: &ScanPlan<'_>,
 ) -> Result<Validation, Error> {
     let watched = Watched::new(memory);
-    let mut exam = Exam::watching(layout, &watched);
+    let mut checker = Checker::watching(layout, &watched);
     let wanted: Option<GuidAge> = layout.metadata("GUID_AGE").and_then(|text| text.parse().ok());
-    match Kernel::seek(&watched, layout, hints, plan)? {
+    match WindowsKernel::seek(&watched, layout, hints, plan)? {
         Ok(kernel) => {
             let exported = Exported::of(&kernel);
-            identity(&kernel, wanted, &exported, &mut exam);
+            identity(&kernel, wanted, &exported, &mut checker);
             let exported_agree = exported.elsewhere.is_empty();
-            exported.check(&mut exam);
-            anchors(&kernel, &mut exam);
-            processes(&kernel, &mut exam);
-            modules(&kernel, &mut exam);
+            exported.check(&mut checker);
+            anchors(&kernel, &mut checker);
+            processes(&kernel, &mut checker);
+            modules(&kernel, &mut checker);
             // The type of an object shares its place with other data in older kernels.
             let alone: Vec<&str> = super::READS
                 .iter()
                 .copied()
                 .filter(|item| !item.starts_with("_DISPATCHER_HEADER."))
                 .collect();
-            exam.layout_of_each(&alone);
-            if exported_agree && exam.only_identity_failed() && exam.has_enough() {
-                exam.outweigh_identity(FITS);
+            checker.layout_of_each(&alone);
+            if exported_agree && checker.only_identity_failed() && checker.has_enough() {
+                checker.outweigh_identity(FITS);
             }
             let names_the_build = kernel.pdb.as_ref().is_some_and(|(found, _)| Some(*found) == wanted);
-            if exported_agree && names_the_build && exam.has_enough() {
-                exam.excuse_blank();
+            if exported_agree && names_the_build && checker.has_enough() {
+                checker.excuse_blank();
             }
             if scope == Scope::Whole {
-                decoys(memory, kernel.pdb.as_ref().map(|(found, _)| *found), plan, &mut exam);
+                decoys(memory, kernel.pdb.as_ref().map(|(found, _)| *found), plan, &mut checker);
             }
             let facts = kernel.facts();
-            Ok(exam.conclude(facts))
+            Ok(checker.conclude(facts))
         }
         Err(missed) => {
-            strangers(memory, layout, wanted, &missed, plan, &mut exam);
-            Ok(exam.conclude(Vec::new()))
+            strangers(memory, layout, wanted, &missed, plan, &mut checker);
+            Ok(checker.conclude(Vec::new()))
         }
     }
 }
@@ -77,16 +77,16 @@ const FITS: &str =
     "everything else that could be read of the kernel, its processes and its modules fits the profile";
 
 /// Whether everything that can be read of the kernel fits its profile, but for the record that names its build.
-pub(crate) fn fits(kernel: &Kernel<'_>) -> bool {
-    let mut exam = Exam::new(kernel.layout);
+pub(crate) fn fits(kernel: &WindowsKernel<'_>) -> bool {
+    let mut checker = Checker::new(kernel.layout);
     let exported = Exported::of(kernel);
     if !exported.elsewhere.is_empty() {
         return false;
     }
-    anchors(kernel, &mut exam);
-    processes(kernel, &mut exam);
-    modules(kernel, &mut exam);
-    exam.conclude(Vec::new()).verdict == Verdict::Match
+    anchors(kernel, &mut checker);
+    processes(kernel, &mut checker);
+    modules(kernel, &mut checker);
+    checker.conclude(Vec::new()).verdict == Verdict::Match
 }
 
 fn words(wanted: Option<GuidAge>) -> String {
@@ -108,7 +108,7 @@ impl Exported {
     /// How many of those that disagree are shown.
     const MOST_TOLD: usize = 16;
 
-    pub(crate) fn of(kernel: &Kernel<'_>) -> Self {
+    pub(crate) fn of(kernel: &WindowsKernel<'_>) -> Self {
         let mapped = Mapped::at(&kernel.space, kernel.base);
         let exports = mapped.and_then(|mapped| mapped.exports(&kernel.space)).unwrap_or_default();
         // Profiles have names without the compiler's prefixes; if several symbols have one, those after the first are
@@ -144,9 +144,9 @@ impl Exported {
         self.agreeing >= Self::ENOUGH && self.elsewhere.is_empty()
     }
 
-    fn check(self, exam: &mut Exam<'_>) {
+    fn check(self, checker: &mut Checker<'_>) {
         let expected = "where the profile has them";
-        exam.check(Group::Anchors, Weight::Strong, "exported symbols", expected, || {
+        checker.check(Group::Anchors, Weight::Strong, "exported symbols", expected, || {
             if self.all() == 0 {
                 return Finding::Skipped("the kernel's table of exports is not in memory".to_owned());
             }
@@ -162,8 +162,13 @@ impl Exported {
     }
 }
 
-fn identity(kernel: &Kernel<'_>, wanted: Option<GuidAge>, exported: &Exported, exam: &mut Exam<'_>) {
-    exam.check(Group::Identity, Weight::Decisive, "GUID and age", words(wanted), || {
+fn identity(
+    kernel: &WindowsKernel<'_>,
+    wanted: Option<GuidAge>,
+    exported: &Exported,
+    checker: &mut Checker<'_>,
+) {
+    checker.check(Group::Identity, Weight::Decisive, "GUID and age", words(wanted), || {
         match (&kernel.pdb, wanted) {
             (_, None) => Finding::Skipped("the profile names none".to_owned()),
             (None, _) => Finding::Skipped("the kernel's debug directory is not in memory".to_owned()),
@@ -184,7 +189,7 @@ fn identity(kernel: &Kernel<'_>, wanted: Option<GuidAge>, exported: &Exported, e
             },
         }
     });
-    exam.check(Group::Identity, Weight::Strong, "PDB", "one of a kernel", || match &kernel.pdb {
+    checker.check(Group::Identity, Weight::Strong, "PDB", "one of a kernel", || match &kernel.pdb {
         None => Finding::Skipped("the kernel's debug directory is not in memory".to_owned()),
         Some((_, name)) if KERNELS.iter().any(|kernel| kernel.eq_ignore_ascii_case(name)) => {
             Finding::Passed(name.clone())
@@ -197,10 +202,10 @@ fn identity(kernel: &Kernel<'_>, wanted: Option<GuidAge>, exported: &Exported, e
     });
 }
 
-fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+fn anchors(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let number = |names: &str, size: u64| kernel.symbol(names).and_then(|at| view.number(at, size));
-    exam.check(Group::Anchors, Weight::Strong, "NtBuildLab", "a build's name", || {
+    checker.check(Group::Anchors, Weight::Strong, "NtBuildLab", "a build's name", || {
         match kernel.symbol("NtBuildLab").and_then(|at| view.text(at, 128)) {
             Ok(text) => {
                 let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -209,7 +214,7 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             Err(error) => Finding::of(&error),
         }
     });
-    exam.check(Group::Anchors, Weight::Strong, "NtBuildNumber", "of the family of NtBuildLab", || {
+    checker.check(Group::Anchors, Weight::Strong, "NtBuildNumber", "of the family of NtBuildLab", || {
         let lab = kernel.symbol("NtBuildLab").and_then(|at| view.text(at, 128));
         match (number("NtBuildNumber", 4), lab) {
             (Ok(build), Ok(lab)) => {
@@ -226,7 +231,7 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             (Err(error), _) | (_, Err(error)) => Finding::of(&error),
         }
     });
-    exam.check(
+    checker.check(
         Group::Anchors,
         Weight::Strong,
         "KdVersionBlock: KernBase",
@@ -241,7 +246,7 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             }
         },
     );
-    exam.check(
+    checker.check(
         Group::Anchors,
         Weight::Strong,
         "KdVersionBlock: PsLoadedModuleList",
@@ -263,7 +268,7 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         (0x48, "PsLoadedModuleList", Some("PsLoadedModuleList")),
         (0x50, "PsActiveProcessHead", Some("PsActiveProcessHead")),
     ] {
-        exam.check(
+        checker.check(
             Group::Anchors,
             Weight::Strong,
             format!("KdDebuggerDataBlock: {what}"),
@@ -298,7 +303,7 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             },
         );
     }
-    exam.check(Group::Anchors, Weight::Strong, "PsInitialSystemProcess", "System, process 4", || {
+    checker.check(Group::Anchors, Weight::Strong, "PsInitialSystemProcess", "System, process 4", || {
         let look = |at: u64| -> Result<Finding, Error> {
             let process = view.pointer(at)?;
             let pid = view.get(process, "_EPROCESS.UniqueProcessId")?;
@@ -307,10 +312,10 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         };
         kernel.symbol("PsInitialSystemProcess").and_then(look).unwrap_or_else(|error| Finding::of(&error))
     });
-    exam.check(Group::Anchors, Weight::Strong, "PsNtosImageBase", format!("{:#x}", kernel.base), || {
+    checker.check(Group::Anchors, Weight::Strong, "PsNtosImageBase", format!("{:#x}", kernel.base), || {
         Finding::equal(number("PsNtosImageBase", kernel.layout.address_size()), kernel.base)
     });
-    exam.check(Group::Anchors, Weight::Strong, "KUSER_SHARED_DATA", "the build of the kernel", || {
+    checker.check(Group::Anchors, Weight::Strong, "KUSER_SHARED_DATA", "the build of the kernel", || {
         // `NtBuildNumber` was put into it in Windows 10.
         let shared = shared_data(kernel.layout.arch());
         let read = || -> Result<Finding, Error> {
@@ -326,14 +331,14 @@ fn anchors(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
 }
 
 /// An address as the kernel prints it: on 32-bit systems it is sign-extended.
-fn widen(kernel: &Kernel<'_>, address: u64) -> u64 {
+fn widen(kernel: &WindowsKernel<'_>, address: u64) -> u64 {
     if kernel.layout.address_size() == 4 { address & 0xffff_ffff } else { address }
 }
 
-fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+fn processes(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let (mut all, mut partial, mut broken) = (Vec::new(), false, false);
-    exam.check(
+    checker.check(
         Group::Structure,
         Weight::Strong,
         "PsActiveProcessHead",
@@ -356,7 +361,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             }
         },
     );
-    if exam.has_just_failed() {
+    if checker.has_just_failed() {
         all.clear();
     }
     all.truncate(MOST);
@@ -364,7 +369,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         kernel.layout.field("_EPROCESS.ActiveProcessLinks")?;
         view.text_in(process, "_EPROCESS.ImageFileName")
     };
-    exam.each(
+    checker.each(
         "_EPROCESS.ImageFileName",
         "a name",
         &all,
@@ -374,7 +379,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.check(
+    checker.check(
         Group::Structure,
         Weight::Strong,
         "_EPROCESS.UniqueProcessId",
@@ -396,7 +401,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             )
         },
     );
-    exam.each(
+    checker.each(
         "_KPROCESS.DirectoryTableBase",
         "page tables that show KUSER_SHARED_DATA",
         &all,
@@ -406,14 +411,14 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "_DISPATCHER_HEADER.Type of a process",
         "a process",
         &all,
         |process| Ok(view.get(process, "_EPROCESS.Pcb.Header.Type")? & 0x7f == PROCESS_OBJECT),
         name,
     );
-    exam.each(
+    checker.each(
         "_EPROCESS.InheritedFromUniqueProcessId",
         "a multiple of 4",
         &all,
@@ -425,7 +430,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.check(
+    checker.check(
         Group::Structure,
         Weight::Strong,
         "_EPROCESS.InheritedFromUniqueProcessId",
@@ -446,7 +451,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             )
         },
     );
-    exam.each(
+    checker.each(
         "_EPROCESS.CreateTime, ExitTime",
         "a time since 1990, and none before it",
         &all,
@@ -459,7 +464,7 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "_EPROCESS.ObjectTable",
         "a table of handles of this process",
         &all,
@@ -474,22 +479,22 @@ fn processes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "_EPROCESS.Peb",
         "in the user's half, or none",
         &all,
         |process| Ok(view.get(process, "_EPROCESS.Peb")? < user_end(kernel.space.paging())),
         name,
     );
-    threads(kernel, &all, exam);
+    threads(kernel, &all, checker);
 }
 
 /// The threads of processes lead back to them.
-fn threads(kernel: &Kernel<'_>, all: &[u64], exam: &mut Exam<'_>) {
+fn threads(kernel: &WindowsKernel<'_>, all: &[u64], checker: &mut Checker<'_>) {
     let view = kernel.view();
     let name = |process| view.text_in(process, "_EPROCESS.ImageFileName");
     let mut threads = Vec::new();
-    exam.each(
+    checker.each(
         "_EPROCESS.ThreadListHead, ActiveThreads",
         "as many threads as are counted",
         all,
@@ -512,7 +517,7 @@ fn threads(kernel: &Kernel<'_>, all: &[u64], exam: &mut Exam<'_>) {
         kernel.layout.field("_ETHREAD.ThreadListEntry")?;
         Ok(format!("thread {}", view.get(thread, "_ETHREAD.Cid.UniqueThread")?))
     };
-    exam.each(
+    checker.each(
         "_ETHREAD.ThreadsProcess",
         "the process that lists it",
         &each,
@@ -522,7 +527,7 @@ fn threads(kernel: &Kernel<'_>, all: &[u64], exam: &mut Exam<'_>) {
         },
         number,
     );
-    exam.each(
+    checker.each(
         "_ETHREAD.Cid",
         "the process's number, and one of its own",
         &each,
@@ -534,7 +539,7 @@ fn threads(kernel: &Kernel<'_>, all: &[u64], exam: &mut Exam<'_>) {
         },
         number,
     );
-    exam.each(
+    checker.each(
         "_DISPATCHER_HEADER.Type of a thread",
         "a thread",
         &each,
@@ -543,10 +548,10 @@ fn threads(kernel: &Kernel<'_>, all: &[u64], exam: &mut Exam<'_>) {
     );
 }
 
-fn modules(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+fn modules(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let mut all = Vec::new();
-    exam.check(
+    checker.check(
         Group::Structure,
         Weight::Strong,
         "PsLoadedModuleList",
@@ -577,7 +582,7 @@ fn modules(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         kernel.layout.field(list::MODULE_LINKS)?;
         list::text(&view, entry, list::MODULE_NAME)
     };
-    exam.each(
+    checker.each(
         "module: SizeOfImage",
         "what its own headers say",
         &all,
@@ -600,7 +605,7 @@ fn modules(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "module: names",
         "a name that its path ends with",
         &all,
@@ -626,11 +631,11 @@ fn strangers(
     layout: &Layout,
     wanted: Option<GuidAge>,
     missed: &Missed,
-    plan: &Plan<'_>,
-    exam: &mut Exam<'_>,
+    plan: &ScanPlan<'_>,
+    checker: &mut Checker<'_>,
 ) {
     let found = kernels(memory, plan);
-    exam.check(Group::Identity, Weight::Decisive, "GUID and age", words(wanted), || match wanted {
+    checker.check(Group::Identity, Weight::Decisive, "GUID and age", words(wanted), || match wanted {
         None => Finding::Skipped("the profile names none".to_owned()),
         Some(_) if found.is_empty() => Finding::Skipped("the image holds no record of a kernel".to_owned()),
         Some(wanted) => {
@@ -639,7 +644,7 @@ fn strangers(
             Finding::judge_part(found.contains(&wanted), !missed.another, shown.join(" | "))
         }
     });
-    exam.check(Group::Anchors, Weight::Strong, "kernel", "one at the profile's addresses", || {
+    checker.check(Group::Anchors, Weight::Strong, "kernel", "one at the profile's addresses", || {
         for member in ["_EPROCESS.ImageFileName", DIRECTORY, "_EPROCESS.ActiveProcessLinks"] {
             let _ = layout.field(member);
         }
@@ -650,8 +655,8 @@ fn strangers(
 }
 
 /// Records of kernels in memory that are not the one found: copies in the cache, older builds, remains.
-fn decoys(memory: &dyn Memory, own: Option<GuidAge>, plan: &Plan<'_>, exam: &mut Exam<'_>) {
-    exam.check(Group::Decoys, Weight::Note, "records of other kernels", "none, or remains", || {
+fn decoys(memory: &dyn Memory, own: Option<GuidAge>, plan: &ScanPlan<'_>, checker: &mut Checker<'_>) {
+    checker.check(Group::Decoys, Weight::Note, "records of other kernels", "none, or remains", || {
         let others: Vec<String> = kernels(memory, plan)
             .iter()
             .filter(|found| Some(**found) != own)
@@ -668,9 +673,9 @@ fn decoys(memory: &dyn Memory, own: Option<GuidAge>, plan: &Plan<'_>, exam: &mut
 }
 
 /// The identities of kernels in physical memory, each once.
-fn kernels(memory: &dyn Memory, plan: &Plan<'_>) -> BTreeSet<GuidAge> {
+fn kernels(memory: &dyn Memory, plan: &ScanPlan<'_>) -> BTreeSet<GuidAge> {
     let finder = memmem::Finder::new(Rsds::MAGIC);
-    let plan = Plan { overlap: 24 + 64, ..*plan };
+    let plan = ScanPlan { overlap: 24 + 64, ..*plan };
     let found = image::scan(memory, &plan, |window: Window<'_>, found: &mut Vec<GuidAge>| {
         for at in finder.find_iter(window.bytes).take_while(|at| *at < window.own) {
             let rsds = window.bytes.get(at..).and_then(Rsds::parse);

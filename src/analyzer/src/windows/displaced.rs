@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use image::{Memory, Placed, Plan, Window, scan};
+use image::{Memory, Placed, ScanPlan, Window, scan};
 
 use crate::Layout;
 use crate::displaced::layouts_of;
@@ -19,7 +19,7 @@ const FRAME_BITS: u32 = 40;
 const MOST_LISTS: usize = 8;
 
 /// The layouts that the memory in a file gives evidence of: every list of ranges, and tables that map themselves.
-pub fn layouts(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Vec<Vec<Placed>> {
+pub fn layouts(memory: &dyn Memory, layout: &Layout, plan: &ScanPlan<'_>) -> Vec<Vec<Placed>> {
     let size = memory.runs().iter().map(|run| run.end()).max().unwrap_or(0);
     let mut found: Vec<Vec<Placed>> =
         lists(memory, layout, size, plan).iter().flat_map(|ranges| layouts_of(ranges, size)).collect();
@@ -29,7 +29,7 @@ pub fn layouts(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Vec<Vec
 }
 
 /// Whether the memory itself shows that the places in its file are not physical addresses: the reason in words.
-pub fn doubt(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Option<String> {
+pub fn doubt(memory: &dyn Memory, layout: &Layout, plan: &ScanPlan<'_>) -> Option<String> {
     let samples = self_map::samples(memory, layout.arch(), plan);
     let displaced = samples.iter().filter(|sample| sample.physical != sample.offset).count();
     if displaced > 0 {
@@ -56,10 +56,10 @@ pub fn doubt(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Option<St
 ///
 /// `_PHYSICAL_MEMORY_DESCRIPTOR` holds the number of runs, the number of all pages, and for each run its first page and how
 /// many it has. The sum proves a list, wherever it lies; it has been the same since Windows 2000.
-fn lists(memory: &dyn Memory, layout: &Layout, size: u64, plan: &Plan<'_>) -> Vec<Vec<Range<u64>>> {
+fn lists(memory: &dyn Memory, layout: &Layout, size: u64, plan: &ScanPlan<'_>) -> Vec<Vec<Range<u64>>> {
     let wide = layout.address_size() == 8;
     let word = if wide { 8 } else { 4 };
-    let plan = Plan { overlap: (2 + 2 * MOST_RUNS as usize) * word, ..*plan };
+    let plan = ScanPlan { overlap: (2 + 2 * MOST_RUNS as usize) * word, ..*plan };
     let look = |window: Window<'_>, found: &mut Vec<Vec<Range<u64>>>| {
         let before = found.len();
         for at in (0..window.own).step_by(word) {

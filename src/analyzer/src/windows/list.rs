@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use crate::Error;
-use crate::view::{Links, List, View};
+use crate::typed_memory::{Links, List, TypedMemory};
 
 /// How the kernel's lists are linked.
 const FORWARDS: Links = Links { next: "_LIST_ENTRY.Flink", back: "_LIST_ENTRY.Blink" };
@@ -16,18 +16,18 @@ pub(super) const MODULE_NAME: &str = "_KLDR_DATA_TABLE_ENTRY.BaseDllName|_LDR_DA
 pub(super) const MODULE_PATH: &str = "_KLDR_DATA_TABLE_ENTRY.FullDllName|_LDR_DATA_TABLE_ENTRY.FullDllName";
 
 /// A list walked forwards.
-pub(super) fn forwards(view: &View<'_>, head: u64, link: &str) -> Result<List, Error> {
+pub(super) fn forwards(view: &TypedMemory<'_>, head: u64, link: &str) -> Result<List, Error> {
     view.list(head, link, FORWARDS)
 }
 
 /// A list of one of many objects, walked forwards up to a useful length.
-pub(super) fn short(view: &View<'_>, head: u64, link: &str) -> Result<List, Error> {
+pub(super) fn short(view: &TypedMemory<'_>, head: u64, link: &str) -> Result<List, Error> {
     view.list_up_to(4096, head, link, FORWARDS)
 }
 
 /// A list walked forwards and, if that ends early, backwards. Entries that only the second walk reaches come after
 /// the others, in the order of the list.
-pub(super) fn both_ways(view: &View<'_>, head: u64, link: &str) -> Result<List, Error> {
+pub(super) fn both_ways(view: &TypedMemory<'_>, head: u64, link: &str) -> Result<List, Error> {
     let mut list = forwards(view, head, link)?;
     if list.end.is_err() {
         leave_torn(view, head, link, BACKWARDS.next, &mut list.entries)?;
@@ -42,7 +42,7 @@ pub(super) fn both_ways(view: &View<'_>, head: u64, link: &str) -> Result<List, 
 }
 
 /// Whether one of the two entries next to a list's head leads back to it, or may: a single one can be torn.
-pub(super) fn leads_back(view: &View<'_>, head: u64) -> bool {
+pub(super) fn leads_back(view: &TypedMemory<'_>, head: u64) -> bool {
     [FORWARDS, BACKWARDS].into_iter().any(|Links { next, back }| {
         match view.get(head, next).and_then(|beside| view.get(beside, back)) {
             Ok(found) => found == head,
@@ -54,7 +54,7 @@ pub(super) fn leads_back(view: &View<'_>, head: u64) -> bool {
 /// Where a list breaks, its last entry may be a page from another moment: one that does not lead back is not an
 /// entry.
 fn leave_torn(
-    view: &View<'_>,
+    view: &TypedMemory<'_>,
     head: u64,
     link: &str,
     lead_back: &str,
@@ -73,7 +73,7 @@ fn leave_torn(
 }
 
 /// The text of a `_UNICODE_STRING`.
-pub(super) fn text(view: &View<'_>, base: u64, paths: &str) -> Result<String, Error> {
+pub(super) fn text(view: &TypedMemory<'_>, base: u64, paths: &str) -> Result<String, Error> {
     let at = view.at(base, paths)?;
     let length = (view.get(at, "_UNICODE_STRING.Length")? & 0xffff) as usize;
     let mut bytes = vec![0; length & !1];

@@ -3,13 +3,13 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
-use image::{AddressSpace, Hints, Memory, Paging, PhysicalAddress, Plan};
+use image::{AddressSpace, Hints, Memory, Paging, PhysicalAddress, ScanPlan};
 use profile::{Arch, GuidAge};
 
-use super::{Bare, DIRECTORY, Kernel, Mapped, shared_data, upper_half};
+use super::{DIRECTORY, Mapped, UnprofiledWindows, WindowsKernel, shared_data, upper_half};
 use crate::error::Missed;
+use crate::typed_memory::TypedMemory;
 use crate::validate::Difference;
-use crate::view::View;
 use crate::{Error, Layout, Physical, Space};
 
 /// Processes that every Windows starts early, with their names padded with zeros.
@@ -27,12 +27,12 @@ const MOST_STEPS: usize = 1 << 20;
 /// Images begin at a page boundary.
 const PAGE: u64 = 4096;
 
-impl<'a> Kernel<'a> {
+impl<'a> WindowsKernel<'a> {
     /// Finds the kernel that `layout` describes. The container's data (`hints`) is tried first, then every struct of
     /// an early process in physical memory: its page tables have to show `KUSER_SHARED_DATA`, its list has to lead to
     /// `PsActiveProcessHead`, and from there the kernel's own headers have to be at the profile's address. A kernel
     /// whose headers name the profile's PDB takes precedence. If the image has no such process, the kernel is
-    /// searched for without the profile ([`Bare`]).
+    /// searched for without the profile ([`UnprofiledWindows`]).
     ///
     /// # Errors
     /// [`Error::NoKernel`] with what was tried; [`Error::Unsupported`] for unsupported processors.
@@ -40,7 +40,7 @@ impl<'a> Kernel<'a> {
         memory: &'a dyn Memory,
         layout: &'a Layout,
         hints: &Hints,
-        plan: &Plan<'_>,
+        plan: &ScanPlan<'_>,
     ) -> Result<Self, Error> {
         Ok(Self::seek(memory, layout, hints, plan)??)
     }
@@ -50,7 +50,7 @@ impl<'a> Kernel<'a> {
         memory: &'a dyn Memory,
         layout: &'a Layout,
         hints: &Hints,
-        plan: &Plan<'_>,
+        plan: &ScanPlan<'_>,
     ) -> Result<Result<Self, Missed>, Error> {
         let modes: &[Paging] = match layout.arch() {
             Arch::Amd64 => &[Paging::X64, Paging::X64Level5],
@@ -66,8 +66,8 @@ impl<'a> Kernel<'a> {
         let wanted: Option<GuidAge> = layout.metadata("GUID_AGE").and_then(|text| text.parse().ok());
         let search = Search { memory, layout, modes, hints, plan, steps: Cell::new(MOST_STEPS) };
         let mut tried = BTreeSet::new();
-        let mut best: Option<Kernel<'a>> = None;
-        let mut attempt = |found: Result<Kernel<'a>, String>| -> bool {
+        let mut best: Option<WindowsKernel<'a>> = None;
+        let mut attempt = |found: Result<WindowsKernel<'a>, String>| -> bool {
             match found {
                 Ok(kernel) => {
                     let exact = |wanted| kernel.pdb.as_ref().is_some_and(|(found, _)| *found == wanted);
@@ -106,9 +106,9 @@ impl<'a> Kernel<'a> {
         memory: &'a dyn Memory,
         layout: &'a Layout,
         hints: &Hints,
-        plan: &Plan<'_>,
+        plan: &ScanPlan<'_>,
     ) -> Option<Self> {
-        let bare = Bare::find(memory, hints, plan).filter(|bare| bare.arch == layout.arch())?;
+        let bare = UnprofiledWindows::find(memory, hints, plan).filter(|bare| bare.arch == layout.arch())?;
         let search = Search { memory, layout, modes: &[], hints, plan, steps: Cell::new(0) };
         Some(search.kernel(bare.space, bare.base, bare.pdb, bare.found_by))
     }
@@ -119,7 +119,7 @@ struct Search<'a, 'h> {
     layout: &'a Layout,
     modes: &'static [Paging],
     hints: &'h Hints,
-    plan: &'h Plan<'h>,
+    plan: &'h ScanPlan<'h>,
     /// How many links may still be followed.
     steps: Cell<usize>,
 }
@@ -143,9 +143,9 @@ impl<'a> Search<'a, '_> {
     }
 
     /// From the struct of a process in physical memory.
-    fn by_process(&self, (process, needle): (u64, usize)) -> Result<Kernel<'a>, String> {
+    fn by_process(&self, (process, needle): (u64, usize)) -> Result<WindowsKernel<'a>, String> {
         let physical = Physical(self.memory);
-        let view = View { layout: self.layout, space: &physical };
+        let view = TypedMemory { layout: self.layout, space: &physical };
         let name = EARLY.get(needle).map_or(String::new(), |name| {
             String::from_utf8_lossy(name.as_slice()).trim_end_matches('\0').to_owned()
         });
@@ -160,7 +160,7 @@ impl<'a> Search<'a, '_> {
     }
 
     /// From the container's data: its page tables and, in a crash dump, the head of the process list.
-    fn by_container(&self, root: u64) -> Result<Kernel<'a>, String> {
+    fn by_container(&self, root: u64) -> Result<WindowsKernel<'a>, String> {
         let head = self.hints.crash_dump.as_ref().map(|dump| dump.ps_active_process_head.0);
         let Some(head) = head.filter(|head| *head != 0) else {
             return Err("the container names no list of processes".to_owned());
@@ -174,7 +174,7 @@ impl<'a> Search<'a, '_> {
         root: u64,
         head: impl Fn(&AddressSpace<'a>) -> Option<u64>,
         by: &str,
-    ) -> Result<Kernel<'a>, String> {
+    ) -> Result<WindowsKernel<'a>, String> {
         let arch = self.layout.arch();
         for paging in self.modes {
             let space =
@@ -200,8 +200,8 @@ impl<'a> Search<'a, '_> {
     }
 
     /// The kernel that is found without the profile, unless it says itself that it is another one.
-    fn by_itself(&self, wanted: Option<GuidAge>) -> Result<Kernel<'a>, Missed> {
-        let Some(bare) = Bare::find(self.memory, self.hints, self.plan) else {
+    fn by_itself(&self, wanted: Option<GuidAge>) -> Result<WindowsKernel<'a>, Missed> {
+        let Some(bare) = UnprofiledWindows::find(self.memory, self.hints, self.plan) else {
             let tried = vec!["no kernel through any page tables".to_owned()];
             return Err(Missed { tried, another: false, names: None });
         };
@@ -226,9 +226,9 @@ impl<'a> Search<'a, '_> {
         base: u64,
         pdb: Option<(GuidAge, String)>,
         found_by: String,
-    ) -> Kernel<'a> {
+    ) -> WindowsKernel<'a> {
         let (layout, memory) = (self.layout, self.memory);
-        let mut kernel = Kernel { layout, memory, space, base, pdb, found_by };
+        let mut kernel = WindowsKernel { layout, memory, space, base, pdb, found_by };
         // Since 1803, invalid entries hide their frames with a mask that the kernel stores.
         let masked = kernel
             .symbol("MiState")
@@ -243,7 +243,7 @@ impl<'a> Search<'a, '_> {
     /// The list is followed in both directions, since it may be broken.
     fn head_by_list(&self, space: &AddressSpace<'a>, first: u64) -> Option<u64> {
         let rva = self.layout.symbol("PsActiveProcessHead")?;
-        let view = View { layout: self.layout, space };
+        let view = TypedMemory { layout: self.layout, space };
         for direction in ["_LIST_ENTRY.Flink", "_LIST_ENTRY.Blink"] {
             let mut at = first;
             let mut seen = BTreeSet::new();
@@ -272,7 +272,7 @@ impl<'a> Search<'a, '_> {
 impl Search<'_, '_> {
     /// Whether `PsInitialSystemProcess` of a kernel at `base` leads to System, process 4.
     fn leads_to_system(&self, space: &AddressSpace<'_>, base: u64) -> bool {
-        let view = View { layout: self.layout, space };
+        let view = TypedMemory { layout: self.layout, space };
         let name = || -> Option<bool> {
             let process =
                 view.pointer(base.wrapping_add(self.layout.symbol("PsInitialSystemProcess")?)).ok()?;

@@ -1,6 +1,5 @@
 //! Windows: the kernel's base, its processes and its modules, using only documented structures.
 
-mod bare;
 mod builds;
 pub(crate) mod checks;
 mod displaced;
@@ -10,6 +9,7 @@ mod locate;
 mod mapped;
 mod reads;
 mod self_map;
+mod unprofiled;
 
 use std::collections::BTreeSet;
 
@@ -18,18 +18,18 @@ use profile::{Arch, GuidAge};
 
 use crate::process::{Module, Process, Time};
 use crate::space::{if_mapped, is_root};
-use crate::view::View;
+use crate::typed_memory::TypedMemory;
 use crate::{Error, Layout, Listing};
 
-pub use bare::Bare;
 pub use checks::KERNELS;
 pub(crate) use displaced::{doubt, layouts};
 pub use exports::Exports;
 pub use mapped::Mapped;
 pub use reads::READS;
+pub use unprofiled::UnprofiledWindows;
 
 /// A Windows kernel found in an image.
-pub struct Kernel<'a> {
+pub struct WindowsKernel<'a> {
     /// Its profile.
     pub layout: &'a Layout,
     /// The image.
@@ -46,7 +46,7 @@ pub struct Kernel<'a> {
 
 /// The address spaces of processes, for memory that only a session maps.
 struct Sessions<'a> {
-    kernel: &'a Kernel<'a>,
+    kernel: &'a WindowsKernel<'a>,
     /// One space for each process, made when the first is needed.
     spaces: Option<Vec<AddressSpace<'a>>>,
 }
@@ -94,10 +94,10 @@ pub(crate) fn user_end(paging: Paging) -> u64 {
 /// The members of `_EPROCESS` with the physical address of its page tables.
 const DIRECTORY: &str = "_EPROCESS.Pcb.DirectoryTableBase";
 
-impl Kernel<'_> {
+impl WindowsKernel<'_> {
     /// The profile over the kernel's virtual memory.
-    pub fn view(&self) -> View<'_> {
-        View { layout: self.layout, space: &self.space }
+    pub fn view(&self) -> TypedMemory<'_> {
+        TypedMemory { layout: self.layout, space: &self.space }
     }
 
     /// The virtual address of a symbol; of several names joined by `|`, the first that the profile has.

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use image::{Memory, Plan, Window, scan};
+use image::{Memory, ScanPlan, Window, scan};
 use profile::Arch;
 
 use crate::displaced::steps::{FARTHEST, Sample};
@@ -23,7 +23,7 @@ struct Entry {
 }
 
 /// The tables that name their own place, in the order of the file.
-pub(crate) fn samples(memory: &dyn Memory, arch: Arch, plan: &Plan<'_>) -> Vec<Sample> {
+pub(crate) fn samples(memory: &dyn Memory, arch: Arch, plan: &ScanPlan<'_>) -> Vec<Sample> {
     let width = if arch == Arch::Amd64 { 8 } else { 4 };
     let mut found = of_width(memory, width, plan);
     if found.is_empty() && arch == Arch::I386 {
@@ -33,7 +33,7 @@ pub(crate) fn samples(memory: &dyn Memory, arch: Arch, plan: &Plan<'_>) -> Vec<S
     found
 }
 
-fn of_width(memory: &dyn Memory, width: usize, plan: &Plan<'_>) -> Vec<Sample> {
+fn of_width(memory: &dyn Memory, width: usize, plan: &ScanPlan<'_>) -> Vec<Sample> {
     let look = |window: Window<'_>, found: &mut Vec<Entry>| {
         let before = found.len();
         let own = window.bytes.get(..window.own).unwrap_or(window.bytes);
@@ -100,7 +100,7 @@ mod tests {
             entry(0x1ff, 0x9_1000);
             entry(0x1f0, 0x9_2000);
         }
-        let found: Vec<(u64, u64)> = samples(&pages, Arch::Amd64, &Plan::default())
+        let found: Vec<(u64, u64)> = samples(&pages, Arch::Amd64, &ScanPlan::default())
             .iter()
             .map(|sample| (sample.offset, sample.physical))
             .collect();

@@ -18,7 +18,7 @@ pub(crate) mod fuzzing {
 }
 
 pub(crate) use directory::{Blocks, SectionEntry, SectionKind};
-pub(crate) use reader::Container;
+pub(crate) use reader::OpenBundle;
 pub use source::Source;
 pub(crate) use writer::BlockWriter;
 

@@ -11,13 +11,13 @@ use crate::bytes::{Decoded, Malformed};
 
 /// An open bundle: its directory, and the bytes of its blocks.
 #[derive(Clone)]
-pub(crate) struct Container {
+pub(crate) struct OpenBundle {
     source: Arc<dyn Source>,
     directory: Arc<Directory>,
     digest: [u8; 32],
 }
 
-impl Container {
+impl OpenBundle {
     /// Reads and checks the header, the trailer and the directory.
     pub(crate) fn open(source: Arc<dyn Source>) -> Result<Self, Error> {
         let length = source.length();

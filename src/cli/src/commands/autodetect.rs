@@ -123,13 +123,13 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         lines.append(&tried.lines());
         console.print(&lines)?;
         match &found {
-            Some((name, place)) => console.say(format_args!("profile: {name} from {place}")),
+            Some((name, place)) => console.info(format_args!("profile: {name} from {place}")),
             None => match &detection.doubtful {
-                Some((name, place, _)) => console.say(format_args!(
+                Some((name, place, _)) => console.info(format_args!(
                     "profile: none is proved; everything that was read fits {name} from {place}, which is used with a \
                      warning if the one that the image names cannot be had"
                 )),
-                None => console.say("profile: none that fits; build_local_profile makes a Windows kernel's"),
+                None => console.info("profile: none that fits; build_local_profile makes a Windows kernel's"),
             },
         }
     }

@@ -125,7 +125,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
             warnings: built.warnings,
         })?;
     } else {
-        console.say(format_args!(
+        console.info(format_args!(
             "{stored}: index of {} profiles, {:.1} kB",
             built.profiles,
             built.bytes.len() as f64 / 1e3

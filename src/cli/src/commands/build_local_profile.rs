@@ -108,7 +108,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         match local::build(&pdb, guid_age, &fetcher, storage, console.progress()) {
             Ok(built) => return conclude(built, image.as_ref(), &repositories, console),
             Err(error) => {
-                console.tell(format_args!("{pdb} {guid_age} could not be made into a profile"));
+                console.debug(format_args!("{pdb} {guid_age} could not be made into a profile"));
                 failed.push(error);
             }
         }
@@ -221,7 +221,7 @@ fn conclude(
     let place = built.loaded.place.clone();
     let sound = built.health.verdict != Verdict::Failed;
     if !console.json() {
-        console.say(format_args!("{name}: made from {}, stored as {place}", built.from));
+        console.info(format_args!("{name}: made from {}, stored as {place}", built.from));
         profiles::say_built(&built, console);
     }
     let (from, health) = (built.from, &built.health);
@@ -229,7 +229,7 @@ fn conclude(
     let proved =
         image.map(|image| prove(image, repositories, built.loaded, String::new(), &console.search()).0);
     if let Some(candidate) = proved.as_ref().filter(|_| !console.json()) {
-        console.say(format_args!("on the image: {}", profiles::outcome(candidate)));
+        console.info(format_args!("on the image: {}", profiles::outcome(candidate)));
     }
     if console.json() {
         console.print_report(&LocalProfile::Stored {

@@ -95,9 +95,9 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     if console.json() {
         console.print_report(&to_report(&comparison, &health))?;
     } else {
-        say(&comparison, console);
+        print_comparison(&comparison, console);
         if health.verdict == Verdict::Failed {
-            console.say(format_args!("{source} itself is not usable: check {source} says why"));
+            console.info(format_args!("{source} itself is not usable: check {source} says why"));
         }
     }
     Ok(Outcome::from_good(comparison.differences.is_empty() && health.verdict != Verdict::Failed))
@@ -136,9 +136,9 @@ fn say_obstacles(obstacles: &[Obstacle], console: &Console) {
     if obstacles.is_empty() {
         return;
     }
-    console.say("as a file:");
+    console.info("as a file:");
     for Obstacle { consumer, what } in obstacles {
-        console.say(format_args!("  {} ({}) {what}", consumer.name(), consumer.versions()));
+        console.info(format_args!("  {} ({}) {what}", consumer.name(), consumer.versions()));
     }
 }
 
@@ -151,8 +151,8 @@ fn to_rows(obstacles: &[Obstacle]) -> Vec<report::Obstacle> {
     obstacles.iter().map(row).collect()
 }
 
-fn say(comparison: &Comparison, console: &Console) {
-    console.say(format_args!(
+fn print_comparison(comparison: &Comparison, console: &Console) {
+    console.info(format_args!(
         "compared {}, {} and {}; {} of the names are only in the first and {} only in the second",
         counted(comparison.structs, "struct"),
         counted(comparison.members, "member"),
@@ -163,15 +163,15 @@ fn say(comparison: &Comparison, console: &Console) {
     for (reason, tally) in &comparison.explained {
         let examples = tally.examples.join(", ");
         let more = if tally.count > tally.examples.len() as u64 { ", ..." } else { "" };
-        console.say(format_args!("  {} {reason}: {examples}{more}", tally.count));
+        console.info(format_args!("  {} {reason}: {examples}{more}", tally.count));
     }
     let shown = if console.verbosity() > 0 { usize::MAX } else { DIFFERENCES_SHOWN };
     for difference in comparison.differences.iter().take(shown) {
-        console.say(format_args!("  {}: {}, not {}", difference.name, difference.first, difference.second));
+        console.info(format_args!("  {}: {}, not {}", difference.name, difference.first, difference.second));
     }
     let rest = comparison.differences.len().saturating_sub(shown);
     if rest > 0 {
-        console.say(format_args!("  and {rest} more (-v lists them)"));
+        console.info(format_args!("  and {rest} more (-v lists them)"));
     }
     let agree = comparison.differences.is_empty();
     let verdict = if agree { "they agree" } else { "they contradict each other" };

@@ -16,7 +16,7 @@ use crate::options::heading::{INPUT, OUTPUT};
 use crate::options::{Banner, General, Json, Output, Strict, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::profiles::make::Request;
-use crate::profiles::output::Plan;
+use crate::profiles::output::OutputPlan;
 use crate::report::profile as report;
 
 /// Make a profile from a Volatility 2 pack, or profiles from a folder of packs.
@@ -147,7 +147,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     }
     match plan(arguments)? {
         Work::One { pack, output } => {
-            let plan = Plan::new(&output, None, console)?;
+            let plan = OutputPlan::new(&output, None, console)?;
             let complete = |profile: &mut Profile| banner::complete(&arguments.banner, profile, console);
             let request =
                 Request { front_end: VOLATILITY, options: &options, plan: &plan, complete: &complete };
@@ -339,7 +339,7 @@ fn convert_in_batch(
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
     let output = Output { output: Some(out.to_owned()), ..arguments.output.clone() };
-    let plan = Plan::new(&output, None, console)?;
+    let plan = OutputPlan::new(&output, None, console)?;
     let pack_bytes = size_of(path);
     if arguments.compat.is_some() {
         let text = legacy_text(path)?;
@@ -415,7 +415,7 @@ fn say_table(fates: &[(&(PathBuf, PathBuf), Fate)], console: &Console) {
         escaped(&name).into_owned()
     };
     let width = fates.iter().map(|((pack, _), _)| name(pack).chars().count()).max().unwrap_or(0).clamp(4, 60);
-    console.say(format_args!(
+    console.info(format_args!(
         "{:width$}  {:6} {:>7} {:>8} {:>7} {:>10} {:>5}  verdict",
         "pack", "arch", "structs", "symbols", "losses", "bytes", "ratio"
     ));
@@ -436,7 +436,7 @@ fn say_table(fates: &[(&(PathBuf, PathBuf), Fate)], console: &Console) {
                 );
                 console.say_judged(before, &written.verdict, written.good, "");
                 for warning in &written.warnings {
-                    console.tell(format_args!("{:width$}  {warning}", ""));
+                    console.debug(format_args!("{:width$}  {warning}", ""));
                 }
             }
             Fate::Failed(reason) => {
@@ -446,7 +446,7 @@ fn say_table(fates: &[(&(PathBuf, PathBuf), Fate)], console: &Console) {
             }
         }
     }
-    console.say(format_args!("{} of {} packs converted", fates.len() - failed, fates.len()));
+    console.info(format_args!("{} of {} packs converted", fates.len() - failed, fates.len()));
 }
 
 #[cfg(test)]

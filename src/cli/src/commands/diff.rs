@@ -142,7 +142,7 @@ impl Arguments {
             }
             loaded => loaded?,
         };
-        console.tell(format_args!("Loaded profile {} from {}", loaded.name, loaded.place));
+        console.debug(format_args!("Loaded profile {} from {}", loaded.name, loaded.place));
         any::canonical(loaded.text)
     }
 }

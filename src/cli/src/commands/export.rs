@@ -14,7 +14,7 @@ use crate::options::{
 };
 use crate::outcome::Outcome;
 use crate::profiles::any;
-use crate::profiles::output::Plan;
+use crate::profiles::output::OutputPlan;
 use crate::profiles::verdict::Summary;
 
 /// Write a profile in the form that another program reads.
@@ -100,7 +100,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         bail!("--compat volatility3: only its own tables can please it; add --format isf");
     }
     let compat = TableCompat::of(arguments.compat);
-    let plan = Plan::new(&arguments.output, None, console)?.with_compat(compat);
+    let plan = OutputPlan::new(&arguments.output, None, console)?.with_compat(compat);
     let source = arguments.profile.display().to_string();
     let mut report = Report::default();
     let mut profile = any::read(&arguments.profile, &mut report)?;
@@ -121,7 +121,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     };
     let resolution = plan.settle(&mut profile, &mut report);
     if let Some(path) = plan.write(&profile, &resolution, &mut report, console.threads())? {
-        console.say(format_args!("wrote {}", path.display()));
+        console.info(format_args!("wrote {}", path.display()));
     }
     let scope = Scope::Whole;
     let summary =

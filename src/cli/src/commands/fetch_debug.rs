@@ -98,7 +98,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         return found(&DebugFile { path, from: "this machine".to_owned(), size }, &build_id, console);
     }
     for passed in &here.passed {
-        console.tell(format_args!("passed over {passed}"));
+        console.debug(format_args!("passed over {passed}"));
     }
     if !arguments.dump_dir.is_dir() {
         bail!("--dump_dir {}: the folder does not exist", arguments.dump_dir.display());
@@ -131,7 +131,7 @@ fn found(file: &DebugFile, build_id: &BuildId, console: &Console) -> anyhow::Res
         let outcome = report::Outcome::found(&file.path, &file.from, file.size);
         console.print_report(&report::DebugFile { build_id: build_id.to_string(), outcome })?;
     }
-    console.say(format_args!("{} ({} bytes)", file.path.display(), file.size));
+    console.info(format_args!("{} ({} bytes)", file.path.display(), file.size));
     Ok(Outcome::Success)
 }
 
@@ -147,7 +147,7 @@ fn missing(error: &Error, build_id: &BuildId, console: &Console) -> anyhow::Resu
         console.print_report(&report::DebugFile { build_id: build_id.to_string(), outcome })?;
     }
     console.warn_error(error);
-    console.say(
+    console.info(
         "The distribution's debug package may have it: Debian's linux-image-RELEASE-dbg, Ubuntu's \
          linux-image-RELEASE-dbgsym, Fedora's kernel-debuginfo; parse_dwarf opens packages as they are.",
     );

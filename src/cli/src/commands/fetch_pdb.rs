@@ -108,7 +108,7 @@ impl Arguments {
 }
 
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
-    let plan = Plan::new(arguments)?;
+    let plan = FetchPlan::new(arguments)?;
     let options = arguments.symbols.options(plan.store.as_deref(), console.threads())?;
     let fetcher = Fetcher::new(options);
     let teller = Teller { console, aloud: plan.wanted.len() == 1 };
@@ -129,7 +129,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
 }
 
 /// The request, after checking the arguments.
-struct Plan {
+struct FetchPlan {
     wanted: Vec<Wanted>,
     dump_dir: PathBuf,
     /// The folder as a store if a list is fetched, since many PDBs have the same name.
@@ -137,7 +137,7 @@ struct Plan {
     write_manifest: Option<PathBuf>,
 }
 
-impl Plan {
+impl FetchPlan {
     fn new(arguments: &Arguments) -> anyhow::Result<Self> {
         let dump_dir = arguments.dump_dir.clone();
         let write_manifest = arguments.write_manifest.clone();
@@ -236,11 +236,11 @@ impl Progress for Teller<'_> {
         self.console.progress().end(step);
     }
 
-    fn tell(&self, line: &str) {
+    fn debug(&self, line: &str) {
         if self.aloud {
-            self.console.say(line);
+            self.console.info(line);
         } else {
-            self.console.tell(line);
+            self.console.debug(line);
         }
     }
 }
@@ -267,7 +267,7 @@ impl Report {
         let mut broken = None;
         for (_, result) in self.items {
             match result {
-                Ok(found) => console.say(format_args!("{} ({} bytes)", found.path.display(), found.size)),
+                Ok(found) => console.info(format_args!("{} ({} bytes)", found.path.display(), found.size)),
                 Err(error) => {
                     failed += 1;
                     match error {
@@ -285,8 +285,8 @@ impl Report {
             return Err(error.into());
         }
         match failed {
-            0 => console.say("All done, no errors."),
-            _ => console.say(format_args!("{failed} of {count} not found.")),
+            0 => console.info("All done, no errors."),
+            _ => console.info(format_args!("{failed} of {count} not found.")),
         }
         Ok(Outcome::from_good(failed == 0))
     }

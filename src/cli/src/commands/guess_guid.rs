@@ -1,5 +1,5 @@
 use analyzer::Guest;
-use analyzer::windows::{Bare, Exports, Mapped};
+use analyzer::windows::{Exports, Mapped, UnprofiledWindows};
 use anyhow::{Context, bail};
 use image::AddressSpace;
 use profile::GuidAge;
@@ -130,7 +130,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
             Some((guid_age, name)) => format!("it says it is {name} {guid_age}"),
             None => "it does not say what it is".to_owned(),
         };
-        console.say(format_args!("{module} at {:#x}: {says}; margin {margin:.3}", shown.base));
+        console.info(format_args!("{module} at {:#x}: {says}; margin {margin:.3}", shown.base));
     }
     Ok(Outcome::from_good(!shown.likely.is_empty()))
 }
@@ -151,11 +151,11 @@ fn of_kernel(indexes: &ModuleIndexes, options: &Image, console: &Console) -> any
     if let Some(what) = triage::without_memory(&image) {
         bail!("{source}: {what}");
     }
-    let kernel = Bare::find(&image, image.hints(), &console.search());
+    let kernel = UnprofiledWindows::find(&image, image.hints(), &console.search());
     let kernel = kernel.with_context(|| {
         format!("{source}: no page tables lead to KUSER_SHARED_DATA and a kernel: expected a Windows image")
     })?;
-    console.tell(format_args!("Found kernel at {:#x} by {}", kernel.base, kernel.found_by));
+    console.debug(format_args!("Found kernel at {:#x} by {}", kernel.base, kernel.found_by));
     let likely = indexes.rank(&kernel.exports, &mut |offset, length| kernel.read(offset, length));
     Ok(Shown { base: kernel.base, pdb: kernel.pdb, likely })
 }

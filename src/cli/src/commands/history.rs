@@ -265,7 +265,7 @@ fn changes(
         }
     }
     print(&titles, rows, arguments.csv, console)?;
-    console.say(format_args!(
+    console.info(format_args!(
         "{} differ between {} and {}",
         counted(changed.len(), "struct"),
         from.name,
@@ -307,7 +307,7 @@ fn builds(
         print(&titles, found.iter().map(row).collect(), arguments.csv, console)?;
     }
     if found.is_empty() {
-        console.say(format_args!("{}: no build has all of these offsets", arguments.bundle));
+        console.info(format_args!("{}: no build has all of these offsets", arguments.bundle));
     }
     Ok(Outcome::from_good(!found.is_empty()))
 }

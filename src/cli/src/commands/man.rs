@@ -57,7 +57,7 @@ impl Run for Arguments {
         for page in self.pages() {
             files::write(&folder.join(page.get_filename()), |sink| page.render(sink))?;
         }
-        console.tell(format_args!("wrote the manual pages into {}", folder.display()));
+        console.debug(format_args!("wrote the manual pages into {}", folder.display()));
         Ok(Outcome::Success)
     }
 }

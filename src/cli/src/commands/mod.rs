@@ -94,10 +94,10 @@ pub fn execute(command: &dyn Run, settings: &Settings, console: &Console) -> Exi
 /// Returns whether anything is restricted.
 fn restrict(access: &Access, settings: &Settings, console: &Console) -> bool {
     if !settings.sandbox {
-        console.tell("Sandbox: turned off by --no-sandbox");
+        console.debug("Sandbox: turned off by --no-sandbox");
         return false;
     }
     let sandbox = sandbox::enter(access);
-    sandbox.lines().iter().for_each(|line| console.tell(line));
+    sandbox.lines().iter().for_each(|line| console.debug(line));
     sandbox.is_active()
 }

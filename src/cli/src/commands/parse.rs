@@ -13,7 +13,7 @@ use crate::options::heading::{INPUT, OUTPUT};
 use crate::options::{Banner, DebugFolders, General, Json, Output, Strict, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::profiles::make::{Request, open_input, release_of_map};
-use crate::profiles::output::Plan;
+use crate::profiles::output::OutputPlan;
 
 /// Make a profile from any kind of debug information.
 ///
@@ -111,10 +111,10 @@ impl Run for Arguments {
     }
 
     fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
-        let plan = Plan::new(&self.output, None, console)?;
+        let plan = OutputPlan::new(&self.output, None, console)?;
         let source = Source::open(&self.source)?;
         let front_end = converters::front_end_of(&source).with_context(|| source.place().to_owned())?;
-        console.tell(format_args!("opened {}: {}", source.place(), front_end.reads()));
+        console.debug(format_args!("opened {}: {}", source.place(), front_end.reads()));
         let options = self.options(console)?;
         options.check(front_end, &source)?;
         for (given, option) in

@@ -11,7 +11,7 @@ use crate::options::heading::INPUT;
 use crate::options::{General, Json, Output, Strict, Threads, settings};
 use crate::outcome::Outcome;
 use crate::profiles::make::{Request, open_input, release_of_map};
-use crate::profiles::output::Plan;
+use crate::profiles::output::OutputPlan;
 
 /// Make a profile from BTF, a Linux kernel's own description of its types.
 ///
@@ -87,9 +87,9 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let Some(path) = arguments.path() else {
         bail!("which file? parse_btf /sys/kernel/btf/vmlinux, or parse_btf vmlinux")
     };
-    let plan = Plan::new(&arguments.output, None, console)?;
+    let plan = OutputPlan::new(&arguments.output, None, console)?;
     let opened = Source::open(path)?;
-    console.tell(format_args!("opened {}", opened.place()));
+    console.debug(format_args!("opened {}", opened.place()));
     let options = Options {
         symbol_map: open_input(arguments.system_map.as_deref())?,
         symbol_map_release: release_of_map(arguments.system_map.as_deref()),

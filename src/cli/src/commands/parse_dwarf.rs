@@ -11,7 +11,7 @@ use crate::options::heading::INPUT;
 use crate::options::{DebugFolders, General, Json, Output, Strict, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::profiles::make::{Request, open_input, release_of_map};
-use crate::profiles::output::Plan;
+use crate::profiles::output::OutputPlan;
 
 /// Make a profile from the DWARF of an ELF or Mach-O file.
 ///
@@ -98,9 +98,9 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let Some(path) = arguments.path() else {
         bail!("which file? parse_dwarf vmlinux, or parse_dwarf module.ko")
     };
-    let plan = Plan::new(&arguments.output, None, console)?;
+    let plan = OutputPlan::new(&arguments.output, None, console)?;
     let opened = Source::open(path)?;
-    console.tell(format_args!("opened {}", opened.place()));
+    console.debug(format_args!("opened {}", opened.place()));
     let options = Options {
         languages: arguments.languages.clone(),
         symbol_map: open_input(arguments.system_map.as_deref())?,

@@ -11,7 +11,7 @@ use crate::options::heading::{INPUT, OUTPUT};
 use crate::options::{General, Json, Output, Strict, Threads, Unpacking, settings};
 use crate::outcome::Outcome;
 use crate::profiles::make::Request;
-use crate::profiles::output::Plan;
+use crate::profiles::output::OutputPlan;
 
 /// Make a profile from a PDB.
 ///
@@ -92,9 +92,9 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let Some(path) = arguments.path() else {
         bail!("which PDB? parse_pdb FILE.pdb, or parse_pdb -f FILE.pdb")
     };
-    let plan = Plan::new(&arguments.output, arguments.dump_dir.as_deref(), console)?;
+    let plan = OutputPlan::new(&arguments.output, arguments.dump_dir.as_deref(), console)?;
     let opened = Source::open(path)?;
-    console.tell(format_args!("opened {}", opened.place()));
+    console.debug(format_args!("opened {}", opened.place()));
     let options = Options {
         windows_version: arguments.windows_version.clone(),
         profile_class: arguments.profile_class.clone(),

@@ -69,7 +69,7 @@ impl Run for Arguments {
             console::product(|sink| write_report(shards, sink).map(drop))?;
         } else {
             files::write(&self.output, |sink| write_report(shards, sink).map(drop))?;
-            console.say(format_args!("wrote {}", self.output.display()));
+            console.info(format_args!("wrote {}", self.output.display()));
         }
         Ok(Outcome::Success)
     }

@@ -98,20 +98,20 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     }
     let folder = arguments.folder.display();
     match bundle_url {
-        Some(address) => console.say(format_args!(
+        Some(address) => console.info(format_args!(
             "Serving {folder} read-only until Ctrl-C; for queries: --profile_path {address}; as a repository: --profile_path \
              {url}"
         )),
-        None => console.say(format_args!(
+        None => console.info(format_args!(
             "Serving {folder} read-only until Ctrl-C; a symbol path for it: srv*CACHE*{url}"
         )),
     }
     if let Some(isf) = isf {
-        console.say(format_args!("For Volatility 3: --remote-isf-url {isf}"));
-        console.say("Volatility keeps a list for ever under its address; a changed list has another one.");
+        console.info(format_args!("For Volatility 3: --remote-isf-url {isf}"));
+        console.info("Volatility keeps a list for ever under its address; a changed list has another one.");
     }
     mirror.run(console.progress())?;
-    console.tell("Stopped");
+    console.debug("Stopped");
     Ok(Outcome::Success)
 }
 

@@ -79,7 +79,7 @@ impl Run for Arguments {
             add(&mut collection, path, |shard| write(&shard.file_name(), &shard.file()))?;
         }
         write_site(collection.finish().map(Ok::<Shard, anyhow::Error>), write)?;
-        console.say(format_args!(
+        console.info(format_args!(
             "wrote {count} files ({} KiB) below {}; open {}",
             size / 1024,
             self.output.display(),

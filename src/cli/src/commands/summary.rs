@@ -67,7 +67,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
             }
         }
         console.print(&lines)?;
-        validate::say(&validation, console);
+        validate::print_suspects(&validation, console);
     }
     Ok(Outcome::from_good(validation.verdict == analyzer::Verdict::Match))
 }

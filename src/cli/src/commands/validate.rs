@@ -1,4 +1,4 @@
-use analyzer::{Check, Passage, Validation, Verdict};
+use analyzer::{Check, CheckOutcome, Validation, Verdict};
 
 use super::Run;
 use crate::console::{Console, Lines, Settings, Table};
@@ -62,15 +62,15 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         if let Some(another) = another {
             console.warn(another);
         }
-        say(&validation, console);
+        print_suspects(&validation, console);
     }
     Ok(Outcome::from_good(validation.verdict == Verdict::Match))
 }
 
 /// The verdict, and the likely causes of a mismatch.
-pub fn say(validation: &Validation, console: &Console) {
+pub fn print_suspects(validation: &Validation, console: &Console) {
     if !validation.suspects.is_empty() {
-        console.say(format_args!("given away by: {}", validation.suspects.join(", ")));
+        console.info(format_args!("given away by: {}", validation.suspects.join(", ")));
     }
     let good = validation.verdict == Verdict::Match;
     let name = validation.verdict.name();
@@ -79,10 +79,10 @@ pub fn say(validation: &Validation, console: &Console) {
 
 fn table(validation: &Validation) -> Lines {
     let mut table = Table::new(&["Check", "Result", "Weight", "Expected", "Actual"]);
-    for Check { group, name, weight, expected, actual, passage, .. } in &validation.checks {
+    for Check { group, name, weight, expected, actual, outcome, .. } in &validation.checks {
         table.row([
             format!("{}: {name}", group.name()),
-            passage.name().to_owned(),
+            outcome.name().to_owned(),
             weight.name().to_owned(),
             expected.clone(),
             actual.clone(),
@@ -99,19 +99,20 @@ pub fn to_report(validation: &Validation, source: &str, another: Option<String>)
         weight: check.weight.name().to_owned(),
         expected: check.expected.clone(),
         actual: check.actual.clone(),
-        result: check.passage.name().to_owned(),
+        result: check.outcome.name().to_owned(),
         reads: check.items.clone(),
     });
-    let count = |passage: Passage| validation.checks.iter().filter(|check| check.passage == passage).count();
+    let count =
+        |outcome: CheckOutcome| validation.checks.iter().filter(|check| check.outcome == outcome).count();
     let facts = validation.facts.iter().map(|(name, fact)| (name.to_string(), fact.to_string()));
     report::Validation {
         image: source.to_owned(),
         verdict: validation.verdict.name().to_owned(),
         reason: validation.reason.clone(),
         suspects: validation.suspects.clone(),
-        passed: count(Passage::Passed),
-        failed: count(Passage::Failed),
-        skipped: count(Passage::Skipped),
+        passed: count(CheckOutcome::Passed),
+        failed: count(CheckOutcome::Failed),
+        skipped: count(CheckOutcome::Skipped),
         facts: facts.collect(),
         checks: checks.collect(),
         another_system: another,

@@ -174,7 +174,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     };
     let without = listing.rows.len() - named.len();
     if without > 0 {
-        console.say(format_args!(
+        console.info(format_args!(
             "{without} of {} modules name none: their headers are not in memory",
             listing.rows.len()
         ));
@@ -212,7 +212,7 @@ fn fetch(wanted: &[(String, GuidAge)], building: &Building, console: &Console) -
             Ok(None) => there += 1,
             Ok(Some(built)) => {
                 made += 1;
-                console.say(format_args!("{}: {}", built.loaded.name, built.health.verdict.name()));
+                console.info(format_args!("{}: {}", built.loaded.name, built.health.verdict.name()));
             }
             Err(error) => {
                 failed += 1;
@@ -222,7 +222,7 @@ fn fetch(wanted: &[(String, GuidAge)], building: &Building, console: &Console) -
             }
         }
     }
-    console.say(format_args!("profiles: {made} made, {there} there already, {failed} failed"));
+    console.info(format_args!("profiles: {made} made, {there} there already, {failed} failed"));
     Ok(failed)
 }
 

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use formats::Group;
-use image::{Image, Plan};
+use image::{Image, ScanPlan};
 use pe::{CodeView, Sighting};
 use profile::{MappedFile, Report};
 use regex::Regex;
@@ -100,7 +100,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let mut found = match &target {
         Target::Image(image) => search(image, console, &mut report),
         Target::File(file) => {
-            console.tell(format_args!("searching {} bytes of {source}", file.len()));
+            console.debug(format_args!("searching {} bytes of {source}", file.len()));
             CodeView::scan(file, console.threads())
         }
     };
@@ -132,7 +132,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
             Target::Image(image) => triage::without_memory(image),
             Target::File(_) => None,
         };
-        console.say(match (without_memory, all) {
+        console.info(match (without_memory, all) {
             (Some(what), _) => format!("{source}: {what}"),
             (None, 0) => format!("{source}: {}", without_records(&target, path)),
             (None, _) => format!("{source}: {all} records, none with a path that --name_regex finds"),
@@ -156,7 +156,7 @@ fn without_records(target: &Target, path: &Path) -> String {
 
 /// The records in physical memory, each GUID and age once.
 pub fn search(image: &Image, console: &Console, report: &mut Report) -> Vec<Sighting> {
-    let plan = Plan {
+    let plan = ScanPlan {
         threads: console.threads(),
         overlap: CodeView::LONGEST - 1,
         progress: console.progress(),

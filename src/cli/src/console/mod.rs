@@ -91,21 +91,21 @@ impl Console {
     }
 
     /// How an image is searched.
-    pub fn search(&self) -> image::Plan<'_> {
-        image::Plan { threads: self.threads, progress: &self.bar, ..image::Plan::default() }
+    pub fn search(&self) -> image::ScanPlan<'_> {
+        image::ScanPlan { threads: self.threads, progress: &self.bar, ..image::ScanPlan::default() }
     }
 
     /// A line for the user on standard error; `-q` silences it.
-    pub fn say(&self, line: impl Display) {
+    pub fn info(&self, line: impl Display) {
         if !self.quiet {
             self.bar.line(&line.to_string());
         }
     }
 
     /// A log line, for `-v`.
-    pub fn tell(&self, line: impl Display) {
+    pub fn debug(&self, line: impl Display) {
         if self.verbosity > 0 {
-            self.say(line);
+            self.info(line);
         }
     }
 

@@ -110,7 +110,7 @@ impl Progress for Bar {
         }
     }
 
-    fn tell(&self, line: &str) {
+    fn debug(&self, line: &str) {
         if self.telling {
             self.line(line);
         }

@@ -18,7 +18,7 @@ pub fn open_image(options: &options::Image, console: &Console) -> anyhow::Result
         Err(error) => return Err(error).with_context(|| path.display().to_string()),
     };
     let packing = image.packing().map(|packing| format!(" ({packing})")).unwrap_or_default();
-    console.tell(format_args!(
+    console.debug(format_args!(
         "{}: {}{packing}, {} bytes of memory",
         path.display(),
         image.container(),
@@ -41,7 +41,7 @@ pub fn open_memory(options: &options::Image, console: &Console) -> anyhow::Resul
     if let Some(what) = triage::without_memory(&image) {
         bail!("{source}: {what}");
     }
-    console.tell(format_args!(
+    console.debug(format_args!(
         "Autodetected physical address space {}: {} bytes",
         image.container(),
         image.size()

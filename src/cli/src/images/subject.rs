@@ -125,7 +125,7 @@ impl Subject {
         };
         let guest = guest.map_err(|error| self.not_found(error, console))?;
         for (name, fact) in guest.facts() {
-            console.tell(format_args!("Found {name}: {fact}"));
+            console.debug(format_args!("Found {name}: {fact}"));
         }
         match guest.identity() {
             Identity::Same => {}
@@ -163,7 +163,7 @@ impl Subject {
         let (own_id, own_release) = (self.layout.metadata("BuildID"), self.layout.metadata("Release"));
         let mut first = None;
         for sighted in kernels {
-            let detect::Kernel::Linux { release, build_id } = &sighted.kernel else { continue };
+            let detect::NamedKernel::Linux { release, build_id } = &sighted.kernel else { continue };
             let (image, profile) = match (build_id, &own_id, &own_release) {
                 (Some(id), Some(own), _) => (id, own),
                 (_, _, Some(own)) => (release, own),

@@ -5,7 +5,7 @@ use anyhow::Context;
 use image::Image;
 use pe::PdbName;
 use profile::{Report, Text};
-use repository::detect::{self, Detection, Kernel, detect};
+use repository::detect::{self, Detection, NamedKernel, detect};
 use repository::{Loaded, ProfileName, Repositories, local};
 use symbols::{Fetcher, Web};
 
@@ -23,14 +23,14 @@ use crate::options::{Building, InBundle, subject};
 pub fn named(name: &str, image: &Image, options: &Building, console: &Console) -> anyhow::Result<Layout> {
     if let Some(path) = subject::file(name) {
         let layout = Layout::open(&path).with_context(|| path.display().to_string())?;
-        console.tell(format_args!("Loaded profile {}", path.display()));
+        console.debug(format_args!("Loaded profile {}", path.display()));
         return Ok(layout);
     }
     if let Some(build) = InBundle::of(Path::new(name)) {
         let connection = &options.symbols.connection;
         let client = build.is_remote().then(|| connection.client(Web::options())).transpose()?;
         let text = text_in_bundle(build, client.as_ref())?;
-        console.tell(format_args!("Loaded profile {name}"));
+        console.debug(format_args!("Loaded profile {name}"));
         return Ok(Layout::from_text(Text::new(text.into_bytes()).with_context(|| name.to_owned())?));
     }
     let parsed: ProfileName =
@@ -53,14 +53,14 @@ pub fn named(name: &str, image: &Image, options: &Building, console: &Console) -
         }
         loaded => loaded?,
     };
-    tell(&loaded, console);
+    log(&loaded, console);
     Ok(repositories.layout(loaded, console.progress())?)
 }
 
-fn tell(loaded: &Loaded, console: &Console) {
-    console.tell(format_args!("Loaded profile {} from {}", loaded.name, loaded.place));
+fn log(loaded: &Loaded, console: &Console) {
+    console.debug(format_args!("Loaded profile {} from {}", loaded.name, loaded.place));
     for (name, place) in loaded.way.iter().rev() {
-        console.tell(format_args!("Loaded profile {name} from {place}"));
+        console.debug(format_args!("Loaded profile {name} from {place}"));
     }
 }
 
@@ -79,7 +79,7 @@ pub fn detected(
     let repositories = options.open()?;
     let detection = detect(image, &repositories, &console.search());
     if let Some((name, place, layout)) = detection.found {
-        console.tell(format_args!("Detected profile {name} from {place}"));
+        console.debug(format_args!("Detected profile {name} from {place}"));
         return Ok(layout);
     }
     let mut items = identity::advice(&detection.kernels);
@@ -87,7 +87,7 @@ pub fn detected(
     items.extend(tried(&detection));
     match built(image, &repositories, &detection, options, console) {
         Ok(Some((name, layout))) => {
-            console.say(format_args!("made profile {name}"));
+            console.info(format_args!("made profile {name}"));
             return Ok(layout);
         }
         Ok(None) => {
@@ -113,7 +113,7 @@ pub fn detected(
     }
     if let Some((name, place, layout)) = detection.doubtful {
         // What the kernel's record names could not be had. The command warns of it.
-        console.tell(format_args!("Going on with profile {name} from {place}"));
+        console.debug(format_args!("Going on with profile {name} from {place}"));
         return Ok(layout);
     }
     let what = format!(
@@ -173,7 +173,7 @@ fn built(
 /// The PDB of a kernel that an image names, if it is a Windows kernel and has a valid PDB name.
 pub fn windows_kernel(sighted: &detect::Sighted) -> Option<(PdbName, profile::GuidAge, String)> {
     match &sighted.kernel {
-        Kernel::Windows { pdb, guid_age } => Some((pdb.parse().ok()?, *guid_age, sighted.to_string())),
+        NamedKernel::Windows { pdb, guid_age } => Some((pdb.parse().ok()?, *guid_age, sighted.to_string())),
         _ => None,
     }
 }

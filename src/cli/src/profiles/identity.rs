@@ -1,6 +1,6 @@
 //! How to get the profile of a kernel that an image names.
 
-use repository::detect::{Kernel, Sighted};
+use repository::detect::{NamedKernel, Sighted};
 
 /// How many kernels are listed; some images contain many stale and foreign records.
 const MOST: usize = 4;
@@ -13,18 +13,18 @@ pub fn advice(kernels: &[Sighted]) -> Vec<String> {
 }
 
 /// The kernel, and the command that gets its profile.
-pub fn how_to(kernel: &Kernel) -> String {
+pub fn how_to(kernel: &NamedKernel) -> String {
     match kernel {
-        Kernel::Windows { pdb, guid_age } => {
+        NamedKernel::Windows { pdb, guid_age } => {
             format!("Windows: fetch_pdb {pdb} {guid_age}, then parse_pdb {pdb}")
         }
-        Kernel::Linux { release, build_id: Some(id) } => {
+        NamedKernel::Linux { release, build_id: Some(id) } => {
             format!("Linux {release}: fetch_debug {id}, then parse_dwarf on the fetched file")
         }
-        Kernel::Linux { release, build_id: None } => {
+        NamedKernel::Linux { release, build_id: None } => {
             format!("Linux {release}: parse_dwarf on its vmlinux with debug information")
         }
-        Kernel::Mac { version } => {
+        NamedKernel::Mac { version } => {
             format!("Darwin Kernel Version {version}: parse_dwarf on the kernel of its debug kit")
         }
     }

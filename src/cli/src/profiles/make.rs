@@ -6,7 +6,7 @@ use anyhow::Context;
 use converters::{FrontEnd, Options, Source};
 use profile::{MappedFile, Profile, Scope};
 
-use super::output::Plan;
+use super::output::OutputPlan;
 use super::verdict::Summary;
 use crate::console::Console;
 use crate::outcome::Outcome;
@@ -34,7 +34,7 @@ pub struct Request<'a> {
     /// The options of the conversion.
     pub options: &'a Options,
     /// The destination and the format.
-    pub plan: &'a Plan,
+    pub plan: &'a OutputPlan,
     /// Changes the profile before it is written.
     pub complete: &'a dyn Fn(&mut Profile) -> anyhow::Result<()>,
 }
@@ -52,7 +52,7 @@ impl Request<'_> {
         (self.complete)(&mut profile)?;
         let resolution = self.plan.settle(&mut profile, &mut report);
         if let Some(path) = self.plan.write(&profile, &resolution, &mut report, console.threads())? {
-            console.say(format_args!("wrote {}", path.display()));
+            console.info(format_args!("wrote {}", path.display()));
         }
         let scope = if self.options.concise { Scope::Types } else { Scope::Whole };
         Summary { source: &place, profile: &profile, resolution: &resolution, report: &report, scope }
@@ -71,7 +71,7 @@ impl Request<'_> {
             let compat = "rekall".to_owned();
             console.print_report(&report::Compatible { source: place, compat, text_bytes: text.len() })?;
         } else {
-            console.say(format_args!("{place}: Rekall's own text, {} bytes", text.len()));
+            console.info(format_args!("{place}: Rekall's own text, {} bytes", text.len()));
         }
         Ok(Outcome::Success)
     }

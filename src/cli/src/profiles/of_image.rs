@@ -5,7 +5,7 @@ use analyzer::Layout;
 use image::Image;
 use profile::System;
 use repository::batch::{TableVerdict, import_tables};
-use repository::detect::{self, Detection, Kernel, Sighted};
+use repository::detect::{self, Detection, NamedKernel, Sighted};
 use repository::of_image::{self, MadeOfImage, Unmade};
 use repository::{Repositories, local};
 use symbols::BuildId;
@@ -56,7 +56,7 @@ const MOST_FETCHED: usize = 4;
 /// The build-ids of the Linux kernels that an image names, each once.
 pub fn build_ids(kernels: &[Sighted], unmade: &[Unmade]) -> Vec<BuildId> {
     let sighted = kernels.iter().filter_map(|sighted| match &sighted.kernel {
-        Kernel::Linux { build_id, .. } => build_id.as_ref(),
+        NamedKernel::Linux { build_id, .. } => build_id.as_ref(),
         _ => None,
     });
     let mut ids: Vec<BuildId> = Vec::new();
@@ -105,7 +105,7 @@ pub fn fetched(
         let (candidate, layout) =
             detect::prove(image, repositories, built.loaded, from.clone(), &console.search());
         if let (true, Some(layout)) = (candidate.matches(), layout) {
-            console.say(format_args!("{}: made of the debug file from {from}", candidate.name));
+            console.info(format_args!("{}: made of the debug file from {from}", candidate.name));
             return Ok(layout);
         }
         problems.push(format!(
@@ -142,7 +142,7 @@ pub fn listed(
         .iter()
         .filter_map(|sighted| match &sighted.kernel {
             // What is a pattern is not the release of a kernel.
-            Kernel::Linux { release, .. } if !release.contains(['*', '?']) => Some(release.as_str()),
+            NamedKernel::Linux { release, .. } if !release.contains(['*', '?']) => Some(release.as_str()),
             _ => None,
         })
         .collect();
@@ -178,7 +178,7 @@ pub fn listed(
                 let (candidate, layout) =
                     detect::prove(image, repositories, loaded, url.clone(), &console.search());
                 if let (true, Some(layout)) = (candidate.matches(), layout) {
-                    console.say(format_args!("{name}: made of the symbol table {url}"));
+                    console.info(format_args!("{name}: made of the symbol table {url}"));
                     return Ok(layout);
                 }
                 problems.push(format!("{name}, made of the symbol table {url}: {}", outcome(&candidate)));
@@ -194,7 +194,7 @@ pub fn say_made(made: &MadeOfImage, place: Option<&str>, console: &Console) {
         Some(place) => format!("stored as {place}"),
         None => "not stored".to_owned(),
     };
-    console.say(format_args!(
+    console.info(format_args!(
         "{}: made from the image alone, from the kernel's own types (BTF) and symbols (kallsyms); on the image: {} ({}); \
          {kept}",
         made.name,
@@ -202,10 +202,10 @@ pub fn say_made(made: &MadeOfImage, place: Option<&str>, console: &Console) {
         made.proof.reason
     ));
     for line in made.evidence.iter().chain(&made.passed_over) {
-        console.tell(format_args!("{}: {line}", made.name));
+        console.debug(format_args!("{}: {line}", made.name));
     }
     if let Some(with) = &made.modules {
-        console.say(format_args!(
+        console.info(format_args!(
             "{}: the same with the symbols of {} and the types of {}, for this boot alone",
             with.name,
             counted(with.modules.len(), "loaded module"),

@@ -13,7 +13,7 @@ use crate::options::Output;
 
 /// The destination and format of a profile, checked before any work begins.
 #[derive(Debug)]
-pub struct Plan {
+pub struct OutputPlan {
     place: Place,
     effort: Effort,
     format: Format,
@@ -33,7 +33,7 @@ enum Place {
     Symbols(PathBuf),
 }
 
-impl Plan {
+impl OutputPlan {
     /// The destination in the options; without `--output` the text goes to standard output.
     ///
     /// # Errors

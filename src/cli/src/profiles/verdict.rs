@@ -45,16 +45,16 @@ impl Summary<'_> {
             complete(&mut made);
             console.print_report(&made)?;
         } else {
-            self.say(console);
+            self.print(console);
             say_verdict(&health, console);
         }
         let lossless = self.report.total() == 0 || !console.strict();
         Ok(Outcome::from_good(health.verdict != Verdict::Failed && lossless))
     }
 
-    fn say(&self, console: &Console) {
+    fn print(&self, console: &Console) {
         let profile = self.profile;
-        console.say(format_args!(
+        console.info(format_args!(
             "{}: {}, {}, {}, {} ({})",
             self.source,
             counted(self.resolution.structs().len(), "struct"),
@@ -69,7 +69,7 @@ impl Summary<'_> {
         for conflict in conflicts.iter().take(shown) {
             let others: Vec<String> =
                 conflict.renamed.iter().map(|(name, size)| format!("{name} ({size} bytes)")).collect();
-            console.say(format_args!(
+            console.info(format_args!(
                 "  several layouts of {}: {} bytes keeps the name, the others are {}",
                 conflict.name,
                 conflict.kept,
@@ -77,10 +77,10 @@ impl Summary<'_> {
             ));
         }
         if conflicts.len() > shown {
-            console.say(format_args!("  and {} more (-v lists them)", conflicts.len() - shown));
+            console.info(format_args!("  and {} more (-v lists them)", conflicts.len() - shown));
         }
         for ambiguity in self.resolution.ambiguities() {
-            console.tell(format_args!(
+            console.debug(format_args!(
                 "  {} may mean {}: {} was taken",
                 ambiguity.place,
                 ambiguity.others.join(", "),
@@ -126,13 +126,13 @@ impl Summary<'_> {
 /// The losses, kind by kind, and the warnings.
 pub fn say_losses(report: &Report, console: &Console) {
     for warning in report.warnings() {
-        console.say(format_args!("  {warning}"));
+        console.info(format_args!("  {warning}"));
     }
     for (kind, tally) in report.losses() {
         let shown = if console.verbosity() > 0 { tally.examples.len() } else { CONFLICTS_SHOWN };
         let examples: Vec<String> = tally.examples.iter().take(shown).map(|it| shortened(it)).collect();
         let more = if tally.count > examples.len() as u64 { ", ..." } else { "" };
-        console.say(format_args!("  {kind}: {} ({}{more})", tally.count, examples.join(", ")));
+        console.info(format_args!("  {kind}: {} ({}{more})", tally.count, examples.join(", ")));
     }
 }
 
@@ -146,13 +146,15 @@ pub fn say_verdict(health: &Health, console: &Console) {
     console.say_judged("verdict: ", health.verdict.name(), good, reasons);
     if health.opaque > 0 {
         let names = counted(health.opaque, "name");
-        console
-            .tell(format_args!("  {names} used as types and defined nowhere (pointers to them stay opaque)"));
+        console.debug(format_args!(
+            "  {names} used as types and defined nowhere (pointers to them stay opaque)"
+        ));
     }
     if !health.unresolved.is_empty() {
         let names = health.unresolved.join(", ");
-        console
-            .say(format_args!("  held by value, and neither a struct here nor a known native type: {names}"));
+        console.info(format_args!(
+            "  held by value, and neither a struct here nor a known native type: {names}"
+        ));
     }
     let mut consumers: Vec<_> = health.missing.iter().map(|missing| missing.consumer).collect();
     consumers.sort_unstable();
@@ -168,14 +170,14 @@ pub fn say_verdict(health: &Health, console: &Console) {
         let (required, optional) = (of(true), of(false));
         if !required.is_empty() {
             let (name, versions) = (consumer.name(), consumer.versions());
-            console.say(format_args!("  {name} ({versions}) needs {}", required.join(", ")));
+            console.info(format_args!("  {name} ({versions}) needs {}", required.join(", ")));
         }
         match (console.verbosity(), optional.len()) {
             (_, 0) | (0, _) => {}
             (1, count) => {
-                console.say(format_args!("  {} would use {count} more (-vv lists them)", consumer.name()));
+                console.info(format_args!("  {} would use {count} more (-vv lists them)", consumer.name()));
             }
-            _ => console.say(format_args!("  {} would use {}", consumer.name(), optional.join(", "))),
+            _ => console.info(format_args!("  {} would use {}", consumer.name(), optional.join(", "))),
         }
     }
 }

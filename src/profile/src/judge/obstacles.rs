@@ -43,7 +43,7 @@ impl FileForm {
 pub fn obstacles(profile: &Profile, form: FileForm) -> Vec<Obstacle> {
     use Consumer::{Drakvuf, LibVmi, Rekall, Volatility3};
     let mut found = Vec::new();
-    let mut say = |consumer, applies: bool, what| {
+    let mut note = |consumer, applies: bool, what| {
         if applies {
             found.push(Obstacle { consumer, what });
         }
@@ -52,26 +52,26 @@ pub fn obstacles(profile: &Profile, form: FileForm) -> Vec<Obstacle> {
         return found;
     }
     let kernel = matches!(profile.system, System::Linux | System::Mac);
-    say(Rekall, form.isf, "reads no ISF table: export --format rekall");
-    say(
+    note(Rekall, form.isf, "reads no ISF table: export --format rekall");
+    note(
         Rekall,
         !form.isf && form.packing == Packing::Other,
         "opens text and gzip alone: write it as .json.gz",
     );
     for consumer in [LibVmi, Drakvuf] {
-        say(consumer, form.packing != Packing::Plain, "opens plain JSON alone: export --format libvmi");
+        note(consumer, form.packing != Packing::Plain, "opens plain JSON alone: export --format libvmi");
         let unsigned = profile.constants.iter().any(|(_, value)| i64::try_from(*value).is_err());
         let clamped = kernel && !form.isf && unsigned;
-        say(
+        note(
             consumer,
             clamped,
             "reads addresses as numbers with a sign, cutting these: export --format libvmi",
         );
     }
-    say(LibVmi, profile.system == System::Mac, "takes every profile that is not Linux's for one of Windows");
+    note(LibVmi, profile.system == System::Mac, "takes every profile that is not Linux's for one of Windows");
     let hidden = !form.isf && !profile.functions.is_empty() && !profile.constants.is_empty();
-    say(Drakvuf, hidden, "lists code alone where code and data stand apart: export --format libvmi");
-    say(
+    note(Drakvuf, hidden, "lists code alone where code and data stand apart: export --format libvmi");
+    note(
         Volatility3,
         !form.isf,
         match profile.system {
@@ -85,7 +85,7 @@ pub fn obstacles(profile: &Profile, form: FileForm) -> Vec<Obstacle> {
     let banner = banner_symbol(profile.system).and_then(|symbol| profile.names.find(symbol));
     let has_banner = profile.metadata_text("Banner").is_some()
         || banner.is_some_and(|symbol| profile.contents.contains_key(&symbol));
-    say(Volatility3, kernel && !has_banner, "picks tables by the kernel's banner, which is not known here");
+    note(Volatility3, kernel && !has_banner, "picks tables by the kernel's banner, which is not known here");
     let typed = |symbol: &str| {
         let name = profile.names.find(symbol);
         profile
@@ -94,9 +94,9 @@ pub fn obstacles(profile: &Profile, form: FileForm) -> Vec<Obstacle> {
             .any(|(known, ty)| Some(*known) == name && profile.types.peel(*ty) != Type::Void)
     };
     let untyped = form.isf && profile.system == System::Linux && !typed("init_task");
-    say(Volatility3, untyped, "finds no processes: init_task has no type here; exported again it has");
+    note(Volatility3, untyped, "finds no processes: init_task has no type here; exported again it has");
     let nameless = profile.system == System::Windows && profile.metadata_text("GUID_AGE").is_none();
-    say(Volatility3, nameless, "picks tables by GUID and age, which are not known here");
+    note(Volatility3, nameless, "picks tables by GUID and age, which are not known here");
     found.sort_by_key(|obstacle| obstacle.consumer);
     found
 }

@@ -3,7 +3,7 @@ use pe::Pe;
 use profile::{Arch, GuidAge, Profile, Report, Resolution, System, write_text};
 
 use super::item::text;
-use super::state::{Part, describe};
+use super::state::{BuildPart, describe};
 use crate::packed::pack;
 use crate::{CONFIG, Condition, Config, Error, Guids, Handler, Key, ProfileName, Storage};
 
@@ -120,7 +120,7 @@ pub fn link(storage: &dyn Storage, target: &ProfileName, names: &[ProfileName]) 
         return Ok(false);
     }
     let bytes = symlink(target.as_str())?;
-    let mut part = Part::default();
+    let mut part = BuildPart::default();
     for name in names.iter().filter(|name| *name != target) {
         part.made.insert(name.to_string(), describe(&bytes));
         let known = storage.read(&name.key(), bytes.len() as u64);

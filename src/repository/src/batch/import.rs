@@ -1,7 +1,7 @@
 use converters::Identity;
 use profile::{MAX_TEXT, Report, read_text};
 
-use super::state::{Part, describe};
+use super::state::{BuildPart, describe};
 use crate::packed::pack;
 use crate::{Condition, Error, ProfileName, Storage};
 
@@ -50,7 +50,7 @@ pub fn import(
     let mark = format!("{{\"sha256\": \"{}\"}}\n", content.sha256);
     storage.write(&super::state::mark(&name.key())?, mark.as_bytes(), &Condition::Always)?;
     storage.write(&name.key(), &packed, &Condition::Always)?;
-    let mut part = Part::default();
+    let mut part = BuildPart::default();
     part.made.insert(name.to_string(), content);
     part.write(storage)?;
     Ok(Imported { name, size, health })

@@ -104,7 +104,7 @@ impl Indexes<'_> {
             if old.as_ref().is_some_and(|old| old.bytes == built.bytes) {
                 continue;
             }
-            self.progress.tell(&format!("Built {target}: {} profiles, {} read", built.profiles, built.read));
+            self.progress.debug(&format!("Built {target}: {} profiles, {} read", built.profiles, built.read));
             let condition = old.map_or(Condition::Absent, |old| Condition::Unchanged(old.version));
             match self.storage.write(&key, &built.bytes, &condition)? {
                 Some(_) => {

@@ -12,7 +12,7 @@ use super::claims::{CLAIMS, Conflict};
 use super::indexes::specification;
 use super::shard::Shard;
 use super::state::{IMPORTS, PARTS, State};
-use crate::collection::{Collection, Kind, LISTINGS, Listing, Mode, Origin, Place, Row, stem};
+use crate::collection::{Collection, ItemKind, LISTINGS, Listing, Mode, Origin, Place, Row, stem};
 use crate::packed::sha256;
 use crate::pattern::matches;
 use crate::{CONFIG, Config, Content, Entry, Error, Guids, Handler, Key, ProfileName, Rejects, Storage};
@@ -114,10 +114,10 @@ impl Item {
             Source::Pack(_) => vec![converters::VOLATILITY.generator()],
             Source::Text(_) | Source::Artifacts(_) => vec![COPY_GENERATOR],
             Source::Debug { origin: Some(Remote(origin)), .. } => match origin.kind() {
-                Kind::Package(Mode::Btf) => vec![kernel_converter::GENERATOR],
-                Kind::Package(Mode::Dwarf) | Kind::DebugFile => vec![converters::DWARF.generator()],
-                Kind::Table => vec![TABLE_GENERATOR],
-                Kind::Build => vec![converters::PDB.generator()],
+                ItemKind::Package(Mode::Btf) => vec![kernel_converter::GENERATOR],
+                ItemKind::Package(Mode::Dwarf) | ItemKind::DebugFile => vec![converters::DWARF.generator()],
+                ItemKind::Table => vec![TABLE_GENERATOR],
+                ItemKind::Build => vec![converters::PDB.generator()],
             },
             Source::Debug { origin: None, .. } => {
                 converters::FRONT_ENDS.iter().map(|front_end| front_end.generator()).collect()
@@ -292,7 +292,7 @@ pub(crate) fn recipe(class: &str, merge: &[String]) -> String {
 
 /// A repository's configuration, and the existing objects.
 #[derive(Debug)]
-pub struct Plan {
+pub struct BuildPlan {
     /// The configuration.
     pub config: Config,
     /// Every profile in the configuration, in the configuration's order.
@@ -344,7 +344,7 @@ pub fn read_config(storage: &dyn Storage) -> Result<Config, Error> {
     Config::parse(&text(storage, &key, expected)?, &storage.place_of(&key))
 }
 
-impl Plan {
+impl BuildPlan {
     /// Reads the configuration, its lists and the existing objects.
     ///
     /// # Errors
@@ -587,7 +587,7 @@ impl<'a> Asked<'a> {
             let path = row.path.clone();
             let Ok(key) = format!("{}/{path}", entry.name).parse::<Key>() else { continue };
             let Some(origin) = Origin::new(&collection, row) else { continue };
-            if origin.kind() == Kind::Build {
+            if origin.kind() == ItemKind::Build {
                 self.add_build(entry, &list, &path)?;
                 continue;
             }
@@ -595,9 +595,9 @@ impl<'a> Asked<'a> {
                 continue;
             }
             let fixed = match origin.kind() {
-                Kind::Table => format!("{}/{}", entry.name, stem(&path)).parse().ok(),
-                Kind::DebugFile => format!("Linux/{path}").parse().ok(),
-                Kind::Package(_) | Kind::Build => None,
+                ItemKind::Table => format!("{}/{}", entry.name, stem(&path)).parse().ok(),
+                ItemKind::DebugFile => format!("Linux/{path}").parse().ok(),
+                ItemKind::Package(_) | ItemKind::Build => None,
             };
             let known = fixed.or_else(|| self.builds.as_ref()?.get(&key).cloned());
             let source = DebugSource {

@@ -10,7 +10,7 @@ use symbols::{Downloads, Expected, Fetcher};
 use super::adopt::is_symbols_alone;
 use super::item::{COPY_GENERATOR, DebugSource, Item, Remote, Source, TABLE_GENERATOR};
 use super::state::State;
-use crate::collection::{Kind, Mode, stem};
+use crate::collection::{ItemKind, Mode, stem};
 use crate::packed::sha256;
 use crate::printed::Printed;
 use crate::yaml::Node;
@@ -225,12 +225,12 @@ fn from_debug_file(
     let kind = remote.map(|remote| remote.0.kind());
     let DebugFile { file, sha256, origin } = brought;
     let (profile, report) = match kind {
-        Some(Kind::Table) => read_table(file, &sha256)?,
+        Some(ItemKind::Table) => read_table(file, &sha256)?,
         kind => {
             let source = converters::Source::from_bytes(key.file_name(), file);
             let options = converters::Options { threads: 1, ..Default::default() };
             let converted = match kind {
-                Some(Kind::Package(Mode::Btf)) => KernelFile.convert(source, &options, &Silent),
+                Some(ItemKind::Package(Mode::Btf)) => KernelFile.convert(source, &options, &Silent),
                 _ => converters::convert(source, &options, &Silent),
             };
             let converted = converted.map_err(|error| Failure::lasting(error.reason()))?;
@@ -240,13 +240,13 @@ fn from_debug_file(
     let name = match (Identity::of(&profile), kind) {
         (Some(identity), _) => ProfileName::of_build(&identity).map_err(Failure::lasting)?,
         // Many tables do not say which build they are of, and are told by their banners.
-        (None, Some(Kind::Table)) => stem(key.as_str()).parse().map_err(Failure::lasting)?,
+        (None, Some(ItemKind::Table)) => stem(key.as_str()).parse().map_err(Failure::lasting)?,
         (None, _) => {
             let reason = "it does not say which build it is of: it has no build-id, UUID or GUID";
             return Err(Failure::lasting(reason));
         }
     };
-    if kind == Some(Kind::DebugFile) && name != item.name {
+    if kind == Some(ItemKind::DebugFile) && name != item.name {
         return Err(Failure::lasting(format!("the server sent the debug file of {name}")));
     }
     let generator = profile.metadata_text("Generator").unwrap_or_default().to_owned();

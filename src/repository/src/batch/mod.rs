@@ -1,6 +1,6 @@
 //! Batch regeneration: makes the profiles in a configuration that do not exist yet.
 //!
-//! Start here: a [`Plan`] lists the profiles, a [`Builder`] makes them, and [`seal`] records them.
+//! Start here: a [`BuildPlan`] lists the profiles, a [`Builder`] makes them, and [`seal`] records them.
 //!
 //! - **Independent items.** Each profile is made separately and appears complete or not at all. Whether it is up to
 //!   date depends on content: its source, the front-end's revision, and the settings in the configuration.
@@ -33,7 +33,7 @@ use symbols::{Downloads, Fetcher};
 
 pub use add::{Addition, Binary, add_guids, link};
 pub use import::{Imported, import};
-pub use item::{DebugSource, Item, Plan, Remote, Selection, Source, read_config};
+pub use item::{BuildPlan, DebugSource, Item, Remote, Selection, Source, read_config};
 pub use make::{Failure, Made};
 pub use seal::{Sealed, seal};
 pub use shard::{Shard, ShardError};
@@ -46,7 +46,7 @@ pub(crate) use state::{PROFILE_LIMIT, State};
 
 use claims::{Conflict, Stored};
 use pipeline::Fate;
-use state::{PARTS, Part};
+use state::{BuildPart, PARTS};
 
 /// The generator of imported profiles, instead of a front-end.
 pub(crate) const IMPORTED: &str = "imported";
@@ -155,7 +155,7 @@ impl Summary {
 /// The results so far, those that no part has recorded yet, and the time since the last part.
 struct Notes {
     summary: Summary,
-    part: Part,
+    part: BuildPart,
     last: Instant,
 }
 
@@ -168,7 +168,7 @@ impl Builder<'_> {
     ///
     /// # Errors
     /// If the repository cannot be written (a full disk). Profiles made before that stay, and are recorded.
-    pub fn build(&self, plan: &Plan, selection: &Selection) -> Result<Summary, Error> {
+    pub fn build(&self, plan: &BuildPlan, selection: &Selection) -> Result<Summary, Error> {
         let mut summary = Summary::default();
         for entry in &plan.config.entries {
             summary.entries.push((entry.name.clone(), Counts::default()));
@@ -189,7 +189,7 @@ impl Builder<'_> {
                 items.push(item);
             }
         }
-        let notes = Mutex::new(Notes { summary, part: Part::default(), last: Instant::now() });
+        let notes = Mutex::new(Notes { summary, part: BuildPart::default(), last: Instant::now() });
         let keep = |item: &Item, made: &Made| {
             let displaced = match self.store(plan, item, made)? {
                 Ok(displaced) => displaced,
@@ -227,7 +227,7 @@ impl Builder<'_> {
     /// written.
     fn store(
         &self,
-        plan: &Plan,
+        plan: &BuildPlan,
         item: &Item,
         made: &Made,
     ) -> Result<Result<Option<DebugSource>, Failure>, Error> {
@@ -268,7 +268,7 @@ fn same_build(name: &ProfileName, other: &Key) -> Failure {
     Failure::lasting(Conflict::SameBuild { name: name.clone(), other: other.clone() })
 }
 
-fn note(notes: &mut Notes, plan: &Plan, storage: &dyn Storage, item: &Item, fate: Fate) {
+fn note(notes: &mut Notes, plan: &BuildPlan, storage: &dyn Storage, item: &Item, fate: Fate) {
     let Some(counts) = notes.summary.counts(&item.entry) else { return };
     match fate {
         Fate::Made { content, losses } => {

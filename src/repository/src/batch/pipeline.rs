@@ -6,7 +6,7 @@ use std::thread;
 use profile::Progress;
 
 use super::Builder;
-use super::item::{Item, Plan};
+use super::item::{BuildPlan, Item};
 use super::make::{Bringer, Failure, Made, Material, bring, make};
 use crate::{Content, Error};
 
@@ -36,7 +36,7 @@ pub(crate) type Keep<'a> = &'a (dyn Fn(&Item, &Made) -> Result<Result<(), Failur
 /// each result as soon as it is known.
 pub(crate) fn run(
     builder: &Builder<'_>,
-    plan: &Plan,
+    plan: &BuildPlan,
     items: &[&Item],
     look: bool,
     keep: Keep<'_>,
@@ -52,7 +52,7 @@ pub(crate) fn run(
     let end = |item: &Item, fate: Fate| {
         if let Fate::Failed(failure) = &fate {
             builder.watch.failed();
-            builder.progress.tell(&format!("{} rejected: {}", item.name, failure.reason));
+            builder.progress.debug(&format!("{} rejected: {}", item.name, failure.reason));
         }
         done(item, fate);
         builder.progress.advance(STEP, finished.fetch_add(1, Ordering::Relaxed) as u64 + 1);
@@ -137,7 +137,7 @@ pub(crate) fn run(
 }
 
 /// Whether the profile is up to date: by its record or, without one, by its content.
-fn already(plan: &Plan, item: &Item, storage: &dyn crate::Storage) -> Option<Fate> {
+fn already(plan: &BuildPlan, item: &Item, storage: &dyn crate::Storage) -> Option<Fate> {
     let key = item.key()?;
     if let Some(content) = plan.state.recorded(&key, storage) {
         return item.is_made(content, storage, &plan.state).then_some(Fate::Unchanged);
@@ -158,7 +158,7 @@ pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Told<'a>(&'a dyn Progress);
 
 impl Progress for Told<'_> {
-    fn tell(&self, line: &str) {
-        self.0.tell(line);
+    fn debug(&self, line: &str) {
+        self.0.debug(line);
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct State {
     pub(crate) inventory: Inventory,
     pub(crate) version: Option<Version>,
     /// The parts that wait to be sealed, the oldest first; one that cannot be read is empty.
-    pub(crate) parts: BTreeMap<Key, Part>,
+    pub(crate) parts: BTreeMap<Key, BuildPart>,
     pub(crate) warnings: Vec<String>,
     /// The SHA-256 of debug files, each read once.
     digests: Mutex<BTreeMap<Key, String>>,
@@ -31,7 +31,7 @@ pub(crate) struct State {
 
 /// The work of a builder within some seconds, until it is sealed: an object under [`PARTS`] that is never changed.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Part {
+pub(crate) struct BuildPart {
     /// The profiles that it made, by name.
     pub(crate) made: BTreeMap<String, Content>,
     /// The builds that it could not make: the reason by GUID, by list.
@@ -69,13 +69,13 @@ impl State {
             Err(error) => return Err(error),
         }
         for (key, stat) in parts {
-            let part = match Part::read(storage, &key) {
-                Ok(Some(part)) => Part { written: stat.modified, ..part },
+            let part = match BuildPart::read(storage, &key) {
+                Ok(Some(part)) => BuildPart { written: stat.modified, ..part },
                 // It was sealed in the meantime.
                 Ok(None) => continue,
                 Err(error @ (Error::Profile { .. } | Error::Storage { .. })) => {
                     state.warnings.push(format!("{error}; its profiles are looked into"));
-                    Part::default()
+                    BuildPart::default()
                 }
                 Err(error) => return Err(error),
             };
@@ -202,7 +202,7 @@ impl State {
     }
 }
 
-impl Part {
+impl BuildPart {
     pub(crate) fn read(storage: &dyn Storage, key: &Key) -> Result<Option<Self>, Error> {
         let Some(object) = storage.read(key, 256 << 20)? else { return Ok(None) };
         let place = storage.place_of(key);

@@ -3,7 +3,7 @@ use std::sync::Mutex;
 
 use super::Builder;
 use super::adopt::{Rules, adopt};
-use super::item::{Item, Plan, Selection};
+use super::item::{BuildPlan, Item, Selection};
 use super::make::Made;
 use super::pipeline::{self, Fate, locked};
 use super::state::{PROFILE_LIMIT, is_listed};
@@ -45,7 +45,7 @@ impl Builder<'_> {
     ///
     /// # Errors
     /// If an existing profile cannot be read.
-    pub fn verify(&self, plan: &Plan, selection: &Selection) -> Result<Verified, Error> {
+    pub fn verify(&self, plan: &BuildPlan, selection: &Selection) -> Result<Verified, Error> {
         let verified: Mutex<Verified> = Mutex::default();
         let mut items: Vec<&Item> = Vec::new();
         for item in plan.items.iter().filter(|item| selection.takes(item)) {
@@ -97,7 +97,7 @@ impl Builder<'_> {
 
     /// Compares the records of objects that no item makes (imported profiles, symlinks, indexes) with the objects,
     /// and finds records without objects.
-    fn verify_others(&self, plan: &Plan, verified: &mut Verified) -> Result<(), Error> {
+    fn verify_others(&self, plan: &BuildPlan, verified: &mut Verified) -> Result<(), Error> {
         let rules = Rules::new(&plan.config, &plan.items);
         let names = plan.state.inventory.records.keys().filter_map(|name| name.parse::<ProfileName>().ok());
         let listed = plan.state.present.keys().filter(|key| is_listed(key)).filter_map(ProfileName::of_key);
@@ -133,14 +133,14 @@ impl Builder<'_> {
     }
 
     /// The record that an undisturbed builder would have written for an object.
-    fn adopted(&self, plan: &Plan, item: Option<&Item>, key: &Key) -> Result<Option<Content>, Error> {
+    fn adopted(&self, plan: &BuildPlan, item: Option<&Item>, key: &Key) -> Result<Option<Content>, Error> {
         let adopted = adopt(item, key, self.storage, &plan.state)?;
         Ok(adopted.map(|adopted| adopted.content))
     }
 }
 
 /// `good` if an object is correctly recorded, in the inventory or in a part.
-fn recorded_as(plan: &Plan, key: &Key, expected: &Content, good: Check) -> Check {
+fn recorded_as(plan: &BuildPlan, key: &Key, expected: &Content, good: Check) -> Check {
     match plan.state.newest(key) {
         None => Check::Misrecorded("the inventory does not list it; manage_repo seal records it".to_owned()),
         Some(found) if found.agrees(expected) => good,

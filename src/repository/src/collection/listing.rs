@@ -105,12 +105,12 @@ impl Collection {
     }
 
     /// What is read of each item.
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> ItemKind {
         match self.place {
-            Place::Debian { .. } | Place::Rpm { .. } => Kind::Package(self.mode),
-            Place::Debuginfod { .. } => Kind::DebugFile,
-            Place::Isf { .. } => Kind::Table,
-            Place::Windows { .. } => Kind::Build,
+            Place::Debian { .. } | Place::Rpm { .. } => ItemKind::Package(self.mode),
+            Place::Debuginfod { .. } => ItemKind::DebugFile,
+            Place::Isf { .. } => ItemKind::Table,
+            Place::Windows { .. } => ItemKind::Build,
         }
     }
 
@@ -125,7 +125,7 @@ impl Collection {
 
 /// What an item of a collection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ItemKind {
     /// A package with a kernel.
     Package(Mode),
     /// A vmlinux by its build-id.
@@ -165,7 +165,7 @@ impl Origin {
     }
 
     /// What it is.
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> ItemKind {
         self.collection.kind()
     }
 

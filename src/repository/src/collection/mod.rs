@@ -24,7 +24,7 @@ mod windows;
 pub(crate) use banners::stem;
 pub use banners::{ADDITIONAL, BannerList};
 pub use filter::Filter;
-pub(crate) use listing::{Kind, LISTINGS, Origin};
+pub(crate) use listing::{ItemKind, LISTINGS, Origin};
 pub use listing::{Listing, Row};
 pub use refresh::{Refreshed, refresh};
 pub(crate) use refresh::{Taken, read_rows};

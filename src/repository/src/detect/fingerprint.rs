@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use analyzer::linux::CarriedSymbols;
-use analyzer::windows::{Bare, Exports};
-use image::{Image, Memory, PhysicalAddress, Plan};
+use analyzer::windows::{Exports, UnprofiledWindows};
+use image::{Image, Memory, PhysicalAddress, ScanPlan};
 use profile::{Progress, Silent};
 
 use crate::index::{DataIndex, ExportIndex, Likeness, StructIndex, SymbolIndex};
@@ -65,7 +65,11 @@ impl Fingerprint {
 
 /// The results of the indexes for the kernels in an image: of Windows, then macOS, then Linux. An index that no
 /// repository has is skipped.
-pub(super) fn fingerprints(image: &Image, repositories: &Repositories, plan: &Plan<'_>) -> Vec<Fingerprint> {
+pub(super) fn fingerprints(
+    image: &Image,
+    repositories: &Repositories,
+    plan: &ScanPlan<'_>,
+) -> Vec<Fingerprint> {
     let mut all = Vec::new();
     let indexes = Lookup { repositories, problems: Vec::new() };
     all.extend(windows(image, indexes, plan));
@@ -98,16 +102,16 @@ impl Lookup<'_> {
     }
 }
 
-fn windows(image: &Image, mut indexes: Lookup<'_>, plan: &Plan<'_>) -> Option<Fingerprint> {
+fn windows(image: &Image, mut indexes: Lookup<'_>, plan: &ScanPlan<'_>) -> Option<Fingerprint> {
     let loaded = ModuleIndexes::below(KERNELS, &mut indexes);
     // A repository with few profiles needs no index.
     let (few, _) = indexes.repositories.names(&format!("{KERNELS}/GUID"));
     if loaded.is_empty() && (few.is_empty() || few.len() > MOST_READ) {
         return report(indexes, String::new(), Vec::new());
     }
-    let kernel = Bare::find(image, image.hints(), plan)?;
+    let kernel = UnprofiledWindows::find(image, image.hints(), plan)?;
     let place = format!("{:#x}, found by {}", kernel.base, kernel.found_by);
-    plan.progress.tell(&format!("Found a kernel without a profile at {place}"));
+    plan.progress.debug(&format!("Found a kernel without a profile at {place}"));
     let likely = if loaded.is_empty() {
         one_by_one(&kernel.exports, &few, indexes.repositories, plan.progress)
     } else {
@@ -125,11 +129,11 @@ fn windows(image: &Image, mut indexes: Lookup<'_>, plan: &Plan<'_>) -> Option<Fi
 /// far before it as the profile says.
 fn by_first_process(
     image: &Image,
-    kernel: &Bare<'_>,
+    kernel: &UnprofiledWindows<'_>,
     structs: &[StructIndex],
-    plan: &Plan<'_>,
+    plan: &ScanPlan<'_>,
 ) -> Vec<Likeness> {
-    let plan = Plan { step: "Looking for the first process", ..*plan };
+    let plan = ScanPlan { step: "Looking for the first process", ..*plan };
     let hits = image::find(image, &[SYSTEM], MOST_MARKS, &plan).found;
     let width = usize::from(kernel.arch.address_size());
     let mut said = Vec::new();
@@ -164,7 +168,7 @@ fn one_by_one(
 ) -> Vec<Likeness> {
     let found: HashMap<&str, u64> = exports.symbols.iter().map(|(name, rva)| (name.as_str(), *rva)).collect();
     let likely = names.iter().filter_map(|name| {
-        progress.tell(&format!("Comparing profile {name}"));
+        progress.debug(&format!("Comparing profile {name}"));
         let text = repositories.load(name, &Silent).ok()?.text;
         let mut rows = Vec::new();
         text.each_symbol(|symbol, address, _| {
@@ -223,12 +227,12 @@ fn report(indexes: Lookup<'_>, kernel: String, likely: Vec<Likeness>) -> Option<
 }
 
 /// macOS: every mark of `lowGlo` in physical memory, and the data around it.
-fn mac(image: &Image, mut indexes: Lookup<'_>, plan: &Plan<'_>) -> Option<Fingerprint> {
+fn mac(image: &Image, mut indexes: Lookup<'_>, plan: &ScanPlan<'_>) -> Option<Fingerprint> {
     let data = indexes.all(MAC, DataIndex::parse);
     if data.is_empty() {
         return report(indexes, String::new(), Vec::new());
     }
-    let plan = Plan { step: "Looking for lowGlo", ..*plan };
+    let plan = ScanPlan { step: "Looking for lowGlo", ..*plan };
     let mut best: Option<(PhysicalAddress, Vec<Likeness>)> = None;
     for hit in image::find(image, &[CATFISH], MOST_MARKS, &plan).found.iter().take(MOST_MARKS) {
         let mut read = |offset: i64, length: usize| {
@@ -247,7 +251,7 @@ fn mac(image: &Image, mut indexes: Lookup<'_>, plan: &Plan<'_>) -> Option<Finger
 }
 
 /// Linux: the kernel's own table of its symbols.
-fn linux(image: &Image, mut indexes: Lookup<'_>, plan: &Plan<'_>) -> Option<Fingerprint> {
+fn linux(image: &Image, mut indexes: Lookup<'_>, plan: &ScanPlan<'_>) -> Option<Fingerprint> {
     let traits = indexes.all(LINUX, SymbolIndex::parse);
     if traits.is_empty() {
         return report(indexes, String::new(), Vec::new());

@@ -2,7 +2,7 @@ use std::fmt;
 
 use analyzer::linux::VmCoreInfo;
 use analyzer::windows;
-use image::{Image, Memory, PhysicalAddress, Plan};
+use image::{Image, Memory, PhysicalAddress, ScanPlan};
 use maps::Banner;
 use pe::Rsds;
 use profile::{GuidAge, System};
@@ -22,7 +22,7 @@ const MOST_IN_A_WINDOW: usize = 1024;
 
 /// What an image says about a kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kernel {
+pub enum NamedKernel {
     /// The record of a Windows kernel's PDB.
     Windows {
         /// The PDB's name in the record.
@@ -48,7 +48,7 @@ pub enum Kernel {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighted {
     /// The kernel.
-    pub kernel: Kernel,
+    pub kernel: NamedKernel,
     /// The first place where the image names it.
     pub at: PhysicalAddress,
     /// The kind of that record.
@@ -58,8 +58,8 @@ pub struct Sighted {
 }
 
 /// The kernels that an image names, each once; the most complete record comes first.
-pub fn kernels(image: &Image, plan: &Plan<'_>) -> Vec<Sighted> {
-    let plan = Plan { step: "Asking the image for its kernel", ..*plan };
+pub fn kernels(image: &Image, plan: &ScanPlan<'_>) -> Vec<Sighted> {
+    let plan = ScanPlan { step: "Asking the image for its kernel", ..*plan };
     let mut found: Vec<Sighted> = Vec::new();
     for hit in image::find(image, &NEEDLES, MOST_IN_A_WINDOW, &plan).found.iter().take(MOST_PLACES) {
         let Some((rank, by, kernel)) = kernel(image, hit.at) else { continue };
@@ -72,7 +72,7 @@ pub fn kernels(image: &Image, plan: &Plan<'_>) -> Vec<Sighted> {
 }
 
 /// The kernel that the text or record at this place names, and how little information that gives.
-fn kernel(image: &Image, at: PhysicalAddress) -> Option<(u8, &'static str, Kernel)> {
+fn kernel(image: &Image, at: PhysicalAddress) -> Option<(u8, &'static str, NamedKernel)> {
     let bytes = page_rest(image, at)?;
     if let Some(info) = VmCoreInfo::parse(&bytes) {
         let release = info.release().unwrap_or("?").to_owned();
@@ -80,21 +80,21 @@ fn kernel(image: &Image, at: PhysicalAddress) -> Option<(u8, &'static str, Kerne
         let id = info.build_id().filter(|id| id.bytes().all(|digit| digit.is_ascii_hexdigit()));
         let build_id = id.map(str::to_ascii_lowercase);
         let rank = u8::from(build_id.is_none());
-        return Some((rank, "VMCOREINFO", Kernel::Linux { release, build_id }));
+        return Some((rank, "VMCOREINFO", NamedKernel::Linux { release, build_id }));
     }
     if let Some(rsds) = Rsds::parse(&bytes) {
         let name = rsds.file_name();
         let wanted = windows::KERNELS.iter().any(|kernel| kernel.eq_ignore_ascii_case(name));
-        let kernel = || Kernel::Windows { pdb: name.to_owned(), guid_age: rsds.guid_age };
+        let kernel = || NamedKernel::Windows { pdb: name.to_owned(), guid_age: rsds.guid_age };
         return wanted.then(|| (0, "RSDS record", kernel()));
     }
     if let Some(rest) = bytes.strip_prefix(DARWIN) {
         let version = rest.split(|byte| !matches!(byte, b'0'..=b'9' | b'.')).next()?;
         let version = str::from_utf8(version).ok().filter(|version| !version.is_empty())?;
-        return Some((2, "version", Kernel::Mac { version: version.to_owned() }));
+        return Some((2, "version", NamedKernel::Mac { version: version.to_owned() }));
     }
     let banner = bytes.starts_with(LINUX).then(|| Banner::find(&bytes)).flatten()?;
-    Some((2, "banner", Kernel::Linux { release: banner.release, build_id: None }))
+    Some((2, "banner", NamedKernel::Linux { release: banner.release, build_id: None }))
 }
 
 /// The bytes from `at` to the end of the next page, or of this page if the next one is missing.
@@ -106,13 +106,13 @@ fn page_rest(image: &Image, at: PhysicalAddress) -> Option<Vec<u8>> {
     })
 }
 
-impl Kernel {
+impl NamedKernel {
     /// The system of the kernel.
     pub fn system(&self) -> System {
         match self {
-            Kernel::Windows { .. } => System::Windows,
-            Kernel::Linux { .. } => System::Linux,
-            Kernel::Mac { .. } => System::Mac,
+            NamedKernel::Windows { .. } => System::Windows,
+            NamedKernel::Linux { .. } => System::Linux,
+            NamedKernel::Mac { .. } => System::Mac,
         }
     }
 
@@ -120,8 +120,10 @@ impl Kernel {
     /// or release; for macOS they are like the version of the system that came with the kernel.
     pub(super) fn names(&self, repositories: &Repositories, reach: Reach) -> Vec<ProfileName> {
         match self {
-            Kernel::Windows { guid_age, .. } => ProfileName::of_guid("nt", *guid_age).into_iter().collect(),
-            Kernel::Linux { release, build_id } => {
+            NamedKernel::Windows { guid_age, .. } => {
+                ProfileName::of_guid("nt", *guid_age).into_iter().collect()
+            }
+            NamedKernel::Linux { release, build_id } => {
                 let mut names: Vec<ProfileName> =
                     build_id.iter().filter_map(|id| format!("Linux/{id}").parse().ok()).collect();
                 let (listed, _) = repositories.names_within("Linux", reach);
@@ -129,7 +131,7 @@ impl Kernel {
                 names.extend(listed.into_iter().filter(like));
                 names
             }
-            Kernel::Mac { version } => {
+            NamedKernel::Mac { version } => {
                 let (listed, _) = repositories.names_within("OSX", reach);
                 let Some(system) = mac_version(version) else { return Vec::new() };
                 listed.into_iter().filter(|name| holds(name.as_str(), &system)).collect()
@@ -158,13 +160,13 @@ fn mac_version(darwin: &str) -> Option<String> {
     }
 }
 
-impl fmt::Display for Kernel {
+impl fmt::Display for NamedKernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kernel::Windows { pdb, guid_age } => write!(f, "Windows {pdb} {guid_age}"),
-            Kernel::Linux { release, build_id: Some(id) } => write!(f, "Linux {release}, build-id {id}"),
-            Kernel::Linux { release, build_id: None } => write!(f, "Linux {release}"),
-            Kernel::Mac { version } => write!(f, "Darwin {version}"),
+            NamedKernel::Windows { pdb, guid_age } => write!(f, "Windows {pdb} {guid_age}"),
+            NamedKernel::Linux { release, build_id: Some(id) } => write!(f, "Linux {release}, build-id {id}"),
+            NamedKernel::Linux { release, build_id: None } => write!(f, "Linux {release}"),
+            NamedKernel::Mac { version } => write!(f, "Darwin {version}"),
         }
     }
 }

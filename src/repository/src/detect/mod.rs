@@ -5,11 +5,11 @@ mod fingerprint;
 mod identity;
 
 use analyzer::{Layout, Scope, Validation, Verdict, validate};
-use image::{Container, Image, Plan};
+use image::{Container, Image, ScanPlan};
 use profile::System;
 
 pub use fingerprint::{Fingerprint, ModuleIndexes};
-pub use identity::{Kernel, Sighted, kernels};
+pub use identity::{NamedKernel, Sighted, kernels};
 
 use crate::{Error, Loaded, ProfileName, Reach, Repositories};
 use fingerprint::fingerprints;
@@ -43,7 +43,7 @@ impl Candidate {
     /// Whether everything that was read fits it, but for the record that names the kernel's build.
     pub fn is_doubtful(&self) -> bool {
         self.proof.as_ref().is_ok_and(|proof| {
-            let doubtful = |check: &analyzer::Check| check.passage == analyzer::Passage::Doubtful;
+            let doubtful = |check: &analyzer::Check| check.outcome == analyzer::CheckOutcome::Doubtful;
             let mut doubts = proof.checks.iter().filter(|check| doubtful(check)).peekable();
             proof.verdict == Verdict::Inconclusive
                 && doubts.peek().is_some()
@@ -54,8 +54,8 @@ impl Candidate {
     /// The number of passed checks minus that of failed ones, by which profiles that do not match are ordered.
     pub fn score(&self) -> i64 {
         let Ok(proof) = &self.proof else { return i64::MIN };
-        let count = |passage| proof.checks.iter().filter(|check| check.passage == passage).count() as i64;
-        count(analyzer::Passage::Passed) - count(analyzer::Passage::Failed)
+        let count = |outcome| proof.checks.iter().filter(|check| check.outcome == outcome).count() as i64;
+        count(analyzer::CheckOutcome::Passed) - count(analyzer::CheckOutcome::Failed)
     }
 }
 
@@ -86,7 +86,7 @@ impl Detection {
 /// Finds the profile of an image: first by what the image says about its kernel, then among all candidates, and
 /// finally by the data at known addresses in the kernel. Each candidate is proved before it becomes the answer. The
 /// repositories on this machine are searched for every name before any server.
-pub fn detect(image: &Image, repositories: &Repositories, plan: &Plan<'_>) -> Detection {
+pub fn detect(image: &Image, repositories: &Repositories, plan: &ScanPlan<'_>) -> Detection {
     let kernels = kernels(image, plan);
     let mut detection =
         Detection { kernels, fingerprints: Vec::new(), tried: Vec::new(), found: None, doubtful: None };
@@ -105,7 +105,7 @@ pub fn detect(image: &Image, repositories: &Repositories, plan: &Plan<'_>) -> De
     }
     detection.fingerprints = fingerprints(image, repositories, plan);
     for problem in detection.fingerprints.iter().flat_map(|one| &one.problems) {
-        plan.progress.tell(problem);
+        plan.progress.debug(problem);
     }
     let names: Vec<(ProfileName, String)> =
         detection.fingerprints.iter().flat_map(Fingerprint::names).collect();
@@ -141,7 +141,7 @@ const MOST_RELOCATIONS: usize = 2;
 struct Trial<'a> {
     image: &'a Image,
     repositories: &'a Repositories,
-    plan: &'a Plan<'a>,
+    plan: &'a ScanPlan<'a>,
     /// How many more may be tried.
     left: usize,
     /// For how many more the memory may be laid out anew, which takes long.
@@ -163,7 +163,7 @@ impl Trial<'_> {
                 None => {
                     let Some(left) = self.left.checked_sub(1) else { break };
                     self.left = left;
-                    progress.tell(&format!("Verifying profile {name}"));
+                    progress.debug(&format!("Verifying profile {name}"));
                 }
             }
             let loaded = match self.repositories.load_within(&name, reach, progress) {
@@ -209,7 +209,7 @@ pub fn prove(
     repositories: &Repositories,
     loaded: Loaded,
     evidence: String,
-    plan: &Plan<'_>,
+    plan: &ScanPlan<'_>,
 ) -> (Candidate, Option<Layout>) {
     let (name, place) = (loaded.name.clone(), loaded.place.clone());
     let layout: Result<Layout, Error> = repositories.layout(loaded, plan.progress);

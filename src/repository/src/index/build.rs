@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::data::Point;
 use super::pieces::{Piece, piece};
-use super::{EXPORTS, INDEX, Kind, SOURCES, Specification, ambiguity, sections, traits};
+use super::{EXPORTS, INDEX, IndexKind, SOURCES, Specification, ambiguity, sections, traits};
 use crate::batch::{PROFILE_LIMIT, State, locked};
 use crate::packed::{pack, sha256};
 use crate::{Error, ProfileName, Storage};
@@ -69,7 +69,7 @@ pub fn build(
     let mut sections = BTreeMap::new();
     let (mut of, mut read) = (BTreeMap::new(), 0);
     let mut metadata = vec![("Generator", json!(GENERATOR))];
-    let entries = if let Kind::Symbol { implementation, base, traits } = &specification.kind {
+    let entries = if let IndexKind::Symbol { implementation, base, traits } = &specification.kind {
         metadata.extend([
             ("Type", json!("Index")),
             ("ProfileClass", json!(implementation)),
@@ -101,14 +101,14 @@ pub fn build(
             }
         }
         let implementation = match &specification.kind {
-            Kind::Struct { implementation, .. } => implementation.as_str(),
+            IndexKind::Struct { implementation, .. } => implementation.as_str(),
             _ => "Index",
         };
         metadata.extend([("Type", json!("Profile")), ("ProfileClass", json!(implementation))]);
         entries
     };
     match &specification.kind {
-        Kind::Data { base, .. } => {
+        IndexKind::Data { base, .. } => {
             let points = points(&entries);
             let all = || points.values().flatten();
             let ends = all().map(|point| point.offset.saturating_add(point.length() as i64)).max();
@@ -117,10 +117,10 @@ pub fn build(
             metadata.extend(all().map(|point| point.offset).min().map(|least| ("MinOffset", json!(least))));
             warnings.extend(ambiguities(&points, &of));
         }
-        Kind::Export { names } => {
+        IndexKind::Export { names } => {
             sections.insert(EXPORTS, json!(names));
         }
-        Kind::Struct { .. } | Kind::Symbol { .. } => {}
+        IndexKind::Struct { .. } | IndexKind::Symbol { .. } => {}
     }
     let profiles = match entries.get("$PROFILES") {
         Some(Value::Object(profiles)) => profiles.len(),
@@ -203,7 +203,7 @@ impl Kept {
 
 /// The entries of these profiles, made on many threads, in their order.
 fn pieces<'s>(
-    kind: &Kind,
+    kind: &IndexKind,
     sources: &[&'s Source],
     storage: &dyn Storage,
     threads: usize,

@@ -26,7 +26,7 @@ pub use build::{Built, Source, build, build_below};
 pub use data::DataIndex;
 pub use exports::ExportIndex;
 pub use likeness::Likeness;
-pub use specification::{Kind, Place, Specification};
+pub use specification::{IndexKind, Place, Specification};
 pub use structs::{Offsets, StructIndex};
 pub use symbols::SymbolIndex;
 

@@ -8,7 +8,7 @@ use profile::Text;
 use serde_json::{Map, Number, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::Kind;
+use super::IndexKind;
 
 /// A profile's part of an index.
 #[derive(Clone, Debug, Default)]
@@ -20,9 +20,9 @@ pub(super) struct Piece {
 }
 
 /// The part of the profile with this text.
-pub(super) fn piece(kind: &Kind, text: Text) -> Piece {
+pub(super) fn piece(kind: &IndexKind, text: Text) -> Piece {
     match kind {
-        Kind::Data { base, places } => {
+        IndexKind::Data { base, places } => {
             let wanted = places.iter().map(|place| place.name.as_str()).chain(base.as_deref());
             let mut digest = Sha256::new();
             let found = symbols(&text, wanted, |name, address| {
@@ -44,12 +44,12 @@ pub(super) fn piece(kind: &Kind, text: Text) -> Piece {
             }
             Piece { entry: (!points.is_empty()).then_some(Value::Array(points)), symbols }
         }
-        Kind::Export { names } => {
+        IndexKind::Export { names } => {
             let found = symbols(&text, names.iter().map(String::as_str), |_, _| ());
             let row: Vec<Option<u64>> = names.iter().map(|name| found.get(name.as_str()).copied()).collect();
             Piece { entry: row.iter().any(Option::is_some).then(|| json!(row)), symbols: String::new() }
         }
-        Kind::Struct { members, .. } => {
+        IndexKind::Struct { members, .. } => {
             let mut entry: Map<String, Value> = text.metadata().into_iter().collect();
             entry.insert("arch".to_owned(), Value::String(text.arch().name().to_owned()));
             let layout = Layout::from_text(text);
@@ -63,7 +63,7 @@ pub(super) fn piece(kind: &Kind, text: Text) -> Piece {
             Piece { entry: some.then_some(Value::Object(entry)), symbols: String::new() }
         }
         // The properties that distinguish a profile depend on all profiles.
-        Kind::Symbol { .. } => Piece::default(),
+        IndexKind::Symbol { .. } => Piece::default(),
     }
 }
 

@@ -10,13 +10,13 @@ pub struct Specification {
     /// The folder of the profiles that are indexed (`nt`).
     pub path: String,
     /// What is recorded about each profile.
-    pub kind: Kind,
+    pub kind: IndexKind,
 }
 
 /// What an index records about each profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum IndexKind {
     /// Bytes at symbols' addresses.
     Data {
         /// The symbol to which addresses are relative, if it is not the start of the image.
@@ -135,7 +135,7 @@ impl Specification {
     /// The addresses of the kernel's exported symbols, for the profiles below `path`.
     pub fn exports(path: &str) -> Self {
         let names = KERNEL_EXPORTS.iter().map(|name| (*name).to_owned()).collect();
-        Self { path: path.to_owned(), kind: Kind::Export { names } }
+        Self { path: path.to_owned(), kind: IndexKind::Export { names } }
     }
 
     /// The default name of the index: `<path>/index`, `eprocess_index` or `export_index`.
@@ -144,9 +144,9 @@ impl Specification {
     /// [`Error::Key`] if `path` cannot be the start of a name.
     pub fn target(&self) -> Result<ProfileName, Error> {
         let last = match self.kind {
-            Kind::Data { .. } | Kind::Symbol { .. } => "index",
-            Kind::Struct { .. } => "eprocess_index",
-            Kind::Export { .. } => "export_index",
+            IndexKind::Data { .. } | IndexKind::Symbol { .. } => "index",
+            IndexKind::Struct { .. } => "eprocess_index",
+            IndexKind::Export { .. } => "export_index",
         };
         format!("{}/{last}", self.path).parse()
     }
@@ -182,7 +182,7 @@ impl<'a> Reader<'a> {
         Ok(Specification { path: text.to_owned(), kind })
     }
 
-    fn data(&self) -> Result<Kind, Error> {
+    fn data(&self) -> Result<IndexKind, Error> {
         let base = match self.root.get("base_symbol").filter(|node| !node.is_null()) {
             Some(node) => Some(self.text("base_symbol", node)?.to_owned()),
             None => None,
@@ -220,7 +220,7 @@ impl<'a> Reader<'a> {
         if places.is_empty() {
             return Err(self.wrong("symbols", list, expected));
         }
-        Ok(Kind::Data { base, places })
+        Ok(IndexKind::Data { base, places })
     }
 
     /// `str:TEXT` in UTF-8, `lstr:TEXT` in UTF-16 (little endian), or hexadecimal digits.
@@ -237,7 +237,7 @@ impl<'a> Reader<'a> {
         bytes.ok_or_else(|| self.wrong(key, node, "str:TEXT, lstr:TEXT or hexadecimal digits"))
     }
 
-    fn exports(&self) -> Result<Kind, Error> {
+    fn exports(&self) -> Result<IndexKind, Error> {
         match self.root.get("symbols").filter(|node| !node.is_null()) {
             None => Ok(Specification::exports("").kind),
             Some(list) => {
@@ -248,12 +248,12 @@ impl<'a> Reader<'a> {
                 if names.is_empty() {
                     return Err(self.wrong("symbols", list, "names of exported symbols"));
                 }
-                Ok(Kind::Export { names })
+                Ok(IndexKind::Export { names })
             }
         }
     }
 
-    fn members(&self) -> Result<Kind, Error> {
+    fn members(&self) -> Result<IndexKind, Error> {
         let node = self.required("members", "structs, each with a list of members")?;
         let mut members = Vec::new();
         for (name, list) in node.entries(&self.at("members"))? {
@@ -266,10 +266,10 @@ impl<'a> Reader<'a> {
         if members.is_empty() {
             return Err(self.wrong("members", node, "structs, each with a list of members"));
         }
-        Ok(Kind::Struct { implementation: self.implementation("EProcessIndex")?, members })
+        Ok(IndexKind::Struct { implementation: self.implementation("EProcessIndex")?, members })
     }
 
-    fn symbols(&self) -> Result<Kind, Error> {
+    fn symbols(&self) -> Result<IndexKind, Error> {
         let base = self.required("base_symbol", "the symbol that addresses count from")?;
         let base = self.text("base_symbol", base)?.to_owned();
         let traits = match self.root.get("min_traits") {
@@ -280,7 +280,7 @@ impl<'a> Reader<'a> {
             }
             None => TRAITS,
         };
-        Ok(Kind::Symbol { implementation: self.implementation("LinuxSymbolOffsetIndex")?, base, traits })
+        Ok(IndexKind::Symbol { implementation: self.implementation("LinuxSymbolOffsetIndex")?, base, traits })
     }
 
     fn implementation(&self, default: &str) -> Result<String, Error> {
@@ -335,7 +335,7 @@ mod tests {
             data: [\"str:root\\x00\"]\n  - {name: wcschr, data: [90, \"cc\"], shift: -1}\n  - {name: V, data: 'lstr:Ve'}\n";
         let specification = parsed(text).unwrap();
         assert_eq!(specification.path, "OSX");
-        let Kind::Data { base, places } = &specification.kind else { panic!("{specification:?}") };
+        let IndexKind::Data { base, places } = &specification.kind else { panic!("{specification:?}") };
         assert_eq!(base.as_deref(), Some("_lowGlo"));
         let data: Vec<_> = places.iter().map(|place| (place.shift, place.data.clone())).collect();
         assert_eq!(
@@ -355,13 +355,13 @@ mod tests {
         let members = ["_EPROCESS.ImageFileName", "_EPROCESS.Pcb", "_KPROCESS.DirectoryTableBase"];
         assert_eq!(
             parsed(text).unwrap().kind,
-            Kind::Struct {
+            IndexKind::Struct {
                 implementation: "EProcessIndex".to_owned(),
                 members: members.map(str::to_owned).to_vec()
             }
         );
         let text = "path: Linux\ntype: symbol_offset\nbase_symbol: linux_proc_banner\nmin_traits: 7\n";
-        assert!(matches!(parsed(text).unwrap().kind, Kind::Symbol { traits: 7, .. }));
+        assert!(matches!(parsed(text).unwrap().kind, IndexKind::Symbol { traits: 7, .. }));
         let exports = parsed("path: nt\ntype: export\n").unwrap();
         assert_eq!(exports, Specification::exports("nt"));
         assert_eq!(exports.target().unwrap().as_str(), "nt/export_index");

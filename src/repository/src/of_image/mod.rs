@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use analyzer::linux::{Blob, UnprofiledKernel};
 use analyzer::{Layout, Scope, Validation, Verdict, validate};
-use image::{Image, Plan};
+use image::{Image, ScanPlan};
 use maps::DebugPackage;
 use profile::{
     Effort, GzipWriter, Health, Progress, Report, Resolution, Scope as Needs, Text, guarded, write_text,
@@ -62,7 +62,7 @@ pub struct Unmade {
 ///
 /// # Errors
 /// Every kernel that was found, with the reasons why it gave no profile; empty if no kernel was found.
-pub fn make(image: &Image, with_modules: bool, plan: &Plan<'_>) -> Result<MadeOfImage, Vec<Unmade>> {
+pub fn make(image: &Image, with_modules: bool, plan: &ScanPlan<'_>) -> Result<MadeOfImage, Vec<Unmade>> {
     let unmade = match make_as_it_is(image, with_modules, plan) {
         Err(unmade) if image.is_flat() => unmade,
         result => return result,
@@ -75,7 +75,7 @@ pub fn make(image: &Image, with_modules: bool, plan: &Plan<'_>) -> Result<MadeOf
 fn make_displaced(
     image: &Image,
     with_modules: bool,
-    plan: &Plan<'_>,
+    plan: &ScanPlan<'_>,
     mut unmade: Vec<Unmade>,
 ) -> Result<MadeOfImage, Vec<Unmade>> {
     let mut strangers = Vec::new();
@@ -103,7 +103,7 @@ fn make_displaced(
     Err(unmade)
 }
 
-fn make_as_it_is(image: &Image, with_modules: bool, plan: &Plan<'_>) -> Result<MadeOfImage, Vec<Unmade>> {
+fn make_as_it_is(image: &Image, with_modules: bool, plan: &ScanPlan<'_>) -> Result<MadeOfImage, Vec<Unmade>> {
     let mut unmade = Vec::new();
     let mut passed_over = Vec::new();
     for kernel in UnprofiledKernel::find_all(image, plan).into_iter().take(MOST_KERNELS) {
@@ -142,7 +142,7 @@ fn of_types(
     image: &Image,
     kernel: &UnprofiledKernel<'_>,
     blob: &Blob,
-    plan: &Plan<'_>,
+    plan: &ScanPlan<'_>,
 ) -> Result<MadeOfImage, String> {
     // Hostile memory that makes the front-end fail affects only its own profile.
     let made = guarded(|| printed(kernel, blob, plan));
@@ -177,7 +177,7 @@ struct Printed {
     report: Report,
 }
 
-fn printed(kernel: &UnprofiledKernel<'_>, blob: &Blob, plan: &Plan<'_>) -> Result<Printed, String> {
+fn printed(kernel: &UnprofiledKernel<'_>, blob: &Blob, plan: &ScanPlan<'_>) -> Result<Printed, String> {
     let made = kernel.profile(blob, plan.progress).map_err(|error| error.to_string())?;
     let (mut profile, mut report) = (made.profile, made.report);
     let id = profile.metadata_text("BuildID").or_else(|| {
@@ -194,7 +194,7 @@ fn printed(kernel: &UnprofiledKernel<'_>, blob: &Blob, plan: &Plan<'_>) -> Resul
     Ok(Printed { name, text, packed, health, report })
 }
 
-fn pack(text: &[u8], plan: &Plan<'_>) -> io::Result<Vec<u8>> {
+fn pack(text: &[u8], plan: &ScanPlan<'_>) -> io::Result<Vec<u8>> {
     let mut packer = GzipWriter::new(Vec::new(), Effort::Default, plan.threads);
     packer.write_all(text)?;
     packer.finish()
@@ -228,7 +228,7 @@ fn store(
         return Ok(None);
     }
     storage.write(&key, packed, &Condition::Always)?;
-    progress.tell(&format!("Stored {place}"));
+    progress.debug(&format!("Stored {place}"));
     Ok(Some(place))
 }
 

@@ -1,6 +1,6 @@
 use analyzer::Guest;
-use analyzer::linux::{Blob, Kernel, ModuleTables};
-use image::{Image, Plan};
+use analyzer::linux::{Blob, LinuxKernel, ModuleTables};
+use image::{Image, ScanPlan};
 use kernel_converter::map_symbol;
 use maps::MapSymbol;
 use profile::{MergeError, Profile, Report, Resolution, Text, merge, write_text};
@@ -28,7 +28,7 @@ const KERNEL: &str = "(kernel)";
 
 /// Adds the data of the loaded modules to the profile of their kernel. If a module and the kernel share a name, the
 /// kernel's definition is kept.
-pub(super) fn add(image: &Image, made: &MadeOfImage, blob: &Blob, plan: &Plan<'_>) -> WithModules {
+pub(super) fn add(image: &Image, made: &MadeOfImage, blob: &Blob, plan: &ScanPlan<'_>) -> WithModules {
     let mut with = WithModules {
         name: format!("{}-modules", made.name).parse().unwrap_or_else(|_| made.name.clone()),
         packed: made.packed.clone(),
@@ -48,7 +48,7 @@ impl WithModules {
         image: &Image,
         made: &MadeOfImage,
         blob: &Blob,
-        plan: &Plan<'_>,
+        plan: &ScanPlan<'_>,
     ) -> Result<(), String> {
         let guest = Guest::find(image, &made.layout, plan).map_err(|error| error.to_string())?;
         let Guest::Linux(kernel) = guest else { return Ok(()) };
@@ -92,10 +92,10 @@ impl WithModules {
 /// The profile of a module: its symbols, and its types if it has any. If the types cannot be read, only the symbols
 /// and the reason.
 fn of_module(
-    kernel: &Kernel<'_>,
+    kernel: &LinuxKernel<'_>,
     tables: &ModuleTables,
     blob: &Blob,
-    plan: &Plan<'_>,
+    plan: &ScanPlan<'_>,
 ) -> Result<(Profile, Option<String>), String> {
     let symbols: Vec<MapSymbol<'_>> = tables
         .symbols

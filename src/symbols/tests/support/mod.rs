@@ -91,7 +91,7 @@ impl Story {
 }
 
 impl Progress for Story {
-    fn tell(&self, line: &str) {
+    fn debug(&self, line: &str) {
         self.0.lock().unwrap().push(line.to_owned());
     }
 }

@@ -1,6 +1,6 @@
-use super::{Kernel, printable};
+use super::{LinuxKernel, printable};
 use crate::linux::START_KERNEL_MAP;
-use crate::validate::{Exam, Finding, Group, Weight};
+use crate::validate::{Checker, Finding, Group, Weight};
 use crate::{Error, Layout, Space};
 
 /// Pointers in the kernel's first objects: symbol, member, and the target symbol with its member.
@@ -47,22 +47,22 @@ const TEXTS: &[(&str, Option<&str>, &str)] = &[
 ];
 
 /// Known values at the addresses of symbols.
-pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
-    texts(kernel, exam);
-    pointers(kernel, exam);
-    names_of_the_system(kernel, exam);
-    mapping(kernel, exam);
-    system_calls(kernel, exam);
-    numbers(kernel, exam);
-    crash_notes(kernel, exam);
-    type_table(kernel, exam);
+pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
+    texts(kernel, checker);
+    pointers(kernel, checker);
+    names_of_the_system(kernel, checker);
+    mapping(kernel, checker);
+    system_calls(kernel, checker);
+    numbers(kernel, checker);
+    crash_notes(kernel, checker);
+    type_table(kernel, checker);
 }
 
-fn texts(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+fn texts(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     for (symbol, member, expected) in TEXTS {
         let name = member.map_or((*symbol).to_owned(), |member| format!("{symbol}: {member}"));
-        exam.check(Group::Anchors, Weight::Strong, name, format!("begins with '{expected}'"), || {
+        checker.check(Group::Anchors, Weight::Strong, name, format!("begins with '{expected}'"), || {
             let at = kernel.symbol(symbol);
             let text = match member {
                 Some(member) => at.and_then(|at| view.text_in(at, member)),
@@ -76,14 +76,14 @@ fn texts(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     }
 }
 
-fn pointers(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+fn pointers(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     for (symbol, member, target, inner) in POINTERS {
         let expected = match inner {
             Some(inner) => format!("{inner} of {target}"),
             None => format!("address of {}", target.replace('|', " or ")),
         };
-        exam.check(Group::Anchors, Weight::Strong, format!("{symbol}: {member}"), expected, || {
+        checker.check(Group::Anchors, Weight::Strong, format!("{symbol}: {member}"), expected, || {
             let target =
                 kernel.symbol(target).and_then(|at| inner.map_or(Ok(at), |inner| view.at(at, inner)));
             match (kernel.symbol(symbol).and_then(|base| view.get(base, member)), target) {
@@ -98,13 +98,13 @@ fn pointers(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
 }
 
 /// The release and the version are in the banner and in the first namespace.
-fn names_of_the_system(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+fn names_of_the_system(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     for (member, what) in [
         ("uts_namespace.name.release", "the banner's release"),
         ("uts_namespace.name.version", "a part of the banner"),
     ] {
-        exam.check(Group::Anchors, Weight::Strong, format!("init_uts_ns: {member}"), what, || {
+        checker.check(Group::Anchors, Weight::Strong, format!("init_uts_ns: {member}"), what, || {
             let banner = kernel.symbol("linux_banner").and_then(|at| view.text(at, 512));
             let found = kernel.symbol("init_uts_ns").and_then(|at| view.text_in(at, member));
             match (banner, found) {
@@ -120,7 +120,7 @@ fn names_of_the_system(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             }
         });
     }
-    exam.check(Group::Anchors, Weight::Strong, "init_uts_ns: machine", "the profile's processor", || {
+    checker.check(Group::Anchors, Weight::Strong, "init_uts_ns: machine", "the profile's processor", || {
         let machine =
             kernel.symbol("init_uts_ns").and_then(|at| view.text_in(at, "uts_namespace.name.machine"));
         let expected: &[&str] = match kernel.layout.arch() {
@@ -133,7 +133,7 @@ fn names_of_the_system(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             Err(error) => Finding::of(&error),
         }
     });
-    exam.check(Group::Anchors, Weight::Strong, "init_uts_ns: node and domain", "names", || {
+    checker.check(Group::Anchors, Weight::Strong, "init_uts_ns: node and domain", "names", || {
         let found = kernel.symbol("init_uts_ns").and_then(|at| {
             let node = view.text_in(at, "uts_namespace.name.nodename")?;
             Ok((node, view.text_in(at, "uts_namespace.name.domainname")?))
@@ -146,7 +146,7 @@ fn names_of_the_system(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             Err(error) => Finding::of(&error),
         }
     });
-    exam.check(Group::Anchors, Weight::Strong, "saved_command_line", "a pointer to a text", || {
+    checker.check(Group::Anchors, Weight::Strong, "saved_command_line", "a pointer to a text", || {
         let text = kernel.symbol("saved_command_line").and_then(|at| view.text(view.pointer(at)?, 2048));
         match text {
             Ok(text) => Finding::judge(printable(text.trim_end_matches('\n')), text),
@@ -156,25 +156,21 @@ fn names_of_the_system(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
 }
 
 /// The variables on which the kernel's address map is based.
-fn mapping(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+fn mapping(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     if kernel.layout.arch() == profile::Arch::Amd64 {
-        exam.check(
-            Group::Anchors,
-            Weight::Strong,
-            "_text",
-            "at a multiple of two megabytes",
-            || match kernel.layout.symbol("_text") {
+        checker.check(Group::Anchors, Weight::Strong, "_text", "at a multiple of two megabytes", || {
+            match kernel.layout.symbol("_text") {
                 Some(linked) => {
                     let physical = linked.wrapping_add(kernel.delta);
                     Finding::judge(physical % (2 << 20) == 0, format!("{physical:#x}"))
                 }
                 None => Finding::Skipped("the profile has no symbol for it".to_owned()),
-            },
-        );
+            }
+        });
     }
     let banner = kernel.layout.symbol("linux_banner").map(|linked| linked.wrapping_add(kernel.delta));
-    exam.check(
+    checker.check(
         Group::Anchors,
         Weight::Strong,
         "phys_base",
@@ -187,18 +183,24 @@ fn mapping(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             }
         },
     );
-    exam.check(Group::Anchors, Weight::Strong, "page_offset_base", "where all of memory is mapped", || {
-        let base = kernel.symbol("page_offset_base").and_then(|at| view.number(at, 8));
-        match (base, banner) {
-            (Ok(base), Some(physical)) => match kernel.space.physical(base.wrapping_add(physical)) {
-                Ok(there) => Finding::judge(there == physical, format!("{base:#x}")),
-                Err(error) => Finding::of(&error),
-            },
-            (Err(error), _) => Finding::of(&error),
-            (_, None) => Finding::Skipped("the profile has no linux_banner".to_owned()),
-        }
-    });
-    exam.check(Group::Anchors, Weight::Strong, "vmalloc_base, vmemmap_base", "in the map's order", || {
+    checker.check(
+        Group::Anchors,
+        Weight::Strong,
+        "page_offset_base",
+        "where all of memory is mapped",
+        || {
+            let base = kernel.symbol("page_offset_base").and_then(|at| view.number(at, 8));
+            match (base, banner) {
+                (Ok(base), Some(physical)) => match kernel.space.physical(base.wrapping_add(physical)) {
+                    Ok(there) => Finding::judge(there == physical, format!("{base:#x}")),
+                    Err(error) => Finding::of(&error),
+                },
+                (Err(error), _) => Finding::of(&error),
+                (_, None) => Finding::Skipped("the profile has no linux_banner".to_owned()),
+            }
+        },
+    );
+    checker.check(Group::Anchors, Weight::Strong, "vmalloc_base, vmemmap_base", "in the map's order", || {
         let base = |name: &str| kernel.symbol(name).and_then(|at| view.number(at, 8));
         match (base("page_offset_base"), base("vmalloc_base"), base("vmemmap_base")) {
             (Ok(all), Ok(dynamic), Ok(pages)) => {
@@ -211,7 +213,7 @@ fn mapping(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         }
     });
     let scattered = has_no_frame_map(kernel.layout);
-    exam.check(Group::Anchors, Weight::Strong, "vmemmap_base: frame of the banner", "mapped", || {
+    checker.check(Group::Anchors, Weight::Strong, "vmemmap_base: frame of the banner", "mapped", || {
         let base = kernel.symbol("vmemmap_base").and_then(|at| view.number(at, 8));
         let size = kernel.layout.shape("page").map(|page| page.size);
         match (base, banner, size) {
@@ -246,7 +248,7 @@ const SYSTEM_CALLS: &[(u64, &str)] = &[
 ];
 
 /// The table of system calls leads to these functions.
-fn system_calls(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+fn system_calls(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     if kernel.layout.arch() != profile::Arch::Amd64 {
         return;
     }
@@ -254,7 +256,7 @@ fn system_calls(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     for (number, symbol) in SYSTEM_CALLS {
         let name = format!("sys_call_table: entry {number}");
         let expected = format!("address of {}", symbol.replace('|', " or "));
-        exam.check(Group::Anchors, Weight::Strong, name, expected, || {
+        checker.check(Group::Anchors, Weight::Strong, name, expected, || {
             let entry = kernel
                 .symbol("sys_call_table")
                 .and_then(|table| view.pointer(table.wrapping_add(8 * number)));
@@ -267,8 +269,8 @@ fn system_calls(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
 }
 
 /// The kernel's BTF is between its symbols and has the length in its header.
-fn type_table(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
-    exam.check(
+fn type_table(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
+    checker.check(
         Group::Anchors,
         Weight::Strong,
         "__start_BTF, __stop_BTF",
@@ -295,7 +297,7 @@ fn type_table(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     );
 }
 
-fn numbers(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+fn numbers(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     for (symbol, member, expected) in [
         ("init_task", "task_struct.pid", 0),
@@ -304,7 +306,7 @@ fn numbers(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         ("init_pid_ns", "pid_namespace.level", 0),
         ("init_struct_pid", "pid.level", 0),
     ] {
-        exam.check(
+        checker.check(
             Group::Anchors,
             Weight::Strong,
             format!("{symbol}: {member}"),
@@ -315,7 +317,7 @@ fn numbers(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             },
         );
     }
-    exam.check(
+    checker.check(
         Group::Anchors,
         Weight::Strong,
         "init_task: active_mm",
@@ -328,7 +330,7 @@ fn numbers(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             }
         },
     );
-    exam.check(Group::Anchors, Weight::Strong, "init_pid_ns: child_reaper", "process 1", || {
+    checker.check(Group::Anchors, Weight::Strong, "init_pid_ns: child_reaper", "process 1", || {
         let reaper =
             kernel.symbol("init_pid_ns").and_then(|space| view.get(space, "pid_namespace.child_reaper"));
         match reaper.and_then(|task| view.get(task, "task_struct.tgid")) {
@@ -339,16 +341,16 @@ fn numbers(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
 }
 
 /// VMCOREINFO, through the kernel's pointer to it.
-fn crash_notes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+fn crash_notes(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let info = kernel.vmcoreinfo();
-    exam.check(Group::Anchors, Weight::Strong, "vmcoreinfo_data", "VMCOREINFO", || {
+    checker.check(Group::Anchors, Weight::Strong, "vmcoreinfo_data", "VMCOREINFO", || {
         match kernel.symbol("vmcoreinfo_data").and_then(|at| view.text(view.pointer(at)?, 16)) {
             Ok(text) => Finding::judge(text.starts_with("OSRELEASE="), text),
             Err(error) => Finding::of(&error),
         }
     });
-    exam.check(Group::Anchors, Weight::Strong, "vmcoreinfo_size", "the length of VMCOREINFO", || {
+    checker.check(Group::Anchors, Weight::Strong, "vmcoreinfo_size", "the length of VMCOREINFO", || {
         let length = kernel
             .symbol("vmcoreinfo_data")
             .and_then(|at| Ok(view.text(view.pointer(at)?, super::VmCoreInfo::LONGEST)?.len() as u64));
@@ -365,11 +367,11 @@ fn crash_notes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             continue;
         }
         let name = format!("VMCOREINFO: {symbol}");
-        exam.check(Group::Anchors, Weight::Strong, name, format!("{expected:#x}"), || {
+        checker.check(Group::Anchors, Weight::Strong, name, format!("{expected:#x}"), || {
             Finding::equal(kernel.symbol(symbol), expected)
         });
     }
-    exam.check(
+    checker.check(
         Group::Anchors,
         Weight::Strong,
         "VMCOREINFO: KERNELOFFSET",
@@ -389,7 +391,7 @@ fn crash_notes(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         let text = info.text(&format!("OFFSET({struct_name}.{member})")).and_then(|text| text.parse().ok());
         let Some(expected): Option<u64> = text else { continue };
         let path = format!("{struct_name}.{member}");
-        exam.check(
+        checker.check(
             Group::Anchors,
             Weight::Strong,
             format!("VMCOREINFO: {path}"),

@@ -1,31 +1,31 @@
 use std::collections::BTreeSet;
 
 use super::memory::Maps;
-use super::tasks::People;
-use super::{Kernel, MOST, listed, printable, same, through};
+use super::tasks::Tasks;
+use super::{LinuxKernel, MOST, listed, printable, same, through};
 use crate::Error;
 use crate::linux::LIST_HEAD;
-use crate::validate::{Exam, Finding, Group, Weight};
-use crate::view::View;
+use crate::typed_memory::TypedMemory;
+use crate::validate::{Checker, Finding, Group, Weight};
 
 /// The maximum number of open files of a process that are read.
 const MOST_FILES: u64 = 1024;
 
 /// Open files, their targets and their mounts.
-pub(super) fn examine(kernel: &Kernel<'_>, people: &People, maps: &Maps, exam: &mut Exam<'_>) {
+pub(super) fn examine(kernel: &LinuxKernel<'_>, tasks: &Tasks, maps: &Maps, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let mut files = BTreeSet::new();
-    for task in &people.users {
+    for task in &tasks.users {
         let _ = open_files(kernel, *task, &mut files);
     }
     for memory in &maps.memories {
         files.extend(view.get(*memory, "mm_struct.exe_file").ok().filter(|file| kernel.is_upper(*file)));
     }
     let files: Vec<u64> = files.into_iter().take(MOST).collect();
-    exam.each(
+    checker.each(
         "files_struct.fdt, fdtable.max_fds, fd",
         "a table of a word's bits or more, with its bits",
-        &people.users,
+        &tasks.users,
         |task| {
             let table = through(&view, task, "task_struct.files", "files_struct.fdt")?;
             let most = view.get(table, "fdtable.max_fds")?;
@@ -45,10 +45,10 @@ pub(super) fn examine(kernel: &Kernel<'_>, people: &People, maps: &Maps, exam: &
         },
         |task| view.text_in(task, "task_struct.comm"),
     );
-    exam.each(
+    checker.each(
         "files_struct.next_fd, count",
         "a number that can be next, and users",
-        &people.users,
+        &tasks.users,
         |task| {
             let files = view.get(task, "task_struct.files")?;
             let next = view.get(files, "files_struct.next_fd")?;
@@ -61,14 +61,14 @@ pub(super) fn examine(kernel: &Kernel<'_>, people: &People, maps: &Maps, exam: &
         },
         |task| view.text_in(task, "task_struct.comm"),
     );
-    exam.check(
+    checker.check(
         Group::Structure,
         Weight::Strong,
         "files_struct.next_fd",
         "behind the first for some process",
         || {
             let next = |task: &u64| through(&view, *task, "task_struct.files", "files_struct.next_fd");
-            let numbers: Vec<u64> = people.users.iter().filter_map(|task| next(task).ok()).collect();
+            let numbers: Vec<u64> = tasks.users.iter().filter_map(|task| next(task).ok()).collect();
             match numbers.iter().max() {
                 None => Finding::Skipped("there is none to look at".to_owned()),
                 Some(most) => {
@@ -77,13 +77,13 @@ pub(super) fn examine(kernel: &Kernel<'_>, people: &People, maps: &Maps, exam: &
             }
         },
     );
-    of_files(kernel, &files, exam);
-    of_entries(kernel, &files, exam);
-    places(kernel, people, exam);
-    systems(kernel, &files, exam);
+    of_files(kernel, &files, checker);
+    of_entries(kernel, &files, checker);
+    places(kernel, tasks, checker);
+    systems(kernel, &files, checker);
 }
 
-fn open_files(kernel: &Kernel<'_>, task: u64, files: &mut BTreeSet<u64>) -> Result<(), Error> {
+fn open_files(kernel: &LinuxKernel<'_>, task: u64, files: &mut BTreeSet<u64>) -> Result<(), Error> {
     let view = kernel.view();
     let table = through(&view, task, "task_struct.files", "files_struct.fdt")?;
     let first = view.get(table, "fdtable.fd")?;
@@ -96,16 +96,16 @@ fn open_files(kernel: &Kernel<'_>, task: u64, files: &mut BTreeSet<u64>) -> Resu
     Ok(())
 }
 
-fn name(view: View<'_>) -> impl Fn(u64) -> Result<String, Error> {
+fn name(view: TypedMemory<'_>) -> impl Fn(u64) -> Result<String, Error> {
     move |file| {
         let entry = view.get(file, "file.f_path.dentry")?;
         view.text_behind(entry, "dentry.d_name.name", 256)
     }
 }
 
-fn of_files(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
+fn of_files(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>) {
     let view = kernel.view();
-    exam.each(
+    checker.each(
         "file.f_path, f_inode",
         "the inode of its entry",
         files,
@@ -114,7 +114,7 @@ fn of_files(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         },
         name(view),
     );
-    exam.each(
+    checker.each(
         "file.f_path.mnt",
         "a mount of the entry's file system",
         files,
@@ -126,7 +126,7 @@ fn of_files(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         },
         name(view),
     );
-    exam.each(
+    checker.each(
         "file.f_mapping",
         "the inode's pages",
         files,
@@ -135,7 +135,7 @@ fn of_files(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         },
         name(view),
     );
-    exam.each(
+    checker.each(
         "file.f_op, inode.i_fop, i_op",
         "tables of the kernel",
         files,
@@ -147,7 +147,7 @@ fn of_files(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         },
         name(view),
     );
-    exam.each(
+    checker.each(
         "file.f_count|file.f_ref, f_mode",
         "users, and to be read or written",
         files,
@@ -163,7 +163,7 @@ fn of_files(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         },
         name(view),
     );
-    exam.each(
+    checker.each(
         "file.f_cred",
         "credentials that count their users",
         files,
@@ -172,14 +172,14 @@ fn of_files(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
     );
 }
 
-fn of_entries(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
+fn of_entries(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>) {
     let view = kernel.view();
     let mut entries: Vec<u64> =
         files.iter().filter_map(|file| view.get(*file, "file.f_path.dentry").ok()).collect();
     entries.sort_unstable();
     entries.dedup();
     let name = |entry| view.text_behind(entry, "dentry.d_name.name", 256);
-    exam.each(
+    checker.each(
         "dentry.d_name",
         "a name as long as it says",
         &entries,
@@ -190,7 +190,7 @@ fn of_entries(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "dentry.d_iname",
         "holds short names",
         &entries,
@@ -203,14 +203,14 @@ fn of_entries(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "dentry.d_parent, d_sb",
         "a parent in the same file system",
         &entries,
         |entry| same(through(&view, entry, "dentry.d_parent", "dentry.d_sb"), view.get(entry, "dentry.d_sb")),
         name,
     );
-    exam.each(
+    checker.each(
         "dentry.d_parent",
         "a way to a root",
         &entries,
@@ -235,14 +235,14 @@ fn of_entries(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
     inodes.sort_unstable();
     inodes.dedup();
     let number = |inode| Ok(format!("inode {}", view.get(inode, "inode.i_ino")?));
-    exam.each(
+    checker.each(
         "inode.i_sb",
         "the file system of its entry",
         &entries,
         |entry| same(through(&view, entry, "dentry.d_inode", "inode.i_sb"), view.get(entry, "dentry.d_sb")),
         name,
     );
-    exam.each(
+    checker.each(
         "inode.i_mode",
         "one of the seven kinds",
         &inodes,
@@ -253,7 +253,7 @@ fn of_entries(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         },
         number,
     );
-    exam.each(
+    checker.each(
         "inode.i_mode: directories",
         "the roots of file systems",
         &entries
@@ -267,7 +267,7 @@ fn of_entries(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         },
         number,
     );
-    exam.each(
+    checker.each(
         "inode.i_mapping, i_data",
         "its own pages, or a device's",
         &inodes,
@@ -278,7 +278,7 @@ fn of_entries(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         },
         number,
     );
-    exam.each(
+    checker.each(
         "inode.i_nlink, i_count",
         "few links, few users",
         &inodes,
@@ -288,7 +288,7 @@ fn of_entries(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         },
         number,
     );
-    exam.each(
+    checker.each(
         "inode.i_uid, i_gid",
         "numbers that a user and a group can have",
         &inodes,
@@ -298,7 +298,7 @@ fn of_entries(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         },
         number,
     );
-    exam.each(
+    checker.each(
         "inode.i_ino, i_blkbits",
         "a number, and blocks of 512 bytes or more",
         &inodes,
@@ -313,15 +313,15 @@ fn of_entries(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
 }
 
 /// Every task's root and working folder.
-fn places(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
+fn places(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
     let view = kernel.view();
     for (entry, mount) in
         [("fs_struct.root.dentry", "fs_struct.root.mnt"), ("fs_struct.pwd.dentry", "fs_struct.pwd.mnt")]
     {
-        exam.each(
+        checker.each(
             entry,
             "a folder, in a mount of its file system",
-            &people.leaders,
+            &tasks.leaders,
             |task| {
                 let places = view.get(task, "task_struct.fs")?;
                 if places == 0 {
@@ -336,10 +336,10 @@ fn places(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
             |task| view.text_in(task, "task_struct.comm"),
         );
     }
-    exam.each(
+    checker.each(
         "fs_struct.umask, users",
         "nine bits, and users",
-        &people.leaders,
+        &tasks.leaders,
         |task| {
             let places = view.get(task, "task_struct.fs")?;
             Ok(places == 0
@@ -351,10 +351,10 @@ fn places(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
 }
 
 /// File systems: the mounted ones and the registered ones.
-fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
+fn systems(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>) {
     let view = kernel.view();
     let (mut systems, mut partial) = (Vec::new(), false);
-    exam.check(Group::Structure, Weight::Strong, "super_blocks", "a list that closes", || {
+    checker.check(Group::Structure, Weight::Strong, "super_blocks", "a list that closes", || {
         match kernel.symbol("super_blocks").and_then(|head| view.list(head, "super_block.s_list", LIST_HEAD))
         {
             Ok(list) => {
@@ -370,11 +370,11 @@ fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
             Err(error) => Finding::of(&error),
         }
     });
-    if exam.has_just_failed() {
+    if checker.has_just_failed() {
         systems.clear();
     }
     let (mut types, mut unknown) = (Vec::new(), false);
-    exam.check(Group::Structure, Weight::Strong, "file_systems", "a chain of kinds with names", || {
+    checker.check(Group::Structure, Weight::Strong, "file_systems", "a chain of kinds with names", || {
         // A chain of pointers until 7.0, an hlist through `file_system_type.list` since.
         let (link, next) = match view.layout.field("file_system_type.list") {
             Ok(link) => (link.offset, "file_system_type.list.next"),
@@ -402,7 +402,7 @@ fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         Finding::judge(good && at == 0 && types.len() > 2, format!("{} kinds", types.len()))
     });
     let name = |system| view.text_in(system, "super_block.s_id");
-    exam.each(
+    checker.each(
         "super_block.s_type",
         "a kind with a name, of those known",
         &systems,
@@ -415,7 +415,7 @@ fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "super_block.s_root",
         "an entry of this file system, its own parent",
         &systems,
@@ -426,7 +426,7 @@ fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "super_block.s_blocksize, s_blocksize_bits",
         "a power of two, and which",
         &systems,
@@ -436,7 +436,7 @@ fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "super_block.s_magic, s_id",
         "a mark of 32 bits, and a name",
         &systems,
@@ -446,7 +446,7 @@ fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "super_block.s_op",
         "a table of the kernel",
         &systems,
@@ -457,7 +457,7 @@ fn systems(kernel: &Kernel<'_>, files: &[u64], exam: &mut Exam<'_>) {
         files.iter().filter_map(|file| through(&view, *file, "file.f_inode", "inode.i_sb").ok()).collect();
     of_files.sort_unstable();
     of_files.dedup();
-    exam.each(
+    checker.each(
         "file systems of open files",
         "they are in the list",
         if systems.is_empty() { &[] } else { &of_files },

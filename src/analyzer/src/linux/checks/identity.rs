@@ -1,11 +1,11 @@
 use std::collections::BTreeSet;
 
-use image::{Memory, Plan};
+use image::{Memory, ScanPlan};
 
-use super::{Kernel, Lost, Sighting, VmCoreInfo, lost, search};
+use super::{LinuxKernel, Lost, Sighting, VmCoreInfo, lost, search};
 use crate::Layout;
-use crate::validate::{Exam, Finding, Group, Weight};
-use crate::view::View;
+use crate::typed_memory::TypedMemory;
+use crate::validate::{Checker, Finding, Group, Weight};
 
 /// The identities of the build in the profile and in the image, as pairs if both have one.
 pub(crate) struct Records {
@@ -18,7 +18,7 @@ pub(crate) struct Records {
 impl Records {
     /// Reads them. If several records in the image differ, one that agrees with the profile is used. If the profile's
     /// symbols lead to no record, those anywhere in the image are used.
-    pub(crate) fn of(kernel: &Kernel<'_>) -> Self {
+    pub(crate) fn of(kernel: &LinuxKernel<'_>) -> Self {
         let trimmed = |text: String| text.trim_end().to_owned();
         let expected = Self {
             build_id: kernel.layout.metadata("BuildID").map(|id| (id.to_ascii_lowercase(), String::new())),
@@ -30,7 +30,7 @@ impl Records {
         let banner = banner.filter(|banner| banner.starts_with("Linux version "));
         let mut banners: Vec<String> = banner.map(trimmed).into_iter().collect();
         if ids.is_empty() && banners.is_empty() {
-            for (_, sighting) in search(kernel.memory, &Plan::default()) {
+            for (_, sighting) in search(kernel.memory, &ScanPlan::default()) {
                 match sighting {
                     Sighting::Info(info) => ids.extend(info.build_id().map(str::to_ascii_lowercase)),
                     Sighting::Banner(text) if text.contains(" #") => banners.push(trimmed(text)),
@@ -48,13 +48,13 @@ impl Records {
 }
 
 /// The identity of the build: the banner and the build-id, in memory and in the profile.
-pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let layout = kernel.layout;
-    let banner = exam.ahead(|| kernel.symbol("linux_banner").and_then(|at| view.text(at, 512)));
+    let banner = checker.ahead(|| kernel.symbol("linux_banner").and_then(|at| view.text(at, 512)));
     let expected = layout.metadata("Banner").map(|text| text.trim_end().to_owned());
     let words = expected.clone().unwrap_or_else(|| "the profile names none".to_owned());
-    exam.check(Group::Identity, Weight::Decisive, "banner", words, || match (&banner, &expected) {
+    checker.check(Group::Identity, Weight::Decisive, "banner", words, || match (&banner, &expected) {
         (_, None) => Finding::Skipped("the profile names none".to_owned()),
         (Err(error), _) => Finding::of(error),
         // The text at a wrong address does not identify a build: the anchors report that.
@@ -65,8 +65,8 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
     });
     let expected = layout.metadata("BuildID").map(|id| id.to_ascii_lowercase());
     let words = expected.clone().unwrap_or_else(|| "the profile names none".to_owned());
-    let (info, noted) = exam.ahead(|| (kernel.vmcoreinfo(), build_id(kernel, &view)));
-    exam.check(Group::Identity, Weight::Decisive, "build-id", words, || {
+    let (info, noted) = checker.ahead(|| (kernel.vmcoreinfo(), build_id(kernel, &view)));
+    checker.check(Group::Identity, Weight::Decisive, "build-id", words, || {
         let Some(expected) = &expected else {
             return Finding::Skipped("the profile names none".to_owned());
         };
@@ -88,7 +88,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             }
         }
     });
-    exam.check(Group::Anchors, Weight::Strong, "notes between their symbols", "a build-id", || {
+    checker.check(Group::Anchors, Weight::Strong, "notes between their symbols", "a build-id", || {
         let bounds = (kernel.symbol("__start_notes"), kernel.symbol("__stop_notes"));
         let (Ok(start), Ok(stop)) = bounds else {
             return Finding::Skipped("the profile has no symbols for them".to_owned());
@@ -106,7 +106,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
 }
 
 /// The build-id in the kernel's notes, which fill the space between their symbols completely.
-fn build_id(kernel: &Kernel<'_>, view: &View<'_>) -> Option<String> {
+fn build_id(kernel: &LinuxKernel<'_>, view: &TypedMemory<'_>) -> Option<String> {
     const BUILD_ID: u64 = 3;
     let (mut at, stop) = (kernel.symbol("__start_notes").ok()?, kernel.symbol("__stop_notes").ok()?);
     let mut found = None;
@@ -132,10 +132,10 @@ fn build_id(kernel: &Kernel<'_>, view: &View<'_>) -> Option<String> {
 
 /// Other records in memory that name a Linux kernel: remains of an earlier boot, guests, files, or planted data. They
 /// are reported but do not count, since the kernel was found by its own page tables.
-pub(super) fn decoys(kernel: &Kernel<'_>, plan: &Plan<'_>, exam: &mut Exam<'_>) {
+pub(super) fn decoys(kernel: &LinuxKernel<'_>, plan: &ScanPlan<'_>, checker: &mut Checker<'_>) {
     let own = kernel.symbol("linux_banner").and_then(|at| kernel.view().text(at, 1024)).unwrap_or_default();
     let info = kernel.vmcoreinfo();
-    exam.check(Group::Decoys, Weight::Note, "records of other kernels", "none, or remains", || {
+    checker.check(Group::Decoys, Weight::Note, "records of other kernels", "none, or remains", || {
         let mut others = BTreeSet::new();
         for (at, sighting) in search(kernel.memory, plan) {
             match sighting {
@@ -170,9 +170,9 @@ pub(super) fn of_strangers(
     memory: &dyn Memory,
     layout: &Layout,
     info: Option<&VmCoreInfo>,
-    exam: &mut Exam<'_>,
+    checker: &mut Checker<'_>,
     tried: &[String],
-    plan: &Plan<'_>,
+    plan: &ScanPlan<'_>,
 ) {
     let found = search(memory, plan);
     let mut infos: Vec<&VmCoreInfo> = info.into_iter().collect();
@@ -200,7 +200,7 @@ pub(super) fn of_strangers(
     });
     let lost = own.and_then(|info| lost(memory, layout, info));
     let words = expected.clone().unwrap_or_else(|| "the profile names none".to_owned());
-    exam.check(Group::Identity, Weight::Decisive, "banner", words, || match &expected {
+    checker.check(Group::Identity, Weight::Decisive, "banner", words, || match &expected {
         None => Finding::Skipped("the profile names none".to_owned()),
         Some(_) if banners.is_empty() => Finding::Skipped("the image holds none".to_owned()),
         Some(expected) => {
@@ -212,7 +212,7 @@ pub(super) fn of_strangers(
     });
     let expected = layout.metadata("BuildID").map(|id| id.to_ascii_lowercase());
     let words = expected.clone().unwrap_or_else(|| "the profile names none".to_owned());
-    exam.check(Group::Identity, Weight::Decisive, "build-id", words, || match &expected {
+    checker.check(Group::Identity, Weight::Decisive, "build-id", words, || match &expected {
         None => Finding::Skipped("the profile names none".to_owned()),
         Some(expected) => {
             let ids: Vec<&str> = infos.iter().filter_map(|info| info.build_id()).collect();
@@ -222,7 +222,7 @@ pub(super) fn of_strangers(
             }
         }
     });
-    exam.check(Group::Anchors, Weight::Strong, "kernel", "one at the profile's addresses", || {
+    checker.check(Group::Anchors, Weight::Strong, "kernel", "one at the profile's addresses", || {
         for name in ["linux_banner", "init_task", "init_top_pgt", "swapper_pg_dir", "_stext"] {
             layout.symbol(name);
         }

@@ -2,12 +2,12 @@ use std::collections::BTreeMap;
 
 use image::{AddressSpace, Granule, Paging, PhysicalAddress};
 
-use super::tasks::People;
-use super::{Kernel, MOST, through};
-use crate::layout::Kind;
+use super::tasks::Tasks;
+use super::{LinuxKernel, MOST, through};
+use crate::layout::FieldKind;
 use crate::space::if_mapped;
-use crate::validate::Exam;
-use crate::view::View;
+use crate::typed_memory::TypedMemory;
+use crate::validate::Checker;
 use crate::{Error, Space};
 
 /// The collected data about the tasks' memory.
@@ -26,7 +26,7 @@ const AT_EXECFN: u64 = 31;
 const PAGE: u64 = 4096;
 
 /// The size of the kernel's pages: ARM64 kernels may be built with larger ones.
-fn page_size(kernel: &Kernel<'_>) -> u64 {
+fn page_size(kernel: &LinuxKernel<'_>) -> u64 {
     match kernel.space.paging() {
         Paging::Arm64 { granule: Granule::K16, .. } => 16 << 10,
         Paging::Arm64 { granule: Granule::K64, .. } => 64 << 10,
@@ -42,10 +42,10 @@ const VM_GROWSDOWN: u64 = 0x100;
 const MOST_AREAS: usize = 1 << 16;
 
 /// Structs of virtual memory that must agree with each other and with the processes' own pages.
-pub(super) fn examine(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) -> Maps {
+pub(super) fn examine(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) -> Maps {
     let view = kernel.view();
     let mut maps = Maps::default();
-    for task in &people.users {
+    for task in &tasks.users {
         if let Ok(memory) = view.get(*task, "task_struct.mm")
             && !maps.memories.contains(&memory)
         {
@@ -62,23 +62,23 @@ pub(super) fn examine(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>)
             maps.areas.insert(*memory, areas);
         }
     }
-    of_memories(kernel, &maps, exam);
-    of_processes(kernel, &maps, exam);
-    of_areas(kernel, &maps, exam);
+    of_memories(kernel, &maps, checker);
+    of_processes(kernel, &maps, checker);
+    of_areas(kernel, &maps, checker);
     maps
 }
 
-fn word(view: View<'_>) -> impl Fn(u64) -> Result<String, Error> {
+fn word(view: TypedMemory<'_>) -> impl Fn(u64) -> Result<String, Error> {
     move |memory| {
         let owner = view.get(memory, "mm_struct.owner")?;
         view.text_in(owner, "task_struct.comm")
     }
 }
 
-fn of_memories(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
+fn of_memories(kernel: &LinuxKernel<'_>, maps: &Maps, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let all = &maps.memories;
-    exam.each(
+    checker.each(
         "mm_struct.pgd",
         "page tables that lead to the kernel, or to its stack",
         all,
@@ -95,14 +95,14 @@ fn of_memories(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
         },
         word(view),
     );
-    exam.each(
+    checker.each(
         "mm_struct.owner",
         "a task with this memory",
         all,
         |memory| Ok(through(&view, memory, "mm_struct.owner", "task_struct.mm")? == memory),
         word(view),
     );
-    exam.each(
+    checker.each(
         "mm_struct.mm_users, mm_count",
         "at least one, and few",
         all,
@@ -113,7 +113,7 @@ fn of_memories(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
         },
         word(view),
     );
-    exam.each(
+    checker.each(
         "mm_struct.task_size",
         "the end of the user's half",
         all,
@@ -124,7 +124,7 @@ fn of_memories(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
         },
         word(view),
     );
-    exam.each(
+    checker.each(
         "mm_struct: code, data, heap, arguments",
         "in order",
         all,
@@ -141,7 +141,7 @@ fn of_memories(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
         },
         word(view),
     );
-    exam.each(
+    checker.each(
         "mm_struct.saved_auxv",
         "the program's entry in its code, its name behind its environment",
         all,
@@ -168,9 +168,9 @@ fn of_memories(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
 }
 
 /// The data in the processes' own pages.
-fn of_processes(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
+fn of_processes(kernel: &LinuxKernel<'_>, maps: &Maps, checker: &mut Checker<'_>) {
     let view = kernel.view();
-    exam.each(
+    checker.each(
         "mm_struct.start_stack",
         "the count of arguments, and the first one's address",
         &maps.memories,
@@ -178,7 +178,7 @@ fn of_processes(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
             let root = if_mapped(kernel.space.physical(view.get(memory, "mm_struct.pgd")?))?;
             let Some(root) = root else { return Ok(false) };
             let space = AddressSpace::new(kernel.memory, kernel.space.paging(), PhysicalAddress(root));
-            let own = View { layout: kernel.layout, space: &space };
+            let own = TypedMemory { layout: kernel.layout, space: &space };
             let stack = view.get(memory, "mm_struct.start_stack")?;
             // A process's page that is not mapped was paged out or never used.
             let missing = |error: Error| match error {
@@ -195,12 +195,12 @@ fn of_processes(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
     );
 }
 
-fn of_areas(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
+fn of_areas(kernel: &LinuxKernel<'_>, maps: &Maps, checker: &mut Checker<'_>) {
     let page = page_size(kernel);
     let view = kernel.view();
     let with_areas: Vec<u64> = maps.areas.keys().copied().collect();
     let of = |memory: u64| maps.areas.get(&memory).map(Vec::as_slice).unwrap_or_default();
-    exam.each(
+    checker.each(
         "areas of memory",
         "they can be listed, one behind the other",
         &maps.memories,
@@ -218,7 +218,7 @@ fn of_areas(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
         },
         word(view),
     );
-    exam.each(
+    checker.each(
         "mm_struct.map_count, total_vm",
         "as many areas and pages as are listed",
         &with_areas,
@@ -235,7 +235,7 @@ fn of_areas(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
         },
         word(view),
     );
-    exam.each(
+    checker.each(
         "vm_area_struct.vm_mm",
         "the memory it is of",
         &with_areas,
@@ -258,7 +258,7 @@ fn of_areas(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
         }
         Ok(None)
     };
-    exam.each(
+    checker.each(
         "vm_area_struct.vm_flags",
         "code can be executed, the stack grows",
         &with_areas,
@@ -271,7 +271,7 @@ fn of_areas(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
         },
         word(view),
     );
-    exam.each(
+    checker.each(
         "mm_struct.exe_file, vm_area_struct.vm_file",
         "the code's file, at its place in it",
         &with_areas,
@@ -286,7 +286,7 @@ fn of_areas(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
         },
         word(view),
     );
-    exam.each(
+    checker.each(
         "mm_struct.brk",
         "the end of the heap's area",
         &with_areas,
@@ -306,7 +306,7 @@ fn of_areas(kernel: &Kernel<'_>, maps: &Maps, exam: &mut Exam<'_>) {
 const ROOT: u64 = 2;
 
 /// The areas of a memory: of its maple tree (since 6.1), else of its list.
-fn areas(kernel: &Kernel<'_>, memory: u64) -> Result<Vec<u64>, Error> {
+fn areas(kernel: &LinuxKernel<'_>, memory: u64) -> Result<Vec<u64>, Error> {
     let view = kernel.view();
     let mut found = Vec::new();
     if view.layout.has("mm_struct.mm_mt") {
@@ -334,7 +334,7 @@ fn areas(kernel: &Kernel<'_>, memory: u64) -> Result<Vec<u64>, Error> {
 /// bits (lib/maple_tree.c in the kernel's sources). `last` is the last index of the node. A damaged tree may contain
 /// itself, so `nodes` limits how many nodes are read.
 fn maple(
-    kernel: &Kernel<'_>,
+    kernel: &LinuxKernel<'_>,
     entry: u64,
     last: u64,
     depth: usize,
@@ -356,7 +356,7 @@ fn maple(
     };
     // A node has 256 bytes: half as many slots on 64 bits as on 32.
     let count = match view.layout.field(slots)?.kind {
-        Kind::Array { count, .. } => count.min(256 / size),
+        FieldKind::Array { count, .. } => count.min(256 / size),
         _ => 0,
     };
     let (slots, pivots) = (view.at(node, slots)?, view.at(node, pivots)?);

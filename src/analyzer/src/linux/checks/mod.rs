@@ -10,15 +10,15 @@ mod tables;
 mod tasks;
 mod time;
 
-use image::{Memory, Plan};
+use image::{Memory, ScanPlan};
 
 pub(crate) use identity::Records;
 
 use super::locate::{Lost, Sighting, lost, search};
-use super::{Kernel, VmCoreInfo};
+use super::{LinuxKernel, VmCoreInfo};
 use crate::blank::Watched;
-use crate::validate::{Exam, Group, MOST, Scope, Validation};
-use crate::view::View;
+use crate::typed_memory::TypedMemory;
+use crate::validate::{Checker, Group, MOST, Scope, Validation};
 use crate::{Error, Layout};
 
 /// Proves a Linux profile on an image.
@@ -31,47 +31,47 @@ pub(crate) fn validate(
     info: Option<&VmCoreInfo>,
     roots: &[u64],
     scope: Scope,
-    plan: &Plan<'_>,
+    plan: &ScanPlan<'_>,
 ) -> Result<Validation, Error> {
     let watched = Watched::new(memory);
-    let mut exam = Exam::watching(layout, &watched);
-    match Kernel::find(&watched, layout, info, roots, plan) {
+    let mut checker = Checker::watching(layout, &watched);
+    match LinuxKernel::find(&watched, layout, info, roots, plan) {
         Ok(kernel) => {
-            let mut found = examine(&kernel, scope, &mut exam);
+            let mut found = examine(&kernel, scope, &mut checker);
             let made_of_image = is_made_of_an_image(layout);
-            let only_identity_failed = exam.only_identity_failed();
-            if scope == Scope::Quick && (only_identity_failed || exam.has_blank() && !made_of_image) {
-                found = tables::examine(&kernel, &mut exam);
+            let only_identity_failed = checker.only_identity_failed();
+            if scope == Scope::Quick && (only_identity_failed || checker.has_blank() && !made_of_image) {
+                found = tables::examine(&kernel, &mut checker);
             }
-            if let Some(proof) = tables::overwhelming(&exam).filter(|_| only_identity_failed) {
-                exam.outweigh_identity(&proof);
+            if let Some(proof) = tables::overwhelming(&checker).filter(|_| only_identity_failed) {
+                checker.outweigh_identity(&proof);
             }
             if scope == Scope::Whole {
-                identity::decoys(&kernel, plan, &mut exam);
+                identity::decoys(&kernel, plan, &mut checker);
             }
             if made_of_image {
-                exam.discount(
+                checker.discount(
                     &[Group::Identity, Group::Tables],
                     "the profile was made of an image's own records",
                 );
             }
             let proved =
-                if made_of_image { exam.has_enough() } else { tables::overwhelming(&exam).is_some() };
+                if made_of_image { checker.has_enough() } else { tables::overwhelming(&checker).is_some() };
             if proved {
-                exam.excuse_blank();
+                checker.excuse_blank();
             }
             if made_of_image {
                 // Its own tables agree with it by construction.
-            } else if let Some(proof) = tables::decisive(&exam) {
-                exam.blame_memory(&proof);
+            } else if let Some(proof) = tables::decisive(&checker) {
+                checker.blame_memory(&proof);
             }
             let mut facts = kernel.facts();
             facts.extend(found);
-            Ok(exam.conclude(facts))
+            Ok(checker.conclude(facts))
         }
         Err(Error::NoKernel { tried, .. }) => {
-            identity::of_strangers(memory, layout, info, &mut exam, &tried, plan);
-            Ok(exam.conclude(Vec::new()))
+            identity::of_strangers(memory, layout, info, &mut checker, &tried, plan);
+            Ok(checker.conclude(Vec::new()))
         }
         Err(error) => Err(error),
     }
@@ -83,34 +83,34 @@ fn is_made_of_an_image(layout: &Layout) -> bool {
     made_from.is_some_and(|words| words == kernel_converter::Origin::Image.words())
 }
 
-fn examine(kernel: &Kernel<'_>, scope: Scope, exam: &mut Exam<'_>) -> Vec<(&'static str, String)> {
-    identity::examine(kernel, exam);
-    anchors::examine(kernel, exam);
-    let people = tasks::examine(kernel, exam);
-    let maps = memory::examine(kernel, &people, exam);
-    files::examine(kernel, &people, &maps, exam);
-    modules::examine(kernel, exam);
-    network::examine(kernel, exam);
-    time::examine(kernel, &people, exam);
-    exam.layout_of(super::READS);
+fn examine(kernel: &LinuxKernel<'_>, scope: Scope, checker: &mut Checker<'_>) -> Vec<(&'static str, String)> {
+    identity::examine(kernel, checker);
+    anchors::examine(kernel, checker);
+    let tasks = tasks::examine(kernel, checker);
+    let maps = memory::examine(kernel, &tasks, checker);
+    files::examine(kernel, &tasks, &maps, checker);
+    modules::examine(kernel, checker);
+    network::examine(kernel, checker);
+    time::examine(kernel, &tasks, checker);
+    checker.layout_of(super::READS);
     match scope {
-        Scope::Whole => tables::examine(kernel, exam),
+        Scope::Whole => tables::examine(kernel, checker),
         Scope::Quick => Vec::new(),
     }
 }
 
 /// What the kernel's own symbol table proves, in words, if that outweighs a record that names another build.
-pub(crate) fn agreement(kernel: &Kernel<'_>) -> Option<String> {
-    let mut exam = Exam::new(kernel.layout);
-    tables::examine(kernel, &mut exam);
-    tables::overwhelming(&exam)
+pub(crate) fn agreement(kernel: &LinuxKernel<'_>) -> Option<String> {
+    let mut checker = Checker::new(kernel.layout);
+    tables::examine(kernel, &mut checker);
+    tables::overwhelming(&checker)
 }
 
 /// The longest list of one of many objects that is followed.
 const LONG: usize = 4096;
 
 /// A list of one of many objects. A longer one than any useful list is cut, and counts as complete.
-fn short_list(view: &View<'_>, head: u64, link: &str) -> Result<Option<Vec<u64>>, Error> {
+fn short_list(view: &TypedMemory<'_>, head: u64, link: &str) -> Result<Option<Vec<u64>>, Error> {
     let list = view.list_up_to(LONG, head, link, super::LIST_HEAD)?;
     if list.entries.len() >= LONG {
         return Ok(None);
@@ -139,6 +139,6 @@ fn printable(text: &str) -> bool {
 }
 
 /// Looks up a pointer and follows it: the member `then` of the target of the member `first`.
-fn through(view: &View<'_>, base: u64, first: &str, then: &str) -> Result<u64, Error> {
+fn through(view: &TypedMemory<'_>, base: u64, first: &str, then: &str) -> Result<u64, Error> {
     view.get(view.get(base, first)?, then)
 }

@@ -1,13 +1,13 @@
 use std::ops::Range;
 
-use super::{Kernel, MOST, listed, printable, short_list, through};
-use crate::validate::{Exam, Finding, Group, Weight};
+use super::{LinuxKernel, MOST, listed, printable, short_list, through};
+use crate::validate::{Checker, Finding, Group, Weight};
 
 /// Loaded modules.
-pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let (mut modules, mut partial) = (Vec::new(), false);
-    exam.check(Group::Structure, Weight::Strong, "modules", "a list that closes", || {
+    checker.check(Group::Structure, Weight::Strong, "modules", "a list that closes", || {
         match kernel.module_list() {
             Ok(list) => {
                 let disagreeing = list.disagreeing;
@@ -23,7 +23,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             Err(error) => Finding::of(&error),
         }
     });
-    if exam.has_just_failed() {
+    if checker.has_just_failed() {
         modules.clear();
     }
     modules.truncate(MOST);
@@ -32,7 +32,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         kernel.layout.field("module.list")?;
         view.text_in(module, "module.name")
     };
-    exam.each(
+    checker.each(
         "module.name",
         "a name",
         &modules,
@@ -43,8 +43,14 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each("module.state", "0 to 3", &modules, |module| Ok(view.get(module, "module.state")? <= 3), name);
-    exam.each(
+    checker.each(
+        "module.state",
+        "0 to 3",
+        &modules,
+        |module| Ok(view.get(module, "module.state")? <= 3),
+        name,
+    );
+    checker.each(
         "module: where it is loaded",
         "whole pages, the module's own struct in one of its ranges",
         &modules,
@@ -55,7 +61,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "module_layout.text_size, ro_size",
         "parts of the whole, in order",
         &modules,
@@ -69,7 +75,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "module.mkobj",
         "an object with the module's name, that leads back",
         &modules,
@@ -80,7 +86,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "module.exit",
         "code of the module",
         &modules,
@@ -90,7 +96,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "module.refcnt",
         "a count that fits the modules which use it",
         &modules,
@@ -109,7 +115,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "module.target_list",
         "modules that are used",
         &modules,
@@ -124,7 +130,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "module.kallsyms",
         "the module's symbols",
         &modules,
@@ -145,7 +151,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "module.srcversion",
         "a hash, where there is one",
         &modules,
@@ -155,7 +161,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "module.args",
         "a text",
         &modules,
@@ -165,7 +171,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "module.holders_dir",
         "a folder called holders",
         &modules,

@@ -1,29 +1,32 @@
-use super::{Kernel, printable};
+use super::{LinuxKernel, printable};
 use crate::linux::LIST_HEAD;
-use crate::validate::{Exam, Finding, Group, Weight};
+use crate::validate::{Checker, Finding, Group, Weight};
 
 /// `IFF_LOOPBACK`, and the kind of the loopback device (`ARPHRD_LOOPBACK`).
 const LOOPBACK: u64 = 8;
 const LOOPBACK_KIND: u64 = 772;
 
 /// Network namespaces and devices.
-pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
+pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
-    exam.check(Group::Structure, Weight::Strong, "net_namespace_list", "init_net is in it", || match kernel
-        .symbol("net_namespace_list")
-        .and_then(|head| view.list(head, "net.list", LIST_HEAD))
-    {
-        Ok(list) => match (list.end, kernel.symbol("init_net")) {
-            (Ok(()), Ok(first)) => {
-                let good = list.entries.contains(&first) && list.disagreeing == 0;
-                Finding::judge(good, format!("{} namespaces", list.entries.len()))
-            }
-            (Err(error), _) | (_, Err(error)) => Finding::of(&error),
+    checker.check(
+        Group::Structure,
+        Weight::Strong,
+        "net_namespace_list",
+        "init_net is in it",
+        || match kernel.symbol("net_namespace_list").and_then(|head| view.list(head, "net.list", LIST_HEAD)) {
+            Ok(list) => match (list.end, kernel.symbol("init_net")) {
+                (Ok(()), Ok(first)) => {
+                    let good = list.entries.contains(&first) && list.disagreeing == 0;
+                    Finding::judge(good, format!("{} namespaces", list.entries.len()))
+                }
+                (Err(error), _) | (_, Err(error)) => Finding::of(&error),
+            },
+            Err(error) => Finding::of(&error),
         },
-        Err(error) => Finding::of(&error),
-    });
+    );
     let mut devices = Vec::new();
-    exam.check(
+    checker.check(
         Group::Structure,
         Weight::Strong,
         "net.dev_base_head",
@@ -44,25 +47,25 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
             }
         },
     );
-    if exam.has_just_failed() {
+    if checker.has_just_failed() {
         devices.clear();
     }
     let name = |device| view.text_in(device, "net_device.name");
-    exam.each(
+    checker.each(
         "net_device.name",
         "a name",
         &devices,
         |device| Ok(printable(&view.text_in(device, "net_device.name")?)),
         name,
     );
-    exam.each(
+    checker.each(
         "net_device.nd_net",
         "init_net",
         &devices,
         |device| super::same(view.get(device, "net_device.nd_net.net"), kernel.symbol("init_net")),
         name,
     );
-    exam.each(
+    checker.each(
         "net_device.ifindex, mtu",
         "a number, and a packet's size",
         &devices,
@@ -72,7 +75,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.check(
+    checker.check(
         Group::Structure,
         Weight::Strong,
         "net.loopback_dev",

@@ -1,23 +1,23 @@
 use std::ops::Range;
 
-use super::Kernel;
+use super::LinuxKernel;
 use crate::layout::Layout;
 use crate::linux::btf::{self, Place, Structs};
 use crate::linux::kallsyms::{self, Symbols};
-use crate::validate::{Exam, Finding, Group, MOST, Weight};
+use crate::validate::{Checker, Finding, Group, MOST, Weight};
 
 /// The maximum number of differing names that are shown.
 const SHOWN: usize = 8;
 
 /// The kernel's own tables: every symbol and every struct of the profile is compared with them.
-pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> Vec<(&'static str, String)> {
+pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     let info = kernel.vmcoreinfo();
-    let symbols = exam.ahead(|| kallsyms::read(kernel, info.as_ref()));
+    let symbols = checker.ahead(|| kallsyms::read(kernel, info.as_ref()));
     if let Ok(symbols) = &symbols {
         facts.push(("kallsyms", format!("{} names", symbols.len())));
     }
-    exam.check(
+    checker.check(
         Group::Tables,
         Weight::Decisive,
         "kallsyms",
@@ -30,16 +30,20 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> Vec<(&'static
             }
         },
     );
-    let structs = exam.ahead(|| own_types(kernel, symbols.as_ref().ok()));
+    let structs = checker.ahead(|| own_types(kernel, symbols.as_ref().ok()));
     if let Ok(structs) = &structs {
         facts.push(("BTF", format!("{} structs", structs.len())));
     }
-    exam.check(Group::Tables, Weight::Decisive, "BTF", "every member where the kernel's table says", || {
-        match &structs {
+    checker.check(
+        Group::Tables,
+        Weight::Decisive,
+        "BTF",
+        "every member where the kernel's table says",
+        || match &structs {
             Ok(structs) => compare_structs(kernel.layout, structs),
             Err(reason) => Finding::Skipped(reason.clone()),
-        }
-    });
+        },
+    );
     facts
 }
 
@@ -48,8 +52,8 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> Vec<(&'static
 const OVERWHELMING: u64 = 10_000;
 
 /// What the tables prove, in words, if that outweighs a record that names another build.
-pub(super) fn overwhelming(exam: &Exam<'_>) -> Option<String> {
-    let actual = exam.passed("kallsyms")?;
+pub(super) fn overwhelming(checker: &Checker<'_>) -> Option<String> {
+    let actual = checker.passed("kallsyms")?;
     let compared: u64 = actual.split(' ').next()?.parse().ok()?;
     (compared >= OVERWHELMING)
         .then(|| format!("all {compared} symbols are where the kernel's own table has them"))
@@ -57,13 +61,13 @@ pub(super) fn overwhelming(exam: &Exam<'_>) -> Option<String> {
 
 /// What both tables prove together, in words, if every symbol and every member that they share with the profile
 /// agrees: then the profile cannot be the reason for other failures.
-pub(super) fn decisive(exam: &Exam<'_>) -> Option<String> {
-    let symbols = overwhelming(exam)?;
-    let members = exam.passed("BTF")?.split(' ').next()?;
+pub(super) fn decisive(checker: &Checker<'_>) -> Option<String> {
+    let symbols = overwhelming(checker)?;
+    let members = checker.passed("BTF")?.split(' ').next()?;
     Some(format!("{symbols}, and all {members} members where its table of types has them"))
 }
 
-fn compare_symbols(kernel: &Kernel<'_>, symbols: &Symbols) -> Finding {
+fn compare_symbols(kernel: &LinuxKernel<'_>, symbols: &Symbols) -> Finding {
     let profile = match kernel.layout.whole() {
         Ok(profile) => profile,
         Err(error) => return Finding::Skipped(error.to_string()),
@@ -151,7 +155,7 @@ fn conclude(compared: u64, mut culprits: Vec<String>, what: &str) -> Finding {
 }
 
 /// The kernel's BTF, at the place given by its own symbol table or, otherwise, by the profile.
-fn own_types(kernel: &Kernel<'_>, symbols: Option<&Symbols>) -> Result<Structs, String> {
+fn own_types(kernel: &LinuxKernel<'_>, symbols: Option<&Symbols>) -> Result<Structs, String> {
     let place = |name: &str| match symbols.and_then(|symbols| symbols.get(name)?.first().copied()) {
         Some(address) => Ok(address),
         None => kernel.symbol(name).map_err(|error| error.to_string()),

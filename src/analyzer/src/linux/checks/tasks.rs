@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 
-use super::{Kernel, MOST, listed, printable, same, short_list, through};
+use super::{LinuxKernel, MOST, listed, printable, same, short_list, through};
 use crate::Error;
-use crate::validate::{Exam, Finding, Group, Weight};
+use crate::validate::{Checker, Finding, Group, Weight};
 
 /// Bits of `task_struct.flags`.
 const PF_EXITING: u64 = 4;
@@ -13,7 +13,7 @@ const STACK_END_MAGIC: u64 = 0x57ac_6e9d;
 
 /// The tasks in the image, as far as its lists lead.
 #[derive(Default)]
-pub(super) struct People {
+pub(super) struct Tasks {
     /// The leaders of the thread groups, without the idle task.
     pub(super) leaders: Vec<u64>,
     /// Whether the image lacks data that leads to other tasks.
@@ -23,11 +23,15 @@ pub(super) struct People {
 }
 
 /// Structs of tasks that must agree with each other.
-pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> People {
+pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) -> Tasks {
     let view = kernel.view();
     let (mut leaders, mut partial) = (Vec::new(), false);
-    exam.check(Group::Structure, Weight::Strong, "list of tasks", "it closes, back pointers agree", || {
-        match kernel.tasks() {
+    checker.check(
+        Group::Structure,
+        Weight::Strong,
+        "list of tasks",
+        "it closes, back pointers agree",
+        || match kernel.tasks() {
             Ok(list) => {
                 let count = list.entries.len();
                 let disagreeing = list.disagreeing;
@@ -41,10 +45,10 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> People {
                 }
             }
             Err(error) => Finding::of(&error),
-        }
-    });
+        },
+    );
     leaders.truncate(MOST);
-    if exam.has_just_failed() {
+    if checker.has_just_failed() {
         // An entry behind a broken list is not checked.
         leaders.clear();
     }
@@ -52,28 +56,28 @@ pub(super) fn examine(kernel: &Kernel<'_>, exam: &mut Exam<'_>) -> People {
         let kernel_thread = view.get(*task, "task_struct.flags").is_ok_and(|flags| flags & PF_KTHREAD != 0);
         !kernel_thread && view.get(*task, "task_struct.mm").is_ok_and(|memory| kernel.is_upper(memory))
     });
-    let people = People { users: users.collect(), leaders, partial };
-    of_each(kernel, &people, exam);
-    numbers(kernel, &people, exam);
-    families(kernel, &people, exam);
-    threads(kernel, &people, exam);
-    scheduling(kernel, &people, exam);
-    credentials(kernel, &people, exam);
-    people
+    let tasks = Tasks { users: users.collect(), leaders, partial };
+    of_each(kernel, &tasks, checker);
+    numbers(kernel, &tasks, checker);
+    families(kernel, &tasks, checker);
+    threads(kernel, &tasks, checker);
+    scheduling(kernel, &tasks, checker);
+    credentials(kernel, &tasks, checker);
+    tasks
 }
 
-fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
+fn of_each(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
     let view = kernel.view();
-    let all = &people.leaders;
+    let all = &tasks.leaders;
     let number = |path: &'static str| move |task| Ok(format!("{:#x}", view.get(task, path)?));
-    exam.each(
+    checker.each(
         "task_struct.comm",
         "a name",
         all,
         |task| Ok(printable(&view.text_in(task, "task_struct.comm")?)),
         |task| view.text_in(task, "task_struct.comm"),
     );
-    exam.each(
+    checker.each(
         "task_struct.flags and mm",
         "threads of the kernel have no memory, others do unless they end",
         all,
@@ -88,14 +92,14 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         },
         number("task_struct.flags"),
     );
-    exam.each(
+    checker.each(
         "task_struct.active_mm",
         "its own memory, where it has one",
-        &people.users,
+        &tasks.users,
         |task| same(view.get(task, "task_struct.active_mm"), view.get(task, "task_struct.mm")),
         number("task_struct.active_mm"),
     );
-    exam.each(
+    checker.each(
         "task_struct.stack",
         "a stack that ends with its mark",
         all,
@@ -106,7 +110,7 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         },
         number("task_struct.stack"),
     );
-    exam.each(
+    checker.each(
         "task_struct.exit_state",
         "running, zombie or dead",
         all,
@@ -118,7 +122,7 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         .copied()
         .filter(|task| view.get(*task, "task_struct.exit_state").is_ok_and(|state| state == 0x20))
         .collect();
-    exam.each(
+    checker.each(
         "zombies",
         "they are ending, and have no memory",
         &ended,
@@ -128,7 +132,7 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         },
         number("task_struct.flags"),
     );
-    exam.each(
+    checker.each(
         "ending tasks",
         "zombies",
         &all.iter()
@@ -141,7 +145,7 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         },
         number("task_struct.exit_state"),
     );
-    exam.each(
+    checker.each(
         "task_struct.__state",
         "a state the kernel knows",
         all,
@@ -152,7 +156,7 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         },
         number("task_struct.__state|task_struct.state"),
     );
-    exam.check(
+    checker.check(
         Group::Structure,
         Weight::Strong,
         "task_struct.__state: threads of the kernel",
@@ -178,7 +182,7 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         },
     );
     for member in ["task_struct.signal", "task_struct.sighand", "task_struct.cred", "task_struct.real_cred"] {
-        exam.each(
+        checker.each(
             member,
             "a pointer into the kernel's half",
             all,
@@ -191,7 +195,7 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         );
     }
     for (member, symbol) in [("task_struct.files", "init_files"), ("task_struct.fs", "init_fs")] {
-        exam.each(
+        checker.each(
             member,
             "users have their own, but for process 1; threads of the kernel share one",
             all,
@@ -207,17 +211,17 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
             number(member),
         );
     }
-    exam.each(
+    checker.each(
         "task_struct.nsproxy",
         "namespaces that count their users",
-        &people.users,
+        &tasks.users,
         |task| {
             let spaces = view.get(task, "task_struct.nsproxy")?;
             Ok((1..1 << 20).contains(&view.get(spaces, "nsproxy.count")?))
         },
         number("task_struct.nsproxy"),
     );
-    exam.each(
+    checker.each(
         "task_struct.cgroups",
         "threads of the kernel are in the first set",
         &all.iter()
@@ -230,11 +234,11 @@ fn of_each(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
 }
 
 /// A task's number is in itself, in its `pid` and in its group's leader.
-fn numbers(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
+fn numbers(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
     let view = kernel.view();
-    let all = &people.leaders;
+    let all = &tasks.leaders;
     let pid = |task| Ok(format!("pid {}", view.get(task, "task_struct.pid")?));
-    exam.check(
+    checker.check(
         Group::Structure,
         Weight::Strong,
         "task_struct.pid",
@@ -251,25 +255,25 @@ fn numbers(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
             let different = seen.len() * 10 >= read.len() * 9;
             let sane = different && seen.iter().all(|pid| (1..1 << 22).contains(pid));
             let known = seen.contains(&1) && seen.contains(&2);
-            let partial = sane && (people.partial || absent > 0);
+            let partial = sane && (tasks.partial || absent > 0);
             Finding::judge_part(sane && known, partial, format!("{} different of {}", seen.len(), read.len()))
         },
     );
-    exam.each(
+    checker.each(
         "task_struct.tgid",
         "a leader's own number",
         all,
         |task| same(view.get(task, "task_struct.tgid"), view.get(task, "task_struct.pid")),
         pid,
     );
-    exam.each(
+    checker.each(
         "task_struct.group_leader",
         "a leader itself",
         all,
         |task| Ok(view.get(task, "task_struct.group_leader")? == task),
         pid,
     );
-    exam.each(
+    checker.each(
         "pid.numbers",
         "the task's number in the first namespace",
         all,
@@ -280,7 +284,7 @@ fn numbers(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         },
         pid,
     );
-    exam.each(
+    checker.each(
         "upid.ns",
         "the first namespace",
         all,
@@ -290,7 +294,7 @@ fn numbers(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         },
         pid,
     );
-    exam.each(
+    checker.each(
         "pid.tasks",
         "the task's own link, and back",
         all,
@@ -301,7 +305,7 @@ fn numbers(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         },
         pid,
     );
-    exam.each(
+    checker.each(
         "pid.level",
         "a namespace's depth",
         all,
@@ -314,25 +318,25 @@ fn numbers(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
 }
 
 /// Parents list their children.
-fn families(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
+fn families(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
     let view = kernel.view();
-    let all = &people.leaders;
+    let all = &tasks.leaders;
     let known: BTreeSet<u64> = all.iter().copied().chain(kernel.symbol("init_task").ok()).collect();
     let name = |task| view.text_in(task, "task_struct.comm");
     for member in ["task_struct.real_parent", "task_struct.parent"] {
-        exam.each(
+        checker.each(
             member,
             "a task, and not itself",
             all,
             |task| {
                 let parent = view.get(task, member)?;
                 let leader = view.get(parent, "task_struct.group_leader")?;
-                Ok(parent != task && listed(known.contains(&leader), people.partial, leader)?)
+                Ok(parent != task && listed(known.contains(&leader), tasks.partial, leader)?)
             },
             name,
         );
     }
-    exam.each(
+    checker.each(
         "task_struct.children, sibling",
         "every task is in its parent's list",
         all,
@@ -347,12 +351,12 @@ fn families(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
 }
 
 /// Groups of threads.
-fn threads(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
+fn threads(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
     let view = kernel.view();
-    let all = &people.leaders;
+    let all = &tasks.leaders;
     let name = |task| view.text_in(task, "task_struct.comm");
     let mut others = Vec::new();
-    exam.each(
+    checker.each(
         "signal_struct.thread_head, nr_threads",
         "as many threads as are counted, the leader first",
         all,
@@ -367,7 +371,7 @@ fn threads(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "task_struct.thread_group",
         "as many threads as are counted",
         all,
@@ -379,13 +383,13 @@ fn threads(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "threads: task_struct.group_leader, tgid, signal, mm",
         "those of their leader",
         &others,
         |thread| {
             let leader = view.get(thread, "task_struct.group_leader")?;
-            let mut good = leader != thread && listed(all.contains(&leader), people.partial, leader)?;
+            let mut good = leader != thread && listed(all.contains(&leader), tasks.partial, leader)?;
             for member in ["task_struct.tgid", "task_struct.signal", "task_struct.mm", "task_struct.sighand"]
             {
                 good &= view.get(thread, member)? == view.get(leader, member)?;
@@ -394,7 +398,7 @@ fn threads(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "threads: task_struct.pid",
         "not their leader's",
         &others,
@@ -404,9 +408,9 @@ fn threads(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
 }
 
 /// The scheduler's data about a task: its class, policy and priorities must agree.
-fn scheduling(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
+fn scheduling(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
     let view = kernel.view();
-    let all = &people.leaders;
+    let all = &tasks.leaders;
     let name = |task| view.text_in(task, "task_struct.comm");
     let urgent: Vec<u64> = all
         .iter()
@@ -414,14 +418,14 @@ fn scheduling(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         .filter(|task| view.get(*task, "task_struct.policy").is_ok_and(|policy| matches!(policy, 1 | 2)))
         .collect();
     let ordinary: Vec<u64> = all.iter().copied().filter(|task| !urgent.contains(task)).collect();
-    exam.each(
+    checker.each(
         "task_struct.static_prio",
         "100 to 139",
         all,
         |task| Ok((100..140).contains(&view.get(task, "task_struct.static_prio")?)),
         name,
     );
-    exam.each(
+    checker.each(
         "ordinary tasks: task_struct.policy, prio, normal_prio, rt_priority",
         "priorities follow from the nice level",
         &ordinary,
@@ -434,7 +438,7 @@ fn scheduling(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "realtime tasks: task_struct.prio, normal_prio, rt_priority",
         "99 less the realtime priority",
         &urgent,
@@ -445,14 +449,14 @@ fn scheduling(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.each(
+    checker.each(
         "ordinary tasks: task_struct.sched_class",
         "fair_sched_class",
         &ordinary,
         |task| same(view.get(task, "task_struct.sched_class"), kernel.symbol("fair_sched_class")),
         name,
     );
-    exam.each(
+    checker.each(
         "realtime tasks: task_struct.sched_class",
         "rt_sched_class or stop_sched_class",
         &urgent,
@@ -462,7 +466,7 @@ fn scheduling(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         },
         name,
     );
-    exam.check(
+    checker.check(
         Group::Anchors,
         Weight::Strong,
         "rt_sched_class",
@@ -482,14 +486,14 @@ fn scheduling(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
             }
         },
     );
-    exam.each(
+    checker.each(
         "task_struct.cpus_ptr",
         "its own cpus_mask",
         all,
         |task| same(view.get(task, "task_struct.cpus_ptr"), view.at(task, "task_struct.cpus_mask")),
         name,
     );
-    exam.each(
+    checker.each(
         "task_struct.nr_cpus_allowed",
         "at least one, at most as many as the mask has bits",
         all,
@@ -508,9 +512,9 @@ fn scheduling(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
 }
 
 /// The credentials of a task.
-fn credentials(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
+fn credentials(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
     let view = kernel.view();
-    let mut all: Vec<u64> = people
+    let mut all: Vec<u64> = tasks
         .leaders
         .iter()
         .filter_map(|task| view.get(*task, "task_struct.cred|task_struct.real_cred").ok())
@@ -519,14 +523,14 @@ fn credentials(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
     all.sort_unstable();
     all.dedup();
     let user = |cred| Ok(format!("user {}", view.get(cred, "cred.uid")?));
-    exam.each(
+    checker.each(
         "task_struct.real_cred",
         "the same as cred",
-        &people.leaders,
+        &tasks.leaders,
         |task| same(view.get(task, "task_struct.real_cred"), view.get(task, "task_struct.cred")),
         |task| view.text_in(task, "task_struct.comm"),
     );
-    exam.each(
+    checker.each(
         "cred.uid",
         "the number of cred.user",
         &all,
@@ -544,7 +548,7 @@ fn credentials(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         "cred.fsgid",
     ];
     for number in numbers {
-        exam.each(
+        checker.each(
             number,
             "a number that a user or group can have",
             &all,
@@ -552,7 +556,7 @@ fn credentials(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
             user,
         );
     }
-    exam.each(
+    checker.each(
         "cred.euid, egid",
         "those files are opened with",
         &all,
@@ -562,7 +566,7 @@ fn credentials(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         },
         user,
     );
-    exam.each(
+    checker.each(
         "cred.cap_effective, cap_permitted, cap_bset",
         "what is in effect is permitted",
         &all,
@@ -580,7 +584,7 @@ fn credentials(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         },
         user,
     );
-    exam.each(
+    checker.each(
         "cred.group_info",
         "a list of at most 65536 groups that counts its users",
         &all,
@@ -591,14 +595,14 @@ fn credentials(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
         },
         user,
     );
-    exam.each(
+    checker.each(
         "cred.usage",
         "users that are counted",
         &all,
         |cred| Ok((1..1 << 24).contains(&view.get(cred, "cred.usage")?)),
         user,
     );
-    exam.each(
+    checker.each(
         "cred.user_ns",
         "the first namespace, or one of its kind",
         &all,

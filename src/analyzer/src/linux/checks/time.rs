@@ -1,13 +1,13 @@
-use super::Kernel;
-use super::tasks::People;
+use super::LinuxKernel;
+use super::tasks::Tasks;
 use crate::Error;
-use crate::validate::{Exam, Finding, Group, Weight};
+use crate::validate::{Checker, Finding, Group, Weight};
 
 /// The kernel's clock, and the start times of tasks.
-pub(super) fn examine(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>) {
+pub(super) fn examine(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let keeper = || kernel.timekeeper();
-    exam.check(
+    checker.check(
         Group::Structure,
         Weight::Strong,
         "timekeeper: offs_real",
@@ -24,7 +24,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>)
             keeper().and_then(look).unwrap_or_else(|error| Finding::of(&error))
         },
     );
-    exam.check(
+    checker.check(
         Group::Structure,
         Weight::Strong,
         "timekeeper: xtime_sec, ktime_sec, raw_sec",
@@ -42,7 +42,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>)
             keeper().and_then(look).unwrap_or_else(|error| Finding::of(&error))
         },
     );
-    exam.check(
+    checker.check(
         Group::Structure,
         Weight::Strong,
         "timekeeper: offs_boot",
@@ -59,18 +59,24 @@ pub(super) fn examine(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>)
             keeper().and_then(look).unwrap_or_else(|error| Finding::of(&error))
         },
     );
-    exam.check(Group::Structure, Weight::Strong, "timekeeper: offs_tai", "offs_real and tai_offset", || {
-        let look = |keeper: u64| -> Result<Finding, Error> {
-            let atomic = view.get(keeper, "timekeeper.offs_tai")?;
-            let real = view.get(keeper, "timekeeper.offs_real")?;
-            let seconds = view.get(keeper, "timekeeper.tai_offset")?;
-            let sum = real.wrapping_add(seconds.wrapping_mul(1_000_000_000));
-            Ok(Finding::judge(sum == atomic, format!("{atomic}, {sum}")))
-        };
-        keeper().and_then(look).unwrap_or_else(|error| Finding::of(&error))
-    });
+    checker.check(
+        Group::Structure,
+        Weight::Strong,
+        "timekeeper: offs_tai",
+        "offs_real and tai_offset",
+        || {
+            let look = |keeper: u64| -> Result<Finding, Error> {
+                let atomic = view.get(keeper, "timekeeper.offs_tai")?;
+                let real = view.get(keeper, "timekeeper.offs_real")?;
+                let seconds = view.get(keeper, "timekeeper.tai_offset")?;
+                let sum = real.wrapping_add(seconds.wrapping_mul(1_000_000_000));
+                Ok(Finding::judge(sum == atomic, format!("{atomic}, {sum}")))
+            };
+            keeper().and_then(look).unwrap_or_else(|error| Finding::of(&error))
+        },
+    );
     for member in ["task_struct.start_time", "task_struct.start_boottime|task_struct.real_start_time"] {
-        exam.check(
+        checker.check(
             Group::Structure,
             Weight::Strong,
             member,
@@ -80,7 +86,7 @@ pub(super) fn examine(kernel: &Kernel<'_>, people: &People, exam: &mut Exam<'_>)
                 let now =
                     now.map_or(u64::MAX, |seconds| seconds.saturating_add(60).saturating_mul(1_000_000_000));
                 let (mut before, mut in_order, mut read) = (0, 0u64, 0u64);
-                for task in &people.leaders {
+                for task in &tasks.leaders {
                     match view.get(*task, member) {
                         Ok(time) => {
                             read += 1;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use foldhash::fast::RandomState;
-use image::{Memory, Plan, Window, scan};
+use image::{Memory, ScanPlan, Window, scan};
 
 use super::PAGE;
 use crate::displaced::steps::FARTHEST;
@@ -49,7 +49,7 @@ const HEADS_APART: u64 = 8 << 10;
 /// So many heads have to agree: addresses of the kernel's `vmalloc` space agree within a page only.
 pub(super) const FEWEST_HEADS: usize = 8;
 
-pub(super) fn heads(memory: &dyn Memory, wanted: &Wanted, plan: &Plan<'_>) -> Heads {
+pub(super) fn heads(memory: &dyn Memory, wanted: &Wanted, plan: &ScanPlan<'_>) -> Heads {
     let width = wanted.width as u64;
     let look = |window: Window<'_>, found: &mut Vec<(bool, Head)>| {
         let before = found.len();

@@ -4,7 +4,7 @@ mod heads;
 
 use std::ops::Range;
 
-use image::{Memory, PhysicalAddress, Placed, Plan, find};
+use image::{Memory, PhysicalAddress, Placed, ScanPlan, find};
 use profile::Arch;
 
 use super::carried::delta_of;
@@ -12,7 +12,7 @@ use super::locate::{Place, Sighting, is_in_place, of_vmcoreinfo, search};
 use super::{START_KERNEL_MAP, UPPER_HALF, VmCoreInfo};
 use crate::displaced::layouts_of;
 use crate::displaced::steps::{self, FARTHEST, Maps, Sample, refine, stretches};
-use crate::view::View;
+use crate::typed_memory::TypedMemory;
 use crate::{Layout, Physical};
 use heads::{FEWEST_HEADS, Heads, Wanted, bases, heads};
 
@@ -35,7 +35,7 @@ const PAGE: u64 = 4096;
 ///   in the map of all memory and in the kernel's own image.
 /// - VMCOREINFO says where the banner is in physical memory; if it is elsewhere in the file, everything from 1 MiB on is
 ///   displaced by that distance. Below 1 MiB, which holds nothing of the kernel, the place of the bytes is then unknown.
-pub fn layouts(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Vec<Vec<Placed>> {
+pub fn layouts(memory: &dyn Memory, layout: &Layout, plan: &ScanPlan<'_>) -> Vec<Vec<Placed>> {
     let Some(linked) = layout.symbol("linux_banner") else { return Vec::new() };
     let size = memory.runs().iter().map(|run| run.end()).max().unwrap_or(0);
     let kernels = kernels(memory, layout, linked, plan);
@@ -63,7 +63,7 @@ struct Sighted {
     info: VmCoreInfo,
 }
 
-fn kernels(memory: &dyn Memory, layout: &Layout, linked: u64, plan: &Plan<'_>) -> Vec<Sighted> {
+fn kernels(memory: &dyn Memory, layout: &Layout, linked: u64, plan: &ScanPlan<'_>) -> Vec<Sighted> {
     let found = search(memory, plan);
     let mut kernels: Vec<Sighted> = Vec::new();
     for (_, sighting) in &found {
@@ -107,7 +107,7 @@ fn system_memory(
     memory: &dyn Memory,
     layout: &Layout,
     kernels: &[Sighted],
-    plan: &Plan<'_>,
+    plan: &ScanPlan<'_>,
 ) -> Vec<Range<u64>> {
     let (Some(root), Ok(parent)) = (layout.symbol("iomem_resource"), layout.field("resource.parent")) else {
         return Vec::new();
@@ -117,7 +117,7 @@ fn system_memory(
     shifts.sort_unstable();
     shifts.dedup();
     let physical = Physical(memory);
-    let view = View { layout, space: &physical };
+    let view = TypedMemory { layout, space: &physical };
     for shift in shifts {
         let pointer = root.wrapping_add(shift).to_le_bytes();
         let needle = pointer.get(..width).unwrap_or(&pointer);
@@ -161,7 +161,7 @@ fn by_heads(
     layout: &Layout,
     kernels: &[Sighted],
     size: u64,
-    plan: &Plan<'_>,
+    plan: &ScanPlan<'_>,
 ) -> Vec<Vec<Placed>> {
     let mut layouts: Vec<Vec<Placed>> = Vec::new();
     let mut known: Option<(u64, Heads)> = None;
@@ -220,7 +220,7 @@ fn marks(
     kernel: &Sighted,
     types: Option<Range<u64>>,
     own_delta: u64,
-    plan: &Plan<'_>,
+    plan: &ScanPlan<'_>,
 ) -> Vec<Sample> {
     let weight = FEWEST_HEADS;
     let mut marks = vec![Sample { offset: kernel.offset, physical: kernel.address, weight }];
@@ -333,7 +333,7 @@ const MOST_DELTAS: usize = 4;
 
 /// Whether the memory itself shows that the places in its file are not physical addresses: the reason in words. Nothing of
 /// the profile decides this but the processor and the symbol of the list of ranges.
-pub fn doubt(memory: &dyn Memory, layout: &Layout, plan: &Plan<'_>) -> Option<String> {
+pub fn doubt(memory: &dyn Memory, layout: &Layout, plan: &ScanPlan<'_>) -> Option<String> {
     let size = memory.runs().iter().map(|run| run.end()).max().unwrap_or(0);
     // On x86-64 the kernel's image is the first thing in its half gigabyte or gigabyte; modules follow.
     let own = if layout.arch() == Arch::Amd64 { START_KERNEL_MAP..0xffff_ffff_c000_0000 } else { 0..0 };

@@ -11,7 +11,7 @@ mod types;
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-use image::{AddressSpace, Image, Plan};
+use image::{AddressSpace, Image, ScanPlan};
 use kernel_converter::{Carried, Origin};
 use maps::Banner;
 use maps::kallsyms::Symbol;
@@ -54,7 +54,7 @@ const LONGEST_NOTES: u64 = 1 << 16;
 impl<'a> UnprofiledKernel<'a> {
     /// Every kernel in the image whose symbol table and page tables agree, the one with the most evidence first. An
     /// image can contain several: of a crash kernel, of an earlier boot, or planted.
-    pub fn find_all(image: &'a Image, plan: &Plan<'_>) -> Vec<Self> {
+    pub fn find_all(image: &'a Image, plan: &ScanPlan<'_>) -> Vec<Self> {
         let sightings = Sightings::find(image, plan);
         let mut kernels: Vec<Self> = Vec::new();
         for table in tables::all(image, &sightings) {
@@ -74,7 +74,7 @@ impl<'a> UnprofiledKernel<'a> {
 
     /// Kernels whose symbol tables are in the image, although no page tables lead to them. What is made of one is a guess, by
     /// which [`relocate`](crate::relocate) may find out where the bytes of the file belong.
-    pub fn find_unproved(image: &'a Image, plan: &Plan<'_>) -> Vec<Self> {
+    pub fn find_unproved(image: &'a Image, plan: &ScanPlan<'_>) -> Vec<Self> {
         let sightings = Sightings::find(image, plan);
         let tables = tables::all(image, &sightings).into_iter();
         let placed = tables.filter_map(|table| {

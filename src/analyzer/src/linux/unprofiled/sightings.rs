@@ -1,4 +1,4 @@
-use image::{Image, Memory, PhysicalAddress, Plan};
+use image::{Image, Memory, PhysicalAddress, ScanPlan};
 use maps::Banner;
 use maps::kallsyms::DIGITS;
 
@@ -32,8 +32,8 @@ pub(super) struct Sightings {
 }
 
 impl Sightings {
-    pub(super) fn find(image: &Image, plan: &Plan<'_>) -> Self {
-        let plan = Plan { step: "Looking for what the kernel carries of itself", ..*plan };
+    pub(super) fn find(image: &Image, plan: &ScanPlan<'_>) -> Self {
+        let plan = ScanPlan { step: "Looking for what the kernel carries of itself", ..*plan };
         let hints = image.hints();
         let own = hints.vmcoreinfo.as_deref().and_then(|text| VmCoreInfo::parse(text.as_bytes()));
         let processors = hints.cpus.iter().map(|cpu| cpu.cr3).filter(|root| *root != 0);

@@ -105,7 +105,7 @@ impl Run for Arguments {
                 files: written,
             })?;
         } else if !written.is_empty() {
-            console.say(format_args!("wrote {}", counted(written.len(), "profile")));
+            console.info(format_args!("wrote {}", counted(written.len(), "profile")));
         }
         Ok(Outcome::Success)
     }

@@ -69,7 +69,7 @@ impl Sources {
             let text = Text::open(&path).with_context(|| path.display().to_string())?;
             // Indexes, inventories and links of a repository are not builds.
             if text.metadata().get("Type").and_then(|kind| kind.as_str()) != Some("Profile") {
-                console.tell(format_args!("{}: not the profile of a build, left out", path.display()));
+                console.debug(format_args!("{}: not the profile of a build, left out", path.display()));
                 continue;
             }
             self.files.push((name, path));

@@ -47,7 +47,7 @@ impl Run for Arguments {
     fn run(&self, console: &Console) -> anyhow::Result<Outcome> {
         let name = self.bundle.display().to_string();
         let bundle = work::open(&self.bundle)?;
-        let findings = bundle.verify(|build| console.tell(format_args!("checked {build}")));
+        let findings = bundle.verify(|build| console.debug(format_args!("checked {build}")));
         let builds = bundle.builds().len();
         if console.json() {
             let damaged = findings.iter().map(|finding| report::Damage {
@@ -61,7 +61,7 @@ impl Run for Arguments {
             })?;
         } else {
             for finding in &findings {
-                console.say(format_args!("{}: {}", finding.part, finding.error));
+                console.info(format_args!("{}: {}", finding.part, finding.error));
             }
             let word = if findings.is_empty() { "sound" } else { "damaged" };
             console.say_judged(

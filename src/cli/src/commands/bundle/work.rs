@@ -71,7 +71,7 @@ pub fn write(path: &Path, entries: Vec<Entry<'_>>, console: &Console) -> anyhow:
         let Written { builds, length } = written;
         console.print_report(&report::WrittenBundle { bundle: name, builds, bytes: length })?;
     } else {
-        console.say(format_args!(
+        console.info(format_args!(
             "wrote {name}: {}, {} bytes",
             counted(written.builds, "build"),
             written.length

@@ -68,7 +68,7 @@ pub fn run(
     for problem in &unread {
         console.warn(problem);
     }
-    console.say(format_args!("{} of {profiles} profiles have it", rows.len()));
+    console.info(format_args!("{} of {profiles} profiles have it", rows.len()));
     Ok(Outcome::from_good(!rows.is_empty() && unread.is_empty()))
 }
 

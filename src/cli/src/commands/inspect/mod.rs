@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use item::Item;
 use profile::{Form, Format, Report, Resolution, Selection, System, Text, write_form};
 use serde_json::Value;
-use show::View;
+use show::StructView;
 use symbols::Web;
 
 use super::Run;
@@ -142,7 +142,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         let missing = missing.iter().map(|name| (*name).to_owned()).collect();
         console.print_report(&report::Inspection::Items { items, missing })?;
     } else {
-        let view = View { text: &text, deep: arguments.deep };
+        let view = StructView { text: &text, deep: arguments.deep };
         let mut lines = Lines::new();
         // Bodies are set apart; what takes one line is not.
         let is_body = |item: &Item| matches!(item, Item::Structure(..) | Item::Enumeration(..));

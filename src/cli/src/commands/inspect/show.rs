@@ -5,7 +5,7 @@ use super::place;
 use crate::console::Lines;
 
 /// How items are shown as text.
-pub(super) struct View<'a> {
+pub(super) struct StructView<'a> {
     pub(super) text: &'a Text,
     /// Whether structs within structs are opened.
     pub(super) deep: bool,
@@ -15,7 +15,7 @@ pub(super) struct View<'a> {
 const MAX_DEPTH: usize = 16;
 const MOST_OPENED: usize = 2048;
 
-impl View<'_> {
+impl StructView<'_> {
     pub(super) fn show(&self, item: &Item, lines: &mut Lines) {
         match item {
             Item::Structure(name, structure) => self.structure(name, structure, lines),

@@ -93,10 +93,10 @@ impl Run for Arguments {
         }
         let addition = add_guids(storage, target, &builds)?;
         for (pdb, guid_age) in &addition.added {
-            console.say(format_args!("{}: added {pdb} {guid_age}", addition.list));
+            console.info(format_args!("{}: added {pdb} {guid_age}", addition.list));
         }
         for (pdb, guid_age) in &addition.known {
-            console.say(format_args!("{}: {pdb} {guid_age} was there already", addition.list));
+            console.info(format_args!("{}: {pdb} {guid_age} was there already", addition.list));
         }
         let start = Instant::now();
         let mut plan = read_plan(storage, console)?;
@@ -117,7 +117,7 @@ fn link_names(storage: &dyn Storage, target: &str, binary: &Binary, console: &Co
     let linked = link(storage, &profile, &binary.names)?;
     for name in &binary.names {
         if linked {
-            console.say(format_args!("{name} stands for {profile}"));
+            console.info(format_args!("{name} stands for {profile}"));
         } else {
             console.warn(format_args!(
                 "{name}: not written, because {profile} is not there; run the same line again once its PDB can be had"

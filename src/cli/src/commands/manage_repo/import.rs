@@ -93,7 +93,7 @@ impl Run for Arguments {
             let bytes = MappedFile::open(path).with_context(|| format!("cannot read {file}"))?;
             match import(storage.as_ref(), &file, &bytes, self.name.clone()) {
                 Ok(imported) => {
-                    console.say(format_args!("{file}: {} ({})", imported.name, imported.health));
+                    console.info(format_args!("{file}: {} ({})", imported.name, imported.health));
                     rows.push(report::Import::Taken {
                         file,
                         name: imported.name.to_string(),
@@ -132,12 +132,12 @@ impl Arguments {
             let file = url.to_owned();
             rows.push(match verdict {
                 TableVerdict::Taken(imported) => {
-                    console.say(format_args!("{url}: {} ({})", imported.name, imported.health));
+                    console.info(format_args!("{url}: {} ({})", imported.name, imported.health));
                     let (name, health) = (imported.name.to_string(), imported.health.clone());
                     report::Import::Taken { file, name, bytes: imported.size, health }
                 }
                 TableVerdict::Known(name) => {
-                    console.say(format_args!("{url}: {name} is there already"));
+                    console.info(format_args!("{url}: {name} is there already"));
                     report::Import::Known { file, known: name.to_string() }
                 }
                 TableVerdict::Failed(reason) => {

@@ -70,7 +70,7 @@ impl Run for Arguments {
         }
         let all = published.lists.first();
         let url = all.map(|list| format!("{base}/{}", list.versioned)).unwrap_or_default();
-        console.say(format_args!(
+        console.info(format_args!(
             "{} tables made, {} unchanged, {} failed; {} lists",
             published.made,
             published.unchanged,

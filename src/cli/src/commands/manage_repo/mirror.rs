@@ -232,7 +232,7 @@ impl Arguments {
             })?;
             let condition = object.map_or(Condition::Absent, |object| Condition::Unchanged(object.version));
             if storage.write(&key, joined.as_bytes(), &condition)?.is_some() {
-                console.say(format_args!("{place}: added the entry {name}"));
+                console.info(format_args!("{place}: added the entry {name}"));
                 return Ok((config, name));
             }
         }

@@ -70,7 +70,7 @@ impl Run for Arguments {
                     let manifest = path.to_string_lossy().into_owned();
                     console.print_report(&report::WrittenManifest { manifest, wanted: count })?;
                 }
-                console.say(format_args!(
+                console.info(format_args!(
                     "{count} PDBs are wanted: {} (fetch_pdb --manifest {} brings them)",
                     path.display(),
                     path.display()

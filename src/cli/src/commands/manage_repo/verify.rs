@@ -79,7 +79,7 @@ impl Run for Arguments {
                 *count += 1;
             }
             if column > 1 {
-                console.say(format_args!("{name}: {word} {detail}"));
+                console.info(format_args!("{name}: {word} {detail}"));
             }
             rows.push(report::Checked { name: name.to_string(), check: word.to_owned(), detail });
         }
@@ -94,7 +94,7 @@ impl Run for Arguments {
                 profiles: rows,
             })?;
         } else {
-            console.say(format_args!(
+            console.info(format_args!(
                 "{same} the same, {imported} imported, {different} different or absent, {unproven} could not be made again, {misrecorded} recorded wrongly{}",
                 if misrecorded > 0 { " (manage_repo seal corrects the inventory)" } else { "" }
             ));

@@ -51,7 +51,7 @@ impl<'a> Watched<'a> {
                         let step = self.step.lock().map(|step| step.clone()).unwrap_or_default();
                         self.console.progress().describe(&step, &line);
                     } else if Instant::now() >= next {
-                        self.console.say(line);
+                        self.console.info(line);
                         pause = (pause * 2).min(LONGEST);
                         next = Instant::now() + pause;
                     }
@@ -111,8 +111,8 @@ impl Progress for Watched<'_> {
         self.console.progress().end(step);
     }
 
-    fn tell(&self, line: &str) {
-        self.console.progress().tell(line);
+    fn debug(&self, line: &str) {
+        self.console.progress().debug(line);
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Context;
 use pe::PdbName;
 use profile::GuidAge;
-use repository::batch::{Plan, Sealed, Selection, Shard, Summary, seal};
+use repository::batch::{BuildPlan, Sealed, Selection, Shard, Summary, seal};
 use repository::collection::{Listing, Refreshed, refresh};
 use repository::storage::Storage;
 use repository::{Config, Handler};
@@ -20,8 +20,8 @@ use crate::report::batch as report;
 ///
 /// # Errors
 /// An error if the configuration or the repository cannot be read.
-pub fn read_plan(storage: &dyn Storage, console: &Console) -> anyhow::Result<Plan> {
-    let plan = Plan::read(storage)?;
+pub fn read_plan(storage: &dyn Storage, console: &Console) -> anyhow::Result<BuildPlan> {
+    let plan = BuildPlan::read(storage)?;
     for warning in plan.warnings() {
         console.warn(format_args!("warning: {warning}"));
     }
@@ -51,7 +51,7 @@ pub fn refresh_listings(
                 "{}: the listing of before is used, with {} items, because it cannot be read now: {reason}",
                 listing.entry, listing.items
             )),
-            None => console.say(format_args!(
+            None => console.info(format_args!(
                 "{}: {} items listed, {} new, {} gone",
                 listing.entry, listing.items, listing.new, listing.gone
             )),
@@ -99,7 +99,7 @@ pub fn read_config(storage: &dyn Storage) -> anyhow::Result<Config> {
 /// # Errors
 /// An error for a target or a name that is not in the configuration.
 pub fn select(
-    plan: &mut Plan,
+    plan: &mut BuildPlan,
     target: Option<&str>,
     names: &[String],
     shard: Option<Shard>,
@@ -152,10 +152,10 @@ pub fn select(
 /// # Errors
 /// An error if the repository cannot be read or written.
 pub fn seal_all(storage: &dyn Storage, anew: bool, console: &Console) -> anyhow::Result<Sealed> {
-    console.tell("Updating inventory.");
+    console.debug("Updating inventory.");
     let sealed = seal(storage, console.threads(), anew, console.progress())?;
     for (name, profiles) in &sealed.indexes {
-        console.say(format_args!("{name}: index of {profiles} profiles"));
+        console.info(format_args!("{name}: index of {profiles} profiles"));
     }
     for warning in &sealed.warnings {
         console.warn(format_args!("warning: {warning}"));
@@ -166,7 +166,7 @@ pub fn seal_all(storage: &dyn Storage, anew: bool, console: &Console) -> anyhow:
     for (name, reason) in &sealed.unreadable {
         console.warn(format_args!("{name}: {reason}"));
     }
-    console.say(format_args!("inventory: {} profiles", sealed.profiles));
+    console.info(format_args!("inventory: {} profiles", sealed.profiles));
     Ok(sealed)
 }
 
@@ -207,7 +207,7 @@ pub fn conclude(
         })?;
     } else {
         for (name, failure) in &summary.failures {
-            console.say(format_args!("{name} rejected: {}", failure.reason));
+            console.info(format_args!("{name} rejected: {}", failure.reason));
         }
         let mut table = Table::new(&["Entry", ">Made", ">Unchanged", ">Rejected before", ">Failed", ">MB"]);
         for (name, counts) in &summary.entries {
@@ -221,7 +221,7 @@ pub fn conclude(
             ]);
         }
         console.say_lines(&table.lines());
-        console.say(format_args!(
+        console.info(format_args!(
             "{} made, {} unchanged, {} rejected before{}, {} failed, in {:.1} s",
             total.made,
             total.unchanged,

@@ -9,20 +9,20 @@ pub(super) struct Field {
 
 /// What the body of a struct or union holds.
 #[derive(Clone, Debug)]
-pub(super) enum Part {
+pub(super) enum BodyPart {
     /// A declaration.
     Field(Field),
     /// So many bits that no member uses, from this bit on.
     Padding { start: u64, bits: u64 },
     /// Members that overlap: one of these at a time.
-    Union(Vec<Vec<Part>>),
+    Union(Vec<Vec<BodyPart>>),
 }
 
 /// The body of a struct of `size` bits with these fields, none of which ends behind it.
 ///
 /// Fields that overlap share a union. Each of its alternatives is a list of fields that do not overlap, filled up in the
 /// order of their places.
-pub(super) fn arrange(mut fields: Vec<Field>, size: u64) -> Vec<Part> {
+pub(super) fn arrange(mut fields: Vec<Field>, size: u64) -> Vec<BodyPart> {
     fields.sort_by_key(|field| (field.start, field.end));
     let mut parts = Vec::new();
     let mut at = 0;
@@ -31,9 +31,9 @@ pub(super) fn arrange(mut fields: Vec<Field>, size: u64) -> Vec<Part> {
         pad(&mut parts, at, start);
         at = end.max(at);
         if group.is_union() {
-            parts.push(Part::Union(lanes(group.fields, start)));
+            parts.push(BodyPart::Union(lanes(group.fields, start)));
         } else {
-            parts.extend(group.fields.into_iter().map(Part::Field));
+            parts.extend(group.fields.into_iter().map(BodyPart::Field));
         }
     }
     pad(&mut parts, at, size);
@@ -75,9 +75,9 @@ fn groups(fields: Vec<Field>) -> Vec<Group> {
     groups
 }
 
-fn pad(parts: &mut Vec<Part>, from: u64, to: u64) {
+fn pad(parts: &mut Vec<BodyPart>, from: u64, to: u64) {
     if to > from {
-        parts.push(Part::Padding { start: from, bits: to - from });
+        parts.push(BodyPart::Padding { start: from, bits: to - from });
     }
 }
 
@@ -85,8 +85,8 @@ fn pad(parts: &mut Vec<Part>, from: u64, to: u64) {
 const MOST_LANES: usize = 64;
 
 /// Fields that overlap, in lists of those that do not. Each list begins at `start`.
-fn lanes(group: Vec<Field>, start: u64) -> Vec<Vec<Part>> {
-    let mut lanes: Vec<(u64, Vec<Part>)> = Vec::new();
+fn lanes(group: Vec<Field>, start: u64) -> Vec<Vec<BodyPart>> {
+    let mut lanes: Vec<(u64, Vec<BodyPart>)> = Vec::new();
     for field in group {
         let open = lanes.len().saturating_sub(MOST_LANES);
         let fits = lanes.iter_mut().skip(open).find(|(end, _)| *end <= field.start);
@@ -94,14 +94,14 @@ fn lanes(group: Vec<Field>, start: u64) -> Vec<Vec<Part>> {
             Some((end, parts)) => {
                 pad(parts, *end, field.start);
                 *end = field.end;
-                parts.push(Part::Field(field));
+                parts.push(BodyPart::Field(field));
             }
             None => {
                 let mut parts = Vec::new();
                 pad(&mut parts, start, field.start);
                 lanes.push((field.end, parts));
                 if let Some((_, parts)) = lanes.last_mut() {
-                    parts.push(Part::Field(field));
+                    parts.push(BodyPart::Field(field));
                 }
             }
         }
@@ -117,11 +117,11 @@ mod tests {
         Field { start, end, text: format!("{start}-{end}") }
     }
 
-    fn shown(parts: &[Part]) -> String {
+    fn shown(parts: &[BodyPart]) -> String {
         let each = parts.iter().map(|part| match part {
-            Part::Field(field) => field.text.clone(),
-            Part::Padding { bits, .. } => format!("pad {bits}"),
-            Part::Union(lanes) => {
+            BodyPart::Field(field) => field.text.clone(),
+            BodyPart::Padding { bits, .. } => format!("pad {bits}"),
+            BodyPart::Union(lanes) => {
                 format!("({})", lanes.iter().map(|lane| shown(lane)).collect::<Vec<_>>().join(" | "))
             }
         });

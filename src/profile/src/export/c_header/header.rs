@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use foldhash::fast::RandomState;
 
 use super::declarations::{Declarations, Declared};
-use super::fields::{Field, Part, arrange};
+use super::fields::{BodyPart, Field, arrange};
 use super::identifiers::{Identifiers, comment};
 use crate::resolution::Place;
 use crate::{EnumId, Form, Name, Profile, RecordId, Report, Resolution, Selection};
@@ -245,15 +245,15 @@ impl<W: Write> Header<'_, W> {
 }
 
 /// The alternatives of a union: each field, and bytes where the union is larger than all of them.
-fn union_parts(fields: Vec<Field>, size: u64) -> Vec<Part> {
+fn union_parts(fields: Vec<Field>, size: u64) -> Vec<BodyPart> {
     let largest = fields.iter().map(|field| field.end).max().unwrap_or(0);
-    let mut parts: Vec<Part> = fields.into_iter().map(Part::Field).collect();
+    let mut parts: Vec<BodyPart> = fields.into_iter().map(BodyPart::Field).collect();
     parts.sort_by(|a, b| match (a, b) {
-        (Part::Field(a), Part::Field(b)) => (a.start, a.end, &a.text).cmp(&(b.start, b.end, &b.text)),
+        (BodyPart::Field(a), BodyPart::Field(b)) => (a.start, a.end, &a.text).cmp(&(b.start, b.end, &b.text)),
         _ => std::cmp::Ordering::Equal,
     });
     if largest.div_ceil(8) < size / 8 {
-        parts.push(Part::Padding { start: 0, bits: size });
+        parts.push(BodyPart::Padding { start: 0, bits: size });
     }
     parts
 }
@@ -267,12 +267,12 @@ struct Body<'t> {
 
 impl Body<'_> {
     /// Parts that follow one another; offsets are shown of those that begin with a byte.
-    fn parts(&mut self, parts: &[Part], depth: usize) {
+    fn parts(&mut self, parts: &[BodyPart], depth: usize) {
         for part in parts {
             match part {
-                Part::Field(field) => self.field(field, depth),
-                Part::Padding { start, bits } => self.pad(*start, *bits, depth),
-                Part::Union(lanes) => {
+                BodyPart::Field(field) => self.field(field, depth),
+                BodyPart::Padding { start, bits } => self.pad(*start, *bits, depth),
+                BodyPart::Union(lanes) => {
                     self.line(depth, format_args!("union {{"));
                     for lane in lanes {
                         self.lane(lane, depth + 1);
@@ -283,9 +283,9 @@ impl Body<'_> {
         }
     }
 
-    fn lane(&mut self, lane: &[Part], depth: usize) {
+    fn lane(&mut self, lane: &[BodyPart], depth: usize) {
         match lane {
-            [Part::Field(field)] => self.field(field, depth),
+            [BodyPart::Field(field)] => self.field(field, depth),
             lane => {
                 self.line(depth, format_args!("struct {{"));
                 self.parts(lane, depth + 1);
@@ -294,7 +294,7 @@ impl Body<'_> {
         }
     }
 
-    fn alternatives(&mut self, parts: &[Part], depth: usize) {
+    fn alternatives(&mut self, parts: &[BodyPart], depth: usize) {
         for part in parts {
             self.lane(std::slice::from_ref(part), depth);
         }

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use crate::layout::{Field, Kind, Layout};
+use crate::layout::{Field, FieldKind, Layout};
 use crate::{Error, Space};
 
 /// A profile and an address space. Every read can fail, and reports where.
 #[derive(Clone, Copy)]
-pub struct View<'a> {
+pub struct TypedMemory<'a> {
     /// The profile.
     pub layout: &'a Layout,
     /// The address space.
@@ -42,7 +42,7 @@ const MAX_ENTRIES: usize = 1 << 22;
 /// The longest text that is read, in bytes.
 const MAX_TEXT: usize = 64 << 10;
 
-impl<'a> View<'a> {
+impl<'a> TypedMemory<'a> {
     /// Bytes at an address.
     ///
     /// # Errors
@@ -92,12 +92,12 @@ impl<'a> View<'a> {
 
     fn value(&self, address: u64, field: &Field, what: &str) -> Result<u64, Error> {
         let mut kind = &field.kind;
-        while let Kind::Array { element, .. } = kind {
+        while let FieldKind::Array { element, .. } = kind {
             kind = element;
         }
         let (size, signed) = match kind {
-            Kind::Number { size, signed } => (*size, *signed),
-            Kind::Pointer { size } => (*size, false),
+            FieldKind::Number { size, signed } => (*size, *signed),
+            FieldKind::Pointer { size } => (*size, false),
             other => (self.layout.size_of(other).unwrap_or(0), false),
         };
         if !(1..=8).contains(&size) {
@@ -166,7 +166,7 @@ impl<'a> View<'a> {
     pub fn text_in(&self, base: u64, paths: &str) -> Result<String, Error> {
         let field = self.layout.field(paths)?;
         let limit = match &field.kind {
-            Kind::Array { count, .. } => usize::try_from(*count).unwrap_or(MAX_TEXT),
+            FieldKind::Array { count, .. } => usize::try_from(*count).unwrap_or(MAX_TEXT),
             _ => MAX_TEXT,
         };
         self.text(base.wrapping_add(field.offset), limit)
@@ -195,7 +195,7 @@ impl<'a> View<'a> {
     /// The same with a maximum number of entries.
     ///
     /// # Errors
-    /// As [`View::list`].
+    /// As [`TypedMemory::list`].
     pub fn list_up_to(&self, most: usize, head: u64, link: &str, links: Links) -> Result<List, Error> {
         let offset = self.layout.field(link)?.offset;
         let (next, back) = (self.layout.field(links.next)?, self.layout.field(links.back)?);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use image::{AddressSpace, Hints, Memory, Paging, PhysicalAddress, Plan, VirtualAddress, Window};
+use image::{AddressSpace, Hints, Memory, Paging, PhysicalAddress, ScanPlan, VirtualAddress, Window};
 use profile::{Arch, GuidAge};
 
 use super::exports::Exports;
@@ -11,7 +11,7 @@ use super::{KERNELS, Mapped};
 use crate::Space;
 
 /// A Windows kernel of which only its own data in memory is known.
-pub struct Bare<'a> {
+pub struct UnprofiledWindows<'a> {
     /// Its virtual memory.
     pub space: AddressSpace<'a>,
     /// Its address.
@@ -50,10 +50,10 @@ const MOST_ROOTS: usize = 256;
 const MOST_PAGES: u64 = 1 << 24;
 const PAGE: u64 = 4096;
 
-impl<'a> Bare<'a> {
+impl<'a> UnprofiledWindows<'a> {
     /// Finds a kernel: first through the page tables that the container names, then through every page of physical
     /// memory that looks like a root of page tables and leads to `KUSER_SHARED_DATA`.
-    pub fn find(memory: &'a dyn Memory, hints: &Hints, plan: &Plan<'_>) -> Option<Self> {
+    pub fn find(memory: &'a dyn Memory, hints: &Hints, plan: &ScanPlan<'_>) -> Option<Self> {
         let named = hints.dtb.map(|dtb| dtb.0).into_iter().chain(hints.cpus.iter().map(|cpu| cpu.cr3));
         let mut tried = BTreeSet::new();
         let mut left = MOST_PAGES;
@@ -107,7 +107,7 @@ fn through<'a>(
     root: PhysicalAddress,
     paging: Paging,
     left: &mut u64,
-) -> Option<Bare<'a>> {
+) -> Option<UnprofiledWindows<'a>> {
     let space = AddressSpace::new(memory, paging, root).with_windows_entries(0);
     let arch = arch(paging);
     if !is_windows(&space, arch).unwrap_or(false) {
@@ -127,7 +127,7 @@ fn in_part<'a>(
     (first, last): (u64, u64),
     arch: Arch,
     left: &mut u64,
-) -> Option<Bare<'a>> {
+) -> Option<UnprofiledWindows<'a>> {
     let memory = space.memory();
     for mapping in space.mapped(VirtualAddress(first), VirtualAddress(last)) {
         for at in (0..mapping.length).step_by(PAGE as usize) {
@@ -147,7 +147,7 @@ fn in_part<'a>(
                 || exports.module.is_empty() && mapped.sections.iter().any(|name| named(&SECTIONS, name));
             if is_kernel {
                 let found_by = format!("page tables at physical {:#x} ({})", space.dtb().0, space.paging());
-                return Some(Bare { space: *space, base, arch, mapped, pdb, exports, found_by });
+                return Some(UnprofiledWindows { space: *space, base, arch, mapped, pdb, exports, found_by });
             }
         }
     }
@@ -155,9 +155,9 @@ fn in_part<'a>(
 }
 
 /// Every page that looks like a root of page tables.
-fn roots(memory: &dyn Memory, plan: &Plan<'_>) -> Vec<(u64, Paging)> {
+fn roots(memory: &dyn Memory, plan: &ScanPlan<'_>) -> Vec<(u64, Paging)> {
     const MOST: usize = 4096;
-    let plan = Plan { overlap: 0, step: "Looking for page tables", ..*plan };
+    let plan = ScanPlan { overlap: 0, step: "Looking for page tables", ..*plan };
     let found = image::scan(memory, &plan, |window: Window<'_>, found: &mut Vec<(u64, Paging)>| {
         let start = window.start.0.next_multiple_of(PAGE);
         let skip = (start - window.start.0) as usize;
