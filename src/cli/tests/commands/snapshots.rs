@@ -1,16 +1,16 @@
 //! Help, messages and reports as users see them, beside the text that they had when it was last approved
-//! (`snapshots/`). After an intended change, write them anew and read the difference:
+//! (`approved/`). After an intended change, write them anew and read the difference:
 //! `INSTA_UPDATE=always cargo test --workspace --test commands snapshots`, then `git diff`.
 
 use crate::documented::{BUILD, inputs};
 use crate::harness::{Folder, words};
 
-/// Compares with the text in `snapshots/NAME.snap`.
+/// Compares with the text in `approved/NAME.snap`.
 fn compare(name: &str, text: &str) {
     let mut settings = insta::Settings::new();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    settings.set_snapshot_path("snapshots");
+    settings.set_snapshot_path("approved");
     settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
