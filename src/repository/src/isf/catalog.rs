@@ -93,7 +93,7 @@ impl Catalog {
     /// Makes the table of a profile.
     ///
     /// # Errors
-    /// As [`table`].
+    /// [`Error::Absent`] if the profile is not there; [`Error::Profile`] and [`Error::Convert`] if it gives no table.
     pub fn table(&self, storage: &dyn Storage, profile: &ProfileName) -> Result<Vec<u8>, Error> {
         table(storage, profile, self.compat)
     }
