@@ -134,7 +134,7 @@ fn wrong_usage_is_refused() {
             "a.json",
         ])
         .status(1)
-        .stderr("1 names of --only that match nothing: nothing")
+        .stderr("names of --only that match nothing: 1 (nothing)")
         .check();
 }
 
