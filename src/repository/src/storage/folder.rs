@@ -39,9 +39,9 @@ impl Folder {
         key.below(&self.root)
     }
 
-    /// Refuses `path`, which is that of an object or of its folder, if a link leads there out of the repository. Whoever made the repository chose the link, not who
-    /// reads or builds in it, and an error about a file quotes from it. Folders at the top may be links, since a user puts
-    /// parts of a repository on another disk in this way.
+    /// Refuses `path`, the path of an object or of its folder, if a link leads out of the repository on the way. The link
+    /// was chosen by the maker of the repository and not by the user who reads or builds in it, and an error about a file
+    /// quotes from the file. Folders at the top may be links, because users keep parts of a repository on another disk.
     fn check_inside(&self, key: &Key, path: &Path) -> Result<(), Error> {
         let Some(place) = existing_place(path, &self.root) else { return Ok(()) };
         let top = key.as_str().split_once('/').map(|(top, _)| self.root.join(top));

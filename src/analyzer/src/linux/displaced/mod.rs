@@ -34,7 +34,7 @@ const PAGE: u64 = 4096;
 /// - The head of an empty list points to itself. Its address less its place in the file is the same for all of one range,
 ///   in the map of all memory and in the kernel's own image.
 /// - VMCOREINFO says where the banner is in physical memory; if it is elsewhere in the file, everything from 1 MiB on is
-///   displaced by that distance. Below 1 MiB, which holds nothing of the kernel, the place of the bytes is then unknown.
+///   displaced by that distance. The first MiB has no part of the kernel, so the place of its bytes is then unknown.
 pub fn layouts(memory: &dyn Memory, layout: &Layout, plan: &ScanPlan<'_>) -> Vec<Vec<Placed>> {
     let Some(linked) = layout.symbol("linux_banner") else { return Vec::new() };
     let size = memory.runs().iter().map(|run| run.end()).max().unwrap_or(0);
