@@ -1,11 +1,12 @@
 //! Access to the profile: the addresses of symbols and the layout of structs, one entry at a time.
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use foldhash::fast::RandomState;
 use profile::{
@@ -28,6 +29,10 @@ pub struct Layout {
     alignments: RefCell<HashMap<String, u64, RandomState>>,
     asked: RefCell<BTreeSet<Rc<str>>>,
     depth: Cell<usize>,
+    /// The same profile read whole, once it was needed.
+    complete: OnceCell<Box<Layout>>,
+    /// The thread that reads it, if that has begun before it is needed.
+    reading: RefCell<Option<JoinHandle<Result<Profile, ReadError>>>>,
 }
 
 #[derive(Debug)]
@@ -39,9 +44,9 @@ enum Source {
     /// Any other form, read whole.
     Whole {
         profile: Box<Profile>,
-        keys: HashMap<RecordId, Name>,
-        records: HashMap<Name, RecordId>,
-        symbols: HashMap<String, u64, RandomState>,
+        keys: HashMap<RecordId, Name, RandomState>,
+        records: HashMap<Name, RecordId, RandomState>,
+        symbols: HashMap<Name, u64, RandomState>,
     },
 }
 
@@ -104,6 +109,8 @@ struct Steps {
 
 /// Deeper nesting of structs than in any source is cut.
 const MAX_DEPTH: usize = 32;
+/// How many unnamed members are opened in one struct: a kernel's have some dozens.
+const MAX_UNNAMED: usize = 1024;
 
 impl Layout {
     /// Opens the profile in the file at `path`, in any form that [`profile::read_file`] reads.
@@ -150,7 +157,7 @@ impl Layout {
         let keys = resolution.structs().iter().map(|(name, id)| (*id, *name)).collect();
         let records = resolution.structs().iter().copied().collect();
         let all = profile.functions.iter().chain(&profile.constants);
-        let symbols = all.map(|(name, value)| (profile.names.get(*name).to_owned(), *value)).collect();
+        let symbols = all.copied().collect();
         Self::new(Source::Whole { profile: Box::new(profile), keys, records, symbols })
     }
 
@@ -168,6 +175,8 @@ impl Layout {
             alignments: RefCell::default(),
             asked: RefCell::default(),
             depth: Cell::new(0),
+            complete: OnceCell::new(),
+            reading: RefCell::default(),
         }
     }
 
@@ -210,7 +219,9 @@ impl Layout {
             let address = match &self.source {
                 Source::Text(text) => text.symbol(name).map(|symbol| symbol.address),
                 Source::Table(table) => table.symbol(name).map(|symbol| symbol.address),
-                Source::Whole { symbols, .. } => symbols.get(name).copied(),
+                Source::Whole { profile, symbols, .. } => {
+                    profile.names.find(name).and_then(|name| symbols.get(&name)).copied()
+                }
             };
             self.symbols.borrow_mut().insert(name.to_owned(), address);
             address
@@ -224,8 +235,9 @@ impl Layout {
     /// The addresses of many symbols, as far as the profile has them. It walks the profile once, and does not record
     /// the symbols as read.
     pub fn symbols<'n>(&self, names: impl Iterator<Item = &'n str>) -> HashMap<&'n str, u64, RandomState> {
-        if let Source::Whole { symbols, .. } = &self.source {
-            return names.filter_map(|name| Some((name, *symbols.get(name)?))).collect();
+        if let Source::Whole { profile, symbols, .. } = &self.source {
+            let find = |name| profile.names.find(name).and_then(|name| symbols.get(&name)).copied();
+            return names.filter_map(|name| Some((name, find(name)?))).collect();
         }
         let wanted: HashMap<&str, &'n str, RandomState> = names.map(|name| (name, name)).collect();
         let mut found = HashMap::default();
@@ -252,6 +264,93 @@ impl Layout {
             Source::Text(text) => Ok(Cow::Owned(text.profile(&mut Report::default())?)),
             Source::Table(table) => Ok(Cow::Owned(table.profile(&mut Report::default())?)),
             Source::Whole { profile, .. } => Ok(Cow::Borrowed(profile)),
+        }
+    }
+
+    /// Begins to read the whole profile on another thread, for a comparison of every symbol and member that comes later.
+    /// Does nothing if the machine has one core, or the profile is in memory.
+    pub(crate) fn read_ahead(&self) {
+        let Source::Text(text) = &self.source else { return };
+        if self.complete.get().is_some() || thread::available_parallelism().is_ok_and(|cores| cores.get() < 2)
+        {
+            return;
+        }
+        let text = Arc::clone(text);
+        let read = move || text.profile(&mut Report::default());
+        // If the system starts no thread, the profile is read when it is needed.
+        *self.reading.borrow_mut() = thread::Builder::new().name("profile".to_owned()).spawn(read).ok();
+    }
+
+    /// The profile read whole, which takes longer than to look up some entries, and is done once: then every symbol and
+    /// struct is found at once.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the profile turns out to be damaged.
+    pub(crate) fn complete(&self) -> Result<&Layout, Error> {
+        if matches!(self.source, Source::Whole { .. }) {
+            return Ok(self);
+        }
+        if let Some(complete) = self.complete.get() {
+            return Ok(complete);
+        }
+        let profile = match self.reading.borrow_mut().take().map(JoinHandle::join) {
+            Some(Ok(profile)) => profile?,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => self.whole()?.into_owned(),
+        };
+        Ok(self.complete.get_or_init(|| Box::new(Self::from_profile(profile))))
+    }
+
+    /// Every symbol of the profile that has an address in data or code at which it is linked, with that address.
+    pub(crate) fn constants(&self) -> impl Iterator<Item = (&str, u64)> {
+        let profile = match &self.source {
+            Source::Whole { profile, .. } => Some(profile),
+            Source::Text(_) | Source::Table(_) => None,
+        };
+        profile.into_iter().flat_map(|profile| {
+            profile.constants.iter().map(|(name, address)| (profile.names.get(*name), *address))
+        })
+    }
+
+    /// Passes every member of a struct to `each`: its name, its place in bits from the struct's beginning, and its width if
+    /// it is a bit-field. Those of unnamed members are its own, as in C, and come after those that have its names.
+    ///
+    /// Returns false if the struct is not in a profile that was read whole.
+    pub(crate) fn each_member<'l>(
+        &'l self,
+        name: &str,
+        mut each: impl FnMut(&'l str, u64, Option<u64>),
+    ) -> bool {
+        let Source::Whole { profile, records, .. } = &self.source else { return false };
+        let Some(record) = profile.names.find(name).and_then(|name| records.get(&name)) else { return false };
+        let mut parts = vec![(*record, 0u64)];
+        let mut next = 0;
+        while let Some((record, base)) = parts.get(next).copied() {
+            next += 1;
+            for member in profile.types.members(record) {
+                let offset = base.saturating_add(member.offset);
+                let name = profile.names.get(member.name);
+                let (first, width) = match member.bits {
+                    Some(bits) => (bits.start.into(), Some(u64::from(bits.end.saturating_sub(bits.start)))),
+                    None => (0, None),
+                };
+                each(name, offset.saturating_mul(8).saturating_add(first), width);
+                // In a damaged profile a struct may contain itself.
+                if (member.anonymous || is_numbered(name)) && parts.len() < MAX_UNNAMED {
+                    parts.extend(self.held(profile, member.ty).map(|inner| (inner, offset)));
+                }
+            }
+        }
+        true
+    }
+
+    /// The struct that a type is, if it is one that the profile has.
+    fn held(&self, profile: &Profile, ty: TypeId) -> Option<RecordId> {
+        let Source::Whole { records, .. } = &self.source else { return None };
+        match profile.types.peel(ty) {
+            Type::Record(id) => Some(id),
+            Type::Named(name) => records.get(&name).copied(),
+            _ => None,
         }
     }
 

@@ -3,6 +3,7 @@
 //! Only the compared parts are read: the members of structs and unions.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use btf_converter::{BtfKind, Table, TypeView};
 use foldhash::fast::RandomState;
@@ -16,11 +17,32 @@ pub(crate) struct Place {
     pub(crate) width: Option<u64>,
 }
 
-/// A struct's members.
-pub(crate) type Members = HashMap<String, Place, RandomState>;
+/// Every named struct and union of a table, with its members.
+#[derive(Debug, Default)]
+pub(crate) struct Structs<'a> {
+    members: Vec<(&'a [u8], Place)>,
+    /// Where the members of each are; several of one name if the kernel has several.
+    variants: HashMap<&'a [u8], Vec<Range<usize>>, RandomState>,
+}
 
-/// Every named struct and union; several of one name if the kernel has several.
-pub(crate) type Structs = HashMap<String, Vec<Members>, RandomState>;
+impl<'a> Structs<'a> {
+    /// The number of names.
+    pub(crate) fn len(&self) -> usize {
+        self.variants.len()
+    }
+
+    /// The names, in no order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.variants.keys().copied()
+    }
+
+    /// The members of each struct of this name. Those of unnamed members are its own, as in C; of several that have one
+    /// name, the first counts.
+    pub(crate) fn variants(&self, name: &[u8]) -> impl Iterator<Item = &[(&'a [u8], Place)]> {
+        let ranges = self.variants.get(name).into_iter().flatten();
+        ranges.map(|range| self.members.get(range.clone()).unwrap_or_default())
+    }
+}
 
 /// The longest table: no kernel's is longer.
 pub(crate) const LONGEST: u64 = 64 << 20;
@@ -30,40 +52,33 @@ const MAX_DEPTH: usize = 32;
 /// How many times the number of members in the table are read. In a kernel an unnamed struct belongs to one other
 /// struct; in a hostile table each may contain the next one many times.
 const MAX_MEMBERS: usize = 16;
-/// The longest name in a kernel (`KSYM_NAME_LEN`).
-const LONGEST_NAME: usize = 512;
-
 /// Reads the structs; `None` if the bytes are not such a table.
-pub(crate) fn read(bytes: &[u8]) -> Option<Structs> {
+pub(crate) fn read(bytes: &[u8]) -> Option<Structs<'_>> {
     let table = Table::open(bytes).ok()?;
     let mut structs = Structs::default();
     let mut left = (bytes.len() / 12).saturating_mul(MAX_MEMBERS).saturating_add(1);
     for id in table.own() {
         let Some(view) = table.view(id) else { continue };
         if matches!(view.kind(), BtfKind::Struct | BtfKind::Union) && !view.name().is_empty() {
-            let mut found = Members::default();
-            members(&table, &view, 0, 0, &mut left, &mut found);
+            let first = structs.members.len();
+            members(&table, &view, 0, 0, &mut left, &mut structs.members);
             if left == 0 {
                 return None;
             }
-            structs.entry(text(view.name())).or_default().push(found);
+            structs.variants.entry(view.name()).or_default().push(first..structs.members.len());
         }
     }
     Some(structs)
 }
 
-fn text(name: &[u8]) -> String {
-    String::from_utf8_lossy(name.get(..LONGEST_NAME).unwrap_or(name)).into_owned()
-}
-
 /// Adds the members of a struct. If there are too many, `left` is 0 afterwards.
-fn members(
-    table: &Table<'_>,
-    view: &TypeView<'_, '_>,
+fn members<'a>(
+    table: &Table<'a>,
+    view: &TypeView<'_, 'a>,
     base: u64,
     depth: usize,
     left: &mut usize,
-    found: &mut Members,
+    found: &mut Vec<(&'a [u8], Place)>,
 ) {
     let all = view.members();
     *left = left.saturating_sub(all.len());
@@ -81,7 +96,7 @@ fn members(
             continue;
         }
         let place = Place { bit, width: member.width.map(u64::from) };
-        found.entry(text(member.name)).or_insert(place);
+        found.push((member.name, place));
     }
 }
 
@@ -121,11 +136,12 @@ mod tests {
 
     #[test]
     fn members_of_members_without_a_name_are_found() {
-        let structs = read(&table()).unwrap();
-        let found = &structs["s"][0];
-        assert_eq!(found.len(), 2);
-        assert_eq!(found["a"], Place { bit: 0, width: None });
-        assert_eq!(found["b"], Place { bit: 37, width: Some(3) });
+        let table = table();
+        let structs = read(&table).unwrap();
+        let found: Vec<_> = structs.variants(b"s").collect();
+        let expected: [(&[u8], Place); 2] =
+            [(b"a", Place { bit: 0, width: None }), (b"b", Place { bit: 37, width: Some(3) })];
+        assert_eq!(found, [expected]);
     }
 
     #[test]

@@ -55,12 +55,12 @@ impl CarriedSymbols {
 
     /// Whether there are no names.
     pub fn is_empty(&self) -> bool {
-        self.symbols.is_empty()
+        self.symbols.len() == 0
     }
 
     /// The addresses of every symbol of this name, KASLR included.
     pub fn addresses(&self, name: &str) -> &[u64] {
-        self.symbols.get(name).map(Vec::as_slice).unwrap_or_default()
+        self.symbols.addresses(name)
     }
 }
 
@@ -74,7 +74,7 @@ fn as_linked(memory: &dyn Memory, parts: &Parts) -> Parts {
     let Encoding::FromPlace { at, virtual_address } = parts.encoding else { return *parts };
     let text = kallsyms::read_parts(&Physical(memory), parts)
         .ok()
-        .and_then(|symbols| symbols.get("_text").or_else(|| symbols.get("_stext"))?.first().copied());
+        .and_then(|symbols| symbols.first("_text").or_else(|| symbols.first("_stext")));
     let virtual_address = match text {
         Some(text) => virtual_address.wrapping_sub(text.wrapping_sub(LINKED_TEXT)),
         None => virtual_address,

@@ -1,17 +1,66 @@
 //! The kernel's own symbol table in memory.
 
-use std::collections::HashMap;
-
-use foldhash::fast::RandomState;
 use image::{Memory, PhysicalAddress, ScanPlan};
 use maps::kallsyms::{self, DIGITS, Encoding, Format, Parts, Symbol};
+use profile::{Name, Names};
 
 use super::{LinuxKernel, VmCoreInfo};
 use crate::typed_memory::TypedMemory;
 use crate::{Error, Layout, Space};
 
 /// Every symbol's addresses, KASLR included, by name.
-pub(crate) type Symbols = HashMap<String, Vec<u64>, RandomState>;
+#[derive(Debug)]
+pub(crate) struct Symbols {
+    names: Names,
+    /// Where the addresses of each name begin, in the order of the names, and where the last ones end.
+    starts: Vec<usize>,
+    addresses: Vec<u64>,
+}
+
+impl Symbols {
+    /// Sorts the addresses in the table's order by their names.
+    fn new(names: Names, table: &[(Name, u64)]) -> Self {
+        let mut starts = vec![0usize; names.len() + 1];
+        for (name, _) in table {
+            if let Some(start) = starts.get_mut(name.index() + 1) {
+                *start += 1;
+            }
+        }
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
+        }
+        let (mut next, mut addresses) = (starts.clone(), vec![0; table.len()]);
+        for (name, address) in table {
+            let Some(place) = next.get_mut(name.index()) else { continue };
+            if let Some(slot) = addresses.get_mut(*place) {
+                *slot = *address;
+            }
+            *place += 1;
+        }
+        Self { names, starts, addresses }
+    }
+
+    /// The number of names.
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The addresses of the symbols of this name, in the table's order.
+    pub(crate) fn addresses(&self, name: &str) -> &[u64] {
+        let range = self
+            .names
+            .find(name)
+            .and_then(|name| Some(*self.starts.get(name.index())?..*self.starts.get(name.index() + 1)?));
+        range.and_then(|range| self.addresses.get(range)).unwrap_or_default()
+    }
+
+    /// The address of the first symbol of this name.
+    pub(crate) fn first(&self, name: &str) -> Option<u64> {
+        self.addresses(name).first().copied()
+    }
+}
 
 /// How many places that look like a token table are examined.
 const MOST_PLACES: usize = 64;
@@ -88,12 +137,11 @@ fn parts_at(view: TypedMemory<'_>, place: impl Fn(&str) -> Result<u64, Error>) -
 /// # Errors
 /// [`Error`] if the image lacks a part, or the bytes are not a symbol table.
 pub(super) fn read_parts(space: &dyn Space, parts: &Parts) -> Result<Symbols, Error> {
-    let table = symbols(space, parts)?;
-    let mut symbols = Symbols::with_capacity_and_hasher(table.len(), RandomState::default());
-    for symbol in table {
-        symbols.entry(symbol.name).or_default().push(symbol.address);
-    }
-    Ok(symbols)
+    let (mut names, mut table) = (Names::default(), Vec::new());
+    let source = |at: u64, into: &mut [u8]| space.read(at, into).is_ok();
+    let add = |_, name: &str, address| table.push((names.intern(name), address));
+    kallsyms::each(&source, parts, add).map_err(|error| in_space(space, parts, error))?;
+    Ok(Symbols::new(names, &table))
 }
 
 /// The same, in the table's order and with the kinds of the symbols.
@@ -102,7 +150,12 @@ pub(super) fn read_parts(space: &dyn Space, parts: &Parts) -> Result<Symbols, Er
 /// As for [`read_parts`].
 pub(super) fn symbols(space: &dyn Space, parts: &Parts) -> Result<Vec<Symbol>, Error> {
     let source = |at: u64, into: &mut [u8]| space.read(at, into).is_ok();
-    kallsyms::read(&source, parts).map_err(|error| match error {
+    kallsyms::read(&source, parts).map_err(|error| in_space(space, parts, error))
+}
+
+/// What made reading the table fail, as the space knows it.
+fn in_space(space: &dyn Space, parts: &Parts, error: kallsyms::Error) -> Error {
+    match error {
         kallsyms::Error::Missing { at, length } => {
             // The space knows whether the image lacks these bytes or the kernel does not map them.
             let mut bytes = vec![0; length as usize];
@@ -110,7 +163,7 @@ pub(super) fn symbols(space: &dyn Space, parts: &Parts) -> Result<Vec<Symbol>, E
             space.read(at, &mut bytes).err().unwrap_or(absent)
         }
         error => not_a_table(parts.names, error),
-    })
+    }
 }
 
 fn not_a_table(address: u64, problem: kallsyms::Error) -> Error {

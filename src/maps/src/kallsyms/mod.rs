@@ -125,18 +125,27 @@ pub enum Error {
 /// # Errors
 /// [`Error`] if a part is missing or its content cannot belong to a symbol table.
 pub fn read(source: &dyn Source, parts: &Parts) -> Result<Vec<Symbol>, Error> {
+    let mut symbols = Vec::new();
+    each(source, parts, |kind, name, address| symbols.push(Symbol { kind, name: name.to_owned(), address }))?;
+    Ok(symbols)
+}
+
+/// Passes every symbol of a table to `take`, in the table's order: its kind, name and address, as in [`Symbol`].
+///
+/// # Errors
+/// As for [`read`]. Symbols before the damage have been passed on by then.
+pub fn each(source: &dyn Source, parts: &Parts, mut take: impl FnMut(u8, &str, u64)) -> Result<(), Error> {
     if parts.count == 0 || parts.count > MOST_SYMBOLS {
         return Err(Error::Count { count: parts.count });
     }
     let addresses = parts.encoding.decode(source, parts.format, parts.count)?;
     let tokens = names::Tokens::read(source, parts)?;
     let mut names = names::Names::new(source, parts.names);
-    let mut symbols = Vec::new();
     for (number, address) in (0..).zip(addresses) {
         let (kind, name) = names.next(number, &tokens)?;
-        symbols.push(Symbol { kind, name, address });
+        take(kind, &name, address);
     }
-    Ok(symbols)
+    Ok(())
 }
 
 impl Format {

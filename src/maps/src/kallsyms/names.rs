@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use super::{Error, Parts, Source, bytes};
 
 /// The longest name in bytes, its kind letter included (`KSYM_NAME_LEN` is 512 since 6.1).
@@ -59,6 +61,7 @@ pub(super) struct Names<'a> {
     at: u64,
     page: Vec<u8>,
     page_at: u64,
+    packed: Vec<u8>,
     expanded: Vec<u8>,
 }
 
@@ -66,25 +69,31 @@ const PAGE: usize = 4096;
 
 impl<'a> Names<'a> {
     pub(super) fn new(source: &'a dyn Source, at: u64) -> Self {
-        Self { source, at, page: Vec::new(), page_at: 0, expanded: Vec::new() }
+        Self { source, at, page: Vec::new(), page_at: 0, packed: Vec::new(), expanded: Vec::new() }
     }
 
     /// The next name and its kind; `number` is the symbol's number, for errors.
-    pub(super) fn next(&mut self, number: u32, tokens: &Tokens) -> Result<(u8, String), Error> {
+    pub(super) fn next(&mut self, number: u32, tokens: &Tokens) -> Result<(u8, Cow<'_, str>), Error> {
         let length = self.length()?;
         if length == 0 || length > LONGEST_NAME {
             return Err(Error::Name { number, length });
         }
+        self.packed.clear();
+        while self.packed.len() < length {
+            let within = self.turn_page()?;
+            let end = self.page.len().min(within + length - self.packed.len());
+            self.packed.extend_from_slice(self.page.get(within..end).unwrap_or_default());
+            self.at = self.at.wrapping_add((end - within) as u64);
+        }
         self.expanded.clear();
-        for _ in 0..length {
-            let token = self.byte()?;
-            self.expanded.extend_from_slice(tokens.get(token));
+        for token in &self.packed {
+            self.expanded.extend_from_slice(tokens.get(*token));
             if self.expanded.len() > LONGEST_NAME {
                 return Err(Error::Name { number, length: self.expanded.len() });
             }
         }
         match self.expanded.split_first() {
-            Some((kind, name)) => Ok((*kind, String::from_utf8_lossy(name).into_owned())),
+            Some((kind, name)) => Ok((*kind, String::from_utf8_lossy(name))),
             None => Err(Error::Name { number, length: 0 }),
         }
     }
@@ -95,13 +104,19 @@ impl<'a> Names<'a> {
     }
 
     fn byte(&mut self) -> Result<u8, Error> {
+        let within = self.turn_page()?;
+        let byte = self.page.get(within).copied().unwrap_or_default();
+        self.at = self.at.wrapping_add(1);
+        Ok(byte)
+    }
+
+    /// Reads the page with the next byte, unless it was read already, and returns that byte's place in it.
+    fn turn_page(&mut self) -> Result<usize, Error> {
         let within = self.at.wrapping_sub(self.page_at);
         if within >= self.page.len() as u64 {
             self.page_at = self.at & !(PAGE as u64 - 1);
             self.page = bytes(self.source, self.page_at, PAGE).inspect_err(|_| self.page.clear())?;
         }
-        let byte = self.page.get((self.at - self.page_at) as usize).copied().unwrap_or_default();
-        self.at = self.at.wrapping_add(1);
-        Ok(byte)
+        Ok((self.at - self.page_at) as usize)
     }
 }

@@ -11,7 +11,8 @@ use hashbrown::HashTable;
 pub struct Name(NonZeroU32);
 
 impl Name {
-    pub(crate) fn index(self) -> usize {
+    /// Its place among the names of its table, which are numbered from 0 in the order in which they were added.
+    pub fn index(self) -> usize {
         self.0.get() as usize - 1
     }
 }

@@ -37,6 +37,9 @@ pub(crate) fn validate(
     let mut checker = Checker::watching(layout, &watched);
     match LinuxKernel::find(&watched, layout, info, roots, plan) {
         Ok(kernel) => {
+            if scope == Scope::Whole {
+                layout.read_ahead();
+            }
             let mut found = examine(&kernel, scope, &mut checker);
             let made_of_image = is_made_of_an_image(layout);
             let only_identity_failed = checker.only_identity_failed();

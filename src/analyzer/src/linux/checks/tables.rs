@@ -1,4 +1,7 @@
+use std::collections::HashMap;
 use std::ops::Range;
+
+use foldhash::fast::RandomState;
 
 use super::LinuxKernel;
 use crate::layout::Layout;
@@ -30,7 +33,11 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) -> Ve
             }
         },
     );
-    let structs = checker.ahead(|| own_types(kernel, symbols.as_ref().ok()));
+    let blob = checker.ahead(|| own_types(kernel, symbols.as_ref().ok()));
+    let structs = blob
+        .as_ref()
+        .map_err(String::clone)
+        .and_then(|blob| btf::read(blob).ok_or_else(|| "there is none at its symbols".to_owned()));
     if let Ok(structs) = &structs {
         facts.push(("BTF", format!("{} structs", structs.len())));
     }
@@ -68,24 +75,26 @@ pub(super) fn decisive(checker: &Checker<'_>) -> Option<String> {
 }
 
 fn compare_symbols(kernel: &LinuxKernel<'_>, symbols: &Symbols) -> Finding {
-    let profile = match kernel.layout.whole() {
+    let profile = match kernel.layout.complete() {
         Ok(profile) => profile,
         Err(error) => return Finding::Skipped(error.to_string()),
     };
     let (mut compared, mut culprits) = (0u64, Vec::new());
     let text = kernel.layout.symbol("_text").or_else(|| kernel.layout.symbol("_stext")).unwrap_or(u64::MAX);
     // Without CONFIG_KALLSYMS_ALL the table has only code: a variable may have the name of a function in it.
-    let code = (!symbols.contains_key("init_task")).then(|| code(kernel.layout));
-    for (name, address) in &profile.constants {
-        let name = profile.names.get(*name);
-        let Some(there) = symbols.get(name) else { continue };
-        if code.as_ref().is_some_and(|code| !code.iter().any(|part| part.contains(address))) {
+    let code = symbols.first("init_task").is_none().then(|| code(kernel.layout));
+    for (name, address) in profile.constants() {
+        let there = symbols.addresses(name);
+        if there.is_empty() {
+            continue;
+        }
+        if code.as_ref().is_some_and(|code| !code.iter().any(|part| part.contains(&address))) {
             continue;
         }
         compared += 1;
         // Per-CPU and absolute symbols are not addresses: they do not move.
-        let moved = if *address >= text.min(1 << 47) { address.wrapping_add(kernel.shift) } else { *address };
-        if !there.contains(&moved) && !there.contains(address) {
+        let moved = if address >= text.min(1 << 47) { address.wrapping_add(kernel.shift) } else { address };
+        if !there.contains(&moved) && !there.contains(&address) {
             culprits.push(format!("&{name}"));
         }
     }
@@ -98,46 +107,66 @@ fn code(layout: &Layout) -> [Range<u64>; 2] {
         .map(|(start, end)| layout.symbol(start).unwrap_or(0)..layout.symbol(end).unwrap_or(0))
 }
 
-fn compare_structs(layout: &Layout, structs: &Structs) -> Finding {
-    let whole = match layout.whole() {
-        Ok(profile) => Layout::from_profile(profile.into_owned()),
+fn compare_structs(layout: &Layout, structs: &Structs<'_>) -> Finding {
+    let profile = match layout.complete() {
+        Ok(profile) => profile,
         Err(error) => return Finding::Skipped(error.to_string()),
     };
     let (mut compared, mut culprits) = (0u64, Vec::new());
-    for (name, variants) in structs {
-        let Some(shape) = whole.shape(name) else { continue };
+    let mut fields: HashMap<&str, Field, RandomState> = HashMap::default();
+    for name in structs.names() {
+        let Ok(name) = str::from_utf8(name) else { continue };
+        fields.clear();
+        let add = |member, bit, width| {
+            fields.entry(member).or_insert(Field { place: Place { bit, width }, compared_with: None });
+        };
+        if !profile.each_member(name, add) {
+            continue;
+        }
         // A kernel may have several structs of one name: the profile has to agree with one of them.
-        let wrong = variants.iter().map(|variant| {
-            let mut wrong = Vec::new();
-            let mut looked = 0;
-            for (member, field) in &shape.members {
-                let Some(place) = variant.get(member) else { continue };
-                // A bit-field that profiles cannot represent is kept as bytes, which are less precise.
-                if place.width.is_some() && field.bits.is_none() {
-                    continue;
-                }
-                looked += 1;
-                let found = match field.bits {
-                    Some(bits) => Place {
-                        bit: field.offset.saturating_mul(8).saturating_add(u64::from(bits.start)),
-                        width: Some(u64::from(bits.end.saturating_sub(bits.start))),
-                    },
-                    None => Place { bit: field.offset.saturating_mul(8), width: None },
-                };
-                let same_place = found.bit == place.bit;
-                let same_width = found.width.is_none() || place.width.is_none() || found.width == place.width;
-                if !(same_place && same_width) {
-                    wrong.push(format!("{name}.{member}"));
-                }
-            }
-            (wrong, looked)
-        });
-        if let Some((wrong, looked)) = wrong.min_by_key(|(wrong, _)| wrong.len()) {
+        let all = structs.variants(name.as_bytes()).enumerate();
+        let best = all.map(|(number, variant)| compare_struct(name, &mut fields, number, variant));
+        if let Some((wrong, looked)) = best.min_by_key(|(wrong, _)| wrong.len()) {
             compared += looked;
             culprits.extend(wrong);
         }
     }
     conclude(compared, culprits, "members")
+}
+
+/// A member of the profile.
+struct Field {
+    place: Place,
+    /// The number of the kernel's struct with which it was compared last.
+    compared_with: Option<usize>,
+}
+
+/// The members of a struct that are at other places in the kernel's `variant` of it, and how many were compared.
+fn compare_struct(
+    name: &str,
+    fields: &mut HashMap<&str, Field, RandomState>,
+    number: usize,
+    variant: &[(&[u8], Place)],
+) -> (Vec<String>, u64) {
+    let (mut wrong, mut looked) = (Vec::new(), 0);
+    for (member, place) in variant {
+        let Ok(member) = str::from_utf8(member) else { continue };
+        let Some(field) = fields.get_mut(member) else { continue };
+        if field.compared_with.replace(number) == Some(number) {
+            continue;
+        }
+        // A bit-field that profiles cannot represent is kept as bytes, which are less precise.
+        if place.width.is_some() && field.place.width.is_none() {
+            continue;
+        }
+        looked += 1;
+        let same_width =
+            field.place.width.is_none() || place.width.is_none() || field.place.width == place.width;
+        if field.place.bit != place.bit || !same_width {
+            wrong.push(format!("{name}.{member}"));
+        }
+    }
+    (wrong, looked)
 }
 
 fn conclude(compared: u64, mut culprits: Vec<String>, what: &str) -> Finding {
@@ -155,8 +184,8 @@ fn conclude(compared: u64, mut culprits: Vec<String>, what: &str) -> Finding {
 }
 
 /// The kernel's BTF, at the place given by its own symbol table or, otherwise, by the profile.
-fn own_types(kernel: &LinuxKernel<'_>, symbols: Option<&Symbols>) -> Result<Structs, String> {
-    let place = |name: &str| match symbols.and_then(|symbols| symbols.get(name)?.first().copied()) {
+fn own_types(kernel: &LinuxKernel<'_>, symbols: Option<&Symbols>) -> Result<Vec<u8>, String> {
+    let place = |name: &str| match symbols.and_then(|symbols| symbols.first(name)) {
         Some(address) => Ok(address),
         None => kernel.symbol(name).map_err(|error| error.to_string()),
     };
@@ -167,5 +196,5 @@ fn own_types(kernel: &LinuxKernel<'_>, symbols: Option<&Symbols>) -> Result<Stru
     }
     let mut bytes = vec![0; length as usize];
     crate::Space::read(&kernel.space, start, &mut bytes).map_err(|error| error.to_string())?;
-    btf::read(&bytes).ok_or_else(|| "there is none at its symbols".to_owned())
+    Ok(bytes)
 }
