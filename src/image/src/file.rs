@@ -1,6 +1,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
+#[cfg(unix)]
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 use std::ffi::OsString;
+#[cfg(unix)]
 use std::fs::Metadata;
+#[cfg(unix)]
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -93,7 +93,11 @@ impl Access {
         self.scratch = true;
         self
     }
+}
 
+/// What the layers read; only Linux has them.
+#[cfg(target_os = "linux")]
+impl Access {
     pub(super) fn reads(&self) -> impl Iterator<Item = &Path> {
         self.reads.iter().map(PathBuf::as_path)
     }

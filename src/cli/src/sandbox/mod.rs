@@ -30,10 +30,12 @@ mod calls {
 }
 #[cfg(target_os = "linux")]
 mod files;
+#[cfg(target_os = "linux")]
 mod folders;
 mod layer;
 
 pub use access::{Access, Network};
+#[cfg(target_os = "linux")]
 pub use folders::clean_up;
 pub use layer::Layer;
 
@@ -89,6 +91,10 @@ mod imp {
         Sandbox { files, calls }
     }
 }
+
+/// Removes what [`enter`] created: nothing on this system.
+#[cfg(not(target_os = "linux"))]
+pub fn clean_up() {}
 
 #[cfg(not(target_os = "linux"))]
 mod imp {

@@ -3,7 +3,9 @@
 use std::fs::File;
 #[cfg(unix)]
 use std::fs::Metadata;
-use std::io::{self, Seek, Write};
+#[cfg(unix)]
+use std::io::Seek;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::destination::Destination;

@@ -117,7 +117,7 @@ impl Origin {
     fn stamp(&self) -> Option<Stamp> {
         let Self::File(path) = self else { return None };
         let metadata = std::fs::metadata(path).ok()?;
-        let (id, length, modified) = (FileId::of(&metadata), metadata.len(), metadata.modified().ok());
+        let (id, length, modified) = (FileId::of_path(path).ok()?, metadata.len(), metadata.modified().ok());
         Some(Stamp { id, length, modified })
     }
 

@@ -1,0 +1,14 @@
+# Read by the scripts that compile for other systems or an older C library: puts cargo-zigbuild and Zig on the PATH, from pip if
+# they are not there, and says what C code is compiled with.
+
+# use_zig FOLDER: FOLDER is for an environment of Python's.
+use_zig() {
+  if ! command -v cargo-zigbuild >/dev/null; then
+    [ -x "$1/bin/python" ] || python3 -m venv "$1"
+    "$1/bin/pip" install -q cargo-zigbuild==0.24.0 ziglang==0.15.2
+    PATH=$1/bin:$PATH
+  fi
+}
+
+# The C compiler of Zig does not inline across these sets of instructions, for which libdeflate would have checksums.
+ZIG_CFLAGS='-DLIBDEFLATE_ASSEMBLER_DOES_NOT_SUPPORT_AVX512VNNI -DLIBDEFLATE_ASSEMBLER_DOES_NOT_SUPPORT_VPCLMULQDQ'
