@@ -332,7 +332,15 @@ fn no_byte_of_the_header_of_a_crash_dump_hides_its_pages() {
     for dump in [&mut wide, &mut narrow] {
         dump.raw(&content([1, 2, 16]));
     }
+    let [complete, kernel] = [10, 8].map(|kind| live_dump(kind, &[(5, 2), (8, 2), (40, 1)]));
+    let live = [5, 6, 8, 9, 40];
+    // But for the letters, the size of the list and its place, only a complete dump has numbers that the list is held against.
+    // The lowest byte of a range's pages may have another explanation.
+    let places = [0..0x98, 0xf98..0xf9c, 0x2000..0x200c, 0x2010..0x2020];
+    let numbers = [0x2020..0x2024, 0x2028..0x2030, 0x2038..0x2040, 0x2049..0x2050, 0x2059..0x2060];
     let cases = [
+        ("live, complete", complete, live.to_vec(), [&places[..], &numbers].concat()),
+        ("live, kernel", kernel, live.to_vec(), [&places[..], &[0x2020..0x2028, 0x2028..0x2030]].concat()),
         ("bitmap", bitmap.bytes, PAGES.to_vec(), vec![0..0x98, 0xf98..0xf9c, 0x2000..0x2008, 0x2020..0x2038]),
         ("64 bits", wide.bytes, vec![1, 2, 16], vec![0..0x98, 0xa0..0xa8, 0xb0..0xb8, 0xf98..0xf9c]),
         ("32 bits", narrow.bytes, vec![1, 2, 16], vec![0..0x6c, 0x70..0x74, 0x78..0x7c, 0xf88..0xf8c]),
@@ -357,17 +365,67 @@ fn no_byte_of_the_header_of_a_crash_dump_hides_its_pages() {
     assert_eq!(warning, "the header was changed: expected it to begin with PAGEDU64, found QAGEDU64");
 }
 
+/// A live dump with the pages of these ranges; the list ends with zeros.
+fn live_dump(kind: u32, ranges: &[(u64, u64)]) -> Vec<u8> {
+    let mut dump = crash_dump(true, kind, &[]);
+    let first = 0x3000;
+    let all: u64 = ranges.iter().map(|(_, pages)| pages).sum();
+    dump.u32(0x40).raw(b"RDMPDUMP").u32(0).u64(first - 0x2040 + 0x20).u64(first);
+    // A kernel's dump does not state how many there are.
+    let counts = if kind == 10 { (ranges.len() as u32, all) } else { (0, 0) };
+    dump.u32(counts.0).u32(0).u64(counts.1);
+    for (page, pages) in ranges {
+        dump.u64(*page).u64(*pages);
+    }
+    let pages: Vec<u64> = ranges.iter().flat_map(|(page, pages)| *page..page + pages).collect();
+    dump.pad_to(first as usize).raw(&content(pages));
+    dump.bytes
+}
+
 #[test]
 fn live_crash_dumps() {
     for kind in [8, 9, 10] {
-        let mut dump = crash_dump(true, kind, &[]);
-        let first = 0x3000;
-        dump.u32(0x40).raw(b"RDMPDUMP").u32(0).u64(first - 0x2040 + 0x20).u64(first);
-        dump.u32(2).u32(0).u64(3).u64(5).u64(2).u64(40).u64(1);
-        dump.pad_to(first as usize).raw(&content([5, 6, 40]));
-        holds_pages(&Image::from_content(dump.bytes.clone()).unwrap(), &[5, 6, 40]);
-        every_cut(&dump.bytes, 509);
+        let dump = live_dump(kind, &[(5, 2), (40, 1)]);
+        let image = Image::from_content(dump.clone()).unwrap();
+        holds_pages(&image, &[5, 6, 40]);
+        assert_eq!((image.report().warnings().len(), image.size()), (0, 3 * 4096));
+        every_cut(&dump, 509);
     }
+}
+
+/// A kernel's live dump says how many pages a range has only once; what shows that a number was changed is the next range, and
+/// the length of the file.
+#[test]
+fn a_changed_range_of_a_live_dump_follows_from_the_rest() {
+    let ranges = [(5, 2), (8, 2), (40, 1)];
+    let pages = [5, 6, 8, 9, 40];
+    let dump = live_dump(8, &ranges);
+    // (offset, byte, what is said of it)
+    let cases = [
+        (0x2038, 0x82, "0x82 pages from 0x5 on, but by the others it is 0x2"),
+        (0x203a, 0x01, "0x10002 pages from 0x5 on, but by the others it is 0x2"),
+        (0x2048, 0xff, "0xff pages from 0x8 on, but by the others it is 0x2"),
+        (0x2058, 0x00, "0x0 pages from 0x28 on, but by the others it is 0x1"),
+    ];
+    for (at, byte, said) in cases {
+        let mut changed = dump.clone();
+        changed[at] = byte;
+        let image = Image::from_content(changed).unwrap();
+        holds_pages(&image, &pages);
+        let warnings = image.report().warnings().join("\n");
+        assert_eq!(warnings, format!("the list of ranges was changed: it states {said}"));
+    }
+    // Where the first page of a range is lost, the pages of the others are still where they belong.
+    let mut lost = dump.clone();
+    lost[0x2040] = 0;
+    let image = Image::from_content(lost).unwrap();
+    holds_pages(&image, &[5, 6, 40]);
+    assert_eq!(image.size(), 3 * 4096);
+    // Any of the ranges may have lost a page: nothing is changed where nothing says which.
+    let short = live_dump(8, &[(5, 1), (8, 2), (40, 1)]);
+    let more = [&short[..], &[0; 4096]].concat();
+    let image = Image::from_content(more).unwrap();
+    assert_eq!((image.size(), image.report().warnings().len()), (4 * 4096, 0));
 }
 
 #[test]

@@ -11,15 +11,12 @@ use crate::bitmap::Bitmap;
 use crate::bytes::{Bytes, filled_up};
 use crate::container::crash_header::{
     AUTOMATIC, BITMAP_COMPLETE, BITMAP_KERNEL, COMPLETE, DumpHeader, LIVE_COMPLETE, LIVE_KERNEL,
-    LIVE_KERNEL_AND_USER, LIVE_MAGIC, LiveHeader, LiveRange, MAGIC_32, MAGIC_64, MemoryBlock, PAGE, SUMMARY,
-    SUMMARY_MAGICS, SummaryHeader, TRIAGE,
+    LIVE_KERNEL_AND_USER, MAGIC_32, MAGIC_64, MemoryBlock, PAGE, SUMMARY, SUMMARY_MAGICS, SummaryHeader,
+    TRIAGE,
 };
 use crate::container::crash_repair::{self, Summary};
-use crate::container::{Container, Parts, triage};
+use crate::container::{Container, Parts, live_dump, triage};
 use crate::segments::Segment;
-
-/// A live dump lists its ranges after the header; real ones have thousands.
-const MOST_RANGES: u64 = 4 << 20;
 
 pub(crate) fn open(bytes: Arc<dyn Bytes>) -> Result<Parts, Error> {
     let container = Container::CrashDump;
@@ -70,8 +67,9 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>) -> Result<Parts, Error> {
             warning.into_iter().for_each(|warning| parts.report.warn(warning));
         }
         LIVE_KERNEL | LIVE_KERNEL_AND_USER | LIVE_COMPLETE => {
-            let all = kind == LIVE_COMPLETE;
-            parts.segments = live(&parts.bytes, size, all)?;
+            let (segments, warning) = live_dump::pages(&parts.bytes, size, kind == LIVE_COMPLETE)?;
+            parts.segments = segments;
+            warning.into_iter().for_each(|warning| parts.report.warn(warning));
         }
         _ => return Err(malformed(header.dump_type_at, "a type of dump from 1 to 10", kind.to_string())),
     }
@@ -82,7 +80,7 @@ pub(crate) fn open(bytes: Arc<dyn Bytes>) -> Result<Parts, Error> {
 type Malformed<'a> = &'a dyn Fn(u64, &'static str, String) -> Error;
 
 /// Segments of memory, and a word about what had to be mended to find them.
-type Found = (Vec<Segment>, Option<String>);
+pub(super) type Found = (Vec<Segment>, Option<String>);
 
 /// The runs of a complete dump (`PHYSICAL_MEMORY_DESCRIPTOR`), whose pages follow the header in their order.
 fn complete(block: &MemoryBlock, size: u64, file: u64, malformed: Malformed) -> Result<Found, Error> {
@@ -175,48 +173,8 @@ fn summary_pages(bytes: &Arc<dyn Bytes>, at: u64, wide: bool) -> Result<Found, E
     Ok((segments, warning))
 }
 
-/// The pages of a live dump (`RDMP`): pairs of a first page and a count. The list in a kernel's dump ends with a
-/// zero; a complete dump gives the number of pairs.
-fn live(bytes: &Arc<dyn Bytes>, at: u64, all: bool) -> Result<Vec<Segment>, Error> {
-    let container = Container::CrashDump;
-    let malformed = |offset, expected, found| Error::Malformed { container, offset, expected, found };
-    let header: LiveHeader = structure(bytes, at)?;
-    if header.signature != *LIVE_MAGIC {
-        let found = header.signature.escape_ascii().to_string();
-        return Err(malformed(at + 4, "the letters RDMPDUMP", found));
-    }
-    let first = header.first_page.get();
-    let list = at + size_of::<LiveHeader>() as u64;
-    let room = first.min(bytes.len()).saturating_sub(list) / size_of::<LiveRange>() as u64;
-    let count = if all { u64::from(header.range_count) } else { room };
-    if count > room || count > MOST_RANGES {
-        return Err(malformed(
-            at + 32,
-            "a list of ranges that ends before the first page",
-            count.to_string(),
-        ));
-    }
-    let size = count as usize * size_of::<LiveRange>();
-    let content = bytes.up_to(list, size).map_err(Error::reading(container))?;
-    let mut offset = first;
-    let mut segments = Vec::new();
-    for range in content.chunks_exact(size_of::<LiveRange>()) {
-        let Ok(range) = LiveRange::read_from_bytes(range) else { break };
-        let (page, pages) = (range.first_page.get(), range.page_count.get());
-        if page == 0 && !all {
-            break;
-        }
-        let (Some(start), Some(length)) = (page.checked_mul(PAGE), pages.checked_mul(PAGE)) else {
-            return Err(malformed(list, "ranges of pages", format!("{pages:#x} pages from {page:#x} on")));
-        };
-        segments.push(Segment { start, length, offset });
-        offset = offset.saturating_add(length);
-    }
-    Ok(segments)
-}
-
 /// The structure at `at`; what is beyond the end of the file is zero.
-fn structure<T: FromBytes + IntoBytes>(bytes: &Arc<dyn Bytes>, at: u64) -> Result<T, Error> {
+pub(super) fn structure<T: FromBytes + IntoBytes>(bytes: &Arc<dyn Bytes>, at: u64) -> Result<T, Error> {
     let content = bytes.up_to(at, size_of::<T>()).map_err(Error::reading(Container::CrashDump))?;
     Ok(filled_up(&content))
 }

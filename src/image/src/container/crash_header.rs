@@ -352,12 +352,16 @@ pub(super) struct SummaryHeader {
 pub(super) struct LiveHeader {
     _header_size: U32,
     pub(super) signature: [u8; 8],
-    _reserved: [u8; 12],
+    _reserved: [u8; 4],
+    /// How many bytes there are from `range_count` to the first page.
+    pub(super) metadata_size: U64,
     /// Where the first page is.
     pub(super) first_page: U64,
     /// In a complete dump: the number of ranges.
     pub(super) range_count: U32,
-    _reserved_behind: [u8; 12],
+    _reserved_behind: [u8; 4],
+    /// In a complete dump: the number of pages.
+    pub(super) page_count: U64,
 }
 
 /// A range of pages in a live dump.

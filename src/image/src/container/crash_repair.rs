@@ -54,24 +54,31 @@ pub(super) fn kind(
     (whole && other).then_some((COMPLETE, "the file is as long as the runs of memory in the header"))
 }
 
+/// Whether the bytes of two numbers are the same, but for one at most.
+pub(super) fn is_one_byte(one: u64, other: u64) -> bool {
+    is_nearly(&one.to_le_bytes(), &other.to_le_bytes())
+}
+
 /// How many runs a complete dump has, whose numbers of pages are `runs`, if the header states `count` of them and `pages`
 /// pages in all, and the file has room for `room` pages; and a run that has another number of pages than it states, with that
 /// number.
 pub(super) fn runs(runs: &[u64], count: usize, pages: u64, room: u64) -> (usize, Option<(usize, u64)>) {
-    let sum = |count: usize| {
-        runs.get(..count).map(|runs| runs.iter().fold(0_u64, |sum, it| sum.saturating_add(*it)))
-    };
+    let mut sums = vec![0_u64];
+    for run in runs {
+        sums.push(sums.last().copied().unwrap_or_default().saturating_add(*run));
+    }
+    let sum = |count: usize| sums.get(count).copied();
     // If the runs fill the file, it is the number of all pages that is wrong.
     if [Some(pages), Some(room)].contains(&sum(count)) {
         return (count, None);
     }
     // Of the number of runs one byte can be wrong, or of the number of pages of one run.
-    let one_byte = |one: u64, other: u64| is_nearly(&one.to_le_bytes(), &other.to_le_bytes());
     let is_used = |index: usize| runs.get(index).is_some_and(|run| *run != 0 && *run as u32 != FILLER);
     // What follows the last run is filled up, so the number of runs is right if it ends there.
     let ends = |count: usize| count.checked_sub(1).is_some_and(is_used) && !is_used(count);
-    let mut others = (1..=runs.len())
-        .filter(|other| ends(*other) && sum(*other) == Some(pages) && one_byte(count as u64, *other as u64));
+    let mut others = (1..=runs.len()).filter(|other| {
+        ends(*other) && sum(*other) == Some(pages) && is_one_byte(count as u64, *other as u64)
+    });
     if let Some(other) = others.next().filter(|_| others.next().is_none()) {
         return (other, None);
     }
@@ -81,7 +88,7 @@ pub(super) fn runs(runs: &[u64], count: usize, pages: u64, room: u64) -> (usize,
         .iter()
         .take(count)
         .enumerate()
-        .filter_map(|(index, run)| Some((index, right(run)?)).filter(|(_, right)| one_byte(*run, *right)))
+        .filter_map(|(index, run)| Some((index, right(run)?)).filter(|(_, right)| is_one_byte(*run, *right)))
         .collect();
     // A run of no pages is wrong for sure.
     let empty = wrong.iter().find(|(index, _)| !is_used(*index));

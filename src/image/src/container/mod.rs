@@ -15,6 +15,7 @@ mod ewf;
 mod flattened;
 mod kdump;
 mod lime;
+mod live_dump;
 mod macho;
 mod notes;
 mod packed;
