@@ -344,16 +344,31 @@ fn an_enablement_package_changes_the_number_and_not_the_lab() {
 #[test]
 fn no_byte_of_the_headers_or_of_the_record_defeats_the_right_profile() {
     let whole = Changed::new();
+    let identity = windows::image(windows::Case::Win10X64).truth.identity;
     let (kernel, record) = (whole.kernel, whole.record);
     let pe = kernel + u32::from_le_bytes(whole.raw[kernel + 0x3c..][..4].try_into().unwrap()) as usize;
     // MZ, the place of the PE header, its mark, the machine, the magic; the GUID, the age, each letter of the name.
     let headers = [kernel, kernel + 1, kernel + 0x3c, pe, pe + 1, pe + 4, pe + 24];
+    // SizeOfImage, which the list of modules has as well.
+    let sizes = pe + 24 + 56..pe + 24 + 60;
     let text = (record + 24..record + 24 + "ntkrnlmp.pdb".len()).collect::<Vec<_>>();
-    for at in headers.into_iter().chain(record + 4..record + 21).chain(text) {
+    for at in headers.into_iter().chain(sizes.clone()).chain(record..record + 21).chain(text) {
         let mut changed = Changed::new();
         changed.raw[at] ^= 0x01;
         let found = changed.validate();
         assert_eq!(found.verdict, Verdict::Match, "{at:#x}: {:#?}", failed(&found));
+        // The changed byte is told, and the record is read in spite of a changed header.
+        if headers.contains(&at) {
+            let words =
+                |name| found.checks.iter().find(|check| check.name.contains(name)).map(|check| &check.actual);
+            let told = words("headers").unwrap_or_else(|| panic!("{at:#x} is not told"));
+            assert!(told.contains("were changed: expected the bytes"), "{at:#x}: {told}");
+            assert_eq!(words("GUID and age"), Some(&identity), "{at:#x}");
+        }
+        if sizes.contains(&at) {
+            let told = found.checks.iter().find(|check| check.name.contains("changed headers"));
+            assert!(told.is_some_and(|check| check.actual.contains("one byte away")), "{at:#x}: {told:?}");
+        }
     }
 }
 

@@ -109,8 +109,8 @@ impl Exported {
     const MOST_TOLD: usize = 16;
 
     pub(crate) fn of(kernel: &WindowsKernel<'_>) -> Self {
-        let mapped = Mapped::at(&kernel.space, kernel.base);
-        let exports = mapped.and_then(|mapped| mapped.exports(&kernel.space)).unwrap_or_default();
+        let mapped = Mapped::mended(&kernel.space, kernel.base);
+        let exports = mapped.and_then(|(mapped, _)| mapped.exports(&kernel.space)).unwrap_or_default();
         // Profiles have names without the compiler's prefixes; if several symbols have one, those after the first are
         // numbered.
         let plain = |name: &str| name.trim_start_matches(['_', '@']).to_owned();
@@ -168,10 +168,16 @@ fn identity(
     exported: &Exported,
     checker: &mut Checker<'_>,
 ) {
+    if let Some((_, Some(changed))) = Mapped::mended(&kernel.space, kernel.base) {
+        checker.check(Group::Identity, Weight::Strong, "headers", "those of a PE file", || {
+            Finding::Skipped(changed)
+        });
+    }
+    let unnamed = || Finding::Skipped(Mapped::unnamed(&kernel.space, kernel.base));
     checker.check(Group::Identity, Weight::Decisive, "GUID and age", words(wanted), || {
         match (&kernel.pdb, wanted) {
             (_, None) => Finding::Skipped("the profile names none".to_owned()),
-            (None, _) => Finding::Skipped("the kernel's debug directory is not in memory".to_owned()),
+            (None, _) => unnamed(),
             (Some((found, _)), Some(wanted)) => match Difference::of_builds(*found, wanted) {
                 Difference::None => Finding::Passed(found.to_string()),
                 // One changed byte of a record does not make another kernel of it.
@@ -190,7 +196,7 @@ fn identity(
         }
     });
     checker.check(Group::Identity, Weight::Strong, "PDB", "one of a kernel", || match &kernel.pdb {
-        None => Finding::Skipped("the kernel's debug directory is not in memory".to_owned()),
+        None => unnamed(),
         Some((_, name)) if KERNELS.iter().any(|kernel| kernel.eq_ignore_ascii_case(name)) => {
             Finding::Passed(name.clone())
         }
@@ -582,6 +588,7 @@ fn modules(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
         kernel.layout.field(list::MODULE_LINKS)?;
         list::text(&view, entry, list::MODULE_NAME)
     };
+    let mut changed = Vec::new();
     checker.each(
         "module: SizeOfImage",
         "what its own headers say",
@@ -589,8 +596,15 @@ fn modules(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
         |entry| {
             let base = view.get(entry, list::MODULE_BASE)?;
             let size = view.get(entry, list::MODULE_SIZE)?;
-            if let Some(mapped) = Mapped::at(&kernel.space, base) {
-                return Ok(u64::from(mapped.headers.size_of_image) == size);
+            if let Some((mapped, _)) = Mapped::mended(&kernel.space, base) {
+                let own = u64::from(mapped.headers.size_of_image);
+                let bytes = (own ^ size).to_le_bytes();
+                if bytes.iter().filter(|byte| **byte != 0).count() != 1 {
+                    return Ok(own == size);
+                }
+                // One byte was changed, here or there.
+                changed.push(format!("{own:#x} in the headers at {base:#x}"));
+                return Err(Error::Unreadable { address: base, length: 4, mapped: true });
             }
             if base == kernel.base {
                 // The kernel was found without its headers, which are damaged.
@@ -605,6 +619,16 @@ fn modules(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
         },
         name,
     );
+    if let Some(first) = changed.first() {
+        let words = format!("{first}, one byte away: either was changed");
+        checker.check(
+            Group::Structure,
+            Weight::Note,
+            "module: changed headers",
+            "the size that the list has",
+            || Finding::Skipped(words),
+        );
+    }
     checker.each(
         "module: names",
         "a name that its path ends with",

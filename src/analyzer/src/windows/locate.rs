@@ -193,6 +193,7 @@ impl<'a> Search<'a, '_> {
             if !base.is_multiple_of(PAGE) || mapped.is_none() && !self.leads_to_system(&space, base) {
                 return Err(format!("{by}: no kernel's headers at {base:#x}"));
             }
+            let mapped = mapped.or_else(|| Mapped::mended(&space, base).map(|(mapped, _)| mapped));
             let pdb = mapped.and_then(|mapped| mapped.pdb(&space));
             return Ok(self.kernel(space, base, pdb, by.to_owned()));
         }

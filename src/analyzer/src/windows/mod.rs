@@ -195,8 +195,8 @@ impl WindowsKernel<'_> {
         let base = view.get(entry, list::MODULE_BASE).unwrap_or_default();
         let name = list::text(&view, entry, list::MODULE_NAME).unwrap_or_default();
         // Drivers of the graphical session are mapped only in the processes of a session.
-        let pdb = match Mapped::at(&self.space, base) {
-            Some(mapped) => mapped.pdb(&self.space),
+        let pdb = match Mapped::mended(&self.space, base) {
+            Some((mapped, _)) => mapped.pdb(&self.space),
             None => sessions.space_with(base).and_then(|space| Mapped::at(space, base)?.pdb(space)),
         };
         Module {
