@@ -4,7 +4,7 @@
 mod support;
 
 use analyzer::linux::CarriedSymbols;
-use analyzer::{CheckOutcome, Guest, Process, Scope, Verdict, relocate, validate};
+use analyzer::{CheckOutcome, Guest, Layout, Process, Scope, Verdict, relocate, validate};
 use image::{Image, Memory, PhysicalAddress, ScanPlan};
 use serde_json::Value;
 use support::{Guests, losses, without};
@@ -90,6 +90,22 @@ fn modules_are_those_the_guest_printed() {
         }
         assert!(listing.rows.iter().all(|row| row.state == Some("live")));
     }
+}
+
+/// A kernel that was built without modules has no list of them, which is not an error.
+#[test]
+#[ignore = "needs PROFILE_CORPUS"]
+fn a_kernel_that_was_built_without_modules_lists_none() {
+    let guests = Guests::open("sparse.lime.zst");
+    let path = support::corpus("images/linux-6.1-cloud/dwarf2json.isf.json.xz");
+    let mut profile = profile::read_file(&path, &mut profile::Report::default()).unwrap();
+    let names = &profile.names;
+    profile.constants.retain(|(name, _)| names.get(*name) != "modules");
+    let layout = Layout::from_profile(profile);
+    let guest = Guest::find(&guests.image, &layout, &ScanPlan::default()).unwrap();
+    let listing = guest.modules().unwrap();
+    assert!(listing.rows.is_empty() && listing.end.is_ok());
+    assert!(guest.processes().unwrap().rows.len() > 50);
 }
 
 #[test]

@@ -14,11 +14,16 @@ const LASTING_PARTS: usize = 4;
 const MOST_PARTS: u64 = 32;
 
 impl LinuxKernel<'_> {
-    /// The loaded modules, in the order of the kernel's list (the latest first).
+    /// The loaded modules, in the order of the kernel's list (the latest first). A kernel that was built without modules
+    /// (`CONFIG_MODULES`) has no such list.
     ///
     /// # Errors
     /// [`Error::Lacking`] if the profile does not describe modules.
     pub fn modules(&self) -> Result<Listing<Module>, Error> {
+        // Both are variables of the kernel, so a profile that has one would have the other.
+        if self.symbol("init_task").is_ok() && self.symbol("modules").is_err() {
+            return Ok(Listing { rows: Vec::new(), end: Ok(()) });
+        }
         let List { entries, end, .. } = self.module_list()?;
         Ok(Listing { rows: entries.iter().map(|module| self.module(*module)).collect(), end })
     }
