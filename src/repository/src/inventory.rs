@@ -2,20 +2,32 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use profile::{Effort, GzipWriter, write_listing};
-use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 
-use crate::packed::{Time, unpack_entries};
+use crate::packed::{Time, stream_entries, unpack_entries};
+use crate::packed_texts::PackedTexts;
+use crate::table::Table;
 use crate::{Condition, Error, Key, Storage, Version};
 
 /// The list of a repository's profiles: its `inventory.gz`.
 ///
-/// Rekall reads names and times; the other fields are our extension and tell a batch what has been done.
+/// Rekall reads names and times; the other fields are our extension and tell a batch what has been done. Records are kept
+/// packed, because a repository has tens of thousands.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inventory {
-    /// The records of profiles, by name.
-    pub records: BTreeMap<String, Record>,
+    records: Table<PackedRecord>,
 }
+
+/// A record, packed.
+#[derive(Clone, Debug, PartialEq)]
+struct PackedRecord {
+    modified: f64,
+    content: Option<PackedContent>,
+}
+
+/// The description of a profile's object, packed. Equal descriptions give equal bytes within one process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PackedContent(PackedTexts);
 
 /// The record of a profile.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -76,35 +88,71 @@ impl Inventory {
     /// # Errors
     /// As for [`Inventory::read`].
     pub fn parse(bytes: &[u8], place: &str) -> Result<Self, Error> {
-        // A map that is made of a whole list has no room to spare.
-        let mut records = Vec::new();
-        Self::parse_each(bytes, place, &mut |name, value: Value| {
-            records.push((name, Record::from_json(&value)));
-        })?;
-        Ok(Self { records: records.into_iter().collect() })
+        let mut records = Table::default();
+        let mut each = |_: &str, name: String, value: Value| {
+            records.push(&name, PackedRecord::new(&Record::from_json(&value)));
+        };
+        // The text is several times as large as what is kept of it.
+        let rest = stream_entries(bytes, place, &[SECTION], &mut each)?;
+        check_section(&rest, place)?;
+        records.finish();
+        Ok(Self { records })
     }
 
     /// The time of every profile.
     pub(crate) fn times(bytes: &[u8], place: &str) -> Result<HashMap<String, f64>, Error> {
         let mut times = HashMap::new();
-        Self::parse_each(bytes, place, &mut |name, Time(time)| {
+        let mut each = |_: &str, name: String, Time(time): Time| {
             times.insert(name, time);
-        })?;
+        };
+        let rest = unpack_entries(bytes, place, &[SECTION], &mut each)?;
+        check_section(&rest, place)?;
         Ok(times)
     }
 
-    /// Calls `each` with every record, one at a time.
-    fn parse_each<T: for<'de> Deserialize<'de>>(
-        bytes: &[u8],
-        place: &str,
-        each: &mut dyn FnMut(String, T),
-    ) -> Result<(), Error> {
-        let rest = unpack_entries(bytes, place, &[SECTION], &mut |_, name, value| each(name, value))?;
-        if !rest.contains_key(SECTION) {
-            let problem = format!("not an inventory: expected a JSON object with the key {SECTION}");
-            return Err(Error::Storage { place: place.to_owned(), problem });
-        }
-        Ok(())
+    /// The number of records.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there is no record.
+    pub fn is_empty(&self) -> bool {
+        self.records.len() == 0
+    }
+
+    /// The record of a profile.
+    pub fn get(&self, name: &str) -> Option<Record> {
+        self.records.get(name).map(PackedRecord::unpacked)
+    }
+
+    /// The names of the profiles, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.records.iter().map(|(name, _)| name)
+    }
+
+    /// The records, in the order of names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Record)> {
+        self.records.iter().map(|(name, record)| (name, record.unpacked()))
+    }
+
+    /// The description of a profile's object, packed.
+    pub(crate) fn content(&self, name: &str) -> Option<&PackedContent> {
+        self.records.get(name)?.content.as_ref()
+    }
+
+    /// The same, taken out of the record.
+    pub(crate) fn take_content(&mut self, name: &str) -> Option<PackedContent> {
+        self.records.get_mut(name)?.content.take()
+    }
+
+    /// Forgets the records that describe no object.
+    pub(crate) fn forget_undescribed(&mut self) {
+        self.records.retain(|record| record.content.is_some());
+    }
+
+    /// The time in the record of a profile.
+    pub(crate) fn modified(&self, name: &str) -> Option<f64> {
+        self.records.get(name).map(|record| record.modified)
     }
 
     /// The bytes of the object: the canonical text, compressed.
@@ -112,7 +160,17 @@ impl Inventory {
     /// # Errors
     /// Any error from printing and compressing.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        let records = self.records.iter().map(|(name, record)| (name, record.to_json()));
+        Self::bytes_of(self.iter())
+    }
+
+    /// The bytes of an inventory with these records, which come in the order of names.
+    ///
+    /// # Errors
+    /// Any error from printing and compressing.
+    pub(crate) fn bytes_of(
+        records: impl Iterator<Item = (impl AsRef<str>, Record)>,
+    ) -> Result<Vec<u8>, Error> {
+        let records = records.map(|(name, record)| (name, record.to_json()));
         let metadata = BTreeMap::from([("Type", "Inventory"), ("ProfileClass", "Inventory")]);
         let sink = GzipWriter::new(Vec::new(), Effort::Default, 1);
         write_listing(&metadata, SECTION, records, sink)
@@ -125,11 +183,99 @@ impl Inventory {
     /// # Errors
     /// As for [`Storage::write`].
     pub fn write(&self, storage: &dyn Storage, version: Option<&Version>) -> Result<bool, Error> {
+        Self::write_bytes(&self.to_bytes()?, storage, version)
+    }
+
+    /// The same, for an inventory that is printed already.
+    pub(crate) fn write_bytes(
+        bytes: &[u8],
+        storage: &dyn Storage,
+        version: Option<&Version>,
+    ) -> Result<bool, Error> {
         let condition = match version {
             Some(version) => Condition::Unchanged(version.clone()),
             None => Condition::Absent,
         };
-        Ok(storage.write(&Self::key()?, &self.to_bytes()?, &condition)?.is_some())
+        Ok(storage.write(&Self::key()?, bytes, &condition)?.is_some())
+    }
+}
+
+impl FromIterator<(String, Record)> for Inventory {
+    fn from_iter<I: IntoIterator<Item = (String, Record)>>(all: I) -> Self {
+        let mut records = Table::default();
+        for (name, record) in all {
+            records.push(&name, PackedRecord::new(&record));
+        }
+        records.finish();
+        Self { records }
+    }
+}
+
+/// Refuses an object without the section of an inventory.
+fn check_section(rest: &Map<String, Value>, place: &str) -> Result<(), Error> {
+    if rest.contains_key(SECTION) {
+        return Ok(());
+    }
+    let problem = format!("not an inventory: expected a JSON object with the key {SECTION}");
+    Err(Error::Storage { place: place.to_owned(), problem })
+}
+
+impl PackedRecord {
+    fn new(record: &Record) -> Self {
+        Self { modified: record.modified, content: record.content.as_ref().map(PackedContent::new) }
+    }
+
+    fn unpacked(&self) -> Record {
+        Record { modified: self.modified, content: self.content.as_ref().map(PackedContent::unpacked) }
+    }
+}
+
+impl PackedContent {
+    pub(crate) fn new(content: &Content) -> Self {
+        let Content { sha256, size, health, source, generator, recipe, origin, banner } = content;
+        // The address of a package ends in the path that its source names.
+        let path = source.split_once(" sha256:").map_or("", |(path, _)| path);
+        let pairs = path.bytes().rev().zip(origin.bytes().rev());
+        let mut shared = pairs.take_while(|(path, origin)| path == origin).count();
+        while !origin.is_char_boundary(origin.len() - shared) {
+            shared -= 1;
+        }
+        let own = &origin[..origin.len() - shared];
+        let (size, shared) = (size.to_string(), if shared == 0 { String::new() } else { shared.to_string() });
+        Self(PackedTexts::new([
+            sha256.as_str(),
+            &size,
+            health,
+            source,
+            generator,
+            recipe,
+            banner,
+            own,
+            &shared,
+        ]))
+    }
+
+    pub(crate) fn unpacked(&self) -> Content {
+        let mut texts = self.0.texts();
+        let mut next = || texts.next().unwrap_or_default();
+        let (sha256, size, health, source) = (next(), next(), next(), next());
+        let (generator, recipe, banner, mut origin) = (next(), next(), next(), next());
+        if let Ok(shared) = next().parse::<usize>() {
+            let path = source.split_once(" sha256:").map_or("", |(path, _)| path);
+            origin.push_str(path.get(path.len().saturating_sub(shared)..).unwrap_or_default());
+        }
+        let size = size.parse().unwrap_or(0);
+        Content { sha256, size, health, source, generator, recipe, origin, banner }
+    }
+
+    /// The size of the object.
+    pub(crate) fn size(&self) -> u64 {
+        self.0.texts().nth(1).and_then(|size| size.parse().ok()).unwrap_or(0)
+    }
+
+    /// The source.
+    pub(crate) fn source(&self) -> String {
+        self.0.texts().nth(3).unwrap_or_default()
     }
 }
 
@@ -219,13 +365,15 @@ mod tests {
     fn what_is_written_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let store = Folder::new(folder.path());
-        let mut inventory = Inventory::default();
         let content =
             Content { sha256: "ab".into(), size: 7, health: "complete".into(), ..Content::default() };
-        inventory.records.insert("nt/GUID/A".into(), Record { modified: 1.5, content: Some(content) });
         let empty = Inventory::default();
         assert_eq!(Inventory::parse(&empty.to_bytes().unwrap(), "here").unwrap(), empty);
-        inventory.records.insert("old".into(), Record { modified: 1_400_000_000.25, content: None });
+        let records = [
+            ("old".to_owned(), Record { modified: 1_400_000_000.25, content: None }),
+            ("nt/GUID/A".to_owned(), Record { modified: 1.5, content: Some(content) }),
+        ];
+        let inventory: Inventory = records.into_iter().collect();
         assert!(inventory.write(&store, None).unwrap());
         let (read, version) = Inventory::read(&store).unwrap().unwrap();
         assert_eq!(read, inventory);
@@ -247,19 +395,47 @@ mod tests {
             .collect();
         assert_eq!(filled, BTreeMap::from([("a", 1.5), ("c", 3.0)]));
         assert_eq!(times.len(), 10);
-        let records = Inventory::parse(text, "here").unwrap().records;
-        assert!(records.iter().all(|(name, record)| record.modified == times[name]));
+        let inventory = Inventory::parse(text, "here").unwrap();
+        assert_eq!(inventory.len(), 10);
+        assert!(inventory.iter().all(|(name, record)| record.modified == times[name]));
     }
 
     #[test]
     fn the_text_is_what_rekall_reads() {
-        let mut inventory = Inventory::default();
-        inventory.records.insert("a".into(), Record { modified: 1.5, content: None });
+        let record = Record { modified: 1.5, content: None };
+        let inventory: Inventory = [("a".to_owned(), record)].into_iter().collect();
         let text = profile::unpack(&inventory.to_bytes().unwrap(), 1 << 20).unwrap().into_owned();
         let value: Value = serde_json::from_slice(&text).unwrap();
         assert_eq!(value["$INVENTORY"]["a"]["LastModified"], 1.5);
         assert_eq!(value["$METADATA"]["Type"], "Inventory");
         assert_eq!(value["$METADATA"]["ProfileClass"], "Inventory");
+    }
+
+    #[test]
+    fn a_packed_description_is_the_same_unpacked() {
+        let sha256 = "0123456789abcdef".repeat(4);
+        let path = "debian/pool/main/l/linux-image-6.1.0-9-amd64_6.1.27-1_amd64.deb";
+        for (source, origin) in [
+            (format!("{path} sha256:{sha256}"), format!("https://host/{}", path.replace('+', "%2B"))),
+            (format!("é/x.deb sha256:{sha256}"), "http://host/\u{a9}/x.deb".to_owned()),
+            ("a sha256:".to_owned(), "a".to_owned()),
+            ("ntkrnlmp.pdb/F8E2A8B5C9B74BF4A6E4A48F180099942".to_owned(), String::new()),
+            (String::new(), "http://host/7".to_owned()),
+        ] {
+            let content = Content {
+                sha256: sha256.clone(),
+                size: u64::MAX,
+                health: "complete".to_owned(),
+                source,
+                generator: "rekall-profile dwarf 7".to_owned(),
+                recipe: "0123456789abcdef".to_owned(),
+                origin,
+                banner: "Linux version 6.1.0-9-amd64 (debian-kernel@lists.debian.org)".to_owned(),
+            };
+            let packed = PackedContent::new(&content);
+            assert_eq!(packed.unpacked(), content);
+            assert_eq!((packed.size(), packed.source()), (content.size, content.source.clone()));
+        }
     }
 
     #[test]

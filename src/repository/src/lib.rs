@@ -39,11 +39,13 @@ pub mod local;
 mod name;
 pub mod of_image;
 mod packed;
+mod packed_texts;
 mod pattern;
 mod printed;
 mod rejects;
 mod repositories;
 pub mod storage;
+mod table;
 pub mod yaml;
 
 pub use config::{CONFIG, Config, Entry, Handler, IndexSource};

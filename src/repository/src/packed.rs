@@ -4,9 +4,10 @@
 
 use std::fmt;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{self, BufReader, Read, Write as _};
 
-use profile::{Effort, GzipWriter, MAX_TEXT};
+use flate2::bufread::GzDecoder;
+use profile::{Effort, GzipWriter, MAX_TEXT, UnpackMeter};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Deserializer, Map, Value};
@@ -40,14 +41,65 @@ pub(crate) fn unpack_entries<T: for<'de> Deserialize<'de>>(
 ) -> Result<Map<String, Value>, Error> {
     let text = profile::unpack(bytes, MAX_TEXT)
         .map_err(|source| Error::Profile { place: place.to_owned(), source })?;
-    let mut reader = Deserializer::from_slice(&text);
+    walk(Deserializer::from_slice(&text), sections, each).map_err(|error| unexpected(&error, place))
+}
+
+/// The same, without the whole text in memory at once. It takes twice the time.
+pub(crate) fn stream_entries<T: for<'de> Deserialize<'de>>(
+    bytes: &[u8],
+    place: &str,
+    sections: &[&str],
+    each: &mut dyn FnMut(&str, String, T),
+) -> Result<Map<String, Value>, Error> {
+    if !bytes.starts_with(&GZIP) {
+        return unpack_entries(bytes, place, sections, each);
+    }
+    let meter = UnpackMeter::new(bytes.len() as u64);
+    let limit = if meter.is_chosen() { meter.allowed() } else { meter.allowed().min(MAX_TEXT as u64) };
+    let members = BufReader::with_capacity(64 << 10, Members { decoder: GzDecoder::new(bytes) }.take(limit));
+    walk(Deserializer::from_reader(members), sections, each).map_err(|error| {
+        // The reader of whole texts says where a gzip file is damaged, or that it is too long.
+        match profile::unpack(bytes, MAX_TEXT) {
+            Err(source) => Error::Profile { place: place.to_owned(), source },
+            Ok(_) => unexpected(&error, place),
+        }
+    })
+}
+
+fn walk<'de, T: for<'any> Deserialize<'any>>(
+    mut reader: Deserializer<impl serde_json::de::Read<'de>>,
+    sections: &[&str],
+    each: &mut dyn FnMut(&str, String, T),
+) -> serde_json::Result<Map<String, Value>> {
     let mut rest = Map::new();
-    let walked = reader.deserialize_map(Sections { sections, each, rest: &mut rest });
-    walked.and_then(|()| reader.end()).map_err(|error| Error::Storage {
-        place: place.to_owned(),
-        problem: format!("not the expected JSON: {error}"),
-    })?;
+    reader.deserialize_map(Sections { sections, each, rest: &mut rest })?;
+    reader.end()?;
     Ok(rest)
+}
+
+fn unexpected(error: &serde_json::Error, place: &str) -> Error {
+    Error::Storage { place: place.to_owned(), problem: format!("not the expected JSON: {error}") }
+}
+
+/// How a member of a gzip file begins (RFC 1952, section 2.3.1).
+const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
+
+/// The text of all members of a gzip file. Zeros after the last one are padding, as for `gzip` itself.
+struct Members<'a> {
+    decoder: GzDecoder<&'a [u8]>,
+}
+
+impl Read for Members<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.decoder.read(buffer)?;
+            let rest = *self.decoder.get_ref();
+            if count > 0 || buffer.is_empty() || rest.iter().all(|byte| *byte == 0) {
+                return Ok(count);
+            }
+            self.decoder = GzDecoder::new(rest);
+        }
+    }
 }
 
 struct Sections<'a, T> {

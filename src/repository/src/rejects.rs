@@ -2,8 +2,25 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::batch::DebugSource;
 use crate::packed::{pack, unpack};
 use crate::{Error, Key, Storage};
+
+/// The rejects of a debug file in any version: the text that stands for it, the version, and the reason.
+pub(crate) fn of<'a>(
+    reasons: &'a BTreeMap<String, String>,
+    file: &Key,
+) -> impl Iterator<Item = (&'a str, DebugSource, &'a str)> {
+    let start = DebugSource::prefix(file);
+    let file = file.clone();
+    reasons.range(start.clone()..).take_while(move |(text, _)| text.starts_with(&start)).filter_map(
+        move |(text, reason)| {
+            // The name of another file may begin like a version of this one.
+            let source = DebugSource::parse(text).filter(|source| source.key == file)?;
+            Some((text.as_str(), source, reason.as_str()))
+        },
+    )
+}
 
 /// The builds in a list of which no profile could be made, with the reason: `<guids>.rejects.gz`.
 ///
@@ -48,6 +65,11 @@ impl Rejects {
             return Ok(Self { reasons });
         }
         Ok(Self::default())
+    }
+
+    /// The rejects of a debug file in any version, each with its reason.
+    pub(crate) fn of<'a>(&'a self, file: &Key) -> impl Iterator<Item = (DebugSource, &'a str)> {
+        of(&self.reasons, file).map(|(_, source, reason)| (source, reason))
     }
 
     /// The bytes of the object.

@@ -3,7 +3,7 @@ use pe::Pe;
 use profile::{Arch, GuidAge, Profile, Report, Resolution, System, write_text};
 
 use super::item::text;
-use super::state::{BuildPart, describe};
+use super::state::{NewPart, describe};
 use crate::packed::pack;
 use crate::{CONFIG, Condition, Config, Error, Guids, Handler, Key, ProfileName, Storage};
 
@@ -120,15 +120,15 @@ pub fn link(storage: &dyn Storage, target: &ProfileName, names: &[ProfileName]) 
         return Ok(false);
     }
     let bytes = symlink(target.as_str())?;
-    let mut part = BuildPart::default();
+    let mut part = NewPart::default();
     for name in names.iter().filter(|name| *name != target) {
-        part.made.insert(name.to_string(), describe(&bytes));
+        part.made(name.as_str(), &describe(&bytes));
         let known = storage.read(&name.key(), bytes.len() as u64);
         if !matches!(known, Ok(Some(known)) if known.bytes == bytes) {
             storage.write(&name.key(), &bytes, &Condition::Always)?;
         }
     }
-    part.write(storage)?;
+    part.finish().write(storage)?;
     Ok(true)
 }
 

@@ -5,6 +5,7 @@ use profile::{GuidAge, Health, Verdict};
 
 use super::claims::Claim;
 use super::item::{COPY_GENERATOR, DebugSource, Item, Source};
+use super::items::{Items, digest};
 use super::make::{Material, make};
 use super::state::{PROFILE_LIMIT, State, described};
 use crate::{Config, Content, Error, Handler, Key, ProfileName, Storage};
@@ -116,19 +117,26 @@ fn name_source(content: &mut Content, item: &Item, names: &[PdbName], guid_age: 
 /// which also apply to builds outside of their lists (`manage_repo nt/GUID build NAME.pdb/GUID`).
 pub(crate) struct Rules<'a> {
     config: &'a Config,
-    items: HashMap<&'a str, &'a Item>,
+    items: &'a Items,
+    /// The positions of the items, by the digest of their name.
+    positions: HashMap<[u8; 16], u32>,
 }
 
 impl<'a> Rules<'a> {
-    pub(crate) fn new(config: &'a Config, items: &'a [Item]) -> Self {
-        Self { config, items: items.iter().map(|item| (item.name.as_str(), item)).collect() }
+    pub(crate) fn new(config: &'a Config, items: &'a Items) -> Self {
+        let positions = items.names().zip(0..).map(|(name, position)| (digest(&name), position)).collect();
+        Self { config, items, positions }
+    }
+
+    fn named(&self, name: &str) -> Option<Item> {
+        self.items.get(*self.positions.get(&digest(name))? as usize)
     }
 
     /// The item for the object `key`. An item for a build outside of all lists has no PDB names.
     pub(crate) fn item(&self, key: &Key) -> Option<Item> {
         let name = ProfileName::of_key(key)?;
-        if let Some(item) = self.items.get(name.as_str()) {
-            return Some((*item).clone());
+        if let Some(item) = self.named(name.as_str()) {
+            return Some(item);
         }
         let (folder, _) = name.as_str().rsplit_once('/')?;
         let entry = self.config.entry(folder)?;
@@ -146,13 +154,13 @@ impl<'a> Rules<'a> {
         if content.generator == super::IMPORTED {
             return true;
         }
-        let unmade = match self.items.get(key.as_str().strip_suffix(".gz").unwrap_or_default()) {
+        let unmade = match self.named(key.as_str().strip_suffix(".gz").unwrap_or_default()) {
             Some(Item { source: Source::Text(_) | Source::Artifacts(_), .. }) => {
                 family(&content.generator) != family(COPY_GENERATOR)
             }
             // One of several debug files of a build gives the profile.
             Some(Item { source: Source::Debug { key, .. }, .. }) => {
-                DebugSource::parse(&content.source).is_none_or(|source| source.key != *key)
+                DebugSource::parse(&content.source).is_none_or(|source| source.key != key)
             }
             _ => false,
         };

@@ -71,7 +71,7 @@ impl Conflict {
     pub(crate) fn is_settled(reason: &str, state: &State, is_asked_for: &dyn Fn(&Key) -> bool) -> bool {
         match Self::parse(reason) {
             Some(Self::SameBuild { other, .. }) => !is_asked_for(&other),
-            Some(Self::Imported { name }) => !state.present.contains_key(&name.key()),
+            Some(Self::Imported { name }) => !state.present.contains(&name.key()),
             None => false,
         }
     }
@@ -92,8 +92,8 @@ impl Claim {
     }
 
     /// The profile of a claim, by the claim's key.
-    pub(crate) fn profile_of(key: &Key) -> Option<ProfileName> {
-        let name = key.as_str().strip_prefix(CLAIMS)?.strip_prefix('/')?;
+    pub(crate) fn profile_of(key: &str) -> Option<ProfileName> {
+        let name = key.strip_prefix(CLAIMS)?.strip_prefix('/')?;
         name.strip_suffix(".json")?.parse().ok()
     }
 

@@ -1,7 +1,7 @@
 use converters::Identity;
 use profile::{MAX_TEXT, Report, read_text};
 
-use super::state::{BuildPart, describe};
+use super::state::{NewPart, describe};
 use crate::packed::pack;
 use crate::{Condition, Error, ProfileName, Storage};
 
@@ -50,8 +50,8 @@ pub fn import(
     let mark = format!("{{\"sha256\": \"{}\"}}\n", content.sha256);
     storage.write(&super::state::mark(&name.key())?, mark.as_bytes(), &Condition::Always)?;
     storage.write(&name.key(), &packed, &Condition::Always)?;
-    let mut part = BuildPart::default();
-    part.made.insert(name.to_string(), content);
-    part.write(storage)?;
+    let mut part = NewPart::default();
+    part.made(name.as_str(), &content);
+    part.finish().write(storage)?;
     Ok(Imported { name, size, health })
 }

@@ -1,11 +1,13 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use profile::Progress;
 
+use super::contents::Contents;
 use super::seal::Sealed;
 use super::state::{State, describe};
 use crate::index::{GENERATOR, Source, Specification, build};
-use crate::{CONFIG, Condition, Config, Content, Entry, Error, Handler, Key, ProfileName, Storage};
+use crate::inventory::PackedContent;
+use crate::{CONFIG, Condition, Config, Entry, Error, Handler, Key, ProfileName, Storage};
 
 /// Builds the indexes of a repository.
 pub(super) struct Indexes<'a> {
@@ -59,7 +61,7 @@ impl Indexes<'_> {
     pub(super) fn write(
         &self,
         state: &mut State,
-        contents: &mut BTreeMap<Key, Content>,
+        contents: &mut Contents,
         sealed: &mut Sealed,
     ) -> Result<bool, Error> {
         sealed.indexes.clear();
@@ -80,16 +82,15 @@ impl Indexes<'_> {
                 continue;
             };
             let below = format!("{}/", specification.path);
-            let is_source = |(key, content): &(&Key, &Content)| {
-                key.as_str().starts_with(&below)
-                    && !targets.contains(*key)
-                    && content.generator != GENERATOR
-                    && !content.health.starts_with("unreadable")
-            };
-            let sources = contents.iter().filter(is_source);
+            let sources = contents.iter(&state.present).filter(|(key, _)| key.starts_with(&below));
             let sources: Vec<Source> = sources
                 .filter_map(|(key, content)| {
-                    Some(Source { name: ProfileName::of_key(key)?, sha256: content.sha256.clone() })
+                    let (key, content) = (key.parse().ok()?, content.unpacked());
+                    let is_source = !targets.contains(&key)
+                        && content.generator != GENERATOR
+                        && !content.health.starts_with("unreadable");
+                    let name = ProfileName::of_key(&key).filter(|_| is_source)?;
+                    Some(Source { name, sha256: content.sha256 })
                 })
                 .collect();
             let key = target.key();
@@ -109,9 +110,9 @@ impl Indexes<'_> {
             match self.storage.write(&key, &built.bytes, &condition)? {
                 Some(_) => {
                     if let Some(stat) = self.storage.stat(&key)? {
-                        state.present.insert(key.clone(), stat);
+                        let content = PackedContent::new(&describe(&built.bytes));
+                        contents.insert(&mut state.present, &key, &stat, content);
                     }
-                    contents.insert(key, describe(&built.bytes));
                     sealed.indexes.push((target.clone(), built.profiles));
                 }
                 None => whole = false,

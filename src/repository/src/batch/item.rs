@@ -10,8 +10,9 @@ use url::Url;
 use super::adopt::adopt;
 use super::claims::{CLAIMS, Conflict};
 use super::indexes::specification;
+use super::items::{Group, Items, Names};
 use super::shard::Shard;
-use super::state::{IMPORTS, PARTS, State};
+use super::state::{Builds, IMPORTS, PARTS, State};
 use crate::collection::{Collection, ItemKind, LISTINGS, Listing, Mode, Origin, Place, Row, stem};
 use crate::packed::sha256;
 use crate::pattern::matches;
@@ -89,6 +90,11 @@ pub struct DebugSource {
 impl DebugSource {
     /// The separator between the two in a record.
     const BETWEEN: &str = " sha256:";
+
+    /// How the text of any version of a file begins.
+    pub(crate) fn prefix(key: &Key) -> String {
+        format!("{key}{}", Self::BETWEEN)
+    }
 
     /// Reads the [`Content::source`] of a profile that was made from a debug file.
     pub(crate) fn parse(text: &str) -> Option<Self> {
@@ -258,21 +264,16 @@ impl Item {
             Source::Text(key) => vec![key.clone()],
             Source::Artifacts(keys) => keys.clone(),
             Source::Pack(key) => {
-                let zip =
-                    format!("{key}.zip").parse::<Key>().ok().filter(|zip| state.present.contains_key(zip));
-                if state.present.contains_key(key) {
+                let zip = format!("{key}.zip").parse::<Key>().ok().filter(|zip| state.present.contains(zip));
+                if state.present.contains(key) {
                     return vec![key.clone()];
                 }
                 if let Some(zip) = zip {
                     return vec![zip];
                 }
                 let below = format!("{key}/");
-                let inside: Vec<Key> = state
-                    .present
-                    .keys()
-                    .filter(|known| known.as_str().starts_with(&below))
-                    .cloned()
-                    .collect();
+                let inside = state.present.keys_below(&below).filter_map(|known| known.parse().ok());
+                let inside: Vec<Key> = inside.collect();
                 if inside.is_empty() { vec![key.clone()] } else { inside }
             }
         }
@@ -296,12 +297,12 @@ pub struct BuildPlan {
     /// The configuration.
     pub config: Config,
     /// Every profile in the configuration, in the configuration's order.
-    pub items: Vec<Item>,
+    pub items: Items,
     /// The builds of each list that could not be made before, by the list.
     pub rejects: BTreeMap<Key, Rejects>,
     pub(crate) state: State,
     /// Every debug file in the configuration.
-    debug_files: BTreeSet<Key>,
+    debug_files: Names,
     /// The collections whose listings were not read yet, so that nothing of them is among the items.
     pub unlisted: Vec<ProfileName>,
 }
@@ -351,34 +352,33 @@ impl BuildPlan {
     /// [`Error::Absent`] without a configuration or one of its lists; [`Error::Text`] if one is invalid.
     pub fn read(storage: &dyn Storage) -> Result<Self, Error> {
         let config = read_config(storage)?;
+        // Reading a list takes more memory than what is kept of it, so it is read before there is anything else.
+        let mut lists = Lists::read(&config, storage);
         let state = State::read(storage)?;
         let mut asked = Asked::new(storage, &state);
         for entry in &config.entries {
-            asked.add(entry)?;
+            asked.add(entry, &mut lists)?;
             // Errors in a specification are reported before hours of work, not after.
             for index in &entry.indexes {
                 specification(storage, &index.source)?;
             }
         }
         let Asked { mut items, rejects, debug_files, unlisted, .. } = asked;
-        keep_first(&mut items);
-        let is_asked_for = |file: &Key| debug_files.contains(file);
-        for item in &mut items {
-            if let Source::Debug { rejected, .. } = &mut item.source {
-                rejected.take_if(|reason| Conflict::is_settled(reason, &state, &is_asked_for));
-            }
-        }
+        items.keep_first();
+        let is_asked_for = |file: &Key| debug_files.contains(file.as_str());
+        items.forget_rejects(&|reason| Conflict::is_settled(reason, &state, &is_asked_for));
         Ok(Self { config, items, rejects, state, debug_files, unlisted })
     }
 
     /// How many profiles of a shard are up to date according to their records, and how many there are.
     pub fn progress(&self, selection: &Selection, storage: &dyn Storage) -> (usize, usize) {
-        let items: Vec<&Item> = self.items.iter().filter(|item| selection.takes(item)).collect();
-        let done = items.iter().filter(|item| {
+        let (mut done, mut all) = (0, 0);
+        for item in self.items.iter().filter(|item| selection.takes(item)) {
             let content = item.key().and_then(|key| self.state.recorded(&key, storage));
-            content.is_some_and(|content| item.is_made(content, storage, &self.state))
-        });
-        (done.count(), items.len())
+            done += usize::from(content.is_some_and(|content| item.is_made(&content, storage, &self.state)));
+            all += 1;
+        }
+        (done, all)
     }
 
     /// The PDBs that are still missing, for a machine that can download them.
@@ -391,8 +391,7 @@ impl BuildPlan {
             }
             let kept = item.wanted().first().map(|wanted| format!("src/pdb/{}.pdb.gz", wanted.guid_age));
             let kept = kept.and_then(|kept| kept.parse::<Key>().ok());
-            if kept.is_some_and(|kept| self.state.present.contains_key(&kept)) || self.is_done(item, storage)
-            {
+            if kept.is_some_and(|kept| self.state.present.contains(&kept)) || self.is_done(&item, storage) {
                 continue;
             }
             for mut wanted in item.wanted() {
@@ -419,7 +418,7 @@ impl BuildPlan {
     pub(crate) fn content(&self, item: &Item, storage: &dyn Storage) -> Option<Content> {
         let key = item.key()?;
         if let Some(content) = self.state.recorded(&key, storage) {
-            return Some(content.clone());
+            return Some(content);
         }
         self.state.present.get(&key)?;
         let adopted = adopt(Some(item), &key, storage, &self.state).ok().flatten();
@@ -439,7 +438,7 @@ impl BuildPlan {
 
     /// Whether the configuration has profiles of this debug file.
     pub(crate) fn asks_for(&self, file: &Key) -> bool {
-        self.debug_files.contains(file)
+        self.debug_files.contains(file.as_str())
     }
 
     /// Adds a build to the plan for the entry `target`, if the list does not have it; returns its name.
@@ -464,16 +463,10 @@ impl BuildPlan {
             Some(pdb) => vec![pdb.clone()],
             None => unnamed(entry, file_names)?,
         };
-        let (guids, has_structs) = (guids.clone(), *has_structs);
-        let item = Item {
-            name: name.clone(),
-            entry: entry.name.clone(),
-            source: Source::Pdb { names, guid_age, guids, has_structs },
-            profile_class: profile_class.clone(),
-            merge: entry.merge.clone(),
-        };
-        if !self.items.iter().any(|known| known.name == name) {
-            self.items.push(item);
+        if !self.items.names().any(|known| known == name.as_str()) {
+            let mut group = Group::new(entry, guids.clone()).of_pdbs(*has_structs, profile_class.clone());
+            group.add_pdb(names, guid_age);
+            self.items.add(group);
         }
         Ok(name)
     }
@@ -483,49 +476,87 @@ impl BuildPlan {
 /// unreadable list affects only its own profiles, and is reported.
 pub(crate) fn items_of(
     config: &Config,
+    lists: &mut Lists,
     state: &State,
     storage: &dyn Storage,
     problems: &mut Vec<String>,
-) -> Vec<Item> {
+) -> Items {
     let mut asked = Asked::new(storage, state);
     for entry in &config.entries {
-        if let Err(error) = asked.add(entry) {
+        if let Err(error) = asked.add(entry, lists) {
             problems.push(error.to_string());
         }
     }
     let mut items = asked.items;
-    keep_first(&mut items);
+    items.keep_first();
     items
 }
 
-/// A profile in two entries is made once, by the first.
-fn keep_first(items: &mut Vec<Item>) {
-    let mut seen = BTreeSet::new();
-    items.retain(|item| seen.insert(item.name.clone()));
+/// The builds of Windows that the lists of a configuration name, or why a list cannot be read, by entry.
+#[derive(Default)]
+pub(crate) struct Lists(BTreeMap<ProfileName, Result<Group, Error>>);
+
+impl Lists {
+    pub(crate) fn read(config: &Config, storage: &dyn Storage) -> Self {
+        let mut lists = BTreeMap::new();
+        for entry in &config.entries {
+            if let Handler::Windows { guids, has_structs, profile_class, file_names } = &entry.handler {
+                let group = Group::new(entry, guids.clone()).of_pdbs(*has_structs, profile_class.clone());
+                lists.insert(entry.name.clone(), read_builds(entry, guids, file_names, group, storage));
+            }
+        }
+        Self(lists)
+    }
+}
+
+/// Adds the builds of a list to `group`.
+fn read_builds(
+    entry: &Entry,
+    guids: &Key,
+    file_names: &[PdbName],
+    mut group: Group,
+    storage: &dyn Storage,
+) -> Result<Group, Error> {
+    let expected = format!("the GUIDs of {}", entry.name);
+    let list = Guids::parse(&text(storage, guids, &expected)?, &storage.place_of(guids))?;
+    let mut builds: BTreeMap<GuidAge, Vec<PdbName>> = BTreeMap::new();
+    for (name, known) in list.named {
+        for build in known {
+            builds.entry(build).or_insert_with(|| Vec::with_capacity(1)).push(name.clone());
+        }
+    }
+    for build in &list.unnamed {
+        builds.entry(*build).or_default().extend(unnamed(entry, file_names)?);
+    }
+    for (guid_age, names) in builds {
+        // The name has to be one.
+        let _: ProfileName = format!("{}/{guid_age}", entry.name).parse()?;
+        group.add_pdb(names, guid_age);
+    }
+    Ok(group)
 }
 
 /// A configuration, as far as it was read.
 struct Asked<'a> {
     storage: &'a dyn Storage,
     state: &'a State,
-    items: Vec<Item>,
+    items: Items,
     rejects: BTreeMap<Key, Rejects>,
-    debug_files: BTreeSet<Key>,
+    debug_files: Names,
     /// The profiles of debug files that were read before, by file; loaded when the first entry needs them.
-    builds: Option<BTreeMap<Key, ProfileName>>,
+    builds: Option<Builds>,
     /// The entries whose listings were not read yet.
     unlisted: Vec<ProfileName>,
 }
 
 impl<'a> Asked<'a> {
     fn new(storage: &'a dyn Storage, state: &'a State) -> Self {
-        let (items, rejects) = (Vec::new(), BTreeMap::new());
         Self {
             storage,
             state,
-            items,
-            rejects,
-            debug_files: BTreeSet::new(),
+            items: Items::default(),
+            rejects: BTreeMap::new(),
+            debug_files: Names::default(),
             builds: None,
             unlisted: Vec::new(),
         }
@@ -538,26 +569,29 @@ impl<'a> Asked<'a> {
         if self.builds.is_none() {
             self.builds = Some(self.state.builds(self.storage)?);
         }
+        let mut group = Group::new(entry, list.clone());
         for key in self.state.present.keys() {
-            if !asks_for(patterns, key) || !self.debug_files.insert(key.clone()) {
+            if !asks_for(patterns, key) || !self.debug_files.insert(key) {
                 continue;
             }
             let known = self.builds.as_ref().and_then(|builds| builds.get(key));
+            let key: Key = key.parse()?;
             let source = Source::Debug {
                 key: key.clone(),
                 list: list.clone(),
                 named: known.is_some(),
-                rejected: self.state.rejected(key, &rejects, self.storage),
+                rejected: self.state.rejected(&key, &rejects, self.storage),
                 origin: None,
             };
-            self.items.push(Item {
-                name: known.cloned().unwrap_or_else(|| ProfileName::by_source(key)),
+            group.add(Item {
+                name: known.unwrap_or_else(|| ProfileName::by_source(&key)),
                 entry: entry.name.clone(),
                 source,
                 profile_class: None,
                 merge: entry.merge.clone(),
             });
         }
+        self.items.add(group);
         self.rejects.insert(list, rejects);
         Ok(())
     }
@@ -583,15 +617,16 @@ impl<'a> Asked<'a> {
             },
         };
         let collection = Arc::new(collection.clone());
+        let mut group = Group::new(entry, list.clone()).of_collection(&collection);
         for row in rows {
             let path = row.path.clone();
             let Ok(key) = format!("{}/{path}", entry.name).parse::<Key>() else { continue };
             let Some(origin) = Origin::new(&collection, row) else { continue };
             if origin.kind() == ItemKind::Build {
-                self.add_build(entry, &list, &path)?;
+                add_build(entry, &mut group, &path)?;
                 continue;
             }
-            if !self.debug_files.insert(key.clone()) {
+            if !self.debug_files.insert(key.as_str()) {
                 continue;
             }
             let fixed = match origin.kind() {
@@ -599,7 +634,7 @@ impl<'a> Asked<'a> {
                 ItemKind::DebugFile => format!("Linux/{path}").parse().ok(),
                 ItemKind::Package(_) | ItemKind::Build => None,
             };
-            let known = fixed.or_else(|| self.builds.as_ref()?.get(&key).cloned());
+            let known = fixed.or_else(|| self.builds.as_ref()?.get(key.as_str()));
             let source = DebugSource {
                 key: key.clone(),
                 sha256: origin.sha256().unwrap_or_else(|| UNKNOWN.to_owned()),
@@ -611,7 +646,7 @@ impl<'a> Asked<'a> {
                 list: list.clone(),
                 origin: Some(Remote(Box::new(origin))),
             };
-            self.items.push(Item {
+            group.add(Item {
                 name: known.unwrap_or_else(|| ProfileName::by_source(&key)),
                 entry: entry.name.clone(),
                 source,
@@ -619,28 +654,14 @@ impl<'a> Asked<'a> {
                 merge: entry.merge.clone(),
             });
         }
+        self.items.add(group);
         self.rejects.insert(list, rejects);
         Ok(())
     }
 
-    /// The item of a PDB that a listing of Windows' builds names (`NAME/GUID`).
-    fn add_build(&mut self, entry: &Entry, list: &Key, path: &str) -> Result<(), Error> {
-        let build = path
-            .rsplit_once('/')
-            .and_then(|(name, build)| Some((PdbName::from_user(name).ok()?, build.parse::<GuidAge>().ok()?)));
-        let Some((name, guid_age)) = build else { return Ok(()) };
-        self.items.push(Item {
-            name: format!("{}/{guid_age}", entry.name).parse()?,
-            entry: entry.name.clone(),
-            source: Source::Pdb { names: vec![name], guid_age, guids: list.clone(), has_structs: true },
-            profile_class: None,
-            merge: entry.merge.clone(),
-        });
-        Ok(())
-    }
-
-    fn add(&mut self, entry: &Entry) -> Result<(), Error> {
+    fn add(&mut self, entry: &Entry, lists: &mut Lists) -> Result<(), Error> {
         let storage = self.storage;
+        let mut others = Group::new(entry, format!("src/{}", entry.name).parse()?);
         let item = |name: ProfileName, source| Item {
             name,
             entry: entry.name.clone(),
@@ -649,64 +670,61 @@ impl<'a> Asked<'a> {
             merge: entry.merge.clone(),
         };
         match &entry.handler {
-            Handler::Windows { guids, has_structs, profile_class, file_names } => {
-                let expected = format!("the GUIDs of {}", entry.name);
-                let list = Guids::parse(&text(storage, guids, &expected)?, &storage.place_of(guids))?;
+            Handler::Windows { guids, .. } => {
+                let builds = lists.0.remove(&entry.name).transpose()?;
                 if !self.rejects.contains_key(guids) {
                     self.rejects.insert(guids.clone(), Rejects::read(storage, guids)?);
                 }
-                let mut builds: BTreeMap<GuidAge, Vec<PdbName>> = BTreeMap::new();
-                for (name, known) in &list.named {
-                    for build in known {
-                        builds.entry(*build).or_insert_with(|| Vec::with_capacity(1)).push(name.clone());
-                    }
-                }
-                for build in &list.unnamed {
-                    builds.entry(*build).or_default().extend(unnamed(entry, file_names)?);
-                }
-                for (guid_age, names) in builds {
-                    let name = format!("{}/{guid_age}", entry.name).parse()?;
-                    let (guids, has_structs) = (guids.clone(), *has_structs);
-                    let source = Source::Pdb { names, guid_age, guids, has_structs };
-                    self.items.push(Item { profile_class: profile_class.clone(), ..item(name, source) });
+                if let Some(builds) = builds {
+                    self.items.add(builds);
                 }
             }
             Handler::Copy { source } => {
-                self.items.push(item(entry.name.clone(), Source::Text(source.clone())));
+                others.add(item(entry.name.clone(), Source::Text(source.clone())));
             }
             Handler::Mac { sources } => {
                 for source in sources {
                     let part = source.file_name();
                     let part = part.strip_suffix(".zip").unwrap_or(part);
                     let name = format!("{}/{part}", entry.name).parse()?;
-                    self.items.push(item(name, Source::Pack(source.clone())));
+                    others.add(item(name, Source::Pack(source.clone())));
                 }
             }
             Handler::Linux => {
                 let below = format!("src/{}/", entry.name);
-                let packs = self.state.present.keys().filter(|key| key.as_str().starts_with(&below));
-                let packs: Vec<Key> = packs.cloned().collect();
-                for key in packs {
+                for key in self.state.present.keys_below(&below) {
                     // The name is the path between `src/` and `.zip`, unchanged.
-                    let name = key.as_str().strip_prefix("src/").and_then(|name| name.strip_suffix(".zip"));
+                    let name = key.strip_prefix("src/").and_then(|name| name.strip_suffix(".zip"));
                     if let Some(name) = name {
-                        self.items.push(item(name.parse()?, Source::Pack(key.clone())));
+                        others.add(item(name.parse()?, Source::Pack(key.parse()?)));
                     }
                 }
             }
             Handler::Artifacts { patterns } => {
                 let keys = self.state.present.keys();
-                let keys = keys.filter(|key| {
-                    patterns.iter().any(|pattern| matches(pattern.as_bytes(), key.as_str().as_bytes()))
-                });
-                let keys = keys.cloned().collect();
-                self.items.push(item(entry.name.clone(), Source::Artifacts(keys)));
+                let keys = keys
+                    .filter(|key| patterns.iter().any(|pattern| matches(pattern.as_bytes(), key.as_bytes())));
+                let keys = keys.filter_map(|key| key.parse().ok()).collect();
+                others.add(item(entry.name.clone(), Source::Artifacts(keys)));
             }
             Handler::DebugFiles { patterns } => self.add_debug_files(entry, patterns)?,
             Handler::Collection(collection) => self.add_collection(entry, collection)?,
         }
+        self.items.add(others);
         Ok(())
     }
+}
+
+/// Adds the item of a PDB that a listing of Windows' builds names (`NAME/GUID`).
+fn add_build(entry: &Entry, group: &mut Group, path: &str) -> Result<(), Error> {
+    let build = path
+        .rsplit_once('/')
+        .and_then(|(name, build)| Some((PdbName::from_user(name).ok()?, build.parse::<GuidAge>().ok()?)));
+    if let Some((name, guid_age)) = build {
+        let _: ProfileName = format!("{}/{guid_age}", entry.name).parse()?;
+        group.add_pdb(vec![name], guid_age);
+    }
+    Ok(())
 }
 
 /// The build-ids of a list, one per line; what follows `#` is a comment.
@@ -734,8 +752,7 @@ const IN_BUNDLE: &str = "/Contents/Resources/DWARF/";
 
 /// Whether a pattern matches a debug file, or the dSYM bundle that contains it. Other files in a bundle do not count,
 /// nor do the repository's own files next to its sources.
-fn asks_for(patterns: &[String], key: &Key) -> bool {
-    let text = key.as_str();
+fn asks_for(patterns: &[String], text: &str) -> bool {
     let named = |name: &str| patterns.iter().any(|pattern| matches(pattern.as_bytes(), name.as_bytes()));
     if [CLAIMS, PARTS, IMPORTS, LISTINGS].iter().any(|folder| text.starts_with(&format!("{folder}/")))
         || text.ends_with(".rejects.gz")
@@ -798,11 +815,11 @@ mod tests {
             ("src/Linux/x.rejects.gz", false),
             ("src/Linus", false),
         ] {
-            assert_eq!(asks_for(&patterns, &key.parse().unwrap()), expected, "{key}");
+            assert_eq!(asks_for(&patterns, key), expected, "{key}");
         }
         let all = ["*".to_owned()];
         for key in ["config.yaml", "src/parts/1.json", "src/builds/Linux/a.json", "src/imported/a.gz.json"] {
-            assert!(!asks_for(&all, &key.parse().unwrap()), "{key}");
+            assert!(!asks_for(&all, key), "{key}");
         }
     }
 }

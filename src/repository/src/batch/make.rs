@@ -103,7 +103,7 @@ pub(crate) fn bring(
     }
     let Source::Pdb { names, guid_age, .. } = &item.source else { return Ok(Material::Here) };
     let kept = format!("src/pdb/{guid_age}.pdb.gz").parse::<Key>().map_err(Failure::lasting)?;
-    if let (true, Some(name)) = (state.present.contains_key(&kept), names.first()) {
+    if let (true, Some(name)) = (state.present.contains(&kept), names.first()) {
         let object = storage.read(&kept, super::SOURCE_LIMIT).map_err(Failure::passing)?;
         if let Some(object) = object {
             let bytes = profile::unpack(&object.bytes, super::SOURCE_LIMIT as usize);

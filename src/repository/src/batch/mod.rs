@@ -12,10 +12,13 @@
 mod add;
 mod adopt;
 mod claims;
+mod contents;
 mod import;
 mod indexes;
 mod item;
+mod items;
 mod make;
+mod objects;
 mod pipeline;
 mod seal;
 mod shard;
@@ -34,6 +37,7 @@ use symbols::{Downloads, Fetcher};
 pub use add::{Addition, Binary, add_guids, link};
 pub use import::{Imported, import};
 pub use item::{BuildPlan, DebugSource, Item, Remote, Selection, Source, read_config};
+pub use items::Items;
 pub use make::{Failure, Made};
 pub use seal::{Sealed, seal};
 pub use shard::{Shard, ShardError};
@@ -46,7 +50,7 @@ pub(crate) use state::{PROFILE_LIMIT, State};
 
 use claims::{Conflict, Stored};
 use pipeline::Fate;
-use state::{BuildPart, PARTS};
+use state::{NewPart, PARTS};
 
 /// The generator of imported profiles, instead of a front-end.
 pub(crate) const IMPORTED: &str = "imported";
@@ -59,6 +63,8 @@ pub(crate) const DEBUG_LIMIT: u64 = 16 << 30;
 
 /// How often a builder records its work.
 const NOTE: Duration = Duration::from_secs(5);
+/// How many profiles and rejects wait to be recorded at most.
+const NOTED: usize = 1024;
 
 /// Makes profiles.
 pub struct Builder<'a> {
@@ -155,7 +161,7 @@ impl Summary {
 /// The results so far, those that no part has recorded yet, and the time since the last part.
 struct Notes {
     summary: Summary,
-    part: BuildPart,
+    part: NewPart,
     last: Instant,
 }
 
@@ -173,23 +179,23 @@ impl Builder<'_> {
         for entry in &plan.config.entries {
             summary.entries.push((entry.name.clone(), Counts::default()));
         }
-        let mut items = Vec::new();
-        for item in plan.items.iter().filter(|item| selection.takes(item)) {
+        let mut chosen = Vec::new();
+        for (position, item) in plan.items.iter().enumerate().filter(|(_, item)| selection.takes(item)) {
             // A user who names a profile wants it tried again.
-            let passed_over = !self.retry && selection.only.is_none() && plan.rejected(item).is_some();
+            let passed_over = !self.retry && selection.only.is_none() && plan.rejected(&item).is_some();
             // A profile that exists anyway (an imported one, for example) does not count as rejected. A debug file
             // was rejected in its current version; an older profile from it does not matter.
             let present = !matches!(item.source, Source::Debug { .. })
-                && item.key().is_some_and(|key| plan.state.present.contains_key(&key));
+                && item.key().is_some_and(|key| plan.state.present.contains(&key));
             if passed_over && !present {
                 if let Some(counts) = summary.counts(&item.entry) {
                     counts.rejected += 1;
                 }
             } else {
-                items.push(item);
+                chosen.push(position);
             }
         }
-        let notes = Mutex::new(Notes { summary, part: BuildPart::default(), last: Instant::now() });
+        let notes = Mutex::new(Notes { summary, part: NewPart::default(), last: Instant::now() });
         let keep = |item: &Item, made: &Made| {
             let displaced = match self.store(plan, item, made)? {
                 Ok(displaced) => displaced,
@@ -197,7 +203,7 @@ impl Builder<'_> {
             };
             let part = {
                 let mut notes = locked(&notes);
-                notes.part.made.insert(made.name.to_string(), made.content.clone());
+                notes.part.made(made.name.as_str(), &made.content);
                 if let (Some(other), Source::Debug { key, list, .. }) = (displaced, &item.source) {
                     let reason = same_build(&made.name, key);
                     notes.reject(list, other.to_string(), reason.recorded());
@@ -206,21 +212,31 @@ impl Builder<'_> {
                         counts.failed += 1;
                     }
                 }
-                if notes.last.elapsed() < NOTE {
-                    return Ok(Ok(()));
-                }
-                notes.last = Instant::now();
-                std::mem::take(&mut notes.part)
+                notes.due()
             };
-            part.write(self.storage).map(Ok)
+            part.map_or(Ok(()), |part| part.finish().write(self.storage)).map(Ok)
         };
-        let done = |item: &Item, fate: Fate| note(&mut locked(&notes), plan, self.storage, item, fate);
-        let result = pipeline::run(self, plan, &items, true, &keep, &done);
+        let trouble: Mutex<Option<Error>> = Mutex::new(None);
+        let done = |item: &Item, fate: Fate| {
+            let part = {
+                let mut notes = locked(&notes);
+                note(&mut notes, plan, self.storage, item, fate);
+                notes.due()
+            };
+            if let Some(Err(error)) = part.map(|part| part.finish().write(self.storage)) {
+                self.watch.stop();
+                locked(&trouble).get_or_insert(error);
+            }
+        };
+        let result = pipeline::run(self, plan, &chosen, true, &keep, &done);
         let notes = notes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let noted = notes.part.write(self.storage);
+        let noted = notes.part.finish().write(self.storage);
         result?;
         noted?;
-        Ok(notes.summary)
+        match trouble.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            Some(error) => Err(error),
+            None => Ok(notes.summary),
+        }
     }
 
     /// Writes a profile. Returns the other debug file of the same build that gave it before, or why it is not
@@ -233,7 +249,7 @@ impl Builder<'_> {
     ) -> Result<Result<Option<DebugSource>, Failure>, Error> {
         let key = made.name.key();
         let mark = state::mark(&key)?;
-        let marked = plan.state.present.contains_key(&mark);
+        let marked = plan.state.present.contains(&mark);
         let is_debug_file = matches!(item.source, Source::Debug { .. });
         if is_debug_file && marked && self.storage.stat(&key)?.is_some() {
             return Ok(Err(Failure::lasting(Conflict::Imported { name: made.name.clone() })));
@@ -259,7 +275,16 @@ impl Builder<'_> {
 
 impl Notes {
     fn reject(&mut self, list: &Key, source: String, reason: &str) {
-        self.part.rejects.entry(list.to_string()).or_default().insert(source, reason.to_owned());
+        self.part.rejected(list, source, reason);
+    }
+
+    /// What has to be recorded now.
+    fn due(&mut self) -> Option<NewPart> {
+        if self.last.elapsed() < NOTE && self.part.len() < NOTED {
+            return None;
+        }
+        self.last = Instant::now();
+        Some(std::mem::take(&mut self.part))
     }
 }
 
@@ -278,7 +303,7 @@ fn note(notes: &mut Notes, plan: &BuildPlan, storage: &dyn Storage, item: &Item,
         }
         Fate::Found(content) => {
             counts.unchanged += 1;
-            notes.part.made.insert(item.name.to_string(), content);
+            notes.part.made(item.name.as_str(), &content);
         }
         Fate::Unchanged => counts.unchanged += 1,
         Fate::Failed(failure) => {

@@ -32,12 +32,12 @@ pub(crate) type Keep<'a> = &'a (dyn Fn(&Item, &Made) -> Result<Result<(), Failur
 /// Fetches, makes and stores many profiles at once. Each stage waits for the next one if that is slower, so the
 /// number of items in progress is bounded by the number of threads.
 ///
-/// `keep` accepts each profile, unless it returns a reason not to; its error ends the work. `done` is called with
+/// `chosen` are the positions of the items in the plan. `keep` accepts each profile, unless it returns a reason not to; its error ends the work. `done` is called with
 /// each result as soon as it is known.
 pub(crate) fn run(
     builder: &Builder<'_>,
     plan: &BuildPlan,
-    items: &[&Item],
+    chosen: &[usize],
     look: bool,
     keep: Keep<'_>,
     done: &(dyn Fn(&Item, Fate) + Sync),
@@ -57,32 +57,33 @@ pub(crate) fn run(
         done(item, fate);
         builder.progress.advance(STEP, finished.fetch_add(1, Ordering::Relaxed) as u64 + 1);
     };
-    builder.progress.begin(STEP, Some(items.len() as u64));
-    let (brought, to_make) = sync_channel::<(&Item, Material)>(threads);
-    let (made, to_keep) = sync_channel::<(&Item, Made)>(threads);
+    builder.progress.begin(STEP, Some(chosen.len() as u64));
+    let (brought, to_make) = sync_channel::<(Item, Material)>(threads);
+    let (made, to_keep) = sync_channel::<(Item, Made)>(threads);
     let (to_make, to_keep) = (Mutex::new(to_make), Mutex::new(to_keep));
     thread::scope(|scope| {
-        for _ in 0..builder.downloads.clamp(1, items.len().max(1)) {
+        for _ in 0..builder.downloads.clamp(1, chosen.len().max(1)) {
             let brought = brought.clone();
             let (end, told, next, stopped) = (&end, &told, &next, &stopped);
             scope.spawn(move || {
-                while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some(position) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let Some(item) = plan.items.get(*position) else { continue };
                     if stopped.load(Ordering::Relaxed) || builder.is_stopped() {
                         break;
                     }
-                    if look && let Some(fate) = already(plan, item, storage) {
-                        end(item, fate);
+                    if look && let Some(fate) = already(plan, &item, storage) {
+                        end(&item, fate);
                         continue;
                     }
                     let bringer =
                         Bringer { fetcher: builder.fetcher, downloads: builder.archives, progress: told };
-                    match bring(item, storage, state, &bringer) {
+                    match bring(&item, storage, state, &bringer) {
                         Ok(material) => {
                             if brought.send((item, material)).is_err() {
                                 break;
                             }
                         }
-                        Err(failure) => end(item, Fate::Failed(failure)),
+                        Err(failure) => end(&item, Fate::Failed(failure)),
                     }
                 }
             });
@@ -96,13 +97,13 @@ pub(crate) fn run(
                     if stopped.load(Ordering::Relaxed) {
                         continue;
                     }
-                    match make(item, material, storage, state) {
+                    match make(&item, material, storage, state) {
                         Ok(profile) => {
                             if made.send((item, profile)).is_err() {
                                 break;
                             }
                         }
-                        Err(failure) => end(item, Fate::Failed(failure)),
+                        Err(failure) => end(&item, Fate::Failed(failure)),
                     }
                 }
             });
@@ -115,10 +116,10 @@ pub(crate) fn run(
                     if stopped.load(Ordering::Relaxed) {
                         continue;
                     }
-                    match keep(item, &profile) {
-                        Ok(Err(failure)) => end(item, Fate::Failed(failure)),
+                    match keep(&item, &profile) {
+                        Ok(Err(failure)) => end(&item, Fate::Failed(failure)),
                         Ok(Ok(())) => {
-                            end(item, Fate::Made { content: profile.content, losses: profile.losses });
+                            end(&item, Fate::Made { content: profile.content, losses: profile.losses });
                         }
                         Err(error) => {
                             stopped.store(true, Ordering::Relaxed);
@@ -140,7 +141,7 @@ pub(crate) fn run(
 fn already(plan: &BuildPlan, item: &Item, storage: &dyn crate::Storage) -> Option<Fate> {
     let key = item.key()?;
     if let Some(content) = plan.state.recorded(&key, storage) {
-        return item.is_made(content, storage, &plan.state).then_some(Fate::Unchanged);
+        return item.is_made(&content, storage, &plan.state).then_some(Fate::Unchanged);
     }
     let content = plan.content(item, storage)?;
     item.is_made(&content, storage, &plan.state).then_some(Fate::Found(content))

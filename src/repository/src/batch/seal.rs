@@ -6,12 +6,14 @@ use std::thread;
 use profile::Progress;
 
 use super::adopt::{Adopted, Rules, adopt};
+use super::contents::Contents;
 use super::indexes::{Indexes, configuration};
-use super::item::{DebugSource, Item, Source, items_of};
+use super::item::{DebugSource, Lists, Source, items_of};
+use super::items::{Items, Names};
 use super::pipeline::locked;
 use super::state::{State, is_listed};
-use crate::inventory::seconds;
-use crate::{Condition, Content, Error, Inventory, Key, ProfileName, Record, Rejects, Storage};
+use crate::inventory::{PackedContent, seconds};
+use crate::{Condition, Error, Inventory, Key, ProfileName, Record, Rejects, Storage, rejects};
 
 /// The results of sealing.
 #[derive(Clone, Debug, Default)]
@@ -59,25 +61,26 @@ pub fn seal(
     let mut sealed = Sealed::default();
     let work = Work { threads, progress };
     for _ in 0..ATTEMPTS {
+        let config = configuration(storage)?.unwrap_or_default();
+        // Reading a list takes more memory than what is kept of it, so it is read before there is anything else.
+        let mut lists = Lists::read(&config, storage);
         let mut state = State::read(storage)?;
         sealed.warnings.clone_from(&state.warnings);
         sealed.parts = state.parts.len();
-        let known = state.inventory.records.len();
-        let config = configuration(storage)?.unwrap_or_default();
-        let items = items_of(&config, &state, storage, &mut sealed.warnings);
+        let known = state.inventory.len();
+        let items = items_of(&config, &mut lists, &state, storage, &mut sealed.warnings);
         let rules = Rules::new(&config, &items);
         let mut contents = contents(storage, &mut state, &rules, &work, &mut sealed);
+        drop(rules);
         let writer = Indexes { storage, threads, anew, progress };
         let indexes = writer.write(&mut state, &mut contents, &mut sealed)?;
-        for (target, _) in &sealed.indexes {
-            state.inventory.records.remove(target.as_str());
-        }
         let rejects = write_rejects(storage, &state, &items, &contents)?;
         drop(items);
-        let (inventory, kept) = inventory(&mut state, contents);
-        sealed.profiles = inventory.records.len();
-        sealed.changed = kept != known || kept != sealed.profiles || state.version.is_none();
-        if sealed.changed && !inventory.write(storage, state.version.as_ref())? {
+        let built = sealed.indexes.clone();
+        let records = Records::new(&state, &contents, &built);
+        sealed.profiles = records.order.len();
+        sealed.changed = records.kept != known || records.kept != sealed.profiles || state.version.is_none();
+        if sealed.changed && !Inventory::write_bytes(&records.to_bytes()?, storage, state.version.as_ref())? {
             continue;
         }
         if !rejects || !indexes {
@@ -102,52 +105,53 @@ fn contents(
     rules: &Rules<'_>,
     work: &Work<'_>,
     sealed: &mut Sealed,
-) -> BTreeMap<Key, Content> {
-    // A map that is made of a whole list has no room to spare.
-    let mut contents = Vec::new();
-    state.inventory.records.retain(|_, record| record.content.is_some());
+) -> Contents {
+    let mut contents = Contents::new(&state.present);
+    state.inventory.forget_undescribed();
     let mut unknown = Vec::new();
-    let listed: Vec<(Key, u64)> = state
-        .present
-        .iter()
-        .filter(|(key, _)| is_listed(key))
-        .map(|(key, stat)| (key.clone(), stat.size))
-        .collect();
-    for (key, size) in listed {
-        let Some(name) = key.as_str().strip_suffix(".gz") else { continue };
-        if !is_sound(state, rules, &key, name, size) {
-            unknown.push(key);
-            continue;
+    let listed = state.present.iter().enumerate().filter(|(_, (key, _))| is_listed(key));
+    let judged: Vec<(usize, bool)> =
+        listed.map(|(position, (key, seen))| (position, is_sound(state, rules, key, seen.size))).collect();
+    for (position, is_sound) in judged {
+        match is_sound.then(|| take_record(state, position)).flatten() {
+            Some(content) => contents.set(position, content),
+            None => unknown.push(position),
         }
-        let State { parts, inventory, .. } = &mut *state;
-        let mut notes = parts.values_mut().rev().filter_map(|part| part.made.get_mut(name));
-        let noted = notes.find(|content| content.size == size);
-        let known = inventory.records.get_mut(name).map(|record| &mut record.content);
-        let known = known.filter(|known| known.as_ref().is_some_and(|known| known.size == size));
-        let content = match (noted, known) {
-            (Some(noted), Some(known)) if known.as_ref() == Some(noted) => known.take(),
-            (Some(noted), _) => Some(std::mem::take(noted)),
-            (None, Some(known)) => known.take(),
-            (None, None) => None,
-        };
-        contents.extend(content.map(|content| (key, content)));
     }
-    let mut contents = contents.into_iter().collect();
     look(storage, state, rules, work, sealed, unknown, &mut contents);
     contents
 }
 
 /// Whether the newest record of an object can be used: it matches the object, and an undisturbed builder could have
 /// written it.
-fn is_sound(state: &State, rules: &Rules<'_>, key: &Key, name: &str, size: u64) -> bool {
-    let notes = state.parts.values().rev();
-    let noted = notes.filter_map(|part| Some((part.made.get(name)?, part.written)));
-    let known = state.inventory.records.get(name).and_then(|record| record.content.as_ref());
-    let known = known.map(|content| (content, state.sealed()));
-    let Some((content, written)) = noted.chain(known).find(|(content, _)| content.size == size) else {
-        return false;
-    };
-    state.vouches(key, content, written) && rules.allow(key, content)
+fn is_sound(state: &State, rules: &Rules<'_>, key: &str, size: u64) -> bool {
+    let (Some(name), Ok(key)) = (key.strip_suffix(".gz"), key.parse::<Key>()) else { return false };
+    let Some((content, written)) = state.record_of_size(name, size) else { return false };
+    let content = content.unpacked();
+    state.vouches(&key, &content, written) && rules.allow(&key, &content)
+}
+
+/// Takes the newest record of an object out of a part or the inventory.
+fn take_record(state: &mut State, position: usize) -> Option<PackedContent> {
+    let State { present, parts, inventory, .. } = state;
+    let (name, size) = (present.key_at(position)?.strip_suffix(".gz")?, present.seen_at(position)?.size);
+    let known = inventory.content(name).filter(|known| known.size() == size);
+    let mut noted = parts.values_mut().rev().filter_map(|part| part.made.get_mut(name));
+    match noted.find(|noted| noted.size() == size) {
+        Some(noted) if known != Some(noted) => Some(std::mem::take(noted)),
+        Some(_) => inventory.take_content(name),
+        None => known.is_some().then(|| inventory.take_content(name)).flatten(),
+    }
+}
+
+/// What was found of an object.
+enum Found {
+    /// Its description, and why that is in doubt.
+    Described(PackedContent, Option<String>),
+    /// It was removed in the meantime.
+    Gone,
+    /// It cannot be read.
+    Unreadable(String),
 }
 
 /// Judges objects whose records cannot be used, on several threads.
@@ -157,8 +161,8 @@ fn look(
     rules: &Rules<'_>,
     work: &Work<'_>,
     sealed: &mut Sealed,
-    unknown: Vec<Key>,
-    contents: &mut BTreeMap<Key, Content>,
+    unknown: Vec<usize>,
+    contents: &mut Contents,
 ) {
     const STEP: &str = "Looking into profiles";
     sealed.looked_into = 0;
@@ -168,16 +172,25 @@ fn look(
     let found = Mutex::new(Vec::new());
     work.progress.begin(STEP, Some(unknown.len() as u64));
     let judged = &*state;
+    let judge = |position: usize| {
+        let key = judged.present.key_at(position).and_then(|key| key.parse::<Key>().ok());
+        let Some(key) = key else { return Found::Gone };
+        let recorded = judged.recorded(&key, storage).filter(|content| rules.allow(&key, content));
+        if let Some(content) = recorded {
+            return Found::Described(PackedContent::new(&content), None);
+        }
+        match adopt(rules.item(&key).as_ref(), &key, storage, judged) {
+            Ok(Some(Adopted { content, doubt })) => Found::Described(PackedContent::new(&content), doubt),
+            Ok(None) => Found::Gone,
+            Err(error) => Found::Unreadable(error.to_string()),
+        }
+    };
     thread::scope(|scope| {
         for _ in 0..work.threads.clamp(1, unknown.len().max(1)) {
             scope.spawn(|| {
-                while let Some(key) = unknown.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let adopted =
-                        match judged.recorded(key, storage).filter(|content| rules.allow(key, content)) {
-                            Some(content) => Ok(Some(Adopted { content: content.clone(), doubt: None })),
-                            None => adopt(rules.item(key).as_ref(), key, storage, judged),
-                        };
-                    locked(&found).push((key, adopted));
+                while let Some(position) = unknown.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let one = judge(*position);
+                    locked(&found).push((*position, one));
                     work.progress.advance(STEP, done.fetch_add(1, Ordering::Relaxed) as u64 + 1);
                 }
             });
@@ -185,57 +198,79 @@ fn look(
     });
     work.progress.end(STEP);
     let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    found.sort_by_key(|(key, _)| *key);
-    for (key, adopted) in found {
-        match adopted {
-            Ok(Some(Adopted { content, doubt })) => {
-                let name = key.as_str().strip_suffix(".gz").unwrap_or(key.as_str());
+    found.sort_by_key(|(position, _)| *position);
+    for (position, one) in found {
+        let key = state.present.key_at(position).unwrap_or_default();
+        let name = key.strip_suffix(".gz").unwrap_or(key);
+        match one {
+            Found::Described(packed, doubt) => {
+                let content = packed.unpacked();
                 if let Some(reason) = content.health.strip_prefix("unreadable: ") {
-                    sealed.unreadable.push((key.to_string(), reason.to_owned()));
+                    sealed.unreadable.push((key.to_owned(), reason.to_owned()));
                 }
                 sealed.warnings.extend(doubt.map(|doubt| format!("{name}: {doubt}")));
-                let known = state.inventory.records.get_mut(name).map(|record| &mut record.content);
-                match known {
-                    Some(known) if known.as_ref() == Some(&content) => *known = None,
-                    known => {
-                        sealed.looked_into += 1;
-                        let old = known.and_then(|known| known.as_ref());
-                        // The record belongs to another object.
-                        if let Some(old) = old.filter(|old| old.sha256 == content.sha256) {
-                            sealed.corrected.push((name.to_owned(), old.differences(&content)));
-                        }
+                let known = state.inventory.content(name);
+                if known == Some(&packed) {
+                    state.inventory.take_content(name);
+                } else {
+                    sealed.looked_into += 1;
+                    // The record belongs to another object.
+                    let old = known.map(PackedContent::unpacked);
+                    if let Some(old) = old.filter(|old| old.sha256 == content.sha256) {
+                        sealed.corrected.push((name.to_owned(), old.differences(&content)));
                     }
                 }
-                contents.insert(key.clone(), content);
+                contents.set(position, packed);
             }
-            // Removed in the meantime.
-            Ok(None) => {}
-            Err(error) => sealed.unreadable.push((key.to_string(), error.to_string())),
+            Found::Gone => {}
+            Found::Unreadable(reason) => sealed.unreadable.push((key.to_owned(), reason)),
         }
     }
 }
 
-/// The new inventory, made in place of the old one, and how many of its records come from there.
-fn inventory(state: &mut State, contents: BTreeMap<Key, Content>) -> (Inventory, usize) {
-    let mut records = std::mem::take(&mut state.inventory.records);
-    let is_there =
-        |name: &str| format!("{name}.gz").parse::<Key>().is_ok_and(|key| contents.contains_key(&key));
-    records.retain(|name, _| is_there(name));
-    let mut kept = 0;
-    for (key, content) in contents {
-        let Some(name) = key.as_str().strip_suffix(".gz") else { continue };
-        // An object that did not change keeps its time: a fresh clone of a repository gives every file a new one.
-        let same =
-            |record: &&mut Record| record.content.as_ref().is_none_or(|old| old.sha256 == content.sha256);
-        if let Some(record) = records.get_mut(name).filter(same) {
-            kept += usize::from(record.content.is_none());
-            record.content = Some(content);
-            continue;
-        }
-        let modified = state.present.get(&key).and_then(|stat| stat.modified).map_or(0.0, seconds);
-        records.insert(name.to_owned(), Record { modified, content: Some(content) });
+/// The records of the new inventory, made one by one when it is written.
+struct Records<'a> {
+    state: &'a State,
+    contents: &'a Contents,
+    /// The indexes that were built just now.
+    built: BTreeSet<&'a str>,
+    /// The keys of the objects, in the order of names.
+    order: Vec<&'a str>,
+    /// How many records are those of the old inventory.
+    kept: usize,
+}
+
+impl<'a> Records<'a> {
+    fn new(state: &'a State, contents: &'a Contents, indexes: &'a [(ProfileName, usize)]) -> Self {
+        let described = contents.iter(&state.present).map(|(key, _)| key);
+        let mut order: Vec<&str> = described.filter(|key| key.ends_with(".gz")).collect();
+        order.sort_unstable_by_key(|key| key.strip_suffix(".gz"));
+        let built = indexes.iter().map(|(target, _)| target.as_str()).collect();
+        let mut records = Self { state, contents, built, order, kept: 0 };
+        let is_kept = |key: &&&str| {
+            let name = key.strip_suffix(".gz").unwrap_or_default();
+            let is_known = !records.built.contains(name) && state.inventory.modified(name).is_some();
+            is_known && state.inventory.content(name).is_none()
+        };
+        records.kept = records.order.iter().filter(is_kept).count();
+        records
     }
-    (Inventory { records }, kept)
+
+    /// An object that did not change keeps its time: a fresh clone of a repository gives every file a new one.
+    fn record(&self, key: &'a str) -> Option<(&'a str, Record)> {
+        let name = key.strip_suffix(".gz")?;
+        let content = self.contents.get(&self.state.present, key)?.unpacked();
+        let inventory = &self.state.inventory;
+        let same = inventory.content(name).is_none_or(|old| old.unpacked().sha256 == content.sha256);
+        let known = inventory.modified(name).filter(|_| same && !self.built.contains(name));
+        let written = || key.parse().ok().and_then(|key| self.state.present.get(&key)?.modified);
+        let modified = known.unwrap_or_else(|| written().map_or(0.0, seconds));
+        Some((name, Record { modified, content: Some(content) }))
+    }
+
+    fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        Inventory::bytes_of(self.order.iter().filter_map(|key| self.record(key)))
+    }
 }
 
 /// Adds a reject, which replaces those of older versions of the same debug file.
@@ -248,27 +283,32 @@ fn reject(reasons: &mut BTreeMap<String, String>, source: &str, reason: &str) {
 
 /// Removes the rejects of a debug file in any version.
 fn forget(reasons: &mut BTreeMap<String, String>, file: &Key) {
-    reasons.retain(|known, _| DebugSource::parse(known).is_none_or(|known| known.key != *file));
+    let versions: Vec<String> = rejects::of(reasons, file).map(|(text, ..)| text.to_owned()).collect();
+    for version in versions {
+        reasons.remove(&version);
+    }
 }
 
 /// Writes the rejects, list by list; returns whether no other process wrote in the meantime.
 fn write_rejects(
     storage: &dyn Storage,
     state: &State,
-    items: &[Item],
-    contents: &BTreeMap<Key, Content>,
+    items: &Items,
+    contents: &Contents,
 ) -> Result<bool, Error> {
+    const REJECTS: &str = ".rejects.gz";
+    let has_rejects = state.parts.values().any(|part| !part.rejects.is_empty())
+        || state.present.keys().any(|key| key.ends_with(REJECTS));
+    if !has_rejects {
+        return Ok(true);
+    }
     // What a collection lists is not an object of the repository.
-    let listed: BTreeSet<&Key> = items
-        .iter()
-        .filter_map(|item| match &item.source {
-            Source::Debug { key, origin: Some(_), .. } => Some(key),
-            _ => None,
-        })
-        .collect();
-    // Of debug files, what counts is which one the profile that is there is made from.
-    let sources = contents.values().map(|content| content.source.as_str());
-    let sources: BTreeSet<&str> = sources.filter(|source| DebugSource::parse(source).is_some()).collect();
+    let mut listed = Names::default();
+    for item in items.iter() {
+        if let Source::Debug { key, origin: Some(_), .. } = &item.source {
+            listed.insert(key.as_str());
+        }
+    }
     let mut lists: BTreeMap<Key, BTreeMap<String, String>> = BTreeMap::new();
     // Debug files that were changed: rejects of their older versions are no longer valid.
     let mut mended: BTreeSet<Key> = BTreeSet::new();
@@ -276,9 +316,9 @@ fn write_rejects(
         // A record that was moved into the inventory is empty here; the others may describe objects that no longer
         // exist.
         let made = part.made.iter().filter_map(|(name, content)| {
-            let there = contents.get(&name.parse::<ProfileName>().ok()?.key())?;
-            let same = content.source.is_empty() || content.source == there.source;
-            DebugSource::parse(&there.source).filter(|_| same)
+            let there = contents.get(&state.present, &format!("{name}.gz"))?.source();
+            let own = content.source();
+            DebugSource::parse(&there).filter(|_| own.is_empty() || own == there)
         });
         for DebugSource { key, .. } in made {
             lists.values_mut().for_each(|reasons| forget(reasons, &key));
@@ -287,19 +327,27 @@ fn write_rejects(
         for (list, reasons) in &part.rejects {
             let list = lists.entry(list.parse()?).or_default();
             for (source, reason) in reasons {
-                mended.retain(|key| DebugSource::parse(source).is_none_or(|source| source.key != *key));
+                if let Some(source) = DebugSource::parse(source) {
+                    mended.remove(&source.key);
+                }
                 reject(list, source, reason);
             }
         }
     }
     // A build that has been made since is no longer rejected.
-    let mut made: BTreeSet<&str> = BTreeSet::new();
-    for part in state.parts.values() {
-        made.extend(part.made.keys().filter_map(|name| name.rsplit('/').next()));
+    let mut made = Names::default();
+    for (name, _) in state.parts.values().flat_map(|part| part.made.iter()) {
+        made.insert(name.rsplit('/').next().unwrap_or(name));
     }
-    made.extend(sources);
+    // Of debug files, what counts is which one the profile that is there is made from.
+    for (_, content) in contents.iter(&state.present) {
+        let source = content.source();
+        if DebugSource::parse(&source).is_some() {
+            made.insert(&source);
+        }
+    }
     for key in state.present.keys() {
-        let list = key.as_str().strip_suffix(".rejects.gz").and_then(|list| list.parse().ok());
+        let list = key.strip_suffix(REJECTS).and_then(|list| list.parse().ok());
         if let Some(list) = list.filter(|_| !made.is_empty()) {
             lists.entry(list).or_default();
         }
@@ -313,10 +361,10 @@ fn write_rejects(
         reasons.iter().for_each(|(source, reason)| reject(&mut rejects.reasons, source, reason));
         let is_gone = |source: &str| {
             DebugSource::parse(source).is_some_and(|source| {
-                !state.present.contains_key(&source.key) && !listed.contains(&source.key)
+                !state.present.contains(&source.key) && !listed.contains(source.key.as_str())
             })
         };
-        rejects.reasons.retain(|source, _| !made.contains(source.as_str()) && !is_gone(source));
+        rejects.reasons.retain(|source, _| !made.contains(source) && !is_gone(source));
         if rejects == before {
             continue;
         }

@@ -1,24 +1,27 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::time::SystemTime;
 
 use profile::{Health, MAX_TEXT, Profile, Report, Resolution, Scope, read_text};
 use serde_json::{Map, Value, json};
 
-use super::claims::Claim;
+use super::claims::{CLAIMS, Claim};
 use super::item::{DebugSource, recipe};
+use super::items::{Names, digest};
+use super::objects::{Objects, Seen};
 use super::pipeline::locked;
+use crate::inventory::PackedContent;
 use crate::packed::{sha256, unpack_entries};
+use crate::table::Table;
 use crate::{
-    Condition, Content, Error, INVENTORY, Inventory, Key, ProfileName, Record, Rejects, Stat, Storage,
-    Version,
+    Condition, Content, Error, INVENTORY, Inventory, Key, ProfileName, Record, Rejects, Storage, Version,
 };
 
 /// The objects in a repository and their records.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     /// Every object.
-    pub(crate) present: BTreeMap<Key, Stat>,
+    pub(crate) present: Objects,
     /// The inventory with its version.
     pub(crate) inventory: Inventory,
     pub(crate) version: Option<Version>,
@@ -33,7 +36,7 @@ pub(crate) struct State {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct BuildPart {
     /// The profiles that it made, by name.
-    pub(crate) made: BTreeMap<String, Content>,
+    pub(crate) made: Table<PackedContent>,
     /// The builds that it could not make: the reason by GUID, by list.
     pub(crate) rejects: BTreeMap<String, BTreeMap<String, String>>,
     /// When its object was written, if the storage knows. It is not part of the object.
@@ -89,38 +92,48 @@ impl State {
     /// A record is valid for an object of the recorded size that was written before the record. An object that was
     /// written later may be another one of the same size (its builder was killed before it could record it), so its
     /// bytes are compared with the recorded SHA-256.
-    pub(crate) fn recorded(&self, key: &Key, storage: &dyn Storage) -> Option<&Content> {
-        let stat = self.present.get(key)?;
+    pub(crate) fn recorded(&self, key: &Key, storage: &dyn Storage) -> Option<Content> {
+        let seen = self.present.get(key)?;
         let name = key.as_str().strip_suffix(".gz")?;
-        let parts = self.parts.values().rev();
-        let noted = parts.filter_map(|part| Some((part.made.get(name)?, part.written)));
-        let known = self.inventory.records.get(name).and_then(|record| record.content.as_ref());
-        let known = known.map(|content| (content, self.sealed()));
-        let (content, written) = noted.chain(known).find(|(content, _)| content.size == stat.size)?;
-        if self.vouches(key, content, written) {
+        let (content, written) = self.record_of_size(name, seen.size)?;
+        let content = content.unpacked();
+        if self.vouches(key, &content, written) {
             return Some(content);
         }
         let object = storage.read(key, PROFILE_LIMIT).ok().flatten()?;
-        let marked = self.is_marked(key, content, storage).ok()?;
+        let marked = self.is_marked(key, &content, storage).ok()?;
         let same =
             sha256(&object.bytes) == content.sha256 && marked == (content.generator == super::IMPORTED);
         same.then_some(content)
     }
 
+    /// The newest record of an object of this size, and when it was written.
+    pub(crate) fn record_of_size(
+        &self,
+        name: &str,
+        size: u64,
+    ) -> Option<(&PackedContent, Option<SystemTime>)> {
+        let parts = self.parts.values().rev();
+        let noted = parts.filter_map(|part| Some((part.made.get(name)?, part.written)));
+        let known = self.inventory.content(name).map(|content| (content, self.sealed()));
+        noted.chain(known).find(|(content, _)| content.size() == size)
+    }
+
     /// The newest record of an object, whether it is still that object or not.
-    pub(crate) fn newest(&self, key: &Key) -> Option<&Content> {
+    pub(crate) fn newest(&self, key: &Key) -> Option<Content> {
         let name = key.as_str().strip_suffix(".gz")?;
         let noted = self.parts.values().rev().find_map(|part| part.made.get(name));
-        noted.or_else(|| self.inventory.records.get(name)?.content.as_ref())
+        noted.or_else(|| self.inventory.content(name)).map(PackedContent::unpacked)
     }
 
     /// Whether a record written at this time is valid for the object without reading the object.
     pub(crate) fn vouches(&self, key: &Key, content: &Content, recorded: Option<SystemTime>) -> bool {
-        let newer = |stat: &Stat| matches!((stat.modified, recorded), (Some(object), Some(record)) if object > record);
+        let newer =
+            |seen: Seen| matches!((seen.modified, recorded), (Some(object), Some(record)) if object > record);
         let mark = mark(key).ok().and_then(|mark| self.present.get(&mark));
         // Importing a profile writes its mark before the record.
         let imported_since = content.generator != super::IMPORTED && mark.is_some_and(newer);
-        self.present.get(key).is_some_and(|stat| !newer(stat)) && !imported_since
+        self.present.get(key).is_some_and(|seen| !newer(seen)) && !imported_since
     }
 
     /// When the inventory was written, if the storage knows.
@@ -149,12 +162,10 @@ impl State {
 
     /// Why a debug file gave no profile before; `None` if it did, or if the file has changed.
     pub(crate) fn rejected(&self, file: &Key, rejects: &Rejects, storage: &dyn Storage) -> Option<String> {
-        let mut known = rejects.reasons.iter().filter_map(|(source, reason)| {
-            DebugSource::parse(source).filter(|source| source.key == *file).map(|source| (source, reason))
-        });
-        let (_, reason) = known
+        let (_, reason) = rejects
+            .of(file)
             .find(|(source, _)| self.digest(file, storage).is_ok_and(|digest| digest == source.sha256))?;
-        Some(reason.clone())
+        Some(reason.to_owned())
     }
 
     /// The profiles of debug files that were read before, by file: from records and, for profiles without records,
@@ -162,25 +173,27 @@ impl State {
     ///
     /// # Errors
     /// Any error from reading claims.
-    pub(crate) fn builds(&self, storage: &dyn Storage) -> Result<BTreeMap<Key, ProfileName>, Error> {
-        let mut builds = BTreeMap::new();
-        let mut recorded = BTreeSet::new();
-        let records = self.inventory.records.iter();
-        let records = records.filter_map(|(name, record)| Some((name, record.content.as_ref()?)));
-        for (name, content) in records.chain(self.parts.values().flat_map(|part| &part.made)) {
-            let (Some(source), Ok(name)) = (DebugSource::parse(&content.source), name.parse::<ProfileName>())
-            else {
-                continue;
-            };
-            recorded.insert(name.clone());
-            builds.insert(source.key, name);
+    pub(crate) fn builds(&self, storage: &dyn Storage) -> Result<Builds, Error> {
+        let mut builds = Builds::default();
+        let mut recorded = Names::default();
+        let mut add = |name: &str, content: &PackedContent| {
+            if let Some(source) = DebugSource::parse(&content.source()) {
+                recorded.insert(name);
+                builds.insert(&source.key, name);
+            }
+        };
+        for name in self.inventory.names() {
+            if let Some(content) = self.inventory.content(name) {
+                add(name, content);
+            }
         }
-        for name in self.present.keys().filter_map(Claim::profile_of) {
-            if recorded.contains(&name) {
+        self.parts.values().flat_map(|part| part.made.iter()).for_each(|(name, content)| add(name, content));
+        for name in self.present.keys_below(CLAIMS).filter_map(Claim::profile_of) {
+            if recorded.contains(name.as_str()) {
                 continue;
             }
             if let Some((Some(claim), _)) = Claim::read(storage, &name)? {
-                builds.insert(claim.source.key, name);
+                builds.insert(&claim.source.key, name.as_str());
             }
         }
         Ok(builds)
@@ -194,11 +207,42 @@ impl State {
         storage: &dyn Storage,
     ) -> Result<bool, Error> {
         let mark = mark(key)?;
-        if !self.present.contains_key(&mark) {
+        if !self.present.contains(&mark) {
             return Ok(false);
         }
         let object = storage.read(&mark, MARK_LIMIT)?;
         Ok(object.is_some_and(|mark| String::from_utf8_lossy(&mark.bytes).contains(&content.sha256)))
+    }
+}
+
+/// The work of a builder since its last part.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NewPart {
+    part: BuildPart,
+    rejects: usize,
+}
+
+impl NewPart {
+    /// Adds a profile that was made.
+    pub(crate) fn made(&mut self, name: &str, content: &Content) {
+        self.part.made.push(name, PackedContent::new(content));
+    }
+
+    /// Adds a build that could not be made.
+    pub(crate) fn rejected(&mut self, list: &Key, source: String, reason: &str) {
+        self.rejects += 1;
+        self.part.rejects.entry(list.to_string()).or_default().insert(source, reason.to_owned());
+    }
+
+    /// How many profiles and rejects it has.
+    pub(crate) fn len(&self) -> usize {
+        self.part.made.len() + self.rejects
+    }
+
+    /// The part that can be written.
+    pub(crate) fn finish(mut self) -> BuildPart {
+        self.part.made.finish();
+        self.part
     }
 }
 
@@ -212,7 +256,9 @@ impl BuildPart {
                 section, value,
             ) {
                 ("made", value) => {
-                    part.made.extend(Record::from_json(&value).content.map(|content| (name, content)));
+                    if let Some(content) = Record::from_json(&value).content {
+                        part.made.push(&name, PackedContent::new(&content));
+                    }
                 }
                 (_, Value::Object(reasons)) => {
                     let reasons = reasons.into_iter();
@@ -226,12 +272,13 @@ impl BuildPart {
             let problem = "no part of schema 1".to_owned();
             return Err(Error::Storage { place, problem });
         }
+        part.made.finish();
         Ok(Some(part))
     }
 
     fn to_bytes(&self) -> Vec<u8> {
         let made = self.made.iter().map(|(name, content)| {
-            (name.clone(), Record { modified: 0.0, content: Some(content.clone()) }.to_json())
+            (name.to_owned(), Record { modified: 0.0, content: Some(content.unpacked()) }.to_json())
         });
         let made: Map<String, Value> = made.collect();
         json!({"schema": 1, "made": made, "rejects": self.rejects}).to_string().into_bytes()
@@ -239,10 +286,25 @@ impl BuildPart {
 
     /// Writes it, unless it is empty.
     pub(crate) fn write(&self, storage: &dyn Storage) -> Result<(), Error> {
-        if self.made.is_empty() && self.rejects.is_empty() {
+        if self.made.len() == 0 && self.rejects.is_empty() {
             return Ok(());
         }
         storage.write(&super::part_key()?, &self.to_bytes(), &Condition::Always).map(drop)
+    }
+}
+
+/// The profiles of debug files, by file.
+#[derive(Debug, Default)]
+pub(crate) struct Builds(HashMap<[u8; 16], Box<str>>);
+
+impl Builds {
+    fn insert(&mut self, file: &Key, profile: &str) {
+        self.0.insert(digest(file.as_str()), profile.into());
+    }
+
+    /// The profile of a debug file.
+    pub(crate) fn get(&self, file: &str) -> Option<ProfileName> {
+        self.0.get(&digest(file))?.parse().ok()
     }
 }
 
@@ -296,7 +358,6 @@ fn health(profile: &mut Profile) -> (String, Option<Health>) {
 }
 
 /// Whether an object belongs in the inventory: a profile or index, but neither a source nor the inventory itself.
-pub(crate) fn is_listed(key: &Key) -> bool {
-    let name = key.as_str();
+pub(crate) fn is_listed(name: &str) -> bool {
     name.ends_with(".gz") && !name.starts_with("src/") && name != INVENTORY
 }

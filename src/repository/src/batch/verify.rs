@@ -47,24 +47,24 @@ impl Builder<'_> {
     /// If an existing profile cannot be read.
     pub fn verify(&self, plan: &BuildPlan, selection: &Selection) -> Result<Verified, Error> {
         let verified: Mutex<Verified> = Mutex::default();
-        let mut items: Vec<&Item> = Vec::new();
-        for item in plan.items.iter().filter(|item| selection.takes(item)) {
+        let mut chosen = Vec::new();
+        for (position, item) in plan.items.iter().enumerate().filter(|(_, item)| selection.takes(item)) {
             let Some(key) = item.key() else {
-                if plan.rejected(item).is_none() {
+                if plan.rejected(&item).is_none() {
                     locked(&verified).insert(item.name.clone(), Check::Absent);
                 }
                 continue;
             };
-            let adopted = || self.adopted(plan, Some(item), &key);
-            if plan.content(item, self.storage).is_some_and(|known| known.generator == super::IMPORTED) {
+            let adopted = || self.adopted(plan, Some(&item), &key);
+            if plan.content(&item, self.storage).is_some_and(|known| known.generator == super::IMPORTED) {
                 let check = match adopted()? {
                     Some(content) => recorded_as(plan, &key, &content, Check::Imported),
                     None => Check::Absent,
                 };
                 locked(&verified).insert(item.name.clone(), check);
-            } else if plan.state.present.contains_key(&key) {
-                items.push(item);
-            } else if plan.rejected(item).is_none() {
+            } else if plan.state.present.contains(&key) {
+                chosen.push(position);
+            } else if plan.rejected(&item).is_none() {
                 locked(&verified).insert(item.name.clone(), Check::Absent);
             }
         }
@@ -87,7 +87,7 @@ impl Builder<'_> {
                 locked(&verified).insert(item.name.clone(), Check::Unproven(failure.reason));
             }
         };
-        pipeline::run(self, plan, &items, false, &compare, &done)?;
+        pipeline::run(self, plan, &chosen, false, &compare, &done)?;
         let mut verified = verified.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         if selection.is_everything() {
             self.verify_others(plan, &mut verified)?;
@@ -99,8 +99,9 @@ impl Builder<'_> {
     /// and finds records without objects.
     fn verify_others(&self, plan: &BuildPlan, verified: &mut Verified) -> Result<(), Error> {
         let rules = Rules::new(&plan.config, &plan.items);
-        let names = plan.state.inventory.records.keys().filter_map(|name| name.parse::<ProfileName>().ok());
-        let listed = plan.state.present.keys().filter(|key| is_listed(key)).filter_map(ProfileName::of_key);
+        let names = plan.state.inventory.names().filter_map(|name| name.parse::<ProfileName>().ok());
+        let listed = plan.state.present.keys().filter(|key| is_listed(key));
+        let listed = listed.filter_map(|key| ProfileName::of_key(&key.parse().ok()?));
         let others: BTreeSet<ProfileName> =
             names.chain(listed).filter(|name| !verified.contains_key(name)).collect();
         for name in others {
@@ -116,7 +117,7 @@ impl Builder<'_> {
                 verified.insert(name, Check::Misrecorded(how));
             } else if content.health == "symlink"
                 && let Some(target) = self.target(&key)?
-                && !target.keys().iter().any(|key| plan.state.present.contains_key(key))
+                && !target.keys().iter().any(|key| plan.state.present.contains(key))
             {
                 verified.insert(name, Check::Dangling(target));
             }

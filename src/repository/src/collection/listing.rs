@@ -174,6 +174,11 @@ impl Origin {
         Some(self.sha256?.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
+    /// Its address, if it is not below that of the collection.
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
     /// The addresses from which the item with this path is fetched, in the order in which they are tried.
     pub(crate) fn urls(&self, path: &str) -> Vec<Url> {
         if let Some(url) = &self.url {

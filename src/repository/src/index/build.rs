@@ -11,7 +11,7 @@ use super::pieces::{Piece, piece};
 use super::{EXPORTS, INDEX, IndexKind, SOURCES, Specification, ambiguity, sections, traits};
 use crate::batch::{PROFILE_LIMIT, State, locked};
 use crate::packed::{pack, sha256};
-use crate::{Error, ProfileName, Storage};
+use crate::{Error, Key, ProfileName, Storage};
 
 /// The generator of indexes; the number changes when the result can change.
 pub(crate) const GENERATOR: &str = "rekall-profile index 1";
@@ -145,12 +145,13 @@ pub fn build_below(
     let state = State::read(storage)?;
     let below = format!("{}/", specification.path);
     let mut sources = Vec::new();
-    for key in state.present.keys().filter(|key| key.as_str().starts_with(&below)) {
-        let Some(name) = ProfileName::of_key(key) else { continue };
-        let sha256 = match state.recorded(key, storage) {
+    for key in state.present.keys_below(&below) {
+        let Ok(key) = key.parse::<Key>() else { continue };
+        let Some(name) = ProfileName::of_key(&key) else { continue };
+        let sha256 = match state.recorded(&key, storage) {
             Some(content) if content.generator == GENERATOR => continue,
-            Some(content) => content.sha256.clone(),
-            None => match storage.read(key, PROFILE_LIMIT)? {
+            Some(content) => content.sha256,
+            None => match storage.read(&key, PROFILE_LIMIT)? {
                 Some(object) => sha256(&object.bytes),
                 None => continue,
             },

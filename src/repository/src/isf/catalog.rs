@@ -65,7 +65,7 @@ impl Catalog {
             return Err(Error::Absent { place, expected });
         };
         let mut catalog = Self { compat, ..Self::default() };
-        for (name, record) in &inventory.records {
+        for (name, record) in inventory.iter() {
             let (Some(content), Ok(name)) = (&record.content, name.parse::<ProfileName>()) else { continue };
             // A bundle does not know verdicts.
             if !["", Verdict::Complete.name(), Verdict::SymbolsOnly.name()].contains(&content.health.as_str())
@@ -257,7 +257,7 @@ mod tests {
     fn catalog(records: impl IntoIterator<Item = (String, Record)>) -> Catalog {
         let folder = tempfile::tempdir().unwrap();
         let storage = Folder::new(folder.path());
-        let inventory = Inventory { records: records.into_iter().collect() };
+        let inventory: Inventory = records.into_iter().collect();
         inventory.write(&storage, None).unwrap();
         Catalog::read(&storage, Compat::None).unwrap()
     }
@@ -306,16 +306,14 @@ mod tests {
     fn twelve_thousand_kernels_are_listed_in_a_moment() {
         let folder = tempfile::tempdir().unwrap();
         let storage = Folder::new(folder.path());
-        let mut inventory = Inventory::default();
-        for index in 0..12_000 {
+        let records = (0..12_000).map(|index| {
             let banner = format!(
                 "Linux version 6.1.{index} (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0)) #1 SMP"
             );
             let digest = sha256(banner.as_bytes());
-            inventory
-                .records
-                .insert(format!("Linux/{}", &digest[..40]), record("complete", "", &banner, &digest));
-        }
+            (format!("Linux/{}", &digest[..40]), record("complete", "", &banner, &digest))
+        });
+        let inventory: Inventory = records.collect();
         storage
             .write(&Inventory::key().unwrap(), &inventory.to_bytes().unwrap(), &Condition::Always)
             .unwrap();

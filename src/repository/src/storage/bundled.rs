@@ -192,8 +192,7 @@ impl Opened {
     fn inventory(&self) -> Inventory {
         let modified = self.modified.map_or(0.0, seconds);
         let record = |build| Record { modified, content: Some(content(build)) };
-        let records = self.builds().map(|(name, build)| (name.to_owned(), record(build)));
-        Inventory { records: records.collect() }
+        self.builds().map(|(name, build)| (name.to_owned(), record(build))).collect()
     }
 
     /// The version of the whole bundle.
@@ -295,8 +294,10 @@ impl Storage for BundleStorage {
         let opened = self.opened()?;
         let object = if key.as_str() == INVENTORY {
             // Whoever copies objects needs their times. The size and the digest of a compressed object are not known.
-            let mut inventory = opened.inventory();
-            inventory.records.values_mut().for_each(|record| record.content = None);
+            let modified = opened.modified.map_or(0.0, seconds);
+            let record = Record { modified, content: None };
+            let names = opened.builds().map(|(name, _)| (name.to_owned(), record.clone()));
+            let inventory: Inventory = names.collect();
             Object { bytes: inventory.to_bytes()?, version: opened.version() }
         } else {
             let (name, is_compressed) = named(key);
