@@ -45,34 +45,47 @@ fn of_processor(processor: u16) -> Option<Arch> {
     })
 }
 
-/// Decides the architecture where the machine field does not: by the modules' compile records, then by the width of
-/// the pointers that types use, then by the symbols' decorations.
+/// The architecture that the file states, and where: in the machine field, otherwise in the modules' compile records.
+pub(crate) fn stated(machine: u16, symbols: &Symbols) -> Option<(Arch, String)> {
+    of_machine(machine).map(|arch| (arch, format!("machine field {machine:#06x}"))).or_else(|| {
+        let processor = symbols.processor?;
+        Some((of_processor(processor)?, format!("processor {processor:#04x} in its compile records")))
+    })
+}
+
+/// Decides the architecture where the file does not state it: by the width of the pointers that types use, then by the
+/// symbols' decorations.
 pub(crate) fn guess(machine: u16, symbols: &Symbols, types: Option<&TypeStream<'_>>) -> Result<Arch, Error> {
-    if let Some(arch) = symbols.processor.and_then(of_processor) {
-        return Ok(arch);
+    match (by_pointers(types), symbols.x86_decoration) {
+        (Some(Arch::I386), _) | (_, true) => Ok(Arch::I386),
+        (Some(arch), false) => Ok(arch),
+        (None, false) => Err(Error::Architecture { machine }),
     }
+}
+
+/// The architecture by the width of most pointers that types use. A 64-bit system uses a few narrow pointers, and a 32-bit
+/// system may use wide ones (WOW64).
+pub(crate) fn by_pointers(types: Option<&TypeStream<'_>>) -> Option<Arch> {
+    let types = types?;
     let (mut narrow, mut wide) = (0usize, 0usize);
-    if let Some(types) = types {
-        for record in (0..types.len()).filter_map(|position| types.at(position)) {
-            match record.parse() {
-                Ok(Leaf::Pointer(pointer)) => match pointer.width() {
-                    Some(4) => narrow += 1,
-                    Some(_) => wide += 1,
-                    None => {}
-                },
-                Ok(Leaf::Modifier(index)) if index < CV_FIRST_NONPRIM => match index >> 8 {
-                    4 => narrow += 1,
-                    6 => wide += 1,
-                    _ => {}
-                },
+    for record in (0..types.len()).filter_map(|position| types.at(position)) {
+        match record.parse() {
+            Ok(Leaf::Pointer(pointer)) => match pointer.width() {
+                Some(4) => narrow += 1,
+                Some(_) => wide += 1,
+                None => {}
+            },
+            Ok(Leaf::Modifier(index)) if index < CV_FIRST_NONPRIM => match index >> 8 {
+                4 => narrow += 1,
+                6 => wide += 1,
                 _ => {}
-            }
+            },
+            _ => {}
         }
     }
-    match (narrow.cmp(&wide), symbols.x86_decoration) {
-        // A 64-bit system uses a few narrow pointers, and a 32-bit system may use wide ones (WOW64).
-        (std::cmp::Ordering::Greater, _) | (_, true) => Ok(Arch::I386),
-        (std::cmp::Ordering::Less, false) => Ok(Arch::Amd64),
-        (std::cmp::Ordering::Equal, false) => Err(Error::Architecture { machine }),
+    match narrow.cmp(&wide) {
+        std::cmp::Ordering::Greater => Some(Arch::I386),
+        std::cmp::Ordering::Less => Some(Arch::Amd64),
+        std::cmp::Ordering::Equal => None,
     }
 }

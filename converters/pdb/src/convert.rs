@@ -106,15 +106,24 @@ fn read(mut container: PdbFile, options: &Options, progress: &dyn Progress) -> R
         symbols = reader.read(&mut container, dbi, progress);
     }
     let (machine, age) = dbi.map_or((0, None), |dbi| (dbi.machine, Some(dbi.age)));
-    let stated = architecture::of_machine(machine);
-    if let (Some(asked), Some(stated)) = (options.arch, stated)
-        && asked != stated
+    let stated = architecture::stated(machine, &symbols);
+    if let (Some(asked), Some((stated, by))) = (options.arch, &stated)
+        && asked != *stated
     {
-        return Err(Error::OtherArchitecture { asked, stated, machine });
+        return Err(Error::OtherArchitecture { asked, stated: *stated, by: by.clone() });
     }
-    profile.arch = match options.arch.or(stated) {
-        Some(arch) => arch,
-        None => architecture::guess(machine, &symbols, stream.as_ref())?,
+    profile.arch = match (options.arch, stated) {
+        (_, Some((arch, _))) => arch,
+        (Some(asked), None) => {
+            if let Some(shown) = architecture::by_pointers(stream.as_ref())
+                && shown.address_size() != asked.address_size()
+            {
+                let by = format!("most pointers of its types have {} bytes", shown.address_size());
+                return Err(Error::OtherArchitecture { asked, stated: shown, by });
+            }
+            asked
+        }
+        (None, None) => architecture::guess(machine, &symbols, stream.as_ref())?,
     };
 
     let origins = match stream.as_ref().is_some_and(TypeStream::has_ambiguous) {

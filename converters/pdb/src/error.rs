@@ -45,16 +45,14 @@ pub enum Error {
         reason: String,
     },
     /// The requested architecture is not that of the file.
-    #[error(
-        "the PDB is for {stated} (machine field {machine:#06x}), not for {asked}: leave the architecture out"
-    )]
+    #[error("the PDB is for {stated} ({by}), not for {asked}: leave the architecture out")]
     OtherArchitecture {
         /// The requested architecture.
         asked: Arch,
         /// The architecture in the file.
         stated: Arch,
-        /// The machine field of the DBI stream's header.
-        machine: u16,
+        /// What states it, in words.
+        by: String,
     },
     /// Nothing in the file shows which processor it is for.
     #[error(

@@ -292,10 +292,35 @@ fn an_architecture_that_contradicts_the_file_is_refused() {
     let with = |arch| print(&file, &Options { arch: Some(arch), ..Options::default() });
     let error = with(Arch::I386).err().unwrap();
     assert!(
-        matches!(error, Error::OtherArchitecture { asked: Arch::I386, stated: Arch::Amd64, machine: 0x8664 }),
+        matches!(error, Error::OtherArchitecture { asked: Arch::I386, stated: Arch::Amd64, .. }),
         "{error}"
     );
     assert!(with(Arch::Amd64).is_ok());
+    // Where the machine field is empty, compile records and pointers state it.
+    let compiled = record(0x113c).u32(0).u16(0x03).raw(&[0; 16]).text("compiler");
+    let compiled = Module { name: "a.obj", symbols: vec![compiled] };
+    let cases = [
+        (
+            unknown(Vec::new(), Vec::new(), vec![compiled]),
+            Arch::Amd64,
+            Arch::I386,
+            "processor 0x03 in its compile records",
+        ),
+        (
+            unknown(vec![pointer(0x22)], Vec::new(), Vec::new()),
+            Arch::I386,
+            Arch::Amd64,
+            "most pointers of its types have 8 bytes",
+        ),
+    ];
+    for (pdb, asked, stated, by) in cases {
+        let file = MappedFile::from(pdb.bytes());
+        let with = |arch| print(&file, &Options { arch: Some(arch), ..Options::default() });
+        let error = with(asked).err().unwrap().to_string();
+        let expected = format!("the PDB is for {stated} ({by}), not for {asked}: leave the architecture out");
+        assert_eq!(error, expected);
+        assert!(with(stated).is_ok());
+    }
 }
 
 #[test]
