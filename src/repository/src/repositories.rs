@@ -1,6 +1,7 @@
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use analyzer::Layout;
@@ -22,10 +23,11 @@ pub struct Repositories {
     local: usize,
 }
 
-/// A repository, and the reason if it is no longer used in this run.
+/// A repository, and the reason if its server is no longer asked in this run.
 struct Place {
     storage: Box<dyn Storage>,
-    silent: OnceLock<String>,
+    /// Repositories on one server have it in common.
+    silent: Arc<OnceLock<String>>,
 }
 
 /// A server that fails only after this long does not answer, and is not contacted again.
@@ -102,10 +104,13 @@ impl Repositories {
         let (local, remote): (Vec<&String>, Vec<&String>) =
             places.iter().partition(|place| !place.contains("://"));
         let count = local.len();
-        let open =
-            |place: &String| open(place, options).map(|storage| Place { storage, silent: OnceLock::new() });
-        let places = local.into_iter().chain(remote).map(open).collect::<Result<_, _>>()?;
-        Ok(Self { places, local: count })
+        let mut servers: BTreeMap<&str, Arc<OnceLock<String>>> = BTreeMap::new();
+        let mut opened = Vec::new();
+        for place in local.into_iter().chain(remote) {
+            let silent = Arc::clone(servers.entry(server(place)).or_default());
+            opened.push(Place { storage: open(place, options)?, silent });
+        }
+        Ok(Self { places: opened, local: count })
     }
 
     /// Their places, in order.
@@ -206,7 +211,7 @@ impl Repositories {
                     }
                 }
             }
-            let answer = answer.unwrap_or_else(|| "not there".to_owned());
+            let answer = answer.unwrap_or_else(|| storage.absence().to_owned());
             progress.debug(&format!("Could not find profile {name} in {place}: {answer}"));
             tried.push((place, answer));
         }
@@ -321,6 +326,13 @@ fn spellings(name: &ProfileName) -> Vec<ProfileName> {
     names
 }
 
+/// The server of an address, with its scheme and port; any other place is one of its own.
+fn server(place: &str) -> &str {
+    let Some((scheme, rest)) = place.split_once("://") else { return place };
+    let host = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    place.get(..scheme.len() + 3 + host).unwrap_or(place)
+}
+
 /// Opens one repository. An address is that of a bundle, or it contains `v1.0`, or it is that folder, as on this
 /// machine.
 fn open(place: &str, options: &Options) -> Result<Box<dyn Storage>, Error> {
@@ -343,6 +355,14 @@ mod tests {
 
     fn spelled(name: &str) -> Vec<String> {
         spellings(&name.parse().unwrap()).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn repositories_on_one_server_have_it_in_common() {
+        assert_eq!(server("https://a.example:8080/profiles/v1.0"), "https://a.example:8080");
+        assert_eq!(server("https://a.example:8080"), "https://a.example:8080");
+        assert_eq!(server("http://b?x"), "http://b");
+        assert_eq!(server("/srv/profiles"), "/srv/profiles");
     }
 
     #[test]

@@ -399,10 +399,10 @@ fn a_server_that_does_not_answer_is_asked_once() {
         }
     });
     let begun = std::time::Instant::now();
-    folder
-        .run(["-f", "win10.elf", "--profile_path", "empty", "--profile_path", &url, "autodetect"])
-        .status(1)
-        .check();
+    // Two repositories on one server.
+    let second = format!("{url}/second");
+    let paths = ["empty", &url, &second].map(|path| ["--profile_path", path]).concat();
+    folder.run(["-f", "win10.elf"].into_iter().chain(paths).chain(["autodetect"])).status(1).check();
     assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
     assert!(connections.lock().unwrap().len() <= 2, "once, and once more");
 }

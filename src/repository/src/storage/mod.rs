@@ -35,6 +35,11 @@ pub trait Storage: Send + Sync {
     /// The place in words: a path or an address, without secrets.
     fn place(&self) -> String;
 
+    /// What it means that an object is not found, in words.
+    fn absence(&self) -> &'static str {
+        "not there"
+    }
+
     /// The object's address in words.
     fn place_of(&self, key: &Key) -> String {
         format!("{}/{key}", self.place())

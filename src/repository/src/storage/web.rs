@@ -129,6 +129,10 @@ impl Storage for Site {
         self.web.place()
     }
 
+    fn absence(&self) -> &'static str {
+        if self.offline { "no copy on this machine, and not asked: offline" } else { "not there" }
+    }
+
     fn read(&self, key: &Key, limit: u64) -> Result<Option<Object>, Error> {
         let copied = self.copied(key)?;
         if self.offline {
