@@ -8,6 +8,7 @@ use profile::{Profile, System};
 use super::open_memory;
 use crate::console::Console;
 use crate::options::Banner;
+use crate::outcome::AnotherKernel;
 
 /// Gives a profile the banner from the options, or from the image in the options.
 ///
@@ -37,9 +38,11 @@ pub fn complete(options: &Banner, profile: &mut Profile, console: &Console) -> a
         let layout = Layout::from_profile(profile.clone());
         let guest = Guest::find(&image, &layout, &console.search()).with_context(|| source.clone())?;
         if let Identity::Another { profile, image } = guest.identity() {
-            bail!(
-                "{source}: the profile is of another build: the image names {image}, the profile {profile}"
-            );
+            return Err(AnotherKernel(format!(
+                "{source}: the profile is of another build: the image names {image}, the profile {profile}; `rekall-profile \
+                 -f {source} autodetect` looks for the right one"
+            ))
+            .into());
         }
         let Some(line) = guest.banner() else {
             bail!("{source}: the kernel was found, but no banner at its symbol; name it with --banner TEXT");
