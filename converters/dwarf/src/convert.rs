@@ -5,13 +5,13 @@ use profile::{Arch, MappedFile, Profile, Progress, Report, System};
 
 use crate::companions::{Companion, Companions};
 use crate::container::ObjectFile;
-use crate::fold::{Found, FoundVariable, fold};
+use crate::fold::{Found, fold};
 use crate::language::{Languages, left_out};
-use crate::lower::Lowering;
+use crate::lower::{Compiler, Lowering};
 use crate::scan::{Broken, Root};
 use crate::site::Site;
 use crate::split::SplitFiles;
-use crate::symbols::{self, TypedVariable};
+use crate::symbols;
 use crate::units::{Skeleton, Units, keeps_each_text_once};
 use crate::{Error, identity, variants};
 
@@ -118,7 +118,16 @@ pub fn convert(
     if found.given_up {
         return Err(Error::Unreadable { reason: "its units share their abbreviations too often".to_owned() });
     }
-    variants::tell_apart(&units, &options.languages, &mut found);
+    let compiler = Compiler::new(&units, &found);
+    let plans = thread::scope(|scope| {
+        let others: Vec<_> = (1..options.threads).map(|_| scope.spawn(|| compiler.work())).collect();
+        variants::tell_apart(&units, &options.languages, &mut found);
+        let mut plans = compiler.work();
+        for other in others {
+            plans.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        plans
+    });
     for (unit, broken) in &found.broken {
         report.lose("units that break off", || match broken {
             Broken::Abbreviations => {
@@ -139,21 +148,19 @@ pub fn convert(
     }
 
     progress.begin(READING, None);
-    let mut variables = Vec::new();
     // The symbol table is read in parallel, since it does not depend on the definitions.
-    let own = thread::scope(|scope| {
+    let (own, variables) = thread::scope(|scope| {
         let own = (options.threads > 1).then(|| scope.spawn(|| symbols::of_file(&container)));
         let mut lowering = Lowering::new(&units, &found, &mut profile, &mut report);
-        lowering.definitions(options.threads);
-        for FoundVariable { site, address, .. } in found.placed.iter().chain(&found.declared) {
-            if let Some((name, ty)) = lowering.variable(*site) {
-                variables.push(TypedVariable { name, ty, address: *address });
-            }
-        }
+        lowering.add_plans(plans);
+        lowering.definitions();
+        let variables = lowering.variables();
         lowering.settle_declarations();
         lowering.settle_sizes();
-        own.and_then(|own| own.join().ok()).unwrap_or_else(|| symbols::of_file(&container))
-    })?;
+        let own = own.and_then(|own| own.join().ok()).unwrap_or_else(|| symbols::of_file(&container));
+        (own, variables)
+    });
+    let own = own?;
     profile.settle_natives();
     progress.end(READING);
 

@@ -14,7 +14,7 @@ use crate::plan::EntryKind;
 use crate::print::Prints;
 use crate::scan::{Broken, Root};
 use crate::site::{Reference, Site};
-use crate::units::Units;
+use crate::units::{Strings, Unit, Units};
 use crate::value::Place;
 
 /// A variable with the fingerprint of its type.
@@ -153,6 +153,14 @@ pub(crate) fn fold(
 }
 
 impl Found {
+    /// The texts of a unit's names.
+    pub(crate) fn strings<'a>(&self, number: u32, unit: &Unit<'a>) -> Strings<'a> {
+        let base = self.roots.get(&number).and_then(|root| root.str_offsets_base);
+        let mut strings = unit.strings;
+        strings.base = base.or(strings.base);
+        strings
+    }
+
     /// Walks one unit.
     fn take(&mut self, units: &Units<'_>, prints: &mut Prints<'_, '_>, number: u32) {
         self.walked.insert(number);

@@ -33,14 +33,11 @@ pub fn add_symbols<'a>(
     let mut interned: Vec<(Name, u64, Binding)> = symbols
         .into_iter()
         .map(|symbol| {
-            let name = match str::from_utf8(symbol.name) {
-                Ok(name) => profile.names.intern(name),
-                Err(_) => {
-                    let name = String::from_utf8_lossy(symbol.name);
-                    report.lose("names that are not UTF-8", || name.clone().into_owned());
-                    profile.names.intern(&name)
-                }
-            };
+            let name = profile.names.intern_utf8(symbol.name).unwrap_or_else(|_| {
+                let name = String::from_utf8_lossy(symbol.name);
+                report.lose("names that are not UTF-8", || name.clone().into_owned());
+                profile.names.intern(&name)
+            });
             if symbol.data
                 && let Some(text) = str::from_utf8(symbol.name).ok().and_then(without_suffixes)
             {

@@ -4,8 +4,9 @@ use profile::{Choice, ChoiceOption, Name, Type, TypeId};
 
 use super::lowering::Lowering;
 use super::records::record_kind;
-use crate::fold::{First, Firsts};
+use crate::fold::{First, Firsts, FoundVariable};
 use crate::site::Site;
+use crate::symbols::TypedVariable;
 
 /// How deep records without a size of their own are looked for in each other.
 const MAX_SIZELESS_DEPTH: usize = 8;
@@ -14,13 +15,9 @@ const AMBIGUOUS: &str = "definitions that point to different definitions of one 
 
 impl Lowering<'_, '_, '_> {
     /// Reads every chosen definition.
-    pub(crate) fn definitions(&mut self, threads: usize) {
+    pub(crate) fn definitions(&mut self) {
         let records = sorted(&self.found.records);
         let enumerations = sorted(&self.found.enumerations);
-        self.prepare(
-            records.iter().chain(&enumerations).map(|(_, first)| first.site.unit).collect(),
-            threads,
-        );
         // Names first, since a definition may use any other.
         let named_records = self.reserve(&records, true);
         let named_enumerations = self.reserve(&enumerations, false);
@@ -78,6 +75,16 @@ impl Lowering<'_, '_, '_> {
                 *place = place.filter(|known| *known == ty);
             }
         }
+    }
+
+    /// The names and types of the variables that were found, with their addresses.
+    pub(crate) fn variables(&mut self) -> Vec<TypedVariable> {
+        let found = self.found.placed.iter().chain(&self.found.declared);
+        let typed = found.filter_map(|FoundVariable { site, address, .. }| {
+            let (name, ty) = self.variable(*site)?;
+            Some(TypedVariable { name, ty, address: *address })
+        });
+        typed.collect()
     }
 
     fn define_record(&mut self, first: First, name: Name, ty: TypeId) {

@@ -12,3 +12,4 @@ mod records;
 mod types;
 
 pub(crate) use lowering::Lowering;
+pub(crate) use plans::Compiler;

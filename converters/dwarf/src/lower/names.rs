@@ -8,7 +8,6 @@ use super::lowering::Lowering;
 use crate::entry::Entry;
 use crate::language::Languages;
 use crate::site::{Reference, Site};
-use crate::units::Unit;
 
 /// Names of this length and more are counted.
 const LONG_NAME: usize = 256;
@@ -46,12 +45,12 @@ impl<'a> Lowering<'_, '_, 'a> {
         }
         let plans = self.plans_of(site.unit)?;
         let unit = self.units.units.get(site.unit as usize)?;
-        let strings = self.strings(site.unit, unit);
+        let strings = self.found.strings(site.unit, unit);
         self.scopes.around(site, unit, &plans, &strings)
     }
 
     /// A variable's name and type, from its entry or the entries that it links to.
-    pub(crate) fn variable(&mut self, site: Site) -> Option<(Name, TypeId)> {
+    pub(super) fn variable(&mut self, site: Site) -> Option<(Name, TypeId)> {
         let (mut name, mut ty) = (None, None);
         let mut site = site;
         for _ in 0..4 {
@@ -72,7 +71,7 @@ impl<'a> Lowering<'_, '_, 'a> {
     /// An entry's own name.
     pub(super) fn text(&mut self, site: Site, entry: &Entry<'a>) -> Option<Name> {
         let unit = self.units.units.get(site.unit as usize)?;
-        let text = self.strings(site.unit, unit).text(entry.name?)?;
+        let text = self.found.strings(site.unit, unit).text(entry.name?)?;
         if text.is_empty() {
             return None;
         }
@@ -80,26 +79,17 @@ impl<'a> Lowering<'_, '_, 'a> {
             self.report.lose("names that overlap", || self.units.place(site));
             return None;
         }
-        match std::str::from_utf8(text) {
-            Ok(text) => Some(self.profile.names.intern(text)),
-            Err(_) => {
-                let text = String::from_utf8_lossy(text);
-                self.report.lose("names that are not UTF-8", || text.clone().into_owned());
-                Some(self.profile.names.intern(&text))
-            }
-        }
+        let name = self.profile.names.intern_utf8(text).unwrap_or_else(|_| {
+            let text = String::from_utf8_lossy(text);
+            self.report.lose("names that are not UTF-8", || text.clone().into_owned());
+            self.profile.names.intern(&text)
+        });
+        Some(name)
     }
 
     /// Whether a name of this length may be kept. Long names can overlap in the table of texts, so together they
     /// could have any size; no more are kept than the file could hold without overlaps.
     fn has_room(&self, length: usize) -> bool {
         length < LONG_NAME || self.profile.names.length().saturating_add(length) <= self.longest_names
-    }
-
-    pub(super) fn strings(&self, number: u32, unit: &Unit<'a>) -> crate::units::Strings<'a> {
-        let base = self.found.roots.get(&number).and_then(|root| root.str_offsets_base);
-        let mut strings = unit.strings;
-        strings.base = base.or(strings.base);
-        strings
     }
 }

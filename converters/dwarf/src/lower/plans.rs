@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 
 use super::lowering::Lowering;
 use crate::entry::{self, Entry};
+use crate::fold::Found;
 use crate::plan::Plans;
 use crate::site::Site;
 use crate::units::{Table, Unit, Units};
@@ -16,36 +17,47 @@ use crate::units::{Table, Unit, Units};
 /// units has its own abbreviations.
 const MAX_PLANS: usize = 48 << 20;
 
-impl<'a> Lowering<'_, '_, 'a> {
-    /// Compiles the abbreviations of these units on `threads` threads, as long as there is space to keep them.
-    pub(super) fn prepare(&mut self, mut numbers: Vec<u32>, threads: usize) {
+/// Compiles the abbreviations of units on several threads, as long as there is space to keep them.
+pub(crate) struct Compiler<'u, 'a> {
+    units: &'u Units<'a>,
+    /// The units, each table once.
+    numbers: Vec<u32>,
+    next: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl<'u, 'a> Compiler<'u, 'a> {
+    /// For the units of the records and enumerations that were found: what else is read lies in many more units and is
+    /// little in each.
+    pub(crate) fn new(units: &'u Units<'a>, found: &Found) -> Self {
+        let firsts = found.records.values().chain(found.enumerations.values());
+        let mut numbers: Vec<u32> = firsts.map(|first| first.site.unit).collect();
         numbers.sort_unstable();
         numbers.dedup();
         let mut tables: HashSet<Option<Table>, RandomState> = HashSet::default();
-        numbers.retain(|number| tables.insert(self.units.units.get(*number as usize).map(Unit::table)));
-        let (units, next, bytes) = (self.units, AtomicUsize::new(0), AtomicUsize::new(0));
-        let work = || {
-            let mut compiled = Vec::new();
-            while bytes.load(Ordering::Relaxed) < MAX_PLANS
-                && let Some(number) = numbers.get(next.fetch_add(1, Ordering::Relaxed))
-            {
-                let Some((table, plans)) = compile(units, *number) else { continue };
-                bytes.fetch_add(plans.size(), Ordering::Relaxed);
-                compiled.push((table, plans));
-            }
-            compiled
-        };
-        std::thread::scope(|scope| {
-            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-            self.plans.extend(work());
-            for other in others {
-                match other.join() {
-                    Ok(compiled) => self.plans.extend(compiled),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-        });
-        self.plan_bytes = bytes.into_inner();
+        numbers.retain(|number| tables.insert(units.units.get(*number as usize).map(Unit::table)));
+        Self { units, numbers, next: AtomicUsize::new(0), bytes: AtomicUsize::new(0) }
+    }
+
+    /// Compiles what no other thread has begun to compile.
+    pub(crate) fn work(&self) -> Vec<(Table, Arc<Plans>)> {
+        let mut compiled = Vec::new();
+        while self.bytes.load(Ordering::Relaxed) < MAX_PLANS
+            && let Some(number) = self.numbers.get(self.next.fetch_add(1, Ordering::Relaxed))
+        {
+            let Some((table, plans)) = compile(self.units, *number) else { continue };
+            self.bytes.fetch_add(plans.size(), Ordering::Relaxed);
+            compiled.push((table, plans));
+        }
+        compiled
+    }
+}
+
+impl<'a> Lowering<'_, '_, 'a> {
+    /// Adds compiled abbreviations.
+    pub(crate) fn add_plans(&mut self, compiled: Vec<(Table, Arc<Plans>)>) {
+        self.plan_bytes += compiled.iter().map(|(_, plans)| plans.size()).sum::<usize>();
+        self.plans.extend(compiled);
     }
 
     pub(super) fn entry(&mut self, site: Site) -> Option<Entry<'a>> {

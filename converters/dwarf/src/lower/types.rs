@@ -164,7 +164,7 @@ impl<'a> Lowering<'_, '_, 'a> {
 
     fn native(&mut self, site: Site, entry: &Entry<'a>) -> TypeId {
         let text = self.units.units.get(site.unit as usize).zip(entry.name);
-        let text = text.and_then(|(unit, name)| self.strings(site.unit, unit).text(name));
+        let text = text.and_then(|(unit, name)| self.found.strings(site.unit, unit).text(name));
         let text = String::from_utf8_lossy(text.unwrap_or_default());
         if entry.tag == dw::DW_TAG_unspecified_type {
             let void = self.intern(Type::Void);
