@@ -3,7 +3,8 @@
 
 # use_zig FOLDER: FOLDER is for an environment of Python's.
 use_zig() {
-  if ! command -v cargo-zigbuild >/dev/null; then
+  # cargo-zigbuild asks the Python that comes first on the PATH for Zig.
+  if ! command -v cargo-zigbuild >/dev/null || ! { command -v zig || python3 -c 'import ziglang'; } >/dev/null 2>&1; then
     [ -x "$1/bin/python" ] || python3 -m venv "$1"
     "$1/bin/pip" install -q cargo-zigbuild==0.24.0 ziglang==0.15.2
     PATH=$1/bin:$PATH
