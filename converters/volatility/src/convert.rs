@@ -1,3 +1,5 @@
+use std::thread;
+
 use frontend::Converted;
 use maps::{Banner, KernelConfig, MapError, MappedKernel, SymbolTable, SystemMap, add_symbols};
 use profile::{Arch, Profile, Progress, Report, System, Type};
@@ -5,7 +7,7 @@ use profile::{Arch, Profile, Progress, Report, System, Type};
 use crate::detect::{self, Evidence};
 use crate::dump::{self, Dialect, lines};
 use crate::lower::{Lowering, NamesDestroyed, Target};
-use crate::pack::{Chosen, TypeSource};
+use crate::pack::{Chosen, Content, TypeSource};
 use crate::vtypes::{literal::Problem, lower as vtypes};
 use crate::{Error, Pack};
 
@@ -18,7 +20,8 @@ pub const GENERATOR: &str = "rekall-profile volatility 1";
 pub struct Options {
     /// The class with which Rekall loads the profile, in place of the one derived from the pack.
     pub profile_class: Option<String>,
-    /// How many threads may be used for a pack's kernel module; 0 means 1. Texts are read on one thread.
+    /// How many threads may be used; 0 means 1. A kernel module is read on all of them; a text is read on one, and unpacked
+    /// on a second one.
     pub threads: usize,
 }
 
@@ -33,26 +36,33 @@ pub fn convert(pack: &Pack, options: &Options, progress: &dyn Progress) -> Resul
     };
     // Of several maps the last is used, as in Volatility. The maker of the pack decides by its name otherwise.
     let map_member = chosen.maps.last().copied().filter(|_| chosen.mac_symbols.is_empty());
-    let map_text = map_member.map(|member| pack.read(member)).transpose()?;
-    let mut converting = Converting::new(pack, &chosen, options, progress);
-    converting.map_text = map_text.as_deref();
-    converting.read_small_texts()?;
-    let types = converting.read_types(*first);
-    // A dump that cannot be read may be next to a module that can.
-    let types = match (types, chosen.types.iter().find(|source| matches!(source, TypeSource::Module(_)))) {
-        (Err(error), Some(module)) if module != first => {
-            converting
-                .report
-                .warn(format!("{error}; the types come from '{}'", pack.name_of(module.member())));
-            converting.read_types(*module)
-        }
-        (types, _) => types,
-    };
-    types?;
-    converting.warn_of_other_sources(*first);
-    converting.link_map();
-    converting.describe()?;
-    Ok(Converted { profile: converting.profile, report: converting.report })
+    thread::scope(|scope| {
+        // The text of the types is unpacked meanwhile.
+        let ahead = options.threads > 1 && !matches!(first, TypeSource::Module(_));
+        let text = ahead.then(|| scope.spawn(|| pack.read(first.member())));
+        let map_text = map_member.map(|member| pack.read(member)).transpose()?;
+        let mut converting = Converting::new(pack, &chosen, options, progress);
+        converting.map_text = map_text.as_deref();
+        converting.read_small_texts()?;
+        let text = text.map(|text| text.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        let types = converting.read_types(*first, text);
+        // A dump that cannot be read may be next to a module that can.
+        let types = match (types, chosen.types.iter().find(|source| matches!(source, TypeSource::Module(_))))
+        {
+            (Err(error), Some(module)) if module != first => {
+                converting
+                    .report
+                    .warn(format!("{error}; the types come from '{}'", pack.name_of(module.member())));
+                converting.read_types(*module, None)
+            }
+            (types, _) => types,
+        };
+        types?;
+        converting.warn_of_other_sources(*first);
+        converting.link_map();
+        converting.describe()?;
+        Ok(Converted { profile: converting.profile, report: converting.report })
+    })
 }
 
 /// The members of a pack, for a message.
@@ -219,26 +229,27 @@ impl<'a> Converting<'a> {
         Ok(())
     }
 
-    fn read_types(&mut self, source: TypeSource) -> Result<(), Error> {
+    /// Reads the types; `text` is that of the source, if it was read already.
+    fn read_types(&mut self, source: TypeSource, text: Option<Result<Content, Error>>) -> Result<(), Error> {
         let member = source.member();
         self.progress.debug(&format!("types from {}", self.pack.name_of(member)));
+        let text = text.unwrap_or_else(|| self.pack.read(member))?;
         match source {
-            TypeSource::Dump(_) => self.read_dump(member),
-            TypeSource::Vtypes(_) => self.read_vtypes(member),
-            TypeSource::Module(_) => self.read_module(member),
+            TypeSource::Dump(_) => self.read_dump(member, &text),
+            TypeSource::Vtypes(_) => self.read_vtypes(member, &text),
+            TypeSource::Module(_) => self.read_module(member, &text),
         }
     }
 
     /// Reads types from DWARF itself; the symbols stay those of the map.
-    fn read_module(&mut self, member: usize) -> Result<(), Error> {
-        let bytes = self.pack.read(member)?;
+    fn read_module(&mut self, member: usize, bytes: &[u8]) -> Result<(), Error> {
         let convert = |symbol_map| {
             let options = dwarf_converter::Options {
                 symbol_map,
                 threads: self.options.threads,
                 ..dwarf_converter::Options::default()
             };
-            dwarf_converter::convert(&bytes, &options, &dwarf_converter::Alone, self.progress)
+            dwarf_converter::convert(bytes, &options, &dwarf_converter::Alone, self.progress)
         };
         // The symbols of the map say which variables the module has; `link_map` checks those symbols.
         let mut converted = convert(self.map_text);
@@ -262,11 +273,10 @@ impl<'a> Converting<'a> {
         Ok(())
     }
 
-    fn read_dump(&mut self, member: usize) -> Result<(), Error> {
+    fn read_dump(&mut self, member: usize, text: &[u8]) -> Result<(), Error> {
         let name = || self.pack.name_of(member).to_owned();
-        let text = self.pack.read(member)?;
-        let Some(dialect) = Dialect::of(&text) else {
-            let mut lines = lines::Lines::new(&text).map(|(_, line)| line.trim_ascii());
+        let Some(dialect) = Dialect::of(text) else {
+            let mut lines = lines::Lines::new(text).map(|(_, line)| line.trim_ascii());
             let first_line = shown(lines.find(|line| !line.is_empty()).unwrap_or_default());
             return Err(Error::UnknownDialect { member: name(), first_line });
         };
@@ -276,13 +286,13 @@ impl<'a> Converting<'a> {
         }
         let mut lowering = Lowering::new(&mut self.profile, &mut self.report);
         let mut entries = 0u64;
-        let end = dump::read(dialect, &text, |entry| {
+        let end = dump::read(dialect, text, |entry| {
             entries += 1;
             lowering.entry(entry)
         });
         let end = end.map_err(|NamesDestroyed { name: destroyed, position }| Error::NamesDestroyed {
             member: name(),
-            line: lines::line_number(&text, position),
+            line: lines::line_number(text, position),
             name: destroyed,
         })?;
         lowering.end();
@@ -301,7 +311,7 @@ impl<'a> Converting<'a> {
         self.profile.arch = arch;
         self.report.absorb(told);
         if let Some(position) = end.cut {
-            let line = lines::line_number(&text, position);
+            let line = lines::line_number(text, position);
             self.report.warn(format!(
                 "{} ends in the middle of line {line}: everything after it is missing, including members of the last struct",
                 self.pack.name_of(member)
@@ -311,14 +321,13 @@ impl<'a> Converting<'a> {
         Ok(())
     }
 
-    fn read_vtypes(&mut self, member: usize) -> Result<(), Error> {
-        let text = self.pack.read(member)?;
+    fn read_vtypes(&mut self, member: usize, text: &[u8]) -> Result<(), Error> {
         let name = self.pack.name_of(member).to_owned();
-        let refused = |problem: Problem| problem.in_member(&name, &text);
+        let refused = |problem: Problem| problem.in_member(&name, text);
         if self.evidence.table_arch.is_none() {
-            self.evidence.pointer_size = vtypes::pointer_size(&text);
+            self.evidence.pointer_size = vtypes::pointer_size(text);
             if self.chosen.maps.is_empty() {
-                self.profile.system = vtypes::system(&text).unwrap_or(System::Other);
+                self.profile.system = vtypes::system(text).unwrap_or(System::Other);
             }
         }
         let arch = self.evidence.arch(&mut self.report);
@@ -327,7 +336,7 @@ impl<'a> Converting<'a> {
             // Windows keeps `long` at four bytes on every machine.
             long: if self.profile.system == System::Windows { 4 } else { arch.address_size() },
         };
-        vtypes::lower(&text, widths, &mut self.profile, &mut self.report).map_err(refused)?;
+        vtypes::lower(text, widths, &mut self.profile, &mut self.report).map_err(refused)?;
         self.profile.arch = arch;
         if self.profile.types.records().len() == 0 {
             let dialect = "vtypes".to_owned();
