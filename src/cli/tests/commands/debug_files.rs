@@ -81,6 +81,77 @@ fn repository(count: u8) -> Folder {
     folder
 }
 
+/// A linked Mach-O file under another UUID.
+fn mac_file(build: u8) -> Vec<u8> {
+    let mut bytes = data("macho/kext-arm64");
+    let uuid = [0x4c, 0x4c, 0x44, 0x23, 0x55, 0x55, 0x31, 0x44];
+    let at = memchr::memmem::find(&bytes, &uuid).unwrap();
+    bytes[at..at + 16].fill(build);
+    bytes
+}
+
+/// Adds an unpacked Kernel Debug Kit with these kernels, and with what else is in a kit.
+fn put_kit(folder: &Folder, name: &str, kernels: &[(&str, u8)]) {
+    let library = format!("kits/{name}/System/Library");
+    for (kernel, build) in kernels {
+        put(folder, &format!("{library}/Kernels/{kernel}"), &mac_file(*build));
+        let bundle = format!("{library}/Kernels/{kernel}.dSYM/Contents");
+        put(folder, &format!("{bundle}/Info.plist"), b"<plist/>");
+        put(folder, &format!("{bundle}/Resources/DWARF/{kernel}"), &mac_file(*build));
+        put(folder, &format!("{bundle}/Resources/Python/{kernel}.py"), b"import lldb\n");
+    }
+    let kext = format!("{library}/Extensions/a.kext.dSYM/Contents/Resources/DWARF/a");
+    put(folder, &kext, &mac_file(99));
+    put(folder, &format!("kits/{name}.dmg"), b"koly");
+}
+
+#[test]
+fn kernels_of_unpacked_kernel_debug_kits_become_profiles() {
+    const CONFIG: &str = "kits:\n  type: KernelDebugKits\n  folder: src/kits\n";
+    let repository = || {
+        let folder = Folder::new();
+        std::fs::create_dir_all(folder.join("repo/v1.0")).unwrap();
+        folder.write("repo/v1.0/config.yaml", CONFIG);
+        put_kit(&folder, "KDK_13.0_22A380.kdk", &[("kernel.release.t6000", 1), ("kernel.kasan.t6000", 2)]);
+        folder
+    };
+    let uuid = |build: u8| {
+        let digits = format!("{build:02X}").repeat(16);
+        let [a, b, c, d, e] = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| digits[part].to_owned());
+        format!("OSX/{a}-{b}-{c}-{d}-{e}")
+    };
+    let folder = repository();
+    folder.run(line(&["build_all"])).stderr("2 made, 0 unchanged, 0 rejected before, 0 failed").check();
+    let made = profiles(&folder);
+    assert!(made.keys().eq(&[1, 2].map(|build| format!("{}.gz", uuid(build)))), "{:?}", made.keys());
+    let source = &inventory(&folder)[&uuid(1)]["source"];
+    let path =
+        "System/Library/Kernels/kernel.release.t6000.dSYM/Contents/Resources/DWARF/kernel.release.t6000";
+    assert!(
+        source.as_str().unwrap().starts_with(&format!("src/kits/KDK_13.0_22A380.kdk/{path} sha256:")),
+        "{source}"
+    );
+    // Only what is new is made.
+    folder.run(line(&["build_all"])).stderr("0 made, 2 unchanged").check();
+    put_kit(&folder, "KDK_14.1_23B74.kdk", &[("kernel.release.t8103", 3)]);
+    folder.run(line(&["build_all"])).stderr("1 made, 2 unchanged").check();
+    // The parts of two builders are what one makes.
+    let parts = repository();
+    put_kit(&parts, "KDK_14.1_23B74.kdk", &[("kernel.release.t8103", 3)]);
+    for shard in ["1/2", "2/2"] {
+        parts.run(line(&["build", "--shard", shard])).check();
+    }
+    parts.run(line(&["seal"])).check();
+    assert_eq!(profiles(&parts), profiles(&folder));
+    assert_eq!(profiles(&parts).len(), 3);
+    // One kit alone, unpacked into the folder itself.
+    let alone = Folder::new();
+    std::fs::create_dir_all(alone.join("repo/v1.0")).unwrap();
+    alone.write("repo/v1.0/config.yaml", CONFIG);
+    put_kit(&alone, ".", &[("kernel", 4)]);
+    alone.run(line(&["build_all"])).stderr("1 made").check();
+}
+
 fn rejects(folder: &Folder) -> Value {
     unpacked(folder, REJECTS)
 }

@@ -8,10 +8,12 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use profile::{Effort, GuidAge, GzipWriter};
+use symbol_server::Server;
 use symbol_server::fixture::{self, Reach};
 
 use crate::harness::Folder;
 use crate::manage_repo::{OURS, guid, inventory, kernel, line, profiles, put, repository, unpacked};
+use crate::mirror::archive;
 
 const REJECTS: &str = "repo/v1.0/src/nt/guids.yaml.rejects.gz";
 
@@ -114,6 +116,38 @@ fn a_full_disk_is_named_and_leaves_nothing_half_written() {
     assert!(profiles(&folder).len() < 4, "nothing failed");
     folder.run(line(&["build_all"])).status(1).check();
     truth.check(&folder);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_disk_that_fills_while_an_archive_is_mirrored_loses_nothing() {
+    let root = Folder::new();
+    archive(root.path(), &[1, 2, 3]);
+    let server = Server::of_folder(root.path()).unwrap();
+    let url = server.url();
+    let words = ["mirror", &url, "--suite", "bookworm", "--mode", "dwarf", "--as", "debian"];
+    let whole = Folder::new();
+    whole.run(line(&words)).check();
+    let truth = profiles(&whole);
+    let mut refused = Vec::new();
+    // The configuration, the listing, a profile, a package: each is the first that does not fit once.
+    for units in [0, 1, 2, 4, 16, 64, 120, 1000] {
+        let folder = Folder::new();
+        let (status, told) = confined(&folder, units, &words);
+        if status != 0 {
+            assert!(told.to_lowercase().contains("file too large"), "{units}: {status}: {told}");
+            refused.push(status);
+        }
+        assert_eq!(left_behind(&folder), Vec::<PathBuf>::new(), "{units}");
+        let there = if folder.join("repo/v1.0").exists() { profiles(&folder) } else { Default::default() };
+        for (name, bytes) in there {
+            assert_eq!(truth[&name], bytes, "{units}: {name} is half written");
+        }
+        folder.run(line(&words)).check();
+        assert_eq!((profiles(&folder), inventory(&folder)), (truth.clone(), inventory(&whole)), "{units}");
+        assert_eq!(parts(&folder), 0);
+    }
+    assert!(refused.len() > 3 && refused.contains(&2), "{refused:?}");
 }
 
 #[test]
@@ -392,7 +426,7 @@ fn a_binary_with_a_version_has_its_place_in_the_older_hierarchy() {
 #[test]
 fn retry_asks_servers_again_and_reasons_stay_the_same() {
     let folder = repository(1);
-    let server = symbol_server::Server::start(|_| symbol_server::Response::status(404)).unwrap();
+    let server = Server::start(|_| symbol_server::Response::status(404)).unwrap();
     let url = server.url();
     let run = |words: &[&str]| {
         let line = ["manage_repo", "--path_to_repository", "repo", "--symbol-path", &url];

@@ -192,6 +192,83 @@ fn lying_damaged_and_missing_packages_cost_themselves_alone() {
 }
 
 #[test]
+fn of_a_package_only_the_kernel_is_unpacked() {
+    let root = Folder::new();
+    let mut packages = String::new();
+    for build in 1..=3 {
+        let mut bytes = debug_package(build);
+        // The two blocks of zeros at the end of the tar, behind the kernel; or the header in front of it.
+        let padding = 60 + (64 << 10);
+        let end = bytes.len() - padding;
+        match build {
+            1 => bytes[end - 1024..end].fill(0xff),
+            2 => {
+                let start = bytes.windows(2).position(|bytes| bytes == b"./").unwrap();
+                bytes[start..start + 512].fill(0xff);
+            }
+            _ => {}
+        }
+        packages += &stanza(build, &path(build), bytes.len(), &sha256(&bytes));
+        put(root.path(), &path(build), &bytes);
+    }
+    list(root.path(), &packages);
+    let server = Server::of_folder(root.path()).unwrap();
+    let url = server.url();
+    let here = Folder::new();
+    std::fs::create_dir(here.join("temporary")).unwrap();
+    here.run(mirror(&url, &[]))
+        .env("TMPDIR", here.join("temporary"))
+        .status(1)
+        .stderr("6.1.0-2-cloud-amd64-dbg_6.1.2-1_amd64.deb rejected: the package is damaged")
+        .stderr("2 made, 0 unchanged, 0 rejected before, 1 failed")
+        .check();
+    let names = [1, 3].map(|build| format!("{}.gz", name(build)));
+    assert!(profiles(&here).keys().eq(&names), "{:?}", profiles(&here).keys());
+    // Neither a package nor a kernel is left.
+    let left = std::fs::read_dir(here.join("temporary")).unwrap().count();
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn thousands_of_failures_are_counted_named_and_not_tried_again() {
+    const COUNT: usize = 3000;
+    let server = Server::of_folder(Folder::new().path()).unwrap();
+    let here = Folder::new();
+    std::fs::create_dir_all(here.join("repo/v1.0/src")).unwrap();
+    let ids: String = (0..COUNT).map(|number| format!("{number:040x}\n")).collect();
+    here.write("repo/v1.0/src/ids.txt", ids);
+    let config =
+        format!("fetched:\n  type: Debuginfod\n  servers: ['{}']\n  list: src/ids.txt\n", server.url());
+    here.write("repo/v1.0/config.yaml", config);
+    let line = |words: &[&'static str]| -> Vec<&str> {
+        let start = ["manage_repo", "--path_to_repository", "repo", "--symbol-path", "symbols", "build_all"];
+        start.iter().chain(words).copied().collect()
+    };
+    let told = here.run(line(&["--json"])).status(1).check();
+    let report: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(report["entries"][0]["failed"], COUNT);
+    let failures = report["failures"].as_array().unwrap();
+    assert_eq!(failures.len(), COUNT);
+    assert!(failures.iter().all(|failure| failure["rejected"] == true), "{}", failures[0]);
+    assert_eq!(failures[7]["name"], format!("Linux/{:040x}", 7));
+    let asked = server.paths().len();
+    assert_eq!(asked, COUNT);
+    here.run(line(&[])).stderr(format!("0 made, 0 unchanged, {COUNT} rejected before")).check();
+    assert_eq!(server.paths().len(), asked);
+    // One that appears later is made on request.
+    let root = Folder::new();
+    let id = "01".repeat(20);
+    put(root.path(), &format!("buildid/{id}/debuginfo"), &debug_file(1));
+    let later = Server::of_folder(root.path()).unwrap();
+    let config =
+        format!("fetched:\n  type: Debuginfod\n  servers: ['{}']\n  list: src/ids.txt\n", later.url());
+    here.write("repo/v1.0/config.yaml", config);
+    let ids = std::fs::read_to_string(here.join("repo/v1.0/src/ids.txt")).unwrap();
+    here.write("repo/v1.0/src/ids.txt", format!("{id}\n{ids}"));
+    here.run(line(&[])).stderr(format!("1 made, 0 unchanged, {COUNT} rejected before")).check();
+}
+
+#[test]
 fn bombs_stalls_and_broken_connections_end() {
     let root = Folder::new();
     archive(root.path(), &[1, 2, 3]);
