@@ -9,7 +9,7 @@ use std::io::{self, BufReader, Read, Write as _};
 use flate2::bufread::GzDecoder;
 use profile::{Effort, GzipWriter, MAX_TEXT, UnpackMeter};
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Deserializer, Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -41,7 +41,10 @@ pub(crate) fn unpack_entries<T: for<'de> Deserialize<'de>>(
 ) -> Result<Map<String, Value>, Error> {
     let text = profile::unpack(bytes, MAX_TEXT)
         .map_err(|source| Error::Profile { place: place.to_owned(), source })?;
-    walk(Deserializer::from_slice(&text), sections, each).map_err(|error| unexpected(&error, place))
+    let mut rest = Map::new();
+    read(Deserializer::from_slice(&text), Sections { sections, each, rest: &mut rest })
+        .map_err(|error| unexpected(&error, place))?;
+    Ok(rest)
 }
 
 /// The same, without the whole text in memory at once. It takes twice the time.
@@ -51,13 +54,26 @@ pub(crate) fn stream_entries<T: for<'de> Deserialize<'de>>(
     sections: &[&str],
     each: &mut dyn FnMut(&str, String, T),
 ) -> Result<Map<String, Value>, Error> {
+    let mut rest = Map::new();
+    stream(bytes, place, Sections { sections, each, rest: &mut rest })?;
+    Ok(rest)
+}
+
+/// Gives the JSON in `bytes`, compressed or not, to `seed`, without the whole text in memory at once if it is gzip.
+pub(crate) fn stream<S: for<'de> DeserializeSeed<'de, Value = ()>>(
+    bytes: &[u8],
+    place: &str,
+    seed: S,
+) -> Result<(), Error> {
     if !bytes.starts_with(&GZIP) {
-        return unpack_entries(bytes, place, sections, each);
+        let text = profile::unpack(bytes, MAX_TEXT)
+            .map_err(|source| Error::Profile { place: place.to_owned(), source })?;
+        return read(Deserializer::from_slice(&text), seed).map_err(|error| unexpected(&error, place));
     }
     let meter = UnpackMeter::new(bytes.len() as u64);
     let limit = if meter.is_chosen() { meter.allowed() } else { meter.allowed().min(MAX_TEXT as u64) };
     let members = BufReader::with_capacity(64 << 10, Members { decoder: GzDecoder::new(bytes) }.take(limit));
-    walk(Deserializer::from_reader(members), sections, each).map_err(|error| {
+    read(Deserializer::from_reader(members), seed).map_err(|error| {
         // The reader of whole texts says where a gzip file is damaged, or that it is too long.
         match profile::unpack(bytes, MAX_TEXT) {
             Err(source) => Error::Profile { place: place.to_owned(), source },
@@ -66,15 +82,12 @@ pub(crate) fn stream_entries<T: for<'de> Deserialize<'de>>(
     })
 }
 
-fn walk<'de, T: for<'any> Deserialize<'any>>(
+fn read<'de>(
     mut reader: Deserializer<impl serde_json::de::Read<'de>>,
-    sections: &[&str],
-    each: &mut dyn FnMut(&str, String, T),
-) -> serde_json::Result<Map<String, Value>> {
-    let mut rest = Map::new();
-    reader.deserialize_map(Sections { sections, each, rest: &mut rest })?;
-    reader.end()?;
-    Ok(rest)
+    seed: impl DeserializeSeed<'de, Value = ()>,
+) -> serde_json::Result<()> {
+    seed.deserialize(&mut reader)?;
+    reader.end()
 }
 
 fn unexpected(error: &serde_json::Error, place: &str) -> Error {
@@ -106,6 +119,14 @@ struct Sections<'a, T> {
     sections: &'a [&'a str],
     each: &'a mut dyn FnMut(&str, String, T),
     rest: &'a mut Map<String, Value>,
+}
+
+impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Sections<'_, T> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
 }
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for Sections<'_, T> {

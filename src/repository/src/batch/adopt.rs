@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use pe::PdbName;
 use profile::{GuidAge, Health, Verdict};
 
@@ -118,18 +116,22 @@ fn name_source(content: &mut Content, item: &Item, names: &[PdbName], guid_age: 
 pub(crate) struct Rules<'a> {
     config: &'a Config,
     items: &'a Items,
-    /// The positions of the items, by the digest of their name.
-    positions: HashMap<[u8; 16], u32>,
+    /// The positions of the items with the digests of their names, in the order of digests.
+    positions: Vec<([u8; 16], u32)>,
 }
 
 impl<'a> Rules<'a> {
     pub(crate) fn new(config: &'a Config, items: &'a Items) -> Self {
-        let positions = items.names().zip(0..).map(|(name, position)| (digest(&name), position)).collect();
+        let positions = items.names().zip(0..).map(|(name, position)| (digest(&name), position));
+        let mut positions: Vec<([u8; 16], u32)> = positions.collect();
+        positions.sort_unstable();
         Self { config, items, positions }
     }
 
     fn named(&self, name: &str) -> Option<Item> {
-        self.items.get(*self.positions.get(&digest(name))? as usize)
+        let digest = digest(name);
+        let at = self.positions.binary_search_by_key(&digest, |(known, _)| *known).ok()?;
+        self.items.get(self.positions.get(at)?.1 as usize)
     }
 
     /// The item for the object `key`. An item for a build outside of all lists has no PDB names.

@@ -3,11 +3,12 @@ use std::collections::BTreeSet;
 use profile::Progress;
 
 use super::contents::Contents;
+use super::objects::Objects;
 use super::seal::Sealed;
 use super::state::{State, describe};
-use crate::index::{GENERATOR, Source, Specification, build};
+use crate::index::{GENERATOR, Source, Specification, build, is_current};
 use crate::inventory::PackedContent;
-use crate::{CONFIG, Condition, Config, Entry, Error, Handler, Key, ProfileName, Storage};
+use crate::{CONFIG, Condition, Config, Entry, Error, Handler, Key, Object, ProfileName, Storage};
 
 /// Builds the indexes of a repository.
 pub(super) struct Indexes<'a> {
@@ -55,6 +56,24 @@ pub(super) fn specification(storage: &dyn Storage, key: &Key) -> Result<Option<S
     Specification::parse(&String::from_utf8_lossy(&object.bytes), &place).map(Some)
 }
 
+/// The profiles below a folder that an index is made from.
+fn sources<'a>(
+    contents: &'a Contents,
+    objects: &'a Objects,
+    below: &'a str,
+    targets: &'a BTreeSet<Key>,
+) -> impl Iterator<Item = Source> + 'a {
+    let profiles = contents.iter(objects).filter(move |(key, _)| key.starts_with(below));
+    profiles.filter_map(move |(key, content)| {
+        let (key, content) = (key.parse().ok()?, content.unpacked());
+        let is_source = !targets.contains(&key)
+            && content.generator != GENERATOR
+            && !content.health.starts_with("unreadable");
+        let name = ProfileName::of_key(&key).filter(|_| is_source)?;
+        Some(Source { name, sha256: content.sha256 })
+    })
+}
+
 impl Indexes<'_> {
     /// Builds and writes those whose profiles changed. Returns whether no other process wrote in the meantime; then
     /// `state` and `contents` are updated.
@@ -82,19 +101,18 @@ impl Indexes<'_> {
                 continue;
             };
             let below = format!("{}/", specification.path);
-            let sources = contents.iter(&state.present).filter(|(key, _)| key.starts_with(&below));
-            let sources: Vec<Source> = sources
-                .filter_map(|(key, content)| {
-                    let (key, content) = (key.parse().ok()?, content.unpacked());
-                    let is_source = !targets.contains(&key)
-                        && content.generator != GENERATOR
-                        && !content.health.starts_with("unreadable");
-                    let name = ProfileName::of_key(&key).filter(|_| is_source)?;
-                    Some(Source { name, sha256: content.sha256 })
-                })
-                .collect();
             let key = target.key();
             let old = self.storage.read(&key, super::SOURCE_LIMIT)?;
+            // Most of the time nothing changed, and nothing has to be held to see that.
+            let is_whole = |old: &Object| {
+                let wanted = sources(contents, &state.present, &below, &targets);
+                let wanted = wanted.map(|source| (source.name.to_string(), source.sha256));
+                is_current(&specification, &old.bytes, wanted)
+            };
+            if !self.anew && old.as_ref().is_some_and(is_whole) {
+                continue;
+            }
+            let sources: Vec<Source> = sources(contents, &state.present, &below, &targets).collect();
             if sources.is_empty() && old.is_none() {
                 continue;
             }

@@ -519,19 +519,24 @@ fn read_builds(
 ) -> Result<Group, Error> {
     let expected = format!("the GUIDs of {}", entry.name);
     let list = Guids::parse(&text(storage, guids, &expected)?, &storage.place_of(guids))?;
-    let mut builds: BTreeMap<GuidAge, Vec<PdbName>> = BTreeMap::new();
-    for (name, known) in list.named {
-        for build in known {
-            builds.entry(build).or_insert_with(|| Vec::with_capacity(1)).push(name.clone());
-        }
+    // The builds with their names, of which a build may have several.
+    let names: Vec<PdbName> = list.named.keys().cloned().collect();
+    let mut builds: Vec<(GuidAge, Option<usize>)> = Vec::new();
+    for (position, known) in list.named.into_values().enumerate() {
+        builds.extend(known.into_iter().map(|build| (build, Some(position))));
     }
-    for build in &list.unnamed {
-        builds.entry(*build).or_default().extend(unnamed(entry, file_names)?);
-    }
-    for (guid_age, names) in builds {
+    builds.extend(list.unnamed.iter().map(|build| (*build, None)));
+    builds.sort_unstable();
+    for same in builds.chunk_by(|(left, _), (right, _)| left == right) {
+        let Some((guid_age, _)) = same.first() else { continue };
         // The name has to be one.
         let _: ProfileName = format!("{}/{guid_age}", entry.name).parse()?;
-        group.add_pdb(names, guid_age);
+        let mut all: Vec<PdbName> =
+            same.iter().filter_map(|(_, position)| names.get((*position)?).cloned()).collect();
+        if same.iter().any(|(_, position)| position.is_none()) {
+            all.extend(unnamed(entry, file_names)?);
+        }
+        group.add_pdb(all, *guid_age);
     }
     Ok(group)
 }

@@ -132,6 +132,20 @@ pub fn build(
     Ok(Some(Built { bytes, profiles, read, warnings }))
 }
 
+/// Whether [`build`] would keep all of an index: it was made by this specification from the same objects. `wanted` gives
+/// the names of the profiles, in their order, each with the SHA-256 of its object.
+pub(crate) fn is_current(
+    specification: &Specification,
+    index: &[u8],
+    wanted: impl Iterator<Item = (String, String)>,
+) -> bool {
+    let mut wanted = wanted.map(|(name, mut sha256)| {
+        sha256.truncate(SHORT);
+        (name, sha256)
+    });
+    super::current::is_current(index, &specification.digest(), &mut wanted)
+}
+
 /// Builds an index over every profile below its path from scratch.
 ///
 /// # Errors

@@ -12,6 +12,7 @@
 
 mod ambiguity;
 mod build;
+mod current;
 mod data;
 mod exports;
 mod likeness;
@@ -21,8 +22,8 @@ mod structs;
 mod symbols;
 mod traits;
 
-pub(crate) use build::GENERATOR;
 pub use build::{Built, Source, build, build_below};
+pub(crate) use build::{GENERATOR, is_current};
 pub use data::DataIndex;
 pub use exports::ExportIndex;
 pub use likeness::Likeness;

@@ -54,18 +54,28 @@ impl Site {
         let fresh = |(_, modified): &(Object, SystemTime)| {
             SystemTime::now().duration_since(*modified).is_ok_and(|age| age < FRESH)
         };
+        let fetched: Mutex<Listing> = Mutex::new(None);
+        let judge_inventory = |bytes: &[u8]| {
+            let times = Inventory::times(bytes, &self.place_of(&key)).map_err(|error| error.to_string())?;
+            *fetched.lock().unwrap_or_else(PoisonError::into_inner) = Some(times);
+            Ok(())
+        };
         let object = match copied {
             Some((object, _)) if self.offline => Some(object),
             Some(copied) if fresh(&copied) => Some(copied.0),
-            copied => match self.fetch(&key, LARGEST) {
+            copied => match self.fetch(&key, LARGEST, &judge_inventory) {
                 // If a server is temporarily unreachable, the copy is still valid.
                 Err(_) if copied.is_some() => copied.map(|(object, _)| object),
                 // An object store refuses access to missing objects.
                 Err(Error::Refused { .. }) => None,
-                fetched => fetched?,
+                object => object?,
             },
         };
         let Some(object) = object else { return Ok(None) };
+        // One that was fetched just now has been read already.
+        if let Some(times) = fetched.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(Some(times));
+        }
         Inventory::times(&object.bytes, &self.place_of(&key)).map(Some)
     }
 
@@ -77,7 +87,13 @@ impl Site {
         Ok(object.zip(stat.modified))
     }
 
-    fn fetch(&self, key: &Key, limit: u64) -> Result<Option<Object>, Error> {
+    /// Fetches an object that `judge` accepts.
+    fn fetch(
+        &self,
+        key: &Key,
+        limit: u64,
+        judge: &dyn Fn(&[u8]) -> Result<(), String>,
+    ) -> Result<Option<Object>, Error> {
         if self.offline {
             return Ok(None);
         }
@@ -89,7 +105,7 @@ impl Site {
             });
         }
         let path: Vec<&str> = key.as_str().split('/').collect();
-        let demand = Demand { limit, start: Start::Profile, judge: &judge, explain: None };
+        let demand = Demand { limit, start: Start::Profile, judge, explain: None };
         let bytes = match self.web.read(&path, &demand, &Silent) {
             Ok(Fetched::Found { bytes, .. }) => bytes,
             Ok(Fetched::Missing { .. }) => return Ok(None),
@@ -148,7 +164,7 @@ impl Storage for Site {
                 return Ok(Some(object));
             }
         }
-        self.fetch(key, limit)
+        self.fetch(key, limit, &judge)
     }
 
     fn stat(&self, key: &Key) -> Result<Option<Stat>, Error> {
