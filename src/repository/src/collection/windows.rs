@@ -106,20 +106,20 @@ impl Executables {
         for (number, line) in (1..).zip(text.lines()) {
             let words: Vec<&str> = line.split('#').next().unwrap_or_default().split_whitespace().collect();
             let hexadecimal = |word: &str| u32::from_str_radix(word, 16).ok();
-            match words[..] {
-                [] => {}
-                [name, timestamp, size]
-                    if let (Some(timestamp), Some(size)) = (hexadecimal(timestamp), hexadecimal(size)) =>
-                {
-                    found.listed.push(Executable { name: name.to_owned(), timestamp, size });
+            let executable = match words[..] {
+                [] => continue,
+                [name, timestamp, size] => {
+                    let numbers = hexadecimal(timestamp).zip(hexadecimal(size));
+                    numbers.map(|(timestamp, size)| Executable { name: name.to_owned(), timestamp, size })
                 }
-                _ => {
-                    return Err(format!(
-                        "line {number}: expected a name, a time stamp and a size in hexadecimal digits \
-                         (ntoskrnl.exe 5F641C41 1046000)"
-                    ));
-                }
-            }
+                _ => None,
+            };
+            found.listed.push(executable.ok_or_else(|| {
+                format!(
+                    "line {number}: expected a name, a time stamp and a size in hexadecimal digits \
+                     (ntoskrnl.exe 5F641C41 1046000)"
+                )
+            })?);
         }
         found.listed.sort();
         found.listed.dedup();

@@ -64,8 +64,8 @@ fn sections(bytes: &[u8], place: &str) -> Result<(Section, Section), Error> {
 /// The error for an invalid entry of an index.
 fn wrong(place: &str, profile: &str, expected: &str, found: &Value) -> Error {
     let mut found = found.to_string();
-    if found.len() > 60 {
-        found.truncate(found.floor_char_boundary(60));
+    if let Some((end, _)) = found.char_indices().nth(60) {
+        found.truncate(end);
         found.push_str("...");
     }
     Error::Storage {
