@@ -32,7 +32,7 @@ impl<'t, 'a> Lowering<'t, 'a, '_> {
     }
 }
 
-/// The longest name of a base type.
+/// A name, cut to the length that the names of base types have at most.
 fn short(name: &[u8]) -> &[u8] {
     name.get(..super::LONG_NAME).unwrap_or(name)
 }
