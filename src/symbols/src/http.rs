@@ -43,15 +43,20 @@ impl Client {
     pub fn new(agent: &str, options: ClientOptions) -> Result<Self, String> {
         // This fails if the program has already chosen a provider, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let inner = Inner::builder()
-            .user_agent(agent)
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .http1_only()
-            .connect_timeout(options.connect_limit)
-            // In the blocking client this limits each step (the head, one read of the body).
-            .timeout(options.idle_limit)
-            .build()
+        let builder = || {
+            Inner::builder()
+                .user_agent(agent)
+                .redirect(reqwest::redirect::Policy::none())
+                .referer(false)
+                .http1_only()
+                .connect_timeout(options.connect_limit)
+                // In the blocking client this limits each step (the head, one read of the body).
+                .timeout(options.idle_limit)
+        };
+        // This fails if the system has no authorities, which servers without TLS do not need.
+        let trusting_the_system = builder().build();
+        let inner = trusting_the_system
+            .or_else(|_| builder().tls_certs_only(crate::authorities::substitutes()).build())
             .map_err(|error| reason(&error))?;
         Ok(Self { inner, options, servers: Mutex::default() })
     }

@@ -32,6 +32,7 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
+mod authorities;
 mod client_options;
 mod credentials;
 mod debuginfod;

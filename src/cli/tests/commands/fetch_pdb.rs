@@ -289,6 +289,27 @@ fn servers_are_trusted_by_their_certificates() {
     assert_eq!(folder.read("k.pdb"), pdb());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_system_without_certificates_fetches_from_servers_without_tls() {
+    let served = pdb();
+    let server = Server::start(move |_| Response::bytes(served.clone())).unwrap();
+    let secured = pdb();
+    let (secured, _) = Server::start_tls(move |_| Response::bytes(secured.clone())).unwrap();
+    let folder = Folder::new();
+    let none = |line: &[&str]| {
+        folder
+            .run(line)
+            .env("SSL_CERT_FILE", folder.join("none.pem"))
+            .env("SSL_CERT_DIR", folder.join("none"))
+    };
+    let place = secured.url_as("localhost");
+    none(&["fetch_pdb", "k", GUID_AGE, "--symbol-path", &place]).status(1).stderr("certificate").check();
+    assert_eq!(secured.requests().len(), 0);
+    none(&["fetch_pdb", "k", GUID_AGE, "--symbol-path", &server.url()]).check();
+    assert_eq!(folder.read("k.pdb"), pdb());
+}
+
 #[test]
 fn two_processes_may_fetch_the_same_file_at_once() {
     let served = pdb();
