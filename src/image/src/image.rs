@@ -10,7 +10,7 @@ use crate::file::FileBytes;
 use crate::hints::Hints;
 use crate::memory::{Memory, ReadError, Run};
 use crate::segments::Segments;
-use crate::{Error, PhysicalAddress};
+use crate::{Error, PhysicalAddress, Placed};
 
 /// A memory image: the physical memory of a machine, stored in a file.
 ///
@@ -22,6 +22,7 @@ pub struct Image {
     pub(crate) packing: Option<Container>,
     pub(crate) bytes: Arc<dyn Bytes>,
     pub(crate) segments: Segments,
+    pub(crate) other_layouts: Vec<Vec<Placed>>,
     pub(crate) hints: Hints,
     pub(crate) report: Report,
 }
@@ -80,6 +81,12 @@ impl Image {
     /// assumption: nothing in such a file says so.
     pub fn is_flat(&self) -> bool {
         self.container == Container::Raw && self.segments.are_flat()
+    }
+
+    /// Where the memory lies in the file if one byte of the file's headers was changed: they contradict each other, and do not
+    /// say which of them is right. Empty if they agree.
+    pub fn other_layouts(&self) -> &[Vec<Placed>] {
+        &self.other_layouts
     }
 
     /// The size of the physical memory in bytes.

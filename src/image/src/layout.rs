@@ -110,7 +110,11 @@ impl Image {
     /// # Errors
     /// As [`Image::laid_out`].
     pub fn laid_out_by_evidence(&self, parts: &[Placed]) -> Result<Self, Error> {
-        let mut image = self.laid_out(parts)?;
+        let stretches: Vec<LayoutPart> = parts.iter().copied().map(LayoutPart::Stretch).collect();
+        let mut image = match self.other_layouts.is_empty() {
+            true => self.laid_out_with(&stretches)?,
+            false => self.put_together(&stretches, true)?,
+        };
         image.hints.worked_out_layout = true;
         Ok(image)
     }
@@ -125,6 +129,11 @@ impl Image {
         if self.container != crate::Container::Raw && (stretches || parts.is_empty()) {
             return Err(Error::Layout { container: self.container });
         }
+        self.put_together(parts, stretches)
+    }
+
+    /// `stretches`: some of the parts are stretches of this file.
+    fn put_together(&self, parts: &[LayoutPart], stretches: bool) -> Result<Self, Error> {
         let mut bytes = Pieces::default();
         if stretches {
             bytes.push(Arc::clone(&self.bytes));
@@ -163,6 +172,7 @@ impl Image {
             packing: self.packing,
             bytes: Arc::new(bytes),
             segments,
+            other_layouts: Vec::new(),
             hints: Hints { unknown_layout: false, ..self.hints.clone() },
             report,
         })

@@ -154,7 +154,8 @@ fn lime_ranges() {
 #[test]
 fn damaged_lime_headers_are_reported() {
     let mut content = lime(&[(0, vec![1; 0x1000]), (0x1000, vec![2; 0x1000])]);
-    content[0x1000 + 32] = b'X';
+    // One wrong letter would be put right.
+    content[0x1000 + 32..0x1000 + 34].fill(b'X');
     let image = Image::from_content(content.clone()).unwrap();
     assert_eq!((runs(&image).as_str(), image.report().count("damaged LiME header")), ("0x0..0x1000", 1));
     content[4] = 9;
@@ -363,6 +364,86 @@ fn no_byte_of_the_header_of_a_crash_dump_hides_its_pages() {
     let image = Image::from_content(changed.bytes).unwrap();
     let warning = image.report().warnings().first().cloned().unwrap_or_default();
     assert_eq!(warning, "the header was changed: expected it to begin with PAGEDU64, found QAGEDU64");
+}
+
+/// One changed byte in the header of an ELF core.
+#[test]
+fn no_byte_of_the_header_of_an_elf_core_hides_its_pages() {
+    for (wide, big_endian) in [(true, false), (true, true), (false, false)] {
+        let ranges = vec![(0x1000, content([1, 2])), (0x10_000, content([16]))];
+        let notes = vec![("VMCOREINFO", 0, b"OSRELEASE=6.1.0\n".to_vec())];
+        let whole = Elf { wide, big_endian, ranges, notes }.build();
+        for at in 0..if wide { 64 } else { 52 } {
+            for change in [0x01, 0x80] {
+                let mut changed = whole.clone();
+                changed[at] ^= change;
+                let image = Image::from_content(changed);
+                let image = image.unwrap_or_else(|error| panic!("{wide} {big_endian} {at:#x}: {error}"));
+                assert_eq!(
+                    image.container(),
+                    Container::ElfCore,
+                    "{wide} {big_endian} {at:#x} ^ {change:#x}"
+                );
+                holds_pages(&image, &[1, 2, 16]);
+            }
+        }
+    }
+    // A program is not a core of which one byte was changed.
+    let mut program = Elf { ranges: vec![(0x1000, vec![7; 0x1234])], ..Elf::default() }.build();
+    program[16] = 2;
+    assert!(matches!(Image::from_content(program), Err(Error::WrongKind(_))));
+}
+
+/// One changed byte in a program header: the type is put right, and for numbers that contradict each other the right layout is
+/// among those that are offered.
+#[test]
+fn no_byte_of_a_program_header_hides_where_its_pages_belong() {
+    let pages = [1, 2, 16];
+    let ranges = vec![(0x1000, content([1, 2])), (0x10_000, content([16]))];
+    let mut whole = Elf { ranges, ..Elf::default() }.build();
+    let table = u64::from_le_bytes(whole[32..40].try_into().unwrap()) as usize;
+    let headers: Vec<usize> = (0..3).map(|index| table + index * 56).filter(|at| whole[*at] == 1).collect();
+    let [first, second] = headers[..] else { panic!("{headers:x?}") };
+    for header in [first, second] {
+        // As QEMU writes them, virtual addresses are physical ones.
+        whole.copy_within(header + 24..header + 32, header + 16);
+    }
+    for header in [first, second] {
+        for at in (header..header + 4).chain(header + 8..header + 16).chain(header + 24..header + 40) {
+            let mut changed = whole.clone();
+            changed[at] ^= 0x10;
+            let image = Image::from_content(changed).unwrap();
+            let offered =
+                image.other_layouts().iter().filter_map(|parts| image.laid_out_by_evidence(parts).ok());
+            let right = |image: &Image| {
+                pages.iter().all(|number| read(image, number * 4096, 4096).ok() == Some(content([*number])))
+            };
+            assert!(right(&image) || offered.into_iter().any(|image| right(&image)), "{at:#x}");
+        }
+    }
+    assert!(Image::from_content(whole).unwrap().other_layouts().is_empty());
+}
+
+/// One changed byte in the header of a LiME range.
+#[test]
+fn no_byte_of_a_lime_header_hides_where_its_pages_belong() {
+    let pages = [1, 2, 16, 40];
+    let whole = lime(&[(0x1000, content([1, 2])), (0x10_000, content([16])), (0x28_000, content([40]))]);
+    assert!(Image::from_content(whole.clone()).unwrap().other_layouts().is_empty());
+    for header in [0, 32 + 2 * 4096, 64 + 3 * 4096] {
+        for (at, change) in (header..header + 32).flat_map(|at| [(at, 0x01), (at, 0x40)]) {
+            let mut changed = whole.clone();
+            changed[at] ^= change;
+            let image = Image::from_content(changed).unwrap();
+            assert_eq!(image.container(), Container::Lime, "{at:#x} ^ {change:#x}");
+            let offered =
+                image.other_layouts().iter().filter_map(|parts| image.laid_out_by_evidence(parts).ok());
+            let right = |image: &Image| {
+                pages.iter().all(|number| read(image, number * 4096, 4096).ok() == Some(content([*number])))
+            };
+            assert!(right(&image) || offered.into_iter().any(|image| right(&image)), "{at:#x} ^ {change:#x}");
+        }
+    }
 }
 
 /// A live dump with the pages of these ranges; the list ends with zeros.

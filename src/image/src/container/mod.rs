@@ -39,7 +39,7 @@ use profile::{Progress, Report, UnpackLimits};
 use crate::bytes::Bytes;
 use crate::hints::Hints;
 use crate::segments::{Segment, Segments};
-use crate::{Error, Image};
+use crate::{Error, Image, Placed};
 
 /// The format of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -105,18 +105,27 @@ pub(crate) struct Parts {
     /// The base of the segments' offsets.
     pub(crate) bytes: Arc<dyn Bytes>,
     pub(crate) segments: Vec<Segment>,
+    /// What the headers would say if one byte of them was changed, where they contradict each other.
+    pub(crate) other_layouts: Vec<Vec<Placed>>,
     pub(crate) hints: Hints,
     pub(crate) report: Report,
 }
 
 impl Parts {
     pub(crate) fn new(container: Container, bytes: Arc<dyn Bytes>) -> Self {
-        Self { container, bytes, segments: Vec::new(), hints: Hints::default(), report: Report::default() }
+        Self {
+            container,
+            bytes,
+            segments: Vec::new(),
+            other_layouts: Vec::new(),
+            hints: Hints::default(),
+            report: Report::default(),
+        }
     }
 
     /// `file` is the total size of the image's files.
     fn into_image(self, packing: Option<Container>, file: u64) -> Result<Image, Error> {
-        let Self { container, bytes, segments, hints, mut report } = self;
+        let Self { container, bytes, segments, other_layouts, hints, mut report } = self;
         let segments = Segments::new(segments, bytes.len());
         let limits = UnpackLimits::current();
         let size = segments.runs().iter().fold(0u64, |sum, run| sum.saturating_add(run.length));
@@ -139,7 +148,7 @@ impl Parts {
                 format!("the file ends {} bytes before the memory it says it holds", segments.missing)
             });
         }
-        Ok(Image { container, packing, bytes, segments, hints, report })
+        Ok(Image { container, packing, bytes, segments, other_layouts, hints, report })
     }
 }
 
@@ -242,10 +251,10 @@ fn look(bytes: &Arc<dyn Bytes>) -> Result<Vec<u8>, Error> {
 
 /// Opens an image that has no wrapper.
 fn plain(bytes: Arc<dyn Bytes>, start: &[u8], path: Option<&Path>) -> Result<Parts, Error> {
-    if start.starts_with(elf::MAGIC) {
+    if start.starts_with(elf::MAGIC) || elf::is_nearly_core(start) {
         return elf::open(bytes, start);
     }
-    if start.starts_with(lime::MAGIC) {
+    if start.starts_with(lime::MAGIC) || lime::is_nearly(&bytes, start) {
         return lime::open(bytes);
     }
     if start.starts_with(avml::MAGIC) {

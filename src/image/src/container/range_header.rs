@@ -36,12 +36,17 @@ impl RangeHeader {
         })
     }
 
+    /// The physical addresses of the first and the last byte.
+    pub(super) fn ends(&self) -> (u64, u64) {
+        (self.start.get(), self.last.get())
+    }
+
     /// The start of the range and its length in bytes.
     ///
     /// # Errors
     /// The range ends before it starts, or has all 2^64 bytes.
     pub(super) fn range(&self, container: Container, offset: u64) -> Result<(u64, u64), Error> {
-        let (start, last) = (self.start.get(), self.last.get());
+        let (start, last) = self.ends();
         let length = last.checked_sub(start).and_then(|length| length.checked_add(1));
         length.map(|length| (start, length)).ok_or_else(|| Error::Malformed {
             container,

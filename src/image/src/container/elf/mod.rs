@@ -1,6 +1,7 @@
 //! ELF cores of machines (System V ABI, "ELF header" and "Program header"): one `PT_LOAD` segment per range of physical
 //! memory, and notes that tell of the processors. Cores without program headers are read by their sections.
 
+mod repair;
 mod sections;
 
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use crate::Error;
 use crate::bytes::Bytes;
 use crate::container::{Container, Looked, Parts, notes};
 use crate::segments::Segment;
+
+pub(crate) use repair::is_nearly_core;
 
 pub(crate) const MAGIC: &[u8] = &elf::ELFMAG;
 
@@ -31,11 +34,25 @@ struct ProgramHeader {
     physical: u64,
     virtual_address: u64,
     length: u64,
+    memory_length: u64,
 }
 
-/// Opens the core that begins with `start`. The table of program headers and the notes are read up to the size of the
-/// file; `object` decodes the fields of each header.
+/// Opens the core that begins with `start`, also if one byte of its header was changed. The table of program headers and the
+/// notes are read up to the size of the file; `object` decodes the fields of each header.
 pub(crate) fn open(bytes: Arc<dyn Bytes>, start: &[u8]) -> Result<Parts, Error> {
+    let stated = open_stated(Arc::clone(&bytes), start);
+    if stated.as_ref().is_ok_and(|parts| start.starts_with(MAGIC) && repair::fills_file(parts)) {
+        return stated;
+    }
+    let is_sound = start.starts_with(MAGIC) && stated.as_ref().is_ok_and(repair::is_sound);
+    match repair::mended(&bytes, start, is_sound) {
+        Some(mended) => Ok(mended),
+        None => stated,
+    }
+}
+
+/// Opens the core as its header says.
+fn open_stated(bytes: Arc<dyn Bytes>, start: &[u8]) -> Result<Parts, Error> {
     let (class, order) = match start.get(4..6) {
         Some([class, order]) => (elf::FileClass(*class), elf::DataEncoding(*order)),
         _ => return Err(short(start)),
@@ -68,11 +85,13 @@ fn open_as<Elf: FileHeader<Endian = Endianness>>(
         sections::read(header, endian, &mut parts)?;
         return Ok(parts);
     }
-    let headers = program_headers(header, endian, &mut parts)?;
+    let mut headers = program_headers(header, endian, &mut parts)?;
+    repair::types(&mut headers, endian, &mut parts);
     let notes = headers.iter().filter(|header| header.kind == elf::PT_NOTE);
     let notes: Vec<(u64, u64)> = notes.map(|header| (header.offset, header.length)).collect();
     read_note_ranges::<Elf>(&notes, endian, &mut parts);
     parts.segments = segments(&headers);
+    parts.other_layouts = repair::layouts(&headers, parts.bytes.len());
     if parts.segments.is_empty() {
         let found = format!("none among {}", headers.len());
         return Err(malformed(table, "program headers that hold memory", found));
@@ -118,6 +137,7 @@ fn program_headers<Elf: FileHeader<Endian = Endianness>>(
         virtual_address: header.p_vaddr(endian).into(),
         physical: header.p_paddr(endian).into(),
         length: header.p_filesz(endian).into(),
+        memory_length: header.p_memsz(endian).into(),
     });
     Ok(headers.collect())
 }
