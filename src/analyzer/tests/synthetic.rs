@@ -372,6 +372,33 @@ fn no_byte_of_the_headers_or_of_the_record_defeats_the_right_profile() {
     }
 }
 
+/// Where the numbers of a core's program headers contradict each other, the profile proves which of them was changed.
+#[test]
+fn one_byte_of_a_program_header_does_not_defeat_the_right_profile() {
+    let raw = windows::image(windows::Case::Win7X64).write(Container::Elf);
+    let layout = windows_layout(windows::Case::Win7X64);
+    let table = u64::from_le_bytes(raw[32..40].try_into().unwrap()) as usize;
+    let count = usize::from(u16::from_le_bytes(raw[56..58].try_into().unwrap()));
+    let length = |load: usize| u64::from_le_bytes(raw[load + 32..load + 40].try_into().unwrap());
+    let load = (0..count).map(|index| table + index * 56).max_by_key(|load| length(*load)).unwrap();
+    // The place of the pages in the file.
+    for at in [load + 9, load + 10] {
+        let mut changed = raw.clone();
+        changed[at] ^= 0x10;
+        let image = Image::from_content(changed).unwrap();
+        let proof = analyzer::prove(&image, &layout, Scope::Whole, &ScanPlan::default()).unwrap();
+        assert_eq!(proof.validation.verdict, Verdict::Match, "{at:#x}: {}", proof.validation.reason);
+        assert!(proof.relocated.is_some(), "{at:#x}");
+    }
+    // Another build's profile is still refuted.
+    let mut changed = raw;
+    changed[load + 9] ^= 0x10;
+    let image = Image::from_content(changed).unwrap();
+    let other = windows_layout(windows::Case::Win10X64);
+    let proof = analyzer::prove(&image, &other, Scope::Whole, &ScanPlan::default()).unwrap();
+    assert_ne!(proof.validation.verdict, Verdict::Match);
+}
+
 #[test]
 fn a_neighbouring_build_with_the_same_exports_is_not_a_match() {
     let mut changed = Changed::new();

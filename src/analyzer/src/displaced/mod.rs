@@ -33,19 +33,16 @@ const DEVICE_HOLES: [u64; 6] = [0xc000_0000, 0xe000_0000, 0x8000_0000, 0xb000_00
 /// Where memory goes on behind that hole.
 const FOUR_GIB: u64 = 1 << 32;
 
-/// Finds out where the bytes of a raw image belong. Returns `None` if the image fits the profile as it is, and if no other
+/// Finds out where the bytes of a raw image belong, or of one whose headers contradict each other. Returns `None` if the image fits the profile as it is, and if no other
 /// layout is proved to be right by the profile.
 pub fn relocate(image: &Image, layout: &Layout, plan: &ScanPlan<'_>) -> Option<Relocated> {
-    if !image.is_flat() {
+    if !is_in_doubt(image) {
         return None;
     }
-    let size = image.runs().iter().map(|run| run.end()).max()?;
-    let mut layouts = match layout.system() {
-        System::Linux => linux::layouts(image, layout, plan),
-        System::Windows => windows::layouts(image, layout, plan),
-        _ => Vec::new(),
+    let layouts = match image.is_flat() {
+        true => layouts(image, layout, plan)?,
+        false => image.other_layouts().to_vec(),
     };
-    layouts.extend(DEVICE_HOLES.iter().filter_map(|low| behind_hole(*low, size)));
     let mut tried: Vec<Vec<Placed>> = Vec::new();
     let mut best = None;
     let mut most = proof(image, layout, plan).unwrap_or(0);
@@ -53,7 +50,7 @@ pub fn relocate(image: &Image, layout: &Layout, plan: &ScanPlan<'_>) -> Option<R
         if tried.len() == MOST_LAYOUTS {
             break;
         }
-        if tried.contains(&parts) || is_flat(&parts) {
+        if tried.contains(&parts) || image.is_flat() && is_flat(&parts) {
             continue;
         }
         tried.push(parts.clone());
@@ -65,7 +62,24 @@ pub fn relocate(image: &Image, layout: &Layout, plan: &ScanPlan<'_>) -> Option<R
             best = Some(Relocated { image, parts });
         }
     }
-    best.map(|best| fill(image, best, layout, most, plan))
+    best.map(|best| if image.is_flat() { fill(image, best, layout, most, plan) } else { best })
+}
+
+/// Whether the bytes of a file may belong elsewhere than where they are: nothing says where, or headers contradict each other.
+fn is_in_doubt(image: &Image) -> bool {
+    image.is_flat() || !image.other_layouts().is_empty()
+}
+
+/// The layouts that the memory in a file gives evidence of.
+fn layouts(image: &Image, layout: &Layout, plan: &ScanPlan<'_>) -> Option<Vec<Vec<Placed>>> {
+    let size = image.runs().iter().map(|run| run.end()).max()?;
+    let mut layouts = match layout.system() {
+        System::Linux => linux::layouts(image, layout, plan),
+        System::Windows => windows::layouts(image, layout, plan),
+        _ => Vec::new(),
+    };
+    layouts.extend(DEVICE_HOLES.iter().filter_map(|low| behind_hole(*low, size)));
+    Some(layouts)
 }
 
 /// No more gaps are filled.
@@ -126,12 +140,19 @@ pub fn prove(image: &Image, layout: &Layout, scope: Scope, plan: &ScanPlan<'_>) 
     }
     // Without a kernel that was found, only records name the build.
     let proved = validation.verdict == Verdict::Match && !validation.facts.is_empty();
-    if proved || !image.is_flat() || names_another(&validation) {
+    if proved || !is_in_doubt(image) || names_another(&validation) {
         return Ok(Proof { validation, relocated: None });
     }
     if let Some(found) = relocate(image, layout, plan) {
         let validation = validate(&found.image, layout, scope, plan)?;
         return Ok(Proof { validation: unless_worked_out(validation), relocated: Some(found) });
+    }
+    if !image.is_flat() {
+        let validation = match validation.verdict {
+            Verdict::Mismatch => inconclusive(validation, "the headers of the file contradict each other"),
+            _ => validation,
+        };
+        return Ok(Proof { validation, relocated: None });
     }
     let doubt = if validation.verdict == Verdict::Mismatch { doubt(image, layout, plan) } else { None };
     let validation = match doubt {

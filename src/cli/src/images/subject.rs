@@ -49,7 +49,9 @@ impl Subject {
     /// If what is read of a file of raw memory does not fit together, works out how the ranges of memory lie in the file and
     /// goes on with that.
     fn find_displaced_memory(&mut self, console: &Console) {
-        if self.image.container() == image::Container::Raw && !self.fits_together(console) {
+        let in_doubt =
+            self.image.container() == image::Container::Raw || !self.image.other_layouts().is_empty();
+        if in_doubt && !self.fits_together(console) {
             self.relocate(console);
         }
     }
@@ -65,11 +67,15 @@ impl Subject {
     fn go_on_with(&mut self, found: Relocated, console: &Console) {
         let part = |part: &image::Placed| format!("{:x}:{:x}@{:x}", part.start, part.length, part.offset);
         let parts: Vec<String> = found.parts.iter().map(part).collect();
-        console.warn(format_args!(
-            "{}: file offsets are not physical addresses; going on with --layout {}",
-            self.source,
-            parts.join(",")
-        ));
+        let (source, parts) = (&self.source, parts.join(","));
+        match self.image.other_layouts().is_empty() {
+            true => console.warn(format_args!(
+                "{source}: file offsets are not physical addresses; going on with --layout {parts}"
+            )),
+            false => console.warn(format_args!(
+                "{source}: the headers contradict each other, so one of them was changed; going on with {parts}"
+            )),
+        }
         self.image = found.image;
     }
 

@@ -178,10 +178,10 @@ impl Trial<'_> {
             let (mut candidate, layout) = prove(self.image, self.repositories, loaded, evidence, self.plan);
             if let Some(layout) = &layout
                 && !candidate.matches()
-                && self.image.container() == Container::Raw
+                && (self.image.container() == Container::Raw || !self.image.other_layouts().is_empty())
                 && let Some(left) = self.relocations.checked_sub(1)
             {
-                // In a file of raw memory the holes between ranges may be left out.
+                // In a file of raw memory the holes between ranges may be left out; of other files one header may be wrong.
                 self.relocations = left;
                 let proof = analyzer::prove(self.image, layout, Scope::Quick, self.plan);
                 candidate.proof = proof.map(|proof| proof.validation).map_err(|error| error.to_string());
