@@ -18,6 +18,9 @@ const PAGE: u64 = 4096;
 const TABLE_WITHIN: usize = 64 << 10;
 /// No more layouts are offered: each costs a search for the kernel.
 const MOST_LAYOUTS: usize = 16;
+/// No more places of the table are tried: with each of them the notes are read. In a sound core hardly any other place looks
+/// like a program header.
+const MOST_PLACES: usize = 32;
 /// The name of a note is shorter.
 const LONGEST_NAME: u32 = 64;
 
@@ -122,6 +125,7 @@ fn patches(bytes: &Arc<dyn Bytes>, start: &[u8]) -> Vec<(usize, Vec<u8>, &'stati
             .unwrap_or(usize::MAX)
     };
     let table = number(stated);
+    let mut places = 0;
     for index in 0..width {
         for byte in 0..=u8::MAX {
             let mut other = stated.to_vec();
@@ -129,7 +133,8 @@ fn patches(bytes: &Arc<dyn Bytes>, start: &[u8]) -> Vec<(usize, Vec<u8>, &'stati
                 *place = byte;
             }
             let at = number(&other);
-            if at != table && at >= size.into() && is_header(at) {
+            if at != table && at >= size.into() && is_header(at) && places < MOST_PLACES {
+                places += 1;
                 patches.push((table_at, other, "the place of the program headers"));
             }
         }
