@@ -127,7 +127,10 @@ pub fn build(
         _ => entries.len(),
     };
     sections.insert(INDEX, Value::Object(entries));
-    sections.insert(SOURCES, json!({"specification": digest, "profiles": of}));
+    // Moved, because there is one for each of thousands of profiles.
+    let of = Value::Object(of.into_iter().collect());
+    let made_from = [("specification".to_owned(), Value::String(digest)), ("profiles".to_owned(), of)];
+    sections.insert(SOURCES, Value::Object(made_from.into_iter().collect()));
     let bytes = to_bytes(metadata, sections)?;
     Ok(Some(Built { bytes, profiles, read, warnings }))
 }
