@@ -259,9 +259,9 @@ fn avml_images() {
     assert_eq!(cut.report().count("damaged AVML block"), 1);
     assert_eq!(cut.size(), image.size());
     let mut version = whole;
-    version[4] = 3;
+    version[4..6].copy_from_slice(&[3, 1]);
     let error = Image::from_content(version).unwrap_err().to_string();
-    assert!(error.contains("version 3"), "{error}");
+    assert!(error.contains("version 259"), "{error}");
 }
 
 #[test]
@@ -440,6 +440,33 @@ fn no_byte_of_a_lime_header_hides_where_its_pages_belong() {
                 image.other_layouts().iter().filter_map(|parts| image.laid_out_by_evidence(parts).ok());
             let right = |image: &Image| {
                 pages.iter().all(|number| read(image, number * 4096, 4096).ok() == Some(content([*number])))
+            };
+            assert!(right(&image) || offered.into_iter().any(|image| right(&image)), "{at:#x} ^ {change:#x}");
+        }
+    }
+}
+
+/// One changed byte in the header of a block of AVML, or in the length behind it.
+#[test]
+fn no_byte_of_an_avml_header_hides_where_its_pages_belong() {
+    let first = avml(&[(0x1000, content([1, 2]))]).len();
+    let second = first + avml(&[(0x10_000, content([16]))]).len();
+    let whole = avml(&[(0x1000, content([1, 2])), (0x10_000, content([16])), (0x28_000, content([40]))]);
+    assert!(Image::from_content(whole.clone()).unwrap().other_layouts().is_empty());
+    let headers = [0, first, second].into_iter().flat_map(|header| header..header + 32);
+    let lengths = [first, second, whole.len()].into_iter().flat_map(|end| end - 8..end);
+    for at in headers.chain(lengths) {
+        for change in [0x01, 0x40] {
+            let mut changed = whole.clone();
+            changed[at] ^= change;
+            let image = Image::from_content(changed).unwrap();
+            assert_eq!(image.container(), Container::Avml, "{at:#x} ^ {change:#x}");
+            let offered =
+                image.other_layouts().iter().filter_map(|parts| image.laid_out_by_evidence(parts).ok());
+            let right = |image: &Image| {
+                [1, 2, 16, 40]
+                    .iter()
+                    .all(|page| read(image, page * 4096, 4096).ok() == Some(content([*page])))
             };
             assert!(right(&image) || offered.into_iter().any(|image| right(&image)), "{at:#x} ^ {change:#x}");
         }

@@ -257,7 +257,7 @@ fn plain(bytes: Arc<dyn Bytes>, start: &[u8], path: Option<&Path>) -> Result<Par
     if start.starts_with(lime::MAGIC) || lime::is_nearly(&bytes, start) {
         return lime::open(bytes);
     }
-    if start.starts_with(avml::MAGIC) {
+    if avml::recognise(start) {
         return avml::open(bytes);
     }
     if start.starts_with(kdump::MAGIC) {
