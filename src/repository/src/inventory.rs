@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use profile::{Effort, GzipWriter, write_listing};
@@ -90,7 +90,7 @@ impl Inventory {
     pub fn parse(bytes: &[u8], place: &str) -> Result<Self, Error> {
         let mut records = Table::default();
         let mut each = |_: &str, name: String, value: Value| {
-            records.push(&name, PackedRecord::new(&Record::from_json(&value)));
+            records.push(name, PackedRecord::new(&Record::from_json(&value)));
         };
         // The text is several times as large as what is kept of it.
         let rest = stream_entries(bytes, place, &[SECTION], &mut each)?;
@@ -100,13 +100,12 @@ impl Inventory {
     }
 
     /// The time of every profile.
-    pub(crate) fn times(bytes: &[u8], place: &str) -> Result<HashMap<String, f64>, Error> {
-        let mut times = HashMap::new();
-        let mut each = |_: &str, name: String, Time(time): Time| {
-            times.insert(name, time);
-        };
+    pub(crate) fn times(bytes: &[u8], place: &str) -> Result<Table<f64>, Error> {
+        let mut times = Table::default();
+        let mut each = |_: &str, name: String, Time(time): Time| times.push(name, time);
         let rest = unpack_entries(bytes, place, &[SECTION], &mut each)?;
         check_section(&rest, place)?;
+        times.finish();
         Ok(times)
     }
 
@@ -204,7 +203,7 @@ impl FromIterator<(String, Record)> for Inventory {
     fn from_iter<I: IntoIterator<Item = (String, Record)>>(all: I) -> Self {
         let mut records = Table::default();
         for (name, record) in all {
-            records.push(&name, PackedRecord::new(&record));
+            records.push(name, PackedRecord::new(&record));
         }
         records.finish();
         Self { records }
@@ -388,16 +387,13 @@ mod tests {
                     "c": {"x": {"LastModified": 2}, "LastModified": 3}, "d": [1, {"LastModified": 2}], "e": 1, "f": null,
                     "g": "1", "h": {"LastModified": "1"}, "i": true, "j": -1.5}}"#;
         let times = Inventory::times(text, "here").unwrap();
-        let filled: BTreeMap<&str, f64> = times
-            .iter()
-            .filter(|(_, time)| **time != 0.0)
-            .map(|(name, time)| (name.as_str(), *time))
-            .collect();
+        let filled: BTreeMap<&str, f64> =
+            times.iter().filter(|(_, time)| **time != 0.0).map(|(name, time)| (name, *time)).collect();
         assert_eq!(filled, BTreeMap::from([("a", 1.5), ("c", 3.0)]));
         assert_eq!(times.len(), 10);
         let inventory = Inventory::parse(text, "here").unwrap();
         assert_eq!(inventory.len(), 10);
-        assert!(inventory.iter().all(|(name, record)| record.modified == times[name]));
+        assert!(inventory.iter().all(|(name, record)| Some(&record.modified) == times.get(name)));
     }
 
     #[test]

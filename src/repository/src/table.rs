@@ -14,7 +14,7 @@ impl<V> Default for Table<V> {
 
 impl<V> Table<V> {
     /// Adds a value. It is found after [`Table::finish`].
-    pub(crate) fn push(&mut self, name: &str, value: V) {
+    pub(crate) fn push(&mut self, name: impl Into<Box<str>>, value: V) {
         self.rows.push((name.into(), value));
     }
 

@@ -257,7 +257,7 @@ impl BuildPart {
             ) {
                 ("made", value) => {
                     if let Some(content) = Record::from_json(&value).content {
-                        part.made.push(&name, PackedContent::new(&content));
+                        part.made.push(name, PackedContent::new(&content));
                     }
                 }
                 (_, Value::Object(reasons)) => {

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,6 +8,7 @@ use symbols::{ClientOptions, Demand, Fetched, Start, Tried, Web};
 use url::Url;
 
 use super::{Condition, Folder, Object, Stat, Storage, Version};
+use crate::table::Table;
 use crate::{Error, Inventory, Key};
 
 /// A remote repository on a server (HTTP, HTTPS), with a local copy of everything that was read from it.
@@ -26,7 +27,7 @@ pub struct Site {
 
 /// The contents of an inventory: the objects' names, and when they were last changed, in seconds since 1970. `None`
 /// if the server has no inventory.
-type Listing = Option<HashMap<String, f64>>;
+type Listing = Option<Table<f64>>;
 
 /// How long a copy of an inventory is used.
 const FRESH: Duration = Duration::from_secs(3600);
