@@ -15,6 +15,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 RAW = ROOT / "docs/benchmarks.json"
 PAGE = ROOT / "docs/benchmarks.md"
 BUILT = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+# Measured where they are installed.
+RIVALS = ["pahole", "dwarf2json", "llvm-pdbutil"]
 # What is slower by more than this, as a ratio to the reference of its run, is named.
 TOLERANCE = 1.05
 
@@ -235,6 +237,9 @@ def page(record):
         lines.append(f"| {job['name']} | {job['input']} | {number(least(job['one'], 0))} | {number(one)} | {number(two)} "
                      f"| {number(two / one if one and two else None, 2)} | {number(least(job['one'] + job['two'], 2), 0)} "
                      f"| {job['reference'] or '-'} | {number(share, 2)} |")
+    names = " ".join(job["name"] for job in record["jobs"])
+    if missing := [rival for rival in RIVALS if rival not in names]:
+        lines += ["", f"Not installed where this was measured: {', '.join(missing)}."]
     lines += ["", *scaling(record)]
     return "\n".join(lines) + "\n"
 
