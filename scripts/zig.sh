@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Read by the scripts that compile for other systems or an older C library: puts cargo-zigbuild and Zig on the PATH, from pip if
 # they are not there, and says what C code is compiled with.
 
@@ -12,4 +13,5 @@ use_zig() {
 }
 
 # The C compiler of Zig does not inline across these sets of instructions, for which libdeflate would have checksums.
+# shellcheck disable=SC2034 # The scripts that read this file use it.
 ZIG_CFLAGS='-DLIBDEFLATE_ASSEMBLER_DOES_NOT_SUPPORT_AVX512VNNI -DLIBDEFLATE_ASSEMBLER_DOES_NOT_SUPPORT_VPCLMULQDQ'
