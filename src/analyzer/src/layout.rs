@@ -255,7 +255,7 @@ impl Layout {
         found
     }
 
-    /// Every symbol with its address, for a comparison of all.
+    /// The whole profile as it was read, for those who change or merge it.
     ///
     /// # Errors
     /// [`ReadError`] if the profile turns out to be damaged.
