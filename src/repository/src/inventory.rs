@@ -114,7 +114,7 @@ impl Inventory {
         self.records.len()
     }
 
-    /// Whether there is no record.
+    /// Whether the inventory is empty.
     pub fn is_empty(&self) -> bool {
         self.records.len() == 0
     }

@@ -6,7 +6,7 @@ use crate::batch::DebugSource;
 use crate::packed::{pack, unpack};
 use crate::{Error, Key, Storage};
 
-/// The rejects of a debug file in any version: the text that stands for it, the version, and the reason.
+/// The rejects of a debug file in any version: each as it is written in the list, its version, and the reason.
 pub(crate) fn of<'a>(
     reasons: &'a BTreeMap<String, String>,
     file: &Key,

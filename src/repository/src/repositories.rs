@@ -23,7 +23,7 @@ pub struct Repositories {
     local: usize,
 }
 
-/// A repository, and the reason if its server is no longer asked in this run.
+/// A repository. If its server did not answer, it is not asked again in this run, and the reason is kept.
 struct Place {
     storage: Box<dyn Storage>,
     /// Repositories on one server have it in common.

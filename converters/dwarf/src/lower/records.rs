@@ -69,7 +69,7 @@ impl<'a> Lowering<'_, '_, 'a> {
         ty
     }
 
-    /// The chosen definition of an entry with this name, which defines or declares it; `None` if there is none.
+    /// The chosen definition of an entry with this name, which defines or declares it; `None` if no unit defines the name.
     ///
     /// If there are several, a definition is itself, and a declaration refers to the one in its own unit. A
     /// declaration in a unit without one gets a type of its own ([`Lowering::settle_declarations`]).

@@ -63,7 +63,7 @@ impl Names {
     }
 }
 
-/// A digest that stands for a name.
+/// The digest by which a name is compared, which is shorter than most names.
 pub(super) fn digest(name: &str) -> [u8; 16] {
     let [digest @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
         <[u8; 32]>::from(Sha256::digest(name));
@@ -76,7 +76,7 @@ impl Items {
         self.groups.iter().map(|group| group.rows.len()).sum()
     }
 
-    /// Whether there is no item.
+    /// Whether there are no items.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

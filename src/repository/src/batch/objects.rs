@@ -61,7 +61,7 @@ impl Objects {
         self.rows.iter().map(|row| (self.key(row), row.seen))
     }
 
-    /// The position of an object, from 0; if there is none, that at which it would be.
+    /// The position of an object, from 0; as an error, the position at which it would be inserted.
     pub(crate) fn find(&self, key: &str) -> Result<usize, usize> {
         self.rows.binary_search_by(|row| self.key(row).cmp(key))
     }

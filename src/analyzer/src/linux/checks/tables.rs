@@ -34,10 +34,9 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) -> Ve
         },
     );
     let blob = checker.ahead(|| own_types(kernel, symbols.as_ref().ok()));
-    let structs = blob
-        .as_ref()
-        .map_err(String::clone)
-        .and_then(|blob| btf::read(blob).ok_or_else(|| "there is none at its symbols".to_owned()));
+    let structs = blob.as_ref().map_err(String::clone).and_then(|blob| {
+        btf::read(blob).ok_or_else(|| "the bytes between its symbols are not BTF".to_owned())
+    });
     if let Ok(structs) = &structs {
         facts.push(("BTF", format!("{} structs", structs.len())));
     }
