@@ -6,7 +6,8 @@
 //! - **Typed access.** A [`Layout`] looks up single members and symbols; a [`TypedMemory`] reads them from a [`Space`],
 //!   physical or virtual, and walks lists. Every read can fail and reports where.
 //! - **Systems.** [`linux`], [`windows`] and [`mac`] find the kernel, its [`Process`]es and its [`Module`]s.
-//! - **Proof.** A [`Validation`] consists of [`Check`]s; `READS` of each system lists everything that they read.
+//! - **Proof.** A [`Validation`] consists of [`Check`]s. `CHECKS` of each system is the table of them: what each one proves
+//!   and what it reads.
 //!
 //! This crate prints nothing and knows no repository.
 //!
@@ -35,6 +36,7 @@ pub mod linux;
 pub mod mac;
 mod process;
 mod space;
+mod table;
 mod typed_memory;
 mod validate;
 pub mod windows;
@@ -47,5 +49,6 @@ pub use identity::Identity;
 pub use layout::{Field, FieldKind, Layout, Shape};
 pub use process::{Module, Process, Time};
 pub use space::{Physical, Space};
+pub use table::{CheckRow, CheckTable, Group, Weight};
 pub use typed_memory::{Links, List, TypedMemory};
-pub use validate::{Check, CheckOutcome, Group, Scope, Validation, Verdict, Weight};
+pub use validate::{Check, CheckOutcome, Scope, Validation, Verdict};

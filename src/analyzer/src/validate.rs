@@ -7,6 +7,7 @@ use profile::GuidAge;
 use crate::Error;
 use crate::blank::Watched;
 use crate::layout::{Field, FieldKind, Layout};
+use crate::table::{CheckRow, Group, Weight};
 
 /// The result of comparing a profile with an image.
 #[derive(Clone, Debug)]
@@ -72,22 +73,8 @@ pub struct Check {
     pub outcome: CheckOutcome,
     /// The members and symbols on which it depends.
     pub items: Vec<String>,
-}
-
-/// Checks outside the identity group that depend on the text of a record with the build.
-const TEXTS: [&str; 5] = [
-    "linux_banner",
-    "notes between their symbols",
-    "vmcoreinfo_data",
-    "init_uts_ns: uts_namespace.name.release",
-    "init_uts_ns: uts_namespace.name.version",
-];
-
-impl Check {
-    /// Whether it depends on a record with the build, which a single changed byte can invalidate.
-    fn names_the_build(&self) -> bool {
-        self.group == Group::Identity || TEXTS.contains(&self.name.as_str())
-    }
+    /// Its row in the table.
+    pub(crate) row: &'static CheckRow,
 }
 
 /// The difference between two records with a build.
@@ -119,59 +106,6 @@ impl Difference {
     pub(crate) fn of_builds(one: GuidAge, other: GuidAge) -> Self {
         let bytes = |build: GuidAge| [build.guid().as_slice(), &build.age().to_le_bytes()].concat();
         Self::between(&bytes(one), &bytes(other))
-    }
-}
-
-/// What kind of proof a check is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
-    /// The identity of the build: GUID and age, build-id, banner.
-    Identity,
-    /// Known values at symbols' addresses.
-    Anchors,
-    /// Structs that must agree with each other.
-    Structure,
-    /// The kernel's own tables.
-    Tables,
-    /// The profile alone: overlapping members.
-    Profile,
-    /// Data that resembles a kernel but is not one, or belongs to another one.
-    Decoys,
-}
-
-impl Group {
-    /// In one word.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Identity => "identity",
-            Self::Anchors => "anchors",
-            Self::Structure => "structure",
-            Self::Tables => "tables",
-            Self::Profile => "profile",
-            Self::Decoys => "decoys",
-        }
-    }
-}
-
-/// The weight of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Weight {
-    /// Reported only.
-    Note,
-    /// A failure is a mismatch; many passed checks are needed to prove a match.
-    Strong,
-    /// A failure is a mismatch; one that passes is half a proof.
-    Decisive,
-}
-
-impl Weight {
-    /// In one word.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Note => "note",
-            Self::Strong => "strong",
-            Self::Decisive => "decisive",
-        }
     }
 }
 
@@ -327,12 +261,22 @@ impl<'a> Checker<'a> {
         Self { memory: Some(memory), ..Self::new(layout) }
     }
 
-    /// Makes a check. It depends on the profile entries that it reads.
+    /// Makes the check of a row. It depends on the profile entries that it reads.
     pub(crate) fn check(
         &mut self,
-        group: Group,
-        weight: Weight,
-        name: impl Into<String>,
+        row: &'static CheckRow,
+        expected: impl Into<String>,
+        look: impl FnOnce() -> Finding,
+    ) {
+        debug_assert!(row.names.len() == 1, "{:?}", row.names);
+        self.check_of(row, row.names.first().copied().unwrap_or_default(), expected, look);
+    }
+
+    /// Makes one of the several checks of a row, under one of its names.
+    pub(crate) fn check_of(
+        &mut self,
+        row: &'static CheckRow,
+        name: &str,
         expected: impl Into<String>,
         look: impl FnOnce() -> Finding,
     ) {
@@ -342,7 +286,7 @@ impl<'a> Checker<'a> {
         }
         self.is_ahead = false;
         let finding = match look() {
-            failed @ (Finding::Failed(_) | Finding::Culprits(..)) => self.unless_blank(failed, weight),
+            failed @ (Finding::Failed(_) | Finding::Culprits(..)) => self.unless_blank(failed, row.weight),
             finding => finding,
         };
         let asked = self.layout.take_asked();
@@ -357,8 +301,9 @@ impl<'a> Checker<'a> {
             Finding::Skipped(actual) => (CheckOutcome::Skipped, actual),
             Finding::Doubtful(actual) => (CheckOutcome::Doubtful, actual),
         };
-        let (name, expected) = (name.into(), expected.into());
-        self.checks.push(Check { group, name, weight, expected, actual, outcome, items });
+        debug_assert!(row.names.contains(&name), "{name}");
+        let (group, name, weight, expected) = (row.group, name.to_owned(), row.weight, expected.into());
+        self.checks.push(Check { group, name, weight, expected, actual, outcome, items, row });
     }
 
     /// Reads something for the next check: blank pages of it count for that check.
@@ -398,16 +343,30 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// A check of many objects of one kind.
+    /// The check of a row, of many objects of one kind.
     pub(crate) fn each(
         &mut self,
+        row: &'static CheckRow,
+        expected: &str,
+        all: &[u64],
+        sample: impl FnMut(u64) -> Result<bool, Error>,
+        word: impl Fn(u64) -> Result<String, Error>,
+    ) {
+        debug_assert!(row.names.len() == 1, "{:?}", row.names);
+        self.each_of(row, row.names.first().copied().unwrap_or_default(), expected, all, sample, word);
+    }
+
+    /// One of the several checks of a row, of many objects of one kind.
+    pub(crate) fn each_of(
+        &mut self,
+        row: &'static CheckRow,
         name: &str,
         expected: &str,
         all: &[u64],
         mut sample: impl FnMut(u64) -> Result<bool, Error>,
         word: impl Fn(u64) -> Result<String, Error>,
     ) {
-        self.check(Group::Structure, Weight::Strong, name, expected, || {
+        self.check_of(row, name, expected, || {
             let mut tally = Tally::default();
             for one in all.iter().take(MOST) {
                 tally.see(sample(*one), || match word(*one) {
@@ -420,25 +379,24 @@ impl<'a> Checker<'a> {
     }
 
     /// Members that are not placed as by a C compiler, in the structs of the given items.
-    pub(crate) fn layout_of(&mut self, items: &[&str]) {
+    pub(crate) fn layout_of(&mut self, row: &'static CheckRow, items: &[&str]) {
         let layout = self.layout;
         let structs: BTreeSet<&str> =
             items.iter().filter_map(|item| item.split_once('.').map(|(name, _)| name)).collect();
         let look = |name: &&str| misplaced(layout, name);
-        self.misplaced_of(structs.iter().filter_map(look));
+        self.misplaced_of(row, structs.iter().filter_map(look));
     }
 
     /// The same for only these items, none of which is a union's member: a Windows profile does not distinguish the
     /// members of an unnamed union from those of the struct around it.
-    pub(crate) fn layout_of_each(&mut self, items: &[&str]) {
+    pub(crate) fn layout_of_each(&mut self, row: &'static CheckRow, items: &[&str]) {
         let layout = self.layout;
         let members = items.iter().filter_map(|item| item.split_once('.'));
-        self.misplaced_of(members.filter_map(|(name, member)| covered(layout, name, member)));
+        self.misplaced_of(row, members.filter_map(|(name, member)| covered(layout, name, member)));
     }
 
-    fn misplaced_of(&mut self, found: impl Iterator<Item = Vec<String>>) {
-        let name = "layout of what is read";
-        self.check(Group::Profile, Weight::Strong, name, "members where a compiler puts them", || {
+    fn misplaced_of(&mut self, row: &'static CheckRow, found: impl Iterator<Item = Vec<String>>) {
+        self.check(row, "members where a compiler puts them", || {
             let (mut looked, mut culprits) = (0, Vec::new());
             for found in found {
                 looked += 1;
@@ -455,7 +413,7 @@ impl<'a> Checker<'a> {
     /// Whether only checks of the build's identity failed: everything else fits the profile.
     pub(crate) fn only_identity_failed(&self) -> bool {
         let mut failed = self.failed().peekable();
-        failed.peek().is_some() && failed.all(|check| check.names_the_build())
+        failed.peek().is_some() && failed.all(|check| check.row.names_the_build)
     }
 
     /// Whether the checks that passed would prove a match.
@@ -467,7 +425,7 @@ impl<'a> Checker<'a> {
     /// Takes back the failures of the checks that name the build, where `proof` outweighs them. One that differs in one
     /// byte was changed; any other one may be a neighbouring build, so it stays doubtful.
     pub(crate) fn outweigh_identity(&mut self, proof: &str) {
-        let failed = |check: &&mut Check| check.outcome == CheckOutcome::Failed && check.names_the_build();
+        let failed = |check: &&mut Check| check.outcome == CheckOutcome::Failed && check.row.names_the_build;
         for check in self.checks.iter_mut().filter(failed) {
             let difference = Difference::between(check.expected.as_bytes(), check.actual.as_bytes());
             // Whether a text begins correctly, or its notes are complete, does not depend on the build.
@@ -510,7 +468,7 @@ impl<'a> Checker<'a> {
         let counted =
             |check: &&mut Check| check.outcome == CheckOutcome::Passed && check.weight > Weight::Note;
         for check in self.checks.iter_mut().filter(counted) {
-            if groups.contains(&check.group) || TEXTS.contains(&check.name.as_str()) {
+            if groups.contains(&check.group) || check.row.names_the_build {
                 check.weight = Weight::Note;
                 check.actual = format!("{} ({reason})", check.actual);
             }
@@ -518,8 +476,8 @@ impl<'a> Checker<'a> {
     }
 
     /// The value that a passed check found.
-    pub(crate) fn passed(&self, name: &str) -> Option<&str> {
-        let passed = |check: &&Check| check.outcome == CheckOutcome::Passed && check.name == name;
+    pub(crate) fn passed(&self, row: &'static CheckRow) -> Option<&str> {
+        let passed = |check: &&Check| check.outcome == CheckOutcome::Passed && std::ptr::eq(check.row, row);
         self.checks.iter().find(passed).map(|check| check.actual.as_str())
     }
 
@@ -709,6 +667,9 @@ fn look_at(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::row;
+
+    static ROW: CheckRow = row(Group::Anchors, &["a check"]);
 
     fn check(outcome: CheckOutcome, items: &[&str]) -> Check {
         Check {
@@ -719,6 +680,7 @@ mod tests {
             actual: String::new(),
             outcome,
             items: items.iter().map(|item| (*item).to_owned()).collect(),
+            row: &ROW,
         }
     }
 
@@ -744,10 +706,10 @@ mod tests {
         for (passing, verdict) in [(30, Verdict::Inconclusive), (1, Verdict::Mismatch)] {
             let mut checker = Checker::watching(&layout, &watched);
             for _ in 0..passing {
-                checker.check(Group::Anchors, Weight::Strong, "good", "", || Finding::Passed(String::new()));
+                checker.check(&ROW, "", || Finding::Passed(String::new()));
             }
             for _ in 0..2 {
-                checker.check(Group::Anchors, Weight::Strong, "blank", "1", || {
+                checker.check(&ROW, "1", || {
                     let read = image::Memory::read(&watched, image::PhysicalAddress(8), &mut [1; 8]);
                     Finding::judge(read.is_err(), "0")
                 });

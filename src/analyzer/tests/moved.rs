@@ -10,7 +10,7 @@ use analyzer::{CheckOutcome, Layout, Scope, Verdict, validate};
 use image::{Image, ScanPlan};
 use profile::{Report, Resolution, Text, read_file, write_text};
 use serde_json::Value;
-use support::{Guests, corpus};
+use support::{Guests, RowReads, corpus};
 
 /// Only the parts of the kernel's profile that are read, without its identity: small enough to be changed often.
 fn slim(profile: &Path) -> Value {
@@ -37,7 +37,8 @@ fn slim(profile: &Path) -> Value {
 
 /// What is read of any kernel.
 fn published() -> impl Iterator<Item = &'static str> {
-    analyzer::linux::READS.iter().chain(analyzer::linux::OTHER_READS).copied()
+    let table = &analyzer::linux::CHECKS;
+    table.reads().into_iter().chain(table.reads_elsewhere())
 }
 
 /// A struct with every struct it holds.
@@ -156,7 +157,8 @@ fn what_is_read_in_the_guests_is_what_is_published() {
     let all: BTreeSet<String> = published().map(str::to_owned).collect();
     let unpublished: Vec<_> = read.difference(&all).collect();
     assert!(unpublished.is_empty(), "not published: {unpublished:?}");
-    let others: Vec<_> = analyzer::linux::OTHER_READS.iter().filter(|item| !read.contains(**item)).collect();
+    let others = analyzer::linux::CHECKS.reads_elsewhere();
+    let others: Vec<_> = others.iter().filter(|item| !read.contains(**item)).collect();
     assert!(made.is_empty() || others.is_empty(), "published, but not read in any guest: {others:?}");
 }
 
@@ -193,22 +195,21 @@ fn whatever_is_moved(guests: &Guests, slim: &Value) {
 
 #[test]
 #[ignore = "needs PROFILE_CORPUS"]
-fn only_published_entries_are_read() {
-    let mut read = BTreeSet::new();
+fn every_check_reads_what_its_row_says() {
+    let mut reads = RowReads::new(&analyzer::linux::CHECKS);
     for guests in [Guests::open("full.raw.xz"), Guests::current()] {
         let found = validate(&guests.image, &guests.layout, Scope::Whole, &ScanPlan::default()).unwrap();
         let failed: Vec<_> =
             found.checks.iter().filter(|check| check.outcome == CheckOutcome::Failed).collect();
         assert_eq!(found.verdict, Verdict::Match, "{failed:#?}");
-        read.extend(found.checks.into_iter().flat_map(|check| check.items));
+        reads.add(&found);
     }
-    let published: BTreeSet<String> = analyzer::linux::READS.iter().map(|item| (*item).to_owned()).collect();
-    let unpublished: Vec<_> = read.difference(&published).collect();
-    let unread: Vec<_> = published.difference(&read).collect();
-    assert!(
-        unpublished.is_empty() && unread.is_empty(),
-        "not published: {unpublished:?}; not read: {unread:?}"
-    );
+    // An image without a Linux kernel.
+    let image = memory_images::windows::image(memory_images::windows::Case::Win7X64);
+    let image = Image::from_content(image.write(memory_images::Container::Elf)).unwrap();
+    let layout = Guests::open("full.raw.xz").layout;
+    reads.add_without_kernel(&validate(&image, &layout, Scope::Whole, &ScanPlan::default()).unwrap());
+    reads.hold();
 }
 
 /// The same for systems with only synthetic images: every item, by eight bytes in both directions.
@@ -257,7 +258,7 @@ fn everything_that_is_moved_in_windows_is_named() {
             pdb_converter::Options { file_name: name.to_owned(), ..pdb_converter::Options::default() };
         let file = profile::MappedFile::from(bytes.to_vec());
         let converted = pdb_converter::convert(file, &options, &profile::Silent).unwrap();
-        let mut unseen = unseen(converted.profile, &image, analyzer::windows::READS);
+        let mut unseen = unseen(converted.profile, &image, &analyzer::windows::CHECKS.reads());
         // Windows 8 began to encode it, so the bytes there mean nothing.
         unseen.retain(|line| case != windows::Case::Win10X64 || !line.starts_with("&KdDebuggerDataBlock"));
         assert!(unseen.is_empty(), "{}: {} unseen:\n{}", case.name(), unseen.len(), unseen.join("\n"));
@@ -277,7 +278,7 @@ fn everything_that_is_moved_in_macos_is_named() {
             &profile::Silent,
         )
         .unwrap();
-        let unseen = unseen(converted.profile, &image, analyzer::mac::READS);
+        let unseen = unseen(converted.profile, &image, &analyzer::mac::CHECKS.reads());
         assert!(unseen.is_empty(), "{}: {} unseen:\n{}", case.name(), unseen.len(), unseen.join("\n"));
     }
 }

@@ -11,7 +11,7 @@ use std::ops::Range;
 use image::{Image, Memory as _, Placed, ScanPlan};
 use profile::System;
 
-use crate::validate::Group;
+use crate::table::Group;
 use crate::{
     Check, CheckOutcome, Error, Guest, Layout, Scope, Validation, Verdict, linux, validate, windows,
 };

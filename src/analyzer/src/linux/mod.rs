@@ -9,7 +9,7 @@ mod locate;
 mod module_tables;
 mod modules;
 mod processes;
-mod reads;
+mod table;
 mod unprofiled;
 mod vmcoreinfo;
 
@@ -21,7 +21,7 @@ use crate::{Error, Layout, Physical};
 pub use carried::CarriedSymbols;
 pub(crate) use displaced::{doubt, layouts};
 pub use module_tables::{ModuleTables, NamedTables};
-pub use reads::{OTHER_READS, READS};
+pub use table::CHECKS;
 pub use unprofiled::{Blob, UnprofiledKernel};
 pub use vmcoreinfo::VmCoreInfo;
 

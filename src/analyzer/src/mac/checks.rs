@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use image::{Memory, ScanPlan};
 
-use super::MacKernel;
 use super::locate::VERSION;
-use crate::validate::{Checker, Finding, Group, MOST, Validation, Weight};
+use super::{MacKernel, table};
+use crate::validate::{Checker, Finding, MOST, Validation};
 use crate::{Error, Layout};
 
 /// The kernel's half.
@@ -27,12 +27,12 @@ pub(crate) fn validate(
             anchors(&kernel, &mut checker);
             processes(&kernel, &mut checker);
             extensions(&kernel, &mut checker);
-            checker.layout_of(super::READS);
+            checker.layout_of(&table::LAYOUT, &table::CHECKS.reads());
             let facts = kernel.facts();
             Ok(checker.conclude(facts))
         }
         Err(missed) => {
-            checker.check(Group::Anchors, Weight::Strong, "kernel", "one at the profile's addresses", || {
+            checker.check(&table::NO_KERNEL, "one at the profile's addresses", || {
                 for name in ["version", "lowGlo", "IdlePML4"] {
                     let _ = super::locate::linked(layout, name);
                 }
@@ -47,31 +47,29 @@ pub(crate) fn validate(
 fn anchors(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let text = |name: &str| kernel.symbol(name).and_then(|at| view.text(at, 256));
-    checker.check(Group::Anchors, Weight::Decisive, "version", VERSION, || match text("version") {
+    checker.check(&table::VERSION, VERSION, || match text("version") {
         Ok(text) => Finding::judge(text.starts_with(VERSION), text),
         Err(error) => Finding::of(&error),
     });
-    checker.check(Group::Anchors, Weight::Strong, "lowGlo", "Catfish", || match text("lowGlo") {
+    checker.check(&table::LOW_GLOBALS, "Catfish", || match text("lowGlo") {
         Ok(text) => Finding::judge(text.starts_with("Catfish "), text),
         Err(error) => Finding::of(&error),
     });
-    checker.check(Group::Anchors, Weight::Strong, "lowGlo: version", "the address of version", || {
+    checker.check(&table::LOW_VERSION, "the address of version", || {
         let found = kernel.symbol("lowGlo").and_then(|at| view.get(at, "lowglo.lgVersion"));
         match (found, kernel.symbol("version")) {
             (found, Ok(version)) => Finding::equal(found, version),
             (_, Err(error)) => Finding::of(&error),
         }
     });
-    checker.check(Group::Anchors, Weight::Strong, "osversion", "a build's name", || {
-        match text("osversion") {
-            Ok(text) => {
-                let name = text.chars().all(|character| character.is_ascii_alphanumeric());
-                Finding::judge(name && text.starts_with(|first: char| first.is_ascii_digit()), text)
-            }
-            Err(error) => Finding::of(&error),
+    checker.check(&table::OS_VERSION, "a build's name", || match text("osversion") {
+        Ok(text) => {
+            let name = text.chars().all(|character| character.is_ascii_alphanumeric());
+            Finding::judge(name && text.starts_with(|first: char| first.is_ascii_digit()), text)
         }
+        Err(error) => Finding::of(&error),
     });
-    checker.check(Group::Anchors, Weight::Strong, "kernproc", "process 0, kernel_task", || {
+    checker.check(&table::KERNEL_PROCESS, "process 0, kernel_task", || {
         let look = |at: u64| -> Result<Finding, Error> {
             let process = view.pointer(at)?;
             let (pid, name) = (view.get(process, "proc.p_pid")?, view.text_in(process, "proc.p_comm")?);
@@ -84,7 +82,7 @@ fn anchors(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
         };
         kernel.symbol("kernproc").and_then(look).unwrap_or_else(|error| Finding::of(&error))
     });
-    checker.check(Group::Anchors, Weight::Strong, "kernel_pmap", "the page tables in use", || {
+    checker.check(&table::KERNEL_PMAP, "the page tables in use", || {
         let root = kernel.symbol("kernel_pmap").and_then(|at| view.get(view.pointer(at)?, "pmap.pm_cr3"));
         match root.as_ref().map(|root| kernel.shares(*root)) {
             // If they are not in the image, others that lead to the kernel are used.
@@ -92,7 +90,7 @@ fn anchors(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
             _ => Finding::equal(root, kernel.space.dtb().0),
         }
     });
-    checker.check(Group::Anchors, Weight::Strong, "kernel_map", "the map of kernel_task", || {
+    checker.check(&table::KERNEL_MAP, "the map of kernel_task", || {
         let map = kernel.symbol("kernel_map").and_then(|at| view.pointer(at));
         let own = kernel.symbol("kernel_task").and_then(|at| view.get(view.pointer(at)?, "task.map"));
         match (map, own) {
@@ -100,7 +98,7 @@ fn anchors(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
             (_, Err(error)) => Finding::of(&error),
         }
     });
-    checker.check(Group::Anchors, Weight::Strong, "kernel_map: pmap", "kernel_pmap", || {
+    checker.check(&table::MAP_PMAP, "kernel_pmap", || {
         let found = kernel.symbol("kernel_map").and_then(|at| view.get(view.pointer(at)?, "_vm_map.pmap"));
         match (found, kernel.symbol("kernel_pmap").and_then(|at| view.pointer(at))) {
             (found, Ok(expected)) => Finding::equal(found, expected),
@@ -112,7 +110,7 @@ fn anchors(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
 fn processes(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let (mut all, mut partial) = (Vec::new(), false);
-    checker.check(Group::Structure, Weight::Strong, "allproc", "a list that ends", || {
+    checker.check(&table::PROCESSES, "a list that ends", || {
         let list = kernel
             .symbol("allproc")
             .and_then(|head| kernel.chain(view.get(head, "proclist.lh_first")?, "proc.p_list.le_next"));
@@ -139,7 +137,7 @@ fn processes(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
         view.text_in(process, "proc.p_comm")
     };
     checker.each(
-        "proc.p_list",
+        &table::PROCESS_LINKS,
         "back pointers agree",
         &all,
         |process| {
@@ -149,7 +147,7 @@ fn processes(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "proc.p_comm",
+        &table::PROCESS_NAME,
         "a name",
         &all,
         |process| {
@@ -158,27 +156,21 @@ fn processes(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
         },
         name,
     );
-    checker.check(
-        Group::Structure,
-        Weight::Strong,
-        "proc.p_pid",
-        "all different, 0 and 1 among them",
-        || {
-            if let Err(error) = kernel.layout.field("proc.p_pid") {
-                return Finding::of(&error);
-            }
-            let (ids, absent) = view.get_all(&all, "proc.p_pid");
-            let different: BTreeSet<u64> = ids.iter().copied().collect();
-            let sane = different.len() == ids.len() && ids.iter().all(|id| *id < 100_000);
-            Finding::judge_part(
-                sane && different.contains(&0) && different.contains(&1),
-                sane && (partial || absent > 0 || all.is_empty()),
-                format!("{} different of {}", different.len(), ids.len()),
-            )
-        },
-    );
+    checker.check(&table::PROCESS_ID, "all different, 0 and 1 among them", || {
+        if let Err(error) = kernel.layout.field("proc.p_pid") {
+            return Finding::of(&error);
+        }
+        let (ids, absent) = view.get_all(&all, "proc.p_pid");
+        let different: BTreeSet<u64> = ids.iter().copied().collect();
+        let sane = different.len() == ids.len() && ids.iter().all(|id| *id < 100_000);
+        Finding::judge_part(
+            sane && different.contains(&0) && different.contains(&1),
+            sane && (partial || absent > 0 || all.is_empty()),
+            format!("{} different of {}", different.len(), ids.len()),
+        )
+    });
     checker.each(
-        "proc.p_pptr, p_ppid",
+        &table::PARENT,
         "the parent's number",
         &all,
         |process| {
@@ -194,7 +186,7 @@ fn processes(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
         .filter(|process| view.get(*process, "proc.task").is_ok_and(|task| task != 0))
         .collect();
     checker.each(
-        "proc.task, task.bsd_info",
+        &table::TASK,
         "a task that leads back",
         &living,
         |process| {
@@ -204,14 +196,14 @@ fn processes(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "task.map, _vm_map.pmap, pmap.pm_cr3",
+        &table::PAGE_TABLES,
         "page tables that lead to the kernel",
         &living,
         |process| kernel.shares(kernel.directory(view.get(process, "proc.task")?)?),
         name,
     );
     checker.each(
-        "proc.p_start",
+        &table::PROCESS_START,
         "a time since 1990, and a part of a second",
         &all,
         |process| {
@@ -223,7 +215,7 @@ fn processes(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "proc.p_stat",
+        &table::PROCESS_STATE,
         "one of the five states",
         &all,
         |process| Ok((1..=5).contains(&(view.get(process, "proc.p_stat")? & 0xff))),
@@ -231,7 +223,7 @@ fn processes(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
     );
     let user = "ucred.cr_posix.cr_uid|ucred.cr_uid";
     checker.each(
-        "proc.p_uid",
+        &table::PROCESS_USER,
         "that of its credentials",
         &all,
         |process| {
@@ -240,33 +232,27 @@ fn processes(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
         },
         name,
     );
-    checker.check(
-        Group::Structure,
-        Weight::Strong,
-        "tasks",
-        "a list that comes back to its head, with each process's task",
-        || {
-            let look = |head: u64| -> Result<Finding, Error> {
-                // The kernel's queues link elements, not their link members.
-                let mut known = BTreeSet::new();
-                let mut at = view.get(head, "queue_entry.next")?;
-                while at != head && known.len() < MOST && known.insert(at) {
-                    at = view.get(at, "task.tasks.next")?;
-                }
-                let tasks = living.iter().filter_map(|process| view.get(*process, "proc.task").ok());
-                let missing = tasks.filter(|task| !known.contains(task)).count();
-                let words = format!("{} tasks, {missing} processes without one", known.len());
-                Ok(Finding::judge(missing == 0 && (at == head || known.len() == MOST), words))
-            };
-            kernel.symbol("tasks").and_then(look).unwrap_or_else(|error| Finding::of(&error))
-        },
-    );
+    checker.check(&table::TASKS, "a list that comes back to its head, with each process's task", || {
+        let look = |head: u64| -> Result<Finding, Error> {
+            // The kernel's queues link elements, not their link members.
+            let mut known = BTreeSet::new();
+            let mut at = view.get(head, "queue_entry.next")?;
+            while at != head && known.len() < MOST && known.insert(at) {
+                at = view.get(at, "task.tasks.next")?;
+            }
+            let tasks = living.iter().filter_map(|process| view.get(*process, "proc.task").ok());
+            let missing = tasks.filter(|task| !known.contains(task)).count();
+            let words = format!("{} tasks, {missing} processes without one", known.len());
+            Ok(Finding::judge(missing == 0 && (at == head || known.len() == MOST), words))
+        };
+        kernel.symbol("tasks").and_then(look).unwrap_or_else(|error| Finding::of(&error))
+    });
 }
 
 fn extensions(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let mut all = Vec::new();
-    checker.check(Group::Structure, Weight::Strong, "kmod", "a list that ends", || {
+    checker.check(&table::EXTENSIONS, "a list that ends", || {
         match kernel.symbol("kmod").and_then(|at| kernel.chain(view.pointer(at)?, "kmod_info.next")) {
             Ok((entries, end)) => {
                 all = entries;
@@ -280,7 +266,7 @@ fn extensions(kernel: &MacKernel<'_>, checker: &mut Checker<'_>) {
     });
     all.truncate(MOST);
     checker.each(
-        "kmod_info: name, address, size",
+        &table::EXTENSION,
         "a name, a page and a size",
         &all,
         |entry| {

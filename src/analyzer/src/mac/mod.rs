@@ -2,7 +2,7 @@
 
 pub(crate) mod checks;
 mod locate;
-mod reads;
+mod table;
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use crate::space::{if_mapped, is_root};
 use crate::typed_memory::TypedMemory;
 use crate::{Error, Layout, Listing, Space};
 
-pub use reads::READS;
+pub use table::CHECKS;
 
 /// A macOS kernel found in an image.
 pub struct MacKernel<'a> {

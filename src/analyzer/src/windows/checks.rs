@@ -8,10 +8,10 @@ use pe::Rsds;
 use profile::GuidAge;
 
 use super::list::{self, forwards, leads_back};
-use super::{DIRECTORY, Mapped, WindowsKernel, builds, shared_data, user_end};
+use super::{DIRECTORY, Mapped, WindowsKernel, builds, shared_data, table, user_end};
 use crate::blank::Watched;
 use crate::error::Missed;
-use crate::validate::{Checker, Difference, Finding, Group, MOST, Scope, Validation, Verdict, Weight};
+use crate::validate::{Checker, Difference, Finding, MOST, Scope, Validation, Verdict};
 use crate::{Error, Layout};
 
 /// The names of kernels' PDBs: for one processor and for several, without PAE, with PAE, and with five-level paging.
@@ -46,12 +46,12 @@ pub(crate) fn validate(
             processes(&kernel, &mut checker);
             modules(&kernel, &mut checker);
             // The type of an object shares its place with other data in older kernels.
-            let alone: Vec<&str> = super::READS
-                .iter()
-                .copied()
+            let alone: Vec<&str> = table::CHECKS
+                .reads()
+                .into_iter()
                 .filter(|item| !item.starts_with("_DISPATCHER_HEADER."))
                 .collect();
-            checker.layout_of_each(&alone);
+            checker.layout_of_each(&table::LAYOUT, &alone);
             if exported_agree && checker.only_identity_failed() && checker.has_enough() {
                 checker.outweigh_identity(FITS);
             }
@@ -146,7 +146,7 @@ impl Exported {
 
     fn check(self, checker: &mut Checker<'_>) {
         let expected = "where the profile has them";
-        checker.check(Group::Anchors, Weight::Strong, "exported symbols", expected, || {
+        checker.check(&table::EXPORTS, expected, || {
             if self.all() == 0 {
                 return Finding::Skipped("the kernel's table of exports is not in memory".to_owned());
             }
@@ -169,12 +169,10 @@ fn identity(
     checker: &mut Checker<'_>,
 ) {
     if let Some((_, Some(changed))) = Mapped::mended(&kernel.space, kernel.base) {
-        checker.check(Group::Identity, Weight::Strong, "headers", "those of a PE file", || {
-            Finding::Skipped(changed)
-        });
+        checker.check(&table::HEADERS, "those of a PE file", || Finding::Skipped(changed));
     }
     let unnamed = || Finding::Skipped(Mapped::unnamed(&kernel.space, kernel.base));
-    checker.check(Group::Identity, Weight::Decisive, "GUID and age", words(wanted), || {
+    checker.check(&table::GUID_AGE, words(wanted), || {
         match (&kernel.pdb, wanted) {
             (_, None) => Finding::Skipped("the profile names none".to_owned()),
             (None, _) => unnamed(),
@@ -195,7 +193,7 @@ fn identity(
             },
         }
     });
-    checker.check(Group::Identity, Weight::Strong, "PDB", "one of a kernel", || match &kernel.pdb {
+    checker.check(&table::PDB, "one of a kernel", || match &kernel.pdb {
         None => unnamed(),
         Some((_, name)) if KERNELS.iter().any(|kernel| kernel.eq_ignore_ascii_case(name)) => {
             Finding::Passed(name.clone())
@@ -211,7 +209,7 @@ fn identity(
 fn anchors(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let number = |names: &str, size: u64| kernel.symbol(names).and_then(|at| view.number(at, size));
-    checker.check(Group::Anchors, Weight::Strong, "NtBuildLab", "a build's name", || {
+    checker.check(&table::BUILD_LAB, "a build's name", || {
         match kernel.symbol("NtBuildLab").and_then(|at| view.text(at, 128)) {
             Ok(text) => {
                 let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -220,7 +218,7 @@ fn anchors(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
             Err(error) => Finding::of(&error),
         }
     });
-    checker.check(Group::Anchors, Weight::Strong, "NtBuildNumber", "of the family of NtBuildLab", || {
+    checker.check(&table::BUILD_NUMBER, "of the family of NtBuildLab", || {
         let lab = kernel.symbol("NtBuildLab").and_then(|at| view.text(at, 128));
         match (number("NtBuildNumber", 4), lab) {
             (Ok(build), Ok(lab)) => {
@@ -237,47 +235,34 @@ fn anchors(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
             (Err(error), _) | (_, Err(error)) => Finding::of(&error),
         }
     });
-    checker.check(
-        Group::Anchors,
-        Weight::Strong,
-        "KdVersionBlock: KernBase",
-        format!("{:#x}", kernel.base),
-        || {
-            let found =
-                kernel.symbol("KdVersionBlock").and_then(|at| view.get(at, "_DBGKD_GET_VERSION64.KernBase"));
-            match found {
-                // Since Windows 10 it is filled in only if a debugger is attached.
-                Ok(0) => Finding::Skipped("it is not filled in".to_owned()),
-                found => Finding::equal(found.map(|found| widen(kernel, found)), kernel.base),
-            }
-        },
-    );
-    checker.check(
-        Group::Anchors,
-        Weight::Strong,
-        "KdVersionBlock: PsLoadedModuleList",
-        "the address of PsLoadedModuleList",
-        || {
-            let found = kernel
-                .symbol("KdVersionBlock")
-                .and_then(|at| view.get(at, "_DBGKD_GET_VERSION64.PsLoadedModuleList"));
-            match (found, kernel.symbol("PsLoadedModuleList")) {
-                (Ok(0), _) => Finding::Skipped("it is not filled in".to_owned()),
-                (found, Ok(head)) => Finding::equal(found.map(|found| widen(kernel, found)), head),
-                (_, Err(error)) => Finding::of(&error),
-            }
-        },
-    );
+    checker.check(&table::VERSION_BASE, format!("{:#x}", kernel.base), || {
+        let found =
+            kernel.symbol("KdVersionBlock").and_then(|at| view.get(at, "_DBGKD_GET_VERSION64.KernBase"));
+        match found {
+            // Since Windows 10 it is filled in only if a debugger is attached.
+            Ok(0) => Finding::Skipped("it is not filled in".to_owned()),
+            found => Finding::equal(found.map(|found| widen(kernel, found)), kernel.base),
+        }
+    });
+    checker.check(&table::VERSION_MODULES, "the address of PsLoadedModuleList", || {
+        let found = kernel
+            .symbol("KdVersionBlock")
+            .and_then(|at| view.get(at, "_DBGKD_GET_VERSION64.PsLoadedModuleList"));
+        match (found, kernel.symbol("PsLoadedModuleList")) {
+            (Ok(0), _) => Finding::Skipped("it is not filled in".to_owned()),
+            (found, Ok(head)) => Finding::equal(found.map(|found| widen(kernel, found)), head),
+            (_, Err(error)) => Finding::of(&error),
+        }
+    });
     // `_KDDEBUGGER_DATA64`, as the debuggers' own header lays it out: tag, base and lists.
     for (offset, what, symbol) in [
         (0x18, "KernBase", None),
         (0x48, "PsLoadedModuleList", Some("PsLoadedModuleList")),
         (0x50, "PsActiveProcessHead", Some("PsActiveProcessHead")),
     ] {
-        checker.check(
-            Group::Anchors,
-            Weight::Strong,
-            format!("KdDebuggerDataBlock: {what}"),
+        checker.check_of(
+            &table::DEBUGGER_DATA,
+            &format!("KdDebuggerDataBlock: {what}"),
             "its address",
             || {
                 let block = match kernel.symbol("KdDebuggerDataBlock") {
@@ -309,7 +294,7 @@ fn anchors(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
             },
         );
     }
-    checker.check(Group::Anchors, Weight::Strong, "PsInitialSystemProcess", "System, process 4", || {
+    checker.check(&table::SYSTEM_PROCESS, "System, process 4", || {
         let look = |at: u64| -> Result<Finding, Error> {
             let process = view.pointer(at)?;
             let pid = view.get(process, "_EPROCESS.UniqueProcessId")?;
@@ -318,10 +303,10 @@ fn anchors(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
         };
         kernel.symbol("PsInitialSystemProcess").and_then(look).unwrap_or_else(|error| Finding::of(&error))
     });
-    checker.check(Group::Anchors, Weight::Strong, "PsNtosImageBase", format!("{:#x}", kernel.base), || {
+    checker.check(&table::IMAGE_BASE, format!("{:#x}", kernel.base), || {
         Finding::equal(number("PsNtosImageBase", kernel.layout.address_size()), kernel.base)
     });
-    checker.check(Group::Anchors, Weight::Strong, "KUSER_SHARED_DATA", "the build of the kernel", || {
+    checker.check(&table::SHARED_DATA, "the build of the kernel", || {
         // `NtBuildNumber` was put into it in Windows 10.
         let shared = shared_data(kernel.layout.arch());
         let read = || -> Result<Finding, Error> {
@@ -344,29 +329,22 @@ fn widen(kernel: &WindowsKernel<'_>, address: u64) -> u64 {
 fn processes(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let (mut all, mut partial, mut broken) = (Vec::new(), false, false);
-    checker.check(
-        Group::Structure,
-        Weight::Strong,
-        "PsActiveProcessHead",
-        "a list that closes, back pointers agree",
-        || {
-            let head = match kernel.symbol("PsActiveProcessHead") {
-                Ok(head) => head,
-                Err(error) => return Finding::of(&error),
-            };
-            match list::both_ways(&view, head, "_EPROCESS.ActiveProcessLinks") {
-                Ok(list) => {
-                    (all, partial, broken) = (list.entries, list.partial, list.end.is_err());
-                    let words =
-                        format!("{} processes, {} back pointers disagree", all.len(), list.disagreeing);
-                    // A broken list is read from both ends; then the readable entries have to be right.
-                    let agree = list.disagreeing * 4 <= all.len() && leads_back(&view, head);
-                    Finding::judge_part(all.len() > 1 && agree, agree && partial, words)
-                }
-                Err(error) => Finding::of(&error),
+    checker.check(&table::PROCESSES, "a list that closes, back pointers agree", || {
+        let head = match kernel.symbol("PsActiveProcessHead") {
+            Ok(head) => head,
+            Err(error) => return Finding::of(&error),
+        };
+        match list::both_ways(&view, head, "_EPROCESS.ActiveProcessLinks") {
+            Ok(list) => {
+                (all, partial, broken) = (list.entries, list.partial, list.end.is_err());
+                let words = format!("{} processes, {} back pointers disagree", all.len(), list.disagreeing);
+                // A broken list is read from both ends; then the readable entries have to be right.
+                let agree = list.disagreeing * 4 <= all.len() && leads_back(&view, head);
+                Finding::judge_part(all.len() > 1 && agree, agree && partial, words)
             }
-        },
-    );
+            Err(error) => Finding::of(&error),
+        }
+    });
     if checker.has_just_failed() {
         all.clear();
     }
@@ -376,7 +354,7 @@ fn processes(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
         view.text_in(process, "_EPROCESS.ImageFileName")
     };
     checker.each(
-        "_EPROCESS.ImageFileName",
+        &table::PROCESS_NAME,
         "a name",
         &all,
         |process| {
@@ -385,30 +363,24 @@ fn processes(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
         },
         name,
     );
-    checker.check(
-        Group::Structure,
-        Weight::Strong,
-        "_EPROCESS.UniqueProcessId",
-        "all different, multiples of 4",
-        || {
-            // The start of the processes follows from it.
-            kernel.layout.has("_EPROCESS.ActiveProcessLinks");
-            if let Err(error) = kernel.layout.field("_EPROCESS.UniqueProcessId") {
-                return Finding::of(&error);
-            }
-            let (ids, absent) = view.get_all(&all, "_EPROCESS.UniqueProcessId");
-            let different: BTreeSet<u64> = ids.iter().copied().collect();
-            let good = ids.iter().filter(|id| *id % 4 == 0 && (1..1 << 24).contains(*id)).count();
-            let sane = good * 10 >= ids.len() * 9 && different.len() * 10 >= ids.len() * 9;
-            Finding::judge_part(
-                sane && different.contains(&4),
-                sane && (partial || broken || absent > 0 || all.is_empty()),
-                format!("{} different of {}", different.len(), ids.len()),
-            )
-        },
-    );
+    checker.check(&table::PROCESS_ID, "all different, multiples of 4", || {
+        // The start of the processes follows from it.
+        kernel.layout.has("_EPROCESS.ActiveProcessLinks");
+        if let Err(error) = kernel.layout.field("_EPROCESS.UniqueProcessId") {
+            return Finding::of(&error);
+        }
+        let (ids, absent) = view.get_all(&all, "_EPROCESS.UniqueProcessId");
+        let different: BTreeSet<u64> = ids.iter().copied().collect();
+        let good = ids.iter().filter(|id| *id % 4 == 0 && (1..1 << 24).contains(*id)).count();
+        let sane = good * 10 >= ids.len() * 9 && different.len() * 10 >= ids.len() * 9;
+        Finding::judge_part(
+            sane && different.contains(&4),
+            sane && (partial || broken || absent > 0 || all.is_empty()),
+            format!("{} different of {}", different.len(), ids.len()),
+        )
+    });
     checker.each(
-        "_KPROCESS.DirectoryTableBase",
+        &table::PAGE_TABLES,
         "page tables that show KUSER_SHARED_DATA",
         &all,
         |process| {
@@ -418,14 +390,14 @@ fn processes(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "_DISPATCHER_HEADER.Type of a process",
+        &table::PROCESS_TYPE,
         "a process",
         &all,
         |process| Ok(view.get(process, "_EPROCESS.Pcb.Header.Type")? & 0x7f == PROCESS_OBJECT),
         name,
     );
     checker.each(
-        "_EPROCESS.InheritedFromUniqueProcessId",
+        &table::PARENT,
         "a multiple of 4",
         &all,
         |process| {
@@ -436,29 +408,23 @@ fn processes(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
         },
         name,
     );
-    checker.check(
-        Group::Structure,
-        Weight::Strong,
-        "_EPROCESS.InheritedFromUniqueProcessId",
-        "System's child, and children of others",
-        || {
-            if let Err(error) = kernel.layout.field("_EPROCESS.InheritedFromUniqueProcessId") {
-                return Finding::of(&error);
-            }
-            let (ids, absent) = view.get_all(&all, "_EPROCESS.UniqueProcessId");
-            let (parents, more) = view.get_all(&all, "_EPROCESS.InheritedFromUniqueProcessId");
-            let ids: BTreeSet<u64> = ids.into_iter().collect();
-            let known = parents.iter().filter(|parent| ids.contains(parent)).count();
-            // Parents may have ended.
-            Finding::judge_part(
-                known * 3 >= all.len() && known > 0,
-                partial || absent + more > 0 || all.is_empty(),
-                format!("{known} of {} have a parent", all.len()),
-            )
-        },
-    );
+    checker.check(&table::PARENT, "System's child, and children of others", || {
+        if let Err(error) = kernel.layout.field("_EPROCESS.InheritedFromUniqueProcessId") {
+            return Finding::of(&error);
+        }
+        let (ids, absent) = view.get_all(&all, "_EPROCESS.UniqueProcessId");
+        let (parents, more) = view.get_all(&all, "_EPROCESS.InheritedFromUniqueProcessId");
+        let ids: BTreeSet<u64> = ids.into_iter().collect();
+        let known = parents.iter().filter(|parent| ids.contains(parent)).count();
+        // Parents may have ended.
+        Finding::judge_part(
+            known * 3 >= all.len() && known > 0,
+            partial || absent + more > 0 || all.is_empty(),
+            format!("{known} of {} have a parent", all.len()),
+        )
+    });
     checker.each(
-        "_EPROCESS.CreateTime, ExitTime",
+        &table::PROCESS_TIMES,
         "a time since 1990, and none before it",
         &all,
         |process| {
@@ -471,7 +437,7 @@ fn processes(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "_EPROCESS.ObjectTable",
+        &table::HANDLES,
         "a table of handles of this process",
         &all,
         |process| {
@@ -486,7 +452,7 @@ fn processes(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "_EPROCESS.Peb",
+        &table::PEB,
         "in the user's half, or none",
         &all,
         |process| Ok(view.get(process, "_EPROCESS.Peb")? < user_end(kernel.space.paging())),
@@ -501,7 +467,7 @@ fn threads(kernel: &WindowsKernel<'_>, all: &[u64], checker: &mut Checker<'_>) {
     let name = |process| view.text_in(process, "_EPROCESS.ImageFileName");
     let mut threads = Vec::new();
     checker.each(
-        "_EPROCESS.ThreadListHead, ActiveThreads",
+        &table::THREADS,
         "as many threads as are counted",
         all,
         |process| {
@@ -524,7 +490,7 @@ fn threads(kernel: &WindowsKernel<'_>, all: &[u64], checker: &mut Checker<'_>) {
         Ok(format!("thread {}", view.get(thread, "_ETHREAD.Cid.UniqueThread")?))
     };
     checker.each(
-        "_ETHREAD.ThreadsProcess",
+        &table::THREAD_PROCESS,
         "the process that lists it",
         &each,
         |thread| {
@@ -534,7 +500,7 @@ fn threads(kernel: &WindowsKernel<'_>, all: &[u64], checker: &mut Checker<'_>) {
         number,
     );
     checker.each(
-        "_ETHREAD.Cid",
+        &table::THREAD_ID,
         "the process's number, and one of its own",
         &each,
         |thread| {
@@ -546,7 +512,7 @@ fn threads(kernel: &WindowsKernel<'_>, all: &[u64], checker: &mut Checker<'_>) {
         number,
     );
     checker.each(
-        "_DISPATCHER_HEADER.Type of a thread",
+        &table::THREAD_TYPE,
         "a thread",
         &each,
         |thread| Ok(view.get(thread, "_ETHREAD.Tcb.Header.Type")? & 0x7f == THREAD_OBJECT),
@@ -557,32 +523,25 @@ fn threads(kernel: &WindowsKernel<'_>, all: &[u64], checker: &mut Checker<'_>) {
 fn modules(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let mut all = Vec::new();
-    checker.check(
-        Group::Structure,
-        Weight::Strong,
-        "PsLoadedModuleList",
-        "a list that closes, the kernel on it",
-        || {
-            let list = kernel
-                .symbol("PsLoadedModuleList")
-                .and_then(|head| forwards(&view, head, list::MODULE_LINKS));
-            match list {
-                Ok(list) => {
-                    all = list.entries;
-                    match list.end {
-                        Ok(()) => {
-                            let (bases, absent) = view.get_all(&all, list::MODULE_BASE);
-                            let count = bases.iter().filter(|base| **base == kernel.base).count();
-                            let words = format!("{} modules, {count} of them the kernel", all.len());
-                            Finding::judge_part(count == 1, count == 0 && absent > 0, words)
-                        }
-                        Err(error) => Finding::of(&error),
+    checker.check(&table::MODULES, "a list that closes, the kernel on it", || {
+        let list =
+            kernel.symbol("PsLoadedModuleList").and_then(|head| forwards(&view, head, list::MODULE_LINKS));
+        match list {
+            Ok(list) => {
+                all = list.entries;
+                match list.end {
+                    Ok(()) => {
+                        let (bases, absent) = view.get_all(&all, list::MODULE_BASE);
+                        let count = bases.iter().filter(|base| **base == kernel.base).count();
+                        let words = format!("{} modules, {count} of them the kernel", all.len());
+                        Finding::judge_part(count == 1, count == 0 && absent > 0, words)
                     }
+                    Err(error) => Finding::of(&error),
                 }
-                Err(error) => Finding::of(&error),
             }
-        },
-    );
+            Err(error) => Finding::of(&error),
+        }
+    });
     all.truncate(MOST);
     let name = |entry| {
         kernel.layout.field(list::MODULE_LINKS)?;
@@ -590,7 +549,7 @@ fn modules(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
     };
     let mut changed = Vec::new();
     checker.each(
-        "module: SizeOfImage",
+        &table::MODULE_SIZE,
         "what its own headers say",
         &all,
         |entry| {
@@ -621,16 +580,10 @@ fn modules(kernel: &WindowsKernel<'_>, checker: &mut Checker<'_>) {
     );
     if let Some(first) = changed.first() {
         let words = format!("{first}, one byte away: either was changed");
-        checker.check(
-            Group::Structure,
-            Weight::Note,
-            "module: changed headers",
-            "the size that the list has",
-            || Finding::Skipped(words),
-        );
+        checker.check(&table::CHANGED_HEADERS, "the size that the list has", || Finding::Skipped(words));
     }
     checker.each(
-        "module: names",
+        &table::MODULE_NAMES,
         "a name that its path ends with",
         &all,
         |entry| {
@@ -659,7 +612,7 @@ fn strangers(
     checker: &mut Checker<'_>,
 ) {
     let found = kernels(memory, plan);
-    checker.check(Group::Identity, Weight::Decisive, "GUID and age", words(wanted), || match wanted {
+    checker.check(&table::GUID_AGE, words(wanted), || match wanted {
         None => Finding::Skipped("the profile names none".to_owned()),
         Some(_) if found.is_empty() => Finding::Skipped("the image holds no record of a kernel".to_owned()),
         Some(wanted) => {
@@ -668,7 +621,7 @@ fn strangers(
             Finding::judge_part(found.contains(&wanted), !missed.another, shown.join(" | "))
         }
     });
-    checker.check(Group::Anchors, Weight::Strong, "kernel", "one at the profile's addresses", || {
+    checker.check(&table::NO_KERNEL, "one at the profile's addresses", || {
         for member in ["_EPROCESS.ImageFileName", DIRECTORY, "_EPROCESS.ActiveProcessLinks"] {
             let _ = layout.field(member);
         }
@@ -680,7 +633,7 @@ fn strangers(
 
 /// Records of kernels in memory that are not the one found: copies in the cache, older builds, remains.
 fn decoys(memory: &dyn Memory, own: Option<GuidAge>, plan: &ScanPlan<'_>, checker: &mut Checker<'_>) {
-    checker.check(Group::Decoys, Weight::Note, "records of other kernels", "none, or remains", || {
+    checker.check(&table::DECOYS, "none, or remains", || {
         let others: Vec<String> = kernels(memory, plan)
             .iter()
             .filter(|found| Some(**found) != own)

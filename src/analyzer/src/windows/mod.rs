@@ -7,8 +7,8 @@ mod exports;
 mod list;
 mod locate;
 mod mapped;
-mod reads;
 mod self_map;
+mod table;
 mod unprofiled;
 
 use std::collections::BTreeSet;
@@ -25,7 +25,7 @@ pub use checks::KERNELS;
 pub(crate) use displaced::{doubt, layouts};
 pub use exports::Exports;
 pub use mapped::Mapped;
-pub use reads::READS;
+pub use table::CHECKS;
 pub use unprofiled::UnprofiledWindows;
 
 /// A Windows kernel found in an image.

@@ -2,9 +2,10 @@
 //! with missing pages.
 #![allow(dead_code, reason = "not every test looks at all of it")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use analyzer::Layout;
+use analyzer::{CheckOutcome, CheckRow, CheckTable, Layout, Validation};
 use image::{Image, Memory, PhysicalAddress};
 use profile::{MAX_TEXT, unpack};
 use serde_json::Value;
@@ -102,4 +103,56 @@ pub fn losses(image: &Image) -> Vec<(String, Loss)> {
             .push((format!("without one page in sixteen ({odd})"), Box::new(move |page| hash(page) == odd)));
     }
     losses
+}
+
+/// What the checks of a table read, over several images: it has to be what their rows say.
+pub struct RowReads {
+    table: &'static CheckTable,
+    /// By the first name of the row.
+    read: BTreeMap<&'static str, BTreeSet<String>>,
+}
+
+impl RowReads {
+    pub fn new(table: &'static CheckTable) -> Self {
+        Self { table, read: BTreeMap::new() }
+    }
+
+    /// Adds the checks of a kernel that was found. A failed one names only what is wrong.
+    pub fn add(&mut self, found: &Validation) {
+        for check in &found.checks {
+            let row = self.row(&check.name);
+            assert_ne!(row.names, ["kernel"], "no kernel was found");
+            let items = check.items.iter().filter(|_| check.outcome != CheckOutcome::Failed);
+            self.read.entry(row.names[0]).or_default().extend(items.cloned());
+        }
+    }
+
+    /// Adds the checks of an image in which no kernel of the profile was found.
+    pub fn add_without_kernel(&mut self, found: &Validation) {
+        for check in &found.checks {
+            let row = self.row(&check.name);
+            self.read.entry(row.names[0]).or_default().extend(check.items.iter().cloned());
+        }
+        assert!(self.read.contains_key("kernel"), "a kernel was found");
+    }
+
+    fn row(&self, name: &str) -> &'static CheckRow {
+        self.table.row(name).unwrap_or_else(|| panic!("no row has the name {name}"))
+    }
+
+    /// Compares what was read with every row.
+    pub fn hold(self) {
+        let mut wrong = Vec::new();
+        let nothing = BTreeSet::new();
+        for row in self.table.rows() {
+            let name = row.names[0];
+            let read = self.read.get(name).unwrap_or(&nothing);
+            let known =
+                |item: &&String| row.reads.iter().chain(row.reads_elsewhere).any(|known| known == item);
+            wrong.extend(read.iter().filter(|item| !known(item)).map(|item| format!("{name} reads {item}")));
+            let unread = row.reads.iter().filter(|item| !read.contains(**item));
+            wrong.extend(unread.map(|item| format!("{name} does not read {item}")));
+        }
+        assert!(wrong.is_empty(), "the rows differ from what was read:\n{}", wrong.join("\n"));
+    }
 }

@@ -1,49 +1,16 @@
 use super::{LinuxKernel, printable};
 use crate::linux::START_KERNEL_MAP;
-use crate::validate::{Checker, Finding, Group, Weight};
+use crate::linux::table::anchors::{self as table, FIRST_POINTERS, Pointer};
+use crate::table::CheckRow;
+use crate::validate::{Checker, Finding};
 use crate::{Error, Layout, Space};
 
-/// Pointers in the kernel's first objects: symbol, member, and the target symbol with its member.
-const POINTERS: &[(&str, &str, &str, Option<&str>)] = &[
-    ("init_task", "task_struct.real_parent", "init_task", None),
-    ("init_task", "task_struct.parent", "init_task", None),
-    ("init_task", "task_struct.group_leader", "init_task", None),
-    ("init_task", "task_struct.stack", "init_stack|init_thread_union", None),
-    ("init_task", "task_struct.signal", "init_signals", None),
-    ("init_task", "task_struct.sighand", "init_sighand", None),
-    ("init_task", "task_struct.files", "init_files", None),
-    ("init_task", "task_struct.fs", "init_fs", None),
-    ("init_task", "task_struct.nsproxy", "init_nsproxy", None),
-    ("init_task", "task_struct.cred", "init_cred", None),
-    ("init_task", "task_struct.real_cred", "init_cred", None),
-    ("init_task", "task_struct.thread_pid", "init_struct_pid", None),
-    ("init_task", "task_struct.cpus_ptr", "init_task", Some("task_struct.cpus_mask")),
-    ("init_cred", "cred.user", "root_user", None),
-    ("init_cred", "cred.user_ns", "init_user_ns", None),
-    ("init_cred", "cred.group_info", "init_groups", None),
-    ("init_cred", "cred.ucounts", "init_ucounts", None),
-    ("init_nsproxy", "nsproxy.uts_ns", "init_uts_ns", None),
-    ("init_nsproxy", "nsproxy.ipc_ns", "init_ipc_ns", None),
-    ("init_nsproxy", "nsproxy.pid_ns_for_children|nsproxy.pid_ns", "init_pid_ns", None),
-    ("init_nsproxy", "nsproxy.net_ns", "init_net", None),
-    ("init_nsproxy", "nsproxy.time_ns", "init_time_ns", None),
-    ("init_nsproxy", "nsproxy.cgroup_ns", "init_cgroup_ns", None),
-    ("init_uts_ns", "uts_namespace.user_ns", "init_user_ns", None),
-    ("init_pid_ns", "pid_namespace.user_ns", "init_user_ns", None),
-    ("init_net", "net.user_ns", "init_user_ns", None),
-    ("init_files", "files_struct.fdt", "init_files", Some("files_struct.fdtab")),
-    ("init_files", "files_struct.fdtab.fd", "init_files", Some("files_struct.fd_array")),
-    ("init_files", "files_struct.fdtab.open_fds", "init_files", Some("files_struct.open_fds_init")),
-    ("init_files", "files_struct.fdtab.close_on_exec", "init_files", Some("files_struct.close_on_exec_init")),
-    ("init_mm", "mm_struct.pgd", "init_top_pgt|init_level4_pgt|swapper_pg_dir", None),
-];
-
-/// Texts: symbol, member, expected beginning.
-const TEXTS: &[(&str, Option<&str>, &str)] = &[
-    ("linux_banner", None, "Linux version "),
-    ("linux_proc_banner", None, "%s version %s"),
-    ("init_task", Some("task_struct.comm"), "swapper"),
-    ("init_uts_ns", Some("uts_namespace.name.sysname"), "Linux"),
+/// Texts: the row, the check's name (the symbol, and a member if it is not at the start), and the expected beginning.
+static TEXTS: [(&CheckRow, &str, &str); 4] = [
+    (&table::BANNER_TEXT, "linux_banner", "Linux version "),
+    (&table::FIRST_TEXTS, "linux_proc_banner", "%s version %s"),
+    (&table::FIRST_TEXTS, "init_task: task_struct.comm", "swapper"),
+    (&table::FIRST_TEXTS, "init_uts_ns: uts_namespace.name.sysname", "Linux"),
 ];
 
 /// Known values at the addresses of symbols.
@@ -60,9 +27,12 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
 
 fn texts(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
-    for (symbol, member, expected) in TEXTS {
-        let name = member.map_or((*symbol).to_owned(), |member| format!("{symbol}: {member}"));
-        checker.check(Group::Anchors, Weight::Strong, name, format!("begins with '{expected}'"), || {
+    for (row, name, expected) in TEXTS {
+        let (symbol, member) = match name.split_once(": ") {
+            Some((symbol, member)) => (symbol, Some(member)),
+            None => (name, None),
+        };
+        checker.check_of(row, name, format!("begins with '{expected}'"), || {
             let at = kernel.symbol(symbol);
             let text = match member {
                 Some(member) => at.and_then(|at| view.text_in(at, member)),
@@ -78,12 +48,13 @@ fn texts(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
 
 fn pointers(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
-    for (symbol, member, target, inner) in POINTERS {
+    for Pointer { name, target, inner } in &FIRST_POINTERS {
+        let (symbol, member) = name.split_once(": ").unwrap_or((name, ""));
         let expected = match inner {
             Some(inner) => format!("{inner} of {target}"),
             None => format!("address of {}", target.replace('|', " or ")),
         };
-        checker.check(Group::Anchors, Weight::Strong, format!("{symbol}: {member}"), expected, || {
+        checker.check_of(&table::POINTERS, name, expected, || {
             let target =
                 kernel.symbol(target).and_then(|at| inner.map_or(Ok(at), |inner| view.at(at, inner)));
             match (kernel.symbol(symbol).and_then(|base| view.get(base, member)), target) {
@@ -100,11 +71,11 @@ fn pointers(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
 /// The release and the version are in the banner and in the first namespace.
 fn names_of_the_system(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
-    for (member, what) in [
-        ("uts_namespace.name.release", "the banner's release"),
-        ("uts_namespace.name.version", "a part of the banner"),
+    for (row, member, what) in [
+        (&table::RELEASE, "uts_namespace.name.release", "the banner's release"),
+        (&table::VERSION, "uts_namespace.name.version", "a part of the banner"),
     ] {
-        checker.check(Group::Anchors, Weight::Strong, format!("init_uts_ns: {member}"), what, || {
+        checker.check(row, what, || {
             let banner = kernel.symbol("linux_banner").and_then(|at| view.text(at, 512));
             let found = kernel.symbol("init_uts_ns").and_then(|at| view.text_in(at, member));
             match (banner, found) {
@@ -120,7 +91,7 @@ fn names_of_the_system(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
             }
         });
     }
-    checker.check(Group::Anchors, Weight::Strong, "init_uts_ns: machine", "the profile's processor", || {
+    checker.check(&table::MACHINE, "the profile's processor", || {
         let machine =
             kernel.symbol("init_uts_ns").and_then(|at| view.text_in(at, "uts_namespace.name.machine"));
         let expected: &[&str] = match kernel.layout.arch() {
@@ -133,7 +104,7 @@ fn names_of_the_system(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
             Err(error) => Finding::of(&error),
         }
     });
-    checker.check(Group::Anchors, Weight::Strong, "init_uts_ns: node and domain", "names", || {
+    checker.check(&table::NODE, "names", || {
         let found = kernel.symbol("init_uts_ns").and_then(|at| {
             let node = view.text_in(at, "uts_namespace.name.nodename")?;
             Ok((node, view.text_in(at, "uts_namespace.name.domainname")?))
@@ -146,7 +117,7 @@ fn names_of_the_system(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
             Err(error) => Finding::of(&error),
         }
     });
-    checker.check(Group::Anchors, Weight::Strong, "saved_command_line", "a pointer to a text", || {
+    checker.check(&table::COMMAND_LINE, "a pointer to a text", || {
         let text = kernel.symbol("saved_command_line").and_then(|at| view.text(view.pointer(at)?, 2048));
         match text {
             Ok(text) => Finding::judge(printable(text.trim_end_matches('\n')), text),
@@ -159,7 +130,7 @@ fn names_of_the_system(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
 fn mapping(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     if kernel.layout.arch() == profile::Arch::Amd64 {
-        checker.check(Group::Anchors, Weight::Strong, "_text", "at a multiple of two megabytes", || {
+        checker.check(&table::TEXT_ALIGNMENT, "at a multiple of two megabytes", || {
             match kernel.layout.symbol("_text") {
                 Some(linked) => {
                     let physical = linked.wrapping_add(kernel.delta);
@@ -171,9 +142,7 @@ fn mapping(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     }
     let banner = kernel.layout.symbol("linux_banner").map(|linked| linked.wrapping_add(kernel.delta));
     checker.check(
-        Group::Anchors,
-        Weight::Strong,
-        "phys_base",
+        &table::PHYS_BASE,
         format!("{:#x}", kernel.delta.wrapping_sub(kernel.shift).wrapping_add(START_KERNEL_MAP)),
         || {
             let expected = kernel.delta.wrapping_sub(kernel.shift).wrapping_add(START_KERNEL_MAP);
@@ -183,24 +152,18 @@ fn mapping(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
             }
         },
     );
-    checker.check(
-        Group::Anchors,
-        Weight::Strong,
-        "page_offset_base",
-        "where all of memory is mapped",
-        || {
-            let base = kernel.symbol("page_offset_base").and_then(|at| view.number(at, 8));
-            match (base, banner) {
-                (Ok(base), Some(physical)) => match kernel.space.physical(base.wrapping_add(physical)) {
-                    Ok(there) => Finding::judge(there == physical, format!("{base:#x}")),
-                    Err(error) => Finding::of(&error),
-                },
-                (Err(error), _) => Finding::of(&error),
-                (_, None) => Finding::Skipped("the profile has no linux_banner".to_owned()),
-            }
-        },
-    );
-    checker.check(Group::Anchors, Weight::Strong, "vmalloc_base, vmemmap_base", "in the map's order", || {
+    checker.check(&table::PAGE_OFFSET, "where all of memory is mapped", || {
+        let base = kernel.symbol("page_offset_base").and_then(|at| view.number(at, 8));
+        match (base, banner) {
+            (Ok(base), Some(physical)) => match kernel.space.physical(base.wrapping_add(physical)) {
+                Ok(there) => Finding::judge(there == physical, format!("{base:#x}")),
+                Err(error) => Finding::of(&error),
+            },
+            (Err(error), _) => Finding::of(&error),
+            (_, None) => Finding::Skipped("the profile has no linux_banner".to_owned()),
+        }
+    });
+    checker.check(&table::MAP_ORDER, "in the map's order", || {
         let base = |name: &str| kernel.symbol(name).and_then(|at| view.number(at, 8));
         match (base("page_offset_base"), base("vmalloc_base"), base("vmemmap_base")) {
             (Ok(all), Ok(dynamic), Ok(pages)) => {
@@ -213,7 +176,7 @@ fn mapping(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
         }
     });
     let scattered = has_no_frame_map(kernel.layout);
-    checker.check(Group::Anchors, Weight::Strong, "vmemmap_base: frame of the banner", "mapped", || {
+    checker.check(&table::FRAMES, "mapped", || {
         let base = kernel.symbol("vmemmap_base").and_then(|at| view.number(at, 8));
         let size = kernel.layout.shape("page").map(|page| page.size);
         match (base, banner, size) {
@@ -256,7 +219,7 @@ fn system_calls(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     for (number, symbol) in SYSTEM_CALLS {
         let name = format!("sys_call_table: entry {number}");
         let expected = format!("address of {}", symbol.replace('|', " or "));
-        checker.check(Group::Anchors, Weight::Strong, name, expected, || {
+        checker.check_of(&table::SYSTEM_CALLS, &name, expected, || {
             let entry = kernel
                 .symbol("sys_call_table")
                 .and_then(|table| view.pointer(table.wrapping_add(8 * number)));
@@ -270,31 +233,24 @@ fn system_calls(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
 
 /// The kernel's BTF is between its symbols and has the length in its header.
 fn type_table(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
-    checker.check(
-        Group::Anchors,
-        Weight::Strong,
-        "__start_BTF, __stop_BTF",
-        "the table of types, to the byte",
-        || {
-            let bounds = (kernel.symbol("__start_BTF"), kernel.symbol("__stop_BTF"));
-            let (Ok(start), Ok(stop)) = bounds else {
-                return Finding::Skipped("the profile has no symbols for it".to_owned());
-            };
-            let view = kernel.view();
-            let look = || -> Result<Finding, Error> {
-                let header = view.number(start.wrapping_add(4), 4)?;
-                let length = header
-                    + view.number(start.wrapping_add(16), 4)?
-                    + view.number(start.wrapping_add(20), 4)?;
-                let good = view.number(start, 2)? == 0xeb9f && stop.wrapping_sub(start) == length;
-                Ok(Finding::judge(
-                    good,
-                    format!("{:#x} bytes, {length:#x} by its header", stop.wrapping_sub(start)),
-                ))
-            };
-            look().unwrap_or_else(|error| Finding::of(&error))
-        },
-    );
+    checker.check(&table::TYPE_TABLE, "the table of types, to the byte", || {
+        let bounds = (kernel.symbol("__start_BTF"), kernel.symbol("__stop_BTF"));
+        let (Ok(start), Ok(stop)) = bounds else {
+            return Finding::Skipped("the profile has no symbols for it".to_owned());
+        };
+        let view = kernel.view();
+        let look = || -> Result<Finding, Error> {
+            let header = view.number(start.wrapping_add(4), 4)?;
+            let length =
+                header + view.number(start.wrapping_add(16), 4)? + view.number(start.wrapping_add(20), 4)?;
+            let good = view.number(start, 2)? == 0xeb9f && stop.wrapping_sub(start) == length;
+            Ok(Finding::judge(
+                good,
+                format!("{:#x} bytes, {length:#x} by its header", stop.wrapping_sub(start)),
+            ))
+        };
+        look().unwrap_or_else(|error| Finding::of(&error))
+    });
 }
 
 fn numbers(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
@@ -306,31 +262,21 @@ fn numbers(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
         ("init_pid_ns", "pid_namespace.level", 0),
         ("init_struct_pid", "pid.level", 0),
     ] {
-        checker.check(
-            Group::Anchors,
-            Weight::Strong,
-            format!("{symbol}: {member}"),
-            expected.to_string(),
-            || match kernel.symbol(symbol) {
+        checker.check_of(&table::NUMBERS, &format!("{symbol}: {member}"), expected.to_string(), || {
+            match kernel.symbol(symbol) {
                 Ok(base) => Finding::equal(view.get(base, member), expected),
                 Err(error) => Finding::of(&error),
-            },
-        );
-    }
-    checker.check(
-        Group::Anchors,
-        Weight::Strong,
-        "init_task: active_mm",
-        "a memory of its own or borrowed",
-        || {
-            let found = kernel.symbol("init_task").and_then(|task| view.get(task, "task_struct.active_mm"));
-            match found {
-                Ok(found) => Finding::judge(kernel.is_upper(found), format!("{found:#x}")),
-                Err(error) => Finding::of(&error),
             }
-        },
-    );
-    checker.check(Group::Anchors, Weight::Strong, "init_pid_ns: child_reaper", "process 1", || {
+        });
+    }
+    checker.check(&table::IDLE_MEMORY, "a memory of its own or borrowed", || {
+        let found = kernel.symbol("init_task").and_then(|task| view.get(task, "task_struct.active_mm"));
+        match found {
+            Ok(found) => Finding::judge(kernel.is_upper(found), format!("{found:#x}")),
+            Err(error) => Finding::of(&error),
+        }
+    });
+    checker.check(&table::REAPER, "process 1", || {
         let reaper =
             kernel.symbol("init_pid_ns").and_then(|space| view.get(space, "pid_namespace.child_reaper"));
         match reaper.and_then(|task| view.get(task, "task_struct.tgid")) {
@@ -344,13 +290,13 @@ fn numbers(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
 fn crash_notes(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let info = kernel.vmcoreinfo();
-    checker.check(Group::Anchors, Weight::Strong, "vmcoreinfo_data", "VMCOREINFO", || {
+    checker.check(&table::CRASH_NOTES, "VMCOREINFO", || {
         match kernel.symbol("vmcoreinfo_data").and_then(|at| view.text(view.pointer(at)?, 16)) {
             Ok(text) => Finding::judge(text.starts_with("OSRELEASE="), text),
             Err(error) => Finding::of(&error),
         }
     });
-    checker.check(Group::Anchors, Weight::Strong, "vmcoreinfo_size", "the length of VMCOREINFO", || {
+    checker.check(&table::CRASH_NOTES_SIZE, "the length of VMCOREINFO", || {
         let length = kernel
             .symbol("vmcoreinfo_data")
             .and_then(|at| Ok(view.text(view.pointer(at)?, super::VmCoreInfo::LONGEST)?.len() as u64));
@@ -367,20 +313,14 @@ fn crash_notes(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
             continue;
         }
         let name = format!("VMCOREINFO: {symbol}");
-        checker.check(Group::Anchors, Weight::Strong, name, format!("{expected:#x}"), || {
+        checker.check_of(&table::CRASH_SYMBOLS, &name, format!("{expected:#x}"), || {
             Finding::equal(kernel.symbol(symbol), expected)
         });
     }
-    checker.check(
-        Group::Anchors,
-        Weight::Strong,
-        "VMCOREINFO: KERNELOFFSET",
-        format!("{:#x}", kernel.shift),
-        || match info.kernel_offset() {
-            Some(offset) => Finding::equal(Ok(offset), kernel.shift),
-            None => Finding::Skipped("it does not tell".to_owned()),
-        },
-    );
+    checker.check(&table::CRASH_OFFSET, format!("{:#x}", kernel.shift), || match info.kernel_offset() {
+        Some(offset) => Finding::equal(Ok(offset), kernel.shift),
+        None => Finding::Skipped("it does not tell".to_owned()),
+    });
     for (struct_name, member) in [
         ("list_head", "next"),
         ("list_head", "prev"),
@@ -391,13 +331,9 @@ fn crash_notes(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
         let text = info.text(&format!("OFFSET({struct_name}.{member})")).and_then(|text| text.parse().ok());
         let Some(expected): Option<u64> = text else { continue };
         let path = format!("{struct_name}.{member}");
-        checker.check(
-            Group::Anchors,
-            Weight::Strong,
-            format!("VMCOREINFO: {path}"),
-            expected.to_string(),
-            || Finding::equal(kernel.layout.field(&path).map(|field| field.offset), expected),
-        );
+        checker.check_of(&table::CRASH_MEMBERS, &format!("VMCOREINFO: {path}"), expected.to_string(), || {
+            Finding::equal(kernel.layout.field(&path).map(|field| field.offset), expected)
+        });
     }
 }
 

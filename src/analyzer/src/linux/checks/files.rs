@@ -5,8 +5,9 @@ use super::tasks::Tasks;
 use super::{LinuxKernel, MOST, listed, printable, same, through};
 use crate::Error;
 use crate::linux::LIST_HEAD;
+use crate::linux::table::files as table;
 use crate::typed_memory::TypedMemory;
-use crate::validate::{Checker, Finding, Group, Weight};
+use crate::validate::{Checker, Finding};
 
 /// The maximum number of open files of a process that are read.
 const MOST_FILES: u64 = 1024;
@@ -23,7 +24,7 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, tasks: &Tasks, maps: &Maps, chec
     }
     let files: Vec<u64> = files.into_iter().take(MOST).collect();
     checker.each(
-        "files_struct.fdt, fdtable.max_fds, fd",
+        &table::FILE_TABLE,
         "a table of a word's bits or more, with its bits",
         &tasks.users,
         |task| {
@@ -46,7 +47,7 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, tasks: &Tasks, maps: &Maps, chec
         |task| view.text_in(task, "task_struct.comm"),
     );
     checker.each(
-        "files_struct.next_fd, count",
+        &table::NEXT_FILE,
         "a number that can be next, and users",
         &tasks.users,
         |task| {
@@ -61,22 +62,14 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, tasks: &Tasks, maps: &Maps, chec
         },
         |task| view.text_in(task, "task_struct.comm"),
     );
-    checker.check(
-        Group::Structure,
-        Weight::Strong,
-        "files_struct.next_fd",
-        "behind the first for some process",
-        || {
-            let next = |task: &u64| through(&view, *task, "task_struct.files", "files_struct.next_fd");
-            let numbers: Vec<u64> = tasks.users.iter().filter_map(|task| next(task).ok()).collect();
-            match numbers.iter().max() {
-                None => Finding::Skipped("there is none to look at".to_owned()),
-                Some(most) => {
-                    Finding::judge(*most > 0, format!("up to {most} of {} processes", numbers.len()))
-                }
-            }
-        },
-    );
+    checker.check(&table::NEXT_FILE_ABOVE_ZERO, "behind the first for some process", || {
+        let next = |task: &u64| through(&view, *task, "task_struct.files", "files_struct.next_fd");
+        let numbers: Vec<u64> = tasks.users.iter().filter_map(|task| next(task).ok()).collect();
+        match numbers.iter().max() {
+            None => Finding::Skipped("there is none to look at".to_owned()),
+            Some(most) => Finding::judge(*most > 0, format!("up to {most} of {} processes", numbers.len())),
+        }
+    });
     of_files(kernel, &files, checker);
     of_entries(kernel, &files, checker);
     places(kernel, tasks, checker);
@@ -106,7 +99,7 @@ fn name(view: TypedMemory<'_>) -> impl Fn(u64) -> Result<String, Error> {
 fn of_files(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>) {
     let view = kernel.view();
     checker.each(
-        "file.f_path, f_inode",
+        &table::FILE_INODE,
         "the inode of its entry",
         files,
         |file| {
@@ -115,7 +108,7 @@ fn of_files(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>) 
         name(view),
     );
     checker.each(
-        "file.f_path.mnt",
+        &table::FILE_MOUNT,
         "a mount of the entry's file system",
         files,
         |file| {
@@ -127,7 +120,7 @@ fn of_files(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>) 
         name(view),
     );
     checker.each(
-        "file.f_mapping",
+        &table::FILE_MAPPING,
         "the inode's pages",
         files,
         |file| {
@@ -136,7 +129,7 @@ fn of_files(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>) 
         name(view),
     );
     checker.each(
-        "file.f_op, inode.i_fop, i_op",
+        &table::FILE_OPERATIONS,
         "tables of the kernel",
         files,
         |file| {
@@ -148,7 +141,7 @@ fn of_files(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>) 
         name(view),
     );
     checker.each(
-        "file.f_count|file.f_ref, f_mode",
+        &table::FILE_USERS,
         "users, and to be read or written",
         files,
         |file| {
@@ -164,7 +157,7 @@ fn of_files(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>) 
         name(view),
     );
     checker.each(
-        "file.f_cred",
+        &table::FILE_OPENER,
         "credentials that count their users",
         files,
         |file| Ok((1..1 << 24).contains(&through(&view, file, "file.f_cred", "cred.usage")?)),
@@ -180,7 +173,7 @@ fn of_entries(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>
     entries.dedup();
     let name = |entry| view.text_behind(entry, "dentry.d_name.name", 256);
     checker.each(
-        "dentry.d_name",
+        &table::ENTRY_NAME,
         "a name as long as it says",
         &entries,
         |entry| {
@@ -191,7 +184,7 @@ fn of_entries(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>
         name,
     );
     checker.each(
-        "dentry.d_iname",
+        &table::SHORT_NAME,
         "holds short names",
         &entries,
         |entry| {
@@ -204,14 +197,14 @@ fn of_entries(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>
         name,
     );
     checker.each(
-        "dentry.d_parent, d_sb",
+        &table::PARENT_SYSTEM,
         "a parent in the same file system",
         &entries,
         |entry| same(through(&view, entry, "dentry.d_parent", "dentry.d_sb"), view.get(entry, "dentry.d_sb")),
         name,
     );
     checker.each(
-        "dentry.d_parent",
+        &table::PARENT_CHAIN,
         "a way to a root",
         &entries,
         |entry| {
@@ -236,14 +229,14 @@ fn of_entries(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>
     inodes.dedup();
     let number = |inode| Ok(format!("inode {}", view.get(inode, "inode.i_ino")?));
     checker.each(
-        "inode.i_sb",
+        &table::INODE_SYSTEM,
         "the file system of its entry",
         &entries,
         |entry| same(through(&view, entry, "dentry.d_inode", "inode.i_sb"), view.get(entry, "dentry.d_sb")),
         name,
     );
     checker.each(
-        "inode.i_mode",
+        &table::INODE_KIND,
         "one of the seven kinds",
         &inodes,
         |inode| {
@@ -254,7 +247,7 @@ fn of_entries(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>
         number,
     );
     checker.each(
-        "inode.i_mode: directories",
+        &table::ROOT_FOLDERS,
         "the roots of file systems",
         &entries
             .iter()
@@ -268,7 +261,7 @@ fn of_entries(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>
         number,
     );
     checker.each(
-        "inode.i_mapping, i_data",
+        &table::INODE_MAPPING,
         "its own pages, or a device's",
         &inodes,
         |inode| {
@@ -279,7 +272,7 @@ fn of_entries(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>
         number,
     );
     checker.each(
-        "inode.i_nlink, i_count",
+        &table::INODE_COUNTS,
         "few links, few users",
         &inodes,
         |inode| {
@@ -289,7 +282,7 @@ fn of_entries(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>
         number,
     );
     checker.each(
-        "inode.i_uid, i_gid",
+        &table::INODE_OWNER,
         "numbers that a user and a group can have",
         &inodes,
         |inode| {
@@ -299,7 +292,7 @@ fn of_entries(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>
         number,
     );
     checker.each(
-        "inode.i_ino, i_blkbits",
+        &table::INODE_NUMBER,
         "a number, and blocks of 512 bytes or more",
         &inodes,
         |inode| {
@@ -318,7 +311,8 @@ fn places(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
     for (entry, mount) in
         [("fs_struct.root.dentry", "fs_struct.root.mnt"), ("fs_struct.pwd.dentry", "fs_struct.pwd.mnt")]
     {
-        checker.each(
+        checker.each_of(
+            &table::FOLDERS,
             entry,
             "a folder, in a mount of its file system",
             &tasks.leaders,
@@ -337,7 +331,7 @@ fn places(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
         );
     }
     checker.each(
-        "fs_struct.umask, users",
+        &table::UMASK,
         "nine bits, and users",
         &tasks.leaders,
         |task| {
@@ -354,7 +348,7 @@ fn places(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
 fn systems(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>) {
     let view = kernel.view();
     let (mut systems, mut partial) = (Vec::new(), false);
-    checker.check(Group::Structure, Weight::Strong, "super_blocks", "a list that closes", || {
+    checker.check(&table::FILE_SYSTEMS, "a list that closes", || {
         match kernel.symbol("super_blocks").and_then(|head| view.list(head, "super_block.s_list", LIST_HEAD))
         {
             Ok(list) => {
@@ -374,7 +368,7 @@ fn systems(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>) {
         systems.clear();
     }
     let (mut types, mut unknown) = (Vec::new(), false);
-    checker.check(Group::Structure, Weight::Strong, "file_systems", "a chain of kinds with names", || {
+    checker.check(&table::FILE_SYSTEM_TYPES, "a chain of kinds with names", || {
         // A chain of pointers until 7.0, an hlist through `file_system_type.list` since.
         let (link, next) = match view.layout.field("file_system_type.list") {
             Ok(link) => (link.offset, "file_system_type.list.next"),
@@ -403,7 +397,7 @@ fn systems(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>) {
     });
     let name = |system| view.text_in(system, "super_block.s_id");
     checker.each(
-        "super_block.s_type",
+        &table::SYSTEM_TYPE,
         "a kind with a name, of those known",
         &systems,
         |system| {
@@ -416,7 +410,7 @@ fn systems(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "super_block.s_root",
+        &table::SYSTEM_ROOT,
         "an entry of this file system, its own parent",
         &systems,
         |system| {
@@ -427,7 +421,7 @@ fn systems(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "super_block.s_blocksize, s_blocksize_bits",
+        &table::BLOCK_SIZE,
         "a power of two, and which",
         &systems,
         |system| {
@@ -437,7 +431,7 @@ fn systems(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "super_block.s_magic, s_id",
+        &table::SYSTEM_MAGIC,
         "a mark of 32 bits, and a name",
         &systems,
         |system| {
@@ -447,7 +441,7 @@ fn systems(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "super_block.s_op",
+        &table::SYSTEM_OPERATIONS,
         "a table of the kernel",
         &systems,
         |system| Ok(kernel.holds(view.get(system, "super_block.s_op")?)),
@@ -458,7 +452,7 @@ fn systems(kernel: &LinuxKernel<'_>, files: &[u64], checker: &mut Checker<'_>) {
     of_files.sort_unstable();
     of_files.dedup();
     checker.each(
-        "file systems of open files",
+        &table::OPEN_SYSTEMS,
         "they are in the list",
         if systems.is_empty() { &[] } else { &of_files },
         |system| listed(systems.contains(&system), partial, system),

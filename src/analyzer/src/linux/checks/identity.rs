@@ -4,8 +4,9 @@ use image::{Memory, ScanPlan};
 
 use super::{LinuxKernel, Lost, Sighting, VmCoreInfo, lost, search};
 use crate::Layout;
+use crate::linux::table::{anchors, identity as table};
 use crate::typed_memory::TypedMemory;
-use crate::validate::{Checker, Finding, Group, Weight};
+use crate::validate::{Checker, Finding};
 
 /// The identities of the build in the profile and in the image, as pairs if both have one.
 pub(crate) struct Records {
@@ -54,7 +55,7 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     let banner = checker.ahead(|| kernel.symbol("linux_banner").and_then(|at| view.text(at, 512)));
     let expected = layout.metadata("Banner").map(|text| text.trim_end().to_owned());
     let words = expected.clone().unwrap_or_else(|| "the profile names none".to_owned());
-    checker.check(Group::Identity, Weight::Decisive, "banner", words, || match (&banner, &expected) {
+    checker.check(&table::BANNER, words, || match (&banner, &expected) {
         (_, None) => Finding::Skipped("the profile names none".to_owned()),
         (Err(error), _) => Finding::of(error),
         // The text at a wrong address does not identify a build: the anchors report that.
@@ -66,7 +67,7 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     let expected = layout.metadata("BuildID").map(|id| id.to_ascii_lowercase());
     let words = expected.clone().unwrap_or_else(|| "the profile names none".to_owned());
     let (info, noted) = checker.ahead(|| (kernel.vmcoreinfo(), build_id(kernel, &view)));
-    checker.check(Group::Identity, Weight::Decisive, "build-id", words, || {
+    checker.check(&table::BUILD_ID, words, || {
         let Some(expected) = &expected else {
             return Finding::Skipped("the profile names none".to_owned());
         };
@@ -88,7 +89,7 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
             }
         }
     });
-    checker.check(Group::Anchors, Weight::Strong, "notes between their symbols", "a build-id", || {
+    checker.check(&anchors::NOTES, "a build-id", || {
         let bounds = (kernel.symbol("__start_notes"), kernel.symbol("__stop_notes"));
         let (Ok(start), Ok(stop)) = bounds else {
             return Finding::Skipped("the profile has no symbols for them".to_owned());
@@ -135,7 +136,7 @@ fn build_id(kernel: &LinuxKernel<'_>, view: &TypedMemory<'_>) -> Option<String> 
 pub(super) fn decoys(kernel: &LinuxKernel<'_>, plan: &ScanPlan<'_>, checker: &mut Checker<'_>) {
     let own = kernel.symbol("linux_banner").and_then(|at| kernel.view().text(at, 1024)).unwrap_or_default();
     let info = kernel.vmcoreinfo();
-    checker.check(Group::Decoys, Weight::Note, "records of other kernels", "none, or remains", || {
+    checker.check(&table::DECOYS, "none, or remains", || {
         let mut others = BTreeSet::new();
         for (at, sighting) in search(kernel.memory, plan) {
             match sighting {
@@ -200,7 +201,7 @@ pub(super) fn of_strangers(
     });
     let lost = own.and_then(|info| lost(memory, layout, info));
     let words = expected.clone().unwrap_or_else(|| "the profile names none".to_owned());
-    checker.check(Group::Identity, Weight::Decisive, "banner", words, || match &expected {
+    checker.check(&table::BANNER, words, || match &expected {
         None => Finding::Skipped("the profile names none".to_owned()),
         Some(_) if banners.is_empty() => Finding::Skipped("the image holds none".to_owned()),
         Some(expected) => {
@@ -212,7 +213,7 @@ pub(super) fn of_strangers(
     });
     let expected = layout.metadata("BuildID").map(|id| id.to_ascii_lowercase());
     let words = expected.clone().unwrap_or_else(|| "the profile names none".to_owned());
-    checker.check(Group::Identity, Weight::Decisive, "build-id", words, || match &expected {
+    checker.check(&table::BUILD_ID, words, || match &expected {
         None => Finding::Skipped("the profile names none".to_owned()),
         Some(expected) => {
             let ids: Vec<&str> = infos.iter().filter_map(|info| info.build_id()).collect();
@@ -222,7 +223,7 @@ pub(super) fn of_strangers(
             }
         }
     });
-    checker.check(Group::Anchors, Weight::Strong, "kernel", "one at the profile's addresses", || {
+    checker.check(&anchors::NO_KERNEL, "one at the profile's addresses", || {
         for name in ["linux_banner", "init_task", "init_top_pgt", "swapper_pg_dir", "_stext"] {
             layout.symbol(name);
         }

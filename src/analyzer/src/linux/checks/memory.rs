@@ -5,6 +5,7 @@ use image::{AddressSpace, Granule, Paging, PhysicalAddress};
 use super::tasks::Tasks;
 use super::{LinuxKernel, MOST, through};
 use crate::layout::FieldKind;
+use crate::linux::table::memory as table;
 use crate::space::if_mapped;
 use crate::typed_memory::TypedMemory;
 use crate::validate::Checker;
@@ -79,7 +80,7 @@ fn of_memories(kernel: &LinuxKernel<'_>, maps: &Maps, checker: &mut Checker<'_>)
     let view = kernel.view();
     let all = &maps.memories;
     checker.each(
-        "mm_struct.pgd",
+        &table::PAGE_TABLES,
         "page tables that lead to the kernel, or to its stack",
         all,
         |memory| {
@@ -96,14 +97,14 @@ fn of_memories(kernel: &LinuxKernel<'_>, maps: &Maps, checker: &mut Checker<'_>)
         word(view),
     );
     checker.each(
-        "mm_struct.owner",
+        &table::OWNER,
         "a task with this memory",
         all,
         |memory| Ok(through(&view, memory, "mm_struct.owner", "task_struct.mm")? == memory),
         word(view),
     );
     checker.each(
-        "mm_struct.mm_users, mm_count",
+        &table::MEMORY_USERS,
         "at least one, and few",
         all,
         |memory| {
@@ -114,7 +115,7 @@ fn of_memories(kernel: &LinuxKernel<'_>, maps: &Maps, checker: &mut Checker<'_>)
         word(view),
     );
     checker.each(
-        "mm_struct.task_size",
+        &table::TASK_SIZE,
         "the end of the user's half",
         all,
         |memory| {
@@ -125,7 +126,7 @@ fn of_memories(kernel: &LinuxKernel<'_>, maps: &Maps, checker: &mut Checker<'_>)
         word(view),
     );
     checker.each(
-        "mm_struct: code, data, heap, arguments",
+        &table::BOUNDS,
         "in order",
         all,
         |memory| {
@@ -142,7 +143,7 @@ fn of_memories(kernel: &LinuxKernel<'_>, maps: &Maps, checker: &mut Checker<'_>)
         word(view),
     );
     checker.each(
-        "mm_struct.saved_auxv",
+        &table::AUXILIARY_VECTOR,
         "the program's entry in its code, its name behind its environment",
         all,
         |memory| {
@@ -171,7 +172,7 @@ fn of_memories(kernel: &LinuxKernel<'_>, maps: &Maps, checker: &mut Checker<'_>)
 fn of_processes(kernel: &LinuxKernel<'_>, maps: &Maps, checker: &mut Checker<'_>) {
     let view = kernel.view();
     checker.each(
-        "mm_struct.start_stack",
+        &table::USER_STACK,
         "the count of arguments, and the first one's address",
         &maps.memories,
         |memory| {
@@ -201,7 +202,7 @@ fn of_areas(kernel: &LinuxKernel<'_>, maps: &Maps, checker: &mut Checker<'_>) {
     let with_areas: Vec<u64> = maps.areas.keys().copied().collect();
     let of = |memory: u64| maps.areas.get(&memory).map(Vec::as_slice).unwrap_or_default();
     checker.each(
-        "areas of memory",
+        &table::AREAS,
         "they can be listed, one behind the other",
         &maps.memories,
         |memory| {
@@ -219,7 +220,7 @@ fn of_areas(kernel: &LinuxKernel<'_>, maps: &Maps, checker: &mut Checker<'_>) {
         word(view),
     );
     checker.each(
-        "mm_struct.map_count, total_vm",
+        &table::AREA_COUNT,
         "as many areas and pages as are listed",
         &with_areas,
         |memory| {
@@ -236,7 +237,7 @@ fn of_areas(kernel: &LinuxKernel<'_>, maps: &Maps, checker: &mut Checker<'_>) {
         word(view),
     );
     checker.each(
-        "vm_area_struct.vm_mm",
+        &table::AREA_MEMORY,
         "the memory it is of",
         &with_areas,
         |memory| {
@@ -259,7 +260,7 @@ fn of_areas(kernel: &LinuxKernel<'_>, maps: &Maps, checker: &mut Checker<'_>) {
         Ok(None)
     };
     checker.each(
-        "vm_area_struct.vm_flags",
+        &table::AREA_FLAGS,
         "code can be executed, the stack grows",
         &with_areas,
         |memory| {
@@ -272,7 +273,7 @@ fn of_areas(kernel: &LinuxKernel<'_>, maps: &Maps, checker: &mut Checker<'_>) {
         word(view),
     );
     checker.each(
-        "mm_struct.exe_file, vm_area_struct.vm_file",
+        &table::PROGRAM_FILE,
         "the code's file, at its place in it",
         &with_areas,
         |memory| {
@@ -287,7 +288,7 @@ fn of_areas(kernel: &LinuxKernel<'_>, maps: &Maps, checker: &mut Checker<'_>) {
         word(view),
     );
     checker.each(
-        "mm_struct.brk",
+        &table::HEAP,
         "the end of the heap's area",
         &with_areas,
         |memory| {

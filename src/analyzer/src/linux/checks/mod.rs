@@ -15,10 +15,11 @@ use image::{Memory, ScanPlan};
 pub(crate) use identity::Records;
 
 use super::locate::{Lost, Sighting, lost, search};
-use super::{LinuxKernel, VmCoreInfo};
+use super::{LinuxKernel, VmCoreInfo, table};
 use crate::blank::Watched;
+use crate::table::Group;
 use crate::typed_memory::TypedMemory;
-use crate::validate::{Checker, Group, MOST, Scope, Validation};
+use crate::validate::{Checker, MOST, Scope, Validation};
 use crate::{Error, Layout};
 
 /// Proves a Linux profile on an image.
@@ -95,7 +96,7 @@ fn examine(kernel: &LinuxKernel<'_>, scope: Scope, checker: &mut Checker<'_>) ->
     modules::examine(kernel, checker);
     network::examine(kernel, checker);
     time::examine(kernel, &tasks, checker);
-    checker.layout_of(super::READS);
+    checker.layout_of(&table::whole::LAYOUT, &table::CHECKS.reads());
     match scope {
         Scope::Whole => tables::examine(kernel, checker),
         Scope::Quick => Vec::new(),

@@ -1,27 +1,25 @@
 use std::ops::Range;
 
 use super::{LinuxKernel, MOST, listed, printable, short_list, through};
-use crate::validate::{Checker, Finding, Group, Weight};
+use crate::linux::table::modules as table;
+use crate::validate::{Checker, Finding};
 
 /// Loaded modules.
 pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let (mut modules, mut partial) = (Vec::new(), false);
-    checker.check(Group::Structure, Weight::Strong, "modules", "a list that closes", || {
-        match kernel.module_list() {
-            Ok(list) => {
-                let disagreeing = list.disagreeing;
-                (modules, partial) = (list.entries, list.partial);
-                match list.end {
-                    Ok(()) => Finding::judge(
-                        disagreeing * 10 <= modules.len(),
-                        format!("{} modules", modules.len()),
-                    ),
-                    Err(error) => Finding::of(&error),
+    checker.check(&table::MODULES, "a list that closes", || match kernel.module_list() {
+        Ok(list) => {
+            let disagreeing = list.disagreeing;
+            (modules, partial) = (list.entries, list.partial);
+            match list.end {
+                Ok(()) => {
+                    Finding::judge(disagreeing * 10 <= modules.len(), format!("{} modules", modules.len()))
                 }
+                Err(error) => Finding::of(&error),
             }
-            Err(error) => Finding::of(&error),
         }
+        Err(error) => Finding::of(&error),
     });
     if checker.has_just_failed() {
         modules.clear();
@@ -33,7 +31,7 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
         view.text_in(module, "module.name")
     };
     checker.each(
-        "module.name",
+        &table::MODULE_NAME,
         "a name",
         &modules,
         |module| {
@@ -44,14 +42,14 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "module.state",
+        &table::MODULE_STATE,
         "0 to 3",
         &modules,
         |module| Ok(view.get(module, "module.state")? <= 3),
         name,
     );
     checker.each(
-        "module: where it is loaded",
+        &table::MODULE_RANGES,
         "whole pages, the module's own struct in one of its ranges",
         &modules,
         |module| {
@@ -62,7 +60,7 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "module_layout.text_size, ro_size",
+        &table::MODULE_PARTS,
         "parts of the whole, in order",
         &modules,
         |module| {
@@ -76,7 +74,7 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "module.mkobj",
+        &table::MODULE_OBJECT,
         "an object with the module's name, that leads back",
         &modules,
         |module| {
@@ -87,7 +85,7 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "module.exit",
+        &table::MODULE_EXIT,
         "code of the module",
         &modules,
         |module| {
@@ -97,7 +95,7 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "module.refcnt",
+        &table::MODULE_USERS,
         "a count that fits the modules which use it",
         &modules,
         |module| {
@@ -116,7 +114,7 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "module.target_list",
+        &table::MODULE_USES,
         "modules that are used",
         &modules,
         |module| {
@@ -131,7 +129,7 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "module.kallsyms",
+        &table::MODULE_SYMBOLS,
         "the module's symbols",
         &modules,
         |module| {
@@ -152,7 +150,7 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "module.srcversion",
+        &table::SOURCE_VERSION,
         "a hash, where there is one",
         &modules,
         |module| {
@@ -162,7 +160,7 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "module.args",
+        &table::MODULE_ARGUMENTS,
         "a text",
         &modules,
         |module| {
@@ -172,7 +170,7 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "module.holders_dir",
+        &table::MODULE_HOLDERS,
         "a folder called holders",
         &modules,
         |module| {

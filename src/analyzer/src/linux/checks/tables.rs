@@ -7,7 +7,8 @@ use super::LinuxKernel;
 use crate::layout::Layout;
 use crate::linux::btf::{self, Place, Structs};
 use crate::linux::kallsyms::{self, Symbols};
-use crate::validate::{Checker, Finding, Group, MOST, Weight};
+use crate::linux::table::whole as table;
+use crate::validate::{Checker, Finding, MOST};
 
 /// The maximum number of differing names that are shown.
 const SHOWN: usize = 8;
@@ -20,19 +21,13 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) -> Ve
     if let Ok(symbols) = &symbols {
         facts.push(("kallsyms", format!("{} names", symbols.len())));
     }
-    checker.check(
-        Group::Tables,
-        Weight::Decisive,
-        "kallsyms",
-        "every symbol where the kernel's table says",
-        || {
-            match &symbols {
-                Ok(symbols) => compare_symbols(kernel, symbols),
-                // Stripping a kernel removes this.
-                Err(error) => Finding::Skipped(error.to_string()),
-            }
-        },
-    );
+    checker.check(&table::KALLSYMS, "every symbol where the kernel's table says", || {
+        match &symbols {
+            Ok(symbols) => compare_symbols(kernel, symbols),
+            // Stripping a kernel removes this.
+            Err(error) => Finding::Skipped(error.to_string()),
+        }
+    });
     let blob = checker.ahead(|| own_types(kernel, symbols.as_ref().ok()));
     let structs = blob.as_ref().map_err(String::clone).and_then(|blob| {
         btf::read(blob).ok_or_else(|| "the bytes between its symbols are not BTF".to_owned())
@@ -40,16 +35,10 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) -> Ve
     if let Ok(structs) = &structs {
         facts.push(("BTF", format!("{} structs", structs.len())));
     }
-    checker.check(
-        Group::Tables,
-        Weight::Decisive,
-        "BTF",
-        "every member where the kernel's table says",
-        || match &structs {
-            Ok(structs) => compare_structs(kernel.layout, structs),
-            Err(reason) => Finding::Skipped(reason.clone()),
-        },
-    );
+    checker.check(&table::BTF, "every member where the kernel's table says", || match &structs {
+        Ok(structs) => compare_structs(kernel.layout, structs),
+        Err(reason) => Finding::Skipped(reason.clone()),
+    });
     facts
 }
 
@@ -59,7 +48,7 @@ const OVERWHELMING: u64 = 10_000;
 
 /// What the tables prove, in words, if that outweighs a record that names another build.
 pub(super) fn overwhelming(checker: &Checker<'_>) -> Option<String> {
-    let actual = checker.passed("kallsyms")?;
+    let actual = checker.passed(&table::KALLSYMS)?;
     let compared: u64 = actual.split(' ').next()?.parse().ok()?;
     (compared >= OVERWHELMING)
         .then(|| format!("all {compared} symbols are where the kernel's own table has them"))
@@ -69,7 +58,7 @@ pub(super) fn overwhelming(checker: &Checker<'_>) -> Option<String> {
 /// agrees: then the profile cannot be the reason for other failures.
 pub(super) fn decisive(checker: &Checker<'_>) -> Option<String> {
     let symbols = overwhelming(checker)?;
-    let members = checker.passed("BTF")?.split(' ').next()?;
+    let members = checker.passed(&table::BTF)?.split(' ').next()?;
     Some(format!("{symbols}, and all {members} members where its table of types has them"))
 }
 

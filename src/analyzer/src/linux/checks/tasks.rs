@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 
 use super::{LinuxKernel, MOST, listed, printable, same, short_list, through};
 use crate::Error;
-use crate::validate::{Checker, Finding, Group, Weight};
+use crate::linux::table::{anchors, tasks as table};
+use crate::validate::{Checker, Finding};
 
 /// Bits of `task_struct.flags`.
 const PF_EXITING: u64 = 4;
@@ -26,27 +27,21 @@ pub(super) struct Tasks {
 pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) -> Tasks {
     let view = kernel.view();
     let (mut leaders, mut partial) = (Vec::new(), false);
-    checker.check(
-        Group::Structure,
-        Weight::Strong,
-        "list of tasks",
-        "it closes, back pointers agree",
-        || match kernel.tasks() {
-            Ok(list) => {
-                let count = list.entries.len();
-                let disagreeing = list.disagreeing;
-                (leaders, partial) = (list.entries, list.partial);
-                match list.end {
-                    Ok(()) => Finding::judge(
-                        count >= 2 && disagreeing * 10 <= count,
-                        format!("{count} tasks, {disagreeing} back pointers disagree"),
-                    ),
-                    Err(error) => Finding::of(&error),
-                }
+    checker.check(&table::TASKS, "it closes, back pointers agree", || match kernel.tasks() {
+        Ok(list) => {
+            let count = list.entries.len();
+            let disagreeing = list.disagreeing;
+            (leaders, partial) = (list.entries, list.partial);
+            match list.end {
+                Ok(()) => Finding::judge(
+                    count >= 2 && disagreeing * 10 <= count,
+                    format!("{count} tasks, {disagreeing} back pointers disagree"),
+                ),
+                Err(error) => Finding::of(&error),
             }
-            Err(error) => Finding::of(&error),
-        },
-    );
+        }
+        Err(error) => Finding::of(&error),
+    });
     leaders.truncate(MOST);
     if checker.has_just_failed() {
         // An entry behind a broken list is not checked.
@@ -71,14 +66,14 @@ fn of_each(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
     let all = &tasks.leaders;
     let number = |path: &'static str| move |task| Ok(format!("{:#x}", view.get(task, path)?));
     checker.each(
-        "task_struct.comm",
+        &table::COMM,
         "a name",
         all,
         |task| Ok(printable(&view.text_in(task, "task_struct.comm")?)),
         |task| view.text_in(task, "task_struct.comm"),
     );
     checker.each(
-        "task_struct.flags and mm",
+        &table::KERNEL_THREADS,
         "threads of the kernel have no memory, others do unless they end",
         all,
         |task| {
@@ -93,14 +88,14 @@ fn of_each(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
         number("task_struct.flags"),
     );
     checker.each(
-        "task_struct.active_mm",
+        &table::ACTIVE_MEMORY,
         "its own memory, where it has one",
         &tasks.users,
         |task| same(view.get(task, "task_struct.active_mm"), view.get(task, "task_struct.mm")),
         number("task_struct.active_mm"),
     );
     checker.each(
-        "task_struct.stack",
+        &table::STACK,
         "a stack that ends with its mark",
         all,
         |task| {
@@ -111,7 +106,7 @@ fn of_each(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
         number("task_struct.stack"),
     );
     checker.each(
-        "task_struct.exit_state",
+        &table::EXIT_STATE,
         "running, zombie or dead",
         all,
         |task| Ok(matches!(view.get(task, "task_struct.exit_state")?, 0 | 0x10 | 0x20)),
@@ -123,7 +118,7 @@ fn of_each(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
         .filter(|task| view.get(*task, "task_struct.exit_state").is_ok_and(|state| state == 0x20))
         .collect();
     checker.each(
-        "zombies",
+        &table::ZOMBIES,
         "they are ending, and have no memory",
         &ended,
         |task| {
@@ -133,7 +128,7 @@ fn of_each(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
         number("task_struct.flags"),
     );
     checker.each(
-        "ending tasks",
+        &table::ENDING,
         "zombies",
         &all.iter()
             .copied()
@@ -146,7 +141,7 @@ fn of_each(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
         number("task_struct.exit_state"),
     );
     checker.each(
-        "task_struct.__state",
+        &table::STATE,
         "a state the kernel knows",
         all,
         |task| {
@@ -156,33 +151,28 @@ fn of_each(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
         },
         number("task_struct.__state|task_struct.state"),
     );
-    checker.check(
-        Group::Structure,
-        Weight::Strong,
-        "task_struct.__state: threads of the kernel",
-        "nearly all of them wait",
-        || {
-            let (mut waiting, mut all_of_them) = (0, 0);
-            for task in all {
-                if view.get(*task, "task_struct.flags").is_ok_and(|flags| flags & PF_KTHREAD != 0) {
-                    match view.get(*task, "task_struct.__state|task_struct.state") {
-                        Ok(state) => {
-                            all_of_them += 1;
-                            waiting += u64::from(state & 3 != 0);
-                        }
-                        Err(error @ Error::Lacking { .. }) => return Finding::of(&error),
-                        Err(_) => {}
+    checker.check(&table::WAITING_THREADS, "nearly all of them wait", || {
+        let (mut waiting, mut all_of_them) = (0, 0);
+        for task in all {
+            if view.get(*task, "task_struct.flags").is_ok_and(|flags| flags & PF_KTHREAD != 0) {
+                match view.get(*task, "task_struct.__state|task_struct.state") {
+                    Ok(state) => {
+                        all_of_them += 1;
+                        waiting += u64::from(state & 3 != 0);
                     }
+                    Err(error @ Error::Lacking { .. }) => return Finding::of(&error),
+                    Err(_) => {}
                 }
             }
-            if all_of_them == 0 {
-                return Finding::Skipped("there is none to look at".to_owned());
-            }
-            Finding::judge(waiting * 10 >= all_of_them * 7, format!("{waiting} of {all_of_them}"))
-        },
-    );
+        }
+        if all_of_them == 0 {
+            return Finding::Skipped("there is none to look at".to_owned());
+        }
+        Finding::judge(waiting * 10 >= all_of_them * 7, format!("{waiting} of {all_of_them}"))
+    });
     for member in ["task_struct.signal", "task_struct.sighand", "task_struct.cred", "task_struct.real_cred"] {
-        checker.each(
+        checker.each_of(
+            &table::TASK_POINTERS,
             member,
             "a pointer into the kernel's half",
             all,
@@ -195,7 +185,8 @@ fn of_each(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
         );
     }
     for (member, symbol) in [("task_struct.files", "init_files"), ("task_struct.fs", "init_fs")] {
-        checker.each(
+        checker.each_of(
+            &table::TASK_SHARED,
             member,
             "users have their own, but for process 1; threads of the kernel share one",
             all,
@@ -212,7 +203,7 @@ fn of_each(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
         );
     }
     checker.each(
-        "task_struct.nsproxy",
+        &table::NAMESPACES,
         "namespaces that count their users",
         &tasks.users,
         |task| {
@@ -222,7 +213,7 @@ fn of_each(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
         number("task_struct.nsproxy"),
     );
     checker.each(
-        "task_struct.cgroups",
+        &table::CGROUPS,
         "threads of the kernel are in the first set",
         &all.iter()
             .copied()
@@ -238,43 +229,37 @@ fn numbers(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let all = &tasks.leaders;
     let pid = |task| Ok(format!("pid {}", view.get(task, "task_struct.pid")?));
-    checker.check(
-        Group::Structure,
-        Weight::Strong,
-        "task_struct.pid",
-        "all different, 1 and 2 among them",
-        || {
-            if let Err(error) = kernel.layout.field("task_struct.pid") {
-                return Finding::of(&error);
-            }
-            let (read, absent) = view.get_all(all, "task_struct.pid");
-            if read.is_empty() {
-                return Finding::Skipped("there is none to look at".to_owned());
-            }
-            let seen: BTreeSet<u64> = read.iter().copied().collect();
-            let different = seen.len() * 10 >= read.len() * 9;
-            let sane = different && seen.iter().all(|pid| (1..1 << 22).contains(pid));
-            let known = seen.contains(&1) && seen.contains(&2);
-            let partial = sane && (tasks.partial || absent > 0);
-            Finding::judge_part(sane && known, partial, format!("{} different of {}", seen.len(), read.len()))
-        },
-    );
+    checker.check(&table::PID, "all different, 1 and 2 among them", || {
+        if let Err(error) = kernel.layout.field("task_struct.pid") {
+            return Finding::of(&error);
+        }
+        let (read, absent) = view.get_all(all, "task_struct.pid");
+        if read.is_empty() {
+            return Finding::Skipped("there is none to look at".to_owned());
+        }
+        let seen: BTreeSet<u64> = read.iter().copied().collect();
+        let different = seen.len() * 10 >= read.len() * 9;
+        let sane = different && seen.iter().all(|pid| (1..1 << 22).contains(pid));
+        let known = seen.contains(&1) && seen.contains(&2);
+        let partial = sane && (tasks.partial || absent > 0);
+        Finding::judge_part(sane && known, partial, format!("{} different of {}", seen.len(), read.len()))
+    });
     checker.each(
-        "task_struct.tgid",
+        &table::TGID,
         "a leader's own number",
         all,
         |task| same(view.get(task, "task_struct.tgid"), view.get(task, "task_struct.pid")),
         pid,
     );
     checker.each(
-        "task_struct.group_leader",
+        &table::GROUP_LEADER,
         "a leader itself",
         all,
         |task| Ok(view.get(task, "task_struct.group_leader")? == task),
         pid,
     );
     checker.each(
-        "pid.numbers",
+        &table::PID_NUMBERS,
         "the task's number in the first namespace",
         all,
         |task| {
@@ -285,7 +270,7 @@ fn numbers(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
         pid,
     );
     checker.each(
-        "upid.ns",
+        &table::PID_NAMESPACE,
         "the first namespace",
         all,
         |task| {
@@ -295,7 +280,7 @@ fn numbers(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
         pid,
     );
     checker.each(
-        "pid.tasks",
+        &table::PID_TASKS,
         "the task's own link, and back",
         all,
         |task| {
@@ -306,7 +291,7 @@ fn numbers(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
         pid,
     );
     checker.each(
-        "pid.level",
+        &table::PID_LEVEL,
         "a namespace's depth",
         all,
         |task| {
@@ -324,7 +309,8 @@ fn families(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) 
     let known: BTreeSet<u64> = all.iter().copied().chain(kernel.symbol("init_task").ok()).collect();
     let name = |task| view.text_in(task, "task_struct.comm");
     for member in ["task_struct.real_parent", "task_struct.parent"] {
-        checker.each(
+        checker.each_of(
+            &table::PARENTS,
             member,
             "a task, and not itself",
             all,
@@ -337,7 +323,7 @@ fn families(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) 
         );
     }
     checker.each(
-        "task_struct.children, sibling",
+        &table::CHILDREN,
         "every task is in its parent's list",
         all,
         |task| {
@@ -357,7 +343,7 @@ fn threads(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
     let name = |task| view.text_in(task, "task_struct.comm");
     let mut others = Vec::new();
     checker.each(
-        "signal_struct.thread_head, nr_threads",
+        &table::THREADS,
         "as many threads as are counted, the leader first",
         all,
         |task| {
@@ -372,7 +358,7 @@ fn threads(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "task_struct.thread_group",
+        &table::THREAD_GROUP,
         "as many threads as are counted",
         all,
         |task| {
@@ -384,7 +370,7 @@ fn threads(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "threads: task_struct.group_leader, tgid, signal, mm",
+        &table::THREAD_MEMBERS,
         "those of their leader",
         &others,
         |thread| {
@@ -399,7 +385,7 @@ fn threads(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
         name,
     );
     checker.each(
-        "threads: task_struct.pid",
+        &table::THREAD_PID,
         "not their leader's",
         &others,
         |thread| Ok(view.get(thread, "task_struct.pid")? != view.get(thread, "task_struct.tgid")?),
@@ -419,14 +405,14 @@ fn scheduling(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>
         .collect();
     let ordinary: Vec<u64> = all.iter().copied().filter(|task| !urgent.contains(task)).collect();
     checker.each(
-        "task_struct.static_prio",
+        &table::STATIC_PRIORITY,
         "100 to 139",
         all,
         |task| Ok((100..140).contains(&view.get(task, "task_struct.static_prio")?)),
         name,
     );
     checker.each(
-        "ordinary tasks: task_struct.policy, prio, normal_prio, rt_priority",
+        &table::ORDINARY_PRIORITY,
         "priorities follow from the nice level",
         &ordinary,
         |task| {
@@ -439,7 +425,7 @@ fn scheduling(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>
         name,
     );
     checker.each(
-        "realtime tasks: task_struct.prio, normal_prio, rt_priority",
+        &table::REALTIME_PRIORITY,
         "99 less the realtime priority",
         &urgent,
         |task| {
@@ -450,14 +436,14 @@ fn scheduling(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>
         name,
     );
     checker.each(
-        "ordinary tasks: task_struct.sched_class",
+        &table::ORDINARY_CLASS,
         "fair_sched_class",
         &ordinary,
         |task| same(view.get(task, "task_struct.sched_class"), kernel.symbol("fair_sched_class")),
         name,
     );
     checker.each(
-        "realtime tasks: task_struct.sched_class",
+        &table::REALTIME_CLASS,
         "rt_sched_class or stop_sched_class",
         &urgent,
         |task| {
@@ -466,35 +452,29 @@ fn scheduling(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>
         },
         name,
     );
-    checker.check(
-        Group::Anchors,
-        Weight::Strong,
-        "rt_sched_class",
-        "between dl_sched_class and fair_sched_class",
-        || {
-            // Since 5.10 they are adjacent, in the order of their rank; before, they are linked.
-            if kernel.layout.has("sched_class.next") {
-                return Finding::Skipped("in this kernel they are linked".to_owned());
+    checker.check(&anchors::SCHEDULING_CLASSES, "between dl_sched_class and fair_sched_class", || {
+        // Since 5.10 they are adjacent, in the order of their rank; before, they are linked.
+        if kernel.layout.has("sched_class.next") {
+            return Finding::Skipped("in this kernel they are linked".to_owned());
+        }
+        let place = |name: &str| kernel.symbol(name);
+        match (place("dl_sched_class"), place("rt_sched_class"), place("fair_sched_class")) {
+            (Ok(above), Ok(rt), Ok(below)) => {
+                let (up, down) = (rt.abs_diff(above), below.abs_diff(rt));
+                Finding::judge(up == down && up != 0, format!("{up:#x} and {down:#x} bytes apart"))
             }
-            let place = |name: &str| kernel.symbol(name);
-            match (place("dl_sched_class"), place("rt_sched_class"), place("fair_sched_class")) {
-                (Ok(above), Ok(rt), Ok(below)) => {
-                    let (up, down) = (rt.abs_diff(above), below.abs_diff(rt));
-                    Finding::judge(up == down && up != 0, format!("{up:#x} and {down:#x} bytes apart"))
-                }
-                (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Finding::of(&error),
-            }
-        },
-    );
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Finding::of(&error),
+        }
+    });
     checker.each(
-        "task_struct.cpus_ptr",
+        &table::CPUS,
         "its own cpus_mask",
         all,
         |task| same(view.get(task, "task_struct.cpus_ptr"), view.at(task, "task_struct.cpus_mask")),
         name,
     );
     checker.each(
-        "task_struct.nr_cpus_allowed",
+        &table::CPU_COUNT,
         "at least one, at most as many as the mask has bits",
         all,
         |task| {
@@ -523,14 +503,16 @@ fn credentials(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_
     all.sort_unstable();
     all.dedup();
     let user = |cred| Ok(format!("user {}", view.get(cred, "cred.uid")?));
-    checker.each(
+    checker.each_of(
+        &table::TASK_POINTERS,
         "task_struct.real_cred",
         "the same as cred",
         &tasks.leaders,
         |task| same(view.get(task, "task_struct.real_cred"), view.get(task, "task_struct.cred")),
         |task| view.text_in(task, "task_struct.comm"),
     );
-    checker.each(
+    checker.each_of(
+        &table::CREDENTIAL_NUMBERS,
         "cred.uid",
         "the number of cred.user",
         &all,
@@ -548,7 +530,8 @@ fn credentials(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_
         "cred.fsgid",
     ];
     for number in numbers {
-        checker.each(
+        checker.each_of(
+            &table::CREDENTIAL_NUMBERS,
             number,
             "a number that a user or group can have",
             &all,
@@ -557,7 +540,7 @@ fn credentials(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_
         );
     }
     checker.each(
-        "cred.euid, egid",
+        &table::FILE_CREDENTIALS,
         "those files are opened with",
         &all,
         |cred| {
@@ -567,7 +550,7 @@ fn credentials(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_
         user,
     );
     checker.each(
-        "cred.cap_effective, cap_permitted, cap_bset",
+        &table::CAPABILITIES,
         "what is in effect is permitted",
         &all,
         |cred| {
@@ -585,7 +568,7 @@ fn credentials(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_
         user,
     );
     checker.each(
-        "cred.group_info",
+        &table::GROUPS,
         "a list of at most 65536 groups that counts its users",
         &all,
         |cred| {
@@ -596,14 +579,14 @@ fn credentials(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_
         user,
     );
     checker.each(
-        "cred.usage",
+        &table::CREDENTIAL_USERS,
         "users that are counted",
         &all,
         |cred| Ok((1..1 << 24).contains(&view.get(cred, "cred.usage")?)),
         user,
     );
     checker.each(
-        "cred.user_ns",
+        &table::USER_NAMESPACE,
         "the first namespace, or one of its kind",
         &all,
         |cred| Ok(view.get(view.get(cred, "cred.user_ns")?, "user_namespace.level")? <= 32),

@@ -1,84 +1,59 @@
 use super::LinuxKernel;
 use super::tasks::Tasks;
 use crate::Error;
-use crate::validate::{Checker, Finding, Group, Weight};
+use crate::linux::table::time as table;
+use crate::validate::{Checker, Finding};
 
 /// The kernel's clock, and the start times of tasks.
 pub(super) fn examine(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Checker<'_>) {
     let view = kernel.view();
     let keeper = || kernel.timekeeper();
-    checker.check(
-        Group::Structure,
-        Weight::Strong,
-        "timekeeper: offs_real",
-        "against wall_to_monotonic",
-        || {
-            let look = |keeper: u64| -> Result<Finding, Error> {
-                let real = view.get(keeper, "timekeeper.offs_real")? as i64;
-                let back = view.at(keeper, "timekeeper.wall_to_monotonic")?;
-                let seconds = view.get(back, "timespec64.tv_sec")? as i64;
-                let nanoseconds = view.get(back, "timespec64.tv_nsec")? as i64;
-                let sum = i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
-                Ok(Finding::judge(sum == -i128::from(real) && real != 0, format!("{real}, {sum}")))
-            };
-            keeper().and_then(look).unwrap_or_else(|error| Finding::of(&error))
-        },
-    );
-    checker.check(
-        Group::Structure,
-        Weight::Strong,
-        "timekeeper: xtime_sec, ktime_sec, raw_sec",
-        "apart by the offsets",
-        || {
-            let look = |keeper: u64| -> Result<Finding, Error> {
-                let wall = view.get(keeper, "timekeeper.xtime_sec")?;
-                let since = view.get(keeper, "timekeeper.ktime_sec")?;
-                let raw = view.get(keeper, "timekeeper.raw_sec")?;
-                let real = view.get(keeper, "timekeeper.offs_real")? / 1_000_000_000;
-                let good =
-                    wall.abs_diff(since.wrapping_add(real)) <= 1 && raw.abs_diff(since) <= 2 + since / 100;
-                Ok(Finding::judge(good && since < 1 << 32, format!("{wall}, {since}, {raw}")))
-            };
-            keeper().and_then(look).unwrap_or_else(|error| Finding::of(&error))
-        },
-    );
-    checker.check(
-        Group::Structure,
-        Weight::Strong,
-        "timekeeper: offs_boot",
-        "against monotonic_to_boot",
-        || {
-            let look = |keeper: u64| -> Result<Finding, Error> {
-                let boot = view.get(keeper, "timekeeper.offs_boot")?;
-                let forth = view.at(keeper, "timekeeper.monotonic_to_boot")?;
-                let seconds = view.get(forth, "timespec64.tv_sec")?;
-                let sum =
-                    seconds.wrapping_mul(1_000_000_000).wrapping_add(view.get(forth, "timespec64.tv_nsec")?);
-                Ok(Finding::judge(sum == boot, format!("{boot}, {sum}")))
-            };
-            keeper().and_then(look).unwrap_or_else(|error| Finding::of(&error))
-        },
-    );
-    checker.check(
-        Group::Structure,
-        Weight::Strong,
-        "timekeeper: offs_tai",
-        "offs_real and tai_offset",
-        || {
-            let look = |keeper: u64| -> Result<Finding, Error> {
-                let atomic = view.get(keeper, "timekeeper.offs_tai")?;
-                let real = view.get(keeper, "timekeeper.offs_real")?;
-                let seconds = view.get(keeper, "timekeeper.tai_offset")?;
-                let sum = real.wrapping_add(seconds.wrapping_mul(1_000_000_000));
-                Ok(Finding::judge(sum == atomic, format!("{atomic}, {sum}")))
-            };
-            keeper().and_then(look).unwrap_or_else(|error| Finding::of(&error))
-        },
-    );
+    checker.check(&table::REAL_OFFSET, "against wall_to_monotonic", || {
+        let look = |keeper: u64| -> Result<Finding, Error> {
+            let real = view.get(keeper, "timekeeper.offs_real")? as i64;
+            let back = view.at(keeper, "timekeeper.wall_to_monotonic")?;
+            let seconds = view.get(back, "timespec64.tv_sec")? as i64;
+            let nanoseconds = view.get(back, "timespec64.tv_nsec")? as i64;
+            let sum = i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+            Ok(Finding::judge(sum == -i128::from(real) && real != 0, format!("{real}, {sum}")))
+        };
+        keeper().and_then(look).unwrap_or_else(|error| Finding::of(&error))
+    });
+    checker.check(&table::SECONDS, "apart by the offsets", || {
+        let look = |keeper: u64| -> Result<Finding, Error> {
+            let wall = view.get(keeper, "timekeeper.xtime_sec")?;
+            let since = view.get(keeper, "timekeeper.ktime_sec")?;
+            let raw = view.get(keeper, "timekeeper.raw_sec")?;
+            let real = view.get(keeper, "timekeeper.offs_real")? / 1_000_000_000;
+            let good = wall.abs_diff(since.wrapping_add(real)) <= 1 && raw.abs_diff(since) <= 2 + since / 100;
+            Ok(Finding::judge(good && since < 1 << 32, format!("{wall}, {since}, {raw}")))
+        };
+        keeper().and_then(look).unwrap_or_else(|error| Finding::of(&error))
+    });
+    checker.check(&table::BOOT_OFFSET, "against monotonic_to_boot", || {
+        let look = |keeper: u64| -> Result<Finding, Error> {
+            let boot = view.get(keeper, "timekeeper.offs_boot")?;
+            let forth = view.at(keeper, "timekeeper.monotonic_to_boot")?;
+            let seconds = view.get(forth, "timespec64.tv_sec")?;
+            let sum =
+                seconds.wrapping_mul(1_000_000_000).wrapping_add(view.get(forth, "timespec64.tv_nsec")?);
+            Ok(Finding::judge(sum == boot, format!("{boot}, {sum}")))
+        };
+        keeper().and_then(look).unwrap_or_else(|error| Finding::of(&error))
+    });
+    checker.check(&table::ATOMIC_OFFSET, "offs_real and tai_offset", || {
+        let look = |keeper: u64| -> Result<Finding, Error> {
+            let atomic = view.get(keeper, "timekeeper.offs_tai")?;
+            let real = view.get(keeper, "timekeeper.offs_real")?;
+            let seconds = view.get(keeper, "timekeeper.tai_offset")?;
+            let sum = real.wrapping_add(seconds.wrapping_mul(1_000_000_000));
+            Ok(Finding::judge(sum == atomic, format!("{atomic}, {sum}")))
+        };
+        keeper().and_then(look).unwrap_or_else(|error| Finding::of(&error))
+    });
     for member in ["task_struct.start_time", "task_struct.start_boottime|task_struct.real_start_time"] {
-        checker.check(
-            Group::Structure,
-            Weight::Strong,
+        checker.check_of(
+            &table::START_TIMES,
             member,
             "later tasks begin later, and none ahead of time",
             || {
