@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import json
-import os
 import random
 import re
 import signal

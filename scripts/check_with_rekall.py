@@ -234,7 +234,7 @@ def check_index(obj, session, root, name, specification):
     from rekall.plugins.common import profile_index
 
     without_dwarf()
-    import rekall.plugins.windows.index  # noqa: F401
+    importlib.import_module("rekall.plugins.windows.index")
     from rekall.plugins.tools import profile_tool
 
     # Under Python 3 it gets text where it expects bytes.
