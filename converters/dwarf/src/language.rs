@@ -1,3 +1,5 @@
+//! Source languages: which units are included, and what differs between languages in how types are named and counted.
+
 use frontend::Language;
 use gimli::constants as dw;
 

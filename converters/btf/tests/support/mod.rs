@@ -1,4 +1,4 @@
-//! Blobs built by hand, and profiles as JSON.
+//! What the tests of BTF share: blobs of BTF that are built record by record, and the profiles made of them, as JSON.
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(clippy::unwrap_used)]
@@ -7,6 +7,7 @@ use btf_converter::{Error, Options, convert};
 use profile::{Report, Resolution, Silent, write_text};
 use serde_json::Value;
 
+/// The kinds of records (`BTF_KIND_INT` and so on).
 pub const INT: u32 = 1;
 pub const POINTER: u32 = 2;
 pub const ARRAY: u32 = 3;
@@ -25,7 +26,7 @@ pub const DECLARATION_TAG: u32 = 17;
 pub const TYPE_TAG: u32 = 18;
 pub const ENUM64: u32 = 19;
 
-/// The flag of a record's information.
+/// The flag in the second word of a record (`kind_flag`); its meaning depends on the kind.
 pub const FLAG: u32 = 1 << 31;
 
 /// A blob under construction: records are added, then written in either byte order.
@@ -143,6 +144,7 @@ pub fn layout() -> Vec<(u8, u8)> {
     layout
 }
 
+/// A profile made of a blob, as it is printed, and what could not be carried over.
 pub struct Made {
     pub profile: Value,
     pub report: Report,
@@ -158,6 +160,10 @@ impl Made {
     }
 }
 
+/// Converts a blob.
+///
+/// # Errors
+/// Those of the converter.
 pub fn made_with(bytes: &[u8], options: &Options<'_>) -> Result<Made, Error> {
     let mut converted = convert(bytes, options, &Silent)?;
     let resolution = Resolution::new(&mut converted.profile, &mut converted.report);
@@ -165,6 +171,7 @@ pub fn made_with(bytes: &[u8], options: &Options<'_>) -> Result<Made, Error> {
     Ok(Made { profile: serde_json::from_slice(&text).unwrap(), report: converted.report })
 }
 
+/// Converts a blob that has no fault.
 pub fn made(bytes: &[u8]) -> Made {
     made_with(bytes, &Options::default()).unwrap()
 }

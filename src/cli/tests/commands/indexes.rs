@@ -1,5 +1,5 @@
-//! Indexes, and kernels that do not identify themselves. Images are synthetic (docs/test-images.md), except those of
-//! the corpus.
+//! Kernels that do not identify themselves: `autodetect` and `guess_guid` recognise them by an index, which `build_index`
+//! and `manage_repo seal` build. Images are synthetic (docs/test-images.md), except those of the corpus.
 
 use memory_images::{Container, macos, windows};
 use serde_json::Value;

@@ -1,3 +1,9 @@
+//! What is known of a repository before a batch begins, and what a builder adds to it.
+//!
+//! The inventory lists every profile and is written rarely, by sealing. Between two seals each builder writes parts: what it
+//! made and what it could not make. A [`State`] puts both together, and decides whether a record still describes its object
+//! or the object has to be read.
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::time::SystemTime;
