@@ -123,9 +123,10 @@ fn made_guests() -> Vec<(String, Guests, PathBuf)> {
         let Ok(truth) = std::fs::read(guest.join("truth.json")) else { continue };
         let truth: Value = serde_json::from_slice(&truth).unwrap();
         let release = truth["release"].as_str().unwrap();
-        let arch = if truth["emulator"][0] == "qemu-system-aarch64" { "arm64" } else { "amd64" };
-        let profile = folder.join(format!("profiles/{release}-{arch}.json.gz"));
-        if profile.exists() {
+        let arches =
+            if truth["emulator"][0] == "qemu-system-aarch64" { &["arm64"][..] } else { &["amd64", "i386"] };
+        let profiles = arches.iter().map(|arch| folder.join(format!("profiles/{release}-{arch}.json.gz")));
+        if let Some(profile) = profiles.into_iter().find(|profile| profile.exists()) {
             let image = Image::from_content(std::fs::read(guest.join("memory.raw")).unwrap()).unwrap();
             let layout = Layout::open(&profile).unwrap();
             let name = guest.file_name().unwrap().to_string_lossy().into_owned();
