@@ -63,8 +63,8 @@ mod read;
 mod resolution;
 
 pub use canonical::{
-    EntryPrinter, Section, SplitMember, reverse_labels, split_structure, split_text, write_listing,
-    write_text,
+    EntryPrinter, Section, SectionWriter, SplitMember, reverse_labels, split_structure, split_text,
+    write_listing, write_text,
 };
 pub use compare::{
     Changes, Comparison, Difference, EnumerationChange, MemberChange, Presence, Reason, Settled,

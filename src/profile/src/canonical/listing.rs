@@ -3,7 +3,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use crate::json::printer::Printer;
+use crate::json::printer::{Printer, vanishes};
 
 /// Prints the other files of a repository (an inventory, an index) in the canonical layout: `$METADATA` and one more
 /// section, which is printed even if it is empty. The entries arrive one at a time, in the order of their names, so
@@ -47,6 +47,61 @@ pub fn write_listing<W: Write>(
     printer.finish()
 }
 
+/// Prints sections in the canonical layout, entry by entry: an index of thousands of profiles is never held as a whole.
+///
+/// As in a profile, an object without entries is not printed, and neither is its name.
+pub struct SectionWriter<W: Write> {
+    printer: Printer<W>,
+    /// The objects that were opened and have no entry yet, the outermost first.
+    opened: Vec<String>,
+}
+
+impl<W: Write> SectionWriter<W> {
+    /// Begins a text.
+    pub fn new(sink: W) -> Self {
+        let mut printer = Printer::new(sink);
+        printer.open_object();
+        Self { printer, opened: Vec::new() }
+    }
+
+    /// Opens an object, which is a section or an entry of the object that is open.
+    pub fn open(&mut self, name: &str) {
+        self.opened.push(name.to_owned());
+    }
+
+    /// Prints an entry of the open object, or a whole section if none is open.
+    ///
+    /// # Errors
+    /// Any error from the sink; an error of kind `Other` if the name is not behind the one before it.
+    pub fn entry(&mut self, name: &str, value: &Value) -> io::Result<()> {
+        if vanishes(value) {
+            return Ok(());
+        }
+        for opened in self.opened.drain(..) {
+            self.printer.key(&opened)?;
+            self.printer.open_object();
+        }
+        self.printer.key(name)?;
+        self.printer.value(value)
+    }
+
+    /// Closes the open object.
+    pub fn close(&mut self) {
+        if self.opened.pop().is_none() {
+            self.printer.close_object();
+        }
+    }
+
+    /// Ends the text, and returns the sink.
+    ///
+    /// # Errors
+    /// Any error from the sink.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.printer.close_object();
+        self.printer.finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -69,6 +124,40 @@ mod tests {
             let text = write_listing(&metadata, section, entries.iter().cloned(), Vec::new()).unwrap();
             assert_eq!(String::from_utf8(text).unwrap(), String::from_utf8(expected).unwrap());
         }
+    }
+
+    #[test]
+    fn sections_are_printed_entry_by_entry_as_those_of_a_profile() {
+        let all = json!({"$A": {}, "$B": {"n": {"x": {"y": [1, {}]}, "z": {}}, "o": {}}, "$C": [{}, "\u{e9}"],
+            "$SOURCES": {"profiles": {"a": ["b", ""]}, "specification": "s"}});
+        let mut profile = Profile::new(System::Other, Arch::Amd64);
+        profile.set_metadata("Type", "Index");
+        profile.other.extend(all.as_object().cloned().unwrap());
+        let resolution = Resolution::new(&mut profile, &mut Report::default());
+        let expected = write_text(&profile, &resolution, Vec::new()).unwrap();
+
+        let mut writer = SectionWriter::new(Vec::new());
+        writer.open("$A");
+        writer.close();
+        writer.open("$B");
+        writer.open("n");
+        writer.entry("x", &all["$B"]["n"]["x"]).unwrap();
+        writer.open("z");
+        writer.close();
+        writer.close();
+        writer.entry("o", &json!({})).unwrap();
+        writer.close();
+        writer.entry("$C", &all["$C"]).unwrap();
+        writer.open("$METADATA");
+        writer.entry("Type", &json!("Index")).unwrap();
+        writer.close();
+        writer.open("$SOURCES");
+        writer.entry("profiles", &all["$SOURCES"]["profiles"]).unwrap();
+        writer.entry("specification", &json!("s")).unwrap();
+        assert!(writer.entry("name", &json!(1)).is_err(), "a name out of order was printed");
+        writer.close();
+        let text = writer.finish().unwrap();
+        assert_eq!(String::from_utf8(text).unwrap(), String::from_utf8(expected).unwrap());
     }
 
     #[test]

@@ -6,5 +6,5 @@ mod listing;
 pub(crate) mod writer;
 
 pub use entries::{EntryPrinter, Section, SplitMember, reverse_labels, split_structure, split_text};
-pub use listing::write_listing;
+pub use listing::{SectionWriter, write_listing};
 pub use writer::write_text;

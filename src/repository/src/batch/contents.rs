@@ -17,6 +17,11 @@ impl Contents {
         self.0.get(objects.find(key).ok()?)?.as_ref()
     }
 
+    /// The description of the object at this position.
+    pub(super) fn at(&self, position: usize) -> Option<&PackedContent> {
+        self.0.get(position)?.as_ref()
+    }
+
     /// The described objects, in the order of their keys.
     pub(super) fn iter<'a>(
         &'a self,

@@ -6,9 +6,9 @@ use super::contents::Contents;
 use super::objects::Objects;
 use super::seal::Sealed;
 use super::state::{State, describe};
-use crate::index::{GENERATOR, Source, Specification, build, is_current};
+use crate::index::{GENERATOR, Source, Sources, Specification, build};
 use crate::inventory::PackedContent;
-use crate::{CONFIG, Condition, Config, Entry, Error, Handler, Key, Object, ProfileName, Storage};
+use crate::{CONFIG, Condition, Config, Entry, Error, Handler, Key, ProfileName, Storage};
 
 /// Builds the indexes of a repository.
 pub(super) struct Indexes<'a> {
@@ -56,22 +56,20 @@ pub(super) fn specification(storage: &dyn Storage, key: &Key) -> Result<Option<S
     Specification::parse(&String::from_utf8_lossy(&object.bytes), &place).map(Some)
 }
 
-/// The profiles below a folder that an index is made from.
-fn sources<'a>(
-    contents: &'a Contents,
-    objects: &'a Objects,
-    below: &'a str,
-    targets: &'a BTreeSet<Key>,
-) -> impl Iterator<Item = Source> + 'a {
-    let profiles = contents.iter(objects).filter(move |(key, _)| key.starts_with(below));
-    profiles.filter_map(move |(key, content)| {
-        let (key, content) = (key.parse().ok()?, content.unpacked());
-        let is_source = !targets.contains(&key)
+/// The positions of the objects below a folder that an index is made from, in the order of the names of their profiles.
+fn positions(contents: &Contents, objects: &Objects, below: &str, targets: &BTreeSet<Key>) -> Vec<usize> {
+    let is_source = |position: &usize| {
+        let key = objects.key_at(*position).filter(|key| key.starts_with(below));
+        let content = contents.at(*position).map(PackedContent::unpacked);
+        let (Some(Ok(key)), Some(content)) = (key.map(str::parse::<Key>), content) else { return false };
+        !targets.contains(&key)
             && content.generator != GENERATOR
-            && !content.health.starts_with("unreadable");
-        let name = ProfileName::of_key(&key).filter(|_| is_source)?;
-        Some(Source { name, sha256: content.sha256 })
-    })
+            && !content.health.starts_with("unreadable")
+            && ProfileName::of_key(&key).is_some()
+    };
+    let mut positions: Vec<usize> = (0..objects.len()).filter(is_source).collect();
+    positions.sort_by_key(|position| objects.key_at(*position).and_then(|key| key.strip_suffix(".gz")));
+    positions
 }
 
 impl Indexes<'_> {
@@ -103,21 +101,18 @@ impl Indexes<'_> {
             let below = format!("{}/", specification.path);
             let key = target.key();
             let old = self.storage.read(&key, super::SOURCE_LIMIT)?;
-            // Most of the time nothing changed, and nothing has to be held to see that.
-            let is_whole = |old: &Object| {
-                let wanted = sources(contents, &state.present, &below, &targets);
-                let wanted = wanted.map(|source| (source.name.to_string(), source.sha256));
-                is_current(&specification, &old.bytes, wanted)
+            let positions = positions(contents, &state.present, &below, &targets);
+            if positions.is_empty() && old.is_none() {
+                continue;
+            }
+            let source = |at: usize| {
+                let position = *positions.get(at)?;
+                let name = ProfileName::of_key(&state.present.key_at(position)?.parse().ok()?)?;
+                Some(Source { name, sha256: contents.at(position)?.unpacked().sha256 })
             };
-            if !self.anew && old.as_ref().is_some_and(is_whole) {
-                continue;
-            }
-            let sources: Vec<Source> = sources(contents, &state.present, &below, &targets).collect();
-            if sources.is_empty() && old.is_none() {
-                continue;
-            }
+            let sources = Sources::new(positions.len(), &source);
             let kept = old.as_ref().map(|old| old.bytes.as_slice()).filter(|_| !self.anew);
-            let built = build(&specification, &sources, kept, self.storage, self.threads, self.progress)?;
+            let built = build(&specification, sources, kept, self.storage, self.threads, self.progress)?;
             let Some(built) = built else { continue };
             sealed.warnings.extend(built.warnings.iter().map(|warning| format!("{target}: {warning}")));
             if old.as_ref().is_some_and(|old| old.bytes == built.bytes) {

@@ -1,29 +1,18 @@
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::collections::BTreeMap;
 
-use profile::{Arch, MAX_TEXT, Profile, Progress, Report, Resolution, System, Text, write_text};
+use profile::{Arch, Profile, Progress, Report, Resolution, System, Text, write_text};
 use serde_json::{Map, Value, json};
 
-use super::data::Point;
-use super::pieces::{Piece, piece};
-use super::{EXPORTS, INDEX, IndexKind, SOURCES, Specification, ambiguity, sections, traits};
-use crate::batch::{PROFILE_LIMIT, State, locked};
+use super::kept::Kept;
+use super::parts::{Work, text, write};
+use super::sources::{Source, Sources};
+use super::{INDEX, IndexKind, SOURCES, Specification, traits};
+use crate::batch::{PROFILE_LIMIT, State};
 use crate::packed::{pack, sha256};
 use crate::{Error, Key, ProfileName, Storage};
 
 /// The generator of indexes; the number changes when the result can change.
 pub(crate) const GENERATOR: &str = "rekall-profile index 1";
-
-/// A profile that is to be indexed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// Its name.
-    pub name: ProfileName,
-    /// The SHA-256 of its object.
-    pub sha256: String,
-}
 
 /// An index that was built.
 #[derive(Clone, Debug)]
@@ -38,115 +27,37 @@ pub struct Built {
     pub warnings: Vec<String>,
 }
 
-/// How much of a SHA-256 identifies an object's version.
-const SHORT: usize = 16;
-/// How many indistinguishable profiles are listed one by one.
-const MOST_TOLD: usize = 20;
-
 /// Builds an index over these profiles. From `old`, the existing index, everything that was made from the same
 /// objects is kept; returns `None` if that is all of it.
 ///
 /// # Errors
 /// Any error from printing and compressing. A profile that cannot be read is left out with a warning.
-pub fn build(
+pub(crate) fn build(
     specification: &Specification,
-    sources: &[Source],
+    sources: Sources<'_>,
     old: Option<&[u8]>,
     storage: &dyn Storage,
     threads: usize,
     progress: &dyn Progress,
 ) -> Result<Option<Built>, Error> {
     let digest = specification.digest();
-    let mut wanted: BTreeMap<&str, &str> = BTreeMap::new();
-    for source in sources {
-        wanted.insert(source.name.as_str(), source.sha256.get(..SHORT).unwrap_or(&source.sha256));
-    }
-    let old = old.and_then(|bytes| Kept::read(bytes, &digest)).unwrap_or_default();
-    if old.is_of(&wanted) {
+    let kept = old.and_then(|bytes| Kept::read(bytes, &digest, sources));
+    if kept.as_ref().is_some_and(|kept| kept.is_whole) {
         return Ok(None);
     }
-    let mut warnings = Vec::new();
-    let mut sections = BTreeMap::new();
-    let (mut of, mut read) = (BTreeMap::new(), 0);
-    let mut metadata = vec![("Generator", json!(GENERATOR))];
-    let entries = if let IndexKind::Symbol { implementation, base, traits } = &specification.kind {
-        metadata.extend([
+    if let IndexKind::Symbol { implementation, base, traits } = &specification.kind {
+        let metadata = BTreeMap::from([
+            ("Generator", json!(GENERATOR)),
             ("Type", json!("Index")),
             ("ProfileClass", json!(implementation)),
             ("BaseSymbol", json!(base)),
         ]);
-        read = sources.len();
-        of.extend(wanted.iter().map(|(name, sha256)| ((*name).to_owned(), json!([sha256, ""]))));
-        symbol_entries(base, *traits, sources, storage, progress, &mut warnings)
-    } else {
-        let unknown: Vec<&Source> = sources.iter().filter(|source| !old.has(source, &wanted)).collect();
-        let made = pieces(&specification.kind, &unknown, storage, threads, progress);
-        let mut entries = old.entries;
-        entries.retain(|name, _| wanted.contains_key(name.as_str()));
-        of.extend(old.of.into_iter().filter(|(name, _)| wanted.contains_key(name.as_str())));
-        for (source, piece) in made {
-            let name = source.name.to_string();
-            entries.remove(&name);
-            of.remove(&name);
-            match piece {
-                Ok(piece) => {
-                    read += 1;
-                    let sha256 = wanted.get(name.as_str()).copied().unwrap_or_default();
-                    of.insert(name.clone(), json!([sha256, piece.symbols]));
-                    if let Some(entry) = piece.entry {
-                        entries.insert(name, entry);
-                    }
-                }
-                Err(error) => warnings.push(error.to_string()),
-            }
-        }
-        let implementation = match &specification.kind {
-            IndexKind::Struct { implementation, .. } => implementation.as_str(),
-            _ => "Index",
-        };
-        metadata.extend([("Type", json!("Profile")), ("ProfileClass", json!(implementation))]);
-        entries
-    };
-    match &specification.kind {
-        IndexKind::Data { base, .. } => {
-            let points = points(&entries);
-            let all = || points.values().flatten();
-            let ends = all().map(|point| point.offset.saturating_add(point.length() as i64)).max();
-            metadata.extend(base.as_ref().map(|base| ("BaseSymbol", json!(base))));
-            metadata.extend(ends.map(|end| ("MaxOffset", json!(end))));
-            metadata.extend(all().map(|point| point.offset).min().map(|least| ("MinOffset", json!(least))));
-            warnings.extend(ambiguities(&points, &of));
-        }
-        IndexKind::Export { names } => {
-            sections.insert(EXPORTS, json!(names));
-        }
-        IndexKind::Struct { .. } | IndexKind::Symbol { .. } => {}
+        return build_symbols(metadata, base, *traits, &digest, sources, storage, progress).map(Some);
     }
-    let profiles = match entries.get("$PROFILES") {
-        Some(Value::Object(profiles)) => profiles.len(),
-        _ => entries.len(),
-    };
-    sections.insert(INDEX, Value::Object(entries));
-    // Moved, because there is one for each of thousands of profiles.
-    let of = Value::Object(of.into_iter().collect());
-    let made_from = [("specification".to_owned(), Value::String(digest)), ("profiles".to_owned(), of)];
-    sections.insert(SOURCES, Value::Object(made_from.into_iter().collect()));
-    let bytes = to_bytes(metadata, sections)?;
-    Ok(Some(Built { bytes, profiles, read, warnings }))
-}
-
-/// Whether [`build`] would keep all of an index: it was made by this specification from the same objects. `wanted` gives
-/// the names of the profiles, in their order, each with the SHA-256 of its object.
-pub(crate) fn is_current(
-    specification: &Specification,
-    index: &[u8],
-    wanted: impl Iterator<Item = (String, String)>,
-) -> bool {
-    let mut wanted = wanted.map(|(name, mut sha256)| {
-        sha256.truncate(SHORT);
-        (name, sha256)
-    });
-    super::current::is_current(index, &specification.digest(), &mut wanted)
+    let old = old.filter(|_| kept.is_some());
+    let kept = kept.unwrap_or_else(|| Kept::nothing(sources.len()));
+    let work = Work { kind: &specification.kind, digest: &digest, sources, storage, threads, progress };
+    write(&work, old, kept).map(Some).map_err(|error| Error::io("an index", error))
 }
 
 /// Builds an index over every profile below its path from scratch.
@@ -180,93 +91,49 @@ pub fn build_below(
     if sources.is_empty() {
         return Err(none());
     }
+    sources.sort_by(|left, right| left.name.cmp(&right.name));
+    let get = |position: usize| sources.get(position).cloned();
     // There is no old index, so it is built.
-    build(specification, &sources, None, storage, threads, progress)?.ok_or_else(none)
+    build(specification, Sources::new(sources.len(), &get), None, storage, threads, progress)?
+        .ok_or_else(none)
 }
 
-/// The entries of an index, and what each was made from.
-#[derive(Default)]
-struct Kept {
-    entries: Map<String, Value>,
-    of: BTreeMap<String, Value>,
-}
-
-impl Kept {
-    /// `None` if it was made by another specification, or does not list its sources.
-    fn read(bytes: &[u8], digest: &str) -> Option<Self> {
-        let (entries, around) = sections(bytes, "").ok()?;
-        let sources = around.get(SOURCES)?;
-        if sources.get("specification")?.as_str()? != digest {
-            return None;
-        }
-        let of = sources.get("profiles")?.as_object()?.clone().into_iter().collect();
-        Some(Self { entries, of })
-    }
-
-    fn sha256(&self, name: &str) -> Option<&str> {
-        self.of.get(name)?.get(0)?.as_str()
-    }
-
-    fn has(&self, source: &Source, wanted: &BTreeMap<&str, &str>) -> bool {
-        let name = source.name.as_str();
-        self.sha256(name).is_some() && self.sha256(name) == wanted.get(name).copied()
-    }
-
-    fn is_of(&self, wanted: &BTreeMap<&str, &str>) -> bool {
-        !self.of.is_empty()
-            && self.of.len() == wanted.len()
-            && wanted.iter().all(|(name, sha256)| self.sha256(name) == Some(sha256))
-    }
-}
-
-/// The entries of these profiles, made on many threads, in their order.
-fn pieces<'s>(
-    kind: &IndexKind,
-    sources: &[&'s Source],
+/// Builds an index of the symbols that distinguish profiles. What sets one apart depends on all the others, so all are
+/// compared anew.
+fn build_symbols(
+    metadata: BTreeMap<&str, Value>,
+    base: &str,
+    most: usize,
+    digest: &str,
+    sources: Sources<'_>,
     storage: &dyn Storage,
-    threads: usize,
     progress: &dyn Progress,
-) -> Vec<(&'s Source, Result<Piece, Error>)> {
-    const STEP: &str = "Indexing profiles";
-    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let found = Mutex::new(Vec::with_capacity(sources.len()));
-    progress.begin(STEP, Some(sources.len() as u64));
-    thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, sources.len().max(1)) {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(source) = sources.get(at) else { break };
-                    let made = text(storage, &source.name)
-                        .map(|text| text.map_or_else(Piece::default, |text| piece(kind, text)));
-                    locked(&found).push((at, *source, made));
-                    progress.advance(STEP, done.fetch_add(1, Ordering::Relaxed) as u64 + 1);
-                }
-            });
-        }
-    });
-    progress.end(STEP);
-    let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    found.sort_by_key(|(at, ..)| *at);
-    found.into_iter().map(|(_, source, made)| (source, made)).collect()
-}
-
-/// The text of a profile; `None` if it is missing, or is not a profile with symbols (a symlink, an index).
-fn text(storage: &dyn Storage, name: &ProfileName) -> Result<Option<Text>, Error> {
-    let key = name.key();
-    let place = storage.place_of(&key);
-    let Some(object) = storage.read(&key, PROFILE_LIMIT)? else { return Ok(None) };
-    let damaged = |source| Error::Profile { place: place.clone(), source };
-    let text = profile::unpack(&object.bytes, MAX_TEXT).map_err(damaged)?.into_owned();
-    let text = Text::new(text).map_err(damaged)?;
-    Ok(text.as_str().contains("\"$CONSTANTS\"").then_some(text))
+) -> Result<Built, Error> {
+    let mut warnings = Vec::new();
+    let entries = symbol_entries(base, most, sources, storage, progress, &mut warnings);
+    let profiles = match entries.get("$PROFILES") {
+        Some(Value::Object(profiles)) => profiles.len(),
+        _ => entries.len(),
+    };
+    let of = (0..sources.len()).filter_map(|position| sources.get(position));
+    let of: Map<String, Value> =
+        of.map(|source| (source.name.to_string(), json!([source.version(), ""]))).collect();
+    let mut profile = Profile::new(System::Other, Arch::Amd64);
+    for (key, value) in metadata {
+        profile.set_metadata(key, value);
+    }
+    profile.other.insert(INDEX.to_owned(), Value::Object(entries));
+    profile.other.insert(SOURCES.to_owned(), json!({"specification": digest, "profiles": of}));
+    let resolution = Resolution::new(&mut profile, &mut Report::default());
+    let text = write_text(&profile, &resolution, Vec::new()).map_err(|error| Error::io("an index", error))?;
+    Ok(Built { bytes: pack(&text)?, profiles, read: sources.len(), warnings })
 }
 
 /// The sections of a symbol index: traits, profiles and hashes.
 fn symbol_entries(
     base: &str,
     most: usize,
-    sources: &[Source],
+    sources: Sources<'_>,
     storage: &dyn Storage,
     progress: &dyn Progress,
     warnings: &mut Vec<String>,
@@ -306,43 +173,4 @@ fn symbol_entries(
         found.profiles.iter().map(|at| (name(at), json!({"LastModified": 0}))).collect();
     let sections = [("$TRAITS", all), ("$PROFILES", profiles), ("$HASHES", hashes)];
     sections.into_iter().map(|(name, section)| (name.to_owned(), Value::Object(section))).collect()
-}
-
-fn points(entries: &Map<String, Value>) -> BTreeMap<String, Vec<Point>> {
-    let points = |value: &Value| {
-        let points = value.as_array().map(Vec::as_slice).unwrap_or_default();
-        points.iter().filter_map(Point::from_json).collect()
-    };
-    entries.iter().map(|(name, value)| (name.clone(), points(value))).collect()
-}
-
-fn ambiguities(points: &BTreeMap<String, Vec<Point>>, of: &BTreeMap<String, Value>) -> Vec<String> {
-    let digests: HashMap<&str, &str> =
-        of.iter().filter_map(|(name, value)| Some((name.as_str(), value.get(1)?.as_str()?))).collect();
-    let found = ambiguity::find(points, &digests);
-    let told = found.iter().take(MOST_TOLD).map(|one| {
-        format!(
-            "{} cannot be told from {}: every point of the one holds in the other",
-            one.profile, one.other
-        )
-    });
-    let mut lines: Vec<String> = told.collect();
-    if found.len() > MOST_TOLD {
-        lines.push(format!("{} more profiles cannot be told from another one", found.len() - MOST_TOLD));
-    }
-    lines
-}
-
-/// The bytes of the object: the canonical text, compressed.
-fn to_bytes(metadata: Vec<(&str, Value)>, sections: BTreeMap<&str, Value>) -> Result<Vec<u8>, Error> {
-    let mut profile = Profile::new(System::Other, Arch::Amd64);
-    for (key, value) in metadata {
-        profile.set_metadata(key, value);
-    }
-    for (name, section) in sections {
-        profile.other.insert(name.to_owned(), section);
-    }
-    let resolution = Resolution::new(&mut profile, &mut Report::default());
-    let text = write_text(&profile, &resolution, Vec::new()).map_err(|error| Error::io("an index", error))?;
-    pack(&text)
 }

@@ -1,6 +1,6 @@
 //! Indexes recognise which of thousands of profiles a kernel matches, by a few bytes of it.
 //!
-//! A [`Specification`] says what is recorded about every profile below a path; [`build`] reads the profiles and
+//! A [`Specification`] says what is recorded about every profile below a path; [`build_below`] reads the profiles and
 //! prints the index in Rekall's form; the readers ([`DataIndex`], [`ExportIndex`], [`StructIndex`], [`SymbolIndex`])
 //! order the profiles by their similarity to an image ([`Likeness`]). An index only proposes profiles: each is proved
 //! before it becomes the answer.
@@ -12,21 +12,24 @@
 
 mod ambiguity;
 mod build;
-mod current;
 mod data;
 mod exports;
+mod kept;
 mod likeness;
+mod parts;
 mod pieces;
+mod sources;
 mod specification;
 mod structs;
 mod symbols;
 mod traits;
 
-pub use build::{Built, Source, build, build_below};
-pub(crate) use build::{GENERATOR, is_current};
+pub use build::{Built, build_below};
+pub(crate) use build::{GENERATOR, build};
 pub use data::DataIndex;
 pub use exports::ExportIndex;
 pub use likeness::Likeness;
+pub(crate) use sources::{Source, Sources};
 pub use specification::{IndexKind, Place, Specification};
 pub use structs::{Offsets, StructIndex};
 pub use symbols::SymbolIndex;

@@ -16,7 +16,7 @@ pub(super) struct Piece {
     /// Its entry, where it has one.
     pub(super) entry: Option<Value>,
     /// A digest of all its symbols, if one was requested.
-    pub(super) symbols: String,
+    pub(super) symbols: Option<u64>,
 }
 
 /// The part of the profile with this text.
@@ -30,8 +30,7 @@ pub(super) fn piece(kind: &IndexKind, text: Text) -> Piece {
                 digest.update([0]);
                 digest.update(address.to_le_bytes());
             });
-            let digest: Vec<u8> = digest.finalize().iter().take(8).copied().collect();
-            let symbols = hexadecimal(&digest);
+            let symbols = digest.finalize().first_chunk().copied().map(u64::from_be_bytes);
             let origin = base.as_ref().map(|base| found.get(base.as_str()).copied());
             let Some(origin) = origin.unwrap_or(Some(0)) else { return Piece { entry: None, symbols } };
             let mut points = Vec::new();
@@ -47,7 +46,7 @@ pub(super) fn piece(kind: &IndexKind, text: Text) -> Piece {
         IndexKind::Export { names } => {
             let found = symbols(&text, names.iter().map(String::as_str), |_, _| ());
             let row: Vec<Option<u64>> = names.iter().map(|name| found.get(name.as_str()).copied()).collect();
-            Piece { entry: row.iter().any(Option::is_some).then(|| json!(row)), symbols: String::new() }
+            Piece { entry: row.iter().any(Option::is_some).then(|| json!(row)), symbols: None }
         }
         IndexKind::Struct { members, .. } => {
             let mut entry: Map<String, Value> = text.metadata().into_iter().collect();
@@ -60,7 +59,7 @@ pub(super) fn piece(kind: &IndexKind, text: Text) -> Piece {
             let offsets: Map<String, Value> = found.collect();
             let some = !offsets.is_empty();
             entry.insert("offsets".to_owned(), Value::Object(offsets));
-            Piece { entry: some.then_some(Value::Object(entry)), symbols: String::new() }
+            Piece { entry: some.then_some(Value::Object(entry)), symbols: None }
         }
         // The properties that distinguish a profile depend on all profiles.
         IndexKind::Symbol { .. } => Piece::default(),
