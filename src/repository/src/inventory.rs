@@ -5,7 +5,7 @@ use profile::{Effort, GzipWriter, write_listing};
 use serde_json::{Map, Number, Value};
 
 use crate::packed::{Time, stream_entries, unpack_entries};
-use crate::packed_texts::PackedTexts;
+use crate::records::{PackedContent, PackedRecord, Records};
 use crate::table::Table;
 use crate::{Condition, Error, Key, Storage, Version};
 
@@ -15,19 +15,8 @@ use crate::{Condition, Error, Key, Storage, Version};
 /// packed, because a repository has tens of thousands.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inventory {
-    records: Table<PackedRecord>,
+    records: Records,
 }
-
-/// A record, packed.
-#[derive(Clone, Debug, PartialEq)]
-struct PackedRecord {
-    modified: f64,
-    content: Option<PackedContent>,
-}
-
-/// The description of a profile's object, packed. Equal descriptions give equal bytes within one process.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PackedContent(PackedTexts);
 
 /// The record of a profile.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -63,6 +52,12 @@ pub struct Content {
 pub const INVENTORY: &str = "inventory.gz";
 
 const SECTION: &str = "$INVENTORY";
+/// For how many records room is made at most before they are read.
+const MOST_ROOM: usize = 1 << 17;
+/// How many bytes a record takes at least if it has a hash, which cannot be compressed.
+const LEAST: usize = 48;
+/// How many bytes most records take at most once they are compressed.
+const PACKED: usize = 96;
 /// The largest inventory that is read, in bytes.
 pub(crate) const LIMIT: u64 = 256 << 20;
 
@@ -88,9 +83,11 @@ impl Inventory {
     /// # Errors
     /// As for [`Inventory::read`].
     pub fn parse(bytes: &[u8], place: &str) -> Result<Self, Error> {
-        let mut records = Table::default();
+        let mut records = Records::default();
+        records.reserve((bytes.len() / LEAST).min(MOST_ROOM));
         let mut each = |_: &str, name: String, value: Value| {
-            records.push(name, PackedRecord::new(&Record::from_json(&value)));
+            let record = Record::from_json(&value);
+            records.push(&name, record.modified, record.content.as_ref());
         };
         // The text is several times as large as what is kept of it.
         let rest = stream_entries(bytes, place, &[SECTION], &mut each)?;
@@ -121,37 +118,27 @@ impl Inventory {
 
     /// The record of a profile.
     pub fn get(&self, name: &str) -> Option<Record> {
-        self.records.get(name).map(PackedRecord::unpacked)
+        self.records.get(name).as_ref().map(PackedRecord::unpacked)
     }
 
     /// The names of the profiles, in their order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.records.iter().map(|(name, _)| name)
+        self.records.iter().map(|record| record.name)
     }
 
     /// The records, in the order of names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Record)> {
-        self.records.iter().map(|(name, record)| (name, record.unpacked()))
+        self.records.iter().map(|record| (record.name, record.unpacked()))
+    }
+
+    /// The records, packed.
+    pub(crate) fn records(&self) -> &Records {
+        &self.records
     }
 
     /// The description of a profile's object, packed.
-    pub(crate) fn content(&self, name: &str) -> Option<&PackedContent> {
-        self.records.get(name)?.content.as_ref()
-    }
-
-    /// The same, taken out of the record.
-    pub(crate) fn take_content(&mut self, name: &str) -> Option<PackedContent> {
-        self.records.get_mut(name)?.content.take()
-    }
-
-    /// Forgets the records that describe no object.
-    pub(crate) fn forget_undescribed(&mut self) {
-        self.records.retain(|record| record.content.is_some());
-    }
-
-    /// The time in the record of a profile.
-    pub(crate) fn modified(&self, name: &str) -> Option<f64> {
-        self.records.get(name).map(|record| record.modified)
+    pub(crate) fn content(&self, name: &str) -> Option<PackedContent<'_>> {
+        self.records.get(name)?.content
     }
 
     /// The bytes of the object: the canonical text, compressed.
@@ -159,19 +146,20 @@ impl Inventory {
     /// # Errors
     /// Any error from printing and compressing.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        Self::bytes_of(self.iter())
+        Self::bytes_of(self.len(), self.iter())
     }
 
-    /// The bytes of an inventory with these records, which come in the order of names.
+    /// The bytes of an inventory with these records, which come in the order of names; `count` is how many there are.
     ///
     /// # Errors
     /// Any error from printing and compressing.
     pub(crate) fn bytes_of(
+        count: usize,
         records: impl Iterator<Item = (impl AsRef<str>, Record)>,
     ) -> Result<Vec<u8>, Error> {
         let records = records.map(|(name, record)| (name, record.to_json()));
         let metadata = BTreeMap::from([("Type", "Inventory"), ("ProfileClass", "Inventory")]);
-        let sink = GzipWriter::new(Vec::new(), Effort::Default, 1);
+        let sink = GzipWriter::new(Vec::with_capacity(count * PACKED), Effort::Default, 1);
         write_listing(&metadata, SECTION, records, sink)
             .and_then(GzipWriter::finish)
             .map_err(|error| Error::io(INVENTORY, error))
@@ -201,9 +189,9 @@ impl Inventory {
 
 impl FromIterator<(String, Record)> for Inventory {
     fn from_iter<I: IntoIterator<Item = (String, Record)>>(all: I) -> Self {
-        let mut records = Table::default();
+        let mut records = Records::default();
         for (name, record) in all {
-            records.push(name, PackedRecord::new(&record));
+            records.push(&name, record.modified, record.content.as_ref());
         }
         records.finish();
         Self { records }
@@ -219,62 +207,9 @@ fn check_section(rest: &Map<String, Value>, place: &str) -> Result<(), Error> {
     Err(Error::Storage { place: place.to_owned(), problem })
 }
 
-impl PackedRecord {
-    fn new(record: &Record) -> Self {
-        Self { modified: record.modified, content: record.content.as_ref().map(PackedContent::new) }
-    }
-
+impl PackedRecord<'_> {
     fn unpacked(&self) -> Record {
-        Record { modified: self.modified, content: self.content.as_ref().map(PackedContent::unpacked) }
-    }
-}
-
-impl PackedContent {
-    pub(crate) fn new(content: &Content) -> Self {
-        let Content { sha256, size, health, source, generator, recipe, origin, banner } = content;
-        // The address of a package ends in the path that its source names.
-        let path = source.split_once(" sha256:").map_or("", |(path, _)| path);
-        let pairs = path.bytes().rev().zip(origin.bytes().rev());
-        let mut shared = pairs.take_while(|(path, origin)| path == origin).count();
-        while !origin.is_char_boundary(origin.len() - shared) {
-            shared -= 1;
-        }
-        let own = &origin[..origin.len() - shared];
-        let (size, shared) = (size.to_string(), if shared == 0 { String::new() } else { shared.to_string() });
-        Self(PackedTexts::new([
-            sha256.as_str(),
-            &size,
-            health,
-            source,
-            generator,
-            recipe,
-            banner,
-            own,
-            &shared,
-        ]))
-    }
-
-    pub(crate) fn unpacked(&self) -> Content {
-        let mut texts = self.0.texts();
-        let mut next = || texts.next().unwrap_or_default();
-        let (sha256, size, health, source) = (next(), next(), next(), next());
-        let (generator, recipe, banner, mut origin) = (next(), next(), next(), next());
-        if let Ok(shared) = next().parse::<usize>() {
-            let path = source.split_once(" sha256:").map_or("", |(path, _)| path);
-            origin.push_str(path.get(path.len().saturating_sub(shared)..).unwrap_or_default());
-        }
-        let size = size.parse().unwrap_or(0);
-        Content { sha256, size, health, source, generator, recipe, origin, banner }
-    }
-
-    /// The size of the object.
-    pub(crate) fn size(&self) -> u64 {
-        self.0.texts().nth(1).and_then(|size| size.parse().ok()).unwrap_or(0)
-    }
-
-    /// The source.
-    pub(crate) fn source(&self) -> String {
-        self.0.texts().nth(3).unwrap_or_default()
+        Record { modified: self.modified, content: self.content.map(PackedContent::unpacked) }
     }
 }
 
@@ -390,7 +325,7 @@ mod tests {
         let filled: BTreeMap<&str, f64> =
             times.iter().filter(|(_, time)| **time != 0.0).map(|(name, time)| (name, *time)).collect();
         assert_eq!(filled, BTreeMap::from([("a", 1.5), ("c", 3.0)]));
-        assert_eq!(times.len(), 10);
+        assert_eq!(times.iter().count(), 10);
         let inventory = Inventory::parse(text, "here").unwrap();
         assert_eq!(inventory.len(), 10);
         assert!(inventory.iter().all(|(name, record)| Some(&record.modified) == times.get(name)));
@@ -405,33 +340,6 @@ mod tests {
         assert_eq!(value["$INVENTORY"]["a"]["LastModified"], 1.5);
         assert_eq!(value["$METADATA"]["Type"], "Inventory");
         assert_eq!(value["$METADATA"]["ProfileClass"], "Inventory");
-    }
-
-    #[test]
-    fn a_packed_description_is_the_same_unpacked() {
-        let sha256 = "0123456789abcdef".repeat(4);
-        let path = "debian/pool/main/l/linux-image-6.1.0-9-amd64_6.1.27-1_amd64.deb";
-        for (source, origin) in [
-            (format!("{path} sha256:{sha256}"), format!("https://host/{}", path.replace('+', "%2B"))),
-            (format!("é/x.deb sha256:{sha256}"), "http://host/\u{a9}/x.deb".to_owned()),
-            ("a sha256:".to_owned(), "a".to_owned()),
-            ("ntkrnlmp.pdb/F8E2A8B5C9B74BF4A6E4A48F180099942".to_owned(), String::new()),
-            (String::new(), "http://host/7".to_owned()),
-        ] {
-            let content = Content {
-                sha256: sha256.clone(),
-                size: u64::MAX,
-                health: "complete".to_owned(),
-                source,
-                generator: "rekall-profile dwarf 7".to_owned(),
-                recipe: "0123456789abcdef".to_owned(),
-                origin,
-                banner: "Linux version 6.1.0-9-amd64 (debian-kernel@lists.debian.org)".to_owned(),
-            };
-            let packed = PackedContent::new(&content);
-            assert_eq!(packed.unpacked(), content);
-            assert_eq!((packed.size(), packed.source()), (content.size, content.source.clone()));
-        }
     }
 
     #[test]

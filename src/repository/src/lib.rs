@@ -42,6 +42,7 @@ mod packed;
 mod packed_texts;
 mod pattern;
 mod printed;
+mod records;
 mod rejects;
 mod repositories;
 pub mod storage;

@@ -24,47 +24,57 @@ const SHORTEST_RUN: usize = 8;
 impl PackedTexts {
     pub(crate) fn new<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
         let mut packed = Vec::with_capacity(160);
-        for text in texts {
-            pack(text, &mut packed);
-            packed.push(END);
-        }
+        pack_texts(texts, &mut packed);
         Self(packed.into_boxed_slice())
     }
 
     /// The texts, in their order.
     pub(crate) fn texts(&self) -> impl Iterator<Item = String> {
-        let mut rest = &*self.0;
-        std::iter::from_fn(move || {
-            if rest.is_empty() {
-                return None;
-            }
-            let mut text = String::new();
-            while let [first, after @ ..] = rest {
-                rest = match (*first, after) {
-                    (END, _) => {
-                        rest = after;
-                        break;
-                    }
-                    (WORD, [word, after @ ..]) => {
-                        text.push_str(words().get(usize::from(*word)).copied().unwrap_or_default());
-                        after
-                    }
-                    (case @ (LOWER | UPPER), [pairs, after @ ..]) => {
-                        let (digits, after) = after.split_at(after.len().min(usize::from(*pairs)));
-                        push_digits(digits, case == UPPER, &mut text);
-                        after
-                    }
-                    _ => {
-                        let plain = rest.iter().take_while(|byte| **byte < END).count().max(1);
-                        let (plain, after) = rest.split_at(plain);
-                        text.push_str(&String::from_utf8_lossy(plain));
-                        after
-                    }
-                };
-            }
-            Some(text)
-        })
+        packed_texts(&self.0)
     }
+}
+
+/// Packs texts behind what is packed already.
+pub(crate) fn pack_texts<'a>(texts: impl IntoIterator<Item = &'a str>, packed: &mut Vec<u8>) {
+    for text in texts {
+        pack(text, packed);
+        packed.push(END);
+    }
+}
+
+/// The texts that were packed into these bytes, in their order.
+pub(crate) fn packed_texts(packed: &[u8]) -> impl Iterator<Item = String> {
+    let mut rest = packed;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let mut text = String::new();
+        while let [first, after @ ..] = rest {
+            rest = match (*first, after) {
+                (END, _) => {
+                    rest = after;
+                    break;
+                }
+                (WORD, [word, after @ ..]) => {
+                    text.push_str(words().get(usize::from(*word)).copied().unwrap_or_default());
+                    after
+                }
+                (case @ (LOWER | UPPER), [pairs, after @ ..]) => {
+                    let (digits, after) = after.split_at(after.len().min(usize::from(*pairs)));
+                    push_digits(digits, case == UPPER, &mut text);
+                    after
+                }
+                _ => {
+                    let plain = rest.iter().take_while(|byte| **byte < END).count().max(1);
+                    let (plain, after) = rest.split_at(plain);
+                    text.push_str(&String::from_utf8_lossy(plain));
+                    after
+                }
+            };
+        }
+        Some(text)
+    })
 }
 
 fn push_digits(bytes: &[u8], upper: bool, text: &mut String) {

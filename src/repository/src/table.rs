@@ -30,22 +30,8 @@ impl<V> Table<V> {
         self.rows.shrink_to_fit();
     }
 
-    /// Keeps the values for which `keep` is true.
-    pub(crate) fn retain(&mut self, keep: impl Fn(&V) -> bool) {
-        self.rows.retain(|(_, value)| keep(value));
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
     pub(crate) fn get(&self, name: &str) -> Option<&V> {
         self.rows.get(self.find(name)?).map(|(_, value)| value)
-    }
-
-    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut V> {
-        let at = self.find(name)?;
-        self.rows.get_mut(at).map(|(_, value)| value)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
@@ -69,8 +55,6 @@ mod tests {
         }
         table.finish();
         assert_eq!(table.iter().collect::<Vec<_>>(), [("a", &4), ("b", &5), ("c", &3)]);
-        assert_eq!((table.get("b"), table.get("d"), table.len()), (Some(&5), None, 3));
-        *table.get_mut("c").unwrap() = 6;
-        assert_eq!(table.get("c"), Some(&6));
+        assert_eq!((table.get("b"), table.get("d")), (Some(&5), None));
     }
 }

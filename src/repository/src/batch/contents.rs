@@ -1,48 +1,90 @@
 use super::objects::Objects;
-use crate::inventory::PackedContent;
-use crate::{Key, Stat};
+use super::state::State;
+use crate::records::{PackedContent, Records};
+use crate::{Content, Key, Stat};
 
-/// The description of each listed object, at the position of the object.
+/// The description of each listed object, at the position of the object: where it is among the records.
 #[derive(Debug, Default)]
-pub(super) struct Contents(Vec<Option<PackedContent>>);
+pub(super) struct Contents {
+    places: Vec<Place>,
+    /// The descriptions of objects that no record describes.
+    own: Records,
+}
+
+/// Where the description of an object is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Place {
+    /// There is none.
+    #[default]
+    None,
+    /// In the record of the inventory at this position, which stays.
+    Inventory(u32),
+    /// In a part, which is counted from the oldest, at this position.
+    Part(u32, u32),
+    /// Among the new ones.
+    Own(u32),
+}
 
 impl Contents {
     /// No object is described yet.
     pub(super) fn new(objects: &Objects) -> Self {
-        Self(vec![None; objects.len()])
+        Self { places: vec![Place::None; objects.len()], own: Records::default() }
     }
 
-    /// The description of an object.
-    pub(super) fn get(&self, objects: &Objects, key: &str) -> Option<&PackedContent> {
-        self.0.get(objects.find(key).ok()?)?.as_ref()
+    /// Where the description of the object at this position is.
+    pub(super) fn place(&self, position: usize) -> Place {
+        self.places.get(position).copied().unwrap_or_default()
     }
 
     /// The description of the object at this position.
-    pub(super) fn at(&self, position: usize) -> Option<&PackedContent> {
-        self.0.get(position)?.as_ref()
+    pub(super) fn at<'a>(&'a self, state: &'a State, position: usize) -> Option<PackedContent<'a>> {
+        let record = match self.place(position) {
+            Place::None => None,
+            Place::Inventory(at) => state.inventory.records().at(at as usize),
+            Place::Part(part, at) => state.parts.get(part as usize)?.1.made.at(at as usize),
+            Place::Own(at) => self.own.at(at as usize),
+        };
+        record?.content
     }
 
-    /// The described objects, in the order of their keys.
-    pub(super) fn iter<'a>(
-        &'a self,
-        objects: &'a Objects,
-    ) -> impl Iterator<Item = (&'a str, &'a PackedContent)> {
-        objects.keys().zip(&self.0).filter_map(|(key, content)| Some((key, content.as_ref()?)))
+    /// The description of an object.
+    pub(super) fn get<'a>(&'a self, state: &'a State, key: &str) -> Option<PackedContent<'a>> {
+        self.at(state, state.present.find(key).ok()?)
     }
 
-    /// Describes the object at this position.
-    pub(super) fn set(&mut self, position: usize, content: PackedContent) {
-        if let Some(place) = self.0.get_mut(position) {
-            *place = Some(content);
+    /// The positions of the described objects, in the order of their keys.
+    pub(super) fn described(&self) -> impl Iterator<Item = usize> {
+        let places = self.places.iter().enumerate();
+        places.filter(|(_, place)| **place != Place::None).map(|(position, _)| position)
+    }
+
+    /// Says where the object at this position is described.
+    pub(super) fn set(&mut self, position: usize, described: Place) {
+        if let Some(place) = self.places.get_mut(position) {
+            *place = described;
         }
+    }
+
+    /// Makes room for descriptions of this many objects.
+    pub(super) fn reserve(&mut self, count: usize) {
+        self.own.reserve(count);
+    }
+
+    /// Describes the object at this position anew.
+    pub(super) fn describe(&mut self, position: usize, content: &Content) {
+        // The position says which object it is, so the record needs no name.
+        let at = self.own.len() as u32;
+        self.own.push("", 0.0, Some(content));
+        self.set(position, Place::Own(at));
     }
 
     /// Describes an object that was written just now.
-    pub(super) fn insert(&mut self, objects: &mut Objects, key: &Key, stat: &Stat, content: PackedContent) {
+    pub(super) fn insert(&mut self, objects: &mut Objects, key: &Key, stat: &Stat, content: &Content) {
         let (position, is_new) = objects.insert(key, stat);
         if is_new {
-            self.0.insert(position.min(self.0.len()), None);
+            self.places.reserve_exact(1);
+            self.places.insert(position.min(self.places.len()), Place::None);
         }
-        self.set(position, content);
+        self.describe(position, content);
     }
 }

@@ -3,11 +3,10 @@ use std::collections::BTreeSet;
 use profile::Progress;
 
 use super::contents::Contents;
-use super::objects::Objects;
 use super::seal::Sealed;
 use super::state::{State, describe};
 use crate::index::{GENERATOR, Source, Sources, Specification, build};
-use crate::inventory::PackedContent;
+use crate::records::PackedContent;
 use crate::{CONFIG, Condition, Config, Entry, Error, Handler, Key, ProfileName, Storage};
 
 /// Builds the indexes of a repository.
@@ -57,17 +56,18 @@ pub(super) fn specification(storage: &dyn Storage, key: &Key) -> Result<Option<S
 }
 
 /// The positions of the objects below a folder that an index is made from, in the order of the names of their profiles.
-fn positions(contents: &Contents, objects: &Objects, below: &str, targets: &BTreeSet<Key>) -> Vec<usize> {
+fn positions(contents: &Contents, state: &State, below: &str, targets: &BTreeSet<Key>) -> Vec<usize> {
+    let objects = &state.present;
     let is_source = |position: &usize| {
         let key = objects.key_at(*position).filter(|key| key.starts_with(below));
-        let content = contents.at(*position).map(PackedContent::unpacked);
+        let content = contents.at(state, *position).map(PackedContent::unpacked);
         let (Some(Ok(key)), Some(content)) = (key.map(str::parse::<Key>), content) else { return false };
         !targets.contains(&key)
             && content.generator != GENERATOR
             && !content.health.starts_with("unreadable")
             && ProfileName::of_key(&key).is_some()
     };
-    let mut positions: Vec<usize> = (0..objects.len()).filter(is_source).collect();
+    let mut positions: Vec<usize> = contents.described().filter(is_source).collect();
     positions.sort_by_key(|position| objects.key_at(*position).and_then(|key| key.strip_suffix(".gz")));
     positions
 }
@@ -101,14 +101,14 @@ impl Indexes<'_> {
             let below = format!("{}/", specification.path);
             let key = target.key();
             let old = self.storage.read(&key, super::SOURCE_LIMIT)?;
-            let positions = positions(contents, &state.present, &below, &targets);
+            let positions = positions(contents, state, &below, &targets);
             if positions.is_empty() && old.is_none() {
                 continue;
             }
             let source = |at: usize| {
                 let position = *positions.get(at)?;
                 let name = ProfileName::of_key(&state.present.key_at(position)?.parse().ok()?)?;
-                Some(Source { name, sha256: contents.at(position)?.unpacked().sha256 })
+                Some(Source { name, sha256: contents.at(state, position)?.sha256() })
             };
             let sources = Sources::new(positions.len(), &source);
             let kept = old.as_ref().map(|old| old.bytes.as_slice()).filter(|_| !self.anew);
@@ -123,8 +123,7 @@ impl Indexes<'_> {
             match self.storage.write(&key, &built.bytes, &condition)? {
                 Some(_) => {
                     if let Some(stat) = self.storage.stat(&key)? {
-                        let content = PackedContent::new(&describe(&built.bytes));
-                        contents.insert(&mut state.present, &key, &stat, content);
+                        contents.insert(&mut state.present, &key, &stat, &describe(&built.bytes));
                     }
                     sealed.indexes.push((target.clone(), built.profiles));
                 }

@@ -527,6 +527,7 @@ fn read_builds(
     }
     builds.extend(list.unnamed.iter().map(|build| (*build, None)));
     builds.sort_unstable();
+    group.reserve(builds.len());
     for same in builds.chunk_by(|(left, _), (right, _)| left == right) {
         let Some((guid_age, _)) = same.first() else { continue };
         // The name has to be one.

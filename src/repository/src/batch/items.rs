@@ -108,7 +108,7 @@ impl Items {
 
     /// Leaves out what an item before makes already: a profile in two entries is made once, by the first.
     pub(super) fn keep_first(&mut self) {
-        let mut seen = Names::default();
+        let mut seen = Names(HashSet::with_capacity(self.len()));
         for group in &mut self.groups {
             let rows = std::mem::take(&mut group.rows);
             group.rows = rows.into_iter().filter(|row| seen.insert(&group.name(row))).collect();
@@ -167,6 +167,11 @@ impl Group {
     pub(super) fn of_collection(mut self, collection: &Arc<Collection>) -> Self {
         self.collection = Some(Arc::clone(collection));
         self
+    }
+
+    /// Makes room for this many items.
+    pub(super) fn reserve(&mut self, count: usize) {
+        self.rows.reserve_exact(count);
     }
 
     /// Adds a PDB.

@@ -6,13 +6,14 @@ use std::thread;
 use profile::Progress;
 
 use super::adopt::{Adopted, Rules, adopt};
-use super::contents::Contents;
+use super::contents::{Contents, Place};
 use super::indexes::{Indexes, configuration};
 use super::item::{DebugSource, Lists, Source, items_of};
 use super::items::{Items, Names};
 use super::pipeline::locked;
 use super::state::{State, is_listed};
-use crate::inventory::{PackedContent, seconds};
+use crate::inventory::seconds;
+use crate::records::PackedContent;
 use crate::{Condition, Error, Inventory, Key, ProfileName, Record, Rejects, Storage, rejects};
 
 /// The results of sealing.
@@ -70,7 +71,7 @@ pub fn seal(
         let known = state.inventory.len();
         let items = items_of(&config, &mut lists, &state, storage, &mut sealed.warnings);
         let rules = Rules::new(&config, &items);
-        let mut contents = contents(storage, &mut state, &rules, &work, &mut sealed);
+        let mut contents = contents(storage, &state, &rules, &work, &mut sealed);
         drop(rules);
         let writer = Indexes { storage, threads, anew, progress };
         let indexes = writer.write(&mut state, &mut contents, &mut sealed)?;
@@ -87,7 +88,7 @@ pub fn seal(
             continue;
         }
         // Parts are never written twice, so merged ones can be removed.
-        for key in state.parts.keys() {
+        for (key, _) in &state.parts {
             storage.remove(key)?;
         }
         storage.tidy()?;
@@ -97,28 +98,25 @@ pub fn seal(
     Err(Error::Storage { place: storage.place_of(&Inventory::key()?), problem })
 }
 
-/// The description of each listed object. Recorded descriptions are moved there, so that thousands need their memory
-/// once. In the old inventory, a record without changes is left without its content, and one with changes keeps it.
+/// The description of each listed object.
 fn contents(
     storage: &dyn Storage,
-    state: &mut State,
+    state: &State,
     rules: &Rules<'_>,
     work: &Work<'_>,
     sealed: &mut Sealed,
 ) -> Contents {
     let mut contents = Contents::new(&state.present);
-    state.inventory.forget_undescribed();
     let mut unknown = Vec::new();
     let listed = state.present.iter().enumerate().filter(|(_, (key, _))| is_listed(key));
-    let judged: Vec<(usize, bool)> =
-        listed.map(|(position, (key, seen))| (position, is_sound(state, rules, key, seen.size))).collect();
-    for (position, is_sound) in judged {
-        match is_sound.then(|| take_record(state, position)).flatten() {
-            Some(content) => contents.set(position, content),
+    for (position, (key, seen)) in listed {
+        let place = is_sound(state, rules, key, seen.size).then(|| record_of(state, key, seen.size));
+        match place.flatten() {
+            Some(place) => contents.set(position, place),
             None => unknown.push(position),
         }
     }
-    look(storage, state, rules, work, sealed, unknown, &mut contents);
+    look(storage, state, rules, work, sealed, &unknown, &mut contents);
     contents
 }
 
@@ -131,37 +129,39 @@ fn is_sound(state: &State, rules: &Rules<'_>, key: &str, size: u64) -> bool {
     state.vouches(&key, &content, written) && rules.allow(&key, &content)
 }
 
-/// Takes the newest record of an object out of a part or the inventory.
-fn take_record(state: &mut State, position: usize) -> Option<PackedContent> {
-    let State { present, parts, inventory, .. } = state;
-    let (name, size) = (present.key_at(position)?.strip_suffix(".gz")?, present.seen_at(position)?.size);
-    let known = inventory.content(name).filter(|known| known.size() == size);
-    let mut noted = parts.values_mut().rev().filter_map(|part| part.made.get_mut(name));
-    match noted.find(|noted| noted.size() == size) {
-        Some(noted) if known != Some(noted) => Some(std::mem::take(noted)),
-        Some(_) => inventory.take_content(name),
-        None => known.is_some().then(|| inventory.take_content(name)).flatten(),
+/// Where the newest record of an object of this size is: in the inventory if that says the same as the newest part.
+fn record_of(state: &State, key: &str, size: u64) -> Option<Place> {
+    let name = key.strip_suffix(".gz")?;
+    let known = state.inventory.records().find_of_size(name, size);
+    let noted = state.parts.iter().enumerate().rev().find_map(|(part, (_, noted))| {
+        noted.made.find_of_size(name, size).map(|(at, content)| (part, at, content))
+    });
+    match (noted, known) {
+        (Some((part, at, noted)), known) if known.is_none_or(|(_, known)| known != noted) => {
+            Some(Place::Part(u32::try_from(part).ok()?, u32::try_from(at).ok()?))
+        }
+        (_, known) => Some(Place::Inventory(u32::try_from(known?.0).ok()?)),
     }
 }
 
 /// What was found of an object.
 enum Found {
-    /// Its description, and why that is in doubt.
-    Described(PackedContent, Option<String>),
+    /// Its description is among those that were found, and is in doubt for this reason.
+    Described(Option<Box<str>>),
     /// It was removed in the meantime.
     Gone,
     /// It cannot be read.
-    Unreadable(String),
+    Unreadable(Box<str>),
 }
 
 /// Judges objects whose records cannot be used, on several threads.
 fn look(
     storage: &dyn Storage,
-    state: &mut State,
+    state: &State,
     rules: &Rules<'_>,
     work: &Work<'_>,
     sealed: &mut Sealed,
-    unknown: Vec<usize>,
+    unknown: &[usize],
     contents: &mut Contents,
 ) {
     const STEP: &str = "Looking into profiles";
@@ -169,49 +169,59 @@ fn look(
     sealed.unreadable.clear();
     sealed.corrected.clear();
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let found = Mutex::new(Vec::new());
+    // What grows in several threads leaves holes in the memory of each.
+    contents.reserve(unknown.len());
+    let found = Mutex::new((&mut *contents, Vec::with_capacity(unknown.len())));
     work.progress.begin(STEP, Some(unknown.len() as u64));
-    let judged = &*state;
     let judge = |position: usize| {
-        let key = judged.present.key_at(position).and_then(|key| key.parse::<Key>().ok());
-        let Some(key) = key else { return Found::Gone };
-        let recorded = judged.recorded(&key, storage).filter(|content| rules.allow(&key, content));
+        let key = state.present.key_at(position).and_then(|key| key.parse::<Key>().ok());
+        let Some(key) = key else { return (Found::Gone, None) };
+        let recorded = state.recorded(&key, storage).filter(|content| rules.allow(&key, content));
         if let Some(content) = recorded {
-            return Found::Described(PackedContent::new(&content), None);
+            return (Found::Described(None), Some(content));
         }
-        match adopt(rules.item(&key).as_ref(), &key, storage, judged) {
-            Ok(Some(Adopted { content, doubt })) => Found::Described(PackedContent::new(&content), doubt),
-            Ok(None) => Found::Gone,
-            Err(error) => Found::Unreadable(error.to_string()),
+        match adopt(rules.item(&key).as_ref(), &key, storage, state) {
+            Ok(Some(Adopted { content, doubt })) => {
+                (Found::Described(doubt.map(String::into_boxed_str)), Some(content))
+            }
+            Ok(None) => (Found::Gone, None),
+            Err(error) => (Found::Unreadable(error.to_string().into_boxed_str()), None),
         }
     };
     thread::scope(|scope| {
         for _ in 0..work.threads.clamp(1, unknown.len().max(1)) {
             scope.spawn(|| {
                 while let Some(position) = unknown.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let one = judge(*position);
-                    locked(&found).push((*position, one));
+                    let (one, content) = judge(*position);
+                    let (contents, found) = &mut *locked(&found);
+                    if let Some(content) = content {
+                        contents.describe(*position, &content);
+                    }
+                    found.push((*position, one));
                     work.progress.advance(STEP, done.fetch_add(1, Ordering::Relaxed) as u64 + 1);
                 }
             });
         }
     });
     work.progress.end(STEP);
-    let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    found.sort_by_key(|(position, _)| *position);
+    let (contents, mut found) = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    found.sort_unstable_by_key(|(position, _)| *position);
     for (position, one) in found {
         let key = state.present.key_at(position).unwrap_or_default();
         let name = key.strip_suffix(".gz").unwrap_or(key);
         match one {
-            Found::Described(packed, doubt) => {
+            Found::Described(doubt) => {
+                let Some(packed) = contents.at(state, position) else { continue };
                 let content = packed.unpacked();
                 if let Some(reason) = content.health.strip_prefix("unreadable: ") {
                     sealed.unreadable.push((key.to_owned(), reason.to_owned()));
                 }
                 sealed.warnings.extend(doubt.map(|doubt| format!("{name}: {doubt}")));
-                let known = state.inventory.content(name);
-                if known == Some(&packed) {
-                    state.inventory.take_content(name);
+                let at = state.inventory.records().find(name);
+                let known = at.and_then(|at| state.inventory.records().at(at)?.content);
+                if known == Some(packed) {
+                    let at = at.and_then(|at| u32::try_from(at).ok());
+                    at.into_iter().for_each(|at| contents.set(position, Place::Inventory(at)));
                 } else {
                     sealed.looked_into += 1;
                     // The record belongs to another object.
@@ -220,10 +230,9 @@ fn look(
                         sealed.corrected.push((name.to_owned(), old.differences(&content)));
                     }
                 }
-                contents.set(position, packed);
             }
             Found::Gone => {}
-            Found::Unreadable(reason) => sealed.unreadable.push((key.to_owned(), reason)),
+            Found::Unreadable(reason) => sealed.unreadable.push((key.to_owned(), reason.into_string())),
         }
     }
 }
@@ -234,42 +243,41 @@ struct Records<'a> {
     contents: &'a Contents,
     /// The indexes that were built just now.
     built: BTreeSet<&'a str>,
-    /// The keys of the objects, in the order of names.
-    order: Vec<&'a str>,
+    /// The positions of the objects, in the order of names.
+    order: Vec<usize>,
     /// How many records are those of the old inventory.
     kept: usize,
 }
 
 impl<'a> Records<'a> {
     fn new(state: &'a State, contents: &'a Contents, indexes: &'a [(ProfileName, usize)]) -> Self {
-        let described = contents.iter(&state.present).map(|(key, _)| key);
-        let mut order: Vec<&str> = described.filter(|key| key.ends_with(".gz")).collect();
-        order.sort_unstable_by_key(|key| key.strip_suffix(".gz"));
-        let built = indexes.iter().map(|(target, _)| target.as_str()).collect();
-        let mut records = Self { state, contents, built, order, kept: 0 };
-        let is_kept = |key: &&&str| {
-            let name = key.strip_suffix(".gz").unwrap_or_default();
-            let is_known = !records.built.contains(name) && state.inventory.modified(name).is_some();
-            is_known && state.inventory.content(name).is_none()
+        let name = |position: &usize| state.present.key_at(*position)?.strip_suffix(".gz");
+        let mut order: Vec<usize> =
+            contents.described().filter(|position| name(position).is_some()).collect();
+        order.sort_unstable_by_key(name);
+        let built: BTreeSet<&str> = indexes.iter().map(|(target, _)| target.as_str()).collect();
+        let is_kept = |position: &&usize| {
+            matches!(contents.place(**position), Place::Inventory(_))
+                && name(position).is_some_and(|name| !built.contains(name))
         };
-        records.kept = records.order.iter().filter(is_kept).count();
-        records
+        let kept = order.iter().filter(is_kept).count();
+        Self { state, contents, built, order, kept }
     }
 
     /// An object that did not change keeps its time: a fresh clone of a repository gives every file a new one.
-    fn record(&self, key: &'a str) -> Option<(&'a str, Record)> {
-        let name = key.strip_suffix(".gz")?;
-        let content = self.contents.get(&self.state.present, key)?.unpacked();
-        let inventory = &self.state.inventory;
-        let same = inventory.content(name).is_none_or(|old| old.unpacked().sha256 == content.sha256);
-        let known = inventory.modified(name).filter(|_| same && !self.built.contains(name));
-        let written = || key.parse().ok().and_then(|key| self.state.present.get(&key)?.modified);
+    fn record(&self, position: usize) -> Option<(&'a str, Record)> {
+        let name = self.state.present.key_at(position)?.strip_suffix(".gz")?;
+        let content = self.contents.at(self.state, position)?.unpacked();
+        let known = self.state.inventory.records().get(name);
+        let same = |old: PackedContent<'_>| old.sha256() == content.sha256 && !self.built.contains(name);
+        let known = known.filter(|known| known.content.is_some_and(same)).map(|known| known.modified);
+        let written = || self.state.present.seen_at(position)?.modified;
         let modified = known.unwrap_or_else(|| written().map_or(0.0, seconds));
         Some((name, Record { modified, content: Some(content) }))
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        Inventory::bytes_of(self.order.iter().filter_map(|key| self.record(key)))
+        Inventory::bytes_of(self.order.len(), self.order.iter().filter_map(|position| self.record(*position)))
     }
 }
 
@@ -297,7 +305,7 @@ fn write_rejects(
     contents: &Contents,
 ) -> Result<bool, Error> {
     const REJECTS: &str = ".rejects.gz";
-    let has_rejects = state.parts.values().any(|part| !part.rejects.is_empty())
+    let has_rejects = state.parts.iter().any(|(_, part)| !part.rejects.is_empty())
         || state.present.keys().any(|key| key.ends_with(REJECTS));
     if !has_rejects {
         return Ok(true);
@@ -312,12 +320,11 @@ fn write_rejects(
     let mut lists: BTreeMap<Key, BTreeMap<String, String>> = BTreeMap::new();
     // Debug files that were changed: rejects of their older versions are no longer valid.
     let mut mended: BTreeSet<Key> = BTreeSet::new();
-    for part in state.parts.values() {
-        // A record that was moved into the inventory is empty here; the others may describe objects that no longer
-        // exist.
-        let made = part.made.iter().filter_map(|(name, content)| {
-            let there = contents.get(&state.present, &format!("{name}.gz"))?.source();
-            let own = content.source();
+    for (_, part) in &state.parts {
+        // Records may describe objects that no longer exist.
+        let made = part.made.iter().filter_map(|record| {
+            let there = contents.get(state, &format!("{}.gz", record.name))?.source();
+            let own = record.content.map(PackedContent::source).unwrap_or_default();
             DebugSource::parse(&there).filter(|_| own.is_empty() || own == there)
         });
         for DebugSource { key, .. } in made {
@@ -336,12 +343,12 @@ fn write_rejects(
     }
     // A build that has been made since is no longer rejected.
     let mut made = Names::default();
-    for (name, _) in state.parts.values().flat_map(|part| part.made.iter()) {
-        made.insert(name.rsplit('/').next().unwrap_or(name));
+    for record in state.parts.iter().flat_map(|(_, part)| part.made.iter()) {
+        made.insert(record.name.rsplit('/').next().unwrap_or(record.name));
     }
     // Of debug files, what counts is which one the profile that is there is made from.
-    for (_, content) in contents.iter(&state.present) {
-        let source = content.source();
+    for position in contents.described() {
+        let source = contents.at(state, position).map(PackedContent::source).unwrap_or_default();
         if DebugSource::parse(&source).is_some() {
             made.insert(&source);
         }

@@ -9,16 +9,16 @@ use std::sync::Mutex;
 use std::time::SystemTime;
 
 use profile::{Health, MAX_TEXT, Profile, Report, Resolution, Scope, read_text};
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::claims::{CLAIMS, Claim};
 use super::item::{DebugSource, recipe};
 use super::items::{Names, digest};
 use super::objects::{Objects, Seen};
 use super::pipeline::locked;
-use crate::inventory::PackedContent;
 use crate::packed::{sha256, unpack_entries};
-use crate::table::Table;
+use crate::records::{PackedContent, PackedRecord, Records};
 use crate::{
     Condition, Content, Error, INVENTORY, Inventory, Key, ProfileName, Record, Rejects, Storage, Version,
 };
@@ -32,7 +32,7 @@ pub(crate) struct State {
     pub(crate) inventory: Inventory,
     pub(crate) version: Option<Version>,
     /// The parts that wait to be sealed, the oldest first; one that cannot be read is empty.
-    pub(crate) parts: BTreeMap<Key, BuildPart>,
+    pub(crate) parts: Vec<(Key, BuildPart)>,
     pub(crate) warnings: Vec<String>,
     /// The SHA-256 of debug files, each read once.
     digests: Mutex<BTreeMap<Key, String>>,
@@ -42,7 +42,7 @@ pub(crate) struct State {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct BuildPart {
     /// The profiles that it made, by name.
-    pub(crate) made: Table<PackedContent>,
+    pub(crate) made: Records,
     /// The builds that it could not make: the reason by GUID, by list.
     pub(crate) rejects: BTreeMap<String, BTreeMap<String, String>>,
     /// When its object was written, if the storage knows. It is not part of the object.
@@ -63,7 +63,9 @@ impl State {
     pub(crate) fn read(storage: &dyn Storage) -> Result<Self, Error> {
         // Parts are read before the objects: everything in a part was written before the part.
         let parts = storage.list(PARTS)?;
-        let mut state = Self { present: storage.list("")?.into_iter().collect(), ..Self::default() };
+        let mut state = Self { present: Objects::with_room(), ..Self::default() };
+        storage.each("", &mut |key, stat| state.present.push(&key, &stat))?;
+        state.present.finish();
         match Inventory::read(storage) {
             Ok(Some((inventory, version))) => {
                 state.inventory = inventory;
@@ -88,7 +90,7 @@ impl State {
                 }
                 Err(error) => return Err(error),
             };
-            state.parts.insert(key, part);
+            state.parts.push((key, part));
         }
         Ok(state)
     }
@@ -118,9 +120,9 @@ impl State {
         &self,
         name: &str,
         size: u64,
-    ) -> Option<(&PackedContent, Option<SystemTime>)> {
-        let parts = self.parts.values().rev();
-        let noted = parts.filter_map(|part| Some((part.made.get(name)?, part.written)));
+    ) -> Option<(PackedContent<'_>, Option<SystemTime>)> {
+        let parts = self.parts.iter().rev();
+        let noted = parts.filter_map(|(_, part)| Some((part.made.get(name)?.content?, part.written)));
         let known = self.inventory.content(name).map(|content| (content, self.sealed()));
         noted.chain(known).find(|(content, _)| content.size() == size)
     }
@@ -128,7 +130,7 @@ impl State {
     /// The newest record of an object, whether it is still that object or not.
     pub(crate) fn newest(&self, key: &Key) -> Option<Content> {
         let name = key.as_str().strip_suffix(".gz")?;
-        let noted = self.parts.values().rev().find_map(|part| part.made.get(name));
+        let noted = self.parts.iter().rev().find_map(|(_, part)| part.made.get(name)?.content);
         noted.or_else(|| self.inventory.content(name)).map(PackedContent::unpacked)
     }
 
@@ -182,18 +184,15 @@ impl State {
     pub(crate) fn builds(&self, storage: &dyn Storage) -> Result<Builds, Error> {
         let mut builds = Builds::default();
         let mut recorded = Names::default();
-        let mut add = |name: &str, content: &PackedContent| {
-            if let Some(source) = DebugSource::parse(&content.source()) {
-                recorded.insert(name);
-                builds.insert(&source.key, name);
+        let mut add = |record: PackedRecord<'_>| {
+            let source = record.content.map(PackedContent::source).unwrap_or_default();
+            if let Some(source) = DebugSource::parse(&source) {
+                recorded.insert(record.name);
+                builds.insert(&source.key, record.name);
             }
         };
-        for name in self.inventory.names() {
-            if let Some(content) = self.inventory.content(name) {
-                add(name, content);
-            }
-        }
-        self.parts.values().flat_map(|part| part.made.iter()).for_each(|(name, content)| add(name, content));
+        self.inventory.records().iter().for_each(&mut add);
+        self.parts.iter().flat_map(|(_, part)| part.made.iter()).for_each(add);
         for name in self.present.keys_below(CLAIMS).filter_map(Claim::profile_of) {
             if recorded.contains(name.as_str()) {
                 continue;
@@ -231,7 +230,7 @@ pub(crate) struct NewPart {
 impl NewPart {
     /// Adds a profile that was made.
     pub(crate) fn made(&mut self, name: &str, content: &Content) {
-        self.part.made.push(name, PackedContent::new(content));
+        self.part.made.push(name, 0.0, Some(content));
     }
 
     /// Adds a build that could not be made.
@@ -263,7 +262,7 @@ impl BuildPart {
             ) {
                 ("made", value) => {
                     if let Some(content) = Record::from_json(&value).content {
-                        part.made.push(name, PackedContent::new(&content));
+                        part.made.push(&name, 0.0, Some(&content));
                     }
                 }
                 (_, Value::Object(reasons)) => {
@@ -282,12 +281,24 @@ impl BuildPart {
         Ok(Some(part))
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
-        let made = self.made.iter().map(|(name, content)| {
-            (name.to_owned(), Record { modified: 0.0, content: Some(content.unpacked()) }.to_json())
-        });
-        let made: Map<String, Value> = made.collect();
-        json!({"schema": 1, "made": made, "rejects": self.rejects}).to_string().into_bytes()
+    fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
+        /// The object, printed record by record.
+        #[derive(Serialize)]
+        struct Object<'a> {
+            made: Made<'a>,
+            rejects: &'a BTreeMap<String, BTreeMap<String, String>>,
+            schema: u32,
+        }
+        struct Made<'a>(&'a Records);
+        impl Serialize for Made<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_map(self.0.iter().map(|record| {
+                    let content = record.content.map(PackedContent::unpacked);
+                    (record.name, Record { modified: 0.0, content }.to_json())
+                }))
+            }
+        }
+        serde_json::to_vec(&Object { made: Made(&self.made), rejects: &self.rejects, schema: 1 })
     }
 
     /// Writes it, unless it is empty.
@@ -295,7 +306,9 @@ impl BuildPart {
         if self.made.len() == 0 && self.rejects.is_empty() {
             return Ok(());
         }
-        storage.write(&super::part_key()?, &self.to_bytes(), &Condition::Always).map(drop)
+        let key = super::part_key()?;
+        let bytes = self.to_bytes().map_err(|error| Error::io(storage.place_of(&key), error.into()))?;
+        storage.write(&key, &bytes, &Condition::Always).map(drop)
     }
 }
 

@@ -220,6 +220,13 @@ impl Storage for Bucket {
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<(Key, Stat)>, Error> {
+        let mut found = Vec::new();
+        self.each(prefix, &mut |key, stat| found.push((key, stat)))?;
+        found.sort_by(|(left, _), (right, _)| left.cmp(right));
+        Ok(found)
+    }
+
+    fn each(&self, prefix: &str, found: &mut dyn FnMut(Key, Stat)) -> Result<(), Error> {
         let prefix = prefix.trim_end_matches('/');
         let whole = if prefix.is_empty() {
             self.prefix.clone()
@@ -229,7 +236,7 @@ impl Storage for Bucket {
         };
         let problem = |problem| Error::Storage { place: self.place.clone(), problem };
         let path = Path::parse(whole).map_err(|_| problem("not the name of a folder".to_owned()))?;
-        let mut found = Vec::new();
+        let mut count = 0;
         self.runtime.block_on(async {
             let mut listed = self.store.list(Some(&path));
             while let Some(meta) = listed.try_next().await.map_err(|error| problem(reason(&error)))? {
@@ -239,15 +246,14 @@ impl Storage for Bucket {
                 let Some(Ok(key)) = name.filter(|name| !hidden(name)).map(str::parse::<Key>) else {
                     continue;
                 };
-                if found.len() == MAX_LISTED {
+                if count == MAX_LISTED {
                     return Err(problem(format!("it holds more than {MAX_LISTED} objects")));
                 }
-                found.push((key, stat(&meta)));
+                count += 1;
+                found(key, stat(&meta));
             }
             Ok(())
-        })?;
-        found.sort_by(|(left, _), (right, _)| left.cmp(right));
-        Ok(found)
+        })
     }
 
     fn write(&self, key: &Key, bytes: &[u8], condition: &Condition) -> Result<Option<Version>, Error> {

@@ -87,7 +87,7 @@ impl Folder {
         folder: &Path,
         prefix: &str,
         depth: usize,
-        found: &mut Vec<(Key, Stat)>,
+        found: &mut dyn FnMut(Key, Stat),
     ) -> Result<(), Error> {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
@@ -106,7 +106,7 @@ impl Folder {
                     self.walk(&entry.path(), &format!("{prefix}{name}/"), depth + 1, found)?;
                 }
             } else if let Some(stat) = stat(&entry.path())? {
-                found.push((key, stat));
+                found(key, stat);
             }
         }
         Ok(())
@@ -196,15 +196,18 @@ impl Storage for Folder {
 
     fn list(&self, prefix: &str) -> Result<Vec<(Key, Stat)>, Error> {
         let mut found = Vec::new();
-        let prefix = prefix.trim_end_matches('/');
-        if prefix.is_empty() {
-            self.walk(&self.root, "", 0, &mut found)?;
-        } else {
-            let key: Key = prefix.parse()?;
-            self.walk(&self.path(&key), &format!("{prefix}/"), 0, &mut found)?;
-        }
+        self.each(prefix, &mut |key, stat| found.push((key, stat)))?;
         found.sort_by(|(left, _), (right, _)| left.cmp(right));
         Ok(found)
+    }
+
+    fn each(&self, prefix: &str, found: &mut dyn FnMut(Key, Stat)) -> Result<(), Error> {
+        let prefix = prefix.trim_end_matches('/');
+        if prefix.is_empty() {
+            return self.walk(&self.root, "", 0, found);
+        }
+        let key: Key = prefix.parse()?;
+        self.walk(&self.path(&key), &format!("{prefix}/"), 0, found)
     }
 
     /// Two writers with [`Condition::Absent`] cannot both succeed: the file gets its name only if there is none.

@@ -72,6 +72,16 @@ pub trait Storage: Send + Sync {
     /// [`Error::Storage`] if the place cannot list its objects; [`Error::Io`].
     fn list(&self, prefix: &str) -> Result<Vec<(Key, Stat)>, Error>;
 
+    /// Calls `found` with every object that [`Storage::list`] lists, in any order. A place with tens of thousands of objects
+    /// need not hold them all.
+    ///
+    /// # Errors
+    /// As for [`Storage::list`].
+    fn each(&self, prefix: &str, found: &mut dyn FnMut(Key, Stat)) -> Result<(), Error> {
+        self.list(prefix)?.into_iter().for_each(|(key, stat)| found(key, stat));
+        Ok(())
+    }
+
     /// Every possible address of a profile's object here, in the order in which they are tried.
     fn keys(&self, name: &ProfileName) -> Vec<Key> {
         name.keys()
