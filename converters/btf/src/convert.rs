@@ -106,7 +106,7 @@ pub fn convert(bytes: &[u8], options: &Options<'_>, progress: &dyn Progress) -> 
     let mapped = mapped.or_else(|| options.symbols.map(|symbols| Mapped::of(symbols.to_vec())));
     let btf_length = mapped.as_ref().and_then(|mapped| mapped.btf_length);
     let has_map = mapped.is_some();
-    maps::add_symbols(&mut profile, mapped.map_or(own, |mapped| mapped.symbols), &mut report);
+    maps::add_symbols(&mut profile, mapped.map_or(own, |mapped| mapped.symbols), 1, &mut report);
     let agreement = variables::add_types(&mut profile, &variables, &mut report);
     if has_map && !table.is_module() {
         check_map(btf_length, input.blob.len() as u64, agreement)?;

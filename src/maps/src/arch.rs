@@ -1,3 +1,6 @@
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
 use profile::Arch;
 
 use crate::MapSymbol;
@@ -112,14 +115,11 @@ pub fn arch_of_symbols(symbols: &[MapSymbol<'_>]) -> Option<Arch> {
         (b"s390_base_mcck_handler_fn", Arch::S390x, Arch::S390x),
     ];
     let wide = symbols.iter().any(|symbol| symbol.address > u64::from(u32::MAX));
-    let mut best: Option<usize> = None;
-    for symbol in symbols {
-        let limit = best.unwrap_or(NAMES.len());
-        if let Some(rank) = NAMES.iter().take(limit).position(|(name, ..)| *name == symbol.name) {
-            best = Some(rank);
-        }
-    }
-    let (_, narrow_arch, wide_arch) = NAMES.get(best?)?;
+    // A map has a hundred thousand symbols.
+    let ranks: HashMap<&[u8], usize, FixedState> =
+        NAMES.iter().enumerate().map(|(rank, (name, ..))| (*name, rank)).collect();
+    let best = symbols.iter().filter_map(|symbol| ranks.get(symbol.name)).min();
+    let (_, narrow_arch, wide_arch) = NAMES.get(*best?)?;
     Some(if wide { *wide_arch } else { *narrow_arch })
 }
 

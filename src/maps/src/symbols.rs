@@ -22,16 +22,18 @@ pub struct MapSymbol<'a> {
 /// Names that are not UTF-8 are counted.
 ///
 /// A variable whose name has a compiler's suffix (`modules.llvm.1513`) is also added under its plain name, if no
-/// symbol and no other variable claims that name (docs/format.md, invariant 8).
+/// symbol and no other variable claims that name (docs/format.md, invariant 8). Up to `threads` threads sort them.
 pub fn add_symbols<'a>(
     profile: &mut Profile,
     symbols: impl IntoIterator<Item = MapSymbol<'a>>,
+    threads: usize,
     report: &mut Report,
 ) {
+    let symbols = symbols.into_iter();
+    profile.names.reserve(symbols.size_hint().0);
     // The plain name that each variable claims, with the variables' addresses.
     let mut plain: Vec<(Name, u64, Binding)> = Vec::new();
     let mut interned: Vec<(Name, u64, Binding)> = symbols
-        .into_iter()
         .map(|symbol| {
             let name = profile.names.intern_utf8(symbol.name).unwrap_or_else(|_| {
                 let name = String::from_utf8_lossy(symbol.name);
@@ -58,7 +60,7 @@ pub fn add_symbols<'a>(
         plain.retain(|(name, ..)| wanted.get(name).is_some_and(Option::is_some));
         interned.extend(plain);
     }
-    profile.constants = choose_symbols(&profile.names, interned);
+    profile.constants = choose_symbols(&profile.names, interned, threads);
 }
 
 #[cfg(test)]
@@ -76,7 +78,7 @@ mod tests {
               1028 r twice.part.1\n",
         );
         let mut profile = Profile::new(System::Linux, Arch::Amd64);
-        add_symbols(&mut profile, map.symbols, &mut Report::default());
+        add_symbols(&mut profile, map.symbols, 1, &mut Report::default());
         let at = |name: &str| {
             let name = profile.names.find(name)?;
             profile.constants.iter().find(|(known, _)| *known == name).map(|(_, address)| *address)

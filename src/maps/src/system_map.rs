@@ -116,11 +116,29 @@ pub(crate) fn hexadecimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || digits.len() > 16 {
         return None;
     }
-    digits.iter().try_fold(0u64, |number, digit| {
-        let value = (*digit as char).to_digit(16)?;
-        Some(number << 4 | u64::from(value))
-    })
+    // The values of all digits are looked at once, at the end: a map has millions of digits.
+    let mut every = 0;
+    let number = digits.iter().fold(0u64, |number, digit| {
+        let value = VALUES[usize::from(*digit)];
+        every |= value;
+        number << 4 | u64::from(value & 0xf)
+    });
+    (every & NOT_A_DIGIT == 0).then_some(number)
 }
+
+/// The values of hexadecimal digits, by their bytes.
+static VALUES: [u8; 256] = {
+    let mut values = [NOT_A_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        let digits = [b"0123456789abcdef", b"0123456789ABCDEF"];
+        values[digits[0][value] as usize] = value as u8;
+        values[digits[1][value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
+const NOT_A_DIGIT: u8 = 0x80;
 
 #[cfg(test)]
 mod tests {

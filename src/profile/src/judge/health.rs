@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::judge::needs::{ALL, Consumer, Lookup, Need, kernel_needs};
-use crate::{Profile, Resolution, System, Type, TypeId};
+use crate::{Name, Profile, Resolution, System, Type, TypeId};
 
 /// The quality of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -263,7 +263,8 @@ fn is_pack(generator: &str) -> bool {
 
 fn missing(profile: &Profile, resolution: &Resolution) -> Vec<Missing> {
     let needs = kernel_needs(profile.system, profile.arch);
-    let lacking = needs.filter(|need| !is_met(need, profile, resolution));
+    let symbols = needed_symbols(profile);
+    let lacking = needs.filter(|need| !is_met(need, profile, resolution, &symbols));
     lacking
         .flat_map(|need| {
             let (what, required) = (need.words(), need.required);
@@ -281,11 +282,28 @@ fn essentials(profile: &Profile, resolution: &Resolution, scope: Scope) -> Vec<S
     let needs = kernel_needs(profile.system, profile.arch);
     let everyone = needs.filter(|need| need.required && need.consumers == ALL);
     let judged = everyone.filter(|need| scope == Scope::Whole || !need.is_symbol());
-    judged.filter(|need| !is_met(need, profile, resolution)).map(Need::words).collect()
+    let symbols = needed_symbols(profile);
+    judged.filter(|need| !is_met(need, profile, resolution, &symbols)).map(Need::words).collect()
 }
 
-fn is_met(need: &Need, profile: &Profile, resolution: &Resolution) -> bool {
-    need.names().any(|name| has(name, profile, resolution))
+fn is_met(need: &Need, profile: &Profile, resolution: &Resolution, symbols: &BTreeSet<Name>) -> bool {
+    need.names().any(|lookup| match lookup {
+        Lookup::Symbol(symbol) => profile.names.find(symbol).is_some_and(|name| symbols.contains(&name)),
+        Lookup::Member(..) | Lookup::Struct(_) => has(lookup, profile, resolution),
+    })
+}
+
+/// The profile's symbols that some reader of its kernels looks up, found in one pass over all symbols.
+fn needed_symbols(profile: &Profile) -> BTreeSet<Name> {
+    let lookups = kernel_needs(profile.system, profile.arch).flat_map(Need::names);
+    let wanted: BTreeSet<Name> = lookups
+        .filter_map(|lookup| match lookup {
+            Lookup::Symbol(symbol) => profile.names.find(symbol),
+            Lookup::Member(..) | Lookup::Struct(_) => None,
+        })
+        .collect();
+    let symbols = profile.constants.iter().chain(&profile.functions).map(|(name, _)| *name);
+    symbols.filter(|name| wanted.contains(name)).collect()
 }
 
 /// Whether a profile has a name that a reader looks up.

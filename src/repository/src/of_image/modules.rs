@@ -118,7 +118,7 @@ fn of_module(
     });
     let symbols_alone = || {
         let mut profile = Profile::new(profile::System::Linux, arch);
-        maps::add_symbols(&mut profile, symbols.iter().copied(), &mut Report::default());
+        maps::add_symbols(&mut profile, symbols.iter().copied(), 1, &mut Report::default());
         profile
     };
     let (mut profile, problem) = match converted {
