@@ -19,6 +19,11 @@ impl<'a, const BIG: bool> Cursor<'a, BIG> {
         Self { bytes: self.bytes, at }
     }
 
+    /// The bytes from `start` to the next byte.
+    pub(crate) fn since(&self, start: usize) -> &'a [u8] {
+        self.bytes.get(start..self.at).unwrap_or_default()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }

@@ -7,7 +7,7 @@ use crate::companions::{Companion, Companions};
 use crate::container::ObjectFile;
 use crate::fold::{Found, fold};
 use crate::language::{Languages, left_out};
-use crate::lower::{Compiler, Lowering};
+use crate::lower::{Ahead, Compiler, Lowering};
 use crate::scan::{Broken, Root};
 use crate::site::Site;
 use crate::split::SplitFiles;
@@ -148,13 +148,20 @@ pub fn convert(
     }
 
     progress.begin(READING, None);
-    // The symbol table is read in parallel, since it does not depend on the definitions.
+    // The symbol table and the entries of variables are read in parallel, since they do not depend on the definitions.
     let (own, variables) = thread::scope(|scope| {
-        let own = (options.threads > 1).then(|| scope.spawn(|| symbols::of_file(&container)));
+        let parallel = options.threads > 1;
+        let read_ahead = || Ahead::read(&units, &found, &plans);
+        let ahead = parallel.then(|| scope.spawn(read_ahead));
+        let own = parallel.then(|| scope.spawn(|| symbols::of_file(&container)));
         let mut lowering = Lowering::new(&units, &found, &mut profile, &mut report);
-        lowering.add_plans(plans);
+        lowering.add_plans(&plans);
         lowering.definitions();
-        let variables = lowering.variables();
+        let ahead = match ahead {
+            Some(ahead) => ahead.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            None => read_ahead(),
+        };
+        let variables = lowering.variables(&ahead);
         lowering.settle_declarations();
         lowering.settle_sizes();
         let own = own.and_then(|own| own.join().ok()).unwrap_or_else(|| symbols::of_file(&container));
@@ -180,7 +187,7 @@ pub fn convert(
             symbols::of_map(&map, &container, &known, &mut report)?
         }
     };
-    maps::add_symbols(&mut profile, chosen, &mut report);
+    maps::add_symbols(&mut profile, chosen, options.threads, &mut report);
     symbols::add_types(&mut profile, variables, container.relocatable, &mut report);
 
     progress.end(SYMBOLS);

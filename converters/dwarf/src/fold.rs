@@ -85,6 +85,13 @@ pub(crate) struct Found {
     pub(crate) given_up: bool,
 }
 
+impl Found {
+    /// Every variable: those with an address in the order of the file, then the others.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &FoundVariable> {
+        self.placed.iter().chain(&self.declared)
+    }
+}
+
 /// Fingerprints are hashes already.
 #[derive(Default)]
 pub(crate) struct IdentityHasher(u64);

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::thread;
 
 use formats::{FileKind, identify};
 use frontend::{Converted, Error, FrontEnd, Opener, OptionName, Source};
@@ -96,7 +97,12 @@ impl FrontEnd for Dwarf {
             arch: options.arch,
             threads: options.threads,
         };
-        convert(&file, &options, &beside, progress).map_err(Error::failed)
+        let converted = convert(&file, &options, &beside, progress).map_err(Error::failed);
+        if options.threads > 1 {
+            // Undoing the mapping of a large file takes a while, for which nothing needs to wait.
+            thread::spawn(move || drop(file));
+        }
+        converted
     }
 }
 

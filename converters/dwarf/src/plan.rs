@@ -194,44 +194,154 @@ pub(crate) struct Plans {
     pub(crate) read: usize,
 }
 
+/// The plans of abbreviations that were compiled before, by their bytes after the code. Each of a kernel's thousands of
+/// units numbers its abbreviations anew, and all together have a few hundred shapes.
+///
+/// At most [`MAX_SHAPES`] shapes of at most [`MAX_DECLARATION`] bytes are kept.
+#[derive(Debug, Default)]
+pub(crate) struct Shapes {
+    /// The encoding that the plans are for.
+    encoding: Option<Encoding>,
+    known: HashMap<Box<[u8]>, Shape, RandomState>,
+}
+
+/// The plan of an abbreviation, and what it refers to, counted from 0.
+#[derive(Debug)]
+struct Shape {
+    plan: EntryPlan,
+    steps: Box<[Step]>,
+    implicit: Box<[i64]>,
+}
+
+/// How many shapes are kept.
+const MAX_SHAPES: usize = 4096;
+/// The longest abbreviation that is kept, in bytes.
+const MAX_DECLARATION: usize = 256;
+
+impl Shapes {
+    /// Forgets plans for another encoding.
+    fn prepare(&mut self, encoding: Encoding) {
+        if self.encoding.replace(encoding) != Some(encoding) {
+            self.known.clear();
+        }
+    }
+
+    fn add(&mut self, declaration: &[u8], shape: impl FnOnce() -> Shape) {
+        if self.known.len() < MAX_SHAPES && declaration.len() <= MAX_DECLARATION {
+            self.known.insert(declaration.into(), shape());
+        }
+    }
+}
+
+/// Moves past an abbreviation's tag, its flag and its attributes.
+fn skip_declaration(cursor: &mut Cursor<'_, false>) -> Option<()> {
+    cursor.uleb()?;
+    cursor.u8()?;
+    while next_attribute(cursor)?.is_some() {}
+    Some(())
+}
+
+/// The next attribute of an abbreviation: its name, its form, and its value if the abbreviation holds that. The inner
+/// `None` is the end of the attributes.
+#[inline(always)]
+fn next_attribute(cursor: &mut Cursor<'_, false>) -> Option<Option<(u64, u64, i64)>> {
+    let (name, form) = (cursor.uleb()?, cursor.uleb()?);
+    if name == 0 && form == 0 {
+        return Some(None);
+    }
+    let is_implicit = form == u64::from(dw::DW_FORM_implicit_const.0);
+    Some(Some((name, form, if is_implicit { cursor.sleb()? } else { 0 })))
+}
+
 impl Plans {
     /// Compiles the abbreviations at `offset` of `section`, replacing the current ones; `None` if the table is
-    /// truncated.
-    pub(crate) fn compile(&mut self, section: &[u8], offset: usize, encoding: Encoding) -> Option<()> {
+    /// truncated. Abbreviations of known shapes are taken from `shapes`, and new shapes are added to it.
+    pub(crate) fn compile(
+        &mut self,
+        section: &[u8],
+        offset: usize,
+        encoding: Encoding,
+        shapes: &mut Shapes,
+    ) -> Option<()> {
         let mut cursor = Cursor::<false>::new(section, offset);
-        let compiled = self.compile_at(&mut cursor, encoding);
+        shapes.prepare(encoding);
+        let compiled = self.compile_at(&mut cursor, encoding, shapes);
         self.read = cursor.at.saturating_sub(offset);
         compiled
     }
 
-    fn compile_at(&mut self, cursor: &mut Cursor<'_, false>, encoding: Encoding) -> Option<()> {
+    fn compile_at(
+        &mut self,
+        cursor: &mut Cursor<'_, false>,
+        encoding: Encoding,
+        shapes: &mut Shapes,
+    ) -> Option<()> {
         self.dense.clear();
         self.sparse.clear();
         self.steps.clear();
         self.implicit.clear();
-        let mut attributes: Vec<(u64, u64, i64)> = Vec::new();
         loop {
             let code = cursor.uleb()?;
             if code == 0 {
                 return Some(());
             }
-            let tag = cursor.uleb()?;
-            let children = cursor.u8()? != 0;
-            attributes.clear();
-            loop {
-                let (name, form) = (cursor.uleb()?, cursor.uleb()?);
-                if name == 0 && form == 0 {
-                    break;
+            let start = cursor.at;
+            skip_declaration(cursor)?;
+            let declaration = cursor.since(start);
+            let plan = match shapes.known.get(declaration) {
+                Some(shape) => self.add_shape(shape)?,
+                None => {
+                    let (steps, implicit) = (self.steps.len(), self.implicit.len());
+                    let plan = self.plan_of(declaration, encoding)?;
+                    shapes.add(declaration, || self.shape(&plan, steps, implicit));
+                    plan
                 }
-                let is_implicit = form == u64::from(dw::DW_FORM_implicit_const.0);
-                attributes.push((name, form, if is_implicit { cursor.sleb()? } else { 0 }));
-            }
-            let plan = self.plan(tag, children, &attributes, encoding)?;
+            };
             if code == self.dense.len() as u64 + 1 {
                 self.dense.push(plan);
             } else {
                 self.sparse.insert(code, plan);
             }
+        }
+    }
+
+    /// The plan of an abbreviation by its bytes after the code.
+    fn plan_of(&mut self, declaration: &[u8], encoding: Encoding) -> Option<EntryPlan> {
+        let mut cursor = Cursor::<false>::new(declaration, 0);
+        let tag = cursor.uleb()?;
+        let children = cursor.u8()? != 0;
+        let mut attributes = Vec::new();
+        while let Some(attribute) = next_attribute(&mut cursor)? {
+            attributes.push(attribute);
+        }
+        self.plan(tag, children, &attributes, encoding)
+    }
+
+    /// Adds the steps of a known shape.
+    fn add_shape(&mut self, shape: &Shape) -> Option<EntryPlan> {
+        let steps = u32::try_from(self.steps.len()).ok()?;
+        let implicit = u32::try_from(self.implicit.len()).ok()?;
+        self.steps.extend(shape.steps.iter().map(|step| match step.form {
+            Form::Implicit => Step { implicit: step.implicit.saturating_add(implicit), ..*step },
+            _ => *step,
+        }));
+        self.implicit.extend_from_slice(&shape.implicit);
+        let moved = |(start, end): (u32, u32)| Some((start.checked_add(steps)?, end.checked_add(steps)?));
+        Some(EntryPlan { steps: moved(shape.plan.steps)?, over: moved(shape.plan.over)?, ..shape.plan })
+    }
+
+    /// The shape of a plan whose steps and implicit values begin at these places.
+    fn shape(&self, plan: &EntryPlan, steps: usize, implicit: usize) -> Shape {
+        let (first_step, first_implicit) = (steps as u32, implicit as u32);
+        let moved =
+            |(start, end): (u32, u32)| (start.saturating_sub(first_step), end.saturating_sub(first_step));
+        let own = self.steps.get(steps..).unwrap_or_default().iter();
+        Shape {
+            plan: EntryPlan { steps: moved(plan.steps), over: moved(plan.over), ..*plan },
+            steps: own
+                .map(|step| Step { implicit: step.implicit.saturating_sub(first_implicit), ..*step })
+                .collect(),
+            implicit: self.implicit.get(implicit..).unwrap_or_default().into(),
         }
     }
 
@@ -561,5 +671,64 @@ pub(crate) fn indirect(form: u64, encoding: Encoding) -> Option<Form> {
         // The standard forbids both, and neither could be read here.
         Form::Indirect | Form::Implicit => None,
         form => Some(form),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two tables that number the same abbreviations differently: a struct, a member with a value of its own, a variable.
+    const FIRST: &[u8] = &[
+        1, 0x13, 1, 0x03, 0x0e, 0x0b, 0x0b, 0, 0, // DW_TAG_structure_type: name strp, byte_size data1
+        2, 0x0d, 0, 0x03, 0x0e, 0x49, 0x13, 0x38, 0x21, 0x7f, 0,
+        0, // DW_TAG_member at implicit_const -1
+        5, 0x34, 0, 0x03, 0x08, 0x02, 0x18, 0, 0, // DW_TAG_variable: name string, location exprloc
+        0,
+    ];
+    const SECOND: &[u8] = &[
+        1, 0x34, 0, 0x03, 0x08, 0x02, 0x18, 0, 0, //
+        2, 0x0d, 0, 0x03, 0x0e, 0x49, 0x13, 0x38, 0x21, 0x7f, 0, 0, //
+        3, 0x0d, 0, 0x03, 0x0e, 0x49, 0x13, 0x38, 0x21, 0x05, 0, 0, // Another value.
+        4, 0x13, 1, 0x03, 0x0e, 0x0b, 0x0b, 0, 0, //
+        0,
+    ];
+
+    fn compiled(table: &[u8], wide: bool, shapes: &mut Shapes) -> Plans {
+        let mut plans = Plans::default();
+        plans.compile(table, 0, Encoding { version: 5, address_size: 8, wide }, shapes).unwrap();
+        assert_eq!(plans.read, table.len());
+        plans
+    }
+
+    #[test]
+    fn known_shapes_give_the_plans_of_new_ones() {
+        let mut shapes = Shapes::default();
+        for (table, wide) in [(FIRST, false), (SECOND, false), (FIRST, false), (SECOND, true), (FIRST, false)]
+        {
+            let known = compiled(table, wide, &mut shapes);
+            let new = compiled(table, wide, &mut Shapes::default());
+            assert_eq!(format!("{known:?}"), format!("{new:?}"));
+        }
+        assert_eq!(shapes.known.len(), 3);
+        let second = compiled(SECOND, false, &mut shapes);
+        let values = |code| {
+            let steps = second.steps(second.get(code).unwrap()).iter();
+            steps
+                .filter(|step| step.form == Form::Implicit)
+                .map(|step| second.implicit[step.implicit as usize])
+                .collect()
+        };
+        let (minus_one, five): (Vec<i64>, Vec<i64>) = (values(2), values(3));
+        assert_eq!((minus_one, five), (vec![-1], vec![5]));
+    }
+
+    #[test]
+    fn a_truncated_table_is_not_compiled() {
+        let mut shapes = Shapes::default();
+        for end in 0..FIRST.len() {
+            let encoding = Encoding { version: 5, address_size: 8, wide: false };
+            assert!(Plans::default().compile(&FIRST[..end], 0, encoding, &mut shapes).is_none(), "{end}");
+        }
     }
 }

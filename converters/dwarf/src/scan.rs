@@ -3,7 +3,7 @@
 use crate::bytes::Cursor;
 use crate::language::Languages;
 use crate::mix::{Fingerprint, mix, mix_text};
-use crate::plan::{EntryKind, EntryPlan, Form, Plans, Slot, Step};
+use crate::plan::{EntryKind, EntryPlan, Form, Plans, Shapes, Slot, Step};
 use crate::site::Reference;
 use crate::units::{Strings, Table, Unit};
 use crate::value::{self, Place, Value};
@@ -158,6 +158,7 @@ struct Frame {
 #[derive(Default)]
 pub(crate) struct Scanner {
     plans: Plans,
+    shapes: Shapes,
     /// The table that `plans` was compiled from.
     compiled: Option<Table>,
     /// How many bytes of abbreviations were read.
@@ -194,7 +195,8 @@ impl Scanner {
         let key = unit.table();
         if self.compiled != Some(key) {
             self.compiled = None;
-            let compiled = self.plans.compile(unit.abbreviations, unit.abbreviations_at, unit.encoding);
+            let (bytes, at) = (unit.abbreviations, unit.abbreviations_at);
+            let compiled = self.plans.compile(bytes, at, unit.encoding, &mut self.shapes);
             self.abbreviations_read += self.plans.read as u64;
             if compiled.is_none() {
                 return (root, Err(Broken::Abbreviations));

@@ -2,6 +2,7 @@
 //!
 //! Symbols borrow their names. The names of a file's own symbols may together have four times the size of the file.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
@@ -49,7 +50,8 @@ pub(crate) fn of_file<'a>(container: &ObjectFile<'a>) -> Result<Vec<MapSymbol<'a
         let data = symbol.kind() == SymbolKind::Data;
         symbols.push(MapSymbol { address: symbol.address(), name, binding, data });
     }
-    symbols.sort_unstable_by_key(|symbol| symbol.name);
+    // As [`profile::choose_symbols`] orders them, so that it has little to do.
+    symbols.sort_unstable_by_key(|symbol| (symbol.name, Reverse((symbol.binding, symbol.address))));
     Ok(symbols)
 }
 
@@ -175,19 +177,23 @@ pub(crate) fn add_types(
     let placed = variables.partition_point(|variable| variable.address.is_none());
     let placed = variables.get(placed..).unwrap_or_default();
     let defined: HashSet<Name, RandomState> = placed.iter().map(|variable| variable.name).collect();
+    // A kernel has three times as many symbols as variables, in the order of their names.
+    let mut first_at: HashMap<u64, usize, RandomState> = HashMap::default();
+    for (place, variable) in placed.iter().enumerate() {
+        first_at.entry(variable.address.unwrap_or_default()).or_insert(place);
+    }
     let underscore = profile.system == System::Mac;
     for (name, address) in &profile.constants {
         let symbol = profile.names.get(*name);
-        let first = placed.partition_point(|variable| variable.address < Some(*address));
-        let here = placed.get(first..).unwrap_or_default();
+        let here = first_at.get(address).and_then(|first| placed.get(*first..)).unwrap_or_default();
         let here = here.iter().take_while(|variable| variable.address == Some(*address));
         let named = |variable: &&TypedVariable| {
             variable.name == *name || bears(symbol, profile.names.get(variable.name), underscore)
         };
         let mut candidates = here.clone().filter(named);
-        let plain = || {
-            let plain = symbol.strip_prefix('_').filter(|_| underscore).unwrap_or(symbol);
-            profile.names.find(plain)
+        let plain = || match symbol.strip_prefix('_').filter(|_| underscore) {
+            Some(plain) => profile.names.find(plain),
+            None => Some(*name),
         };
         match candidates.next() {
             Some(variable) => profile.constant_types.push((*name, variable.ty)),

@@ -21,7 +21,7 @@ use crate::entry;
 use crate::fold::{First, Firsts, Found};
 use crate::language::Languages;
 use crate::mix::{mix, mix_text};
-use crate::plan::{EntryKind, Plans};
+use crate::plan::{EntryKind, Plans, Shapes};
 use crate::print::{Prints, Reading};
 use crate::site::Site;
 use crate::units::Units;
@@ -210,7 +210,8 @@ fn layout(units: &Units<'_>, site: Site, left: &mut usize) -> (Reverse<u64>, Rev
         *left = left.checked_sub(1)?;
         let unit = units.units.get(site.unit as usize)?;
         let mut plans = Plans::default();
-        plans.compile(unit.abbreviations, unit.abbreviations_at, unit.encoding)?;
+        let (bytes, at) = (unit.abbreviations, unit.abbreviations_at);
+        plans.compile(bytes, at, unit.encoding, &mut Shapes::default())?;
         let entry = entry::read(unit, &plans, site.at)?;
         let children = entry::children(unit, &plans, &entry)?;
         let mut hash = 0;

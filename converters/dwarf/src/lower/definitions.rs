@@ -2,6 +2,7 @@
 
 use profile::{Choice, ChoiceOption, Name, Type, TypeId};
 
+use super::ahead::Ahead;
 use super::lowering::Lowering;
 use super::records::record_kind;
 use crate::fold::{First, Firsts, FoundVariable};
@@ -13,7 +14,7 @@ const MAX_SIZELESS_DEPTH: usize = 8;
 /// Counted for uses of a name that several definitions fit.
 const AMBIGUOUS: &str = "definitions that point to different definitions of one name in different units";
 
-impl Lowering<'_, '_, '_> {
+impl<'a> Lowering<'_, '_, 'a> {
     /// Reads every chosen definition.
     pub(crate) fn definitions(&mut self) {
         let records = sorted(&self.found.records);
@@ -77,11 +78,11 @@ impl Lowering<'_, '_, '_> {
         }
     }
 
-    /// The names and types of the variables that were found, with their addresses.
-    pub(crate) fn variables(&mut self) -> Vec<TypedVariable> {
-        let found = self.found.placed.iter().chain(&self.found.declared);
-        let typed = found.filter_map(|FoundVariable { site, address, .. }| {
-            let (name, ty) = self.variable(*site)?;
+    /// The names and types of the variables that were found, with their addresses. Their entries have been read.
+    pub(crate) fn variables(&mut self, ahead: &Ahead<'a>) -> Vec<TypedVariable> {
+        let found = self.found.variables().zip(ahead.each());
+        let typed = found.filter_map(|(FoundVariable { site, address, .. }, parts)| {
+            let (name, ty) = self.variable(*site, parts)?;
             Some(TypedVariable { name, ty, address: *address })
         });
         typed.collect()

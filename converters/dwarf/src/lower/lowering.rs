@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use profile::{Label, Name, Profile, RecordId, RecordKind, Report, Type, TypeId, Types};
 
 use crate::fold::Found;
-use crate::plan::{Encoding, Plans};
+use crate::plan::{Encoding, Plans, Shapes};
 use crate::scope::Scopes;
 use crate::site::Site;
 use crate::units::{Table, Units};
@@ -29,6 +29,7 @@ pub(crate) struct Lowering<'p, 'u, 'a> {
     pub(super) last_plans: Option<(u32, Arc<Plans>)>,
     /// The size of these plans in bytes.
     pub(super) plan_bytes: usize,
+    pub(super) shapes: Shapes,
     /// How many bytes of abbreviations may still be read.
     pub(super) abbreviations_left: u64,
     /// How many bytes the names may take together.
@@ -80,6 +81,7 @@ impl<'p, 'u, 'a> Lowering<'p, 'u, 'a> {
             plans: Map::default(),
             last_plans: None,
             plan_bytes: 0,
+            shapes: Shapes::default(),
             abbreviations_left: units.abbreviation_limit(),
             longest_names: units.text_limit(),
             scopes: Scopes::default(),

@@ -2,6 +2,7 @@
 //!
 //! [`Lowering`] holds the state; each file adds what concerns one noun.
 
+mod ahead;
 mod arrays;
 mod definitions;
 mod lowering;
@@ -11,5 +12,6 @@ mod plans;
 mod records;
 mod types;
 
+pub(crate) use ahead::Ahead;
 pub(crate) use lowering::Lowering;
 pub(crate) use plans::Compiler;

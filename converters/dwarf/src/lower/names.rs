@@ -4,10 +4,12 @@ use std::rc::Rc;
 
 use profile::{Name, TypeId};
 
+use super::ahead::{MAX_LINKS, Part};
 use super::lowering::Lowering;
 use crate::entry::Entry;
 use crate::language::Languages;
 use crate::site::{Reference, Site};
+use crate::value::Value;
 
 /// Names of this length and more are counted.
 const LONG_NAME: usize = 256;
@@ -49,20 +51,23 @@ impl<'a> Lowering<'_, '_, 'a> {
         self.scopes.around(site, unit, &plans, &strings)
     }
 
-    /// A variable's name and type, from its entry or the entries that it links to.
-    pub(super) fn variable(&mut self, site: Site) -> Option<(Name, TypeId)> {
+    /// A variable's name and type, from its entry or the entries that it links to. The first of them may have been read.
+    pub(super) fn variable(&mut self, site: Site, parts: &[Part<'a>]) -> Option<(Name, TypeId)> {
         let (mut name, mut ty) = (None, None);
-        let mut site = site;
-        for _ in 0..4 {
-            let entry = self.entry(site)?;
-            name = name.or_else(|| self.text(site, &entry));
-            if ty.is_none() && entry.ty != Reference::Nothing {
-                ty = Some(self.held(site, entry.ty));
+        let (mut site, mut parts) = (site, parts.iter());
+        for _ in 0..MAX_LINKS {
+            let part = match parts.next() {
+                Some(part) => *part,
+                None => Part::of(&self.entry(site)?),
+            };
+            name = name.or_else(|| self.named(site, part.name));
+            if ty.is_none() && part.ty != Reference::Nothing {
+                ty = Some(self.held(site, part.ty));
             }
             if name.is_some() && ty.is_some() {
                 break;
             }
-            let (unit, at) = self.units.find(site.unit, entry.link)?;
+            let (unit, at) = self.units.find(site.unit, part.link)?;
             site = Site { unit, at };
         }
         Some((name?, ty?))
@@ -70,8 +75,13 @@ impl<'a> Lowering<'_, '_, 'a> {
 
     /// An entry's own name.
     pub(super) fn text(&mut self, site: Site, entry: &Entry<'a>) -> Option<Name> {
+        self.named(site, entry.name)
+    }
+
+    /// The name that an attribute of the entry at `site` gives.
+    fn named(&mut self, site: Site, attribute: Option<Value<'a>>) -> Option<Name> {
         let unit = self.units.units.get(site.unit as usize)?;
-        let text = self.found.strings(site.unit, unit).text(entry.name?)?;
+        let text = self.found.strings(site.unit, unit).text(attribute?)?;
         if text.is_empty() {
             return None;
         }

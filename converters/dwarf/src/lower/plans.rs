@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 use super::lowering::Lowering;
 use crate::entry::{self, Entry};
 use crate::fold::Found;
-use crate::plan::Plans;
+use crate::plan::{Plans, Shapes};
 use crate::site::Site;
 use crate::units::{Table, Unit, Units};
 
@@ -41,11 +41,11 @@ impl<'u, 'a> Compiler<'u, 'a> {
 
     /// Compiles what no other thread has begun to compile.
     pub(crate) fn work(&self) -> Vec<(Table, Arc<Plans>)> {
-        let mut compiled = Vec::new();
+        let (mut compiled, mut shapes) = (Vec::new(), Shapes::default());
         while self.bytes.load(Ordering::Relaxed) < MAX_PLANS
             && let Some(number) = self.numbers.get(self.next.fetch_add(1, Ordering::Relaxed))
         {
-            let Some((table, plans)) = compile(self.units, *number) else { continue };
+            let Some((table, plans)) = compile(self.units, *number, &mut shapes) else { continue };
             self.bytes.fetch_add(plans.size(), Ordering::Relaxed);
             compiled.push((table, plans));
         }
@@ -55,9 +55,9 @@ impl<'u, 'a> Compiler<'u, 'a> {
 
 impl<'a> Lowering<'_, '_, 'a> {
     /// Adds compiled abbreviations.
-    pub(crate) fn add_plans(&mut self, compiled: Vec<(Table, Arc<Plans>)>) {
+    pub(crate) fn add_plans(&mut self, compiled: &[(Table, Arc<Plans>)]) {
         self.plan_bytes += compiled.iter().map(|(_, plans)| plans.size()).sum::<usize>();
-        self.plans.extend(compiled);
+        self.plans.extend(compiled.iter().cloned());
     }
 
     pub(super) fn entry(&mut self, site: Site) -> Option<Entry<'a>> {
@@ -99,7 +99,7 @@ impl<'a> Lowering<'_, '_, 'a> {
             });
             return None;
         }
-        let (_, plans) = compile(self.units, number)?;
+        let (_, plans) = compile(self.units, number, &mut self.shapes)?;
         self.abbreviations_left = self.abbreviations_left.saturating_sub(plans.read as u64);
         self.plan_bytes += plans.size();
         if self.plan_bytes > MAX_PLANS {
@@ -112,10 +112,10 @@ impl<'a> Lowering<'_, '_, 'a> {
 }
 
 /// The plans of a unit, to be kept.
-fn compile(units: &Units<'_>, number: u32) -> Option<(Table, Arc<Plans>)> {
+pub(super) fn compile(units: &Units<'_>, number: u32, shapes: &mut Shapes) -> Option<(Table, Arc<Plans>)> {
     let unit = units.units.get(number as usize)?;
     let mut plans = Plans::default();
-    plans.compile(unit.abbreviations, unit.abbreviations_at, unit.encoding)?;
+    plans.compile(unit.abbreviations, unit.abbreviations_at, unit.encoding, shapes)?;
     plans.shrink();
     Some((unit.table(), Arc::new(plans)))
 }
