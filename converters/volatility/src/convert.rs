@@ -1,4 +1,6 @@
-use std::thread;
+use std::panic::resume_unwind;
+use std::sync::OnceLock;
+use std::thread::{self, ScopedJoinHandle};
 
 use frontend::Converted;
 use maps::{Banner, KernelConfig, MapError, MappedKernel, SymbolTable, SystemMap, add_symbols};
@@ -20,8 +22,8 @@ pub const GENERATOR: &str = "rekall-profile volatility 1";
 pub struct Options {
     /// The class with which Rekall loads the profile, in place of the one derived from the pack.
     pub profile_class: Option<String>,
-    /// How many threads may be used; 0 means 1. A kernel module is read on all of them; a text is read on one, and unpacked
-    /// on a second one.
+    /// How many threads may be used; 0 means 1. A kernel module is read on all of them; beside a text of types, the map is
+    /// unpacked and read on a second one.
     pub threads: usize,
 }
 
@@ -36,33 +38,66 @@ pub fn convert(pack: &Pack, options: &Options, progress: &dyn Progress) -> Resul
     };
     // Of several maps the last is used, as in Volatility. The maker of the pack decides by its name otherwise.
     let map_member = chosen.maps.last().copied().filter(|_| chosen.mac_symbols.is_empty());
+    let map_text = OnceLock::new();
+    let read_map = || MapText::read(pack, map_member?, &map_text).into();
     thread::scope(|scope| {
-        // The text of the types is unpacked meanwhile.
-        let ahead = options.threads > 1 && !matches!(first, TypeSource::Module(_));
-        let text = ahead.then(|| scope.spawn(|| pack.read(first.member())));
-        let map_text = map_member.map(|member| pack.read(member)).transpose()?;
-        let mut converting = Converting::new(pack, &chosen, options, progress);
-        converting.map_text = map_text.as_deref();
-        converting.read_small_texts()?;
-        let text = text.map(|text| text.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        let types = converting.read_types(*first, text);
-        // A dump that cannot be read may be next to a module that can.
-        let types = match (types, chosen.types.iter().find(|source| matches!(source, TypeSource::Module(_))))
-        {
-            (Err(error), Some(module)) if module != first => {
-                converting
-                    .report
-                    .warn(format!("{error}; the types come from '{}'", pack.name_of(module.member())));
-                converting.read_types(*module, None)
-            }
-            (types, _) => types,
+        let (map, digest) = match options.threads > 1 {
+            true => (Aside::Thread(scope.spawn(read_map)), Aside::Thread(scope.spawn(|| pack.sha256()))),
+            false => (Aside::Here(read_map()), Aside::Here(pack.sha256())),
         };
+        let mut converting = Converting::new(pack, &chosen, options, progress);
+        converting.map_aside = Some(map);
+        converting.read_small_texts()?;
+        let mut types = converting.read_types(*first);
+        // A map that cannot be read is told of before types that cannot.
+        converting.settle_map()?;
+        // A dump that cannot be read may be next to a module that can.
+        if let Err(error) = &types
+            && let Some(module) = chosen.types.iter().find(|source| matches!(source, TypeSource::Module(_)))
+            && module != first
+        {
+            let module_name = pack.name_of(module.member());
+            converting.report.warn(format!("{error}; the types come from '{module_name}'"));
+            types = converting.read_types(*module);
+        }
         types?;
         converting.warn_of_other_sources(*first);
         converting.link_map();
-        converting.describe()?;
+        converting.describe(digest.wait()?);
         Ok(Converted { profile: converting.profile, report: converting.report })
     })
+}
+
+/// Something that is read beside the types, on a thread of its own if there may be one.
+enum Aside<'s, T> {
+    Thread(ScopedJoinHandle<'s, T>),
+    Here(T),
+}
+
+impl<T> Aside<'_, T> {
+    fn wait(self) -> T {
+        match self {
+            Self::Thread(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Self::Here(value) => value,
+        }
+    }
+}
+
+/// The text of a map, and what it says.
+struct MapText<'a> {
+    text: &'a [u8],
+    map: SystemMap<'a>,
+    arch: Option<Arch>,
+}
+
+impl<'a> MapText<'a> {
+    fn read(pack: &Pack, member: usize, kept: &'a OnceLock<Content>) -> Result<Self, Error> {
+        let text = pack.read(member)?;
+        let text: &[u8] = kept.get_or_init(|| text);
+        let map = SystemMap::parse(text);
+        let arch = detect::arch_of_map(&map.symbols);
+        Ok(Self { text, map, arch })
+    }
 }
 
 /// The members of a pack, for a message.
@@ -76,7 +111,7 @@ fn listed(pack: &Pack) -> String {
     }
 }
 
-struct Converting<'a> {
+struct Converting<'s, 'a> {
     pack: &'a Pack,
     chosen: &'a Chosen,
     options: &'a Options,
@@ -84,6 +119,8 @@ struct Converting<'a> {
     profile: Profile,
     report: Report,
     evidence: Evidence,
+    /// The map, until [`Converting::settle_map`] waits for it.
+    map_aside: Option<Aside<'s, Option<Result<MapText<'a>, Error>>>>,
     /// The text of the map, and its symbols until they have been added to the profile.
     map_text: Option<&'a [u8]>,
     map: Option<SystemMap<'a>>,
@@ -91,7 +128,7 @@ struct Converting<'a> {
     linked_with_module: bool,
 }
 
-impl<'a> Converting<'a> {
+impl<'a> Converting<'_, 'a> {
     fn new(pack: &'a Pack, chosen: &'a Chosen, options: &'a Options, progress: &'a dyn Progress) -> Self {
         let system = if chosen.mac_symbols.is_empty() { System::Linux } else { System::Mac };
         Self {
@@ -103,6 +140,7 @@ impl<'a> Converting<'a> {
             profile: Profile::new(system, Arch::Amd64),
             report: Report::default(),
             evidence: Evidence { pack_name: pack.name(), ..Evidence::default() },
+            map_aside: None,
             map_text: None,
             map: None,
             linked_with_module: false,
@@ -125,20 +163,25 @@ impl<'a> Converting<'a> {
         if let Some(member) = self.chosen.banner {
             self.evidence.banner = Banner::find(&self.pack.read(member)?);
         }
-        if self.profile.system == System::Mac { self.read_mac_symbols() } else { self.read_map() }
+        match (self.profile.system, self.chosen.maps.as_slice()) {
+            (System::Mac, _) => return self.read_mac_symbols(),
+            (_, []) => self.report.warn("the pack has no System.map: the profile has no symbols"),
+            (_, [_]) => {}
+            (_, [.., last]) => {
+                let names: Vec<&str> = self.chosen.maps.iter().map(|map| self.pack.name_of(*map)).collect();
+                let (names, last) = (names.join(", "), self.pack.name_of(*last));
+                self.report.warn(format!("of several maps ({names}) the last is taken: {last}"));
+            }
+        }
+        Ok(())
     }
 
-    fn read_map(&mut self) -> Result<(), Error> {
-        let (Some(member), Some(text)) = (self.chosen.maps.last().copied(), self.map_text) else {
-            self.report.warn("the pack has no System.map: the profile has no symbols");
-            return Ok(());
-        };
+    /// Waits for the map, if that has not been done, and notes what it says.
+    fn settle_map(&mut self) -> Result<(), Error> {
+        let Some(read) = self.map_aside.take().and_then(Aside::wait) else { return Ok(()) };
+        let MapText { text, map, arch } = read?;
+        let member = self.chosen.maps.last().copied().unwrap_or_default();
         let name = self.pack.name_of(member).to_owned();
-        if self.chosen.maps.len() > 1 {
-            let others: Vec<&str> = self.chosen.maps.iter().map(|map| self.pack.name_of(*map)).collect();
-            self.report.warn(format!("of several maps ({}) the last is taken: {name}", others.join(", ")));
-        }
-        let map = SystemMap::parse(text);
         if map.symbols.is_empty() {
             let found = map.first_skipped.map_or(String::new(), |(_, line)| shown(line));
             return Err(Error::Member { member: name, reason: MapError::NotAMap { found }.to_string() });
@@ -151,9 +194,10 @@ impl<'a> Converting<'a> {
                 format!("line {line} '{}'", shown(text))
             });
         }
-        self.evidence.map_arch = detect::arch_of_map(&map.symbols);
+        self.evidence.map_arch = arch;
         self.evidence.map_name = Some(name);
         self.progress.debug(&format!("{} symbols", map.symbols.len()));
+        self.map_text = Some(text);
         self.map = Some(map);
         Ok(())
     }
@@ -190,7 +234,7 @@ impl<'a> Converting<'a> {
                 }
                 // Files of vtypes may list variables of their own.
                 let listed = std::mem::take(&mut self.profile.constants);
-                add_symbols(&mut self.profile, map.symbols, &mut self.report);
+                add_symbols(&mut self.profile, map.symbols, self.options.threads, &mut self.report);
                 self.profile.constants.extend(listed);
             }
             Err(error) => self.refuse_map(&name, &error.to_string()),
@@ -225,15 +269,14 @@ impl<'a> Converting<'a> {
         self.evidence.table_arch = detect::arch_of_table(&table);
         self.evidence.folders.push(String::from_utf8_lossy(table.path).into_owned());
         self.progress.debug(&format!("{} symbols", table.symbols.len()));
-        add_symbols(&mut self.profile, table.symbols, &mut self.report);
+        add_symbols(&mut self.profile, table.symbols, self.options.threads, &mut self.report);
         Ok(())
     }
 
-    /// Reads the types; `text` is that of the source, if it was read already.
-    fn read_types(&mut self, source: TypeSource, text: Option<Result<Content, Error>>) -> Result<(), Error> {
+    fn read_types(&mut self, source: TypeSource) -> Result<(), Error> {
         let member = source.member();
         self.progress.debug(&format!("types from {}", self.pack.name_of(member)));
-        let text = text.unwrap_or_else(|| self.pack.read(member))?;
+        let text = self.pack.read(member)?;
         match source {
             TypeSource::Dump(_) => self.read_dump(member, &text),
             TypeSource::Vtypes(_) => self.read_vtypes(member, &text),
@@ -243,6 +286,7 @@ impl<'a> Converting<'a> {
 
     /// Reads types from DWARF itself; the symbols stay those of the map.
     fn read_module(&mut self, member: usize, bytes: &[u8]) -> Result<(), Error> {
+        self.settle_map()?;
         let convert = |symbol_map| {
             let options = dwarf_converter::Options {
                 symbol_map,
@@ -274,7 +318,24 @@ impl<'a> Converting<'a> {
     }
 
     fn read_dump(&mut self, member: usize, text: &[u8]) -> Result<(), Error> {
-        let name = || self.pack.name_of(member).to_owned();
+        // While the dump is read into these, the map may still be read.
+        let mut profile = std::mem::replace(&mut self.profile, Profile::new(System::Linux, Arch::Amd64));
+        let mut report = Report::default();
+        let read = self.lower_dump(member, text, &mut profile, &mut report);
+        self.profile = profile;
+        self.report.absorb(report);
+        read
+    }
+
+    fn lower_dump(
+        &mut self,
+        member: usize,
+        text: &[u8],
+        profile: &mut Profile,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        let pack = self.pack;
+        let name = || pack.name_of(member).to_owned();
         let Some(dialect) = Dialect::of(text) else {
             let mut lines = lines::Lines::new(text).map(|(_, line)| line.trim_ascii());
             let first_line = shown(lines.find(|line| !line.is_empty()).unwrap_or_default());
@@ -282,9 +343,9 @@ impl<'a> Converting<'a> {
         };
         self.progress.debug(&format!("a dump of {dialect}"));
         if dialect == Dialect::Darwin {
-            self.profile.system = System::Mac;
+            profile.system = System::Mac;
         }
-        let mut lowering = Lowering::new(&mut self.profile, &mut self.report);
+        let mut lowering = Lowering::new(profile, report);
         let mut entries = 0u64;
         let end = dump::read(dialect, text, |entry| {
             entries += 1;
@@ -303,16 +364,17 @@ impl<'a> Converting<'a> {
         self.evidence.producers = hints.producers;
         self.evidence.folders.extend(hints.folders);
         self.evidence.pointer_size = hints.pointer_size.or(end.address_size);
+        self.settle_map()?;
         let mut told = Report::default();
         let arch = self.evidence.arch(&mut told);
         let big_endian = self.evidence.is_big_endian(arch);
         let address_size = self.evidence.pointer_size.unwrap_or(arch.address_size());
         lowering.finish(Target { big_endian, address_size });
-        self.profile.arch = arch;
-        self.report.absorb(told);
+        profile.arch = arch;
+        report.absorb(told);
         if let Some(position) = end.cut {
             let line = lines::line_number(text, position);
-            self.report.warn(format!(
+            report.warn(format!(
                 "{} ends in the middle of line {line}: everything after it is missing, including members of the last struct",
                 self.pack.name_of(member)
             ));
@@ -322,6 +384,7 @@ impl<'a> Converting<'a> {
     }
 
     fn read_vtypes(&mut self, member: usize, text: &[u8]) -> Result<(), Error> {
+        self.settle_map()?;
         let name = self.pack.name_of(member).to_owned();
         let refused = |problem: Problem| problem.in_member(&name, text);
         if self.evidence.table_arch.is_none() {
@@ -362,7 +425,7 @@ impl<'a> Converting<'a> {
         }
     }
 
-    fn describe(&mut self) -> Result<(), Error> {
+    fn describe(&mut self, digest: String) {
         self.profile.settle_natives();
         self.keep_known_variables();
         self.find_pae();
@@ -383,7 +446,7 @@ impl<'a> Converting<'a> {
         }
         profile.set_metadata("Version", 1);
         profile.set_metadata("Generator", GENERATOR);
-        profile.set_metadata("SourceSHA256", self.pack.sha256()?);
+        profile.set_metadata("SourceSHA256", digest);
         if profile.system == System::Linux
             && let Some(release) = self.evidence.release()
         {
@@ -396,7 +459,6 @@ impl<'a> Converting<'a> {
         if let Some(config) = self.evidence.config.take() {
             profile.config.extend(config.options);
         }
-        Ok(())
     }
 
     /// A dump's variables are those that its only module uses; only the kernel's own have an address in the map.

@@ -99,3 +99,36 @@ fn a_map_that_gives_no_addresses_of_this_kernel_is_refused() {
     let excerpt = "ffffffff95000000 D init_task\nffffffff95000040 D modules\n";
     refused(made("-m64", "kallsyms", excerpt, &[]), "nothing says whether that kernel was moved");
 }
+
+#[test]
+fn a_map_that_is_read_beside_the_types_gives_the_same() {
+    let map = "ffffffff81000000 T _text\nffffffff82000000 D init_task\nnothing\n";
+    let with = |map: &str, types: &str, threads| {
+        let member = |name: &str, text: &str| (name.to_owned(), text.as_bytes().to_vec());
+        let pack = Pack::in_memory(vec![member("module.dwarf", types), member("System.map-4.3.3", map)]);
+        let options = Options { threads, ..Options::default() };
+        match convert(&pack, &options, &Silent) {
+            Ok(Converted { mut profile, mut report }) => {
+                let resolution = Resolution::new(&mut profile, &mut report);
+                let text = profile::write_text(&profile, &resolution, Vec::new()).unwrap();
+                Ok((String::from_utf8(text).unwrap(), report))
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    let types = dump("-m64");
+    // A map that cannot be read is told of, whatever the types are.
+    for (map, types, problem) in [
+        (map, &types[..], None),
+        ("no map", &types[..], Some("System.map-4.3.3")),
+        ("no map", "no types", Some("System.map-4.3.3")),
+        (map, "no types", Some("module.dwarf")),
+    ] {
+        let one = with(map, types, 1);
+        assert_eq!(with(map, types, 4), one);
+        match problem {
+            Some(member) => assert!(one.unwrap_err().contains(member)),
+            None => assert!(one.unwrap().0.contains("\"init_task\": 18446744071595622400")),
+        }
+    }
+}
