@@ -774,3 +774,29 @@ fn a_sink_that_fails_ends_both_threads() {
         assert_eq!(written.err().map(|error| error.to_string()).as_deref(), Some("full"), "{room}");
     }
 }
+
+#[test]
+fn several_threads_settle_what_one_does() {
+    let flawed = || {
+        let mut profile = linux();
+        let int = native(&mut profile, "int", 4);
+        for number in 0..10_000 {
+            // Every third reaches beyond its end, and every fifth begins there.
+            let size = if number % 3 == 0 { 2 } else { 4 };
+            let offset = if number % 5 == 0 { 8 } else { 0 };
+            let members = [member(&mut profile, "a", offset, int), member(&mut profile, "b", 1 << 41, int)];
+            record(&mut profile, &format!("s_{number}"), size, &members);
+        }
+        profile
+    };
+    let settled = |threads| {
+        let (mut profile, mut report) = (flawed(), Report::default());
+        let resolution = Resolution::on_threads(&mut profile, &mut report, threads);
+        (write_text(&profile, &resolution, Vec::new()).unwrap(), resolution.oversized(), report)
+    };
+    let one = settled(1);
+    assert_eq!((one.1, one.2.count("members outside their struct")), (10_000, 4667));
+    for threads in [2, 3, 5] {
+        assert!(settled(threads) == one, "{threads} threads");
+    }
+}

@@ -1,27 +1,64 @@
 //! Members and variables that no reader could follow, and their replacements.
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use super::bounds::{MAX_DEPTH, MAX_DESCRIPTORS, MAX_SIZE, OUTSIDE, OVERSIZED, TOO_DEEP};
 use super::resolver::Resolver;
 use super::result::Flaw;
 use crate::{BitRange, Member, Name, RecordId, Report, StorageUnit, Type, TypeId};
 
+/// What was found in a share of the records.
+#[derive(Default)]
+struct Checked {
+    flaws: Vec<((RecordId, u32), Flaw)>,
+    oversized: u64,
+    report: Report,
+}
+
+/// How many records are worth a thread of their own.
+const LEAST_SHARE: usize = 4096;
+
 impl Resolver<'_> {
-    /// Finds the members that no reader could follow, and decides how they are written instead.
-    pub(super) fn find_flaws(&mut self, report: &mut Report) {
+    /// Finds the members that no reader could follow, and decides how they are written instead. Up to `threads` threads
+    /// look at them.
+    pub(super) fn find_flaws(&mut self, threads: usize, report: &mut Report) {
         let mut records: Vec<RecordId> = self.structs.iter().map(|(_, id)| *id).collect();
         records.sort_unstable();
         records.dedup();
-        for id in &records {
-            self.check_members(*id, report);
+        let share = records.len().div_ceil(threads.max(1)).max(LEAST_SHARE);
+        let resolver = &*self;
+        let checked: Vec<Checked> = thread::scope(|scope| {
+            let mut shares = records.chunks(share);
+            let first = shares.next().unwrap_or_default();
+            let others: Vec<_> = shares.map(|share| scope.spawn(|| resolver.check_records(share))).collect();
+            let first = resolver.check_records(first);
+            let others = others.into_iter();
+            let others = others.map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            [first].into_iter().chain(others).collect()
+        });
+        for part in checked {
+            self.result.oversized += part.oversized;
+            self.result.flaws.extend(part.flaws);
+            report.absorb(part.report);
         }
         self.cut_cycles(&records, report);
     }
 
-    fn check_members(&mut self, id: RecordId, report: &mut Report) {
+    fn check_records(&self, records: &[RecordId]) -> Checked {
+        let mut checked = Checked::default();
+        for id in records {
+            self.check_members(*id, &mut checked);
+        }
+        checked
+    }
+
+    fn check_members(&self, id: RecordId, checked: &mut Checked) {
+        let Checked { flaws, oversized, report } = checked;
         let types = self.types;
         let Some(record) = types.record(id) else { return };
         if record.size > MAX_SIZE {
-            self.result.oversized += 1;
+            *oversized += 1;
             report.lose(OVERSIZED, || {
                 let name = record.name.map_or("(unnamed)", |name| self.names.get(name));
                 format!("{name}: {} bytes", record.size)
@@ -34,7 +71,7 @@ impl Resolver<'_> {
             };
             let bit_field = member.bits.filter(|_| !self.has_unit(member.ty));
             let flaw = if member.offset > MAX_SIZE {
-                self.result.oversized += 1;
+                *oversized += 1;
                 report.lose(OVERSIZED, || format!("{} at {}", place(), member.offset));
                 Some(Flaw::Dropped)
             } else if member.offset > record.size {
@@ -68,7 +105,7 @@ impl Resolver<'_> {
                 }
             };
             if let Some(flaw) = flaw {
-                self.result.flaws.insert((id, index as u32), flaw);
+                flaws.push(((id, index as u32), flaw));
             }
         }
     }

@@ -43,6 +43,11 @@ impl Resolution {
     /// Settles all names of `profile`, and adds new ones to its table. Everything that had to be changed or left out
     /// is counted in `report`.
     pub fn new(profile: &mut Profile, report: &mut Report) -> Self {
+        Self::on_threads(profile, report, 1)
+    }
+
+    /// Like [`Resolution::new`], on up to `threads` threads. The result does not depend on their number.
+    pub fn on_threads(profile: &mut Profile, report: &mut Report, threads: usize) -> Self {
         number_repeated_members(profile, report);
         let address = profile.arch.address_size();
         let (mut layouts, mut standing) = (Layouts::default(), Standing::default());
@@ -66,7 +71,7 @@ impl Resolution {
         };
         resolver.name_records(&profile.constant_types);
         resolver.name_enumerations(&profile.constant_types);
-        resolver.find_flaws(report);
+        resolver.find_flaws(threads, report);
         resolver.check_variables(&profile.constant_types, report);
         resolver.list_ambiguities(settled, report);
         resolver.finish(report)
