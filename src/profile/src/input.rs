@@ -13,8 +13,18 @@ pub const MAX_TEXT: usize = 1 << 30;
 /// # Errors
 /// [`ReadError`] as for [`read_profile`], and if the file cannot be read.
 pub fn read_file(path: &Path, report: &mut Report) -> Result<Profile, ReadError> {
+    read_file_on(path, 1, report)
+}
+
+/// Like [`read_file`], on up to `threads` threads (at most two). The result does not depend on their number.
+///
+/// # Errors
+/// As for [`read_file`].
+pub fn read_file_on(path: &Path, threads: usize, report: &mut Report) -> Result<Profile, ReadError> {
     let bytes = MappedFile::open(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
-    read_profile(&bytes, report).map_err(|error| error.in_file(path, &bytes))
+    let read = unpack(&bytes, MAX_TEXT)
+        .and_then(|text| read_text_on(&text, threads, report).map_err(|error| error.in_packing_of(&bytes)));
+    read.map_err(|error| error.in_file(path, &bytes))
 }
 
 /// Reads a profile from a file's bytes: text, gzip, xz or zstd, recognised by content.
@@ -35,10 +45,14 @@ pub fn read_profile(bytes: &[u8], report: &mut Report) -> Result<Profile, ReadEr
 /// # Errors
 /// As for [`read_profile`].
 pub fn read_text(text: &[u8], report: &mut Report) -> Result<Profile, ReadError> {
+    read_text_on(text, 1, report)
+}
+
+fn read_text_on(text: &[u8], threads: usize, report: &mut Report) -> Result<Profile, ReadError> {
     check_kind(text)?;
     let text = utf8(text, report);
     if is_isf(text.as_bytes()) {
-        return isf::read(&text, report);
+        return isf::read(&text, threads, report);
     }
     read::read(&text, report)
 }

@@ -85,7 +85,7 @@ pub use file::{
     is_refusal, open_input, open_regular, remove_leftovers, report_shrunken_files,
 };
 pub use guard::{guarded, is_guarded};
-pub use input::{MAX_TEXT, read_file, read_profile, read_text};
+pub use input::{MAX_TEXT, read_file, read_file_on, read_profile, read_text};
 pub use isf::{Table, from_base64, table_path, to_base64};
 pub use judge::{Consumer, FileForm, Health, Missing, Obstacle, Scope, Verdict, member_offset, obstacles};
 pub use lookup::Text;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use profile::{
     Arch, BitRange, Profile, ReadError, RecordKind, Report, Resolution, System, Table, Text, Type, read_file,
-    read_text, write_text,
+    read_file_on, read_text, write_text,
 };
 use tables::{LINUX, WINDOWS};
 
@@ -346,6 +346,48 @@ fn tables_of_the_corpus() -> Vec<(String, Vec<u8>)> {
         (path.display().to_string(), profile::unpack(&packed, profile::MAX_TEXT).unwrap().into_owned())
     };
     paths.into_iter().map(read).collect()
+}
+
+/// A table whose sections are long enough for two threads, with some entries that are not as the schema has them.
+fn long() -> String {
+    let entry = |number: u32| {
+        let odd = if number.is_multiple_of(1000) { "[]" } else { r#"{"kind": "base", "name": "int"}"# };
+        let address = if number.is_multiple_of(700) { "\"here\"".to_owned() } else { number.to_string() };
+        let members = (0..4).map(|at| format!(r#""m{at}": {{"offset": {}, "type": {odd}}}"#, 4 * at));
+        let members = members.collect::<Vec<_>>().join(", ");
+        (
+            format!(r#""s_{number}": {{"kind": "struct", "size": 16, "fields": {{{members}}}}}"#),
+            format!(r#""a_symbol_with_a_long_name_{number}": {{"address": {address}, "type": {odd}}}"#),
+        )
+    };
+    let (structs, symbols): (Vec<String>, Vec<String>) = (0..15_000).map(entry).unzip();
+    let head = LINUX.split("\"user_types\"").next().unwrap();
+    format!("{head} \"user_types\": {{{}}}, \"symbols\": {{{}}}}}", structs.join(", "), symbols.join(", "))
+}
+
+#[test]
+fn two_threads_read_what_one_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table.json");
+    let text = long();
+    assert!(text.len() > 4 << 20);
+    for (text, whole) in [(&text[..], true), (&text[..text.len() / 2], false)] {
+        std::fs::write(&path, text).unwrap();
+        let read = |threads| {
+            let mut report = Report::default();
+            let profile = read_file_on(&path, threads, &mut report);
+            let printed = profile.map(|mut profile| canonical(&mut profile, &mut report));
+            (printed.map_err(|error| error.to_string()), report)
+        };
+        let one = read(1);
+        assert_eq!(one.0.is_ok(), whole);
+        assert!(read(2) == one);
+        if whole {
+            // Four members of every thousandth struct, and every thousandth symbol unless its address is damaged too.
+            assert_eq!(one.1.count("type descriptors that are not as the schema has them"), 4 * 15 + 12);
+            assert_eq!(one.1.count("symbols that are not as the schema has them"), 22);
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::panic::resume_unwind;
+use std::sync::mpsc;
+use std::thread;
 
 use super::base_types::WIDE_CHARACTER;
 use super::descriptor::Descriptors;
@@ -20,8 +23,9 @@ use crate::{Name, Profile, ReadError, Report, System, Type, TypeId};
 /// `report`: a type loses its target, a member its offset, a symbol its type. Symbols of type `void` count as symbols
 /// without one.
 ///
-/// The text is read once, and memory is proportional to it.
-pub(crate) fn read(text: &str, report: &mut Report) -> Result<Profile, ReadError> {
+/// The text is read once, and memory is proportional to it. With several threads, one finds the texts of entries while
+/// another reads those that were found.
+pub(crate) fn read(text: &str, threads: usize, report: &mut Report) -> Result<Profile, ReadError> {
     let texts = Texts::find(text)?;
     let metadata = parse(texts.of("metadata").1)?;
     check_format(&metadata, report)?;
@@ -30,7 +34,8 @@ pub(crate) fn read(text: &str, report: &mut Report) -> Result<Profile, ReadError
     let mut profile = Profile::new(identity.system.unwrap_or(System::Other), identity.arch);
     let address_size = address_size(&identity, &bases);
     let wide = add_wide_character(&identity, &bases, &mut profile);
-    let mut reader = Reader { descriptors: Descriptors::new(address_size, wide, None), profile, report };
+    let descriptors = Descriptors::new(address_size, wide, None);
+    let mut reader = Reader { descriptors, profile, threads, report };
     add_bases(bases, &mut reader.descriptors, &mut reader.profile, reader.report);
     reader.enumerations(texts.of("enums"))?;
     reader.structs(texts.of("user_types"))?;
@@ -88,6 +93,47 @@ fn entries<'de>(
         report.lose_many(INVALID_TEXT, damaged, || section.to_owned());
     }
     Ok(())
+}
+
+/// How many entries are passed from one thread to the other at once, and how many such batches may wait.
+const BATCH: usize = 64;
+const WAITING: usize = 8;
+/// Shorter sections are read on one thread.
+const LONG: usize = 1 << 20;
+
+/// Passes every entry of a section to `take`, with what `scan` makes of its text. With several threads, another one
+/// scans ahead.
+fn scanned<'de, T: Send>(
+    section: (&'static str, &'de str),
+    threads: usize,
+    report: &mut Report,
+    scan: impl Fn(&'de str) -> T + Send,
+    mut take: impl FnMut(Cow<'de, str>, T, &mut Report),
+) -> Result<(), ReadError> {
+    if threads < 2 || section.1.len() < LONG {
+        return entries(section, report, |name, text, report| take(name, scan(text), report));
+    }
+    thread::scope(|running| {
+        let (sender, receiver) = mpsc::sync_channel(WAITING);
+        let scanning = running.spawn(move || {
+            let (mut batch, mut report) = (Vec::with_capacity(BATCH), Report::default());
+            let walked = entries(section, &mut report, |name, text, _| {
+                batch.push((name, scan(text)));
+                if batch.len() == BATCH {
+                    // Nobody receives only if the other thread has panicked.
+                    let _ = sender.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
+                }
+            });
+            let _ = sender.send(batch);
+            (walked, report)
+        });
+        for (name, item) in receiver.into_iter().flatten() {
+            take(name, item, report);
+        }
+        let (walked, of_scan) = scanning.join().unwrap_or_else(|panic| resume_unwind(panic));
+        report.absorb(of_scan);
+        walked
+    })
 }
 
 /// The base types of a table, by name.
@@ -172,12 +218,13 @@ fn native(name: &str, base: &BaseType, profile: &mut Profile, report: &mut Repor
 struct Reader<'de, 'r> {
     descriptors: Descriptors<'de, 'static>,
     profile: Profile,
+    threads: usize,
     report: &'r mut Report,
 }
 
 impl<'de> Reader<'de, '_> {
     fn enumerations(&mut self, section: (&'static str, &'de str)) -> Result<(), ReadError> {
-        let Self { descriptors, profile, report } = self;
+        let Self { descriptors, profile, report, .. } = self;
         let mut enums = Keyed::default();
         entries(section, report, |name, text, report| {
             let key = profile.intern(&name);
@@ -193,18 +240,17 @@ impl<'de> Reader<'de, '_> {
     }
 
     fn structs(&mut self, section: (&'static str, &'de str)) -> Result<(), ReadError> {
-        let Self { descriptors, profile, report } = self;
+        let Self { descriptors, profile, threads, report } = self;
         let mut structs: Keyed<Struct> = Keyed::default();
-        entries(section, report, |name, text, report| {
-            match structure::lower(&name, text, descriptors, profile, report) {
-                Some(entry) => {
-                    let key = profile.intern(&name);
-                    if structs.insert(key, entry) {
-                        report.lose(REPEATED, || name.into_owned());
-                    }
+        scanned(section, *threads, report, structure::scan, |name, scanned, report| match scanned {
+            Some(scanned) => {
+                let entry = structure::lower(&name, scanned, descriptors, profile, report);
+                let key = profile.intern(&name);
+                if structs.insert(key, entry) {
+                    report.lose(REPEATED, || name.into_owned());
                 }
-                None => report.lose("structs that are not objects", || name.into_owned()),
             }
+            None => report.lose("structs that are not objects", || name.into_owned()),
         })?;
         for (key, Struct { kind, size, members }) in &structs.entries {
             let size_of = |name| structs.get(name).and_then(|entry| entry.size);
@@ -220,11 +266,13 @@ impl<'de> Reader<'de, '_> {
     }
 
     fn symbols(&mut self, section: (&'static str, &'de str)) -> Result<(), ReadError> {
-        let Self { descriptors, profile, report } = self;
+        let Self { descriptors, profile, threads, report } = self;
         let windows = profile.system == System::Windows;
         let mut symbols: Keyed<(u64, Option<TypeId>)> = Keyed::default();
-        entries(section, report, |name, text, report| {
-            let Some(symbol) = symbol::lower(&name, text, descriptors, profile, report) else {
+        scanned(section, *threads, report, symbol::scan, |name, scanned, report| {
+            let symbol =
+                scanned.and_then(|scanned| symbol::lower(&name, scanned, descriptors, profile, report));
+            let Some(symbol) = symbol else {
                 return report.lose("symbols that are not as the schema has them", || name.into_owned());
             };
             let key = match profile.system {

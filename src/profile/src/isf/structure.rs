@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use super::descriptor::{Descriptors, Lowered};
 use super::entry::{fields, string, unsigned};
 use super::losses::{NOT_UNDERSTOOD, REPEATED};
@@ -18,30 +20,51 @@ pub(super) struct Struct {
     pub(super) members: Vec<NewMember>,
 }
 
-/// Reads an entry of `user_types`; `None` if it is not an object. An unknown kind counts as a struct. A member keeps
-/// its place even if its type cannot be read.
+/// The name of a member, and the texts of its offset, its type and whether it has no name of its own; `None` if it is not
+/// an object.
+type ScannedMember<'de> = (Cow<'de, str>, Option<[Option<&'de str>; 3]>);
+
+/// The texts in an entry of `user_types`, before any of them is understood.
+pub(super) struct Scanned<'de> {
+    kind: Option<&'de str>,
+    size: Option<&'de str>,
+    members: Vec<ScannedMember<'de>>,
+    /// Whether the members could be read to their end.
+    whole: bool,
+}
+
+/// Finds the texts in an entry of `user_types`; `None` if it is not an object.
+pub(super) fn scan(text: &str) -> Option<Scanned<'_>> {
+    let [kind, size, entries] = fields(text, ["kind", "size", "fields"])?;
+    let mut members = Vec::new();
+    let walked = walk::entries(entries.unwrap_or("{}"), |name, text| {
+        members.push((name, fields(text, ["offset", "type", "anonymous"])));
+    });
+    Some(Scanned { kind, size, members, whole: entries.is_some() && walked.is_ok() })
+}
+
+/// Reads an entry of `user_types`. An unknown kind counts as a struct. A member keeps its place even if its type cannot be
+/// read.
 pub(super) fn lower<'de>(
     owner: &str,
-    text: &'de str,
+    scanned: Scanned<'de>,
     descriptors: &mut Descriptors<'de, '_>,
     profile: &mut Profile,
     report: &mut Report,
-) -> Option<Struct> {
-    let [kind, size, entries] = fields(text, ["kind", "size", "fields"])?;
-    let kind = match string(kind).as_deref() {
+) -> Struct {
+    let kind = match string(scanned.kind).as_deref() {
         Some("struct") => Some(RecordKind::Struct),
         Some("union") => Some(RecordKind::Union),
         Some("class") => Some(RecordKind::Class),
         _ => None,
     };
-    let size = unsigned(size);
+    let size = unsigned(scanned.size);
     let mut members: Vec<(Name, bool, NewMember)> = Vec::new();
-    let walked = walk::entries(entries.unwrap_or("{}"), |name, text| {
-        let Some([Some(offset), ty, anonymous]) = fields(text, ["offset", "type", "anonymous"]) else {
-            return report.lose(PLACELESS, || format!("{owner}.{name}"));
-        };
-        let Some(offset) = unsigned(Some(offset)) else {
-            return report.lose(PLACELESS, || format!("{owner}.{name}"));
+    for (name, texts) in scanned.members {
+        let [offset, ty, anonymous] = texts.unwrap_or_default();
+        let Some(offset) = unsigned(offset) else {
+            report.lose(PLACELESS, || format!("{owner}.{name}"));
+            continue;
         };
         let Lowered { ty, bits, understood } = descriptors.lower(ty.unwrap_or("null"), profile, report);
         if !understood {
@@ -49,8 +72,8 @@ pub(super) fn lower<'de>(
         }
         let member = NewMember { name: None, offset, ty, bits };
         members.push((profile.intern(&name), anonymous == Some("true"), member));
-    });
-    if kind.is_none() || size.is_none() || entries.is_none() || walked.is_err() {
+    }
+    if kind.is_none() || size.is_none() || !scanned.whole {
         report.lose(DAMAGED, || owner.to_owned());
     }
     // The last of repeated names counts: after reversing it is the first, which `dedup` keeps.
@@ -71,7 +94,7 @@ pub(super) fn lower<'de>(
         name: (!anonymous).then_some(name),
         ..in_its_unit(member, size.unwrap_or(u64::MAX), profile)
     });
-    Some(Struct { kind: kind.unwrap_or(RecordKind::Struct), size, members: members.collect() })
+    Struct { kind: kind.unwrap_or(RecordKind::Struct), size, members: members.collect() }
 }
 
 /// A bit-field in its storage unit. dwarf2json places fields at their first byte, so the bytes of the type at that

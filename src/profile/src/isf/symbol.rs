@@ -35,16 +35,24 @@ pub(super) fn is_function(text: &str) -> bool {
     string(kind).is_some_and(|kind| kind == "function")
 }
 
+/// The texts in an entry of `symbols`, before any of them is understood: its address, its type, its content and the
+/// linker's name.
+pub(super) type Scanned<'de> = [Option<&'de str>; 4];
+
+/// Finds the texts in an entry of `symbols`; `None` if it is not an object.
+pub(super) fn scan(text: &str) -> Option<Scanned<'_>> {
+    fields(text, ["address", "type", "constant_data", "linkage_name"])
+}
+
 /// Reads an entry of `symbols`; `None` if it has no address. A type or content that does not follow the schema is
 /// dropped without affecting the rest.
 pub(super) fn lower<'de>(
     name: &str,
-    text: &'de str,
+    [at, ty, data, linkage]: Scanned<'de>,
     descriptors: &mut Descriptors<'de, '_>,
     profile: &mut Profile,
     report: &mut Report,
 ) -> Option<Symbol> {
-    let [at, ty, data, linkage] = fields(text, ["address", "type", "constant_data", "linkage_name"])?;
     let address = address(at?)?;
     let ty = ty.and_then(|ty| {
         let Lowered { ty, bits, understood } = descriptors.lower(ty, profile, report);

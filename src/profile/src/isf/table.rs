@@ -118,7 +118,7 @@ impl Table {
     /// As for [`crate::read_text`].
     pub fn profile(&self, report: &mut Report) -> Result<Profile, ReadError> {
         let text = utf8(&self.text, report);
-        reader::read(&text, report)
+        reader::read(&text, 1, report)
     }
 
     /// The struct of this name; `None` if there is none. Other structs in it have their names in the table
@@ -132,7 +132,8 @@ impl Table {
         for (name, ty, size) in &self.bases {
             descriptors.bases.add(*name, *ty, *size);
         }
-        let entry = structure::lower(name, &text, &mut descriptors, &mut profile, &mut report)?;
+        let scanned = structure::scan(&text)?;
+        let entry = structure::lower(name, scanned, &mut descriptors, &mut profile, &mut report);
         let Struct { kind, size, members } = entry;
         let size = size.unwrap_or_else(|| {
             structure::end_of(&members, &profile.types, |name| self.size(profile.names.get(name)))

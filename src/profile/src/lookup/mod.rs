@@ -331,7 +331,7 @@ impl Text {
 /// The canonical text of the profile in an ISF text.
 fn canonical(isf_text: &str) -> Result<String, ReadError> {
     let mut report = Report::default();
-    let mut profile = isf::read(isf_text, &mut report)?;
+    let mut profile = isf::read(isf_text, 1, &mut report)?;
     let resolution = Resolution::new(&mut profile, &mut report);
     let text = write_text(&profile, &resolution, Vec::new());
     // The writer refuses only repeated symbol names, which the reader never leaves.
