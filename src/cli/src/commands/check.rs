@@ -71,16 +71,13 @@ const DIFFERENCES_SHOWN: usize = 20;
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let Opened { profile, resolution, report, form } = open(&arguments.profile)?;
     let source = arguments.profile.display().to_string();
+    let health = Health::of(&profile, &resolution, Scope::Whole);
     let Some(against) = &arguments.against else {
-        let summary = Summary {
-            source: &source,
-            profile: &profile,
-            resolution: &resolution,
-            report: &report,
-            scope: Scope::Whole,
-        };
+        let summary =
+            Summary { source: &source, profile: &profile, resolution: &resolution, report: &report };
         let obstacles = obstacles(&profile, form);
-        let outcome = summary.conclude_with(console, |made| made.obstacles = Some(to_rows(&obstacles)))?;
+        let complete = |made: &mut report::Made| made.obstacles = Some(to_rows(&obstacles));
+        let outcome = summary.conclude_with(&health, console, complete)?;
         if !console.json() {
             say_obstacles(&obstacles, console);
         }
@@ -91,7 +88,6 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         Settled { profile: &profile, resolution: &resolution },
         Settled { profile: &other, resolution: &other_resolution },
     );
-    let health = Health::of(&profile, &resolution, Scope::Whole);
     if console.json() {
         console.print_report(&to_report(&comparison, &health))?;
     } else {

@@ -359,7 +359,7 @@ fn convert_in_batch(
     let options = options_of(arguments, 1);
     let converted = converters::convert_with(VOLATILITY, Source::open(path)?, &options, &Silent)?;
     let (mut profile, mut report) = (converted.profile, converted.report);
-    let resolution = plan.settle(&mut profile, &mut report);
+    let resolution = plan.settle(&mut profile, &mut report, 1);
     plan.write(&profile, &resolution, &mut report, 1)?;
     let health = Health::of(&profile, &resolution, Scope::Whole);
     let reasons =

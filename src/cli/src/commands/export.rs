@@ -16,6 +16,7 @@ use crate::outcome::Outcome;
 use crate::profiles::any;
 use crate::profiles::output::OutputPlan;
 use crate::profiles::verdict::Summary;
+use crate::report::profile as report;
 
 /// Write a profile in the form that another program reads.
 ///
@@ -103,7 +104,7 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let plan = OutputPlan::new(&arguments.output, None, console)?.with_compat(compat);
     let source = arguments.profile.display().to_string();
     let mut report = Report::default();
-    let mut profile = any::read(&arguments.profile, &mut report)?;
+    let mut profile = any::read(&arguments.profile, console.threads(), &mut report)?;
     if profile.system == System::Other {
         bail!(
             "{source}: this profile does not belong to an operating system, so no other program has a form for it"
@@ -119,14 +120,15 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
         Some(image) => Some(configuration(arguments, image, console)?),
         None => None,
     };
-    let resolution = plan.settle(&mut profile, &mut report);
-    if let Some(path) = plan.write(&profile, &resolution, &mut report, console.threads())? {
+    let threads = console.threads();
+    let resolution = plan.settle(&mut profile, &mut report, threads);
+    let (written, health) = plan.write_judged(&profile, &resolution, &mut report, Scope::Whole, threads)?;
+    if let Some(path) = written {
         console.info(format_args!("wrote {}", path.display()));
     }
-    let scope = Scope::Whole;
-    let summary =
-        Summary { source: &source, profile: &profile, resolution: &resolution, report: &report, scope };
-    let outcome = summary.conclude_with(console, |made| made.libvmi_configuration = configuration.clone())?;
+    let summary = Summary { source: &source, profile: &profile, resolution: &resolution, report: &report };
+    let complete = |made: &mut report::Made| made.libvmi_configuration = configuration.clone();
+    let outcome = summary.conclude_with(&health, console, complete)?;
     if let Some(text) = configuration.filter(|_| !console.json()) {
         // Standard output may contain the profile.
         match arguments.output.output.as_ref().is_some_and(|output| output.as_os_str() != "-") {

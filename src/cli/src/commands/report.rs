@@ -81,7 +81,7 @@ impl Run for Arguments {
 /// A file that cannot be read, or is not a profile.
 pub fn add(collection: &mut Collection, path: &Path) -> anyhow::Result<Shard> {
     let mut report = Report::default();
-    let mut profile = any::read(path, &mut report)?;
+    let mut profile = any::read(path, 1, &mut report)?;
     let resolution = Resolution::new(&mut profile, &mut report);
     let lacks_types = resolution.structs().is_empty() && resolution.enumerations().is_empty();
     if lacks_types && profile.constants.is_empty() && profile.functions.is_empty() {

@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use converters::{Options, Source};
 use profile::{
-    MappedFile, Profile, ReadError, Report, Resolution, Text, read_file, read_profile, read_text, write_text,
+    MappedFile, Profile, ReadError, Report, Resolution, Text, read_file_on, read_profile, read_text,
+    write_text,
 };
 use symbols::ClientOptions;
 
@@ -67,15 +68,16 @@ fn printed(mut profile: Profile, mut report: Report) -> anyhow::Result<String> {
     Ok(String::from_utf8(write_text(&profile, &resolution, Vec::new())?)?)
 }
 
-/// Reads the profile that `named` selects: a profile or table in a file, or a build of a bundle.
+/// Reads the profile that `named` selects, on up to `threads` threads: a profile or table in a file, or a build of a
+/// bundle.
 ///
 /// # Errors
 /// A file or bundle that cannot be read.
-pub fn read(named: &Path, report: &mut Report) -> anyhow::Result<Profile> {
+pub fn read(named: &Path, threads: usize, report: &mut Report) -> anyhow::Result<Profile> {
     let shown = || named.display().to_string();
     match InBundle::of(named) {
         Some(build) => read_text(text_in_bundle(build, None)?.as_bytes(), report).with_context(shown),
-        None => in_file(read_file(named, report), named),
+        None => in_file(read_file_on(named, threads, report), named),
     }
 }
 

@@ -50,13 +50,15 @@ impl Request<'_> {
         let converted = made.with_context(|| place.clone())?;
         let (mut profile, mut report) = (converted.profile, converted.report);
         (self.complete)(&mut profile)?;
-        let resolution = self.plan.settle(&mut profile, &mut report);
-        if let Some(path) = self.plan.write(&profile, &resolution, &mut report, console.threads())? {
+        let threads = console.threads();
+        let resolution = self.plan.settle(&mut profile, &mut report, threads);
+        let scope = if self.options.concise { Scope::Types } else { Scope::Whole };
+        let (written, health) = self.plan.write_judged(&profile, &resolution, &mut report, scope, threads)?;
+        if let Some(path) = written {
             console.info(format_args!("wrote {}", path.display()));
         }
-        let scope = if self.options.concise { Scope::Types } else { Scope::Whole };
-        Summary { source: &place, profile: &profile, resolution: &resolution, report: &report, scope }
-            .conclude(console)
+        Summary { source: &place, profile: &profile, resolution: &resolution, report: &report }
+            .conclude(&health, console)
     }
 
     /// Writes exactly the text that Rekall itself would make of the source.

@@ -1,10 +1,12 @@
 use std::io::{self, Write};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::{Context, bail};
 use profile::{
-    Compat, Consumer, Effort, Form, Format, GzipWriter, Profile, Report, Resolution, Selection, XzWriter,
-    add_lost_names, add_well_known_types, banner_symbol, table_path, write_form,
+    Compat, Consumer, Effort, Form, Format, GzipWriter, Health, Profile, Report, Resolution, Scope,
+    Selection, XzWriter, add_lost_names, add_well_known_types, banner_symbol, table_path, write_form,
 };
 
 use crate::console::{self, Console};
@@ -74,14 +76,14 @@ impl OutputPlan {
     }
 
     /// Settles a profile's names, after adding what its format needs.
-    pub fn settle(&self, profile: &mut Profile, report: &mut Report) -> Resolution {
+    pub fn settle(&self, profile: &mut Profile, report: &mut Report, threads: usize) -> Resolution {
         if self.format == Format::Isf {
             add_well_known_types(profile);
         }
         if self.compat == Compat::Volatility3 {
             add_lost_names(profile);
         }
-        Resolution::new(profile, report)
+        Resolution::on_threads(profile, report, threads)
     }
 
     /// Writes the profile; a file appears complete or not at all. Returns its path if the user did not name it.
@@ -137,6 +139,31 @@ impl OutputPlan {
             .with_context(|| format!("cannot make the folder {}", parent.display()))?;
         self.write_file(&path, Packing::Xz, threads, body)?;
         Ok(Some(path))
+    }
+
+    /// Writes the profile as [`OutputPlan::write`] does, and judges the part of it in `scope` meanwhile if there are
+    /// several threads.
+    ///
+    /// # Errors
+    /// As [`OutputPlan::write`].
+    pub fn write_judged(
+        &self,
+        profile: &Profile,
+        resolution: &Resolution,
+        report: &mut Report,
+        scope: Scope,
+        threads: usize,
+    ) -> anyhow::Result<(Option<PathBuf>, Health)> {
+        if threads < 2 {
+            let written = self.write(profile, resolution, report, threads)?;
+            return Ok((written, Health::of(profile, resolution, scope)));
+        }
+        thread::scope(|running| {
+            let judged = running.spawn(|| Health::of(profile, resolution, scope));
+            let written = self.write(profile, resolution, report, threads);
+            let health = judged.join().unwrap_or_else(|panic| resume_unwind(panic));
+            Ok((written?, health))
+        })
     }
 
     /// Writes the output of `body`; a file appears complete or not at all.

@@ -1,4 +1,4 @@
-use profile::{Health, Profile, Report, Resolution, Scope, Verdict};
+use profile::{Health, Profile, Report, Resolution, Verdict};
 
 use crate::console::Console;
 use crate::outcome::Outcome;
@@ -14,20 +14,18 @@ pub struct Summary<'a> {
     pub resolution: &'a Resolution,
     /// The losses.
     pub report: &'a Report,
-    /// The part of it that is judged.
-    pub scope: Scope,
 }
 
 /// How many conflicts, losses of one kind and ambiguous uses are listed without `-v`.
 const CONFLICTS_SHOWN: usize = 5;
 
 impl Summary<'_> {
-    /// Prints it as text on standard error or as JSON on standard output, and judges the profile.
+    /// Prints it as text on standard error or as JSON on standard output, with the judgement of the profile.
     ///
     /// # Errors
     /// If standard output cannot be written.
-    pub fn conclude(&self, console: &Console) -> anyhow::Result<Outcome> {
-        self.conclude_with(console, |_| ())
+    pub fn conclude(&self, health: &Health, console: &Console) -> anyhow::Result<Outcome> {
+        self.conclude_with(health, console, |_| ())
     }
 
     /// Like [`Summary::conclude`], with a report that `complete` extends.
@@ -36,17 +34,17 @@ impl Summary<'_> {
     /// If standard output cannot be written.
     pub fn conclude_with(
         &self,
+        health: &Health,
         console: &Console,
         complete: impl FnOnce(&mut report::Made),
     ) -> anyhow::Result<Outcome> {
-        let health = Health::of(self.profile, self.resolution, self.scope);
         if console.json() {
-            let mut made = self.to_report(&health);
+            let mut made = self.to_report(health);
             complete(&mut made);
             console.print_report(&made)?;
         } else {
             self.print(console);
-            say_verdict(&health, console);
+            say_verdict(health, console);
         }
         let lossless = self.report.total() == 0 || !console.strict();
         Ok(Outcome::from_good(health.verdict != Verdict::Failed && lossless))
