@@ -35,6 +35,7 @@ mod layout;
 pub mod linux;
 pub mod mac;
 mod process;
+mod raw_layout;
 mod space;
 mod table;
 mod typed_memory;

@@ -6,7 +6,7 @@ use image::{Memory, Placed, ScanPlan, Window, scan};
 
 use crate::Layout;
 use crate::displaced::layouts_of;
-use crate::displaced::steps::{self, stretches};
+use crate::raw_layout::steps::{self, stretches};
 
 use super::self_map;
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use image::{Memory, ScanPlan, Window, scan};
 use profile::Arch;
 
-use crate::displaced::steps::{FARTHEST, Sample};
+use crate::raw_layout::steps::{FARTHEST, Sample};
 
 const PAGE: u64 = 4096;
 /// So many tables have to name their place at the same index and distance. By chance an entry does not do that twice.

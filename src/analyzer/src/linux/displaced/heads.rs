@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use image::{Memory, ScanPlan, Window, scan};
 
 use super::PAGE;
-use crate::displaced::steps::FARTHEST;
+use crate::raw_layout::steps::FARTHEST;
 
 /// The head of an empty list.
 #[derive(Clone, Copy, Debug)]

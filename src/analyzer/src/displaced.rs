@@ -4,8 +4,6 @@
 //! What the memory says of itself (the kernel's list of ranges, pointers that point to themselves, VMCOREINFO) gives
 //! layouts; the profile proves one of them. A layout that is not proved is not used.
 
-pub(crate) mod steps;
-
 use std::ops::Range;
 
 use image::{Image, Memory as _, Placed, ScanPlan};

@@ -1,0 +1,3 @@
+//! Where the bytes of a raw file may belong in memory, by whatever is known of ranges and of single places.
+
+pub(crate) mod steps;
