@@ -2,16 +2,7 @@ use image::{Image, Paging, PhysicalAddress, ScanPlan};
 use profile::System;
 
 use crate::linux::VmCoreInfo;
-use crate::{Error, Layout, Module, Process, Scope, Validation, linux, mac, windows};
-
-/// A list, and how it ended; of a broken list, the readable part.
-#[derive(Debug)]
-pub struct Listing<T> {
-    /// The entries, in the kernel's order.
-    pub rows: Vec<T>,
-    /// Whether the list returned to its head; otherwise the problem.
-    pub end: Result<(), Error>,
-}
+use crate::{Error, Layout, Listing, Module, Process, Scope, Validation, linux, mac, windows};
 
 /// The system in an image, found with its profile.
 pub enum Guest<'a> {

@@ -44,11 +44,11 @@ pub mod windows;
 
 pub use displaced::{Proof, Relocated, prove, relocate};
 pub use error::Error;
+pub use guest::Guest;
 pub use guest::validate;
-pub use guest::{Guest, Listing};
 pub use identity::Identity;
 pub use layout::{Field, FieldKind, Layout, Shape};
-pub use process::{Module, Process, Time};
+pub use process::{Listing, Module, Process, Time};
 pub use space::{Physical, Space};
 pub use table::{CheckRow, CheckTable, Group, Weight};
 pub use typed_memory::{Links, List, TypedMemory};

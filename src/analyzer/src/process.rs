@@ -3,6 +3,17 @@
 use chrono::DateTime;
 use profile::GuidAge;
 
+use crate::Error;
+
+/// A list, and how it ended; of a broken list, the readable part.
+#[derive(Debug)]
+pub struct Listing<T> {
+    /// The entries, in the kernel's order.
+    pub rows: Vec<T>,
+    /// Whether the list returned to its head; otherwise the problem.
+    pub end: Result<(), Error>,
+}
+
 /// A process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Process {

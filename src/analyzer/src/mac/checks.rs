@@ -34,7 +34,7 @@ pub(crate) fn validate(
         Err(missed) => {
             checker.check(&table::NO_KERNEL, "one at the profile's addresses", || {
                 for name in ["version", "lowGlo", "IdlePML4"] {
-                    let _ = super::locate::linked(layout, name);
+                    let _ = super::linked(layout, name);
                 }
                 let reason = missed.tried.join("; ");
                 if missed.another { Finding::Failed(reason) } else { Finding::Skipped(reason) }

@@ -4,7 +4,7 @@
 use image::{AddressSpace, Memory, Paging, PhysicalAddress, ScanPlan};
 use profile::Arch;
 
-use super::MacKernel;
+use super::{MacKernel, linked};
 use crate::error::Missed;
 use crate::space::{if_mapped, is_root};
 use crate::typed_memory::TypedMemory;
@@ -22,12 +22,6 @@ const MOST_PLACES: usize = 256;
 
 /// The shift is a multiple of this.
 const PAGE: u64 = 4096;
-
-/// A symbol's link address, in either spelling.
-pub(super) fn linked(layout: &Layout, name: &str) -> Result<u64, Error> {
-    let found = layout.symbol(&format!("_{name}")).or_else(|| layout.symbol(name));
-    found.ok_or_else(|| Error::Lacking { what: format!("symbol _{name} or {name}") })
-}
 
 impl<'a> MacKernel<'a> {
     /// Finds the kernel that `layout` describes, by the page `lowGlo`, whose mark gives the shift, and by the version

@@ -35,6 +35,12 @@ const MOST: usize = 1 << 20;
 /// `SZOMB` of `proc.p_stat`.
 const ZOMBIE: u64 = 5;
 
+/// A symbol's link address, in either spelling.
+fn linked(layout: &Layout, name: &str) -> Result<u64, Error> {
+    let found = layout.symbol(&format!("_{name}")).or_else(|| layout.symbol(name));
+    found.ok_or_else(|| Error::Lacking { what: format!("symbol _{name} or {name}") })
+}
+
 impl MacKernel<'_> {
     /// The profile over the kernel's virtual memory.
     pub fn view(&self) -> TypedMemory<'_> {
@@ -47,7 +53,7 @@ impl MacKernel<'_> {
     /// # Errors
     /// [`Error::Lacking`] if the profile has neither form.
     pub fn symbol(&self, name: &str) -> Result<u64, Error> {
-        Ok(locate::linked(self.layout, name)?.wrapping_add(self.shift))
+        Ok(linked(self.layout, name)?.wrapping_add(self.shift))
     }
 
     /// The findings, each with its name.

@@ -1,4 +1,8 @@
-//! Build numbers of Windows, and which of them share one kernel.
+//! The names of kernels' PDBs, the build numbers of Windows, and which of them share one kernel.
+
+/// The names of kernels' PDBs: for one processor and for several, without PAE, with PAE, and with five-level paging.
+pub const KERNELS: [&str; 5] =
+    ["ntkrnlmp.pdb", "ntkrnlpa.pdb", "ntoskrnl.pdb", "ntkrpamp.pdb", "ntkrla57.pdb"];
 
 /// Builds that an enablement package makes from another one: the kernel of the first number, with its PDB and its
 /// `NtBuildLab`, has any of the others in `NtBuildNumber`. Source: the release pages of Windows 10 and 11, and

@@ -8,15 +8,11 @@ use pe::Rsds;
 use profile::GuidAge;
 
 use super::list::{self, forwards, leads_back};
-use super::{DIRECTORY, Mapped, WindowsKernel, builds, shared_data, table, user_end};
+use super::{DIRECTORY, KERNELS, Mapped, WindowsKernel, builds, shared_data, table, user_end};
 use crate::blank::Watched;
 use crate::error::Missed;
 use crate::validate::{Checker, Difference, Finding, MOST, Scope, Validation, Verdict};
 use crate::{Error, Layout};
-
-/// The names of kernels' PDBs: for one processor and for several, without PAE, with PAE, and with five-level paging.
-pub const KERNELS: [&str; 5] =
-    ["ntkrnlmp.pdb", "ntkrnlpa.pdb", "ntoskrnl.pdb", "ntkrpamp.pdb", "ntkrla57.pdb"];
 
 /// The values of `_DISPATCHER_HEADER.Type` for a process and a thread (`KOBJECTS`).
 const PROCESS_OBJECT: u64 = 3;

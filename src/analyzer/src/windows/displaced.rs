@@ -5,7 +5,7 @@ use std::ops::Range;
 use image::{Memory, Placed, ScanPlan, Window, scan};
 
 use crate::Layout;
-use crate::displaced::layouts_of;
+use crate::raw_layout::ranges::layouts_of;
 use crate::raw_layout::steps::{self, stretches};
 
 use super::self_map;

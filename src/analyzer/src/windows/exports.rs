@@ -1,5 +1,3 @@
-use pe::Pe;
-
 use super::Mapped;
 use crate::Space;
 
@@ -49,12 +47,6 @@ impl Mapped {
         }
         (!symbols.is_empty() || !module.is_empty()).then_some(Exports { module, symbols })
     }
-}
-
-/// The place of the exports according to the headers, as RVA and size.
-pub(super) fn directory(pe: &Pe<'_>) -> Option<(u32, u32)> {
-    let export = pe.directories().into_iter().find(|directory| directory.name == "Export");
-    export.map(|directory| (directory.rva, directory.size))
 }
 
 fn word(space: &dyn Space, at: u64) -> Option<u32> {

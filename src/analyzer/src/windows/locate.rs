@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use image::{AddressSpace, Hints, Memory, Paging, PhysicalAddress, ScanPlan};
 use profile::{Arch, GuidAge};
 
-use super::{DIRECTORY, Mapped, UnprofiledWindows, WindowsKernel, shared_data, upper_half};
+use super::{DIRECTORY, Mapped, UnprofiledWindows, WindowsKernel, is_windows, upper_half};
 use crate::error::Missed;
 use crate::typed_memory::TypedMemory;
 use crate::validate::Difference;
-use crate::{Error, Layout, Physical, Space};
+use crate::{Error, Layout, Physical};
 
 /// Processes that every Windows starts early, with their names padded with zeros.
 const EARLY: [&[u8; 12]; 4] =
@@ -286,17 +286,4 @@ impl Search<'_, '_> {
 
 fn mask(arch: Arch) -> u64 {
     if arch.address_size() == 4 { u64::from(u32::MAX) } else { u64::MAX }
-}
-
-/// Whether `KUSER_SHARED_DATA` is at its fixed address and has an existing version: `NtMajorVersion` and
-/// `NtMinorVersion` have never moved.
-///
-/// # Errors
-/// [`Error::Unreadable`] if it is not mapped, or not in the image.
-pub(super) fn is_windows(space: &dyn Space, arch: Arch) -> Result<bool, Error> {
-    let mut version = [0; 8];
-    space.read(shared_data(arch) + 0x26c, &mut version)?;
-    let [a, b, c, d, e, f, g, h] = version;
-    let (major, minor) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
-    Ok(matches!(major, 5 | 6 | 10) && minor <= 3)
 }

@@ -2,7 +2,6 @@ use pe::Rsds;
 use pe::{Headers, Pe};
 use profile::GuidAge;
 
-use super::exports::directory;
 use crate::Space;
 
 /// A PE file mapped by the loader.
@@ -48,7 +47,7 @@ impl Mapped {
             base,
             headers: pe.headers(),
             sections: pe.sections().into_iter().map(|section| section.name).collect(),
-            export: directory(&pe),
+            export: exports(&pe),
             debug: debug.map(|directory| (directory.rva, directory.size)),
         })
     }
@@ -125,6 +124,12 @@ impl Mapped {
         }
         None
     }
+}
+
+/// The place of the exports according to the headers, as RVA and size.
+fn exports(pe: &Pe<'_>) -> Option<(u32, u32)> {
+    let export = pe.directories().into_iter().find(|directory| directory.name == "Export");
+    export.map(|directory| (directory.rva, directory.size))
 }
 
 fn page(space: &dyn Space, base: u64) -> Option<[u8; PAGE]> {

@@ -19,9 +19,9 @@ use profile::{Arch, GuidAge};
 use crate::process::{Module, Process, Time};
 use crate::space::{if_mapped, is_root};
 use crate::typed_memory::TypedMemory;
-use crate::{Error, Layout, Listing};
+use crate::{Error, Layout, Listing, Space};
 
-pub use checks::KERNELS;
+pub use builds::KERNELS;
 pub(crate) use displaced::{doubt, layouts};
 pub use exports::Exports;
 pub use mapped::Mapped;
@@ -74,6 +74,19 @@ impl Sessions<'_> {
 /// The page that the kernel shares with every process: `KUSER_SHARED_DATA`, at the same address on every Windows.
 pub(crate) fn shared_data(arch: Arch) -> u64 {
     if arch.address_size() == 8 { 0xffff_f780_0000_0000 } else { 0xffdf_0000 }
+}
+
+/// Whether `KUSER_SHARED_DATA` is at its fixed address and has an existing version: `NtMajorVersion` and
+/// `NtMinorVersion` have never moved.
+///
+/// # Errors
+/// [`Error::Unreadable`] if it is not mapped, or not in the image.
+fn is_windows(space: &dyn Space, arch: Arch) -> Result<bool, Error> {
+    let mut version = [0; 8];
+    space.read(shared_data(arch) + 0x26c, &mut version)?;
+    let [a, b, c, d, e, f, g, h] = version;
+    let (major, minor) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+    Ok(matches!(major, 5 | 6 | 10) && minor <= 3)
 }
 
 /// The lowest start of the kernel's half: with page tables of five levels, if the processor has 64 bits. Whether
@@ -216,7 +229,7 @@ impl WindowsKernel<'_> {
     /// [`Error::Unreadable`] if the image lacks the data to decide.
     pub(crate) fn shares(&self, directory: u64) -> Result<bool, Error> {
         let space = self.through(directory);
-        Ok(is_root(directory) && if_mapped(locate::is_windows(&space, self.layout.arch()))?.unwrap_or(false))
+        Ok(is_root(directory) && if_mapped(is_windows(&space, self.layout.arch()))?.unwrap_or(false))
     }
 
     /// The space of a process's page tables.

@@ -6,8 +6,7 @@ use image::{AddressSpace, Hints, Memory, Paging, PhysicalAddress, ScanPlan, Virt
 use profile::{Arch, GuidAge};
 
 use super::exports::Exports;
-use super::locate::is_windows;
-use super::{KERNELS, Mapped};
+use super::{KERNELS, Mapped, is_windows};
 use crate::Space;
 
 /// A Windows kernel of which only its own data in memory is known.

@@ -1,4 +1,5 @@
-use super::{LinuxKernel, printable};
+use super::LinuxKernel;
+use super::shared::printable;
 use crate::linux::START_KERNEL_MAP;
 use crate::linux::table::anchors::{self as table, FIRST_POINTERS, Pointer};
 use crate::table::CheckRow;

@@ -1,8 +1,9 @@
 use std::collections::BTreeSet;
 
 use super::memory::Maps;
+use super::shared::{listed, printable, same, through};
 use super::tasks::Tasks;
-use super::{LinuxKernel, MOST, listed, printable, same, through};
+use super::{LinuxKernel, MOST};
 use crate::Error;
 use crate::linux::LIST_HEAD;
 use crate::linux::table::files as table;

@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 
 use image::{AddressSpace, Granule, Paging, PhysicalAddress};
 
+use super::shared::through;
 use super::tasks::Tasks;
-use super::{LinuxKernel, MOST, through};
+use super::{LinuxKernel, MOST};
 use crate::layout::FieldKind;
 use crate::linux::table::memory as table;
 use crate::space::if_mapped;

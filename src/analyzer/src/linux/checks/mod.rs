@@ -6,6 +6,7 @@ mod identity;
 mod memory;
 mod modules;
 mod network;
+mod shared;
 mod tables;
 mod tasks;
 mod time;
@@ -18,7 +19,6 @@ use super::locate::{Lost, Sighting, lost, search};
 use super::{LinuxKernel, VmCoreInfo, table};
 use crate::blank::Watched;
 use crate::table::Group;
-use crate::typed_memory::TypedMemory;
 use crate::validate::{Checker, MOST, Scope, Validation};
 use crate::{Error, Layout};
 
@@ -108,41 +108,4 @@ pub(crate) fn agreement(kernel: &LinuxKernel<'_>) -> Option<String> {
     let mut checker = Checker::new(kernel.layout);
     tables::examine(kernel, &mut checker);
     tables::overwhelming(&checker)
-}
-
-/// The longest list of one of many objects that is followed.
-const LONG: usize = 4096;
-
-/// A list of one of many objects. A longer one than any useful list is cut, and counts as complete.
-fn short_list(view: &TypedMemory<'_>, head: u64, link: &str) -> Result<Option<Vec<u64>>, Error> {
-    let list = view.list_up_to(LONG, head, link, super::LIST_HEAD)?;
-    if list.entries.len() >= LONG {
-        return Ok(None);
-    }
-    list.end?;
-    Ok(Some(list.entries))
-}
-
-/// Whether a list contains `one`, as far as its entries are known. If the list is only partly known (`partial`), an
-/// entry that is not found counts as missing memory.
-fn listed(is_among: bool, partial: bool, one: u64) -> Result<bool, Error> {
-    match is_among {
-        false if partial => Err(Error::Unreadable { address: one, length: 1, mapped: true }),
-        is_among => Ok(is_among),
-    }
-}
-
-/// Whether two values that can fail are the same.
-fn same(one: Result<u64, Error>, other: Result<u64, Error>) -> Result<bool, Error> {
-    Ok(one? == other?)
-}
-
-/// Whether a text could be a name: not empty, with only printable characters.
-fn printable(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|character| character == ' ' || character.is_ascii_graphic())
-}
-
-/// Looks up a pointer and follows it: the member `then` of the target of the member `first`.
-fn through(view: &TypedMemory<'_>, base: u64, first: &str, then: &str) -> Result<u64, Error> {
-    view.get(view.get(base, first)?, then)
 }

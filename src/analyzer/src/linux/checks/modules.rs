@@ -1,6 +1,7 @@
 use std::ops::Range;
 
-use super::{LinuxKernel, MOST, listed, printable, short_list, through};
+use super::shared::{listed, printable, short_list, through};
+use super::{LinuxKernel, MOST};
 use crate::linux::table::modules as table;
 use crate::validate::{Checker, Finding};
 

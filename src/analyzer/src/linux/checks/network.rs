@@ -1,4 +1,5 @@
-use super::{LinuxKernel, printable};
+use super::LinuxKernel;
+use super::shared::printable;
 use crate::linux::LIST_HEAD;
 use crate::linux::table::network as table;
 use crate::validate::{Checker, Finding};
@@ -53,7 +54,7 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, checker: &mut Checker<'_>) {
         &table::DEVICE_NETWORK,
         "init_net",
         &devices,
-        |device| super::same(view.get(device, "net_device.nd_net.net"), kernel.symbol("init_net")),
+        |device| super::shared::same(view.get(device, "net_device.nd_net.net"), kernel.symbol("init_net")),
         name,
     );
     checker.each(

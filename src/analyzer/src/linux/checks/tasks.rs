@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use super::{LinuxKernel, MOST, listed, printable, same, short_list, through};
+use super::shared::{listed, printable, same, short_list, through};
+use super::{LinuxKernel, MOST};
 use crate::Error;
 use crate::linux::table::{anchors, tasks as table};
 use crate::validate::{Checker, Finding};

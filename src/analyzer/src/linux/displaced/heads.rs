@@ -6,8 +6,9 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 use image::{Memory, ScanPlan, Window, scan};
 
-use super::PAGE;
 use crate::raw_layout::steps::FARTHEST;
+
+const PAGE: u64 = 4096;
 
 /// The head of an empty list.
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,7 @@ use profile::Arch;
 use super::carried::delta_of;
 use super::locate::{Place, Sighting, is_in_place, of_vmcoreinfo, search};
 use super::{START_KERNEL_MAP, UPPER_HALF, VmCoreInfo};
-use crate::displaced::layouts_of;
+use crate::raw_layout::ranges::layouts_of;
 use crate::raw_layout::steps::{self, FARTHEST, Maps, Sample, refine, stretches};
 use crate::typed_memory::TypedMemory;
 use crate::{Layout, Physical};
