@@ -268,11 +268,10 @@ impl Layout {
     }
 
     /// Begins to read the whole profile on another thread, for a comparison of every symbol and member that comes later.
-    /// Does nothing if the machine has one core, or the profile is in memory.
-    pub(crate) fn read_ahead(&self) {
+    /// Does nothing if only one thread may be used, or the profile is in memory.
+    pub(crate) fn read_ahead(&self, threads: usize) {
         let Source::Text(text) = &self.source else { return };
-        if self.complete.get().is_some() || thread::available_parallelism().is_ok_and(|cores| cores.get() < 2)
-        {
+        if self.complete.get().is_some() || threads < 2 {
             return;
         }
         let text = Arc::clone(text);

@@ -39,7 +39,7 @@ pub(crate) fn validate(
     match LinuxKernel::find(&watched, layout, info, roots, plan) {
         Ok(kernel) => {
             if scope == Scope::Whole {
-                layout.read_ahead();
+                layout.read_ahead(plan.threads);
             }
             let mut found = examine(&kernel, scope, &mut checker);
             let made_of_image = is_made_of_an_image(layout);

@@ -207,7 +207,7 @@ pub fn conclude(
         })?;
     } else {
         for (name, failure) in &summary.failures {
-            console.info(format_args!("{name} rejected: {}", failure.reason));
+            console.info(format_args!("{name} rejected: {}", in_one_line(&failure.reason)));
         }
         let mut table = Table::new(&["Entry", ">Made", ">Unchanged", ">Rejected before", ">Failed", ">MB"]);
         for (name, counts) in &summary.entries {
@@ -263,6 +263,11 @@ pub fn sealed_report(sealed: &Sealed) -> report::Sealed {
     }
 }
 
+/// A reason whose further lines list the places that were tried, as one line of a summary.
+fn in_one_line(reason: &str) -> String {
+    reason.replace(".\n  ", ": ").replace("\n  ", "; ")
+}
+
 /// A build as a user names it: `[NAME.pdb/]GUID`.
 ///
 /// # Errors
@@ -276,12 +281,20 @@ pub fn build_of(word: &str) -> anyhow::Result<(Option<PdbName>, GuidAge)> {
 
 #[cfg(test)]
 mod tests {
-    use super::build_of;
+    use super::{build_of, in_one_line};
 
     #[test]
     fn ages_of_several_digits_are_accepted() {
         let (pdb, guid_age) = build_of("ntkrnlmp.pdb/F8E2A8B5C9B74BF4A6E4A48F180099941F").unwrap();
         assert_eq!((pdb.unwrap().as_str(), guid_age.age()), ("ntkrnlmp.pdb", 0x1f));
         assert!(build_of("ntkrnlmp.pdb/F8E2").is_err());
+    }
+
+    #[test]
+    fn places_that_were_tried_follow_in_the_same_line() {
+        let reason = "x.pdb 1 was not found.\n  /cache: not here\n  http://s/x.pdb: 404";
+        assert_eq!(in_one_line(reason), "x.pdb 1 was not found: /cache: not here; http://s/x.pdb: 404");
+        // A line feed of a name stays one, which the console escapes.
+        assert_eq!(in_one_line("a\nverdict: match"), "a\nverdict: match");
     }
 }
