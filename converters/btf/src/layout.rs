@@ -1,6 +1,6 @@
 //! The layout section (Linux 7.1, pahole 1.31): how many bytes a record of each kind takes.
 
-use crate::record::BtfKind;
+use crate::kind::{BtfKind, Extent};
 
 /// The bytes of an entry: `u8 info_sz`, `u8 elem_sz`, `u16 flags`.
 const ENTRY: usize = 4;
@@ -8,15 +8,6 @@ const ENTRY: usize = 4;
 /// A table with the sizes of each kind of record, indexed by the kind's number.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout<'a>(&'a [u8]);
-
-/// How many bytes follow a record's first twelve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Extent {
-    /// Once.
-    pub(crate) fixed: u8,
-    /// For each of its elements.
-    pub(crate) each: u8,
-}
 
 impl<'a> Layout<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {

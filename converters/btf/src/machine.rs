@@ -2,7 +2,7 @@
 
 use profile::Arch;
 
-use crate::record::BtfKind;
+use crate::kind::BtfKind;
 use crate::table::Table;
 
 /// The integers with the size of a pointer, in Linux's data models.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use crate::record::BtfKind;
+use crate::kind::BtfKind;
 use crate::table::Table;
 
 /// Finds, for every type of the small base, the kernel's type with the same kind, name and size. A struct without a

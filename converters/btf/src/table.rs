@@ -2,7 +2,8 @@
 
 use crate::Error;
 use crate::blob::Blob;
-use crate::record::{BtfKind, HEAD, RawMember, Record};
+use crate::kind::BtfKind;
+use crate::record::{HEAD, RawMember, Record};
 use crate::relocate;
 
 /// The types of a blob, and of those that it continues.
@@ -108,6 +109,16 @@ impl<'a> Table<'a> {
             relocate::relocate(&mut table, kernel, distilled);
         }
         Ok(table)
+    }
+
+    /// Whether any enumeration says whether its values are signed. Tables before pahole 1.24 (2022) cannot
+    /// express it.
+    pub(crate) fn are_signs_told(&self) -> bool {
+        (1..=self.len()).filter_map(|id| self.view(id)).any(|view| match view.kind() {
+            BtfKind::Enum => view.record.flag,
+            BtfKind::Enum64 => true,
+            _ => false,
+        })
     }
 
     fn add(&mut self, role: Role, bytes: &'a [u8], below: Option<usize>) -> Result<(), Error> {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use profile::{Name, Profile, Report, TypeId};
 
+use crate::kind::BtfKind;
 use crate::lower::Lowering;
-use crate::record::BtfKind;
 use crate::table::Table;
 
 /// A variable in a table.

@@ -2,7 +2,7 @@ use std::fmt::Write;
 use std::io;
 use std::path::PathBuf;
 
-use crate::debuginfod::BuildId;
+use crate::build_id::BuildId;
 use crate::download::Tried;
 use crate::manifest::Wanted;
 

@@ -33,6 +33,7 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
 
 mod authorities;
+mod build_id;
 mod client_options;
 mod credentials;
 mod debuginfod;
@@ -60,9 +61,10 @@ pub mod fuzzing {
     pub use crate::download::fuzzing::play;
 }
 
+pub use build_id::{BuildId, BuildIdError};
 pub use client_options::{ClientOptions, LeastRate};
 pub use credentials::{Credentials, CredentialsError};
-pub use debuginfod::{BuildId, BuildIdError, DebugFile, DebugOptions, fetch_debug};
+pub use debuginfod::{DebugFile, DebugOptions, fetch_debug};
 pub use delivery::Explain;
 pub use download::{Patience, Tried};
 pub use downloads::{DownloadError, Downloads, Expected, FetchedFile};

@@ -3,18 +3,8 @@
 use profile::{Label, NativeKind, Type, TypeId};
 
 use super::Lowering;
-use crate::record::BtfKind;
-use crate::table::{Table, TypeView};
-
-/// Whether any enumeration of a table says whether its values are signed. Tables before pahole 1.24 (2022) cannot
-/// express it.
-pub(super) fn are_signs_told(table: &Table<'_>) -> bool {
-    (1..=table.len()).filter_map(|id| table.view(id)).any(|view| match view.kind() {
-        BtfKind::Enum => view.record.flag,
-        BtfKind::Enum64 => true,
-        _ => false,
-    })
-}
+use crate::kind::BtfKind;
+use crate::table::TypeView;
 
 /// The lowest 32-bit value that is read as a negative number in tables without signs. Flags in the highest bits are
 /// below it.

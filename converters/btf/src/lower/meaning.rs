@@ -2,7 +2,7 @@
 
 use profile::Report;
 
-use crate::record::BtfKind;
+use crate::kind::BtfKind;
 use crate::table::{Table, TypeView};
 
 /// The resolved type of each type.

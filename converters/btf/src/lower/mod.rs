@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use profile::{Choice, ChoiceOption, Name, Profile, Report, Type, TypeId};
 
-use crate::record::BtfKind;
+use crate::kind::BtfKind;
 use crate::table::{Table, TypeView};
 use meaning::Meanings;
 
@@ -71,7 +71,7 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
             is_wanted: vec![false; count + 1],
             integers: HashMap::default(),
             forward: Vec::new(),
-            signs_told: enumeration::are_signs_told(table),
+            signs_told: table.are_signs_told(),
             signs_guessed: 0,
             longest_names,
         }

@@ -3,7 +3,8 @@
 use profile::{NewMember, RecordKind, StorageUnit, Type, TypeId};
 
 use super::Lowering;
-use crate::record::{BtfKind, RawMember};
+use crate::kind::BtfKind;
+use crate::record::RawMember;
 use crate::table::TypeView;
 
 /// The largest struct of a kernel: a size above it is damage.

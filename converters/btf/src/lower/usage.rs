@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use profile::Type;
 
 use super::Lowering;
-use crate::record::BtfKind;
+use crate::kind::BtfKind;
 
 /// How many pointers, arrays and qualifiers are followed to a definition.
 const MAX_STEPS: usize = 16;
