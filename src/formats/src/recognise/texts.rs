@@ -1,4 +1,5 @@
-//! Texts, by their first lines.
+//! Texts, by their first lines. Each function recognises one kind of text; they are asked in turn, the most specific first,
+//! because a map of symbols can begin like many other texts.
 
 use crate::look::Look;
 use crate::{FileKind, Identified};

@@ -69,7 +69,7 @@ impl<W: Write> SectionWriter<W> {
         self.opened.push(name.to_owned());
     }
 
-    /// Prints an entry of the open object, or a whole section if none is open.
+    /// Prints an entry of the open object, or a whole section if no object is open.
     ///
     /// # Errors
     /// Any error from the sink; an error of kind `Other` if the name is not behind the one before it.

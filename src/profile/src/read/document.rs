@@ -1,3 +1,6 @@
+//! Walks the text of a profile in Rekall's form, section by section. A [`Builder`] makes the model of what is found; errors
+//! say where in the text they are.
+
 use std::borrow::Cow;
 use std::fmt;
 

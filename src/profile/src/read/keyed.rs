@@ -1,3 +1,5 @@
+//! A section while it is read: names may be repeated, and the last entry counts.
+
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
@@ -17,7 +19,7 @@ impl<T> Default for Keyed<T> {
 }
 
 impl<T> Keyed<T> {
-    /// Whether an earlier entry was replaced.
+    /// Adds an entry, in the place of an earlier one with this name. Returns whether there was one.
     pub(crate) fn insert(&mut self, name: Name, value: T) -> bool {
         match self.places.get(&name).and_then(|place| self.entries.get_mut(*place)) {
             Some(entry) => {

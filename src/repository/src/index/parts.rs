@@ -184,7 +184,7 @@ impl Index<'_> {
         self.writer.entry(name, entry)
     }
 
-    /// Writes what stands behind the entries.
+    /// Writes the sections that follow the entries.
     fn finish(self) -> io::Result<Built> {
         let Self { work, mut writer, of, profiles, read, groups, range, mut warnings, .. } = self;
         writer.close();
