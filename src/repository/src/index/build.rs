@@ -63,7 +63,7 @@ pub(crate) fn build(
 /// Builds an index over every profile below its path from scratch.
 ///
 /// # Errors
-/// As for [`build`], and errors of the storage.
+/// Any error of the storage, and from printing and compressing. A profile that cannot be read is left out with a warning.
 pub fn build_below(
     specification: &Specification,
     storage: &dyn Storage,
