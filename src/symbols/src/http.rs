@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::error::Error as _;
 use std::io::{self, Read};
 use std::rc::Rc;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::blocking::{Client as Inner, Response};
+use reqwest::blocking::{Client as Inner, ClientBuilder, Response};
 use reqwest::header;
 use url::Url;
 
@@ -18,7 +18,11 @@ use crate::download::{Head, Patience, Request};
 
 /// Sends requests over HTTP and HTTPS.
 pub(crate) struct Client {
-    inner: Inner,
+    /// For servers without TLS: it trusts no authority, because reading those of the system takes several milliseconds.
+    plain: Inner,
+    /// For servers with TLS, made when the first one is asked.
+    secure: OnceLock<Result<Inner, String>>,
+    agent: String,
     options: ClientOptions,
     servers: Mutex<HashMap<String, Manner>>,
 }
@@ -38,27 +42,51 @@ struct Manner {
 pub(crate) const MICROSOFT_AGENT: &str = "Microsoft-Symbol-Server/10.0.0.0";
 const MSFZ: &str = "application/msfz0";
 
+fn builder(agent: &str, options: &ClientOptions) -> ClientBuilder {
+    Inner::builder()
+        .user_agent(agent)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .http1_only()
+        .connect_timeout(options.connect_limit)
+        // In the blocking client this limits each step (the head, one read of the body).
+        .timeout(options.idle_limit)
+}
+
+/// Whether the proxy that the environment names for servers without TLS has TLS itself.
+fn is_proxy_secure() -> bool {
+    let proxies = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
+    let is_secure = |name: &&str| {
+        let proxy = std::env::var(name).unwrap_or_default();
+        proxy.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
+    };
+    proxies.iter().any(is_secure)
+}
+
 impl Client {
     /// Makes a client with this user agent and the proxies in the environment.
     pub fn new(agent: &str, options: ClientOptions) -> Result<Self, String> {
         // This fails if the program has already chosen a provider, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = || {
-            Inner::builder()
-                .user_agent(agent)
-                .redirect(reqwest::redirect::Policy::none())
-                .referer(false)
-                .http1_only()
-                .connect_timeout(options.connect_limit)
-                // In the blocking client this limits each step (the head, one read of the body).
-                .timeout(options.idle_limit)
-        };
-        // This fails if the system has no authorities, which servers without TLS do not need.
-        let trusting_the_system = builder().build();
-        let inner = trusting_the_system
-            .or_else(|_| builder().tls_certs_only(crate::authorities::substitutes()).build())
-            .map_err(|error| reason(&error))?;
-        Ok(Self { inner, options, servers: Mutex::default() })
+        let plain = builder(agent, &options).tls_certs_only([]).build().map_err(|error| reason(&error))?;
+        let (secure, agent) = (OnceLock::new(), agent.to_owned());
+        Ok(Self { plain, secure, agent, options, servers: Mutex::default() })
+    }
+
+    /// What sends requests to the server of this address.
+    fn inner(&self, url: &Url) -> Result<&Inner, String> {
+        if url.scheme() == "http" && !is_proxy_secure() {
+            return Ok(&self.plain);
+        }
+        let builder = || builder(&self.agent, &self.options);
+        let secure = self.secure.get_or_init(|| {
+            // This fails if the system has no authorities.
+            let trusting_the_system = builder().build();
+            trusting_the_system
+                .or_else(|_| builder().tls_certs_only(crate::authorities::substitutes()).build())
+                .map_err(|error| reason(&error))
+        });
+        secure.as_ref().map_err(Clone::clone)
     }
 
     /// Sends the request and waits for the head of the answer.
@@ -78,7 +106,8 @@ impl Client {
             let _ = url.set_username("");
             let _ = url.set_password(None);
         }
-        let mut builder = self.inner.get(url).header(header::ACCEPT, accept);
+        let inner = self.inner(&url).map_err(|reason| Failure { reason, kind: FailureKind::Lasting })?;
+        let mut builder = inner.get(url).header(header::ACCEPT, accept);
         // Parts of a file can be joined only if it is not encoded.
         builder = builder.header(header::ACCEPT_ENCODING, "identity");
         if request.credentials {
