@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 /// The identity of a file, whatever its names: links of both kinds lead to the same one. On Unix it is the device and
 /// inode with the creation time, if the file system keeps that (an inode is reused after its file is gone). On other
 /// systems it is the full path.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(Key);
 
 #[cfg(unix)]
@@ -57,7 +58,14 @@ impl FileId {
 
     /// Whether this process has opened the file as an input.
     pub fn was_read(&self) -> bool {
-        inputs().contains(self)
+        inputs().contains(&self.digest())
+    }
+
+    /// Some 64 bits for the identity. Two files of one process that have the same ones do not occur in practice.
+    fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        hasher.finish()
     }
 }
 
@@ -72,7 +80,7 @@ pub fn open_input(path: &Path) -> io::Result<File> {
     remember_input(&file.metadata()?);
     #[cfg(not(unix))]
     if let Ok(id) = FileId::of_path(path) {
-        inputs().insert(id);
+        inputs().insert(id.digest());
     }
     Ok(file)
 }
@@ -81,12 +89,12 @@ pub fn open_input(path: &Path) -> io::Result<File> {
 /// input.
 #[cfg(unix)]
 pub fn remember_input(metadata: &std::fs::Metadata) {
-    inputs().insert(FileId::of(metadata));
+    inputs().insert(FileId::of(metadata).digest());
 }
 
-/// The files that this process has opened as inputs.
-fn inputs() -> std::sync::MutexGuard<'static, BTreeSet<FileId>> {
-    static INPUTS: Mutex<BTreeSet<FileId>> = Mutex::new(BTreeSet::new());
+/// The digests of the files that this process has opened as inputs: a batch opens tens of thousands.
+fn inputs() -> std::sync::MutexGuard<'static, BTreeSet<u64>> {
+    static INPUTS: Mutex<BTreeSet<u64>> = Mutex::new(BTreeSet::new());
     INPUTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
