@@ -60,7 +60,7 @@ pub(crate) fn stream_entries<T: for<'de> Deserialize<'de>>(
 }
 
 /// Gives the JSON in `bytes`, compressed or not, to `seed`, without the whole text in memory at once if it is gzip.
-pub(crate) fn stream<S: for<'de> DeserializeSeed<'de, Value = ()>>(
+fn stream<S: for<'de> DeserializeSeed<'de, Value = ()>>(
     bytes: &[u8],
     place: &str,
     seed: S,
@@ -70,16 +70,29 @@ pub(crate) fn stream<S: for<'de> DeserializeSeed<'de, Value = ()>>(
             .map_err(|source| Error::Profile { place: place.to_owned(), source })?;
         return read(Deserializer::from_slice(&text), seed).map_err(|error| unexpected(&error, place));
     }
-    let meter = UnpackMeter::new(bytes.len() as u64);
-    let limit = if meter.is_chosen() { meter.allowed() } else { meter.allowed().min(MAX_TEXT as u64) };
-    let members = BufReader::with_capacity(64 << 10, Members { decoder: GzDecoder::new(bytes) }.take(limit));
-    read(Deserializer::from_reader(members), seed).map_err(|error| {
+    read(Deserializer::from_reader(members(bytes)), seed).map_err(|error| {
         // The reader of whole texts says where a gzip file is damaged, or that it is too long.
         match profile::unpack(bytes, MAX_TEXT) {
             Err(source) => Error::Profile { place: place.to_owned(), source },
             Ok(_) => unexpected(&error, place),
         }
     })
+}
+
+/// Gives the JSON in `bytes`, plain or gzip, to `seed`, without the whole text in memory at once. Returns whether `seed`
+/// accepted it to its end. What `seed` refuses is not read further.
+pub(crate) fn is_accepted(bytes: &[u8], seed: impl for<'de> DeserializeSeed<'de, Value = ()>) -> bool {
+    if bytes.starts_with(&GZIP) {
+        return read(Deserializer::from_reader(members(bytes)), seed).is_ok();
+    }
+    read(Deserializer::from_slice(bytes), seed).is_ok()
+}
+
+/// The text of a gzip file, within the limits of texts.
+fn members(bytes: &[u8]) -> impl Read {
+    let meter = UnpackMeter::new(bytes.len() as u64);
+    let limit = if meter.is_chosen() { meter.allowed() } else { meter.allowed().min(MAX_TEXT as u64) };
+    BufReader::with_capacity(64 << 10, Members { decoder: GzDecoder::new(bytes) }.take(limit))
 }
 
 fn read<'de>(

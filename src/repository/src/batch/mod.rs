@@ -46,6 +46,8 @@ pub use verify::{Check, Verified};
 
 use crate::{Condition, Error, Key, ProfileName, Storage};
 pub(crate) use pipeline::locked;
+#[cfg(test)]
+pub(crate) use state::describe;
 pub(crate) use state::{PROFILE_LIMIT, State};
 
 use claims::{Conflict, Stored};

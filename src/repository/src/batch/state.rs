@@ -17,6 +17,7 @@ use super::item::{DebugSource, recipe};
 use super::items::{Names, digest};
 use super::objects::{Objects, Seen};
 use super::pipeline::locked;
+use crate::index;
 use crate::packed::{sha256, unpack_entries};
 use crate::records::{PackedContent, PackedRecord, Records};
 use crate::{
@@ -342,7 +343,10 @@ pub(crate) fn describe(bytes: &[u8]) -> Content {
 pub(crate) fn described(bytes: &[u8]) -> (Content, Option<Health>) {
     let mut content = Content { sha256: sha256(bytes), size: bytes.len() as u64, ..Content::default() };
     let mut judged = None;
-    let profile = profile::unpack(bytes, MAX_TEXT).and_then(|text| read_text(&text, &mut Report::default()));
+    // An index has an entry for every profile, and what it says of itself is all that counts.
+    let outline = index::outline(bytes);
+    let text = profile::unpack(outline.as_deref().unwrap_or(bytes), MAX_TEXT);
+    let profile = text.and_then(|text| read_text(&text, &mut Report::default()));
     match profile {
         Ok(mut profile) => {
             (content.health, judged) = health(&mut profile);

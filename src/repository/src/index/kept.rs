@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::sources::{Cursor, Sources};
 use super::{INDEX, SOURCES};
-use crate::packed::stream;
+use crate::packed::is_accepted;
 
 /// The digest of a profile's symbols, if its part of the index has one.
 pub(super) type Symbols = Option<u64>;
@@ -37,9 +37,9 @@ impl Kept {
             kept: 0,
             is_sorted: true,
         };
-        stream(index, "", Part { kind: Kind::Whole, found: &mut found }).ok()?;
+        let is_read = is_accepted(index, Part { kind: Kind::Whole, found: &mut found });
         let Found { is_of_specification, of, listed, kept, is_sorted, .. } = found;
-        if !is_of_specification || !is_sorted {
+        if !is_read || !is_of_specification || !is_sorted {
             return None;
         }
         Some(Self { is_whole: kept > 0 && kept == listed && kept == of.len(), of })
@@ -49,7 +49,7 @@ impl Kept {
 /// Calls `each` with every entry of an index, in its order.
 pub(super) fn entries(index: &[u8], each: &mut dyn FnMut(&str, Value)) {
     // `Kept::read` has read the same bytes to their end.
-    let _ = stream(index, "", Entries { each, is_index: false });
+    is_accepted(index, Entries { each, is_index: false });
 }
 
 /// What was found in an index so far.
