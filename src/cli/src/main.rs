@@ -4,6 +4,7 @@
 //!
 //! - [`report`] has what `--json` prints, [`version`] what `--version` prints;
 //! - [`console`] is the only module that prints, and [`sandbox`] restricts what the process may do;
+//! - [`memory`] says how threads share memory;
 //! - [`outcome`] decides the exit code, and [`interrupt`] cleans up when the program is told to stop;
 //! - [`configuration`] reads the user's settings;
 //! - [`files`] lists the files that a command reads and writes, and writes outputs;
@@ -26,6 +27,7 @@ mod files;
 mod help;
 mod images;
 mod interrupt;
+mod memory;
 mod options;
 mod outcome;
 mod profiles;
@@ -39,6 +41,7 @@ use crate::cli::Cli;
 use crate::console::Console;
 
 fn main() -> ExitCode {
+    memory::share_heaps();
     console::escape_panics();
     profile::report_shrunken_files();
     let line: Vec<_> = std::env::args_os().collect();
