@@ -1,3 +1,5 @@
+use std::cell::Cell;
+
 use flate2::{Decompress, FlushDecompress, Status};
 use thiserror::Error;
 
@@ -78,11 +80,21 @@ const LARGEST_RATIO: usize = 1032;
 ///
 /// [`InflateError`] says what is wrong and where; no part of a text is returned then.
 pub fn inflate(compressed: &[u8], limit: usize) -> Result<Vec<u8>, InflateError> {
+    // Its aligned buffers leave holes in the heap, so a thread that inflates thousands of files keeps one.
+    thread_local! {
+        static INFLATER: Cell<Option<Decompress>> = const { Cell::new(None) };
+    }
+    let mut inflater = INFLATER.take().unwrap_or_else(|| Decompress::new(false));
+    let text = members(compressed, limit, &mut inflater);
+    INFLATER.set(Some(inflater));
+    text
+}
+
+fn members(compressed: &[u8], limit: usize, inflater: &mut Decompress) -> Result<Vec<u8>, InflateError> {
     let mut text = Text::new(compressed, limit);
-    let mut inflater = Decompress::new(false);
     let mut offset = 0;
     loop {
-        offset += member(compressed.get(offset..).unwrap_or_default(), offset, &mut inflater, &mut text)?;
+        offset += member(compressed.get(offset..).unwrap_or_default(), offset, inflater, &mut text)?;
         let rest = compressed.get(offset..).unwrap_or_default();
         if rest.iter().all(|&byte| byte == 0) {
             return Ok(text.finish());
