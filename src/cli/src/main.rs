@@ -41,7 +41,6 @@ use crate::cli::Cli;
 use crate::console::Console;
 
 fn main() -> ExitCode {
-    memory::share_heaps();
     console::escape_panics();
     profile::report_shrunken_files();
     let line: Vec<_> = std::env::args_os().collect();
