@@ -112,9 +112,15 @@ impl<'a> Record<'a> {
         (self.word(0), self.word(2))
     }
 
-    /// The members of a struct or union.
+    /// The numbers of its elements, for a record of one of these kinds. Other kinds have no such elements, whatever a
+    /// hostile record says of their number.
+    fn elements(&self, kinds: &[BtfKind]) -> std::ops::Range<usize> {
+        if kinds.contains(&self.kind) { 0..self.count as usize } else { 0..0 }
+    }
+
+    /// The members of a struct or union; none for another kind.
     pub(crate) fn members(&self) -> impl ExactSizeIterator<Item = RawMember> {
-        (0..self.count as usize).map(|index| {
+        self.elements(&[BtfKind::Struct, BtfKind::Union]).map(|index| {
             let (name, ty, place) =
                 (self.word(index * 3), self.word(index * 3 + 1), self.word(index * 3 + 2));
             match self.flag {
@@ -132,7 +138,7 @@ impl<'a> Record<'a> {
     /// The labels of an enumeration: their names and values, which are signed if a flag says so.
     pub(crate) fn labels(&self) -> impl ExactSizeIterator<Item = (u32, u64)> {
         let wide = self.kind == BtfKind::Enum64;
-        (0..self.count as usize).map(move |index| match wide {
+        self.elements(&[BtfKind::Enum, BtfKind::Enum64]).map(move |index| match wide {
             true => {
                 let (low, high) = (self.word(index * 3 + 1), self.word(index * 3 + 2));
                 (self.word(index * 3), u64::from(high) << 32 | u64::from(low))
@@ -143,13 +149,15 @@ impl<'a> Record<'a> {
 
     /// The types of a function's arguments. An element without a name and a type means a variable number of arguments.
     pub(crate) fn arguments(&self) -> impl Iterator<Item = u32> {
-        let all = (0..self.count as usize).map(|index| (self.word(index * 2), self.word(index * 2 + 1)));
+        let all = self.elements(&[BtfKind::Signature]);
+        let all = all.map(|index| (self.word(index * 2), self.word(index * 2 + 1)));
         all.filter(|argument| *argument != (0, 0)).map(|(_, ty)| ty)
     }
 
     /// The variables of a section: their records and their offsets in it, in bytes.
     pub(crate) fn variables(&self) -> impl ExactSizeIterator<Item = (u32, u32)> {
-        (0..self.count as usize).map(|index| (self.word(index * 3), self.word(index * 3 + 1)))
+        let all = self.elements(&[BtfKind::Section]);
+        all.map(|index| (self.word(index * 3), self.word(index * 3 + 1)))
     }
 
     /// Whether a variable is visible outside its source file.
@@ -183,5 +191,21 @@ impl<'a> Record<'a> {
             | BtfKind::Float
             | BtfKind::Unknown(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_without_elements_has_none_whatever_it_says() {
+        // An integer that claims 2^24 - 1 elements: kind 1.
+        let mut bytes = [0; 16];
+        bytes[4..8].copy_from_slice(&(1 << 24 | COUNT).to_le_bytes());
+        let record = Record::read(&bytes, 0, false).unwrap();
+        assert_eq!((record.kind, record.count), (BtfKind::Int, COUNT));
+        assert_eq!(record.members().len() + record.labels().len() + record.variables().len(), 0);
+        assert_eq!(record.arguments().count(), 0);
     }
 }
