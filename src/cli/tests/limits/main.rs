@@ -19,3 +19,4 @@ mod macho;
 mod measure;
 mod packed;
 mod pdb;
+mod repositories;
