@@ -13,6 +13,7 @@ use repository::{Config, Handler};
 use symbols::Downloads;
 
 use crate::console::{Console, Table};
+use crate::memory::release_free;
 use crate::outcome::Outcome;
 use crate::report::batch as report;
 
@@ -153,6 +154,7 @@ pub fn select(
 /// An error if the repository cannot be read or written.
 pub fn seal_all(storage: &dyn Storage, anew: bool, console: &Console) -> anyhow::Result<Sealed> {
     console.debug("Updating inventory.");
+    release_free();
     let sealed = seal(storage, console.threads(), anew, console.progress())?;
     for (name, profiles) in &sealed.indexes {
         console.info(format_args!("{name}: index of {profiles} profiles"));
