@@ -100,7 +100,8 @@ impl FrontEnd for Dwarf {
         let converted = convert(&file, &options, &beside, progress).map_err(Error::failed);
         if options.threads > 1 {
             // Undoing the mapping of a large file takes a while, for which nothing needs to wait.
-            thread::spawn(move || drop(file));
+            // If the system starts no thread, it is undone here.
+            let _ = thread::Builder::new().spawn(move || drop(file));
         }
         converted
     }

@@ -107,18 +107,22 @@ fn scanned<'de, T: Send>(
     section: (&'static str, &'de str),
     threads: usize,
     report: &mut Report,
-    scan: impl Fn(&'de str) -> T + Send,
+    scan: impl Fn(&str, &'de str) -> T + Send,
     mut take: impl FnMut(Cow<'de, str>, T, &mut Report),
 ) -> Result<(), ReadError> {
     if threads < 2 || section.1.len() < LONG {
-        return entries(section, report, |name, text, report| take(name, scan(text), report));
+        return entries(section, report, |name, text, report| {
+            let item = scan(&name, text);
+            take(name, item, report);
+        });
     }
     thread::scope(|running| {
         let (sender, receiver) = mpsc::sync_channel(WAITING);
         let scanning = running.spawn(move || {
             let (mut batch, mut report) = (Vec::with_capacity(BATCH), Report::default());
             let walked = entries(section, &mut report, |name, text, _| {
-                batch.push((name, scan(text)));
+                let item = scan(&name, text);
+                batch.push((name, item));
                 if batch.len() == BATCH {
                     // Nobody receives only if the other thread has panicked.
                     let _ = sender.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));

@@ -20,27 +20,39 @@ pub(super) struct Struct {
     pub(super) members: Vec<NewMember>,
 }
 
-/// The name of a member, and the texts of its offset, its type and whether it has no name of its own; `None` if it is not
-/// an object.
-type ScannedMember<'de> = (Cow<'de, str>, Option<[Option<&'de str>; 3]>);
+/// A member with a place, before its type is understood.
+struct ScannedMember<'de> {
+    name: Cow<'de, str>,
+    offset: u64,
+    ty: Option<&'de str>,
+    anonymous: bool,
+}
 
 /// The texts in an entry of `user_types`, before any of them is understood.
 pub(super) struct Scanned<'de> {
     kind: Option<&'de str>,
     size: Option<&'de str>,
     members: Vec<ScannedMember<'de>>,
+    /// The members without a place: they are counted here, since a hostile entry may hold millions of them.
+    losses: Report,
     /// Whether the members could be read to their end.
     whole: bool,
 }
 
 /// Finds the texts in an entry of `user_types`; `None` if it is not an object.
-pub(super) fn scan(text: &str) -> Option<Scanned<'_>> {
+pub(super) fn scan<'de>(owner: &str, text: &'de str) -> Option<Scanned<'de>> {
     let [kind, size, entries] = fields(text, ["kind", "size", "fields"])?;
-    let mut members = Vec::new();
+    let (mut members, mut losses) = (Vec::new(), Report::default());
     let walked = walk::entries(entries.unwrap_or("{}"), |name, text| {
-        members.push((name, fields(text, ["offset", "type", "anonymous"])));
+        let [offset, ty, anonymous] = fields(text, ["offset", "type", "anonymous"]).unwrap_or_default();
+        match unsigned(offset) {
+            Some(offset) => {
+                members.push(ScannedMember { name, offset, ty, anonymous: anonymous == Some("true") });
+            }
+            None => losses.lose(PLACELESS, || format!("{owner}.{name}")),
+        }
     });
-    Some(Scanned { kind, size, members, whole: entries.is_some() && walked.is_ok() })
+    Some(Scanned { kind, size, members, losses, whole: entries.is_some() && walked.is_ok() })
 }
 
 /// Reads an entry of `user_types`. An unknown kind counts as a struct. A member keeps its place even if its type cannot be
@@ -60,18 +72,14 @@ pub(super) fn lower<'de>(
     };
     let size = unsigned(scanned.size);
     let mut members: Vec<(Name, bool, NewMember)> = Vec::new();
-    for (name, texts) in scanned.members {
-        let [offset, ty, anonymous] = texts.unwrap_or_default();
-        let Some(offset) = unsigned(offset) else {
-            report.lose(PLACELESS, || format!("{owner}.{name}"));
-            continue;
-        };
+    report.absorb(scanned.losses);
+    for ScannedMember { name, offset, ty, anonymous } in scanned.members {
         let Lowered { ty, bits, understood } = descriptors.lower(ty.unwrap_or("null"), profile, report);
         if !understood {
             report.lose(NOT_UNDERSTOOD, || format!("{owner}.{name}"));
         }
         let member = NewMember { name: None, offset, ty, bits };
-        members.push((profile.intern(&name), anonymous == Some("true"), member));
+        members.push((profile.intern(&name), anonymous, member));
     }
     if kind.is_none() || size.is_none() || !scanned.whole {
         report.lose(DAMAGED, || owner.to_owned());
@@ -138,4 +146,19 @@ pub(super) fn end_of(members: &[NewMember], types: &Types, size_of: impl Fn(Name
         0
     };
     members.iter().map(|member| member.offset.saturating_add(size_of(member.ty))).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_without_a_place_are_counted_and_not_kept() {
+        let members = vec![r#""a": 0"#; 1000].join(", ");
+        let text =
+            format!(r#"{{"kind": "struct", "size": 8, "fields": {{{members}, "b": {{"offset": 4}}}}}}"#);
+        let scanned = scan("s", &text).unwrap();
+        assert_eq!((scanned.members.len(), scanned.losses.count(PLACELESS)), (1, 1000));
+        assert!(scanned.whole);
+    }
 }

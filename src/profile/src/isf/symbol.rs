@@ -40,7 +40,7 @@ pub(super) fn is_function(text: &str) -> bool {
 pub(super) type Scanned<'de> = [Option<&'de str>; 4];
 
 /// Finds the texts in an entry of `symbols`; `None` if it is not an object.
-pub(super) fn scan(text: &str) -> Option<Scanned<'_>> {
+pub(super) fn scan<'de>(_: &str, text: &'de str) -> Option<Scanned<'de>> {
     fields(text, ["address", "type", "constant_data", "linkage_name"])
 }
 

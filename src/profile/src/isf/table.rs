@@ -132,7 +132,7 @@ impl Table {
         for (name, ty, size) in &self.bases {
             descriptors.bases.add(*name, *ty, *size);
         }
-        let scanned = structure::scan(&text)?;
+        let scanned = structure::scan(name, &text)?;
         let entry = structure::lower(name, scanned, &mut descriptors, &mut profile, &mut report);
         let Struct { kind, size, members } = entry;
         let size = size.unwrap_or_else(|| {

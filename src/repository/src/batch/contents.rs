@@ -14,7 +14,7 @@ pub(super) struct Contents {
 /// Where the description of an object is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Place {
-    /// There is none.
+    /// No description is known.
     #[default]
     None,
     /// In the record of the inventory at this position, which stays.
