@@ -162,11 +162,20 @@ fn a_command_that_listens_makes_no_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let results = play("listen", folder.path(), &listener.local_addr().unwrap().to_string());
     works(&results, "listen");
-    refused(&results, "packet socket", &CALL_ERRORS);
-    refused(&results, "start a program", &CALL_ERRORS);
+    for name in [
+        "connect",
+        "UDP socket",
+        "local socket",
+        "pair of sockets",
+        "netlink socket",
+        "packet socket",
+        "start a program",
+    ] {
+        refused(&results, name, &CALL_ERRORS);
+    }
     match landlock() {
-        4.. => refused(&results, "connect", &FILE_ERRORS),
-        version => println!("Landlock {version} of this kernel knows no connections: not tried"),
+        0 => println!("this kernel has no Landlock: files were not tried"),
+        _ => refused(&results, "read a system's file", &FILE_ERRORS),
     }
 }
 
@@ -177,11 +186,14 @@ fn a_command_that_fetches_connects_but_its_files_stay_restricted() {
     let results = play("connect", folder.path(), &listener.local_addr().unwrap().to_string());
     works(&results, "connect");
     works(&results, "resolve a name");
+    works(&results, "look for certificates");
+    refused(&results, "listen", &[libc::EPERM, libc::EACCES]);
     refused(&results, "packet socket", &CALL_ERRORS);
     match landlock() {
         0 => println!("this kernel has no Landlock: files were not tried"),
         _ => {
             refused(&results, "read secret", &FILE_ERRORS);
+            refused(&results, "read a system's file", &FILE_ERRORS);
             refused(&results, "create elsewhere", &FILE_ERRORS);
         }
     }
@@ -347,8 +359,13 @@ fn listen(folder: &Path) {
     sandbox::enter(&access);
     attempt("listen", TcpListener::bind("127.0.0.1:0"));
     attempt("connect", TcpStream::connect(std::env::var(ADDRESS).unwrap()));
+    attempt("UDP socket", UdpSocket::bind("127.0.0.1:0"));
+    attempt("local socket", UnixDatagram::unbound());
+    attempt("pair of sockets", UnixStream::pair());
+    attempt("netlink socket", socket(libc::AF_NETLINK, libc::SOCK_RAW));
     attempt("packet socket", socket(libc::AF_PACKET, libc::SOCK_RAW));
     attempt("start a program", Command::new("/bin/true").status());
+    attempt("read a system's file", File::open("/etc/passwd"));
 }
 
 fn connect(folder: &Path) {
@@ -357,6 +374,16 @@ fn connect(folder: &Path) {
     sandbox::enter(&access);
     attempt("connect", TcpStream::connect(std::env::var(ADDRESS).unwrap()));
     attempt("resolve a name", std::net::ToSocketAddrs::to_socket_addrs("localhost:80").map(|_| ()));
+    let certificates = fs::read_dir("/etc/ssl/certs").map(|_| ());
+    attempt(
+        "look for certificates",
+        certificates.or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        }),
+    );
+    attempt("listen", TcpListener::bind("127.0.0.1:0"));
+    attempt("read a system's file", File::open("/etc/passwd"));
     attempt("packet socket", socket(libc::AF_PACKET, libc::SOCK_RAW));
     attempt("read secret", File::open(folder.join("elsewhere/secret")));
     attempt("create elsewhere", fs::write(folder.join("elsewhere/new"), "new"));

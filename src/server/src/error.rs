@@ -1,15 +1,16 @@
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Why a folder cannot be served.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The server cannot listen on an address.
-    #[error("cannot listen on {address}")]
+    /// The server cannot listen on any of its addresses.
+    #[error("cannot listen on {}", in_words(addresses))]
     Listen {
-        /// The address.
-        address: String,
+        /// The addresses.
+        addresses: Vec<SocketAddr>,
         /// The cause.
         source: io::Error,
     },
@@ -21,4 +22,8 @@ pub enum Error {
         /// The cause.
         source: io::Error,
     },
+}
+
+fn in_words(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

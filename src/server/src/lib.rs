@@ -15,7 +15,8 @@
 //!
 //! use server::{Mirror, MirrorLimits};
 //!
-//! let mirror = Mirror::bind(Path::new("/srv/symbols"), "127.0.0.1:0", MirrorLimits::default())?;
+//! let free = "127.0.0.1:0".parse()?;
+//! let mirror = Mirror::bind(Path::new("/srv/symbols"), &[free], MirrorLimits::default())?;
 //! println!("http://{}", mirror.address());
 //! let stop = mirror.stop();
 //! std::thread::spawn(move || mirror.run(&profile::Silent));

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt::Write;
 use std::fs::File;
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,32 +71,35 @@ const WAITING: usize = 512;
 const SEND_BUFFER: usize = 256 << 10;
 
 impl Mirror {
-    /// Binds the address and opens the folder; port 0 selects a free port.
+    /// Binds the first of these addresses that can be bound, and opens the folder; port 0 selects a free port.
     ///
     /// # Errors
-    /// [`Error::Listen`] if the address is in use; [`Error::Mirror`] if the folder cannot be read.
-    pub fn bind(folder: &Path, address: &str, limits: MirrorLimits) -> Result<Self, Error> {
+    /// [`Error::Listen`] if all addresses are in use; [`Error::Mirror`] if the folder cannot be read.
+    pub fn bind(folder: &Path, addresses: &[SocketAddr], limits: MirrorLimits) -> Result<Self, Error> {
         let tree = Tree::new(folder).map_err(|source| Error::Mirror { folder: folder.to_owned(), source })?;
-        Self::listen(folder, Some(tree), address, limits)
+        Self::listen(folder, Some(tree), addresses, limits)
     }
 
     /// The same for a file, of which nothing is served but what pages show.
     ///
     /// # Errors
-    /// [`Error::Listen`] if the address is in use.
-    pub fn bind_file(file: &Path, address: &str, limits: MirrorLimits) -> Result<Self, Error> {
-        Self::listen(file, None, address, limits)
+    /// [`Error::Listen`] if all addresses are in use.
+    pub fn bind_file(file: &Path, addresses: &[SocketAddr], limits: MirrorLimits) -> Result<Self, Error> {
+        Self::listen(file, None, addresses, limits)
     }
 
-    fn listen(folder: &Path, tree: Option<Tree>, address: &str, limits: MirrorLimits) -> Result<Self, Error> {
-        let listen = || {
-            let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
-            let listener = listen(&addresses)?;
+    fn listen(
+        folder: &Path,
+        tree: Option<Tree>,
+        addresses: &[SocketAddr],
+        limits: MirrorLimits,
+    ) -> Result<Self, Error> {
+        let listening = listen(addresses).and_then(|listener| {
             let address = listener.local_addr()?;
             Ok((listener, address))
-        };
+        });
         let (listener, address) =
-            listen().map_err(|source: io::Error| Error::Listen { address: address.to_owned(), source })?;
+            listening.map_err(|source| Error::Listen { addresses: addresses.to_vec(), source })?;
         let site = Arc::new(Site { tree: tree.map(Arc::new), pages: Vec::new() });
         let (folder, stop) = (folder.to_owned(), Arc::new(Notify::new()));
         Ok(Self { listener, address, folder, site, limits, stop })

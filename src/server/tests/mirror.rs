@@ -22,6 +22,11 @@ struct Served {
 }
 
 /// An answer, taken apart.
+/// An address of this machine with a port that is free.
+fn free() -> SocketAddr {
+    ([127, 0, 0, 1], 0).into()
+}
+
 struct Answer {
     status: u16,
     head: String,
@@ -34,7 +39,7 @@ impl Served {
     }
 
     fn with(world: &World, limits: MirrorLimits) -> Self {
-        let mirror = Mirror::bind(&world.path("served"), "127.0.0.1:0", limits).unwrap();
+        let mirror = Mirror::bind(&world.path("served"), &[free()], limits).unwrap();
         let (address, stop, story) = (mirror.address(), mirror.stop(), Arc::new(Story::default()));
         let told = story.clone();
         let thread = Some(std::thread::spawn(move || mirror.run(&*told).unwrap()));
@@ -349,17 +354,16 @@ fn failures_to_serve_are_reported() {
     let world = World::new();
     world.file("served/k.pdb", b"k");
     let limits = MirrorLimits::default();
-    let error = |folder: &str, address: &str| match Mirror::bind(&world.path(folder), address, limits.clone())
-    {
+    let error = |folder: &str, address| match Mirror::bind(&world.path(folder), &[address], limits.clone()) {
         Ok(_) => panic!("{folder} at {address} is served"),
         Err(error) => {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
             format!("{error}{}", cause.unwrap_or_default())
         }
     };
-    assert!(error("nowhere", "127.0.0.1:0").starts_with("cannot serve "));
-    assert!(error("served/k.pdb", "127.0.0.1:0").starts_with("cannot serve "));
-    let taken = Mirror::bind(&world.path("served"), "127.0.0.1:0", limits.clone()).unwrap();
-    let address = taken.address().to_string();
-    assert!(error("served", &address).starts_with(&format!("cannot listen on {address}: ")));
+    assert!(error("nowhere", free()).starts_with("cannot serve "));
+    assert!(error("served/k.pdb", free()).starts_with("cannot serve "));
+    let taken = Mirror::bind(&world.path("served"), &[free()], limits.clone()).unwrap();
+    let address = taken.address();
+    assert!(error("served", address).starts_with(&format!("cannot listen on {address}: ")));
 }

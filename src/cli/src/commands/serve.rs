@@ -1,3 +1,5 @@
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -37,8 +39,8 @@ pub struct Arguments {
     #[command(flatten)]
     json: Json,
     /// The address to listen on; port 0 takes a free port.
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", help_heading = GENERAL)]
-    listen: String,
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", value_parser = addresses, help_heading = GENERAL)]
+    listen: Addresses,
     #[command(flatten)]
     general: General,
 }
@@ -48,6 +50,15 @@ Examples:
   rekall-profile serve symbols --listen 127.0.0.1:0 -v
   rekall-profile serve kernels.bundle
   rekall-profile serve profiles --isf --base-url https://symbols.example.org";
+
+/// What the address of `--listen` stands for.
+#[derive(Clone, Debug)]
+struct Addresses(Vec<SocketAddr>);
+
+/// Looks an address up. This comes before the sandbox, in which a command that listens asks nobody for names.
+fn addresses(text: &str) -> io::Result<Addresses> {
+    text.to_socket_addrs().map(|found| Addresses(found.collect()))
+}
 
 impl Run for Arguments {
     fn settings(&self) -> Settings {
@@ -75,8 +86,8 @@ impl Run for Arguments {
 fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let bundle = bundle_pages(&arguments.folder)?;
     let mirror = match &bundle {
-        Some(_) => Mirror::bind_file(&arguments.folder, &arguments.listen, MirrorLimits::default())?,
-        None => Mirror::bind(&arguments.folder, &arguments.listen, MirrorLimits::default())?,
+        Some(_) => Mirror::bind_file(&arguments.folder, &arguments.listen.0, MirrorLimits::default())?,
+        None => Mirror::bind(&arguments.folder, &arguments.listen.0, MirrorLimits::default())?,
     };
     let url = format!("http://{}", mirror.address());
     let bundle_url = bundle.as_ref().map(|pages| format!("{url}/{}", pages.path()));

@@ -94,7 +94,7 @@ const NEVER_HERE: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const NEVER_HERE: &[c_long] = &[];
 
-/// The calls that create or connect sockets.
+/// The calls that create or connect sockets, or send through one that was not connected.
 const SOCKETS: &[c_long] = &[
     libc::SYS_socket,
     libc::SYS_socketpair,
@@ -105,9 +105,19 @@ const SOCKETS: &[c_long] = &[
     libc::SYS_accept4,
 ];
 
-/// The kinds of sockets that a command with network access uses: the internet, local name services, and the kernel's
+/// Those that a command does not make that accepts connections only: it would reach others by them.
+const REACHING: &[c_long] = &[libc::SYS_connect, libc::SYS_socketpair, libc::SYS_sendmsg, libc::SYS_sendmmsg];
+/// Those that a command does not make that connects only: others would reach it by them.
+const REACHED: &[c_long] = &[libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4];
+
+/// The kinds of sockets that a command with connections uses: the internet, local name services, and the kernel's
 /// list of addresses, which the C library uses to sort resolved addresses.
 const FAMILIES: [i32; 4] = [libc::AF_INET, libc::AF_INET6, libc::AF_UNIX, libc::AF_NETLINK];
+/// The families of sockets that accept connections.
+const ACCEPTING: [i32; 2] = [libc::AF_INET, libc::AF_INET6];
+/// The bits of a socket's type without its flags, and the largest type (SOCK_PACKET).
+const TYPE: u64 = 0xf;
+const LAST_TYPE: u32 = 10;
 
 /// On x86-64 every system call has a second number, starting here, for programs with 32-bit pointers.
 const SECOND_NUMBERS: u32 = 0x4000_0000;
@@ -128,7 +138,8 @@ pub(super) fn restrict(network: Network) -> Result<Layer, String> {
     seccompiler::apply_filter_all_threads(&program).map_err(|error| failed(&error))?;
     Ok(Layer::Enforced(match network {
         Network::None => "seccomp; no network, no new processes".to_owned(),
-        Network::Listen | Network::Connect => "seccomp; network allowed, no new processes".to_owned(),
+        Network::Listen => "seccomp; accepts connections and makes none, no new processes".to_owned(),
+        Network::Connect => "seccomp; network allowed, no new processes".to_owned(),
     }))
 }
 
@@ -143,13 +154,29 @@ fn refused(network: Network) -> Result<Rules, seccompiler::BackendError> {
     rules.insert(libc::SYS_utimensat, vec![rule([wide_condition(1, SeccompCmpOp::Ne, 0)?])?]);
     match network {
         Network::None => rules.extend(SOCKETS.iter().map(|call| (*call, Vec::new()))),
-        Network::Listen | Network::Connect => {
-            let other = FAMILIES.map(|family| condition(0, SeccompCmpOp::Ne, family.unsigned_abs().into()));
-            let other = other.into_iter().collect::<Result<Vec<_>, _>>()?;
-            rules.insert(libc::SYS_socket, vec![SeccompRule::new(other)?]);
+        Network::Listen => {
+            rules.extend(REACHING.iter().map(|call| (*call, Vec::new())));
+            let other_types = (0..=LAST_TYPE).filter(|kind| *kind != libc::SOCK_STREAM.unsigned_abs());
+            let mut sockets = vec![of_other_family(&ACCEPTING)?];
+            for kind in other_types {
+                sockets.push(rule([condition(1, SeccompCmpOp::MaskedEq(TYPE), kind.into())?])?);
+            }
+            rules.insert(libc::SYS_socket, sockets);
+            // A receiver that is named.
+            rules.insert(libc::SYS_sendto, vec![rule([wide_condition(4, SeccompCmpOp::Ne, 0)?])?]);
+        }
+        Network::Connect => {
+            rules.extend(REACHED.iter().map(|call| (*call, Vec::new())));
+            rules.insert(libc::SYS_socket, vec![of_other_family(&FAMILIES)?]);
         }
     }
     Ok(rules)
+}
+
+/// Sockets of none of these families.
+fn of_other_family(families: &[i32]) -> Result<SeccompRule, seccompiler::BackendError> {
+    let other = families.iter().map(|family| condition(0, SeccompCmpOp::Ne, family.unsigned_abs().into()));
+    SeccompRule::new(other.collect::<Result<Vec<_>, _>>()?)
 }
 
 fn rule<const N: usize>(conditions: [SeccompCondition; N]) -> Result<SeccompRule, seccompiler::BackendError> {
@@ -296,16 +323,40 @@ mod tests {
     #[test]
     fn each_network_access_allows_only_its_kinds_of_sockets() {
         let socket = libc::SYS_socket as u32;
-        for network in [Network::Connect, Network::Listen] {
+        for (network, families) in [(Network::Connect, FAMILIES.as_slice()), (Network::Listen, &ACCEPTING)] {
             let program = filter(network);
             for family in 0..64 {
-                let expected = if FAMILIES.contains(&family) { ALLOWED } else { REFUSED };
+                let expected = if families.contains(&family) { ALLOWED } else { REFUSED };
                 let family = u64::from(family.unsigned_abs());
                 assert_eq!(answer(&program, socket, [family, 1, 0, 0, 0, 0]), expected, "family {family}");
             }
-            assert_eq!(answer(&program, libc::SYS_connect as u32, [0; 6]), ALLOWED);
             assert_eq!(answer(&program, libc::SYS_execve as u32, [0; 6]), REFUSED);
+            assert_eq!(answer(&program, libc::SYS_sendto as u32, [0; 6]), ALLOWED, "on a connection");
         }
+    }
+
+    #[test]
+    fn who_connects_accepts_nothing_and_who_accepts_reaches_nobody() {
+        let (connects, accepts) = (filter(Network::Connect), filter(Network::Listen));
+        let internet = libc::AF_INET.unsigned_abs().into();
+        for call in REACHING {
+            assert_eq!(answer(&accepts, *call as u32, [0; 6]), REFUSED, "call {call}");
+            assert_eq!(answer(&connects, *call as u32, [0; 6]), ALLOWED, "call {call}");
+        }
+        for call in REACHED {
+            assert_eq!(answer(&accepts, *call as u32, [0; 6]), ALLOWED, "call {call}");
+            assert_eq!(answer(&connects, *call as u32, [0; 6]), REFUSED, "call {call}");
+        }
+        let flags = (libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK).unsigned_abs();
+        for kind in 0..=LAST_TYPE {
+            let arguments = [internet, u64::from(kind | flags), 0, 0, 0, 0];
+            let expected = if kind == libc::SOCK_STREAM.unsigned_abs() { ALLOWED } else { REFUSED };
+            assert_eq!(answer(&accepts, libc::SYS_socket as u32, arguments), expected, "type {kind}");
+            assert_eq!(answer(&connects, libc::SYS_socket as u32, arguments), ALLOWED, "type {kind}");
+        }
+        let named = [3, 0, 0, 0, 1 << 40, 16];
+        assert_eq!(answer(&accepts, libc::SYS_sendto as u32, named), REFUSED, "a receiver that is named");
+        assert_eq!(answer(&connects, libc::SYS_sendto as u32, named), ALLOWED);
     }
 
     #[test]

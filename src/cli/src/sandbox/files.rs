@@ -23,14 +23,29 @@ const MOST_LINKS: usize = 40;
 const MOST_SHOWN: usize = 6;
 
 /// The places of files that connections need: resolver configuration and certificates, and the libraries that read
-/// them.
-const SYSTEM: [&str; 12] = [
-    "/etc",
+/// them. Of `/etc`, which has passwords and keys too, it is no more than that.
+const SYSTEM: [&str; 27] = [
+    "/etc/ca-certificates",
+    "/etc/gai.conf",
+    "/etc/host.conf",
+    "/etc/hosts",
+    "/etc/ld.so.cache",
+    "/etc/nsswitch.conf",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/tls/certs",
+    "/etc/resolv.conf",
+    "/etc/security/certificates",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/certs",
     "/lib",
     "/lib32",
     "/lib64",
     "/usr",
     "/nix/store",
+    "/opt/etc/ssl/certs",
     "/run/current-system",
     "/run/nscd",
     "/run/resolvconf",
@@ -65,7 +80,7 @@ fn write_tree() -> BitFlags<AccessFs> {
 /// The reason why the kernel does not do it, in words.
 pub(super) fn restrict(access: &Access, folders: &Folders) -> Result<Layer, String> {
     let mut rules = Rules::new(access).map_err(|error| in_words(&error))?;
-    if access.network() != Network::None {
+    if access.network() == Network::Connect {
         SYSTEM.iter().for_each(|path| rules.allow(path, read()));
     }
     if access.reads_everything() {
@@ -127,11 +142,11 @@ impl Rules {
         }
         let mut ruleset = ruleset.handle_access(AccessFs::from_all(NEWEST))?.scope(Scope::Signal)?;
         // Name services are contacted through local sockets.
-        if access.network() == Network::None {
-            ruleset = ruleset.scope(Scope::AbstractUnixSocket)?.handle_access(AccessNet::BindTcp)?;
-        }
         if access.network() != Network::Connect {
-            ruleset = ruleset.handle_access(AccessNet::ConnectTcp)?;
+            ruleset = ruleset.scope(Scope::AbstractUnixSocket)?.handle_access(AccessNet::ConnectTcp)?;
+        }
+        if access.network() != Network::Listen {
+            ruleset = ruleset.handle_access(AccessNet::BindTcp)?;
         }
         Ok(Self { created: ruleset.create()? })
     }

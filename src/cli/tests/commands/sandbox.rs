@@ -70,6 +70,8 @@ fn every_command_reports_what_it_may_do() {
         ("--offline manage_repo plan", none),
         ("-f image.raw --profile_path . autodetect", none),
         ("fetch_pdb a.pdb F8E2A8B5C9B74BF4A6E4A48F180099942 --symbol-path store", "network allowed"),
+        ("manage_repo mirror http://127.0.0.1:9/ --suite s", "network allowed"),
+        ("serve nowhere --listen localhost:0", "accepts connections and makes none"),
     ] {
         let output = folder.run(["-v"].into_iter().chain(line.split(' '))).command().output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr);

@@ -41,7 +41,7 @@ fn wrong_lines_are_refused() {
     for (line, expected) in [
         (&["serve", "nowhere"][..], "cannot serve nowhere"),
         (&["serve", "file", "--listen", "127.0.0.1:0"], "cannot serve file"),
-        (&["serve", ".", "--listen", "8080"], "cannot listen on 8080"),
+        (&["serve", ".", "--listen", "8080"], "invalid value '8080' for '--listen <ADDR:PORT>'"),
         (&["serve", ".", "--listen", "192.0.2.1:80"], "cannot listen on 192.0.2.1:80"),
         (&["serve", ".", "-f", "x"], "unexpected argument '-f'"),
     ] {
