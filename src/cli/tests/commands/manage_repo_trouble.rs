@@ -434,13 +434,15 @@ fn retry_asks_servers_again_and_reasons_stay_the_same() {
     };
     run(&["build_all"]).status(1).check();
     let rejects = folder.read(REJECTS);
-    let asked = server.paths().len();
+    // Two downloads that begin at once may both ask whether the store has two tiers.
+    let requests = || server.paths().iter().filter(|path| *path != "/index2.txt").count();
+    let asked = requests();
     assert!(asked > 0);
     run(&["build_all"]).check();
-    assert_eq!(server.paths().len(), asked, "what was not there is passed over");
+    assert_eq!(requests(), asked, "what was not there is passed over");
     for rounds in 2..4 {
         run(&["build_all", "--retry"]).status(1).check();
-        assert_eq!(server.paths().len(), rounds * asked, "--retry asks the server itself");
+        assert_eq!(requests(), rounds * asked, "--retry asks the server itself");
         assert_eq!(folder.read(REJECTS), rejects, "{}", unpacked(&folder, REJECTS));
     }
     // From another place, while the first does not have it.
