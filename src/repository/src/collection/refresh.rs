@@ -29,7 +29,7 @@ pub struct Refreshed {
 /// The largest listing that is fetched, in bytes, packed.
 const LIMIT: u64 = 256 << 20;
 /// The largest listing, in bytes, unpacked.
-const UNPACKED: usize = 1 << 30;
+const UNPACKED: usize = 512 << 20;
 /// How many refused names are kept to be told.
 const TOLD: usize = 100;
 
