@@ -161,6 +161,11 @@ impl Finding {
         }
     }
 
+    /// The outcome where the image has nothing that the check is about.
+    pub(crate) fn nothing_to_check() -> Self {
+        Self::Skipped("there are none to check".to_owned())
+    }
+
     /// Passed if both are equal addresses or numbers.
     pub(crate) fn equal(actual: Result<u64, Error>, expected: u64) -> Self {
         match actual {
@@ -226,11 +231,11 @@ impl Tally {
         let Self { good, bad, absent, lacking, first_bad } = self;
         let all = good + bad;
         if all == 0 {
-            return Finding::Skipped(match lacking {
-                Some(lacking) => lacking,
-                None if absent > 0 => format!("none of {absent} is in the image"),
-                None => "there is none to look at".to_owned(),
-            });
+            return match lacking {
+                Some(lacking) => Finding::Skipped(lacking),
+                None if absent > 0 => Finding::Skipped(format!("none of {absent} is in the image")),
+                None => Finding::nothing_to_check(),
+            };
         }
         let but = first_bad.map(|first| format!("; first: {first}")).unwrap_or_default();
         let enough_if_good = bad * 10 <= all + absent;

@@ -67,7 +67,7 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, tasks: &Tasks, maps: &Maps, chec
         let next = |task: &u64| through(&view, *task, "task_struct.files", "files_struct.next_fd");
         let numbers: Vec<u64> = tasks.users.iter().filter_map(|task| next(task).ok()).collect();
         match numbers.iter().max() {
-            None => Finding::Skipped("there is none to look at".to_owned()),
+            None => Finding::nothing_to_check(),
             Some(most) => Finding::judge(*most > 0, format!("up to {most} of {} processes", numbers.len())),
         }
     });

@@ -75,7 +75,7 @@ pub(super) fn examine(kernel: &LinuxKernel<'_>, tasks: &Tasks, checker: &mut Che
                     }
                 }
                 match read {
-                    0 => Finding::Skipped("there is none to look at".to_owned()),
+                    0 => Finding::nothing_to_check(),
                     _ => Finding::judge(in_order * 10 >= read * 8, format!("{in_order} of {read}")),
                 }
             },

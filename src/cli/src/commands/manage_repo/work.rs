@@ -15,6 +15,7 @@ use symbols::Downloads;
 use crate::console::{Console, Table};
 use crate::memory::release_free;
 use crate::outcome::Outcome;
+use crate::profiles::verdict::counted;
 use crate::report::batch as report;
 
 /// Reads the configuration and the existing objects.
@@ -49,12 +50,16 @@ pub fn refresh_listings(
     for listing in &listings {
         match &listing.kept {
             Some(reason) => console.warn(format_args!(
-                "{}: the listing of before is used, with {} items, because it cannot be read now: {reason}",
-                listing.entry, listing.items
+                "{}: the listing of before is used, with {}, because it cannot be read now: {reason}",
+                listing.entry,
+                counted(listing.items, "item")
             )),
             None => console.info(format_args!(
-                "{}: {} items listed, {} new, {} gone",
-                listing.entry, listing.items, listing.new, listing.gone
+                "{}: {} listed, {} new, {} gone",
+                listing.entry,
+                counted(listing.items, "item"),
+                listing.new,
+                listing.gone
             )),
         }
         for (name, reason) in &listing.refused {
