@@ -188,6 +188,7 @@ fn a_command_that_fetches_connects_but_its_files_stay_restricted() {
     works(&results, "resolve a name");
     works(&results, "look for certificates");
     refused(&results, "listen", &[libc::EPERM, libc::EACCES]);
+    refused(&results, "raw socket", &CALL_ERRORS);
     refused(&results, "packet socket", &CALL_ERRORS);
     match landlock() {
         0 => println!("this kernel has no Landlock: files were not tried"),
@@ -384,6 +385,7 @@ fn connect(folder: &Path) {
     );
     attempt("listen", TcpListener::bind("127.0.0.1:0"));
     attempt("read a system's file", File::open("/etc/passwd"));
+    attempt("raw socket", socket(libc::AF_INET, libc::SOCK_RAW));
     attempt("packet socket", socket(libc::AF_PACKET, libc::SOCK_RAW));
     attempt("read secret", File::open(folder.join("elsewhere/secret")));
     attempt("create elsewhere", fs::write(folder.join("elsewhere/new"), "new"));

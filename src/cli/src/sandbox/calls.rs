@@ -113,8 +113,8 @@ const REACHED: &[c_long] = &[libc::SYS_listen, libc::SYS_accept, libc::SYS_accep
 /// The kinds of sockets that a command with connections uses: the internet, local name services, and the kernel's
 /// list of addresses, which the C library uses to sort resolved addresses.
 const FAMILIES: [i32; 4] = [libc::AF_INET, libc::AF_INET6, libc::AF_UNIX, libc::AF_NETLINK];
-/// The families of sockets that accept connections.
-const ACCEPTING: [i32; 2] = [libc::AF_INET, libc::AF_INET6];
+/// Those of the internet: only they accept connections.
+const INTERNET: [i32; 2] = [libc::AF_INET, libc::AF_INET6];
 /// The bits of a socket's type without its flags, and the largest type (SOCK_PACKET).
 const TYPE: u64 = 0xf;
 const LAST_TYPE: u32 = 10;
@@ -157,7 +157,7 @@ fn refused(network: Network) -> Result<Rules, seccompiler::BackendError> {
         Network::Listen => {
             rules.extend(REACHING.iter().map(|call| (*call, Vec::new())));
             let other_types = (0..=LAST_TYPE).filter(|kind| *kind != libc::SOCK_STREAM.unsigned_abs());
-            let mut sockets = vec![of_other_family(&ACCEPTING)?];
+            let mut sockets = vec![of_other_family(&INTERNET)?];
             for kind in other_types {
                 sockets.push(rule([condition(1, SeccompCmpOp::MaskedEq(TYPE), kind.into())?])?);
             }
@@ -167,7 +167,15 @@ fn refused(network: Network) -> Result<Rules, seccompiler::BackendError> {
         }
         Network::Connect => {
             rules.extend(REACHED.iter().map(|call| (*call, Vec::new())));
-            rules.insert(libc::SYS_socket, vec![of_other_family(&FAMILIES)?]);
+            let mut sockets = vec![of_other_family(&FAMILIES)?];
+            // Root could send packets of any kind.
+            for family in INTERNET.map(|family| family.unsigned_abs().into()) {
+                sockets.push(rule([
+                    condition(0, SeccompCmpOp::Eq, family)?,
+                    condition(1, SeccompCmpOp::MaskedEq(TYPE), libc::SOCK_RAW.unsigned_abs().into())?,
+                ])?);
+            }
+            rules.insert(libc::SYS_socket, sockets);
         }
     }
     Ok(rules)
@@ -323,7 +331,7 @@ mod tests {
     #[test]
     fn each_network_access_allows_only_its_kinds_of_sockets() {
         let socket = libc::SYS_socket as u32;
-        for (network, families) in [(Network::Connect, FAMILIES.as_slice()), (Network::Listen, &ACCEPTING)] {
+        for (network, families) in [(Network::Connect, FAMILIES.as_slice()), (Network::Listen, &INTERNET)] {
             let program = filter(network);
             for family in 0..64 {
                 let expected = if families.contains(&family) { ALLOWED } else { REFUSED };
@@ -352,7 +360,8 @@ mod tests {
             let arguments = [internet, u64::from(kind | flags), 0, 0, 0, 0];
             let expected = if kind == libc::SOCK_STREAM.unsigned_abs() { ALLOWED } else { REFUSED };
             assert_eq!(answer(&accepts, libc::SYS_socket as u32, arguments), expected, "type {kind}");
-            assert_eq!(answer(&connects, libc::SYS_socket as u32, arguments), ALLOWED, "type {kind}");
+            let expected = if kind == libc::SOCK_RAW.unsigned_abs() { REFUSED } else { ALLOWED };
+            assert_eq!(answer(&connects, libc::SYS_socket as u32, arguments), expected, "type {kind}");
         }
         let named = [3, 0, 0, 0, 1 << 40, 16];
         assert_eq!(answer(&accepts, libc::SYS_sendto as u32, named), REFUSED, "a receiver that is named");
