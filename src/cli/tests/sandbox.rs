@@ -92,7 +92,7 @@ fn works(results: &Results, name: &str) {
 const FILE_ERRORS: [i32; 1] = [libc::EACCES];
 const CALL_ERRORS: [i32; 1] = [libc::EPERM];
 const THREADS: [&str; 3] = ["first thread", "later thread", "earlier thread"];
-const CALLS: [&str; 9] = [
+const CALLS: [&str; 11] = [
     "TCP socket",
     "UDP socket",
     "local socket",
@@ -102,6 +102,8 @@ const CALLS: [&str; 9] = [
     "io_uring",
     "trace",
     "start a program",
+    "type into the terminal",
+    "mode by name",
 ];
 
 #[test]
@@ -348,6 +350,9 @@ fn calls(thread: &str, _: &Path) {
     let attach = libc::c_ulong::from(libc::PTRACE_ATTACH);
     attempt(&format!("{thread}: trace"), call(libc::SYS_ptrace, [attach, 0, 0]));
     attempt(&format!("{thread}: start a program"), Command::new("/bin/true").status());
+    let typing = call(libc::SYS_ioctl, [0, libc::TIOCSTI as libc::c_ulong, 0]);
+    attempt(&format!("{thread}: type into the terminal"), typing);
+    attempt(&format!("{thread}: mode by name"), call(libc::SYS_fchmodat2, [0, 0, 0]));
 }
 
 fn socket(family: i32, kind: i32) -> io::Result<i64> {

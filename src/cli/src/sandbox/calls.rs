@@ -66,6 +66,7 @@ const NEVER: &[c_long] = &[
     libc::SYS_name_to_handle_at,
     libc::SYS_mknodat,
     libc::SYS_fchmodat,
+    libc::SYS_fchmodat2,
     libc::SYS_fchownat,
     libc::SYS_setxattr,
     libc::SYS_lsetxattr,
@@ -93,6 +94,25 @@ const NEVER_HERE: &[c_long] = &[
 ];
 #[cfg(not(target_arch = "x86_64"))]
 const NEVER_HERE: &[c_long] = &[];
+
+/// What a command asks of an open file beside reading and writing: whether it is a terminal and how large, how much can be
+/// read, that it waits or not, that programs do not inherit it, and the names of network cards, by which the C library
+/// reads addresses. Other requests could type into the terminal (TIOCSTI), or make a file immutable.
+const REQUESTS: [libc::Ioctl; 9] = [
+    libc::TCGETS,
+    libc::TCGETS2,
+    libc::TIOCGWINSZ,
+    libc::FIONREAD,
+    libc::FIONBIO,
+    libc::FIOCLEX,
+    libc::FIONCLEX,
+    libc::SIOCGIFNAME,
+    libc::SIOCGIFINDEX,
+];
+
+/// System calls from this number on (setxattrat, Linux 6.13) do not exist for the program, on any architecture: none is needed,
+/// and what the kernel may add is not known.
+const FIRST_UNKNOWN: u32 = 463;
 
 /// The calls that create or connect sockets, or send through one that was not connected.
 const SOCKETS: &[c_long] = &[
@@ -152,6 +172,10 @@ fn refused(network: Network) -> Result<Rules, seccompiler::BackendError> {
     rules.insert(libc::SYS_clone, vec![rule([condition(0, SeccompCmpOp::MaskedEq(thread), 0)?])?]);
     // The times of an open file are set without a name.
     rules.insert(libc::SYS_utimensat, vec![rule([wide_condition(1, SeccompCmpOp::Ne, 0)?])?]);
+    let other_requests =
+        REQUESTS.iter().map(|request| condition(1, SeccompCmpOp::Ne, u64::from(*request as u32)));
+    let other_requests = SeccompRule::new(other_requests.collect::<Result<Vec<_>, _>>()?)?;
+    rules.insert(libc::SYS_ioctl, vec![other_requests]);
     match network {
         Network::None => rules.extend(SOCKETS.iter().map(|call| (*call, Vec::new()))),
         Network::Listen => {
@@ -227,6 +251,7 @@ fn program(rules: &Rules, arch: TargetArch) -> Result<BpfProgram, seccompiler::B
             statement(libc::BPF_RET, errno(libc::EPERM)),
         ]);
     }
+    program.extend([jump(libc::BPF_JGE, FIRST_UNKNOWN, 0, 1), statement(libc::BPF_RET, errno(libc::ENOSYS))]);
     // A filter cannot see the arguments of the newer call for threads; without it, the C library uses the older one.
     let newer = u32::try_from(libc::SYS_clone3).unwrap_or(u32::MAX);
     program.extend([jump(libc::BPF_JEQ, newer, 0, 1), statement(libc::BPF_RET, errno(libc::ENOSYS))]);
@@ -304,6 +329,7 @@ mod tests {
 
     const ALLOWED: u32 = 0x7fff_0000;
     const REFUSED: u32 = 0x0005_0000 | libc::EPERM as u32;
+    const ABSENT: u32 = 0x0005_0000 | libc::ENOSYS as u32;
 
     #[test]
     fn every_call_gets_its_result() {
@@ -312,11 +338,13 @@ mod tests {
         let thread = libc::CLONE_THREAD.unsigned_abs().into();
         for call in 0..1000 {
             let expected = match c_long::from(call) {
-                libc::SYS_clone3 => 0x0005_0000 | libc::ENOSYS as u32,
+                libc::SYS_clone3 => ABSENT,
+                call if call >= FIRST_UNKNOWN.into() => ABSENT,
                 call if listed.contains(&call) => REFUSED,
                 _ => ALLOWED,
             };
-            assert_eq!(answer(&program, call, [thread, 0, 0, 0, 0, 0]), expected, "call {call}");
+            let request = if call == libc::SYS_ioctl as u32 { libc::TIOCGWINSZ as u64 } else { 0 };
+            assert_eq!(answer(&program, call, [thread, request, 0, 0, 0, 0]), expected, "call {call}");
         }
         let clone = libc::SYS_clone as u32;
         assert_eq!(answer(&program, clone, [0; 6]), REFUSED, "a process");
@@ -366,6 +394,25 @@ mod tests {
         let named = [3, 0, 0, 0, 1 << 40, 16];
         assert_eq!(answer(&accepts, libc::SYS_sendto as u32, named), REFUSED, "a receiver that is named");
         assert_eq!(answer(&connects, libc::SYS_sendto as u32, named), ALLOWED);
+    }
+
+    #[test]
+    fn an_open_file_is_asked_for_what_commands_need_only() {
+        for network in [Network::None, Network::Listen, Network::Connect] {
+            let program = filter(network);
+            for request in REQUESTS {
+                let asked = [0, u64::from(request as u32), 0, 0, 0, 0];
+                assert_eq!(answer(&program, libc::SYS_ioctl as u32, asked), ALLOWED, "{request:#x}");
+            }
+            // FS_IOC_SETFLAGS makes a file immutable.
+            for request in [libc::TIOCSTI, libc::TIOCLINUX, libc::TCSETS, libc::FICLONE, 0x4008_6602] {
+                // The kernel ignores the upper half.
+                for upper in [0, 1 << 32] {
+                    let asked = [0, u64::from(request as u32) | upper, 0, 0, 0, 0];
+                    assert_eq!(answer(&program, libc::SYS_ioctl as u32, asked), REFUSED, "{request:#x}");
+                }
+            }
+        }
     }
 
     #[test]
