@@ -6,6 +6,10 @@ use crate::kind::BtfKind;
 use crate::record::{HEAD, RawMember, Record};
 use crate::relocate;
 
+/// The longest name that is read, in bytes. Linux refuses names of BTF beyond 512 (`KSYM_NAME_LEN`). Many types may have
+/// the same long name, which is read for each of them.
+const LONGEST_NAME: usize = 4096;
+
 /// The types of a blob, and of those that it continues.
 ///
 /// A type is identified by its number.
@@ -322,7 +326,7 @@ impl<'t, 'a> TypeView<'t, 'a> {
         self.part.role == Role::Distilled
     }
 
-    /// The string at an offset; `None` for an offset beyond the strings.
+    /// The string at an offset; `None` for an offset beyond the strings, and for a string longer than [`LONGEST_NAME`].
     pub(crate) fn text(&self, offset: u32) -> Option<&'a [u8]> {
         let at = offset as usize;
         let own = self.part.blob.texts;
@@ -334,7 +338,10 @@ impl<'t, 'a> TypeView<'t, 'a> {
         if from.is_empty() && offset > 0 {
             return None;
         }
-        let end = memchr::memchr(0, from).unwrap_or(from.len());
-        from.get(..end)
+        let near = from.get(..=LONGEST_NAME).unwrap_or(from);
+        match memchr::memchr(0, near) {
+            Some(end) => from.get(..end),
+            None => Some(from).filter(|from| from.len() <= LONGEST_NAME),
+        }
     }
 }

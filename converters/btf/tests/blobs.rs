@@ -126,7 +126,7 @@ fn wrong_references_affect_only_what_refers() {
     blob.add("", STRUCT << 24 | 1, 4, &[0x00ff_0000, 2, 0]);
     let made = made(&blob.bytes());
     assert_eq!(made.report.count("references that lead nowhere"), 2);
-    assert_eq!(made.report.count("names outside the strings"), 1);
+    assert_eq!(made.report.count("names outside the strings, or too long"), 1);
     assert_eq!(made.member("wrong", "pointer"), &json!([8, ["Pointer", {"target": "Void"}]]));
 }
 
@@ -143,7 +143,7 @@ fn unterminated_strings_and_overlapping_names_are_bounded() {
     let mut bytes = blob.bytes();
     texts.clear();
     texts.push(0);
-    texts.resize(500_000, b'x');
+    texts.resize(4_000, b'x');
     bytes.truncate(24 + 16 + records as usize * 12);
     bytes[20..24].copy_from_slice(&(texts.len() as u32).to_le_bytes());
     for index in 0..records as usize {
@@ -154,6 +154,18 @@ fn unterminated_strings_and_overlapping_names_are_bounded() {
     let made = made(&bytes);
     assert!(made.report.count("names that overlap") > 1_900);
     assert!(made.profile.to_string().len() < 8 << 20);
+}
+
+#[test]
+fn names_that_no_kernel_would_accept_are_not_read() {
+    let mut blob = small();
+    let longest = "n".repeat(4096);
+    blob.record(&longest, STRUCT, 4, &[("first", 2, 0)]);
+    blob.record("x", STRUCT, 4, &[(&"m".repeat(4097), 2, 0)]);
+    let made = made(&blob.bytes());
+    assert_eq!(made.report.count("names outside the strings, or too long"), 1);
+    assert!(made.profile.to_string().contains(&longest));
+    assert!(made.profile["$STRUCTS"]["x"][1].get("u1").is_some(), "{}", made.profile["$STRUCTS"]["x"]);
 }
 
 #[test]

@@ -259,7 +259,8 @@ impl<'t, 'a, 'p> Lowering<'t, 'a, 'p> {
             return None;
         }
         let Some(text) = view.text(offset) else {
-            self.report.lose("names outside the strings", || format!("type {id}, offset {offset:#x}"));
+            self.report
+                .lose("names outside the strings, or too long", || format!("type {id}, offset {offset:#x}"));
             return None;
         };
         if text.is_empty() {
