@@ -415,6 +415,53 @@ fn doubling_paths_of_unnamed_types_stay_bounded() {
 }
 
 #[test]
+fn unnamed_types_that_many_uses_share_are_listed_once_when_they_take_too_much_room() {
+    const COUNT: usize = 2_000;
+    for (through_typedefs, is_enumeration) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut profile = linux();
+        let int = native(&mut profile, "int", 4);
+        let names: Vec<String> = (0..COUNT).map(|number| format!("n{number}")).collect();
+        let shared = if is_enumeration {
+            let labels: Vec<Label> = (0u64..)
+                .zip(&names)
+                .map(|(value, name)| Label { name: profile.intern(name), bits: value })
+                .collect();
+            let id = profile.types.add_enumeration(None, int, true, &labels);
+            profile.types.add(Type::Enumeration(id))
+        } else {
+            let members: Vec<_> = (0..)
+                .step_by(4)
+                .zip(&names)
+                .map(|(offset, name)| member(&mut profile, name, offset, int))
+                .collect();
+            record(&mut profile, "", 4 * COUNT as u64, &members)
+        };
+        let uses: Vec<_> = (0..)
+            .step_by(4 * COUNT)
+            .zip(&names)
+            .map(|(offset, name)| {
+                let ty = if through_typedefs { typedef(&mut profile, name, shared) } else { shared };
+                member(&mut profile, name, offset as u64, ty)
+            })
+            .collect();
+        record(&mut profile, "top", 4 * (COUNT * COUNT) as u64, &uses);
+        let (text, report) = printed(&mut profile);
+        assert_eq!(report.total(), 0, "{report:?}");
+        let space = &text[if is_enumeration { "$ENUMS" } else { "$STRUCTS" }];
+        let lines = |item: &serde_json::Value| {
+            if is_enumeration { item } else { &item[1] }.as_object().unwrap().len()
+        };
+        let copies = space.as_object().unwrap().values().map(lines).filter(|lines| *lines == COUNT).count();
+        // That of `top`, and as many as there is room for: some dozens, not two thousand.
+        assert!((30..50).contains(&copies), "{copies} copies");
+        for (name, item) in text["$STRUCTS"]["top"][1].as_object().unwrap() {
+            let target = if is_enumeration { &item[1][1]["enum_name"] } else { &item[1][0] };
+            assert!(space.get(target.as_str().unwrap()).is_some(), "{name}: {item}");
+        }
+    }
+}
+
+#[test]
 fn a_pointer_of_four_bytes_in_a_wide_system_is_marked() {
     let mut profile = linux();
     let void = profile.types.add(Type::Void);

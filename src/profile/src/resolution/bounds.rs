@@ -2,6 +2,10 @@
 
 /// How deep unnamed types may be nested before their path no longer names them.
 pub(super) const MAX_NESTING: usize = 16;
+/// How many lines unnamed definitions may take under the names of all typedefs and members that lead to them, in lines of
+/// all definitions; but always so many. Beyond that their hash names them, once.
+pub(super) const MAX_COPIES: usize = 4;
+pub(super) const LEAST_COPIES: usize = 1 << 16;
 /// How deep a descriptor may be nested, and how many descriptors it may contain, before it is cut.
 pub(super) const MAX_DEPTH: usize = 32;
 pub(super) const MAX_DESCRIPTORS: usize = 1024;

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
+use super::bounds::{LEAST_COPIES, MAX_COPIES};
 use crate::Name;
 use crate::model::Definition;
 
@@ -27,12 +28,28 @@ pub(super) struct Keys {
     pub(super) by_path: Map<(Name, u32), Name>,
     /// The keys of structs whose names mean something else to readers.
     pub(super) moved: Map<Name, Name>,
+    /// How many members or labels of unnamed definitions may still be listed under further names.
+    room: usize,
 }
 
 impl Keys {
-    /// An empty name space with this many definitions.
-    pub(super) fn new(definitions: usize) -> Self {
-        Self { reached: vec![false; definitions], given: vec![None; definitions], ..Self::default() }
+    /// An empty name space with this many definitions, which have this many members or labels.
+    pub(super) fn new(definitions: usize, parts: usize) -> Self {
+        Self {
+            reached: vec![false; definitions],
+            given: vec![None; definitions],
+            room: MAX_COPIES.saturating_mul(definitions.saturating_add(parts)).saturating_add(LEAST_COPIES),
+            ..Self::default()
+        }
+    }
+
+    /// Whether an unnamed definition with so many members or labels may be listed under one name more, which is counted.
+    /// Each name of it has its own list: a definition of a thousand members that a thousand typedefs or members name
+    /// would be a million lines.
+    pub(super) fn has_room(&mut self, parts: usize) -> bool {
+        let left = self.room.checked_sub(parts.saturating_add(1));
+        self.room = left.unwrap_or(self.room);
+        left.is_some()
     }
 
     pub(super) fn is_reached(&self, definition: Definition) -> bool {

@@ -63,8 +63,8 @@ impl Resolution {
             standing,
             variables: &profile.constant_types,
             result: Resolution {
-                record_keys: Keys::new(profile.types.records().len()),
-                enum_keys: Keys::new(profile.types.enumerations().len()),
+                record_keys: Keys::new(profile.types.records().len(), profile.types.member_count()),
+                enum_keys: Keys::new(profile.types.enumerations().len(), profile.types.label_count()),
                 plain: PlainTypes::new(&profile.types),
                 ..Resolution::default()
             },

@@ -31,10 +31,11 @@ impl Resolver<'_> {
         let mut wanted: Vec<(Name, Definition)> =
             types.records().filter_map(|(id, record)| Some((record.name?, Definition::Record(id)))).collect();
         let own = wanted.len();
-        wanted.extend(self.typedefs().filter_map(|(name, ty)| match ty {
+        let typedefs = self.typedefs().filter_map(|(name, ty)| match ty {
             Type::Record(id) if types.record(id)?.name.is_none() => Some((name, Definition::Record(id))),
             _ => None,
-        }));
+        });
+        let mut hashed = self.add_with_room(Space::Structs, typedefs.collect(), &mut wanted);
         variants::tell_apart(self.names, types, &mut self.layouts, &wanted);
         let keys = self.claim(Space::Structs, &wanted);
         for (position, ((name, definition), key)) in wanted.iter().zip(&keys).enumerate() {
@@ -48,7 +49,6 @@ impl Resolver<'_> {
         let level = level.map(|(key, record)| Unsearched { key, record, nested_in: Vec::new() });
         self.search(level.collect());
 
-        let mut hashed = Vec::new();
         for (_, ty) in variables {
             self.find_unnamed(*ty, None, Space::Structs, &mut Vec::new(), &mut hashed);
         }
@@ -88,12 +88,13 @@ impl Resolver<'_> {
             .filter_map(|(id, item)| Some((item.name?, Definition::Enumeration(id))))
             .collect();
         let own = wanted.len();
-        wanted.extend(self.typedefs().filter_map(|(name, ty)| match ty {
+        let typedefs = self.typedefs().filter_map(|(name, ty)| match ty {
             Type::Enumeration(id) if types.enumeration(id)?.name.is_none() => {
                 Some((name, Definition::Enumeration(id)))
             }
             _ => None,
-        }));
+        });
+        let mut hashed = self.add_with_room(Space::Enums, typedefs.collect(), &mut wanted);
         let keys = self.claim(Space::Enums, &wanted);
         for (position, ((name, definition), key)) in wanted.iter().zip(&keys).enumerate() {
             if position >= own {
@@ -102,7 +103,7 @@ impl Resolver<'_> {
                 self.result.enum_keys.give(*definition, *key);
             }
         }
-        let (mut found, mut hashed) = (Vec::new(), Vec::new());
+        let mut found = Vec::new();
         for (owner, record) in &self.structs {
             for (member, item) in types.members(*record).iter().enumerate() {
                 let place = Place { owner: *owner, member: member as u32 };
@@ -112,11 +113,37 @@ impl Resolver<'_> {
         for (_, ty) in variables {
             self.find_unnamed(*ty, None, Space::Enums, &mut found, &mut hashed);
         }
+        found.retain(|found| {
+            let has_room = self.has_room(Space::Enums, found.definition);
+            if !has_room {
+                hashed.push(found.definition);
+            }
+            has_room
+        });
         self.claim_paths(Space::Enums, &found);
         let keys = &self.result.enum_keys;
         let rest = types.enumerations().map(|(id, _)| Definition::Enumeration(id));
         hashed.extend(rest.filter(|definition| !keys.is_reached(*definition)));
         self.claim_by_hash(Space::Enums, hashed);
+    }
+
+    /// Adds those of the typedefs of unnamed definitions for which there is room to `wanted`; returns the other definitions.
+    fn add_with_room(
+        &mut self,
+        space: Space,
+        typedefs: Vec<(Name, Definition)>,
+        wanted: &mut Vec<(Name, Definition)>,
+    ) -> Vec<Definition> {
+        let (with, without): (Vec<_>, Vec<_>) =
+            typedefs.into_iter().partition(|(_, definition)| self.has_room(space, *definition));
+        wanted.extend(with);
+        without.into_iter().map(|(_, definition)| definition).collect()
+    }
+
+    /// Whether an unnamed definition may be listed under one name more.
+    fn has_room(&mut self, space: Space, definition: Definition) -> bool {
+        let (_, parts) = self.types.extent(definition);
+        self.keys(space).has_room(parts)
     }
 
     /// Every typedef with its direct target.
@@ -238,7 +265,10 @@ impl Resolver<'_> {
                     let again = nested_in.find(|(record, _)| Definition::Record(*record) == found.definition);
                     if let Some((_, key)) = again {
                         self.result.record_keys.by_path.insert((found.owner, found.member), *key);
-                    } else if position < room && parent.nested_in.len() < MAX_NESTING {
+                    } else if position < room
+                        && parent.nested_in.len() < MAX_NESTING
+                        && self.has_room(Space::Structs, found.definition)
+                    {
                         fresh.push(found);
                         parents.push(parent);
                     } else {

@@ -221,6 +221,11 @@ impl Types {
         self.enumeration(id).and_then(|item| self.labels.get(item.labels.range())).unwrap_or_default()
     }
 
+    /// The number of labels in all enumerations.
+    pub(crate) fn label_count(&self) -> usize {
+        self.labels.len()
+    }
+
     /// Records a use of a name that several definitions fit equally. [`crate::Resolution`] settles it.
     pub fn add_choice(&mut self, choice: Choice) {
         self.choices.push(choice);
