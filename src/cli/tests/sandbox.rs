@@ -91,6 +91,8 @@ fn works(results: &Results, name: &str) {
 
 const FILE_ERRORS: [i32; 1] = [libc::EACCES];
 const CALL_ERRORS: [i32; 1] = [libc::EPERM];
+/// Changes a mode by name, since Linux 6.6.
+const FCHMODAT2: libc::c_long = 452;
 const THREADS: [&str; 3] = ["first thread", "later thread", "earlier thread"];
 const CALLS: [&str; 11] = [
     "TCP socket",
@@ -352,7 +354,7 @@ fn calls(thread: &str, _: &Path) {
     attempt(&format!("{thread}: start a program"), Command::new("/bin/true").status());
     let typing = call(libc::SYS_ioctl, [0, libc::TIOCSTI as libc::c_ulong, 0]);
     attempt(&format!("{thread}: type into the terminal"), typing);
-    attempt(&format!("{thread}: mode by name"), call(libc::SYS_fchmodat2, [0, 0, 0]));
+    attempt(&format!("{thread}: mode by name"), call(FCHMODAT2, [0, 0, 0]));
 }
 
 fn socket(family: i32, kind: i32) -> io::Result<i64> {

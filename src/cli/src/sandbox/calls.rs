@@ -66,7 +66,7 @@ const NEVER: &[c_long] = &[
     libc::SYS_name_to_handle_at,
     libc::SYS_mknodat,
     libc::SYS_fchmodat,
-    libc::SYS_fchmodat2,
+    FCHMODAT2,
     libc::SYS_fchownat,
     libc::SYS_setxattr,
     libc::SYS_lsetxattr,
@@ -74,6 +74,9 @@ const NEVER: &[c_long] = &[
     libc::SYS_lremovexattr,
     libc::SYS_fanotify_init,
 ];
+
+/// Since Linux 6.6; the number is the same on all architectures, and not every C library has its name.
+const FCHMODAT2: c_long = 452;
 
 /// The same, for calls that only this architecture has.
 #[cfg(target_arch = "x86_64")]
@@ -97,17 +100,18 @@ const NEVER_HERE: &[c_long] = &[];
 
 /// What a command asks of an open file beside reading and writing: whether it is a terminal and how large, how much can be
 /// read, that it waits or not, that programs do not inherit it, and the names of network cards, by which the C library
-/// reads addresses. Other requests could type into the terminal (TIOCSTI), or make a file immutable.
-const REQUESTS: [libc::Ioctl; 9] = [
-    libc::TCGETS,
-    libc::TCGETS2,
-    libc::TIOCGWINSZ,
-    libc::FIONREAD,
-    libc::FIONBIO,
-    libc::FIOCLEX,
-    libc::FIONCLEX,
-    libc::SIOCGIFNAME,
-    libc::SIOCGIFINDEX,
+/// reads addresses. Other requests could type into the terminal (TIOCSTI), or make a file immutable. The numbers are those of
+/// `asm-generic/ioctls.h` and `linux/sockios.h`, which the three architectures share.
+const REQUESTS: [u32; 9] = [
+    0x5401,      // TCGETS
+    0x802c_542a, // TCGETS2
+    0x5413,      // TIOCGWINSZ
+    0x541b,      // FIONREAD
+    0x5421,      // FIONBIO
+    0x5451,      // FIOCLEX
+    0x5450,      // FIONCLEX
+    0x8910,      // SIOCGIFNAME
+    0x8933,      // SIOCGIFINDEX
 ];
 
 /// System calls from this number on (setxattrat, Linux 6.13) do not exist for the program, on any architecture: none is needed,
@@ -172,8 +176,7 @@ fn refused(network: Network) -> Result<Rules, seccompiler::BackendError> {
     rules.insert(libc::SYS_clone, vec![rule([condition(0, SeccompCmpOp::MaskedEq(thread), 0)?])?]);
     // The times of an open file are set without a name.
     rules.insert(libc::SYS_utimensat, vec![rule([wide_condition(1, SeccompCmpOp::Ne, 0)?])?]);
-    let other_requests =
-        REQUESTS.iter().map(|request| condition(1, SeccompCmpOp::Ne, u64::from(*request as u32)));
+    let other_requests = REQUESTS.iter().map(|request| condition(1, SeccompCmpOp::Ne, u64::from(*request)));
     let other_requests = SeccompRule::new(other_requests.collect::<Result<Vec<_>, _>>()?)?;
     rules.insert(libc::SYS_ioctl, vec![other_requests]);
     match network {
@@ -343,7 +346,7 @@ mod tests {
                 call if listed.contains(&call) => REFUSED,
                 _ => ALLOWED,
             };
-            let request = if call == libc::SYS_ioctl as u32 { libc::TIOCGWINSZ as u64 } else { 0 };
+            let request = if call == libc::SYS_ioctl as u32 { u64::from(REQUESTS[0]) } else { 0 };
             assert_eq!(answer(&program, call, [thread, request, 0, 0, 0, 0]), expected, "call {call}");
         }
         let clone = libc::SYS_clone as u32;
@@ -401,14 +404,14 @@ mod tests {
         for network in [Network::None, Network::Listen, Network::Connect] {
             let program = filter(network);
             for request in REQUESTS {
-                let asked = [0, u64::from(request as u32), 0, 0, 0, 0];
+                let asked = [0, u64::from(request), 0, 0, 0, 0];
                 assert_eq!(answer(&program, libc::SYS_ioctl as u32, asked), ALLOWED, "{request:#x}");
             }
-            // FS_IOC_SETFLAGS makes a file immutable.
-            for request in [libc::TIOCSTI, libc::TIOCLINUX, libc::TCSETS, libc::FICLONE, 0x4008_6602] {
+            // TIOCSTI, TIOCLINUX, TCSETS, FICLONE, and FS_IOC_SETFLAGS, which makes a file immutable.
+            for request in [0x5412u32, 0x541c, 0x5402, 0x4004_9409, 0x4008_6602] {
                 // The kernel ignores the upper half.
                 for upper in [0, 1 << 32] {
-                    let asked = [0, u64::from(request as u32) | upper, 0, 0, 0, 0];
+                    let asked = [0, u64::from(request) | upper, 0, 0, 0, 0];
                     assert_eq!(answer(&program, libc::SYS_ioctl as u32, asked), REFUSED, "{request:#x}");
                 }
             }
