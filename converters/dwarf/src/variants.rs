@@ -110,8 +110,9 @@ fn walk(
     titles: &HashSet<Title>,
 ) -> Option<Vec<Held>> {
     let mut all = Vec::new();
+    let limit = units.abbreviation_limit();
     for unit in numbers {
-        if prints.abbreviations_read() > units.abbreviation_limit() {
+        if prints.abbreviations_read() > limit {
             return None;
         }
         prints.read_as(Reading::Names);

@@ -1,12 +1,13 @@
 //! Members and variables that no reader could follow, and their replacements.
 
+use std::collections::HashMap;
 use std::panic::resume_unwind;
 use std::thread;
 
 use super::bounds::{MAX_DEPTH, MAX_DESCRIPTORS, MAX_SIZE, OUTSIDE, OVERSIZED, TOO_DEEP};
 use super::resolver::Resolver;
 use super::result::Flaw;
-use crate::{BitRange, Member, Name, RecordId, Report, StorageUnit, Type, TypeId};
+use crate::{BitRange, Member, Name, RecordId, Report, StorageUnit, Type, TypeId, Types};
 
 /// What was found in a share of the records.
 #[derive(Default)]
@@ -18,6 +19,23 @@ struct Checked {
 
 /// How many records are worth a thread of their own.
 const LEAST_SHARE: usize = 4096;
+
+/// The offsets of the members of those records that were asked for, in order. A record of many members that cannot be
+/// described asks once for each.
+#[derive(Default)]
+struct Offsets(HashMap<RecordId, Vec<u64>>);
+
+impl Offsets {
+    /// The first offset behind this one.
+    fn after(&mut self, types: &Types, record: RecordId, offset: u64) -> Option<u64> {
+        let all = self.0.entry(record).or_insert_with(|| {
+            let mut all: Vec<u64> = types.members(record).iter().map(|member| member.offset).collect();
+            all.sort_unstable();
+            all
+        });
+        all.get(all.partition_point(|other| *other <= offset)).copied()
+    }
+}
 
 impl Resolver<'_> {
     /// Finds the members that no reader could follow, and decides how they are written instead. Up to `threads` threads
@@ -64,6 +82,7 @@ impl Resolver<'_> {
                 format!("{name}: {} bytes", record.size)
             });
         }
+        let mut offsets = Offsets::default();
         for (index, member) in types.members(id).iter().enumerate() {
             let place = || {
                 let owner = record.name.map_or("(unnamed)", |name| self.names.get(name));
@@ -83,7 +102,7 @@ impl Resolver<'_> {
                 Some(unit.unwrap_or(Flaw::Bytes(record.size - member.offset)))
             } else if !self.describable(member.ty) {
                 report.lose(TOO_DEEP, place);
-                Some(self.opaque(id, member.offset, member.ty))
+                Some(self.opaque(id, member, &mut offsets))
             } else {
                 match self.size_of(member.ty, 0) {
                     Some(size) if member.offset.checked_add(size).is_none_or(|end| end > record.size) => {
@@ -99,7 +118,7 @@ impl Resolver<'_> {
                     }
                     None if self.incomplete(member.ty) => {
                         report.lose("members of incomplete type held by value", place);
-                        Some(self.opaque(id, member.offset, member.ty))
+                        Some(self.opaque(id, member, &mut offsets))
                     }
                     _ => None,
                 }
@@ -140,16 +159,16 @@ impl Resolver<'_> {
     }
 
     /// A pointer to an unknown target, or bytes up to the next member.
-    fn opaque(&self, record: RecordId, offset: u64, ty: TypeId) -> Flaw {
+    fn opaque(&self, record: RecordId, member: &Member, offsets: &mut Offsets) -> Flaw {
+        let offset = member.offset;
         let end = self.types.record(record).map_or(offset, |record| record.size);
-        if let Type::Pointer { size, .. } = self.types.peel(ty)
+        if let Type::Pointer { size, .. } = self.types.peel(member.ty)
             && size == self.address
             && offset.checked_add(size.into()).is_some_and(|behind| behind <= end)
         {
             return Flaw::Pointer;
         }
-        let next =
-            self.types.members(record).iter().map(|member| member.offset).filter(|next| *next > offset).min();
+        let next = offsets.after(self.types, record, offset);
         Flaw::Bytes(next.unwrap_or(end).min(end).saturating_sub(offset))
     }
 
@@ -225,6 +244,7 @@ impl Resolver<'_> {
             Done,
         }
         let mut states = vec![State::New; self.types.records().len()];
+        let mut offsets = Offsets::default();
         for start in records {
             if states[start.index()] != State::New {
                 continue;
@@ -249,7 +269,7 @@ impl Resolver<'_> {
                         stack.push((inner, 0));
                     }
                     Some(State::Open) => {
-                        let flaw = self.opaque(record, member.offset, member.ty);
+                        let flaw = self.opaque(record, member, &mut offsets);
                         self.result.flaws.insert((record, index as u32), flaw);
                         report.lose("structs that hold themselves by value", || {
                             self.names.get(member.name).to_owned()
