@@ -8,7 +8,8 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(text) = std::str::from_utf8(bytes)
         && let Ok(specification) = Specification::parse(text, "fuzz")
     {
-        assert!(!specification.path.starts_with('/') && !specification.path.contains(".."));
+        // Two dots inside a longer part, as in `a..b`, are part of a plain name.
+        assert!(specification.path.split('/').all(|part| !matches!(part, "" | "." | "..")));
         let _ = specification.target();
     }
     let mut said = Vec::new();
