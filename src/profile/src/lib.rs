@@ -18,7 +18,7 @@
 //!   cannot use the file, and [`compare`] finds the differences between two profiles of one build.
 //! - **Around it.** [`Report`] counts losses, [`Progress`] is told about the progress of work, and [`UnpackLimits`]
 //!   limit the size of decompressed input. [`MappedFile`], [`OutputFile`] and [`AtomicFile`] read and write files,
-//!   and [`GuidAge`] identifies a build.
+//!   and [`GuidAge`] identifies a build. [`is_unprintable`] tells which characters untrusted text may not contain.
 //!
 //! This crate knows no debug format, no file layout of a repository and no network.
 //!
@@ -61,6 +61,7 @@ mod output;
 mod progress;
 mod read;
 mod resolution;
+mod unprintable;
 
 pub use canonical::{
     EntryPrinter, Section, SectionWriter, SplitMember, reverse_labels, split_structure, split_text,
@@ -100,3 +101,4 @@ pub use output::write_form;
 pub use progress::{Progress, Silent};
 pub use read::{JsonPlace, ReadError, pdb_class, unpack};
 pub use resolution::{Ambiguity, Conflict, Resolution};
+pub use unprintable::is_unprintable;

@@ -3,12 +3,14 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use profile::is_unprintable;
+
 use crate::{Error, KeyError};
 
 /// The address of an object in a repository: a relative path of plain parts, joined by `/`.
 ///
 /// Whatever its source (the command line, a configuration, the target of a symlink profile), it cannot leave the
-/// repository: no part is empty, `.` or `..`, and none contains a separator, a drive or a control character.
+/// repository: no part is empty, `.` or `..`, and none contains a separator, a drive or an unprintable character.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Arc<str>);
 
@@ -49,7 +51,7 @@ fn check(text: &str) -> Result<(), KeyError> {
     if text.len() > LONGEST {
         return Err(KeyError::Length(text.len()));
     }
-    let wrong = |character: char| character.is_control() || matches!(character, '\\' | ':');
+    let wrong = |character: char| is_unprintable(character) || matches!(character, '\\' | ':');
     if let Some((position, character)) = text.chars().enumerate().find(|(_, character)| wrong(*character)) {
         return Err(KeyError::Character { character, position });
     }
@@ -75,7 +77,12 @@ mod tests {
 
     #[test]
     fn plain_paths_are_keys() {
-        for text in ["inventory.gz", "nt/GUID/F8E2A8B5C9B74BF4A6E4A48F180099942.gz", "Linux/Ubuntu/a b/.x"] {
+        for text in [
+            "inventory.gz",
+            "nt/GUID/F8E2A8B5C9B74BF4A6E4A48F180099942.gz",
+            "Linux/Ubuntu/a b/.x",
+            "Linux/größe内核",
+        ] {
             assert_eq!(text.parse::<Key>().unwrap().as_str(), text);
         }
     }
@@ -93,6 +100,10 @@ mod tests {
             ("nt\\x", KeyError::Character { character: '\\', position: 2 }),
             ("C:x", KeyError::Character { character: ':', position: 1 }),
             ("nt/\0", KeyError::Character { character: '\0', position: 3 }),
+            ("nt/\u{1b}", KeyError::Character { character: '\u{1b}', position: 3 }),
+            ("nt/a\u{202e}b", KeyError::Character { character: '\u{202e}', position: 4 }),
+            ("\u{2066}x", KeyError::Character { character: '\u{2066}', position: 0 }),
+            ("é\u{200b}", KeyError::Character { character: '\u{200b}', position: 1 }),
         ] {
             match text.parse::<Key>() {
                 Err(Error::Key { source, .. }) => assert_eq!(source, problem, "{text:?}"),

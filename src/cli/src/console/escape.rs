@@ -6,27 +6,20 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::sync::OnceLock;
 
-use regex::Regex;
-
-/// The characters that are not printed unchanged: control characters (including line feeds and tabs), formatting
-/// characters (those that change the writing direction, join characters or are invisible, and tags), line and
-/// paragraph separators, everything else that Unicode defines as invisible, and code points that are not characters.
-const HARMFUL: &str =
-    r"[\p{Cc}\p{Cf}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}]";
+use profile::is_unprintable;
 
 /// The text with every potentially harmful character shown as its code: `
 /// `, `\t`, `\u{1b}`.
 pub fn escaped(text: &str) -> Cow<'_, str> {
-    if is_plain(text) || !text.chars().any(is_harmful) {
+    if is_plain(text) || !text.chars().any(is_unprintable) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for character in text.chars() {
         match character {
             // The short form if it is well known, otherwise the code.
-            character if is_harmful(character) => shown.extend(character.escape_default()),
+            character if is_unprintable(character) => shown.extend(character.escape_default()),
             character => shown.push(character),
         }
     }
@@ -36,12 +29,12 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
 /// The text inside a JSON string that has already been escaped by the rules of JSON. Potentially harmful characters
 /// are written as `\u001b`, which means the same to every parser.
 pub fn escaped_in_json(fragment: &str) -> Cow<'_, str> {
-    if is_plain(fragment) || !fragment.chars().any(is_harmful) {
+    if is_plain(fragment) || !fragment.chars().any(is_unprintable) {
         return Cow::Borrowed(fragment);
     }
     let mut shown = String::with_capacity(fragment.len() + 16);
     for character in fragment.chars() {
-        if is_harmful(character) {
+        if is_unprintable(character) {
             for unit in character.encode_utf16(&mut [0; 2]) {
                 // Writing to a string cannot fail.
                 let _ = write!(shown, "\\u{unit:04x}");
@@ -56,18 +49,6 @@ pub fn escaped_in_json(fragment: &str) -> Cow<'_, str> {
 /// Whether a text is printable ASCII, as almost all of it is.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
-}
-
-fn is_harmful(character: char) -> bool {
-    if character.is_ascii() {
-        return character.is_ascii_control();
-    }
-    static TABLE: OnceLock<Option<Regex>> = OnceLock::new();
-    match TABLE.get_or_init(|| Regex::new(HARMFUL).ok()) {
-        Some(harmful) => harmful.is_match(character.encode_utf8(&mut [0; 4])),
-        // The expression is valid (a test checks that); without it no text would be trusted.
-        None => true,
-    }
 }
 
 #[cfg(test)]
@@ -118,7 +99,7 @@ mod tests {
         for character in '\0'..=char::MAX {
             let text = character.to_string();
             let shown = escaped(&text);
-            assert!(shown.chars().all(|shown| !is_harmful(shown)), "{:#x}", u32::from(character));
+            assert!(shown.chars().all(|shown| !is_unprintable(shown)), "{:#x}", u32::from(character));
             assert!(shown == text || is_plain(&shown), "{:#x}", u32::from(character));
         }
     }
