@@ -1,6 +1,7 @@
 use pe::PdbName;
 
 use crate::collection::{self, Collection, CollectionReader};
+use crate::pattern::matches;
 use crate::yaml::{At, Node};
 use crate::{Error, Key, ProfileName};
 
@@ -131,6 +132,11 @@ impl Config {
         Ok(config)
     }
 
+    /// The entry that reads this object, by its address or by a pattern.
+    pub(crate) fn reader_of(&self, key: &Key) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.reads(key))
+    }
+
     /// The entry with this name.
     pub fn entry(&self, name: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.name.as_str() == name)
@@ -138,6 +144,27 @@ impl Config {
 }
 
 impl Entry {
+    /// Whether its profiles or indexes are made from this object.
+    fn reads(&self, key: &Key) -> bool {
+        let by_handler = match &self.handler {
+            Handler::Windows { guids, .. } => guids == key,
+            Handler::Copy { source } => source == key,
+            // Packs are named with or without their ending.
+            Handler::Mac { sources } => {
+                sources.iter().any(|source| source == key || key.as_str() == format!("{source}.zip"))
+            }
+            Handler::DebugFiles { patterns } | Handler::Artifacts { patterns } => {
+                patterns.iter().any(|pattern| matches(pattern.as_bytes(), key.as_str().as_bytes()))
+            }
+            Handler::Collection(collection) => {
+                matches!(&collection.place, collection::Place::Debuginfod { list, .. } if list == key)
+            }
+            // Its sources are below src/.
+            Handler::Linux => false,
+        };
+        by_handler || self.indexes.iter().any(|index| index.source == *key)
+    }
+
     /// The first part of its name (`nt` of `nt/GUID`).
     pub fn family(&self) -> &str {
         let name = self.name.as_str();
@@ -246,9 +273,7 @@ impl<'a> Reader<'a> {
             let name = self.text(&key("dest"), target)?;
             Ok(IndexSource {
                 source: self.path(&key("src"), source)?,
-                target: name
-                    .parse()
-                    .map_err(|_| self.wrong(&key("dest"), target, "the name of a profile"))?,
+                target: name.parse().map_err(|error: Error| self.not_a_name(target, &key("dest"), &error))?,
             })
         };
         match node.items(&At { place: self.place, key: "" }) {

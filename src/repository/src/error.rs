@@ -14,6 +14,14 @@ pub enum Error {
         /// The problem.
         source: KeyError,
     },
+    /// A name under which the repository keeps something of its own.
+    #[error("{name:?} cannot be the name of a profile or index: the repository keeps {what} there")]
+    Reserved {
+        /// The name.
+        name: String,
+        /// What is kept there, in words.
+        what: &'static str,
+    },
     /// Reading or writing failed.
     #[error("{place}: {source}")]
     Io {

@@ -4,11 +4,41 @@ use std::str::FromStr;
 use converters::Identity;
 use profile::GuidAge;
 
-use crate::{Error, Key};
+use crate::storage::LAYOUT;
+use crate::{CONFIG, Error, INVENTORY, Key};
 
 /// The name of a profile in a repository: its object's address without `.gz` (`nt/GUID/F8E2...2`, `OSX/10.7.4_AMD`).
+///
+/// It is never the name of a file that the repository itself uses ([`own_file`]).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProfileName(Key);
+
+/// The folder of the sources from which profiles are made, and of the batch's own records.
+const SOURCES: &str = "src";
+
+/// What the repository itself keeps at this address; `None` if a profile can be there.
+///
+/// A folder in the place of one of these files would be as harmful as a file, so it is the first part that counts. Case
+/// does not: file systems of Windows and macOS ignore it, and Windows drops dots and spaces at the end of a name.
+pub(crate) fn own_file(address: &str) -> Option<&'static str> {
+    let first = address.split('/').next().unwrap_or(address).trim_end_matches(['.', ' ']);
+    let is = |name: &str| first.eq_ignore_ascii_case(name);
+    if is(CONFIG) {
+        Some("the configuration of the repository")
+    } else if is(INVENTORY) {
+        Some("the inventory of the repository")
+    } else if is(SOURCES) {
+        Some("the sources of profiles, their lists and the records of the batch")
+    } else if is(LAYOUT) {
+        Some("all objects of the repository")
+    } else if [".rejects", ".rejects.gz"].iter().any(|ending| address.ends_with(ending)) {
+        Some("the builds of a list that could not be made")
+    } else if address.split('/').any(|part| part.starts_with('.')) {
+        Some("locks and temporary files")
+    } else {
+        None
+    }
+}
 
 /// The PDB names of Windows kernels, without their ending.
 const KERNELS: [&str; 4] = ["ntkrnlmp", "ntkrnlpa", "ntkrpamp", "ntoskrnl"];
@@ -22,12 +52,12 @@ impl ProfileName {
         format!("{prefix}/GUID/{guid_age}").parse()
     }
 
-    /// The name for the object `key`; `None` if it does not belong to a profile (it does not end in `.gz`, or is a
-    /// source).
+    /// The name for the object `key`; `None` if it does not belong to a profile (it does not end in `.gz`, or is one of
+    /// the repository's own files).
     pub fn of_key(key: &Key) -> Option<Self> {
         let name = key.as_str().strip_suffix(".gz")?;
         // An object that was compressed twice is not a profile: names never end like this.
-        if name.starts_with("src/") || name.ends_with(".gz") { None } else { name.parse().ok() }
+        if name.ends_with(".gz") { None } else { name.parse().ok() }
     }
 
     /// The name of a profile whose final name is not known before its source has been read: that of the source.
@@ -81,14 +111,9 @@ impl ProfileName {
     }
 
     /// The name for the object `key` in a repository of any origin: as [`ProfileName::of_key`], and without `.json`.
-    /// `None` for the inventory too.
     pub fn of_any_key(key: &Key) -> Option<Self> {
         let text = key.as_str();
-        if text == crate::INVENTORY {
-            return None;
-        }
-        let name = text.strip_suffix(".json.gz").or_else(|| text.strip_suffix(".json"));
-        match name.filter(|_| !text.starts_with("src/")) {
+        match text.strip_suffix(".json.gz").or_else(|| text.strip_suffix(".json")) {
             Some(name) => name.parse().ok(),
             None => Self::of_key(key),
         }
@@ -103,12 +128,16 @@ impl ProfileName {
 impl FromStr for ProfileName {
     type Err = Error;
 
-    /// A name with or without `.gz`.
+    /// A name with or without `.gz`. Gives [`Error::Key`] if it cannot be an address, and [`Error::Reserved`] for the
+    /// name of a file that the repository itself uses.
     fn from_str(text: &str) -> Result<Self, Error> {
         let name: Key = text.trim_end_matches(".gz").parse()?;
         // The object's address has to be one too.
-        let _: Key = format!("{name}.gz").parse()?;
-        Ok(Self(name))
+        let key: Key = format!("{name}.gz").parse()?;
+        match own_file(name.as_str()).or_else(|| own_file(key.as_str())) {
+            Some(what) => Err(Error::Reserved { name: name.to_string(), what }),
+            None => Ok(Self(name)),
+        }
     }
 }
 
@@ -131,6 +160,37 @@ mod tests {
         assert_eq!(ProfileName::of_key(&"src/nt/guids.yaml.rejects.gz".parse().unwrap()), None);
         assert_eq!(ProfileName::of_key(&"OSX/10.7.4_AMD.gz.gz".parse().unwrap()), None);
         assert!(".gz.gz".parse::<ProfileName>().is_err());
+    }
+
+    #[test]
+    fn files_of_the_repository_are_not_profiles() {
+        for name in [
+            "inventory",
+            "Inventory.gz",
+            "inventory.gz/GUID/1",
+            "config.yaml",
+            "config.yaml/GUID/1",
+            "src",
+            "src/nt/guids.yaml",
+            "SRC. /GUID/1",
+            "v1.0/nt/index",
+            "lists/guids.yaml.rejects",
+            ".lock",
+            ".lock/GUID/1",
+            "nt/.x/y",
+        ] {
+            let refused = name.parse::<ProfileName>();
+            assert!(matches!(refused, Err(Error::Reserved { .. })), "{name}: {refused:?}");
+        }
+        for name in
+            ["inventory/GUID/1", "config/GUID/1", "src2/GUID/1", "nt/src/1", "nt/inventory", "OSX/v1.0"]
+        {
+            assert_eq!(name.parse::<ProfileName>().unwrap().as_str(), name);
+        }
+        let guid_age: GuidAge = "F8E2A8B5C9B74BF4A6E4A48F180099942".parse().unwrap();
+        let build = Identity::Pdb { name: "src.pdb".to_owned(), guid_age };
+        let refused = ProfileName::of_build(&build).unwrap_err().to_string();
+        assert!(refused.contains("the repository keeps the sources of profiles"), "{refused}");
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use profile::{Effort, MAX_TEXT, unpack};
-use repository::index::{Specification, build_below};
-use repository::{Condition, ProfileName};
+use repository::index::{Specification, build_below, check_file, check_name};
+use repository::storage::key_of;
+use repository::{Condition, ProfileName, Storage};
 
 use super::Run;
 use crate::console::{Console, Settings};
@@ -39,7 +40,8 @@ pub struct Arguments {
     root: String,
     /// The index's name in the repository.
     ///
-    /// By default it is index, eprocess_index or export_index, by the kind of index, in the folder that SPEC names.
+    /// By default it is index, eprocess_index or export_index, by the kind of index, in the folder that SPEC names. It may
+    /// be new or that of an index, which is replaced.
     #[arg(long = "as", value_name = "NAME", conflicts_with = "output", help_heading = REPOSITORIES)]
     name: Option<ProfileName>,
     #[command(flatten)]
@@ -79,6 +81,34 @@ impl Run for Arguments {
     }
 }
 
+/// Where the index is written to.
+enum Destination<'a> {
+    File(&'a Path),
+    Name(ProfileName),
+}
+
+impl Arguments {
+    /// Where the index is written to, if it replaces nothing but an index there.
+    fn destination(
+        &self,
+        specification: &Specification,
+        storage: &dyn Storage,
+    ) -> anyhow::Result<Destination<'_>> {
+        if let Some(path) = &self.output {
+            if let Some(key) = key_of(&self.root, path) {
+                check_file(&key, storage).context("--output")?;
+            }
+            return Ok(Destination::File(path));
+        }
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => specification.target()?,
+        };
+        check_name(&name, storage)?;
+        Ok(Destination::Name(name))
+    }
+}
+
 /// The longest specification, in bytes.
 const LONGEST: u64 = 16 << 20;
 
@@ -98,17 +128,14 @@ fn run(arguments: &Arguments, console: &Console) -> anyhow::Result<Outcome> {
     let specification = Specification::parse(&text, &place)?;
     let client = arguments.connection.client(symbols::Web::options())?;
     let storage = repository::storage::open(&arguments.root, &client)?;
+    let destination = arguments.destination(&specification, storage.as_ref())?;
     let built = build_below(&specification, storage.as_ref(), console.threads(), console.progress())?;
-    let stored = match &arguments.output {
-        Some(path) => {
+    let stored = match destination {
+        Destination::File(path) => {
             write(path, &built.bytes, console.threads())?;
             path.display().to_string()
         }
-        None => {
-            let name = match &arguments.name {
-                Some(name) => name.clone(),
-                None => specification.target()?,
-            };
+        Destination::Name(name) => {
             storage.write(&name.key(), &built.bytes, &Condition::Always)?;
             storage.place_of(&name.key())
         }

@@ -362,3 +362,69 @@ fn a_specification_without_an_end_is_refused() {
     let run = folder.run(["build_index", "/dev/zero", "--root", "."]);
     run.status(2).stderr("a specification of at most 16777216 bytes").check();
 }
+
+#[test]
+fn an_index_replaces_nothing_but_an_index() {
+    let (folder, names) = repository();
+    folder.write("index.yaml", SPECIFICATION);
+    let configuration = "repository/v1.0/config.yaml";
+    let more = "lists:\n  type: CopyAndTransform\n  source: texts/lists.yaml\n";
+    let text = [folder.read(configuration), more.as_bytes().to_vec()].concat();
+    folder.write(configuration, text);
+    std::fs::create_dir(folder.join("repository/v1.0/texts")).unwrap();
+    folder.write("repository/v1.0/texts/lists.yaml", "{}");
+    std::fs::create_dir(folder.join("repository/v1.0/Linux")).unwrap();
+    let profile = format!("repository/v1.0/{}.gz", names[0]);
+    std::fs::copy(folder.join(&profile), folder.join("repository/v1.0/Linux/unread.gz")).unwrap();
+    folder.run(["manage_repo", "--path_to_repository", "repository", "seal", "-q"]).check();
+    let build = |option: &str, to: &str| {
+        folder.run(["build_index", "index.yaml", "--root", "repository", option, to])
+    };
+    for (option, to, file, message) in [
+        (
+            "-o",
+            configuration,
+            configuration,
+            "the repository keeps the configuration of the repository there",
+        ),
+        (
+            "-o",
+            "repository/v1.0/src/nt/guids.yaml",
+            "repository/v1.0/src/nt/guids.yaml",
+            "the repository keeps the sources of",
+        ),
+        (
+            "-o",
+            "repository/v1.0/inventory.gz",
+            "repository/v1.0/inventory.gz",
+            "the repository keeps the inventory",
+        ),
+        (
+            "-o",
+            "repository/v1.0/texts/lists.yaml",
+            "repository/v1.0/texts/lists.yaml",
+            "the configuration's entry lists reads this file",
+        ),
+        ("-o", "repository/v1.0/Linux/unread.gz", "repository/v1.0/Linux/unread.gz", "it is a profile"),
+        ("--as", names[0].as_str(), profile.as_str(), "it is a profile, and an index may not replace it"),
+        ("--as", "Linux/unread", "repository/v1.0/Linux/unread.gz", "it is a profile"),
+        ("--as", "inventory", "repository/v1.0/inventory.gz", "the repository keeps the inventory"),
+        ("--as", "config.yaml", configuration, "the repository keeps the configuration"),
+        ("--as", "src/nt/guids.yaml.rejects", configuration, "the repository keeps the sources of"),
+        ("--as", ".lock", configuration, "the repository keeps locks"),
+    ] {
+        let before = folder.read(file);
+        build(option, to).status(2).stderr(message).check();
+        assert_eq!(folder.read(file), before, "{option} {to}");
+    }
+    // New names and those of indexes are free.
+    for (option, to) in
+        [("--as", "nt/own_index"), ("--as", "nt/index"), ("-o", "repository/v1.0/nt/index.gz")]
+    {
+        build(option, to).stderr("index of 4 profiles").check();
+        build(option, to).stderr("index of 4 profiles").check();
+    }
+    // A damaged index can be built again.
+    folder.write("repository/v1.0/nt/index.gz", "damaged");
+    build("--as", "nt/index").check();
+}

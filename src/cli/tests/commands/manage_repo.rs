@@ -425,3 +425,51 @@ fn packs_become_profiles_that_keep_every_letter() {
     assert_eq!(names, ["Linux/Slackware/14.1/x86_64/4.1.3-smp.gz", "OSX/10.9.5.64bit.gz"]);
     folder.run(line(&["build_all"])).stderr("0 made, 2 unchanged").check();
 }
+
+#[test]
+fn imports_do_not_take_the_names_of_the_repositorys_own_files() {
+    let folder = repository(1);
+    let profile = |pdb: &str| {
+        serde_json::json!({"$METADATA": {"Type": "Profile", "ProfileClass": "Own", "PDBFile": pdb,
+            "GUID_AGE": "F8E2A8B5C9B74BF4A6E4A48F180099942"}, "$CONSTANTS": {"a": 1}})
+        .to_string()
+    };
+    folder.write("good.json", profile("good.pdb"));
+    for name in ["inventory", "config.yaml", "src/pdb/x", "v1.0/x", ".lock", "a\u{202e}b", "nt/a\u{200b}"] {
+        let run = folder.run(line(&["import", "good.json", "--as", name])).status(2);
+        run.stderr("the name of a").check();
+    }
+    for (pdb, message) in [
+        ("src.pdb", "the repository keeps the sources of profiles"),
+        ("config.yaml.pdb", "the repository keeps the configuration"),
+        ("inventory.gz.pdb", "the repository keeps the inventory"),
+        (".lock.pdb", "the repository keeps locks"),
+        ("a\u{202e}b.pdb", "character '\\u{202e}' at position 1"),
+        ("a\u{2066}.pdb", "character '\\u{2066}' at position 1"),
+        ("\u{200b}.pdb", "character '\\u{200b}' at position 0"),
+    ] {
+        folder.write("hostile.json", profile(pdb));
+        // The other file is imported.
+        let run = folder.run(line(&["import", "hostile.json", "good.json"])).status(1);
+        run.stderr(message).check();
+    }
+    let stored: Vec<String> = profiles(&folder).into_keys().collect();
+    assert!(stored.iter().any(|name| name.contains("good/GUID/")), "{stored:?}");
+    assert_eq!(stored.iter().filter(|name| name.contains("GUID/F8E2A8B5")).count(), 1, "{stored:?}");
+    for name in ["src/GUID", "config.yaml/GUID", "inventory.gz/GUID", ".lock"] {
+        assert!(!folder.join(&format!("repo/v1.0/{name}")).exists(), "{name}");
+    }
+}
+
+#[test]
+fn entries_do_not_take_the_names_of_the_repositorys_own_files() {
+    let folder = repository(1);
+    for text in [
+        "src/nt:\n  type: LinuxProfile\n",
+        "OSX:\n  type: LinuxProfile\n  index: [{src: src/a.yaml, dest: src/nt/guids.yaml}]\n",
+    ] {
+        folder.write("repo/v1.0/config.yaml", text);
+        let run = folder.run(line(&["build_all"])).status(2);
+        run.stderr("the repository keeps the sources of profiles").check();
+    }
+}

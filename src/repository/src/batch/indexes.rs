@@ -41,7 +41,7 @@ const KERNELS: &str = "nt";
 const SPECIFICATION_LIMIT: u64 = 16 << 20;
 
 /// The repository's configuration; `None` if there is none.
-pub(super) fn configuration(storage: &dyn Storage) -> Result<Option<Config>, Error> {
+pub(crate) fn configuration(storage: &dyn Storage) -> Result<Option<Config>, Error> {
     let key: Key = CONFIG.parse()?;
     let Some(object) = storage.read(&key, SPECIFICATION_LIMIT)? else { return Ok(None) };
     let text = String::from_utf8_lossy(&object.bytes);

@@ -45,10 +45,9 @@ pub use tables::{TableVerdict, import_tables};
 pub use verify::{Check, Verified};
 
 use crate::{Condition, Error, Key, ProfileName, Storage};
+pub(crate) use indexes::configuration;
 pub(crate) use pipeline::locked;
-#[cfg(test)]
-pub(crate) use state::describe;
-pub(crate) use state::{PROFILE_LIMIT, State};
+pub(crate) use state::{PROFILE_LIMIT, State, describe};
 
 use claims::{Conflict, Stored};
 use pipeline::Fate;

@@ -23,6 +23,7 @@ mod sources;
 mod specification;
 mod structs;
 mod symbols;
+mod target;
 mod traits;
 
 pub use build::{Built, build_below};
@@ -35,6 +36,7 @@ pub(crate) use sources::{Source, Sources};
 pub use specification::{IndexKind, Place, Specification};
 pub use structs::{Offsets, StructIndex};
 pub use symbols::SymbolIndex;
+pub use target::{check_file, check_name};
 
 use serde_json::{Map, Value};
 

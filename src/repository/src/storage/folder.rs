@@ -17,7 +17,7 @@ pub struct Folder {
 
 /// How deep folders are listed.
 const MAX_DEPTH: usize = 32;
-/// The file that is locked while an object is checked and replaced. Its name is not a valid key.
+/// The file that is locked while an object is checked and replaced. Its name is not that of a profile.
 const LOCK: &str = ".lock";
 /// How long another process may hold the lock, which is normally held only for a rename, and how often it is tried.
 const PATIENCE: Duration = Duration::from_secs(60);

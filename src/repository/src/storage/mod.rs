@@ -182,11 +182,28 @@ pub(crate) fn url(text: &str) -> Result<Option<Url>, Error> {
 /// Folders of profiles. A hand-made repository has no `v1.0`.
 const FAMILIES: [&str; 5] = ["GUID", "nt/GUID", "Linux", "OSX", "ntoskrnl.exe"];
 
+/// The folder of a repository that contains its objects.
+pub(crate) const LAYOUT: &str = "v1.0";
+
+/// The address of a file on this machine in the repository that `text` names; `None` if it is outside of it.
+pub fn key_of(text: &str, file: &Path) -> Option<Key> {
+    if text.contains("://") || is_bundle_file(text) {
+        return None;
+    }
+    let root = objects_below(Path::new(text)).canonicalize().ok()?;
+    // A new file does not have a real path yet, but its folder has.
+    let real = file.canonicalize().ok().or_else(|| {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(folder.canonicalize().ok()?.join(file.file_name()?))
+    })?;
+    let parts = real.strip_prefix(root).ok()?.iter().map(|part| part.to_str());
+    parts.collect::<Option<Vec<&str>>>()?.join("/").parse().ok()
+}
+
 /// The folder in which a repository on this machine keeps its objects: `v1.0` below the folder that the user names,
 /// unless that is it already (it has that name, has a configuration or an inventory, or contains folders of
 /// profiles).
 fn objects_below(root: &Path) -> PathBuf {
-    const LAYOUT: &str = "v1.0";
     let inside = root.join(LAYOUT);
     let holds = |name: &str| root.join(name).exists();
     let itself = root.file_name().is_some_and(|name| name == LAYOUT)

@@ -2,9 +2,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use profile::MappedFile;
-use repository::ProfileName;
-use repository::Storage;
 use repository::batch::{TableVerdict, import, import_tables};
+use repository::{Error, ProfileName, Storage};
 use symbols::{ClientOptions, Downloads};
 use url::Url;
 
@@ -101,7 +100,7 @@ impl Run for Arguments {
                         health: imported.health,
                     });
                 }
-                Err(error @ (repository::Error::Profile { .. } | repository::Error::Storage { .. })) => {
+                Err(error) if is_of_file(&error) => {
                     failed = true;
                     console.warn(format_args!("{error}"));
                     rows.push(report::Import::Failed { file, error: error.to_string() });
@@ -115,6 +114,14 @@ impl Run for Arguments {
         }
         Ok(Outcome::from_good(!failed))
     }
+}
+
+/// Whether an error is about one file, whose content or name a repository does not accept, and not about the repository.
+fn is_of_file(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Profile { .. } | Error::Storage { .. } | Error::Key { .. } | Error::Reserved { .. }
+    )
 }
 
 impl Arguments {
