@@ -23,6 +23,30 @@ fn ranges_of_memory_over_the_same_bytes() {
     });
 }
 
+/// A core of `n` headers whose virtual addresses are zero, each of one page that another one has too.
+fn pages_in_a_row(n: usize, physical: impl Fn(u64) -> u64) -> Vec<u8> {
+    let headers: Vec<_> = (0..n as u64).map(|number| (LOAD, 0, physical(number), 4096)).collect();
+    core(&headers, &[7; 4096])
+}
+
+#[test]
+fn program_headers_that_repeat_a_range() {
+    // The place, the length and the address of each may be taken for a changed byte, and all are at one distance.
+    let input = |n: usize| pages_in_a_row(n, |_| 0x1000);
+    proportional(16_000, 20, input, |bytes| {
+        assert_eq!(Image::from_content(bytes).unwrap().size(), 4096);
+    });
+}
+
+#[test]
+fn program_headers_that_descend() {
+    let input = |n: usize| pages_in_a_row(n, |number| (n as u64 - number) * 4096);
+    proportional(16_000, 40, input, |bytes| {
+        let error = Image::from_content(bytes).unwrap_err().to_string();
+        assert!(error.contains("bytes of their own"), "{error}");
+    });
+}
+
 #[test]
 fn a_range_that_is_listed_twice_is_harmless() {
     let _alone = alone();

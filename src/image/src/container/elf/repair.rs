@@ -187,6 +187,7 @@ pub(super) fn layouts(headers: &[ProgramHeader], file: u64) -> Vec<Vec<Placed>> 
         .iter()
         .map(|header| Placed { start: header.physical, length: header.length, offset: header.offset })
         .collect();
+    let distances = Distances::new(&loads);
     let mut layouts = Vec::new();
     let is_one_byte =
         |one: u64, other: u64| (one ^ other).to_le_bytes().iter().filter(|byte| **byte != 0).count() == 1;
@@ -195,9 +196,12 @@ pub(super) fn layouts(headers: &[ProgramHeader], file: u64) -> Vec<Vec<Placed>> 
         let before = before.map(|before| before.offset.saturating_add(before.length)).or(notes_end);
         let next = loads.get(index + 1).map(|next| next.offset);
         let mut offer = |start: u64, length: u64, offset: u64| {
-            let mut other = stated.clone();
-            if let Some(place) = other.get_mut(index).filter(|_| layouts.len() < MOST_LAYOUTS) {
-                *place = Placed { start, length, offset };
+            // Each of a million headers may have an offer, and a layout copies them all: none is copied in vain.
+            if layouts.len() < MOST_LAYOUTS {
+                let mut other = stated.clone();
+                if let Some(place) = other.get_mut(index) {
+                    *place = Placed { start, length, offset };
+                }
                 layouts.push(other);
             }
         };
@@ -214,15 +218,39 @@ pub(super) fn layouts(headers: &[ProgramHeader], file: u64) -> Vec<Vec<Placed>> 
                 offer(load.physical, length, load.offset);
             }
         }
-        // Most writers put all memory at one distance from its virtual addresses.
-        let distance = |header: &ProgramHeader| header.virtual_address.wrapping_sub(header.physical);
-        let mut others =
-            loads.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, other)| distance(other));
-        let usual = others.next().unwrap_or(0);
-        let physical = load.virtual_address.wrapping_sub(usual);
-        if others.all(|other| other == usual) && is_one_byte(physical, load.physical) {
+        let physical = distances.usual(index).map(|usual| load.virtual_address.wrapping_sub(usual));
+        if let Some(physical) = physical.filter(|physical| is_one_byte(*physical, load.physical)) {
             offer(physical, load.length, load.offset);
         }
     }
     layouts
+}
+
+/// The distances between the virtual and the physical addresses of ranges. Most writers put all memory at one distance.
+struct Distances {
+    all: Vec<u64>,
+    /// The distances of the first two ranges, with how many ranges have each: all but one range can have no other. They are
+    /// counted once, because a core may have a million ranges.
+    first: [(u64, usize); 2],
+}
+
+impl Distances {
+    fn new(loads: &[&ProgramHeader]) -> Self {
+        let distance = |header: &&ProgramHeader| header.virtual_address.wrapping_sub(header.physical);
+        let all: Vec<u64> = loads.iter().map(distance).collect();
+        let counted = |index: usize| {
+            let distance = all.get(index).copied().unwrap_or(0);
+            (distance, all.iter().filter(|other| **other == distance).count())
+        };
+        Self { first: [counted(0), counted(1)], all }
+    }
+
+    /// The distance that all ranges but the one at `index` have; 0 if there is no other.
+    fn usual(&self, index: usize) -> Option<u64> {
+        let [first, second] = self.first;
+        let (usual, count) = if index == 0 { second } else { first };
+        let own = usize::from(self.all.get(index) == Some(&usual));
+        let others = self.all.len().saturating_sub(1);
+        (others == 0 || count.saturating_sub(own) == others).then_some(if others == 0 { 0 } else { usual })
+    }
 }
