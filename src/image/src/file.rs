@@ -30,10 +30,10 @@ impl FileBytes {
         Self::of(profile::open_input(path)?)
     }
 
-    /// Opens a companion of the file that the user named, by its name: it has to be a regular file, and opening it
-    /// never blocks.
+    /// Opens a companion of the file that the user named, by its name: it has to be a regular file, or a link to
+    /// one of the same name, and opening it never blocks.
     pub(crate) fn open_beside(path: &Path) -> io::Result<Self> {
-        Self::of(profile::open_regular(path, profile::LARGEST_COMPANION)?)
+        Self::of(profile::open_companion(path, profile::LARGEST_COMPANION)?)
     }
 
     /// Reads a file that is open.

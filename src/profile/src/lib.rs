@@ -83,7 +83,8 @@ pub use export::{
 pub use file::remember_input;
 pub use file::{
     AtomicFile, CompanionFolders, FileId, LARGEST_COMPANION, MappedFile, OutputFile, abandon_temporaries,
-    is_refusal, open_input, open_regular, remove_leftovers, report_shrunken_files,
+    companion_target, is_refusal, open_companion, open_input, open_regular, remove_leftovers,
+    report_shrunken_files,
 };
 pub use guard::{guarded, is_guarded};
 pub use input::{MAX_TEXT, read_file, read_file_on, read_profile, read_text};

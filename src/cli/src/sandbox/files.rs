@@ -183,8 +183,8 @@ impl Rules {
     }
 }
 
-/// A file and its companions: the contents of its folders, and companions with the same name that are links to other
-/// folders, as the parts of an image on several disks can be.
+/// A file and its companions: the contents of its folders, and companions that are links to files of their own name in
+/// other folders, as the parts of an image on several disks can be.
 fn allow_beside(file: &Path, rules: &mut Rules) {
     rules.allow(file, read());
     let folders = folders_of(file);
@@ -195,7 +195,9 @@ fn allow_beside(file: &Path, rules: &mut Rules) {
     for entry in entries.take(MOST_ENTRIES).flatten() {
         let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
         if is_link && entry.file_name().to_string_lossy().starts_with(&stem) {
-            rules.allow(entry.path(), read());
+            if let Ok(target) = profile::companion_target(&entry.path()) {
+                rules.allow(target, read());
+            }
         }
     }
 }

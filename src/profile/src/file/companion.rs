@@ -17,13 +17,39 @@ pub const LARGEST_COMPANION: u64 = 16 << 40;
 /// Opens a regular file of at most `limit` bytes without blocking.
 ///
 /// Symbolic links are followed. Use it for files whose place the program itself chose, such as a file in a store or
-/// next to a file that the user named. [`CompanionFolders::open`] is for paths that evidence chose.
+/// next to a file that the user named. [`open_companion`] is for files beside an image, and [`CompanionFolders::open`] for
+/// paths that evidence chose.
 ///
 /// # Errors
 /// Any error from opening (including [`io::ErrorKind::NotFound`]), and [`io::ErrorKind::InvalidInput`] with the
 /// reason if it is not a regular file or is too large.
 pub fn open_regular(path: &Path, limit: u64) -> io::Result<File> {
     check(open_without_blocking(path, true)?, limit)
+}
+
+/// Opens a regular file of at most `limit` bytes beside an image, without blocking.
+///
+/// # Errors
+/// As for [`open_regular`]; a link to a file of another name is refused as well: [`companion_target`].
+pub fn open_companion(path: &Path, limit: u64) -> io::Result<File> {
+    check(open_without_blocking(&companion_target(path)?, false)?, limit)
+}
+
+/// The place of a file beside an image: the path itself, or the target of a link. The parts of one image may be spread over
+/// several disks and linked beside each other under their own names. Whoever makes an image can also link to any other file
+/// of its reader, which is why the target must have the link's name.
+///
+/// # Errors
+/// Any error from looking, and [`io::ErrorKind::InvalidInput`] for a link to a file of another name.
+pub fn companion_target(path: &Path) -> io::Result<PathBuf> {
+    if !path.symlink_metadata()?.is_symlink() {
+        return Ok(path.to_owned());
+    }
+    let target = path.canonicalize()?;
+    if target.file_name() != path.file_name() {
+        return Err(refused(format!("it is a link to a file of another name, {}", target.display())));
+    }
+    Ok(target)
 }
 
 /// Whether an error of this module means that a file exists but was refused, and not that it is missing.
@@ -152,6 +178,33 @@ mod tests {
         assert!(reason(open_regular(&pipe, 100)).contains("a named pipe"));
         let folders = CompanionFolders::new([folder.path().to_owned()]);
         assert!(reason(folders.open(&pipe, 100)).contains("a named pipe"));
+    }
+
+    #[test]
+    fn links_beside_an_image_lead_to_files_of_their_own_name() {
+        let root = tempfile::tempdir().unwrap();
+        let (here, disk) = (root.path().join("here"), root.path().join("disk"));
+        for folder in [&here, &disk] {
+            std::fs::create_dir(folder).unwrap();
+        }
+        for name in ["r.002", "shadow"] {
+            std::fs::write(disk.join(name), "x").unwrap();
+        }
+        std::fs::write(here.join("r.001"), "x").unwrap();
+        symlink(disk.join("r.002"), here.join("r.002")).unwrap();
+        symlink(disk.join("shadow"), here.join("r.003")).unwrap();
+        // The name in between does not count: the file itself does.
+        symlink(here.join("r.003"), disk.join("r.004")).unwrap();
+        symlink(disk.join("r.004"), here.join("r.004")).unwrap();
+        for name in ["r.001", "r.002"] {
+            assert!(open_companion(&here.join(name), 1).is_ok(), "{name}");
+        }
+        for name in ["r.003", "r.004"] {
+            let reason = reason(open_companion(&here.join(name), 1));
+            assert!(reason.contains("another name") && reason.contains("disk/shadow"), "{reason}");
+        }
+        let none = open_companion(&here.join("none"), 1);
+        assert_eq!(none.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

@@ -17,7 +17,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use atomic::AtomicFile;
-pub use companion::{CompanionFolders, LARGEST_COMPANION, is_refusal, open_regular};
+pub use companion::{
+    CompanionFolders, LARGEST_COMPANION, companion_target, is_refusal, open_companion, open_regular,
+};
 #[cfg(unix)]
 pub use identity::remember_input;
 pub use identity::{FileId, open_input};
