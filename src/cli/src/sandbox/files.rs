@@ -194,10 +194,11 @@ fn allow_beside(file: &Path, rules: &mut Rules) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.take(MOST_ENTRIES).flatten() {
         let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-        if is_link && entry.file_name().to_string_lossy().starts_with(&stem) {
-            if let Ok(target) = profile::companion_target(&entry.path()) {
-                rules.allow(target, read());
-            }
+        if is_link
+            && entry.file_name().to_string_lossy().starts_with(&stem)
+            && let Ok(target) = profile::companion_target(&entry.path())
+        {
+            rules.allow(target, read());
         }
     }
 }

@@ -418,9 +418,7 @@ fn an_index_replaces_nothing_but_an_index() {
         assert_eq!(folder.read(file), before, "{option} {to}");
     }
     // New names and those of indexes are free.
-    for (option, to) in
-        [("--as", "nt/own_index"), ("--as", "nt/index"), ("-o", "repository/v1.0/nt/index.gz")]
-    {
+    for (option, to) in [("--as", "nt/own_index"), ("--as", "nt/index"), ("-o", "index.gz")] {
         build(option, to).stderr("index of 4 profiles").check();
         build(option, to).stderr("index of 4 profiles").check();
     }
