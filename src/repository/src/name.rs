@@ -9,7 +9,7 @@ use crate::{CONFIG, Error, INVENTORY, Key};
 
 /// The name of a profile in a repository: its object's address without `.gz` (`nt/GUID/F8E2...2`, `OSX/10.7.4_AMD`).
 ///
-/// It is never the name of a file that the repository itself uses ([`own_file`]).
+/// It is never the name of a file that the repository itself uses (`inventory`, `config.yaml`, what is below `src`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProfileName(Key);
 
