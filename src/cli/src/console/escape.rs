@@ -9,8 +9,7 @@ use std::fmt::Write as _;
 
 use profile::is_unprintable;
 
-/// The text with every potentially harmful character shown as its code: `
-/// `, `\t`, `\u{1b}`.
+/// The text with every potentially harmful character shown as its code: `\n`, `\t`, `\u{1b}`.
 pub fn escaped(text: &str) -> Cow<'_, str> {
     if is_plain(text) || !text.chars().any(is_unprintable) {
         return Cow::Borrowed(text);
