@@ -51,7 +51,7 @@ Examples:
   rekall-profile serve kernels.bundle
   rekall-profile serve profiles --isf --base-url https://symbols.example.org";
 
-/// What the address of `--listen` stands for.
+/// The socket addresses that the argument of `--listen` resolves to.
 #[derive(Clone, Debug)]
 struct Addresses(Vec<SocketAddr>);
 

@@ -23,7 +23,7 @@ const MOST_LINKS: usize = 40;
 const MOST_SHOWN: usize = 6;
 
 /// The places of files that connections need: resolver configuration and certificates, and the libraries that read
-/// them. Of `/etc`, which has passwords and keys too, it is no more than that.
+/// them. The rest of `/etc` stays closed, because it holds passwords and keys.
 const SYSTEM: [&str; 27] = [
     "/etc/ca-certificates",
     "/etc/gai.conf",

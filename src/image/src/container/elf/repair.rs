@@ -245,7 +245,7 @@ impl Distances {
         Self { first: [counted(0), counted(1)], all }
     }
 
-    /// The distance that all ranges but the one at `index` have; 0 if there is no other.
+    /// The distance that every range except the one at `index` has; `None` if they differ, 0 if there is no other range.
     fn usual(&self, index: usize) -> Option<u64> {
         let [first, second] = self.first;
         let (usual, count) = if index == 0 { second } else { first };
